@@ -1,0 +1,82 @@
+// swift-tools-version: 6.1
+// Reflector: a live-stream transport network steered by DNS. One executable, `reflector`, over small targets
+// whose imports point one way only (tools/check-arrows keeps it so).
+import PackageDescription
+
+let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "reflector",
+    products: [
+        .executable(name: "reflector", targets: ["reflector"]),
+        .library(name: "ReflectorDNS", targets: ["DNSService", "ZoneCompiler", "DNSAnswers"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Pure cores: no Foundation, NIO, clock, random source or logger.
+        .target(name: "ReflectorModel"),
+        .target(name: "RelayWire", dependencies: ["ReflectorModel"], exclude: ["WireFormat.md"]),
+        .target(name: "RelayCore", dependencies: ["ReflectorModel", "RelayWire", collections, heap]),
+        .target(name: "DNSAnswers", dependencies: ["ReflectorModel"]),
+
+        // The C edge.
+        .systemLibrary(name: "CLDNS", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
+        .target(name: "LDNSKit", dependencies: ["CLDNS"]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"]),
+        .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "ReflectorModel"]),
+
+        // The shell.
+        .target(name: "CDatagram"),
+        .target(name: "DatagramIO", dependencies: ["CDatagram", "ReflectorModel"]),
+        .target(
+            name: "DNSService",
+            dependencies: ["DNSAnswers", "ZoneCompiler", "DatagramIO", "ReflectorModel", log, nioCore, nioPosix]),
+        .target(
+            name: "RelayService",
+            dependencies: [
+                "RelayCore", "RelayWire", "PacketSealing", "DatagramIO", "LDNSKit", "ReflectorModel",
+                log, nioCore, nioPosix, nioHTTP,
+            ]),
+        .target(name: "StreamingServer", dependencies: ["ReflectorModel", hummingbird, log]),
+        .target(name: "OpsEndpoint", dependencies: ["ReflectorModel", hummingbird, log]),
+        .executableTarget(
+            name: "reflector",
+            dependencies: [
+                "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "DNSAnswers",
+                "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing",
+                argumentParser, log, lifecycle, hummingbird,
+            ]),
+
+        // Tests, and the simulator they share with `reflector simulate`.
+        .target(name: "ReflectorSimulation", dependencies: ["RelayCore", "RelayWire", "ReflectorModel", heap]),
+        .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
+        .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "ReflectorModel"]),
+        .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "ReflectorModel"]),
+        .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
+        .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "ReflectorModel"]),
+        .testTarget(name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
+        .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "ReflectorModel"]),
+        .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
+        .testTarget(name: "RelayServiceTests", dependencies: ["RelayService", "LDNSKit", "ReflectorModel"]),
+        .testTarget(name: "StreamingServerTests", dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel"]),
+        .testTarget(name: "ConformanceTests", dependencies: ["DNSService", "ZoneCompiler", "DNSAnswers", "LDNSKit"]),
+        .testTarget(name: "ProcessTests", dependencies: ["ReflectorModel"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

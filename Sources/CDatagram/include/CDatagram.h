@@ -1,0 +1,2 @@
+// The datagram shim: our own structs over recvmmsg, sendmmsg and epoll.
+#pragma once

@@ -1,0 +1,2 @@
+// libldns as Swift sees it.
+#include <ldns/ldns.h>

@@ -1,0 +1,8 @@
+import ArgumentParser
+import Hummingbird
+import Logging
+
+@main
+struct Reflector: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "reflector")
+}
