@@ -1,0 +1,188 @@
+import ReflectorModel
+
+/// What the three files of `zones/` say, checked and resolved, as plain values: the zone compiler makes it, the zone
+/// image is built from it, and `diff`, `explain` and `export` read it. Its size follows the rules, never the names.
+public struct ZoneContent: Sendable, Equatable {
+    /// Where a fact was written: 1-based line and column of a file of the generation.
+    public struct SourceLine: Sendable, Hashable {
+        /// File name without its directory, as `reflector.net.portsets`.
+        public var file: String
+        public var line: Int
+        public init(file: String, line: Int) {
+            self.file = file
+            self.line = line
+        }
+    }
+
+    /// A record as the `.zone` file has it, in wire form and lower case owner.
+    public struct Record: Sendable, Equatable {
+        /// Owner in uncompressed wire form, lower case, absolute.
+        public var owner: [UInt8]
+        public var type: UInt16
+        public var ttl: UInt32
+        /// RDATA in uncompressed wire form.
+        public var data: [UInt8]
+        public var source: SourceLine
+        public init(owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8], source: SourceLine) {
+            self.owner = owner
+            self.type = type
+            self.ttl = ttl
+            self.data = data
+            self.source = source
+        }
+    }
+
+    /// A host that some line of the sidecars names; its addresses are the zone's A and AAAA.
+    public struct Host: Sendable, Equatable {
+        /// Relative to the zone, lower case: `nyc-1`.
+        public var name: String
+        public var addresses: [IPAddress]
+        public init(name: String, addresses: [IPAddress]) {
+            self.name = name
+            self.addresses = addresses
+        }
+    }
+
+    /// One set reflector of a set region.
+    public struct Member: Sendable, Equatable {
+        /// Index in `hosts`.
+        public var host: Int
+        public var port: UInt16
+        public init(host: Int, port: UInt16) {
+            self.host = host
+            self.port = port
+        }
+    }
+
+    public struct SetRegion: Sendable, Equatable {
+        public var name: String
+        /// Its region id, where it has one: needed only when it has parents itself.
+        public var id: RegionID?
+        public var members: [Member]
+        /// Egress capacity of each host in bits a second; 0 if not said.
+        public var capacity: UInt64
+        public var site: String
+        public var source: SourceLine
+        public init(name: String, id: RegionID?, members: [Member], capacity: UInt64, site: String, source: SourceLine) {
+            self.name = name
+            self.id = id
+            self.members = members
+            self.capacity = capacity
+            self.site = site
+            self.source = source
+        }
+    }
+
+    /// A declared run of edge regions.
+    public struct EdgeRegions: Sendable, Equatable {
+        public var ids: ClosedRange<UInt32>
+        public var name: String
+        public var source: SourceLine
+        public init(ids: ClosedRange<UInt32>, name: String, source: SourceLine) {
+            self.ids = ids
+            self.name = name
+            self.source = source
+        }
+    }
+
+    /// Which regions a `map` line is about.
+    public enum RegionSelector: Sendable, Equatable {
+        /// `r*`: all declared edge regions, never set regions.
+        case allEdge
+        /// `r1283` or `r1284-r1299`: the declared edge regions among these.
+        case edge(ClosedRange<UInt32>)
+        /// A set region by name: index in `setRegions`.
+        case setRegion(Int)
+    }
+
+    /// One `map` line. The last that matches wins.
+    public struct Rule: Sendable, Equatable {
+        public var portsets: ClosedRange<UInt16>
+        public var regions: RegionSelector
+        /// Indices in `setRegions`, in the order n1 n2 n3; empty for `none`, which takes parents away.
+        public var parents: [Int]
+        public var ttl: UInt32
+        public var source: SourceLine
+        public init(
+            portsets: ClosedRange<UInt16>, regions: RegionSelector, parents: [Int], ttl: UInt32, source: SourceLine
+        ) {
+            self.portsets = portsets
+            self.regions = regions
+            self.parents = parents
+            self.ttl = ttl
+            self.source = source
+        }
+    }
+
+    public enum StreamPortset: Sendable, Equatable {
+        case fixed(PortsetID)
+        /// `hash(0-4095)`: the fixed hash of the stream's name decides.
+        case hashed(ClosedRange<UInt16>)
+    }
+
+    public enum Ingest: Sendable, Equatable {
+        case push
+        /// `pull=URL pullers=N`.
+        case pull(url: String, pullers: Int)
+    }
+
+    /// One `stream` line: an exact name, or a pattern whose last segment is `*` (one or more segments).
+    public struct StreamRule: Sendable, Equatable {
+        /// Segments before the `*`, or all of them for an exact name.
+        public var segments: [String]
+        public var isPattern: Bool
+        public var portset: StreamPortset
+        /// Indices in `hosts`, best first.
+        public var entrypoints: [Int]
+        public var ingest: Ingest
+        public var source: SourceLine
+        public init(
+            segments: [String], isPattern: Bool, portset: StreamPortset, entrypoints: [Int], ingest: Ingest,
+            source: SourceLine
+        ) {
+            self.segments = segments
+            self.isPattern = isPattern
+            self.portset = portset
+            self.entrypoints = entrypoints
+            self.ingest = ingest
+            self.source = source
+        }
+    }
+
+    public struct Defaults: Sendable, Equatable {
+        public var portset: PortsetID
+        public var port: UInt16
+        public var ttl: UInt32
+        public init(portset: PortsetID = PortsetID(0), port: UInt16 = 4900, ttl: UInt32 = 20) {
+            self.portset = portset
+            self.port = port
+            self.ttl = ttl
+        }
+    }
+
+    /// Zone name without the final dot, lower case: `reflector.net`.
+    public var zone: String
+    public var defaults: Defaults
+    /// Everything in the `.zone` file, SOA included.
+    public var records: [Record]
+    public var hosts: [Host]
+    public var setRegions: [SetRegion]
+    public var edgeRegions: [EdgeRegions]
+    /// In the order of the file.
+    public var rules: [Rule]
+    public var streams: [StreamRule]
+
+    public init(
+        zone: String, defaults: Defaults = Defaults(), records: [Record] = [], hosts: [Host] = [],
+        setRegions: [SetRegion] = [], edgeRegions: [EdgeRegions] = [], rules: [Rule] = [], streams: [StreamRule] = []
+    ) {
+        self.zone = zone
+        self.defaults = defaults
+        self.records = records
+        self.hosts = hosts
+        self.setRegions = setRegions
+        self.edgeRegions = edgeRegions
+        self.rules = rules
+        self.streams = streams
+    }
+}

@@ -1,0 +1,113 @@
+/// Number of a region: machines on one private LAN, `r1283`. 0 to 2³²−1.
+public struct RegionID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public var rawValue: UInt32
+    @inlinable public init(_ rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable public static func < (a: RegionID, b: RegionID) -> Bool { a.rawValue < b.rawValue }
+    public var description: String { "r\(rawValue)" }
+
+    /// Reads `r1283`: lower or upper case `r`, decimal, no leading zero. Nil for anything else.
+    public init?(label: some StringProtocol) {
+        guard let value = decimalAfter("r", label), value <= UInt64(UInt32.max) else { return nil }
+        self.init(UInt32(value))
+    }
+}
+
+/// Number of a portset: a bucket of streams carried by the same set reflectors, `s4096` ([A] §III-B). 0 to 65535.
+public struct PortsetID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public var rawValue: UInt16
+    @inlinable public init(_ rawValue: UInt16) { self.rawValue = rawValue }
+    @inlinable public static func < (a: PortsetID, b: PortsetID) -> Bool { a.rawValue < b.rawValue }
+    public var description: String { "s\(rawValue)" }
+
+    /// Reads `s4096`: lower or upper case `s`, decimal, no leading zero. Nil for anything else.
+    public init?(label: some StringProtocol) {
+        guard let value = decimalAfter("s", label), value <= 65_535 else { return nil }
+        self.init(UInt16(value))
+    }
+}
+
+/// Which copy of a stream a leader fetches, and so which parent it asks: 1 (primary), 2 or 3 ([A] §IV-B).
+public enum ParentRank: UInt8, CaseIterable, Hashable, Comparable, Sendable, CustomStringConvertible {
+    case first = 1
+    case second = 2
+    case third = 3
+    @inlinable public static func < (a: ParentRank, b: ParentRank) -> Bool { a.rawValue < b.rawValue }
+    public var description: String { "n\(rawValue)" }
+}
+
+/// A node on the wire: the fixed 64-bit hash of its canonical (lower-case, relative to the zone) host name.
+public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public var rawValue: UInt64
+    @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    public init(name: String) { self.init(FixedHash.hash(name.lowercased(), purpose: .node)) }
+    @inlinable public static func < (a: NodeID, b: NodeID) -> Bool { a.rawValue < b.rawValue }
+    public var description: String {
+        let hex = String(rawValue, radix: 16)
+        return String(repeating: "0", count: 16 - hex.count) + hex
+    }
+}
+
+/// What a node is in the tree.
+public enum NodeRole: UInt8, Sendable, CustomStringConvertible {
+    case entrypoint = 1
+    case set = 2
+    case edge = 3
+    /// Not in the tree: a prober or a witness's client.
+    case observer = 4
+    public var description: String {
+        switch self {
+        case .entrypoint: "entrypoint"
+        case .set: "set"
+        case .edge: "edge"
+        case .observer: "observer"
+        }
+    }
+}
+
+/// Each time an entrypoint starts to provide a stream it draws one of these: 128 random bits. Sequence numbers are
+/// unique within (stream, source, incarnation), and so is the sealing key.
+public struct Incarnation: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public var high: UInt64
+    public var low: UInt64
+    @inlinable public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+    @inlinable public static func < (a: Incarnation, b: Incarnation) -> Bool { (a.high, a.low) < (b.high, b.low) }
+    public var description: String { NodeID(high).description + NodeID(low).description }
+}
+
+/// The short id on the wire of one (stream, source, incarnation): a fixed 64-bit hash of the three.
+public struct IncarnationTag: Hashable, Comparable, Sendable {
+    public var rawValue: UInt64
+    @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable public static func < (a: IncarnationTag, b: IncarnationTag) -> Bool { a.rawValue < b.rawValue }
+
+    public init(stream: StreamName, source: NodeID, incarnation: Incarnation) {
+        var hash = FixedHash.hash(stream.text, purpose: .incarnation)
+        for word in [source.rawValue, incarnation.high, incarnation.low] {
+            hash = FixedHash.combine(hash, word)
+        }
+        self.init(hash)
+    }
+}
+
+/// Number of a stream packet within its incarnation; the first packet is 1, so that 0 means "none yet".
+public struct SequenceNumber: Hashable, Comparable, Sendable {
+    public var rawValue: UInt64
+    @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    public static let none = SequenceNumber(0)
+    @inlinable public static func < (a: SequenceNumber, b: SequenceNumber) -> Bool { a.rawValue < b.rawValue }
+    @inlinable public var next: SequenceNumber { SequenceNumber(rawValue &+ 1) }
+    @inlinable public static func + (a: SequenceNumber, n: UInt64) -> SequenceNumber {
+        SequenceNumber(a.rawValue &+ n)
+    }
+}
+
+private func decimalAfter(_ letter: Character, _ label: some StringProtocol) -> UInt64? {
+    guard let first = label.first, first.lowercased() == String(letter) else { return nil }
+    let digits = label.dropFirst()
+    guard !digits.isEmpty, digits.count <= 10, digits.allSatisfy({ $0 >= "0" && $0 <= "9" }) else { return nil }
+    guard digits.count == 1 || digits.first != "0" else { return nil }
+    return UInt64(digits)
+}

@@ -1,0 +1,41 @@
+/// The name of a stream: segments of `[a-z0-9-]{1,63}` joined by `/`, as `live/news`. In the DNS the segments are
+/// reversed: `news.live.streams`.
+public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Longest name in bytes: with `.streams` and a zone it still fits a DNS name.
+    public static let lengthMax = 160
+
+    public let text: String
+
+    /// Nil unless `text` is a well-formed name.
+    public init?(_ text: some StringProtocol) {
+        guard !text.isEmpty, text.utf8.count <= Self.lengthMax else { return nil }
+        var length = 0
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+                length += 1
+                guard length <= 63 else { return nil }
+            case UInt8(ascii: "/"):
+                guard length > 0 else { return nil }
+                length = 0
+            default:
+                return nil
+            }
+        }
+        guard length > 0 else { return nil }
+        self.text = String(text)
+    }
+
+    public var segments: [Substring] { text.split(separator: "/") }
+    /// `news.live` for `live/news`.
+    public var reversedLabels: String { segments.reversed().joined(separator: ".") }
+    public var description: String { text }
+    public static func < (a: StreamName, b: StreamName) -> Bool { a.text < b.text }
+
+    /// The portset of this stream under `hash(low-high)`: jump-consistent over the fixed hash of the name.
+    public func portset(hashedInto range: ClosedRange<UInt16>) -> PortsetID {
+        let buckets = UInt32(range.upperBound) - UInt32(range.lowerBound) + 1
+        let bucket = FixedHash.jump(FixedHash.hash(text, purpose: .portset), buckets: buckets)
+        return PortsetID(UInt16(UInt32(range.lowerBound) + bucket))
+    }
+}
