@@ -31,8 +31,9 @@ public struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertible
         if isV4 {
             return "\(v4 >> 24).\((v4 >> 16) & 255).\((v4 >> 8) & 255).\(v4 & 255)"
         }
-        let groups = (0..<8).map { index -> UInt64 in
-            (index < 4 ? high >> UInt64(48 - 16 * index) : low >> UInt64(48 - 16 * (index - 4))) & 0xffff
+        let groups = (0..<8).map { (index: Int) -> UInt64 in
+            let word = index < 4 ? high : low
+            return (word >> UInt64(48 - 16 * (index & 3))) & 0xffff
         }
         // RFC 5952: the longest run of two or more zero groups becomes "::".
         var best = 0..<0
