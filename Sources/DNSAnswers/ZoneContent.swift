@@ -77,10 +77,14 @@ public struct ZoneContent: Sendable, Equatable {
     public struct EdgeRegions: Sendable, Equatable {
         public var ids: ClosedRange<UInt32>
         public var name: String
+        /// Edge reflectors of the region (`hosts=`, only on a line that declares one region): indices in `hosts`. The
+        /// DNS does not use them; `up`, `status` and `trace` do.
+        public var hosts: [Int]
         public var source: SourceLine
-        public init(ids: ClosedRange<UInt32>, name: String, source: SourceLine) {
+        public init(ids: ClosedRange<UInt32>, name: String, hosts: [Int] = [], source: SourceLine) {
             self.ids = ids
             self.name = name
+            self.hosts = hosts
             self.source = source
         }
     }

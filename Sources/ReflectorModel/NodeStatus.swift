@@ -1,0 +1,158 @@
+/// What a running node says of itself at `GET /status`, and what `reflector status`, `trace` and `up` read. All
+/// counters count from the node's start.
+public struct NodeStatus: Codable, Sendable, Equatable {
+    public var name: String
+    /// `entrypoint`, `set` or `edge`.
+    public var role: String
+    /// `r1283` for an edge, or the set region's id where it has one.
+    public var region: String?
+    public var zone: String
+    /// Address and port of the relay protocol.
+    public var endpoint: String
+    public var uptimeSeconds: Double
+    /// Zone serial of the newest DNS answer that the node follows.
+    public var serial: UInt32?
+    public var links: [LinkStatus]
+    public var streams: [StreamStatus]
+    /// Everything counted node-wide: rejects by reason, drops by table, look-ups by result.
+    public var counters: [String: UInt64]
+
+    public init(
+        name: String, role: String, region: String?, zone: String, endpoint: String, uptimeSeconds: Double,
+        serial: UInt32?, links: [LinkStatus], streams: [StreamStatus], counters: [String: UInt64]
+    ) {
+        self.name = name
+        self.role = role
+        self.region = region
+        self.zone = zone
+        self.endpoint = endpoint
+        self.uptimeSeconds = uptimeSeconds
+        self.serial = serial
+        self.links = links
+        self.streams = streams
+        self.counters = counters
+    }
+}
+
+/// One link of a node, seen from its end.
+public struct LinkStatus: Codable, Sendable, Equatable {
+    /// Host name of the other end.
+    public var peer: String
+    public var endpoint: String
+    /// `parent` (we fetch from it), `child` (it fetches from us) or `announce` (we announce to it).
+    public var part: String
+    /// `opening`, `alive`, `silent` or `dead`.
+    public var state: String
+    public var roundTripMilliseconds: Double?
+    /// Of the data packets the parent numbered on this link, how many per cent did not arrive the first time.
+    public var lossPercent: Double
+    public var packetsSent: UInt64
+    public var packetsReceived: UInt64
+    /// Retransmits sent on this link (to a child) or asked for on it (from a parent).
+    public var retransmits: UInt64
+    public var subscriptions: Int
+
+    public init(
+        peer: String, endpoint: String, part: String, state: String, roundTripMilliseconds: Double?,
+        lossPercent: Double, packetsSent: UInt64, packetsReceived: UInt64, retransmits: UInt64, subscriptions: Int
+    ) {
+        self.peer = peer
+        self.endpoint = endpoint
+        self.part = part
+        self.state = state
+        self.roundTripMilliseconds = roundTripMilliseconds
+        self.lossPercent = lossPercent
+        self.packetsSent = packetsSent
+        self.packetsReceived = packetsReceived
+        self.retransmits = retransmits
+        self.subscriptions = subscriptions
+    }
+}
+
+/// One stream at a node.
+public struct StreamStatus: Codable, Sendable, Equatable {
+    public var name: String
+    public var portset: String
+    /// Host name (or id, where the name is not known) of the entrypoint whose packets these are.
+    public var source: String?
+    public var incarnation: String?
+    public var highestSequence: UInt64
+    /// Distinct data packets taken in, filler not counted.
+    public var packetsIn: UInt64
+    public var bytesIn: UInt64
+    /// Data packets sent to children, retransmits and prebursts included.
+    public var packetsOut: UInt64
+    public var children: Int
+    public var viewers: Int
+    /// Where it comes from, first the one in use; empty at the stream's entrypoint.
+    public var paths: [PathStatus]
+    /// At an edge: packets handed to the streaming server in order.
+    public var delivered: UInt64
+    /// At an edge: packets given up at the play-out deadline.
+    public var lost: UInt64
+    /// Packets that were missing and came by retransmit or backfill.
+    public var repaired: UInt64
+    public var duplicates: UInt64
+    /// At an edge: the longest interval between two deliveries while packets were due, in milliseconds.
+    public var gapMillisecondsMax: Double
+
+    public init(
+        name: String, portset: String, source: String?, incarnation: String?, highestSequence: UInt64,
+        packetsIn: UInt64, bytesIn: UInt64, packetsOut: UInt64, children: Int, viewers: Int, paths: [PathStatus],
+        delivered: UInt64, lost: UInt64, repaired: UInt64, duplicates: UInt64, gapMillisecondsMax: Double
+    ) {
+        self.name = name
+        self.portset = portset
+        self.source = source
+        self.incarnation = incarnation
+        self.highestSequence = highestSequence
+        self.packetsIn = packetsIn
+        self.bytesIn = bytesIn
+        self.packetsOut = packetsOut
+        self.children = children
+        self.viewers = viewers
+        self.paths = paths
+        self.delivered = delivered
+        self.lost = lost
+        self.repaired = repaired
+        self.duplicates = duplicates
+        self.gapMillisecondsMax = gapMillisecondsMax
+    }
+}
+
+/// One path by which a node fetches a stream.
+public struct PathStatus: Codable, Sendable, Equatable {
+    /// Host name of the parent.
+    public var parent: String
+    public var endpoint: String
+    /// 1, 2 or 3; 0 for an entrypoint that was announced or is a candidate.
+    public var rank: Int
+    /// `joining`, `live` or `leaving`.
+    public var state: String
+    /// The name whose answer led here, or `announcement`.
+    public var cause: String
+    /// TXT of that answer: set region, rule, serial.
+    public var answer: String?
+    public var serial: UInt32?
+    public var roundTripMilliseconds: Double?
+    public var lossPercent: Double
+    public var packets: UInt64
+    public var retransmitsAsked: UInt64
+
+    public init(
+        parent: String, endpoint: String, rank: Int, state: String, cause: String, answer: String?, serial: UInt32?,
+        roundTripMilliseconds: Double?, lossPercent: Double, packets: UInt64, retransmitsAsked: UInt64
+    ) {
+        self.parent = parent
+        self.endpoint = endpoint
+        self.rank = rank
+        self.state = state
+        self.cause = cause
+        self.answer = answer
+        self.serial = serial
+        self.roundTripMilliseconds = roundTripMilliseconds
+        self.lossPercent = lossPercent
+        self.packets = packets
+        self.retransmitsAsked = retransmitsAsked
+    }
+}
