@@ -15,6 +15,20 @@ public struct DataHeader: Hashable, Sendable {
     /// Takes a sequence number, carries nothing and is never delivered.
     public var isFiller: Bool
 
+    @inlinable
+    public init(
+        retransmitted: Bool, keyPhase: UInt8, token: UInt64, linkNumber: UInt32, tag: IncarnationTag,
+        sequence: SequenceNumber, isFiller: Bool
+    ) {
+        self.retransmitted = retransmitted
+        self.keyPhase = keyPhase
+        self.token = token
+        self.linkNumber = linkNumber
+        self.tag = tag
+        self.sequence = sequence
+        self.isFiller = isFiller
+    }
+
     /// Reads the headers of a whole datagram. Nothing is authenticated yet.
     ///
     /// Throws `empty`, `tooShort` or `tooLong`, `unknownType` if it is no data packet, `unknownKind`, `unknownValue`
