@@ -3,10 +3,14 @@ import Glibc
 
 extension DatagramLoop {
     /// Runs the loop on a thread of its own and returns at once. The handler moves there for good: whoever needs it
-    /// later reaches it through `LoopBound` and `execute`.
+    /// later opens the result in work given to `execute` or `query`.
     /// - Parameter name: the thread's name, at most 15 bytes, as `top -H` shows it.
-    public func start(handler: sending any DatagramHandler, name: String = "datagrams") throws(DatagramError) {
-        let task = ThreadTask(loop: self, handler: handler, name: name)
+    @discardableResult
+    public func start<Handler: DatagramHandler>(
+        handler: sending Handler, name: String = "datagrams"
+    ) throws(DatagramError) -> LoopBound<Handler> {
+        let bound = LoopBound(handler, loop: self)
+        let task = ThreadTask(loop: self, handler: bound.handedOver, name: name)
         let opaque = Unmanaged.passRetained(task).toOpaque()
         var thread = pthread_t()
         let code = pthread_create(
@@ -23,6 +27,7 @@ extension DatagramLoop {
             throw DatagramError(operation: "pthread_create", code: code, subject: name)
         }
         pthread_detach(thread)
+        return bound
     }
 }
 
