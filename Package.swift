@@ -78,7 +78,7 @@ let package = Package(
         .testTarget(name: "RelayServiceTests", dependencies: ["RelayService", "LDNSKit", "ReflectorModel"]),
         .testTarget(name: "StreamingServerTests", dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel"]),
         .testTarget(name: "ConformanceTests", dependencies: ["DNSService", "ZoneCompiler", "DNSAnswers", "LDNSKit"]),
-        .testTarget(name: "ProcessTests", dependencies: ["ReflectorModel"]),
+        .testTarget(name: "ProcessTests", dependencies: ["DatagramIO", "ReflectorModel"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -42,7 +42,8 @@ struct Impair: AsyncParsableCommand {
     var delay: TimeSpan = .zero
     @Option(help: "Variation of --delay either way, as 5ms; order is kept.", transform: ImpairmentArgument.time)
     var jitter: TimeSpan = .zero
-    @Option(help: "Share of datagrams held back up to 5 ms so that others overtake.", transform: ImpairmentArgument.share)
+    @Option(
+        help: "Share of datagrams held back up to 5 ms so that others overtake.", transform: ImpairmentArgument.share)
     var reorder: Double = 0
     @Option(help: "Share of datagrams that arrive twice.", transform: ImpairmentArgument.share)
     var duplicate: Double = 0
