@@ -237,6 +237,7 @@ extension RelayNode {
             link.live.append(packet)
         }
         subscription.packetsSent += 1
+        streams[subscription.stream]?.packetsOut += 1
         markDirty(link, at: now)
     }
 
@@ -269,6 +270,7 @@ extension RelayNode {
                             slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false))
                     subscription.allowance -= 1_024
                     subscription.packetsSent += 1
+                    stream.packetsOut += 1
                     counters.add(.backlogSent)
                     markDirty(link, at: now)
                 }

@@ -1,8 +1,15 @@
 import ArgumentParser
-import Hummingbird
-import Logging
 
 @main
 struct Reflector: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "reflector", subcommands: [ZoneCommand.self])
+    static let configuration = CommandConfiguration(
+        commandName: "reflector",
+        abstract: "A live-stream transport network, steered by DNS.",
+        discussion: """
+            Start with 'reflector up': a whole network on loopback addresses, fed by a test stream.
+            Exit status: 0 good, 1 problems found, 2 wrong usage.
+            """,
+        subcommands: [
+            EntrypointCommand.self, SetCommand.self, EdgeCommand.self, ZoneCommand.self, KeysCommand.self, Impair.self,
+        ])
 }
