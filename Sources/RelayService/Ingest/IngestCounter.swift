@@ -1,5 +1,3 @@
-import Synchronization
-
 /// What ingest counts, each under the name that `/metrics` and `status` show.
 public enum IngestCounter: String, CaseIterable, Sendable {
     case encodersAccepted = "ingest_encoders_accepted"
@@ -30,22 +28,5 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case pullRefused = "ingest_pull_refused"
 }
 
-/// Counters of one ingest, written by its thread and read by any.
-public final class IngestCounters: Sendable {
-    private let values = Mutex<[IngestCounter: UInt64]>([:])
-
-    public init() {}
-
-    public func add(_ amount: Int = 1, to counter: IngestCounter) {
-        values.withLock { $0[counter, default: 0] &+= UInt64(max(amount, 0)) }
-    }
-
-    public func value(_ counter: IngestCounter) -> UInt64 { values.withLock { $0[counter] ?? 0 } }
-
-    /// Every counter by name, those at zero included.
-    public var snapshot: [String: UInt64] {
-        values.withLock { values in
-            Dictionary(uniqueKeysWithValues: IngestCounter.allCases.map { ($0.rawValue, values[$0] ?? 0) })
-        }
-    }
-}
+/// Counters of one ingest.
+public typealias IngestCounters = CounterSet<IngestCounter>
