@@ -9,8 +9,8 @@ let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -54,7 +54,7 @@ let package = Package(
             name: "RelayService",
             dependencies: [
                 "RelayCore", "RelayWire", "PacketSealing", "DatagramIO", "LDNSKit", "ReflectorModel",
-                log, nioCore, nioPosix, nioHTTP,
+                log, nioCore, nioPosix, nioHTTP, httpClient,
             ]),
         .target(
             name: "StreamingServer",
@@ -79,7 +79,9 @@ let package = Package(
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
         .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
-        .testTarget(name: "RelayServiceTests", dependencies: ["RelayService", "LDNSKit", "ReflectorModel"]),
+        .testTarget(
+            name: "RelayServiceTests",
+            dependencies: ["RelayService", "LDNSKit", "ReflectorModel", log, nioCore, nioPosix]),
         .testTarget(
             name: "StreamingServerTests",
             dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel", httpClient, log, nioCore]),

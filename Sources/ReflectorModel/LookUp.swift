@@ -23,7 +23,8 @@ public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
 
 /// What the name servers said of a `ReflectorName` that exists.
 public struct LookUpAnswer: Hashable, Sendable {
-    /// By priority, then name, then address; never empty.
+    /// By priority, then name, then address. Empty only where the zone says that there are none and shall be none (an
+    /// SRV record with the target `.`, RFC 2782): then the node gives its old ones up.
     public var hosts: [ResolvedHost]
     /// How long the answer may be followed, in seconds: the lowest TTL of the SRV records and the addresses.
     public var ttlSeconds: UInt32
