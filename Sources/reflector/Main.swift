@@ -10,6 +10,7 @@ struct Reflector: AsyncParsableCommand {
             Exit status: 0 good, 1 problems found, 2 wrong usage.
             """,
         subcommands: [
-            EntrypointCommand.self, SetCommand.self, EdgeCommand.self, ZoneCommand.self, KeysCommand.self, Impair.self,
+            NameServerCommand.self, EntrypointCommand.self, SetCommand.self, EdgeCommand.self, ZoneCommand.self,
+            KeysCommand.self, Impair.self,
         ])
 }
