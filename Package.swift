@@ -67,10 +67,12 @@ let package = Package(
         .target(name: "ReflectorSimulation", dependencies: ["RelayCore", "RelayWire", "ReflectorModel", heap]),
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "ReflectorModel"]),
-        .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "ReflectorModel"]),
+        .testTarget(
+            name: "RelayCoreTests", dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "ReflectorModel"]),
         .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
         .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "ReflectorModel"]),
-        .testTarget(name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
+        .testTarget(
+            name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "ReflectorModel"]),
         .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
         .testTarget(name: "RelayServiceTests", dependencies: ["RelayService", "LDNSKit", "ReflectorModel"]),
