@@ -1,0 +1,90 @@
+/// One value of a metric, as `/metrics` tells it.
+public struct MetricSample: Sendable, Equatable {
+    /// What the value is (Prometheus text format 0.0.4, `# TYPE`).
+    public enum Kind: String, Sendable {
+        /// Only ever grows.
+        case counter
+        case gauge
+    }
+
+    /// `reflector_packets_delivered_total`: what is not a letter, digit, `_` or `:` is told as `_`.
+    public var name: String
+    /// Told in the order given here.
+    public var labels: [(name: String, value: String)]
+    public var value: Double
+    public var kind: Kind
+    /// One sentence of what is counted. That of a name's first sample is told.
+    public var help: String
+
+    public init(
+        name: String, labels: [(name: String, value: String)] = [], value: Double, kind: Kind, help: String
+    ) {
+        self.name = name
+        self.labels = labels
+        self.value = value
+        self.kind = kind
+        self.help = help
+    }
+
+    public static func == (a: MetricSample, b: MetricSample) -> Bool {
+        a.name == b.name && a.value == b.value && a.kind == b.kind && a.help == b.help
+            && a.labels.elementsEqual(b.labels) { $0 == $1 }
+    }
+}
+
+/// Samples in the Prometheus text format, version 0.0.4.
+enum MetricText {
+    /// The samples of one name stand together, as the format demands, in the order of the names' first samples.
+    static func text(_ samples: [MetricSample]) -> String {
+        var order: [String] = []
+        var byName: [String: [MetricSample]] = [:]
+        for sample in samples {
+            let name = self.name(sample.name)
+            if byName[name] == nil { order.append(name) }
+            byName[name, default: []].append(sample)
+        }
+        var text = ""
+        for name in order {
+            guard let group = byName[name], let first = group.first else { continue }
+            text += "# HELP \(name) \(escape(first.help, quotes: false))\n# TYPE \(name) \(first.kind.rawValue)\n"
+            for sample in group {
+                let labels = sample.labels.map { "\(self.name($0.name))=\"\(escape($0.value, quotes: true))\"" }
+                let set = labels.isEmpty ? "" : "{\(labels.joined(separator: ","))}"
+                text += "\(name)\(set) \(number(sample.value))\n"
+            }
+        }
+        return text
+    }
+
+    private static func name(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "a"..."z", "A"..."Z", "_", ":": result.unicodeScalars.append(scalar)
+            case "0"..."9" where !result.isEmpty: result.unicodeScalars.append(scalar)
+            default: result.append("_")
+            }
+        }
+        return result.isEmpty ? "_" : result
+    }
+
+    private static func escape(_ text: String, quotes: Bool) -> String {
+        var result = ""
+        for character in text.unicodeScalars {
+            switch character {
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\"" where quotes: result += "\\\""
+            default: result.unicodeScalars.append(character)
+            }
+        }
+        return result
+    }
+
+    private static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        if let whole = Int64(exactly: value) { return "\(whole)" }
+        return "\(value)"
+    }
+}

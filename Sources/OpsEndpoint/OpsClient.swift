@@ -1,0 +1,76 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import ReflectorModel
+
+/// Asks running processes for their status, for `reflector status`, `trace` and `up`.
+public struct OpsClient: Sendable {
+    /// Why there is no answer.
+    public enum Failure: Error, CustomStringConvertible {
+        /// No answer within the time-out, or no connection; with the cause.
+        case unreachable(Endpoint, String)
+        /// An answer that is none: HTTP status or what is wrong with the body.
+        case unusable(Endpoint, String)
+
+        public var description: String {
+            switch self {
+            case .unreachable(let endpoint, let cause): "\(endpoint) does not answer: \(cause)"
+            case .unusable(let endpoint, let cause): "\(endpoint) answers, but not with a status: \(cause)"
+            }
+        }
+    }
+
+    /// Longest body read.
+    private static let bodyBytesMax = 16 << 20
+
+    private let timeout: TimeAmount
+
+    /// - Parameter timeout: for a whole request.
+    public init(timeout: Duration = .seconds(1)) { self.timeout = TimeAmount(timeout) }
+
+    /// The status of the node whose `OpsEndpoint` listens at `endpoint`.
+    public func nodeStatus(of endpoint: Endpoint) async throws(Failure) -> NodeStatus {
+        try await status(NodeStatus.self, of: endpoint)
+    }
+
+    /// Any process's status.
+    public func status<Status: Decodable>(_ type: Status.Type, of endpoint: Endpoint) async throws(Failure) -> Status {
+        let data = try await get("/status", of: endpoint)
+        do {
+            let decoder = JSONDecoder()
+            decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+                positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+            return try decoder.decode(type, from: data)
+        } catch {
+            throw .unusable(endpoint, "\(error)")
+        }
+    }
+
+    /// True if the process says at `/readyz` that it can do its work.
+    public func isReady(_ endpoint: Endpoint) async -> Bool { (try? await get("/readyz", of: endpoint)) != nil }
+
+    private func get(_ path: String, of endpoint: Endpoint) async throws(Failure) -> Data {
+        let status: UInt
+        let body: ByteBuffer
+        do {
+            (status, body) = try await withThrowingTaskGroup(of: (UInt, ByteBuffer).self) { [timeout] group in
+                // The client's own deadline ends with the head; this one covers the body too.
+                group.addTask {
+                    try await Task.sleep(for: .nanoseconds(timeout.nanoseconds))
+                    throw HTTPClientError.deadlineExceeded
+                }
+                group.addTask {
+                    let request = HTTPClientRequest(url: "http://\(endpoint)\(path)")
+                    let response = try await HTTPClient.shared.execute(request, timeout: timeout)
+                    return (response.status.code, try await response.body.collect(upTo: Self.bodyBytesMax))
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? (0, ByteBuffer())
+            }
+        } catch {
+            throw .unreachable(endpoint, "\(error)")
+        }
+        guard status == 200 else { throw .unusable(endpoint, "HTTP \(status)") }
+        return Data(body.readableBytesView)
+    }
+}

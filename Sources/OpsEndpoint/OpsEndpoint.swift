@@ -1,0 +1,108 @@
+import Foundation
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ReflectorModel
+import ServiceLifecycle
+
+/// What operators and their machines ask a process: `/healthz` (it runs), `/readyz` (it can do its work), `/status`
+/// (JSON) and `/metrics` (Prometheus). A node tells its `NodeStatus`; the name server uses the same with its own.
+public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
+    /// Where to listen.
+    public struct Configuration: Sendable {
+        /// Port 0 takes a free one, told to `onReady`.
+        public var endpoint: Endpoint
+        /// Most connections at once; further ones wait.
+        public var connectionsMax = 256
+        /// A connection without a request is closed after this long.
+        public var idleTimeout = TimeAmount.seconds(30)
+
+        public init(endpoint: Endpoint) { self.endpoint = endpoint }
+    }
+
+    private let configuration: Configuration
+    private let logger: Logger
+    private let responder: CallbackResponder<BasicRequestContext>
+    private let onReady: @Sendable (Endpoint) -> Void
+
+    /// - Parameters:
+    ///   - status: what `/status` tells.
+    ///   - metrics: what `/metrics` tells.
+    ///   - ready: nil while the process can do its work, else why not, for `/readyz`.
+    ///   - onReady: called once with the bound address.
+    public init(
+        configuration: Configuration, logger: Logger,
+        status: @escaping @Sendable () async -> Status,
+        metrics: @escaping @Sendable () async -> [MetricSample],
+        ready: @escaping @Sendable () async -> String?,
+        onReady: @escaping @Sendable (Endpoint) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.onReady = onReady
+        responder = CallbackResponder { request, _ in
+            guard request.method == .get || request.method == .head else {
+                return Self.answer(.methodNotAllowed, "only GET and HEAD\n")
+            }
+            var response =
+                switch request.uri.path {
+                case "/healthz": Self.answer(.ok, "ok\n")
+                case "/readyz":
+                    if let reason = await ready() {
+                        Self.answer(.serviceUnavailable, "not ready: \(reason)\n")
+                    } else {
+                        Self.answer(.ok, "ready\n")
+                    }
+                case "/status": Self.json(await status())
+                case "/metrics":
+                    Self.answer(
+                        .ok, MetricText.text(await metrics()), type: "text/plain; version=0.0.4; charset=utf-8")
+                default: Self.answer(.notFound, "/healthz /readyz /status /metrics\n")
+                }
+            if request.method == .head { response.body = ResponseBody() }
+            return response
+        }
+    }
+
+    /// Serves until the task is cancelled or the service group shuts down. Throws if the address cannot be bound.
+    public func run() async throws {
+        let endpoint = configuration.endpoint
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .notice)
+        let application = Application(
+            responder: responder,
+            server: .http1(configuration: .init(idleTimeout: configuration.idleTimeout)),
+            configuration: ApplicationConfiguration(
+                address: .hostname("\(endpoint.address)", port: Int(endpoint.port)), serverName: "reflector",
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.connectionsMax)),
+            onServerRunning: { [onReady] channel in
+                let port = UInt16(clamping: channel.localAddress?.port ?? Int(endpoint.port))
+                onReady(Endpoint(address: endpoint.address, port: port))
+            },
+            logger: quiet)
+        try await application.run()
+    }
+
+    private static func json(_ status: Status) -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        // A rate over no time at all is not a number; the rest of the status is still worth telling.
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        guard let data = try? encoder.encode(status) else {
+            return answer(.internalServerError, "the status cannot be encoded\n")
+        }
+        return answer(.ok, String(decoding: data, as: UTF8.self) + "\n", type: "application/json")
+    }
+
+    private static func answer(
+        _ status: HTTPResponse.Status, _ text: String, type: String = "text/plain; charset=utf-8"
+    ) -> Response {
+        let buffer = ByteBuffer(string: text)
+        let headers: HTTPFields = [
+            .contentType: type, .contentLength: "\(buffer.readableBytes)", .cacheControl: "no-store",
+        ]
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: buffer))
+    }
+}

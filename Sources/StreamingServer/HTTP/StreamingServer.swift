@@ -1,0 +1,70 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ReflectorModel
+import ServiceLifecycle
+
+/// The built-in streaming server of an edge: progressive MPEG-TS at `/live/news.ts` and HLS at
+/// `/live/news/index.m3u8`, out of a hub that the node delivers to.
+public struct StreamingServer: Service {
+    /// Where and how to listen.
+    public struct Configuration: Sendable {
+        /// Port 0 takes a free one, told to `onReady`.
+        public var endpoint: Endpoint
+        /// A connection without a request is closed after this long.
+        public var idleTimeout = TimeAmount.seconds(60)
+
+        public init(endpoint: Endpoint) { self.endpoint = endpoint }
+    }
+
+    /// Connections beyond the most viewers: they get a 503, or fetch segments.
+    private static let connectionsSpare = 4_096
+
+    private let configuration: Configuration
+    private let hub: LiveStreamHub
+    private let onReady: @Sendable (Endpoint) -> Void
+
+    /// - Parameter onReady: called once with the bound address, when viewers can connect.
+    public init(
+        configuration: Configuration, hub: LiveStreamHub, onReady: @escaping @Sendable (Endpoint) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.hub = hub
+        self.onReady = onReady
+    }
+
+    /// Serves until the task is cancelled or the service group shuts down gracefully; then ends all viewers.
+    /// Throws if the address cannot be bound.
+    public func run() async throws {
+        let endpoint = configuration.endpoint
+        var logger = hub.logger
+        logger.logLevel = max(logger.logLevel, .notice)
+        let application = Application(
+            responder: ViewerResponder(hub: hub),
+            server: .http1(configuration: .init(idleTimeout: configuration.idleTimeout)),
+            configuration: ApplicationConfiguration(
+                address: .hostname("\(endpoint.address)", port: Int(endpoint.port)), serverName: "reflector",
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    hub.configuration.viewersMax + Self.connectionsSpare)),
+            onServerRunning: { [onReady] channel in
+                let port = UInt16(clamping: channel.localAddress?.port ?? Int(endpoint.port))
+                onReady(Endpoint(address: endpoint.address, port: port))
+            },
+            logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    try await Task.sleep(for: .seconds(1))
+                    hub.sweep()
+                }
+            }
+            try await withTaskCancellationOrGracefulShutdownHandler {
+                try await application.run()
+            } onCancelOrGracefulShutdown: {
+                hub.shutDown()
+            }
+            group.cancelAll()
+        }
+    }
+}

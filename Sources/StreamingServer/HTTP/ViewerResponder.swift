@@ -1,0 +1,180 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import ReflectorModel
+
+/// Answers viewers: GET and HEAD of streams, playlists, segments and the index page.
+struct ViewerResponder: HTTPResponder {
+    typealias Context = ViewerContext
+
+    let hub: LiveStreamHub
+
+    func respond(to request: Request, context: ViewerContext) async throws -> Response {
+        hub.count("requests")
+        guard request.method == .get || request.method == .head else {
+            var response = Self.text(.methodNotAllowed, "Only GET and HEAD are answered here.")
+            response.headers[.allow] = "GET, HEAD"
+            return response
+        }
+        var response: Response
+        switch ViewerRequest(path: request.uri.path) {
+        case .index: response = Self.body(IndexPage.html(hub.statistics()), type: "text/html; charset=utf-8", age: nil)
+        case .progressive(let name): response = await progressive(name, request, context)
+        case .playlist(let name): response = await playlist(name, context)
+        case .segment(let name, let slot): response = segment(name, slot)
+        case nil:
+            hub.count("requests_not_found")
+            response = Self.text(
+                .notFound, "No such page. A stream is at /NAME.ts (MPEG-TS) or /NAME/index.m3u8 (HLS); see / for a list.")
+        }
+        response.headers[.accessControlAllowOrigin] = "*"
+        // The length of the body that a GET would have had is kept.
+        if request.method == .head { response.body = ResponseBody() }
+        return response
+    }
+
+    // MARK: Progressive
+
+    private func progressive(_ name: StreamName, _ request: Request, _ context: ViewerContext) async -> Response {
+        let channel = context.channel
+        let viewer: StreamViewer
+        switch admit(to: name, isProgressive: true, evict: { channel.close(promise: nil) }) {
+        case .success(let admitted): viewer = admitted
+        case .failure(let refusal): return refused(refusal)
+        }
+        switch await viewer.next(deadline: context.arrival + hub.configuration.firstByteWait) {
+        case .bytes(let first):
+            return Response(
+                status: .ok,
+                headers: [.contentType: "video/mp2t", .cacheControl: "no-store", .connection: "close"],
+                body: body(of: viewer, first: first, request: request, context: context))
+        case .over(let ending): return over(name, ending)
+        case .timedOut, .playlist:
+            hub.count("waits_timed_out")
+            return Self.text(.gatewayTimeout, "Stream \(name) was asked for, but nothing has arrived yet. Try again.")
+        }
+    }
+
+    /// The stream from its first bytes on, until it ends or the viewer goes.
+    private func body(
+        of viewer: StreamViewer, first: [ByteBuffer], request: Request, context: ViewerContext
+    ) -> ResponseBody {
+        ResponseBody { [hub] writer in
+            defer { viewer.leave() }
+            hub.count("viewers_progressive")
+            let (stream, isCold) = (viewer.stream.name, viewer.isCold)
+            // Without this a viewer that goes while the stream stands still would be noticed only at the next byte.
+            try await request.body.consumeWithInboundCloseHandler { _ in
+                try await writer.write(contentsOf: first)
+                let milliseconds = (ContinuousClock.now - context.arrival) / .milliseconds(1)
+                hub.countFirstByte(isCold: isCold, milliseconds: milliseconds)
+                hub.logger.info(
+                    "viewer first-byte",
+                    metadata: ["stream": "\(stream)", "cold": "\(isCold)", "ms": "\(Int(milliseconds))"])
+                while let bytes = await viewer.next() { try await writer.write(contentsOf: bytes) }
+            } onInboundClosed: {
+                viewer.leave()
+            }
+            try await writer.finish(nil)
+        }
+    }
+
+    // MARK: HLS
+
+    private func playlist(_ name: StreamName, _ context: ViewerContext) async -> Response {
+        let viewer: StreamViewer
+        switch admit(to: name, isProgressive: false, evict: {}) {
+        case .success(let admitted): viewer = admitted
+        case .failure(let refusal): return refused(refusal)
+        }
+        defer { viewer.leave() }
+        // Two waits: a stream that does not come at all is not waited for as long as a first segment.
+        let firstByte = context.arrival + hub.configuration.firstByteWait
+        var waited = await viewer.next(deadline: firstByte)
+        if case .bytes = waited {
+            waited = await viewer.playlist(deadline: context.arrival + hub.configuration.firstSegmentWait)
+        }
+        switch waited {
+        case .playlist(let text):
+            viewer.stream.touch()
+            if viewer.isCold {
+                let milliseconds = (ContinuousClock.now - context.arrival) / .milliseconds(1)
+                hub.logger.info(
+                    "viewer first playlist", metadata: ["stream": "\(name)", "ms": "\(Int(milliseconds))"])
+            }
+            hub.count("playlists")
+            return Self.body(text, type: "application/vnd.apple.mpegurl", age: 1)
+        case .over(let ending): return over(name, ending)
+        case .timedOut, .bytes:
+            hub.count("waits_timed_out")
+            return Self.text(
+                .gatewayTimeout,
+                "Stream \(name) has no segment yet: nothing has arrived, or it is no MPEG-TS with random access points.")
+        }
+    }
+
+    private func segment(_ name: StreamName, _ slot: Int64) -> Response {
+        guard let stream = hub.existing(name), let segment = stream.window.segment(slot: slot) else {
+            hub.count("segments_not_found")
+            return Self.text(.notFound, "No such segment: it has gone, or is still to come. See /\(name)/index.m3u8.")
+        }
+        stream.touch()
+        hub.count("segments")
+        let headers: HTTPFields = [
+            .contentType: "video/mp2t", .cacheControl: "public, max-age=\(hub.configuration.segmentTargetSeconds * 6)",
+            .contentLength: "\(segment.byteCount)",
+        ]
+        return Response(status: .ok, headers: headers, body: ResponseBody(contentsOf: segment.bytes))
+    }
+
+    // MARK: Answers
+
+    private func admit(
+        to name: StreamName, isProgressive: Bool, evict: @escaping @Sendable () -> Void
+    ) -> Result<StreamViewer, LiveStreamHub.Refusal> {
+        Result { () throws(LiveStreamHub.Refusal) in
+            try hub.admit(to: name, isProgressive: isProgressive, evict: evict)
+        }
+    }
+
+    private func refused(_ refusal: LiveStreamHub.Refusal) -> Response {
+        hub.count("viewers_refused")
+        let why =
+            switch refusal {
+            case .viewersMax: "This edge has as many viewers as it may have."
+            case .streamsMax: "This edge has as many streams as it may have."
+            case .shuttingDown: "This edge is shutting down."
+            }
+        var response = Self.text(.serviceUnavailable, why)
+        response.headers[.retryAfter] = "5"
+        return response
+    }
+
+    private func over(_ name: StreamName, _ ending: LiveStreamState.Ending) -> Response {
+        switch ending {
+        case .unavailable(let reason):
+            hub.count("streams_unavailable")
+            return Self.text(.notFound, "Stream \(name) is not to be had: \(reason)")
+        case .ended(let reason):
+            hub.count("streams_ended")
+            return Self.text(.serviceUnavailable, "Stream \(name) has just ended: \(reason)")
+        }
+    }
+
+    private static func text(_ status: HTTPResponse.Status, _ text: String) -> Response {
+        var response = body(text + "\n", type: "text/plain; charset=utf-8", age: nil)
+        response.status = status
+        return response
+    }
+
+    /// - Parameter age: seconds that the answer may be kept; nil for not at all.
+    private static func body(_ text: String, type: String, age: Int?) -> Response {
+        let buffer = ByteBuffer(string: text)
+        let headers: HTTPFields = [
+            .contentType: type, .cacheControl: age.map { "max-age=\($0)" } ?? "no-store",
+            .contentLength: "\(buffer.readableBytes)",
+        ]
+        return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: buffer))
+    }
+}

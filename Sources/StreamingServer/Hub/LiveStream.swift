@@ -1,0 +1,136 @@
+import NIOCore
+import ReflectorModel
+import Synchronization
+
+/// One stream at the hub: its state behind a lock, the demand that follows from it, and the suspension of viewers.
+final class LiveStream: Sendable {
+    let name: StreamName
+    private let state: Mutex<LiveStreamState>
+    private let loop: any EventLoop
+    private let onDemand: @Sendable (StreamName, Bool) -> Void
+
+    /// - Parameters:
+    ///   - loop: runs time-outs.
+    ///   - onDemand: called in the order of changes, under the lock: it must not call back.
+    init(
+        name: StreamName, configuration: LiveStreamConfiguration, loop: any EventLoop,
+        onDemand: @escaping @Sendable (StreamName, Bool) -> Void
+    ) {
+        self.name = name
+        self.loop = loop
+        self.onDemand = onDemand
+        state = Mutex(LiveStreamState(configuration: configuration, now: .now))
+    }
+
+    /// True when suspended viewers are to be woken soon, by `wake()`.
+    func deliver(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool {
+        let clock = ContinuousClock.now
+        return state.withLock { $0.deliver(payload, at: now, clock: clock) }
+    }
+
+    func discontinuity() { state.withLock { $0.discontinuity() } }
+
+    func end(_ ending: LiveStreamState.Ending) {
+        let woken = change { $0.end(ending) }
+        for waiter in woken { waiter.continuation.resume() }
+    }
+
+    /// Resumes all viewers that have something to read.
+    func wake() {
+        let woken = state.withLock { $0.wake() }
+        for waiter in woken { waiter.continuation.resume() }
+    }
+
+    /// Nil once the stream is over; otherwise the viewer's number and whether it found the stream cold.
+    func attach(isProgressive: Bool, evict: @escaping @Sendable () -> Void) -> (viewer: UInt64, isCold: Bool)? {
+        change { state in
+            let isCold = state.isCold
+            return state.attach(isProgressive: isProgressive, evict: evict).map { ($0, isCold) }
+        }
+    }
+
+    func detach(_ viewer: UInt64) {
+        let waiter = change { $0.detach(viewer) }
+        waiter?.continuation.resume()
+    }
+
+    func read(_ viewer: UInt64) -> LiveStreamState.Reading { state.withLock { $0.read(viewer) } }
+
+    /// Counts an HLS viewer as present from now on.
+    func touch() {
+        let now = ContinuousClock.now
+        change { $0.touch(now) }
+    }
+
+    var window: SegmentWindow { state.withLock { $0.window } }
+    var ending: LiveStreamState.Ending? { state.withLock { $0.ending } }
+
+    /// Suspends until the viewer has something to do, the stream is over, the deadline passes or the task is cancelled;
+    /// which of these it was, the caller finds out by reading.
+    func suspend(
+        _ viewer: UInt64, until condition: LiveStreamState.Condition, deadline: ContinuousClock.Instant?
+    ) async {
+        let timeOut = deadline.map { deadline in
+            loop.scheduleTask(in: TimeAmount(max(deadline - .now, .zero))) { self.release(viewer) }
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let goesOn = state.withLock { state in
+                    // Looked at under the lock, so that a cancellation or time-out cannot slip in between.
+                    let isLate = Task.isCancelled || deadline.map { $0 <= .now } ?? false
+                    if isLate || state.isReady(viewer, for: condition) { return true }
+                    state.waiters[viewer] = LiveStreamState.Waiter(condition: condition, continuation: continuation)
+                    return false
+                }
+                if goesOn { continuation.resume() }
+            }
+        } onCancel: {
+            release(viewer)
+        }
+        timeOut?.cancel()
+    }
+
+    private func release(_ viewer: UInt64) {
+        let waiter = state.withLock { $0.waiters.removeValue(forKey: viewer) }
+        waiter?.continuation.resume()
+    }
+
+    /// What a sweep found.
+    struct Sweep {
+        var isForgettable: Bool
+        var overrun: [@Sendable () -> Void]
+    }
+
+    /// Lets absent HLS viewers go; to be called about once a second. A stream found forgettable is over from then on,
+    /// so that nobody can join it while it is being forgotten.
+    func sweep() -> Sweep {
+        let now = ContinuousClock.now
+        return change { state in
+            let isForgettable = state.isForgettable(now)
+            let overrun = state.overrun()
+            if isForgettable { _ = state.end(.ended("idle")) }
+            return Sweep(isForgettable: isForgettable, overrun: overrun)
+        }
+    }
+
+    /// What is counted of this stream.
+    var totals: LiveStreamTotals {
+        let now = ContinuousClock.now
+        return state.withLock { state in
+            LiveStreamTotals(
+                name: name, packets: state.packets, bytes: state.bytes, segmentsDropped: state.segmentsDropped,
+                segments: state.window.count, progressiveViewers: state.progressiveViewers,
+                isPlaylistWatched: state.isPlaylistWatched(now), isWanted: state.isWanted)
+        }
+    }
+
+    /// Changes the state, and tells the demand that follows from it before anybody else can change it again.
+    private func change<Result>(_ body: (inout LiveStreamState) -> Result) -> Result {
+        let now = ContinuousClock.now
+        return state.withLock { state in
+            let result = body(&state)
+            if let wanted = state.demandChange(now) { onDemand(name, wanted) }
+            return result
+        }
+    }
+}

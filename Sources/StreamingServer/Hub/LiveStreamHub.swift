@@ -1,0 +1,209 @@
+import Logging
+import NIOCore
+import NIOPosix
+import ReflectorModel
+import Synchronization
+
+/// Where an edge's streams meet their viewers. The node delivers payloads, from its own thread, and learns which streams
+/// are wanted; viewers read at their own pace from one shared copy.
+///
+/// `deliver` costs a lock, a copy of the payload and a look at its headers; it wakes nobody. Suspended viewers are woken
+/// in batches, a few milliseconds later, from an event loop of the hub's.
+public final class LiveStreamHub: Sendable {
+    /// Why a viewer was turned away.
+    public enum Refusal: Error, Equatable {
+        case viewersMax
+        case streamsMax
+        case shuttingDown
+    }
+
+    private struct Directory {
+        var streams: [StreamName: LiveStream] = [:]
+        var viewerCount = 0
+        var isShuttingDown = false
+        var onDemand: (@Sendable (StreamName, Bool) -> Void)?
+    }
+
+    public let configuration: LiveStreamConfiguration
+    let logger: Logger
+    private let loop: any EventLoop
+    private let directory = Mutex(Directory())
+    private let statisticsSoFar = Mutex(StreamingStatistics())
+    /// Streams whose viewers wait to be woken; the wake-up is scheduled while this is not empty.
+    private let wakePending = Mutex<[LiveStream]>([])
+
+    public init(configuration: LiveStreamConfiguration = .init(), logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        loop = MultiThreadedEventLoopGroup.singleton.next()
+    }
+
+    // MARK: The node's side
+
+    /// Sets whom to tell that a stream is wanted (first viewer) or no longer wanted (last viewer gone). Called on an
+    /// event loop of the hub's, in order for each stream; streams already wanted are told at once.
+    public func setDemandHandler(_ handler: @escaping @Sendable (StreamName, Bool) -> Void) {
+        directory.withLock { directory in
+            directory.onDemand = handler
+            for (name, stream) in directory.streams where stream.totals.isWanted {
+                loop.execute { handler(name, true) }
+            }
+        }
+    }
+
+    /// Takes the next payload of a stream. Payloads larger than 64 KiB are not taken.
+    public func deliver(_ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant) {
+        guard let stream = try? stream(name) else { return count("deliveries_refused") }
+        if stream.deliver(payload, at: now) { armWake(stream) }
+    }
+
+    /// What is delivered next does not continue what was delivered before: something was lost, or the source changed.
+    public func discontinuity(stream name: StreamName) { existing(name)?.discontinuity() }
+
+    /// The stream has ended: viewers get what was delivered, then the end. A later request asks for it anew.
+    public func ended(stream name: StreamName, reason: String) { end(name, .ended(reason)) }
+
+    /// The network does not have this stream: waiting requests are answered 404 with the reason.
+    public func unavailable(stream name: StreamName, reason: String) { end(name, .unavailable(reason)) }
+
+    /// Everything counted so far.
+    public func statistics() -> StreamingStatistics {
+        let streams = directory.withLock { Array($0.streams.values) }
+        var all = statisticsSoFar.withLock { $0 }
+        all.streams = streams.map(\.totals).sorted { $0.name < $1.name }
+        for totals in all.streams { all.add(totals) }
+        return all
+    }
+
+    /// Viewers of a stream now: progressive ones, and one more if HLS viewers have asked lately.
+    public func viewers(of name: StreamName) -> Int {
+        guard let totals = existing(name)?.totals else { return 0 }
+        return totals.progressiveViewers + (totals.isPlaylistWatched ? 1 : 0)
+    }
+
+    // MARK: The viewers' side
+
+    /// Adds a viewer or waiting request.
+    func admit(
+        to name: StreamName, isProgressive: Bool, evict: @escaping @Sendable () -> Void
+    ) throws(Refusal) -> StreamViewer {
+        let isFull = directory.withLock { directory in
+            guard directory.viewerCount < configuration.viewersMax else { return true }
+            directory.viewerCount += 1
+            return false
+        }
+        if isFull { throw .viewersMax }
+        do throws(Refusal) {
+            while true {
+                let stream = try stream(name)
+                if let (viewer, isCold) = stream.attach(isProgressive: isProgressive, evict: evict) {
+                    return StreamViewer(hub: self, stream: stream, number: viewer, isCold: isCold)
+                }
+                forget(stream)
+            }
+        } catch {
+            viewerLeft()
+            throw error
+        }
+    }
+
+    func viewerLeft() { directory.withLock { $0.viewerCount -= 1 } }
+
+    /// The stream of this name if there is one.
+    func existing(_ name: StreamName) -> LiveStream? { directory.withLock { $0.streams[name] } }
+
+    func count(_ event: String) { statisticsSoFar.withLock { $0.counters[event, default: 0] += 1 } }
+
+    func countFirstByte(isCold: Bool, milliseconds: Double) {
+        statisticsSoFar.withLock { isCold ? $0.cold.add(milliseconds) : $0.warm.add(milliseconds) }
+    }
+
+    // MARK: The server's side
+
+    /// Evicts viewers that lag too far behind, lets absent HLS viewers go and forgets idle streams. To be called about
+    /// once a second.
+    func sweep() {
+        for stream in directory.withLock({ Array($0.streams.values) }) {
+            let found = stream.sweep()
+            for evict in found.overrun { evict() }
+            if found.isForgettable { forget(stream) }
+        }
+    }
+
+    /// Ends all viewers and admits no more.
+    func shutDown() {
+        let streams = directory.withLock { directory in
+            directory.isShuttingDown = true
+            return Array(directory.streams.values)
+        }
+        for stream in streams {
+            stream.end(.ended("the server is shutting down"))
+            forget(stream)
+        }
+    }
+
+    private func stream(_ name: StreamName) throws(Refusal) -> LiveStream {
+        let found: Result<LiveStream, Refusal> = directory.withLock { directory in
+            if let stream = directory.streams[name] { return .success(stream) }
+            if directory.isShuttingDown { return .failure(.shuttingDown) }
+            guard directory.streams.count < configuration.streamsMax else { return .failure(.streamsMax) }
+            let stream = LiveStream(name: name, configuration: configuration, loop: loop) { [weak self] name, wanted in
+                self?.tellDemand(name, wanted)
+            }
+            directory.streams[name] = stream
+            return .success(stream)
+        }
+        return try found.get()
+    }
+
+    private func end(_ name: StreamName, _ ending: LiveStreamState.Ending) {
+        guard let stream = existing(name) else { return }
+        stream.end(ending)
+        forget(stream)
+    }
+
+    private func forget(_ stream: LiveStream) {
+        let isGone = directory.withLock { directory in
+            guard directory.streams[stream.name] === stream else { return false }
+            directory.streams[stream.name] = nil
+            return true
+        }
+        if isGone { statisticsSoFar.withLock { $0.add(stream.totals) } }
+    }
+
+    /// On the loop, so that the node may call back and the order is kept.
+    private func tellDemand(_ name: StreamName, _ wanted: Bool) {
+        loop.execute { [weak self] in
+            self?.directory.withLock({ $0.onDemand })?(name, wanted)
+        }
+    }
+
+    private func armWake(_ stream: LiveStream) {
+        let isFirst = wakePending.withLock { pending in
+            pending.append(stream)
+            return pending.count == 1
+        }
+        guard isFirst else { return }
+        // The more viewers, the larger the batches.
+        let viewers = directory.withLock { $0.viewerCount }
+        let delay = min(max(Int64(viewers) * 10, 4_000), 50_000)
+        loop.scheduleTask(in: .microseconds(delay)) { [weak self] in self?.wakeAll() }
+    }
+
+    private func wakeAll() {
+        let streams = wakePending.withLock { pending in
+            defer { pending.removeAll(keepingCapacity: true) }
+            return pending
+        }
+        for stream in streams { stream.wake() }
+    }
+}
+
+extension StreamingStatistics {
+    /// Adds a stream's totals to the counters.
+    fileprivate mutating func add(_ totals: LiveStreamTotals) {
+        counters["packets_delivered", default: 0] += totals.packets
+        counters["bytes_delivered", default: 0] += totals.bytes
+        counters["segments_dropped", default: 0] += totals.segmentsDropped
+    }
+}

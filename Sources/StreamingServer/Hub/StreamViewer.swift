@@ -1,0 +1,70 @@
+import NIOCore
+import Synchronization
+
+/// One viewer of a stream, or one request that waits for it. Leaves when it is released, at the latest.
+final class StreamViewer: Sendable {
+    /// What came of waiting.
+    enum Waited {
+        case bytes([ByteBuffer])
+        case playlist(String)
+        case over(LiveStreamState.Ending)
+        case timedOut
+    }
+
+    let stream: LiveStream
+    /// The stream was not there yet when the viewer came.
+    let isCold: Bool
+    private let hub: LiveStreamHub
+    private let number: UInt64
+    private let hasLeft = Atomic(false)
+
+    init(hub: LiveStreamHub, stream: LiveStream, number: UInt64, isCold: Bool) {
+        self.hub = hub
+        self.stream = stream
+        self.number = number
+        self.isCold = isCold
+    }
+
+    deinit { leave() }
+
+    /// Ends this viewer's part; a suspended read returns.
+    func leave() {
+        guard !hasLeft.exchange(true, ordering: .relaxed) else { return }
+        stream.detach(number)
+        hub.viewerLeft()
+    }
+
+    /// The next bytes of the stream; nil at its end, after a cancellation, or when this viewer was too slow.
+    func next() async -> [ByteBuffer]? {
+        guard case .bytes(let bytes) = await next(deadline: nil) else { return nil }
+        return bytes
+    }
+
+    /// The next bytes of the stream, or what happened instead.
+    func next(deadline: ContinuousClock.Instant?) async -> Waited {
+        while !Task.isCancelled {
+            switch stream.read(number) {
+            case .bytes(let bytes): return .bytes(bytes)
+            case .over(let ending): return .over(ending)
+            case .overrun:
+                hub.count("viewers_overrun")
+                return .over(.ended("viewer too slow"))
+            case .nothingYet:
+                if let deadline, deadline <= .now { return .timedOut }
+                await stream.suspend(number, until: .bytes, deadline: deadline)
+            }
+        }
+        return .over(.ended("cancelled"))
+    }
+
+    /// The media playlist as soon as it lists a segment.
+    func playlist(deadline: ContinuousClock.Instant) async -> Waited {
+        while !Task.isCancelled {
+            if let text = stream.window.playlist { return .playlist(text) }
+            if let ending = stream.ending { return .over(ending) }
+            if deadline <= .now { return .timedOut }
+            await stream.suspend(number, until: .segment, deadline: deadline)
+        }
+        return .over(.ended("cancelled"))
+    }
+}

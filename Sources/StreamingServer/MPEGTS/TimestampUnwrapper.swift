@@ -1,0 +1,34 @@
+/// Turns 33-bit time stamps of 90 kHz, which wrap every 26.5 hours, into ones that do not.
+///
+/// Every edge must count the wraps alike, whenever it began to listen. So the first time stamp is taken to be the one
+/// that lies nearest to the wall clock (90 kHz since 1970): two edges agree unless their clocks straddle the very
+/// instant that is half a wrap away from the stream's time.
+struct TimestampUnwrapper {
+    /// Ticks a second.
+    static let ticksPerSecond: Int64 = 90_000
+    private static let wrap: Int64 = 1 << 33
+
+    private var last: Int64?
+
+    /// Unwraps `timestamp` to the value nearest to the last one, or to the wall clock if there is none.
+    /// - Parameter wallClockSeconds: seconds since 1970.
+    mutating func unwrap(_ timestamp: UInt64, wallClockSeconds: Int64) -> Int64 {
+        let reference = last ?? wallClockSeconds &* Self.ticksPerSecond
+        let value = Self.nearest(timestamp, to: reference)
+        last = value
+        return value
+    }
+
+    /// Ticks from the last time stamp to this one, at most half a wrap either way; nil before the first.
+    func step(to timestamp: UInt64) -> Int64? { last.map { Self.nearest(timestamp, to: $0) &- $0 } }
+
+    /// Forgets the last time stamp: the next begins a new time line.
+    mutating func restart() { last = nil }
+
+    private static func nearest(_ timestamp: UInt64, to reference: Int64) -> Int64 {
+        let low = Int64(truncatingIfNeeded: timestamp & UInt64(wrap - 1))
+        var step = (low &- reference) & (wrap - 1)
+        if step >= wrap / 2 { step -= wrap }
+        return reference &+ step
+    }
+}

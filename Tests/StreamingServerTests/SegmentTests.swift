@@ -1,0 +1,114 @@
+import NIOCore
+import Testing
+
+@testable import StreamingServer
+
+@Suite("Cutting and listing HLS segments")
+struct SegmentTests {
+    private typealias Unit = TransportStreamScanner.AccessUnit
+
+    /// Feeds pictures of `interval` ticks with a random access point every `every`, from the `first`th on.
+    private func cut(
+        first: Int, count: Int, every: Int, interval: UInt64 = 3_600, start: UInt64 = 90_000 * 100
+    ) -> [SegmentCutter.Segment] {
+        var cutter = SegmentCutter(targetSeconds: 2)
+        return (first..<first + count).compactMap { index in
+            let unit = Unit(
+                offset: UInt64(index) * 1_000, timestamp: start + UInt64(index) * interval,
+                randomAccess: index % every == 0)
+            return cutter.onAccessUnit(unit, wallClockSeconds: 0).finished
+        }
+    }
+
+    @Test("Cuts lie at the first random access point of each slot; nothing is left out between them")
+    func cuts() {
+        let segments = cut(first: 0, count: 500, every: 25)
+        #expect(segments.map(\.slot) == Array(51..<51 + Int64(segments.count)))
+        #expect(segments.count >= 7)
+        for (a, b) in zip(segments, segments.dropFirst()) { #expect(a.range.upperBound == b.range.lowerBound) }
+        #expect(segments.allSatisfy { $0.durationTicks == 180_000 && !$0.isDiscontinuous })
+    }
+
+    @Test("Edges that join at different pictures cut alike", arguments: [1, 24, 26, 49, 60, 99])
+    func alike(first: Int) {
+        let all = cut(first: 0, count: 500, every: 30)
+        let late = cut(first: first, count: 500 - first, every: 30)
+        #expect(late.count >= 4)
+        for segment in late {
+            #expect(all.first { $0.slot == segment.slot }.map { $0 == segment } ?? (segment.slot < all[0].slot))
+        }
+    }
+
+    @Test("Slots without a random access point have no segment, and the segment before is longer")
+    func longGroups() {
+        let segments = cut(first: 0, count: 800, every: 75)
+        #expect(segments.allSatisfy { $0.durationTicks == 270_000 })
+        var window = SegmentWindow(targetSeconds: 2, listedMax: 3, keptMax: 4, bytesMax: 1 << 20)
+        for segment in segments { window.append(segment, bytes: [ByteBuffer(string: "x")]) }
+        // Names skip, sequence numbers do not.
+        let playlist = window.playlist ?? ""
+        #expect(playlist.contains("#EXT-X-TARGETDURATION:3\n"))
+        #expect(playlist.contains("#EXT-X-MEDIA-SEQUENCE:\(segments[0].slot + Int64(segments.count) - 3)\n"))
+        for segment in segments.suffix(3) { #expect(playlist.contains("#EXTINF:3.000,\nseg\(segment.slot).ts\n")) }
+    }
+
+    @Test("A jump of the time stamps ends the segment there and marks the next as discontinuous")
+    func jump() {
+        var cutter = SegmentCutter(targetSeconds: 2)
+        var finished: [SegmentCutter.Segment] = []
+        for index in 0..<400 {
+            let base: UInt64 = index < 180 ? 9_000_000 : 500_000_000
+            let unit = Unit(
+                offset: UInt64(index) * 1_000, timestamp: base + UInt64(index) * 3_600, randomAccess: index % 20 == 0)
+            if let segment = cutter.onAccessUnit(unit, wallClockSeconds: 0).finished { finished.append(segment) }
+        }
+        #expect(finished.count { $0.isDiscontinuous } == 1)
+        let after = finished.first { $0.isDiscontinuous }
+        #expect(after?.range.lowerBound == 180_000)
+        #expect(finished.first { $0.range.upperBound == 180_000 } != nil)
+    }
+
+    @Test("The playlist lists the newest, keeps a few more, and counts discontinuities that have gone")
+    func playlist() {
+        var window = SegmentWindow(targetSeconds: 2, listedMax: 2, keptMax: 3, bytesMax: 1 << 20)
+        #expect(window.playlist == nil)
+        for slot in 7..<12 as Range<Int64> {
+            let segment = SegmentCutter.Segment(
+                slot: slot, range: 0..<1, durationTicks: 180_090, isDiscontinuous: slot == 8 || slot == 11)
+            window.append(segment, bytes: [ByteBuffer(string: "\(slot)")])
+        }
+        #expect(
+            window.playlist == """
+                #EXTM3U
+                #EXT-X-VERSION:3
+                #EXT-X-TARGETDURATION:2
+                #EXT-X-MEDIA-SEQUENCE:10
+                #EXT-X-DISCONTINUITY-SEQUENCE:1
+                #EXTINF:2.001,
+                seg10.ts
+                #EXT-X-DISCONTINUITY
+                #EXTINF:2.001,
+                seg11.ts
+
+                """)
+        #expect(window.segment(slot: 9) != nil)
+        #expect(window.segment(slot: 8) == nil)
+    }
+
+    @Test("Paths lead to streams, playlists and segments, and nowhere else")
+    func paths() {
+        #expect(ViewerRequest(path: "/") == .index)
+        #expect("\(ViewerRequest(path: "/live/news.ts")!)".contains("live/news"))
+        for path in [
+            "", "x", "//", "/.ts", "/../etc/passwd", "/live/../x.ts", "/live/%2e%2e/x.ts", "/live//x.ts", "/LIVE/x.ts",
+            "/live/news", "/live/seg.ts/index.m3u8", "/index.m3u8", "/live/news/seg99999999999999999999.ts/",
+        ] {
+            #expect(ViewerRequest(path: path) == nil, "\(path)")
+        }
+        if case .segment(let name, let slot) = ViewerRequest(path: "/live/news/seg12.ts") {
+            #expect(name.text == "live/news" && slot == 12)
+        } else {
+            Issue.record("not read as a segment")
+        }
+    }
+}

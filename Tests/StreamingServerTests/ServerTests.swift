@@ -1,0 +1,329 @@
+import AsyncHTTPClient
+import Foundation
+import Logging
+import NIOCore
+import ReflectorModel
+import Testing
+
+@testable import OpsEndpoint
+@testable import StreamingServer
+
+/// Runs a service until `body` returns; `body` gets the address it is bound to.
+private func serving<Result: Sendable>(
+    _ address: String, _ run: @escaping @Sendable (Endpoint, @escaping @Sendable (Endpoint) -> Void) async throws -> Void,
+    _ body: @escaping @Sendable (Endpoint) async throws -> Result
+) async throws -> Result {
+    let (bound, tell) = AsyncStream<Endpoint>.makeStream()
+    let endpoint = try #require(Endpoint("\(address):0"))
+    return try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask {
+            try await run(endpoint) { tell.yield($0) }
+            return nil
+        }
+        group.addTask {
+            for await endpoint in bound { return try await body(endpoint) }
+            return nil
+        }
+        defer { group.cancelAll() }
+        while let result = try await group.next() {
+            if let result { return result }
+        }
+        throw CancellationError()
+    }
+}
+
+private func deliver(_ payload: ArraySlice<UInt8>, to hub: LiveStreamHub, _ name: StreamName, at index: Int) {
+    payload.withUnsafeBytes {
+        hub.deliver($0, stream: name, at: MonotonicInstant(nanoseconds: Int64(index) * 1_000_000))
+    }
+}
+
+private func get(_ url: String) async throws -> (status: UInt, body: [UInt8], response: HTTPClientResponse) {
+    let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(30))
+    let body = try await response.body.collect(upTo: 64 << 20)
+    return (response.status.code, Array(body.readableBytesView), response)
+}
+
+/// Changes of demand, in order.
+private actor Demand {
+    private(set) var changes: [Bool] = []
+    func add(_ wanted: Bool) { changes.append(wanted) }
+    func wait(for expected: [Bool]) async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while changes != expected, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(changes == expected)
+    }
+}
+
+@Suite("The streaming server over HTTP", .serialized)
+struct ServerTests {
+    private let name = StreamName("live/news")!
+
+    private func hub(_ configure: (inout LiveStreamConfiguration) -> Void = { _ in }) -> LiveStreamHub {
+        var configuration = LiveStreamConfiguration()
+        configuration.wallClockSeconds = { 1_800_000_000 }
+        configure(&configuration)
+        return LiveStreamHub(configuration: configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    private func serve<Result: Sendable>(
+        _ hub: LiveStreamHub, _ body: @escaping @Sendable (Endpoint) async throws -> Result
+    ) async throws -> Result {
+        try await serving("127.46.0.1") { endpoint, ready in
+            try await StreamingServer(configuration: .init(endpoint: endpoint), hub: hub, onReady: ready).run()
+        } _: { try await body($0) }
+    }
+
+    @Test("A cold viewer causes the demand and gets every byte from the first on; a warm one begins at a PAT")
+    func progressive() async throws {
+        let hub = hub()
+        let demand = Demand()
+        let name = name
+        try await serve(hub) { endpoint in
+            hub.setDemandHandler { _, wanted in
+                Task {
+                    await demand.add(wanted)
+                }
+            }
+            async let cold = get("http://\(endpoint)/live/news.ts")
+            try await demand.wait(for: [true])
+            let payloads = TransportStreamFile.payloads()
+            for (index, payload) in payloads.prefix(payloads.count / 2).enumerated() {
+                deliver(payload, to: hub, name, at: index)
+            }
+            async let warm = get("http://\(endpoint)/live/news.ts")
+            while hub.viewers(of: name) < 2 { try await Task.sleep(for: .milliseconds(2)) }
+            for (index, payload) in payloads.enumerated().dropFirst(payloads.count / 2) {
+                deliver(payload, to: hub, name, at: index)
+            }
+            hub.ended(stream: name, reason: "end of file")
+            let (coldAnswer, warmAnswer) = try await (cold, warm)
+            #expect(coldAnswer.status == 200)
+            #expect(coldAnswer.response.headers.first(name: "content-type") == "video/mp2t")
+            #expect(coldAnswer.response.headers.first(name: "access-control-allow-origin") == "*")
+            #expect(coldAnswer.body == TransportStreamFile.bytes)
+            // The warm one has a tail of the stream that begins with a PAT.
+            let tail = warmAnswer.body
+            #expect(!tail.isEmpty && tail.count < TransportStreamFile.bytes.count)
+            #expect(tail.elementsEqual(TransportStreamFile.bytes.suffix(tail.count)))
+            #expect(tail.count % 188 == 0 && tail.prefix(3) == [0x47, 0x40, 0x00])
+            try await demand.wait(for: [true, false])
+            let statistics = hub.statistics()
+            #expect(statistics.cold.count == 1 && statistics.warm.count == 1)
+            #expect(statistics.counters["bytes_delivered"] == UInt64(TransportStreamFile.bytes.count))
+        }
+    }
+
+    @Test("What is no MPEG-TS is passed on as it is")
+    func raw() async throws {
+        let hub = hub()
+        let name = name
+        try await serve(hub) { endpoint in
+            async let answer = get("http://\(endpoint)/live/news.ts")
+            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            var random = SplitMix(state: 1)
+            var sent: [UInt8] = []
+            for index in 0..<500 {
+                let payload = (0..<1 + index % 1400).map { _ in UInt8.random(in: 0...255, using: &random) }
+                deliver(payload[...], to: hub, name, at: index)
+                sent += payload
+            }
+            hub.ended(stream: name, reason: "done")
+            #expect(try await answer.body == sent)
+        }
+    }
+
+    @Test("Two edges that begin at different places give segments of the same names and bytes")
+    func alikeSegments() async throws {
+        var bodies: [[String: [UInt8]]] = []
+        for skip in [0, 123] {
+            let hub = hub()
+            let name = name
+            let segments = try await serve(hub) { endpoint in
+                for (index, payload) in TransportStreamFile.payloads(skip: skip).enumerated() {
+                    deliver(payload, to: hub, name, at: index)
+                }
+                let playlist = try await get("http://\(endpoint)/live/news/index.m3u8")
+                #expect(playlist.status == 200)
+                #expect(playlist.response.headers.first(name: "content-type") == "application/vnd.apple.mpegurl")
+                var result: [String: [UInt8]] = [:]
+                for line in String(decoding: playlist.body, as: UTF8.self).split(separator: "\n")
+                where !line.hasPrefix("#") {
+                    let answer = try await get("http://\(endpoint)/live/news/\(line)")
+                    #expect(answer.status == 200)
+                    result[String(line)] = answer.body
+                }
+                return result
+            }
+            bodies.append(segments)
+        }
+        let common = Set(bodies[0].keys).intersection(bodies[1].keys)
+        #expect(common.count >= 3)
+        for key in common {
+            #expect(bodies[0][key] == bodies[1][key])
+            #expect(bodies[0][key]?.prefix(3) == [0x47, 0x40, 0x00])
+        }
+    }
+
+    @Test("ffprobe and ffmpeg accept both URLs of the running server")
+    func probes() async throws {
+        let hub = hub()
+        let name = name
+        try await serve(hub) { endpoint in
+            let feeder = Task {
+                // Eight times as fast as it would play.
+                let payloads = TransportStreamFile.payloads()
+                let pause = Duration.seconds(TransportStreamFile.seconds) / (8 * payloads.count)
+                for (index, payload) in payloads.enumerated() {
+                    deliver(payload, to: hub, name, at: index)
+                    try await Task.sleep(for: pause)
+                }
+                try await Task.sleep(for: .seconds(1))
+                hub.ended(stream: name, reason: "end of file")
+            }
+            let progressive = await Task.detached {
+                TransportStreamFile.run([
+                    "ffmpeg", "-v", "error", "-i", "http://\(endpoint)/live/news.ts", "-f", "null", "-",
+                ])
+            }.value
+            #expect(progressive.status == 0)
+            try await feeder.value
+            for (index, payload) in TransportStreamFile.payloads().enumerated() {
+                deliver(payload, to: hub, name, at: index)
+            }
+            for path in ["live/news.ts", "live/news/index.m3u8"] {
+                let probe = await Task.detached {
+                    TransportStreamFile.run([
+                        "timeout", "20", "ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0",
+                        "-analyzeduration", "1000000", "http://\(endpoint)/\(path)",
+                    ])
+                }.value
+                #expect(probe.output.contains("h264") && probe.output.contains("aac"), "\(path): \(probe)")
+            }
+        }
+    }
+
+    @Test("A playlist of a cold stream waits for its first segment")
+    func coldPlaylist() async throws {
+        let hub = hub()
+        let demand = Demand()
+        let name = name
+        try await serve(hub) { endpoint in
+            hub.setDemandHandler { _, wanted in Task { await demand.add(wanted) } }
+            async let answer = get("http://\(endpoint)/live/news/index.m3u8")
+            try await demand.wait(for: [true])
+            for (index, payload) in TransportStreamFile.payloads().enumerated() {
+                deliver(payload, to: hub, name, at: index)
+            }
+            #expect(try await answer.status == 200)
+            // An HLS viewer stays present between its requests.
+            #expect(hub.viewers(of: name) == 1)
+            try await demand.wait(for: [true])
+        }
+    }
+
+    @Test("Unknown streams are 404 with the reason, silent ones 504, too many viewers 503")
+    func refusals() async throws {
+        let hub = hub {
+            $0.firstByteWait = .milliseconds(200)
+            $0.viewersMax = 1
+        }
+        try await serve(hub) { endpoint in
+            hub.setDemandHandler { name, wanted in
+                if wanted, name.text == "live/none" { hub.unavailable(stream: name, reason: "no such name in the zone") }
+            }
+            let unknown = try await get("http://\(endpoint)/live/none.ts")
+            #expect(unknown.status == 404)
+            #expect(String(decoding: unknown.body, as: UTF8.self).contains("no such name in the zone"))
+            async let silent = get("http://\(endpoint)/live/silent.ts")
+            while hub.viewers(of: StreamName("live/silent")!) < 1 { try await Task.sleep(for: .milliseconds(1)) }
+            let refused = try await get("http://\(endpoint)/live/other.ts")
+            #expect(refused.status == 503)
+            #expect(try await silent.status == 504)
+            #expect(try await get("http://\(endpoint)/live/../../etc/passwd").status == 404)
+            #expect(try await get("http://\(endpoint)/").status == 200)
+            let counters = hub.statistics().counters
+            #expect(counters["viewers_refused"] == 1 && counters["waits_timed_out"] == 1)
+        }
+    }
+
+    @Test("A viewer that goes while the stream stands still is noticed, and the demand ends")
+    func departure() async throws {
+        let hub = hub()
+        let demand = Demand()
+        let name = name
+        try await serve(hub) { endpoint in
+            hub.setDemandHandler { _, wanted in Task { await demand.add(wanted) } }
+            let viewer = Task { try await get("http://\(endpoint)/live/news.ts") }
+            try await demand.wait(for: [true])
+            for (index, payload) in TransportStreamFile.payloads().prefix(50).enumerated() {
+                deliver(payload, to: hub, name, at: index)
+            }
+            while hub.statistics().cold.count < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            viewer.cancel()
+            try await demand.wait(for: [true, false])
+        }
+    }
+
+    @Test("A viewer that does not read is evicted, counted, and holds nothing up")
+    func slowViewer() async throws {
+        let hub = hub { $0.bufferBytesMax = 1 << 20 }
+        let name = name
+        try await serve(hub) { endpoint in
+            // Its body is never read: the client stops reading the socket.
+            async let slow = HTTPClient.shared.execute(
+                HTTPClientRequest(url: "http://\(endpoint)/live/news.ts"), timeout: .seconds(30))
+            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            let payload = [UInt8](repeating: 0xaa, count: 1316)
+            deliver(payload[...], to: hub, name, at: 0)
+            let response = try await slow
+            let deadline = ContinuousClock.now + .seconds(20)
+            var index = 0
+            while hub.viewers(of: name) > 0, ContinuousClock.now < deadline {
+                for _ in 0..<2_000 {
+                    index += 1
+                    deliver(payload[...], to: hub, name, at: index)
+                }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(hub.viewers(of: name) == 0)
+            #expect((hub.statistics().counters["viewers_overrun"] ?? 0) >= 1)
+            withExtendedLifetime(response) {}
+        }
+    }
+
+    @Test("Status, metrics, health and readiness are told, and the client reads them")
+    func ops() async throws {
+        let status = NodeStatus(
+            name: "edge-bos", role: "edge", region: "r1283", zone: "reflector.net", endpoint: "127.46.0.1:4900",
+            uptimeSeconds: 1.5, serial: 7, links: [], streams: [], counters: ["rejects": 3])
+        let samples = [
+            MetricSample(name: "a_total", labels: [("k", "x\"y")], value: 1, kind: .counter, help: "A."),
+            MetricSample(name: "b", value: 0.5, kind: .gauge, help: "B."),
+            MetricSample(name: "a_total", labels: [("k", "z")], value: 2, kind: .counter, help: "A."),
+        ]
+        try await serving("127.46.0.2") { endpoint, ready in
+            try await OpsEndpoint(
+                configuration: .init(endpoint: endpoint), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                status: { status }, metrics: { samples }, ready: { "no parents yet" }, onReady: ready
+            ).run()
+        } _: { endpoint in
+            #expect(try await OpsClient(timeout: .seconds(10)).nodeStatus(of: endpoint) == status)
+            #expect(await OpsClient(timeout: .seconds(10)).isReady(endpoint) == false)
+            #expect(try await get("http://\(endpoint)/healthz").status == 200)
+            #expect(try await get("http://\(endpoint)/readyz").status == 503)
+            let metrics = String(decoding: try await get("http://\(endpoint)/metrics").body, as: UTF8.self)
+            #expect(
+                metrics == """
+                    # HELP a_total A.
+                    # TYPE a_total counter
+                    a_total{k="x\\"y"} 1
+                    a_total{k="z"} 2
+                    # HELP b B.
+                    # TYPE b gauge
+                    b 0.5
+
+                    """)
+        }
+    }
+}
