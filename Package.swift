@@ -13,6 +13,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "reflector",
@@ -53,18 +54,19 @@ let package = Package(
             name: "RelayService",
             dependencies: [
                 "RelayCore", "RelayWire", "PacketSealing", "DatagramIO", "LDNSKit", "ReflectorModel",
-                log, nioCore, nioPosix, nioHTTP,
+                log, nioCore, nioPosix, nioHTTP, httpClient,
             ]),
         .target(
             name: "StreamingServer",
             dependencies: ["ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections]),
-        .target(name: "OpsEndpoint", dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore]),
+        .target(
+            name: "OpsEndpoint", dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore]),
         .executableTarget(
             name: "reflector",
             dependencies: [
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "DNSAnswers",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing",
-                argumentParser, log, lifecycle, hummingbird,
+                argumentParser, log, lifecycle, unixSignals, hummingbird, httpClient, nioCore, nioPosix,
             ]),
 
         // Tests, and the simulator they share with `reflector simulate`.
@@ -79,12 +81,15 @@ let package = Package(
             name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "ReflectorModel"]),
         .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
-        .testTarget(name: "RelayServiceTests", dependencies: ["RelayService", "LDNSKit", "ReflectorModel"]),
+        .testTarget(
+            name: "RelayServiceTests",
+            dependencies: ["RelayService", "LDNSKit", "ReflectorModel", log, nioCore, nioPosix]),
         .testTarget(
             name: "StreamingServerTests",
             dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel", httpClient, log, nioCore]),
         .testTarget(name: "ConformanceTests", dependencies: ["DNSService", "ZoneCompiler", "DNSAnswers", "LDNSKit"]),
-        .testTarget(name: "ProcessTests", dependencies: ["ReflectorModel"]),
+        .testTarget(
+            name: "ProcessTests", dependencies: ["reflector", "OpsEndpoint", "ReflectorModel", nioCore, nioPosix]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,118 @@
+import CLDNS
+import Glibc
+
+/// One resource record as plain values; libldns's object is freed before the value is handed out.
+public struct LDNSRecord: Sendable, Equatable {
+    /// Owner in presentation form: lower case, absolute, without the final dot.
+    public var owner: String
+    public var type: UInt16
+    /// 1 for IN.
+    public var recordClass: UInt16
+    /// Seconds.
+    public var ttl: UInt32
+    /// RDATA in uncompressed wire form.
+    public var data: [UInt8]
+    /// RDATA in presentation form, as `0 100 4900 nyc-1.reflector.net.`.
+    public var text: String
+    /// Owner in uncompressed wire form, lower case.
+    public var ownerWire: [UInt8]
+
+    /// Longest text of one record that is handed to libldns, in bytes.
+    public static let textLengthMax = 10_000
+
+    /// Reads one record in master-file form (RFC 1035 §5.1) from one line: owner, optional TTL and class, type, RDATA.
+    ///
+    /// - Parameters:
+    ///   - text: the record; parentheses and comments already taken out.
+    ///   - origin: wire form of the name that relative names are completed with.
+    ///   - defaultTTL: seconds, for a record without a TTL.
+    ///   - previousOwner: wire form of the owner for a record that begins with white space.
+    public init(
+        parsing text: String, origin: [UInt8], defaultTTL: UInt32, previousOwner: [UInt8]? = nil
+    ) throws(LDNSError) {
+        guard !text.utf8.contains(0), text.utf8.count <= Self.textLengthMax else {
+            throw LDNSError("record too long or with a NUL byte", input: text)
+        }
+        let originField = Self.nameField(origin)
+        defer { ldns_rdf_deep_free(originField) }
+        // libldns frees and replaces `previous` as it goes.
+        var previous = previousOwner.flatMap { Self.nameField($0) }
+        defer { ldns_rdf_deep_free(previous) }
+        var record: UnsafeMutablePointer<ldns_rr>?
+        let status = ldns_rr_new_frm_str(&record, text, defaultTTL, originField, &previous)
+        guard status == LDNS_STATUS_OK, let record else { throw LDNSError(status, input: text) }
+        defer { ldns_rr_free(record) }
+        // To libldns a TTL of 0 means "not said".
+        self.init(record)
+        if data.count > 65_535 { throw LDNSError("RDATA over 65535 bytes", input: text) }
+    }
+
+    /// One line of a master file for a record in wire form. Nil if the bytes are no record of that type.
+    public static func line(owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) -> String? {
+        guard data.count <= 65_535 else { return nil }
+        var wire = owner
+        for value in [type, 1, UInt16(ttl >> 16), UInt16(ttl & 0xffff), UInt16(data.count)] {
+            wire.append(UInt8(value >> 8))
+            wire.append(UInt8(value & 0xff))
+        }
+        wire += data
+        var position = 0
+        var record: UnsafeMutablePointer<ldns_rr>?
+        let status = wire.withUnsafeBufferPointer {
+            ldns_wire2rr(&record, $0.baseAddress, $0.count, &position, LDNS_SECTION_ANSWER)
+        }
+        guard status == LDNS_STATUS_OK, let record, position == wire.count else { return nil }
+        defer { ldns_rr_free(record) }
+        let text = LDNSText.take(ldns_rr2str(record))
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+
+    init(_ record: UnsafePointer<ldns_rr>) {
+        ldns_dname2canonical(ldns_rr_owner(record))
+        owner = LDNSText.name(ldns_rr_owner(record))
+        ownerWire = Array(LDNSText.bytes(ldns_rr_owner(record)))
+        type = UInt16(truncatingIfNeeded: ldns_rr_get_type(record).rawValue)
+        recordClass = UInt16(truncatingIfNeeded: ldns_rr_get_class(record).rawValue)
+        ttl = ldns_rr_ttl(record)
+        data = []
+        var words: [String] = []
+        for index in 0..<ldns_rr_rd_count(record) {
+            guard let field = ldns_rr_rdf(record, index) else { continue }
+            data.append(contentsOf: LDNSText.bytes(field))
+            words.append(LDNSText.take(ldns_rdf2str(field)))
+        }
+        text = words.joined(separator: " ")
+    }
+
+    private static func nameField(_ wire: [UInt8]) -> UnsafeMutablePointer<ldns_rdf>? {
+        wire.withUnsafeBytes { ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, $0.count, $0.baseAddress) }
+    }
+}
+
+extension LDNSRecord {
+    /// Address bytes of an A (4) or AAAA (16) record.
+    public var addressBytes: [UInt8]? {
+        (type == LDNSType.a && data.count == 4) || (type == LDNSType.aaaa && data.count == 16) ? data : nil
+    }
+
+    /// Fields of an SRV record (RFC 2782); the target in lower case without the final dot.
+    public var service: (priority: UInt16, weight: UInt16, port: UInt16, target: String)? {
+        guard type == LDNSType.srv, data.count > 6 else { return nil }
+        func word(_ at: Int) -> UInt16 { UInt16(data[at]) << 8 | UInt16(data[at + 1]) }
+        guard let target = LDNSName.text(Array(data[6...])) else { return nil }
+        return (word(0), word(2), word(4), target.lowercased())
+    }
+
+    /// The character strings of a TXT record, bytes that are not UTF-8 replaced.
+    public var strings: [String]? {
+        guard type == LDNSType.txt else { return nil }
+        var result: [String] = []
+        var rest = data[...]
+        while let length = rest.popFirst() {
+            guard rest.count >= Int(length) else { return nil }
+            result.append(String(decoding: rest.prefix(Int(length)), as: UTF8.self))
+            rest = rest.dropFirst(Int(length))
+        }
+        return result
+    }
+}

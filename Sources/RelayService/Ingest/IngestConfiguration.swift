@@ -1,0 +1,79 @@
+import ReflectorModel
+
+/// Where an entrypoint takes in streams, and within what limits.
+public struct IngestConfiguration: Sendable {
+    /// Address and port of the HTTP server for pushing encoders; nil for none.
+    public var httpListen: Endpoint?
+    /// Ports of one stream each that take its bytes over TCP as they are.
+    public var rawTCP: [RawPort] = []
+    /// Ports of one stream each that take its payloads over UDP, one a datagram.
+    public var rawUDP: [RawPort] = []
+    /// Who may send to the raw ports; they have no key.
+    public var allow: [AddressRange] = AddressRange.loopback
+    /// Streams that we fetch from their encoders.
+    public var pulls: [Pull] = []
+    /// Most bytes of a stream packet's payload: 1316, or 1128 for paths of MTU 1280 (design §7).
+    public var payloadBytes = PacketPacker.payloadBytesDefault
+    /// Longest time that whole TS packets wait for a payload to fill.
+    public var flushAfter = TimeSpan.milliseconds(10)
+    /// Fastest that one stream is let in, in bits a second; 0 for no limit. An encoder over TCP or HTTP is read more
+    /// slowly, one over UDP loses what is over it.
+    public var rateBitsPerSecondMax: UInt64 = 50_000_000
+    /// What one stream may bring at once after a pause, in bytes.
+    public var burstBytes = 65_536
+    /// Most streams taken in at once.
+    public var encodersMax = 64
+    /// Most connections to one port, accepted or still being asked for their key.
+    public var connectionsMax = 256
+    /// Longest from a connection to its whole HTTP head.
+    public var headTimeout = TimeSpan.seconds(5)
+    /// Longest silence of a connected encoder before it is dropped.
+    public var idleTimeout = TimeSpan.seconds(10)
+    /// An encoder silent for this long gives its stream up to another one that asks for it; and a stream over UDP
+    /// ends.
+    public var yieldAfter = TimeSpan.seconds(3)
+
+    public init() {}
+
+    /// A port of a stream's own: `live/news=127.0.0.1:7001`.
+    public struct RawPort: Hashable, Sendable {
+        public var stream: StreamName
+        public var listen: Endpoint
+
+        public init(stream: StreamName, listen: Endpoint) {
+            self.stream = stream
+            self.listen = listen
+        }
+
+        /// Reads `STREAM=ADDRESS:PORT`. Nil for anything else.
+        public init?(_ text: String) {
+            guard let (stream, value) = splitAssignment(text), let listen = Endpoint(value) else { return nil }
+            self.init(stream: stream, listen: listen)
+        }
+    }
+
+    /// A stream and where its encoder serves it: `live/sport=http://encoder.example/sport.ts`.
+    public struct Pull: Hashable, Sendable {
+        public var stream: StreamName
+        /// `http` or `https`.
+        public var url: String
+
+        public init(stream: StreamName, url: String) {
+            self.stream = stream
+            self.url = url
+        }
+
+        /// Reads `STREAM=URL`. Nil for anything else.
+        public init?(_ text: String) {
+            guard let (stream, value) = splitAssignment(text),
+                value.hasPrefix("http://") || value.hasPrefix("https://")
+            else { return nil }
+            self.init(stream: stream, url: String(value))
+        }
+    }
+}
+
+private func splitAssignment(_ text: String) -> (StreamName, Substring)? {
+    guard let equals = text.firstIndex(of: "="), let stream = StreamName(text[..<equals]) else { return nil }
+    return (stream, text[text.index(after: equals)...])
+}

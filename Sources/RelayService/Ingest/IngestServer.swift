@@ -1,0 +1,173 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import ReflectorModel
+
+/// An entrypoint's doors for encoders: HTTP push, raw TCP and UDP ports, pulls. Everything runs on one event loop, so
+/// that nothing here needs a lock; payloads leave through an `IngestSink`.
+public final class IngestServer: Sendable {
+    /// Kernel buffer of an encoder's connection: what may come unpaced when it closes, and so what a session may have
+    /// to queue.
+    private static let receiveBufferBytes = 131_072
+    /// A second of a fast stream, in case this thread is late.
+    private static let datagramBufferBytes = 4 << 20
+    /// Largest read; a session's step.
+    private static let readBytes = 16_384
+    private static let datagramsPerRead = 32
+
+    /// What was counted since the start, by name.
+    public let counters: IngestCounters
+    /// The address of the HTTP server, its port filled in where the configuration left it to the kernel with 0.
+    public let httpEndpoint: Endpoint?
+    /// The raw ports likewise, in the order of the configuration.
+    public let rawTCPEndpoints: [Endpoint]
+    public let rawUDPEndpoints: [Endpoint]
+
+    private let loop: any EventLoop
+    private let registry: NIOLoopBound<EncoderRegistry>
+    private let listeners: [any Channel]
+    private let pulls: [Task<Void, Never>]
+
+    /// Opens all ports and starts all pulls, or throws and leaves nothing open.
+    ///
+    /// - Parameters:
+    ///   - group: one of its loops becomes the ingest loop.
+    ///   - sink: the node.
+    public static func start(
+        configuration: IngestConfiguration, keys: StreamKeys, sink: any IngestSink,
+        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
+    ) async throws -> IngestServer {
+        let loop = group.next()
+        let counters = IngestCounters()
+        let registry = try await loop.submit {
+            NIOLoopBound(
+                EncoderRegistry(
+                    loop: loop, configuration: configuration, keys: keys, sink: sink, counters: counters,
+                    logger: logger),
+                eventLoop: loop)
+        }.get()
+        var listeners: [any Channel] = []
+        do {
+            if let endpoint = configuration.httpListen {
+                listeners.append(try await listenHTTP(endpoint, loop: loop, registry: registry))
+            }
+            for port in configuration.rawTCP {
+                listeners.append(try await listenTCP(port, loop: loop, registry: registry))
+            }
+            for port in configuration.rawUDP {
+                listeners.append(try await listenUDP(port, loop: loop, registry: registry))
+            }
+        } catch {
+            for listener in listeners { try? await listener.close() }
+            throw error
+        }
+        return IngestServer(
+            configuration: configuration, counters: counters, loop: loop, registry: registry, listeners: listeners,
+            logger: logger)
+    }
+
+    private init(
+        configuration: IngestConfiguration, counters: IngestCounters, loop: any EventLoop,
+        registry: NIOLoopBound<EncoderRegistry>, listeners: [any Channel], logger: Logger
+    ) {
+        self.counters = counters
+        self.loop = loop
+        self.registry = registry
+        self.listeners = listeners
+        var endpoints = listeners.compactMap { $0.localAddress?.endpoint }[...]
+        httpEndpoint = configuration.httpListen == nil ? nil : endpoints.popFirst()
+        rawTCPEndpoints = Array(endpoints.prefix(configuration.rawTCP.count))
+        rawUDPEndpoints = Array(endpoints.dropFirst(configuration.rawTCP.count))
+        pulls = configuration.pulls.map { pull in
+            let puller = EncoderPull(pull: pull, loop: loop, registry: registry, counters: counters, logger: logger)
+            return Task { await puller.run() }
+        }
+    }
+
+    /// Takes other stream keys from now on; encoders already let in stay.
+    public func replaceKeys(_ keys: StreamKeys) {
+        loop.execute { [registry] in registry.value.keys = keys }
+    }
+
+    /// Streams being taken in now.
+    public func streams() async throws -> [StreamName] {
+        try await loop.submit { [registry] in registry.value.streams }.get()
+    }
+
+    /// Closes all ports and ends every session.
+    public func shutDown() async {
+        for pull in pulls { pull.cancel() }
+        for listener in listeners { try? await listener.close() }
+        for pull in pulls { await pull.value }
+        try? await loop.submit { [registry] in registry.value.revokeAll() }.get()
+    }
+
+    private static func listenHTTP(
+        _ endpoint: Endpoint, loop: any EventLoop, registry: NIOLoopBound<EncoderRegistry>
+    ) async throws -> any Channel {
+        try await serverBootstrap(loop)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let registry = registry.value
+                    guard registry.admit(channel) else { return channel.close(promise: nil) }
+                    let gate = ReadGate()
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(gate)
+                    try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false)
+                    try pipeline.addHandler(HTTPIngestHandler(registry: registry, gate: gate))
+                }
+            }
+            .bind(to: SocketAddress(endpoint)).get()
+    }
+
+    private static func listenTCP(
+        _ port: IngestConfiguration.RawPort, loop: any EventLoop, registry: NIOLoopBound<EncoderRegistry>
+    ) async throws -> any Channel {
+        try await serverBootstrap(loop)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let registry = registry.value
+                    guard registry.allows(channel.remoteAddress?.ip) else {
+                        registry.counters.add(to: .refusedSource)
+                        return channel.close(promise: nil)
+                    }
+                    guard registry.admit(channel) else { return channel.close(promise: nil) }
+                    let gate = ReadGate(isOpen: false)
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(gate)
+                    try pipeline.addHandler(
+                        RawTCPIngestHandler(stream: port.stream, registry: registry, gate: gate))
+                }
+            }
+            .bind(to: SocketAddress(port.listen)).get()
+    }
+
+    private static func serverBootstrap(_ loop: any EventLoop) -> ServerBootstrap {
+        ServerBootstrap(group: loop)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.backlog, value: 128)
+            // On the listening socket, for the window is agreed in the handshake (tcp(7)).
+            .serverChannelOption(.socketOption(.so_rcvbuf), value: receiveBufferBytes)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readBytes))
+    }
+
+    private static func listenUDP(
+        _ port: IngestConfiguration.RawPort, loop: any EventLoop, registry: NIOLoopBound<EncoderRegistry>
+    ) async throws -> any Channel {
+        // Room for one byte more than fits a payload shows what is too large, however large.
+        let slot = (try await loop.submit { registry.value.configuration.payloadBytes }.get()) + 1
+        return try await DatagramBootstrap(group: loop)
+            .channelOption(.socketOption(.so_rcvbuf), value: datagramBufferBytes)
+            .channelOption(.datagramVectorReadMessageCount, value: datagramsPerRead)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: slot * datagramsPerRead))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        RawUDPIngestHandler(stream: port.stream, registry: registry.value))
+                }
+            }
+            .bind(to: SocketAddress(port.listen)).get()
+    }
+}

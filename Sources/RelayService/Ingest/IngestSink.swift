@@ -1,0 +1,37 @@
+import ReflectorModel
+
+/// One time that an encoder provides a stream: from its being let in to its end. A stream has at most one at a time;
+/// the next has a higher number.
+public struct IngestSession: Hashable, Sendable {
+    public var stream: StreamName
+    /// Unique in this process.
+    public var number: UInt64
+
+    public init(stream: StreamName, number: UInt64) {
+        self.stream = stream
+        self.number = number
+    }
+}
+
+/// Whether the node takes a stream from an encoder that has shown its key.
+public enum IngestOpening: Hashable, Sendable {
+    case accepted
+    /// The zone has no such stream, or not at this entrypoint.
+    case unknownStream
+    /// The node cannot tell or cannot carry it now; the encoder may try again.
+    case unavailable
+}
+
+/// Where taken-in payloads go: the node. Called on the ingest thread, in this order for each session: `open`, and if
+/// that accepted, any number of `take`, then `close`. A stream's next session opens after the last has closed.
+public protocol IngestSink: Sendable {
+    /// An encoder wants to provide the stream. May ask the DNS, hence asynchronous.
+    func open(_ session: IngestSession) async -> IngestOpening
+
+    /// Payloads in order. The sink calls `taken` exactly once, on any thread, when it has dealt with them; until then
+    /// the bytes count as under way, and with too many under way the encoder is read no further.
+    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable () -> Void)
+
+    /// No more payloads of this session will come.
+    func close(_ session: IngestSession)
+}

@@ -1,0 +1,63 @@
+import NIOCore
+import ReflectorModel
+
+/// A connection to a stream's own TCP port: all its bytes are the stream. Refusals close the connection.
+final class RawTCPIngestHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let stream: StreamName
+    private let registry: EncoderRegistry
+    private let gate: ReadGate
+    private var session: EncoderSession?
+    private var early: [ByteBuffer] = []
+    private var isInactive = false
+
+    /// - Parameter gate: closed; opens when the session is ready.
+    init(stream: StreamName, registry: EncoderRegistry, gate: ReadGate) {
+        self.stream = stream
+        self.registry = registry
+        self.gate = gate
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        registry.open(stream) { [self] result in
+            guard case .success(let session) = result else {
+                channel.close(promise: nil)
+                return
+            }
+            start(session, channel: channel)
+        }
+    }
+
+    private func start(_ session: EncoderSession, channel: any Channel) {
+        self.session = session
+        session.onReadiness = { [gate] in gate.set(open: $0) }
+        session.onRevoked = { channel.close(promise: nil) }
+        session.onClose = { [registry] in
+            registry.remove(session)
+            channel.close(promise: nil)
+        }
+        for bytes in early { session.receive(bytes) }
+        early = []
+        if isInactive {
+            session.finish()
+        } else {
+            gate.set(open: session.isReady)
+            session.watchIdle(registry.configuration.idleTimeout) { channel.close(promise: nil) }
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        // The gate is closed until there is a session; but a peer's close delivers what the kernel holds.
+        if let session { session.receive(bytes) } else { early.append(bytes) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        isInactive = true
+        session?.finish()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}

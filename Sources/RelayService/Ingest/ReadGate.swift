@@ -1,0 +1,26 @@
+import NIOCore
+
+/// Holds a connection's reading back while its session is not ready; stands first in the pipeline.
+final class ReadGate: ChannelOutboundHandler, RemovableChannelHandler {
+    typealias OutboundIn = Never
+
+    private var isOpen: Bool
+    private var isWaiting = false
+    private var context: ChannelHandlerContext?
+
+    init(isOpen: Bool = true) { self.isOpen = isOpen }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func read(context: ChannelHandlerContext) {
+        if isOpen { context.read() } else { isWaiting = true }
+    }
+
+    func set(open: Bool) {
+        isOpen = open
+        guard open, isWaiting, let context else { return }
+        isWaiting = false
+        context.read()
+    }
+}

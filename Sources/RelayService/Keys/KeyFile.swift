@@ -1,0 +1,75 @@
+import ReflectorModel
+
+/// The secrets of a node: network keys and stream keys, in a file of mode 0600 apart from `zones/`.
+///
+/// ```
+/// network 1 64-HEX-DIGITS     # phase 0 to 255; the first network line is the one used for sending,
+/// network 2 64-HEX-DIGITS     # a second is accepted too, while keys roll
+/// stream live/news KEY        # what an encoder shows to push live/news
+/// stream live/* KEY           # and every other stream below live/
+/// ```
+/// Lines end with a newline; `#` and `;` begin comments.
+public struct KeyFile: Sendable, Equatable {
+    /// Largest file in bytes.
+    public static let bytesMax = 1 << 20
+    /// Network keys accepted at once (design §7).
+    public static let networkKeysMax = 2
+    /// Bytes of a network key.
+    public static let networkKeyBytes = 32
+    /// Characters of a stream key: `A-Z a-z 0-9 - . _ ~`, which stand for themselves in a URL (RFC 3986 §2.3).
+    public static let streamKeyLength = 8...128
+
+    /// A key of the whole network and the phase by which datagrams name it.
+    public struct NetworkKey: Sendable, Equatable {
+        public var phase: UInt8
+        /// 32 bytes.
+        public var bytes: [UInt8]
+        public init(phase: UInt8, bytes: [UInt8]) {
+            self.phase = phase
+            self.bytes = bytes
+        }
+    }
+
+    /// One or two; the first is used for sending.
+    public var networkKeys: [NetworkKey]
+    public var streamKeys: StreamKeys
+
+    public init(networkKeys: [NetworkKey], streamKeys: StreamKeys) {
+        self.networkKeys = networkKeys
+        self.streamKeys = streamKeys
+    }
+
+    /// What is wrong with a key file; `line` and `column` count from 1 and are 0 where the whole file is meant.
+    public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
+        public var path: String
+        public var line: Int
+        public var column: Int
+        public var text: String
+        public var description: String { line == 0 ? text : "\(path):\(line):\(column): \(text)" }
+    }
+
+    /// All problems of a file at once. Never tells a secret.
+    public struct Invalid: Error, Sendable, Equatable, CustomStringConvertible {
+        public var problems: [Problem]
+        public var description: String { problems.map(\.description).joined(separator: "\n") }
+    }
+
+    /// Reads a key file that only we may read.
+    public static func load(_ path: String) throws(Invalid) -> KeyFile {
+        let text: String
+        do throws(PrivateFile.Failure) {
+            text = try PrivateFile.read(path, bytesMax: bytesMax)
+        } catch {
+            throw Invalid(problems: [Problem(path: path, line: 0, column: 0, text: error.description)])
+        }
+        return try parse(text, path: path)
+    }
+
+    /// Reads the text of a key file; `path` is for the problems.
+    public static func parse(_ text: String, path: String) throws(Invalid) -> KeyFile {
+        var parser = KeyFileParser(path: path)
+        parser.read(text)
+        guard parser.problems.isEmpty else { throw Invalid(problems: parser.problems) }
+        return KeyFile(networkKeys: parser.networkKeys, streamKeys: parser.streamKeys)
+    }
+}

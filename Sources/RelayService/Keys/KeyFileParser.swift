@@ -1,0 +1,142 @@
+import ReflectorModel
+
+/// Reads the lines of a key file, gathering every problem.
+struct KeyFileParser {
+    private(set) var networkKeys: [KeyFile.NetworkKey] = []
+    private(set) var streamKeys = StreamKeys()
+    private(set) var problems: [KeyFile.Problem] = []
+    private let path: String
+    private var line = 0
+
+    init(path: String) { self.path = path }
+
+    private struct Word {
+        var text: Substring
+        var column: Int
+    }
+
+    mutating func read(_ text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        for content in lines.dropLast() {
+            line += 1
+            readLine(content)
+        }
+        if let last = lines.last, !last.isEmpty {
+            line += 1
+            readLine(last)
+            complain(last.count + 1, "the file does not end with a newline: was it cut off? add one")
+        }
+        if networkKeys.isEmpty, problems.isEmpty {
+            line = 1
+            complain(1, "no network key; add a line `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
+        }
+    }
+
+    private mutating func readLine(_ content: Substring) {
+        let words = Self.words(content)
+        guard let kind = words.first else { return }
+        switch kind.text {
+        case "network": readNetwork(words)
+        case "stream": readStream(words)
+        default: complain(kind.column, "unknown word; a line begins with `network` or `stream`")
+        }
+    }
+
+    private mutating func readNetwork(_ words: [Word]) {
+        guard let expected = three(words, "network PHASE 64-HEX-DIGITS") else { return }
+        let (phaseWord, keyWord) = expected
+        let phase = UInt8(phaseWord.text)
+        if phase == nil || String(phase ?? 0) != phaseWord.text {
+            complain(phaseWord.column, "a phase is a number from 0 to 255")
+        }
+        let bytes = Self.hex(keyWord.text)
+        if bytes == nil { complain(keyWord.column, "a network key is \(2 * KeyFile.networkKeyBytes) hexadecimal digits") }
+        guard let phase, let bytes else { return }
+        if networkKeys.contains(where: { $0.phase == phase }) {
+            complain(phaseWord.column, "phase \(phase) has a key already; give the new key another phase")
+        } else if networkKeys.count == KeyFile.networkKeysMax {
+            complain(words[0].column, "more than \(KeyFile.networkKeysMax) network keys; take the oldest out")
+        } else {
+            networkKeys.append(KeyFile.NetworkKey(phase: phase, bytes: bytes))
+        }
+    }
+
+    private mutating func readStream(_ words: [Word]) {
+        guard let expected = three(words, "stream NAME KEY") else { return }
+        let (nameWord, keyWord) = expected
+        let pattern = StreamKeys.Pattern(nameWord.text)
+        if pattern == nil {
+            complain(nameWord.column, "a stream name is segments of a-z, 0-9 and - joined by /, the last may be *")
+        }
+        let isKey = KeyFile.streamKeyLength.contains(keyWord.text.utf8.count) && keyWord.text.utf8.allSatisfy(Self.isKeyByte)
+        if !isKey {
+            let length = KeyFile.streamKeyLength
+            complain(
+                keyWord.column,
+                "a stream key is \(length.lowerBound) to \(length.upperBound) letters, digits, - . _ or ~")
+        }
+        guard let pattern, isKey else { return }
+        do throws(StreamKeys.Problem) {
+            try streamKeys.add(String(keyWord.text), for: pattern)
+        } catch {
+            switch error {
+            case .duplicate: complain(keyWord.column, "\(nameWord.text) has this key already; take one line out")
+            case .tooMany:
+                complain(nameWord.column, "\(nameWord.text) has \(StreamKeys.keysMax) keys already; take the oldest out")
+            }
+        }
+    }
+
+    /// The second and third of exactly three words.
+    private mutating func three(_ words: [Word], _ form: String) -> (Word, Word)? {
+        guard words.count >= 3 else {
+            complain(words.last.map { $0.column + $0.text.count } ?? 1, "the line is `\(form)`: a word is missing")
+            return nil
+        }
+        if words.count > 3 {
+            complain(words[3].column, "the line is `\(form)`: a word too many")
+            return nil
+        }
+        return (words[1], words[2])
+    }
+
+    private mutating func complain(_ column: Int, _ text: String) {
+        problems.append(KeyFile.Problem(path: path, line: line, column: column, text: text))
+    }
+
+    private static func words(_ content: Substring) -> [Word] {
+        var words: [Word] = []
+        var column = 0
+        var inWord = false
+        for (index, character) in zip(content.indices, content) {
+            column += 1
+            if character == "#" || character == ";" { break }
+            if character == " " || character == "\t" || character == "\r" {
+                inWord = false
+            } else if inWord {
+                let start = words[words.count - 1].text.startIndex
+                words[words.count - 1].text = content[start...index]
+            } else {
+                inWord = true
+                words.append(Word(text: content[index...index], column: column))
+            }
+        }
+        return words
+    }
+
+    private static func hex(_ text: Substring) -> [UInt8]? {
+        let digits = text.utf8.map { Character(UnicodeScalar($0)).hexDigitValue }
+        guard digits.count == 2 * KeyFile.networkKeyBytes, !digits.contains(nil) else { return nil }
+        return stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
+    }
+
+    private static func isKeyByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Glibc
+
+/// Files that only their owner may read: keys, and a node's memory.
+enum PrivateFile {
+    /// Why a file was not read or written.
+    enum Failure: Error, Equatable, CustomStringConvertible {
+        case system(call: String, path: String, code: Int32)
+        case notRegular(path: String)
+        case foreignOwner(path: String, owner: UInt32, us: UInt32)
+        case openToOthers(path: String, mode: UInt32)
+        case tooLarge(path: String, bytes: Int, bytesMax: Int)
+        case notText(path: String)
+
+        var description: String {
+            switch self {
+            case .system(let call, let path, let code): "\(path): \(call): \(String(cString: strerror(code)))"
+            case .notRegular(let path): "\(path): not a regular file"
+            case .foreignOwner(let path, let owner, let us):
+                "\(path): belongs to user \(owner), not to us (\(us)); chown it"
+            case .openToOthers(let path, let mode):
+                "\(path): mode \(String(mode, radix: 8)) lets others in; chmod 600 it"
+            case .tooLarge(let path, let bytes, let bytesMax): "\(path): \(bytes) bytes; at most \(bytesMax)"
+            case .notText(let path): "\(path): not UTF-8 text"
+            }
+        }
+    }
+
+    /// Reads a file of mode 0600 or stricter that belongs to us. The checks are made on the open file, not its name.
+    static func read(_ path: String, bytesMax: Int) throws(Failure) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", path: path, code: errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular(path: path) }
+        guard status.st_uid == geteuid() else {
+            throw .foreignOwner(path: path, owner: status.st_uid, us: geteuid())
+        }
+        guard status.st_mode & 0o077 == 0 else { throw .openToOthers(path: path, mode: status.st_mode & 0o7777) }
+        let size = Int(status.st_size)
+        guard size <= bytesMax else { throw .tooLarge(path: path, bytes: size, bytesMax: bytesMax) }
+        // The file may have grown since: one byte more shows it.
+        var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
+        var count = 0
+        while count < bytes.count {
+            let got = bytes.withUnsafeMutableBytes { all in
+                let room = UnsafeMutableRawBufferPointer(rebasing: all[count...])
+                return Glibc.read(descriptor, room.baseAddress, room.count)
+            }
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw .system(call: "read", path: path, code: errno) }
+            if got == 0 { break }
+            count += got
+        }
+        guard count <= bytesMax else { throw .tooLarge(path: path, bytes: count, bytesMax: bytesMax) }
+        guard let text = String(validating: bytes[..<count], as: UTF8.self) else { throw .notText(path: path) }
+        return text
+    }
+
+    /// Writes a new file of mode 0600; one that exists already is an error.
+    static func create(_ path: String, text: String) throws(Failure) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw .system(call: "create", path: path, code: errno) }
+        defer { close(descriptor) }
+        try write(Array(text.utf8), to: descriptor, path: path)
+    }
+
+    /// Puts new contents in the place of a file, whole or not at all, also if the machine stops at any moment.
+    static func replace(_ path: String, bytes: [UInt8]) throws(Failure) {
+        let temporary = "\(path).new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw .system(call: "create", path: temporary, code: errno) }
+        do {
+            defer { close(descriptor) }
+            try write(bytes, to: descriptor, path: temporary)
+        }
+        guard rename(temporary, path) == 0 else { throw .system(call: "rename", path: path, code: errno) }
+        // The new name itself is on the disk only once the directory is.
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw .system(call: "open", path: folder, code: errno) }
+        defer { close(directory) }
+        guard fsync(directory) == 0 else { throw .system(call: "fsync", path: folder, code: errno) }
+    }
+
+    /// Writes all bytes and has them on the disk.
+    static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(Failure) {
+        var count = 0
+        while count < bytes.count {
+            let wrote = bytes.withUnsafeBytes { all in
+                let rest = UnsafeRawBufferPointer(rebasing: all[count...])
+                return Glibc.write(descriptor, rest.baseAddress, rest.count)
+            }
+            if wrote < 0, errno == EINTR { continue }
+            guard wrote > 0 else { throw .system(call: "write", path: path, code: errno) }
+            count += wrote
+        }
+        guard fsync(descriptor) == 0 else { throw .system(call: "fsync", path: path, code: errno) }
+    }
+}

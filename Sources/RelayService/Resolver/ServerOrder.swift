@@ -1,0 +1,40 @@
+import ReflectorModel
+
+/// In which order the name servers are asked: those that answer before those that did not lately, the quick before the
+/// slow, and among equals as configured.
+struct ServerOrder {
+    /// How long a server that did not answer stands behind the others.
+    static let penalty = TimeSpan.seconds(5)
+
+    private struct Standing {
+        var roundTrip: TimeSpan?
+        var failedAt: MonotonicInstant?
+    }
+
+    private var standings: [Standing]
+
+    init(count: Int) { standings = Array(repeating: Standing(), count: count) }
+
+    /// Indices of the servers, the one to ask first in front. A server whose speed is not known yet is tried before the
+    /// known ones, so that each gets its chance.
+    func order(at now: MonotonicInstant) -> [Int] {
+        func key(_ index: Int) -> (Int, Int64, Int) {
+            let standing = standings[index]
+            let isPenalised = standing.failedAt.map { now - $0 < Self.penalty } ?? false
+            return (isPenalised ? 1 : 0, standing.roundTrip?.nanoseconds ?? 0, index)
+        }
+        return standings.indices.sorted { key($0) < key($1) }
+    }
+
+    mutating func succeeded(_ index: Int, roundTrip: TimeSpan) {
+        guard standings.indices.contains(index) else { return }
+        standings[index].failedAt = nil
+        // Smoothed as TCP does (RFC 6298 §2), so that one slow answer does not turn the order round.
+        standings[index].roundTrip = standings[index].roundTrip.map { ($0 * 7 + roundTrip) / 8 } ?? roundTrip
+    }
+
+    mutating func failed(_ index: Int, at now: MonotonicInstant) {
+        guard standings.indices.contains(index) else { return }
+        standings[index].failedAt = now
+    }
+}

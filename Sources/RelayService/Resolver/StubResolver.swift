@@ -1,0 +1,193 @@
+import LDNSKit
+import NIOCore
+import NIOPosix
+import ReflectorModel
+
+/// A node's own stub resolver: asks the authoritative servers of one zone directly and asynchronously, and is never on
+/// the packet path (design §4). It does not cache: the node knows when to ask again.
+///
+/// Against forged answers: no recursion, a fresh socket with a random port for each query, random id, 0x20, cookies;
+/// truncated answers are asked for again over TCP. Servers are asked in turn, 400 ms each, 3 s in all.
+public actor StubResolver {
+    /// Look-ups under way at once; more are refused and counted.
+    public static let lookUpsMax = 256
+    /// Hosts of one answer that are followed.
+    public static let hostsMax = 64
+    private static let timeout = TimeSpan.seconds(3)
+    /// TXT records are for people: a look-up does not wait for them any longer.
+    private static let textTimeout = TimeSpan.seconds(1)
+    private static let parallelAddressesMax = 8
+
+    /// What was counted since the start, by name.
+    public nonisolated let counters: ResolverCounters
+    /// The zone below which reflector names stand: lower case, without the final dot.
+    public nonisolated let zone: String
+    private let loop: any EventLoop
+    private let queries: ServerQueries
+    private var underWay: [ReflectorName: Task<LookUpResult, Never>] = [:]
+    private var isShutDown = false
+
+    /// - Parameters:
+    ///   - servers: authoritative servers of the zone; with none, every look-up fails.
+    ///   - zone: as `reflector.net`.
+    public init(
+        servers: [Endpoint], zone: String, group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) {
+        let counters = ResolverCounters()
+        self.counters = counters
+        let name = zone.lowercased()
+        self.zone = name.hasSuffix(".") ? String(name.dropLast()) : name
+        loop = group.next()
+        queries = ServerQueries(servers: servers, exchange: QueryExchange(loop: loop, counters: counters))
+    }
+
+    /// Looks a reflector name up. A name that is being looked up already is not asked for twice.
+    public func lookUp(_ name: ReflectorName) async -> LookUpResult {
+        if let task = underWay[name] { return await task.value }
+        guard !isShutDown else { return .failed(.shutDown) }
+        guard underWay.count < Self.lookUpsMax else {
+            counters.add(to: .overloaded)
+            return .failed(.overloaded)
+        }
+        counters.add(to: .lookUps)
+        let task = Task { await resolve(name) }
+        underWay[name] = task
+        let result = await task.value
+        underWay[name] = nil
+        switch result {
+        case .records: counters.add(to: .records)
+        case .noSuchName: counters.add(to: .noSuchName)
+        case .noData: counters.add(to: .noData)
+        case .failed: counters.add(to: .failed)
+        }
+        return result
+    }
+
+    /// The addresses of a host of the zone, IPv4 first; empty if it has none or does not exist.
+    ///
+    /// - Parameter host: relative to the zone, as `nyc-1`.
+    public func addresses(ofHost host: String) async -> Result<[IPAddress], LookUpFailure> {
+        guard !isShutDown else { return .failure(.shutDown) }
+        return await addresses(of: absolute(host), until: loop.instant + Self.timeout).map { $0.map(\.address) }
+    }
+
+    /// Ends what is under way; every later look-up fails.
+    public func shutDown() {
+        isShutDown = true
+        for task in underWay.values { task.cancel() }
+    }
+
+    private func resolve(_ name: ReflectorName) async -> LookUpResult {
+        let owner = absolute(name.description)
+        let start = loop.instant
+        async let textOutcome = queries.ask(owner, LDNSType.txt, until: start + Self.textTimeout)
+        switch await queries.ask(owner, LDNSType.srv, until: start + Self.timeout) {
+        case .failure(let failure): return .failed(failure)
+        case .success(let outcome):
+            switch outcome.reading {
+            case .noSuchName(let serial): return .noSuchName(serial: serial)
+            case .noData(let serial): return .noData(serial: serial)
+            case .lame(let rcode): return .failed(.serverFailure(rcode: rcode))
+            case .records(let services, let ttl):
+                let hosts = await hosts(
+                    services, additional: outcome.additional, ttl: ttl, until: start + Self.timeout)
+                guard case .success((let resolved, let ttl)) = hosts else {
+                    if case .failure(let failure) = hosts { return .failed(failure) }
+                    return .failed(.noAddress)
+                }
+                let text = Self.text(await textOutcome)
+                var answer = LookUpAnswer(hosts: resolved, ttlSeconds: ttl, text: text.strings, serial: text.serial)
+                if answer.serial == nil { answer.serial = await serial(until: start + Self.textTimeout) }
+                if case .candidates(let stream) = name { answer.portset = text.portset(of: stream) }
+                return .records(answer)
+            }
+        }
+    }
+
+    /// The hosts of SRV records with their addresses: out of the additional section, else asked for.
+    private func hosts(
+        _ records: [LDNSRecord], additional: [LDNSRecord], ttl: UInt32, until deadline: MonotonicInstant
+    ) async -> Result<([ResolvedHost], UInt32), LookUpFailure> {
+        let services = records.compactMap(\.service)
+        // "A Target of "." means that the service is decidedly not available" (RFC 2782).
+        if services.count == 1, services[0].target.isEmpty { return .success(([], ttl)) }
+        let wanted = services.filter { !$0.target.isEmpty && $0.port != 0 }.prefix(Self.hostsMax)
+        var found: [String: [(address: IPAddress, ttl: UInt32)]] = [:]
+        for target in wanted.map(\.target) where found[target] == nil {
+            found[target] = AnswerReading.addresses(of: target, in: additional)
+        }
+        var failure = LookUpFailure.noAddress
+        let missing = found.filter { $0.value.isEmpty }.keys.sorted()
+        for start in stride(from: 0, to: missing.count, by: Self.parallelAddressesMax) {
+            let part = missing[start..<min(start + Self.parallelAddressesMax, missing.count)]
+            await withTaskGroup { group in
+                for target in part { group.addTask { (target, await self.addresses(of: target, until: deadline)) } }
+                for await (target, result) in group {
+                    switch result {
+                    case .success(let addresses): found[target] = addresses
+                    case .failure(let reason): failure = reason
+                    }
+                }
+            }
+        }
+        var ttl = ttl
+        var hosts: [ResolvedHost] = []
+        for service in wanted {
+            for (address, addressTTL) in found[service.target] ?? [] {
+                ttl = min(ttl, addressTTL)
+                hosts.append(
+                    ResolvedHost(
+                        name: relative(service.target), endpoint: Endpoint(address: address, port: service.port),
+                        priority: service.priority, weight: service.weight))
+            }
+        }
+        guard !hosts.isEmpty else { return .failure(failure) }
+        hosts.sort { Self.key($0) < Self.key($1) }
+        return .success((hosts, ttl))
+    }
+
+    private static func key(_ host: ResolvedHost) -> (UInt16, String, Int, Endpoint) {
+        (host.priority, host.name, host.endpoint.address.isV4 ? 0 : 1, host.endpoint)
+    }
+
+    /// A and AAAA of an absolute name.
+    private func addresses(
+        of host: String, until deadline: MonotonicInstant
+    ) async -> Result<[(address: IPAddress, ttl: UInt32)], LookUpFailure> {
+        async let six = queries.ask(host, LDNSType.aaaa, until: deadline)
+        let four = await queries.ask(host, LDNSType.a, until: deadline)
+        var all: [(address: IPAddress, ttl: UInt32)] = []
+        var failure: LookUpFailure?
+        for result in [four, await six] {
+            switch result {
+            case .success(let outcome):
+                guard case .records(let records, let ttl) = outcome.reading else { continue }
+                // The owner may be the end of an alias.
+                all += records.flatMap { AnswerReading.addresses(of: $0.owner, in: [$0]) }.map { ($0.address, ttl) }
+            case .failure(let reason): failure = reason
+            }
+        }
+        if all.isEmpty, let failure { return .failure(failure) }
+        return .success(all)
+    }
+
+    private func serial(until deadline: MonotonicInstant) async -> UInt32? {
+        guard case .success(let outcome) = await queries.ask(zone, LDNSType.soa, until: deadline),
+            case .records(let records, _) = outcome.reading
+        else { return nil }
+        return records.lazy.compactMap(AnswerReading.serial).first
+    }
+
+    private static func text(_ outcome: Result<ServerQueries.Outcome, LookUpFailure>) -> AnswerText {
+        guard case .success(let outcome) = outcome, case .records(let records, _) = outcome.reading else {
+            return AnswerText(strings: [])
+        }
+        return AnswerText(strings: records.flatMap { $0.strings ?? [] })
+    }
+
+    private func absolute(_ name: String) -> String { name.hasSuffix(".") ? String(name.dropLast()) : "\(name).\(zone)" }
+
+    private func relative(_ name: String) -> String {
+        name.hasSuffix("." + zone) ? String(name.dropLast(zone.count + 1)) : name + "."
+    }
+}

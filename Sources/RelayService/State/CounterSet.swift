@@ -1,0 +1,21 @@
+import Synchronization
+
+/// A fixed set of counters, written by one part of a node and read by any thread.
+public final class CounterSet<Name: RawRepresentable<String> & CaseIterable & Hashable & Sendable>: Sendable {
+    private let values = Mutex<[Name: UInt64]>([:])
+
+    public init() {}
+
+    public func add(_ amount: Int = 1, to counter: Name) {
+        values.withLock { $0[counter, default: 0] &+= UInt64(max(amount, 0)) }
+    }
+
+    public func value(_ counter: Name) -> UInt64 { values.withLock { $0[counter] ?? 0 } }
+
+    /// Every counter by name, those at zero included.
+    public var snapshot: [String: UInt64] {
+        values.withLock { values in
+            Dictionary(uniqueKeysWithValues: Name.allCases.map { ($0.rawValue, values[$0] ?? 0) })
+        }
+    }
+}

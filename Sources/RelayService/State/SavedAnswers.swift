@@ -1,0 +1,45 @@
+import ReflectorModel
+
+/// The last good answers of a node's look-ups: what it goes by when it starts and no name server answers (design §4).
+public struct SavedAnswers: Sendable, Equatable {
+    /// Most names remembered; the one saved longest ago is forgotten first.
+    public static let namesMax = 4_096
+
+    /// By the text of the name, as `n1.r1283.s4096`.
+    private(set) var entries: [String: Entry] = [:]
+
+    public init() {}
+
+    struct Entry: Sendable, Equatable {
+        var answer: LookUpAnswer
+        /// Unix time, in seconds.
+        var savedAt: Int64
+    }
+
+    public var count: Int { entries.count }
+
+    /// The last good answer for a name, and when it came in seconds of Unix time.
+    public func answer(for name: ReflectorName) -> (answer: LookUpAnswer, savedAt: Int64)? {
+        entries[name.description].map { ($0.answer, $0.savedAt) }
+    }
+
+    /// Remembers an answer. False if it says what is remembered already, so that nothing need be written.
+    public mutating func keep(_ answer: LookUpAnswer, for name: ReflectorName, unixSeconds: Int64) -> Bool {
+        let key = name.description
+        if entries[key]?.answer == answer { return false }
+        if entries[key] == nil, entries.count >= Self.namesMax,
+            let oldest = entries.min(by: { ($0.value.savedAt, $0.key) < ($1.value.savedAt, $1.key) })
+        {
+            entries[oldest.key] = nil
+        }
+        entries[key] = Entry(answer: answer, savedAt: unixSeconds)
+        return true
+    }
+
+    /// Forgets a name whose parents were taken away explicitly (`map … none`).
+    public mutating func forget(_ name: ReflectorName) { entries[name.description] = nil }
+
+    mutating func insert(_ entry: Entry, key: String) {
+        if entries.count < Self.namesMax { entries[key] = entry }
+    }
+}

@@ -1,0 +1,111 @@
+import Foundation
+import ReflectorModel
+
+/// Where a node keeps its last good answers over a restart: a small JSON file, replaced whole. Losing it loses only
+/// the ability to start without name servers, so a damaged one is reported and treated as empty.
+public struct StateFile: Sendable {
+    /// Largest file that is read, in bytes.
+    public static let bytesMax = 8 << 20
+    /// Of the form below; another is treated as damage.
+    static let version = 1
+
+    public let path: String
+
+    public init(path: String) { self.path = path }
+
+    /// What is on the disk; with a sentence if there was a file that could not be used. No file at all is no problem.
+    public func load() -> (answers: SavedAnswers, problem: String?) {
+        let text: String
+        do throws(PrivateFile.Failure) {
+            text = try PrivateFile.read(path, bytesMax: Self.bytesMax)
+        } catch .system(call: "open", path: path, code: ENOENT) {
+            return (SavedAnswers(), nil)
+        } catch {
+            return (SavedAnswers(), error.description)
+        }
+        do {
+            let document = try JSONDecoder().decode(Document.self, from: Data(text.utf8))
+            guard document.version == Self.version else {
+                return (SavedAnswers(), "\(path): version \(document.version), not \(Self.version); starting without it")
+            }
+            var answers = SavedAnswers()
+            var skipped = 0
+            for name in document.names {
+                if let entry = name.entry { answers.insert(entry, key: name.name) } else { skipped += 1 }
+            }
+            return (answers, skipped == 0 ? nil : "\(path): \(skipped) entries could not be read and are left out")
+        } catch {
+            return (SavedAnswers(), "\(path): damaged, starting without it")
+        }
+    }
+
+    /// Why a state file was not written.
+    public struct WriteError: Error, CustomStringConvertible {
+        public var description: String
+    }
+
+    /// Replaces the file, atomically, and has it on the disk. Blocks: not for the packet path.
+    public func save(_ answers: SavedAnswers) throws(WriteError) {
+        let names = answers.entries.sorted { $0.key < $1.key }.map { Document.Name($0.key, $0.value) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(Document(version: Self.version, names: names)) else {
+            throw WriteError(description: "\(path): cannot encode")
+        }
+        do throws(PrivateFile.Failure) {
+            try PrivateFile.replace(path, bytes: Array(data))
+        } catch {
+            throw WriteError(description: error.description)
+        }
+    }
+
+    /// The file's form.
+    fileprivate struct Document: Codable {
+        var version: Int
+        var names: [Name]
+
+        struct Name: Codable {
+            var name: String
+            var savedAt: Int64
+            var ttl: UInt32
+            var serial: UInt32?
+            var portset: UInt16?
+            var text: [String]
+            var hosts: [Host]
+        }
+
+        struct Host: Codable {
+            var name: String
+            var endpoint: String
+            var priority: UInt16
+            var weight: UInt16
+        }
+    }
+}
+
+extension StateFile.Document.Name {
+    fileprivate init(_ name: String, _ entry: SavedAnswers.Entry) {
+        let answer = entry.answer
+        self.init(
+            name: name, savedAt: entry.savedAt, ttl: answer.ttlSeconds, serial: answer.serial,
+            portset: answer.portset?.rawValue, text: answer.text,
+            hosts: answer.hosts.map {
+                .init(name: $0.name, endpoint: $0.endpoint.description, priority: $0.priority, weight: $0.weight)
+            })
+    }
+
+    /// Nil if a host's address cannot be read or there is no host.
+    fileprivate var entry: SavedAnswers.Entry? {
+        var resolved: [ResolvedHost] = []
+        for host in hosts {
+            guard let endpoint = Endpoint(host.endpoint) else { return nil }
+            resolved.append(
+                ResolvedHost(name: host.name, endpoint: endpoint, priority: host.priority, weight: host.weight))
+        }
+        guard !resolved.isEmpty else { return nil }
+        return SavedAnswers.Entry(
+            answer: LookUpAnswer(
+                hosts: resolved, ttlSeconds: ttl, text: text, serial: serial, portset: portset.map { PortsetID($0) }),
+            savedAt: savedAt)
+    }
+}
