@@ -12,8 +12,8 @@ let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "reflector",
@@ -66,7 +66,7 @@ let package = Package(
             dependencies: [
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "DNSAnswers",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing",
-                argumentParser, log, lifecycle, unixSignals, hummingbird, httpClient, nioCore, nioPosix,
+                argumentParser, log, lifecycle, signals, hummingbird, httpClient, nioCore, nioPosix, heap,
             ]),
 
         // Tests, and the simulator they share with `reflector simulate`.
@@ -79,7 +79,8 @@ let package = Package(
         .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "ReflectorModel"]),
         .testTarget(
             name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
-        .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "ReflectorModel"]),
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
+        .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
         .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
         .testTarget(
             name: "RelayServiceTests",

@@ -4,5 +4,6 @@ import Logging
 
 @main
 struct Reflector: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "reflector")
+    static let configuration = CommandConfiguration(
+        commandName: "reflector", subcommands: [NameServerCommand.self])
 }

@@ -1,0 +1,48 @@
+/// What became of queries. Every query counts as `received` and once more, by outcome or by the reason of its
+/// rejection; `truncated` and `explained` come on top of an outcome.
+public enum AnswerCounter: Int, CaseIterable, Sendable {
+    case received
+    case answered
+    case referred
+    case noData
+    case nameError
+    case truncated
+    case explained
+    case chaosAnswered
+    /// Dropped: shorter than a header.
+    case tooShort
+    /// Dropped: a response (QR = 1).
+    case isResponse
+    /// NOTIMP: an operation other than QUERY.
+    case badOperation
+    /// FORMERR: not exactly one question, or records where a query has none.
+    case badCounts
+    /// FORMERR: the question's name is compressed, too long or cut off.
+    case badQuestion
+    /// FORMERR: an additional record is cut off, or bytes follow the message.
+    case badTail
+    /// FORMERR: a second OPT record, one with an owner, or a broken option.
+    case badEDNS
+    /// BADVERS: EDNS newer than version 0.
+    case badVersion
+    /// NOTAUTH: signed with a key we don't have.
+    case signed
+    /// REFUSED: class other than IN, and no CHAOS name of ours.
+    case badClass
+    /// REFUSED: no zone of ours.
+    case outOfZone
+    /// REFUSED: AXFR or IXFR.
+    case transferRefused
+    /// REFUSED: `explain` or `_status` asked from a source without leave.
+    case explainRefused
+
+    /// As a metric's label: `name_error`.
+    public var name: String {
+        var result = ""
+        for character in "\(self)" {
+            if character.isUppercase, result.last?.isLowercase == true { result.append("_") }
+            result.append(contentsOf: character.lowercased())
+        }
+        return result
+    }
+}

@@ -1,0 +1,48 @@
+/// Everything a name server answers from at one moment: the zones of a generation and what it says of itself.
+/// Immutable and shared by all loops; a new generation is a new engine.
+public final class AnswerEngine: Sendable {
+    /// What a server says of itself.
+    public struct Identity: Sendable, Equatable {
+        /// NSID, `id.server` and `hostname.bind`; cut at 64 bytes.
+        public var server: String
+        /// `version.bind`.
+        public var version: String
+        public init(server: String, version: String) {
+            self.server = server
+            self.version = version
+        }
+    }
+
+    /// Most problems of a refused generation that `_status` names.
+    public static let problemsMax = 16
+    /// Largest reply sent over UDP, also to those who would take more: what crosses the Internet unfragmented (DNS Flag
+    /// Day 2020).
+    public static let udpSizeMax = 1_232
+
+    public let zones: [ZoneImage]
+    let views: FlatArray<ZoneView>
+    private let table: NameTable
+    let identity: FlatArray<UInt8>
+    let version: FlatArray<UInt8>
+    /// TXT strings of `_status`, the age left out.
+    let status: FlatArray<UInt8>
+    /// Wall clock in seconds when this generation began to be served.
+    let servedSince: Int64
+
+    /// - Parameters:
+    ///   - zones: distinct zones; the longest that a name is in answers it.
+    ///   - problems: why the newest generation of the files was refused; empty if it is the one served.
+    ///   - servedSince: wall clock in seconds since 1970 when the zones began to be served.
+    public init(zones: [ZoneImage], identity: Identity, problems: [String] = [], servedSince: Int64) {
+        self.zones = zones
+        views = FlatArray(zones.map(\.view))
+        table = NameTable(zones.map(\.zoneName))
+        self.identity = FlatArray(Array(identity.server.utf8.prefix(64)))
+        version = FlatArray(Array(identity.version.utf8.prefix(255)))
+        let state = problems.isEmpty ? ["state=serving"] : ["state=refused", "problems=\(problems.count)"]
+        status = FlatArray(ZoneImageBuilder.textData(state + problems.prefix(Self.problemsMax)))
+        self.servedSince = servedSince
+    }
+
+    var zoneTable: NameTableView { table.view }
+}

@@ -1,0 +1,18 @@
+/// Memory that is written once, while an image is built, and only read from then on. The query path reads it through
+/// `base`: no reference counting and no uniqueness check, which cost more there than the look-up itself.
+final class FlatArray<Element: BitwiseCopyable>: Sendable {
+    /// Never written after `init` and freed only with the array, so that any thread may read it.
+    nonisolated(unsafe) let base: UnsafePointer<Element>
+    let count: Int
+
+    init(_ elements: [Element]) {
+        let memory = UnsafeMutablePointer<Element>.allocate(capacity: max(elements.count, 1))
+        elements.withUnsafeBufferPointer { source in
+            if let start = source.baseAddress { memory.initialize(from: start, count: source.count) }
+        }
+        base = UnsafePointer(memory)
+        count = elements.count
+    }
+
+    deinit { base.deallocate() }
+}

@@ -1,0 +1,111 @@
+/// Working memory for one name: its bytes in lower case, where its labels begin, and the hash of each suffix.
+/// One for each loop, used again for every query.
+struct NameScratch: ~Copyable {
+    static let labelsMax = 127
+
+    /// `WireName.lengthMax` bytes and room to read on eight bytes at a time.
+    let bytes: UnsafeMutablePointer<UInt8>
+    let offsets: UnsafeMutablePointer<UInt8>
+    /// Hash of the name that begins at each label; at the position after the last, that of the root.
+    let hashes: UnsafeMutablePointer<UInt64>
+    /// Bytes of the name, the root's zero included.
+    private(set) var length = 1
+    /// Labels, the root's left out.
+    private(set) var labelCount = 0
+
+    init() {
+        bytes = .allocate(capacity: 272)
+        bytes.initialize(repeating: 0, count: 272)
+        offsets = .allocate(capacity: Self.labelsMax + 1)
+        offsets.initialize(repeating: 0, count: Self.labelsMax + 1)
+        hashes = .allocate(capacity: Self.labelsMax + 1)
+        hashes.initialize(repeating: NameHash.root, count: Self.labelsMax + 1)
+    }
+
+    deinit {
+        bytes.deallocate()
+        offsets.deallocate()
+        hashes.deallocate()
+    }
+
+    /// Reads the uncompressed name at `start`. False, if it is compressed, too long, or reaches beyond `end`.
+    @inline(__always) mutating func load(_ source: UnsafePointer<UInt8>, start: Int, end: Int) -> Bool {
+        var position = start
+        var count = 0
+        while true {
+            guard position < end else { return false }
+            let label = Int(source[position])
+            if label == 0 { break }
+            // The two upper bits set mean a compression pointer, which no question needs.
+            guard label < 64, position &- start &+ label &+ 2 <= WireName.lengthMax else { return false }
+            offsets[count] = UInt8(truncatingIfNeeded: position &- start)
+            count &+= 1
+            position &+= label &+ 1
+        }
+        length = position &- start &+ 1
+        labelCount = count
+        bytes.update(from: source + start, count: length)
+        lowercase()
+        var hash = NameHash.root
+        hashes[count] = hash
+        while count > 0 {
+            count &-= 1
+            hash = NameHash.extend(hash, label: UnsafeRawPointer(bytes + Int(offsets[count])))
+            hashes[count] = hash
+        }
+        return true
+    }
+
+    /// Eight bytes at a time. Length bytes are below 64 and so are no letters.
+    @inline(__always) private func lowercase() {
+        let raw = UnsafeMutableRawPointer(bytes)
+        var position = 0
+        while position < length {
+            let word = raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            let low = word & 0x7f7f_7f7f_7f7f_7f7f
+            let aboveZ = low &+ 0x2525_2525_2525_2525
+            let fromA = low &+ 0x3f3f_3f3f_3f3f_3f3f
+            let isUpper = ~word & (fromA ^ aboveZ) & 0x8080_8080_8080_8080
+            raw.storeBytes(of: word | (isUpper >> 2), toByteOffset: position, as: UInt64.self)
+            position &+= 8
+        }
+    }
+
+    @inline(__always) func label(_ number: Int) -> UnsafePointer<UInt8> {
+        UnsafePointer(bytes + Int(offsets[number]))
+    }
+
+    /// Bytes of the name that begins at a label.
+    @inline(__always) func suffixLength(_ number: Int) -> Int {
+        number == labelCount ? 1 : length &- Int(offsets[number])
+    }
+
+    @inline(__always) func find(_ number: Int, in table: NameTableView) -> Int {
+        let start = number == labelCount ? length &- 1 : Int(offsets[number])
+        return table.find(hash: hashes[number], name: UnsafePointer(bytes + start), count: length &- start)
+    }
+
+    /// True when a label is `text`, given in lower case.
+    @inline(__always) func label(_ number: Int, is text: StaticString) -> Bool {
+        let label = label(number)
+        guard Int(label[0]) == text.utf8CodeUnitCount else { return false }
+        for index in 0..<text.utf8CodeUnitCount where label[1 &+ index] != text.utf8Start[index] { return false }
+        return true
+    }
+
+    /// The number behind the letter of `r1283` or `s4096`: decimal, without leading zeros, at most `most`. Nil for
+    /// every other label.
+    @inline(__always) func number(_ label: Int, letter: UInt8, most: UInt64) -> UInt64? {
+        let text = self.label(label)
+        let digits = Int(text[0]) &- 1
+        guard text[1] == letter, digits >= 1, digits <= 10 else { return nil }
+        if text[2] == 48 { return digits == 1 ? 0 : nil }
+        var value: UInt64 = 0
+        for index in 0..<digits {
+            let digit = text[2 &+ index] &- 48
+            guard digit <= 9 else { return nil }
+            value = value &* 10 &+ UInt64(digit)
+        }
+        return value <= most ? value : nil
+    }
+}

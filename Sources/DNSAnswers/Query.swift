@@ -1,0 +1,152 @@
+/// A query as read from a datagram or a TCP message. Whatever the bytes, reading ends with a query to answer, an error
+/// to send back, or nothing.
+struct Query {
+    var id: UInt16 = 0
+    var flags: UInt16 = 0
+    /// End of the question; 12 where none could be read.
+    var questionEnd = 12
+    var type: UInt16 = 0
+    var recordClass: UInt16 = 0
+    var hasEDNS = false
+    var dnssecOK = false
+    var wantsIdentity = false
+    /// Largest datagram that the sender takes.
+    var udpSize = 512
+    /// Where the client subnet's address family is (RFC 7871 §6), and the length of the option's data.
+    var subnetOffset = 0
+    var subnetLength = 0
+    var rcode = ResponseCode.noError
+    /// Why it isn't answered; nil, if it is to be.
+    var problem: AnswerCounter?
+
+    /// True for what gets no reply at all, so that two servers can't be made to answer each other.
+    var isDropped: Bool { problem == .tooShort || problem == .isResponse }
+
+    @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout NameScratch) -> Query {
+        var query = Query()
+        guard message.count >= 12, let raw = message.baseAddress else { return query.rejected(.tooShort, 0) }
+        let bytes = raw.assumingMemoryBound(to: UInt8.self)
+        query.id = load16(bytes)
+        query.flags = load16(bytes + 2)
+        guard query.flags & 0x8000 == 0 else { return query.rejected(.isResponse, 0) }
+        guard query.flags & 0x7800 == 0 else { return query.rejected(.badOperation, ResponseCode.notImplemented) }
+        guard load16(bytes + 4) == 1 else { return query.rejected(.badCounts, ResponseCode.formatError) }
+        guard name.load(bytes, start: 12, end: message.count) else {
+            return query.rejected(.badQuestion, ResponseCode.formatError)
+        }
+        let typeAt = 12 &+ name.length
+        guard typeAt &+ 4 <= message.count else { return query.rejected(.badQuestion, ResponseCode.formatError) }
+        query.type = load16(bytes + typeAt)
+        query.recordClass = load16(bytes + typeAt + 2)
+        query.questionEnd = typeAt &+ 4
+        // An IXFR query carries the SOA it has (RFC 1995 §3).
+        let authorities = load16(bytes + 8)
+        guard load16(bytes + 6) == 0, authorities == 0 || query.type == RecordType.ixfr && authorities == 1 else {
+            return query.rejected(.badCounts, ResponseCode.formatError)
+        }
+        query.readTail(bytes, count: message.count, records: Int(authorities) &+ Int(load16(bytes + 10)))
+        return query
+    }
+
+    /// Reads the records behind the question: an OPT, a signature, or what we skip.
+    @inline(__always) private mutating func readTail(_ bytes: UnsafePointer<UInt8>, count: Int, records: Int) {
+        var position = questionEnd
+        for _ in 0..<records {
+            let owner = position
+            guard let ownerEnd = Self.skipName(bytes, position, count), ownerEnd &+ 10 <= count else {
+                return fail(.badTail)
+            }
+            let type = load16(bytes + ownerEnd)
+            let dataLength = Int(load16(bytes + ownerEnd + 8))
+            let data = ownerEnd &+ 10
+            guard data &+ dataLength <= count else { return fail(.badTail) }
+            position = data &+ dataLength
+            if type == RecordType.opt {
+                guard !hasEDNS, bytes[owner] == 0 else { return fail(.badEDNS) }
+                hasEDNS = true
+                udpSize = max(512, Int(load16(bytes + ownerEnd + 2)))
+                dnssecOK = bytes[ownerEnd + 6] & 0x80 != 0
+                if bytes[ownerEnd + 5] != 0 {
+                    problem = .badVersion
+                    rcode = ResponseCode.badVersion
+                    return
+                }
+                readOptions(bytes, data, position)
+                if problem != nil { return }
+            } else if type == RecordType.tsig {
+                problem = .signed
+                rcode = ResponseCode.notAuth
+                return
+            }
+        }
+        if position != count { fail(.badTail) }
+    }
+
+    private mutating func readOptions(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) {
+        var position = start
+        while position < end {
+            guard position &+ 4 <= end else { return fail(.badEDNS) }
+            let code = load16(bytes + position)
+            let length = Int(load16(bytes + position + 2))
+            position &+= 4
+            guard position &+ length <= end else { return fail(.badEDNS) }
+            if code == EDNSOption.identity { wantsIdentity = true }
+            if code == EDNSOption.clientSubnet, subnetOffset == 0 {
+                guard Self.isSubnet(bytes + position, length) else { return fail(.badEDNS) }
+                subnetOffset = position
+                subnetLength = length
+            }
+            position &+= length
+        }
+    }
+
+    /// RFC 7871 §7.1.2: a known family, scope 0, as many address bytes as the prefix needs, unused bits zero.
+    private static func isSubnet(_ data: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+        guard length >= 4, data[3] == 0 else { return false }
+        let prefix = Int(data[2])
+        let most: Int
+        switch load16(data) {
+        case 1: most = 32
+        case 2: most = 128
+        default: return false
+        }
+        guard prefix <= most, length &- 4 == (prefix &+ 7) / 8 else { return false }
+        let spare = (8 &- prefix & 7) & 7
+        return spare == 0 || data[length &- 1] & ((1 << UInt8(spare)) &- 1) == 0
+    }
+
+    private static func skipName(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int? {
+        var position = start
+        while position < end {
+            let label = Int(bytes[position])
+            if label == 0 { return position &+ 1 }
+            if label >= 192 { return position &+ 2 <= end ? position &+ 2 : nil }
+            guard label < 64 else { return nil }
+            position &+= label &+ 1
+        }
+        return nil
+    }
+
+    private mutating func fail(_ reason: AnswerCounter) {
+        problem = reason
+        rcode = ResponseCode.formatError
+    }
+
+    private func rejected(_ reason: AnswerCounter, _ rcode: UInt16) -> Query {
+        var result = self
+        result.problem = reason
+        result.rcode = rcode
+        return result
+    }
+}
+
+/// EDNS option codes that we answer.
+enum EDNSOption {
+    /// NSID, RFC 5001.
+    static let identity: UInt16 = 3
+    static let clientSubnet: UInt16 = 8
+}
+
+@inline(__always) func load16(_ bytes: UnsafePointer<UInt8>) -> UInt16 {
+    UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+}

@@ -1,0 +1,97 @@
+/// What the server says of itself: CHAOS names, `_status`, and why a name is answered as it is.
+extension Responder {
+    /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892).
+    func respondChaos(_ query: Query, _ writer: inout ReplyWriter, _ isAuthoritative: inout Bool) -> UInt16 {
+        guard query.recordClass == RecordClass.chaos, name.labelCount == 2 else { return refuse(.badClass) }
+        let isBind = name.label(1, is: "bind")
+        guard isBind || name.label(1, is: "server") else { return refuse(.badClass) }
+        let text: FlatArray<UInt8>
+        if name.label(0, is: "version") {
+            text = engine.version
+        } else if name.label(0, is: isBind ? "hostname" : "id") {
+            text = engine.identity
+        } else {
+            return refuse(.badClass)
+        }
+        isAuthoritative = true
+        add(.chaosAnswered)
+        if query.type == RecordType.txt || query.type == RecordType.any {
+            writer.text(recordClass: RecordClass.chaos) { $0.string("", text.base, count: text.count) }
+        }
+        return ResponseCode.noError
+    }
+
+    func status(
+        _ query: Query, _ zone: UnsafePointer<ZoneView>, labels: Int, _ writer: inout ReplyWriter
+    ) -> UInt16 {
+        guard labels == 1 else { return deny(zone, .nameError, &writer) }
+        guard query.type == RecordType.txt || query.type == RecordType.any else { return deny(zone, .noData, &writer) }
+        add(.answered)
+        add(.explained)
+        let age = UInt64(max(now - engine.servedSince, 0))
+        let status = engine.status
+        writer.text(recordClass: RecordClass.internet) { text in
+            text.string("serial=", number: UInt64(zone.pointee.serial))
+            text.string("age=", number: age)
+            text.string("rules=", number: UInt64(zone.pointee.ruleCount))
+            text.wire(status.base, count: status.count)
+        }
+        return ResponseCode.noError
+    }
+
+    private func deny(
+        _ zone: UnsafePointer<ZoneView>, _ outcome: AnswerCounter, _ writer: inout ReplyWriter
+    ) -> UInt16 {
+        writer.append(zone.pointee.negative, of: zone, ttl: 0)
+        add(outcome)
+        return outcome == .nameError ? ResponseCode.nameError : ResponseCode.noError
+    }
+
+    /// `NAME.explain`: why NAME is answered as it is.
+    mutating func explain(
+        _ query: Query, _ zone: UnsafePointer<ZoneView>, labels: Int, _ writer: inout ReplyWriter
+    ) -> UInt16 {
+        guard labels > 1 else { return deny(zone, .noData, &writer) }
+        guard let place = locateExplained(zone, labels: labels) else { return deny(zone, .nameError, &writer) }
+        let wantsText = query.type == RecordType.txt || query.type == RecordType.any
+        let explanation: UInt32
+        switch place {
+        case .nameError, .delegated: return deny(zone, .nameError, &writer)
+        case .emptyNonTerminal: return deny(zone, .noData, &writer)
+        case .stored(let node): explanation = zone.pointee.nodes[node].explanation
+        case .parents, .rootSets: explanation = FragmentArena.empty
+        }
+        guard wantsText else { return deny(zone, .noData, &writer) }
+        add(.answered)
+        add(.explained)
+        switch place {
+        case .parents(let rank, let tag, let portset, let region):
+            writer.text(recordClass: RecordClass.internet) {
+                zone.pointee.explain(rank: rank, tag: tag, portset: portset, region: region, &$0)
+            }
+        case .rootSets(let number, let portset):
+            let roots = engine.zones[zone - views].rootSetNames(number)
+            writer.text(recordClass: RecordClass.internet) { text in
+                text.string("portset=s", number: UInt64(portset))
+                for root in roots { zone.pointee.string("set=", root, &text) }
+                text.string("serial=", number: UInt64(zone.pointee.serial))
+            }
+        default:
+            writer.append(explanation, of: zone, ttl: 0)
+        }
+        return ResponseCode.noError
+    }
+
+    /// What the name without its `explain` label is.
+    private mutating func locateExplained(_ zone: UnsafePointer<ZoneView>, labels: Int) -> Place? {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: WireName.lengthMax) { buffer in
+            guard let start = buffer.baseAddress else { return nil }
+            let before = Int(name.offsets[labels - 1])
+            let after = name.length - zone.pointee.zoneLength
+            start.update(from: name.bytes, count: before)
+            (start + before).update(from: name.bytes + after, count: zone.pointee.zoneLength)
+            guard inner.load(start, start: 0, end: before + zone.pointee.zoneLength) else { return nil }
+            return zone.pointee.locate(inner, labels: labels - 1)
+        }
+    }
+}

@@ -1,0 +1,119 @@
+/// Which `map` line wins for a portset and a region: the last one that matches. Built once per generation.
+///
+/// Declared edge regions are numbered through (ordinals), so that holes between them cost nothing. Over the ordinals
+/// stands a segment tree in which a rule tags the O(log n) nodes that make up its regions; the answer is the highest
+/// tag on the way from the root to the region. There is one such tree for each portset, but trees of neighbouring
+/// portsets share all nodes that no rule between them touches (path copying), so that memory is O(n log n) in the
+/// number of rules even where the visible pieces of n overlapping rectangles are n². Subtrees that cannot beat a tag
+/// above them are cut off.
+struct RuleIndex {
+    /// A run of declared edge regions and the ordinal of its first.
+    struct Declared: BitwiseCopyable {
+        var lower: UInt32
+        var upper: UInt32
+        var firstOrdinal: UInt32
+    }
+
+    /// A node shared by many trees. Node 0 is "no rule below".
+    struct Node: BitwiseCopyable, Hashable {
+        /// Last ordinal that belongs to the left child.
+        var leftLast: UInt32
+        /// Highest rule (index + 1) that covers all of this node, or 0.
+        var tag: UInt32
+        var left: UInt32
+        var right: UInt32
+    }
+
+    /// What holds for one portset.
+    struct Portset: BitwiseCopyable {
+        /// Root of its tree in `nodes`.
+        var root: UInt32
+        /// Its root set regions: index in `rootSets`; 0 for none.
+        var rootSets: UInt32
+        /// True when any name `n{k}.r{R}.s{P}` exists.
+        var exists: Bool
+    }
+
+    /// A set region that some rule gives parents, and where its runs are.
+    struct SetRegionEntry: BitwiseCopyable {
+        /// Its region id; above every id if it has none, so that it can't be asked for.
+        var id: UInt64
+        /// Index in `ZoneContent.setRegions`.
+        var set: UInt32
+        var firstRun: UInt32
+        var runCount: UInt32
+    }
+
+    /// Portsets from `firstPortset` up to the next run have this rule (index + 1, or 0).
+    struct Run: BitwiseCopyable {
+        var firstPortset: UInt32
+        var tag: UInt32
+    }
+
+    var declared: [Declared] = []
+    var nodes: [Node] = [Node(leftLast: .max, tag: 0, left: 0, right: 0)]
+    /// One for each of the 65,536 portsets.
+    var portsets: [Portset] = []
+    /// Sorted by id.
+    var setRegions: [SetRegionEntry] = []
+    var runs: [Run] = []
+    /// Distinct sets of root set regions, as ascending indices in `ZoneContent.setRegions`. The first is empty.
+    var rootSets: [[Int]] = [[]]
+}
+
+/// The same, as the query path reads it.
+struct RuleIndexView {
+    let declared: UnsafePointer<RuleIndex.Declared>
+    let declaredCount: Int
+    let nodes: UnsafePointer<RuleIndex.Node>
+    let portsets: UnsafePointer<RuleIndex.Portset>
+    let setRegions: UnsafePointer<RuleIndex.SetRegionEntry>
+    let setRegionCount: Int
+    let runs: UnsafePointer<RuleIndex.Run>
+
+    /// The winning rule (index + 1), or 0: none, or a region that is not declared.
+    @inline(__always) func winner(portset: UInt16, region: UInt32) -> UInt32 {
+        guard let ordinal = ordinal(of: region) else { return setRegionWinner(portset: portset, region: region) }
+        var node = portsets[Int(portset)].root
+        var best: UInt32 = 0
+        while node != 0 {
+            let entry = nodes[Int(node)]
+            best = max(best, entry.tag)
+            node = ordinal <= entry.leftLast ? entry.left : entry.right
+        }
+        return best
+    }
+
+    @inline(__always) func ordinal(of region: UInt32) -> UInt32? {
+        var low = 0
+        var high = declaredCount
+        while low < high {
+            let middle = (low + high) >> 1
+            if declared[middle].upper < region { low = middle + 1 } else { high = middle }
+        }
+        guard low < declaredCount, declared[low].lower <= region else { return nil }
+        return declared[low].firstOrdinal &+ (region &- declared[low].lower)
+    }
+
+    private func setRegionWinner(portset: UInt16, region: UInt32) -> UInt32 {
+        var low = 0
+        var high = setRegionCount
+        while low < high {
+            let middle = (low + high) >> 1
+            if setRegions[middle].id < UInt64(region) { low = middle + 1 } else { high = middle }
+        }
+        guard low < setRegionCount, setRegions[low].id == UInt64(region) else { return 0 }
+        let entry = setRegions[low]
+        low = 0
+        high = Int(entry.runCount)
+        while low < high {
+            let middle = (low + high) >> 1
+            if runs[Int(entry.firstRun) + middle].firstPortset <= UInt32(portset) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low == 0 ? 0 : runs[Int(entry.firstRun) + low - 1].tag
+    }
+}

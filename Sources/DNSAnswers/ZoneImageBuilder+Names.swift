@@ -1,0 +1,214 @@
+import ReflectorModel
+
+/// The names that are stored: what the `.zone` file says, entrypoints under `sets`, and streams.
+extension ZoneImageBuilder {
+    // MARK: The zone file
+
+    /// RRsets as written, referrals at delegations, and the SOA of negative answers.
+    mutating func addZoneFile() throws(ZoneImage.Invalid) {
+        struct Key: Hashable {
+            var node: Int
+            var type: UInt16
+        }
+        var numberOf: [Key: Int] = [:]
+        var groups: [(key: Key, records: [ZoneContent.Record])] = []
+        for record in content.records {
+            guard let node = tree.node(record.owner) else { continue }
+            let key = Key(node: node, type: record.type)
+            if let known = numberOf[key] {
+                groups[known].records.append(record)
+            } else {
+                numberOf[key] = groups.count
+                groups.append((key, [record]))
+            }
+        }
+        let addresses = addressRecords()
+        for (key, records) in groups {
+            // The TTLs of an RRset are one (RFC 2181 §5.2).
+            let ttl = records.map(\.ttl).min() ?? 0
+            var list = records.map(\.data)
+            if key.type == RecordType.soa, key.node == 0 {
+                guard let first = list.first, let data = withSerial(first) else { throw .startOfAuthority }
+                list = [data]
+                addNegative(data, ttl: ttl)
+            }
+            if key.type == RecordType.ns, key.node != 0 {
+                tree.nodes[key.node].referral = addReferral(
+                    owner: records[0].owner, targets: list, ttl: ttl, addresses: addresses)
+            }
+            let fragment = arena.add { writer in
+                for data in list { writer.record(type: key.type, ttl: .fixed(ttl), data: data) }
+            }
+            if key.type == RecordType.cname { tree.nodes[key.node].alias = fragment }
+            tree.nodes[key.node].sets.append(StoredSet(type: key.type, fragment: fragment))
+            explain(key.node, source: records[0].source, more: [])
+        }
+        guard negative != 0 else { throw .startOfAuthority }
+    }
+
+    /// SOA data with the serial of this generation.
+    private func withSerial(_ data: [UInt8]) -> [UInt8]? {
+        guard data.count >= 22 else { return nil }
+        var result = data
+        for byte in 0..<4 { result[data.count - 20 + byte] = UInt8(truncatingIfNeeded: serial >> (24 - 8 * byte)) }
+        return result
+    }
+
+    /// RFC 2308 §3: the TTL of a negative answer is the lesser of the SOA's TTL and its minimum.
+    private mutating func addNegative(_ data: [UInt8], ttl: UInt32) {
+        let minimum = data.suffix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        let zoneLength = zoneName.count
+        negative = arena.add {
+            $0.record(
+                .authority, owner: .suffix(length: zoneLength), type: RecordType.soa, ttl: .fixed(min(ttl, minimum)),
+                data: data)
+        }
+    }
+
+    /// NS records of a delegation with the addresses that the zone has for them: those below the delegation are glue
+    /// without which it leads nowhere.
+    private mutating func addReferral(
+        owner: [UInt8], targets: [[UInt8]], ttl: UInt32, addresses: [[UInt8]: [ZoneContent.Record]]
+    ) -> UInt32 {
+        let glue = targets.map { addresses[$0.map(WireName.lowercased)] ?? [] }
+        return arena.add { writer in
+            var offsets: [Int?] = []
+            for target in targets {
+                offsets.append(
+                    writer.record(
+                        .authority, owner: .suffix(length: owner.count), type: RecordType.ns, ttl: .fixed(ttl),
+                        data: target))
+            }
+            for (number, records) in glue.enumerated() {
+                guard let offset = offsets[number] else { continue }
+                for record in records {
+                    if WireName.ends(record.owner, with: owner) { writer.needsAdditionals = true }
+                    writer.record(
+                        .additional, owner: .local(offset: offset), type: record.type, ttl: .fixed(record.ttl),
+                        data: record.data)
+                }
+            }
+        }
+    }
+
+    private func addressRecords() -> [[UInt8]: [ZoneContent.Record]] {
+        var result: [[UInt8]: [ZoneContent.Record]] = [:]
+        for record in content.records where record.type == RecordType.a || record.type == RecordType.aaaa {
+            result[record.owner, default: []].append(record)
+        }
+        return result
+    }
+
+    // MARK: Entrypoints and streams
+
+    /// `{host}.sets`: the root set reflectors of all portsets of the streams that name an entrypoint.
+    mutating func addEntrypoints() {
+        struct Entrypoint {
+            var host: Int
+            var firstStream: Int
+            var ranges: Set<ClosedRange<UInt16>>
+        }
+        var entrypoints: [Entrypoint] = []
+        var numberOf: [Int: Int] = [:]
+        for (number, stream) in content.streams.enumerated() {
+            let range: ClosedRange<UInt16> =
+                switch stream.portset {
+                case .fixed(let portset): portset.rawValue...portset.rawValue
+                case .hashed(let range): range
+                }
+            for host in stream.entrypoints where content.hosts.indices.contains(host) {
+                if let known = numberOf[host] {
+                    entrypoints[known].ranges.insert(range)
+                } else {
+                    numberOf[host] = entrypoints.count
+                    entrypoints.append(Entrypoint(host: host, firstStream: number, ranges: [range]))
+                }
+            }
+        }
+        let ttl = content.defaults.ttl
+        for entrypoint in entrypoints {
+            let ranges = entrypoint.ranges.sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
+            let targets = targets(roots(of: ranges).map { content.setRegions[$0] })
+            guard !targets.isEmpty, let base = WireName.bytes(of: "sets", suffix: zoneName),
+                let name = WireName.bytes(of: content.hosts[entrypoint.host].name, suffix: base),
+                let node = tree.node(name)
+            else { continue }
+            let fragment = arena.add { $0.services(targets, ttl: .fixed(ttl)) }
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: fragment))
+            explain(node, source: content.streams[entrypoint.firstStream].source, more: [])
+        }
+    }
+
+    /// Union of the root set regions of every portset in `ranges`, ascending.
+    private func roots(of ranges: [ClosedRange<UInt16>]) -> [Int] {
+        var isSeen = Array(repeating: false, count: index.rootSets.count)
+        var isRoot = Array(repeating: false, count: content.setRegions.count)
+        for portset in ranges.joined() {
+            let number = Int(index.portsets[Int(portset)].rootSets)
+            if isSeen[number] { continue }
+            isSeen[number] = true
+            for root in index.rootSets[number] { isRoot[root] = true }
+        }
+        return isRoot.indices.filter { isRoot[$0] }
+    }
+
+    /// `news.live.streams`: the candidates in order, and the portset. A pattern is a wildcard.
+    mutating func addStreams() {
+        let ttl = content.defaults.ttl
+        for stream in content.streams {
+            let labels = (stream.isPattern ? ["*"] : []) + stream.segments.reversed() + ["streams"]
+            guard let name = WireName.bytes(of: labels.joined(separator: "."), suffix: zoneName),
+                let node = tree.node(name)
+            else { continue }
+            let targets = stream.entrypoints.indices.compactMap { order -> Target? in
+                let host = stream.entrypoints[order]
+                guard content.hosts.indices.contains(host) else { return nil }
+                return target(host, priority: UInt16(clamping: order), weight: 1, port: content.defaults.port)
+            }
+            let services = arena.add { $0.services(targets, ttl: .fixed(ttl)) }
+            let ingest =
+                switch stream.ingest {
+                case .push: "ingest=push"
+                case .pull: "ingest=pull"
+                }
+            let strings = [stream.portset.text, "serial=\(serial)", ingest]
+            let text = arena.add {
+                $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: Self.textData(strings))
+            }
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: services))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, fragment: text))
+            explain(node, source: stream.source, more: [stream.portset.text])
+        }
+    }
+
+    // MARK: Layout
+
+    /// What `explain` says of a stored name: the line that wrote it. The first line stands for an RRset.
+    private mutating func explain(_ node: Int, source: ZoneContent.SourceLine, more: [String]) {
+        guard tree.nodes[node].explanation == 0 else { return }
+        let strings = ["rule=\(source)"] + more + ["serial=\(serial)"]
+        tree.nodes[node].explanation = arena.add {
+            $0.record(type: RecordType.txt, ttl: .fixed(0), data: Self.textData(strings))
+        }
+    }
+
+    mutating func layOutNodes() {
+        for node in tree.nodes {
+            nodes.append(
+                NameNode(
+                    firstSet: UInt32(sets.count), setCount: UInt32(node.sets.count), alias: node.alias,
+                    referral: node.referral, explanation: node.explanation, wildcard: node.wildcard))
+            sets += node.sets
+        }
+    }
+}
+
+extension ZoneContent.StreamPortset {
+    /// As TXT has it: `portset=s4096` or `hash=0-4095`.
+    var text: String {
+        switch self {
+        case .fixed(let portset): "portset=\(portset)"
+        case .hashed(let range): "hash=\(range.lowerBound)-\(range.upperBound)"
+        }
+    }
+}

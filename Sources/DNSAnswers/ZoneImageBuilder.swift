@@ -1,0 +1,183 @@
+import ReflectorModel
+
+/// Turns checked content into the tables of a `ZoneImage`.
+struct ZoneImageBuilder {
+    let content: ZoneContent
+    let serial: UInt32
+    let zoneName: [UInt8]
+    var tree: NameTreeBuilder
+    var arena = FragmentArena()
+    var index = RuleIndex()
+    var nodes: [NameNode] = []
+    var sets: [StoredSet] = []
+    var rules: [RuleEntry] = []
+    var setNames: [TextReference] = []
+    var firstSetFragment: UInt32 = 0
+    var firstRootFragment: UInt32 = 0
+    var negative: UInt32 = 0
+
+    var names: [[UInt8]] { tree.names }
+
+    static func build(_ content: ZoneContent, serial: UInt32) throws(ZoneImage.Invalid) -> ZoneImageBuilder {
+        guard let zoneName = WireName.bytes(of: content.zone) else { throw .zoneName }
+        var builder = ZoneImageBuilder(
+            content: content, serial: serial, zoneName: zoneName, tree: NameTreeBuilder(apex: zoneName))
+        builder.index = RuleIndexBuilder.build(content)
+        builder.addRules()
+        builder.addSetRegions()
+        builder.addRootSets()
+        try builder.addZoneFile()
+        builder.addEntrypoints()
+        builder.addStreams()
+        builder.layOutNodes()
+        guard builder.arena.bytes.count <= UInt32.max else { throw .tooLarge }
+        return builder
+    }
+
+    // MARK: Rules
+
+    private mutating func addRules() {
+        for rule in content.rules {
+            let parents = rule.parents.prefix(3).map { UInt32($0) }
+            var entry = RuleEntry(
+                ttl: rule.ttl, parentCount: UInt8(parents.count),
+                parents: (parents.first ?? 0, parents.dropFirst().first ?? 0, parents.dropFirst(2).first ?? 0),
+                source: arena.text(rule.source.description), portsetLower: rule.portsets.lowerBound,
+                portsetUpper: rule.portsets.upperBound, regionLower: 0, regionUpper: .max, isForSetRegion: false)
+            switch rule.regions {
+            case .allEdge: break
+            case .edge(let ids): (entry.regionLower, entry.regionUpper) = (ids.lowerBound, ids.upperBound)
+            case .setRegion(let set):
+                entry.isForSetRegion = true
+                // A set region without an id can't be asked for: an empty range.
+                let id = content.setRegions[set].id?.rawValue
+                (entry.regionLower, entry.regionUpper) = id.map { ($0, $0) } ?? (1, 0)
+            }
+            rules.append(entry)
+        }
+    }
+
+    // MARK: Sets of hosts
+
+    private mutating func addSetRegions() {
+        firstSetFragment = UInt32(arena.fragments.count)
+        for region in content.setRegions {
+            setNames.append(arena.text(region.name))
+            addHostFragments(of: targets([region]), ttl: .ofRule)
+            let text = ["set=\(region.name)", "serial=\(serial)", "cause=zone"]
+            _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
+        }
+    }
+
+    private mutating func addRootSets() {
+        firstRootFragment = UInt32(arena.fragments.count)
+        for roots in index.rootSets {
+            let regions = roots.map { content.setRegions[$0] }
+            addHostFragments(of: targets(regions), ttl: .fixed(content.defaults.ttl))
+        }
+    }
+
+    /// A, AAAA and SRV of a set of hosts.
+    private mutating func addHostFragments(of targets: [Target], ttl: FragmentWriter.TTL) {
+        var addresses: [IPAddress] = []
+        var seen: Set<IPAddress> = []
+        for address in targets.flatMap(\.addresses) where seen.insert(address).inserted { addresses.append(address) }
+        for isV4 in [true, false] {
+            _ = arena.add { writer in
+                for address in addresses where address.isV4 == isV4 {
+                    writer.record(type: Self.type(of: address), ttl: ttl, data: Self.data(of: address))
+                }
+            }
+        }
+        _ = arena.add { $0.services(targets, ttl: ttl) }
+    }
+
+    /// Members of set regions as SRV targets; one that two set regions share is named once.
+    func targets(_ regions: [ZoneContent.SetRegion]) -> [Target] {
+        struct Key: Hashable {
+            var host: Int
+            var port: UInt16
+        }
+        var seen: Set<Key> = []
+        var result: [Target] = []
+        for region in regions {
+            // In units of 100 Mbit/s, so that 16 bits reach 6.5 Tbit/s.
+            let weight = UInt16(clamping: max(region.capacity / 100_000_000, 1))
+            for member in region.members where content.hosts.indices.contains(member.host) {
+                guard seen.insert(Key(host: member.host, port: member.port)).inserted,
+                    let target = target(member.host, priority: 0, weight: weight, port: member.port)
+                else { continue }
+                result.append(target)
+            }
+        }
+        return result
+    }
+
+    func target(_ host: Int, priority: UInt16, weight: UInt16, port: UInt16) -> Target? {
+        let host = content.hosts[host]
+        guard let name = WireName.bytes(of: host.name, suffix: zoneName) else { return nil }
+        return Target(priority: priority, weight: weight, port: port, name: name, addresses: host.addresses)
+    }
+
+    /// One SRV record and the addresses of its host.
+    struct Target {
+        var priority: UInt16
+        var weight: UInt16
+        var port: UInt16
+        var name: [UInt8]
+        var addresses: [IPAddress]
+    }
+
+    // MARK: Data
+
+    static func type(of address: IPAddress) -> UInt16 { address.isV4 ? RecordType.a : RecordType.aaaa }
+
+    static func data(of address: IPAddress) -> [UInt8] {
+        let bytes = [address.high, address.low].flatMap { word in
+            (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
+        }
+        return address.isV4 ? Array(bytes[12...]) : bytes
+    }
+
+    /// Character strings of one TXT record, each cut at 255 bytes.
+    static func textData(_ strings: [String]) -> [UInt8] {
+        strings.flatMap { string in
+            let bytes = string.utf8.prefix(255)
+            return [UInt8(bytes.count)] + bytes
+        }
+    }
+}
+
+extension ZoneContent.SourceLine: CustomStringConvertible {
+    /// `reflector.net.portsets:14`.
+    public var description: String { "\(file):\(line)" }
+}
+
+extension FragmentArena {
+    /// Puts text beside the fragments, cut at 255 bytes.
+    mutating func text(_ string: String) -> TextReference {
+        let utf8 = Array(string.utf8.prefix(255))
+        return TextReference(offset: append(utf8), length: UInt8(utf8.count))
+    }
+}
+
+extension FragmentWriter {
+    /// SRV records, then the addresses of their hosts as additional records. Targets stand uncompressed (RFC 2782).
+    mutating func services(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
+        var written: [(target: ZoneImageBuilder.Target, nameOffset: Int)] = []
+        for target in targets {
+            let numbers = [target.priority, target.weight, target.port]
+            let data = numbers.flatMap { [UInt8($0 >> 8), UInt8(truncatingIfNeeded: $0)] } + target.name
+            guard let offset = record(type: RecordType.srv, ttl: ttl, data: data) else { return }
+            written.append((target, offset + 6))
+        }
+        var seen: Set<[UInt8]> = []
+        for (target, nameOffset) in written where seen.insert(target.name).inserted {
+            for address in target.addresses {
+                record(
+                    .additional, owner: .local(offset: nameOffset), type: ZoneImageBuilder.type(of: address), ttl: ttl,
+                    data: ZoneImageBuilder.data(of: address))
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+/// Why a name that is synthesised is answered as it is, as the strings of a TXT record.
+extension ZoneView {
+    func explain(rank: Int, tag: UInt32, portset: UInt16, region: UInt32, _ text: inout TextWriter) {
+        let rule = rules[Int(tag) - 1]
+        string("rule=", rule.source, &text)
+        string("set=", setNames[Int(rule.parent(rank))], &text)
+        text.string("health=unknown")
+        text.string("override=none")
+        text.string("serial=", number: UInt64(serial))
+        text.string("shadowed=", number: shadowed(by: tag, portset: portset, region: region))
+    }
+
+    func string(_ key: StaticString, _ value: TextReference, _ text: inout TextWriter) {
+        text.string(key, bytes + Int(value.offset), count: Int(value.length))
+    }
+
+    /// How many earlier lines match too.
+    private func shadowed(by tag: UInt32, portset: UInt16, region: UInt32) -> UInt64 {
+        let isForSetRegion = rules[Int(tag) - 1].isForSetRegion
+        var count: UInt64 = 0
+        for number in 0..<Int(tag) - 1 {
+            let rule = rules[number]
+            if rule.isForSetRegion == isForSetRegion, rule.portsetLower <= portset, portset <= rule.portsetUpper,
+                rule.regionLower <= region, region <= rule.regionUpper
+            {
+                count += 1
+            }
+        }
+        return count
+    }
+}

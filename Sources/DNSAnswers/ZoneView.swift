@@ -1,0 +1,100 @@
+/// A name that is stored: the zone file's, and those of the streams and entrypoints, with the empty non-terminals
+/// between them.
+struct NameNode: BitwiseCopyable {
+    var firstSet: UInt32 = 0
+    var setCount: UInt32 = 0
+    /// Fragment of its CNAME, or 0.
+    var alias: UInt32 = 0
+    /// Fragment of the referral, or 0 where no zone is delegated.
+    var referral: UInt32 = 0
+    /// Fragment of what `explain` says of it, or 0.
+    var explanation: UInt32 = 0
+    /// Node of `*` below it, or -1.
+    var wildcard: Int32 = -1
+}
+
+/// One RRset of a node.
+struct StoredSet: BitwiseCopyable {
+    var type: UInt16
+    var fragment: UInt32
+}
+
+/// Text in the image's bytes, at most 255 of them.
+struct TextReference: BitwiseCopyable {
+    var offset: UInt32 = 0
+    var length: UInt8 = 0
+}
+
+/// What an answer needs of a `map` line.
+struct RuleEntry: BitwiseCopyable {
+    var ttl: UInt32
+    var parentCount: UInt8
+    /// Set regions that are n1, n2, n3.
+    var parents: (UInt32, UInt32, UInt32)
+    /// `FILE:LINE`.
+    var source: TextReference
+    var portsetLower: UInt16
+    var portsetUpper: UInt16
+    /// Regions it speaks of: edge regions, or one set region.
+    var regionLower: UInt32
+    var regionUpper: UInt32
+    var isForSetRegion: Bool
+
+    @inline(__always) func parent(_ rank: Int) -> UInt32 {
+        switch rank {
+        case 1: parents.0
+        case 2: parents.1
+        default: parents.2
+        }
+    }
+}
+
+/// A zone image as the query path reads it: plain pointers into memory that the `ZoneImage` owns.
+struct ZoneView {
+    let names: NameTableView
+    let nodes: UnsafePointer<NameNode>
+    let sets: UnsafePointer<StoredSet>
+    let index: RuleIndexView
+    let rules: UnsafePointer<RuleEntry>
+    let ruleCount: Int
+    let fragments: UnsafePointer<Fragment>
+    let patches: UnsafePointer<Patch>
+    let bytes: UnsafePointer<UInt8>
+    /// Names of the set regions.
+    let setNames: UnsafePointer<TextReference>
+    /// First of four fragments for each set region: A, AAAA, SRV, TXT.
+    let firstSetFragment: UInt32
+    /// First of three fragments for each set of roots: A, AAAA, SRV.
+    let firstRootFragment: UInt32
+    /// SOA in the authority section.
+    let negative: UInt32
+    let zoneLength: Int
+    let defaultPortset: UInt16
+    let serial: UInt32
+
+    /// The fragment of a host set that holds `type`: `first` begins its fragments in the order A, AAAA, SRV(, TXT).
+    @inline(__always) func fragment(first: UInt32, type: UInt16, hasText: Bool) -> UInt32 {
+        switch type {
+        case RecordType.a: return first
+        case RecordType.aaaa: return first + 1
+        case RecordType.srv: return first + 2
+        case RecordType.txt where hasText: return first + 3
+        case RecordType.any:
+            // One RRset is enough (RFC 8482 §4.1).
+            for candidate in first..<first + 3 where fragments[Int(candidate)].answers != 0 { return candidate }
+            return FragmentArena.empty
+        default: return FragmentArena.empty
+        }
+    }
+
+    /// The RRset of a stored name that answers `type`, or `FragmentArena.empty`.
+    @inline(__always) func fragment(node: NameNode, type: UInt16) -> UInt32 {
+        var position = Int(node.firstSet)
+        let end = position + Int(node.setCount)
+        while position < end {
+            if sets[position].type == type || type == RecordType.any { return sets[position].fragment }
+            position += 1
+        }
+        return FragmentArena.empty
+    }
+}

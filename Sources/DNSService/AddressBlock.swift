@@ -1,0 +1,37 @@
+import ReflectorModel
+
+/// A run of addresses with a common prefix: `127.0.0.0/8`, `::1`, `2001:db8::/32`.
+public struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
+    private let address: IPAddress
+    /// Bits of the 128-bit form.
+    private let bits: Int
+
+    /// Loopback, both families.
+    public static let loopback = [AddressBlock("127.0.0.0/8"), AddressBlock("::1/128")].compactMap { $0 }
+
+    /// Reads an address, or an address, a slash and a prefix length. Nil for anything else, and where bits behind the
+    /// prefix are set.
+    public init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let first = parts.first, let address = IPAddress(first) else { return nil }
+        let width = address.isV4 ? 32 : 128
+        var length = width
+        if parts.count == 2 {
+            guard let number = Int(parts[1]), (0...width).contains(number), parts[1].first != "+" else { return nil }
+            length = number
+        }
+        self.address = address
+        bits = 128 - width + length
+        guard Self.masked(address, bits) == address else { return nil }
+    }
+
+    public func contains(_ other: IPAddress) -> Bool { Self.masked(other, bits) == address }
+
+    public var description: String { "\(address)/\(address.isV4 ? bits - 96 : bits)" }
+
+    private static func masked(_ address: IPAddress, _ bits: Int) -> IPAddress {
+        let high: UInt64 = bits >= 64 ? .max : bits == 0 ? 0 : ~(.max >> UInt64(bits))
+        let low: UInt64 = bits <= 64 ? 0 : bits >= 128 ? .max : ~(.max >> UInt64(bits - 64))
+        return IPAddress(high: address.high & high, low: address.low & low)
+    }
+}

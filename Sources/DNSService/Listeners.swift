@@ -1,0 +1,94 @@
+import DNSAnswers
+import DatagramIO
+import Glibc
+import ReflectorModel
+
+/// Every socket of a running name server and the loops that answer on them.
+struct Listeners: Sendable {
+    /// How often another free port is tried when port 0 was asked for and TCP can't have UDP's.
+    private static let portAttemptsMax = 8
+
+    private let loops: [(loop: DatagramLoop, handler: LoopBound<QueryLoop>)]
+    private let tcp: TCPService
+    /// Addresses with their real ports.
+    let endpoints: [Endpoint]
+
+    static func open(_ configuration: NameServer.Configuration, engine: AnswerEngine) async throws -> Listeners {
+        let tcp = try await TCPService(
+            engine: engine, privileged: configuration.explainFrom, connectionsMax: configuration.connectionsMax)
+        do {
+            var endpoints: [Endpoint] = []
+            for wanted in configuration.listen { endpoints.append(try await bindTCP(tcp, wanted)) }
+            var loops: [(DatagramLoop, LoopBound<QueryLoop>)] = []
+            do {
+                for _ in 0..<max(configuration.workers, 1) {
+                    loops.append(try startLoop(configuration, endpoints, engine))
+                }
+            } catch {
+                for (loop, _) in loops { loop.stop() }
+                throw error
+            }
+            return Listeners(loops: loops, tcp: tcp, endpoints: endpoints)
+        } catch {
+            await tcp.stop()
+            throw error
+        }
+    }
+
+    /// TCP first: where port 0 was asked for, the port it gets must be free for UDP too.
+    private static func bindTCP(_ tcp: TCPService, _ wanted: Endpoint) async throws -> Endpoint {
+        guard wanted.port == 0 else { return try await tcp.listen(wanted) }
+        for _ in 0..<portAttemptsMax {
+            let probe = try DatagramSocket(bind: wanted, options: .queries).local
+            if let bound = try? await tcp.listen(probe) { return bound }
+        }
+        throw NameServer.StartError.ports(wanted)
+    }
+
+    private static func startLoop(
+        _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ engine: AnswerEngine
+    ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
+        var options = DatagramLoop.Options()
+        // No query is longer, and a name server of many loops should not hold megabytes for each.
+        options.receiveBufferBytes = 4_096
+        let loop = try DatagramLoop(options: options)
+        var socketOptions = DatagramSocketOptions.queries
+        socketOptions.reusePort = configuration.workers > 1
+        var sockets: [DatagramSocket] = []
+        for endpoint in endpoints {
+            let socket = try DatagramSocket(bind: endpoint, options: socketOptions)
+            try loop.add(socket)
+            sockets.append(socket)
+        }
+        let handler = QueryLoop(engine: engine, sockets: sockets, privileged: configuration.explainFrom)
+        return (loop, try loop.start(handler: handler, name: "dns"))
+    }
+
+    /// Hands a new generation to every loop. Each takes it between two batches, so that a query is answered from one
+    /// generation and nothing is locked or counted for it.
+    func replace(_ engine: AnswerEngine) {
+        for (loop, handler) in loops { loop.execute { handler.value.replace(engine) } }
+        tcp.replace(engine)
+    }
+
+    var counters: [String: UInt64] {
+        get async {
+            var result = await tcp.counters
+            for (loop, handler) in loops {
+                let own = await loop.query { handler.value.counters } ?? [:]
+                result.merge(own) { $0 &+ $1 }
+            }
+            return result
+        }
+    }
+
+    func close() async {
+        for (loop, _) in loops { loop.stop() }
+        await tcp.stop()
+    }
+}
+
+/// Unix time.
+enum WallClock {
+    static var seconds: Int64 { Int64(time(nil)) }
+}

@@ -1,0 +1,159 @@
+import DNSAnswers
+import DatagramIO
+import Logging
+import NIOPosix
+import ReflectorModel
+
+/// An authoritative name server for the zones of a directory, embeddable:
+///
+///     let server = NameServer(configuration: .init(zones: "zones", listen: [Endpoint("127.0.0.1:5300")!]))
+///     try await server.run()      // until `stop()` or the task is cancelled
+///
+/// UDP is answered by `workers` loops of their own threads, TCP by one event loop; a change of the directory is taken
+/// whole or refused whole while the last good generation goes on being served.
+public final class NameServer: Sendable {
+    /// How a name server runs.
+    public struct Configuration: Sendable {
+        /// Directory of the zone files.
+        public var zones: String
+        /// Addresses and ports for UDP and TCP alike; port 0 takes a free one.
+        public var listen: [Endpoint]
+        /// Directory in which serials are kept across restarts; nil keeps none.
+        public var state: String?
+        /// Who may ask `explain` and `_status`.
+        public var explainFrom = AddressBlock.loopback
+        /// NSID, `id.server` and `hostname.bind`.
+        public var identity = "reflector"
+        /// `version.bind`.
+        public var version = "reflector"
+        /// UDP loops, each with a socket for every address. More than one share the port by SO_REUSEPORT.
+        public var workers = 1
+        /// Most TCP connections at once.
+        public var connectionsMax = 1_024
+
+        public init(zones: String, listen: [Endpoint], state: String? = nil) {
+            self.zones = zones
+            self.listen = listen
+            self.state = state
+        }
+    }
+
+    /// What a name server says of itself.
+    public struct Status: Codable, Sendable, Equatable {
+        public struct Zone: Codable, Sendable, Equatable {
+            public var name: String
+            public var serial: UInt32
+            public var rules: Int
+        }
+        public var zones: [Zone]
+        /// Seconds since 1970 at which the content now served was taken.
+        public var servedSince: Int64
+        /// Generations taken since the start.
+        public var generation: Int
+        /// Generations refused since the start.
+        public var refusals: Int
+        /// Problems of the newest generation if it was refused, as `file:line:column: …`; empty if it is served.
+        public var problems: [String]
+    }
+
+    /// Why a server does not start.
+    public enum StartError: Error, CustomStringConvertible {
+        /// The files are wrong; every problem.
+        case zones([String])
+        /// The two protocols could not have the same free port.
+        case ports(Endpoint)
+        public var description: String {
+            switch self {
+            case .zones(let problems): problems.joined(separator: "\n")
+            case .ports(let endpoint): "\(endpoint): no port free for both UDP and TCP"
+            }
+        }
+    }
+
+    private let configuration: Configuration
+    private let logger: Logger
+    private let keeper: ZoneKeeper
+    private let running = RunningServer()
+
+    public init(configuration: Configuration, logger: Logger = Logger(label: "nameserver")) {
+        self.configuration = configuration
+        self.logger = logger
+        keeper = ZoneKeeper(
+            directory: configuration.zones, store: configuration.state.map { SerialStore(directory: $0) },
+            identity: .init(server: configuration.identity, version: configuration.version), logger: logger)
+    }
+
+    /// Serves until `stop()` or until the task is cancelled.
+    /// - Parameter ready: called once, when every address answers, with the addresses and their real ports.
+    /// - Throws: `StartError`, or what kept an address from being opened.
+    public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
+        guard let engine = await keeper.reload(unixTime: WallClock.seconds).engine else {
+            throw StartError.zones(await keeper.problems)
+        }
+        let listeners = try await Listeners.open(configuration, engine: engine)
+        let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let watch: DirectoryWatch
+        do {
+            watch = try await DirectoryWatch(configuration.zones, group: .singletonMultiThreadedEventLoopGroup) {
+                request.yield()
+            }
+        } catch {
+            await listeners.close()
+            throw error
+        }
+        await running.begin(listeners, request)
+        logger.info(
+            "ready",
+            metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
+        ready(listeners.endpoints)
+        await withTaskCancellationHandler {
+            var raisedAt = ContinuousClock.now
+            for await _ in requests {
+                // At most one serial a second.
+                try? await Task.sleep(until: raisedAt + .seconds(1), clock: .continuous)
+                let outcome = await keeper.reload(unixTime: WallClock.seconds)
+                if outcome.isSerialRaised { raisedAt = .now }
+                if let engine = outcome.engine { listeners.replace(engine) }
+            }
+        } onCancel: {
+            request.finish()
+        }
+        await watch.stop()
+        await running.end()
+        await listeners.close()
+        logger.info("stopped")
+    }
+
+    /// Reads the directory again, as SIGHUP asks for.
+    public func reload() async { await running.request?.yield() }
+
+    /// Lets `run` end.
+    public func stop() async { await running.request?.finish() }
+
+    public var status: Status { get async { await keeper.status } }
+
+    /// Counts since the start, by name: `udp_answered`, `tcp_bad_question` and so on.
+    public var counters: [String: UInt64] {
+        get async {
+            guard let listeners = await running.listeners else { return [:] }
+            var result = await listeners.counters
+            let status = await keeper.status
+            result["generations_taken"] = UInt64(status.generation)
+            result["generations_refused"] = UInt64(status.refusals)
+            return result
+        }
+    }
+}
+
+/// What exists only while a server runs.
+private actor RunningServer {
+    private(set) var listeners: Listeners?
+    private(set) var request: AsyncStream<Void>.Continuation?
+
+    func begin(_ listeners: Listeners, _ request: AsyncStream<Void>.Continuation) {
+        self.listeners = listeners
+        self.request = request
+    }
+
+    func end() { (listeners, request) = (nil, nil) }
+}

@@ -1,0 +1,19 @@
+/// Serials of the zone (RFC 1982): a change raises it to the largest of what the file says, one more than the last,
+/// and Unix time, so that it never goes backwards, whoever restarts with whatever clock.
+public enum ZoneSerial {
+    /// True when `a` comes after `b` in serial arithmetic.
+    public static func isAfter(_ a: UInt32, _ b: UInt32) -> Bool { a != b && a &- b < 1 << 31 }
+
+    /// The serial of changed content.
+    /// - Parameters:
+    ///   - last: serial of the content before; nil if there was none.
+    ///   - file: serial in the zone file's SOA.
+    ///   - unixTime: seconds since 1970.
+    public static func next(after last: UInt32?, file: UInt32, unixTime: Int64) -> UInt32 {
+        let time = UInt32(truncatingIfNeeded: unixTime)
+        guard let last else { return isAfter(file, time) ? file : time }
+        var serial = last &+ 1
+        for candidate in [file, time] where isAfter(candidate, serial) { serial = candidate }
+        return serial
+    }
+}

@@ -1,0 +1,160 @@
+/// One entry of a master file (RFC 1035 §5.1): a record or a control entry, as words with their places. libldns reads
+/// a record only when it is cut out; this finds where it begins and ends, so that every error has a line and column and
+/// reading goes on behind it.
+struct MasterFileEntry: Equatable {
+    /// Words in order, quotes and escapes as written, parentheses and comments gone.
+    var words: [Word]
+    /// True if the entry begins with white space: its owner is that of the entry before.
+    var ownerOmitted: Bool
+
+    /// Largest file in bytes.
+    static let fileSizeMax = 64 << 20
+    /// Most entries.
+    static let countMax = 1_000_000
+    /// Longest entry in bytes, all its lines together.
+    static let lengthMax = 9_000
+    /// Parentheses left open that are recovered from; each costs reading on from the line behind it.
+    private static let recoveriesMax = 16
+
+    /// Cuts a file into entries. What can't be cut is reported and skipped to the end of its line.
+    static func read(_ bytes: [UInt8], _ problems: inout ProblemList) -> [MasterFileEntry] {
+        guard bytes.count <= fileSizeMax else {
+            problems.error(1, 1, "file of \(bytes.count) bytes is over the limit of \(fileSizeMax); split the zone")
+            return []
+        }
+        var cutter = Cutter(bytes: bytes)
+        while cutter.at < bytes.count {
+            cutter.entry(&problems)
+            if cutter.entries.count > countMax {
+                problems.error(cutter.line, 1, "more than \(countMax) records; split the zone")
+                break
+            }
+        }
+        if let last = bytes.last, last != newline {
+            problems.error(
+                cutter.line, cutter.column,
+                "no newline at the end of the file: it may have been cut short; end the last line with a newline")
+        }
+        return cutter.entries
+    }
+
+    private static let newline = UInt8(ascii: "\n")
+
+    private struct Cutter {
+        let bytes: [UInt8]
+        var at = 0
+        var line = 1
+        var lineStart = 0
+        var entries: [MasterFileEntry] = []
+        var recoveries = 0
+
+        init(bytes: [UInt8]) { self.bytes = bytes }
+
+        var column: Int { at - lineStart + 1 }
+
+        /// Reads one entry, or one blank line.
+        mutating func entry(_ problems: inout ProblemList) {
+            let blank = bytes[at] == 0x20 || bytes[at] == 0x09
+            var words: [Word] = []
+            var open: (at: Int, line: Int, lineStart: Int)?
+            var isBroken = false
+            let start = at
+            scan: while at < bytes.count {
+                let byte = bytes[at]
+                switch byte {
+                case newline:
+                    at += 1
+                    line += 1
+                    lineStart = at
+                    if open == nil { break scan }
+                case 0x20, 0x09, 0x0d:
+                    at += 1
+                case UInt8(ascii: ";"):
+                    while at < bytes.count, bytes[at] != newline { at += 1 }
+                case UInt8(ascii: "("):
+                    if open != nil {
+                        problems.error(line, column, "'(' inside parentheses; close the first before opening another")
+                        isBroken = true
+                    } else {
+                        open = (at, line, lineStart)
+                    }
+                    at += 1
+                case UInt8(ascii: ")"):
+                    if open == nil {
+                        problems.error(line, column, "')' without '('; remove it or open it before")
+                        isBroken = true
+                    }
+                    open = nil
+                    at += 1
+                default:
+                    guard let word = word(&problems) else {
+                        isBroken = true
+                        continue
+                    }
+                    if !isBroken { words.append(word) }
+                }
+            }
+            if let open {
+                problems.error(
+                    open.line, open.at - open.lineStart + 1, "'(' is never closed; add ')' at the end of the record")
+                isBroken = true
+                recoveries += 1
+                if recoveries <= MasterFileEntry.recoveriesMax {
+                    (at, line, lineStart) = (open.at, open.line, open.lineStart)
+                    while at < bytes.count, bytes[at] != newline { at += 1 }
+                    if at < bytes.count {
+                        at += 1
+                        line += 1
+                        lineStart = at
+                    }
+                }
+            }
+            guard let first = words.first, !isBroken else { return }
+            if at - start > MasterFileEntry.lengthMax, words.reduce(0, { $0 + $1.text.utf8.count + 1 }) > lengthMax {
+                problems.error(first, "record is longer than \(lengthMax) bytes; split it")
+                return
+            }
+            entries.append(MasterFileEntry(words: words, ownerOmitted: blank))
+        }
+
+        /// Reads a bare or quoted word. Nil, with a report, for one that can't be.
+        private mutating func word(_ problems: inout ProblemList) -> Word? {
+            let start = at
+            let place = (line: line, column: column)
+            let isQuoted = bytes[at] == UInt8(ascii: "\"")
+            if isQuoted { at += 1 }
+            while at < bytes.count {
+                let byte = bytes[at]
+                if byte == newline || (!isQuoted && Self.endsWord(byte)) { break }
+                if byte < 0x20 && byte != 0x09 || byte == 0x7f {
+                    problems.error(
+                        line, column, "control byte 0x\(String(byte, radix: 16)); remove it, or write it as \\DDD")
+                    skipLine()
+                    return nil
+                }
+                at += byte == UInt8(ascii: "\\") && at + 1 < bytes.count && bytes[at + 1] != newline ? 2 : 1
+                if isQuoted, byte == UInt8(ascii: "\"") {
+                    return Word(text: text(start..<at), line: place.line, column: place.column)
+                }
+            }
+            if isQuoted {
+                problems.error(place.line, place.column, "string without a closing '\"'; close it on the same line")
+                return nil
+            }
+            return Word(text: text(start..<at), line: place.line, column: place.column)
+        }
+
+        private static func endsWord(_ byte: UInt8) -> Bool {
+            switch byte {
+            case 0x20, 0x09, 0x0d, UInt8(ascii: ";"), UInt8(ascii: "("), UInt8(ascii: ")"): true
+            default: false
+            }
+        }
+
+        private mutating func skipLine() {
+            while at < bytes.count, bytes[at] != newline { at += 1 }
+        }
+
+        private func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+    }
+}

@@ -1,0 +1,117 @@
+import DNSAnswers
+import ReflectorModel
+
+/// What is wrong with `map` lines taken together: circles among set regions, lines that never win, and lines whose
+/// order looks like a mistake.
+enum RuleChecks {
+    /// Most steps in search of circles.
+    private static let stepsMax = 50_000_000
+
+    /// - Parameter words: the keyword of each rule, for its place.
+    static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
+        circles(content, words, &problems)
+        coverage(content, words, &problems)
+    }
+
+    private static func coverage(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
+        let axis = RegionAxis([content])
+        let rows = PortsetAxis([content])
+        var before: [Double] = [0]
+        for segment in axis.segments { before.append(before[before.count - 1] + Double(segment.count)) }
+        let spans = content.rules.map { axis.columns($0.regions) }
+        let areas = zip(content.rules, spans).map { rule, span -> Double in
+            if case .setRegion = rule.regions { return Double(rule.portsets.count) }
+            return Double(rule.portsets.count) * (before[span.upperBound] - before[span.lowerBound])
+        }
+        var coverage = RuleCoverage(
+            rows: rows.starts.count, columns: axis.segments.count + content.setRegions.count, areas: areas)
+        for index in content.rules.indices.reversed() {
+            let rule = content.rules[index]
+            if spans[index].isEmpty {
+                problems.warning(words[index], "this line never matches: no region is declared; add 'region' lines")
+                continue
+            }
+            guard let found = coverage.lay(index, rows: rows.rows(rule.portsets), columns: spans[index]) else {
+                problems.warning(
+                    words[index], "the map is too intricate to look for covered lines from here up; merge ranges")
+                return
+            }
+            guard found.coverer >= 0 else { continue }
+            let coverer = content.rules[Int(found.coverer)].source.line
+            if !found.isSeen {
+                problems.warning(
+                    words[index],
+                    "this line never matches: line \(coverer) and others below cover all of it; move it below them or "
+                        + "remove it")
+            } else if areas[Int(found.coverer)] > areas[index] {
+                problems.warning(
+                    words[index],
+                    "line \(coverer) below covers part of this narrower line; move this one below it if it should win")
+            }
+        }
+    }
+
+    /// Portset by portset where something changes, looks for a set region that is its own ancestor.
+    private static func circles(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
+        var rulesOf: [Int: [Int]] = [:]
+        for (index, rule) in content.rules.enumerated() {
+            if case .setRegion(let set) = rule.regions { rulesOf[set, default: []].append(index) }
+        }
+        var changes: [(portset: Int, set: Int, rule: Int)] = []
+        for (set, rules) in rulesOf {
+            changes += runs(rules.map { content.rules[$0] }).map {
+                ($0.portset, set, $0.rule < 0 ? -1 : rules[$0.rule])
+            }
+        }
+        changes.sort { ($0.portset, $0.set) < ($1.portset, $1.set) }
+
+        var search = CircleSearch(content)
+        var reported: Set<Int> = []
+        var next = 0
+        while next < changes.count {
+            let portset = changes[next].portset
+            let first = next
+            while next < changes.count, changes[next].portset == portset {
+                search.ruleOf[changes[next].set] = changes[next].rule
+                next += 1
+            }
+            for change in changes[first..<next] where change.rule >= 0 && !reported.contains(change.rule) {
+                guard let path = search.circle(from: change.set) else { continue }
+                let names = path.map { content.setRegions[$0].name }.joined(separator: " → ")
+                for set in path { reported.insert(search.ruleOf[set]) }
+                problems.error(
+                    words[change.rule],
+                    "parents go in a circle for s\(portset): \(names); a set region can't be its own ancestor, so "
+                        + "take one of these lines away")
+            }
+            if search.steps > stepsMax {
+                problems.error(
+                    words[changes[first].rule < 0 ? 0 : changes[first].rule],
+                    "parents of set regions are too intricate to prove free of circles; merge ranges")
+                return
+            }
+        }
+    }
+
+    /// Where the winning rule of one column changes, from portset 0 up; -1 for none.
+    private static func runs(_ rules: [ZoneContent.Rule]) -> [(portset: Int, rule: Int)] {
+        let starts = sortedUnique(
+            [0] + rules.flatMap { [Int($0.portsets.lowerBound), Int($0.portsets.upperBound) + 1] })
+        var winner = Array(repeating: -1, count: starts.count)
+        var bare = BareCells(count: starts.count)
+        for (index, rule) in rules.enumerated().reversed() {
+            let end = lowerBound(starts, Int(rule.portsets.upperBound) + 1)
+            var at = bare.first(from: lowerBound(starts, Int(rule.portsets.lowerBound)))
+            while at < end {
+                winner[at] = index
+                bare.cover(at)
+                at = bare.first(from: at + 1)
+            }
+        }
+        var result: [(portset: Int, rule: Int)] = []
+        for (start, rule) in zip(starts, winner) where start <= 65_535 && result.last?.rule != rule {
+            result.append((start, rule))
+        }
+        return result
+    }
+}

@@ -1,0 +1,173 @@
+import DNSAnswers
+import ReflectorModel
+
+/// The `.streams` sidecar: names of streams, their portset, candidate entrypoints and encoder (design §3).
+extension SidecarReader {
+    /// Most `stream` lines.
+    static let streamsMax = 200_000
+    /// Most candidate entrypoints of a stream.
+    static let entrypointsMax = 16
+
+    mutating func readStreams(_ bytes: [UInt8], file: String, _ problems: inout ProblemList) {
+        var seen: [String: Int] = [:]
+        for line in SidecarLine.read(bytes, &problems) {
+            guard line.keyword.text == "stream" else {
+                problems.error(
+                    line.keyword, "unknown line '\(line.keyword.text.prefix(40))'; every line begins with stream")
+                continue
+            }
+            guard content.streams.count < Self.streamsMax else {
+                problems.error(line.keyword, "more than \(Self.streamsMax) stream lines; use patterns")
+                return
+            }
+            let source = ZoneContent.SourceLine(file: file, line: line.keyword.line)
+            if let word = line.words.first, let first = seen.updateValue(line.keyword.line, forKey: word.text) {
+                problems.error(word, "stream '\(word.text.prefix(170))' is already on line \(first); keep one")
+            }
+            if let rule = readStream(line, source, &problems) { content.streams.append(rule) }
+        }
+    }
+
+    private mutating func readStream(
+        _ line: SidecarLine, _ source: ZoneContent.SourceLine, _ problems: inout ProblemList
+    ) -> ZoneContent.StreamRule? {
+        let options = OptionTable(line, known: ["entrypoints", "pull", "pullers"], &problems)
+        let entrypoints = readEntrypoints(line, options["entrypoints"], source, &problems)
+        let ingest = readIngest(line, options, entrypoints: max(entrypoints.count, 1), &problems)
+        guard line.words.count >= 2 else {
+            problems.error(
+                line.end, "stream line cut short; write 'stream live/news s4096 entrypoints=HOST,HOST push'")
+            return nil
+        }
+        let name = readName(line.words[0], &problems)
+        let portset = readPortset(line.words[1], &problems)
+        guard let name, let portset, let ingest, !entrypoints.isEmpty else { return nil }
+        return ZoneContent.StreamRule(
+            segments: name.segments, isPattern: name.isPattern, portset: portset, entrypoints: entrypoints,
+            ingest: ingest, source: source)
+    }
+
+    private func readName(
+        _ word: Word, _ problems: inout ProblemList
+    ) -> (segments: [String], isPattern: Bool)? {
+        let isPattern = word.text == "*" || word.text.hasSuffix("/*")
+        let plain = isPattern ? String(word.text.dropLast(2)) : word.text
+        var segments: [String] = []
+        if !plain.isEmpty || !isPattern {
+            guard let name = StreamName(plain) else {
+                problems.error(
+                    word, "'\(word.text.prefix(170))' is no stream name; write segments of a-z, 0-9 and - joined by "
+                        + "'/', at most \(StreamName.lengthMax) bytes, the last may be *")
+                return nil
+            }
+            segments = name.segments.map(String.init)
+        }
+        // Each segment costs its length and one byte; "streams", "*" and the root likewise.
+        let length = segments.reduce(11) { $0 + $1.utf8.count + 1 } + zoneFile.apex.count
+        guard length <= 255 else {
+            problems.error(word, "stream name makes a DNS name over 255 bytes in this zone; shorten it")
+            return nil
+        }
+        return (segments, isPattern)
+    }
+
+    private func readPortset(_ word: Word, _ problems: inout ProblemList) -> ZoneContent.StreamPortset? {
+        guard word.text.hasPrefix("hash(") else {
+            guard let id = PortsetID(label: word.text) else {
+                problems.error(word, "'\(word.text.prefix(40))' is no portset; write s0 to s65535, or hash(0-4095)")
+                return nil
+            }
+            return .fixed(id)
+        }
+        let ends = word.text.dropFirst(5).dropLast().split(separator: "-", omittingEmptySubsequences: false)
+        guard word.text.hasSuffix(")"), ends.count == 2, let low = SidecarValues.plainInteger(ends[0]),
+            let high = SidecarValues.plainInteger(ends[1]), low <= high, high <= 65_535
+        else {
+            problems.error(word, "'\(word.text.prefix(40))' is no hash range; write hash(LOW-HIGH) within 0-65535")
+            return nil
+        }
+        return .hashed(UInt16(low)...UInt16(high))
+    }
+
+    private mutating func readEntrypoints(
+        _ line: SidecarLine, _ list: Word?, _ source: ZoneContent.SourceLine, _ problems: inout ProblemList
+    ) -> [Int] {
+        guard let list else {
+            if line.words.count >= 2 {
+                problems.error(line.end, "stream without entrypoints; add entrypoints=HOST,HOST, best first")
+            }
+            return []
+        }
+        var result: [Int] = []
+        for part in list.split(",") {
+            guard result.count < Self.entrypointsMax else {
+                problems.error(part, "more than \(Self.entrypointsMax) entrypoints; remove some")
+                break
+            }
+            guard let (name, _) = SidecarValues.host(part, port: false, &problems),
+                let number = host(name, &problems)
+            else { continue }
+            if result.contains(number) {
+                problems.error(name, "entrypoint '\(name.text)' twice in one list; keep one")
+                continue
+            }
+            claim(number, as: "the entrypoints", port: content.defaults.port, source, at: name, &problems)
+            result.append(number)
+        }
+        return result
+    }
+
+    /// `push`, or `pull=URL` with `pullers=N`.
+    private func readIngest(
+        _ line: SidecarLine, _ options: OptionTable, entrypoints: Int, _ problems: inout ProblemList
+    ) -> ZoneContent.Ingest? {
+        let modes = line.words.dropFirst(2)
+        let push = modes.first { $0.text == "push" }
+        if let other = modes.first(where: { $0.text != "push" }) {
+            problems.error(other, "'\(other.text.prefix(40))' is not known here; write push or pull=URL")
+        } else if modes.count > 1, let second = modes.last {
+            problems.error(second, "'push' twice; keep one")
+        }
+        if let pullers = options["pullers"], options["pull"] == nil {
+            problems.error(pullers, "pullers= goes with pull=URL only; remove it")
+        }
+        guard let url = options["pull"] else {
+            if push != nil { return .push }
+            if line.words.count == 2 {
+                problems.error(line.end, "stream says neither push nor pull; add push or pull=URL")
+            }
+            return nil
+        }
+        if let push {
+            problems.error(push, "push and pull= on one line; keep one")
+            return nil
+        }
+        guard isPullable(url, &problems) else { return nil }
+        var pullers = 1
+        if let word = options["pullers"] {
+            guard let value = SidecarValues.integer(word, 1...entrypoints, "count of pullers", &problems) else {
+                return nil
+            }
+            pullers = value
+        }
+        return .pull(url: url.text, pullers: pullers)
+    }
+
+    private func isPullable(_ url: Word, _ problems: inout ProblemList) -> Bool {
+        let text = url.text.lowercased()
+        guard let scheme = ["http://", "https://"].first(where: { text.hasPrefix($0) }) else {
+            problems.error(url, "'\(url.text.prefix(80))' is no http:// or https:// address")
+            return false
+        }
+        let authority = text.dropFirst(scheme.utf8.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !authority.isEmpty else {
+            problems.error(url, "address without a host; write http://HOST/PATH")
+            return false
+        }
+        if authority.contains("@") {
+            problems.error(url, "a password in an address does not belong in these files; put it in the key file")
+            return false
+        }
+        return true
+    }
+}

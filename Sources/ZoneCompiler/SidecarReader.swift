@@ -1,0 +1,68 @@
+import DNSAnswers
+import ReflectorModel
+
+/// Reads both sidecars of a zone into its content, in two passes each: declarations first, so that a line may name
+/// what is declared further down.
+struct SidecarReader {
+    var content: ZoneContent
+    let zoneFile: ZoneFile
+    /// Index in `content.hosts` of each host named so far.
+    private var hostNumbers: [String: Int] = [:]
+    /// For each host, the role and line that claimed it first.
+    var hostRoles: [Int: HostRole] = [:]
+    var setRegionNumbers: [String: Int] = [:]
+    var regions = RegionTable()
+    /// Where each of `content.edgeRegions` is written, and each set region's id.
+    var edgeRegionWords: [Word] = []
+    var setRegionIDs: [(id: RegionID, word: Word)] = []
+    /// Line of each region name.
+    var regionNames: [String: Int] = [:]
+
+    struct HostRole {
+        var part: String
+        var source: ZoneContent.SourceLine
+        var port: UInt16?
+    }
+
+    init(_ zoneFile: ZoneFile) {
+        self.zoneFile = zoneFile
+        content = ZoneContent(zone: zoneFile.zone, records: zoneFile.records)
+    }
+
+    /// Index of a host, entered at its first mention. Nil, with a report, if the zone has no address for it.
+    mutating func host(_ name: Word, _ problems: inout ProblemList) -> Int? {
+        if let known = hostNumbers[name.text] { return known }
+        guard let addresses = zoneFile.addresses[name.text] else {
+            let isBroken = zoneFile.brokenOwners.contains { Names.relative($0, to: zoneFile.apex) == name.text }
+            if !isBroken {
+                problems.error(
+                    name, "host '\(name.text)' has no address in \(zoneFile.file); add '\(name.text) A ADDRESS' there")
+            }
+            return nil
+        }
+        hostNumbers[name.text] = content.hosts.count
+        content.hosts.append(ZoneContent.Host(name: name.text, addresses: addresses))
+        return content.hosts.count - 1
+    }
+}
+
+/// The declared edge regions, for look-ups by range.
+struct RegionTable {
+    /// Sorted by lower bound and apart, once `close` has run.
+    private(set) var ranges: [ClosedRange<UInt32>] = []
+
+    mutating func close(_ declared: [ZoneContent.EdgeRegions]) {
+        ranges = declared.map(\.ids).sorted { $0.lowerBound < $1.lowerBound }
+    }
+
+    /// True if any region of `range` is declared.
+    func meets(_ range: ClosedRange<UInt32>) -> Bool {
+        var low = 0
+        var high = ranges.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < range.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        return low < ranges.count && ranges[low].lowerBound <= range.upperBound
+    }
+}

@@ -1,0 +1,130 @@
+import ReflectorModel
+
+/// Values that both sidecars write: numbers, portset and region ranges, host lists, names. Each reports what is wrong.
+enum SidecarValues {
+    /// Longest name of a set region, region or site.
+    static let nameLengthMax = 63
+
+    static func integer(_ word: Word, _ range: ClosedRange<Int>, _ what: String, _ problems: inout ProblemList) -> Int? {
+        guard let value = plainInteger(word.text), range.contains(value) else {
+            problems.error(
+                word, "'\(word.text)' is no \(what); write a number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return value
+    }
+
+    /// Digits only, no sign, no leading zero.
+    static func plainInteger(_ text: some StringProtocol) -> Int? {
+        guard !text.isEmpty, text.utf8.count <= 18, text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
+            text.utf8.count == 1 || text.utf8.first != 48
+        else { return nil }
+        return Int(text)
+    }
+
+    static func portset(_ word: Word, _ problems: inout ProblemList) -> PortsetID? {
+        if let id = PortsetID(label: word.text) { return id }
+        problems.error(word, "'\(word.text)' is no portset; write s0 to s65535, without leading zeros")
+        return nil
+    }
+
+    /// `s*`, `s5` or `s5-s9`.
+    static func portsets(_ word: Word, _ problems: inout ProblemList) -> ClosedRange<UInt16>? {
+        if word.text == "s*" { return 0...65_535 }
+        let ends = word.split("-")
+        guard ends.count <= 2, let first = ends.first, let last = ends.last else {
+            problems.error(word, "'\(word.text)' is no portset range; write s*, s5 or s5-s9")
+            return nil
+        }
+        guard let low = portset(first, &problems), let high = portset(last, &problems) else { return nil }
+        guard low <= high else {
+            problems.error(word, "portset range '\(word.text)' runs backwards; write \(high)-\(low)")
+            return nil
+        }
+        return low.rawValue...high.rawValue
+    }
+
+    static func region(_ word: Word, _ problems: inout ProblemList) -> RegionID? {
+        if let id = RegionID(label: word.text) { return id }
+        problems.error(word, "'\(word.text)' is no region; write r0 to r4294967295, without leading zeros")
+        return nil
+    }
+
+    /// `r5` or `r5-r9`.
+    static func regions(_ word: Word, _ problems: inout ProblemList) -> ClosedRange<UInt32>? {
+        let ends = word.split("-")
+        guard ends.count <= 2, let first = ends.first, let last = ends.last else {
+            problems.error(word, "'\(word.text)' is no region range; write r5 or r5-r9")
+            return nil
+        }
+        guard let low = region(first, &problems), let high = region(last, &problems) else { return nil }
+        guard low <= high else {
+            problems.error(word, "region range '\(word.text)' runs backwards; write \(high)-\(low)")
+            return nil
+        }
+        return low.rawValue...high.rawValue
+    }
+
+    /// True for text that begins like a region or a range of them: `r` and a digit, or `r*`.
+    static func looksLikeRegion(_ text: String) -> Bool {
+        let bytes = Array(text.utf8.prefix(2))
+        guard bytes.count == 2, bytes[0] | 0x20 == UInt8(ascii: "r") else { return false }
+        return bytes[1] == UInt8(ascii: "*") || (48...57).contains(bytes[1])
+    }
+
+    /// A label: letters, digits and inner hyphens, at most 63; lower case is what comes back.
+    static func label(_ word: Word, _ what: String, _ problems: inout ProblemList) -> String? {
+        guard isLabel(word.text) else {
+            problems.error(
+                word, "'\(word.text)' is no \(what); use letters, digits and inner hyphens, at most \(nameLengthMax)")
+            return nil
+        }
+        return word.text.lowercased()
+    }
+
+    static func isLabel(_ text: some StringProtocol) -> Bool {
+        let bytes = Array(text.utf8)
+        guard !bytes.isEmpty, bytes.count <= nameLengthMax, bytes.first != 45, bytes.last != 45 else { return false }
+        return bytes.allSatisfy { byte in
+            (byte | 0x20 >= 97 && byte | 0x20 <= 122) || (byte >= 48 && byte <= 57) || byte == 45
+        }
+    }
+
+    /// `nyc-1` or `nyc-1:4901`: a host relative to the zone and its port, if said.
+    static func host(_ word: Word, port allowed: Bool, _ problems: inout ProblemList) -> (name: Word, port: UInt16?)? {
+        let parts = word.split(":")
+        guard let first = parts.first, parts.count <= (allowed ? 2 : 1) else {
+            problems.error(word, "'\(word.text)' is no host; write HOST\(allowed ? " or HOST:PORT" : "")")
+            return nil
+        }
+        let labels = first.text.split(separator: ".", omittingEmptySubsequences: false)
+        guard first.text.utf8.count <= 200, labels.allSatisfy({ isLabel($0) }) else {
+            problems.error(
+                first, "'\(first.text)' is no host name; write it as in the .zone file, without the zone: nyc-1")
+            return nil
+        }
+        var name = first
+        name.text = first.text.lowercased()
+        guard parts.count == 2 else { return (name, nil) }
+        guard let port = integer(parts[1], 1...65_535, "port", &problems) else { return nil }
+        return (name, UInt16(port))
+    }
+
+    /// `10Gbps` in bits a second.
+    static func capacity(_ word: Word, _ problems: inout ProblemList) -> UInt64? {
+        let units: [(String, Double)] = [
+            ("tbps", 1e12), ("gbps", 1e9), ("mbps", 1e6), ("kbps", 1e3), ("bps", 1),
+        ]
+        let text = word.text.lowercased()
+        for (unit, factor) in units where text.hasSuffix(unit) {
+            let number = text.dropLast(unit.utf8.count)
+            guard !number.isEmpty, number.utf8.count <= 12,
+                number.utf8.allSatisfy({ ($0 >= 48 && $0 <= 57) || $0 == 46 }), let value = Double(number),
+                value > 0, value * factor >= 1, value * factor <= 1e15
+            else { break }
+            return UInt64(value * factor)
+        }
+        problems.error(word, "'\(word.text)' is no capacity; write a number and bps, kbps, Mbps, Gbps or Tbps: 10Gbps")
+        return nil
+    }
+}

@@ -1,0 +1,226 @@
+import DNSAnswers
+import LDNSKit
+import ReflectorModel
+
+/// The `.zone` file read: its records, and what the sidecars ask of it. libldns reads each record; where records begin,
+/// which zone they are in and what they may stand beside is checked here and in `ZoneFileChecks`.
+struct ZoneFile {
+    /// Lower case, without the final dot.
+    let zone: String
+    /// Wire form of `zone`.
+    let apex: [UInt8]
+    let file: String
+    var records: [ZoneContent.Record] = []
+    /// Where each record's owner, and its RDATA, is written; parallel to `records`.
+    var places: [(owner: Word, data: Word)] = []
+    /// Addresses by owner relative to the zone.
+    var addresses: [String: [IPAddress]] = [:]
+    /// Owners (absolute, wire form) of records that could not be read: nothing is said to be missing at them.
+    var brokenOwners: Set<[UInt8]> = []
+
+    /// Seconds; the most that RFC 2181 §8 allows.
+    static let ttlMax = 0x7fff_ffff
+
+    init(zone: String, apex: [UInt8], file: String) {
+        self.zone = zone
+        self.apex = apex
+        self.file = file
+    }
+
+    mutating func read(_ bytes: [UInt8], _ problems: inout ProblemList) {
+        var origin = apex
+        var defaultTTL: UInt32?
+        var lastTTL: UInt32?
+        var previous: [UInt8]?
+        for entry in MasterFileEntry.read(bytes, &problems) {
+            guard let first = entry.words.first else { continue }
+            if !entry.ownerOmitted, first.text.hasPrefix("$") {
+                control(entry, origin: &origin, defaultTTL: &defaultTTL, &problems)
+                continue
+            }
+            var rest = entry.words[...]
+            let ownerWord = first
+            var owner: [UInt8]
+            if entry.ownerOmitted {
+                guard let known = previous else {
+                    problems.error(first, "the first record has no owner; begin its line with a name, or @ for the zone")
+                    continue
+                }
+                owner = known
+            } else {
+                rest = rest.dropFirst()
+                guard let name = name(first, origin: origin, &problems) else {
+                    // Following records that leave their owner out would be blamed on the wrong name.
+                    previous = nil
+                    continue
+                }
+                owner = name
+                previous = owner
+            }
+            guard let head = RecordHead(&rest, behind: ownerWord, &problems) else {
+                brokenOwners.insert(owner)
+                continue
+            }
+            if head.ttl != nil { lastTTL = head.ttl }
+            guard let ttl = head.ttl ?? defaultTTL ?? lastTTL else {
+                problems.error(head.type, "record without a TTL; begin the file with $TTL 300, say")
+                brokenOwners.insert(owner)
+                continue
+            }
+            add(owner, ownerWord, head, rest, ttl: ttl, origin: origin, &problems)
+        }
+    }
+
+    /// Reads RDATA through libldns and keeps the record.
+    private mutating func add(
+        _ owner: [UInt8], _ ownerWord: Word, _ head: RecordHead, _ rest: ArraySlice<Word>, ttl: UInt32,
+        origin: [UInt8], _ problems: inout ProblemList
+    ) {
+        let typeName = head.type.text.uppercased()
+        guard let dataWord = rest.first else {
+            problems.error(head.type, "\(typeName) record without data; write it behind the type")
+            brokenOwners.insert(owner)
+            return
+        }
+        let data = rest.map(\.text).joined(separator: " ")
+        let record: LDNSRecord
+        do throws(LDNSError) {
+            record = try LDNSRecord(parsing: ". 1 IN \(typeName) \(data)", origin: origin, defaultTTL: 1)
+        } catch {
+            problems.error(dataWord, "bad \(typeName) data '\(data.prefix(60))': \(error.message); correct it")
+            brokenOwners.insert(owner)
+            return
+        }
+        guard Names.isWithin(owner, apex) else {
+            let text = LDNSName.text(owner) ?? ""
+            problems.error(
+                ownerWord, "'\(text)' is outside the zone \(zone); remove it, or drop its final dot if it is relative")
+            return
+        }
+        records.append(
+            ZoneContent.Record(
+                owner: owner, type: record.type, ttl: ttl, data: record.data,
+                source: .init(file: file, line: ownerWord.line)))
+        places.append((ownerWord, dataWord))
+        if let address = IPAddress(bytes: record.addressBytes), let relative = Names.relative(owner, to: apex) {
+            addresses[relative, default: []].append(address)
+        }
+    }
+
+    private func name(_ word: Word, origin: [UInt8], _ problems: inout ProblemList) -> [UInt8]? {
+        if word.text == "@" { return origin }
+        do throws(LDNSError) {
+            var name = try LDNSName.wire(word.text)
+            if !Names.isAbsolute(word.text) {
+                name.removeLast()
+                name += origin
+            }
+            guard name.count <= 255 else {
+                problems.error(word, "'\(word.text)' makes a name over 255 bytes; shorten it")
+                return nil
+            }
+            return Names.lowercased(name)
+        } catch {
+            problems.error(word, "'\(word.text.prefix(80))' is no domain name: \(error.message); correct it")
+            return nil
+        }
+    }
+
+    private func control(
+        _ entry: MasterFileEntry, origin: inout [UInt8], defaultTTL: inout UInt32?, _ problems: inout ProblemList
+    ) {
+        let keyword = entry.words[0]
+        let argument = entry.words.count == 2 ? entry.words[1] : nil
+        switch keyword.text.uppercased() {
+        case "$TTL":
+            guard let argument, let ttl = RecordHead.ttl(argument.text) else {
+                problems.error(argument ?? keyword, "$TTL wants one time in seconds: $TTL 300")
+                return
+            }
+            defaultTTL = ttl
+        case "$ORIGIN":
+            guard let argument else {
+                problems.error(keyword, "$ORIGIN wants one name: $ORIGIN \(zone).")
+                return
+            }
+            guard let name = name(argument, origin: origin, &problems) else { return }
+            guard Names.isWithin(name, apex) else {
+                problems.error(argument, "$ORIGIN \(argument.text) is outside the zone; use a name in \(zone).")
+                return
+            }
+            origin = name
+        case "$INCLUDE":
+            problems.error(keyword, "$INCLUDE is not taken, since a generation is its own files; put the records here")
+        default:
+            problems.error(keyword, "unknown control entry '\(keyword.text.prefix(40))'; $ORIGIN and $TTL are known")
+        }
+    }
+}
+
+/// TTL, class and type of a record, in either order of the first two.
+struct RecordHead {
+    var ttl: UInt32?
+    var type: Word
+
+    /// Takes its words from `rest`. Nil, with a report, if there is no known type or the class is not IN.
+    init?(_ rest: inout ArraySlice<Word>, behind: Word, _ problems: inout ProblemList) {
+        var seenClass = false
+        while let word = rest.first {
+            let upper = word.text.uppercased()
+            if ttl == nil, let value = Self.ttl(word.text) {
+                ttl = value
+            } else if !seenClass, ["IN", "CH", "HS", "CS", "ANY", "NONE"].contains(upper) || upper.hasPrefix("CLASS") {
+                guard upper == "IN" else {
+                    problems.error(word, "class \(word.text.prefix(20)) is not served; write IN, or leave it out")
+                    return nil
+                }
+                seenClass = true
+            } else {
+                guard let number = LDNSType.number(upper) else {
+                    problems.error(
+                        word, "'\(word.text.prefix(40))' is no record type; write A, AAAA, NS, MX, TXT, SRV or the like")
+                    return nil
+                }
+                // OPT and the query types (RFC 6895 §3.1) are no data.
+                guard number != LDNSType.opt, !(128...255).contains(number) else {
+                    problems.error(word, "type \(upper) can't stand in a zone; remove the record")
+                    return nil
+                }
+                type = word
+                rest = rest.dropFirst()
+                return
+            }
+            rest = rest.dropFirst()
+        }
+        problems.error(behind, "no record type; write OWNER TYPE DATA, as 'nyc-1 A 127.0.2.1'")
+        return nil
+    }
+
+    /// Seconds, or weeks to seconds as `1h30m`. Nil for anything else.
+    static func ttl(_ text: String) -> UInt32? {
+        var total = 0
+        var number: Int?
+        for byte in text.utf8 {
+            if byte >= 48 && byte <= 57 {
+                number = (number ?? 0) * 10 + Int(byte - 48)
+            } else {
+                let unit: Int
+                switch byte | 0x20 {
+                case UInt8(ascii: "w"): unit = 604_800
+                case UInt8(ascii: "d"): unit = 86_400
+                case UInt8(ascii: "h"): unit = 3_600
+                case UInt8(ascii: "m"): unit = 60
+                case UInt8(ascii: "s"): unit = 1
+                default: return nil
+                }
+                guard let count = number else { return nil }
+                total += count * unit
+                number = nil
+            }
+            guard (number ?? 0) <= ZoneFile.ttlMax, total <= ZoneFile.ttlMax else { return nil }
+        }
+        guard !text.isEmpty else { return nil }
+        total += number ?? 0
+        return total <= ZoneFile.ttlMax ? UInt32(total) : nil
+    }
+}

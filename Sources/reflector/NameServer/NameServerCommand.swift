@@ -1,0 +1,96 @@
+import ArgumentParser
+import DNSService
+import Logging
+import ReflectorModel
+import UnixSignals
+
+/// `reflector nameserver`: answers for the zones of a directory until SIGTERM; SIGHUP reads them again.
+struct NameServerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nameserver",
+        abstract: "Answer DNS queries for the zones of a directory.",
+        discussion: """
+            Changes of the files are noticed, checked whole, and taken or refused whole; a refused change is logged and \
+            the last good zone goes on being served. SIGHUP reads the directory again, SIGTERM ends the server.
+            """)
+
+    @Option(help: ArgumentHelp("Directory of the zone files.", valueName: "dir"))
+    var zones: String
+
+    @Option(
+        help: ArgumentHelp("Address and port for UDP and TCP; may be given several times.", valueName: "addr:port"),
+        transform: Self.endpoint)
+    var listen: [Endpoint] = []
+
+    @Option(help: ArgumentHelp("Directory that keeps serials across restarts.", valueName: "dir"))
+    var state: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Who may ask explain and _status: an address or prefix, several times. Default: loopback.",
+            valueName: "cidr"),
+        transform: Self.block)
+    var explainFrom: [AddressBlock] = []
+
+    @Option(help: ArgumentHelp("What NSID, id.server and hostname.bind say.", valueName: "text"))
+    var identity: String = "reflector"
+
+    @Option(help: ArgumentHelp("UDP loops, each on a thread of its own (1 to 64).", valueName: "n"))
+    var workers: Int = 1
+
+    func validate() throws {
+        guard (1...64).contains(workers) else { throw ValidationError("--workers takes 1 to 64, not \(workers)") }
+        guard identity.utf8.count <= 64 else { throw ValidationError("--identity takes at most 64 bytes") }
+    }
+
+    func run() async throws {
+        let logger = Logger(label: "nameserver", factory: { StreamLogHandler.standardError(label: $0) })
+        let server = NameServer(configuration: serverConfiguration, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
+            group.addTask {
+                for await signal in signals {
+                    guard signal == .sighup else { return await server.stop() }
+                    await server.reload()
+                }
+            }
+            group.addTask {
+                do {
+                    try await server.run()
+                } catch {
+                    logger.critical("\(error)")
+                    throw ExitCode(1)
+                }
+            }
+            // A signal task that ended has stopped the server; a server that ended needs no signals any more.
+            try await group.next()
+            if !Task.isCancelled { await server.stop() }
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+    }
+
+    private var serverConfiguration: NameServer.Configuration {
+        let standard = Endpoint(address: IPAddress(v4: 0x7f00_0001), port: 5_300)
+        var configuration = NameServer.Configuration(
+            zones: zones, listen: listen.isEmpty ? [standard] : listen, state: state)
+        if !explainFrom.isEmpty { configuration.explainFrom = explainFrom }
+        configuration.identity = identity
+        configuration.workers = workers
+        return configuration
+    }
+
+    private static func endpoint(_ text: String) throws -> Endpoint {
+        guard let endpoint = Endpoint(text) else {
+            throw ValidationError("'\(text)' is no address and port, as 127.0.0.1:5300 or [::1]:5300")
+        }
+        return endpoint
+    }
+
+    private static func block(_ text: String) throws -> AddressBlock {
+        guard let block = AddressBlock(text) else {
+            throw ValidationError("'\(text)' is no address or prefix, as 127.0.0.0/8 or ::1")
+        }
+        return block
+    }
+}

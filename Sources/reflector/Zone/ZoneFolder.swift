@@ -1,0 +1,67 @@
+import ArgumentParser
+import DNSAnswers
+import Foundation
+import ZoneCompiler
+
+/// Reads directories for the zone subcommands, and ends the command where they can't be used.
+enum ZoneFolder {
+    /// Reads and compiles; a directory that can't be read is wrong usage.
+    static func read(_ path: String) throws -> ZoneGeneration {
+        do {
+            return try ZoneDirectory.compile(path)
+        } catch {
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(2)
+        }
+    }
+
+    /// Contents of a directory without errors; with errors they are printed and the command ends with 2, since there
+    /// is nothing to work on.
+    static func contents(_ path: String) throws -> [ZoneContent] {
+        let generation = try read(path)
+        guard generation.hasErrors else { return generation.contents }
+        for problem in generation.compiled.errors { StandardError.print("\(path)/\(problem)") }
+        StandardError.print("reflector: \(path) has errors; mend them first (reflector zone check \(path))")
+        throw ExitCode(2)
+    }
+}
+
+/// Lines for people on standard error.
+enum StandardError {
+    static func print(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+}
+
+/// Values for programs on standard output.
+enum JSONOutput {
+    static func print(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        FileHandle.standardOutput.write(try encoder.encode(value) + Data("\n".utf8))
+    }
+}
+
+/// What a zone holds, in numbers.
+struct Summary: Encodable {
+    var zone: String
+    var records: Int
+    var setRegions: Int
+    var setReflectors: Int
+    var regions: Int
+    var rules: Int
+    var streams: Int
+
+    init(_ content: ZoneContent) {
+        zone = content.zone
+        records = content.records.count
+        setRegions = content.setRegions.count
+        setReflectors = content.setRegions.reduce(0) { $0 + $1.members.count }
+        regions = content.edgeRegions.reduce(0) { $0 + $1.ids.count }
+        rules = content.rules.count
+        streams = content.streams.count
+    }
+
+    var sentence: String {
+        "\(zone): good: \(records) records, \(setRegions) set regions with \(setReflectors) set reflectors, "
+            + "\(regions) edge regions, \(rules) map lines, \(streams) stream lines"
+    }
+}
