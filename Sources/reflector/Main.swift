@@ -1,9 +1,8 @@
 import ArgumentParser
-import Hummingbird
-import Logging
 
 @main
 struct Reflector: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "reflector", subcommands: [NameServerCommand.self])
+        commandName: "reflector",
+        subcommands: [NameServerCommand.self, ZoneCommand.self])
 }
