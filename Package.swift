@@ -9,8 +9,8 @@ let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -90,7 +90,8 @@ let package = Package(
             dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel", httpClient, log, nioCore]),
         .testTarget(name: "ConformanceTests", dependencies: ["DNSService", "ZoneCompiler", "DNSAnswers", "LDNSKit"]),
         .testTarget(
-            name: "ProcessTests", dependencies: ["reflector", "OpsEndpoint", "ReflectorModel", nioCore, nioPosix]),
+            name: "ProcessTests",
+            dependencies: ["reflector", "DatagramIO", "OpsEndpoint", "ReflectorModel", nioCore, nioPosix]),
     ],
     swiftLanguageModes: [.v6]
 )

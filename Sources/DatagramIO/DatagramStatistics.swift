@@ -9,7 +9,7 @@ public struct DatagramStatistics: Sendable, Equatable {
     public var receiveCalls: UInt64 = 0
     /// Messages that the kernel had put together from several datagrams (UDP_GRO).
     public var messagesCoalesced: UInt64 = 0
-    /// Dropped by the kernel because the receive buffer was full (SO_RXQ_OVFL); known at the next datagram that arrives.
+    /// Dropped by the kernel for want of receive buffer (SO_RXQ_OVFL); known at the next datagram that arrives.
     public var receiveBufferFull: UInt64 = 0
     /// Dropped here because longer than the loop's buffers.
     public var receivedTruncated: UInt64 = 0
@@ -52,8 +52,9 @@ public struct DatagramStatistics: Sendable, Equatable {
             ("sendCalls", sendCalls), ("runsSegmented", runsSegmented),
             ("segmentationFallbacks", segmentationFallbacks), ("sendBufferFull", sendBufferFull),
             ("sendWrongFamily", sendWrongFamily),
-        ] + sendFailures.sorted { $0.key < $1.key }.map {
-            ("sendFailures." + String(cString: cdg_error_text($0.key)), $0.value)
-        }
+        ]
+            + sendFailures.sorted { $0.key < $1.key }.map {
+                ("sendFailures." + String(cString: cdg_error_text($0.key)), $0.value)
+            }
     }
 }

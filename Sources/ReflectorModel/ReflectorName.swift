@@ -20,3 +20,31 @@ public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
         }
     }
 }
+
+extension ReflectorName {
+    /// Reads what `description` writes, in lower case. Nil for anything else.
+    public init?(_ text: String) {
+        let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard labels.count >= 2, let first = labels.first, let last = labels.last else { return nil }
+        if last == "streams" {
+            guard let stream = StreamName(labels.dropLast().reversed().joined(separator: "/")) else { return nil }
+            self = .candidates(stream)
+        } else if last == "sets" {
+            guard labels.count == 2, !first.isEmpty else { return nil }
+            self = .announceTargets(host: String(first))
+        } else if first == "sets" {
+            guard labels.count == 2, let portset = PortsetID(label: last) else { return nil }
+            self = .rootSets(portset)
+        } else {
+            guard labels.count <= 3, first.count == 2, first.first == "n", let number = UInt8(first.dropFirst()),
+                let rank = ParentRank(rawValue: number), let region = RegionID(label: labels[1])
+            else { return nil }
+            if labels.count == 2 {
+                self = .parents(rank, region, nil)
+            } else {
+                guard let portset = PortsetID(label: last) else { return nil }
+                self = .parents(rank, region, portset)
+            }
+        }
+    }
+}

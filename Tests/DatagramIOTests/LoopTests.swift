@@ -102,7 +102,8 @@ struct LoopTests {
         for index in 0..<1_000 {
             loop.execute {
                 handler.value.seen.append(
-                    Probe.Seen(bytes: numbered(index, size: 4), source: loopback("::1"), local: loopback("::1").address))
+                    Probe.Seen(bytes: numbered(index, size: 4), source: loopback("::1"), local: loopback("::1").address)
+                )
             }
         }
         let seen = await loop.query { handler.value.seen.map(\.bytes) }

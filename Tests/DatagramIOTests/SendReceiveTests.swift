@@ -71,7 +71,9 @@ struct SendReceiveTests {
         sender.send(outbox.batch)
         let probe = Probe(loop)
         probe.run(datagrams: 300)
-        #expect(probe.seen.filter { $0.local == first.local.address }.map(\.bytes) == (0..<200).map { numbered($0, size: 100) })
+        #expect(
+            probe.seen.filter { $0.local == first.local.address }.map(\.bytes)
+                == (0..<200).map { numbered($0, size: 100) })
         #expect(probe.seen.filter { $0.local == second.local.address }.count == 100)
         if sender.segmentsRuns { #expect(sender.statistics.runsSegmented == 4 + 2) }
     }

@@ -39,7 +39,8 @@ struct LinkImpairmentTests {
         #expect(abs(Double(link.counts.lost) / Double(link.counts.lossRuns) - 1 / 0.75) < 0.01)
     }
 
-    @Test("bad periods driven by time last as long as set, whatever the packet rate", arguments: [100, 1000] as [Int64])
+    @Test(
+        "bad periods driven by time last as long as set, whatever the packet rate", arguments: [100, 1000] as [Int64])
     func timeDriven(microseconds: Int64) {
         var link = LinkImpairment(
             options {

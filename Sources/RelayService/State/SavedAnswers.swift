@@ -18,6 +18,9 @@ public struct SavedAnswers: Sendable, Equatable {
 
     public var count: Int { entries.count }
 
+    /// Every name remembered, in a fixed order.
+    public var names: [ReflectorName] { entries.keys.sorted().compactMap { ReflectorName($0) } }
+
     /// The last good answer for a name, and when it came in seconds of Unix time.
     public func answer(for name: ReflectorName) -> (answer: LookUpAnswer, savedAt: Int64)? {
         entries[name.description].map { ($0.answer, $0.savedAt) }

@@ -1,0 +1,45 @@
+/// Keys behind handles: a bounded array with a free list. A handle stays good until it is released; the slot is then
+/// used again.
+struct KeyTable<Context> {
+    let countMax: Int
+    private var slots: [Context?] = []
+    private var free: [Int32] = []
+
+    init(countMax: Int) { self.countMax = min(countMax, Int(Int32.max)) }
+
+    /// Keys in the table.
+    var count: Int { slots.count - free.count }
+    /// True if `keys` more fit.
+    func hasRoom(for keys: Int) -> Bool { countMax - count >= keys }
+
+    /// Takes the key in and returns its handle. There must be room.
+    mutating func insert(_ context: Context) -> Int32 {
+        precondition(hasRoom(for: 1), "KeyTable: insert without room")
+        if let index = free.popLast() {
+            slots[Int(index)] = context
+            return index
+        }
+        slots.append(context)
+        return Int32(slots.count - 1)
+    }
+
+    /// Gives the key back to its owner to be freed. Nil for a handle that is not in use.
+    mutating func remove(_ index: Int32) -> Context? {
+        guard let context = self[index] else { return nil }
+        slots[Int(index)] = nil
+        free.append(index)
+        return context
+    }
+
+    /// Nil for a handle that is not in use. Writing needs one that is.
+    subscript(_ index: Int32) -> Context? {
+        get { slots.indices.contains(Int(index)) ? slots[Int(index)] : nil }
+        set {
+            precondition(self[index] != nil && newValue != nil, "KeyTable: a handle that is not in use")
+            slots[Int(index)] = newValue
+        }
+    }
+
+    /// Every key, for the owner to free.
+    var all: [Context] { slots.compactMap { $0 } }
+}

@@ -1,0 +1,40 @@
+import CCrypto
+
+/// Why no `LibcryptoPacketCrypto` could be made.
+public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertible {
+    case noNetworkKey
+    case tooManyNetworkKeys(count: Int)
+    case networkKeyLength(phase: UInt8, bytes: Int)
+    /// Two network keys of one phase.
+    case repeatedPhase(UInt8)
+    /// libcrypto refused `operation`: its error code (0 if it gave none) and its own words.
+    case libcrypto(operation: String, code: UInt, message: String)
+    /// This libcrypto computes wrong MACs with a context that is used again (OpenSSL 3.0.0 to 3.0.2).
+    case contextNotReusable
+
+    public var description: String {
+        switch self {
+        case .noNetworkKey: "no network key"
+        case .tooManyNetworkKeys(let count):
+            "\(count) network keys; at most \(LibcryptoPacketCrypto.networkKeysMax) are accepted at once"
+        case .networkKeyLength(let phase, let bytes):
+            "network key of phase \(phase) has \(bytes) bytes, not \(LibcryptoPacketCrypto.networkKeyLength)"
+        case .repeatedPhase(let phase): "two network keys of phase \(phase)"
+        case .libcrypto(let operation, let code, let message):
+            "libcrypto: \(operation): \(message) (error \(String(code, radix: 16)))"
+        case .contextNotReusable: "libcrypto is too old: its HMAC contexts cannot be used again"
+        }
+    }
+
+    /// The oldest error in libcrypto's queue for this thread, which is then emptied.
+    static func last(operation: String) -> PacketSealingError {
+        let code = ERR_get_error()
+        ERR_clear_error()
+        guard code != 0 else { return .libcrypto(operation: operation, code: 0, message: "failed without a reason") }
+        let message = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { text in
+            ERR_error_string_n(code, text.baseAddress, text.count)
+            return text.baseAddress.map { String(cString: $0) } ?? ""
+        }
+        return .libcrypto(operation: operation, code: UInt(code), message: message)
+    }
+}

@@ -1,0 +1,93 @@
+import CCrypto
+import ReflectorModel
+import RelayWire
+
+/// The AES-128-GCM key of one incarnation in libcrypto's form, keyed once; a packet changes only the nonce. A plain
+/// pointer, so that the packet path counts no references: its owner calls `free` once.
+struct SealContext {
+    /// Bytes of an AES-128 key.
+    static let keyLength = 16
+    private static let nonceLength = 12
+    private let context: OpaquePointer
+    /// The highest number sealed. One nonce used twice would give away both payloads and GCM's authentication key.
+    private var sealed = SequenceNumber.none
+
+    /// Nil if libcrypto refuses.
+    init?(cipher: OpaquePointer, key: UnsafeRawBufferPointer) {
+        precondition(key.count == Self.keyLength, "SealContext: a key of the wrong length")
+        guard let context = EVP_CIPHER_CTX_new() else { return nil }
+        guard EVP_CipherInit_ex2(context, cipher, key.bytePointer, nil, 1, nil) == 1 else {
+            EVP_CIPHER_CTX_free(context)
+            return nil
+        }
+        self.context = context
+    }
+
+    func free() { EVP_CIPHER_CTX_free(context) }
+
+    /// Encrypts in place and writes the tag. Numbers must rise from call to call; a failure of libcrypto is not to be
+    /// survived, as the payload would go out in the clear.
+    mutating func seal(
+        sequence: SequenceNumber, header: UnsafeRawBufferPointer, payload: UnsafeMutableRawBufferPointer,
+        tag: UnsafeMutableRawBufferPointer
+    ) {
+        precondition(sequence > sealed, "SealContext: a sequence number sealed twice, or out of order")
+        precondition(tag.count == WireLimits.sealTagLength, "SealContext: a tag of the wrong length")
+        sealed = sequence
+        var written: Int32 = 0
+        let done =
+            begin(sequence, encrypt: true)
+            && EVP_EncryptUpdate(context, nil, &written, header.bytePointer, Int32(header.count)) == 1
+            && (payload.isEmpty
+                || EVP_EncryptUpdate(
+                    context, payload.bytePointer, &written, payload.bytePointer, Int32(payload.count)) == 1)
+            && EVP_EncryptFinal_ex(context, tag.bytePointer, &written) == 1
+            && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tag.count), tag.baseAddress) == 1
+        precondition(done, "SealContext: libcrypto failed")
+    }
+
+    /// Decrypts; true if the tag is right. `plaintext` may be the memory of `ciphertext`.
+    func open(
+        sequence: SequenceNumber, header: UnsafeRawBufferPointer, ciphertext: UnsafeRawBufferPointer,
+        tag: UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        precondition(plaintext.count == ciphertext.count, "SealContext: plaintext and ciphertext differ in length")
+        precondition(tag.count == WireLimits.sealTagLength, "SealContext: a tag of the wrong length")
+        var written: Int32 = 0
+        // libcrypto copies the tag; that its parameter is not const is history.
+        let expected = UnsafeMutableRawPointer(mutating: tag.baseAddress)
+        // GCM's last step has no output, but libcrypto wants a place for it.
+        var nothing: UInt8 = 0
+        let authentic =
+            begin(sequence, encrypt: false)
+            && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tag.count), expected) == 1
+            && EVP_DecryptUpdate(context, nil, &written, header.bytePointer, Int32(header.count)) == 1
+            && (ciphertext.isEmpty
+                || EVP_DecryptUpdate(
+                    context, plaintext.bytePointer, &written, ciphertext.bytePointer, Int32(ciphertext.count)) == 1)
+            && EVP_DecryptFinal_ex(context, &nothing, &written) == 1
+        // A forger must not fill the thread's error queue.
+        if !authentic { ERR_clear_error() }
+        return authentic
+    }
+
+    /// Sets the nonce: 4 zero bytes, then the sequence number.
+    private func begin(_ sequence: SequenceNumber, encrypt: Bool) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: Self.nonceLength, alignment: 8) { nonce in
+            nonce.storeBytes(of: 0, toByteOffset: 0, as: UInt32.self)
+            nonce.storeBytes(of: sequence.rawValue.bigEndian, toByteOffset: 4, as: UInt64.self)
+            let pointer = UnsafeRawBufferPointer(nonce).bytePointer
+            return EVP_CipherInit_ex2(context, nil, nil, pointer, encrypt ? 1 : 0, nil) == 1
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// As libcrypto takes bytes; nil only for an empty buffer.
+    var bytePointer: UnsafePointer<UInt8>? { baseAddress?.assumingMemoryBound(to: UInt8.self) }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// As libcrypto takes bytes; nil only for an empty buffer.
+    var bytePointer: UnsafeMutablePointer<UInt8>? { baseAddress?.assumingMemoryBound(to: UInt8.self) }
+}

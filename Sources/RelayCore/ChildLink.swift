@@ -1,0 +1,145 @@
+import DequeModule
+import ReflectorModel
+import RelayWire
+
+/// Our end of a link that a child opened to us. It exists only after the handshake proved that the child receives at its
+/// address, and lives as long as the child renews its lease by echoing fresh nonces.
+final class ChildLink {
+    /// A packet on its way to this child. Checked against the log again when it is sent.
+    struct Queued {
+        var slot: Int32
+        var sequence: SequenceNumber
+        var tag: IncarnationTag
+        var isRetransmit: Bool
+    }
+
+    let slot: Int
+    let endpoint: Endpoint
+    let node: NodeID
+    let name: String
+    let role: NodeRole
+    let region: RegionID?
+    let nonce: HandshakeNonce
+    let childToken: UInt64
+    let parentToken: UInt64
+    let parentNonce: HandshakeNonce
+    let keyPhase: UInt8
+    let keys: LinkKeys
+    var scheduled: MonotonicInstant = .distantFuture
+
+    var counter: UInt64 = 0
+    var replay = ReplayWindow()
+    var roundTrip = RoundTrip()
+    var echo = TimestampEcho()
+    var leaseNonce: UInt64 = 0
+    var leaseNonceBefore: UInt64 = 0
+    var leaseNonceAge: MonotonicInstant
+    var leaseExpires: MonotonicInstant
+    var digestMismatch = false
+
+    var nextLinkNumber: UInt32 = 1
+    var lastHeartbeat: MonotonicInstant
+    var lastSent: MonotonicInstant
+    var lastReceived: MonotonicInstant
+    var subscriptions: [UInt32: ChildSubscription] = [:]
+    /// The same in order of subscribing, for everything that walks them.
+    var ordered: [ChildSubscription] = []
+    var digest: UInt64 = 0
+    /// Where the next page of heartbeat entries starts.
+    var heartbeatPage = 0
+
+    var live = Deque<Queued>()
+    var repair = Deque<Queued>()
+    var isDirty = false
+    /// Retransmits and backlog packets sent in the flush under way.
+    var burst = 0
+
+    /// NAK bucket in packets, scaled by 1024.
+    var nakTokens: Int64 = 0
+    var nakRefilled: MonotonicInstant
+
+    var packetsSent: UInt64 = 0
+    var retransmitsSent: UInt64 = 0
+    var reportedReceived: UInt32 = 0
+    var reportedLost: UInt32 = 0
+    /// For an entrypoint that announces on this link.
+    var announcements: AnnouncementList?
+    var heartbeatReceived: MonotonicInstant?
+
+    init(
+        slot: Int, endpoint: Endpoint, open: Open, parentToken: UInt64, parentNonce: HandshakeNonce, keys: LinkKeys,
+        leaseNonce: UInt64, lease: TimeSpan, now: MonotonicInstant
+    ) {
+        self.slot = slot
+        self.endpoint = endpoint
+        node = open.node
+        name = open.name
+        role = open.role
+        region = open.region
+        nonce = open.nonce
+        childToken = open.childToken
+        keyPhase = open.keyPhase
+        self.parentToken = parentToken
+        self.parentNonce = parentNonce
+        self.keys = keys
+        self.leaseNonce = leaseNonce
+        leaseNonceAge = now
+        lastHeartbeat = now
+        leaseExpires = now + lease
+        lastSent = now
+        lastReceived = now
+        nakRefilled = now
+    }
+
+    func add(_ subscription: ChildSubscription) {
+        if subscriptions.updateValue(subscription, forKey: subscription.id) == nil {
+            ordered.append(subscription)
+            digest = digest &+ FixedHash.mix(UInt64(subscription.id))
+        }
+    }
+
+    func remove(_ id: UInt32) -> ChildSubscription? {
+        guard let subscription = subscriptions.removeValue(forKey: id) else { return nil }
+        ordered.removeAll { $0 === subscription }
+        digest = digest &- FixedHash.mix(UInt64(id))
+        return subscription
+    }
+}
+
+/// One stream that a child fetches from us.
+final class ChildSubscription {
+    enum State: Equatable {
+        /// Accepted, but our own upstream has not brought the stream yet.
+        case pending
+        /// Packets go out from the ring, faster than they arrive, until the cursor reaches the newest ([A] §IV-C).
+        case backlog(cursor: UInt64)
+        /// Packets go out as they arrive.
+        case live
+    }
+
+    let id: UInt32
+    unowned let link: ChildLink
+    let stream: Int
+    var start: Subscribe.Start
+    var rateSixteenths: UInt8
+    var path: [NodeID]
+    var state: State = .pending
+    /// First number the child is to get.
+    var from: UInt64 = 0
+    var expires: MonotonicInstant
+    /// Backlog allowance in packets, scaled by 1024, and when it was last counted.
+    var allowance: Int64 = 0
+    var allowanceCounted: MonotonicInstant
+    var packetsSent: UInt64 = 0
+
+    init(id: UInt32, link: ChildLink, stream: Int, request: Subscribe, expires: MonotonicInstant, now: MonotonicInstant) {
+        self.id = id
+        self.link = link
+        self.stream = stream
+        start = request.start
+        rateSixteenths = request.rateSixteenths
+        path = request.path
+        self.expires = expires
+        allowanceCounted = now
+    }
+}

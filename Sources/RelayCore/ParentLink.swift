@@ -1,0 +1,85 @@
+import ReflectorModel
+import RelayWire
+
+/// Our end of a link that we opened: to a parent that we fetch from, or to a set reflector that we announce to.
+///
+/// ```
+/// closed ──open──▶ greeting (Hello) ──Cookie──▶ opening (Open) ──Opened──▶ alive ──silence, Close──▶ dead
+///                     └────────── retries used up, Refused ────────────────────────────────────────▶ dead
+/// ```
+final class ParentLink {
+    enum State: Equatable {
+        case greeting
+        case opening(HandshakeCookie)
+        case alive
+        case dead
+    }
+
+    let slot: Int
+    let endpoint: Endpoint
+    /// Host name as the DNS or the handshake told it.
+    var peerName: String
+    var peer: NodeID?
+    /// True for an entrypoint's link to a set reflector: it carries announcements, no streams.
+    let isForAnnouncing: Bool
+    var state: State = .greeting
+    var scheduled: MonotonicInstant = .distantFuture
+
+    var keyPhase: UInt8
+    let nonce: HandshakeNonce
+    let childToken: UInt64
+    var parentToken: UInt64 = 0
+    var keys: LinkKeys?
+    var counter: UInt64 = 0
+    var replay = ReplayWindow()
+    var nextTry: MonotonicInstant
+    var tries = 0
+
+    var window = LinkNumberWindow()
+    var roundTrip = RoundTrip()
+    var echo = TimestampEcho()
+    var leaseNonce: UInt64 = 0
+    var openedAt: MonotonicInstant = .zero
+    var lastReceived: MonotonicInstant = .zero
+    var lastRenew: MonotonicInstant = .zero
+    var lastResync: MonotonicInstant = .zero
+    var lastHeartbeatSent: MonotonicInstant = .zero
+    /// Stream table slots by subscription id on this link.
+    var subscriptions: [UInt32: Int] = [:]
+    var digest: UInt64 = 0
+    /// Not fetched through, but kept validated for the moment the parent in use dies; until this instant.
+    var warmUntil: MonotonicInstant = .zero
+    var retransmitsAsked: UInt64 = 0
+
+    init(
+        slot: Int, endpoint: Endpoint, peerName: String, isForAnnouncing: Bool, keyPhase: UInt8,
+        nonce: HandshakeNonce, childToken: UInt64, now: MonotonicInstant
+    ) {
+        self.slot = slot
+        self.endpoint = endpoint
+        self.peerName = peerName
+        self.isForAnnouncing = isForAnnouncing
+        self.keyPhase = keyPhase
+        self.nonce = nonce
+        self.childToken = childToken
+        nextTry = now
+    }
+
+    var isAlive: Bool { state == .alive }
+
+    var lossPercent: Double {
+        window.highest == 0 ? 0 : 100 * Double(window.missing) / Double(window.highest)
+    }
+
+    func addSubscription(_ id: UInt32, stream: Int) {
+        if subscriptions.updateValue(stream, forKey: id) == nil {
+            digest = digest &+ FixedHash.mix(UInt64(id))
+        }
+    }
+
+    func removeSubscription(_ id: UInt32) {
+        if subscriptions.removeValue(forKey: id) != nil {
+            digest = digest &- FixedHash.mix(UInt64(id))
+        }
+    }
+}

@@ -1,0 +1,84 @@
+/// What a node counts. Every reject and every drop has its reason.
+public enum RelayCounter: Int, CaseIterable, Sendable {
+    case datagramsReceived
+    case dataReceived
+    case controlReceived
+    case dataSent
+    case controlSent
+    case bytesSent
+
+    case rejectedMalformed
+    case rejectedUnknownToken
+    case rejectedWrongAddress
+    case rejectedBadMAC
+    case rejectedReplayed
+    case rejectedUnknownIncarnation
+    case rejectedBadSeal
+    case rejectedBadCookie
+    case rejectedHandshakeMAC
+    case rejectedUnexpected
+    case rejectedVersion
+    case rejectedTooOld
+
+    case duplicates
+    case fillerSent
+    case fillerReceived
+    case naksSent
+    case naksReceived
+    case nakNumbersAsked
+    case nakNumbersServed
+    case nakNumbersMissed
+    case nakNumbersOverBucket
+    case repaired
+    case lost
+    case delivered
+    case backlogSent
+
+    case linksOpened
+    case linksDied
+    case linksRefused
+    case leasesExpired
+    case subscribesSent
+    case subscribesReceived
+    case subscribesRefusedUnknown
+    case subscribesRefusedBusy
+    case subscribesRefusedLoop
+    case parentChanges
+    case lateWakeups
+    case lookUpsAsked
+    case lookUpsAnswered
+    case lookUpsFailed
+    case lookUpsKeptOld
+    case announcementsReceived
+    case heartbeatsReceived
+
+    case droppedLinkTableFull
+    case droppedStreamTableFull
+    case droppedQueueFull
+    case droppedOverwritten
+    case droppedGapTableFull
+    case droppedControlFull
+    case droppedLookUpTableFull
+    case droppedOversizePayload
+
+    /// Name in `/status` and, with a prefix, in `/metrics`.
+    public var name: String {
+        var text = ""
+        for character in String(describing: self) {
+            if character.isUppercase, text.last?.isUppercase != true, text.last != "_" { text += "_" }
+            text += character.lowercased()
+        }
+        return text
+    }
+}
+
+/// One number for each `RelayCounter`.
+public struct RelayCounters: Sendable {
+    private var values = [UInt64](repeating: 0, count: RelayCounter.allCases.count)
+    public init() {}
+
+    public subscript(_ counter: RelayCounter) -> UInt64 { values[counter.rawValue] }
+    @inline(__always) mutating func add(_ counter: RelayCounter, _ amount: UInt64 = 1) {
+        values[counter.rawValue] &+= amount
+    }
+}

@@ -1,0 +1,128 @@
+import ReflectorModel
+
+/// Whom to ask for a stream: parents by the DNS (n1, n2, n3), or, where a set region has none, the stream's entrypoints.
+extension RelayNode {
+    enum Candidates: Equatable {
+        /// Look-ups are under way.
+        case undecided
+        case none(UnavailableReason)
+        /// Best first; never empty.
+        case list([ParentCandidate])
+    }
+
+    func candidates(for stream: StreamState, at now: MonotonicInstant) -> Candidates {
+        if stream.portset == nil || configuration.role == .edge {
+            let name = ReflectorName.candidates(stream.name)
+            use(name, at: now)
+            if let portset = directory.answer(name, at: now)?.portset {
+                stream.portset = portset
+            } else if stream.portset == nil {
+                return directory.isUndecided(name, at: now) ? .undecided : .none(.noSuchStream)
+            }
+        }
+        guard let portset = stream.portset else { return .none(.noSuchStream) }
+        if let region = configuration.region {
+            let parents = parents(of: region, portset, at: now)
+            switch parents {
+            case .none where configuration.role == .set: break
+            default: return parents
+            }
+        }
+        return entrypoints(for: stream, at: now)
+    }
+
+    private func parents(of region: RegionID, _ portset: PortsetID, at now: MonotonicInstant) -> Candidates {
+        var list: [ParentCandidate] = []
+        for rank in ParentRank.allCases {
+            let name = ReflectorName.parents(rank, region, portset)
+            use(name, at: now)
+            if rank == .first, directory.isUndecided(name, at: now) { return .undecided }
+            guard let answer = directory.answer(name, at: now) else { continue }
+            for host in answer.ranked(region: region, portset: portset) where host.id != id {
+                guard !list.contains(where: { $0.endpoint == host.endpoint }) else { continue }
+                list.append(
+                    ParentCandidate(
+                        name: host.name, endpoint: host.endpoint, rank: rank.rawValue, cause: name.description,
+                        answer: answer.text.joined(separator: " "), serial: answer.serial))
+            }
+        }
+        return list.isEmpty ? .none(.noParents) : .list(list)
+    }
+
+    /// Announced ones first to last in the order of the stream's candidate list, then those that did not announce: a
+    /// relay that lacks the announcement asks them itself (design §7).
+    private func entrypoints(for stream: StreamState, at now: MonotonicInstant) -> Candidates {
+        let name = ReflectorName.candidates(stream.name)
+        use(name, at: now)
+        let listed = directory.answer(name, at: now)
+        var announced: [ParentCandidate] = []
+        for slot in announcers {
+            guard let link = childLinks[slot], link.announcements?[stream.name] != nil,
+                let heard = link.heartbeatReceived, now - heard <= configuration.heartbeatInterval * 3
+            else { continue }
+            announced.append(
+                ParentCandidate(
+                    name: link.name, endpoint: link.endpoint, rank: 0, cause: "announcement", answer: nil,
+                    serial: listed?.serial))
+        }
+        func place(_ name: String) -> Int { listed?.hosts.firstIndex { $0.name == name } ?? .max }
+        var list = announced.sorted { (place($0.name), $0.name) < (place($1.name), $1.name) }
+        for host in listed?.hosts ?? [] where !list.contains(where: { $0.name == host.name }) {
+            list.append(
+                ParentCandidate(
+                    name: host.name, endpoint: host.endpoint, rank: 0, cause: name.description,
+                    answer: listed?.text.joined(separator: " "), serial: listed?.serial))
+        }
+        if !list.isEmpty { return .list(list) }
+        return directory.isUndecided(name, at: now) ? .undecided : .none(.noSuchStream)
+    }
+
+    // MARK: Look-ups
+
+    /// Notes that an answer is needed and asks for it where it is missing or old.
+    func use(_ name: ReflectorName, at now: MonotonicInstant) {
+        if directory.use(name, at: now) { ask(name, at: now) }
+    }
+
+    func ask(_ name: ReflectorName, at now: MonotonicInstant) {
+        counters.add(.lookUpsAsked)
+        post(.lookUp(name))
+        scheduleNode(now + ParentDirectory.restoredAfter)
+    }
+
+    /// The shell's answer to `RelayAction.lookUp`.
+    public func lookUpFinished(_ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant) {
+        let outcome = directory.finish(name, result, at: now, random: &random)
+        scheduleNode(max(directory.nextRenewal, now))
+        switch outcome {
+        case .failed: counters.add(.lookUpsFailed)
+        case .kept:
+            counters.add(.lookUpsKeptOld)
+            post(.alarm(.parentsKept(name)))
+        case .unchanged, .changed:
+            counters.add(.lookUpsAnswered)
+            if case .records(let answer) = result { post(.remember(name, answer)) }
+        }
+        if case .announceTargets = name, case .records(let answer) = result {
+            announceTargets = answer.hosts
+            scheduleNode(now)
+        }
+        for stream in streams.all where concerns(name, stream) {
+            if stream.origin != nil { noteOriginPortset(of: stream, at: now) } else { choosePaths(for: stream, at: now) }
+        }
+    }
+
+    private func concerns(_ name: ReflectorName, _ stream: StreamState) -> Bool {
+        switch name {
+        case .candidates(let other): other == stream.name
+        case .parents(_, let region, let portset):
+            region == configuration.region && (stream.portset == portset || stream.portset == nil)
+        case .rootSets, .announceTargets: false
+        }
+    }
+
+    /// An answer from the state file, to follow when no server answers.
+    public func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
+        directory.restore(name, answer, at: now)
+    }
+}

@@ -1,0 +1,98 @@
+import ReflectorModel
+import RelayWire
+
+/// Control messages of open links: authenticated, fresh, then to whom they concern.
+extension RelayNode {
+    func receiveControl(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
+    ) throws(WireError) {
+        let header = try ControlHeader(parsing: datagram)
+        switch linkByToken[header.token] {
+        case .parent(let slot):
+            guard let link = parentLinks[slot], let keys = link.keys else {
+                return counters.add(.rejectedUnknownToken)
+            }
+            guard link.endpoint == source else { return counters.add(.rejectedWrongAddress) }
+            guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: crypto) else {
+                return counters.add(.rejectedBadMAC)
+            }
+            guard link.replay.accept(header.counter) else { return counters.add(.rejectedReplayed) }
+            counters.add(.controlReceived)
+            link.lastReceived = now
+            receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
+        case .child(let slot):
+            guard let link = childLinks[slot] else { return counters.add(.rejectedUnknownToken) }
+            guard link.endpoint == source else { return counters.add(.rejectedWrongAddress) }
+            guard ControlCodec.verify(datagram, key: link.keys.childToParent, crypto: crypto) else {
+                return counters.add(.rejectedBadMAC)
+            }
+            guard link.replay.accept(header.counter) else { return counters.add(.rejectedReplayed) }
+            counters.add(.controlReceived)
+            link.lastReceived = now
+            receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
+        case nil:
+            counters.add(.rejectedUnknownToken)
+        }
+    }
+
+    /// From a parent.
+    private func receive(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
+        switch message {
+        case .subscribeReply(let reply): receive(reply, on: link, at: now)
+        case .subscriptionEnd(let subscription, _): endSubscription(subscription, on: link, at: now)
+        case .linkHeartbeat(let heartbeat): receive(heartbeat, on: link, at: now)
+        case .announcePull: sendAnnouncements(on: link, at: now)
+        case .heartbeatReply(let echoed):
+            if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: 0, at: now) {
+                link.roundTrip.sample(sample)
+            }
+        case .close: fail(link, at: now)
+        case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat: counters.add(.rejectedUnexpected)
+        }
+    }
+
+    /// From a child.
+    private func receive(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
+        switch message {
+        case .subscribe(let request): receive(request, on: link, at: now)
+        case .unsubscribe(let subscription): unsubscribe(subscription, on: link, at: now)
+        case .renew(let renew): receive(renew, on: link, at: now)
+        case .nak(let nak): receive(nak, on: link, at: now)
+        case .announce(let page): receive(page, on: link, at: now)
+        case .heartbeat(let heartbeat): receive(heartbeat, on: link, at: now)
+        case .close: remove(link, at: now)
+        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply:
+            counters.add(.rejectedUnexpected)
+        }
+    }
+
+    // MARK: Sending
+
+    func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
+        guard link.isAlive, let keys = link.keys else { return }
+        link.counter += 1
+        enqueue(message, to: link.endpoint, token: link.parentToken, counter: link.counter, key: keys.childToParent)
+        flushAt = min(flushAt, now)
+    }
+
+    func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
+        link.counter += 1
+        link.lastSent = now
+        enqueue(
+            message, to: link.endpoint, token: link.childToken, counter: link.counter, key: link.keys.parentToChild)
+        flushAt = min(flushAt, now)
+    }
+
+    private func enqueue(
+        _ message: RelayMessage, to endpoint: Endpoint, token: UInt64, counter: UInt64, key: MACKey
+    ) {
+        let crypto = crypto
+        let isQueued = control.append(to: endpoint, lengthMax: WireLimits.controlLengthMax) { buffer in
+            let length = ControlCodec.encode(message, token: token, counter: counter, into: buffer)
+            ControlCodec.finish(
+                UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: key, crypto: crypto)
+            return length
+        }
+        counters.add(isQueued ? .controlSent : .droppedControlFull)
+    }
+}

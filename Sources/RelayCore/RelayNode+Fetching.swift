@@ -1,0 +1,517 @@
+import ReflectorModel
+import RelayWire
+
+/// The child's part: which parents a stream is fetched from. One path as a rule; another joins before one is left, and
+/// when a parent cannot restore its own upstream.
+extension RelayNode {
+    /// The stream of that name, made now if there is none. Nil if the table is full.
+    func stream(named name: StreamName) -> StreamState? {
+        if let slot = streamByName[name] { return streams[slot] }
+        guard streams.count < configuration.streamsMax else {
+            counters.add(.droppedStreamTableFull)
+            return nil
+        }
+        let stream = streams.insert { StreamState(slot: $0, name: name) }
+        streamByName[name] = stream.slot
+        return stream
+    }
+
+    /// A viewer of this region wants a stream.
+    public func want(_ name: StreamName, at now: MonotonicInstant) {
+        guard let stream = stream(named: name) else { return }
+        stream.isWanted = true
+        stream.leaveAt = nil
+        stream.retryAt = nil
+        choosePaths(for: stream, at: now)
+    }
+
+    /// The last viewer has left: the stream is fetched for another `leaveGrace`.
+    public func release(_ name: StreamName, at now: MonotonicInstant) {
+        guard let slot = streamByName[name], let stream = streams[slot] else { return }
+        stream.isWanted = false
+        noteDemand(of: stream, at: now)
+    }
+
+    func noteDemand(of stream: StreamState, at now: MonotonicInstant) {
+        guard stream.origin == nil, !stream.hasDemand, stream.leaveAt == nil else { return }
+        let grace = configuration.role == .edge ? configuration.leaveGrace : configuration.relayLeaveGrace
+        stream.leaveAt = now + grace
+        schedule(stream, now + grace)
+    }
+
+    // MARK: Choosing
+
+    /// Makes the paths what they should be: called whenever demand, answers, links or replies change.
+    func choosePaths(for stream: StreamState, at now: MonotonicInstant) {
+        guard stream.origin == nil, stream.hasDemand || stream.leaveAt != nil else { return }
+        let settled = stream.paths.filter { $0.state != .leaving }
+        switch candidates(for: stream, at: now) {
+        case .undecided:
+            schedule(stream, now + ParentDirectory.restoredAfter)
+        case .none(let reason):
+            // What works is kept; parents are taken away by an answer, never by its absence.
+            if stream.paths.isEmpty { report(reason, for: stream, at: now) }
+        case .list(let list):
+            guard let current = settled.first else {
+                if let best = best(of: list, for: stream, at: now) { join(best, stream, at: now) } else {
+                    report(.refused, for: stream, at: now)
+                }
+                break
+            }
+            reconsider(current, settled.count, list, stream, at: now)
+            keepWarm(list, for: stream, at: now)
+        }
+    }
+
+    /// Whether to leave the parent in use for a better one, or to add a path beside it.
+    private func reconsider(
+        _ current: StreamPath, _ count: Int, _ list: [ParentCandidate], _ stream: StreamState,
+        at now: MonotonicInstant
+    ) {
+        guard let best = best(of: list, for: stream, at: now) else { return }
+        let bestPlace = list.firstIndex(of: best) ?? 0
+        let place = list.firstIndex { $0.endpoint == current.candidate.endpoint || $0.name == current.candidate.name }
+        let isBetter = place.map { bestPlace < $0 } ?? true
+        let isEdited = current.candidate.serial != best.serial || place == nil
+        let isSteady = penalties.isSteady(best.endpoint, for: configuration.returnAfter, at: now)
+        if isBetter, count == 1, current.state == .live, isSteady || isEdited && place == nil {
+            post(.alarm(.parentChanged(stream.name, from: current.candidate.name, to: best.name)))
+            counters.add(.parentChanges)
+            if join(best, stream, at: now) != nil {
+                current.state = .leaving
+                current.since = now
+            }
+        } else if now < stream.extraPathsUntil, count < 3, now - stream.lastExtraPath > .seconds(1) {
+            let used = stream.paths.map(\.candidate.endpoint)
+            let others = list.filter { !used.contains($0.endpoint) }
+            if let other = self.best(of: others, for: stream, at: now) {
+                stream.lastExtraPath = now
+                join(other, stream, at: now)
+            }
+        }
+    }
+
+    /// The first candidate that has not just failed or refused; of those, links already alive come before a rank lower
+    /// only when the better one would have to be opened while nothing flows.
+    private func best(
+        of list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant
+    ) -> ParentCandidate? {
+        list.first { !stream.refusedBy.contains($0.endpoint) && !penalties.isAvoided($0.endpoint, at: now) }
+            ?? (stream.paths.isEmpty ? list.first { !stream.refusedBy.contains($0.endpoint) } : nil)
+    }
+
+    @discardableResult
+    private func join(_ candidate: ParentCandidate, _ stream: StreamState, at now: MonotonicInstant) -> StreamPath? {
+        if let known = stream.paths.first(where: { $0.candidate.endpoint == candidate.endpoint }) {
+            if known.state == .leaving { known.state = .live }
+            return nil
+        }
+        guard let link = link(to: candidate.endpoint, name: candidate.name, isForAnnouncing: false, at: now) else {
+            return nil
+        }
+        let start: Subscribe.Start =
+            if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
+                .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
+            } else { .preburst }
+        let path = StreamPath(
+            link: link, candidate: candidate, subscription: nextSubscription, start: start, now: now)
+        nextSubscription &+= 1
+        stream.paths.append(path)
+        if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
+        link.addSubscription(path.subscription, stream: stream.slot)
+        stream.lastArrival = max(stream.lastArrival, now)
+        subscribe(path, of: stream, at: now)
+        // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
+        stream.incarnation?.gaps.uncoverAll(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
+        if link.isAlive { schedule(link, now + configuration.linkSilenceMax) }
+        return path
+    }
+
+    private func subscribe(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
+        guard path.link.isAlive else { return }
+        if !path.isAnswered, let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
+            path.start = .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
+        }
+        var below: [NodeID] = configuration.role == .edge ? [] : [id]
+        for child in stream.children {
+            for node in child.path where !below.contains(node) && below.count < Subscribe.pathLengthMax {
+                below.append(node)
+            }
+        }
+        let request = Subscribe(
+            subscription: path.subscription, stream: stream.name, portset: stream.portset ?? PortsetID(0),
+            start: path.start, rateSixteenths: configuration.backlogSixteenths, path: below)
+        counters.add(.subscribesSent)
+        send(.subscribe(request), on: path.link, at: now)
+        path.tries += 1
+        path.nextTry = now + configuration.retryInterval * Int64(1 << min(path.tries - 1, 4))
+        schedule(stream, path.nextTry)
+    }
+
+    /// Nobody can give it: viewers are told, and it is tried again after a while.
+    private func report(_ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant) {
+        stream.refusedBy = []
+        stream.retryAt = now + .seconds(1)
+        schedule(stream, now + .seconds(1))
+        if configuration.role == .edge {
+            post(.unavailable(stream.name, reason))
+        } else {
+            for child in stream.children where child.state == .pending {
+                _ = child.link.remove(child.id)
+                let status: SubscribeStatus = reason == .noSuchStream ? .unknownStream : .noSource
+                let reply = SubscribeReply(subscription: child.id, status: status, retryAfterMilliseconds: 1_000)
+                counters.add(.subscribesRefusedUnknown)
+                send(.subscribeReply(reply), on: child.link, at: now)
+            }
+            stream.children.removeAll { $0.state == .pending }
+            noteDemand(of: stream, at: now)
+        }
+    }
+
+    /// The first host of each other rank is kept as a validated link without data, for the moment it is needed.
+    private func keepWarm(_ list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant) {
+        guard let current = stream.paths.first?.candidate else { return }
+        var ranks: [UInt8] = []
+        for candidate in list where !ranks.contains(candidate.rank) || candidate.rank == 0 {
+            ranks.append(candidate.rank)
+            guard candidate.endpoint != current.endpoint, ranks.count <= 3,
+                !penalties.isAvoided(candidate.endpoint, at: now)
+            else { continue }
+            link(to: candidate.endpoint, name: candidate.name, isForAnnouncing: false, at: now)?.warmUntil =
+                now + .seconds(30)
+        }
+    }
+
+    // MARK: Replies and links
+
+    func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant) {
+        penalties.wellNow(link.endpoint, at: now)
+        for slot in waiting(on: link) {
+            guard let stream = streams[slot], let path = stream.path(on: link) else { continue }
+            path.lastLinkNumber = link.window.highest
+            path.lastArrival = now
+            subscribe(path, of: stream, at: now)
+        }
+        if link.isForAnnouncing { sendAnnouncements(on: link, at: now) }
+    }
+
+    /// Streams with a path on the link, in a fixed order.
+    private func waiting(on link: ParentLink) -> [Int] {
+        // Sorted, because a dictionary's order differs between processes.
+        Array(link.subscriptions.values).sorted()
+    }
+
+    func receive(_ reply: SubscribeReply, on link: ParentLink, at now: MonotonicInstant) {
+        guard let slot = link.subscriptions[reply.subscription], let stream = streams[slot],
+            let path = stream.path(on: link), path.subscription == reply.subscription
+        else { return }
+        switch reply.status {
+        case .pending:
+            path.isAnswered = true
+            path.tries = 0
+            path.nextTry = now + .seconds(1)
+            schedule(stream, path.nextTry)
+        case .ok:
+            path.isAnswered = true
+            path.tries = 0
+            path.nextTry = .distantFuture
+            stream.refusedBy = []
+            adopt(reply, on: path, of: stream, at: now)
+        case .unknownStream, .busy, .loop, .tableFull, .noSource:
+            stream.refusedBy.append(path.candidate.endpoint)
+            removePath(path, of: stream, at: now)
+            choosePaths(for: stream, at: now)
+        }
+    }
+
+    /// Takes over the incarnation that a parent says it sends.
+    private func adopt(_ reply: SubscribeReply, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
+        let tag = IncarnationTag(stream: stream.name, source: reply.source, incarnation: reply.incarnation)
+        if let current = stream.incarnation {
+            if current.tag == tag {
+                if reply.highest.rawValue == 0, path.state == .joining { becameLive(path, of: stream, at: now) }
+                return
+            }
+            let others = stream.paths.contains { $0 !== path && $0.state == .live }
+            if others, now - stream.lastArrival < .seconds(1) {
+                // Another path still brings the old one; asked again in a moment.
+                path.nextTry = now + .seconds(1)
+                return schedule(stream, path.nextTry)
+            }
+        }
+        guard
+            let key = crypto.makeSealKey(
+                phase: reply.keyPhase, stream: stream.name, source: reply.source, incarnation: reply.incarnation)
+        else { return counters.add(.rejectedHandshakeMAC) }
+        let isChange = stream.incarnation != nil
+        forgetIncarnation(of: stream, at: now)
+        var incarnation = IncarnationState(
+            source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key)
+        incarnation.start = reply.oldest.rawValue
+        stream.incarnation = incarnation
+        streamByTag[tag] = stream.slot
+        path.lastSequence = 0
+        if isChange {
+            post(.alarm(.sourceChanged(stream.name, source: reply.source)))
+            sink?.discontinuity(stream: stream.name, lost: 0)
+            restartChildren(of: stream, at: now)
+        } else {
+            activatePending(of: stream, at: now)
+        }
+    }
+
+    /// Ends an incarnation: at an edge, what is held is handed out, and what is missing in it is lost.
+    func forgetIncarnation(of stream: StreamState, at now: MonotonicInstant) {
+        guard let old = stream.incarnation else { return }
+        if configuration.role == .edge {
+            deliver(stream, at: now + configuration.playOutDeadline + .seconds(3_600))
+        }
+        streamByTag[old.tag] = nil
+        crypto.release(old.key)
+        stream.incarnation = nil
+    }
+
+    /// The path brings what follows on what is held: whatever was to be left can be left now.
+    func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
+        path.state = .live
+        stream.refusedBy = []
+        for leaving in stream.paths where leaving.state == .leaving {
+            removePath(leaving, of: stream, at: now)
+        }
+        if !stream.children.isEmpty { activatePending(of: stream, at: now) }
+        schedule(stream, now + configuration.streamSilenceMax)
+    }
+
+    func removePath(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
+        stream.paths.removeAll { $0 === path }
+        path.link.removeSubscription(path.subscription)
+        send(.unsubscribe(subscription: path.subscription), on: path.link, at: now)
+        if path.link.subscriptions.isEmpty { path.link.warmUntil = max(path.link.warmUntil, now + .seconds(10)) }
+    }
+
+    /// A parent ends a subscription: the stream was withdrawn there, or our lease ran out.
+    func endSubscription(_ subscription: UInt32, on link: ParentLink, at now: MonotonicInstant) {
+        guard let slot = link.subscriptions[subscription], let stream = streams[slot],
+            let path = stream.path(on: link), path.subscription == subscription
+        else { return }
+        stream.paths.removeAll { $0 === path }
+        link.removeSubscription(subscription)
+        stream.refusedBy.append(path.candidate.endpoint)
+        choosePaths(for: stream, at: now)
+    }
+
+    func receive(_ heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant) {
+        counters.add(.heartbeatsReceived)
+        link.echo.note(heartbeat.timestamp, at: now)
+        if let sample = TimestampEcho.roundTrip(
+            heartbeat.echoedTimestamp, delayMicroseconds: heartbeat.echoDelayMicroseconds, at: now)
+        {
+            link.roundTrip.sample(sample)
+        }
+        link.window.expect(next: heartbeat.nextLinkNumber)
+        let isNewNonce = heartbeat.leaseNonce != link.leaseNonce
+        link.leaseNonce = heartbeat.leaseNonce
+        if isNewNonce { sendRenew(on: link, at: now) }
+        for entry in heartbeat.entries {
+            guard let slot = link.subscriptions[entry.subscription], let stream = streams[slot],
+                let path = stream.path(on: link), path.subscription == entry.subscription, path.state != .leaving
+            else { continue }
+            let highest = entry.highest.rawValue
+            if path.isAnswered, highest > 0, let held = stream.incarnation?.index.highest {
+                if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
+                if highest >= path.lastSequence {
+                    noteMissing(
+                        upTo: highest + 1, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
+                }
+                askForGaps(of: stream, on: path, at: now)
+            }
+            path.upstreamSilent = entry.upstreamSilentMilliseconds > 1_500
+            if path.upstreamSilent, path.state == .live { wantExtraPath(stream, at: now) }
+        }
+        if heartbeat.digestMismatch, now - link.lastResync >= .seconds(1) {
+            link.lastResync = now
+            for slot in waiting(on: link) {
+                if let stream = streams[slot], let path = stream.path(on: link) {
+                    subscribe(path, of: stream, at: now)
+                }
+            }
+            sendRenew(on: link, at: now)
+        }
+    }
+
+    /// A parent that has not restored its own upstream: another path is added beside it (design §7).
+    private func wantExtraPath(_ stream: StreamState, at now: MonotonicInstant) {
+        stream.extraPathsUntil = now + .seconds(10)
+        choosePaths(for: stream, at: now)
+    }
+
+    func sendRenew(on link: ParentLink, at now: MonotonicInstant) {
+        link.lastRenew = now
+        let echo = link.echo.fields(at: now)
+        let renew = Renew(
+            leaseNonce: link.leaseNonce, subscriptions: UInt16(clamping: link.subscriptions.count),
+            digest: link.digest, timestamp: TimestampEcho.stamp(now), echoedTimestamp: echo.timestamp,
+            echoDelayMicroseconds: echo.delayMicroseconds, received: link.window.received,
+            lost: link.window.missing)
+        send(.renew(renew), on: link, at: now)
+    }
+
+    /// Gives a link up: its streams move to the next parent at once, and only they.
+    func fail(_ link: ParentLink, at now: MonotonicInstant) {
+        guard link.state != .dead else { return }
+        let wasAlive = link.isAlive
+        link.state = .dead
+        if wasAlive {
+            counters.add(.linksDied)
+            post(.alarm(.linkDied(peer: link.peerName, link.endpoint)))
+        }
+        penalties.fail(link.endpoint, first: configuration.penalty, most: configuration.penaltyMax, at: now)
+        let affected = waiting(on: link)
+        forget(link)
+        for slot in affected {
+            guard let stream = streams[slot] else { continue }
+            for path in stream.paths where path.link === link {
+                urgeLookUp(for: path, at: now)
+            }
+            stream.paths.removeAll { $0.link === link }
+            // A path about to be left is better than none.
+            if stream.paths.allSatisfy({ $0.state == .leaving }) { stream.paths.first?.state = .live }
+            choosePaths(for: stream, at: now)
+        }
+    }
+
+    func forget(_ link: ParentLink) {
+        linkByToken[link.childToken] = nil
+        if parentByEndpoint[link.endpoint] == link.slot { parentByEndpoint[link.endpoint] = nil }
+        if let keys = link.keys { crypto.release(keys) }
+        link.keys = nil
+        parentLinks.remove(link.slot)
+    }
+
+    /// Parents are looked up anew at every failure.
+    private func urgeLookUp(for path: StreamPath, at now: MonotonicInstant) {
+        guard path.candidate.rank > 0, let rank = ParentRank(rawValue: path.candidate.rank),
+            let region = configuration.region, let slot = path.link.subscriptions[path.subscription],
+            let portset = streams[slot]?.portset
+        else { return }
+        let name = ReflectorName.parents(rank, region, portset)
+        if directory.urge(name, at: now) { ask(name, at: now) }
+    }
+
+    // MARK: Timers
+
+    func handleTimer(of link: ParentLink, at now: MonotonicInstant) {
+        switch link.state {
+        case .dead: return
+        case .greeting, .opening: return continueHandshake(of: link, at: now)
+        case .alive: break
+        }
+        let isWarm = link.subscriptions.isEmpty
+        if isWarm, !link.isForAnnouncing, now >= link.warmUntil {
+            send(.close(.leaving), on: link, at: now)
+            link.state = .dead
+            return forget(link)
+        }
+        let floor = isWarm ? configuration.warmSilenceMax : configuration.linkSilenceMax
+        let silentSince = max(link.lastReceived, judgeSilenceFrom)
+        let deadline = silentSince + link.roundTrip.silenceMax(atLeast: floor)
+        guard now < deadline else { return fail(link, at: now) }
+        if link.isForAnnouncing { announce(on: link, at: now) }
+        if now - link.lastRenew >= configuration.renewInterval { sendRenew(on: link, at: now) }
+        link.window.decayReordering()
+        var wake = min(deadline, link.lastRenew + configuration.renewInterval)
+        if link.isForAnnouncing { wake = min(wake, link.lastHeartbeatSent + configuration.heartbeatInterval) }
+        if isWarm, !link.isForAnnouncing { wake = min(wake, link.warmUntil) }
+        schedule(link, wake)
+    }
+
+    func handleTimer(of stream: StreamState, at now: MonotonicInstant) {
+        if stream.origin != nil { return handleOriginTimer(of: stream, at: now) }
+        if let leaveAt = stream.leaveAt, now >= leaveAt { return leave(stream, at: now) }
+        if let retryAt = stream.retryAt, now >= retryAt {
+            stream.retryAt = nil
+            choosePaths(for: stream, at: now)
+        } else if stream.paths.isEmpty, stream.retryAt == nil {
+            choosePaths(for: stream, at: now)
+        }
+        for path in stream.paths where path.link.isAlive {
+            if path.state == .leaving, now - path.since > .seconds(2) {
+                // The new path did not come to life in time: back to this one.
+                path.state = .live
+                for other in stream.paths where other.state == .joining {
+                    stream.refusedBy.append(other.candidate.endpoint)
+                    removePath(other, of: stream, at: now)
+                }
+            } else if now >= path.nextTry {
+                if path.tries > configuration.retriesMax {
+                    stream.refusedBy.append(path.candidate.endpoint)
+                    removePath(path, of: stream, at: now)
+                    choosePaths(for: stream, at: now)
+                } else {
+                    subscribe(path, of: stream, at: now)
+                }
+            }
+        }
+        judgeSilence(of: stream, at: now)
+        if now >= stream.extraPathsUntil, stream.paths.count > 1 { dropExtraPaths(of: stream, at: now) }
+        if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
+            let horizon = now - configuration.repairSpan
+            if configuration.role != .edge { stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon) }
+            if let path = stream.paths.first(where: { $0.state == .live }) ?? stream.paths.first {
+                askForGaps(of: stream, on: path, at: now)
+            }
+        }
+        if configuration.role == .edge { deliver(stream, at: now) }
+        reschedule(stream, at: now)
+    }
+
+    /// The backstop of [A] §IV-B: a stream without any packet for two seconds although its link lives.
+    private func judgeSilence(of stream: StreamState, at now: MonotonicInstant) {
+        let silentSince = max(stream.lastArrival, judgeSilenceFrom)
+        guard stream.incarnation != nil, !stream.paths.isEmpty, now - silentSince >= configuration.streamSilenceMax
+        else { return }
+        stream.extraPathsUntil = now + .seconds(10)
+        choosePaths(for: stream, at: now)
+        if now - stream.resubscribed >= .seconds(2) {
+            stream.resubscribed = now
+            for path in stream.paths { subscribe(path, of: stream, at: now) }
+        }
+    }
+
+    /// A long good period: back to one path, the one of the best rank.
+    private func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant) {
+        let live = stream.paths.filter { $0.state == .live && !$0.upstreamSilent }
+        guard let kept = live.first, live.count > 1 else { return }
+        for path in live where path !== kept { removePath(path, of: stream, at: now) }
+    }
+
+    private func reschedule(_ stream: StreamState, at now: MonotonicInstant) {
+        var wake = now + .seconds(1)
+        for at in [stream.leaveAt, stream.retryAt] {
+            if let at { wake = min(wake, max(at, now + .milliseconds(1))) }
+        }
+        for path in stream.paths { wake = min(wake, max(path.nextTry, now + .milliseconds(1))) }
+        if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
+            wake = min(wake, max(gaps.nextDue, now + .milliseconds(1)))
+            if configuration.role == .edge, let first = gaps.first {
+                wake = min(wake, max(first.detected + configuration.playOutDeadline, now + .milliseconds(1)))
+            }
+        }
+        if stream.hasDemand || stream.leaveAt != nil {
+            // Once a second each stream in use looks whether its parents are still the right ones.
+            if wake == now + .seconds(1) { choosePaths(for: stream, at: now) }
+            schedule(stream, wake)
+        }
+    }
+
+    /// Nobody wants the stream any more.
+    private func leave(_ stream: StreamState, at now: MonotonicInstant) {
+        stream.leaveAt = nil
+        guard !stream.hasDemand else { return reschedule(stream, at: now) }
+        for path in stream.paths { removePath(path, of: stream, at: now) }
+        forgetIncarnation(of: stream, at: now)
+        sink?.ended(stream: stream.name)
+        streamByName[stream.name] = nil
+        streams.remove(stream.slot)
+    }
+}

@@ -1,0 +1,206 @@
+import ReflectorModel
+import RelayWire
+
+/// Opening links, from both ends. A parent holds nothing and sends nothing but a cookie, no longer than the Hello, until
+/// the child has shown by the cookie that it receives at its address.
+extension RelayNode {
+    /// How long a cookie is good, and how long a secret makes cookies.
+    private static var cookieSpan: TimeSpan { .seconds(10) }
+    private static var secretSpanMilliseconds: UInt64 { 60_000 }
+
+    func receiveHandshake(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
+    ) throws(WireError) {
+        let message = try HandshakeCodec.decode(datagram)
+        guard HandshakeCodec.verify(datagram, crypto: crypto) else { return counters.add(.rejectedHandshakeMAC) }
+        switch message {
+        case .hello(let phase, _, let node, let nonce):
+            guard node != id else { return counters.add(.rejectedUnexpected) }
+            let cookie = makeCookie(milliseconds: milliseconds(now), for: source, node: node, nonce: nonce)
+            send(.cookie(keyPhase: phase, nonce: nonce, cookie: cookie), to: source, at: now)
+        case .cookie(_, let nonce, let cookie):
+            guard let link = opening(at: source, nonce: nonce), link.state == .greeting else {
+                return counters.add(.rejectedUnexpected)
+            }
+            link.state = .opening(cookie)
+            link.tries = 0
+            link.nextTry = now
+            continueHandshake(of: link, at: now)
+        case .open(let open): accept(open, from: source, at: now)
+        case .opened(let opened): finish(opened, from: source, at: now)
+        case .refused(_, _, let nonce):
+            guard let link = opening(at: source, nonce: nonce) else { return counters.add(.rejectedUnexpected) }
+            counters.add(.linksRefused)
+            fail(link, at: now)
+        }
+    }
+
+    // MARK: Child's end
+
+    /// The link to an endpoint, opened now if there is none. Nil if the table is full.
+    func link(to endpoint: Endpoint, name: String, isForAnnouncing: Bool, at now: MonotonicInstant) -> ParentLink? {
+        if let slot = parentByEndpoint[endpoint], let link = parentLinks[slot] { return link }
+        guard parentLinks.count < configuration.linksMax else {
+            counters.add(.droppedLinkTableFull)
+            return nil
+        }
+        let nonce = HandshakeNonce(high: random64(), low: random64())
+        let token = freshToken()
+        let link = parentLinks.insert { slot in
+            ParentLink(
+                slot: slot, endpoint: endpoint, peerName: name, isForAnnouncing: isForAnnouncing,
+                keyPhase: crypto.keyPhases.first ?? 0, nonce: nonce, childToken: token, now: now)
+        }
+        parentByEndpoint[endpoint] = link.slot
+        linkByToken[token] = .parent(link.slot)
+        continueHandshake(of: link, at: now)
+        return link
+    }
+
+    /// Sends the next step of the handshake, or sends it again; gives up after `retriesMax`.
+    func continueHandshake(of link: ParentLink, at now: MonotonicInstant) {
+        guard now >= link.nextTry else { return schedule(link, link.nextTry) }
+        guard link.tries <= configuration.retriesMax else { return fail(link, at: now) }
+        switch link.state {
+        case .greeting:
+            send(
+                .hello(keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce),
+                to: link.endpoint, at: now)
+        case .opening(let cookie):
+            link.openedAt = now
+            let open = Open(
+                keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce, cookie: cookie,
+                childToken: link.childToken, region: configuration.region, name: configuration.name)
+            send(.open(open), to: link.endpoint, at: now)
+        case .alive, .dead: return
+        }
+        link.nextTry = now + TimeSpan(nanoseconds: configuration.retryInterval.nanoseconds << Int64(link.tries))
+        link.tries += 1
+        schedule(link, link.nextTry)
+    }
+
+    private func finish(_ opened: Opened, from source: Endpoint, at now: MonotonicInstant) {
+        guard let link = opening(at: source, nonce: opened.nonce), case .opening = link.state, opened.node != id,
+            let keys = crypto.makeLinkKeys(
+                phase: opened.keyPhase, childNonce: link.nonce, parentNonce: opened.parentNonce, child: id,
+                parent: opened.node)
+        else { return counters.add(.rejectedUnexpected) }
+        link.state = .alive
+        link.keys = keys
+        link.parentToken = opened.parentToken
+        link.peer = opened.node
+        link.peerName = opened.name
+        if link.tries == 1 { link.roundTrip.sample(now - link.openedAt) }
+        link.openedAt = now
+        link.lastReceived = now
+        link.lastRenew = now
+        counters.add(.linksOpened)
+        linkBecameAlive(link, at: now)
+        handleTimer(of: link, at: now)
+    }
+
+    private func opening(at source: Endpoint, nonce: HandshakeNonce) -> ParentLink? {
+        guard let slot = parentByEndpoint[source], let link = parentLinks[slot], link.nonce == nonce,
+            link.state != .dead, link.state != .alive
+        else { return nil }
+        return link
+    }
+
+    // MARK: Parent's end
+
+    private func accept(_ open: Open, from source: Endpoint, at now: MonotonicInstant) {
+        guard open.node != id else { return refuse(open, .ownID, to: source, at: now) }
+        guard isValid(open.cookie, for: source, node: open.node, nonce: open.nonce, at: now) else {
+            return counters.add(.rejectedBadCookie)
+        }
+        if let slot = childByEndpoint[source], let link = childLinks[slot] {
+            if link.nonce == open.nonce { return sendOpened(link, at: now) }
+            remove(link, at: now)
+        }
+        guard childLinks.count < configuration.linksMax else {
+            counters.add(.droppedLinkTableFull)
+            return refuse(open, .tableFull, to: source, at: now)
+        }
+        let parentNonce = HandshakeNonce(high: random64(), low: random64())
+        guard
+            let keys = crypto.makeLinkKeys(
+                phase: open.keyPhase, childNonce: open.nonce, parentNonce: parentNonce, child: open.node, parent: id)
+        else { return counters.add(.rejectedHandshakeMAC) }
+        let token = freshToken()
+        let leaseNonce = random64()
+        let link = childLinks.insert { slot in
+            ChildLink(
+                slot: slot, endpoint: source, open: open, parentToken: token, parentNonce: parentNonce, keys: keys,
+                leaseNonce: leaseNonce, lease: configuration.lease, now: now)
+        }
+        childByEndpoint[source] = link.slot
+        linkByToken[token] = .child(link.slot)
+        counters.add(.linksOpened)
+        sendOpened(link, at: now)
+        sendHeartbeat(on: link, at: now)
+        handleTimer(of: link, at: now)
+    }
+
+    private func sendOpened(_ link: ChildLink, at now: MonotonicInstant) {
+        let opened = Opened(
+            keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce,
+            parentNonce: link.parentNonce, parentToken: link.parentToken,
+            leaseMilliseconds: UInt32(clamping: configuration.lease.milliseconds), shardCount: 1, shard: 0,
+            name: configuration.name)
+        send(.opened(opened), to: link.endpoint, at: now)
+    }
+
+    private func refuse(_ open: Open, _ reason: RefusedReason, to source: Endpoint, at now: MonotonicInstant) {
+        counters.add(.linksRefused)
+        send(.refused(keyPhase: open.keyPhase, reason: reason, nonce: open.nonce), to: source, at: now)
+    }
+
+    // MARK: Cookies
+
+    private func milliseconds(_ now: MonotonicInstant) -> UInt64 { UInt64(max(now.nanoseconds / 1_000_000, 0)) }
+
+    private func makeCookie(
+        milliseconds: UInt64, for source: Endpoint, node: NodeID, nonce: HandshakeNonce
+    ) -> HandshakeCookie {
+        var tag = (UInt64(0), UInt64(0))
+        let words: [UInt64] = [
+            milliseconds, source.address.high, source.address.low, UInt64(source.port), node.rawValue, nonce.high,
+            nonce.low,
+        ]
+        words.withUnsafeBytes { bytes in
+            withUnsafeMutableBytes(of: &tag) { target in
+                crypto.cookieMAC(secret: milliseconds / Self.secretSpanMilliseconds, of: bytes, into: target)
+            }
+        }
+        return HandshakeCookie(milliseconds: milliseconds, macHigh: tag.0, macLow: tag.1)
+    }
+
+    private func isValid(
+        _ cookie: HandshakeCookie, for source: Endpoint, node: NodeID, nonce: HandshakeNonce, at now: MonotonicInstant
+    ) -> Bool {
+        let current = milliseconds(now)
+        guard cookie.milliseconds <= current, current - cookie.milliseconds <= UInt64(Self.cookieSpan.milliseconds)
+        else { return false }
+        let own = makeCookie(milliseconds: cookie.milliseconds, for: source, node: node, nonce: nonce)
+        return (own.macHigh ^ cookie.macHigh) | (own.macLow ^ cookie.macLow) == 0
+    }
+
+    // MARK: Sending
+
+    private func freshToken() -> UInt64 {
+        var token = random64()
+        while token == 0 || linkByToken[token] != nil { token = random64() }
+        return token
+    }
+
+    private func send(_ message: HandshakeMessage, to endpoint: Endpoint, at now: MonotonicInstant) {
+        let crypto = crypto
+        let isQueued = control.append(to: endpoint, lengthMax: WireLimits.handshakeLengthMax) { buffer in
+            let length = HandshakeCodec.encode(message, into: buffer)
+            let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
+            return HandshakeCodec.finish(datagram, crypto: crypto) ? length : 0
+        }
+        counters.add(isQueued ? .controlSent : .droppedControlFull)
+        flushAt = min(flushAt, now)
+    }
+}

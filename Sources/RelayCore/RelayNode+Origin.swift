@@ -1,0 +1,203 @@
+import ReflectorModel
+import RelayWire
+
+/// The entrypoint's part: it numbers, seals and announces.
+extension RelayNode {
+    /// An encoder provides a stream: draws an incarnation and announces it. An encoder that comes back within its grace
+    /// goes on in the old one. False if the table is full.
+    public func provide(_ name: StreamName, at now: MonotonicInstant) -> Bool {
+        guard let stream = stream(named: name) else { return false }
+        if stream.origin != nil {
+            stream.origin?.withdrawAt = nil
+            return true
+        }
+        let incarnation = Incarnation(high: random64(), low: random64())
+        let phase = crypto.keyPhases.first ?? 0
+        guard let key = crypto.makeSealKey(phase: phase, stream: name, source: id, incarnation: incarnation) else {
+            return false
+        }
+        let tag = IncarnationTag(stream: name, source: id, incarnation: incarnation)
+        var state = IncarnationState(source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key)
+        state.start = 1
+        stream.incarnation = state
+        stream.origin = StreamOrigin(lastPacket: now)
+        streamByTag[tag] = stream.slot
+        use(.candidates(name), at: now)
+        noteOriginPortset(of: stream, at: now)
+        schedule(stream, now + configuration.fillerInterval)
+        return true
+    }
+
+    /// The encoder has gone: the stream is withdrawn unless it returns within `encoderGrace`.
+    public func encoderLeft(_ name: StreamName, at now: MonotonicInstant) {
+        guard let slot = streamByName[name], let stream = streams[slot], stream.origin != nil else { return }
+        stream.origin?.withdrawAt = now + configuration.encoderGrace
+        schedule(stream, now + configuration.encoderGrace)
+    }
+
+    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted.
+    public func ingest(_ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant) {
+        guard let slot = streamByName[name], let stream = streams[slot], stream.origin != nil else { return }
+        guard payload.count <= WireLimits.payloadMax else { return counters.add(.droppedOversizePayload) }
+        stream.packetsIn += 1
+        stream.bytesIn += UInt64(payload.count)
+        emit(payload, isFiller: false, of: stream, at: now)
+    }
+
+    private func emit(
+        _ payload: UnsafeRawBufferPointer, isFiller: Bool, of stream: StreamState, at now: MonotonicInstant
+    ) {
+        guard let incarnation = stream.incarnation, let number = stream.origin?.nextSequence else { return }
+        let sequence = SequenceNumber(number)
+        let body = WireLimits.streamHeaderLength
+        let length = body + payload.count + WireLimits.sealTagLength
+        let packet = UnsafeMutableRawBufferPointer(rebasing: scratch[..<length])
+        DataHeader.writeStreamHeader(into: packet, tag: incarnation.tag, sequence: sequence, isFiller: isFiller)
+        let text = UnsafeMutableRawBufferPointer(rebasing: packet[body..<body + payload.count])
+        text.copyMemory(from: payload)
+        crypto.seal(
+            incarnation.key, sequence: sequence, header: UnsafeRawBufferPointer(rebasing: packet[..<body]),
+            payload: text, tag: UnsafeMutableRawBufferPointer(rebasing: packet[(body + payload.count)...]))
+        let logSlot = log.append(
+            tag: incarnation.tag, sequence: sequence, arrival: now, keyPhase: incarnation.keyPhase,
+            isFiller: isFiller, UnsafeRawBufferPointer(packet))
+        stream.incarnation!.index.insert(number, slot: logSlot)
+        stream.origin!.nextSequence = number + 1
+        stream.origin!.lastPacket = now
+        stream.lastArrival = now
+        forward(logSlot, sequence, of: stream, isRepair: false, at: now)
+    }
+
+    func handleOriginTimer(of stream: StreamState, at now: MonotonicInstant) {
+        guard let origin = stream.origin else { return }
+        if let withdrawAt = origin.withdrawAt, now >= withdrawAt { return withdraw(stream, at: now) }
+        if !stream.children.isEmpty, now - origin.lastPacket >= configuration.fillerInterval {
+            counters.add(.fillerSent)
+            emit(UnsafeRawBufferPointer(start: nil, count: 0), isFiller: true, of: stream, at: now)
+        }
+        var wake = max(origin.lastPacket, now - configuration.fillerInterval / 2) + configuration.fillerInterval
+        if let withdrawAt = origin.withdrawAt { wake = min(wake, withdrawAt) }
+        schedule(stream, max(wake, now + .milliseconds(1)))
+    }
+
+    private func withdraw(_ stream: StreamState, at now: MonotonicInstant) {
+        endChildren(of: stream, reason: .withdrawn, at: now)
+        if let old = stream.incarnation {
+            streamByTag[old.tag] = nil
+            crypto.release(old.key)
+        }
+        streamByName[stream.name] = nil
+        streams.remove(stream.slot)
+        announceAnew(at: now)
+    }
+
+    /// Announces a stream once its portset is known.
+    func noteOriginPortset(of stream: StreamState, at now: MonotonicInstant) {
+        guard let portset = directory.answer(.candidates(stream.name), at: now)?.portset, stream.portset != portset
+        else { return }
+        stream.portset = portset
+        announceAnew(at: now)
+    }
+
+    // MARK: Announcing
+
+    private func announceAnew(at now: MonotonicInstant) {
+        announceVersion += 1
+        for link in parentLinks.all where link.isForAnnouncing && link.isAlive {
+            sendAnnouncements(on: link, at: now)
+        }
+    }
+
+    /// Sends the whole list, in pages.
+    func sendAnnouncements(on link: ParentLink, at now: MonotonicInstant) {
+        var entries: [Announce.Entry] = []
+        for stream in streams.all {
+            guard stream.origin != nil, let portset = stream.portset, let incarnation = stream.incarnation else {
+                continue
+            }
+            entries.append(
+                Announce.Entry(
+                    stream: stream.name, portset: portset, keyPhase: incarnation.keyPhase,
+                    incarnation: incarnation.incarnation))
+        }
+        var pages: [ArraySlice<Announce.Entry>] = []
+        var rest = entries[...]
+        repeat {
+            let count = ControlCodec.entriesInOnePage(rest)
+            pages.append(rest.prefix(count))
+            rest = rest.dropFirst(count)
+        } while !rest.isEmpty
+        for (number, page) in pages.enumerated() {
+            let announce = Announce(
+                version: announceVersion, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count),
+                entries: Array(page))
+            send(.announce(announce), on: link, at: now)
+        }
+    }
+
+    /// A heartbeat, when it is time, with the version and digest of what was announced.
+    func announce(on link: ParentLink, at now: MonotonicInstant) {
+        guard now - link.lastHeartbeatSent >= configuration.heartbeatInterval else { return }
+        link.lastHeartbeatSent = now
+        var digest: UInt64 = 0
+        for stream in streams.all {
+            guard stream.origin != nil, let portset = stream.portset, let incarnation = stream.incarnation else {
+                continue
+            }
+            digest = digest
+                &+ AnnouncementList.digest(of: stream.name, source: id, incarnation.incarnation, portset)
+        }
+        let heartbeat = Heartbeat(version: announceVersion, digest: digest, timestamp: TimestampEcho.stamp(now))
+        send(.heartbeat(heartbeat), on: link, at: now)
+    }
+
+    // MARK: Set reflector's end
+
+    func receive(_ page: Announce, on link: ChildLink, at now: MonotonicInstant) {
+        guard link.role == .entrypoint else { return counters.add(.rejectedUnexpected) }
+        if link.announcements == nil {
+            link.announcements = AnnouncementList()
+            announcers.append(link.slot)
+        }
+        link.heartbeatReceived = now
+        guard link.announcements?.take(page, source: link.node) == true else { return }
+        counters.add(.announcementsReceived)
+        for stream in streams.all where stream.hasDemand {
+            if link.announcements?[stream.name] != nil {
+                stream.refusedBy.removeAll { $0 == link.endpoint }
+                choosePaths(for: stream, at: now)
+            }
+        }
+    }
+
+    func receive(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant) {
+        guard link.role == .entrypoint else { return counters.add(.rejectedUnexpected) }
+        counters.add(.heartbeatsReceived)
+        link.heartbeatReceived = now
+        if link.announcements?.version != heartbeat.version || link.announcements?.digest != heartbeat.digest {
+            send(.announcePull(versionHeld: link.announcements?.version ?? 0), on: link, at: now)
+        }
+        send(.heartbeatReply(echoedTimestamp: heartbeat.timestamp), on: link, at: now)
+    }
+
+    // MARK: The node's own timer
+
+    /// Renews look-ups, and keeps an entrypoint's links to the set reflectors that it announces to.
+    func handleNodeTimer(at now: MonotonicInstant) {
+        for name in directory.dueRenewals(at: now) { ask(name, at: now) }
+        var wake = now + .seconds(1)
+        if configuration.role == .entrypoint {
+            let name = ReflectorName.announceTargets(host: configuration.name)
+            use(name, at: now)
+            for stream in streams.all where stream.origin != nil { use(.candidates(stream.name), at: now) }
+            for host in announceTargets where !penalties.isAvoided(host.endpoint, at: now) {
+                _ = link(to: host.endpoint, name: host.name, isForAnnouncing: true, at: now)
+            }
+        } else if streams.count == 0 {
+            // Nothing in use: sleep until an answer is to be renewed, which nobody needs either.
+            wake = .distantFuture
+        }
+        wake = min(wake, max(directory.nextRenewal, now + .milliseconds(1)))
+        if configuration.role == .entrypoint || streams.count > 0 { scheduleNode(wake) }
+    }
+}

@@ -1,0 +1,411 @@
+import ReflectorModel
+import RelayWire
+
+/// The parent's part: children's subscriptions, their packets, their retransmits.
+extension RelayNode {
+    // MARK: Subscriptions
+
+    func receive(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
+        counters.add(.subscribesReceived)
+        if let known = link.subscriptions[request.subscription] {
+            known.expires = now + configuration.lease
+            return answer(known, at: now)
+        }
+        func refuse(_ status: SubscribeStatus, _ counter: RelayCounter) {
+            counters.add(counter)
+            let reply = SubscribeReply(
+                subscription: request.subscription, status: status, retryAfterMilliseconds: 1_000)
+            send(.subscribeReply(reply), on: link, at: now)
+        }
+        guard configuration.role != .edge else { return refuse(.unknownStream, .subscribesRefusedUnknown) }
+        if request.path.contains(id) {
+            post(.alarm(.loopRefused(request.stream)))
+            return refuse(.loop, .subscribesRefusedLoop)
+        }
+        guard link.ordered.count < configuration.subscriptionsPerLinkMax else {
+            return refuse(.tableFull, .droppedStreamTableFull)
+        }
+        guard hasCapacity(for: request.stream, at: now) else { return refuse(.busy, .subscribesRefusedBusy) }
+        let stream: StreamState
+        if configuration.role == .entrypoint {
+            guard let slot = streamByName[request.stream], let provided = streams[slot], provided.origin != nil else {
+                return refuse(.unknownStream, .subscribesRefusedUnknown)
+            }
+            stream = provided
+        } else {
+            guard let found = self.stream(named: request.stream) else {
+                return refuse(.tableFull, .droppedStreamTableFull)
+            }
+            stream = found
+            if stream.portset == nil { stream.portset = request.portset }
+        }
+        let subscription = ChildSubscription(
+            id: request.subscription, link: link, stream: stream.slot, request: request,
+            expires: now + configuration.lease, now: now)
+        link.add(subscription)
+        stream.children.append(subscription)
+        stream.leaveAt = nil
+        if canServe(stream) { activate(subscription, of: stream, at: now) } else { answer(subscription, at: now) }
+        if stream.origin == nil { choosePaths(for: stream, at: now) }
+    }
+
+    /// True once it is known what would be sent: here is the origin, or a parent has accepted us.
+    private func canServe(_ stream: StreamState) -> Bool {
+        guard let incarnation = stream.incarnation else { return false }
+        return stream.origin != nil || incarnation.start != 0 || !incarnation.index.isEmpty
+            || stream.paths.contains { $0.state == .live }
+    }
+
+    /// Starts all children that were waiting for our own upstream.
+    func activatePending(of stream: StreamState, at now: MonotonicInstant) {
+        guard canServe(stream) else { return }
+        for subscription in stream.children where subscription.state == .pending {
+            activate(subscription, of: stream, at: now)
+        }
+    }
+
+    /// Decides from which number a child is served, and says so.
+    private func activate(_ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant) {
+        guard stream.incarnation != nil else { return }
+        let oldest = oldestHeld(of: stream, at: now)
+        let next = stream.incarnation!.index.isEmpty
+            ? max(stream.incarnation!.start, 1) : stream.incarnation!.index.highest + 1
+        switch subscription.start {
+        case .live: subscription.from = next
+        case .preburst: subscription.from = oldest
+        case .resume(let tag, let sequence):
+            if tag != stream.incarnation!.tag {
+                subscription.from = oldest
+            } else if sequence.rawValue >= oldest {
+                subscription.from = min(sequence.rawValue, next)
+            } else {
+                subscription.from = backfill(stream, from: sequence.rawValue, to: oldest, at: now)
+            }
+        }
+        if subscription.from < next, !stream.incarnation!.index.isEmpty {
+            subscription.state = .backlog(cursor: subscription.from)
+            subscription.allowance = Int64(configuration.burstMax) << 10
+            subscription.allowanceCounted = now
+            pumpBacklog(of: subscription.link, at: now)
+        } else {
+            subscription.state = .live
+        }
+        answer(subscription, at: now)
+    }
+
+    private func answer(_ subscription: ChildSubscription, at now: MonotonicInstant) {
+        guard let stream = streams[subscription.stream] else { return }
+        var reply = SubscribeReply(subscription: subscription.id, status: .pending)
+        if subscription.state != .pending, let incarnation = stream.incarnation {
+            reply.status = .ok
+            reply.keyPhase = incarnation.keyPhase
+            reply.source = incarnation.source
+            reply.incarnation = incarnation.incarnation
+            reply.oldest = SequenceNumber(subscription.from)
+            reply.highest = SequenceNumber(incarnation.index.highest)
+        }
+        send(.subscribeReply(reply), on: subscription.link, at: now)
+        schedule(subscription.link, now + configuration.linkHeartbeatInterval)
+    }
+
+    /// The lowest number still held and not older than the ring; the next number if nothing is.
+    private func oldestHeld(of stream: StreamState, at now: MonotonicInstant) -> UInt64 {
+        guard let incarnation = stream.incarnation, !incarnation.index.isEmpty else {
+            return max(stream.incarnation?.start ?? 1, 1)
+        }
+        return stream.incarnation!.index.trim(log, horizon: now - configuration.ringSpan)
+    }
+
+    /// A child asks for numbers older than what is held: they are asked for upstream, and the child is served from there
+    /// (design §7, "chains the lowest number its children ask for"). Returns the number from which it will be.
+    private func backfill(
+        _ stream: StreamState, from wanted: UInt64, to oldest: UInt64, at now: MonotonicInstant
+    ) -> UInt64 {
+        guard stream.origin == nil, let path = stream.paths.first(where: { $0.state != .leaving }), oldest > wanted
+        else { return oldest }
+        let lowest = max(wanted, oldest > 2_048 ? oldest - 2_048 : 1, 1)
+        for sequence in lowest..<oldest {
+            let gap = GapTable.Gap(
+                sequence: sequence, detected: now, due: now, dueLinkNumber: path.link.window.highest, isCovered: true)
+            guard stream.incarnation!.gaps.add(gap, max: configuration.gapsMax) else {
+                counters.add(.droppedGapTableFull)
+                break
+            }
+        }
+        stream.incarnation!.start = min(stream.incarnation!.start, lowest)
+        askForGaps(of: stream, on: path, at: now)
+        return lowest
+    }
+
+    func unsubscribe(_ id: UInt32, on link: ChildLink, at now: MonotonicInstant) {
+        guard let subscription = link.remove(id), let stream = streams[subscription.stream] else { return }
+        drop(subscription, of: stream, at: now)
+    }
+
+    private func drop(_ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant) {
+        stream.children.removeAll { $0 === subscription }
+        noteDemand(of: stream, at: now)
+    }
+
+    /// Tells every child that the stream is over here, and forgets them.
+    func endChildren(of stream: StreamState, reason: SubscriptionEndReason, at now: MonotonicInstant) {
+        let children = stream.children
+        stream.children = []
+        for subscription in children {
+            _ = subscription.link.remove(subscription.id)
+            send(.subscriptionEnd(subscription: subscription.id, reason: reason), on: subscription.link, at: now)
+        }
+    }
+
+    /// Another incarnation: children start it from its beginning.
+    func restartChildren(of stream: StreamState, at now: MonotonicInstant) {
+        for subscription in stream.children {
+            subscription.start = .preburst
+            subscription.state = .pending
+        }
+        activatePending(of: stream, at: now)
+    }
+
+    /// Removes a link and all that its child fetched.
+    func remove(_ link: ChildLink, at now: MonotonicInstant) {
+        let subscriptions = link.ordered
+        for subscription in subscriptions {
+            _ = link.remove(subscription.id)
+            if let stream = streams[subscription.stream] { drop(subscription, of: stream, at: now) }
+        }
+        linkByToken[link.parentToken] = nil
+        if childByEndpoint[link.endpoint] == link.slot { childByEndpoint[link.endpoint] = nil }
+        announcers.removeAll { $0 == link.slot }
+        crypto.release(link.keys)
+        childLinks.remove(link.slot)
+    }
+
+    /// Declared egress capacity (design §7, "Overload"): what goes out now and this stream once more must fit.
+    private func hasCapacity(for name: StreamName, at now: MonotonicInstant) -> Bool {
+        guard configuration.capacity > 0 else { return true }
+        var egress = 0.0
+        for stream in streams.all {
+            egress += bitRate(of: stream, at: now) * Double(stream.children.count)
+        }
+        let more = streamByName[name].flatMap { streams[$0] }.map { bitRate(of: $0, at: now) } ?? 0
+        return egress + more <= Double(configuration.capacity)
+    }
+
+    private func bitRate(of stream: StreamState, at now: MonotonicInstant) -> Double {
+        guard stream.packetsIn > 0 else { return 0 }
+        return arrivalRate(of: stream, at: now) * 8 * Double(stream.bytesIn) / Double(stream.packetsIn)
+    }
+
+    /// Packets a second, from the arrival times in the ring.
+    func arrivalRate(of stream: StreamState, at now: MonotonicInstant) -> Double {
+        guard let index = stream.incarnation?.index, !index.isEmpty,
+            let low = index.slot(index.lowest, in: log), let high = index.slot(index.highest, in: log)
+        else { return 0 }
+        let span = max((log[high].arrival - log[low].arrival).seconds, 0.05)
+        return Double(index.highest - index.lowest + 1) / span
+    }
+
+    // MARK: Packets to children
+
+    /// Queues a packet for every child that should get it now: the live ones, and with a repair also those whose
+    /// backlog has already passed its number.
+    func forward(
+        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool, at now: MonotonicInstant
+    ) {
+        guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
+        let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
+        for subscription in stream.children where sequence.rawValue >= subscription.from {
+            switch subscription.state {
+            case .live: break
+            case .backlog(let cursor): if sequence.rawValue >= cursor { continue }
+            case .pending: continue
+            }
+            enqueue(queued, for: subscription, at: now)
+        }
+    }
+
+    private func enqueue(_ packet: ChildLink.Queued, for subscription: ChildSubscription, at now: MonotonicInstant) {
+        let link = subscription.link
+        if packet.isRetransmit {
+            guard link.repair.count < configuration.queuePacketsMax else { return counters.add(.droppedQueueFull) }
+            link.repair.append(packet)
+        } else {
+            if link.live.count >= configuration.queuePacketsMax {
+                link.live.removeFirst()
+                counters.add(.droppedQueueFull)
+            }
+            link.live.append(packet)
+        }
+        subscription.packetsSent += 1
+        streams[subscription.stream]?.packetsOut += 1
+        markDirty(link, at: now)
+    }
+
+    private func markDirty(_ link: ChildLink, at now: MonotonicInstant) {
+        if !link.isDirty {
+            link.isDirty = true
+            dirtyChildren.append(link.slot)
+        }
+        flushAt = min(flushAt, now + configuration.flushInterval)
+    }
+
+    /// Moves each backlog of the link on, as far as its multiple of the arrival rate allows.
+    func pumpBacklog(of link: ChildLink, at now: MonotonicInstant) {
+        var isPending = false
+        for subscription in link.ordered {
+            guard case .backlog(var cursor) = subscription.state, let stream = streams[subscription.stream],
+                let incarnation = stream.incarnation
+            else { continue }
+            let rate = max(arrivalRate(of: stream, at: now), 50) * Double(subscription.rateSixteenths) / 16
+            let elapsed = (now - subscription.allowanceCounted).seconds
+            subscription.allowanceCounted = now
+            subscription.allowance = min(
+                subscription.allowance + Int64(rate * elapsed * 1_024), Int64(configuration.burstMax) << 10)
+            while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
+                link.repair.count < configuration.queuePacketsMax
+            {
+                if let slot = incarnation.index.slot(cursor, in: log) {
+                    link.repair.append(
+                        ChildLink.Queued(
+                            slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false))
+                    subscription.allowance -= 1_024
+                    subscription.packetsSent += 1
+                    stream.packetsOut += 1
+                    counters.add(.backlogSent)
+                    markDirty(link, at: now)
+                }
+                cursor += 1
+            }
+            if cursor > incarnation.index.highest {
+                subscription.state = .live
+            } else {
+                subscription.state = .backlog(cursor: cursor)
+                isPending = true
+            }
+        }
+        if isPending { schedule(link, now + .milliseconds(2)) }
+    }
+
+    // MARK: Retransmit
+
+    func receive(_ nak: Nak, on link: ChildLink, at now: MonotonicInstant) {
+        counters.add(.naksReceived)
+        guard let subscription = link.subscriptions[nak.subscription], subscription.state != .pending,
+            let stream = streams[subscription.stream], let incarnation = stream.incarnation
+        else { return }
+        refillNakBucket(of: link, for: stream, at: now)
+        var asked = 0
+        for run in nak.runs {
+            for offset in 0..<UInt64(run.count) {
+                asked += 1
+                guard asked <= Nak.numbersMax else { return }
+                let sequence = run.first.rawValue &+ offset
+                if case .backlog(let cursor) = subscription.state, sequence >= cursor { continue }
+                guard let slot = incarnation.index.slot(sequence, in: log) else {
+                    // Not here either: it goes to every child when our own repair brings it.
+                    counters.add(.nakNumbersMissed)
+                    continue
+                }
+                guard link.nakTokens >= 1_024 else {
+                    counters.add(.nakNumbersOverBucket)
+                    continue
+                }
+                link.nakTokens -= 1_024
+                counters.add(.nakNumbersServed)
+                enqueue(
+                    ChildLink.Queued(
+                        slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true),
+                    for: subscription, at: now)
+            }
+        }
+    }
+
+    /// A quarter of the live rate (design §8), at least 100 packets a second, saved up for at most two seconds: what a
+    /// short outage of a whole link costs.
+    private func refillNakBucket(of link: ChildLink, for stream: StreamState, at now: MonotonicInstant) {
+        let rate = max(arrivalRate(of: stream, at: now) * Double(max(link.ordered.count, 1)) / 4, 100)
+        let elapsed = link.nakTokens == 0 && link.retransmitsSent == 0 ? 2 : (now - link.nakRefilled).seconds
+        link.nakRefilled = now
+        link.nakTokens = min(
+            link.nakTokens + Int64(rate * elapsed * 1_024), Int64(max(rate * 8, 512)) << 10)
+    }
+
+    // MARK: Leases and heartbeats
+
+    func receive(_ renew: Renew, on link: ChildLink, at now: MonotonicInstant) {
+        link.echo.note(renew.timestamp, at: now)
+        if let sample = TimestampEcho.roundTrip(
+            renew.echoedTimestamp, delayMicroseconds: renew.echoDelayMicroseconds, at: now)
+        {
+            link.roundTrip.sample(sample)
+        }
+        link.reportedReceived = renew.received
+        link.reportedLost = renew.lost
+        guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else { return }
+        link.leaseExpires = now + configuration.lease
+        if renew.digest == link.digest, Int(renew.subscriptions) == link.ordered.count {
+            link.digestMismatch = false
+            for subscription in link.ordered { subscription.expires = link.leaseExpires }
+        } else {
+            // The child says again what it wants; what it does not say expires.
+            link.digestMismatch = true
+            sendHeartbeat(on: link, at: now)
+        }
+    }
+
+    func sendHeartbeat(on link: ChildLink, at now: MonotonicInstant) {
+        if now - link.leaseNonceAge >= configuration.renewInterval {
+            link.leaseNonceBefore = link.leaseNonce
+            link.leaseNonce = random64()
+            link.leaseNonceAge = now
+        }
+        var entries: [LinkHeartbeat.Entry] = []
+        let count = link.ordered.count
+        if link.heartbeatPage >= count { link.heartbeatPage = 0 }
+        let page = min(count, LinkHeartbeat.entriesMax)
+        for offset in 0..<page {
+            let subscription = link.ordered[(link.heartbeatPage + offset) % count]
+            guard subscription.state != .pending, let stream = streams[subscription.stream],
+                let incarnation = stream.incarnation
+            else { continue }
+            var highest = incarnation.index.highest
+            if case .backlog(let cursor) = subscription.state { highest = cursor - 1 }
+            let silent = stream.origin != nil ? TimeSpan.zero : now - stream.lastArrival
+            entries.append(
+                LinkHeartbeat.Entry(
+                    subscription: subscription.id, highest: SequenceNumber(highest),
+                    upstreamSilentMilliseconds: UInt16(clamping: silent.milliseconds)))
+        }
+        link.heartbeatPage += page
+        let echo = link.echo.fields(at: now)
+        let heartbeat = LinkHeartbeat(
+            nextLinkNumber: link.nextLinkNumber, leaseNonce: link.leaseNonce, timestamp: TimestampEcho.stamp(now),
+            echoedTimestamp: echo.timestamp, echoDelayMicroseconds: echo.delayMicroseconds,
+            digestMismatch: link.digestMismatch, entries: entries)
+        link.lastHeartbeat = now
+        send(.linkHeartbeat(heartbeat), on: link, at: now)
+    }
+
+    func handleTimer(of link: ChildLink, at now: MonotonicInstant) {
+        if now >= link.leaseExpires {
+            counters.add(.leasesExpired)
+            return remove(link, at: now)
+        }
+        let expired = link.ordered.filter { $0.expires <= now }
+        for subscription in expired {
+            counters.add(.leasesExpired)
+            send(.subscriptionEnd(subscription: subscription.id, reason: .leaseExpired), on: link, at: now)
+            unsubscribe(subscription.id, on: link, at: now)
+        }
+        pumpBacklog(of: link, at: now)
+        let isWarm = link.ordered.isEmpty
+        let interval = isWarm ? configuration.warmHeartbeatInterval : configuration.linkHeartbeatInterval
+        // While data flows it is the sign of life; the heartbeat still carries tails, nonces and timestamps.
+        let due = min(max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
+        if now >= due { sendHeartbeat(on: link, at: now) }
+        let next = min(max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
+        var wake = min(max(next, now + .milliseconds(1)), link.leaseExpires)
+        for subscription in link.ordered { wake = min(wake, subscription.expires) }
+        schedule(link, wake)
+    }
+}

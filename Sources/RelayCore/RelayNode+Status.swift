@@ -1,0 +1,95 @@
+import ReflectorModel
+import RelayWire
+
+/// What a node says of itself, for `/status`, `trace` and `up`.
+extension RelayNode {
+    /// True once the node can do its part: at an entrypoint, when a set reflector hears it; else at once.
+    public var isReady: Bool {
+        configuration.role != .entrypoint || parentLinks.all.contains { $0.isForAnnouncing && $0.isAlive }
+    }
+
+    /// - Parameter viewers: viewers of a stream at this node's streaming server.
+    public func status(
+        zone: String, endpoint: Endpoint, at now: MonotonicInstant, viewers: (StreamName) -> Int = { _ in 0 }
+    ) -> NodeStatus {
+        var counted: [String: UInt64] = [:]
+        for counter in RelayCounter.allCases { counted[counter.name] = counters[counter] }
+        return NodeStatus(
+            name: configuration.name, role: configuration.role.description,
+            region: configuration.region?.description, zone: zone, endpoint: endpoint.description,
+            uptimeSeconds: (now - startedAt).seconds, serial: directory.serial,
+            links: parentLinks.all.map(status) + childLinks.all.map(status),
+            streams: streams.all.map { status(of: $0, viewers: viewers($0.name)) }, counters: counted)
+    }
+
+    private func status(_ link: ParentLink) -> LinkStatus {
+        let state =
+            switch link.state {
+            case .greeting, .opening: "opening"
+            case .alive: "alive"
+            case .dead: "dead"
+            }
+        return LinkStatus(
+            peer: link.peerName, endpoint: link.endpoint.description,
+            part: link.isForAnnouncing ? "announce" : "parent", state: state,
+            roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
+            lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: UInt64(link.window.received),
+            retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count)
+    }
+
+    private func status(_ link: ChildLink) -> LinkStatus {
+        let reported = Double(link.reportedReceived) + Double(link.reportedLost)
+        return LinkStatus(
+            peer: link.name, endpoint: link.endpoint.description, part: "child", state: "alive",
+            roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
+            lossPercent: reported == 0 ? 0 : 100 * Double(link.reportedLost) / reported,
+            packetsSent: link.packetsSent, packetsReceived: 0, retransmits: link.retransmitsSent,
+            subscriptions: link.ordered.count)
+    }
+
+    private func status(of stream: StreamState, viewers: Int) -> StreamStatus {
+        let paths = stream.paths.map { path in
+            let state =
+                switch path.state {
+                case .joining: "joining"
+                case .live: "live"
+                case .leaving: "leaving"
+                }
+            // The answer that is followed now: a renewed one with the same hosts does not make another path.
+            let current = currentAnswer(for: path, of: stream)
+            return PathStatus(
+                parent: path.candidate.name, endpoint: path.candidate.endpoint.description,
+                rank: Int(path.candidate.rank), state: state, cause: path.candidate.cause,
+                answer: current?.text.joined(separator: " ") ?? path.candidate.answer,
+                serial: current?.serial ?? path.candidate.serial,
+                roundTripMilliseconds: path.link.roundTrip.smoothed.map { $0.seconds * 1_000 },
+                lossPercent: path.link.lossPercent, packets: path.packets, retransmitsAsked: path.retransmitsAsked)
+        }
+        return StreamStatus(
+            name: stream.name.text, portset: stream.portset?.description ?? "?",
+            source: stream.incarnation.map { sourceName($0.source, of: stream) },
+            incarnation: stream.incarnation?.incarnation.description,
+            highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.packetsIn,
+            bytesIn: stream.bytesIn, packetsOut: stream.packetsOut, children: stream.children.count,
+            viewers: viewers, paths: paths, delivered: stream.delivered, lost: stream.lost,
+            repaired: stream.repaired, duplicates: stream.duplicates,
+            gapMillisecondsMax: stream.gapMax.seconds * 1_000)
+    }
+
+    private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {
+        guard let rank = ParentRank(rawValue: path.candidate.rank), let region = configuration.region,
+            let portset = stream.portset
+        else { return nil }
+        return directory[.parents(rank, region, portset)]?.answer
+    }
+
+    /// Host name of a source where the zone's candidate list names it, else its id.
+    private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
+        if source == id { return configuration.name }
+        if let host = directory[.candidates(stream.name)]?.answer?.hosts.first(where: { $0.id == source }) {
+            return host.name
+        }
+        if let link = childLinks.all.first(where: { $0.node == source }) { return link.name }
+        return source.description
+    }
+}

@@ -1,0 +1,141 @@
+import ReflectorModel
+import RelayWire
+
+/// One stream at a node: what it holds of it, where it comes from, and who gets it.
+final class StreamState {
+    let slot: Int
+    let name: StreamName
+    /// Known from the zone (edge, entrypoint) or from the child's Subscribe (set reflector).
+    var portset: PortsetID?
+    var scheduled: MonotonicInstant = .distantFuture
+
+    var incarnation: IncarnationState?
+    var children: [ChildSubscription] = []
+    var paths: [StreamPath] = []
+    /// Present at the stream's entrypoint.
+    var origin: StreamOrigin?
+    /// Viewers of this region want it.
+    var isWanted = false
+    /// When fetching stops because nobody wants it any more.
+    var leaveAt: MonotonicInstant?
+    /// When to try parents again after all of them refused.
+    var retryAt: MonotonicInstant?
+    /// Candidates of this round that refused or failed, by endpoint.
+    var refusedBy: [Endpoint] = []
+    /// More than one path is kept until then.
+    var extraPathsUntil: MonotonicInstant = .zero
+    var lastExtraPath: MonotonicInstant = .zero
+    var lastArrival: MonotonicInstant = .zero
+    var resubscribed: MonotonicInstant = .zero
+
+    var packetsIn: UInt64 = 0
+    var bytesIn: UInt64 = 0
+    var packetsOut: UInt64 = 0
+    var delivered: UInt64 = 0
+    var lost: UInt64 = 0
+    var repaired: UInt64 = 0
+    var duplicates: UInt64 = 0
+    var lastDelivery: MonotonicInstant?
+    var gapMax: TimeSpan = .zero
+
+    init(slot: Int, name: StreamName) {
+        self.slot = slot
+        self.name = name
+    }
+
+    var hasDemand: Bool { isWanted || !children.isEmpty }
+
+    func path(on link: ParentLink) -> StreamPath? { paths.first { $0.link === link } }
+}
+
+/// The packets of one (source, incarnation) that a node holds or waits for.
+struct IncarnationState {
+    let source: NodeID
+    let incarnation: Incarnation
+    let tag: IncarnationTag
+    let keyPhase: UInt8
+    let key: SealKey
+    var index: SequenceIndex
+    var gaps = GapTable()
+    /// First number that was promised or came; nothing below it is missed.
+    var start: UInt64 = 0
+    /// At an edge: the next number to hand out; 0 until the start is known.
+    var nextToDeliver: UInt64 = 0
+
+    init(source: NodeID, incarnation: Incarnation, tag: IncarnationTag, keyPhase: UInt8, key: SealKey) {
+        self.source = source
+        self.incarnation = incarnation
+        self.tag = tag
+        self.keyPhase = keyPhase
+        self.key = key
+        index = SequenceIndex(tag: tag)
+    }
+
+    /// Lowest number not held at or above the start: where a new parent should resume.
+    var resumePoint: UInt64 {
+        if nextToDeliver != 0 { return nextToDeliver }
+        if let gap = gaps.first { return gap.sequence }
+        return index.isEmpty ? start : index.highest + 1
+    }
+}
+
+/// One way by which this node fetches a stream: a subscription at one parent.
+final class StreamPath {
+    enum State: Equatable {
+        /// Subscribed; nothing usable has come yet.
+        case joining
+        case live
+        /// Unsubscribed as soon as another path is live (make before break).
+        case leaving
+    }
+
+    let link: ParentLink
+    let candidate: ParentCandidate
+    let subscription: UInt32
+    var state: State = .joining
+    var start: Subscribe.Start
+    var isAnswered = false
+    var since: MonotonicInstant
+    var nextTry: MonotonicInstant
+    var tries = 0
+    var lastArrival: MonotonicInstant
+    /// Newest stream packet that came by this path, and its link packet number: a gap on this path lies between.
+    var lastSequence: UInt64 = 0
+    var lastLinkNumber: UInt32
+    var upstreamSilent = false
+    var packets: UInt64 = 0
+    var retransmitsAsked: UInt64 = 0
+
+    init(
+        link: ParentLink, candidate: ParentCandidate, subscription: UInt32, start: Subscribe.Start,
+        now: MonotonicInstant
+    ) {
+        self.link = link
+        self.candidate = candidate
+        self.subscription = subscription
+        self.start = start
+        since = now
+        nextTry = now
+        lastArrival = now
+        lastLinkNumber = link.window.highest
+    }
+}
+
+/// The entrypoint's part of a stream: it numbers and seals.
+struct StreamOrigin {
+    var nextSequence: UInt64 = 1
+    var lastPacket: MonotonicInstant
+    /// Set while no encoder is connected: when the stream is withdrawn.
+    var withdrawAt: MonotonicInstant?
+}
+
+/// A host that may be asked for a stream, and why.
+struct ParentCandidate: Equatable {
+    var name: String
+    var endpoint: Endpoint
+    /// 1 to 3 for a parent by the DNS, 0 for an entrypoint.
+    var rank: UInt8
+    var cause: String
+    var answer: String?
+    var serial: UInt32?
+}

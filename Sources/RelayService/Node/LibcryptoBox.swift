@@ -1,0 +1,21 @@
+import PacketSealing
+import RelayWire
+
+/// Network keys, checked before the node's thread starts, from which that thread makes its own `PacketCrypto`.
+struct LibcryptoBox: Sendable {
+    private let keys: [(phase: UInt8, key: [UInt8])]
+
+    /// Throws if libcrypto refuses a key.
+    init(_ file: KeyFile) throws {
+        keys = file.networkKeys.map { ($0.phase, $0.bytes) }
+        _ = try LibcryptoPacketCrypto(networkKeys: keys)
+    }
+
+    func make() -> LibcryptoPacketCrypto {
+        do {
+            return try LibcryptoPacketCrypto(networkKeys: keys)
+        } catch {
+            preconditionFailure("keys that libcrypto took a moment ago: \(error)")
+        }
+    }
+}

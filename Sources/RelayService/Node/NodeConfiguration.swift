@@ -1,0 +1,35 @@
+import ReflectorModel
+
+/// What a daemon needs to be a node: its name, its zone, name servers to ask and a key file; the rest it looks up
+/// (design §4).
+public struct NodeConfiguration: Sendable {
+    /// Host name relative to the zone.
+    public var name: String
+    public var role: NodeRole
+    public var region: RegionID?
+    public var zone: String
+    /// Authoritative servers to ask, best two or more.
+    public var servers: [Endpoint]
+    /// Where the relay protocol listens; nil: the host's own address in the zone, at `port`.
+    public var listen: Endpoint?
+    public var port: UInt16 = 4_900
+    /// Directory of the last good answers; nil: nothing is remembered over a restart.
+    public var stateDirectory: String?
+    public var keys: KeyFile
+    public var playOutDeadline: TimeSpan = .milliseconds(500)
+    /// Egress in bits a second; 0 is unlimited.
+    public var capacity: UInt64 = 0
+    /// Packets kept for retransmit and preburst, over all streams.
+    public var packetsMax = 49_152
+
+    public init(name: String, role: NodeRole, region: RegionID?, zone: String, servers: [Endpoint], keys: KeyFile) {
+        self.name = name
+        self.role = role
+        self.region = region
+        self.zone = zone
+        self.servers = servers
+        self.keys = keys
+    }
+
+    var relay: RelayConfigurationSource { RelayConfigurationSource(self) }
+}

@@ -1,0 +1,11 @@
+import ReflectorModel
+
+/// Where an edge's streams go: its streaming servers. Called on the node's event loop, so it must be quick; `payload` is
+/// valid only during the call.
+public protocol StreamOutput: Sendable {
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant)
+    func discontinuity(stream: StreamName)
+    func ended(stream: StreamName)
+    func unavailable(stream: StreamName, reason: String)
+    func viewers(of stream: StreamName) -> Int
+}

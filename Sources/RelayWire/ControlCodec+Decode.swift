@@ -1,0 +1,167 @@
+import ReflectorModel
+
+extension ControlCodec {
+    /// Reads the message in a whole control datagram, of which the MAC was verified before.
+    ///
+    /// Throws what `ControlHeader` throws, `unknownKind`, and by body: `tooShort`, `trailingBytes`, `unknownValue`,
+    /// `badName`, `tooMany`.
+    public static func decodeBody(_ datagram: UnsafeRawBufferPointer) throws(WireError) -> RelayMessage {
+        _ = try ControlHeader(parsing: datagram)
+        guard let kind = Kind(rawValue: datagram[WireLimits.controlHeaderLength - 1]) else { throw .unknownKind }
+        let unsigned = UnsafeRawBufferPointer(rebasing: datagram[..<(datagram.count - WireLimits.macLength)])
+        var reader = WireReader(unsigned, from: WireLimits.controlHeaderLength)
+        let message = try decode(kind, &reader)
+        try reader.finish()
+        return message
+    }
+
+    private static func decode(_ kind: Kind, _ reader: inout WireReader) throws(WireError) -> RelayMessage {
+        switch kind {
+        case .subscribe: return .subscribe(try decodeSubscribe(&reader))
+        case .subscribeReply: return .subscribeReply(try decodeSubscribeReply(&reader))
+        case .unsubscribe: return .unsubscribe(subscription: try reader.read())
+        case .subscriptionEnd:
+            let subscription = try reader.read(UInt32.self)
+            let reason = try reader.read(enumeration: SubscriptionEndReason.self)
+            return .subscriptionEnd(subscription: subscription, reason: reason)
+        case .renew: return .renew(try decodeRenew(&reader))
+        case .linkHeartbeat: return .linkHeartbeat(try decodeLinkHeartbeat(&reader))
+        case .nak: return .nak(try decodeNak(&reader))
+        case .announce: return .announce(try decodeAnnounce(&reader))
+        case .heartbeat:
+            let version = try reader.read(UInt64.self)
+            let digest = try reader.read(UInt64.self)
+            return .heartbeat(Heartbeat(version: version, digest: digest, timestamp: try reader.read()))
+        case .announcePull: return .announcePull(versionHeld: try reader.read())
+        case .heartbeatReply: return .heartbeatReply(echoedTimestamp: try reader.read())
+        case .close: return .close(try reader.read(enumeration: CloseReason.self))
+        }
+    }
+
+    private static func decodeSubscribe(_ reader: inout WireReader) throws(WireError) -> Subscribe {
+        let subscription = try reader.read(UInt32.self)
+        let portset = PortsetID(try reader.read())
+        let start: Subscribe.Start
+        switch try reader.read(UInt8.self) {
+        case 0:
+            start = .live
+            try reader.readZeros(count: 16)
+        case 1:
+            start = .preburst
+            try reader.readZeros(count: 16)
+        case 2:
+            let tag = IncarnationTag(try reader.read())
+            start = .resume(tag, SequenceNumber(try reader.read()))
+        default:
+            throw .unknownValue
+        }
+        let rate = try reader.read(UInt8.self)
+        let pathLength = try reader.read(UInt8.self)
+        guard pathLength <= Subscribe.pathLengthMax else { throw .tooMany }
+        var path: [NodeID] = []
+        path.reserveCapacity(Int(pathLength))
+        for _ in 0..<pathLength { path.append(NodeID(try reader.read())) }
+        return Subscribe(
+            subscription: subscription, stream: try reader.readStreamName(), portset: portset, start: start,
+            rateSixteenths: rate, path: path)
+    }
+
+    private static func decodeSubscribeReply(_ reader: inout WireReader) throws(WireError) -> SubscribeReply {
+        let subscription = try reader.read(UInt32.self)
+        let status = try reader.read(enumeration: SubscribeStatus.self)
+        let keyPhase = try reader.read(UInt8.self)
+        let source = NodeID(try reader.read())
+        let incarnation = try reader.readIncarnation()
+        let oldest = SequenceNumber(try reader.read())
+        let highest = SequenceNumber(try reader.read())
+        return SubscribeReply(
+            subscription: subscription, status: status, keyPhase: keyPhase, source: source, incarnation: incarnation,
+            oldest: oldest, highest: highest, retryAfterMilliseconds: try reader.read())
+    }
+
+    private static func decodeRenew(_ reader: inout WireReader) throws(WireError) -> Renew {
+        let leaseNonce = try reader.read(UInt64.self)
+        let subscriptions = try reader.read(UInt16.self)
+        let digest = try reader.read(UInt64.self)
+        let timestamp = try reader.read(UInt64.self)
+        let echoed = try reader.read(UInt64.self)
+        let delay = try reader.read(UInt32.self)
+        let received = try reader.read(UInt32.self)
+        return Renew(
+            leaseNonce: leaseNonce, subscriptions: subscriptions, digest: digest, timestamp: timestamp,
+            echoedTimestamp: echoed, echoDelayMicroseconds: delay, received: received, lost: try reader.read())
+    }
+
+    private static func decodeLinkHeartbeat(_ reader: inout WireReader) throws(WireError) -> LinkHeartbeat {
+        let nextLinkNumber = try reader.read(UInt32.self)
+        let leaseNonce = try reader.read(UInt64.self)
+        let timestamp = try reader.read(UInt64.self)
+        let echoed = try reader.read(UInt64.self)
+        let delay = try reader.read(UInt32.self)
+        let digestMismatch = try reader.readFlag()
+        let count = try reader.read(UInt8.self)
+        guard count <= LinkHeartbeat.entriesMax else { throw .tooMany }
+        var entries: [LinkHeartbeat.Entry] = []
+        entries.reserveCapacity(Int(count))
+        for _ in 0..<count {
+            let subscription = try reader.read(UInt32.self)
+            let highest = SequenceNumber(try reader.read())
+            entries.append(
+                LinkHeartbeat.Entry(
+                    subscription: subscription, highest: highest, upstreamSilentMilliseconds: try reader.read()))
+        }
+        return LinkHeartbeat(
+            nextLinkNumber: nextLinkNumber, leaseNonce: leaseNonce, timestamp: timestamp, echoedTimestamp: echoed,
+            echoDelayMicroseconds: delay, digestMismatch: digestMismatch, entries: entries)
+    }
+
+    private static func decodeNak(_ reader: inout WireReader) throws(WireError) -> Nak {
+        let subscription = try reader.read(UInt32.self)
+        let tryNumber = try reader.read(UInt8.self)
+        let count = try reader.read(UInt8.self)
+        guard count > 0 else { throw .unknownValue }
+        guard count <= Nak.numbersMax else { throw .tooMany }
+        var numbers = 0
+        var runs: [Nak.Run] = []
+        runs.reserveCapacity(Int(count))
+        for _ in 0..<count {
+            let first = SequenceNumber(try reader.read())
+            let run = Nak.Run(first: first, count: try reader.read())
+            guard run.isWellFormed else { throw .unknownValue }
+            numbers += Int(run.count)
+            guard numbers <= Nak.numbersMax else { throw .tooMany }
+            runs.append(run)
+        }
+        return Nak(subscription: subscription, tryNumber: tryNumber, runs: runs)
+    }
+
+    private static func decodeAnnounce(_ reader: inout WireReader) throws(WireError) -> Announce {
+        let version = try reader.read(UInt64.self)
+        let page = try reader.read(UInt16.self)
+        let pages = try reader.read(UInt16.self)
+        let count = try reader.read(UInt8.self)
+        var entries: [Announce.Entry] = []
+        for _ in 0..<count {
+            let portset = PortsetID(try reader.read())
+            let keyPhase = try reader.read(UInt8.self)
+            let incarnation = try reader.readIncarnation()
+            entries.append(
+                Announce.Entry(
+                    stream: try reader.readStreamName(), portset: portset, keyPhase: keyPhase,
+                    incarnation: incarnation))
+        }
+        return Announce(version: version, page: page, pages: pages, entries: entries)
+    }
+}
+
+extension WireReader {
+    fileprivate mutating func readStreamName() throws(WireError) -> StreamName {
+        guard let name = StreamName(try readName()) else { throw .badName }
+        return name
+    }
+
+    fileprivate mutating func readIncarnation() throws(WireError) -> Incarnation {
+        let high = try read(UInt64.self)
+        return Incarnation(high: high, low: try read())
+    }
+}

@@ -1,0 +1,154 @@
+import ReflectorModel
+
+extension ControlCodec {
+    /// Writes a message and returns its length, with the 16 bytes at the end that `finish` fills with the MAC.
+    /// `WireLimits.controlLengthMax` bytes are always enough. More entries than a message may have, or an
+    /// announcement that does not fit (`entriesInOnePage`), are the caller's mistake.
+    public static func encode(
+        _ message: RelayMessage, token: UInt64, counter: UInt64, into buffer: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        var writer = WireWriter(buffer)
+        writer.write(DatagramType.control.byte)
+        writer.write(UInt8(0))
+        writer.write(token)
+        writer.write(counter)
+        writer.write(message.kind.rawValue)
+        switch message {
+        case .subscribe(let subscribe): encode(subscribe, &writer)
+        case .subscribeReply(let reply): encode(reply, &writer)
+        case .unsubscribe(let subscription): writer.write(subscription)
+        case .subscriptionEnd(let subscription, let reason):
+            writer.write(subscription)
+            writer.write(reason.rawValue)
+        case .renew(let renew): encode(renew, &writer)
+        case .linkHeartbeat(let heartbeat): encode(heartbeat, &writer)
+        case .nak(let nak): encode(nak, &writer)
+        case .announce(let announce): encode(announce, &writer)
+        case .heartbeat(let heartbeat):
+            writer.write(heartbeat.version)
+            writer.write(heartbeat.digest)
+            writer.write(heartbeat.timestamp)
+        case .announcePull(let versionHeld): writer.write(versionHeld)
+        case .heartbeatReply(let echoedTimestamp): writer.write(echoedTimestamp)
+        case .close(let reason): writer.write(reason.rawValue)
+        }
+        return writer.finishBeforeMAC(lengthMax: WireLimits.controlLengthMax)
+    }
+
+    private static func encode(_ subscribe: Subscribe, _ writer: inout WireWriter) {
+        writer.write(subscribe.subscription)
+        writer.write(subscribe.portset.rawValue)
+        switch subscribe.start {
+        case .live:
+            writer.write(UInt8(0))
+            writer.writeZeros(count: 16)
+        case .preburst:
+            writer.write(UInt8(1))
+            writer.writeZeros(count: 16)
+        case .resume(let tag, let sequence):
+            writer.write(UInt8(2))
+            writer.write(tag.rawValue)
+            writer.write(sequence.rawValue)
+        }
+        writer.write(subscribe.rateSixteenths)
+        writer.writeCount(subscribe.path.count, max: Subscribe.pathLengthMax)
+        for node in subscribe.path { writer.write(node.rawValue) }
+        writer.writeName(subscribe.stream.text)
+    }
+
+    private static func encode(_ reply: SubscribeReply, _ writer: inout WireWriter) {
+        writer.write(reply.subscription)
+        writer.write(reply.status.rawValue)
+        writer.write(reply.keyPhase)
+        writer.write(reply.source.rawValue)
+        writer.write(reply.incarnation.high)
+        writer.write(reply.incarnation.low)
+        writer.write(reply.oldest.rawValue)
+        writer.write(reply.highest.rawValue)
+        writer.write(reply.retryAfterMilliseconds)
+    }
+
+    private static func encode(_ renew: Renew, _ writer: inout WireWriter) {
+        writer.write(renew.leaseNonce)
+        writer.write(renew.subscriptions)
+        writer.write(renew.digest)
+        writer.write(renew.timestamp)
+        writer.write(renew.echoedTimestamp)
+        writer.write(renew.echoDelayMicroseconds)
+        writer.write(renew.received)
+        writer.write(renew.lost)
+    }
+
+    private static func encode(_ heartbeat: LinkHeartbeat, _ writer: inout WireWriter) {
+        writer.write(heartbeat.nextLinkNumber)
+        writer.write(heartbeat.leaseNonce)
+        writer.write(heartbeat.timestamp)
+        writer.write(heartbeat.echoedTimestamp)
+        writer.write(heartbeat.echoDelayMicroseconds)
+        writer.write(UInt8(heartbeat.digestMismatch ? 1 : 0))
+        writer.writeCount(heartbeat.entries.count, max: LinkHeartbeat.entriesMax)
+        for entry in heartbeat.entries {
+            writer.write(entry.subscription)
+            writer.write(entry.highest.rawValue)
+            writer.write(entry.upstreamSilentMilliseconds)
+        }
+    }
+
+    private static func encode(_ nak: Nak, _ writer: inout WireWriter) {
+        precondition(nak.isWellFormed, "ControlCodec: a NAK of no numbers, or of more than one NAK may ask for")
+        writer.write(nak.subscription)
+        writer.write(nak.tryNumber)
+        writer.writeCount(nak.runs.count, max: Nak.numbersMax)
+        for run in nak.runs {
+            writer.write(run.first.rawValue)
+            writer.write(run.count)
+        }
+    }
+
+    private static func encode(_ announce: Announce, _ writer: inout WireWriter) {
+        writer.write(announce.version)
+        writer.write(announce.page)
+        writer.write(announce.pages)
+        writer.writeCount(announce.entries.count, max: Int(UInt8.max))
+        for entry in announce.entries {
+            writer.write(entry.portset.rawValue)
+            writer.write(entry.keyPhase)
+            writer.write(entry.incarnation.high)
+            writer.write(entry.incarnation.low)
+            writer.writeName(entry.stream.text)
+        }
+    }
+}
+
+extension Nak {
+    /// Asks for at least one number, for at most `numbersMax`, and for none before 1 or behind 2⁶⁴−1.
+    var isWellFormed: Bool {
+        let numbers = runs.reduce(0) { $0 + Int($1.count) }
+        return (1...Nak.numbersMax).contains(numbers) && runs.allSatisfy { $0.isWellFormed }
+    }
+}
+
+extension Nak.Run {
+    var isWellFormed: Bool {
+        count > 0 && first != .none && UInt64.max - first.rawValue >= UInt64(count) - 1
+    }
+}
+
+extension RelayMessage {
+    var kind: ControlCodec.Kind {
+        switch self {
+        case .subscribe: .subscribe
+        case .subscribeReply: .subscribeReply
+        case .unsubscribe: .unsubscribe
+        case .subscriptionEnd: .subscriptionEnd
+        case .renew: .renew
+        case .linkHeartbeat: .linkHeartbeat
+        case .nak: .nak
+        case .announce: .announce
+        case .heartbeat: .heartbeat
+        case .announcePull: .announcePull
+        case .heartbeatReply: .heartbeatReply
+        case .close: .close
+        }
+    }
+}

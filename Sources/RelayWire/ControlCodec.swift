@@ -1,0 +1,54 @@
+import ReflectorModel
+
+/// Control messages to and from bytes (WireFormat.md, "Control"). A receiver reads the `ControlHeader`, finds the link
+/// by its token, calls `verify`, asks the link's `ReplayWindow`, and only then `decodeBody`.
+public enum ControlCodec {
+    /// Header and MAC around an empty body.
+    static let lengthMin = WireLimits.controlHeaderLength + WireLimits.macLength
+
+    /// The byte before the body.
+    enum Kind: UInt8 {
+        case subscribe = 1
+        case subscribeReply = 2
+        case unsubscribe = 3
+        case subscriptionEnd = 4
+        case renew = 5
+        case linkHeartbeat = 6
+        case nak = 7
+        case announce = 8
+        case heartbeat = 9
+        case announcePull = 10
+        case heartbeatReply = 11
+        case close = 12
+    }
+
+    /// True if the MAC at the end of a whole control datagram is right. False also for a wrong length.
+    public static func verify(_ datagram: UnsafeRawBufferPointer, key: MACKey, crypto: any PacketCrypto) -> Bool {
+        guard (lengthMin...WireLimits.controlLengthMax).contains(datagram.count) else { return false }
+        let covered = UnsafeRawBufferPointer(rebasing: datagram[..<(datagram.count - WireLimits.macLength)])
+        var mac = MACField()
+        mac.fill { crypto.mac(key, of: covered, into: $0) }
+        return mac.isTail(of: datagram)
+    }
+
+    /// Computes the MAC of an encoded message, exactly as long as `encode` returned, into its last 16 bytes.
+    public static func finish(_ datagram: UnsafeMutableRawBufferPointer, key: MACKey, crypto: any PacketCrypto) {
+        precondition(datagram.count >= lengthMin, "ControlCodec: no control message")
+        let split = datagram.count - WireLimits.macLength
+        crypto.mac(
+            key, of: UnsafeRawBufferPointer(rebasing: datagram[..<split]),
+            into: UnsafeMutableRawBufferPointer(rebasing: datagram[split...]))
+    }
+
+    /// How many of the entries, from the first, fit into one page of an announcement.
+    public static func entriesInOnePage(_ entries: ArraySlice<Announce.Entry>) -> Int {
+        var length = lengthMin + 13
+        var count = 0
+        for entry in entries {
+            length += 20 + entry.stream.text.utf8.count
+            guard length <= WireLimits.controlLengthMax, count < Int(UInt8.max) else { break }
+            count += 1
+        }
+        return count
+    }
+}

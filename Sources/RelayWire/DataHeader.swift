@@ -1,0 +1,79 @@
+import ReflectorModel
+
+/// The headers of a data packet (WireFormat.md, "Data"): the link header, private to one child, and the stream packet
+/// header behind it, the same for all. The packet path reads and writes these and nothing else.
+public struct DataHeader: Hashable, Sendable {
+    public var retransmitted: Bool
+    /// Which network key the incarnation's sealing key comes from.
+    public var keyPhase: UInt8
+    /// The link token of the receiver.
+    public var token: UInt64
+    /// Counts every data packet of the link, modulo 2³².
+    public var linkNumber: UInt32
+    public var tag: IncarnationTag
+    public var sequence: SequenceNumber
+    /// Takes a sequence number, carries nothing and is never delivered.
+    public var isFiller: Bool
+
+    @inlinable
+    public init(
+        retransmitted: Bool, keyPhase: UInt8, token: UInt64, linkNumber: UInt32, tag: IncarnationTag,
+        sequence: SequenceNumber, isFiller: Bool
+    ) {
+        self.retransmitted = retransmitted
+        self.keyPhase = keyPhase
+        self.token = token
+        self.linkNumber = linkNumber
+        self.tag = tag
+        self.sequence = sequence
+        self.isFiller = isFiller
+    }
+
+    /// Reads the headers of a whole datagram. Nothing is authenticated yet.
+    ///
+    /// Throws `empty`, `tooShort` or `tooLong`, `unknownType` if it is no data packet, `unknownKind`, `unknownValue`
+    /// for sequence number 0, `badLength` for a filler with a payload.
+    @inlinable
+    public init(parsing bytes: UnsafeRawBufferPointer) throws(WireError) {
+        guard case .data(let retransmitted) = try DatagramType.of(bytes) else { throw .unknownType }
+        guard bytes.count >= WireLimits.dataOverhead else { throw .tooShort }
+        guard bytes.count <= WireLimits.dataOverhead + WireLimits.payloadMax else { throw .tooLong }
+        self.retransmitted = retransmitted
+        keyPhase = bytes[1]
+        token = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt64.self))
+        linkNumber = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 10, as: UInt32.self))
+        tag = IncarnationTag(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 14, as: UInt64.self)))
+        sequence = SequenceNumber(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 22, as: UInt64.self)))
+        switch bytes[30] {
+        case 0: isFiller = false
+        case 1: isFiller = true
+        default: throw .unknownKind
+        }
+        guard sequence != .none else { throw .unknownValue }
+        guard !isFiller || bytes.count == WireLimits.dataOverhead else { throw .badLength }
+    }
+
+    /// Writes the first `WireLimits.linkHeaderLength` bytes of a datagram. The buffer must have that many.
+    @inlinable
+    public static func writeLinkHeader(
+        into buffer: UnsafeMutableRawBufferPointer, retransmitted: Bool, keyPhase: UInt8, token: UInt64,
+        linkNumber: UInt32
+    ) {
+        precondition(buffer.count >= WireLimits.linkHeaderLength, "DataHeader: no room for a link header")
+        buffer[0] = DatagramType.data(retransmitted: retransmitted).byte
+        buffer[1] = keyPhase
+        buffer.storeBytes(of: token.bigEndian, toByteOffset: 2, as: UInt64.self)
+        buffer.storeBytes(of: linkNumber.bigEndian, toByteOffset: 10, as: UInt32.self)
+    }
+
+    /// Writes the `WireLimits.streamHeaderLength` bytes in front of a ciphertext. The buffer must have that many.
+    @inlinable
+    public static func writeStreamHeader(
+        into buffer: UnsafeMutableRawBufferPointer, tag: IncarnationTag, sequence: SequenceNumber, isFiller: Bool
+    ) {
+        precondition(buffer.count >= WireLimits.streamHeaderLength, "DataHeader: no room for a stream header")
+        buffer.storeBytes(of: tag.rawValue.bigEndian, toByteOffset: 0, as: UInt64.self)
+        buffer.storeBytes(of: sequence.rawValue.bigEndian, toByteOffset: 8, as: UInt64.self)
+        buffer[16] = isFiller ? 1 : 0
+    }
+}

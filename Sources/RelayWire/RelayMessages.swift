@@ -1,0 +1,234 @@
+import ReflectorModel
+
+/// A control message on an open link (WireFormat.md, "Control").
+public enum RelayMessage: Sendable, Equatable {
+    case subscribe(Subscribe)
+    case subscribeReply(SubscribeReply)
+    case unsubscribe(subscription: UInt32)
+    case subscriptionEnd(subscription: UInt32, reason: SubscriptionEndReason)
+    case renew(Renew)
+    case linkHeartbeat(LinkHeartbeat)
+    case nak(Nak)
+    case announce(Announce)
+    case heartbeat(Heartbeat)
+    case announcePull(versionHeld: UInt64)
+    case heartbeatReply(echoedTimestamp: UInt64)
+    case close(CloseReason)
+}
+
+/// Asks a parent for a stream. Repeating it with the same subscription id is harmless.
+public struct Subscribe: Sendable, Equatable {
+    public enum Start: Sendable, Equatable {
+        /// From the next packet on.
+        case live
+        /// From the oldest packet in the parent's ring ([A] §IV-C).
+        case preburst
+        /// From this number of this incarnation, as far as the ring reaches.
+        case resume(IncarnationTag, SequenceNumber)
+    }
+    /// The child's own id of this subscription on this link.
+    public var subscription: UInt32
+    public var stream: StreamName
+    public var portset: PortsetID
+    public var start: Start
+    /// Backlog speed as a multiple of the arrival rate, in sixteenths: 32 is 2×.
+    public var rateSixteenths: UInt8
+    /// Relays below this one that fetch through it: one's own id in it is a loop. At most `pathLengthMax`.
+    public var path: [NodeID]
+    public static let pathLengthMax = 8
+
+    public init(
+        subscription: UInt32, stream: StreamName, portset: PortsetID, start: Start, rateSixteenths: UInt8, path: [NodeID]
+    ) {
+        self.subscription = subscription
+        self.stream = stream
+        self.portset = portset
+        self.start = start
+        self.rateSixteenths = rateSixteenths
+        self.path = path
+    }
+}
+
+public enum SubscribeStatus: UInt8, Sendable, CaseIterable {
+    case ok = 0
+    case pending = 1
+    case unknownStream = 2
+    case busy = 3
+    case loop = 4
+    case tableFull = 5
+    case noSource = 6
+}
+
+/// A parent's answer to Subscribe; sent again whenever the source or incarnation changes.
+public struct SubscribeReply: Sendable, Equatable {
+    public var subscription: UInt32
+    public var status: SubscribeStatus
+    /// Which network key the incarnation's sealing key comes from.
+    public var keyPhase: UInt8
+    public var source: NodeID
+    public var incarnation: Incarnation
+    public var oldest: SequenceNumber
+    public var highest: SequenceNumber
+    public var retryAfterMilliseconds: UInt16
+
+    public init(
+        subscription: UInt32, status: SubscribeStatus, keyPhase: UInt8 = 0, source: NodeID = NodeID(0),
+        incarnation: Incarnation = Incarnation(high: 0, low: 0), oldest: SequenceNumber = .none,
+        highest: SequenceNumber = .none, retryAfterMilliseconds: UInt16 = 0
+    ) {
+        self.subscription = subscription
+        self.status = status
+        self.keyPhase = keyPhase
+        self.source = source
+        self.incarnation = incarnation
+        self.oldest = oldest
+        self.highest = highest
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+    }
+}
+
+public enum SubscriptionEndReason: UInt8, Sendable, CaseIterable {
+    case withdrawn = 0
+    case leaseExpired = 1
+    case shuttingDown = 2
+    case noSource = 3
+    case shed = 4
+}
+
+public enum CloseReason: UInt8, Sendable, CaseIterable {
+    case leaving = 0
+    case replaced = 1
+    case shuttingDown = 2
+}
+
+/// A child's lease renewal: it echoes the newest nonce, which proves that it still receives at its address.
+public struct Renew: Sendable, Equatable {
+    public var leaseNonce: UInt64
+    public var subscriptions: UInt16
+    public var digest: UInt64
+    public var timestamp: UInt64
+    public var echoedTimestamp: UInt64
+    public var echoDelayMicroseconds: UInt32
+    /// Data packets received on the link, modulo 2³².
+    public var received: UInt32
+    /// Link numbers that never came, modulo 2³².
+    public var lost: UInt32
+
+    public init(
+        leaseNonce: UInt64, subscriptions: UInt16, digest: UInt64, timestamp: UInt64, echoedTimestamp: UInt64,
+        echoDelayMicroseconds: UInt32, received: UInt32, lost: UInt32
+    ) {
+        self.leaseNonce = leaseNonce
+        self.subscriptions = subscriptions
+        self.digest = digest
+        self.timestamp = timestamp
+        self.echoedTimestamp = echoedTimestamp
+        self.echoDelayMicroseconds = echoDelayMicroseconds
+        self.received = received
+        self.lost = lost
+    }
+}
+
+/// A parent's sign of life: what the child should have received by now.
+public struct LinkHeartbeat: Sendable, Equatable {
+    public struct Entry: Sendable, Equatable {
+        public var subscription: UInt32
+        public var highest: SequenceNumber
+        /// Milliseconds since the parent's own upstream last brought a packet of the stream, at most 65535.
+        public var upstreamSilentMilliseconds: UInt16
+        public init(subscription: UInt32, highest: SequenceNumber, upstreamSilentMilliseconds: UInt16) {
+            self.subscription = subscription
+            self.highest = highest
+            self.upstreamSilentMilliseconds = upstreamSilentMilliseconds
+        }
+    }
+    public static let entriesMax = 64
+
+    public var nextLinkNumber: UInt32
+    public var leaseNonce: UInt64
+    public var timestamp: UInt64
+    public var echoedTimestamp: UInt64
+    public var echoDelayMicroseconds: UInt32
+    public var digestMismatch: Bool
+    public var entries: [Entry]
+
+    public init(
+        nextLinkNumber: UInt32, leaseNonce: UInt64, timestamp: UInt64, echoedTimestamp: UInt64,
+        echoDelayMicroseconds: UInt32, digestMismatch: Bool, entries: [Entry]
+    ) {
+        self.nextLinkNumber = nextLinkNumber
+        self.leaseNonce = leaseNonce
+        self.timestamp = timestamp
+        self.echoedTimestamp = echoedTimestamp
+        self.echoDelayMicroseconds = echoDelayMicroseconds
+        self.digestMismatch = digestMismatch
+        self.entries = entries
+    }
+}
+
+/// Asks for packets that a link-number gap says were lost.
+public struct Nak: Sendable, Equatable {
+    public struct Run: Sendable, Equatable {
+        public var first: SequenceNumber
+        /// 1 to 64.
+        public var count: UInt8
+        public init(first: SequenceNumber, count: UInt8) {
+            self.first = first
+            self.count = count
+        }
+    }
+    /// Most sequence numbers asked for in one NAK.
+    public static let numbersMax = 64
+
+    public var subscription: UInt32
+    /// 1 for the first time these numbers are asked for.
+    public var tryNumber: UInt8
+    public var runs: [Run]
+
+    public init(subscription: UInt32, tryNumber: UInt8, runs: [Run]) {
+        self.subscription = subscription
+        self.tryNumber = tryNumber
+        self.runs = runs
+    }
+}
+
+/// One page of an entrypoint's list of streams it can provide ([A] §III-A).
+public struct Announce: Sendable, Equatable {
+    public struct Entry: Sendable, Equatable {
+        public var stream: StreamName
+        public var portset: PortsetID
+        public var keyPhase: UInt8
+        public var incarnation: Incarnation
+        public init(stream: StreamName, portset: PortsetID, keyPhase: UInt8, incarnation: Incarnation) {
+            self.stream = stream
+            self.portset = portset
+            self.keyPhase = keyPhase
+            self.incarnation = incarnation
+        }
+    }
+    /// Raised at every change of the list.
+    public var version: UInt64
+    public var page: UInt16
+    public var pages: UInt16
+    public var entries: [Entry]
+
+    public init(version: UInt64, page: UInt16, pages: UInt16, entries: [Entry]) {
+        self.version = version
+        self.page = page
+        self.pages = pages
+        self.entries = entries
+    }
+}
+
+/// An entrypoint's sign of life to a set reflector, 250 ms apart ([A] §V-A asks for one a second or faster).
+public struct Heartbeat: Sendable, Equatable {
+    public var version: UInt64
+    public var digest: UInt64
+    public var timestamp: UInt64
+
+    public init(version: UInt64, digest: UInt64, timestamp: UInt64) {
+        self.version = version
+        self.digest = digest
+        self.timestamp = timestamp
+    }
+}

@@ -1,0 +1,29 @@
+/// Lengths of the wire format in bytes (WireFormat.md). They change only with the version.
+public enum WireLimits {
+    /// Version of the protocol, second byte of every handshake message.
+    public static let version: UInt8 = 1
+    /// Type, key phase, link token, link number: the part of a data packet private to one child.
+    public static let linkHeaderLength = 14
+    /// Incarnation tag, sequence number, kind: the associated data of the sealed packet.
+    public static let streamHeaderLength = 17
+    /// AES-128-GCM's tag behind the ciphertext.
+    public static let sealTagLength = 16
+    /// Everything in a data packet but its payload.
+    public static let dataOverhead = 47
+    /// A truncated HMAC-SHA-256.
+    public static let macLength = 16
+    /// Type, zero, token, counter, kind.
+    public static let controlHeaderLength = 19
+    public static let helloLength = 60
+    public static let cookieLength = 60
+    /// Longest payload of one data packet.
+    public static let payloadMax = 1400
+    /// Longest datagram that an unfragmented IPv4 packet of 1500 bytes carries.
+    public static let datagramMax = 1472
+    /// Longest handshake message.
+    public static let handshakeLengthMax = 400
+    /// Longest control message.
+    public static let controlLengthMax = 1400
+    /// Longest host name in `Open` and `Opened`: its length is one byte.
+    public static let nameMax = 255
+}

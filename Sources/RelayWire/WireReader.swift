@@ -1,0 +1,62 @@
+/// A cursor over a received message: every read checks what is left, so that no input reads out of bounds.
+struct WireReader {
+    private let bytes: UnsafeRawBufferPointer
+    private var offset: Int
+
+    /// - Parameter offset: bytes already read; must not exceed the count.
+    init(_ bytes: UnsafeRawBufferPointer, from offset: Int) {
+        precondition(offset <= bytes.count, "WireReader: starts behind the end")
+        self.bytes = bytes
+        self.offset = offset
+    }
+
+    /// The next integer, big-endian. Throws `tooShort`.
+    mutating func read<Integer: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Integer.Type = Integer.self
+    ) throws(WireError) -> Integer {
+        let size = MemoryLayout<Integer>.size
+        guard bytes.count - offset >= size else { throw .tooShort }
+        defer { offset += size }
+        return Integer(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Integer.self))
+    }
+
+    /// The next byte as one of an enumeration's values. Throws `tooShort` or `unknownValue`.
+    mutating func read<Value: RawRepresentable>(
+        enumeration type: Value.Type = Value.self
+    ) throws(WireError) -> Value where Value.RawValue == UInt8 {
+        guard let value = Value(rawValue: try read(UInt8.self)) else { throw .unknownValue }
+        return value
+    }
+
+    /// A byte of flags of which bit 0 alone has a meaning. Throws `tooShort` or `unknownValue`.
+    mutating func readFlag() throws(WireError) -> Bool {
+        let flags = try read(UInt8.self)
+        guard flags <= 1 else { throw .unknownValue }
+        return flags == 1
+    }
+
+    /// Bytes that a sender of this version leaves zero. Throws `tooShort` or `unknownValue`.
+    mutating func readZeros(count: Int) throws(WireError) {
+        for _ in 0..<count {
+            guard try read(UInt8.self) == 0 else { throw .unknownValue }
+        }
+    }
+
+    /// A length byte and so many bytes of printable ASCII without spaces: names end in logs and tables, so nothing
+    /// else is let in. Throws `tooShort` or `badName`.
+    mutating func readName() throws(WireError) -> String {
+        let length = Int(try read(UInt8.self))
+        guard bytes.count - offset >= length else { throw .tooShort }
+        let name = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])
+        for byte in name {
+            guard (0x21...0x7e).contains(byte) else { throw .badName }
+        }
+        offset += length
+        return String(decoding: name, as: UTF8.self)
+    }
+
+    /// The message must be used up. Throws `trailingBytes`.
+    func finish() throws(WireError) {
+        guard offset == bytes.count else { throw .trailingBytes }
+    }
+}

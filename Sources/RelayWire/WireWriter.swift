@@ -1,0 +1,39 @@
+/// A cursor into a buffer for a message of our own making: too little room is our own mistake and traps.
+struct WireWriter {
+    private let buffer: UnsafeMutableRawBufferPointer
+    /// Bytes written.
+    private(set) var length = 0
+
+    init(_ buffer: UnsafeMutableRawBufferPointer) { self.buffer = buffer }
+
+    /// Writes an integer, big-endian.
+    mutating func write<Integer: FixedWidthInteger & BitwiseCopyable>(_ value: Integer) {
+        let size = MemoryLayout<Integer>.size
+        precondition(buffer.count - length >= size, "WireWriter: buffer too small")
+        buffer.storeBytes(of: value.bigEndian, toByteOffset: length, as: Integer.self)
+        length += size
+    }
+
+    mutating func writeZeros(count: Int) {
+        for _ in 0..<count { write(UInt8(0)) }
+    }
+
+    /// Writes a count of at most `max` as one byte.
+    mutating func writeCount(_ count: Int, max: Int) {
+        precondition(count <= max, "WireWriter: more entries than one message may have")
+        write(UInt8(count))
+    }
+
+    /// Writes a length byte and the name.
+    mutating func writeName(_ name: String) {
+        writeCount(name.utf8.count, max: WireLimits.nameMax)
+        for byte in name.utf8 { write(byte) }
+    }
+
+    /// Leaves room for the MAC, which is computed over what lies before it, and returns the message's whole length.
+    mutating func finishBeforeMAC(lengthMax: Int) -> Int {
+        writeZeros(count: WireLimits.macLength)
+        precondition(length <= lengthMax, "WireWriter: message longer than its kind may be")
+        return length
+    }
+}

@@ -1,0 +1,155 @@
+import ArgumentParser
+import Logging
+import ReflectorModel
+import RelayService
+import ServiceLifecycle
+import StreamingServer
+
+struct EntrypointCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "entrypoint",
+        abstract: "Run an entrypoint: takes streams from encoders, numbers, seals and announces them.",
+        discussion: """
+            Encoders push MPEG-TS over HTTP with the stream's key:
+              ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT 'http://ADDRESS:8000/live/news?key=KEY'
+            or raw over TCP or UDP to a port of the stream's own (--tcp, --udp, sources limited by --allow),
+            or are pulled over HTTP (--pull live/sport=http://encoder.example/sport.ts).
+            """)
+
+    @OptionGroup var node: NodeOptions
+
+    @Option(help: "HTTP ingest on ADDRESS:PORT; by default the node's own address, port 8000.")
+    var ingest: String?
+
+    @Option(help: "Raw TCP ingest, STREAM=ADDRESS:PORT. Repeatable.")
+    var tcp: [String] = []
+
+    @Option(help: "Raw UDP ingest, STREAM=ADDRESS:PORT, one payload a datagram. Repeatable.")
+    var udp: [String] = []
+
+    @Option(help: "Sources that raw ingest accepts, as 192.0.2.0/24. Repeatable; loopback by default.")
+    var allow: [String] = []
+
+    @Option(help: "Pull a stream over HTTP, STREAM=URL. Repeatable.")
+    var pull: [String] = []
+
+    @Option(help: "Payload bytes of a packet: 1316, or 1128 for paths of MTU 1280.")
+    var payload = 1_316
+
+    @Option(help: "Most bits a second taken from one encoder over TCP or HTTP.")
+    var ingestRateMax: UInt64 = 50_000_000
+
+    func run() async throws {
+        let configuration = try node.configuration(role: .entrypoint, region: nil)
+        let logger = Logger(label: "entrypoint")
+        var ingestion = IngestConfiguration()
+        ingestion.payloadBytes = payload
+        ingestion.rateBitsPerSecondMax = ingestRateMax
+        ingestion.rawTCP = try tcp.map { try rawPort($0, "--tcp") }
+        ingestion.rawUDP = try udp.map { try rawPort($0, "--udp") }
+        ingestion.pulls = try pull.map { text in
+            guard let pull = IngestConfiguration.Pull(text) else {
+                throw ValidationError("--pull: '\(text)' is not STREAM=URL, as live/sport=http://encoder/sport.ts")
+            }
+            return pull
+        }
+        if !allow.isEmpty {
+            ingestion.allow = try allow.map { text in
+                guard let range = AddressRange(text) else {
+                    throw ValidationError("--allow: '\(text)' is not a prefix, as 192.0.2.0/24")
+                }
+                return range
+            }
+        }
+        let running = try await RunningNode.start(configuration, output: nil, logger: logger)
+        ingestion.httpListen = try node.endpoint(ingest, option: "--ingest", own: running.endpoint, port: 8_000)
+        let server = try await IngestServer.start(
+            configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
+        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+        try await runNode(
+            running, ops: ops, others: [IngestService(server: server)], logger: logger,
+            extra: { server.counters.snapshot })
+    }
+
+    private func rawPort(_ text: String, _ option: String) throws -> IngestConfiguration.RawPort {
+        guard let port = IngestConfiguration.RawPort(text) else {
+            throw ValidationError("\(option): '\(text)' is not STREAM=ADDRESS:PORT, as live/news=127.0.0.1:9000")
+        }
+        return port
+    }
+}
+
+/// Keeps ingest open until the service group shuts down.
+private struct IngestService: Service {
+    let server: IngestServer
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        await server.shutDown()
+    }
+}
+
+struct SetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Run a set reflector: relays streams from entrypoints (or its own parents) to its children.",
+        discussion: "A set region that has parents in the portsets file is told its region id: --region 9001.")
+
+    @OptionGroup var node: NodeOptions
+
+    @Option(help: "Id of its set region, where that has parents of its own.")
+    var region: String?
+
+    func run() async throws {
+        let configuration = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
+        let logger = Logger(label: "set")
+        let running = try await RunningNode.start(configuration, output: nil, logger: logger)
+        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+        try await runNode(running, ops: ops, others: [], logger: logger)
+    }
+}
+
+struct EdgeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edge",
+        abstract: "Run an edge reflector with its streaming server: fetches what viewers of its region ask for.",
+        discussion: "Viewers play http://ADDRESS:8080/live/news.ts or http://ADDRESS:8080/live/news/index.m3u8.")
+
+    @OptionGroup var node: NodeOptions
+
+    @Option(help: "The edge region it serves, as 1283.")
+    var region: String
+
+    @Option(help: "Streaming server on ADDRESS:PORT; by default the node's own address, port 8080.")
+    var http: String?
+
+    func run() async throws {
+        let configuration = try node.configuration(role: .edge, region: try NodeOptions.region(region))
+        let logger = Logger(label: "edge")
+        let hub = LiveStreamHub(logger: logger)
+        let running = try await RunningNode.start(configuration, output: HubOutput(hub: hub), logger: logger)
+        hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
+        let viewers = try node.endpoint(http, option: "--http", own: running.endpoint, port: 8_080)
+        let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub)
+        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+        try await runNode(
+            running, ops: ops, others: [server], logger: logger, extra: { Self.counters(of: hub.statistics()) })
+    }
+
+    private static func counters(of statistics: StreamingStatistics) -> [String: UInt64] {
+        Dictionary(uniqueKeysWithValues: statistics.counters.map { ("viewers_\($0.key)", $0.value) })
+    }
+}
+
+/// The built-in streaming server as the node's output.
+private struct HubOutput: StreamOutput {
+    let hub: LiveStreamHub
+
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
+        hub.deliver(payload, stream: stream, at: now)
+    }
+    func discontinuity(stream: StreamName) { hub.discontinuity(stream: stream) }
+    func ended(stream: StreamName) { hub.ended(stream: stream, reason: "the stream has ended") }
+    func unavailable(stream: StreamName, reason: String) { hub.unavailable(stream: stream, reason: reason) }
+    func viewers(of stream: StreamName) -> Int { hub.viewers(of: stream) }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Glibc
+import Logging
+import ReflectorModel
+import RelayService
+
+/// What every node is told; the rest it looks up.
+struct NodeOptions: ParsableArguments {
+    @Argument(help: "The node's host name in the zone, as nyc-1.")
+    var name: String
+
+    @Option(help: "The zone it belongs to.")
+    var zone = "reflector.net"
+
+    @Option(name: .customLong("server"), help: "An authoritative name server to ask, ADDRESS:PORT. Give two or more.")
+    var servers: [String] = ["127.0.0.1:5300"]
+
+    @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys generate FILE' makes one.")
+    var keys: String
+
+    @Option(help: "Directory for the last good answers, which serve when no name server does.")
+    var state: String?
+
+    @Option(help: "Relay protocol on ADDRESS:PORT instead of the host's own address in the zone, port 4900.")
+    var listen: String?
+
+    @Option(help: "Relay protocol port on the host's own address.")
+    var port: UInt16 = 4_900
+
+    @Option(help: "Health, status and metrics over HTTP; by default the node's own address, port 4980.")
+    var ops: String?
+
+    @Option(help: "Play-out deadline in milliseconds: how long a missing packet may hold back those behind it.")
+    var deadline = 500
+
+    @Option(help: "Egress capacity in bits a second; 0 is unlimited.")
+    var capacity: UInt64 = 0
+
+    @Flag(help: .hidden)
+    var dieWithParent = false
+
+    func configuration(role: NodeRole, region: RegionID?) throws -> NodeConfiguration {
+        if dieWithParent { prctl(PR_SET_PDEATHSIG, SIGTERM) }
+        LogfmtHandler.bootstrap()
+        let endpoints = try servers.map { try endpoint($0, option: "--server") }
+        let file: KeyFile
+        do throws(KeyFile.Invalid) {
+            file = try KeyFile.load(keys)
+        } catch {
+            throw ValidationError(error.description)
+        }
+        var configuration = NodeConfiguration(
+            name: name.lowercased(), role: role, region: region, zone: zone, servers: endpoints, keys: file)
+        configuration.listen = try listen.map { try endpoint($0, option: "--listen") }
+        configuration.port = port
+        configuration.stateDirectory = state
+        configuration.playOutDeadline = .milliseconds(Int64(max(deadline, 0)))
+        configuration.capacity = capacity
+        return configuration
+    }
+
+    /// The endpoint of an option, or the node's own address with a default port.
+    func endpoint(_ text: String?, option: String, own: Endpoint, port: UInt16) throws -> Endpoint {
+        guard let text else { return Endpoint(address: own.address, port: port) }
+        return try endpoint(text, option: option)
+    }
+
+    func endpoint(_ text: String, option: String) throws -> Endpoint {
+        guard let endpoint = Endpoint(text) else {
+            throw ValidationError("\(option): '\(text)' is not ADDRESS:PORT, as 127.0.0.1:5300")
+        }
+        return endpoint
+    }
+
+    static func region(_ text: String) throws -> RegionID {
+        if let number = UInt32(text) { return RegionID(number) }
+        guard let region = RegionID(label: text) else {
+            throw ValidationError("--region: '\(text)' is not a region number, as 1283 or r1283")
+        }
+        return region
+    }
+}

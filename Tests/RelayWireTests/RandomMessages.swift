@@ -1,0 +1,139 @@
+import ReflectorModel
+import RelayWire
+
+/// Messages with every field drawn, for round trips.
+extension SeededGenerator {
+    mutating func handshake() -> HandshakeMessage {
+        let phase = UInt8.random(in: 0...255, using: &self)
+        let role = NodeRole(rawValue: .random(in: 1...4, using: &self)) ?? .edge
+        switch Int.random(in: 0..<5, using: &self) {
+        case 0: return .hello(keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce())
+        case 1: return .cookie(keyPhase: phase, nonce: nonce(), cookie: cookie())
+        case 2:
+            return .open(
+                Open(
+                    keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce(), cookie: cookie(),
+                    childToken: word(),
+                    region: Bool.random(using: &self) ? RegionID(UInt32(truncatingIfNeeded: word())) : nil,
+                    name: hostName()))
+        case 3:
+            let shards = UInt16.random(in: 1...UInt16.max, using: &self)
+            return .opened(
+                Opened(
+                    keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce(), parentNonce: nonce(),
+                    parentToken: word(), leaseMilliseconds: UInt32(truncatingIfNeeded: word()), shardCount: shards,
+                    shard: .random(in: 0..<shards, using: &self), name: hostName()))
+        default:
+            return .refused(
+                keyPhase: phase, reason: RefusedReason.allCases.randomElement(using: &self) ?? .cookie, nonce: nonce())
+        }
+    }
+
+    mutating func control() -> RelayMessage {
+        let subscription = UInt32(truncatingIfNeeded: word())
+        switch Int.random(in: 0..<12, using: &self) {
+        case 0: return .subscribe(subscribe())
+        case 1:
+            return .subscribeReply(
+                SubscribeReply(
+                    subscription: subscription, status: SubscribeStatus.allCases.randomElement(using: &self) ?? .ok,
+                    keyPhase: UInt8(truncatingIfNeeded: word()), source: NodeID(word()),
+                    incarnation: Incarnation(high: word(), low: word()), oldest: SequenceNumber(word()),
+                    highest: SequenceNumber(word()), retryAfterMilliseconds: UInt16(truncatingIfNeeded: word())))
+        case 2: return .unsubscribe(subscription: subscription)
+        case 3:
+            return .subscriptionEnd(
+                subscription: subscription,
+                reason: SubscriptionEndReason.allCases.randomElement(using: &self) ?? .shed)
+        case 4:
+            return .renew(
+                Renew(
+                    leaseNonce: word(), subscriptions: UInt16(truncatingIfNeeded: word()), digest: word(),
+                    timestamp: word(), echoedTimestamp: word(),
+                    echoDelayMicroseconds: UInt32(truncatingIfNeeded: word()),
+                    received: UInt32(truncatingIfNeeded: word()), lost: UInt32(truncatingIfNeeded: word())))
+        case 5: return .linkHeartbeat(linkHeartbeat())
+        case 6: return .nak(nak())
+        case 7: return .announce(announce())
+        case 8: return .heartbeat(Heartbeat(version: word(), digest: word(), timestamp: word()))
+        case 9: return .announcePull(versionHeld: word())
+        case 10: return .heartbeatReply(echoedTimestamp: word())
+        default: return .close(CloseReason.allCases.randomElement(using: &self) ?? .leaving)
+        }
+    }
+
+    mutating func dataHeader() -> DataHeader {
+        DataHeader(
+            retransmitted: Bool.random(using: &self), keyPhase: UInt8(truncatingIfNeeded: word()), token: word(),
+            linkNumber: UInt32(truncatingIfNeeded: word()), tag: IncarnationTag(word()),
+            sequence: SequenceNumber(max(1, word())), isFiller: Bool.random(using: &self))
+    }
+
+    mutating func streamName() -> StreamName {
+        let letters = Array("abcxyz0189-")
+        let segments = (0..<Int.random(in: 1...4, using: &self)).map { _ in
+            String((0..<Int.random(in: 1...39, using: &self)).map { _ in letters.randomElement(using: &self)! })
+        }
+        return StreamName(segments.joined(separator: "/"))!
+    }
+
+    private mutating func word() -> UInt64 { next() }
+    private mutating func nonce() -> HandshakeNonce { HandshakeNonce(high: word(), low: word()) }
+
+    private mutating func cookie() -> HandshakeCookie {
+        HandshakeCookie(milliseconds: word(), macHigh: word(), macLow: word())
+    }
+
+    private mutating func hostName() -> String {
+        let bytes = (0..<Int.random(in: 0...255, using: &self)).map { _ in UInt8.random(in: 0x21...0x7e, using: &self) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private mutating func subscribe() -> Subscribe {
+        let starts: [Subscribe.Start] = [
+            .live, .preburst, .resume(IncarnationTag(word()), SequenceNumber(word())),
+        ]
+        let start = starts.randomElement(using: &self) ?? .live
+        let path = (0..<Int.random(in: 0...Subscribe.pathLengthMax, using: &self)).map { _ in NodeID(word()) }
+        return Subscribe(
+            subscription: UInt32(truncatingIfNeeded: word()), stream: streamName(),
+            portset: PortsetID(UInt16(truncatingIfNeeded: word())), start: start,
+            rateSixteenths: UInt8(truncatingIfNeeded: word()), path: path)
+    }
+
+    private mutating func linkHeartbeat() -> LinkHeartbeat {
+        let entries = (0..<Int.random(in: 0...LinkHeartbeat.entriesMax, using: &self)).map { _ in
+            LinkHeartbeat.Entry(
+                subscription: UInt32(truncatingIfNeeded: word()), highest: SequenceNumber(word()),
+                upstreamSilentMilliseconds: UInt16(truncatingIfNeeded: word()))
+        }
+        return LinkHeartbeat(
+            nextLinkNumber: UInt32(truncatingIfNeeded: word()), leaseNonce: word(), timestamp: word(),
+            echoedTimestamp: word(), echoDelayMicroseconds: UInt32(truncatingIfNeeded: word()),
+            digestMismatch: Bool.random(using: &self), entries: entries)
+    }
+
+    private mutating func nak() -> Nak {
+        var left = Int.random(in: 1...Nak.numbersMax, using: &self)
+        var runs: [Nak.Run] = []
+        while left > 0 {
+            let count = Int.random(in: 1...left, using: &self)
+            runs.append(.init(first: SequenceNumber(max(1, word() >> 1)), count: UInt8(count)))
+            left -= count
+        }
+        return Nak(
+            subscription: UInt32(truncatingIfNeeded: word()), tryNumber: UInt8(truncatingIfNeeded: word()), runs: runs)
+    }
+
+    private mutating func announce() -> Announce {
+        let entries = (0..<Int.random(in: 0...64, using: &self)).map { _ in
+            Announce.Entry(
+                stream: streamName(), portset: PortsetID(UInt16(truncatingIfNeeded: word())),
+                keyPhase: UInt8(truncatingIfNeeded: word()), incarnation: Incarnation(high: word(), low: word()))
+        }
+        let page = Array(entries.prefix(ControlCodec.entriesInOnePage(entries[...])))
+        return Announce(
+            version: word(), page: UInt16(truncatingIfNeeded: word()), pages: UInt16(truncatingIfNeeded: word()),
+            entries: page)
+    }
+}

@@ -1,0 +1,71 @@
+import ReflectorModel
+import RelayWire
+import Testing
+
+@Suite("Round trips of random messages")
+struct RoundTripTests {
+    @Test("Every handshake message comes back as it was", arguments: [1, 2, 3] as [UInt64])
+    func handshakes(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<5_000 {
+            let message = random.handshake()
+            #expect(try Bytes.handshake(Bytes.encode(message)) == message)
+        }
+    }
+
+    @Test("Every control message comes back as it was, with its token and counter", arguments: [4, 5, 6] as [UInt64])
+    func control(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<5_000 {
+            let (message, token, counter) = (random.control(), random.next(), random.next())
+            let bytes = Bytes.encode(message, token: token, counter: counter)
+            #expect(try Bytes.control(bytes) == message)
+            let header = try bytes.withUnsafeBytes { try ControlHeader(parsing: $0) }
+            #expect(header.token == token && header.counter == counter)
+        }
+    }
+
+    @Test("Every data header comes back as it was, at any payload length", arguments: [7, 8] as [UInt64])
+    func data(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<5_000 {
+            let header = random.dataHeader()
+            let payload = header.isFiller ? 0 : Int.random(in: 0...WireLimits.payloadMax, using: &random)
+            #expect(try Bytes.dataHeader(Bytes.unsealed(header, payload: payload)) == header)
+        }
+    }
+
+    @Test("A page is filled to the last entry that fits")
+    func pages() {
+        var random = SeededGenerator(seed: 9)
+        for _ in 0..<500 {
+            let entries = (0..<100).map { _ in
+                Announce.Entry(
+                    stream: random.streamName(), portset: PortsetID(1), keyPhase: 0,
+                    incarnation: Incarnation(high: 1, low: 2))
+            }
+            let count = ControlCodec.entriesInOnePage(entries[...])
+            let page = Announce(version: 1, page: 0, pages: 1, entries: Array(entries.prefix(count)))
+            let length = Bytes.encode(.announce(page)).count
+            #expect(length <= WireLimits.controlLengthMax)
+            #expect(length + 20 + entries[count].stream.text.utf8.count > WireLimits.controlLengthMax)
+        }
+    }
+
+    @Test("The largest messages fit their limits")
+    func largest() {
+        let name = String(repeating: "n", count: WireLimits.nameMax)
+        let nonce = HandshakeNonce(high: .max, low: .max)
+        let open = Open(
+            keyPhase: 0, role: .edge, node: NodeID(0), nonce: nonce,
+            cookie: HandshakeCookie(milliseconds: 0, macHigh: 0, macLow: 0), childToken: 0, region: nil, name: name)
+        #expect(Bytes.encode(.open(open)).count == 337)
+        let entry = LinkHeartbeat.Entry(subscription: 0, highest: .none, upstreamSilentMilliseconds: 0)
+        let heartbeat = LinkHeartbeat(
+            nextLinkNumber: 0, leaseNonce: 0, timestamp: 0, echoedTimestamp: 0, echoDelayMicroseconds: 0,
+            digestMismatch: false, entries: Array(repeating: entry, count: LinkHeartbeat.entriesMax))
+        #expect(Bytes.encode(.linkHeartbeat(heartbeat)).count == 965)
+        let runs = (1...UInt64(Nak.numbersMax)).map { Nak.Run(first: SequenceNumber(2 * $0), count: 1) }
+        #expect(Bytes.encode(.nak(Nak(subscription: 0, tryNumber: 1, runs: runs))).count == 617)
+    }
+}
