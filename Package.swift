@@ -59,23 +59,26 @@ let package = Package(
         .target(
             name: "StreamingServer",
             dependencies: ["ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections]),
-        .target(name: "OpsEndpoint", dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore]),
+        .target(
+            name: "OpsEndpoint", dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore]),
         .executableTarget(
             name: "reflector",
             dependencies: [
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "DNSAnswers",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing",
-                argumentParser, log, lifecycle, signals, hummingbird, heap,
+                argumentParser, log, lifecycle, signals, hummingbird, httpClient, nioCore, nioPosix, heap,
             ]),
 
         // Tests, and the simulator they share with `reflector simulate`.
         .target(name: "ReflectorSimulation", dependencies: ["RelayCore", "RelayWire", "ReflectorModel", heap]),
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "ReflectorModel"]),
-        .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "ReflectorModel"]),
+        .testTarget(
+            name: "RelayCoreTests", dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "ReflectorModel"]),
         .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
         .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "ReflectorModel"]),
-        .testTarget(name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
+        .testTarget(
+            name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
         .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
@@ -86,7 +89,9 @@ let package = Package(
             name: "StreamingServerTests",
             dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel", httpClient, log, nioCore]),
         .testTarget(name: "ConformanceTests", dependencies: ["DNSService", "ZoneCompiler", "DNSAnswers", "LDNSKit"]),
-        .testTarget(name: "ProcessTests", dependencies: ["DatagramIO", "ReflectorModel"]),
+        .testTarget(
+            name: "ProcessTests",
+            dependencies: ["reflector", "DatagramIO", "OpsEndpoint", "ReflectorModel", nioCore, nioPosix]),
     ],
     swiftLanguageModes: [.v6]
 )

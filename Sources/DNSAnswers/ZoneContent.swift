@@ -63,7 +63,8 @@ public struct ZoneContent: Sendable, Equatable {
         public var capacity: UInt64
         public var site: String
         public var source: SourceLine
-        public init(name: String, id: RegionID?, members: [Member], capacity: UInt64, site: String, source: SourceLine) {
+        public init(name: String, id: RegionID?, members: [Member], capacity: UInt64, site: String, source: SourceLine)
+        {
             self.name = name
             self.id = id
             self.members = members

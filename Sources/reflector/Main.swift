@@ -11,6 +11,6 @@ struct Reflector: AsyncParsableCommand {
             """,
         subcommands: [
             NameServerCommand.self, EntrypointCommand.self, SetCommand.self, EdgeCommand.self, ZoneCommand.self,
-            KeysCommand.self, Impair.self,
+            KeysCommand.self, Impair.self, WithParent.self,
         ])
 }

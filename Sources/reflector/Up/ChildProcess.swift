@@ -1,0 +1,77 @@
+import Glibc
+
+/// A child process that does not outlive us: it runs through `reflector with-parent`, which has the kernel kill it when
+/// the thread that started it ends, however that comes about. So `start` must be called on a thread that lives as long
+/// as we do.
+struct ChildProcess: Sendable {
+    /// How a process ended.
+    enum Exit: Sendable, Equatable, CustomStringConvertible {
+        case code(Int32)
+        case signal(Int32)
+
+        var description: String {
+            switch self {
+            case .code(let code): "ended with exit code \(code)"
+            case .signal(let number): "was ended by signal \(number) (\(String(cString: strsignal(number))))"
+            }
+        }
+    }
+
+    struct StartFailure: Error, CustomStringConvertible {
+        var command: String
+        var code: Int32
+        var description: String { "\(command): \(String(cString: strerror(code)))" }
+    }
+
+    let pid: pid_t
+
+    /// Starts a command in a process group of its own (Ctrl-C at our terminal is for us alone), its output appended to
+    /// a log file.
+    /// - Parameters:
+    ///   - reflector: path of our executable, which ties the child to us.
+    ///   - command: path, or a name to be found on the PATH.
+    static func start(
+        reflector: String, command: String, arguments: [String], log: String
+    ) throws(StartFailure) -> ChildProcess {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+
+        let words = ["reflector", "with-parent", "\(getpid())", command] + arguments
+        var vector: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
+        vector.append(nil)
+        defer { vector.forEach { free($0) } }
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, reflector, &actions, &attributes, vector, environ)
+        guard code == 0 else { throw StartFailure(command: command, code: code) }
+        return ChildProcess(pid: pid)
+    }
+
+    /// Sends a signal; nothing happens if the process has ended, since it stays ours until `exit` reports its end.
+    func send(_ signal: Int32) { kill(pid, signal) }
+
+    /// How the process ended, once; nil while it runs.
+    func exit() -> Exit? {
+        var status: Int32 = 0
+        guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+        let signal = status & 0x7f
+        return signal == 0 ? .code((status >> 8) & 0xff) : .signal(signal)
+    }
+}

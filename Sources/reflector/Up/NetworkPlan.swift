@@ -1,0 +1,181 @@
+import DNSAnswers
+import ReflectorModel
+
+/// The processes that make up the network of one zone, and where each of them is reached. `up` starts them; `status`
+/// and `trace` ask them.
+struct NetworkPlan: Sendable {
+    enum Role: String, Sendable {
+        case nameServer = "nameserver"
+        case entrypoint
+        case set
+        case edge
+    }
+
+    struct Node: Sendable {
+        /// Host name relative to the zone.
+        var name: String
+        var role: Role
+        var address: IPAddress
+        /// Of an edge: the region it serves.
+        var region: RegionID?
+
+        var ops: Endpoint { Endpoint(address: address, port: NetworkPlan.opsPort) }
+        var ingest: Endpoint { Endpoint(address: address, port: NetworkPlan.ingestPort) }
+        var http: Endpoint { Endpoint(address: address, port: NetworkPlan.httpPort) }
+        var dns: Endpoint { Endpoint(address: address, port: NetworkPlan.dnsPort) }
+    }
+
+    /// Why the zone's network cannot be run or asked, all reasons at once.
+    struct Unusable: Error, CustomStringConvertible {
+        var problems: [String]
+        var description: String { problems.joined(separator: "\n") }
+    }
+
+    static let dnsPort: UInt16 = 5300
+    static let opsPort: UInt16 = 4980
+    static let ingestPort: UInt16 = 8000
+    static let httpPort: UInt16 = 8080
+
+    let content: ZoneContent
+    /// In order of starting: name servers, entrypoints, set reflectors, edges.
+    private(set) var nodes: [Node] = []
+
+    var zone: String { content.zone }
+    var nameServers: [Node] { nodes.filter { $0.role == .nameServer } }
+    var edges: [Node] { nodes.filter { $0.role == .edge } }
+
+    /// Reads the roles off the zone: name servers are the hosts of its NS records, entrypoints those that a stream line
+    /// names, set reflectors the members of set regions, edges the `hosts=` of region lines.
+    init(_ content: ZoneContent) throws(Unusable) {
+        self.content = content
+        var problems: [String] = []
+        let servers = Self.nameServers(of: content)
+        for server in servers { add(server.name, .nameServer, server.addresses, to: &problems) }
+        for rule in content.streams {
+            for index in rule.entrypoints { add(index, .entrypoint, to: &problems) }
+        }
+        for region in content.setRegions {
+            for member in region.members { add(member.host, .set, to: &problems) }
+        }
+        for regions in content.edgeRegions {
+            for index in regions.hosts { add(index, .edge, region: RegionID(regions.ids.lowerBound), to: &problems) }
+        }
+        if servers.isEmpty { problems.append("\(content.zone): no name server of the zone has an address in it") }
+        if edges.isEmpty {
+            problems.append("\(content.zone): no edge reflectors; name them in a region line: region r1283 hosts=edge-1")
+        }
+        let order: [Role] = [.nameServer, .entrypoint, .set, .edge]
+        nodes = order.flatMap { role in nodes.filter { $0.role == role } }
+        guard problems.isEmpty else { throw Unusable(problems: problems) }
+    }
+
+    /// Throws unless every node has a loopback address of its own, so that all can run on this machine with one port
+    /// each and nothing leaves it.
+    func checkRunsHere() throws(Unusable) {
+        var problems: [String] = []
+        for (index, node) in nodes.enumerated() {
+            if !node.address.isV4 || node.address.v4 >> 24 != 127 {
+                problems.append(
+                    "\(node.name) has the address \(node.address): `up` runs every node on this machine, "
+                        + "so give it one in 127.0.0.0/8 in \(zone).zone")
+            }
+            if let other = nodes[..<index].first(where: { $0.address == node.address }) {
+                problems.append(
+                    "\(node.name) (\(node.role.rawValue)) and \(other.name) (\(other.role.rawValue)) share the "
+                        + "address \(node.address); give each node one of its own in \(zone).zone")
+            }
+        }
+        guard problems.isEmpty else { throw Unusable(problems: problems) }
+    }
+
+    /// The rule of a stream: an exact line before a pattern, the longest pattern first.
+    func rule(for stream: StreamName) -> ZoneContent.StreamRule? {
+        let segments = stream.segments.map(String.init)
+        let matching = content.streams.filter { rule in
+            rule.isPattern
+                ? segments.count > rule.segments.count && segments.starts(with: rule.segments)
+                : segments == rule.segments
+        }
+        return matching.max { a, b in
+            (a.isPattern ? 0 : 1, a.segments.count) < (b.isPattern ? 0 : 1, b.segments.count)
+        }
+    }
+
+    /// The candidate entrypoints of a stream, best first.
+    func candidates(for stream: StreamName) -> [Node] {
+        let names = rule(for: stream)?.entrypoints.compactMap { index in
+            content.hosts.indices.contains(index) ? content.hosts[index].name : nil
+        }
+        return (names ?? []).compactMap { name in nodes.first { $0.name == name && $0.role == .entrypoint } }
+    }
+
+    func portset(of stream: StreamName) -> PortsetID? {
+        switch rule(for: stream)?.portset {
+        case .fixed(let portset): portset
+        case .hashed(let range): stream.portset(hashedInto: range)
+        case nil: nil
+        }
+    }
+
+    private mutating func add(
+        _ index: Int, _ role: Role, region: RegionID? = nil, to problems: inout [String]
+    ) {
+        guard content.hosts.indices.contains(index) else { return }
+        let host = content.hosts[index]
+        add(host.name, role, host.addresses, region: region, to: &problems)
+    }
+
+    private mutating func add(
+        _ name: String, _ role: Role, _ addresses: [IPAddress], region: RegionID? = nil, to problems: inout [String]
+    ) {
+        if let known = nodes.first(where: { $0.name == name }) {
+            guard known.role != role || known.region != region else { return }
+            problems.append(
+                "\(name) is \(known.role.rawValue) and \(role.rawValue) at once, or in two regions; "
+                    + "give the second a host of its own")
+            return
+        }
+        guard let address = addresses.first(where: \.isV4) ?? addresses.first else {
+            problems.append("\(name) has no address; add an A record to \(zone).zone")
+            return
+        }
+        nodes.append(Node(name: name, role: role, address: address, region: region))
+    }
+
+    /// Hosts of the apex NS records that have addresses in the zone, in the order of the records.
+    private static func nameServers(of content: ZoneContent) -> [ZoneContent.Host] {
+        let typeA: UInt16 = 1
+        let typeNS: UInt16 = 2
+        let typeAAAA: UInt16 = 28
+        let apex = content.records.first { $0.type == 6 }?.owner ?? []
+        let targets = content.records.filter { $0.type == typeNS && $0.owner == apex }.map(\.data)
+        return targets.compactMap { target in
+            guard let name = relativeName(target.map(lowercased), below: apex) else { return nil }
+            let addresses = content.records.filter { $0.owner == target.map(lowercased) }.compactMap {
+                record -> IPAddress? in
+                switch (record.type, record.data.count) {
+                case (typeA, 4): IPAddress(v4: UInt32(word(record.data[...])))
+                case (typeAAAA, 16): IPAddress(high: word(record.data[..<8]), low: word(record.data[8...]))
+                default: nil
+                }
+            }
+            return addresses.isEmpty ? nil : ZoneContent.Host(name: name, addresses: addresses)
+        }
+    }
+
+    /// Text of an uncompressed wire name (RFC 1035 §3.1) without the zone's labels; nil outside the zone.
+    private static func relativeName(_ wire: [UInt8], below apex: [UInt8]) -> String? {
+        guard wire.count > apex.count, Array(wire.suffix(apex.count)) == apex else { return nil }
+        var labels: [String] = []
+        var rest = wire.dropLast(apex.count)
+        while let length = rest.popFirst() {
+            guard rest.count >= Int(length) else { return nil }
+            labels.append(String(decoding: rest.prefix(Int(length)), as: UTF8.self))
+            rest = rest.dropFirst(Int(length))
+        }
+        return labels.joined(separator: ".")
+    }
+
+    private static func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+    private static func lowercased(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 0x20 : byte }
+}

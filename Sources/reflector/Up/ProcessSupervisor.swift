@@ -1,0 +1,138 @@
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// Starts processes, notices their ends, starts them again, and ends them all. Runs on one event loop thread of the
+/// process-wide group, which never ends: the children are tied to that thread (`ChildProcess`).
+actor ProcessSupervisor {
+    struct Program: Sendable {
+        var name: String
+        /// Path, or a name to be found on the PATH.
+        var command: String
+        /// Arguments of the nth start, from 0.
+        var arguments: @Sendable (Int) -> [String]
+        var log: String
+    }
+
+    /// An end that we did not ask for.
+    struct Death: Sendable, CustomStringConvertible {
+        var name: String
+        var exit: ChildProcess.Exit
+        var description: String { "\(name) \(exit)" }
+    }
+
+    /// How long a process may take to end after SIGTERM before it is killed.
+    static let graceTime = Duration.seconds(3)
+    /// Wait before a start after a death: doubles from the first to the second value with every death in a row.
+    static let backoff: ClosedRange<Duration> = .milliseconds(500)...(.seconds(8))
+    /// A process that lived this long starts the row anew.
+    static let steadyTime = Duration.seconds(20)
+    private static let pollInterval = Duration.milliseconds(50)
+
+    private struct Entry {
+        var program: Program
+        var process: ChildProcess?
+        var starts = 0
+        var startedAt: ContinuousClock.Instant
+        var wait = ProcessSupervisor.backoff.lowerBound
+        var restartAt: ContinuousClock.Instant?
+    }
+
+    private nonisolated let loop: any EventLoop
+    private let reflector: String
+    private var entries: [Entry] = []
+    private var isStopping = false
+    /// Every unasked end so far, oldest first.
+    private(set) var deaths: [Death] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+
+    /// - Parameter reflector: path of our executable.
+    init(reflector: String = "/proc/self/exe") {
+        loop = MultiThreadedEventLoopGroup.singleton.next()
+        self.reflector = reflector
+    }
+
+    /// Starts a program and keeps it running until `stop`.
+    func start(_ program: Program) throws(ChildProcess.StartFailure) {
+        var entry = Entry(program: program, startedAt: .now)
+        try launch(&entry)
+        entries.append(entry)
+    }
+
+    /// Runs a program to its end.
+    func run(_ program: Program) async throws -> ChildProcess.Exit {
+        try start(program)
+        while let index = entries.firstIndex(where: { $0.program.name == program.name }), !isStopping {
+            if let exit = entries[index].process?.exit() {
+                entries.remove(at: index)
+                return exit
+            }
+            try await Task.sleep(for: Self.pollInterval)
+        }
+        throw CancellationError()
+    }
+
+    /// Process ids of the programs that run, by name.
+    var processes: [(name: String, pid: pid_t)] {
+        entries.compactMap { entry in entry.process.map { (entry.program.name, $0.pid) } }
+    }
+
+    /// Notices ends and starts what is due again, until cancelled.
+    func keep() async {
+        while !Task.isCancelled, !isStopping {
+            for index in entries.indices { look(after: index) }
+            try? await Task.sleep(for: Self.pollInterval)
+        }
+    }
+
+    /// Ends everything: SIGTERM, and SIGKILL to what is left after the grace time. Nothing runs when it returns.
+    func stop() async {
+        isStopping = true
+        let deadline = ContinuousClock.now + Self.graceTime
+        for entry in entries { entry.process?.send(SIGTERM) }
+        var killed = false
+        while reap() {
+            if !killed, ContinuousClock.now >= deadline {
+                killed = true
+                for entry in entries { entry.process?.send(SIGKILL) }
+            }
+            // Not cancellable: a child must not be left because our caller gave up.
+            _ = try? await loop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
+        }
+        entries = []
+    }
+
+    private func launch(_ entry: inout Entry) throws(ChildProcess.StartFailure) {
+        let program = entry.program
+        entry.process = try ChildProcess.start(
+            reflector: reflector, command: program.command, arguments: program.arguments(entry.starts),
+            log: program.log)
+        entry.starts += 1
+        entry.startedAt = .now
+        entry.restartAt = nil
+    }
+
+    private func look(after index: Int) {
+        let now = ContinuousClock.now
+        if let exit = entries[index].process?.exit() {
+            entries[index].process = nil
+            deaths.append(Death(name: entries[index].program.name, exit: exit))
+            if now - entries[index].startedAt >= Self.steadyTime { entries[index].wait = Self.backoff.lowerBound }
+            entries[index].restartAt = now + entries[index].wait
+            entries[index].wait = min(entries[index].wait * 2, Self.backoff.upperBound)
+        } else if let restartAt = entries[index].restartAt, now >= restartAt {
+            do {
+                try launch(&entries[index])
+            } catch {
+                entries[index].restartAt = now + Self.backoff.upperBound
+            }
+        }
+    }
+
+    /// Takes note of processes that have ended. True while one is left.
+    private func reap() -> Bool {
+        for index in entries.indices where entries[index].process?.exit() != nil { entries[index].process = nil }
+        return entries.contains { $0.process != nil }
+    }
+}

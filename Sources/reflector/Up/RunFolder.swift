@@ -1,0 +1,54 @@
+import Foundation
+import Glibc
+import ReflectorModel
+import RelayService
+
+/// The folder of one `up`: keys, each node's state and log, the test picture.
+///
+/// ```
+/// keys            mode 0600
+/// logs/NAME.log   what each process said
+/// NAME/           state of each node
+/// test.ts         the test picture, encoded once
+/// ```
+struct RunFolder: Sendable {
+    let path: String
+    /// True if `up` made it under the temporary directory, and removes it after a good run.
+    let isTemporary: Bool
+
+    var keys: String { path + "/keys" }
+    var testPicture: String { path + "/test.ts" }
+    func log(of name: String) -> String { "\(path)/logs/\(name).log" }
+    func state(of name: String) -> String { "\(path)/\(name)" }
+
+    /// Makes the folder and what is missing in it.
+    /// - Parameter path: nil for a new temporary one.
+    init(_ path: String?) throws {
+        if let path {
+            self.path = URL(fileURLWithPath: path).standardizedFileURL.path
+            isTemporary = false
+        } else {
+            var template = Array((NSTemporaryDirectory() + "/reflector-up-XXXXXX").utf8CString)
+            guard mkdtemp(&template) != nil else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+            self.path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            isTemporary = true
+        }
+        try FileManager.default.createDirectory(atPath: self.path + "/logs", withIntermediateDirectories: true)
+    }
+
+    /// The keys of this network: those of an earlier run with the same folder, else new ones.
+    func loadOrMakeKeys() throws -> KeyFile {
+        if FileManager.default.fileExists(atPath: keys) { return try KeyFile.load(keys) }
+        let made = KeyFile.generate(streams: [.below(nil)])
+        try made.write(to: keys)
+        return made
+    }
+
+    /// The last lines of a process's log, for a person to see why it failed.
+    func tail(of name: String, lines: Int = 15) -> String {
+        let text = String(decoding: FileManager.default.contents(atPath: log(of: name)) ?? Data(), as: UTF8.self)
+        return text.split(separator: "\n").suffix(lines).map { "    \($0)" }.joined(separator: "\n")
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
+}

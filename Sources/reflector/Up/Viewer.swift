@@ -1,0 +1,41 @@
+import AsyncHTTPClient
+import NIOCore
+import ReflectorModel
+
+/// A viewer: plays a URL for ever, throws the picture away and keeps the score.
+actor Viewer {
+    nonisolated let edge: String
+    nonisolated let stream: StreamName
+    nonisolated let url: String
+    private(set) var check = TransportStreamCheck()
+    /// Connections that ended although nobody asked for it.
+    private(set) var interruptions = 0
+
+    private static let retryInterval = Duration.milliseconds(250)
+
+    init(edge: NetworkPlan.Node, stream: StreamName) {
+        self.edge = edge.name
+        self.stream = stream
+        url = "http://\(edge.http)/\(stream).ts"
+    }
+
+    /// Plays until cancelled; connects again when a connection ends or is refused.
+    func watch(with client: HTTPClient) async {
+        while !Task.isCancelled {
+            do {
+                let response = try await client.execute(HTTPClientRequest(url: url), deadline: .distantFuture)
+                if response.status == .ok {
+                    check.restart()
+                    for try await buffer in response.body {
+                        buffer.withUnsafeReadableBytes { check.take($0) }
+                    }
+                }
+            } catch {
+                // Told below, by the number of interruptions.
+            }
+            guard !Task.isCancelled else { return }
+            if check.bytes > 0 { interruptions += 1 }
+            try? await Task.sleep(for: Self.retryInterval)
+        }
+    }
+}
