@@ -22,7 +22,8 @@ public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertib
         case .repeatedPhase(let phase): "two network keys of phase \(phase)"
         case .libcrypto(let operation, let code, let message):
             "libcrypto: \(operation): \(message) (error \(String(code, radix: 16)))"
-        case .contextNotReusable: "this libcrypto's HMAC contexts cannot be used again; another version of OpenSSL 3 is needed"
+        case .contextNotReusable:
+            "this libcrypto's HMAC contexts cannot be used again; another version of OpenSSL 3 is needed"
         }
     }
 
