@@ -261,6 +261,7 @@ extension RelayNode {
             subscription.allowanceCounted = now
             subscription.allowance = min(
                 subscription.allowance + Int64(rate * elapsed * 1_024), Int64(configuration.burstMax) << 10)
+            let isDrained = link.repair.isEmpty
             while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
                 link.repair.count < configuration.queuePacketsMax
             {
@@ -276,7 +277,10 @@ extension RelayNode {
                 }
                 cursor += 1
             }
-            if cursor > incarnation.index.highest {
+            if cursor > incarnation.index.highest, isDrained {
+                // What was added just now goes ahead of all live packets: order is kept at the change-over.
+                link.live.append(contentsOf: link.repair)
+                link.repair.removeAll()
                 subscription.state = .live
             } else {
                 subscription.state = .backlog(cursor: cursor)
