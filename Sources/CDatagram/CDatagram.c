@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include <signal.h>
+#include <sys/prctl.h>
 
 // linux/udp.h cannot stand beside netinet/in.h in every libc.
 #ifndef SOL_UDP
@@ -407,4 +409,8 @@ void cdg_event_clear(int event) {
 const char *cdg_error_text(int code) {
     const char *text = strerrordesc_np(code);
     return text ? text : "unknown error";
+}
+
+int cdg_die_with_parent(void) {
+    return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 ? 0 : -errno;
 }

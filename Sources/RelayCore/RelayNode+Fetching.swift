@@ -109,12 +109,8 @@ extension RelayNode {
         guard let link = link(to: candidate.endpoint, name: candidate.name, isForAnnouncing: false, at: now) else {
             return nil
         }
-        let start: Subscribe.Start =
-            if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
-                .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
-            } else { .preburst }
         let path = StreamPath(
-            link: link, candidate: candidate, subscription: nextSubscription, start: start, now: now)
+            link: link, candidate: candidate, subscription: nextSubscription, start: start(of: stream), now: now)
         nextSubscription &+= 1
         stream.paths.append(path)
         if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
@@ -127,11 +123,24 @@ extension RelayNode {
         return path
     }
 
+    /// Where a new path starts: after what is held; at the lowest number that a child resumes from, since it is waiting
+    /// for just that; else as far back as the parent's ring goes.
+    private func start(of stream: StreamState) -> Subscribe.Start {
+        if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
+            return .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
+        }
+        var lowest: (tag: IncarnationTag, sequence: SequenceNumber)?
+        for child in stream.children {
+            guard case .resume(let tag, let sequence) = child.start, tag == lowest?.tag ?? tag else { continue }
+            lowest = (tag, min(sequence, lowest?.sequence ?? sequence))
+        }
+        if let lowest { return .resume(lowest.tag, lowest.sequence) }
+        return .preburst
+    }
+
     private func subscribe(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         guard path.link.isAlive else { return }
-        if !path.isAnswered, let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
-            path.start = .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
-        }
+        if !path.isAnswered { path.start = start(of: stream) }
         var below: [NodeID] = configuration.role == .edge ? [] : [id]
         for child in stream.children {
             for node in child.path where !below.contains(node) && below.count < Subscribe.pathLengthMax {

@@ -17,7 +17,9 @@ enum ZoneChanges {
         let zone = new.zone
         compare("record", records(old), records(new))
         compare("default", defaults(old), defaults(new))
-        compare("setregion", old.setRegions.map { ($0.name, text($0, old)) }, new.setRegions.map { ($0.name, text($0, new)) })
+        compare(
+            "setregion", old.setRegions.map { ($0.name, text($0, old)) },
+            new.setRegions.map { ($0.name, text($0, new)) })
         compare("region", old.edgeRegions.compactMap { text($0, old) }, new.edgeRegions.compactMap { text($0, new) })
         compare("stream", old.streams.map { ($0.name, text($0, old)) }, new.streams.map { ($0.name, text($0, new)) })
         return changes
@@ -61,7 +63,10 @@ enum ZoneChanges {
         guard !region.name.isEmpty || !region.hosts.isEmpty else { return nil }
         let hosts = region.hosts.map { content.hosts[$0].name }.joined(separator: ",")
         let name = region.name.isEmpty ? "" : "name=\(region.name)"
-        return (ruleText(region.ids), [name, hosts.isEmpty ? "" : "hosts=\(hosts)"].filter { !$0.isEmpty }.joined(separator: " "))
+        return (
+            ruleText(region.ids),
+            [name, hosts.isEmpty ? "" : "hosts=\(hosts)"].filter { !$0.isEmpty }.joined(separator: " ")
+        )
     }
 
     private static func ruleText(_ ids: ClosedRange<UInt32>) -> String {

@@ -109,7 +109,9 @@ private struct Explainer {
         guard rest.isEmpty, let rank = ParentRank.allCases.first(where: { $0.description == rankLabel }),
             Int(rank.rawValue) <= rule.parents.count
         else {
-            result.reasons = ["'\(rankLabel)' is none of n1 to n\(rule.parents.count), the parents of the line that wins"]
+            result.reasons = [
+                "'\(rankLabel)' is none of n1 to n\(rule.parents.count), the parents of the line that wins"
+            ]
             return
         }
         let set = rule.parents[Int(rank.rawValue) - 1]
@@ -130,7 +132,8 @@ private struct Explainer {
         let isMapped = isMapped(portset)
         result.outcome = isMapped ? .noData : .noSuchName
         result.reasons = [
-            isMapped ? "names below it answer: n1.r….\(portset), sets.\(portset)" : "no region has parents for \(portset)"
+            isMapped
+                ? "names below it answer: n1.r….\(portset), sets.\(portset)" : "no region has parents for \(portset)"
         ]
     }
 

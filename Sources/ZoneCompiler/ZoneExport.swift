@@ -28,7 +28,8 @@ public struct ZoneExport {
     /// - Returns: the number of records.
     @discardableResult
     public static func write(
-        _ content: ZoneContent, serial: UInt32? = nil, recordsMax: Int = recordsMax, to write: @escaping (String) -> Void
+        _ content: ZoneContent, serial: UInt32? = nil, recordsMax: Int = recordsMax,
+        to write: @escaping (String) -> Void
     ) throws(TooLarge) -> Int {
         let classes: PortsetClasses
         do throws(PortsetClasses.TooMany) {
@@ -39,7 +40,8 @@ public struct ZoneExport {
                 return "\(source.file):\(source.line) (\(share.records) or more)"
             }
             throw TooLarge(
-                description: "\(content.zone): over \(recordsMax) records in the aliased form; the lines that make most: "
+                description:
+                    "\(content.zone): over \(recordsMax) records in the aliased form; the lines that make most: "
                     + lines.joined(separator: ", ") + "; use the same ranges of portsets for all regions, or declare "
                     + "fewer regions")
         }
@@ -96,7 +98,9 @@ public struct ZoneExport {
         for record in soaFirst {
             var data = record.data
             if record.type == LDNSType.soa, data.count > 20 {
-                for byte in 0..<4 { data[data.count - 20 + byte] = UInt8(truncatingIfNeeded: serial >> (24 - 8 * byte)) }
+                for byte in 0..<4 {
+                    data[data.count - 20 + byte] = UInt8(truncatingIfNeeded: serial >> (24 - 8 * byte))
+                }
             }
             guard let text = LDNSRecord.line(owner: record.owner, type: record.type, ttl: record.ttl, data: data) else {
                 continue
@@ -143,7 +147,8 @@ public struct ZoneExport {
             for region in regions {
                 for (rank, parent) in rule.parents.prefix(3).enumerated() {
                     line(
-                        "n\(rank + 1).r\(region)\(suffix)", rule.ttl, "CNAME\t\(content.setRegions[parent].name).parents")
+                        "n\(rank + 1).r\(region)\(suffix)", rule.ttl,
+                        "CNAME\t\(content.setRegions[parent].name).parents")
                 }
             }
         }
@@ -152,7 +157,8 @@ public struct ZoneExport {
     /// `{host}.sets` and `….streams`.
     private mutating func names() {
         for entrypoint in AnnounceTargets.all(content, classes) {
-            lines("\(content.hosts[entrypoint.host].name).sets", ExportedRecord.services(content, sets: entrypoint.roots))
+            lines(
+                "\(content.hosts[entrypoint.host].name).sets", ExportedRecord.services(content, sets: entrypoint.roots))
         }
         for stream in content.streams {
             let owner = ((stream.isPattern ? ["*"] : []) + stream.segments.reversed() + ["streams"])

@@ -96,7 +96,9 @@ struct HostileFileTests {
         var text = ExampleZone.portsets + "region r10000-r12999\n"
         for _ in 0..<1_000 {
             let (a, b) = (Int.random(in: 0...65_535, using: &random), Int.random(in: 0...65_535, using: &random))
-            let (c, d) = (Int.random(in: 10_000...12_999, using: &random), Int.random(in: 10_000...12_999, using: &random))
+            let (c, d) = (
+                Int.random(in: 10_000...12_999, using: &random), Int.random(in: 10_000...12_999, using: &random)
+            )
             text += "map s\(min(a, b))-s\(max(a, b)) r\(min(c, d))-r\(max(c, d)) nyc lon\n"
         }
         let clock = ContinuousClock()
@@ -120,6 +122,7 @@ struct HostileFileTests {
             }
         }
         let dead = Set(compiled.problems.filter { $0.message.hasPrefix("this line never") }.map(\.line))
-        #expect(dead == Set(content.rules.indices.filter { !winning.contains($0) }.map { content.rules[$0].source.line }))
+        #expect(
+            dead == Set(content.rules.indices.filter { !winning.contains($0) }.map { content.rules[$0].source.line }))
     }
 }

@@ -22,7 +22,10 @@ struct ZoneDiffTests {
     @Test("One portset of one region is one rectangle, with the stream in it")
     func oneCell() {
         let edited = ExampleZone.portsets.replacing("r1283    sjc nyc lon", with: "r1283    lon sjc")
-        #expect(diff(ExampleZone.portsets, edited).moves.map(\.description) == ["s4096 × r1283: sjc nyc lon → lon sjc, 1 stream"])
+        #expect(
+            diff(ExampleZone.portsets, edited).moves.map(\.description) == [
+                "s4096 × r1283: sjc nyc lon → lon sjc, 1 stream"
+            ])
     }
 
     @Test("A wide edit stays a few rectangles, joined across regions and portsets")
@@ -44,7 +47,10 @@ struct ZoneDiffTests {
     @Test("TTLs, new regions, set regions, hosts and streams show as what they are")
     func otherChanges() {
         let ttl = ExampleZone.portsets.replacing("ttl=5", with: "ttl=6")
-        #expect(diff(ExampleZone.portsets, ttl).moves.map(\.description) == ["s4096 × r1283: sjc nyc lon stays, TTL 5 → 6, 1 stream"])
+        #expect(
+            diff(ExampleZone.portsets, ttl).moves.map(\.description) == [
+                "s4096 × r1283: sjc nyc lon stays, TTL 5 → 6, 1 stream"
+            ])
         let region = ExampleZone.portsets + "region r2\n"
         #expect(
             diff(ExampleZone.portsets, region).moves.map(\.description) == [
@@ -52,7 +58,10 @@ struct ZoneDiffTests {
                 "s4096-s8191 × r2: none → lon nyc sjc, 1 stream", "s8192-s65535 × r2: none → nyc lon sjc, 0 streams",
             ])
         let transit = ExampleZone.portsets.replacing("map  s1-s99       sjc", with: "map  s1-s98       sjc")
-        #expect(diff(ExampleZone.portsets, transit).moves.map(\.description) == ["s99 × sjc: nyc lon → none, 0 streams"])
+        #expect(
+            diff(ExampleZone.portsets, transit).moves.map(\.description) == [
+                "s99 × sjc: nyc lon → none, 0 streams and those of live/*"
+            ])
         let host = ExampleZone.portsets.replacing("hosts=nyc-1,nyc-2:4901", with: "hosts=nyc-1")
         #expect(diff(ExampleZone.portsets, host).changes.map(\.kind) == ["setregion"])
         let moved = ZoneDiff(

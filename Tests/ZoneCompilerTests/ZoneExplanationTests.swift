@@ -25,10 +25,13 @@ struct ZoneExplanationTests {
         arguments: [
             ("n1.r1283", ZoneExplanation.Outcome.answer), ("n4.r1283", .noSuchName), ("n1.r01283.s1", .noSuchName),
             ("n1.r7.s1", .noSuchName), ("r1283.s4096", .noData), ("r1283", .noData), ("s4096", .noData),
-            ("n1.r9003.s5", .answer), ("n3.r9003.s5", .noSuchName), ("n1.r9003.s100", .noSuchName), ("n1.r9001.s5", .noSuchName),
-            ("sets.s5", .answer), ("n1.r1283.s4096.explain", .answer), ("_status", .answer), ("news.live.streams", .answer),
+            ("n1.r9003.s5", .answer), ("n3.r9003.s5", .noSuchName), ("n1.r9003.s100", .noSuchName),
+            ("n1.r9001.s5", .noSuchName),
+            ("sets.s5", .answer), ("n1.r1283.s4096.explain", .answer), ("_status", .answer),
+            ("news.live.streams", .answer),
             ("other.live.streams", .answer), ("x.news.live.streams", .noSuchName), ("live.streams", .noData),
-            ("streams", .noData), ("x.dead.streams", .noSuchName), ("ep-bos.sets", .answer), ("nyc-1.sets", .noSuchName),
+            ("streams", .noData), ("x.dead.streams", .noSuchName), ("ep-bos.sets", .answer),
+            ("nyc-1.sets", .noSuchName),
             ("nyc-1", .answer), ("nope", .noSuchName), ("n1.r1283.s70000", .noSuchName), ("", .answer),
         ])
     func outcomes(_ name: String, _ outcome: ZoneExplanation.Outcome) {

@@ -106,3 +106,6 @@ int cdg_event_create(void);
 void cdg_event_signal(int event);
 void cdg_event_clear(int event);
 const char *cdg_error_text(int code);
+
+// Has the kernel send SIGTERM to this process when its parent ends. 0, or -errno.
+int cdg_die_with_parent(void);

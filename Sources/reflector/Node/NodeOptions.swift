@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import DatagramIO
 import Logging
 import ReflectorModel
 import RelayService
@@ -40,7 +40,7 @@ struct NodeOptions: ParsableArguments {
     var dieWithParent = false
 
     func configuration(role: NodeRole, region: RegionID?) throws -> NodeConfiguration {
-        if dieWithParent { prctl(PR_SET_PDEATHSIG, SIGTERM) }
+        if dieWithParent { ParentProcess.endWithIt() }
         LogfmtHandler.bootstrap()
         let endpoints = try servers.map { try endpoint($0, option: "--server") }
         let file: KeyFile

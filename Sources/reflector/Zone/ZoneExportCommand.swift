@@ -31,7 +31,9 @@ struct ZoneExportCommand: AsyncParsableCommand {
     func run() async throws {
         let contents = try ZoneFolder.contents(directory)
         let wanted = zone.map { $0.lowercased() }
-        guard let content = wanted == nil && contents.count == 1 ? contents.first : contents.first(where: { $0.zone == wanted })
+        guard
+            let content = wanted == nil && contents.count == 1
+                ? contents.first : contents.first(where: { $0.zone == wanted })
         else {
             let names = contents.map(\.zone).joined(separator: ", ")
             StandardError.print("reflector: choose one zone with --zone: \(names)")
