@@ -16,8 +16,12 @@ struct NetworkPlan: Sendable {
         var name: String
         var role: Role
         var address: IPAddress
-        /// Of an edge: the region it serves.
+        /// Of an edge: the region it serves. Of a set reflector: its own, where that has parents.
         var region: RegionID?
+        /// Of the relay protocol.
+        var port: UInt16
+        /// Of a set reflector: what it may send, in bits a second; 0 if not said.
+        var capacity: UInt64 = 0
 
         var ops: Endpoint { Endpoint(address: address, port: NetworkPlan.opsPort) }
         var ingest: Endpoint { Endpoint(address: address, port: NetworkPlan.ingestPort) }
@@ -50,19 +54,27 @@ struct NetworkPlan: Sendable {
         self.content = content
         var problems: [String] = []
         let servers = Self.nameServers(of: content)
-        for server in servers { add(server.name, .nameServer, server.addresses, to: &problems) }
+        for server in servers { add(server, .nameServer, to: &problems) }
         for rule in content.streams {
-            for index in rule.entrypoints { add(index, .entrypoint, to: &problems) }
+            for index in rule.entrypoints { add(content.hosts[index], .entrypoint, to: &problems) }
         }
-        for region in content.setRegions {
-            for member in region.members { add(member.host, .set, to: &problems) }
+        for (index, region) in content.setRegions.enumerated() {
+            let isMapped = content.rules.contains { $0.regions == .setRegion(index) }
+            for member in region.members {
+                add(
+                    content.hosts[member.host], .set, region: isMapped ? region.id : nil, port: member.port,
+                    capacity: region.capacity, to: &problems)
+            }
         }
         for regions in content.edgeRegions {
-            for index in regions.hosts { add(index, .edge, region: RegionID(regions.ids.lowerBound), to: &problems) }
+            for index in regions.hosts {
+                add(content.hosts[index], .edge, region: RegionID(regions.ids.lowerBound), to: &problems)
+            }
         }
         if servers.isEmpty { problems.append("\(content.zone): no name server of the zone has an address in it") }
         if edges.isEmpty {
-            problems.append("\(content.zone): no edge reflectors; name them in a region line: region r1283 hosts=edge-1")
+            problems.append(
+                "\(content.zone): no edge reflectors; name them in a region line: region r1283 hosts=edge-1")
         }
         let order: [Role] = [.nameServer, .entrypoint, .set, .edge]
         nodes = order.flatMap { role in nodes.filter { $0.role == role } }
@@ -103,10 +115,8 @@ struct NetworkPlan: Sendable {
 
     /// The candidate entrypoints of a stream, best first.
     func candidates(for stream: StreamName) -> [Node] {
-        let names = rule(for: stream)?.entrypoints.compactMap { index in
-            content.hosts.indices.contains(index) ? content.hosts[index].name : nil
-        }
-        return (names ?? []).compactMap { name in nodes.first { $0.name == name && $0.role == .entrypoint } }
+        let names = rule(for: stream)?.entrypoints.map { content.hosts[$0].name } ?? []
+        return names.compactMap { name in nodes.first { $0.name == name && $0.role == .entrypoint } }
     }
 
     func portset(of stream: StreamName) -> PortsetID? {
@@ -118,28 +128,24 @@ struct NetworkPlan: Sendable {
     }
 
     private mutating func add(
-        _ index: Int, _ role: Role, region: RegionID? = nil, to problems: inout [String]
+        _ host: ZoneContent.Host, _ role: Role, region: RegionID? = nil, port: UInt16? = nil, capacity: UInt64 = 0,
+        to problems: inout [String]
     ) {
-        guard content.hosts.indices.contains(index) else { return }
-        let host = content.hosts[index]
-        add(host.name, role, host.addresses, region: region, to: &problems)
-    }
-
-    private mutating func add(
-        _ name: String, _ role: Role, _ addresses: [IPAddress], region: RegionID? = nil, to problems: inout [String]
-    ) {
-        if let known = nodes.first(where: { $0.name == name }) {
+        if let known = nodes.first(where: { $0.name == host.name }) {
             guard known.role != role || known.region != region else { return }
             problems.append(
-                "\(name) is \(known.role.rawValue) and \(role.rawValue) at once, or in two regions; "
+                "\(host.name) is \(known.role.rawValue) and \(role.rawValue) at once, or in two regions; "
                     + "give the second a host of its own")
             return
         }
-        guard let address = addresses.first(where: \.isV4) ?? addresses.first else {
-            problems.append("\(name) has no address; add an A record to \(zone).zone")
+        guard let address = host.addresses.first(where: \.isV4) ?? host.addresses.first else {
+            problems.append("\(host.name) has no address; add an A record to \(zone).zone")
             return
         }
-        nodes.append(Node(name: name, role: role, address: address, region: region))
+        nodes.append(
+            Node(
+                name: host.name, role: role, address: address, region: region, port: port ?? content.defaults.port,
+                capacity: capacity))
     }
 
     /// Hosts of the apex NS records that have addresses in the zone, in the order of the records.

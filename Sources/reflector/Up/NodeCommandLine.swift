@@ -1,3 +1,4 @@
+import DNSAnswers
 import ReflectorModel
 
 extension NetworkPlan {
@@ -12,6 +13,8 @@ extension NetworkPlan {
         case .entrypoint, .set, .edge:
             [node.role.rawValue, node.name]
                 + (node.region.map { ["--region", "\($0.rawValue)"] } ?? [])
+                + (node.port == ZoneContent.Defaults().port ? [] : ["--port", "\(node.port)"])
+                + (node.capacity == 0 ? [] : ["--capacity", "\(node.capacity)"])
                 + ["--zone", zone] + nameServers.flatMap { ["--server", "\($0.dns)"] }
                 + ["--keys", folder.keys, "--state", folder.state(of: node.name)]
         }

@@ -21,7 +21,9 @@ struct StreamFeed: Sendable, ExpressibleByArgument {
     }
 
     init?(argument: String) {
-        guard let equals = argument.firstIndex(of: "="), let stream = StreamName(argument[..<equals]) else { return nil }
+        guard let equals = argument.firstIndex(of: "="), let stream = StreamName(argument[..<equals]) else {
+            return nil
+        }
         let text = String(argument[argument.index(after: equals)...])
         self.stream = stream
         switch text {

@@ -1,0 +1,16 @@
+import Foundation
+
+/// Numbers as people read them.
+enum Figures {
+    /// `12.34`, with as many digits after the point as said.
+    static func decimal(_ value: Double, digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+    /// `0.21 ms`; empty where nothing was measured.
+    static func milliseconds(_ value: Double?) -> String { value.map { decimal($0, digits: 2) + " ms" } ?? "" }
+
+    /// `0.00 %`.
+    static func percent(_ value: Double) -> String { decimal(value, digits: 2) + " %" }
+
+    /// `14.2 MB`.
+    static func megabytes(_ bytes: UInt64) -> String { decimal(Double(bytes) / 1e6, digits: 1) + " MB" }
+}

@@ -1,0 +1,51 @@
+import ReflectorModel
+
+/// The table of nodes and streams that `status` prints once and `up` prints again and again.
+enum NodeTable {
+    /// Which stream at which node a rate belongs to.
+    struct RateKey: Hashable {
+        var node: String
+        var stream: String
+    }
+
+    /// - Parameters:
+    ///   - nodes: name, what to say of a node that gave no status (nil: that it does not answer), and status.
+    ///   - rates: packets a second, where they are known.
+    static func lines(
+        _ nodes: [(name: String, note: String?, status: NodeStatus?)], rates: [RateKey: Double]
+    ) -> [String] {
+        var table = TextTable(
+            ("NODE", .left), ("ROLE", .left), ("STREAM", .left), ("FROM", .left), ("PATHS", .left), ("RTT", .right),
+            ("LOSS", .right), ("PACKETS", .right), ("PKT/S", .right), ("REPAIRED", .right), ("LOST", .right),
+            ("OUT TO", .right))
+        for (name, note, status) in nodes {
+            guard let status else {
+                table.add(name, note ?? "does not answer", "", "", "", "", "", "", "", "", "", "")
+                continue
+            }
+            let role = status.role == "edge" ? "edge \(status.region ?? "")" : status.role
+            if status.streams.isEmpty { table.add(name, role, "", "", "", "", "", "", "", "", "", "") }
+            for stream in status.streams {
+                let first = stream.paths.first
+                let isEdge = status.role == "edge"
+                table.add(
+                    name, role, stream.name,
+                    stream.paths.isEmpty
+                        ? (status.role == "entrypoint" ? "encoder" : "")
+                        : stream.paths.map(\.parent).joined(separator: ","),
+                    stream.paths.map(path).joined(separator: ","),
+                    Figures.milliseconds(first?.roundTripMilliseconds),
+                    first.map { Figures.percent($0.lossPercent) } ?? "",
+                    "\(isEdge ? stream.delivered : stream.packetsIn)",
+                    rates[RateKey(node: name, stream: stream.name)].map { Figures.decimal($0, digits: 0) } ?? "",
+                    first == nil ? "" : "\(stream.repaired)", isEdge ? "\(stream.lost)" : "",
+                    isEdge ? "\(stream.viewers) viewers" : "\(stream.children) children")
+            }
+        }
+        return table.lines
+    }
+
+    private static func path(_ path: PathStatus) -> String {
+        path.rank == 0 ? path.state : "n\(path.rank) \(path.state)"
+    }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import ReflectorModel
+
+/// `reflector status`: every node, and each stream at it.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Ask the running nodes what they carry.",
+        discussion: "Exit status: 0 every node answered, 1 one did not, 2 wrong usage.")
+
+    @OptionGroup var source: NodeSource
+
+    private struct Unanswered: Encodable {
+        var name: String
+        var endpoint: String
+        var reason: String
+    }
+
+    private struct Report: Encodable {
+        var nodes: [NodeStatus]
+        var unanswered: [Unanswered]
+    }
+
+    func run() async throws {
+        let answers = try await source.ask()
+        let unanswered = answers.compactMap { answer -> Unanswered? in
+            guard case .failure(let failure) = answer.result else { return nil }
+            return Unanswered(name: answer.name, endpoint: "\(answer.endpoint)", reason: "\(failure)")
+        }
+        if source.json {
+            try JSONOutput.print(Report(nodes: answers.compactMap(\.status), unanswered: unanswered))
+        } else {
+            for line in NodeTable.lines(answers.map { ($0.name, nil, $0.status) }, rates: [:]) { print(line) }
+            for node in unanswered { StandardError.print("\(node.name): \(node.reason)") }
+        }
+        if !unanswered.isEmpty { throw ExitCode(1) }
+    }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import ReflectorModel
+
+/// `reflector trace STREAM --region R`: the way of a stream to the edges of a region, hop by hop, and which answer of
+/// the DNS each hop follows.
+struct TraceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trace",
+        abstract: "Show a stream's way to a region, hop by hop, and the DNS answers that it follows.",
+        discussion: """
+            Each line is a node; indented below it, whom it fetches the stream from. PATH, RTT, LOSS, RETRANSMITS and \
+            PACKETS are of the path to the line above, as the node above sees it.
+            Exit status: 0 the stream's way is whole, 1 it is not, 2 wrong usage.
+            """)
+
+    @Argument(help: "The stream, as live/news.")
+    var stream: String
+
+    @Option(help: "The edge region, as 1283 or r1283.")
+    var region: String
+
+    @OptionGroup var source: NodeSource
+
+    func run() async throws {
+        guard let stream = StreamName(stream) else {
+            throw ValidationError("'\(stream)' is not a stream name, as live/news")
+        }
+        let region = try NodeOptions.region(region)
+        let answers = try await source.ask()
+        let tree = TraceTree(stream: stream, region: region, statuses: answers.compactMap(\.status))
+        if source.json {
+            try JSONOutput.print(tree)
+        } else {
+            for line in tree.lines { print(line) }
+        }
+        for answer in answers {
+            if case .failure(let failure) = answer.result { StandardError.print("\(answer.name): \(failure)") }
+        }
+        if tree.edges.isEmpty { StandardError.print("reflector: no edge of \(region) answers") }
+        guard tree.isComplete else { throw ExitCode(1) }
+    }
+}

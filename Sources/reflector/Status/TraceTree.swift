@@ -1,0 +1,93 @@
+import ReflectorModel
+
+/// The way of one stream to one edge, hop by hop from the edge up: what each node says of the path by which it fetches.
+struct TraceTree: Encodable {
+    struct Hop: Encodable {
+        var node: String
+        /// Nil where the node does not answer.
+        var role: String?
+        var endpoint: String?
+        /// Newest zone serial that the node follows.
+        var serial: UInt32?
+        /// Of the entrypoint's packets.
+        var incarnation: String?
+        var highestSequence: UInt64?
+        /// How this node's child reaches it; nil at the edge.
+        var path: PathStatus?
+        /// Why the tree goes no further although there may be more.
+        var note: String?
+        var parents: [Hop]
+    }
+
+    /// As many nodes as a subscription may pass (design §7).
+    static let depthMax = 8
+
+    var stream: String
+    var region: String
+    var portset: String?
+    var edges: [Hop]
+
+    /// - Parameter statuses: of all nodes that answered.
+    init(stream: StreamName, region: RegionID, statuses: [NodeStatus]) {
+        self.stream = stream.text
+        self.region = "\(region)"
+        let edges = statuses.filter { $0.role == "edge" && $0.region == "\(region)" }
+        portset = edges.lazy.flatMap(\.streams).first { $0.name == stream.text }?.portset
+        self.edges = edges.map { edge in
+            Self.hop(edge.name, path: nil, stream: stream.text, statuses: statuses, above: [])
+        }
+    }
+
+    /// True if every hop leads to an entrypoint.
+    var isComplete: Bool { !edges.isEmpty && edges.allSatisfy(Self.reachesEntrypoint) }
+
+    var lines: [String] {
+        var table = TextTable(
+            ("HOP", .left), ("ROLE", .left), ("PATH", .left), ("RTT", .right), ("LOSS", .right),
+            ("RETRANSMITS", .right), ("PACKETS", .right), ("SERIAL", .right), ("BECAUSE OF", .left))
+        for edge in edges { Self.add(edge, depth: 0, to: &table) }
+        let title = "\(stream)\(portset.map { " (\($0))" } ?? "") to \(region)"
+        return [title] + table.lines
+    }
+
+    private static func hop(
+        _ name: String, path: PathStatus?, stream: String, statuses: [NodeStatus], above: [String]
+    ) -> Hop {
+        guard let status = statuses.first(where: { $0.name == name }) else {
+            return Hop(node: name, path: path, note: "does not answer", parents: [])
+        }
+        var hop = Hop(
+            node: name, role: status.role, endpoint: status.endpoint, serial: status.serial, path: path, parents: [])
+        guard let carried = status.streams.first(where: { $0.name == stream }) else {
+            hop.note = "does not carry the stream"
+            return hop
+        }
+        hop.incarnation = carried.incarnation
+        hop.highestSequence = carried.highestSequence
+        guard above.count < depthMax, !above.contains(name) else {
+            hop.note = above.contains(name) ? "a loop" : "more than \(depthMax) hops"
+            return hop
+        }
+        hop.parents = carried.paths.map { path in
+            Self.hop(path.parent, path: path, stream: stream, statuses: statuses, above: above + [name])
+        }
+        if hop.parents.isEmpty, status.role != "entrypoint" { hop.note = "has no parent for the stream" }
+        return hop
+    }
+
+    private static func reachesEntrypoint(_ hop: Hop) -> Bool {
+        hop.note == nil && (hop.role == "entrypoint" || hop.parents.contains(where: reachesEntrypoint))
+    }
+
+    private static func add(_ hop: Hop, depth: Int, to table: inout TextTable) {
+        let branch = depth == 0 ? "" : String(repeating: "   ", count: depth - 1) + "└─ "
+        let path = hop.path
+        let rank = path.map { $0.rank == 0 ? $0.state : "n\($0.rank) \($0.state)" } ?? ""
+        let because = [path?.cause, path?.answer].compactMap { $0 }.joined(separator: "  ")
+        table.add(
+            branch + hop.node, hop.note ?? hop.role ?? "", rank, Figures.milliseconds(path?.roundTripMilliseconds),
+            path.map { Figures.percent($0.lossPercent) } ?? "", path.map { "\($0.retransmitsAsked)" } ?? "",
+            path.map { "\($0.packets)" } ?? "", (path?.serial ?? hop.serial).map { "\($0)" } ?? "", because)
+        for parent in hop.parents { add(parent, depth: depth + 1, to: &table) }
+    }
+}

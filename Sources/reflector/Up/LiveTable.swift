@@ -1,0 +1,61 @@
+import Foundation
+import Glibc
+import ReflectorModel
+
+/// Shows the network while it runs: on a terminal redrawn in place, else as a block of lines now and then.
+struct LiveTable {
+    private let isTerminal: Bool
+    private var linesDrawn = 0
+    private var last: (at: ContinuousClock.Instant, packets: [NodeTable.RateKey: UInt64])?
+    private var rates: [NodeTable.RateKey: Double] = [:]
+
+    /// How often to draw.
+    var interval: Duration { isTerminal ? .seconds(1) : .seconds(5) }
+
+    /// - Parameter plain: lines even on a terminal.
+    init(plain: Bool) { isTerminal = !plain && isatty(STDOUT_FILENO) == 1 }
+
+    mutating func draw(_ network: NetworkView, footer: [String]) {
+        updateRates(network)
+        let rows = network.nodes.map { entry in
+            (name: entry.node.name, note: entry.note, status: entry.status)
+        }
+        var lines = NodeTable.lines(rows, rates: rates) + footer
+        var text = ""
+        if isTerminal {
+            let width = terminalWidth()
+            lines = lines.map { String($0.prefix(width)) }
+            if linesDrawn > 0 { text += "\u{1B}[\(linesDrawn)A" }
+            text += lines.map { "\r\($0)\u{1B}[K\n" }.joined() + "\u{1B}[J"
+        } else {
+            text += lines.map { "\($0)\n" }.joined() + "\n"
+        }
+        linesDrawn = lines.count
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+
+    private mutating func updateRates(_ network: NetworkView) {
+        var packets: [NodeTable.RateKey: UInt64] = [:]
+        for entry in network.nodes {
+            for stream in entry.status?.streams ?? [] {
+                packets[NodeTable.RateKey(node: entry.node.name, stream: stream.name)] = stream.packetsIn
+            }
+        }
+        let now = ContinuousClock.now
+        if let last, now > last.at {
+            let span = (now - last.at) / .seconds(1)
+            rates = [:]
+            for (key, count) in packets {
+                // A node that was started again counts from zero.
+                if let before = last.packets[key], count >= before { rates[key] = Double(count - before) / span }
+            }
+        }
+        last = (now, packets)
+    }
+
+    private func terminalWidth() -> Int {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 120 }
+        return Int(size.ws_col)
+    }
+}

@@ -1,0 +1,157 @@
+import AsyncHTTPClient
+import Glibc
+import NIOPosix
+import ReflectorModel
+import RelayService
+
+/// A network that runs on this machine: its processes, its encoders and its viewers.
+final class LocalNetwork: Sendable {
+    /// Why it did not come up.
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+        /// Whose log says more.
+        var culprit: String?
+    }
+
+    /// How long the network may take until every edge delivers.
+    static let startTime = Duration.seconds(60)
+    private static let pollInterval = Duration.milliseconds(100)
+
+    let plan: NetworkPlan
+    let feeds: [StreamFeed]
+    let folder: RunFolder
+    let supervisor: ProcessSupervisor
+    let viewers: [Viewer]
+    private let zones: String
+    private let keys: KeyFile
+    private let client: HTTPClient
+
+    /// - Parameter viewersEach: viewers of each stream at each edge.
+    init(plan: NetworkPlan, zones: String, feeds: [StreamFeed], folder: RunFolder, viewersEach: Int) throws {
+        self.plan = plan
+        self.zones = zones
+        self.feeds = feeds
+        self.folder = folder
+        keys = try folder.loadOrMakeKeys()
+        supervisor = ProcessSupervisor()
+        viewers = plan.edges.flatMap { edge in
+            feeds.flatMap { feed in (0..<viewersEach).map { _ in Viewer(edge: edge, stream: feed.stream) } }
+        }
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(8, viewers.count)
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    /// Starts everything, in order, and returns when all nodes are ready and every edge delivers every stream; then
+    /// goes on in tasks of `group`.
+    func start(in group: inout TaskGroup<Void>) async throws {
+        group.addTask { await self.supervisor.keep() }
+        let deadline = ContinuousClock.now + Self.startTime
+        try await launch([.nameServer])
+        try await wait(until: deadline, "name servers are not ready") { $0.unready(.nameServer) }
+        try await launch([.entrypoint, .set, .edge])
+        try await encodeTestPicture()
+        try await wait(until: deadline, "nodes are not ready") { $0.unready() }
+        for feed in feeds { try await launch(feed) }
+        for viewer in viewers { group.addTask { await viewer.watch(with: self.client) } }
+        try await wait(until: deadline, "the stream does not arrive") { self.missing(in: $0) }
+    }
+
+    /// Ends every process; nothing is left when it returns. The viewers' tasks must have been cancelled.
+    func stop() async {
+        await supervisor.stop()
+        try? await client.shutdown()
+    }
+
+    /// What was delivered so far.
+    func summary() async -> RunSummary {
+        let view = await NetworkView.poll(plan)
+        var summary = RunSummary()
+        for edge in plan.edges {
+            for feed in feeds {
+                var row = RunSummary.Row(
+                    edge: edge.name, stream: feed.stream, status: view.stream(feed.stream, at: edge.name))
+                for viewer in viewers where viewer.edge == edge.name && viewer.stream == feed.stream {
+                    let check = await viewer.check
+                    row.viewers += 1
+                    row.viewerBytes += check.bytes
+                    row.viewerErrors += check.continuityErrors + check.syncErrors
+                    row.interruptions += await viewer.interruptions
+                }
+                summary.rows.append(row)
+            }
+        }
+        summary.deaths = await supervisor.deaths
+        return summary
+    }
+
+    private func launch(_ roles: Set<NetworkPlan.Role>) async throws {
+        for node in plan.nodes where roles.contains(node.role) {
+            let arguments = plan.arguments(for: node, zones: zones, folder: folder)
+            try await supervisor.start(
+                .init(
+                    name: node.name, command: "/proc/self/exe", arguments: { _ in arguments },
+                    log: folder.log(of: node.name)))
+        }
+    }
+
+    /// Starts the encoder of a feed at the stream's first entrypoint; each new start tries the next one.
+    private func launch(_ feed: StreamFeed) async throws {
+        let candidates = plan.candidates(for: feed.stream)
+        guard !candidates.isEmpty, let key = keys.streamKeys.keys(for: feed.stream)?.first else {
+            throw Failure(description: "\(feed.stream) has no entrypoint and key to push to", culprit: nil)
+        }
+        let testPicture = folder.testPicture
+        try await supervisor.start(
+            .init(
+                name: feed.name, command: "ffmpeg",
+                arguments: { start in
+                    feed.pushArguments(
+                        testPicture: testPicture, to: candidates[start % candidates.count].ingest, key: key)
+                },
+                log: folder.log(of: feed.name)))
+    }
+
+    private func encodeTestPicture() async throws {
+        guard feeds.contains(where: { $0.source == .test }), access(folder.testPicture, R_OK) != 0 else { return }
+        let name = "test-picture"
+        // Under another name until it is whole.
+        let part = folder.testPicture + ".part"
+        let exit = try await supervisor.run(
+            .init(
+                name: name, command: "ffmpeg", arguments: { _ in TestPicture.encodeArguments(to: part) },
+                log: folder.log(of: name)))
+        guard exit == .code(0), rename(part, folder.testPicture) == 0 else {
+            throw Failure(description: "the ffmpeg that encodes the test picture \(exit)", culprit: name)
+        }
+    }
+
+    /// Edges that have not delivered a stream, or, without viewers, entrypoints that have not taken it in.
+    private func missing(in view: NetworkView) -> [String] {
+        guard viewers.isEmpty else {
+            return plan.edges.map(\.name).filter { edge in
+                feeds.contains { (view.stream($0.stream, at: edge)?.delivered ?? 0) == 0 }
+            }
+        }
+        return feeds.filter { feed in
+            !plan.candidates(for: feed.stream).contains { (view.stream(feed.stream, at: $0.name)?.packetsIn ?? 0) > 0 }
+        }.map(\.name)
+    }
+
+    private func wait(
+        until deadline: ContinuousClock.Instant, _ what: String, for missing: (NetworkView) -> [String]
+    ) async throws {
+        while true {
+            let waited = missing(await NetworkView.poll(plan))
+            if waited.isEmpty { return }
+            if let death = await supervisor.deaths.first {
+                throw Failure(description: "\(death) at the start", culprit: death.name)
+            }
+            guard ContinuousClock.now < deadline else {
+                throw Failure(
+                    description: "\(what): \(waited.joined(separator: ", "))", culprit: waited.first)
+            }
+            try await Task.sleep(for: Self.pollInterval)
+        }
+    }
+}

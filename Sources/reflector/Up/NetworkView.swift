@@ -1,0 +1,47 @@
+import OpsEndpoint
+import ReflectorModel
+
+/// What the nodes of a network say of themselves at one moment.
+struct NetworkView: Sendable {
+    struct Entry: Sendable {
+        var node: NetworkPlan.Node
+        /// What `/readyz` says.
+        var isReady: Bool
+        /// Of a relay node that answers.
+        var status: NodeStatus?
+
+        /// What to show of a node that has no `NodeStatus`.
+        var note: String? {
+            guard node.role == .nameServer else { return nil }
+            return isReady ? "nameserver" : "nameserver, not ready"
+        }
+    }
+
+    private(set) var nodes: [Entry] = []
+
+    /// Asks all nodes at once.
+    static func poll(_ plan: NetworkPlan) async -> NetworkView {
+        let client = OpsClient()
+        return await withTaskGroup(of: (Int, Entry).self) { group in
+            for (index, node) in plan.nodes.enumerated() {
+                group.addTask {
+                    async let isReady = client.isReady(node.ops)
+                    let status = node.role == .nameServer ? nil : try? await client.nodeStatus(of: node.ops)
+                    return (index, Entry(node: node, isReady: await isReady, status: status))
+                }
+            }
+            var entries: [(Int, Entry)] = []
+            for await entry in group { entries.append(entry) }
+            return NetworkView(nodes: entries.sorted { $0.0 < $1.0 }.map(\.1))
+        }
+    }
+
+    /// Names of the nodes that are not ready.
+    func unready(_ role: NetworkPlan.Role? = nil) -> [String] {
+        nodes.filter { !$0.isReady && (role == nil || $0.node.role == role) }.map(\.node.name)
+    }
+
+    func stream(_ stream: StreamName, at node: String) -> StreamStatus? {
+        nodes.first { $0.node.name == node }?.status?.streams.first { $0.name == stream.text }
+    }
+}

@@ -1,0 +1,53 @@
+import ReflectorModel
+
+/// How a run went: what each edge delivered of each stream, and what was wrong.
+struct RunSummary: Sendable {
+    struct Row: Sendable {
+        var edge: String
+        var stream: StreamName
+        /// Nil where the edge did not answer or does not know the stream.
+        var status: StreamStatus?
+        /// What our own viewers of this edge and stream saw.
+        var viewers = 0
+        var viewerBytes: UInt64 = 0
+        var viewerErrors: UInt64 = 0
+        var interruptions = 0
+    }
+
+    var rows: [Row] = []
+    /// Processes that ended although nobody asked for it.
+    var deaths: [ProcessSupervisor.Death] = []
+
+    /// Everything that was not as it should be; empty after a good run.
+    var problems: [String] {
+        rows.flatMap { row -> [String] in
+            let label = "\(row.edge): \(row.stream)"
+            guard let status = row.status else { return ["\(label): nothing known; the edge does not answer for it"] }
+            var problems: [String] = []
+            if status.delivered == 0 { problems.append("\(label): nothing was delivered") }
+            if status.lost > 0 { problems.append("\(label): \(status.lost) packets lost") }
+            if row.viewers > 0, row.viewerBytes == 0 { problems.append("\(label): no byte reached a viewer") }
+            if row.viewerErrors > 0 {
+                problems.append("\(label): viewers saw \(row.viewerErrors) transport stream errors")
+            }
+            if row.interruptions > 0 { problems.append("\(label): viewers were cut off \(row.interruptions) times") }
+            return problems
+        } + deaths.map(\.description)
+    }
+
+    var lines: [String] {
+        var table = TextTable(
+            ("EDGE", .left), ("STREAM", .left), ("DELIVERED", .right), ("LOST", .right), ("REPAIRED", .right),
+            ("DUPLICATES REMOVED", .right), ("LARGEST GAP", .right), ("TO VIEWERS", .right), ("TS ERRORS", .right))
+        for row in rows {
+            let status = row.status
+            table.add(
+                row.edge, row.stream.text, status.map { "\($0.delivered)" } ?? "", status.map { "\($0.lost)" } ?? "",
+                status.map { "\($0.repaired)" } ?? "", status.map { "\($0.duplicates)" } ?? "",
+                status.map { Figures.decimal($0.gapMillisecondsMax, digits: 0) + " ms" } ?? "",
+                row.viewers == 0 ? "" : Figures.megabytes(row.viewerBytes),
+                row.viewers == 0 ? "" : "\(row.viewerErrors)")
+        }
+        return table.lines
+    }
+}

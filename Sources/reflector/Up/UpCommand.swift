@@ -1,0 +1,100 @@
+import ArgumentParser
+import Foundation
+import ReflectorModel
+import UnixSignals
+
+/// `reflector up`: a whole network on this machine, with a stream in it.
+struct UpCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up",
+        abstract: "Run the whole network of a zones folder on this machine, and feed it.",
+        discussion: """
+            Every node is a process of its own on the loopback address that the zone gives it. Ctrl-C ends them all.
+            With --for it ends by itself. Exit status: 0 all was delivered, 1 something was lost or went wrong, \
+            2 wrong usage.
+            """)
+
+    @Option(help: ArgumentHelp("Folder of the zone files.", valueName: "dir"))
+    var zones = "zones"
+
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("End after this long, counted from when every edge delivers.", valueName: "seconds"))
+    var duration: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            What an encoder sends: STREAM=test (a moving picture and a tone), STREAM=FILE.ts (over and over) or \
+            STREAM=URL. Repeatable. Default: test, as the first pushed stream of the zone.
+            """, valueName: "stream=source"))
+    var stream: [StreamFeed] = []
+
+    @Option(help: ArgumentHelp("Viewers of each stream at each edge.", valueName: "n"))
+    var viewers = 1
+
+    @Option(help: ArgumentHelp("Folder for keys, states and logs. Default: a temporary one.", valueName: "dir"))
+    var state: String?
+
+    @Flag(help: "Print the table as lines every 5 s, even on a terminal.")
+    var plain = false
+
+    func validate() throws {
+        guard (0...1_000).contains(viewers) else { throw ValidationError("--viewers takes 0 to 1000") }
+        if let duration, duration < 1 { throw ValidationError("--for takes a number of seconds from 1") }
+    }
+
+    func run() async throws {
+        let plan = try makePlan()
+        let feeds = try checkedFeeds(plan)
+        let folder = try RunFolder(state)
+        let zonesPath = URL(fileURLWithPath: zones).standardizedFileURL.path
+        let network = try LocalNetwork(
+            plan: plan, zones: zonesPath, feeds: feeds, folder: folder, viewersEach: viewers)
+        print("\(plan.zone): starting \(plan.nodes.count) nodes; logs in \(folder.path)/logs")
+        let outcome = await UpRun(network: network, duration: duration.map { .seconds($0) }, plain: plain).run()
+        if outcome == .good, folder.isTemporary {
+            folder.remove()
+        } else if outcome != .good {
+            StandardError.print("reflector: the logs stay in \(folder.path)/logs")
+        }
+        if outcome != .good { throw ExitCode(1) }
+    }
+
+    private func makePlan() throws -> NetworkPlan {
+        let contents = try ZoneFolder.contents(zones)
+        guard contents.count == 1, let content = contents.first else {
+            throw ValidationError("\(zones) holds \(contents.count) zones; up runs the network of one")
+        }
+        do throws(NetworkPlan.Unusable) {
+            let plan = try NetworkPlan(content)
+            try plan.checkRunsHere()
+            return plan
+        } catch {
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(2)
+        }
+    }
+
+    private func checkedFeeds(_ plan: NetworkPlan) throws -> [StreamFeed] {
+        guard !stream.isEmpty else {
+            let pushed = plan.content.streams.first { !$0.isPattern && $0.ingest == .push }
+            guard let name = pushed.flatMap({ StreamName($0.segments.joined(separator: "/")) }) else {
+                throw ValidationError("\(zones) names no stream that is pushed; say which one with --stream")
+            }
+            return [StreamFeed(stream: name, source: .test)]
+        }
+        for (index, feed) in stream.enumerated() {
+            if plan.candidates(for: feed.stream).isEmpty {
+                throw ValidationError("--stream: no line of \(plan.zone).streams is about \(feed.stream)")
+            }
+            if stream[..<index].contains(where: { $0.stream == feed.stream }) {
+                throw ValidationError("--stream: \(feed.stream) is given twice")
+            }
+            if case .file(let path) = feed.source, !FileManager.default.isReadableFile(atPath: path) {
+                throw ValidationError("--stream: \(path) can't be read")
+            }
+        }
+        return stream
+    }
+}
