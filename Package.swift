@@ -11,6 +11,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
@@ -60,7 +61,7 @@ let package = Package(
             dependencies: [
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "DNSAnswers",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing",
-                argumentParser, log, lifecycle, hummingbird,
+                argumentParser, log, lifecycle, signals, hummingbird, heap,
             ]),
 
         // Tests, and the simulator they share with `reflector simulate`.
@@ -71,7 +72,8 @@ let package = Package(
         .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
         .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "ReflectorModel"]),
         .testTarget(name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
-        .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "ReflectorModel"]),
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
+        .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
         .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
         .testTarget(name: "RelayServiceTests", dependencies: ["RelayService", "LDNSKit", "ReflectorModel"]),
         .testTarget(name: "StreamingServerTests", dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel"]),

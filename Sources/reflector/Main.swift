@@ -4,5 +4,5 @@ import Logging
 
 @main
 struct Reflector: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "reflector")
+    static let configuration = CommandConfiguration(commandName: "reflector", subcommands: [Impair.self])
 }

@@ -1,2 +1,108 @@
-// The datagram shim: our own structs over recvmmsg, sendmmsg and epoll.
+// The datagram shim: our own structs over recvmmsg, sendmmsg, UDP_SEGMENT, UDP_GRO, IP_PKTINFO, epoll and eventfd, so
+// that Swift never touches a control message. Functions that can fail return -errno.
 #pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+// An IPv6 address as two host-order halves; IPv4 is IPv4-mapped (RFC 4291 §2.5.5.2).
+typedef struct {
+    uint64_t high;
+    uint64_t low;
+} cdg_address;
+
+typedef struct {
+    cdg_address address;
+    uint16_t port;
+} cdg_endpoint;
+
+// ---- sockets
+
+typedef enum {
+    CDG_MTU_SYSTEM = 0,  // what the machine is set to
+    CDG_MTU_DONT_FRAGMENT,  // DF set, EMSGSIZE above the path MTU (IP_PMTUDISC_DO)
+    CDG_MTU_OMIT,  // path MTU ignored, DF clear (IP_PMTUDISC_OMIT)
+} cdg_mtu_policy;
+
+typedef struct {
+    bool reuse_address;
+    bool reuse_port;
+    bool receive_offload;
+    cdg_mtu_policy mtu;
+    uint32_t receive_buffer_bytes;
+    uint32_t send_buffer_bytes;
+} cdg_socket_options;
+
+// What the kernel granted.
+typedef struct {
+    cdg_endpoint bound;
+    uint32_t receive_buffer_bytes;  // as the kernel counts: twice what was asked, bookkeeping included
+    uint32_t send_buffer_bytes;
+    bool wildcard;
+    bool receive_offload;
+    bool segmentation_offload;
+    const char *failed_step;  // static text; NULL when opened
+} cdg_socket_report;
+
+int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *options, cdg_socket_report *report);
+int cdg_socket_disable_receive_offload(int fd);
+void cdg_close(int fd);
+
+// ---- receiving
+
+// One message; with receive offload it holds several datagrams of `segment` bytes, the last perhaps shorter.
+typedef struct {
+    cdg_endpoint source;
+    cdg_address local;  // when has_local
+    uint32_t interface;
+    uint32_t length;
+    uint32_t segment;  // 0: one datagram
+    uint32_t dropped;  // when has_dropped: the socket's cumulative count, wrapping (SO_RXQ_OVFL)
+    bool has_local;
+    bool has_dropped;
+    bool truncated;
+} cdg_received;
+
+typedef struct cdg_receiver cdg_receiver;
+cdg_receiver *cdg_receiver_create(uint32_t batch, uint32_t buffer_bytes);
+void cdg_receiver_destroy(cdg_receiver *receiver);
+void *cdg_receiver_buffer(const cdg_receiver *receiver, uint32_t index);
+// Number of messages filled into `out` (room for a batch); 0 when none wait.
+int cdg_receive(int fd, cdg_receiver *receiver, cdg_received *out);
+
+// ---- sending
+
+// One message: `pieces` iovecs from `first`; with `segment` the kernel cuts it into datagrams of that many bytes.
+typedef struct {
+    cdg_endpoint destination;
+    cdg_address source;  // when has_source
+    uint32_t interface;  // 0: by the routing table
+    uint32_t first;
+    uint32_t pieces;
+    uint32_t segment;  // 0: one datagram
+    bool has_source;
+} cdg_outgoing;
+
+typedef struct cdg_sender cdg_sender;
+cdg_sender *cdg_sender_create(uint32_t batch);
+void cdg_sender_destroy(cdg_sender *sender);
+// Number of messages sent, at least 1; or -errno, which concerns the first of `messages`. `count` is at most the batch.
+int cdg_send(
+    int fd, bool v4, cdg_sender *sender, const cdg_outgoing *messages, uint32_t count, const struct iovec *pieces);
+// 1 when writable, 0 when not within the time.
+int cdg_wait_writable(int fd, int64_t nanoseconds);
+
+// ---- the loop
+
+int64_t cdg_now(void);  // CLOCK_MONOTONIC, nanoseconds
+uintptr_t cdg_thread(void);  // identity of the calling thread, never 0
+void cdg_thread_set_name(const char *name);  // of the calling thread; cut at 15 bytes
+int cdg_poll_create(void);
+int cdg_poll_add(int poll, int fd, uint64_t key);
+int cdg_poll_remove(int poll, int fd);
+// Keys of readable descriptors; 0 on time-out or signal. `nanoseconds` below 0 waits for ever.
+int cdg_poll_wait(int poll, uint64_t *keys, uint32_t count, int64_t nanoseconds);
+int cdg_event_create(void);
+void cdg_event_signal(int event);
+void cdg_event_clear(int event);
+const char *cdg_error_text(int code);

@@ -1,0 +1,82 @@
+import CDatagram
+import ReflectorModel
+
+/// A UDP socket of one address family. It is opened anywhere, given to a `DatagramLoop` with `add`, and from then on
+/// touched on the loop's thread only; it is deliberately not Sendable. Closed when the last reference goes.
+public final class DatagramSocket {
+    /// Where it is bound, the port chosen by the kernel included.
+    public let local: Endpoint
+    /// Bound to 0.0.0.0 or ::, so that each datagram brings its own local address.
+    public let isWildcard: Bool
+    /// Receive and send buffers granted, as the kernel counts them (twice the payload, bookkeeping included).
+    public let receiveBufferBytes: Int
+    public let sendBufferBytes: Int
+    /// For the owner, to tell its sockets apart without a table.
+    public var tag = 0
+    public internal(set) var statistics = DatagramStatistics()
+
+    let descriptor: Int32
+    /// Where the loop keeps it; nil while in no loop.
+    var slot: Int?
+    var receivesCoalesced: Bool
+    var kernelDropsSeen: UInt32 = 0
+    var transmitter: Transmitter?
+    /// Nil while runs may be handed to the kernel whole; else no run before this instant.
+    var segmentationSuspendedUntil: MonotonicInstant?
+
+    /// - Throws: `DatagramError` with the step that failed, as `bind 127.0.0.1:53: Permission denied`.
+    public init(bind endpoint: Endpoint, options: DatagramSocketOptions = .init()) throws(DatagramError) {
+        var wanted = cdg_socket_options()
+        wanted.reuse_address = options.reuseAddress
+        wanted.reuse_port = options.reusePort
+        wanted.receive_offload = options.receiveOffload
+        wanted.mtu = options.pathMTU.policy
+        wanted.receive_buffer_bytes = UInt32(clamping: options.receiveBufferBytes)
+        wanted.send_buffer_bytes = UInt32(clamping: options.sendBufferBytes)
+        var report = cdg_socket_report()
+        var address = cdg_endpoint(endpoint)
+        descriptor = cdg_socket_open(&address, &wanted, &report)
+        guard descriptor >= 0 else {
+            throw DatagramError(
+                operation: report.failed_step.map { String(cString: $0) } ?? "open", code: -descriptor,
+                subject: endpoint.description)
+        }
+        local = Endpoint(report.bound)
+        isWildcard = report.wildcard
+        receiveBufferBytes = Int(report.receive_buffer_bytes)
+        sendBufferBytes = Int(report.send_buffer_bytes)
+        receivesCoalesced = report.receive_offload
+        segmentationSuspendedUntil =
+            options.segmentationOffload && report.segmentation_offload ? nil : .distantFuture
+    }
+
+    deinit { cdg_close(descriptor) }
+
+    /// True while runs leave as one message each (UDP_SEGMENT).
+    public var segmentsRuns: Bool { segmentationSuspendedUntil == nil }
+
+    /// Buffers so small that a coalesced message would not fit need the kernel to hand over single datagrams.
+    func disableReceiveOffload() {
+        guard receivesCoalesced, cdg_socket_disable_receive_offload(descriptor) == 0 else { return }
+        receivesCoalesced = false
+    }
+}
+
+extension cdg_endpoint {
+    init(_ endpoint: Endpoint) { self.init(address: cdg_address(endpoint.address), port: endpoint.port) }
+}
+
+extension cdg_address {
+    init(_ address: IPAddress) { self.init(high: address.high, low: address.low) }
+}
+
+extension Endpoint {
+    init(_ endpoint: cdg_endpoint) { self.init(address: IPAddress(endpoint.address), port: endpoint.port) }
+}
+
+extension IPAddress {
+    init(_ address: cdg_address) { self.init(high: address.high, low: address.low) }
+
+    /// fe80::/10 (RFC 4291 §2.5.6): means something only together with an interface.
+    var isLinkLocal: Bool { high >> 54 == 0xfe80 >> 6 }
+}

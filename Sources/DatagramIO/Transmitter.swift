@@ -1,0 +1,216 @@
+import CDatagram
+import Glibc
+import ReflectorModel
+
+/// Turns datagrams into messages and messages into sendmmsg calls, in memory made once. A loop has one for all its
+/// sockets.
+///
+/// A run, that is consecutive datagrams of one destination and one length (the last may be shorter), becomes a single
+/// message that the kernel cuts (UDP_SEGMENT). Nothing that goes wrong is fatal: the datagram is counted by `errno`
+/// and the next one follows.
+final class Transmitter {
+    /// Most datagrams in a run: what every kernel with UDP_SEGMENT takes (UDP_MAX_SEGMENTS).
+    static let runMax = 64
+    /// Most bytes in a run: below the 65,535 of an IP packet with its headers.
+    static let runBytesMax = 65_000
+    /// Room for iovecs; a datagram needs two.
+    private static let piecesMax = 2_048
+
+    private let batch: Int
+    private let sender: OpaquePointer
+    private let messages: UnsafeMutablePointer<cdg_outgoing>
+    /// Datagrams and bytes of each message.
+    private let sizes: UnsafeMutablePointer<(datagrams: Int, bytes: Int)>
+    private let pieces: UnsafeMutablePointer<iovec>
+    private var messageCount = 0
+    private var pieceCount = 0
+    /// When to stop waiting for a full send buffer; set at the first wait of a send.
+    private var patienceEnd: MonotonicInstant?
+
+    /// - Parameter batch: most messages a sendmmsg call.
+    init(batch: Int) {
+        guard let sender = cdg_sender_create(UInt32(clamping: batch)) else { fatalError("out of memory") }
+        self.batch = batch
+        self.sender = sender
+        messages = .allocate(capacity: batch)
+        sizes = .allocate(capacity: batch)
+        pieces = .allocate(capacity: Self.piecesMax)
+    }
+
+    deinit {
+        cdg_sender_destroy(sender)
+        messages.deallocate()
+        sizes.deallocate()
+        pieces.deallocate()
+    }
+
+    func send(_ outgoing: DatagramBatch, on socket: DatagramSocket) {
+        patienceEnd = nil
+        let runMax = socket.maySegment() ? Self.runMax : 1
+        outgoing.entries.withUnsafeBufferPointer { entries in
+            guard let headers = UnsafeRawPointer(outgoing.headers.baseAddress) else { return }
+            var index = 0
+            while index < entries.count {
+                let count = Self.runLength(entries[index...].prefix(runMax))
+                if socket.accepts(entries[index].destination, datagrams: count) {
+                    if isFull { flush(socket) }
+                    begin(to: entries[index].destination)
+                    for entry in entries[index..<index + count] {
+                        append(headers + Int(entry.headerOffset), Int(entry.headerLength))
+                        if let body = entry.body { append(body, Int(entry.bodyLength)) }
+                    }
+                    end(datagrams: count, segment: count > 1 ? entries[index].length : 0)
+                }
+                index += count
+            }
+        }
+        flush(socket)
+    }
+
+    func send(_ replies: ReplyBatch, on socket: DatagramSocket) {
+        patienceEnd = nil
+        for reply in replies.replies where socket.accepts(reply.destination, datagrams: 1) {
+            if isFull { flush(socket) }
+            begin(to: reply.destination)
+            if socket.isWildcard {
+                messages[messageCount].has_source = true
+                messages[messageCount].source = cdg_address(reply.source)
+                // Elsewhere the routing table decides: the way back need not be the way in.
+                if reply.source.isLinkLocal { messages[messageCount].interface = reply.interface }
+            }
+            append(replies.memory + reply.offset, reply.length)
+            end(datagrams: 1, segment: 0)
+        }
+        flush(socket)
+    }
+
+    // MARK: Building messages
+
+    private var isFull: Bool { messageCount == batch || pieceCount + 2 * Self.runMax > Self.piecesMax }
+
+    /// How many of `entries`, from the first, can travel as one message.
+    private static func runLength(_ entries: Slice<UnsafeBufferPointer<DatagramBatch.Entry>>) -> Int {
+        guard let first = entries.first, first.length > 0 else { return 1 }
+        var count = 1
+        var bytes = first.length
+        for entry in entries.dropFirst() {
+            bytes += entry.length
+            guard entry.destination == first.destination, entry.length <= first.length, entry.length > 0,
+                bytes <= runBytesMax
+            else { break }
+            count += 1
+            if entry.length < first.length { break }
+        }
+        return count
+    }
+
+    private func begin(to destination: Endpoint) {
+        messages[messageCount] = cdg_outgoing()
+        messages[messageCount].destination = cdg_endpoint(destination)
+        messages[messageCount].first = UInt32(pieceCount)
+        sizes[messageCount].bytes = 0
+    }
+
+    private func append(_ bytes: UnsafeRawPointer, _ count: Int) {
+        guard count > 0 else { return }
+        pieces[pieceCount] = iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes), iov_len: count)
+        pieceCount += 1
+        sizes[messageCount].bytes += count
+    }
+
+    private func end(datagrams: Int, segment: Int) {
+        messages[messageCount].pieces = UInt32(pieceCount) - messages[messageCount].first
+        messages[messageCount].segment = UInt32(segment)
+        sizes[messageCount].datagrams = datagrams
+        messageCount += 1
+    }
+
+    // MARK: Handing them to the kernel
+
+    private func flush(_ socket: DatagramSocket) {
+        var next = 0
+        while next < messageCount {
+            let sent = transmit(messages + next, messageCount - next, on: socket)
+            if sent > 0 {
+                for index in next..<next + sent { countSent(index, on: socket) }
+                next += sent
+                continue
+            }
+            if sent == -EAGAIN {
+                for index in next..<messageCount {
+                    socket.statistics.sendBufferFull &+= UInt64(sizes[index].datagrams)
+                }
+                break
+            }
+            if messages[next].segment != 0, Self.meansUncut(-Int32(sent)) {
+                sendUncut(messages[next], on: socket)
+            } else {
+                socket.statistics.countFailure(-Int32(sent), datagrams: sizes[next].datagrams)
+            }
+            next += 1
+        }
+        messageCount = 0
+        pieceCount = 0
+    }
+
+    /// One sendmmsg call, repeated while the send buffer is full and patience lasts.
+    private func transmit(_ first: UnsafePointer<cdg_outgoing>, _ count: Int, on socket: DatagramSocket) -> Int {
+        while true {
+            socket.statistics.sendCalls &+= 1
+            let v4 = socket.local.address.isV4
+            let sent = Int(cdg_send(socket.descriptor, v4, sender, first, UInt32(count), pieces))
+            guard sent == -EAGAIN else { return sent }
+            let now = DatagramLoop.now
+            let end = patienceEnd ?? now + DatagramSocket.sendPatience
+            patienceEnd = end
+            guard now < end, cdg_wait_writable(socket.descriptor, (end - now).nanoseconds) == 1 else { return sent }
+        }
+    }
+
+    private func countSent(_ index: Int, on socket: DatagramSocket) {
+        socket.statistics.datagramsSent &+= UInt64(sizes[index].datagrams)
+        socket.statistics.bytesSent &+= UInt64(sizes[index].bytes)
+        if messages[index].segment != 0 { socket.statistics.runsSegmented &+= 1 }
+    }
+
+    /// Whether a run refused with `code` may pass as single datagrams: no such option, a device without checksum
+    /// offload (EIO), or segments that together with their headers exceed the path MTU (EINVAL, later EMSGSIZE).
+    private static func meansUncut(_ code: Int32) -> Bool {
+        [EINVAL, EIO, ENOPROTOOPT, EOPNOTSUPP, EMSGSIZE].contains(code)
+    }
+
+    /// Sends a refused run datagram by datagram. If the first of them passes, it was the cutting that was refused, and
+    /// the socket does without for a while.
+    private func sendUncut(_ run: cdg_outgoing, on socket: DatagramSocket) {
+        socket.statistics.segmentationFallbacks &+= 1
+        var single = run
+        single.segment = 0
+        var tooLarge = false
+        var piece = run.first
+        let piecesEnd = run.first + run.pieces
+        while piece < piecesEnd {
+            single.first = piece
+            var bytes = 0
+            while piece < piecesEnd, bytes < Int(run.segment) {
+                bytes += pieces[Int(piece)].iov_len
+                piece += 1
+            }
+            single.pieces = piece - single.first
+            if tooLarge, bytes == Int(run.segment) {
+                socket.statistics.countFailure(EMSGSIZE, datagrams: 1)
+                continue
+            }
+            let sent = transmit(&single, 1, on: socket)
+            if sent > 0 {
+                socket.statistics.datagramsSent &+= 1
+                socket.statistics.bytesSent &+= UInt64(bytes)
+                if single.first == run.first { socket.suspendSegmentation() }
+            } else if sent == -EAGAIN {
+                socket.statistics.sendBufferFull &+= 1
+            } else {
+                tooLarge = tooLarge || sent == -EMSGSIZE
+                socket.statistics.countFailure(-Int32(sent), datagrams: 1)
+            }
+        }
+    }
+}

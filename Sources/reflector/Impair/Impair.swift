@@ -1,0 +1,137 @@
+import ArgumentParser
+import DatagramIO
+import Foundation
+import ReflectorModel
+import ReflectorSimulation
+import UnixSignals
+
+/// `reflector impair`: a bad network between two good ones.
+struct Impair: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Forward UDP with loss, delay, reordering, duplication and a bottleneck.",
+        discussion: """
+            Works as a NAT does: every client that sends to a listening address gets a port of its own towards the \
+            target, and answers travel back. "Up" is from client to target. Each client and direction is a link of its \
+            own, impaired from the same seed every time. Ends on SIGTERM or SIGINT with one line of JSON on stdout.
+            """)
+
+    @Option(help: "Address and port to listen on.", transform: ImpairmentArgument.endpoint)
+    var listen: Endpoint?
+    @Option(help: "Where what arrives at --listen is forwarded.", transform: ImpairmentArgument.endpoint)
+    var to: Endpoint?
+    @Option(help: "A further pair, LISTEN=TARGET; may be repeated.", transform: ImpairmentArgument.mapping)
+    var map: [ImpairmentRelay.Mapping] = []
+    @Option(help: "Address from which targets are sent to (default: the listening address).")
+    var bind: String?
+    @Option(help: "Directions to impair; the other is forwarded as it is.")
+    var direction: ImpairedDirection = .both
+
+    @Option(help: "Share of datagrams lost, as 2%.", transform: ImpairmentArgument.share)
+    var loss: Double = 0
+    @Option(help: "The same, from client to target only.", transform: ImpairmentArgument.share)
+    var lossUp: Double?
+    @Option(help: "The same, from target to client only.", transform: ImpairmentArgument.share)
+    var lossDown: Double?
+    @Option(help: "Mean length of a run of losses, in datagrams (default: losses are independent).")
+    var burst: Double?
+    @Option(
+        help: "Mean length of a bad period in which all is lost, as 30ms; instead of --burst.",
+        transform: ImpairmentArgument.time)
+    var burstTime: TimeSpan?
+    @Option(help: "Time on the way, as 20ms.", transform: ImpairmentArgument.time)
+    var delay: TimeSpan = .zero
+    @Option(help: "Variation of --delay either way, as 5ms; order is kept.", transform: ImpairmentArgument.time)
+    var jitter: TimeSpan = .zero
+    @Option(help: "Share of datagrams held back up to 5 ms so that others overtake.", transform: ImpairmentArgument.share)
+    var reorder: Double = 0
+    @Option(help: "Share of datagrams that arrive twice.", transform: ImpairmentArgument.share)
+    var duplicate: Double = 0
+    @Option(help: "Rate of the bottleneck, as 10Mbps (default: none).", transform: ImpairmentArgument.rate)
+    var rate: Int64?
+    @Option(help: "Longest wait before the bottleneck, as 100ms.", transform: ImpairmentArgument.time)
+    var queue: TimeSpan = .milliseconds(100)
+    @Option(help: "Seed of everything random.")
+    var seed: UInt64 = 1
+    @Option(help: "File to which the statistics are written every second.")
+    var stats: String?
+
+    func validate() throws {
+        let mappings = mappings
+        if (listen == nil) != (to == nil) { throw ValidationError("--listen and --to belong together") }
+        if mappings.isEmpty { throw ValidationError("nothing to forward: give --listen and --to, or --map") }
+        if burst != nil, burstTime != nil { throw ValidationError("--burst and --burst-time exclude each other") }
+        if let bind, IPAddress(bind) == nil { throw ValidationError("--bind: '\(bind)' is not an address") }
+        for mapping in mappings {
+            if mapping.listen.address.isUnspecified {
+                throw ValidationError("--listen must name one address, so that answers come from it")
+            }
+            let source = bind.flatMap { IPAddress($0) } ?? mapping.listen.address
+            if source.isV4 != mapping.target.address.isV4 {
+                throw ValidationError("\(source) cannot send to \(mapping.target): another address family")
+            }
+        }
+        for problem in options(loss: lossUp).problems + options(loss: lossDown).problems {
+            throw ValidationError(problem)
+        }
+    }
+
+    func run() async throws {
+        let loop = try DatagramLoop()
+        let relay = ImpairmentRelay(
+            loop: loop, bind: bind.flatMap { IPAddress($0) },
+            up: direction == .down ? ImpairmentOptions() : options(loss: lossUp),
+            down: direction == .up ? ImpairmentOptions() : options(loss: lossDown), seed: seed)
+        for mapping in mappings {
+            let local = try relay.listen(mapping)
+            FileHandle.standardError.write(Data("msg=forwarding listen=\(local) to=\(mapping.target)\n".utf8))
+        }
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let handler = try loop.start(handler: relay, name: "impair")
+        let writer = stats.map { path in
+            Task {
+                while !Task.isCancelled {
+                    try await Task.sleep(for: .seconds(1))
+                    guard let report = await loop.query({ handler.value.report }) else { return }
+                    try report.line.write(to: URL(fileURLWithPath: path), options: .atomic)
+                }
+            }
+        }
+        for await _ in signals { break }
+        writer?.cancel()
+        let report = await loop.query { handler.value.report }
+        loop.stop()
+        loop.join()
+        guard let line = try report?.line else { throw ExitCode.failure }
+        if let stats { try line.write(to: URL(fileURLWithPath: stats), options: .atomic) }
+        FileHandle.standardOutput.write(line)
+    }
+
+    private var mappings: [ImpairmentRelay.Mapping] {
+        guard let listen, let to else { return map }
+        return [ImpairmentRelay.Mapping(listen: listen, target: to)] + map
+    }
+
+    private func options(loss override: Double?) -> ImpairmentOptions {
+        var options = ImpairmentOptions()
+        options.loss = override ?? loss
+        if let burst { options.episode = .datagrams(burst) }
+        if let burstTime { options.episode = .time(burstTime) }
+        options.delay = delay
+        options.jitter = jitter
+        options.reorder = reorder
+        options.duplicate = duplicate
+        options.bitsPerSecond = rate
+        options.queue = queue
+        return options
+    }
+}
+
+/// Which way datagrams are impaired.
+enum ImpairedDirection: String, ExpressibleByArgument, CaseIterable {
+    case both, up, down
+}
+
+extension IPAddress {
+    /// 0.0.0.0 or ::.
+    fileprivate var isUnspecified: Bool { isV4 ? v4 == 0 : high == 0 && low == 0 }
+}
