@@ -24,6 +24,8 @@ struct TimerQueue {
     private var heap = Heap<Entry>()
     private var order: UInt64 = 0
 
+    /// Entries, stale ones included.
+    var count: Int { heap.count }
     var next: MonotonicInstant { heap.min?.at ?? .distantFuture }
 
     /// Makes `owner` wake at `at` unless it already wakes sooner. `scheduled` is the owner's own field.

@@ -4,5 +4,5 @@ import Logging
 
 @main
 struct Reflector: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "reflector", subcommands: [Impair.self])
+    static let configuration = CommandConfiguration(commandName: "reflector", subcommands: [Impair.self, Simulate.self])
 }
