@@ -36,6 +36,11 @@ struct TimerQueue {
         heap.insert(Entry(at: at, order: order, owner: owner))
     }
 
+    /// Removes entries from the front that no longer count, so that nobody wakes for them.
+    mutating func dropStale(_ isCurrent: (TimerOwner, MonotonicInstant) -> Bool) {
+        while let first = heap.min, !isCurrent(first.owner, first.at) { heap.removeMin() }
+    }
+
     /// The next entry that is due, removed.
     mutating func popDue(at now: MonotonicInstant) -> (owner: TimerOwner, at: MonotonicInstant)? {
         guard let first = heap.min, first.at <= now else { return nil }
