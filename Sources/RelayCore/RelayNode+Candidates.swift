@@ -36,7 +36,10 @@ extension RelayNode {
         for rank in ParentRank.allCases {
             let name = ReflectorName.parents(rank, region, portset)
             use(name, at: now)
-            if rank == .first, directory.isUndecided(name, at: now) { return .undecided }
+            if rank == .first, directory.isUndecided(name, at: now) {
+                // A set reflector has its entrypoints to go by, if the name servers are silent.
+                if configuration.role == .edge || directory.isFresh(name, at: now) { return .undecided }
+            }
             guard let answer = directory.answer(name, at: now) else { continue }
             for host in answer.ranked(region: region, portset: portset) where host.id != id {
                 guard !list.contains(where: { $0.endpoint == host.endpoint }) else { continue }
@@ -65,6 +68,8 @@ extension RelayNode {
                     name: link.name, endpoint: link.endpoint, rank: 0, cause: "announcement", answer: nil,
                     serial: listed?.serial))
         }
+        // Which of several is preferred, only the zone says.
+        if announced.count > 1, directory.isFresh(name, at: now) { return .undecided }
         func place(_ name: String) -> Int { listed?.hosts.firstIndex { $0.name == name } ?? .max }
         var list = announced.sorted { (place($0.name), $0.name) < (place($1.name), $1.name) }
         for host in listed?.hosts ?? [] where !list.contains(where: { $0.name == host.name }) {

@@ -196,13 +196,9 @@ extension RelayNode {
         return arrivalRate(of: stream, at: now) * 8 * Double(stream.bytesIn) / Double(stream.packetsIn)
     }
 
-    /// Packets a second, from the arrival times in the ring.
+    /// Packets a second, of late.
     func arrivalRate(of stream: StreamState, at now: MonotonicInstant) -> Double {
-        guard let index = stream.incarnation?.index, !index.isEmpty,
-            let low = index.slot(index.lowest, in: log), let high = index.slot(index.highest, in: log)
-        else { return 0 }
-        let span = max((log[high].arrival - log[low].arrival).seconds, 0.05)
-        return Double(index.highest - index.lowest + 1) / span
+        stream.arrivalRate.perSecond(at: now)
     }
 
     // MARK: Packets to children
