@@ -37,7 +37,7 @@ struct Simulate: ParsableCommand {
         var runs = 0
         for scenario in scenario.map({ [$0] }) ?? Scenario.allCases {
             let begun = clock.now
-            var summary = Summary()
+            var summary = SimulationSummary()
             for seed in seeds.range {
                 var options = SimulationOptions(scenario: scenario, seed: seed)
                 options.span = .seconds(Int64(seconds))
@@ -89,7 +89,7 @@ private func rate(_ runs: Int, _ span: Duration) -> Double {
 }
 
 /// Totals of one scenario.
-private struct Summary {
+private struct SimulationSummary {
     private var runs = 0
     private(set) var failed = 0
     private var delivered: UInt64 = 0
