@@ -10,7 +10,7 @@ struct Reflector: AsyncParsableCommand {
             Exit status: 0 good, 1 problems found, 2 wrong usage.
             """,
         subcommands: [
-            NameServerCommand.self, EntrypointCommand.self, SetCommand.self, EdgeCommand.self, ZoneCommand.self,
-            KeysCommand.self, Impair.self, WithParent.self,
+            UpCommand.self, StatusCommand.self, TraceCommand.self, NameServerCommand.self, EntrypointCommand.self,
+            SetCommand.self, EdgeCommand.self, ZoneCommand.self, KeysCommand.self, Impair.self, WithParent.self,
         ])
 }
