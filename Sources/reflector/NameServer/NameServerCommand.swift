@@ -38,6 +38,11 @@ struct NameServerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("UDP loops, each on a thread of its own (1 to 64).", valueName: "n"))
     var workers: Int = 1
 
+    @Option(
+        help: ArgumentHelp("Health, status and metrics over HTTP; by default none.", valueName: "addr:port"),
+        transform: Self.endpoint)
+    var ops: Endpoint?
+
     func validate() throws {
         guard (1...64).contains(workers) else { throw ValidationError("--workers takes 1 to 64, not \(workers)") }
         guard identity.utf8.count <= 64 else { throw ValidationError("--identity takes at most 64 bytes") }
@@ -46,6 +51,7 @@ struct NameServerCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = Logger(label: "nameserver", factory: { StreamLogHandler.standardError(label: $0) })
         let server = NameServer(configuration: serverConfiguration, logger: logger)
+        let opsEndpoint = NameServerOps(server: server)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
@@ -56,10 +62,20 @@ struct NameServerCommand: AsyncParsableCommand {
             }
             group.addTask {
                 do {
-                    try await server.run()
+                    try await server.run { _ in opsEndpoint.didOpen() }
                 } catch {
                     logger.critical("\(error)")
                     throw ExitCode(1)
+                }
+            }
+            if let ops {
+                group.addTask {
+                    do {
+                        try await opsEndpoint.endpoint(at: ops, logger: logger).run()
+                    } catch {
+                        logger.critical("\(ops): \(error)")
+                        throw ExitCode(1)
+                    }
                 }
             }
             // A signal task that ended has stopped the server; a server that ended needs no signals any more.

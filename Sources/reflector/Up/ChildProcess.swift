@@ -1,6 +1,6 @@
 import Glibc
 
-/// A child process that does not outlive us: it runs through `reflector with-parent`, which has the kernel kill it when
+/// A child process that does not outlive us: it runs through `reflector with-parent`, which has the kernel end it when
 /// the thread that started it ends, however that comes about. So `start` must be called on a thread that lives as long
 /// as we do.
 struct ChildProcess: Sendable {
@@ -39,7 +39,6 @@ struct ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
-        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

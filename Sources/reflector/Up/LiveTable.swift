@@ -31,7 +31,7 @@ struct LiveTable {
             text += lines.map { "\($0)\n" }.joined() + "\n"
         }
         linesDrawn = lines.count
-        FileHandle.standardOutput.write(Data(text.utf8))
+        StandardOutput.write(text)
     }
 
     private mutating func updateRates(_ network: NetworkView) {
@@ -58,4 +58,10 @@ struct LiveTable {
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 120 }
         return Int(size.ws_col)
     }
+}
+
+/// Lines for people on standard output, at once even into a pipe.
+enum StandardOutput {
+    static func print(_ lines: [String]) { write(lines.map { $0 + "\n" }.joined()) }
+    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
 }

@@ -152,8 +152,9 @@ struct NetworkPlan: Sendable {
     private static func nameServers(of content: ZoneContent) -> [ZoneContent.Host] {
         let typeA: UInt16 = 1
         let typeNS: UInt16 = 2
+        let typeSOA: UInt16 = 6
         let typeAAAA: UInt16 = 28
-        let apex = content.records.first { $0.type == 6 }?.owner ?? []
+        guard let apex = content.records.first(where: { $0.type == typeSOA })?.owner else { return [] }
         let targets = content.records.filter { $0.type == typeNS && $0.owner == apex }.map(\.data)
         return targets.compactMap { target in
             guard let name = relativeName(target.map(lowercased), below: apex) else { return nil }

@@ -41,6 +41,8 @@ actor ProcessSupervisor {
     private nonisolated let loop: any EventLoop
     private let reflector: String
     private var entries: [Entry] = []
+    /// Programs that are run to their end.
+    private var passing: [ChildProcess] = []
     private var isStopping = false
     /// Every unasked end so far, oldest first.
     private(set) var deaths: [Death] = []
@@ -60,12 +62,13 @@ actor ProcessSupervisor {
         entries.append(entry)
     }
 
-    /// Runs a program to its end.
+    /// Runs a program to its end; cancelled, it leaves it to `stop`.
     func run(_ program: Program) async throws -> ChildProcess.Exit {
-        try start(program)
-        while let index = entries.firstIndex(where: { $0.program.name == program.name }), !isStopping {
-            if let exit = entries[index].process?.exit() {
-                entries.remove(at: index)
+        let process = try spawn(program, start: 0)
+        passing.append(process)
+        while !isStopping {
+            if let exit = process.exit() {
+                passing.removeAll { $0.pid == process.pid }
                 return exit
             }
             try await Task.sleep(for: Self.pollInterval)
@@ -90,27 +93,32 @@ actor ProcessSupervisor {
     func stop() async {
         isStopping = true
         let deadline = ContinuousClock.now + Self.graceTime
-        for entry in entries { entry.process?.send(SIGTERM) }
+        var left = passing + entries.compactMap(\.process)
+        for process in left { process.send(SIGTERM) }
         var killed = false
-        while reap() {
+        while true {
+            left.removeAll { $0.exit() != nil }
+            if left.isEmpty { break }
             if !killed, ContinuousClock.now >= deadline {
                 killed = true
-                for entry in entries { entry.process?.send(SIGKILL) }
+                for process in left { process.send(SIGKILL) }
             }
             // Not cancellable: a child must not be left because our caller gave up.
             _ = try? await loop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
         }
-        entries = []
+        (entries, passing) = ([], [])
     }
 
     private func launch(_ entry: inout Entry) throws(ChildProcess.StartFailure) {
-        let program = entry.program
-        entry.process = try ChildProcess.start(
-            reflector: reflector, command: program.command, arguments: program.arguments(entry.starts),
-            log: program.log)
+        entry.process = try spawn(entry.program, start: entry.starts)
         entry.starts += 1
         entry.startedAt = .now
         entry.restartAt = nil
+    }
+
+    private func spawn(_ program: Program, start: Int) throws(ChildProcess.StartFailure) -> ChildProcess {
+        try ChildProcess.start(
+            reflector: reflector, command: program.command, arguments: program.arguments(start), log: program.log)
     }
 
     private func look(after index: Int) {
@@ -128,11 +136,5 @@ actor ProcessSupervisor {
                 entries[index].restartAt = now + Self.backoff.upperBound
             }
         }
-    }
-
-    /// Takes note of processes that have ended. True while one is left.
-    private func reap() -> Bool {
-        for index in entries.indices where entries[index].process?.exit() != nil { entries[index].process = nil }
-        return entries.contains { $0.process != nil }
     }
 }

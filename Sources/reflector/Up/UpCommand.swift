@@ -51,7 +51,7 @@ struct UpCommand: AsyncParsableCommand {
         let zonesPath = URL(fileURLWithPath: zones).standardizedFileURL.path
         let network = try LocalNetwork(
             plan: plan, zones: zonesPath, feeds: feeds, folder: folder, viewersEach: viewers)
-        print("\(plan.zone): starting \(plan.nodes.count) nodes; logs in \(folder.path)/logs")
+        StandardOutput.print(["\(plan.zone): starting \(plan.nodes.count) nodes; logs in \(folder.path)/logs"])
         let outcome = await UpRun(network: network, duration: duration.map { .seconds($0) }, plain: plain).run()
         if outcome == .good, folder.isTemporary {
             folder.remove()

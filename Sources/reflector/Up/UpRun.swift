@@ -49,8 +49,7 @@ struct UpRun: Sendable {
             } catch {
                 return .failed(LocalNetwork.Failure(description: "\(error)", culprit: nil))
             }
-            for line in welcome { print(line) }
-            fflush(stdout)
+            StandardOutput.print(welcome)
             await show()
             return Task.isCancelled ? nil : .elapsed
         }
@@ -86,11 +85,9 @@ struct UpRun: Sendable {
             }
             return .bad
         }
-        print("")
-        for line in summary.lines { print(line) }
         let problems = summary.problems
-        if problems.isEmpty, case .elapsed = end { print("Nothing lost.") }
-        for problem in problems { print("problem: \(problem)") }
+        StandardOutput.print([""] + summary.lines + problems.map { "problem: \($0)" })
+        if problems.isEmpty, case .elapsed = end { StandardOutput.print(["Nothing lost."]) }
         for name in Set(summary.deaths.map(\.name)).sorted() {
             StandardError.print("the end of \(network.folder.log(of: name)):\n\(network.folder.tail(of: name))")
         }

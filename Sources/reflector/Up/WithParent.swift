@@ -1,19 +1,26 @@
 import ArgumentParser
+import DatagramIO
 import Glibc
 
-/// `reflector with-parent PID COMMAND …`, for `up` alone: becomes the command, and has the kernel kill it when the
-/// parent ends, even by `kill -9` (prctl(2), PR_SET_PDEATHSIG, which lasts across execve).
+/// `reflector with-parent PID COMMAND …`, for `up` alone: becomes the command, and has the kernel end it when the
+/// parent ends, even by `kill -9` (prctl(2), PR_SET_PDEATHSIG, which lasts across execve). So encoders are tied to us
+/// like our own nodes.
 struct WithParent: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "with-parent", shouldDisplay: false)
+
+    /// Descriptors above this are not looked at.
+    private static let descriptorsMax: Int32 = 1_024
 
     @Argument var parent: Int32
     @Argument var command: String
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 
     func run() throws {
-        prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))
+        ParentProcess.endWithIt()
         // The parent may have ended before the call: then nobody would ever kill us.
         guard getppid() == parent else { throw ExitCode(1) }
+        // What we have open is not the command's business.
+        for descriptor in STDERR_FILENO + 1..<Self.descriptorsMax { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         var vector: [UnsafeMutablePointer<CChar>?] = ([command] + arguments).map { strdup($0) }
         vector.append(nil)
         execvp(command, vector)
