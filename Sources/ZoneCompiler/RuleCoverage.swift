@@ -54,7 +54,8 @@ struct RuleCoverage {
         guard steps <= Self.stepsMax, nodes.count <= Self.nodesMax else { return }
         let isInside =
             line.rows.lowerBound <= place.rows.lowerBound && line.rows.upperBound >= place.rows.upperBound
-            && line.columns.lowerBound <= place.columns.lowerBound && line.columns.upperBound >= place.columns.upperBound
+            && line.columns.lowerBound <= place.columns.lowerBound
+            && line.columns.upperBound >= place.columns.upperBound
         let isLeaf = nodes[node].left == 0
         if nodes[node].isFull, isInside || isLeaf {
             note(nodes[node].widest, &finding)

@@ -75,7 +75,8 @@ struct SidecarLine: Equatable {
 
     private static let newline = UInt8(ascii: "\n")
 
-    private static func parse(_ bytes: ArraySlice<UInt8>, _ number: Int, _ problems: inout ProblemList) -> SidecarLine? {
+    private static func parse(_ bytes: ArraySlice<UInt8>, _ number: Int, _ problems: inout ProblemList) -> SidecarLine?
+    {
         var line: SidecarLine?
         var at = bytes.startIndex
         while at < bytes.endIndex {
@@ -138,7 +139,8 @@ struct OptionTable {
             } else if values[key] != nil {
                 problems.error(option.key, "'\(key)=' twice on one line; keep one")
             } else if option.value.text.isEmpty {
-                problems.error(option.key, "'\(key)=' without a value; write \(key)=VALUE without spaces, or leave it out")
+                problems.error(
+                    option.key, "'\(key)=' without a value; write \(key)=VALUE without spaces, or leave it out")
             } else {
                 values[key] = option.value
             }

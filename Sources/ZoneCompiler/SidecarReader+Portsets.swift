@@ -29,7 +29,8 @@ extension SidecarReader {
             default:
                 problems.error(
                     line.keyword,
-                    "unknown line '\(line.keyword.text.prefix(40))'; lines begin with default, setregion, region or map")
+                    "unknown line '\(line.keyword.text.prefix(40))'; lines begin with default, setregion, region or map"
+                )
             }
         }
         checkRegions(&problems)
@@ -74,7 +75,8 @@ extension SidecarReader {
         }
         guard let name = SidecarValues.label(word, "set region name", &problems) else { return }
         if name == "none" || SidecarValues.looksLikeRegion(name) || PortsetID(label: name) != nil {
-            problems.error(word, "'\(name)' can't name a set region, since it means something else; choose another name")
+            problems.error(
+                word, "'\(name)' can't name a set region, since it means something else; choose another name")
             return
         }
         if let known = setRegionNumbers[name] {
@@ -140,7 +142,8 @@ extension SidecarReader {
         var hosts: [Int] = []
         if let list = options["hosts"] {
             if ids.count > 1 {
-                problems.error(list, "hosts= on a line of several regions; give the region with hosts a line of its own")
+                problems.error(
+                    list, "hosts= on a line of several regions; give the region with hosts a line of its own")
             } else {
                 for part in list.split(",").prefix(Self.membersMax) {
                     guard let (name, _) = SidecarValues.host(part, port: false, &problems),
@@ -172,7 +175,8 @@ extension SidecarReader {
                 let (first, second) =
                     claim.word.line >= before.word.line ? (before.word, claim.word) : (claim.word, before.word)
                 problems.error(
-                    second, "'\(second.text)' overlaps '\(first.text)' of line \(first.line); a region is declared once")
+                    second, "'\(second.text)' overlaps '\(first.text)' of line \(first.line); a region is declared once"
+                )
             }
             if claim.ids.upperBound >= reach?.ids.upperBound ?? 0 { reach = claim }
         }
@@ -188,7 +192,8 @@ extension SidecarReader {
             ttl = UInt32(value)
         }
         guard line.words.count >= 3 else {
-            problems.error(line.end, "map line cut short; write 'map PORTSETS REGIONS SET [SET [SET]]', or none for SET")
+            problems.error(
+                line.end, "map line cut short; write 'map PORTSETS REGIONS SET [SET [SET]]', or none for SET")
             return nil
         }
         let portsets = SidecarValues.portsets(line.words[0], &problems)
@@ -211,7 +216,8 @@ extension SidecarReader {
                 parents.append(number)
             } else {
                 problems.error(
-                    word, "unknown set region '\(word.text.prefix(64))'; declare it with 'setregion', or correct the name")
+                    word,
+                    "unknown set region '\(word.text.prefix(64))'; declare it with 'setregion', or correct the name")
                 isWhole = false
             }
         }
@@ -226,7 +232,8 @@ extension SidecarReader {
         if let number = setRegionNumbers[word.text.lowercased()] { return .setRegion(number) }
         guard SidecarValues.looksLikeRegion(word.text) else {
             problems.error(
-                word, "'\(word.text.prefix(64))' is no region; write r*, r5, r5-r9 or the name of a declared set region")
+                word, "'\(word.text.prefix(64))' is no region; write r*, r5, r5-r9 or the name of a declared set region"
+            )
             return nil
         }
         guard let ids = SidecarValues.regions(word, &problems) else { return nil }
@@ -250,7 +257,8 @@ extension SidecarReader {
             {
                 let name = content.setRegions[number].name
                 problems.warning(
-                    words.line, "set region '\(name)' has no id, so its hosts can't look up these parents; add id=rN to it")
+                    words.line,
+                    "set region '\(name)' has no id, so its hosts can't look up these parents; add id=rN to it")
             }
             for second in rule.parents.indices {
                 guard let first = rule.parents[..<second].first(where: { shares($0, rule.parents[second]) }) else {
@@ -289,7 +297,8 @@ extension SidecarReader {
         guard line.words.count > allowed else { return }
         let word = line.words[allowed]
         problems.error(
-            word, "'\(word.text.prefix(40))' is too much on a '\(line.keyword.text)' line; options are KEY=VALUE "
+            word,
+            "'\(word.text.prefix(40))' is too much on a '\(line.keyword.text)' line; options are KEY=VALUE "
                 + "without spaces")
     }
 }

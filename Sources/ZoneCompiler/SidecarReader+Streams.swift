@@ -56,7 +56,8 @@ extension SidecarReader {
         if !plain.isEmpty || !isPattern {
             guard let name = StreamName(plain) else {
                 problems.error(
-                    word, "'\(word.text.prefix(170))' is no stream name; write segments of a-z, 0-9 and - joined by "
+                    word,
+                    "'\(word.text.prefix(170))' is no stream name; write segments of a-z, 0-9 and - joined by "
                         + "'/', at most \(StreamName.lengthMax) bytes, the last may be *")
                 return nil
             }

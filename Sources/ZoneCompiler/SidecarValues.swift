@@ -5,7 +5,8 @@ enum SidecarValues {
     /// Longest name of a set region, region or site.
     static let nameLengthMax = 63
 
-    static func integer(_ word: Word, _ range: ClosedRange<Int>, _ what: String, _ problems: inout ProblemList) -> Int? {
+    static func integer(_ word: Word, _ range: ClosedRange<Int>, _ what: String, _ problems: inout ProblemList) -> Int?
+    {
         guard let value = plainInteger(word.text), range.contains(value) else {
             problems.error(
                 word, "'\(word.text)' is no \(what); write a number from \(range.lowerBound) to \(range.upperBound)")

@@ -47,14 +47,16 @@ public enum ZoneDirectory {
             let attributes = try? FileManager.default.attributesOfItem(
                 atPath: URL(fileURLWithPath: file).resolvingSymlinksInPath().path)
             let size = (attributes?[.size] as? NSNumber)?.intValue ?? 0
-            guard attributes?[.type] as? FileAttributeType == .typeRegular, let data = FileManager.default.contents(atPath: file)
+            guard attributes?[.type] as? FileAttributeType == .typeRegular,
+                let data = FileManager.default.contents(atPath: file)
             else {
                 problems.append(unreadable(name, "can't be read as a file; check its permissions"))
                 continue
             }
             total += max(size, data.count)
             guard total <= bytesMax, files.count < filesMax else {
-                problems.append(unreadable(name, "the directory is over \(filesMax) files or \(bytesMax) bytes; split it"))
+                problems.append(
+                    unreadable(name, "the directory is over \(filesMax) files or \(bytesMax) bytes; split it"))
                 break
             }
             files.append((name, Array(data)))

@@ -43,7 +43,8 @@ struct ZoneFile {
             var owner: [UInt8]
             if entry.ownerOmitted {
                 guard let known = previous else {
-                    problems.error(first, "the first record has no owner; begin its line with a name, or @ for the zone")
+                    problems.error(
+                        first, "the first record has no owner; begin its line with a name, or @ for the zone")
                     continue
                 }
                 owner = known
@@ -178,7 +179,8 @@ struct RecordHead {
             } else {
                 guard let number = LDNSType.number(upper) else {
                     problems.error(
-                        word, "'\(word.text.prefix(40))' is no record type; write A, AAAA, NS, MX, TXT, SRV or the like")
+                        word, "'\(word.text.prefix(40))' is no record type; write A, AAAA, NS, MX, TXT, SRV or the like"
+                    )
                     return nil
                 }
                 // OPT and the query types (RFC 6895 §3.1) are no data.

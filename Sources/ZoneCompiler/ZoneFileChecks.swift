@@ -46,7 +46,8 @@ struct ZoneFileChecks {
             let place = zone.places[index].owner
             if let label = Names.firstLabelBelow(zone.apex, in: record.owner), let name = Names.reserved(label) {
                 problems.error(
-                    place, "names under '\(name)' are answered by the map and can't be written here; choose another name")
+                    place,
+                    "names under '\(name)' are answered by the map and can't be written here; choose another name")
             }
             if record.type == LDNSType.soa, record.owner != zone.apex {
                 problems.error(place, "SOA below the zone's own name; only \(zone.zone) has one, so remove this")
@@ -83,7 +84,8 @@ struct ZoneFileChecks {
                 if record.type == LDNSType.soa {
                     problems.error(place.owner, "second SOA, the first is on line \(first.source.line); keep one")
                 } else if record.type == LDNSType.cname {
-                    problems.error(place.owner, "second CNAME here, the first is on line \(first.source.line); keep one")
+                    problems.error(
+                        place.owner, "second CNAME here, the first is on line \(first.source.line); keep one")
                 } else if let same = set.data[record.data] {
                     problems.error(place.owner, "same record as on line \(same); remove one")
                 } else if record.ttl != first.ttl {

@@ -5,5 +5,7 @@ import Logging
 @main
 struct Reflector: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "reflector", subcommands: [NameServerCommand.self])
+        commandName: "reflector",
+        abstract: "A live-stream transport network steered by DNS.",
+        subcommands: [NameServerCommand.self, ZoneCommand.self])
 }

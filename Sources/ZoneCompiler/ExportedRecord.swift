@@ -1,0 +1,64 @@
+import DNSAnswers
+import LDNSKit
+import ReflectorModel
+
+/// Data of synthesised records, with the same content that the name server gives (design §4).
+enum ExportedRecord {
+    /// Weight of an SRV record: capacity in units of 100 Mbps, 1 to 65535.
+    static func weight(_ capacity: UInt64) -> UInt16 { UInt16(clamping: max(1, capacity / 100_000_000)) }
+
+    /// A, AAAA and SRV of hosts of set regions, as lines without owner and TTL.
+    static func hosts(_ content: ZoneContent, sets: [Int]) -> [String] {
+        var lines: [String] = []
+        for set in sets {
+            let region = content.setRegions[set]
+            for member in region.members {
+                let host = content.hosts[member.host]
+                lines += host.addresses.map { address($0) }
+                lines.append("SRV\t0 \(weight(region.capacity)) \(member.port) \(host.name)")
+            }
+        }
+        // Two hosts may share an address.
+        return sortedUnique(lines)
+    }
+
+    static func services(_ content: ZoneContent, sets: [Int]) -> [String] {
+        hosts(content, sets: sets).filter { $0.hasPrefix("SRV") }
+    }
+
+    private static func address(_ address: IPAddress) -> String {
+        (address.isV4 ? "A\t" : "AAAA\t") + address.description
+    }
+
+    static func text(_ strings: [String]) -> String {
+        "TXT\t" + strings.map { "\"\($0)\"" }.joined(separator: " ")
+    }
+
+    static func setText(_ region: ZoneContent.SetRegion, serial: UInt32) -> String {
+        text(["set=\(region.name)", "serial=\(serial)", "cause=zone"])
+    }
+
+    static func portset(_ portset: ZoneContent.StreamPortset) -> String {
+        switch portset {
+        case .fixed(let id): "portset=\(id)"
+        case .hashed(let range): "hash=\(range.lowerBound)-\(range.upperBound)"
+        }
+    }
+
+    /// SRV of the candidates in order, and TXT, of a stream line.
+    static func stream(_ content: ZoneContent, _ stream: ZoneContent.StreamRule, serial: UInt32) -> [String] {
+        let candidates = stream.entrypoints.enumerated().map { order, host in
+            "SRV\t\(order) 1 \(content.defaults.port) \(content.hosts[host].name)"
+        }
+        let ingest = stream.ingest == .push ? "ingest=push" : "ingest=pull"
+        return candidates + [text([portset(stream.portset), "serial=\(serial)", ingest])]
+    }
+}
+
+extension ZoneContent {
+    /// Serial of the `.zone` file's SOA; 0 without one.
+    public var serial: UInt32 {
+        guard let soa = records.first(where: { $0.type == LDNSType.soa }), soa.data.count > 20 else { return 0 }
+        return soa.data[(soa.data.count - 20)..<(soa.data.count - 16)].reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}

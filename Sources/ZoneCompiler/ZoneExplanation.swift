@@ -1,0 +1,332 @@
+import DNSAnswers
+import LDNSKit
+import ReflectorModel
+
+/// Which lines a name's answer comes from, and why: for every kind of name of design §4.
+public struct ZoneExplanation: Sendable, Equatable, Codable {
+    /// A line that matches the name.
+    public struct Line: Sendable, Equatable, Codable {
+        public var file: String
+        public var line: Int
+        /// The line in its shortest form.
+        public var text: String
+        /// True for the line, or lines, that decide; the others are shadowed by it.
+        public var wins: Bool
+    }
+
+    public enum Outcome: String, Sendable, Codable {
+        case answer
+        /// NOERROR without records: the name exists, or names below it do.
+        case noData = "NODATA"
+        case noSuchName = "NXDOMAIN"
+        case outOfZone = "REFUSED"
+    }
+
+    /// Absolute, lower case, without the final dot.
+    public var name: String
+    public var outcome: Outcome
+    /// Lines that match, in the order of the file; the last that `wins` decides.
+    public var lines: [Line] = []
+    /// The answer, as records of a master file without owner; or why there is none.
+    public var reasons: [String] = []
+
+    /// Explains a name, absolute or relative to the only zone there is. `.explain` behind the labels may stay.
+    public static func explain(_ name: String, in contents: [ZoneContent]) -> ZoneExplanation {
+        var name = name.lowercased()
+        if name.hasSuffix(".") { name.removeLast() }
+        let inside = contents.filter { name == $0.zone || name.hasSuffix("." + $0.zone) }
+        if let content = inside.max(by: { $0.zone.utf8.count < $1.zone.utf8.count }) {
+            return Explainer(content).explain(String(name.dropLast(content.zone.utf8.count + 1)))
+        }
+        if contents.count == 1, let content = contents.first { return Explainer(content).explain(name) }
+        return ZoneExplanation(
+            name: name, outcome: .outOfZone,
+            reasons: ["in none of the zones " + contents.map(\.zone).joined(separator: ", ")])
+    }
+}
+
+/// Explains names of one zone.
+private struct Explainer {
+    let content: ZoneContent
+
+    init(_ content: ZoneContent) { self.content = content }
+
+    func explain(_ relative: String) -> ZoneExplanation {
+        var labels = relative.split(separator: ".", omittingEmptySubsequences: true).map(String.init)
+        if labels.last == "explain", labels.count > 1 { labels.removeLast() }
+        let name = (labels + [content.zone]).joined(separator: ".")
+        var result = ZoneExplanation(name: name, outcome: .noSuchName)
+        switch labels.last.map({ ($0, labels.count) }) {
+        case ("_status", 1)?:
+            result.outcome = .answer
+            result.reasons = ["TXT serial, age, rules and problems: made by the running name server"]
+        case ("explain", 1)?:
+            result.outcome = .noData
+            result.reasons = ["put a name before it: n1.r1283.s4096.explain"]
+        case ("streams", _)?: stream(labels.dropLast().reversed(), &result)
+        case ("sets", _)?: announceTargets(labels.dropLast().joined(separator: "."), &result)
+        case (let last, _)? where PortsetID(label: last) != nil || RegionID(label: last) != nil:
+            mapped(labels, &result)
+        default: written(labels, &result)
+        }
+        return result
+    }
+
+    // MARK: The map
+
+    private func mapped(_ labels: [String], _ result: inout ZoneExplanation) {
+        var rest = labels[...]
+        let portset = rest.last.flatMap { PortsetID(label: $0) }
+        if portset != nil { rest = rest.dropLast() }
+        let effective = portset ?? content.defaults.portset
+        if portset != nil, rest.elementsEqual(["sets"]) { return rootSets(effective, &result) }
+        guard let label = rest.popLast() else { return whole(effective, &result) }
+        guard let region = RegionID(label: label) else {
+            result.reasons = ["'\(label)' is no region; r and a number without leading zeros"]
+            return
+        }
+        let isEdge = content.edgeRegions.contains { $0.ids.contains(region.rawValue) }
+        guard isEdge || content.setRegions.contains(where: { $0.id == region }) else {
+            result.reasons = ["region \(region) is declared by no line"]
+            return
+        }
+        let matching = Mapping.matches(content, portset: effective, region: region)
+        result.lines = matching.map { line($0, wins: $0 == matching.last) }
+        guard let winner = matching.last else {
+            result.reasons = ["no map line matches \(effective) in \(region)"]
+            return
+        }
+        let rule = content.rules[winner]
+        guard !rule.parents.isEmpty else {
+            result.reasons = ["the line that wins takes the parents away ('none')"]
+            return
+        }
+        guard let rankLabel = rest.popLast() else {
+            result.outcome = .noData
+            result.reasons = ["names below it answer: n1 to n\(rule.parents.count)"]
+            return
+        }
+        guard rest.isEmpty, let rank = ParentRank.allCases.first(where: { $0.description == rankLabel }),
+            Int(rank.rawValue) <= rule.parents.count
+        else {
+            result.reasons = [
+                "'\(rankLabel)' is none of n1 to n\(rule.parents.count), the parents of the line that wins"
+            ]
+            return
+        }
+        let set = rule.parents[Int(rank.rawValue) - 1]
+        let parent = content.setRegions[set]
+        result.outcome = .answer
+        result.lines.append(
+            .init(file: parent.source.file, line: parent.source.line, text: "setregion \(parent.name)", wins: true))
+        result.reasons =
+            ["\(rank) of \(region) for \(effective) is set region \(parent.name), TTL \(rule.ttl)"]
+            + ExportedRecord.hosts(content, sets: [set]).map(flat)
+            + [flat(ExportedRecord.setText(parent, serial: content.serial))]
+    }
+
+    /// `s{P}` alone.
+    private func whole(_ portset: PortsetID, _ result: inout ZoneExplanation) {
+        let rules = content.rules.indices.filter { content.rules[$0].portsets.contains(portset.rawValue) }
+        result.lines = rules.map { line($0, wins: false) }
+        let isMapped = isMapped(portset)
+        result.outcome = isMapped ? .noData : .noSuchName
+        result.reasons = [
+            isMapped
+                ? "names below it answer: n1.r….\(portset), sets.\(portset)" : "no region has parents for \(portset)"
+        ]
+    }
+
+    private func isMapped(_ portset: PortsetID) -> Bool {
+        var painter = RowPainter(content, RegionAxis([content]))
+        let edges = painter.axis.segments.count
+        return painter.winners(portset: portset.rawValue).enumerated().contains { column, rule in
+            guard rule >= 0, !content.rules[Int(rule)].parents.isEmpty else { return false }
+            return column < edges || content.setRegions[column - edges].id != nil
+        }
+    }
+
+    private func rootSets(_ portset: PortsetID, _ result: inout ZoneExplanation) {
+        let roots = Mapping.roots(content, portset: portset)
+        guard !roots.isEmpty else {
+            result.reasons = ["no edge region has parents for \(portset)"]
+            return
+        }
+        result.outcome = .answer
+        result.lines = roots.map(setLine)
+        result.reasons =
+            ["root set regions of \(portset): " + roots.map { content.setRegions[$0].name }.joined(separator: ", ")]
+            + ExportedRecord.hosts(content, sets: roots).map(flat)
+    }
+
+    // MARK: Streams
+
+    private func announceTargets(_ host: String, _ result: inout ZoneExplanation) {
+        if host.isEmpty {
+            result.outcome = content.streams.isEmpty ? .noSuchName : .noData
+            result.reasons = ["names below it answer, one for each entrypoint"]
+            return
+        }
+        guard let number = content.hosts.firstIndex(where: { $0.name == host }),
+            case let streams = content.streams.filter({ $0.entrypoints.contains(number) }), !streams.isEmpty
+        else {
+            result.reasons = ["'\(host)' is an entrypoint of no stream"]
+            return
+        }
+        result.lines = streams.map { streamLine($0, wins: true) }
+        var roots: Set<Int> = []
+        for range in sortedUnique(streams.map { PortsetRun($0.portset.range) }) {
+            var painter = RowPainter(content, RegionAxis([content]))
+            let edges = painter.axis.segments.count
+            let axis = PortsetAxis([content])
+            for row in axis.rowsMeeting(range.range) {
+                let winners = painter.winners(portset: axis.portsets(row).lowerBound)
+                let edgeRules = sortedUnique(winners[..<edges].filter { $0 >= 0 }).map(Int.init)
+                roots.formUnion(
+                    Mapping.roots(content, edgeRules: edgeRules) {
+                        winners[edges + $0] < 0 ? nil : Int(winners[edges + $0])
+                    })
+            }
+        }
+        guard !roots.isEmpty else {
+            result.reasons = ["no edge region has parents for the portsets of its streams"]
+            return
+        }
+        result.outcome = .answer
+        result.lines += roots.sorted().map(setLine)
+        result.reasons = ExportedRecord.services(content, sets: roots.sorted()).map(flat)
+    }
+
+    /// The exact line, else the pattern at the closest name that exists (RFC 4592 §3.3.1).
+    private func stream(_ segments: [String], _ result: inout ZoneExplanation) {
+        if let exact = content.streams.first(where: { !$0.isPattern && $0.segments == segments }) {
+            let shadowed = content.streams.filter { $0.isPattern && segments.starts(with: $0.segments) }
+            result.lines = shadowed.map { streamLine($0, wins: false) } + [streamLine(exact, wins: true)]
+            return answer(exact, &result)
+        }
+        if content.streams.contains(where: { $0.segments.starts(with: segments) }) {
+            result.outcome = .noData
+            result.reasons = ["names below it answer"]
+            return
+        }
+        for length in stride(from: segments.count - 1, through: 0, by: -1) {
+            let prefix = Array(segments[..<length])
+            guard content.streams.contains(where: { $0.segments.starts(with: prefix) }) else { continue }
+            let matching = content.streams.filter { $0.isPattern && prefix.starts(with: $0.segments) }
+                .sorted { $0.segments.count < $1.segments.count }
+            guard let pattern = matching.last, pattern.segments == prefix else {
+                result.lines = matching.map { streamLine($0, wins: false) }
+                let at = prefix.isEmpty ? "streams" : prefix.joined(separator: "/")
+                result.reasons = ["no line for it, and no pattern at '\(at)', the closest name that exists (RFC 4592)"]
+                return
+            }
+            result.lines = matching.map { streamLine($0, wins: $0 == pattern) }
+            answer(pattern, &result)
+            if case .hashed(let range) = pattern.portset, let name = StreamName(segments.joined(separator: "/")) {
+                result.reasons.append("the hash of its name puts it in \(name.portset(hashedInto: range))")
+            }
+            return
+        }
+        result.reasons = ["no stream line"]
+    }
+
+    private func answer(_ stream: ZoneContent.StreamRule, _ result: inout ZoneExplanation) {
+        result.outcome = .answer
+        result.reasons = ExportedRecord.stream(content, stream, serial: content.serial).map(flat)
+    }
+
+    // MARK: The zone file
+
+    private func written(_ labels: [String], _ result: inout ZoneExplanation) {
+        guard let name = try? LDNSName.wire(result.name) else {
+            result.reasons = ["not a domain name"]
+            return
+        }
+        let owner = Names.lowercased(name)
+        if take(content.records.filter { $0.owner == owner }, &result) { return }
+        if content.records.contains(where: { Names.isWithin($0.owner, owner) }) {
+            result.outcome = .noData
+            result.reasons = ["names below it answer"]
+            return
+        }
+        for offset in Names.labels(owner).dropFirst() {
+            let encloser = Array(owner[offset...])
+            guard content.records.contains(where: { Names.isWithin($0.owner, encloser) }) else { continue }
+            let wildcard = content.records.filter { $0.owner == [1, UInt8(ascii: "*")] + encloser }
+            if take(wildcard, &result) { result.reasons.append("by the wildcard of the .zone file (RFC 4592)") }
+            break
+        }
+        if result.outcome == .noSuchName { result.reasons = ["no record of the .zone file, and no name of the map"] }
+    }
+
+    private func take(_ records: [ZoneContent.Record], _ result: inout ZoneExplanation) -> Bool {
+        guard !records.isEmpty else { return false }
+        result.outcome = .answer
+        for record in records {
+            let text = LDNSRecord.line(owner: record.owner, type: record.type, ttl: record.ttl, data: record.data) ?? ""
+            result.lines.append(
+                .init(
+                    file: record.source.file, line: record.source.line,
+                    text: text.split(separator: "\t").joined(separator: " "), wins: true))
+        }
+        return true
+    }
+
+    // MARK: Lines
+
+    private func line(_ index: Int, wins: Bool) -> ZoneExplanation.Line {
+        let rule = content.rules[index]
+        return .init(file: rule.source.file, line: rule.source.line, text: rule.text(in: content), wins: wins)
+    }
+
+    private func setLine(_ set: Int) -> ZoneExplanation.Line {
+        let region = content.setRegions[set]
+        return .init(
+            file: region.source.file, line: region.source.line, text: "setregion \(region.name)", wins: true)
+    }
+
+    private func streamLine(_ stream: ZoneContent.StreamRule, wins: Bool) -> ZoneExplanation.Line {
+        .init(file: stream.source.file, line: stream.source.line, text: "stream \(stream.name)", wins: wins)
+    }
+
+    private func flat(_ line: String) -> String { line.split(separator: "\t").joined(separator: " ") }
+}
+
+/// A range that can be sorted.
+private struct PortsetRun: Comparable {
+    var range: ClosedRange<UInt16>
+    init(_ range: ClosedRange<UInt16>) { self.range = range }
+    static func < (a: PortsetRun, b: PortsetRun) -> Bool {
+        (a.range.lowerBound, a.range.upperBound) < (b.range.lowerBound, b.range.upperBound)
+    }
+}
+
+extension PortsetAxis {
+    /// Rows that have a portset of the range, whether or not its ends are cuts.
+    func rowsMeeting(_ range: ClosedRange<UInt16>) -> Range<Int> {
+        let first = lowerBound(starts, Int(range.lowerBound) + 1) - 1
+        return first..<lowerBound(starts, Int(range.upperBound) + 1)
+    }
+}
+
+extension ZoneContent.Rule {
+    /// The line in its shortest form: `map s4096 r1283 sjc nyc lon ttl=5`.
+    public func text(in content: ZoneContent) -> String {
+        let rows: String
+        if portsets == 0...65_535 {
+            rows = "s*"
+        } else {
+            rows =
+                portsets.count == 1
+                ? "s\(portsets.lowerBound)" : "s\(portsets.lowerBound)-s\(portsets.upperBound)"
+        }
+        let columns: String
+        switch regions {
+        case .allEdge: columns = "r*"
+        case .edge(let ids): columns = ids.count == 1 ? "r\(ids.lowerBound)" : "r\(ids.lowerBound)-r\(ids.upperBound)"
+        case .setRegion(let number): columns = content.setRegions[number].name
+        }
+        let sets = parents.isEmpty ? "none" : parents.map { content.setRegions[$0].name }.joined(separator: " ")
+        return "map \(rows) \(columns) \(sets)" + (ttl == content.defaults.ttl ? "" : " ttl=\(ttl)")
+    }
+}

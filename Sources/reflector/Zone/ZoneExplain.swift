@@ -1,0 +1,48 @@
+import ArgumentParser
+import ZoneCompiler
+
+/// `reflector zone explain NAME DIR`.
+struct ZoneExplain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Say which line answers a name, and why.",
+        discussion: """
+            Prints every line that matches, the one that wins last and marked ▶, then the answer it makes. What a running \
+            name server adds (health, overrides) is in the name's TXT under .explain.
+
+            Names, absolute or without the zone:
+              n1.r1283.s4096      first parent of region 1283 for portset 4096 (n1.r1283: for the default portset)
+              sets.s4096          the root set reflectors of a portset
+              ep-bos.sets         where an entrypoint announces
+              news.live.streams   stream live/news
+              nyc-1               anything in the .zone file
+
+            Exit status: 0 the name answers, 1 it does not (NXDOMAIN, NODATA), 2 wrong usage or errors.
+
+            Example:
+              reflector zone explain n1.r1283.s4096 zones
+            """)
+
+    @Argument(help: "The name to explain.")
+    var name: String
+
+    @Argument(help: "The directory with the .zone, .portsets and .streams files.")
+    var directory: String
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() async throws {
+        let explanation = ZoneExplanation.explain(name, in: try ZoneFolder.contents(directory))
+        if json {
+            try JSONOutput.print(explanation)
+        } else {
+            print("\(explanation.name): \(explanation.outcome.rawValue)")
+            for line in explanation.lines {
+                print("\(line.wins ? "▶" : " ") \(directory)/\(line.file):\(line.line): \(line.text)")
+            }
+            for reason in explanation.reasons { print("    \(reason)") }
+        }
+        if explanation.outcome != .answer { throw ExitCode(1) }
+    }
+}

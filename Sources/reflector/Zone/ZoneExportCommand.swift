@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+import ZoneCompiler
+
+/// `reflector zone export DIR`.
+struct ZoneExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Write a zone as a master file that any name server can load.",
+        discussion: """
+            The names of a map are too many to list (regions × portsets × 3), so the export is in aliased form: each \
+            portset is a DNAME to its class of identically mapped portsets, each n1, n2, n3 a CNAME to its set region. \
+            Resolvers follow both. Never put a server of this form and `reflector nameserver` in one NS set.
+
+            Exit status: 0 written, 1 over five million records (the lines to blame are named), 2 wrong usage.
+
+            Example:
+              reflector zone export zones > reflector.net.db
+              nsd-checkzone reflector.net reflector.net.db
+            """)
+
+    @Argument(help: "The directory with the .zone, .portsets and .streams files.")
+    var directory: String
+
+    @Option(help: ArgumentHelp("Which zone, if the directory has several.", valueName: "name"))
+    var zone: String?
+
+    @Option(help: "Serial for the SOA and TXT records; by default that of the .zone file.")
+    var serial: UInt32?
+
+    func run() async throws {
+        let contents = try ZoneFolder.contents(directory)
+        let wanted = zone.map { $0.lowercased() }
+        guard
+            let content = wanted == nil && contents.count == 1
+                ? contents.first : contents.first(where: { $0.zone == wanted })
+        else {
+            let names = contents.map(\.zone).joined(separator: ", ")
+            StandardError.print("reflector: choose one zone with --zone: \(names)")
+            throw ExitCode(2)
+        }
+        let output = FileHandle.standardOutput
+        do {
+            try ZoneExport.write(content, serial: serial) { output.write(Data($0.utf8)) }
+        } catch {
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(1)
+        }
+    }
+}
