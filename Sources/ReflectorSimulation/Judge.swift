@@ -86,6 +86,7 @@ final class Receiver: StreamSink {
     let streams: [StreamName]
     let judge: Judge
     var canary: Canary?
+    var tell: ((String) -> Void)?
     private(set) var receipts: [StreamReceipt]
     private var held: NumberedPayload?
 
@@ -105,10 +106,12 @@ final class Receiver: StreamSink {
     }
 
     func discontinuity(stream: StreamName, lost: UInt64) {
+        tell?("\(name): \(stream): discontinuity, \(lost) lost")
         if let index = streams.firstIndex(of: stream) { receipts[index].note(lost: lost) }
     }
 
     func ended(stream: StreamName) {
+        tell?("\(name): \(stream): ended")
         if let index = streams.firstIndex(of: stream) { receipts[index].restart(wantedAt: nil) }
     }
 

@@ -37,6 +37,7 @@ extension Simulation {
         for (index, host) in topology.hosts.enumerated() {
             let receiver = host.role == .edge ? Receiver(name: host.name, streams: names, judge: judge) : nil
             receiver?.canary = options.canary
+            receiver?.tell = { [unowned self] text in tell(text) }
             let batchMax = [1, 2, 7, 32][Int(random.next(below: 4))]
             nodes.append(
                 SimulatedNode(
@@ -48,6 +49,7 @@ extension Simulation {
 
     func start(_ node: SimulatedNode) {
         guard !node.isUp else { return }
+        tell("\(node.host.name) starts")
         let crypto = SimulatedCrypto(networkKeys: [Self.networkKey], seed: random.next())
         crypto.acceptsForgeries = options.canary == .acceptForgeries
         node.start(topology.configuration(of: node.index), crypto: crypto, seed: random.next(), at: now)
@@ -86,6 +88,7 @@ extension Simulation {
     // MARK: Faults
 
     func apply(_ fault: Fault, _ event: Event) {
+        tell("\(fault)")
         switch fault {
         case .crash(let host): crash(host)
         case .start(let host): start(nodes[host])
@@ -121,6 +124,7 @@ extension Simulation {
     private func crash(_ host: Int) {
         guard nodes[host].isUp else { return }
         counts.crashes += 1
+        tell("\(nodes[host].host.name) crashes")
         nodes[host].crash()
     }
 }

@@ -54,6 +54,8 @@ public final class Simulation {
     var missingWhenAlive: UInt64 = 0
     let end: MonotonicInstant
     let calmAt: MonotonicInstant
+    /// Is told, in words, of faults, alarms and discontinuities.
+    public var trace: ((String) -> Void)?
     private var canaryCountdown = 2_000
 
     public init(_ options: SimulationOptions) {
@@ -118,11 +120,21 @@ public final class Simulation {
             let delay = TimeSpan.milliseconds(1) + random.time(upTo: .milliseconds(15))
             events.schedule(.question(host: node.index, life: node.life, name), at: now + delay)
         case .remember(let name, let answer): node.remember(name, answer)
-        case .unavailable: counts.unavailable += 1
-        case .alarm(.parentChanged): counts.parentChanges += 1
-        case .alarm(.linkDied): counts.linksDied += 1
-        case .alarm: break
+        case .unavailable(let stream, let reason):
+            counts.unavailable += 1
+            tell("\(node.host.name): \(stream): \(reason.rawValue)")
+        case .alarm(let alarm):
+            tell("\(node.host.name): \(alarm)")
+            switch alarm {
+            case .parentChanged: counts.parentChanges += 1
+            case .linkDied: counts.linksDied += 1
+            case .parentsKept, .sourceChanged, .loopRefused: break
+            }
         }
+    }
+
+    func tell(_ text: @autoclosure () -> String) {
+        trace?("\(Double(now.nanoseconds / 1_000) / 1e6) s: \(text())")
     }
 
     private func handle(_ event: Event) {

@@ -23,6 +23,9 @@ struct Simulate: ParsableCommand {
     @Option(help: "Put a fault into the product, to see the promises catch it: \(Canary.allCases.map(\.rawValue).joined(separator: ", ")).")
     var canary: Canary?
 
+    @Flag(help: "Tell of faults, alarms and discontinuities as they happen.")
+    var trace = false
+
     @Flag(help: "Print the digest of every run.")
     var digest = false
 
@@ -42,7 +45,9 @@ struct Simulate: ParsableCommand {
                 var options = SimulationOptions(scenario: scenario, seed: seed)
                 options.span = .seconds(Int64(seconds))
                 options.canary = canary
-                let report = Simulation(options).run()
+                let simulation = Simulation(options)
+                if trace { simulation.trace = { print("    \($0)") } }
+                let report = simulation.run()
                 summary.add(report)
                 runs += 1
                 if digest { print("\(scenario.rawValue) \(seed) \(String(report.digest, radix: 16))") }
