@@ -76,10 +76,13 @@ let package = Package(
         .testTarget(
             name: "RelayCoreTests", dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "ReflectorModel"]),
         .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
-        .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "ReflectorModel"]),
+        .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "CAllocations", "ReflectorModel"]),
         .testTarget(
             name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
+        .executableTarget(
+            name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
+            path: "tools/bench/DNSBench"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
         .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
         .testTarget(

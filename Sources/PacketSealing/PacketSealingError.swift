@@ -9,7 +9,7 @@ public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertib
     case repeatedPhase(UInt8)
     /// libcrypto refused `operation`: its error code (0 if it gave none) and its own words.
     case libcrypto(operation: String, code: UInt, message: String)
-    /// This libcrypto computes wrong MACs with a context that is used again (OpenSSL 3.0.0 to 3.0.2).
+    /// This libcrypto does not start an HMAC context anew unless it is given the key again.
     case contextNotReusable
 
     public var description: String {
@@ -22,7 +22,8 @@ public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertib
         case .repeatedPhase(let phase): "two network keys of phase \(phase)"
         case .libcrypto(let operation, let code, let message):
             "libcrypto: \(operation): \(message) (error \(String(code, radix: 16)))"
-        case .contextNotReusable: "libcrypto is too old: its HMAC contexts cannot be used again"
+        case .contextNotReusable:
+            "this libcrypto's HMAC contexts cannot be used again; another version of OpenSSL 3 is needed"
         }
     }
 

@@ -64,13 +64,13 @@ public struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertible
     }
 
     private static func parseV6(_ text: some StringProtocol) -> IPAddress? {
-        func groups(_ part: Substring) -> [UInt16]? {
+        func groups(_ part: Substring, isTail: Bool) -> [UInt16]? {
             if part.isEmpty { return [] }
             var result: [UInt16] = []
             let pieces = part.split(separator: ":", omittingEmptySubsequences: false)
             for (index, piece) in pieces.enumerated() {
                 if piece.contains(".") {
-                    guard index == pieces.count - 1, let v4 = parseV4(piece) else { return nil }
+                    guard isTail, index == pieces.count - 1, let v4 = parseV4(piece) else { return nil }
                     result += [UInt16(v4 >> 16), UInt16(v4 & 0xffff)]
                 } else {
                     guard (1...4).contains(piece.count), let group = UInt16(piece, radix: 16), piece.first != "+"
@@ -83,12 +83,12 @@ public struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertible
         let whole = Substring(text)
         var all: [UInt16]
         if let gap = doubleColon(in: whole) {
-            guard let head = groups(whole[..<gap.lowerBound]), let tail = groups(whole[gap.upperBound...]),
-                head.count + tail.count <= 7
+            guard let head = groups(whole[..<gap.lowerBound], isTail: false),
+                let tail = groups(whole[gap.upperBound...], isTail: true), head.count + tail.count <= 7
             else { return nil }
             all = head + Array(repeating: 0, count: 8 - head.count - tail.count) + tail
         } else {
-            guard let list = groups(whole), list.count == 8 else { return nil }
+            guard let list = groups(whole, isTail: true), list.count == 8 else { return nil }
             all = list
         }
         func word(_ slice: ArraySlice<UInt16>) -> UInt64 { slice.reduce(0) { $0 << 16 | UInt64($1) } }
@@ -120,9 +120,11 @@ public struct Endpoint: Hashable, Comparable, Sendable, CustomStringConvertible 
 
     /// Reads `127.0.0.1:5300` or `[::1]:5300`. Nil for anything else.
     public init?(_ text: some StringProtocol) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
-            return nil
-        }
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let digits = text[text.index(after: colon)...]
+        guard digits.utf8.allSatisfy({ (48...57).contains($0) }), digits.count == 1 || digits.first != "0",
+            let port = UInt16(digits)
+        else { return nil }
         var host = text[..<colon]
         if host.first == "[" {
             guard host.last == "]" else { return nil }

@@ -20,6 +20,8 @@ final class ChildLink {
     let role: NodeRole
     let region: RegionID?
     let nonce: HandshakeNonce
+    /// Our clock when the cookie was made by which this link was opened.
+    let cookieMilliseconds: UInt64
     let childToken: UInt64
     let parentToken: UInt64
     let parentNonce: HandshakeNonce
@@ -77,6 +79,7 @@ final class ChildLink {
         role = open.role
         region = open.region
         nonce = open.nonce
+        cookieMilliseconds = open.cookie.milliseconds
         childToken = open.childToken
         keyPhase = open.keyPhase
         self.parentToken = parentToken

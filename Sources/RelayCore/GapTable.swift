@@ -80,7 +80,10 @@ struct GapTable {
         refreshDue()
     }
 
-    /// Calls `ask` for every gap that is due now, in order, and re-arms it `retry` later.
+    /// Tries before asking becomes rarer: whoever has it would have sent it.
+    private static let eagerTries: UInt8 = 5
+
+    /// Calls `ask` for every gap that is due now, in order, and re-arms it `retry` later, after `eagerTries` doubling.
     mutating func takeDue(
         at now: MonotonicInstant, linkHighest: UInt32, retry: TimeSpan, _ ask: (UInt64, UInt8) -> Void
     ) {
@@ -91,7 +94,7 @@ struct GapTable {
                 gap.isCovered && gap.tries == 0 && Int32(bitPattern: linkHighest &- gap.dueLinkNumber) >= 0
             guard now >= gap.due || reordered else { continue }
             gaps[index].tries = gap.tries == .max ? .max : gap.tries + 1
-            gaps[index].due = now + retry
+            gaps[index].due = now + retry * (1 << Int64(min(gaps[index].tries - min(gaps[index].tries, Self.eagerTries), 4)))
             ask(gap.sequence, gaps[index].tries)
         }
         refreshDue()

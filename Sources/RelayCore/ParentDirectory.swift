@@ -29,6 +29,8 @@ struct ParentDirectory {
 
     /// A name nobody has used for this long is no longer renewed.
     static let idleMax: TimeSpan = .seconds(60)
+    /// No shell takes longer to answer.
+    static let answerMax: TimeSpan = .seconds(30)
     /// A restored answer serves when the servers have been silent this long.
     static let restoredAfter: TimeSpan = .milliseconds(600)
 
@@ -67,7 +69,9 @@ struct ParentDirectory {
             return true
         }
         entry.usedAt = now
-        let ask = !entry.asking && entry.renewAt <= now || entry.isRestored && !entry.asking && entry.failures == 0
+        // A question that the shell never answered is asked again.
+        let isFree = !entry.asking || now - entry.askedAt >= Self.answerMax
+        let ask = isFree && (entry.asking || entry.renewAt <= now || entry.isRestored && entry.failures == 0)
         if ask {
             entry.asking = true
             entry.askedAt = now
@@ -98,6 +102,13 @@ struct ParentDirectory {
         if entry.isAbsent { return false }
         if entry.answer != nil { return answer(name, at: now) == nil }
         return entry.failures == 0
+    }
+
+    /// True if the name was asked for the first time so lately that an answer is worth waiting for although there is
+    /// something else to go by.
+    func isFresh(_ name: ReflectorName, at now: MonotonicInstant) -> Bool {
+        guard let entry = entries[name], isUndecided(name, at: now) else { return false }
+        return now - entry.askedAt < Self.restoredAfter
     }
 
     mutating func finish(

@@ -1,4 +1,5 @@
 import ReflectorModel
+import RelayWire
 
 /// Whom to ask for a stream: parents by the DNS (n1, n2, n3), or, where a set region has none, the stream's entrypoints.
 extension RelayNode {
@@ -36,7 +37,10 @@ extension RelayNode {
         for rank in ParentRank.allCases {
             let name = ReflectorName.parents(rank, region, portset)
             use(name, at: now)
-            if rank == .first, directory.isUndecided(name, at: now) { return .undecided }
+            if rank == .first, directory.isUndecided(name, at: now) {
+                // A set reflector has its entrypoints to go by, if the name servers are silent.
+                if configuration.role == .edge || directory.isFresh(name, at: now) { return .undecided }
+            }
             guard let answer = directory.answer(name, at: now) else { continue }
             for host in answer.ranked(region: region, portset: portset) where host.id != id {
                 guard !list.contains(where: { $0.endpoint == host.endpoint }) else { continue }
@@ -56,16 +60,26 @@ extension RelayNode {
         use(name, at: now)
         let listed = directory.answer(name, at: now)
         var announced: [ParentCandidate] = []
+        // Without the zone's order, the entrypoint whose packets the children had before: nothing is lost to them.
+        var resumed: String?
         for slot in announcers {
             guard let link = childLinks[slot], link.announcements?[stream.name] != nil,
                 let heard = link.heartbeatReceived, now - heard <= configuration.heartbeatInterval * 3
             else { continue }
+            if let item = link.announcements?[stream.name] {
+                let tag = IncarnationTag(stream: stream.name, source: link.node, incarnation: item.incarnation)
+                if isResumed(tag, by: stream.children) { resumed = link.name }
+            }
             announced.append(
                 ParentCandidate(
                     name: link.name, endpoint: link.endpoint, rank: 0, cause: "announcement", answer: nil,
                     serial: listed?.serial))
         }
-        func place(_ name: String) -> Int { listed?.hosts.firstIndex { $0.name == name } ?? .max }
+        // Which of several is preferred, only the zone says.
+        if announced.count > 1, directory.isFresh(name, at: now) { return .undecided }
+        func place(_ name: String) -> Int {
+            listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
+        }
         var list = announced.sorted { (place($0.name), $0.name) < (place($1.name), $1.name) }
         for host in listed?.hosts ?? [] where !list.contains(where: { $0.name == host.name }) {
             list.append(
@@ -75,6 +89,12 @@ extension RelayNode {
         }
         if !list.isEmpty { return .list(list) }
         return directory.isUndecided(name, at: now) ? .undecided : .none(.noSuchStream)
+    }
+
+    private func isResumed(_ tag: IncarnationTag, by children: [ChildSubscription]) -> Bool {
+        children.contains { child in
+            if case .resume(tag, _) = child.start { true } else { false }
+        }
     }
 
     // MARK: Look-ups

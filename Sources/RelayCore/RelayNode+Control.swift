@@ -39,7 +39,8 @@ extension RelayNode {
     private func receive(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
         switch message {
         case .subscribeReply(let reply): receive(reply, on: link, at: now)
-        case .subscriptionEnd(let subscription, _): endSubscription(subscription, on: link, at: now)
+        case .subscriptionEnd(let subscription, let reason):
+            endSubscription(subscription, reason, on: link, at: now)
         case .linkHeartbeat(let heartbeat): receive(heartbeat, on: link, at: now)
         case .announcePull: sendAnnouncements(on: link, at: now)
         case .heartbeatReply(let echoed):

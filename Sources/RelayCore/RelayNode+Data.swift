@@ -67,11 +67,14 @@ extension RelayNode {
             tag: header.tag, sequence: header.sequence, arrival: now, keyPhase: header.keyPhase,
             isFiller: header.isFiller, first, second)
         let gap = stream.incarnation!.gaps.remove(sequence)
-        if gap != nil, header.retransmitted || (gap?.tries ?? 0) > 0 {
+        let isRepair = gap.map { header.retransmitted || $0.tries > 0 } ?? false
+        if isRepair {
             stream.repaired += 1
             counters.add(.repaired)
         }
+        noteHoles(before: sequence, in: stream, at: now)
         stream.incarnation!.index.insert(sequence, slot: slot)
+        stream.arrivalRate.note(at: now)
         if stream.incarnation!.start == 0 || sequence < stream.incarnation!.start {
             stream.incarnation!.start = sequence
         }
@@ -81,7 +84,7 @@ extension RelayNode {
             stream.packetsIn += 1
             stream.bytesIn += UInt64(max(payloadLength, 0))
         }
-        forward(slot, header.sequence, of: stream, isRepair: gap != nil, at: now)
+        forward(slot, header.sequence, of: stream, isRepair: isRepair, at: now)
         if configuration.role == .edge { deliver(stream, at: now) }
     }
 
@@ -147,9 +150,27 @@ extension RelayNode {
         schedule(stream, stream.incarnation!.gaps.nextDue)
     }
 
+    /// Whatever way a packet came, a retransmit or one still under way from a parent just left: numbers skipped before it
+    /// are missing, and an edge must wait for them. Those that its path shows to be lost are in the table already.
+    private func noteHoles(before sequence: UInt64, in stream: StreamState, at now: MonotonicInstant) {
+        guard let incarnation = stream.incarnation else { return }
+        let next = incarnation.index.isEmpty ? incarnation.start : incarnation.index.highest + 1
+        let floor = max(next, incarnation.nextToDeliver)
+        guard floor > 0, sequence > floor else { return }
+        for missing in floor..<sequence where !incarnation.gaps.contains(missing) {
+            let gap = GapTable.Gap(
+                sequence: missing, detected: now, due: now + .milliseconds(100), dueLinkNumber: 0, isCovered: false)
+            guard incarnation.gaps.add(gap, max: configuration.gapsMax) else {
+                counters.add(.droppedGapTableFull)
+                break
+            }
+        }
+        schedule(stream, incarnation.gaps.nextDue)
+    }
+
     /// Sends NAKs for every gap that is due, at most `Nak.numbersMax` numbers in each.
     func askForGaps(of stream: StreamState, on path: StreamPath, at now: MonotonicInstant) {
-        guard stream.incarnation != nil, path.link.isAlive else { return }
+        guard let current = stream.incarnation?.tag, path.tag == current, path.link.isAlive else { return }
         var runs: [Nak.Run] = []
         var numbers = 0
         var tryNumber: UInt8 = 1
@@ -186,8 +207,9 @@ extension RelayNode {
 
     // MARK: Delivery in order (edge)
 
-    /// Hands out everything that is in order, and gives up what is past the play-out deadline.
-    func deliver(_ stream: StreamState, at now: MonotonicInstant) {
+    /// Hands out everything that is in order, and gives up what is past the play-out deadline; with `isLast`, whatever is
+    /// still missing.
+    func deliver(_ stream: StreamState, isLast: Bool = false, at now: MonotonicInstant) {
         guard let tag = stream.incarnation?.tag else { return }
         if stream.incarnation!.nextToDeliver == 0 { stream.incarnation!.nextToDeliver = stream.incarnation!.start }
         // A viewer's server may end demand inside the call; the incarnation is looked at anew each time round.
@@ -201,9 +223,9 @@ extension RelayNode {
             }
             if let gap = incarnation.gaps.first, gap.sequence == next {
                 let deadline = gap.detected + configuration.playOutDeadline
-                guard now >= deadline else { return schedule(stream, deadline) }
+                guard isLast || now >= deadline else { return schedule(stream, deadline) }
             }
-            skip(stream, at: now)
+            skip(stream, isLast: isLast, at: now)
         }
     }
 
@@ -218,12 +240,12 @@ extension RelayNode {
     }
 
     /// Gives up the missing numbers from the next one on whose deadline has passed.
-    private func skip(_ stream: StreamState, at now: MonotonicInstant) {
+    private func skip(_ stream: StreamState, isLast: Bool, at now: MonotonicInstant) {
         guard let incarnation = stream.incarnation else { return }
         var next = incarnation.nextToDeliver
         while next <= incarnation.index.highest, incarnation.index.slot(next, in: log) == nil {
             if let gap = stream.incarnation!.gaps.first, gap.sequence == next {
-                guard now >= gap.detected + configuration.playOutDeadline else { break }
+                guard isLast || now >= gap.detected + configuration.playOutDeadline else { break }
                 _ = stream.incarnation!.gaps.remove(next)
             }
             next += 1

@@ -53,7 +53,11 @@ extension RelayNode {
             if stream.paths.isEmpty { report(reason, for: stream, at: now) }
         case .list(let list):
             guard let current = settled.first else {
-                if let best = best(of: list, for: stream, at: now) { join(best, stream, at: now) } else {
+                if let best = best(of: list, for: stream, at: now) {
+                    join(best, stream, at: now)
+                } else if let leaving = stream.paths.first {
+                    leaving.state = .live
+                } else {
                     report(.refused, for: stream, at: now)
                 }
                 break
@@ -63,41 +67,78 @@ extension RelayNode {
         }
     }
 
-    /// Whether to leave the parent in use for a better one, or to add a path beside it.
+    /// Whether to leave the parent in use for a better one, or to add a path beside it. A working parent is left at once
+    /// when the zone no longer names it, and for one before it in the list only if that one has been well for
+    /// `returnAfter` or never failed.
     private func reconsider(
         _ current: StreamPath, _ count: Int, _ list: [ParentCandidate], _ stream: StreamState,
         at now: MonotonicInstant
     ) {
-        guard let best = best(of: list, for: stream, at: now) else { return }
-        let bestPlace = list.firstIndex(of: best) ?? 0
-        let place = list.firstIndex { $0.endpoint == current.candidate.endpoint || $0.name == current.candidate.name }
-        let isBetter = place.map { bestPlace < $0 } ?? true
-        let isEdited = current.candidate.serial != best.serial || place == nil
-        let isSteady = penalties.isSteady(best.endpoint, for: configuration.returnAfter, at: now)
-        if isBetter, count == 1, current.state == .live, isSteady || isEdited && place == nil {
-            post(.alarm(.parentChanged(stream.name, from: current.candidate.name, to: best.name)))
-            counters.add(.parentChanges)
-            if join(best, stream, at: now) != nil {
-                current.state = .leaving
-                current.since = now
-            }
-        } else if now < stream.extraPathsUntil, count < 3, now - stream.lastExtraPath > .seconds(1) {
-            let used = stream.paths.map(\.candidate.endpoint)
-            let others = list.filter { !used.contains($0.endpoint) }
-            if let other = self.best(of: others, for: stream, at: now) {
-                stream.lastExtraPath = now
-                join(other, stream, at: now)
-            }
+        let place = list.firstIndex { $0.endpoint == current.candidate.endpoint }
+        if let place { current.candidate = list[place] }
+        if count == 1, let target = better(than: place, list, for: stream, at: now),
+            current.state == .live || place == nil
+        {
+            return move(stream, from: current, to: target, at: now)
+        }
+        let isWaiting = !stream.paths.contains { $0.state != .joining }
+        let isLate = isWaiting && now - current.since >= Self.joinPatience
+        guard now < stream.extraPathsUntil || isLate, count < 3, now - stream.lastExtraPath >= Self.joinPatience else {
+            return
+        }
+        let used = stream.paths.map(\.candidate.endpoint)
+        let others = list.filter { !used.contains($0.endpoint) && !penalties.isAvoided($0.endpoint, at: now) }
+        if let other = best(of: others, for: stream, at: now) {
+            stream.lastExtraPath = now
+            join(other, stream, at: now)
         }
     }
 
-    /// The first candidate that has not just failed or refused; of those, links already alive come before a rank lower
-    /// only when the better one would have to be opened while nothing flows.
+    /// While nothing flows, a parent that has not answered this long gets company.
+    private static var joinPatience: TimeSpan { .milliseconds(500) }
+    /// A parent that refused a stream is not asked for it again this long, while there are others.
+    private static var refusalSpan: TimeSpan { .seconds(5) }
+
+    private func better(
+        than place: Int?, _ list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant
+    ) -> ParentCandidate? {
+        guard let place else { return best(of: list, for: stream, at: now) }
+        return list[..<place].first {
+            !penalties.isAvoided($0.endpoint, at: now)
+                && penalties.isSteady($0.endpoint, for: configuration.returnAfter, at: now)
+                && !stream.hasRefused($0.endpoint, within: configuration.returnAfter, at: now)
+        }
+    }
+
+    /// Make before break: the parent in use is left once the other one brings the stream.
+    private func move(
+        _ stream: StreamState, from current: StreamPath, to target: ParentCandidate, at now: MonotonicInstant
+    ) {
+        if let leaving = stream.paths.first(where: { $0.candidate.endpoint == target.endpoint }) {
+            // Back to the one that was being left.
+            leaving.state = .live
+            return removePath(current, of: stream, at: now)
+        }
+        post(.alarm(.parentChanged(stream.name, from: current.candidate.name, to: target.name)))
+        counters.add(.parentChanges)
+        guard join(target, stream, at: now) != nil else { return }
+        if current.state == .joining { return removePath(current, of: stream, at: now) }
+        current.state = .leaving
+        current.since = now
+        schedule(stream, now + Self.overlapMax)
+    }
+
+    /// Longest overlap of a parent being left with the one that follows.
+    static var overlapMax: TimeSpan { .seconds(2) }
+
+    /// The first candidate that has not just failed or refused; if there is no path at all, one that has failed is
+    /// better than none.
     private func best(
         of list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant
     ) -> ParentCandidate? {
-        list.first { !stream.refusedBy.contains($0.endpoint) && !penalties.isAvoided($0.endpoint, at: now) }
-            ?? (stream.paths.isEmpty ? list.first { !stream.refusedBy.contains($0.endpoint) } : nil)
+        let willing = list.filter { !stream.hasRefused($0.endpoint, within: Self.refusalSpan, at: now) }
+        return willing.first { !penalties.isAvoided($0.endpoint, at: now) }
+            ?? (stream.paths.isEmpty ? willing.first : nil)
     }
 
     @discardableResult
@@ -115,7 +156,7 @@ extension RelayNode {
         stream.paths.append(path)
         if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
         link.addSubscription(path.subscription, stream: stream.slot)
-        stream.lastArrival = max(stream.lastArrival, now)
+        stream.lastJoin = now
         subscribe(path, of: stream, at: now)
         // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
         stream.incarnation?.gaps.uncoverAll(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
@@ -123,24 +164,9 @@ extension RelayNode {
         return path
     }
 
-    /// Where a new path starts: after what is held; at the lowest number that a child resumes from, since it is waiting
-    /// for just that; else as far back as the parent's ring goes.
-    private func start(of stream: StreamState) -> Subscribe.Start {
-        if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
-            return .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
-        }
-        var lowest: (tag: IncarnationTag, sequence: SequenceNumber)?
-        for child in stream.children {
-            guard case .resume(let tag, let sequence) = child.start, tag == lowest?.tag ?? tag else { continue }
-            lowest = (tag, min(sequence, lowest?.sequence ?? sequence))
-        }
-        if let lowest { return .resume(lowest.tag, lowest.sequence) }
-        return .preburst
-    }
-
     private func subscribe(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         guard path.link.isAlive else { return }
-        if !path.isAnswered { path.start = start(of: stream) }
+        if path.tag == nil { path.start = start(of: stream) }
         var below: [NodeID] = configuration.role == .edge ? [] : [id]
         for child in stream.children {
             for node in child.path where !below.contains(node) && below.count < Subscribe.pathLengthMax {
@@ -152,14 +178,35 @@ extension RelayNode {
             start: path.start, rateSixteenths: configuration.backlogSixteenths, path: below)
         counters.add(.subscribesSent)
         send(.subscribe(request), on: path.link, at: now)
+        path.lastAsked = now
         path.tries += 1
         path.nextTry = now + configuration.retryInterval * Int64(1 << min(path.tries - 1, 4))
         schedule(stream, path.nextTry)
     }
 
+    /// From where to ask: on from what is held, or else from the lowest number that children ask for, so that a parent
+    /// that did not carry the stream can fill their gap (design §7).
+    private func start(of stream: StreamState) -> Subscribe.Start {
+        if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
+            return .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
+        }
+        var lowest: (tag: IncarnationTag, sequence: SequenceNumber)?
+        for child in stream.children {
+            switch child.start {
+            case .live: continue
+            case .preburst: return .preburst
+            case .resume(let tag, let sequence):
+                guard lowest == nil || lowest?.tag == tag else { return .preburst }
+                lowest = (tag, min(lowest?.sequence ?? sequence, sequence))
+            }
+        }
+        if let lowest { return .resume(lowest.tag, lowest.sequence) }
+        return stream.children.isEmpty ? .preburst : .live
+    }
+
     /// Nobody can give it: viewers are told, and it is tried again after a while.
     private func report(_ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant) {
-        stream.refusedBy = []
+        stream.forgetRefusals()
         stream.retryAt = now + .seconds(1)
         schedule(stream, now + .seconds(1))
         if configuration.role == .edge {
@@ -173,19 +220,25 @@ extension RelayNode {
                 send(.subscribeReply(reply), on: child.link, at: now)
             }
             stream.children.removeAll { $0.state == .pending }
+            if now - stream.lastArrival >= configuration.streamSilenceMax {
+                endChildren(of: stream, reason: .noSource, at: now)
+            }
             noteDemand(of: stream, at: now)
         }
     }
 
-    /// The first host of each other rank is kept as a validated link without data, for the moment it is needed.
+    /// Kept as validated links without data, for the moment they are needed: those before the one in use (to see whether
+    /// they are well again), the next after it, and the first host of each other rank.
     private func keepWarm(_ list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant) {
         guard let current = stream.paths.first?.candidate else { return }
-        var ranks: [UInt8] = []
-        for candidate in list where !ranks.contains(candidate.rank) || candidate.rank == 0 {
-            ranks.append(candidate.rank)
-            guard candidate.endpoint != current.endpoint, ranks.count <= 3,
-                !penalties.isAvoided(candidate.endpoint, at: now)
-            else { continue }
+        let place = list.firstIndex { $0.endpoint == current.endpoint } ?? 0
+        var chosen = Array(list[..<place].prefix(2))
+        if place + 1 < list.count { chosen.append(list[place + 1]) }
+        for rank in UInt8(1)...3 where rank != current.rank {
+            if let first = list.first(where: { $0.rank == rank }) { chosen.append(first) }
+        }
+        for candidate in chosen
+        where candidate.endpoint != current.endpoint && !penalties.isAvoided(candidate.endpoint, at: now) {
             link(to: candidate.endpoint, name: candidate.name, isForAnnouncing: false, at: now)?.warmUntil =
                 now + .seconds(30)
         }
@@ -216,18 +269,16 @@ extension RelayNode {
         else { return }
         switch reply.status {
         case .pending:
-            path.isAnswered = true
             path.tries = 0
             path.nextTry = now + .seconds(1)
             schedule(stream, path.nextTry)
         case .ok:
-            path.isAnswered = true
             path.tries = 0
             path.nextTry = .distantFuture
-            stream.refusedBy = []
+            stream.forgetRefusal(by: path.candidate.endpoint)
             adopt(reply, on: path, of: stream, at: now)
         case .unknownStream, .busy, .loop, .tableFull, .noSource:
-            stream.refusedBy.append(path.candidate.endpoint)
+            stream.noteRefusal(by: path.candidate.endpoint, at: now)
             removePath(path, of: stream, at: now)
             choosePaths(for: stream, at: now)
         }
@@ -236,6 +287,7 @@ extension RelayNode {
     /// Takes over the incarnation that a parent says it sends.
     private func adopt(_ reply: SubscribeReply, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         let tag = IncarnationTag(stream: stream.name, source: reply.source, incarnation: reply.incarnation)
+        path.tag = tag
         if let current = stream.incarnation {
             if current.tag == tag {
                 if reply.highest.rawValue == 0, path.state == .joining { becameLive(path, of: stream, at: now) }
@@ -254,9 +306,12 @@ extension RelayNode {
         else { return counters.add(.rejectedHandshakeMAC) }
         let isChange = stream.incarnation != nil
         forgetIncarnation(of: stream, at: now)
-        var incarnation = IncarnationState(
+        let incarnation = IncarnationState(
             source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key)
         incarnation.start = reply.oldest.rawValue
+        if let past = stream.finished.first(where: { $0.tag == tag }) {
+            incarnation.nextToDeliver = max(past.nextToDeliver, incarnation.start)
+        }
         stream.incarnation = incarnation
         streamByTag[tag] = stream.slot
         path.lastSequence = 0
@@ -273,7 +328,8 @@ extension RelayNode {
     func forgetIncarnation(of stream: StreamState, at now: MonotonicInstant) {
         guard let old = stream.incarnation else { return }
         if configuration.role == .edge {
-            deliver(stream, at: now + configuration.playOutDeadline + .seconds(3_600))
+            deliver(stream, isLast: true, at: now)
+            stream.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
         }
         streamByTag[old.tag] = nil
         crypto.release(old.key)
@@ -283,7 +339,6 @@ extension RelayNode {
     /// The path brings what follows on what is held: whatever was to be left can be left now.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         path.state = .live
-        stream.refusedBy = []
         for leaving in stream.paths where leaving.state == .leaving {
             removePath(leaving, of: stream, at: now)
         }
@@ -299,13 +354,15 @@ extension RelayNode {
     }
 
     /// A parent ends a subscription: the stream was withdrawn there, or our lease ran out.
-    func endSubscription(_ subscription: UInt32, on link: ParentLink, at now: MonotonicInstant) {
+    func endSubscription(
+        _ subscription: UInt32, _ reason: SubscriptionEndReason, on link: ParentLink, at now: MonotonicInstant
+    ) {
         guard let slot = link.subscriptions[subscription], let stream = streams[slot],
             let path = stream.path(on: link), path.subscription == subscription
         else { return }
         stream.paths.removeAll { $0 === path }
         link.removeSubscription(subscription)
-        stream.refusedBy.append(path.candidate.endpoint)
+        if reason != .leaseExpired { stream.noteRefusal(by: path.candidate.endpoint, at: now) }
         choosePaths(for: stream, at: now)
     }
 
@@ -321,22 +378,7 @@ extension RelayNode {
         let isNewNonce = heartbeat.leaseNonce != link.leaseNonce
         link.leaseNonce = heartbeat.leaseNonce
         if isNewNonce { sendRenew(on: link, at: now) }
-        for entry in heartbeat.entries {
-            guard let slot = link.subscriptions[entry.subscription], let stream = streams[slot],
-                let path = stream.path(on: link), path.subscription == entry.subscription, path.state != .leaving
-            else { continue }
-            let highest = entry.highest.rawValue
-            if path.isAnswered, highest > 0, let held = stream.incarnation?.index.highest {
-                if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
-                if highest >= path.lastSequence {
-                    noteMissing(
-                        upTo: highest + 1, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
-                }
-                askForGaps(of: stream, on: path, at: now)
-            }
-            path.upstreamSilent = entry.upstreamSilentMilliseconds > 1_500
-            if path.upstreamSilent, path.state == .live { wantExtraPath(stream, at: now) }
-        }
+        for entry in heartbeat.entries { receive(entry, heartbeat, on: link, at: now) }
         if heartbeat.digestMismatch, now - link.lastResync >= .seconds(1) {
             link.lastResync = now
             for slot in waiting(on: link) {
@@ -347,6 +389,38 @@ extension RelayNode {
             sendRenew(on: link, at: now)
         }
     }
+
+    /// What a heartbeat says of one subscription.
+    private func receive(
+        _ entry: LinkHeartbeat.Entry, _ heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant
+    ) {
+        guard let slot = link.subscriptions[entry.subscription] else {
+            // Left long ago; the parent has missed it.
+            return send(.unsubscribe(subscription: entry.subscription), on: link, at: now)
+        }
+        guard let stream = streams[slot], let path = stream.path(on: link), path.state != .leaving else { return }
+        let silent = TimeSpan.milliseconds(Int64(entry.upstreamSilentMilliseconds))
+        let starved = now - max(path.lastArrival, path.lastAsked)
+        if path.tag == nil || silent + Self.starvedMax < starved, starved >= .milliseconds(50) {
+            // The parent sends, and we do not know what: its reply was lost.
+            return subscribe(path, of: stream, at: now)
+        }
+        guard let incarnation = stream.incarnation, path.tag == incarnation.tag else { return }
+        let highest = entry.highest.rawValue
+        let held = incarnation.index.highest
+        if highest > 0 {
+            if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
+            if highest >= path.lastSequence {
+                noteMissing(upTo: highest + 1, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
+            }
+            askForGaps(of: stream, on: path, at: now)
+        }
+        path.upstreamSilent = entry.upstreamSilentMilliseconds > 1_500
+        if path.upstreamSilent, path.state == .live { wantExtraPath(stream, at: now) }
+    }
+
+    /// A path that brings nothing this much longer than its parent's own upstream is asked for again.
+    private static var starvedMax: TimeSpan { .milliseconds(400) }
 
     /// A parent that has not restored its own upstream: another path is added beside it (design §7).
     private func wantExtraPath(_ stream: StreamState, at now: MonotonicInstant) {
@@ -369,6 +443,8 @@ extension RelayNode {
     func fail(_ link: ParentLink, at now: MonotonicInstant) {
         guard link.state != .dead else { return }
         let wasAlive = link.isAlive
+        // If it lives after all, it need not send for the rest of the lease.
+        send(.close(.leaving), on: link, at: now)
         link.state = .dead
         if wasAlive {
             counters.add(.linksDied)
@@ -421,7 +497,10 @@ extension RelayNode {
             link.state = .dead
             return forget(link)
         }
-        let floor = isWarm ? configuration.warmSilenceMax : configuration.linkSilenceMax
+        let floor =
+            link.isForAnnouncing
+            ? configuration.heartbeatInterval * 8
+            : isWarm ? configuration.warmSilenceMax : configuration.linkSilenceMax
         let silentSince = max(link.lastReceived, judgeSilenceFrom)
         let deadline = silentSince + link.roundTrip.silenceMax(atLeast: floor)
         guard now < deadline else { return fail(link, at: now) }
@@ -443,17 +522,16 @@ extension RelayNode {
         } else if stream.paths.isEmpty, stream.retryAt == nil {
             choosePaths(for: stream, at: now)
         }
-        for path in stream.paths where path.link.isAlive {
-            if path.state == .leaving, now - path.since > .seconds(2) {
-                // The new path did not come to life in time: back to this one.
-                path.state = .live
-                for other in stream.paths where other.state == .joining {
-                    stream.refusedBy.append(other.candidate.endpoint)
-                    removePath(other, of: stream, at: now)
-                }
-            } else if now >= path.nextTry {
+        if now >= stream.reviewAt {
+            stream.reviewAt = now + .seconds(1)
+            choosePaths(for: stream, at: now)
+        }
+        for path in stream.paths where stream.paths.contains(where: { $0 === path }) {
+            if path.state == .leaving {
+                if now - path.since >= Self.overlapMax { stay(on: path, of: stream, at: now) }
+            } else if path.link.isAlive, now >= path.nextTry {
                 if path.tries > configuration.retriesMax {
-                    stream.refusedBy.append(path.candidate.endpoint)
+                    stream.noteRefusal(by: path.candidate.endpoint, at: now)
                     removePath(path, of: stream, at: now)
                     choosePaths(for: stream, at: now)
                 } else {
@@ -464,9 +542,9 @@ extension RelayNode {
         judgeSilence(of: stream, at: now)
         if now >= stream.extraPathsUntil, stream.paths.count > 1 { dropExtraPaths(of: stream, at: now) }
         if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
-            let horizon = now - configuration.repairSpan
-            if configuration.role != .edge { stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon) }
-            if let path = stream.paths.first(where: { $0.state == .live }) ?? stream.paths.first {
+            let horizon = now - max(configuration.repairSpan, configuration.playOutDeadline)
+            stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon)
+            if let path = stream.paths.first(where: { $0.state == .live && $0.link.isAlive }) ?? stream.paths.first {
                 askForGaps(of: stream, on: path, at: now)
             }
         }
@@ -474,9 +552,18 @@ extension RelayNode {
         reschedule(stream, at: now)
     }
 
+    /// The new path did not come to life in time: back to the one that was to be left.
+    private func stay(on path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
+        path.state = .live
+        for other in stream.paths where other.state == .joining {
+            stream.noteRefusal(by: other.candidate.endpoint, at: now)
+            removePath(other, of: stream, at: now)
+        }
+    }
+
     /// The backstop of [A] §IV-B: a stream without any packet for two seconds although its link lives.
     private func judgeSilence(of stream: StreamState, at now: MonotonicInstant) {
-        let silentSince = max(stream.lastArrival, judgeSilenceFrom)
+        let silentSince = max(stream.lastArrival, stream.lastJoin, judgeSilenceFrom)
         guard stream.incarnation != nil, !stream.paths.isEmpty, now - silentSince >= configuration.streamSilenceMax
         else { return }
         stream.extraPathsUntil = now + .seconds(10)
@@ -490,27 +577,42 @@ extension RelayNode {
     /// A long good period: back to one path, the one of the best rank.
     private func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant) {
         let live = stream.paths.filter { $0.state == .live && !$0.upstreamSilent }
-        guard let kept = live.first, live.count > 1 else { return }
+        guard let kept = live.min(by: { $0.candidate.rank < $1.candidate.rank }), live.count > 1 else { return }
         for path in live where path !== kept { removePath(path, of: stream, at: now) }
     }
 
     private func reschedule(_ stream: StreamState, at now: MonotonicInstant) {
         var wake = now + .seconds(1)
+        if !stream.paths.contains(where: { $0.state == .live }) {
+            // Nothing flows: soon it is looked for elsewhere.
+            stream.reviewAt = min(stream.reviewAt, now + Self.joinPatience)
+        }
+        wake = min(wake, max(stream.reviewAt, now + .milliseconds(1)))
         for at in [stream.leaveAt, stream.retryAt] {
             if let at { wake = min(wake, max(at, now + .milliseconds(1))) }
         }
-        for path in stream.paths { wake = min(wake, max(path.nextTry, now + .milliseconds(1))) }
-        if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
-            wake = min(wake, max(gaps.nextDue, now + .milliseconds(1)))
-            if configuration.role == .edge, let first = gaps.first {
-                wake = min(wake, max(first.detected + configuration.playOutDeadline, now + .milliseconds(1)))
+        let soonest = now + .milliseconds(1)
+        for path in stream.paths {
+            switch path.state {
+            case .leaving: wake = min(wake, max(path.since + Self.overlapMax, soonest))
+            case .joining, .live:
+                if path.link.isAlive {
+                    wake = min(wake, max(path.nextTry, soonest))
+                } else {
+                    wake = min(wake, now + Self.joinPatience)
+                }
             }
         }
-        if stream.hasDemand || stream.leaveAt != nil {
-            // Once a second each stream in use looks whether its parents are still the right ones.
-            if wake == now + .seconds(1) { choosePaths(for: stream, at: now) }
-            schedule(stream, wake)
+        if let incarnation = stream.incarnation, let first = incarnation.gaps.first {
+            if stream.paths.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) {
+                wake = min(wake, max(incarnation.gaps.nextDue, soonest))
+            }
+            // What lies behind the newest packet holds nothing back.
+            if configuration.role == .edge, first.sequence <= incarnation.index.highest {
+                wake = min(wake, max(first.detected + configuration.playOutDeadline, soonest))
+            }
         }
+        if stream.hasDemand || stream.leaveAt != nil { schedule(stream, wake) }
     }
 
     /// Nobody wants the stream any more.

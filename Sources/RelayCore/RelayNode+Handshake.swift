@@ -115,6 +115,8 @@ extension RelayNode {
         }
         if let slot = childByEndpoint[source], let link = childLinks[slot] {
             if link.nonce == open.nonce { return sendOpened(link, at: now) }
+            // An Open from before this link, heard by somebody and sent again, must not end it.
+            guard open.cookie.milliseconds >= link.cookieMilliseconds else { return counters.add(.rejectedReplayed) }
             remove(link, at: now)
         }
         guard childLinks.count < configuration.linksMax else {

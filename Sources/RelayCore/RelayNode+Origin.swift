@@ -17,7 +17,7 @@ extension RelayNode {
             return false
         }
         let tag = IncarnationTag(stream: name, source: id, incarnation: incarnation)
-        var state = IncarnationState(source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key)
+        let state = IncarnationState(source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key)
         state.start = 1
         stream.incarnation = state
         stream.origin = StreamOrigin(lastPacket: now)
@@ -61,7 +61,8 @@ extension RelayNode {
         let logSlot = log.append(
             tag: incarnation.tag, sequence: sequence, arrival: now, keyPhase: incarnation.keyPhase,
             isFiller: isFiller, UnsafeRawBufferPointer(packet))
-        stream.incarnation!.index.insert(number, slot: logSlot)
+        incarnation.index.insert(number, slot: logSlot)
+        stream.arrivalRate.note(at: now)
         stream.origin!.nextSequence = number + 1
         stream.origin!.lastPacket = now
         stream.lastArrival = now
@@ -151,6 +152,17 @@ extension RelayNode {
         send(.heartbeat(heartbeat), on: link, at: now)
     }
 
+    /// A set reflector that the zone no longer names is not announced to.
+    private func closeUnlistedTargets(at now: MonotonicInstant) {
+        guard !announceTargets.isEmpty else { return }
+        for link in parentLinks.all where link.isForAnnouncing {
+            guard !announceTargets.contains(where: { $0.endpoint == link.endpoint }) else { continue }
+            send(.close(.leaving), on: link, at: now)
+            link.state = .dead
+            forget(link)
+        }
+    }
+
     // MARK: Set reflector's end
 
     func receive(_ page: Announce, on link: ChildLink, at now: MonotonicInstant) {
@@ -164,7 +176,7 @@ extension RelayNode {
         counters.add(.announcementsReceived)
         for stream in streams.all where stream.hasDemand {
             if link.announcements?[stream.name] != nil {
-                stream.refusedBy.removeAll { $0 == link.endpoint }
+                stream.forgetRefusal(by: link.endpoint)
                 choosePaths(for: stream, at: now)
             }
         }
@@ -190,6 +202,7 @@ extension RelayNode {
             let name = ReflectorName.announceTargets(host: configuration.name)
             use(name, at: now)
             for stream in streams.all where stream.origin != nil { use(.candidates(stream.name), at: now) }
+            closeUnlistedTargets(at: now)
             for host in announceTargets where !penalties.isAvoided(host.endpoint, at: now) {
                 _ = link(to: host.endpoint, name: host.name, isForAnnouncing: true, at: now)
             }

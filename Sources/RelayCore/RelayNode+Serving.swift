@@ -196,13 +196,9 @@ extension RelayNode {
         return arrivalRate(of: stream, at: now) * 8 * Double(stream.bytesIn) / Double(stream.packetsIn)
     }
 
-    /// Packets a second, from the arrival times in the ring.
+    /// Packets a second, of late.
     func arrivalRate(of stream: StreamState, at now: MonotonicInstant) -> Double {
-        guard let index = stream.incarnation?.index, !index.isEmpty,
-            let low = index.slot(index.lowest, in: log), let high = index.slot(index.highest, in: log)
-        else { return 0 }
-        let span = max((log[high].arrival - log[low].arrival).seconds, 0.05)
-        return Double(index.highest - index.lowest + 1) / span
+        stream.arrivalRate.perSecond(at: now)
     }
 
     // MARK: Packets to children
@@ -261,6 +257,7 @@ extension RelayNode {
             subscription.allowanceCounted = now
             subscription.allowance = min(
                 subscription.allowance + Int64(rate * elapsed * 1_024), Int64(configuration.burstMax) << 10)
+            let isDrained = link.repair.isEmpty
             while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
                 link.repair.count < configuration.queuePacketsMax
             {
@@ -276,7 +273,10 @@ extension RelayNode {
                 }
                 cursor += 1
             }
-            if cursor > incarnation.index.highest {
+            if cursor > incarnation.index.highest, isDrained {
+                // What was added just now goes ahead of all live packets: order is kept at the change-over.
+                link.live.append(contentsOf: link.repair)
+                link.repair.removeAll()
                 subscription.state = .live
             } else {
                 subscription.state = .backlog(cursor: cursor)

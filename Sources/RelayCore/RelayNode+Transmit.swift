@@ -12,7 +12,6 @@ extension RelayNode {
         guard flushAt <= now else { return false }
         _ = control.drain(into: &batch)
         guard control.isEmpty else { return true }
-        var later: [Int] = []
         while let slot = dirtyChildren.last {
             if let link = childLinks[slot] {
                 guard flushLive(of: link, at: now, into: &batch) else { return true }
@@ -21,14 +20,14 @@ extension RelayNode {
                 if link.repair.isEmpty {
                     link.isDirty = false
                 } else {
-                    later.append(slot)
+                    deferredChildren.append(slot)
                 }
             }
             dirtyChildren.removeLast()
         }
         // One burst of retransmits and backlog a flush; the rest waits for the next.
-        dirtyChildren = later
-        flushAt = later.isEmpty ? .distantFuture : now + configuration.flushInterval
+        swap(&dirtyChildren, &deferredChildren)
+        flushAt = dirtyChildren.isEmpty ? .distantFuture : now + configuration.flushInterval
         return false
     }
 

@@ -54,6 +54,8 @@ public final class RelayNode {
     var control: ControlQueue
     /// Slots of child links that have packets queued.
     var dirtyChildren: [Int] = []
+    /// Of those, the ones whose burst in the flush under way is used up.
+    var deferredChildren: [Int] = []
     /// When queued output must leave; distant when nothing waits.
     var flushAt: MonotonicInstant = .distantFuture
 
@@ -104,7 +106,19 @@ public final class RelayNode {
     }
 
     /// When `handleTimeout` or `transmit` is next due, if nothing arrives before. `.distantFuture` when idle.
-    public var nextTimeout: MonotonicInstant { min(timers.next, flushAt) }
+    public var nextTimeout: MonotonicInstant {
+        timers.dropStale(isCurrent)
+        return min(timers.next, flushAt)
+    }
+
+    private func isCurrent(_ owner: TimerOwner, _ at: MonotonicInstant) -> Bool {
+        switch owner {
+        case .parentLink(let slot): parentLinks[slot]?.scheduled == at
+        case .childLink(let slot): childLinks[slot]?.scheduled == at
+        case .stream(let slot): streams[slot]?.scheduled == at
+        case .node: nodeScheduled == at
+        }
+    }
 
     /// Runs every timer that is due.
     public func handleTimeout(at now: MonotonicInstant) {
@@ -169,6 +183,7 @@ public final class RelayNode {
     /// After a pause of our own (> 20 ms), others' silence proves nothing: what they sent may still lie in the socket
     /// or be on its way (design §7).
     private func noteLateness(at now: MonotonicInstant) {
+        timers.dropStale(isCurrent)
         let due = timers.next
         if due < now - .milliseconds(20) {
             counters.add(.lateWakeups)
@@ -224,10 +239,14 @@ struct PenaltyTable {
     }
     private var entries: [Endpoint: Entry] = [:]
     static let countMax = 1_024
+    /// One that has been well this long starts anew with the first penalty.
+    static let forgottenAfter: TimeSpan = .seconds(60)
 
     mutating func fail(_ endpoint: Endpoint, first: TimeSpan, most: TimeSpan, at now: MonotonicInstant) {
         if entries.count >= Self.countMax, entries[endpoint] == nil { entries.removeAll() }
-        let failures = min((entries[endpoint]?.failures ?? 0) + 1, 16)
+        var before = entries[endpoint]?.failures ?? 0
+        if let wellSince = entries[endpoint]?.wellSince, now - wellSince >= Self.forgottenAfter { before = 0 }
+        let failures = min(before + 1, 16)
         let span = min(TimeSpan(nanoseconds: first.nanoseconds << Int64(failures - 1)), most)
         entries[endpoint] = Entry(until: now + span, failures: failures, wellSince: nil)
     }

@@ -20,13 +20,20 @@ final class StreamState {
     var leaveAt: MonotonicInstant?
     /// When to try parents again after all of them refused.
     var retryAt: MonotonicInstant?
-    /// Candidates of this round that refused or failed, by endpoint.
-    var refusedBy: [Endpoint] = []
+    /// Candidates that lately refused this stream, and when.
+    private(set) var refusals: [(endpoint: Endpoint, at: MonotonicInstant)] = []
+    /// When the parents are next compared with what the zone says.
+    var reviewAt: MonotonicInstant = .zero
+    /// At an edge: where earlier incarnations were left, lest a return to one hands something out twice.
+    private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []
     /// More than one path is kept until then.
     var extraPathsUntil: MonotonicInstant = .zero
     var lastExtraPath: MonotonicInstant = .zero
     var lastArrival: MonotonicInstant = .zero
+    /// When the newest path was asked for: silence is not judged from before.
+    var lastJoin: MonotonicInstant = .zero
     var resubscribed: MonotonicInstant = .zero
+    var arrivalRate = ArrivalRate()
 
     var packetsIn: UInt64 = 0
     var bytesIn: UInt64 = 0
@@ -45,11 +52,34 @@ final class StreamState {
 
     var hasDemand: Bool { isWanted || !children.isEmpty }
 
+    /// Most refusals and finished incarnations that are remembered.
+    private static let memoryMax = 32
+
+    func noteRefusal(by endpoint: Endpoint, at now: MonotonicInstant) {
+        forgetRefusal(by: endpoint)
+        if refusals.count >= Self.memoryMax { refusals.removeFirst() }
+        refusals.append((endpoint, now))
+    }
+
+    func forgetRefusal(by endpoint: Endpoint) { refusals.removeAll { $0.endpoint == endpoint } }
+    func forgetRefusals() { refusals = [] }
+
+    func hasRefused(_ endpoint: Endpoint, within span: TimeSpan, at now: MonotonicInstant) -> Bool {
+        refusals.contains { $0.endpoint == endpoint && now - $0.at < span }
+    }
+
+    func noteFinished(_ tag: IncarnationTag, nextToDeliver: UInt64) {
+        finished.removeAll { $0.tag == tag }
+        if finished.count >= Self.memoryMax { finished.removeFirst() }
+        finished.append((tag, nextToDeliver))
+    }
+
     func path(on link: ParentLink) -> StreamPath? { paths.first { $0.link === link } }
 }
 
-/// The packets of one (source, incarnation) that a node holds or waits for.
-struct IncarnationState {
+/// The packets of one (source, incarnation) that a node holds or waits for. A class, so that no read of it copies the
+/// index before a write.
+final class IncarnationState {
     let source: NodeID
     let incarnation: Incarnation
     let tag: IncarnationTag
@@ -90,11 +120,14 @@ final class StreamPath {
     }
 
     let link: ParentLink
-    let candidate: ParentCandidate
+    /// As the zone last said; the endpoint stays.
+    var candidate: ParentCandidate
     let subscription: UInt32
     var state: State = .joining
     var start: Subscribe.Start
-    var isAnswered = false
+    /// The incarnation that the parent said it sends; nil until it accepted.
+    var tag: IncarnationTag?
+    var lastAsked: MonotonicInstant
     var since: MonotonicInstant
     var nextTry: MonotonicInstant
     var tries = 0
@@ -115,9 +148,33 @@ final class StreamPath {
         self.subscription = subscription
         self.start = start
         since = now
+        lastAsked = now
         nextTry = now
         lastArrival = now
         lastLinkNumber = link.window.highest
+    }
+}
+
+/// Packets a second, counted over half a second: independent of what the log still holds.
+struct ArrivalRate {
+    private var since: MonotonicInstant = .zero
+    private var count = 0
+    private var last = 0.0
+
+    mutating func note(at now: MonotonicInstant) {
+        if count == 0, last == 0 { since = now }
+        count += 1
+        let span = now - since
+        guard span >= .milliseconds(500) else { return }
+        last = Double(count) / span.seconds
+        since = now
+        count = 0
+    }
+
+    func perSecond(at now: MonotonicInstant) -> Double {
+        let span = now - since
+        if last > 0, span < .seconds(2) { return last }
+        return count == 0 ? 0 : Double(count) / max(span.seconds, 0.05)
     }
 }
 

@@ -24,6 +24,8 @@ struct TimerQueue {
     private var heap = Heap<Entry>()
     private var order: UInt64 = 0
 
+    /// Entries, stale ones included.
+    var count: Int { heap.count }
     var next: MonotonicInstant { heap.min?.at ?? .distantFuture }
 
     /// Makes `owner` wake at `at` unless it already wakes sooner. `scheduled` is the owner's own field.
@@ -32,6 +34,11 @@ struct TimerQueue {
         scheduled = at
         order &+= 1
         heap.insert(Entry(at: at, order: order, owner: owner))
+    }
+
+    /// Removes entries from the front that no longer count, so that nobody wakes for them.
+    mutating func dropStale(_ isCurrent: (TimerOwner, MonotonicInstant) -> Bool) {
+        while let first = heap.min, !isCurrent(first.owner, first.at) { heap.removeMin() }
     }
 
     /// The next entry that is due, removed.

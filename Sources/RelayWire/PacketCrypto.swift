@@ -22,9 +22,9 @@ public struct LinkKeys: Hashable, Sendable {
     }
 }
 
-/// All the cryptography of the protocol, and its only source of secrets. `PacketSealing` implements it with libcrypto;
-/// the simulator with a fast keyed hash. Bound to a class, so that an existential call costs one indirection and no box.
-/// Keys are handles, so that the packet path counts no references. Belongs to one event loop.
+/// All the cryptography of the protocol, and its only source of secrets. `PacketSealing` implements it with
+/// libcrypto; the simulator with a fast keyed hash. Bound to a class, so that an existential call costs one
+/// indirection and no box. Keys are handles, so that the packet path counts no references. Belongs to one event loop.
 public protocol PacketCrypto: AnyObject {
     /// Network keys accepted, by phase; the first is the one to send with.
     var keyPhases: [UInt8] { get }

@@ -38,7 +38,8 @@ public struct Subscribe: Sendable, Equatable {
     public static let pathLengthMax = 8
 
     public init(
-        subscription: UInt32, stream: StreamName, portset: PortsetID, start: Start, rateSixteenths: UInt8, path: [NodeID]
+        subscription: UInt32, stream: StreamName, portset: PortsetID, start: Start, rateSixteenths: UInt8,
+        path: [NodeID]
     ) {
         self.subscription = subscription
         self.stream = stream

@@ -11,6 +11,7 @@ struct Reflector: AsyncParsableCommand {
             """,
         subcommands: [
             UpCommand.self, StatusCommand.self, TraceCommand.self, NameServerCommand.self, EntrypointCommand.self,
-            SetCommand.self, EdgeCommand.self, ZoneCommand.self, KeysCommand.self, Impair.self, WithParent.self,
+            SetCommand.self, EdgeCommand.self, ZoneCommand.self, KeysCommand.self, Impair.self, Simulate.self,
+            WithParent.self,
         ])
 }

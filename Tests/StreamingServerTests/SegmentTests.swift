@@ -52,12 +52,14 @@ struct SegmentTests {
         for segment in segments.suffix(3) { #expect(playlist.contains("#EXTINF:3.000,\nseg\(segment.slot).ts\n")) }
     }
 
-    @Test("A jump of the time stamps ends the segment there and marks the next as discontinuous")
-    func jump() {
+    @Test(
+        "A jump of the time stamps ends the segment there and marks the next as discontinuous",
+        arguments: [500_000_000, 8_800_000, 1_000] as [UInt64])
+    func jump(to later: UInt64) {
         var cutter = SegmentCutter(targetSeconds: 2)
         var finished: [SegmentCutter.Segment] = []
         for index in 0..<400 {
-            let base: UInt64 = index < 180 ? 9_000_000 : 500_000_000
+            let base: UInt64 = index < 180 ? 9_000_000 : later
             let unit = Unit(
                 offset: UInt64(index) * 1_000, timestamp: base + UInt64(index) * 3_600, randomAccess: index % 20 == 0)
             if let segment = cutter.onAccessUnit(unit, wallClockSeconds: 0).finished { finished.append(segment) }
@@ -93,6 +95,20 @@ struct SegmentTests {
                 """)
         #expect(window.segment(slot: 9) != nil)
         #expect(window.segment(slot: 8) == nil)
+    }
+
+    @Test("An HLS viewer counts as present for 12 s after its last request")
+    func presence() {
+        let now = ContinuousClock.now
+        var state = LiveStreamState(configuration: LiveStreamConfiguration(), now: now)
+        #expect(state.demandChange(now) == nil)
+        state.touch(now)
+        #expect(state.demandChange(now) == true)
+        state.touch(now + .seconds(5))
+        #expect(state.demandChange(now + .seconds(16)) == nil)
+        #expect(state.demandChange(now + .seconds(18)) == false)
+        #expect(!state.isForgettable(now + .seconds(18)))
+        #expect(state.isForgettable(now + .seconds(31)))
     }
 
     @Test("Paths lead to streams, playlists and segments, and nowhere else")

@@ -27,7 +27,7 @@ enum TransportStreamFile {
         }
     }
 
-    /// Runs a program found by `env` and returns its exit status and output.
+    /// Runs a program found by `env`, for at most a minute, and returns its exit status and output.
     static func run(_ arguments: [String]) -> (status: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -36,6 +36,10 @@ enum TransportStreamFile {
         process.standardOutput = pipe
         process.standardInput = FileHandle.nullDevice
         guard (try? process.run()) != nil else { return (127, "") }
+        let pid = process.processIdentifier
+        let end = DispatchWorkItem { kill(pid, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + 60, execute: end)
+        defer { end.cancel() }
         let output = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return (process.terminationStatus, String(decoding: output, as: UTF8.self))

@@ -27,7 +27,8 @@ struct TransportStreamTests {
         #expect(try #require(tables).count == 2 * 188)
     }
 
-    @Test("The same access units are found whatever the pieces the stream comes in", arguments: [1316, 1, 100, 187, 5000])
+    @Test(
+        "The same access units are found whatever the pieces the stream comes in", arguments: [1316, 1, 100, 187, 5000])
     func anyPieces(length: Int) {
         let whole = scan(TransportStreamFile.bytes, length: TransportStreamFile.payloadLength)
         let pieces = scan(TransportStreamFile.bytes, length: length)
@@ -47,8 +48,8 @@ struct TransportStreamTests {
     @Test("A video stream without random_access_indicator shows its IDR pictures")
     func fallback() {
         var bytes = TransportStreamFile.bytes
-        for start in stride(from: 0, to: bytes.count, by: 188) where bytes[start + 3] & 0x20 != 0 && bytes[start + 4] > 0 {
-            bytes[start + 5] &= ~0x40
+        for start in stride(from: 0, to: bytes.count, by: 188) {
+            if bytes[start + 3] & 0x20 != 0, bytes[start + 4] > 0 { bytes[start + 5] &= ~0x40 }
         }
         #expect(scan(bytes, length: 1316).units.filter(\.randomAccess).count == TransportStreamFile.seconds)
     }
@@ -63,7 +64,10 @@ struct TransportStreamTests {
             if round % 2 == 0 {
                 let start = Int.random(in: 0..<TransportStreamFile.bytes.count / 188 - 7, using: &random) * 188
                 piece = Array(TransportStreamFile.bytes[start..<start + 1316])
-                for _ in 0..<20 { piece[Int.random(in: 0..<1316, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+                for _ in 0..<20 {
+                    let index = Int.random(in: 0..<1316, using: &random)
+                    piece[index] = UInt8.random(in: 0...255, using: &random)
+                }
             } else {
                 piece = (0..<Int.random(in: 0...1500, using: &random)).map { index in
                     index % 188 == 0 ? 0x47 : UInt8.random(in: 0...255, using: &random)
@@ -98,7 +102,8 @@ struct TransportStreamTests {
     func programClock() throws {
         var packet = [UInt8](repeating: 0xff, count: 188)
         packet.replaceSubrange(0..<12, with: [0x47, 0x01, 0x00, 0x20, 183, 0x50, 0x80, 0, 0, 0, 0x80, 0])
-        let header = try #require(TransportPacket(packet.span))
+        let parsed = TransportPacket(packet.span)
+        let header = try #require(parsed)
         #expect(header.programClock == 1 << 32 | 1)
         #expect(header.randomAccess)
         #expect(header.payload.isEmpty)

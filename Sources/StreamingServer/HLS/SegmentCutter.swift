@@ -25,11 +25,11 @@ struct SegmentCutter {
         var begins = false
     }
 
-    /// A step of the time stamps larger than this, or back by as much, begins a new time line.
+    /// A step of the time stamps larger than this begins a new time line.
     private static let stepMax = 10 * TimestampUnwrapper.ticksPerSecond
-    /// How long one must have watched before a slot to know its first random access point: longer than any picture is
-    /// reordered.
-    private static let watchMin = TimestampUnwrapper.ticksPerSecond
+    /// Longer than any picture is reordered: a step back by more begins a new time line, and one must have watched this
+    /// long before a slot to know its first random access point.
+    private static let reorderMax = TimestampUnwrapper.ticksPerSecond
 
     private struct Open {
         var slot: Int64
@@ -71,7 +71,7 @@ struct SegmentCutter {
     ) -> Outcome {
         var outcome = Outcome()
         var startsAnew = false
-        if let step = unwrapper.step(to: unit.timestamp), abs(step) > Self.stepMax {
+        if let step = unwrapper.step(to: unit.timestamp), step > Self.stepMax || step < -Self.reorderMax {
             outcome.finished = close(at: unit.offset, ticks: nil)
             unwrapper.restart()
             nextIsDiscontinuous = true
@@ -80,7 +80,7 @@ struct SegmentCutter {
         let ticks = unwrapper.unwrap(unit.timestamp, wallClockSeconds: wallClockSeconds)
         if startsAnew { seenSlot = Int64.min }
         guard let seen = seenSlot else {
-            seenSlot = slot(of: ticks &+ Self.watchMin)
+            seenSlot = slot(of: ticks &+ Self.reorderMax)
             return outcome
         }
         guard unit.randomAccess else {

@@ -26,7 +26,7 @@ struct ViewerResponder: HTTPResponder {
         case nil:
             hub.count("requests_not_found")
             response = Self.text(
-                .notFound, "No such page. A stream is at /NAME.ts (MPEG-TS) or /NAME/index.m3u8 (HLS); see / for a list.")
+                .notFound, "No such page. A stream is at /NAME.ts (MPEG-TS) or /NAME/index.m3u8 (HLS); see /.")
         }
         response.headers[.accessControlAllowOrigin] = "*"
         // The length of the body that a GET would have had is kept.
@@ -110,7 +110,7 @@ struct ViewerResponder: HTTPResponder {
             hub.count("waits_timed_out")
             return Self.text(
                 .gatewayTimeout,
-                "Stream \(name) has no segment yet: nothing has arrived, or it is no MPEG-TS with random access points.")
+                "Stream \(name) has no segment yet: nothing came, or it is no MPEG-TS with random access points.")
         }
     }
 

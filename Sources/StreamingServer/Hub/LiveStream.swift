@@ -119,8 +119,9 @@ final class LiveStream: Sendable {
         return state.withLock { state in
             LiveStreamTotals(
                 name: name, packets: state.packets, bytes: state.bytes, segmentsDropped: state.segmentsDropped,
-                segments: state.window.count, progressiveViewers: state.progressiveViewers,
-                isPlaylistWatched: state.isPlaylistWatched(now), isWanted: state.isWanted)
+                viewersOverrun: state.viewersOverrun, segments: state.window.count,
+                progressiveViewers: state.progressiveViewers, isPlaylistWatched: state.isPlaylistWatched(now),
+                isWanted: state.isWanted)
         }
     }
 

@@ -37,6 +37,7 @@ struct LiveStreamState {
         /// Makes a viewer that is stuck in a write go away.
         var evict: @Sendable () -> Void
         var isProgressive: Bool
+        var isOverrun = false
     }
 
     /// Most bytes and chunks handed to a viewer at once.
@@ -64,6 +65,7 @@ struct LiveStreamState {
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
     private(set) var segmentsDropped: UInt64 = 0
+    private(set) var viewersOverrun: UInt64 = 0
 
     init(configuration: LiveStreamConfiguration, now: ContinuousClock.Instant) {
         self.configuration = configuration
@@ -158,7 +160,10 @@ struct LiveStreamState {
     /// The viewer's next bytes.
     mutating func read(_ viewer: UInt64) -> Reading {
         guard let position = viewers[viewer]?.position else { return .over(ending ?? .ended("viewer has left")) }
-        guard position >= buffer.start else { return .overrun }
+        guard position >= buffer.start else {
+            noteOverrun(viewer)
+            return .overrun
+        }
         if position < buffer.end {
             buffer.seal()
             let slices = buffer.slices(from: position, countMax: Self.readChunksMax)
@@ -186,9 +191,17 @@ struct LiveStreamState {
         return Array(ready.values)
     }
 
-    /// The viewers that have fallen off the end of the buffer, to be evicted.
-    func overrun() -> [@Sendable () -> Void] {
-        viewers.values.filter { $0.isProgressive && $0.position < buffer.start }.map(\.evict)
+    /// Counts the viewers that have newly fallen off the end of the buffer, and returns how to evict them.
+    mutating func overrun() -> [@Sendable () -> Void] {
+        let late = viewers.filter { $0.value.isProgressive && !$0.value.isOverrun && $0.value.position < buffer.start }
+        for viewer in late.keys { noteOverrun(viewer) }
+        return late.values.map(\.evict)
+    }
+
+    private mutating func noteOverrun(_ viewer: UInt64) {
+        guard viewers[viewer]?.isOverrun == false else { return }
+        viewers[viewer]?.isOverrun = true
+        viewersOverrun &+= 1
     }
 
     // MARK: Demand

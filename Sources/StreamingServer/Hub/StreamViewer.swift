@@ -46,9 +46,7 @@ final class StreamViewer: Sendable {
             switch stream.read(number) {
             case .bytes(let bytes): return .bytes(bytes)
             case .over(let ending): return .over(ending)
-            case .overrun:
-                hub.count("viewers_overrun")
-                return .over(.ended("viewer too slow"))
+            case .overrun: return .over(.ended("viewer too slow"))
             case .nothingYet:
                 if let deadline, deadline <= .now { return .timedOut }
                 await stream.suspend(number, until: .bytes, deadline: deadline)

@@ -8,6 +8,8 @@ public struct LiveStreamTotals: Sendable, Equatable {
     public var bytes: UInt64
     /// Segments given up because the stream's buffer could not hold them.
     public var segmentsDropped: UInt64
+    /// Viewers disconnected because they lagged further behind than the buffer reaches.
+    public var viewersOverrun: UInt64
     /// Segments that can be fetched.
     public var segments: Int
     public var progressiveViewers: Int

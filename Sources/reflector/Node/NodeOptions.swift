@@ -1,5 +1,4 @@
 import ArgumentParser
-import DatagramIO
 import Logging
 import ReflectorModel
 import RelayService
@@ -36,11 +35,7 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Egress capacity in bits a second; 0 is unlimited.")
     var capacity: UInt64 = 0
 
-    @Flag(help: .hidden)
-    var dieWithParent = false
-
     func configuration(role: NodeRole, region: RegionID?) throws -> NodeConfiguration {
-        if dieWithParent { ParentProcess.endWithIt() }
         LogfmtHandler.bootstrap()
         let endpoints = try servers.map { try endpoint($0, option: "--server") }
         let file: KeyFile

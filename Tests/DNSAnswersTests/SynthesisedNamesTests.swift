@@ -1,0 +1,125 @@
+import DNSAnswers
+import Testing
+
+@Suite("Synthesised names")
+struct SynthesisedNamesTests {
+    let exchange: Exchange
+    init() throws { exchange = Exchange(try ExampleZone.engine()) }
+
+    @Test("The winning line gives set region and TTL")
+    func parents() throws {
+        let reply = try exchange.ask("n1.r1283.s4096.example.net")
+        #expect(reply.isAuthoritative && reply.rcode == 0)
+        #expect(reply.addresses == [[127, 0, 0, 4]])
+        #expect(reply.answers.map(\.ttl) == [5])
+        #expect(try exchange.ask("n1.r2000.s4096.example.net").addresses == [[127, 0, 0, 1], [127, 0, 0, 2]])
+        #expect(try exchange.ask("n2.r1283.example.net").addresses == [[127, 0, 0, 3]])
+    }
+
+    @Test("SRV carries weight by capacity, port, and the addresses of its hosts")
+    func services() throws {
+        let reply = try exchange.ask("n1.r2000.s7.example.net", 33)
+        #expect(reply.answers.map(\.data) == [
+            [0, 0, 0, 100, 0x13, 0x24] + ExampleZone.name("nyc-1.example.net"),
+            [0, 0, 0, 100, 0x13, 0x25] + ExampleZone.name("nyc-2.example.net"),
+        ])
+        #expect(reply.additionals.map(\.owner) == ["nyc-1.example.net", "nyc-2.example.net", "nyc-2.example.net"])
+        #expect(reply.additionals.map(\.type) == [1, 1, 28])
+        #expect(reply.additionals.allSatisfy { $0.ttl == 20 })
+        #expect(try exchange.ask("n2.r2000.s7.example.net", 33).answers[0].data[2...3] == [0, 1])
+        #expect(try exchange.ask("n3.r2000.s7.example.net", 33).answers[0].data[2...3] == [255, 255])
+    }
+
+    @Test("TXT names set region, serial and cause")
+    func text() throws {
+        let reply = try exchange.ask("n1.r1283.s4096.example.net", 16)
+        #expect(reply.answers.first?.strings == ["set=sjc", "serial=77", "cause=zone"])
+    }
+
+    @Test("Case makes no difference and comes back as it was")
+    func mixedCase() throws {
+        let reply = try exchange.ask("N1.r1283.S4096.eXaMpLe.NeT")
+        #expect(reply.addresses == [[127, 0, 0, 4]])
+        #expect(reply.question == ExampleZone.name("N1.r1283.S4096.eXaMpLe.NeT") + [0, 1, 0, 1])
+    }
+
+    @Test(
+        "What no line covers is NXDOMAIN",
+        arguments: [
+            "n3.r1283.s4096", "n4.r1283.s1", "n9.r1283.s4096", "n0.r1283.s1", "n01.r1283.s1", "n1.r01283.s4096",
+            "n1.r1284.s1", "n1.r1283.s04096", "n1.r1283.s65536", "n1.r1283.s10000", "s10000", "r1.s1", "n1.r1284",
+            "n1.r2000.s50", "r2000.s50", "x.n1.r1283.s1", "n1.x.r1283.s1", "sets.s10000", "x.sets.s1", "n1.r9001.s0",
+            "n2.r9001.s5", "n1.r9002.s5", "n1.r4294967296.s1", "nobody.sets", "s", "r", "n1", "maps", "x.r1283",
+        ])
+    func nameErrors(name: String) throws {
+        let reply = try exchange.ask(name + ".example.net")
+        #expect(reply.rcode == 3 && reply.answers.isEmpty)
+        #expect(reply.authorities.map(\.owner) == ["example.net"])
+        #expect(reply.authorities.map(\.ttl) == [5])
+    }
+
+    @Test(
+        "A name above an existing one is NODATA, never NXDOMAIN (RFC 8020)",
+        arguments: ["r1283.s4096", "s4096", "r1283", "sets", "streams", "deep", "r9001.s5", "s5", "wild"])
+    func emptyNonTerminals(name: String) throws {
+        for type in [UInt16(1), 16, 33, 255] {
+            let reply = try exchange.ask(name + ".example.net", type)
+            #expect(reply.rcode == 0 && reply.answers.isEmpty && reply.authorities.map(\.type) == [6])
+        }
+    }
+
+    @Test("A set region with parents answers as a region of its own")
+    func setRegions() throws {
+        #expect(try exchange.ask("n1.r9001.s5.example.net").addresses == [[127, 0, 0, 3]])
+        #expect(try exchange.ask("n1.r9001.s5.example.net").answers.map(\.ttl) == [30])
+    }
+
+    @Test("Root sets leave out set regions that have parents themselves")
+    func rootSets() throws {
+        let all = [[127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 3], [127, 0, 0, 4]] as [[UInt8]]
+        #expect(try exchange.ask("sets.s0.example.net").addresses == all)
+        #expect(try exchange.ask("sets.s5.example.net").addresses == Array(all[2...]))
+        #expect(try exchange.ask("sets.s4096.example.net", 33).answers.count == 4)
+        #expect(try exchange.ask("sets.s4096.example.net", 16).answers.isEmpty)
+        #expect(try exchange.ask("ep-a.sets.example.net", 33).answers.count == 4)
+    }
+
+    @Test("A stream's candidates come in order, with its portset")
+    func streams() throws {
+        let reply = try exchange.ask("news.live.streams.example.net", 33)
+        #expect(reply.answers.map { $0.data[1] } == [0, 1])
+        #expect(reply.additionals.map(\.data) == [[127, 0, 0, 5], [127, 0, 0, 6]])
+        let text = try exchange.ask("news.live.streams.example.net", 16).answers.first?.strings
+        #expect(text == ["portset=s4096", "serial=77", "ingest=push"])
+        let other = try exchange.ask("a.b.live.streams.example.net", 16)
+        #expect(other.answers.first?.strings == ["hash=0-4095", "serial=77", "ingest=pull"])
+        #expect(other.answers.first?.owner == "a.b.live.streams.example.net")
+        #expect(try exchange.ask("x.news.live.streams.example.net", 16).rcode == 3, "an exact name blocks the pattern")
+    }
+
+    @Test("explain names the line, and answers nobody without leave")
+    func explanations() throws {
+        let reply = try exchange.ask("n1.r1283.s4096.explain.example.net", 16)
+        #expect(reply.answers.first?.ttl == 0)
+        #expect(reply.answers.first?.strings == [
+            "rule=example.net.portsets:7", "set=sjc", "health=unknown", "override=none", "serial=77", "shadowed=1",
+        ])
+        let roots = try exchange.ask("sets.s5.explain.example.net", 16).answers.first?.strings
+        #expect(roots == ["portset=s5", "set=lon", "set=sjc", "serial=77"])
+        let stream = try exchange.ask("x.live.streams.explain.example.net", 16).answers.first?.strings
+        #expect(stream == ["rule=example.net.streams:2", "hash=0-4095", "serial=77"])
+        #expect(try exchange.ask("n3.r1283.s4096.explain.example.net", 16).rcode == 3)
+        #expect(try exchange.ask("r1283.s4096.explain.example.net", 16).rcode == 0)
+        #expect(try exchange.ask("n1.r1283.s4096.explain.example.net", 16, privileged: false).rcode == 5)
+        #expect(try exchange.ask("_status.example.net", 16, privileged: false).rcode == 5)
+        #expect(exchange.count(.explainRefused) == 2)
+    }
+
+    @Test("_status tells what is served and why newer files are not")
+    func status() throws {
+        let refused = Exchange(try ExampleZone.engine(problems: ["a.zone:1:2: wrong"]))
+        let strings = try refused.ask("_status.example.net", 16).answers.first?.strings
+        #expect(strings == ["serial=77", "age=0", "rules=4", "state=refused", "problems=1", "a.zone:1:2: wrong"])
+        #expect(try exchange.ask("_status.example.net", 16).answers.first?.strings.last == "state=serving")
+    }
+}

@@ -1,0 +1,369 @@
+import ReflectorModel
+import RelayWire
+import Testing
+
+@testable import RelayCore
+
+private func instant(_ milliseconds: Int64) -> MonotonicInstant { .zero + .milliseconds(milliseconds) }
+
+@Suite("Gap table")
+struct GapTableTests {
+    private func gap(_ sequence: UInt64, due: Int64 = 10, link: UInt32 = 0, covered: Bool = true) -> GapTable.Gap {
+        GapTable.Gap(
+            sequence: sequence, detected: instant(0), due: instant(due), dueLinkNumber: link, isCovered: covered)
+    }
+
+    private func due(_ table: inout GapTable, at milliseconds: Int64, link: UInt32 = 0) -> [UInt64] {
+        var asked: [UInt64] = []
+        table.takeDue(at: instant(milliseconds), linkHighest: link, retry: .milliseconds(20)) { number, _ in
+            asked.append(number)
+        }
+        return asked
+    }
+
+    @Test("Gaps are asked for in order when due, and again after the retry time until they are filled")
+    func asksAndRetries() {
+        var table = GapTable()
+        for number in [7, 3, 5] as [UInt64] { #expect(table.add(gap(number, link: 100), max: 10)) }
+        #expect(due(&table, at: 9).isEmpty)
+        #expect(due(&table, at: 10) == [3, 5, 7])
+        #expect(due(&table, at: 29).isEmpty)
+        #expect(table.remove(5)?.tries == 1)
+        #expect(due(&table, at: 30) == [3, 7])
+        #expect(table.remove(5) == nil)
+    }
+
+    @Test("A covered gap is asked for before its time once enough later link packets were seen")
+    func reorderingDecides() {
+        var table = GapTable()
+        #expect(table.add(gap(4, due: 1_000, link: 12), max: 10))
+        #expect(due(&table, at: 1, link: 11).isEmpty)
+        #expect(due(&table, at: 1, link: 12) == [4])
+        #expect(due(&table, at: 2, link: 13).isEmpty)
+    }
+
+    @Test("Knowing that the link lost a number makes an uncovered gap due sooner")
+    func coverageIsAdded() {
+        var table = GapTable()
+        #expect(table.add(gap(4, due: 100, covered: false), max: 10))
+        #expect(table.add(gap(4, due: 10, link: 50), max: 10))
+        #expect(table.count == 1)
+        #expect(due(&table, at: 10) == [4])
+    }
+
+    @Test("A gap that stays is asked for ever more rarely")
+    func backsOff() {
+        var table = GapTable()
+        #expect(table.add(gap(1, link: 100), max: 10))
+        var asked = 0
+        for millisecond in Int64(10)...2_010 { asked += due(&table, at: millisecond).count }
+        #expect((6...16).contains(asked), "\(asked)")
+    }
+
+    @Test("A full table refuses, and giving up by age or number empties it")
+    func isBounded() {
+        var table = GapTable()
+        for number in UInt64(1)...4 { #expect(table.add(gap(number), max: 4)) }
+        #expect(!table.add(gap(5), max: 4))
+        table.giveUp(below: 3, detectedBefore: .zero)
+        #expect(table.first?.sequence == 3)
+        table.giveUp(below: 0, detectedBefore: instant(1))
+        #expect(table.isEmpty)
+        #expect(table.nextDue == .distantFuture)
+    }
+}
+
+@Suite("Link number window")
+struct LinkNumberWindowTests {
+    @Test("Each number is new once, in whatever order it comes")
+    func onceEach() {
+        var window = LinkNumberWindow()
+        for number in [1, 3, 2, 6] as [UInt32] { #expect(window.note(number)) }
+        for number in [1, 3, 2, 6] as [UInt32] { #expect(!window.note(number)) }
+        #expect(window.missing == 2)
+        #expect(window.reorderExtent == 1)
+        #expect(window.hasMissing(after: 3, before: 6))
+        #expect(!window.hasMissing(after: 0, before: 4))
+    }
+
+    @Test("A heartbeat's next number shows a lost tail")
+    func tailIsSeen() {
+        var window = LinkNumberWindow()
+        #expect(window.note(1))
+        window.expect(next: 4)
+        #expect(window.missing == 2)
+        #expect(window.hasMissing(after: 1, before: 4))
+        window.expect(next: 2)
+        #expect(window.highest == 3)
+    }
+
+    @Test("Numbers wrap, and what lies too far back is not taken")
+    func wraps() {
+        var window = LinkNumberWindow()
+        var number = UInt32.max - 3
+        // A link begins at 1, so it gets near the end by steps.
+        for step in stride(from: UInt32(1), to: number, by: 1 << 30) { _ = window.note(step) }
+        #expect(window.note(number))
+        for _ in 0..<6 {
+            number = number &+ 1
+            #expect(window.note(number))
+            #expect(!window.note(number))
+        }
+        #expect(window.highest == 2)
+        #expect(!window.note(number &- LinkNumberWindow.width))
+    }
+}
+
+@Suite("Packet log and sequence index")
+struct PacketLogTests {
+    private let tag = IncarnationTag(7)
+
+    private func append(_ log: PacketLog, _ sequence: UInt64, at milliseconds: Int64 = 0) -> Int32 {
+        withUnsafeBytes(of: sequence) {
+            log.append(
+                tag: tag, sequence: SequenceNumber(sequence), arrival: instant(milliseconds), keyPhase: 0,
+                isFiller: false, $0)
+        }
+    }
+
+    @Test("A packet is found by its number until the log has overwritten it")
+    func overwrites() {
+        let log = PacketLog(packetsMax: 64)
+        var index = SequenceIndex(tag: tag)
+        for sequence in UInt64(1)...100 { index.insert(sequence, slot: append(log, sequence)) }
+        #expect(index.slot(36, in: log) == nil)
+        for sequence in UInt64(37)...100 {
+            let slot = index.slot(sequence, in: log)
+            #expect(slot.map { log.bytes($0).loadUnaligned(as: UInt64.self) } == sequence)
+        }
+        #expect(index.trim(log, horizon: .zero) == 37)
+    }
+
+    @Test("Another incarnation's packet of the same number is not taken for this one's")
+    func tagsDiffer() {
+        let log = PacketLog(packetsMax: 64)
+        let slot = append(log, 5)
+        #expect(log.holds(slot, tag, SequenceNumber(5)))
+        #expect(!log.holds(slot, IncarnationTag(8), SequenceNumber(5)))
+    }
+
+    @Test("The index follows gaps, late numbers and wide jumps without finding what is not there")
+    func sparse() {
+        let log = PacketLog(packetsMax: 4_096)
+        var index = SequenceIndex(tag: tag)
+        var held: Set<UInt64> = []
+        var random = SeededGenerator(seed: 3)
+        for _ in 0..<2_000 {
+            let sequence = 10_000 + random.next(upperBound: 30_000)
+            guard !index.refuses(sequence), !held.contains(sequence) else { continue }
+            index.insert(sequence, slot: append(log, sequence))
+            held.insert(sequence)
+        }
+        for sequence in UInt64(9_990)...40_010 {
+            #expect((index.slot(sequence, in: log) != nil) == held.contains(sequence), "\(sequence)")
+        }
+        #expect(index.refuses(index.highest + SequenceIndex.windowMax + 1))
+        #expect(index.refuses(index.highest - SequenceIndex.windowMax))
+    }
+
+    @Test("Trimming drops what is older than the ring")
+    func trims() {
+        let log = PacketLog(packetsMax: 4_096)
+        var index = SequenceIndex(tag: tag)
+        for sequence in UInt64(1)...50 { index.insert(sequence, slot: append(log, sequence, at: Int64(sequence))) }
+        #expect(index.trim(log, horizon: instant(20)) == 20)
+        #expect(index.slot(19, in: log) == nil)
+        #expect(index.trim(log, horizon: instant(1_000)) == 51)
+    }
+}
+
+@Suite("Parent directory")
+struct ParentDirectoryTests {
+    private let name = ReflectorName.parents(.first, RegionID(1283), PortsetID(4096))
+    private var random = SeededGenerator(seed: 1)
+
+    private func answer(_ host: String, serial: UInt32 = 1) -> LookUpAnswer {
+        let endpoint = Endpoint(address: IPAddress(v4: 0x7f00_0001), port: 4900)
+        return LookUpAnswer(
+            hosts: [ResolvedHost(name: host, endpoint: endpoint, priority: 0, weight: 1)], ttlSeconds: 20,
+            serial: serial)
+    }
+
+    @Test("A name is asked for once, and again in the second half of its TTL")
+    mutating func renewal() {
+        var directory = ParentDirectory(countMax: 4)
+        #expect(directory.use(name, at: instant(0)))
+        #expect(!directory.use(name, at: instant(1)))
+        #expect(directory.isUndecided(name, at: instant(1)))
+        #expect(directory.finish(name, .records(answer("a")), at: instant(2), random: &random) == .changed)
+        #expect(directory.dueRenewals(at: instant(9_000)).isEmpty)
+        #expect(!directory.use(name, at: instant(9_000)))
+        #expect(directory.dueRenewals(at: instant(20_100)) == [name])
+        #expect(directory.finish(name, .records(answer("a")), at: instant(20_101), random: &random) == .unchanged)
+    }
+
+    @Test("NXDOMAIN, NODATA and silence keep the last good parents")
+    mutating func keeps() {
+        var directory = ParentDirectory(countMax: 4)
+        _ = directory.use(name, at: instant(0))
+        _ = directory.finish(name, .records(answer("a")), at: instant(1), random: &random)
+        for result in [LookUpResult.noSuchName(serial: 2), .noData(serial: 3)] {
+            #expect(directory.finish(name, result, at: instant(2), random: &random) == .kept)
+        }
+        #expect(directory.finish(name, .failed(.timedOut), at: instant(3), random: &random) == .failed)
+        #expect(directory.answer(name, at: instant(4))?.hosts.first?.name == "a")
+        #expect(directory.serial == 3)
+    }
+
+    @Test("A restored answer serves only once the servers have been silent or failed")
+    mutating func restored() {
+        var directory = ParentDirectory(countMax: 4)
+        directory.restore(name, answer("old"), at: instant(0))
+        #expect(directory.use(name, at: instant(10)))
+        #expect(directory.answer(name, at: instant(20)) == nil)
+        #expect(directory.answer(name, at: instant(700))?.hosts.first?.name == "old")
+        #expect(directory.finish(name, .records(answer("new")), at: instant(800), random: &random) == .changed)
+        #expect(directory.answer(name, at: instant(801))?.hosts.first?.name == "new")
+    }
+
+    @Test("An urgent question is asked at most once a second, and a full directory takes no more names")
+    mutating func bounds() {
+        var directory = ParentDirectory(countMax: 1)
+        _ = directory.use(name, at: instant(0))
+        _ = directory.finish(name, .records(answer("a")), at: instant(1), random: &random)
+        #expect(!directory.urge(name, at: instant(500)))
+        #expect(directory.urge(name, at: instant(1_000)))
+        #expect(!directory.urge(name, at: instant(5_000)))
+        #expect(!directory.use(.rootSets(PortsetID(1)), at: instant(0)))
+    }
+
+    @Test("Hosts are ranked alike everywhere, each once, and losing one moves nobody else")
+    func ranking() {
+        let hosts = (1...5).flatMap { number in
+            (0..<2).map { address in
+                ResolvedHost(
+                    name: "h\(number)", endpoint: Endpoint(address: IPAddress(v4: UInt32(number * 10 + address)), port: 1),
+                    priority: 0, weight: 1)
+            }
+        }
+        let all = LookUpAnswer(hosts: hosts, ttlSeconds: 1)
+        let order = all.ranked(region: RegionID(1), portset: PortsetID(2)).map(\.name)
+        #expect(order.sorted() == ["h1", "h2", "h3", "h4", "h5"])
+        let fewer = LookUpAnswer(hosts: hosts.reversed().filter { $0.name != order[2] }, ttlSeconds: 1)
+        #expect(fewer.ranked(region: RegionID(1), portset: PortsetID(2)).map(\.name) == order.filter { $0 != order[2] })
+    }
+}
+
+@Suite("Small state")
+struct SmallStateTests {
+    private let endpoint = Endpoint(address: IPAddress(v4: 1), port: 1)
+
+    @Test("A penalty doubles with every failure, ends with recovery and is steady only after a while")
+    func penalties() {
+        var table = PenaltyTable()
+        #expect(table.isSteady(endpoint, for: .seconds(30), at: instant(0)))
+        table.fail(endpoint, first: .seconds(2), most: .seconds(30), at: instant(0))
+        #expect(table.isAvoided(endpoint, at: instant(1_999)))
+        #expect(!table.isAvoided(endpoint, at: instant(2_000)))
+        table.fail(endpoint, first: .seconds(2), most: .seconds(30), at: instant(2_000))
+        #expect(table.isAvoided(endpoint, at: instant(5_999)))
+        table.wellNow(endpoint, at: instant(6_000))
+        #expect(!table.isAvoided(endpoint, at: instant(6_000)))
+        #expect(!table.isSteady(endpoint, for: .seconds(30), at: instant(35_999)))
+        #expect(table.isSteady(endpoint, for: .seconds(30), at: instant(36_000)))
+    }
+
+    @Test("A minute of health makes a penalty start anew")
+    func penaltyIsForgotten() {
+        var table = PenaltyTable()
+        for _ in 0..<4 { table.fail(endpoint, first: .seconds(2), most: .seconds(30), at: instant(0)) }
+        table.wellNow(endpoint, at: instant(0))
+        table.fail(endpoint, first: .seconds(2), most: .seconds(30), at: instant(60_000))
+        #expect(!table.isAvoided(endpoint, at: instant(62_000)))
+    }
+
+    @Test("Round-trip time is smoothed as in RFC 6298, and nonsense is no sample")
+    func roundTrip() {
+        var trip = RoundTrip()
+        #expect(trip.retransmitTimeout == .milliseconds(100))
+        trip.sample(.milliseconds(40))
+        #expect(trip.smoothed == .milliseconds(40))
+        #expect(trip.retransmitTimeout == .milliseconds(120))
+        trip.sample(.milliseconds(-1))
+        trip.sample(.seconds(31))
+        #expect(trip.smoothed == .milliseconds(40))
+        for _ in 0..<60 { trip.sample(.milliseconds(40)) }
+        #expect(trip.retransmitTimeout < .milliseconds(42))
+        #expect(trip.silenceMax(atLeast: .milliseconds(300)) == .milliseconds(300))
+    }
+
+    @Test("An echo gives the round trip less the time it was held")
+    func echo() {
+        var echo = TimestampEcho()
+        #expect(echo.fields(at: instant(5)).timestamp == 0)
+        echo.note(TimestampEcho.stamp(instant(10)), at: instant(900))
+        let fields = echo.fields(at: instant(950))
+        #expect(fields.delayMicroseconds == 50_000)
+        let trip = TimestampEcho.roundTrip(
+            fields.timestamp, delayMicroseconds: fields.delayMicroseconds, at: instant(100))
+        #expect(trip == .milliseconds(40))
+        #expect(TimestampEcho.roundTrip(0, delayMicroseconds: 0, at: instant(1)) == nil)
+        #expect(TimestampEcho.roundTrip(.max, delayMicroseconds: .max, at: instant(1)) == nil)
+    }
+
+    @Test("An announcement list changes only when all pages of a version have come, and its digest is the sender's")
+    func announcements() throws {
+        let source = NodeID(name: "ep-bos")
+        let entries = try ["live/a", "live/b", "live/c"].enumerated().map { number, text in
+            Announce.Entry(
+                stream: try #require(StreamName(text)), portset: PortsetID(UInt16(number)), keyPhase: 0,
+                incarnation: Incarnation(high: 1, low: UInt64(number)))
+        }
+        func page(_ number: UInt16, of pages: UInt16, version: UInt64, _ list: [Announce.Entry]) -> Announce {
+            Announce(version: version, page: number, pages: pages, entries: list)
+        }
+        var list = AnnouncementList()
+        let whole = page(0, of: 1, version: 1, [entries[0]])
+        let first = page(0, of: 2, version: 2, [entries[0], entries[1]])
+        let second = page(1, of: 2, version: 2, [entries[2]])
+        for (one, changes) in [(whole, true), (second, false), (first, false), (second, true)] {
+            #expect(list.take(one, source: source) == changes)
+        }
+        #expect(list.version == 2)
+        #expect(list.count == 3)
+        let digest = entries.reduce(UInt64(0)) {
+            $0 &+ AnnouncementList.digest(of: $1.stream, source: source, $1.incarnation, $1.portset)
+        }
+        #expect(list.digest == digest)
+        let empty = page(0, of: 1, version: 3, [])
+        #expect(list.take(empty, source: source))
+        #expect(list.count == 0)
+        #expect(list.digest == 0)
+    }
+
+    @Test("Timers come soonest first, equal ones in order of scheduling, and stale ones wake nobody")
+    func timers() {
+        var queue = TimerQueue()
+        var a = MonotonicInstant.distantFuture
+        var b = MonotonicInstant.distantFuture
+        queue.schedule(.stream(1), at: instant(9), scheduled: &a)
+        queue.schedule(.stream(2), at: instant(5), scheduled: &b)
+        queue.schedule(.stream(1), at: instant(5), scheduled: &a)
+        queue.schedule(.stream(1), at: instant(7), scheduled: &a)
+        #expect(queue.count == 3)
+        #expect(queue.popDue(at: instant(4)) == nil)
+        #expect(queue.popDue(at: instant(5))?.owner == .stream(2))
+        #expect(queue.popDue(at: instant(5))?.owner == .stream(1))
+        queue.dropStale { _, _ in false }
+        #expect(queue.next == .distantFuture)
+    }
+
+    @Test("The arrival rate is what came lately")
+    func arrivalRate() {
+        var rate = ArrivalRate()
+        #expect(rate.perSecond(at: instant(0)) == 0)
+        for millisecond in stride(from: Int64(0), to: 3_000, by: 5) { rate.note(at: instant(millisecond)) }
+        #expect(abs(rate.perSecond(at: instant(3_000)) - 200) < 5)
+        #expect(rate.perSecond(at: instant(30_000)) < 5)
+    }
+}

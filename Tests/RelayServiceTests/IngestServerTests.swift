@@ -1,0 +1,323 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import ReflectorModel
+import Testing
+
+@testable import RelayService
+
+@Suite("Encoders, with real clients", .serialized)
+struct IngestServerTests {
+    private static let key = "0123456789abcdef"
+
+    private func news() throws -> StreamName { try #require(StreamName("live/news")) }
+
+    private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint(text)) }
+
+    /// Runs `body` against a server on loopback.
+    private func withServer(
+        sink: MemorySink, _ change: (inout IngestConfiguration) throws -> Void = { _ in },
+        _ body: (IngestServer, String) async throws -> Void
+    ) async throws {
+        var configuration = IngestConfiguration()
+        configuration.httpListen = try endpoint("127.47.0.1:0")
+        configuration.rateBitsPerSecondMax = 0
+        try change(&configuration)
+        var keys = StreamKeys()
+        try keys.add(Self.key, for: #require(StreamKeys.Pattern("live/*")))
+        let server = try await IngestServer.start(
+            configuration: configuration, keys: keys, sink: sink, logger: Logger(label: "test"))
+        do {
+            try await withTemporaryFolder { try await body(server, $0) }
+        } catch {
+            await server.shutDown()
+            throw error
+        }
+        await server.shutDown()
+    }
+
+    private func randomFile(_ folder: String, count: Int) throws -> (path: String, bytes: [UInt8]) {
+        var random = SeededGenerator(seed: UInt64(count))
+        var bytes = [UInt8]()
+        bytes.reserveCapacity(count)
+        for _ in 0..<count { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
+        try Data(bytes).write(to: URL(fileURLWithPath: folder + "/input"))
+        return (folder + "/input", bytes)
+    }
+
+    private func url(_ server: IngestServer, _ path: String) throws -> String {
+        "http://\(try #require(server.httpEndpoint))\(path)"
+    }
+
+    @Test("A file put by curl comes out byte for byte, by length, chunked and after 100-continue")
+    func curlPut() async throws {
+        let sink = MemorySink()
+        try await withServer(sink: sink) { server, folder in
+            let (path, bytes) = try randomFile(folder, count: 3_000_017)
+            let target = try url(server, "/live/news?key=\(Self.key)")
+            for (index, extra) in [[], ["-H", "Transfer-Encoding: chunked"], ["-X", "POST"]].enumerated() {
+                let result = try await run(
+                    ["curl", "-sS", "--max-time", "20", "-w", "%{http_code}", "-T", path] + extra + [target],
+                    folder: folder)
+                #expect(result.status == 0)
+                #expect(result.output == "live/news: 3000017 bytes in 2280 packets\n200")
+                #expect(sink.now.bytes.count == bytes.count * (index + 1))
+                #expect(Array(sink.now.bytes.suffix(bytes.count)) == bytes)
+            }
+            #expect(sink.now.payloadLengths.filter { $0 != 1_316 }.count <= 3)
+            #expect(sink.now.closed == sink.now.opened && sink.now.opened.count == 3)
+            #expect(sink.now.strays == 0)
+            #expect(server.counters.value(.encodersAccepted) == 3)
+        }
+    }
+
+    @Test("ffmpeg pushes MPEG-TS by PUT")
+    func ffmpegPut() async throws {
+        let sink = MemorySink()
+        try await withServer(sink: sink) { server, folder in
+            let file = folder + "/copy.ts"
+            let result = try await run(
+                [
+                    "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=320x180:rate=25:duration=2",
+                    "-c:v", "mpeg2video", "-f", "mpegts", file,
+                ], folder: folder)
+            try #require(result.status == 0, "\(result.output)")
+            let push = try await run(
+                [
+                    "ffmpeg", "-nostdin", "-loglevel", "error", "-i", file, "-c", "copy", "-f", "mpegts", "-method", "PUT",
+                    try url(server, "/live/news?key=\(Self.key)"),
+                ], folder: folder)
+            #expect(push.status == 0, "\(push.output)")
+            #expect(await eventually { sink.now.closed.count == 1 })
+            let bytes = sink.now.bytes
+            #expect(bytes.count > 20_000 && bytes.count % 188 == 0)
+            #expect(stride(from: 0, to: bytes.count, by: 188).allSatisfy { bytes[$0] == 0x47 })
+        }
+    }
+
+    @Test("Who may not push is told why, and counted")
+    func refusals() async throws {
+        let sink = MemorySink()
+        try await withServer(sink: sink) { server, folder in
+            let (path, _) = try randomFile(folder, count: 200_000)
+            func status(_ arguments: [String], _ target: String) async throws -> String {
+                try await run(
+                    ["curl", "-s", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}"] + arguments
+                        + [try url(server, target)], folder: folder
+                ).output
+            }
+            #expect(try await status(["-T", path], "/live/news") == "401")
+            #expect(try await status(["-T", path], "/live/news?key=0123456789abcdeF") == "401")
+            #expect(try await status(["-T", path, "-H", "Authorization: Bearer wrong-key"], "/live/news") == "401")
+            #expect(try await status(["-T", path, "-H", "Expect:"], "/live/news?key=wrong-key") == "401")
+            #expect(try await status(["-T", path], "/tv/news?key=\(Self.key)") == "404")
+            #expect(try await status(["-T", path], "/live/News?key=\(Self.key)") == "404")
+            #expect(try await status([], "/live/news?key=\(Self.key)") == "405")
+            #expect(try await status(["-X", "DELETE"], "/live/news?key=\(Self.key)") == "405")
+            #expect(sink.now.opened.isEmpty && sink.now.bytes.isEmpty)
+            #expect(try await status(["-T", path, "-H", "Authorization: Bearer \(Self.key)"], "/live/news") == "200")
+            let counted = server.counters.snapshot
+            #expect(counted["ingest_refused_missing_key"] == 1)
+            #expect(counted["ingest_refused_wrong_key"] == 3)
+            #expect(counted["ingest_refused_unknown_stream"] == 2)
+            #expect(counted["ingest_refused_method"] == 2)
+        }
+        let closed = MemorySink(opening: .unknownStream)
+        try await withServer(sink: closed) { server, folder in
+            let (path, _) = try randomFile(folder, count: 1_000)
+            let result = try await run(
+                ["curl", "-s", "-T", path, try url(server, "/live/news?key=\(Self.key)")], folder: folder)
+            #expect(result.output == "live/news is not a stream of this entrypoint\n")
+        }
+    }
+
+    @Test("A second encoder of a stream is refused while the first sends, and takes over when it is silent")
+    func secondEncoder() async throws {
+        let sink = MemorySink()
+        try await withServer(sink: sink, { $0.yieldAfter = .milliseconds(500) }) { server, folder in
+            let address = try #require(server.httpEndpoint)
+            let first = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: address.address.description, port: Int(address.port)).get()
+            let head = "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+            try await first.writeAndFlush(ByteBuffer(string: head))
+            #expect(await eventually { sink.now.opened.count == 1 })
+            let (path, _) = try randomFile(folder, count: 1_000)
+            let command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-T", path]
+            let target = try url(server, "/live/news?key=\(Self.key)")
+            let refused = try await run(command + [target], folder: folder)
+            #expect(refused.output == "409")
+            try await Task.sleep(for: .milliseconds(600))
+            let accepted = try await run(command + [target], folder: folder)
+            #expect(accepted.output == "200")
+            #expect(sink.now.opened.count == 2 && sink.now.closed == sink.now.opened)
+            #expect(server.counters.value(.refusedBusy) == 1 && server.counters.value(.encodersYielded) == 1)
+            #expect(sink.now.strays == 0)
+            try await first.closeFuture.get()
+        }
+    }
+
+    @Test("A file sent over raw TCP at full speed is let in at the rate limit, byte for byte")
+    func rateLimit() async throws {
+        let sink = MemorySink()
+        let news = try news()
+        try await withServer(
+            sink: sink,
+            {
+                $0.rateBitsPerSecondMax = 16_000_000
+                $0.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
+            }
+        ) { server, folder in
+            let (path, bytes) = try randomFile(folder, count: 2_000_000)
+            let address = try #require(server.rawTCPEndpoints.first)
+            let start = ContinuousClock.now
+            let result = try await run(
+                ["bash", "-c", "cat \(path) > /dev/tcp/\(address.address)/\(address.port)"], folder: folder)
+            #expect(result.status == 0)
+            #expect(await eventually { sink.now.closed.count == 1 })
+            let took = ContinuousClock.now - start
+            // 2,000,000 bytes less the burst at 2,000,000 bytes a second.
+            #expect(took > .milliseconds(930) && took < .milliseconds(3_000), "\(took)")
+            #expect(sink.now.bytes == bytes)
+            #expect(server.counters.value(.throttled) > 20)
+        }
+    }
+
+    @Test("While the node takes nothing, only a bounded part of a stream is read")
+    func backpressure() async throws {
+        let sink = MemorySink()
+        let news = try news()
+        try await withServer(
+            sink: sink, { $0.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))] }
+        ) { server, folder in
+            sink.hold()
+            let (path, bytes) = try randomFile(folder, count: 8_000_000)
+            let address = try #require(server.rawTCPEndpoints.first)
+            async let sent = run(
+                ["bash", "-c", "cat \(path) > /dev/tcp/\(address.address)/\(address.port)"], folder: folder)
+            #expect(await eventually { sink.now.bytes.count >= 131_072 })
+            try await Task.sleep(for: .milliseconds(100))
+            #expect(sink.now.bytes.count < 200_000)
+            sink.release()
+            #expect(try await sent.status == 0)
+            #expect(await eventually { sink.now.closed.count == 1 })
+            #expect(sink.now.bytes == bytes)
+        }
+    }
+
+    @Test("Each datagram from an allowed source is a payload; too large, empty and foreign ones are counted")
+    func rawUDP() async throws {
+        let sink = MemorySink()
+        let news = try news()
+        try await withServer(
+            sink: sink,
+            {
+                $0.rawUDP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
+                $0.allow = [try #require(AddressRange("127.47.1.0/24"))]
+                $0.yieldAfter = .milliseconds(300)
+            }
+        ) { server, _ in
+            let port = try #require(server.rawUDPEndpoints.first)
+            let encoder = try await DatagramPeer(host: "127.47.1.1")
+            let other = try await DatagramPeer(host: "127.47.1.2")
+            let foreign = try await DatagramPeer(host: "127.47.2.1")
+            for length in [188, 1_316, 1_317, 0, 9_000, 7] {
+                try await encoder.send([UInt8](repeating: UInt8(length & 255), count: length), to: port)
+            }
+            #expect(await eventually { sink.now.payloadLengths.count == 3 })
+            try await other.send([1, 2, 3], to: port)
+            try await foreign.send([1, 2, 3], to: port)
+            #expect(await eventually { server.counters.value(.refusedSource) == 1 })
+            #expect(await eventually { server.counters.value(.refusedBusy) == 1 })
+            #expect(sink.now.payloadLengths == [188, 1_316, 7])
+            #expect(server.counters.value(.datagramTooLarge) == 2)
+            #expect(server.counters.value(.datagramEmpty) == 1)
+            #expect(await eventually { sink.now.closed.count == 1 })
+            try await other.send([1, 2, 3], to: port)
+            #expect(await eventually { sink.now.opened.count == 2 })
+            for peer in [encoder, other, foreign] { await peer.close() }
+        }
+    }
+
+    @Test("A raw TCP connection from outside the allow-list is closed and counted")
+    func rawTCPSource() async throws {
+        let sink = MemorySink()
+        let news = try news()
+        try await withServer(
+            sink: sink,
+            {
+                $0.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
+                $0.allow = [try #require(AddressRange("10.0.0.0/8"))]
+            }
+        ) { server, folder in
+            let address = try #require(server.rawTCPEndpoints.first)
+            _ = try await run(
+                ["bash", "-c", "echo x > /dev/tcp/\(address.address)/\(address.port)"], folder: folder)
+            #expect(await eventually { server.counters.value(.refusedSource) == 1 })
+            #expect(sink.now.opened.isEmpty)
+        }
+    }
+
+    @Test("Silent connections are dropped: without a head, and after it")
+    func timeouts() async throws {
+        let sink = MemorySink()
+        try await withServer(
+            sink: sink,
+            {
+                $0.headTimeout = .milliseconds(200)
+                $0.idleTimeout = .milliseconds(200)
+            }
+        ) { server, _ in
+            let address = try #require(server.httpEndpoint)
+            for text in ["PUT /li", "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"] {
+                let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .connect(host: address.address.description, port: Int(address.port)).get()
+                try await client.writeAndFlush(ByteBuffer(string: text))
+                try await client.closeFuture.get()
+            }
+            #expect(server.counters.value(.headTimedOut) == 1)
+            #expect(server.counters.value(.encodersTimedOut) == 1)
+            #expect(await eventually { sink.now.closed.count == 1 })
+            #expect(sink.now.bytes == Array("abc".utf8))
+        }
+    }
+
+    @Test("A stream is pulled from its encoder over a redirect, and again after it ends")
+    func pull() async throws {
+        try await withTemporaryFolder { folder in
+            let (_, bytes) = try randomFile(folder, count: 500_001)
+            let script = """
+                import http.server, sys
+                class H(http.server.SimpleHTTPRequestHandler):
+                    def do_GET(self):
+                        if self.path == '/moved':
+                            self.send_response(302); self.send_header('Location', '/input'); self.end_headers()
+                        else:
+                            super().do_GET()
+                    def log_message(self, *a): pass
+                s = http.server.ThreadingHTTPServer(('127.47.0.3', 0), H)
+                open('port.new', 'w').write(str(s.server_address[1]))
+                import os; os.rename('port.new', 'port')
+                s.serve_forever()
+                """
+            let encoder = Process()
+            encoder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            encoder.arguments = ["python3", "-c", script]
+            encoder.currentDirectoryURL = URL(fileURLWithPath: folder)
+            try encoder.run()
+            defer { encoder.terminate() }
+            #expect(await eventually { FileManager.default.fileExists(atPath: folder + "/port") })
+            let port = try String(contentsOfFile: folder + "/port", encoding: .utf8)
+            let sink = MemorySink()
+            let news = try news()
+            try await withServer(
+                sink: sink, { $0.pulls = [.init(stream: news, url: "http://127.47.0.3:\(port)/moved")] }
+            ) { server, _ in
+                #expect(await eventually { sink.now.closed.count == 2 })
+                #expect(Array(sink.now.bytes.prefix(bytes.count)) == bytes)
+                #expect(Array(sink.now.bytes.dropFirst(bytes.count).prefix(bytes.count)) == bytes)
+                #expect(server.counters.value(.pullFailed) == 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import ReflectorModel
+import Testing
+
+@testable import RelayService
+
+@Suite("Key files")
+struct KeyFileTests {
+    private let hex = String(repeating: "0f", count: 32)
+
+    private func stream(_ text: String) throws -> StreamName { try #require(StreamName(text)) }
+
+    @Test("Keys of the exact line beat those of a pattern, the longest pattern wins")
+    func verdicts() throws {
+        let file = try KeyFile.parse(
+            """
+            # secrets
+            network 7 \(hex)   ; the one for sending
+            network 8 \(hex)
+            stream live/news news-key-1
+            stream live/news news-key-2
+            stream live/* live-key-1
+            stream live/sport/* sport-key
+
+            """, path: "k")
+        #expect(file.networkKeys.map(\.phase) == [7, 8])
+        #expect(file.networkKeys[0].bytes == Array(repeating: 0x0f, count: 32))
+        let keys = file.streamKeys
+        #expect(try keys.verdict(on: "news-key-2", for: stream("live/news")) == .accepted)
+        #expect(try keys.verdict(on: "live-key-1", for: stream("live/news")) == .wrong)
+        #expect(try keys.verdict(on: "live-key-1", for: stream("live/other")) == .accepted)
+        #expect(try keys.verdict(on: "live-key-1", for: stream("live/sport/ski")) == .wrong)
+        #expect(try keys.verdict(on: "sport-key", for: stream("live/sport/ski")) == .accepted)
+        #expect(try keys.verdict(on: "sport-ke", for: stream("live/sport/ski")) == .wrong)
+        #expect(try keys.verdict(on: nil, for: stream("live/news")) == .missing)
+        #expect(try keys.verdict(on: "live-key-1", for: stream("tv/news")) == .unknownStream)
+    }
+
+    @Test("All problems are named at once with line and column, and no secret among them")
+    func problems() throws {
+        let text = """
+            network 256 \(hex)
+            network 1 abcdef
+              netwrok 1 \(hex)
+            stream live/News topsecret
+            stream live/news short
+            stream live/news
+            stream live/a topsecret more
+            stream live/b topsecret
+            stream live/b topsecret
+            network 1 \(hex)
+            network 1 \(hex)
+            """
+        let error = #expect(throws: KeyFile.Invalid.self) { try KeyFile.parse(text, path: "k") }
+        let problems = try #require(error).problems
+        #expect(
+            problems.map { "\($0.line):\($0.column)" } == [
+                "1:9", "2:11", "3:3", "4:8", "5:18", "6:17", "7:25", "9:15", "11:9", "11:75",
+            ])
+        #expect(!problems.contains { $0.text.contains("topsecret") || $0.text.contains(hex) })
+    }
+
+    @Test("A generated file has mode 0600, can be read back and is never overwritten")
+    func generate() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/keys"
+            let patterns = try ["live/*", "tv/one", "live/*"].map { try #require(StreamKeys.Pattern($0)) }
+            let keys = KeyFile.generate(streams: patterns)
+            try keys.write(to: path)
+            #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+            #expect(try KeyFile.load(path) == keys)
+            #expect(try keys.streamKeys.keys(for: stream("tv/one"))?.count == 1)
+            #expect(keys != KeyFile.generate(streams: patterns))
+            #expect(throws: KeyFile.Invalid.self) { try keys.write(to: path) }
+        }
+    }
+
+    @Test("A file that others may read, a missing one and a directory are refused with the reason")
+    func access() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/keys"
+            try KeyFile.generate(streams: []).write(to: path)
+            for mode in [0o640, 0o604, 0o660] {
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+                let error = #expect(throws: KeyFile.Invalid.self) { try KeyFile.load(path) }
+                #expect(error?.description.contains("chmod 600") == true)
+            }
+            try FileManager.default.setAttributes([.posixPermissions: 0o400], ofItemAtPath: path)
+            #expect(throws: Never.self) { try KeyFile.load(path) }
+            #expect(throws: KeyFile.Invalid.self) { try KeyFile.load(folder + "/none") }
+            let error = #expect(throws: KeyFile.Invalid.self) { try KeyFile.load(folder) }
+            #expect(error?.description.contains("not a regular file") == true)
+        }
+    }
+}
+
+@Suite("State files")
+struct StateFileTests {
+    private let name = ReflectorName.parents(.first, RegionID(1_283), PortsetID(4_096))
+
+    private func answer(_ serial: UInt32) throws -> LookUpAnswer {
+        let hosts = try ["127.47.0.1:4900", "[2001:db8::1]:4901"].map {
+            ResolvedHost(name: "lon-1", endpoint: try #require(Endpoint($0)), priority: 1, weight: 10)
+        }
+        return LookUpAnswer(
+            hosts: hosts, ttlSeconds: 20, text: ["set=\"lon\"", "serial=\(serial)"], serial: serial,
+            portset: PortsetID(4_096))
+    }
+
+    @Test("Answers come back as they were saved, and an equal one needs no write")
+    func roundTrip() throws {
+        try withTemporaryFolder { folder in
+            let file = StateFile(path: folder + "/state.json")
+            #expect(file.load() == (SavedAnswers(), nil))
+            var answers = SavedAnswers()
+            #expect(try answers.keep(answer(1), for: name, unixSeconds: 100))
+            #expect(try !answers.keep(answer(1), for: name, unixSeconds: 200))
+            try file.save(answers)
+            let loaded = file.load()
+            #expect(loaded.problem == nil)
+            #expect(loaded.answers == answers)
+            #expect(try loaded.answers.answer(for: name)?.answer == answer(1))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["state.json"])
+        }
+    }
+
+    @Test("A damaged file is reported and treated as empty, whatever byte is damaged")
+    func damage() throws {
+        try withTemporaryFolder { folder in
+            let file = StateFile(path: folder + "/state.json")
+            var answers = SavedAnswers()
+            _ = try answers.keep(answer(1), for: name, unixSeconds: 100)
+            try file.save(answers)
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: file.path))
+            for cut in [0, 1, bytes.count / 2, bytes.count - 1] {
+                try bytes.prefix(cut).write(to: URL(fileURLWithPath: file.path))
+                #expect(file.load().answers.count == 0)
+                #expect(file.load().problem != nil)
+            }
+            for index in bytes.indices {
+                var damaged = bytes
+                damaged[index] = 0xff
+                try damaged.write(to: URL(fileURLWithPath: file.path))
+                #expect(file.load().problem != nil)
+            }
+        }
+    }
+
+    @Test("The oldest name is forgotten when there are too many")
+    func bounded() throws {
+        var answers = SavedAnswers()
+        for region in 0...SavedAnswers.namesMax {
+            let name = ReflectorName.parents(.first, RegionID(UInt32(region)), nil)
+            _ = try answers.keep(answer(1), for: name, unixSeconds: Int64(region))
+        }
+        #expect(answers.count == SavedAnswers.namesMax)
+        #expect(answers.answer(for: .parents(.first, RegionID(0), nil)) == nil)
+        #expect(answers.answer(for: .parents(.first, RegionID(1), nil)) != nil)
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import ReflectorModel
+import Synchronization
+
+@testable import RelayService
+
+/// Runs `body` with a fresh folder that is removed afterwards.
+func withTemporaryFolder<R>(_ body: (String) throws -> R) throws -> R {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    return try body(folder)
+}
+
+func withTemporaryFolder<R>(_ body: (String) async throws -> R) async throws -> R {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    return try await body(folder)
+}
+
+/// Runs a program to its end; standard output and error are read from files, so that no pipe can fill.
+func run(_ arguments: [String], folder: String) async throws -> (status: Int32, output: String) {
+    let output = "\(folder)/output-\(UUID().uuidString)"
+    _ = FileManager.default.createFile(atPath: output, contents: nil)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
+    process.standardOutput = handle
+    process.standardError = handle
+    process.standardInput = FileHandle.nullDevice
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        process.terminationHandler = { _ in continuation.resume() }
+        do { try process.run() } catch { continuation.resume(throwing: error) }
+    }
+    return (process.terminationStatus, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "")
+}
+
+/// Waits for a condition of another thread or process; false after 10 s.
+func eventually(_ condition: () async -> Bool) async -> Bool {
+    for _ in 0..<2_000 {
+        if await condition() { return true }
+        try? await Task.sleep(for: .milliseconds(5))
+    }
+    return await condition()
+}
+
+/// Remembers all that ingest hands over.
+final class MemorySink: IngestSink {
+    struct Contents {
+        var bytes: [UInt8] = []
+        var payloadLengths: [Int] = []
+        var opened: [IngestSession] = []
+        var closed: [IngestSession] = []
+        var strays = 0
+        /// When `isHolding`, what is to be called later.
+        var held: [@Sendable () -> Void] = []
+        var isHolding = false
+    }
+
+    private let contents = Mutex(Contents())
+    private let opening: IngestOpening
+
+    init(opening: IngestOpening = .accepted) { self.opening = opening }
+
+    var now: Contents { contents.withLock { $0 } }
+
+    /// From now on batches are not taken until `release`.
+    func hold() { contents.withLock { $0.isHolding = true } }
+
+    func release() {
+        let held = contents.withLock { contents in
+            defer { contents.held = [] }
+            contents.isHolding = false
+            return contents.held
+        }
+        for taken in held { taken() }
+    }
+
+    func open(_ session: IngestSession) async -> IngestOpening {
+        contents.withLock { if opening == .accepted { $0.opened.append(session) } }
+        return opening
+    }
+
+    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable () -> Void) {
+        let isHeld = contents.withLock { contents in
+            if contents.opened.last != session || contents.closed.contains(session) { contents.strays += 1 }
+            contents.bytes += batch.bytes
+            contents.payloadLengths += batch.payloads.map(\.count)
+            if contents.isHolding { contents.held.append(taken) }
+            return contents.isHolding
+        }
+        if !isHeld { taken() }
+    }
+
+    func close(_ session: IngestSession) { contents.withLock { $0.closed.append(session) } }
+}
+
+/// A UDP socket of a test: sends, and answers what it receives.
+final class DatagramPeer: Sendable {
+    /// From a datagram and its sender to the answers.
+    typealias Response = @Sendable ([UInt8], Endpoint) async -> [[UInt8]]
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = AddressedEnvelope<ByteBuffer>
+        let respond: Response
+        init(_ respond: @escaping Response) { self.respond = respond }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let envelope = unwrapInboundIn(data)
+            guard let client = envelope.remoteAddress.endpoint else { return }
+            let query = Array(envelope.data.readableBytesView)
+            Task { [channel = context.channel, respond] in
+                for reply in await respond(query, client) {
+                    let answer = AddressedEnvelope(
+                        remoteAddress: envelope.remoteAddress, data: ByteBuffer(bytes: reply))
+                    channel.writeAndFlush(answer, promise: nil)
+                }
+            }
+        }
+    }
+
+    private let channel: any Channel
+    let endpoint: Endpoint
+
+    convenience init(host: String, respond: @escaping @Sendable ([UInt8]) -> [[UInt8]] = { _ in [] }) async throws {
+        try await self.init(host: host, respondAfter: { query, _ in respond(query) })
+    }
+
+    init(host: String, respondAfter respond: @escaping Response) async throws {
+        channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Handler(respond))
+                }
+            }
+            .bind(host: host, port: 0).get()
+        guard let endpoint = channel.localAddress?.endpoint else { throw ChannelError.unknownLocalAddress }
+        self.endpoint = endpoint
+    }
+
+    func send(_ bytes: [UInt8], to endpoint: Endpoint) async throws {
+        try await channel.writeAndFlush(
+            AddressedEnvelope(remoteAddress: try SocketAddress(endpoint), data: ByteBuffer(bytes: bytes)))
+    }
+
+    func close() async { try? await channel.close() }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import ReflectorModel
+import ReflectorSimulation
+import Testing
+
+@Suite("Whole networks in virtual time")
+struct ScenarioTests {
+    /// Enough seeds that every fault hits every role, few enough for a minute of machine time.
+    private static let seeds: ClosedRange<UInt64> = 1...24
+
+    @Test("Every promise holds under every scenario and seed", arguments: Scenario.allCases)
+    func promisesHold(scenario: Scenario) {
+        for seed in Self.seeds {
+            let report = Simulation(SimulationOptions(scenario: scenario, seed: seed)).run()
+            #expect(report.isGood, "\(report.command)\n\(report.violations.joined(separator: "\n"))")
+            #expect(report.delivered > 5_000, "\(report.command)")
+        }
+    }
+
+    @Test("A death of the parent costs no packet and less than a second of silence")
+    func parentDeathIsShort() {
+        for seed in Self.seeds {
+            let report = Simulation(SimulationOptions(scenario: .parentDeath, seed: seed)).run()
+            #expect(report.missing == 0, "\(report.command)")
+            #expect(report.counts.crashes > 0, "\(report.command)")
+            #expect(report.gapMax < .seconds(1), "\(report.command): \(report.gapMax.milliseconds) ms")
+        }
+    }
+
+    @Test("The promises catch each canary", arguments: Canary.allCases)
+    func canaryIsCaught(canary: Canary) {
+        var options = SimulationOptions(scenario: .steady, seed: 1)
+        options.canary = canary
+        let report = Simulation(options).run()
+        #expect(!report.isGood, "nobody noticed \(canary.rawValue)")
+        #expect(!report.violations.isEmpty)
+    }
+
+    @Test("The same seed gives the same digest twice, another seed another")
+    func digestRepeats() {
+        for scenario in Scenario.allCases {
+            let first = Simulation(SimulationOptions(scenario: scenario, seed: 5)).run()
+            let second = Simulation(SimulationOptions(scenario: scenario, seed: 5)).run()
+            let other = Simulation(SimulationOptions(scenario: scenario, seed: 6)).run()
+            #expect(first.digest == second.digest, "\(first.command)")
+            #expect(first.digest != other.digest, "\(first.command)")
+        }
+    }
+
+    @Test("Two processes give the same digests", .enabled(if: FileManager.default.isExecutableFile(atPath: ".build/release/reflector")))
+    func digestRepeatsInAnotherProcess() throws {
+        let first = try digests()
+        let second = try digests()
+        #expect(first == second)
+        #expect(first.count == 3)
+        let own = Simulation(SimulationOptions(scenario: .chaos, seed: 1)).run()
+        #expect(first.first == "chaos 1 \(String(own.digest, radix: 16))")
+    }
+
+    private static let executable = ".build/release/reflector"
+
+    private func digests() throws -> [String] {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Self.executable)
+        process.arguments = ["simulate", "--scenario", "chaos", "--seeds", "1-3", "--digest"]
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init).filter {
+            $0.split(separator: " ").count == 3 && $0.hasPrefix("chaos ")
+        }
+    }
+}
