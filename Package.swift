@@ -94,7 +94,9 @@ let package = Package(
         .testTarget(name: "ConformanceTests", dependencies: ["DNSService", "ZoneCompiler", "DNSAnswers", "LDNSKit"]),
         .testTarget(
             name: "ProcessTests",
-            dependencies: ["reflector", "DatagramIO", "OpsEndpoint", "ReflectorModel", nioCore, nioPosix]),
+            dependencies: [
+                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore, nioPosix,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

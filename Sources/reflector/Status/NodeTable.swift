@@ -39,7 +39,8 @@ enum NodeTable {
                     "\(isEdge ? stream.delivered : stream.packetsIn)",
                     rates[RateKey(node: name, stream: stream.name)].map { Figures.decimal($0, digits: 0) } ?? "",
                     first == nil ? "" : "\(stream.repaired)", isEdge ? "\(stream.lost)" : "",
-                    isEdge ? "\(stream.viewers) viewers" : "\(stream.children) children")
+                    isEdge
+                        ? count(stream.viewers, "viewer", "viewers") : count(stream.children, "child", "children"))
             }
         }
         return table.lines
@@ -47,5 +48,9 @@ enum NodeTable {
 
     private static func path(_ path: PathStatus) -> String {
         path.rank == 0 ? path.state : "n\(path.rank) \(path.state)"
+    }
+
+    private static func count(_ number: Int, _ one: String, _ many: String) -> String {
+        "\(number) \(number == 1 ? one : many)"
     }
 }

@@ -30,8 +30,12 @@ struct StatusCommand: AsyncParsableCommand {
         if source.json {
             try JSONOutput.print(Report(nodes: answers.compactMap(\.status), unanswered: unanswered))
         } else {
-            for line in NodeTable.lines(answers.map { ($0.name, nil, $0.status) }, rates: [:]) { print(line) }
-            for node in unanswered { StandardError.print("\(node.name): \(node.reason)") }
+            for line in NodeTable.lines(answers.map { ($0.status?.name ?? $0.name, nil, $0.status) }, rates: [:]) {
+                print(line)
+            }
+            for node in unanswered {
+                StandardError.print(node.name == node.endpoint ? node.reason : "\(node.name): \(node.reason)")
+            }
         }
         if !unanswered.isEmpty { throw ExitCode(1) }
     }

@@ -28,7 +28,7 @@ struct RunFolder: Sendable {
             self.path = URL(fileURLWithPath: path).standardizedFileURL.path
             isTemporary = false
         } else {
-            var template = Array((NSTemporaryDirectory() + "/reflector-up-XXXXXX").utf8CString)
+            var template = Array((FileManager.default.temporaryDirectory.path + "/reflector-up-XXXXXX").utf8CString)
             guard mkdtemp(&template) != nil else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
             self.path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             isTemporary = true

@@ -64,15 +64,14 @@ struct UpCommand: AsyncParsableCommand {
     private func makePlan() throws -> NetworkPlan {
         let contents = try ZoneFolder.contents(zones)
         guard contents.count == 1, let content = contents.first else {
-            throw ValidationError("\(zones) holds \(contents.count) zones; up runs the network of one")
+            throw Self.usage("\(zones) holds \(contents.count) zones; up runs the network of one")
         }
         do throws(NetworkPlan.Unusable) {
             let plan = try NetworkPlan(content)
             try plan.checkRunsHere()
             return plan
         } catch {
-            StandardError.print("reflector: \(error)")
-            throw ExitCode(2)
+            throw Self.usage("\(error)")
         }
     }
 
@@ -80,21 +79,27 @@ struct UpCommand: AsyncParsableCommand {
         guard !stream.isEmpty else {
             let pushed = plan.content.streams.first { !$0.isPattern && $0.ingest == .push }
             guard let name = pushed.flatMap({ StreamName($0.segments.joined(separator: "/")) }) else {
-                throw ValidationError("\(zones) names no stream that is pushed; say which one with --stream")
+                throw Self.usage("\(zones) names no stream that is pushed; say which one with --stream")
             }
             return [StreamFeed(stream: name, source: .test)]
         }
         for (index, feed) in stream.enumerated() {
             if plan.candidates(for: feed.stream).isEmpty {
-                throw ValidationError("--stream: no line of \(plan.zone).streams is about \(feed.stream)")
+                throw Self.usage("--stream: no line of \(plan.zone).streams is about \(feed.stream)")
             }
             if stream[..<index].contains(where: { $0.stream == feed.stream }) {
-                throw ValidationError("--stream: \(feed.stream) is given twice")
+                throw Self.usage("--stream: \(feed.stream) is given twice")
             }
             if case .file(let path) = feed.source, !FileManager.default.isReadableFile(atPath: path) {
-                throw ValidationError("--stream: \(path) can't be read")
+                throw Self.usage("--stream: \(path) can't be read")
             }
         }
         return stream
+    }
+
+    /// Tells what is wrong with what we were given.
+    private static func usage(_ problem: String) -> ExitCode {
+        StandardError.print("reflector: \(problem)")
+        return ExitCode(2)
     }
 }

@@ -1,0 +1,56 @@
+import Foundation
+
+/// The programs that tests run.
+enum Program {
+    /// The folder of the package.
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The `reflector` that was built with these tests: it lies beside the test program.
+    static let reflector =
+        Bundle.main.executableURL.map {
+            $0.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("reflector").path
+        }.flatMap { FileManager.default.isExecutableFile(atPath: $0) ? $0 : nil }
+        ?? root.appendingPathComponent(".build/release/reflector").path
+
+    /// What a program that has ended left behind.
+    struct Result: Sendable {
+        var code: Int32
+        var output: String
+        var errors: String
+
+        var lines: [String] { output.split(separator: "\n").map(String.init) }
+    }
+
+    /// Code of a program that was ended because its time was over (timeout(1)).
+    static let timedOut: Int32 = 124
+
+    /// Runs a program to its end, at most `seconds`.
+    /// - Parameter command: path, or a name on the PATH.
+    @discardableResult
+    static func run(_ command: String, _ arguments: [String], seconds: Int = 15) throws -> Result {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("run-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        // Files, not pipes: nobody has to read while the program runs.
+        let output = folder.appendingPathComponent("output")
+        let errors = folder.appendingPathComponent("errors")
+        for file in [output, errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["timeout", "--kill-after=2", "\(seconds)", command] + arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: output)
+        process.standardError = try FileHandle(forWritingTo: errors)
+        try process.run()
+        process.waitUntilExit()
+        return Result(
+            code: process.terminationStatus, output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+    }
+
+    /// The answer of `dig` to a question, without comments.
+    static func dig(_ arguments: String..., server: String, port: UInt16 = 5_300) throws -> Result {
+        try run("dig", ["@\(server)", "-p", "\(port)", "+time=1", "+tries=2"] + arguments, seconds: 10)
+    }
+}

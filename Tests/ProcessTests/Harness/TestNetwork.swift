@@ -1,0 +1,153 @@
+import Foundation
+import Glibc
+import NIOCore
+import NIOPosix
+import OpsEndpoint
+import ReflectorModel
+import RelayService
+
+@testable import reflector
+
+/// A whole network of real processes on addresses of its own, whose nodes a test may kill, start again and give further
+/// options. Lives on one thread that never ends, to which the processes are tied.
+actor TestNetwork {
+    /// How long nodes may take to be ready.
+    static let readyTime = Duration.seconds(20)
+
+    nonisolated let folder: String
+    nonisolated let zones: ZonesCopy
+    nonisolated let plan: NetworkPlan
+    nonisolated let keys: KeyFile
+    private nonisolated let loop: any EventLoop
+    private nonisolated let runFolder: RunFolder
+    private var running: [String: ChildProcess] = [:]
+    private var passing: [ChildProcess] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+
+    /// Prepares a network; nothing runs yet.
+    /// - Parameters:
+    ///   - net: second byte of every address, of this test alone.
+    ///   - edit: changes the zones before they are read.
+    init(net: UInt8, edit: (ZonesCopy) throws -> Void = { _ in }) throws {
+        loop = MultiThreadedEventLoopGroup.singleton.next()
+        folder =
+            FileManager.default.temporaryDirectory.appendingPathComponent("reflector-test-\(UUID().uuidString)").path
+        zones = try ZonesCopy(net: net, in: folder)
+        try edit(zones)
+        plan = try NetworkPlan(try ZoneFolder.contents(zones.path)[0])
+        try plan.checkRunsHere()
+        runFolder = try RunFolder(folder + "/run")
+        keys = try runFolder.loadOrMakeKeys()
+    }
+
+    /// Runs a test with a network and leaves nothing of it behind, however the test ends; the logs of a test that
+    /// throws are printed.
+    static func with<Value: Sendable>(
+        net: UInt8, edit: (ZonesCopy) throws -> Void = { _ in }, _ body: (TestNetwork) async throws -> Value
+    ) async throws -> Value {
+        let network = try TestNetwork(net: net, edit: edit)
+        do {
+            let value = try await body(network)
+            await network.end()
+            return value
+        } catch {
+            network.printLogs()
+            await network.end()
+            throw error
+        }
+    }
+
+    /// Starts all nodes, and returns when they are ready.
+    /// - Parameter options: further options by the role or the name of a node.
+    func startAll(options: [String: [String]] = [:]) async throws {
+        for roles in [[NetworkPlan.Role.nameServer], [.entrypoint, .set, .edge]] {
+            let nodes = plan.nodes.filter { roles.contains($0.role) }
+            for node in nodes {
+                try start(node.name, options: (options[node.role.rawValue] ?? []) + (options[node.name] ?? []))
+            }
+            for node in nodes { try await waitUntilReady(node.name) }
+        }
+    }
+
+    /// Starts one node; it must not run.
+    func start(_ name: String, options: [String] = []) throws {
+        let node = try node(name)
+        precondition(running[name] == nil, "\(name) runs already")
+        running[name] = try ChildProcess.start(
+            reflector: Program.reflector, command: Program.reflector,
+            arguments: plan.arguments(for: node, zones: zones.path, folder: runFolder) + options,
+            log: runFolder.log(of: name))
+    }
+
+    func waitUntilReady(_ name: String) async throws {
+        let client = OpsClient()
+        let ops = try node(name).ops
+        try await eventually("\(name) ready", within: Self.readyTime) { await client.isReady(ops) }
+    }
+
+    /// Starts something else beside the nodes: an encoder, an impairment relay.
+    @discardableResult
+    func startProgram(_ command: String, _ arguments: [String], name: String) throws -> pid_t {
+        let process = try ChildProcess.start(
+            reflector: Program.reflector, command: command, arguments: arguments, log: runFolder.log(of: name))
+        passing.append(process)
+        return process.pid
+    }
+
+    /// An encoder that pushes a file over and over by HTTP, in real time.
+    func startEncoder(_ stream: StreamName, file: String, at entrypoint: String) throws {
+        let feed = StreamFeed(stream: stream, source: .file(file))
+        let key = keys.streamKeys.keys(for: stream)?.first ?? ""
+        let arguments = feed.pushArguments(testPicture: file, to: try node(entrypoint).ingest, key: key)
+        try startProgram("ffmpeg", arguments, name: feed.name)
+    }
+
+    /// `kill -9`, and waits until the node is gone.
+    func kill(_ name: String) async throws {
+        guard let process = running.removeValue(forKey: name) else { throw NeverCame(what: name, last: "not running") }
+        process.send(SIGKILL)
+        try await eventually("end of \(name)", every: .milliseconds(2)) { process.exit() != nil }
+    }
+
+    /// Process id of a running node, to send it signals or look at its memory.
+    func pid(of name: String) -> pid_t? { running[name]?.pid }
+
+    nonisolated func node(_ name: String) throws -> NetworkPlan.Node {
+        guard let node = plan.nodes.first(where: { $0.name == name }) else {
+            throw NeverCame(what: name, last: "no such node in \(zones.path)")
+        }
+        return node
+    }
+
+    nonisolated func status(of name: String) async throws -> NodeStatus {
+        try await OpsClient().nodeStatus(of: try node(name).ops)
+    }
+
+    /// A stream at a node; nil while the node does not know it.
+    nonisolated func stream(_ stream: String, at name: String) async throws -> StreamStatus? {
+        try await status(of: name).streams.first { $0.name == stream }
+    }
+
+    nonisolated func log(of name: String) -> String {
+        (try? String(contentsOfFile: runFolder.log(of: name), encoding: .utf8)) ?? ""
+    }
+
+    /// Ends everything and removes the folder.
+    func end() async {
+        let all = Array(running.values) + passing
+        (running, passing) = ([:], [])
+        for process in all { process.send(SIGKILL) }
+        for process in all {
+            try? await eventually("end", every: .milliseconds(5)) { process.exit() != nil }
+        }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    private nonisolated func printLogs() {
+        for node in plan.nodes {
+            let tail = runFolder.tail(of: node.name, lines: 8)
+            if !tail.isEmpty { print("\(node.name):\n\(tail)") }
+        }
+    }
+}

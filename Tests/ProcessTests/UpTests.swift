@@ -1,0 +1,78 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import reflector
+
+@Suite("reflector up", .serialized)
+struct UpTests {
+    @Test("runs the example network for a few seconds, loses nothing and leaves no process")
+    func runs() throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 61, in: folder.path)
+        let result = try Program.run(
+            Program.reflector, ["up", "--zones", zones.path, "--for", "5", "--state", folder.path + "/run"], seconds: 60
+        )
+        #expect(result.code == 0, "\(result.output)\n\(result.errors)")
+        let rows = result.lines.filter { $0.hasPrefix("edge-") }.suffix(2).map { $0.split(separator: " ") }
+        #expect(rows.map { $0[0] } == ["edge-bos", "edge-nen"])
+        for row in rows {
+            #expect(try #require(Int(row[2])) > 300, "delivered at \(row[0])")
+            #expect(row[3] == "0", "lost at \(row[0])")
+        }
+        #expect(result.lines.last == "Nothing lost.")
+        #expect(try processes(mentioning: folder.path).isEmpty)
+    }
+
+    @Test("when killed outright, it leaves no process either")
+    func killed() async throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 62, in: folder.path)
+        let up = Process()
+        up.executableURL = URL(fileURLWithPath: Program.reflector)
+        up.arguments = ["up", "--zones", zones.path, "--state", folder.path + "/run"]
+        up.standardOutput = FileHandle.nullDevice
+        up.standardError = FileHandle.nullDevice
+        try up.run()
+        defer { kill(up.processIdentifier, SIGKILL) }
+        try await eventually("13 processes", within: .seconds(40)) {
+            try processes(mentioning: folder.path).count >= 14
+        }
+        kill(up.processIdentifier, SIGKILL)
+        try await eventually("the end of all", within: .seconds(10)) { try processes(mentioning: folder.path).isEmpty }
+    }
+
+    @Test("a network that does not fit this machine is refused, every reason at once, with exit 2")
+    func refused() throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 63, in: folder.path)
+        try zones.edit("reflector.net.zone") {
+            $0.replacing("127.63.2.5", with: "10.0.0.5").replacing("127.63.1.3", with: "127.63.1.2")
+        }
+        let result = try Program.run(Program.reflector, ["up", "--zones", zones.path])
+        #expect(result.code == 2)
+        #expect(result.errors.contains("sjc-1 has the address 10.0.0.5"))
+        #expect(result.errors.contains("share the address 127.63.1.2"))
+    }
+
+    /// Command lines of processes that name a folder.
+    private func processes(mentioning folder: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.compactMap { pid in
+            let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+            let text = String(decoding: line, as: UTF8.self).replacing("\0", with: " ")
+            return text.contains(folder) ? text : nil
+        }
+    }
+}
+
+/// A folder that goes away with its owner.
+final class TemporaryFolder {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-test-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
