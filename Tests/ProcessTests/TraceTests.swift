@@ -15,7 +15,7 @@ struct TraceTests {
             try await network.startProgram(
                 "curl",
                 [
-                    "-sN", "-o", "/dev/null", "--retry", "20", "--retry-delay", "1", "--retry-all-errors",
+                    "-sfN", "-o", "/dev/null", "--retry", "20", "--retry-delay", "1", "--retry-all-errors",
                     "http://\(edge.http)/live/news.ts",
                 ], name: "viewer")
             try await eventually("delivery") {

@@ -131,7 +131,7 @@ struct PathTests {
 
     @Test("An entrypoint that starts anew gives a new incarnation, and its packets arrive")
     func newIncarnation() throws {
-        var tree = try running(sets: 1)
+        let tree = try running(sets: 1)
         tree.bench.remove(tree.entrypoint)
         let anew = tree.bench.add("ep", .entrypoint, 1)
         #expect(anew.provide(tree.stream, at: tree.bench.now))

@@ -109,7 +109,7 @@ actor TestNetwork {
         let limit = seconds.map { ["--max-time", "\($0)"] } ?? ["--retry", "20", "--retry-delay", "1"]
         return try startProgram(
             "curl",
-            ["-sN", "-o", output ?? "/dev/null"] + limit
+            ["-sfN", "-o", output ?? "/dev/null"] + limit
                 + ["--retry-all-errors", "http://\(try node(edge).address):8080/live/news.ts"],
             name: name)
     }
