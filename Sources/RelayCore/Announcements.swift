@@ -19,6 +19,7 @@ struct AnnouncementList {
     private var incoming: [StreamName: Item] = [:]
     private var incomingVersion: UInt64 = 0
     private var incomingPages = 0
+    private var incomingDigest: UInt64 = 0
 
     subscript(_ stream: StreamName) -> Item? { items[stream] }
     var count: Int { items.count }
@@ -29,13 +30,17 @@ struct AnnouncementList {
             incoming = [:]
             incomingVersion = page.version
             incomingPages = 0
+            incomingDigest = 0
         }
         guard Int(page.page) == incomingPages, incoming.count + page.entries.count <= Self.countMax else {
             return false
         }
-        for entry in page.entries {
-            incoming[entry.stream] = Item(
-                portset: entry.portset, keyPhase: entry.keyPhase, incarnation: entry.incarnation)
+        for announced in page.entries {
+            incoming[announced.stream] = Item(
+                portset: announced.portset, keyPhase: announced.keyPhase, incarnation: announced.incarnation)
+            incomingDigest =
+                incomingDigest
+                &+ Self.digest(of: announced.stream, source: source, announced.incarnation, announced.portset)
         }
         incomingPages += 1
         guard incomingPages >= Int(page.pages) else { return false }
@@ -43,10 +48,7 @@ struct AnnouncementList {
         incoming = [:]
         version = incomingVersion
         incomingVersion = 0
-        // Addition commutes, so the order of the dictionary does not matter.
-        digest = items.reduce(0) { sum, item in
-            sum &+ Self.digest(of: item.key, source: source, item.value.incarnation, item.value.portset)
-        }
+        digest = incomingDigest
         return true
     }
 

@@ -1,6 +1,8 @@
 import ReflectorModel
 import Testing
 
+@testable import reflector
+
 @Suite("reflector status and trace", .serialized)
 struct TraceTests {
     @Test("trace names each hop, the DNS answer it follows and the serial; it follows a killed parent's replacement")

@@ -79,13 +79,15 @@ struct IngestServerTests {
             let file = folder + "/copy.ts"
             let result = try await run(
                 [
-                    "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=320x180:rate=25:duration=2",
+                    "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i",
+                    "testsrc=size=320x180:rate=25:duration=2",
                     "-c:v", "mpeg2video", "-f", "mpegts", file,
                 ], folder: folder)
             try #require(result.status == 0, "\(result.output)")
             let push = try await run(
                 [
-                    "ffmpeg", "-nostdin", "-loglevel", "error", "-i", file, "-c", "copy", "-f", "mpegts", "-method", "PUT",
+                    "ffmpeg", "-nostdin", "-loglevel", "error", "-i", file, "-c", "copy", "-f", "mpegts", "-method",
+                    "PUT",
                     try url(server, "/live/news?key=\(Self.key)"),
                 ], folder: folder)
             #expect(push.status == 0, "\(push.output)")
@@ -139,7 +141,8 @@ struct IngestServerTests {
             let address = try #require(server.httpEndpoint)
             let first = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connect(host: address.address.description, port: Int(address.port)).get()
-            let head = "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+            let head =
+                "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
             try await first.writeAndFlush(ByteBuffer(string: head))
             #expect(await eventually { sink.now.opened.count == 1 })
             let (path, _) = try randomFile(folder, count: 1_000)
@@ -269,7 +272,9 @@ struct IngestServerTests {
             }
         ) { server, _ in
             let address = try #require(server.httpEndpoint)
-            for text in ["PUT /li", "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"] {
+            for text in [
+                "PUT /li", "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+            ] {
                 let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                     .connect(host: address.address.description, port: Int(address.port)).get()
                 try await client.writeAndFlush(ByteBuffer(string: text))

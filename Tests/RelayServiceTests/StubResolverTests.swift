@@ -143,7 +143,9 @@ struct StubResolverTests {
                 Issue.record("a host without an address was found")
                 return
             }
-            #expect(await resolver.addresses(ofHost: "lon-1").map { $0.map(\.description) } == .success(["127.47.10.1", "::1"]))
+            #expect(
+                await resolver.addresses(ofHost: "lon-1").map { $0.map(\.description) }
+                    == .success(["127.47.10.1", "::1"]))
             #expect(await resolver.addresses(ofHost: "lon-9") == .success([]))
         }
     }
@@ -177,7 +179,8 @@ struct ForgedAnswerTests {
         let question = query[12..<end + 5]
         let type = question.suffix(4).prefix(2)
         let isService = Array(type) == [0, 33]
-        var bytes: [UInt8] = query[0..<2] + [0x84, 0, 0, 1, 0, isService ? 1 : 0, 0, 0, 0, isService ? 1 : 0] + question
+        var bytes: [UInt8] =
+            query[0..<2] + [0x84, 0, 0, 1, 0, isService ? 1 : 0, 0, 0, 0, isService ? 1 : 0] + question
         if isService {
             let host: [UInt8] = [1, UInt8(ascii: "h"), 1, UInt8(ascii: "z"), 0]
             bytes += [0xc0, 12] + type + [0, 1, 0, 0, 0, 20, 0, UInt8(6 + host.count), 0, 0, 0, 0, 19, 36] + host
@@ -236,10 +239,12 @@ struct ForgedAnswerTests {
     @Test("An answer right in everything but its source port is not heard")
     func otherPort() async throws {
         let forger = try await DatagramPeer(host: "127.47.0.4")
-        let server = try await DatagramPeer(host: "127.47.0.4", respondAfter: { query, client in
-            try? await forger.send(Self.answer(query, address: Self.forged), to: client)
-            return [Self.answer(query, address: Self.genuine)]
-        })
+        let server = try await DatagramPeer(
+            host: "127.47.0.4",
+            respondAfter: { query, client in
+                try? await forger.send(Self.answer(query, address: Self.forged), to: client)
+                return [Self.answer(query, address: Self.genuine)]
+            })
         let resolver = StubResolver(servers: [server.endpoint], zone: "z")
         guard case .records(let found) = await resolver.lookUp(name) else {
             Issue.record("no records")

@@ -57,7 +57,8 @@ struct ReplayWindowTests {
         var highest: UInt64 = 0
         for _ in 0..<100_000 {
             let forward = UInt64.random(in: 0...3, using: &random)
-            let counter = Bool.random(using: &random)
+            let counter =
+                Bool.random(using: &random)
                 ? highest + forward : highest - min(highest, UInt64.random(in: 0...80, using: &random))
             let expected = counter > 0 && counter + 64 > highest && !seen.contains(counter)
             #expect(accept(counter) == expected)

@@ -74,7 +74,9 @@ struct ServerTests {
     ) async throws -> Result {
         try await serving("127.46.0.1") { endpoint, ready in
             try await StreamingServer(configuration: .init(endpoint: endpoint), hub: hub, onReady: ready).run()
-        } _: { try await body($0) }
+        } _: {
+            try await body($0)
+        }
     }
 
     @Test("A cold viewer causes the demand and gets every byte from the first on; a warm one begins at a PAT")

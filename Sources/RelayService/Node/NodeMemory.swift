@@ -36,7 +36,9 @@ actor NodeMemory {
     var names: [ReflectorName] { answers.names }
 
     func keep(_ answer: LookUpAnswer, for name: ReflectorName) {
-        guard answers.keep(answer, for: name, unixSeconds: Int64(Date().timeIntervalSince1970)), let file else { return }
+        guard answers.keep(answer, for: name, unixSeconds: Int64(Date().timeIntervalSince1970)), let file else {
+            return
+        }
         do throws(StateFile.WriteError) {
             try file.save(answers)
         } catch {

@@ -53,7 +53,8 @@ public struct RunningNode: Sendable {
             case .failure(let failure):
                 logger.error("own address not found", metadata: ["reason": "\(failure)"])
                 if let address = await memory.address {
-                    logger.warning("no name server answers: using the last address", metadata: ["address": "\(address)"])
+                    logger.warning(
+                        "no name server answers: using the last address", metadata: ["address": "\(address)"])
                     return Endpoint(address: address, port: configuration.port)
                 }
             }

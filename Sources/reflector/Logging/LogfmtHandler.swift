@@ -21,7 +21,8 @@ struct LogfmtHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var line = "time=\(Date().formatted(.iso8601)) level=\(event.level) msg=\(Self.quoted(event.message.description))"
+        var line =
+            "time=\(Date().formatted(.iso8601)) level=\(event.level) msg=\(Self.quoted(event.message.description))"
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(Self.quoted(value.description))" }
         FileHandle.standardError.write(Data((line + "\n").utf8))

@@ -15,7 +15,8 @@ struct NodeService: Service {
 }
 
 /// Runs a node with its ops endpoint and whatever else belongs to its role, until SIGTERM or SIGINT.
-func runNode(_ node: RunningNode, ops: Endpoint, others: [any Service], logger: Logger,
+func runNode(
+    _ node: RunningNode, ops: Endpoint, others: [any Service], logger: Logger,
     extra: @escaping @Sendable () -> [String: UInt64] = { [:] }
 ) async throws {
     let status: @Sendable () async -> NodeStatus = {

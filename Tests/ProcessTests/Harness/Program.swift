@@ -35,7 +35,7 @@ enum Program {
         // Files, not pipes: nobody has to read while the program runs.
         let output = folder.appendingPathComponent("output")
         let errors = folder.appendingPathComponent("errors")
-        for file in [output, errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+        for file in [output, errors] { try Data().write(to: file) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["timeout", "--kill-after=2", "\(seconds)", command] + arguments
