@@ -1,13 +1,11 @@
-/// Working memory for one name: its bytes in lower case, where its labels begin, and the hash of each suffix.
-/// One for each loop, used again for every query.
+/// Working memory for one name: its bytes in lower case and where its labels begin. One for each loop, used again for
+/// every query.
 struct NameScratch: ~Copyable {
     static let labelsMax = 127
 
     /// `WireName.lengthMax` bytes and room to read on eight bytes at a time.
     let bytes: UnsafeMutablePointer<UInt8>
     let offsets: UnsafeMutablePointer<UInt8>
-    /// Hash of the name that begins at each label; at the position after the last, that of the root.
-    let hashes: UnsafeMutablePointer<UInt64>
     /// Bytes of the name, the root's zero included.
     private(set) var length = 1
     /// Labels, the root's left out.
@@ -18,14 +16,11 @@ struct NameScratch: ~Copyable {
         bytes.initialize(repeating: 0, count: 272)
         offsets = .allocate(capacity: Self.labelsMax + 1)
         offsets.initialize(repeating: 0, count: Self.labelsMax + 1)
-        hashes = .allocate(capacity: Self.labelsMax + 1)
-        hashes.initialize(repeating: NameHash.root, count: Self.labelsMax + 1)
     }
 
     deinit {
         bytes.deallocate()
         offsets.deallocate()
-        hashes.deallocate()
     }
 
     /// Reads the uncompressed name at `start`. False, if it is compressed, too long, or reaches beyond `end`.
@@ -46,13 +41,6 @@ struct NameScratch: ~Copyable {
         labelCount = count
         bytes.update(from: source + start, count: length)
         lowercase()
-        var hash = NameHash.root
-        hashes[count] = hash
-        while count > 0 {
-            count &-= 1
-            hash = NameHash.extend(hash, label: UnsafeRawPointer(bytes + Int(offsets[count])))
-            hashes[count] = hash
-        }
         return true
     }
 
@@ -75,14 +63,31 @@ struct NameScratch: ~Copyable {
         UnsafePointer(bytes + Int(offsets[number]))
     }
 
-    /// Bytes of the name that begins at a label.
-    @inline(__always) func suffixLength(_ number: Int) -> Int {
-        number == labelCount ? 1 : length &- Int(offsets[number])
+    /// Hash of the name that begins at a label, from that of the name to its right.
+    @inline(__always) func extend(_ hash: UInt64, by number: Int) -> UInt64 {
+        NameHash.extend(hash, label: UnsafeRawPointer(label(number)))
     }
 
-    @inline(__always) func find(_ number: Int, in table: NameTableView) -> Int {
+    /// Looks for the name that begins at a label and has this hash.
+    @inline(__always) func find(_ number: Int, hash: UInt64, in table: NameTableView) -> Int {
         let start = number == labelCount ? length &- 1 : Int(offsets[number])
-        return table.find(hash: hashes[number], name: UnsafePointer(bytes + start), count: length &- start)
+        return table.find(hash: hash, name: UnsafePointer(bytes + start), count: length &- start)
+    }
+
+    /// The longest of the names in `table`, none of which has more than `labelsMax` labels, that this name is or is
+    /// below: its number, or -1, and the label where it begins.
+    @inline(__always) func longestSuffix(in table: NameTableView, labelsMax: Int) -> (number: Int, label: Int) {
+        var label = labelCount
+        var hash = NameHash.root
+        var found = (number: find(label, hash: hash, in: table), label: label)
+        let last = max(labelCount &- labelsMax, 0)
+        while label > last {
+            label &-= 1
+            hash = extend(hash, by: label)
+            let number = find(label, hash: hash, in: table)
+            if number >= 0 { found = (number, label) }
+        }
+        return found
     }
 
     /// True when a label is `text`, given in lower case.

@@ -25,7 +25,8 @@ struct NameTable {
             names += name
         }
         self.slots = FlatArray(slots)
-        self.names = FlatArray(names)
+        // Comparing reads eight bytes at a time.
+        self.names = FlatArray(names + [0, 0, 0, 0, 0, 0, 0, 0])
     }
 
     var view: NameTableView { NameTableView(slots: slots.base, mask: slots.count - 1, names: names.base) }
@@ -50,11 +51,24 @@ struct NameTableView {
         }
     }
 
-    /// A stored name ends in its only zero byte outside a label, so that equal bytes mean equal length.
+    /// A name ends in its only zero byte outside a label, so that equal bytes mean equal length. Up to seven bytes
+    /// behind both names are read and ignored.
     @inline(__always) private static func areEqual(
         _ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, count: Int
     ) -> Bool {
-        for index in 0..<count where a[index] != b[index] { return false }
+        var position = 0
+        while position < count {
+            let difference =
+                UnsafeRawPointer(a + position).loadUnaligned(as: UInt64.self)
+                ^ UnsafeRawPointer(b + position).loadUnaligned(as: UInt64.self)
+            let left = count &- position
+            if left >= 8 {
+                if difference != 0 { return false }
+            } else if UInt64(littleEndian: difference) << UInt64(64 &- 8 &* left) != 0 {
+                return false
+            }
+            position &+= 8
+        }
         return true
     }
 }

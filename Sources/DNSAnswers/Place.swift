@@ -30,7 +30,7 @@ extension ZoneView {
     @inline(__always) private func locateUnderPortset(_ name: borrowing NameScratch, labels count: Int) -> Place? {
         guard let number = name.number(count - 1, letter: UInt8(ascii: "s"), most: 65_535) else { return nil }
         let portset = UInt16(truncatingIfNeeded: number)
-        let entry = index.portsets[Int(portset)]
+        let entry = index.entry(of: portset)
         guard entry.exists else { return nil }
         if count == 1 { return .emptyNonTerminal }
         if let region = name.number(count - 2, letter: UInt8(ascii: "r"), most: UInt64(UInt32.max)) {
@@ -73,9 +73,11 @@ extension ZoneView {
     @inline(__always) private func locateStored(_ name: borrowing NameScratch, labels count: Int) -> Place {
         var node = 0
         var label = count
+        var hash = zoneHash
         while label > 0 {
             label &-= 1
-            let next = name.find(label, in: names)
+            hash = name.extend(hash, by: label)
+            let next = name.find(label, hash: hash, in: names)
             guard next >= 0 else {
                 let wildcard = nodes[node].wildcard
                 return wildcard >= 0 ? .stored(node: Int(wildcard)) : .nameError

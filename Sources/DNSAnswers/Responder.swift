@@ -8,20 +8,23 @@ public struct Responder: ~Copyable {
 
     /// The generation that is answered from.
     public var engine: AnswerEngine {
-        didSet { (views, zoneTable) = (engine.views.base, engine.zoneTable) }
+        didSet {
+            (views, zoneTable, zoneLabelsMax) = (engine.views.base, engine.zoneTable, engine.zoneLabelsMax)
+        }
     }
     /// Wall clock in seconds since 1970, for `_status`; the loop sets it now and then.
     public var now: Int64 = 0
 
     private(set) var views: UnsafePointer<ZoneView>
-    private(set) var zoneTable: NameTableView
+    private var zoneTable: NameTableView
+    private var zoneLabelsMax: Int
     var name = NameScratch()
     var inner = NameScratch()
     private let counters: UnsafeMutablePointer<UInt64>
 
     public init(_ engine: AnswerEngine) {
         self.engine = engine
-        (views, zoneTable) = (engine.views.base, engine.zoneTable)
+        (views, zoneTable, zoneLabelsMax) = (engine.views.base, engine.zoneTable, engine.zoneLabelsMax)
         counters = .allocate(capacity: AnswerCounter.allCases.count)
         counters.initialize(repeating: 0, count: AnswerCounter.allCases.count)
     }
@@ -78,14 +81,7 @@ public struct Responder: ~Copyable {
     ) -> UInt16 {
         if query.recordClass != RecordClass.internet { return respondChaos(query, &writer, &isAuthoritative) }
         if query.type == RecordType.axfr || query.type == RecordType.ixfr { return refuse(.transferRefused) }
-        // The longest suffix that is a zone.
-        var label = 0
-        var number = -1
-        while label <= name.labelCount {
-            number = name.find(label, in: zoneTable)
-            if number >= 0 { break }
-            label &+= 1
-        }
+        let (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
         guard number >= 0 else { return refuse(.outOfZone) }
         let zone = views + number
         if label > 0 {
@@ -183,10 +179,7 @@ public struct Responder: ~Copyable {
 
     /// Labels of `name` above the zone's apex. Nil, if it is not in this zone, or in another of ours below it.
     private func labelsAbove(_ zone: UnsafePointer<ZoneView>) -> Int? {
-        for label in 0...name.labelCount {
-            let number = name.find(label, in: zoneTable)
-            if number >= 0 { return views + number == zone ? label : nil }
-        }
-        return nil
+        let (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
+        return number >= 0 && views + number == zone ? label : nil
     }
 }

@@ -22,10 +22,12 @@ struct RuleIndex {
         var tag: UInt32
         var left: UInt32
         var right: UInt32
+        /// Highest tag of this node and all below it: what is at least that can't be beaten any more.
+        var highest: UInt32
     }
 
-    /// What holds for one portset.
-    struct Portset: BitwiseCopyable {
+    /// What holds for a run of portsets at which no line begins or ends.
+    struct PortsetClass: BitwiseCopyable, Equatable {
         /// Root of its tree in `nodes`.
         var root: UInt32
         /// Its root set regions: index in `rootSets`; 0 for none.
@@ -51,9 +53,10 @@ struct RuleIndex {
     }
 
     var declared: [Declared] = []
-    var nodes: [Node] = [Node(leftLast: .max, tag: 0, left: 0, right: 0)]
-    /// One for each of the 65,536 portsets.
-    var portsets: [Portset] = []
+    var nodes: [Node] = [Node(leftLast: .max, tag: 0, left: 0, right: 0, highest: 0)]
+    /// Class of each of the 65,536 portsets.
+    var classOf: [UInt16] = []
+    var classes: [PortsetClass] = []
     /// Sorted by id.
     var setRegions: [SetRegionEntry] = []
     var runs: [Run] = []
@@ -66,7 +69,8 @@ struct RuleIndexView {
     let declared: UnsafePointer<RuleIndex.Declared>
     let declaredCount: Int
     let nodes: UnsafePointer<RuleIndex.Node>
-    let portsets: UnsafePointer<RuleIndex.Portset>
+    let classOf: UnsafePointer<UInt16>
+    let classes: UnsafePointer<RuleIndex.PortsetClass>
     let setRegions: UnsafePointer<RuleIndex.SetRegionEntry>
     let setRegionCount: Int
     let runs: UnsafePointer<RuleIndex.Run>
@@ -74,14 +78,19 @@ struct RuleIndexView {
     /// The winning rule (index + 1), or 0: none, or a region that is not declared.
     @inline(__always) func winner(portset: UInt16, region: UInt32) -> UInt32 {
         guard let ordinal = ordinal(of: region) else { return setRegionWinner(portset: portset, region: region) }
-        var node = portsets[Int(portset)].root
+        var node = entry(of: portset).root
         var best: UInt32 = 0
         while node != 0 {
             let entry = nodes[Int(node)]
+            if entry.highest <= best { break }
             best = max(best, entry.tag)
             node = ordinal <= entry.leftLast ? entry.left : entry.right
         }
         return best
+    }
+
+    @inline(__always) func entry(of portset: UInt16) -> RuleIndex.PortsetClass {
+        classes[Int(classOf[Int(portset)])]
     }
 
     @inline(__always) func ordinal(of region: UInt32) -> UInt32? {

@@ -17,8 +17,6 @@ struct RuleIndexBuilder {
     private var drawn: [UInt32] = []
     private var isDirty: [Bool] = []
     private var known: [RuleIndex.Node: UInt32] = [:]
-    /// Highest tag in the subtree of each node of `index.nodes`.
-    private var highest: [UInt32] = [0]
 
     static func build(_ content: ZoneContent) -> RuleIndex {
         var builder = RuleIndexBuilder(content)
@@ -139,7 +137,7 @@ struct RuleIndexBuilder {
         var end = edgeRules.sorted { rules[$0].portsets.upperBound < rules[$1].portsets.upperBound }[...]
         var roots = RootSetFinder(content)
         let points = eventPoints(of: rules.indices)
-        index.portsets.reserveCapacity(65_536)
+        index.classOf.reserveCapacity(65_536)
         for (number, point) in points.enumerated() {
             while let first = end.first, UInt32(rules[first].portsets.upperBound) + 1 <= point {
                 if let range = ordinals[first] { touch(range, inserting: nil) }
@@ -151,9 +149,11 @@ struct RuleIndexBuilder {
             }
             let root = draw(1, segments: 0..<width, at: point)
             let found = roots.find(in: index, root: root, portset: UInt16(truncatingIfNeeded: point))
-            let entry = RuleIndex.Portset(root: root, rootSets: found.rootSets, exists: found.exists)
+            let entry = RuleIndex.PortsetClass(root: root, rootSets: found.rootSets, exists: found.exists)
+            if index.classes.last != entry { index.classes.append(entry) }
             let next = number + 1 < points.count ? Int(points[number + 1]) : 65_536
-            index.portsets.append(contentsOf: repeatElement(entry, count: next - Int(point)))
+            let number = UInt16(truncatingIfNeeded: index.classes.count - 1)
+            index.classOf.append(contentsOf: repeatElement(number, count: next - Int(point)))
         }
         index.rootSets = roots.sets
     }
@@ -200,28 +200,31 @@ struct RuleIndexBuilder {
         if position < width {
             left = draw(2 * position, segments: segments.lowerBound..<middle, at: point)
             right = draw(2 * position + 1, segments: middle..<segments.upperBound, at: point)
-            if highest[Int(left)] <= tag { left = 0 }
-            if highest[Int(right)] <= tag { right = 0 }
+            if index.nodes[Int(left)].highest <= tag { left = 0 }
+            if index.nodes[Int(right)].highest <= tag { right = 0 }
         }
         let result: UInt32
         if left == 0, right == 0 {
-            result = tag == 0 ? 0 : share(.init(leftLast: .max, tag: tag, left: 0, right: 0), previous: drawn[position])
+            result = tag == 0 ? 0 : share(.max, tag, 0, 0, previous: drawn[position])
         } else if left == right, tag == 0 {
             result = left
         } else {
             let leftLast = middle < starts.count ? starts[middle] - 1 : .max
-            result = share(.init(leftLast: leftLast, tag: tag, left: left, right: right), previous: drawn[position])
+            result = share(leftLast, tag, left, right, previous: drawn[position])
         }
         drawn[position] = result
         return result
     }
 
-    private mutating func share(_ node: RuleIndex.Node, previous: UInt32) -> UInt32 {
+    private mutating func share(
+        _ leftLast: UInt32, _ tag: UInt32, _ left: UInt32, _ right: UInt32, previous: UInt32
+    ) -> UInt32 {
+        let highest = max(tag, index.nodes[Int(left)].highest, index.nodes[Int(right)].highest)
+        let node = RuleIndex.Node(leftLast: leftLast, tag: tag, left: left, right: right, highest: highest)
         if index.nodes[Int(previous)] == node { return previous }
         if let same = known[node] { return same }
         let number = UInt32(index.nodes.count)
         index.nodes.append(node)
-        highest.append(max(node.tag, highest[Int(node.left)], highest[Int(node.right)]))
         if index.nodes.count < Self.sharedNodesMax { known[node] = number }
         return number
     }

@@ -24,7 +24,8 @@ public final class ZoneImage: Sendable {
     private let sets: FlatArray<StoredSet>
     private let declared: FlatArray<RuleIndex.Declared>
     private let treeNodes: FlatArray<RuleIndex.Node>
-    private let portsets: FlatArray<RuleIndex.Portset>
+    private let classOf: FlatArray<UInt16>
+    private let classes: FlatArray<RuleIndex.PortsetClass>
     private let setRegions: FlatArray<RuleIndex.SetRegionEntry>
     private let runs: FlatArray<RuleIndex.Run>
     private let rules: FlatArray<RuleEntry>
@@ -52,7 +53,8 @@ public final class ZoneImage: Sendable {
         sets = FlatArray(built.sets)
         declared = FlatArray(built.index.declared)
         treeNodes = FlatArray(built.index.nodes)
-        portsets = FlatArray(built.index.portsets)
+        classOf = FlatArray(built.index.classOf)
+        classes = FlatArray(built.index.classes)
         setRegions = FlatArray(built.index.setRegions)
         runs = FlatArray(built.index.runs)
         rules = FlatArray(built.rules)
@@ -74,7 +76,7 @@ public final class ZoneImage: Sendable {
         return tag == 0 ? nil : Int(tag) - 1
     }
 
-    /// Nodes of the rule index, a measure of its memory (16 bytes each).
+    /// Nodes of the rule index, a measure of its memory (20 bytes each).
     public var ruleIndexNodeCount: Int { treeNodes.count }
 
     /// Names of the set regions of a set of roots.
@@ -88,11 +90,12 @@ public final class ZoneImage: Sendable {
             names: names.view, nodes: nodes.base, sets: sets.base,
             index: RuleIndexView(
                 declared: declared.base, declaredCount: declared.count, nodes: treeNodes.base,
-                portsets: portsets.base, setRegions: setRegions.base, setRegionCount: setRegions.count,
-                runs: runs.base),
+                classOf: classOf.base, classes: classes.base, setRegions: setRegions.base,
+                setRegionCount: setRegions.count, runs: runs.base),
             rules: rules.base, ruleCount: rules.count, fragments: fragments.base, patches: patches.base,
             bytes: bytes.base, setNames: setNames.base, firstSetFragment: firstSetFragment,
             firstRootFragment: firstRootFragment, negative: negative, zoneLength: zoneName.count,
+            zoneHash: WireName.hash(zoneName),
             defaultPortset: defaultPortset, serial: serial)
     }
 }

@@ -144,7 +144,7 @@ extension ZoneImageBuilder {
         var isSeen = Array(repeating: false, count: index.rootSets.count)
         var isRoot = Array(repeating: false, count: content.setRegions.count)
         for portset in ranges.joined() {
-            let number = Int(index.portsets[Int(portset)].rootSets)
+            let number = Int(index.classes[Int(index.classOf[Int(portset)])].rootSets)
             if isSeen[number] { continue }
             isSeen[number] = true
             for root in index.rootSets[number] { isRoot[root] = true }

@@ -69,6 +69,8 @@ struct ZoneView {
     /// SOA in the authority section.
     let negative: UInt32
     let zoneLength: Int
+    /// Hash of the apex's name.
+    let zoneHash: UInt64
     let defaultPortset: UInt16
     let serial: UInt32
 

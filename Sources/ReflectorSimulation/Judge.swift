@@ -102,6 +102,9 @@ final class Receiver: StreamSink {
         guard let numbered = NumberedPayload(payload), numbered.stream == index else {
             return judge.broken("\(name) \(stream): a payload that no encoder sent")
         }
+        if let lastAt = receipts[index].lastAt, now - lastAt > .milliseconds(300) {
+            tell?("\(name): \(stream): nothing for \((now - lastAt).milliseconds) ms")
+        }
         for one in tampered(numbered) { receipts[index].take(one, at: now, edge: name, judge) }
     }
 

@@ -53,40 +53,44 @@ extension RelayNode {
         return list.isEmpty ? .none(.noParents) : .list(list)
     }
 
-    /// Announced ones first to last in the order of the stream's candidate list, then those that did not announce: a
-    /// relay that lacks the announcement asks them itself (design §7).
+    /// Announced ones in the order of the stream's candidate list, then those that did not announce: a relay that lacks
+    /// the announcement asks them itself (design §7). If children resume an incarnation that nobody has announced here,
+    /// those that have not been heard of yet come first: one of them must have it.
     private func entrypoints(for stream: StreamState, at now: MonotonicInstant) -> Candidates {
         let name = ReflectorName.candidates(stream.name)
         use(name, at: now)
         let listed = directory.answer(name, at: now)
         var announced: [ParentCandidate] = []
-        // Without the zone's order, the entrypoint whose packets the children had before: nothing is lost to them.
         var resumed: String?
         for slot in announcers {
-            guard let link = childLinks[slot], link.announcements?[stream.name] != nil,
+            guard let link = childLinks[slot], let item = link.announcements?[stream.name],
                 let heard = link.heartbeatReceived, now - heard <= configuration.heartbeatInterval * 3
             else { continue }
-            if let item = link.announcements?[stream.name] {
-                let tag = IncarnationTag(stream: stream.name, source: link.node, incarnation: item.incarnation)
-                if isResumed(tag, by: stream.children) { resumed = link.name }
-            }
+            let tag = IncarnationTag(stream: stream.name, source: link.node, incarnation: item.incarnation)
+            if isResumed(tag, by: stream.children) { resumed = link.name }
             announced.append(
                 ParentCandidate(
                     name: link.name, endpoint: link.endpoint, rank: 0, cause: "announcement", answer: nil,
                     serial: listed?.serial))
         }
-        // Which of several is preferred, only the zone says.
+        // Which of several is preferred, only the zone says; without it, the one whose packets the children had.
         if announced.count > 1, directory.isFresh(name, at: now) { return .undecided }
         func place(_ name: String) -> Int {
             listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
         }
-        var list = announced.sorted { (place($0.name), $0.name) < (place($1.name), $1.name) }
-        for host in listed?.hosts ?? [] where !list.contains(where: { $0.name == host.name }) {
-            list.append(
+        announced.sort { (place($0.name), $0.name) < (place($1.name), $1.name) }
+        var silent: [ParentCandidate] = []
+        for host in listed?.hosts ?? [] where !(announced + silent).contains(where: { $0.name == host.name }) {
+            silent.append(
                 ParentCandidate(
                     name: host.name, endpoint: host.endpoint, rank: 0, cause: name.description,
                     answer: listed?.text.joined(separator: " "), serial: listed?.serial))
         }
+        let isUnheard = resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
+        let unheard = silent.filter { host in
+            isUnheard && !announcers.contains { childLinks[$0]?.name == host.name }
+        }
+        let list = unheard + announced + silent.filter { !unheard.contains($0) }
         if !list.isEmpty { return .list(list) }
         return directory.isUndecided(name, at: now) ? .undecided : .none(.noSuchStream)
     }
@@ -144,5 +148,11 @@ extension RelayNode {
     /// An answer from the state file, to follow when no server answers.
     public func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         directory.restore(name, answer, at: now)
+    }
+}
+
+extension Subscribe.Start {
+    fileprivate var isResume: Bool {
+        if case .resume = self { true } else { false }
     }
 }

@@ -187,6 +187,7 @@ extension RelayNode {
     /// From where to ask: on from what is held, or else from the lowest number that children ask for, so that a parent
     /// that did not carry the stream can fill their gap (design §7).
     private func start(of stream: StreamState) -> Subscribe.Start {
+        if let past = stream.returnTo { return .resume(past.tag, SequenceNumber(past.sequence)) }
         if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
             return .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
         }
@@ -300,6 +301,7 @@ extension RelayNode {
                 return schedule(stream, path.nextTry)
             }
         }
+        if askFromWhereItWasLeft(tag, reply, path, of: stream, at: now) { return }
         guard
             let key = crypto.makeSealKey(
                 phase: reply.keyPhase, stream: stream.name, source: reply.source, incarnation: reply.incarnation)
@@ -322,6 +324,24 @@ extension RelayNode {
         } else {
             activatePending(of: stream, at: now)
         }
+    }
+
+    /// At an edge that has had this incarnation before, the parent would begin with what was handed out already: it is
+    /// asked again, from where the incarnation was left. True if so.
+    private func askFromWhereItWasLeft(
+        _ tag: IncarnationTag, _ reply: SubscribeReply, _ path: StreamPath, of stream: StreamState,
+        at now: MonotonicInstant
+    ) -> Bool {
+        guard configuration.role == .edge, let past = stream.finished.first(where: { $0.tag == tag }),
+            past.nextToDeliver > reply.oldest.rawValue, stream.returnTo?.tag != tag, path.link.isAlive
+        else {
+            stream.returnTo = nil
+            return false
+        }
+        stream.returnTo = past.nextToDeliver > 0 ? (tag, past.nextToDeliver) : nil
+        removePath(path, of: stream, at: now)
+        join(path.candidate, stream, at: now)
+        return true
     }
 
     /// Ends an incarnation: at an edge, what is held is handed out, and what is missing in it is lost.

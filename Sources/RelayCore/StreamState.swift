@@ -26,6 +26,8 @@ final class StreamState {
     var reviewAt: MonotonicInstant = .zero
     /// At an edge: where earlier incarnations were left, lest a return to one hands something out twice.
     private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []
+    /// An earlier incarnation that a parent brings again, and where to go on in it.
+    var returnTo: (tag: IncarnationTag, sequence: UInt64)?
     /// More than one path is kept until then.
     var extraPathsUntil: MonotonicInstant = .zero
     var lastExtraPath: MonotonicInstant = .zero

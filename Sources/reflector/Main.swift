@@ -14,4 +14,21 @@ struct Reflector: AsyncParsableCommand {
             SetCommand.self, EdgeCommand.self, ZoneCommand.self, KeysCommand.self, Impair.self, Simulate.self,
             WithParent.self,
         ])
+
+    /// As ArgumentParser's own, but wrong usage ends with 2 rather than sysexits' 64.
+    static func main() async {
+        do {
+            let command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                var command = command
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            StandardError.print(fullMessage(for: error))
+            exit(withError: ExitCode(2))
+        }
+    }
 }

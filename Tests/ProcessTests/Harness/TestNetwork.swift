@@ -29,7 +29,7 @@ actor TestNetwork {
     /// - Parameters:
     ///   - net: second byte of every address, of this test alone.
     ///   - edit: changes the zones before they are read.
-    init(net: UInt8, edit: (ZonesCopy) throws -> Void = { _ in }) throws {
+    init(net: UInt8, edit: @Sendable (ZonesCopy) throws -> Void = { _ in }) throws {
         loop = MultiThreadedEventLoopGroup.singleton.next()
         folder =
             FileManager.default.temporaryDirectory.appendingPathComponent("reflector-test-\(UUID().uuidString)").path
@@ -44,7 +44,7 @@ actor TestNetwork {
     /// Runs a test with a network and leaves nothing of it behind, however the test ends; the logs of a test that
     /// throws are printed.
     static func with<Value: Sendable>(
-        net: UInt8, edit: (ZonesCopy) throws -> Void = { _ in }, _ body: (TestNetwork) async throws -> Value
+        net: UInt8, edit: @Sendable (ZonesCopy) throws -> Void = { _ in }, _ body: (TestNetwork) async throws -> Value
     ) async throws -> Value {
         let network = try TestNetwork(net: net, edit: edit)
         do {
@@ -101,6 +101,17 @@ actor TestNetwork {
         let key = keys.streamKeys.keys(for: stream)?.first ?? ""
         let arguments = feed.pushArguments(testPicture: file, to: try node(entrypoint).ingest, key: key)
         try startProgram("ffmpeg", arguments, name: feed.name)
+    }
+
+    /// A viewer of `live/news` at an edge: curl, which tries again until the stream is there.
+    @discardableResult
+    func startViewer(of edge: String, name: String, seconds: Int? = nil, output: String? = nil) throws -> pid_t {
+        let limit = seconds.map { ["--max-time", "\($0)"] } ?? ["--retry", "20", "--retry-delay", "1"]
+        return try startProgram(
+            "curl",
+            ["-sN", "-o", output ?? "/dev/null"] + limit
+                + ["--retry-all-errors", "http://\(try node(edge).address):8080/live/news.ts"],
+            name: name)
     }
 
     /// `kill -9`, and waits until the node is gone.

@@ -1,0 +1,157 @@
+import ReflectorModel
+import Testing
+
+@testable import RelayCore
+
+@Suite("Paths of a stream")
+struct PathTests {
+    private func running(sets: Int, batchMax: Int = 4) throws -> Tree {
+        var tree = try #require(Tree(sets: sets, batchMax: batchMax))
+        tree.stream(for: .milliseconds(300))
+        tree.edge.want(tree.stream, at: tree.bench.now)
+        tree.stream(for: .seconds(1))
+        #expect(tree.parent == Tree.setEndpoint(0))
+        return tree
+    }
+
+    @Test("A cold tree delivers its first packet within a few round trips, from the ring's beginning")
+    func coldStart() throws {
+        var tree = try #require(Tree(sets: 1))
+        tree.stream(for: .seconds(1))
+        #expect(tree.bench.data(to: Tree.setEndpoint(0)).isEmpty)
+        tree.edge.want(tree.stream, at: tree.bench.now)
+        tree.stream(for: .milliseconds(150))
+        #expect(tree.numbers.first == 1)
+        tree.stream(for: .seconds(3))
+        #expect(tree.isGapless)
+        #expect(UInt64(tree.numbers.count) + 20 > tree.count)
+    }
+
+    @Test("A lost burst, and a lost NAK for it, cost nothing within the deadline")
+    func repair() throws {
+        var tree = try running(sets: 1)
+        var dropped = 0
+        var naksDropped = 0
+        tree.bench.loses = { datagram in
+            if datagram.to == Tree.edgeEndpoint, datagram.type == 0x30, dropped < 5 {
+                dropped += 1
+                return true
+            }
+            if datagram.from == Tree.edgeEndpoint, datagram.type == 0x20, dropped == 5, naksDropped < 2 {
+                naksDropped += 1
+                return true
+            }
+            return false
+        }
+        tree.stream(for: .seconds(2))
+        #expect(dropped == 5)
+        #expect(naksDropped == 2)
+        #expect(tree.isGapless)
+        #expect(tree.sink.lost == 0)
+        #expect(tree.edge.counters[.repaired] >= 5)
+    }
+
+    @Test("A lost tail is found by the heartbeat")
+    func tail() throws {
+        var tree = try running(sets: 1)
+        var isLossy = true
+        tree.bench.loses = { isLossy && $0.to == Tree.edgeEndpoint && $0.type == 0x30 }
+        tree.stream(for: .milliseconds(25))
+        isLossy = false
+        tree.bench.run(for: .milliseconds(450))
+        #expect(tree.numbers.last == tree.count)
+        #expect(tree.isGapless)
+    }
+
+    @Test("The death of the parent loses nothing although the next one did not carry the stream")
+    func parentDeath() throws {
+        var tree = try running(sets: 3)
+        #expect(tree.bench.data(to: Tree.setEndpoint(1)).isEmpty)
+        tree.bench.remove(tree.sets[0])
+        tree.stream(for: .seconds(2))
+        #expect(tree.parent == Tree.setEndpoint(1))
+        #expect(tree.isGapless)
+        #expect(tree.sink.lost == 0)
+        #expect(UInt64(tree.numbers.count) + 20 > tree.count)
+    }
+
+    @Test("An edit moves the edge within the TTL, loses nothing and ends the old path")
+    func edit() throws {
+        var tree = try running(sets: 2)
+        tree.setParents([1], serial: 2)
+        tree.bench.answers[.parents(.second, RegionID(1283), PortsetID(7))] = .noSuchName(serial: 2)
+        tree.stream(for: .milliseconds(2_500))
+        #expect(tree.parent == Tree.setEndpoint(1))
+        #expect(tree.isGapless)
+        #expect(tree.sink.lost == 0)
+        let before = tree.bench.data(to: Tree.edgeEndpoint).count { $0.from == Tree.setEndpoint(0) }
+        tree.stream(for: .seconds(1))
+        #expect(tree.bench.data(to: Tree.edgeEndpoint).count { $0.from == Tree.setEndpoint(0) } == before)
+    }
+
+    @Test("After the last viewer has left and the graces are over, no data flows and nothing is held")
+    func leave() throws {
+        var tree = try running(sets: 1)
+        tree.edge.release(tree.stream, at: tree.bench.now)
+        tree.stream(for: .seconds(8))
+        let before = tree.bench.sent.count { $0.type & 0xfe == 0x30 }
+        tree.stream(for: .seconds(1))
+        #expect(tree.bench.sent.count { $0.type & 0xfe == 0x30 } == before)
+        #expect(tree.edge.census.streams == 0)
+        #expect(tree.sets[0].census.streams == 0)
+    }
+
+    @Test("A parent over its capacity says busy, and the next one is taken without coming back each second")
+    func busy() throws {
+        var tree = try #require(Tree(sets: 2) { $0.capacity = $0.name == "set-0" ? 1 : 0 })
+        let other = tree.bench.add("other", .edge, 101, region: RegionID(1283), sink: Bench.Sink())
+        tree.edge.want(tree.stream, at: tree.bench.now)
+        tree.stream(for: .seconds(1))
+        other.want(tree.stream, at: tree.bench.now)
+        tree.stream(for: .seconds(5))
+        #expect(other.census.paths.map(\.parent) == [Tree.setEndpoint(1)])
+        #expect((1...2).contains(tree.sets[0].counters[.subscribesRefusedBusy]))
+    }
+
+    @Test("However small the batches, every child gets everything in order")
+    func smallBatches() throws {
+        var tree = try running(sets: 1, batchMax: 1)
+        let sinks = (0..<4).map { _ in Bench.Sink() }
+        for (index, sink) in sinks.enumerated() {
+            let edge = tree.bench.add("edge-\(index)", .edge, 110 + UInt32(index), region: RegionID(1283), sink: sink)
+            edge.want(tree.stream, at: tree.bench.now)
+        }
+        tree.stream(for: .seconds(3))
+        #expect(tree.isGapless)
+        for sink in sinks {
+            #expect(sink.lost == 0)
+            #expect(UInt64(sink.payloads.count) + 20 > tree.count)
+        }
+    }
+
+    @Test("An entrypoint that starts anew gives a new incarnation, and its packets arrive")
+    func newIncarnation() throws {
+        var tree = try running(sets: 1)
+        tree.bench.remove(tree.entrypoint)
+        let anew = tree.bench.add("ep", .entrypoint, 1)
+        #expect(anew.provide(tree.stream, at: tree.bench.now))
+        let before = tree.sink.payloads.count
+        for _ in 0..<600 {
+            withUnsafeBytes(of: UInt64(1)) { anew.ingest($0, stream: tree.stream, at: tree.bench.now) }
+            tree.bench.run(for: .milliseconds(5))
+        }
+        #expect(tree.sink.payloads.count > before + 400)
+        #expect(tree.sink.lost == 0)
+    }
+
+    @Test("A node with nothing to do does not wake")
+    func idle() throws {
+        let tree = try running(sets: 1)
+        let idle = tree.bench.add("idle", .edge, 120, region: RegionID(1284), sink: Bench.Sink())
+        #expect(idle.nextTimeout == .distantFuture)
+        tree.edge.release(tree.stream, at: tree.bench.now)
+        tree.bench.run(for: .seconds(120))
+        #expect(tree.edge.census.parentLinks == 0)
+        #expect(tree.edge.nextTimeout == .distantFuture)
+    }
+}
