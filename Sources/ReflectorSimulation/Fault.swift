@@ -67,9 +67,10 @@ struct FaultPlan {
 
     private mutating func addEdits(_ network: Topology, count: Int, _ random: inout SeededGenerator) {
         for _ in 0..<count {
-            let map = random.pick(network.zone.maps.filter { map in
-                !network.zone.setRegions.contains { $0.id == map.region }
-            })
+            let map = random.pick(
+                network.zone.maps.filter { map in
+                    !network.zone.setRegions.contains { $0.id == map.region }
+                })
             var parents = network.zone.setRegions.map(\.id)
             parents.shuffle(using: &random)
             add(.edit(map.region, map.portset, Array(parents.prefix(3))), at: instant(&random))
@@ -84,7 +85,8 @@ struct FaultPlan {
     }
 
     private mutating func addPause(_ network: Topology, _ random: inout SeededGenerator) {
-        add(.pause(host: random.pick(network.all), .milliseconds(25) + random.time(upTo: .milliseconds(400))),
+        add(
+            .pause(host: random.pick(network.all), .milliseconds(25) + random.time(upTo: .milliseconds(400))),
             at: instant(&random))
     }
 

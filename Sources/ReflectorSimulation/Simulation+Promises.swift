@@ -76,7 +76,9 @@ extension Simulation {
             let since = node.leavingSince[stream.name] ?? now
             node.leavingSince[stream.name] = since
             if now - since > Self.overlapMax + Self.inspectInterval {
-                judge.broken("\(node.host.name) keeps \(stream.name) on a path that it leaves for \((now - since).milliseconds) ms")
+                judge.broken(
+                    "\(node.host.name) keeps \(stream.name) on a path that it leaves for \((now - since).milliseconds) ms"
+                )
             }
         }
     }
@@ -107,7 +109,8 @@ extension Simulation {
         }
         let behind = encoder.number - min(receipt.lastNumber, encoder.number)
         if behind > UInt64(options.packetsPerSecond) || now - lastAt > .milliseconds(500) {
-            judge.broken("\(edge) gets stream \(stream) \(behind) packets late, the last \((now - lastAt).milliseconds) ms ago")
+            judge.broken(
+                "\(edge) gets stream \(stream) \(behind) packets late, the last \((now - lastAt).milliseconds) ms ago")
         }
     }
 

@@ -135,7 +135,8 @@ final class ChildSubscription {
     var allowanceCounted: MonotonicInstant
     var packetsSent: UInt64 = 0
 
-    init(id: UInt32, link: ChildLink, stream: Int, request: Subscribe, expires: MonotonicInstant, now: MonotonicInstant) {
+    init(id: UInt32, link: ChildLink, stream: Int, request: Subscribe, expires: MonotonicInstant, now: MonotonicInstant)
+    {
         self.id = id
         self.link = link
         self.stream = stream

@@ -94,7 +94,8 @@ struct GapTable {
                 gap.isCovered && gap.tries == 0 && Int32(bitPattern: linkHighest &- gap.dueLinkNumber) >= 0
             guard now >= gap.due || reordered else { continue }
             gaps[index].tries = gap.tries == .max ? .max : gap.tries + 1
-            gaps[index].due = now + retry * (1 << Int64(min(gaps[index].tries - min(gaps[index].tries, Self.eagerTries), 4)))
+            gaps[index].due =
+                now + retry * (1 << Int64(min(gaps[index].tries - min(gaps[index].tries, Self.eagerTries), 4)))
             ask(gap.sequence, gaps[index].tries)
         }
         refreshDue()

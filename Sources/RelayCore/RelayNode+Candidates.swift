@@ -132,7 +132,11 @@ extension RelayNode {
             scheduleNode(now)
         }
         for stream in streams.all where concerns(name, stream) {
-            if stream.origin != nil { noteOriginPortset(of: stream, at: now) } else { choosePaths(for: stream, at: now) }
+            if stream.origin != nil {
+                noteOriginPortset(of: stream, at: now)
+            } else {
+                choosePaths(for: stream, at: now)
+            }
         }
     }
 

@@ -140,7 +140,8 @@ extension RelayNode {
         let tolerance = max(link.window.reorderExtent, 2)
         for missing in known..<sequence where incarnation.index.slot(missing, in: log) == nil {
             let gap = GapTable.Gap(
-                sequence: missing, detected: now, due: now + (isCovered ? min(reordering, .milliseconds(20)) : patience),
+                sequence: missing, detected: now,
+                due: now + (isCovered ? min(reordering, .milliseconds(20)) : patience),
                 dueLinkNumber: linkNumber &+ tolerance, isCovered: isCovered)
             guard stream.incarnation!.gaps.add(gap, max: configuration.gapsMax) else {
                 counters.add(.droppedGapTableFull)

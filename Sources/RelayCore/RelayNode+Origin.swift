@@ -145,7 +145,8 @@ extension RelayNode {
             guard stream.origin != nil, let portset = stream.portset, let incarnation = stream.incarnation else {
                 continue
             }
-            digest = digest
+            digest =
+                digest
                 &+ AnnouncementList.digest(of: stream.name, source: id, incarnation.incarnation, portset)
         }
         let heartbeat = Heartbeat(version: announceVersion, digest: digest, timestamp: TimestampEcho.stamp(now))

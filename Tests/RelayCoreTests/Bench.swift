@@ -72,7 +72,8 @@ final class Bench {
         let end = now + span
         settle()
         while true {
-            let next = min(flying.map(\.at).min() ?? .distantFuture, nodes.map(\.node.nextTimeout).min() ?? .distantFuture)
+            let next = min(
+                flying.map(\.at).min() ?? .distantFuture, nodes.map(\.node.nextTimeout).min() ?? .distantFuture)
             guard next <= end else { break }
             now = max(now, next)
             let due = flying.filter { $0.at <= now }

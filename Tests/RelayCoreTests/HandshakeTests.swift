@@ -140,7 +140,9 @@ struct HandshakeTests {
         let before = rejects.reduce(0) { $0 + tree.sets[0].counters[$1] }
         for _ in 0..<5_000 {
             var bytes = known[Int(random.next() % UInt64(known.count))].bytes
-            for _ in 0...random.next() % 4 { bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(random.next() & 255) }
+            for _ in 0...random.next() % 4 {
+                bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(random.next() & 255)
+            }
             bytes.withUnsafeBytes { tree.sets[0].receive($0, from: victim, at: tree.bench.now) }
         }
         let after = rejects.reduce(0) { $0 + tree.sets[0].counters[$1] }

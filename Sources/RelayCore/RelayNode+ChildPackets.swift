@@ -1,0 +1,132 @@
+import ReflectorModel
+import RelayWire
+
+/// Packets to children: live as they arrive, backlog paced from the ring, retransmits as far as the bucket goes.
+extension RelayNode {
+    /// Queues a packet for every child that should get it now: the live ones, and with a repair also those whose
+    /// backlog has already passed its number.
+    func forward(
+        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool, at now: MonotonicInstant
+    ) {
+        guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
+        let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
+        for subscription in stream.children where sequence.rawValue >= subscription.from {
+            switch subscription.state {
+            case .live: break
+            case .backlog(let cursor): if sequence.rawValue >= cursor { continue }
+            case .pending: continue
+            }
+            enqueue(queued, for: subscription, at: now)
+        }
+    }
+
+    private func enqueue(_ packet: ChildLink.Queued, for subscription: ChildSubscription, at now: MonotonicInstant) {
+        let link = subscription.link
+        if packet.isRetransmit {
+            guard link.repair.count < configuration.queuePacketsMax else { return counters.add(.droppedQueueFull) }
+            link.repair.append(packet)
+        } else {
+            if link.live.count >= configuration.queuePacketsMax {
+                link.live.removeFirst()
+                counters.add(.droppedQueueFull)
+            }
+            link.live.append(packet)
+        }
+        subscription.packetsSent += 1
+        streams[subscription.stream]?.packetsOut += 1
+        markDirty(link, at: now)
+    }
+
+    private func markDirty(_ link: ChildLink, at now: MonotonicInstant) {
+        if !link.isDirty {
+            link.isDirty = true
+            dirtyChildren.append(link.slot)
+        }
+        flushAt = min(flushAt, now + configuration.flushInterval)
+    }
+
+    /// Moves each backlog of the link on, as far as its multiple of the arrival rate allows.
+    func pumpBacklog(of link: ChildLink, at now: MonotonicInstant) {
+        var isPending = false
+        for subscription in link.ordered {
+            guard case .backlog(var cursor) = subscription.state, let stream = streams[subscription.stream],
+                let incarnation = stream.incarnation
+            else { continue }
+            let rate = max(arrivalRate(of: stream, at: now), 50) * Double(subscription.rateSixteenths) / 16
+            let elapsed = (now - subscription.allowanceCounted).seconds
+            subscription.allowanceCounted = now
+            subscription.allowance = min(
+                subscription.allowance + Int64(rate * elapsed * 1_024), Int64(configuration.burstMax) << 10)
+            let isDrained = link.repair.isEmpty
+            while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
+                link.repair.count < configuration.queuePacketsMax
+            {
+                if let slot = incarnation.index.slot(cursor, in: log) {
+                    link.repair.append(
+                        ChildLink.Queued(
+                            slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false))
+                    subscription.allowance -= 1_024
+                    subscription.packetsSent += 1
+                    stream.packetsOut += 1
+                    counters.add(.backlogSent)
+                    markDirty(link, at: now)
+                }
+                cursor += 1
+            }
+            if cursor > incarnation.index.highest, isDrained {
+                // What was added just now goes ahead of all live packets: order is kept at the change-over.
+                link.live.append(contentsOf: link.repair)
+                link.repair.removeAll()
+                subscription.state = .live
+            } else {
+                subscription.state = .backlog(cursor: cursor)
+                isPending = true
+            }
+        }
+        if isPending { schedule(link, now + .milliseconds(2)) }
+    }
+
+    // MARK: Retransmit
+
+    func receive(_ nak: Nak, on link: ChildLink, at now: MonotonicInstant) {
+        counters.add(.naksReceived)
+        guard let subscription = link.subscriptions[nak.subscription], subscription.state != .pending,
+            let stream = streams[subscription.stream], let incarnation = stream.incarnation
+        else { return }
+        refillNakBucket(of: link, for: stream, at: now)
+        var asked = 0
+        for run in nak.runs {
+            for offset in 0..<UInt64(run.count) {
+                asked += 1
+                guard asked <= Nak.numbersMax else { return }
+                let sequence = run.first.rawValue &+ offset
+                if case .backlog(let cursor) = subscription.state, sequence >= cursor { continue }
+                guard let slot = incarnation.index.slot(sequence, in: log) else {
+                    // Not here either: it goes to every child when our own repair brings it.
+                    counters.add(.nakNumbersMissed)
+                    continue
+                }
+                guard link.nakTokens >= 1_024 else {
+                    counters.add(.nakNumbersOverBucket)
+                    continue
+                }
+                link.nakTokens -= 1_024
+                counters.add(.nakNumbersServed)
+                enqueue(
+                    ChildLink.Queued(
+                        slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true),
+                    for: subscription, at: now)
+            }
+        }
+    }
+
+    /// A quarter of the live rate (design §8), at least 100 packets a second, saved up for at most two seconds: what a
+    /// short outage of a whole link costs.
+    private func refillNakBucket(of link: ChildLink, for stream: StreamState, at now: MonotonicInstant) {
+        let rate = max(arrivalRate(of: stream, at: now) * Double(max(link.ordered.count, 1)) / 4, 100)
+        let elapsed = link.nakTokens == 0 && link.retransmitsSent == 0 ? 2 : (now - link.nakRefilled).seconds
+        link.nakRefilled = now
+        link.nakTokens = min(
+            link.nakTokens + Int64(rate * elapsed * 1_024), Int64(max(rate * 8, 512)) << 10)
+    }
+}
