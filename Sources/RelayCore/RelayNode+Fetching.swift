@@ -95,7 +95,7 @@ extension RelayNode {
     }
 
     /// While nothing flows, a parent that has not answered this long gets company.
-    private static var joinPatience: TimeSpan { .milliseconds(500) }
+    static var joinPatience: TimeSpan { .milliseconds(500) }
     /// A parent that refused a stream is not asked for it again this long, while there are others.
     private static var refusalSpan: TimeSpan { .seconds(5) }
 

@@ -47,7 +47,9 @@ struct ScenarioTests {
         }
     }
 
-    @Test("Two processes give the same digests", .enabled(if: FileManager.default.isExecutableFile(atPath: ".build/release/reflector")))
+    @Test(
+        "Two processes give the same digests",
+        .enabled(if: FileManager.default.isExecutableFile(atPath: ".build/release/reflector")))
     func digestRepeatsInAnotherProcess() throws {
         let first = try digests()
         let second = try digests()

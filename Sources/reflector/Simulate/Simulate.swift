@@ -20,7 +20,10 @@ struct Simulate: ParsableCommand {
     @Option(help: "Virtual seconds of each run, at least 16; the last 11 are without faults.")
     var seconds: Int = 24
 
-    @Option(help: "Put a fault into the product, to see the promises catch it: \(Canary.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(
+        help:
+            "Put a fault into the product, to see the promises catch it: \(Canary.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
     var canary: Canary?
 
     @Flag(help: "Tell of faults, alarms and discontinuities as they happen.")
@@ -73,9 +76,11 @@ struct SeedRange: ExpressibleByArgument {
     init?(argument: String) {
         let ends = argument.split(separator: "-", omittingEmptySubsequences: false).map { UInt64($0) }
         switch ends.count {
-        case 1: guard let one = ends[0] else { return nil }
+        case 1:
+            guard let one = ends[0] else { return nil }
             range = one...one
-        case 2: guard let low = ends[0], let high = ends[1], low <= high else { return nil }
+        case 2:
+            guard let low = ends[0], let high = ends[1], low <= high else { return nil }
             range = low...high
         default: return nil
         }
