@@ -9,7 +9,8 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
 
     /// `127.0.0.0/8` and `::1`.
     public static let loopback = [
-        AddressRange(base: IPAddress(v4: 0x7f00_0000), bits: 104), AddressRange(base: IPAddress(high: 0, low: 1), bits: 128),
+        AddressRange(base: IPAddress(v4: 0x7f00_0000), bits: 104),
+        AddressRange(base: IPAddress(high: 0, low: 1), bits: 128),
     ]
 
     private init(base: IPAddress, bits: Int) {

@@ -28,7 +28,7 @@ struct KeyFileParser {
         }
         if networkKeys.isEmpty, problems.isEmpty {
             line = 1
-            complain(1, "no network key; add a line `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
+            complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
         }
     }
 
@@ -50,7 +50,9 @@ struct KeyFileParser {
             complain(phaseWord.column, "a phase is a number from 0 to 255")
         }
         let bytes = Self.hex(keyWord.text)
-        if bytes == nil { complain(keyWord.column, "a network key is \(2 * KeyFile.networkKeyBytes) hexadecimal digits") }
+        if bytes == nil {
+            complain(keyWord.column, "a network key is \(2 * KeyFile.networkKeyBytes) hexadecimal digits")
+        }
         guard let phase, let bytes else { return }
         if networkKeys.contains(where: { $0.phase == phase }) {
             complain(phaseWord.column, "phase \(phase) has a key already; give the new key another phase")
@@ -68,9 +70,9 @@ struct KeyFileParser {
         if pattern == nil {
             complain(nameWord.column, "a stream name is segments of a-z, 0-9 and - joined by /, the last may be *")
         }
-        let isKey = KeyFile.streamKeyLength.contains(keyWord.text.utf8.count) && keyWord.text.utf8.allSatisfy(Self.isKeyByte)
+        let length = KeyFile.streamKeyLength
+        let isKey = length.contains(keyWord.text.utf8.count) && keyWord.text.utf8.allSatisfy(Self.isKeyByte)
         if !isKey {
-            let length = KeyFile.streamKeyLength
             complain(
                 keyWord.column,
                 "a stream key is \(length.lowerBound) to \(length.upperBound) letters, digits, - . _ or ~")
@@ -82,7 +84,8 @@ struct KeyFileParser {
             switch error {
             case .duplicate: complain(keyWord.column, "\(nameWord.text) has this key already; take one line out")
             case .tooMany:
-                complain(nameWord.column, "\(nameWord.text) has \(StreamKeys.keysMax) keys already; take the oldest out")
+                complain(
+                    nameWord.column, "\(nameWord.text) has \(StreamKeys.keysMax) keys already; take the oldest out")
             }
         }
     }

@@ -59,7 +59,8 @@ enum AnswerReading: Equatable {
             func word(_ part: some Sequence<UInt8>) -> UInt64 { part.reduce(0) { $0 << 8 | UInt64($1) } }
             let address =
                 bytes.count == 4
-                ? IPAddress(v4: UInt32(word(bytes))) : IPAddress(high: word(bytes.prefix(8)), low: word(bytes.dropFirst(8)))
+                ? IPAddress(v4: UInt32(word(bytes)))
+                : IPAddress(high: word(bytes.prefix(8)), low: word(bytes.dropFirst(8)))
             return (address, record.ttl)
         }
     }

@@ -185,7 +185,9 @@ public actor StubResolver {
         return AnswerText(strings: records.flatMap { $0.strings ?? [] })
     }
 
-    private func absolute(_ name: String) -> String { name.hasSuffix(".") ? String(name.dropLast()) : "\(name).\(zone)" }
+    private func absolute(_ name: String) -> String {
+        name.hasSuffix(".") ? String(name.dropLast()) : "\(name).\(zone)"
+    }
 
     private func relative(_ name: String) -> String {
         name.hasSuffix("." + zone) ? String(name.dropLast(zone.count + 1)) : name + "."
