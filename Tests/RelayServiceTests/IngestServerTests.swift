@@ -15,15 +15,19 @@ struct IngestServerTests {
 
     private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint(text)) }
 
-    /// Runs `body` against a server on loopback.
-    private func withServer(
-        sink: MemorySink, _ change: (inout IngestConfiguration) throws -> Void = { _ in },
-        _ body: (IngestServer, String) async throws -> Void
-    ) async throws {
+    /// An HTTP server on loopback, no rate limit.
+    private func configuration() throws -> IngestConfiguration {
         var configuration = IngestConfiguration()
         configuration.httpListen = try endpoint("127.47.0.1:0")
         configuration.rateBitsPerSecondMax = 0
-        try change(&configuration)
+        return configuration
+    }
+
+    /// Runs `body` against a server.
+    private func withServer(
+        sink: MemorySink, _ changed: IngestConfiguration? = nil, _ body: (IngestServer, String) async throws -> Void
+    ) async throws {
+        let configuration = try changed ?? configuration()
         var keys = StreamKeys()
         try keys.add(Self.key, for: #require(StreamKeys.Pattern("live/*")))
         let server = try await IngestServer.start(
@@ -61,11 +65,14 @@ struct IngestServerTests {
                     ["curl", "-sS", "--max-time", "20", "-w", "%{http_code}", "-T", path] + extra + [target],
                     folder: folder)
                 #expect(result.status == 0)
-                #expect(result.output == "live/news: 3000017 bytes in 2280 packets\n200")
+                #expect(result.output.hasPrefix("live/news: 3000017 bytes in "))
+                #expect(result.output.hasSuffix(" packets\n200"))
                 #expect(sink.now.bytes.count == bytes.count * (index + 1))
                 #expect(Array(sink.now.bytes.suffix(bytes.count)) == bytes)
             }
-            #expect(sink.now.payloadLengths.filter { $0 != 1_316 }.count <= 3)
+            // Nearly all are full; where the sender paused, whole TS packets left early.
+            #expect(sink.now.payloadLengths.count { $0 == 1_316 } > 6_000)
+            #expect(sink.now.payloadLengths.count { $0 % 188 != 0 } == 3)
             #expect(sink.now.closed == sink.now.opened && sink.now.opened.count == 3)
             #expect(sink.now.strays == 0)
             #expect(server.counters.value(.encodersAccepted) == 3)
@@ -80,14 +87,13 @@ struct IngestServerTests {
             let result = try await run(
                 [
                     "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i",
-                    "testsrc=size=320x180:rate=25:duration=2",
-                    "-c:v", "mpeg2video", "-f", "mpegts", file,
+                    "testsrc=size=320x180:rate=25:duration=2", "-c:v", "mpeg2video", "-f", "mpegts", file,
                 ], folder: folder)
             try #require(result.status == 0, "\(result.output)")
             let push = try await run(
                 [
-                    "ffmpeg", "-nostdin", "-loglevel", "error", "-i", file, "-c", "copy", "-f", "mpegts", "-method",
-                    "PUT",
+                    "ffmpeg", "-nostdin", "-loglevel", "error", "-i", file, "-c", "copy", "-f", "mpegts",
+                    "-method", "PUT",
                     try url(server, "/live/news?key=\(Self.key)"),
                 ], folder: folder)
             #expect(push.status == 0, "\(push.output)")
@@ -137,13 +143,14 @@ struct IngestServerTests {
     @Test("A second encoder of a stream is refused while the first sends, and takes over when it is silent")
     func secondEncoder() async throws {
         let sink = MemorySink()
-        try await withServer(sink: sink, { $0.yieldAfter = .milliseconds(500) }) { server, folder in
+        var configuration = try configuration()
+        configuration.yieldAfter = .milliseconds(500)
+        try await withServer(sink: sink, configuration) { server, folder in
             let address = try #require(server.httpEndpoint)
             let first = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connect(host: address.address.description, port: Int(address.port)).get()
-            let head =
-                "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
-            try await first.writeAndFlush(ByteBuffer(string: head))
+            let head = "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            try await first.writeAndFlush(ByteBuffer(string: head + "3\r\nabc\r\n"))
             #expect(await eventually { sink.now.opened.count == 1 })
             let (path, _) = try randomFile(folder, count: 1_000)
             let command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-T", path]
@@ -164,13 +171,10 @@ struct IngestServerTests {
     func rateLimit() async throws {
         let sink = MemorySink()
         let news = try news()
-        try await withServer(
-            sink: sink,
-            {
-                $0.rateBitsPerSecondMax = 16_000_000
-                $0.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
-            }
-        ) { server, folder in
+        var configuration = try configuration()
+        configuration.rateBitsPerSecondMax = 16_000_000
+        configuration.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
+        try await withServer(sink: sink, configuration) { server, folder in
             let (path, bytes) = try randomFile(folder, count: 2_000_000)
             let address = try #require(server.rawTCPEndpoints.first)
             let start = ContinuousClock.now
@@ -190,9 +194,9 @@ struct IngestServerTests {
     func backpressure() async throws {
         let sink = MemorySink()
         let news = try news()
-        try await withServer(
-            sink: sink, { $0.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))] }
-        ) { server, folder in
+        var configuration = try configuration()
+        configuration.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
+        try await withServer(sink: sink, configuration) { server, folder in
             sink.hold()
             let (path, bytes) = try randomFile(folder, count: 8_000_000)
             let address = try #require(server.rawTCPEndpoints.first)
@@ -212,14 +216,11 @@ struct IngestServerTests {
     func rawUDP() async throws {
         let sink = MemorySink()
         let news = try news()
-        try await withServer(
-            sink: sink,
-            {
-                $0.rawUDP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
-                $0.allow = [try #require(AddressRange("127.47.1.0/24"))]
-                $0.yieldAfter = .milliseconds(300)
-            }
-        ) { server, _ in
+        var configuration = try configuration()
+        configuration.rawUDP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
+        configuration.allow = [try #require(AddressRange("127.47.1.0/24"))]
+        configuration.yieldAfter = .milliseconds(300)
+        try await withServer(sink: sink, configuration) { server, _ in
             let port = try #require(server.rawUDPEndpoints.first)
             let encoder = try await DatagramPeer(host: "127.47.1.1")
             let other = try await DatagramPeer(host: "127.47.1.2")
@@ -246,13 +247,10 @@ struct IngestServerTests {
     func rawTCPSource() async throws {
         let sink = MemorySink()
         let news = try news()
-        try await withServer(
-            sink: sink,
-            {
-                $0.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
-                $0.allow = [try #require(AddressRange("10.0.0.0/8"))]
-            }
-        ) { server, folder in
+        var configuration = try configuration()
+        configuration.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
+        configuration.allow = [try #require(AddressRange("10.0.0.0/8"))]
+        try await withServer(sink: sink, configuration) { server, folder in
             let address = try #require(server.rawTCPEndpoints.first)
             _ = try await run(
                 ["bash", "-c", "echo x > /dev/tcp/\(address.address)/\(address.port)"], folder: folder)
@@ -264,17 +262,13 @@ struct IngestServerTests {
     @Test("Silent connections are dropped: without a head, and after it")
     func timeouts() async throws {
         let sink = MemorySink()
-        try await withServer(
-            sink: sink,
-            {
-                $0.headTimeout = .milliseconds(200)
-                $0.idleTimeout = .milliseconds(200)
-            }
-        ) { server, _ in
+        var configuration = try configuration()
+        configuration.headTimeout = .milliseconds(200)
+        configuration.idleTimeout = .milliseconds(200)
+        try await withServer(sink: sink, configuration) { server, _ in
             let address = try #require(server.httpEndpoint)
-            for text in [
-                "PUT /li", "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
-            ] {
+            let head = "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+            for text in ["PUT /li", head + "abc"] {
                 let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                     .connect(host: address.address.description, port: Int(address.port)).get()
                 try await client.writeAndFlush(ByteBuffer(string: text))
@@ -305,19 +299,15 @@ struct IngestServerTests {
                 import os; os.rename('port.new', 'port')
                 s.serve_forever()
                 """
-            let encoder = Process()
-            encoder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            encoder.arguments = ["python3", "-c", script]
-            encoder.currentDirectoryURL = URL(fileURLWithPath: folder)
-            try encoder.run()
-            defer { encoder.terminate() }
+            let encoder = try Companion(["python3", "-c", script], folder: folder)
+            defer { encoder.stop() }
             #expect(await eventually { FileManager.default.fileExists(atPath: folder + "/port") })
             let port = try String(contentsOfFile: folder + "/port", encoding: .utf8)
             let sink = MemorySink()
             let news = try news()
-            try await withServer(
-                sink: sink, { $0.pulls = [.init(stream: news, url: "http://127.47.0.3:\(port)/moved")] }
-            ) { server, _ in
+            var configuration = try configuration()
+            configuration.pulls = [.init(stream: news, url: "http://127.47.0.3:\(port)/moved")]
+            try await withServer(sink: sink, configuration) { server, _ in
                 #expect(await eventually { sink.now.closed.count == 2 })
                 #expect(Array(sink.now.bytes.prefix(bytes.count)) == bytes)
                 #expect(Array(sink.now.bytes.dropFirst(bytes.count).prefix(bytes.count)) == bytes)

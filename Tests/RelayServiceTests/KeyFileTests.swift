@@ -61,8 +61,8 @@ struct KeyFileTests {
     }
 
     @Test("A generated file has mode 0600, can be read back and is never overwritten")
-    func generate() throws {
-        try withTemporaryFolder { folder in
+    func generate() async throws {
+        try await withTemporaryFolder { folder in
             let path = folder + "/keys"
             let patterns = try ["live/*", "tv/one", "live/*"].map { try #require(StreamKeys.Pattern($0)) }
             let keys = KeyFile.generate(streams: patterns)
@@ -76,8 +76,8 @@ struct KeyFileTests {
     }
 
     @Test("A file that others may read, a missing one and a directory are refused with the reason")
-    func access() throws {
-        try withTemporaryFolder { folder in
+    func access() async throws {
+        try await withTemporaryFolder { folder in
             let path = folder + "/keys"
             try KeyFile.generate(streams: []).write(to: path)
             for mode in [0o640, 0o604, 0o660] {
@@ -108,8 +108,8 @@ struct StateFileTests {
     }
 
     @Test("Answers come back as they were saved, and an equal one needs no write")
-    func roundTrip() throws {
-        try withTemporaryFolder { folder in
+    func roundTrip() async throws {
+        try await withTemporaryFolder { folder in
             let file = StateFile(path: folder + "/state.json")
             #expect(file.load() == (SavedAnswers(), nil))
             var answers = SavedAnswers()
@@ -125,8 +125,8 @@ struct StateFileTests {
     }
 
     @Test("A damaged file is reported and treated as empty, whatever byte is damaged")
-    func damage() throws {
-        try withTemporaryFolder { folder in
+    func damage() async throws {
+        try await withTemporaryFolder { folder in
             let file = StateFile(path: folder + "/state.json")
             var answers = SavedAnswers()
             _ = try answers.keep(answer(1), for: name, unixSeconds: 100)

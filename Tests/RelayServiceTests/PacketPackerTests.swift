@@ -30,9 +30,8 @@ struct PacketPackerTests {
     func exact(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let payloadBytes = [188, 1_128, 1_316].randomElement(using: &random) ?? 188
-        let input = (0..<Int.random(in: 0...20_000, using: &random)).map { _ in
-            UInt8.random(in: 0...255, using: &random)
-        }
+        let length = Int.random(in: 0...20_000, using: &random)
+        let input = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
         let payloads = pack(input, payloadBytes: payloadBytes, seed: seed &+ 1)
         #expect(Array(payloads.joined()) == input)
         #expect(payloads.dropLast().allSatisfy { $0.count % 188 == 0 && !$0.isEmpty && $0.count <= payloadBytes })

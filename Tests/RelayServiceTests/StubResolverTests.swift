@@ -64,14 +64,9 @@ struct StubResolverTests {
               zonefile: zone
 
             """.write(toFile: folder + "/nsd.conf", atomically: true, encoding: .utf8)
-            let nsd = Process()
-            nsd.executableURL = URL(fileURLWithPath: "/usr/sbin/nsd")
-            nsd.arguments = ["-d", "-c", folder + "/nsd.conf"]
-            try nsd.run()
-            defer {
-                nsd.terminate()
-                nsd.waitUntilExit()
-            }
+            // One process, so that stopping it stops all of it.
+            let nsd = try Companion(["/usr/sbin/nsd", "-d", "-c", folder + "/nsd.conf"], folder: folder)
+            defer { nsd.stop() }
             let dead = try #require(Endpoint("127.47.0.2:5391"))
             let resolver = StubResolver(servers: [dead, server], zone: "Reflector.Test.")
             let isUp = await eventually {
@@ -143,9 +138,8 @@ struct StubResolverTests {
                 Issue.record("a host without an address was found")
                 return
             }
-            #expect(
-                await resolver.addresses(ofHost: "lon-1").map { $0.map(\.description) }
-                    == .success(["127.47.10.1", "::1"]))
+            let addresses = await resolver.addresses(ofHost: "lon-1").map { $0.map(\.description) }
+            #expect(addresses == .success(["127.47.10.1", "::1"]))
             #expect(await resolver.addresses(ofHost: "lon-9") == .success([]))
         }
     }
@@ -179,8 +173,8 @@ struct ForgedAnswerTests {
         let question = query[12..<end + 5]
         let type = question.suffix(4).prefix(2)
         let isService = Array(type) == [0, 33]
-        var bytes: [UInt8] =
-            query[0..<2] + [0x84, 0, 0, 1, 0, isService ? 1 : 0, 0, 0, 0, isService ? 1 : 0] + question
+        let records: UInt8 = isService ? 1 : 0
+        var bytes: [UInt8] = query[0..<2] + [0x84, 0, 0, 1, 0, records, 0, 0, 0, records] + question
         if isService {
             let host: [UInt8] = [1, UInt8(ascii: "h"), 1, UInt8(ascii: "z"), 0]
             bytes += [0xc0, 12] + type + [0, 1, 0, 0, 0, 20, 0, UInt8(6 + host.count), 0, 0, 0, 0, 19, 36] + host
@@ -200,7 +194,8 @@ struct ForgedAnswerTests {
             var wrongID = bad
             wrongID[1] ^= 1
             var wrongCase = bad
-            for index in 12..<bad.count - 10 where (65...90).contains(bad[index] & 0xdf) { wrongCase[index] ^= 0x20 }
+            // The first letter of the name.
+            wrongCase[13] ^= 0x20
             var noResponse = bad
             noResponse[2] = 0
             return [[], [1], wrongID, wrongCase, noResponse, good]
@@ -239,12 +234,10 @@ struct ForgedAnswerTests {
     @Test("An answer right in everything but its source port is not heard")
     func otherPort() async throws {
         let forger = try await DatagramPeer(host: "127.47.0.4")
-        let server = try await DatagramPeer(
-            host: "127.47.0.4",
-            respondAfter: { query, client in
-                try? await forger.send(Self.answer(query, address: Self.forged), to: client)
-                return [Self.answer(query, address: Self.genuine)]
-            })
+        let server = try await DatagramPeer(hostAsynchronous: "127.47.0.4") { query, client in
+            try? await forger.send(Self.answer(query, address: Self.forged), to: client)
+            return [Self.answer(query, address: Self.genuine)]
+        }
         let resolver = StubResolver(servers: [server.endpoint], zone: "z")
         guard case .records(let found) = await resolver.lookUp(name) else {
             Issue.record("no records")

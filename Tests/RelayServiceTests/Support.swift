@@ -7,13 +7,6 @@ import Synchronization
 @testable import RelayService
 
 /// Runs `body` with a fresh folder that is removed afterwards.
-func withTemporaryFolder<R>(_ body: (String) throws -> R) throws -> R {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try body(folder)
-}
-
 func withTemporaryFolder<R>(_ body: (String) async throws -> R) async throws -> R {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -37,6 +30,28 @@ func run(_ arguments: [String], folder: String) async throws -> (status: Int32, 
         do { try process.run() } catch { continuation.resume(throwing: error) }
     }
     return (process.terminationStatus, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "")
+}
+
+/// A program that runs beside a test until `stop`.
+final class Companion {
+    private let process = Process()
+
+    /// Its output goes nowhere: it must not hold the test runner's pipes open, should the test crash.
+    init(_ arguments: [String], folder: String) throws {
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+    }
+
+    /// By SIGKILL: a child of a concurrency thread inherits a signal mask that blocks SIGTERM.
+    func stop() {
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
 }
 
 /// Waits for a condition of another thread or process; false after 10 s.
@@ -127,10 +142,10 @@ final class DatagramPeer: Sendable {
     let endpoint: Endpoint
 
     convenience init(host: String, respond: @escaping @Sendable ([UInt8]) -> [[UInt8]] = { _ in [] }) async throws {
-        try await self.init(host: host, respondAfter: { query, _ in respond(query) })
+        try await self.init(hostAsynchronous: host) { query, _ in respond(query) }
     }
 
-    init(host: String, respondAfter respond: @escaping Response) async throws {
+    init(hostAsynchronous host: String, respond: @escaping Response) async throws {
         channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

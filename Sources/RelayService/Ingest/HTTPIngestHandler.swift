@@ -160,8 +160,8 @@ final class HTTPIngestHandler: ChannelInboundHandler {
             fields + [
                 ("Content-Type", "text/plain"), ("Content-Length", "\(text.readableBytes)"), ("Connection", "close"),
             ])
-        channel.write(
-            HTTPServerResponsePart.head(.init(version: .http1_1, status: status, headers: headers)), promise: nil)
+        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+        channel.write(HTTPServerResponsePart.head(head), promise: nil)
         channel.write(HTTPServerResponsePart.body(.byteBuffer(text)), promise: nil)
         channel.writeAndFlush(HTTPServerResponsePart.end(nil)).assumeIsolated().whenComplete { _ in
             channel.close(mode: .output, promise: nil)

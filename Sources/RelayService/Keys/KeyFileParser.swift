@@ -28,9 +28,7 @@ struct KeyFileParser {
         }
         if networkKeys.isEmpty, problems.isEmpty {
             line = 1
-            complain(
-                1, "no network key; add a line `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`"
-            )
+            complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
         }
     }
 
@@ -72,10 +70,9 @@ struct KeyFileParser {
         if pattern == nil {
             complain(nameWord.column, "a stream name is segments of a-z, 0-9 and - joined by /, the last may be *")
         }
-        let isKey =
-            KeyFile.streamKeyLength.contains(keyWord.text.utf8.count) && keyWord.text.utf8.allSatisfy(Self.isKeyByte)
+        let length = KeyFile.streamKeyLength
+        let isKey = length.contains(keyWord.text.utf8.count) && keyWord.text.utf8.allSatisfy(Self.isKeyByte)
         if !isKey {
-            let length = KeyFile.streamKeyLength
             complain(
                 keyWord.column,
                 "a stream key is \(length.lowerBound) to \(length.upperBound) letters, digits, - . _ or ~")

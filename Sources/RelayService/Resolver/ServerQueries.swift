@@ -67,8 +67,8 @@ actor ServerQueries {
             do throws(QueryExchange.Failure) {
                 var answer = try await exchange.overUDP(query, to: servers[index], timeout: min(left, Self.tryTimeout))
                 if case .answer(let message, _) = answer.reply, message.isTruncated {
-                    answer = try await exchange.overTCP(
-                        query, to: servers[index], timeout: min(left, Self.streamTimeout))
+                    let timeout = min(left, Self.streamTimeout)
+                    answer = try await exchange.overTCP(query, to: servers[index], timeout: timeout)
                 }
                 guard case .answer(let message, let cookie) = answer.reply else { return nil }
                 if let cookie { serverCookies[index] = cookie }

@@ -26,9 +26,8 @@ public struct StateFile: Sendable {
         do {
             let document = try JSONDecoder().decode(Document.self, from: Data(text.utf8))
             guard document.version == Self.version else {
-                return (
-                    SavedAnswers(), "\(path): version \(document.version), not \(Self.version); starting without it"
-                )
+                let problem = "\(path): version \(document.version), not \(Self.version); starting without it"
+                return (SavedAnswers(), problem)
             }
             var answers = SavedAnswers()
             var skipped = 0
