@@ -21,7 +21,9 @@ struct WithParent: ParsableCommand {
         guard getppid() == parent else { throw ExitCode(1) }
         // What we have open is not the command's business.
         for descriptor in STDERR_FILENO + 1..<Self.descriptorsMax { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
-        var vector: [UnsafeMutablePointer<CChar>?] = ([command] + arguments).map { strdup($0) }
+        // So that ps(1) shows our own nodes as `reflector edge edge-1 …`.
+        let name = command == "/proc/self/exe" ? "reflector" : command
+        var vector: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) }
         vector.append(nil)
         execvp(command, vector)
         StandardError.print("reflector: \(command): \(String(cString: strerror(errno)))")
