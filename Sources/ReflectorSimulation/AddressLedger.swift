@@ -1,45 +1,60 @@
 import ReflectorModel
-import RelayWire
 
-/// Return routability, seen from the network: what a node may send to whom. Before an address has answered a cookie, a
-/// node sends it no data, and in reply never more bytes than it got (design §7).
+/// Return routability, seen from the network: what a node may send to whom. Before a cookie that it sent to an address
+/// has come back from there, a node sends it no data, and in reply never more bytes than it got (design §7).
 struct AddressLedger {
     private struct Entry {
-        var hasCookie = false
+        /// Hashes of what was sent there and must come back: cookies, and the nonces of our own handshakes.
+        var proofs: [UInt64] = []
         var isValidated = false
         var credit = 0
     }
 
     private var entries: [Endpoint: Entry] = [:]
+    private static let proofsMax = 64
 
     mutating func reset() { entries = [:] }
 
-    /// A datagram that arrived, and whether it truly came from the address that it claims.
-    mutating func noteArrival(_ first: UInt8, length: Int, from: Endpoint, isGenuine: Bool) {
+    mutating func noteArrival(_ bytes: [UInt8], from: Endpoint) {
         var entry = entries[from] ?? Entry()
-        entry.credit += length
-        switch first {
-        // Open with our cookie, or the answer to our own Open.
-        case 0x12 where isGenuine && entry.hasCookie: entry.isValidated = true
-        case 0x13 where isGenuine: entry.isValidated = true
-        default: break
-        }
+        entry.credit += bytes.count
+        let proof: UInt64? =
+            switch bytes[0] {
+            case 0x12: Self.hash(bytes, 28..<52)
+            case 0x13: Self.hash(bytes, 12..<28)
+            default: nil
+            }
+        if let proof, entry.proofs.contains(proof) { entry.isValidated = true }
         entries[from] = entry
     }
 
     /// What is wrong with sending this; nil if nothing is.
-    mutating func noteSending(_ first: UInt8, length: Int, to: Endpoint) -> String? {
+    mutating func noteSending(_ bytes: [UInt8], to: Endpoint) -> String? {
         var entry = entries[to] ?? Entry()
         defer { entries[to] = entry }
         if entry.isValidated { return nil }
-        switch first {
+        let proof: UInt64? =
+            switch bytes[0] {
+            case 0x10: Self.hash(bytes, 12..<28)
+            case 0x11: Self.hash(bytes, 20..<44)
+            default: nil
+            }
+        if let proof, entry.proofs.count < Self.proofsMax { entry.proofs.append(proof) }
+        switch bytes[0] {
+        // Our own handshake, which asks and does not answer.
         case 0x10, 0x12: return nil
-        case 0x11: entry.hasCookie = true
         case 0x30, 0x31: return "data to \(to), which made no handshake"
         default: break
         }
-        entry.credit -= length
+        entry.credit -= bytes.count
         return entry.credit < 0 ? "more bytes to \(to) than came from it before a handshake" : nil
+    }
+
+    private static func hash(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64? {
+        guard range.upperBound <= bytes.count else { return nil }
+        var hash = KeyedHash(key: 1)
+        bytes.withUnsafeBytes { hash.add(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        return hash.value
     }
 }
 

@@ -79,7 +79,7 @@ extension Simulation {
         events.schedule(.intrude, at: now + .milliseconds(5) + random.time(upTo: .milliseconds(20)))
         guard let attack = intruder?.attack(topology) else { return }
         events.schedule(
-            .datagram(to: attack.to, claimed: attack.claimed, sender: -1, bytes: attack.bytes),
+            .datagram(to: attack.to, claimed: attack.claimed, bytes: attack.bytes),
             at: now + random.time(upTo: .milliseconds(10)))
     }
 }

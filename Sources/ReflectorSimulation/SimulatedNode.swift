@@ -22,8 +22,10 @@ final class SimulatedNode {
     private var socket: [(bytes: [UInt8], from: Endpoint)] = []
     static let socketMax = 2_048
 
-    /// Wake-ups by timer since `wakesCountedFrom`.
+    /// Wake-ups by timer since the last inspection.
     var wakes = 0
+    /// Without links and streams at the last inspection.
+    var wasIdle = false
     var wakesAtOnce = 0
     var lastWake = MonotonicInstant.zero
     var leavingSince: [StreamName: MonotonicInstant] = [:]
@@ -53,6 +55,7 @@ final class SimulatedNode {
         ledger.reset()
         held.reset()
         leavingSince = [:]
+        wasIdle = false
         self.crypto = crypto
         let relay = RelayNode(configuration: configuration, crypto: crypto, seed: seed, sink: receiver, now: now)
         for (name, answer) in remembered { relay.restore(name, answer, at: now) }

@@ -10,15 +10,16 @@ extension Simulation {
     /// Overlap of make before break, and what a wake-up may be late.
     private static var overlapMax: TimeSpan { .milliseconds(2_100) }
     private static var inspectInterval: TimeSpan { .milliseconds(100) }
-    /// Wake-ups by timer in an inspection interval: under load a flush each 0.7 ms, and the timers.
-    private static var wakesMax: Int { 300 }
+    /// Wake-ups by timer in an inspection interval: under load a flush each 0.7 ms, and with prebursts one each 2 ms for
+    /// every child.
+    private static var wakesMax: Int { 600 }
     private static var idleWakesMax: Int { 2 }
     /// After the last viewer has left: the graces of edge, set and transit set, and a second for what is under way.
     private static var quietAfter: TimeSpan { .milliseconds(8_000) }
 
     func judgeSending(_ bytes: [UInt8], to: Endpoint, from node: SimulatedNode) {
-        guard let first = bytes.first else { return judge.broken("\(node.host.name) sends an empty datagram") }
-        if let wrong = node.ledger.noteSending(first, length: bytes.count, to: to) {
+        guard !bytes.isEmpty else { return judge.broken("\(node.host.name) sends an empty datagram") }
+        if let wrong = node.ledger.noteSending(bytes, to: to) {
             judge.broken("\(node.host.name) sends \(wrong)")
         }
         guard let (tag, sequence) = Self.packet(bytes) else { return }
@@ -41,7 +42,9 @@ extension Simulation {
             judgeTables(census, of: node)
             judgePaths(census, of: node)
             let isIdle = census.streams == 0 && census.parentLinks == 0 && census.childLinks == 0
-            let wakesMax = isIdle ? Self.idleWakesMax : Self.wakesMax
+            // Idle all the while, not just now.
+            let wakesMax = isIdle && node.wasIdle ? Self.idleWakesMax : Self.wakesMax
+            node.wasIdle = isIdle
             if node.wakes > wakesMax {
                 judge.broken("\(node.host.name) wakes \(node.wakes) times in 100 ms, idle: \(isIdle)")
             }

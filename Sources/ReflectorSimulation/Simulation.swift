@@ -12,7 +12,8 @@ import RelayWire
 /// The promises of design §7 are judged at every datagram, delivery and wake-up; liveness at the end.
 public final class Simulation {
     enum Event {
-        case datagram(to: Int, claimed: Endpoint, sender: Int, bytes: [UInt8])
+        /// `claimed` is what stands in it as its source; an intruder's lies.
+        case datagram(to: Int, claimed: Endpoint, bytes: [UInt8])
         case encoder(stream: Int, entrypoint: Int)
         /// A question on its way to the name server, and an answer on its way back.
         case question(host: Int, life: Int, ReflectorName)
@@ -139,8 +140,7 @@ public final class Simulation {
 
     private func handle(_ event: Event) {
         switch event {
-        case .datagram(let to, let claimed, let sender, let bytes):
-            arrive(bytes, at: nodes[to], claimed: claimed, sender: sender)
+        case .datagram(let to, let claimed, let bytes): arrive(bytes, at: nodes[to], claimed: claimed)
         case .encoder(let stream, let entrypoint): encode(stream, at: entrypoint)
         case .question(let host, let life, let name):
             let isDown = zone.isDown
@@ -215,22 +215,19 @@ public final class Simulation {
         switch links[sender * topology.hosts.count + to].admit(bytes: bytes.count, at: now) {
         case .dropped: counts.dropped += 1
         case .departs(let at, let copyAt):
-            events.schedule(.datagram(to: to, claimed: claimed, sender: sender, bytes: bytes), at: at)
-            if let copyAt {
-                events.schedule(.datagram(to: to, claimed: claimed, sender: sender, bytes: bytes), at: copyAt)
-            }
+            events.schedule(.datagram(to: to, claimed: claimed, bytes: bytes), at: at)
+            if let copyAt { events.schedule(.datagram(to: to, claimed: claimed, bytes: bytes), at: copyAt) }
         }
     }
 
-    private func arrive(_ bytes: [UInt8], at node: SimulatedNode, claimed: Endpoint, sender: Int) {
+    private func arrive(_ bytes: [UInt8], at node: SimulatedNode, claimed: Endpoint) {
         var hash = KeyedHash(key: digest)
         hash.add(UInt64(bitPattern: now.nanoseconds))
         hash.add(UInt64(node.index) << 32 | UInt64(claimed.address.v4))
         bytes.withUnsafeBytes { hash.add($0) }
         digest = hash.value
         guard node.isUp, !bytes.isEmpty else { return }
-        let isGenuine = sender >= 0 && nodes[sender].host.endpoint == claimed
-        node.ledger.noteArrival(bytes[0], length: bytes.count, from: claimed, isGenuine: isGenuine)
+        node.ledger.noteArrival(bytes, from: claimed)
         if let (tag, sequence) = Self.packet(bytes) { node.held.note(tag, sequence) }
         guard node.receive(bytes, from: claimed, at: now) else {
             counts.dropped += 1

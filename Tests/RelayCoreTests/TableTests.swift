@@ -4,6 +4,9 @@ import Testing
 
 @testable import RelayCore
 
+/// `#expect` takes no mutating call; this makes one first.
+private func did<State, Result>(_ state: inout State, _ call: (inout State) -> Result) -> Result { call(&state) }
+
 private func instant(_ milliseconds: Int64) -> MonotonicInstant { .zero + .milliseconds(milliseconds) }
 
 @Suite("Gap table")
@@ -24,22 +27,19 @@ struct GapTableTests {
     @Test("Gaps are asked for in order when due, and again after the retry time until they are filled")
     func asksAndRetries() {
         var table = GapTable()
-        for number in [7, 3, 5] as [UInt64] {
-            let outcome1 = table.add(gap(number, link: 100), max: 10); #expect(outcome1)
-        }
+        for number in [7, 3, 5] as [UInt64] { #expect(did(&table) { $0.add(gap(number, link: 100), max: 10) }) }
         #expect(due(&table, at: 9).isEmpty)
         #expect(due(&table, at: 10) == [3, 5, 7])
         #expect(due(&table, at: 29).isEmpty)
-        #expect(table.remove(5)?.tries == 1)
+        #expect(did(&table) { $0.remove(5) }?.tries == 1)
         #expect(due(&table, at: 30) == [3, 7])
-        #expect(table.remove(5) == nil)
+        #expect(did(&table) { $0.remove(5) } == nil)
     }
 
     @Test("A covered gap is asked for before its time once enough later link packets were seen")
     func reorderingDecides() {
         var table = GapTable()
-        let outcome2 = table.add(gap(4, due: 1_000, link: 12), max: 10)
-        #expect(outcome2)
+        #expect(did(&table) { $0.add(gap(4, due: 1_000, link: 12), max: 10) })
         #expect(due(&table, at: 1, link: 11).isEmpty)
         #expect(due(&table, at: 1, link: 12) == [4])
         #expect(due(&table, at: 2, link: 13).isEmpty)
@@ -48,10 +48,8 @@ struct GapTableTests {
     @Test("Knowing that the link lost a number makes an uncovered gap due sooner")
     func coverageIsAdded() {
         var table = GapTable()
-        let outcome3 = table.add(gap(4, due: 100, covered: false), max: 10)
-        #expect(outcome3)
-        let outcome4 = table.add(gap(4, due: 10, link: 50), max: 10)
-        #expect(outcome4)
+        #expect(did(&table) { $0.add(gap(4, due: 100, covered: false), max: 10) })
+        #expect(did(&table) { $0.add(gap(4, due: 10, link: 50), max: 10) })
         #expect(table.count == 1)
         #expect(due(&table, at: 10) == [4])
     }
@@ -59,8 +57,7 @@ struct GapTableTests {
     @Test("A gap that stays is asked for ever more rarely")
     func backsOff() {
         var table = GapTable()
-        let outcome5 = table.add(gap(1, link: 100), max: 10)
-        #expect(outcome5)
+        #expect(did(&table) { $0.add(gap(1, link: 100), max: 10) })
         var asked = 0
         for millisecond in Int64(10)...2_010 { asked += due(&table, at: millisecond).count }
         #expect((6...16).contains(asked), "\(asked)")
@@ -69,9 +66,8 @@ struct GapTableTests {
     @Test("A full table refuses, and giving up by age or number empties it")
     func isBounded() {
         var table = GapTable()
-        for number in UInt64(1)...4 { let outcome6 = table.add(gap(number), max: 4); #expect(outcome6) }
-        let outcome7 = table.add(gap(5), max: 4)
-        #expect(!outcome7)
+        for number in UInt64(1)...4 { #expect(did(&table) { $0.add(gap(number), max: 4) }) }
+        #expect(!did(&table) { $0.add(gap(5), max: 4) })
         table.giveUp(below: 3, detectedBefore: .zero)
         #expect(table.first?.sequence == 3)
         table.giveUp(below: 0, detectedBefore: instant(1))
@@ -85,8 +81,8 @@ struct LinkNumberWindowTests {
     @Test("Each number is new once, in whatever order it comes")
     func onceEach() {
         var window = LinkNumberWindow()
-        for number in [1, 3, 2, 6] as [UInt32] { let outcome8 = window.note(number); #expect(outcome8) }
-        for number in [1, 3, 2, 6] as [UInt32] { let outcome9 = window.note(number); #expect(!outcome9) }
+        for number in [1, 3, 2, 6] as [UInt32] { #expect(did(&window) { $0.note(number) }) }
+        for number in [1, 3, 2, 6] as [UInt32] { #expect(!did(&window) { $0.note(number) }) }
         #expect(window.missing == 2)
         #expect(window.reorderExtent == 1)
         #expect(window.hasMissing(after: 3, before: 6))
@@ -96,8 +92,7 @@ struct LinkNumberWindowTests {
     @Test("A heartbeat's next number shows a lost tail")
     func tailIsSeen() {
         var window = LinkNumberWindow()
-        let outcome10 = window.note(1)
-        #expect(outcome10)
+        #expect(did(&window) { $0.note(1) })
         window.expect(next: 4)
         #expect(window.missing == 2)
         #expect(window.hasMissing(after: 1, before: 4))
@@ -111,18 +106,14 @@ struct LinkNumberWindowTests {
         var number = UInt32.max - 3
         // A link begins at 1, so it gets near the end by steps.
         for step in stride(from: UInt32(1), to: number, by: 1 << 30) { _ = window.note(step) }
-        let outcome11 = window.note(number)
-        #expect(outcome11)
+        #expect(did(&window) { $0.note(number) })
         for _ in 0..<6 {
             number = number &+ 1
-            let outcome12 = window.note(number)
-            #expect(outcome12)
-            let outcome13 = window.note(number)
-            #expect(!outcome13)
+            #expect(did(&window) { $0.note(number) })
+            #expect(!did(&window) { $0.note(number) })
         }
         #expect(window.highest == 2)
-        let outcome14 = window.note(number &- LinkNumberWindow.width)
-        #expect(!outcome14)
+        #expect(!did(&window) { $0.note(number &- LinkNumberWindow.width) })
     }
 }
 
@@ -148,7 +139,7 @@ struct PacketLogTests {
             let slot = index.slot(sequence, in: log)
             #expect(slot.map { log.bytes($0).loadUnaligned(as: UInt64.self) } == sequence)
         }
-        #expect(index.trim(log, horizon: .zero) == 37)
+        #expect(did(&index) { $0.trim(log, horizon: .zero) } == 37)
     }
 
     @Test("Another incarnation's packet of the same number is not taken for this one's")
@@ -183,16 +174,22 @@ struct PacketLogTests {
         let log = PacketLog(packetsMax: 4_096)
         var index = SequenceIndex(tag: tag)
         for sequence in UInt64(1)...50 { index.insert(sequence, slot: append(log, sequence, at: Int64(sequence))) }
-        #expect(index.trim(log, horizon: instant(20)) == 20)
+        #expect(did(&index) { $0.trim(log, horizon: instant(20)) } == 20)
         #expect(index.slot(19, in: log) == nil)
-        #expect(index.trim(log, horizon: instant(1_000)) == 51)
+        #expect(did(&index) { $0.trim(log, horizon: instant(1_000)) } == 51)
     }
 }
 
 @Suite("Parent directory")
 struct ParentDirectoryTests {
     private let name = ReflectorName.parents(.first, RegionID(1283), PortsetID(4096))
-    private var random = SeededGenerator(seed: 1)
+
+    private func finish(
+        _ directory: inout ParentDirectory, _ result: LookUpResult, at milliseconds: Int64
+    ) -> ParentDirectory.Outcome {
+        var random = SeededGenerator(seed: 1)
+        return directory.finish(name, result, at: instant(milliseconds), random: &random)
+    }
 
     private func answer(_ host: String, serial: UInt32 = 1) -> LookUpAnswer {
         let endpoint = Endpoint(address: IPAddress(v4: 0x7f00_0001), port: 4900)
@@ -202,59 +199,51 @@ struct ParentDirectoryTests {
     }
 
     @Test("A name is asked for once, and again in the second half of its TTL")
-    mutating func renewal() {
+    func renewal() {
         var directory = ParentDirectory(countMax: 4)
-        let outcome15 = directory.use(name, at: instant(0))
-        #expect(outcome15)
-        let outcome16 = directory.use(name, at: instant(1))
-        #expect(!outcome16)
+        #expect(did(&directory) { $0.use(name, at: instant(0)) })
+        #expect(!did(&directory) { $0.use(name, at: instant(1)) })
         #expect(directory.isUndecided(name, at: instant(1)))
-        #expect(directory.finish(name, .records(answer("a")), at: instant(2), random: &random) == .changed)
-        #expect(directory.dueRenewals(at: instant(9_000)).isEmpty)
-        let outcome17 = directory.use(name, at: instant(9_000))
-        #expect(!outcome17)
-        #expect(directory.dueRenewals(at: instant(20_100)) == [name])
-        #expect(directory.finish(name, .records(answer("a")), at: instant(20_101), random: &random) == .unchanged)
+        #expect(finish(&directory, .records(answer("a")), at: 2) == .changed)
+        #expect(did(&directory) { $0.dueRenewals(at: instant(9_000)) }.isEmpty)
+        #expect(!did(&directory) { $0.use(name, at: instant(9_000)) })
+        #expect(did(&directory) { $0.dueRenewals(at: instant(20_100)) } == [name])
+        #expect(finish(&directory, .records(answer("a")), at: 20_101) == .unchanged)
     }
 
     @Test("NXDOMAIN, NODATA and silence keep the last good parents")
-    mutating func keeps() {
+    func keeps() {
         var directory = ParentDirectory(countMax: 4)
         _ = directory.use(name, at: instant(0))
-        _ = directory.finish(name, .records(answer("a")), at: instant(1), random: &random)
+        _ = finish(&directory, .records(answer("a")), at: 1)
         for result in [LookUpResult.noSuchName(serial: 2), .noData(serial: 3)] {
-            #expect(directory.finish(name, result, at: instant(2), random: &random) == .kept)
+            #expect(finish(&directory, result, at: 2) == .kept)
         }
-        #expect(directory.finish(name, .failed(.timedOut), at: instant(3), random: &random) == .failed)
+        #expect(finish(&directory, .failed(.timedOut), at: 3) == .failed)
         #expect(directory.answer(name, at: instant(4))?.hosts.first?.name == "a")
         #expect(directory.serial == 3)
     }
 
     @Test("A restored answer serves only once the servers have been silent or failed")
-    mutating func restored() {
+    func restored() {
         var directory = ParentDirectory(countMax: 4)
         directory.restore(name, answer("old"), at: instant(0))
-        let outcome18 = directory.use(name, at: instant(10))
-        #expect(outcome18)
+        #expect(did(&directory) { $0.use(name, at: instant(10)) })
         #expect(directory.answer(name, at: instant(20)) == nil)
         #expect(directory.answer(name, at: instant(700))?.hosts.first?.name == "old")
-        #expect(directory.finish(name, .records(answer("new")), at: instant(800), random: &random) == .changed)
+        #expect(finish(&directory, .records(answer("new")), at: 800) == .changed)
         #expect(directory.answer(name, at: instant(801))?.hosts.first?.name == "new")
     }
 
     @Test("An urgent question is asked at most once a second, and a full directory takes no more names")
-    mutating func bounds() {
+    func bounds() {
         var directory = ParentDirectory(countMax: 1)
         _ = directory.use(name, at: instant(0))
-        _ = directory.finish(name, .records(answer("a")), at: instant(1), random: &random)
-        let outcome19 = directory.urge(name, at: instant(500))
-        #expect(!outcome19)
-        let outcome20 = directory.urge(name, at: instant(1_000))
-        #expect(outcome20)
-        let outcome21 = directory.urge(name, at: instant(5_000))
-        #expect(!outcome21)
-        let outcome22 = directory.use(.rootSets(PortsetID(1)), at: instant(0))
-        #expect(!outcome22)
+        _ = finish(&directory, .records(answer("a")), at: 1)
+        #expect(!did(&directory) { $0.urge(name, at: instant(500)) })
+        #expect(did(&directory) { $0.urge(name, at: instant(1_000)) })
+        #expect(!did(&directory) { $0.urge(name, at: instant(5_000)) })
+        #expect(!did(&directory) { $0.use(.rootSets(PortsetID(1)), at: instant(0)) })
     }
 
     @Test("Hosts are ranked alike everywhere, each once, and losing one moves nobody else")
@@ -348,7 +337,7 @@ struct SmallStateTests {
         let first = page(0, of: 2, version: 2, [entries[0], entries[1]])
         let second = page(1, of: 2, version: 2, [entries[2]])
         for (one, changes) in [(whole, true), (second, false), (first, false), (second, true)] {
-            #expect(list.take(one, source: source) == changes)
+            #expect(did(&list) { $0.take(one, source: source) } == changes)
         }
         #expect(list.version == 2)
         #expect(list.count == 3)
@@ -357,8 +346,7 @@ struct SmallStateTests {
         }
         #expect(list.digest == digest)
         let empty = page(0, of: 1, version: 3, [])
-        let outcome23 = list.take(empty, source: source)
-        #expect(outcome23)
+        #expect(did(&list) { $0.take(empty, source: source) })
         #expect(list.count == 0)
         #expect(list.digest == 0)
     }
@@ -373,9 +361,9 @@ struct SmallStateTests {
         queue.schedule(.stream(1), at: instant(5), scheduled: &a)
         queue.schedule(.stream(1), at: instant(7), scheduled: &a)
         #expect(queue.count == 3)
-        #expect(queue.popDue(at: instant(4)) == nil)
-        #expect(queue.popDue(at: instant(5))?.owner == .stream(2))
-        #expect(queue.popDue(at: instant(5))?.owner == .stream(1))
+        #expect(did(&queue) { $0.popDue(at: instant(4)) } == nil)
+        #expect(did(&queue) { $0.popDue(at: instant(5)) }?.owner == .stream(2))
+        #expect(did(&queue) { $0.popDue(at: instant(5)) }?.owner == .stream(1))
         queue.dropStale { _, _ in false }
         #expect(queue.next == .distantFuture)
     }
