@@ -45,7 +45,9 @@ extension ZoneView {
 
     /// `r{R}` and below: the default portset. Nil where `r{R}` does not exist.
     @inline(__always) private func locateUnderRegion(_ name: borrowing NameScratch, labels count: Int) -> Place? {
-        guard let number = name.number(count - 1, letter: UInt8(ascii: "r"), most: UInt64(UInt32.max)) else { return nil }
+        guard let number = name.number(count - 1, letter: UInt8(ascii: "r"), most: UInt64(UInt32.max)) else {
+            return nil
+        }
         let region = UInt32(truncatingIfNeeded: number)
         let tag = index.winner(portset: defaultPortset, region: region)
         guard tag != 0, rules[Int(tag) - 1].parentCount > 0 else { return nil }

@@ -100,7 +100,8 @@ struct ReplyWriter {
 
     /// Writes the OPT record if the query had one, and the header. Returns the reply's length.
     @inline(__always) mutating func finish(
-        _ query: Query, message: UnsafePointer<UInt8>, rcode: UInt16, isAuthoritative: Bool, identity: UnsafePointer<UInt8>,
+        _ query: Query, message: UnsafePointer<UInt8>, rcode: UInt16, isAuthoritative: Bool,
+        identity: UnsafePointer<UInt8>,
         identityLength: Int, udpSize: Int, questionEnd: Int
     ) -> Int {
         if isTruncated {
@@ -108,7 +109,8 @@ struct ReplyWriter {
             (answers, authorities, additionals) = (0, 0, 0)
         }
         if query.hasEDNS {
-            appendOPT(query, message, rcode: rcode, identity: identity, identityLength: identityLength, udpSize: udpSize)
+            appendOPT(
+                query, message, rcode: rcode, identity: identity, identityLength: identityLength, udpSize: udpSize)
         }
         // Operation, RD and CD come back as they were.
         var flags = 0x8000 | (query.flags & 0x7910) | (rcode & 15)

@@ -66,7 +66,8 @@ actor ZoneKeeper {
                 next.append(before)
                 continue
             }
-            let last = before.map { SerialStore.Entry(serial: $0.image.serial, digest: $0.digest) }
+            let last =
+                before.map { SerialStore.Entry(serial: $0.image.serial, digest: $0.digest) }
                 ?? store?.load(zone: content.zone)
             var serial = last?.serial ?? 0
             if last?.digest != digest {

@@ -52,12 +52,14 @@ enum ExampleZone {
 
     static func engine(problems: [String] = []) throws -> AnswerEngine {
         AnswerEngine(
-            zones: [try ZoneImage(content, serial: serial)], identity: .init(server: "test-1", version: "reflector test"),
+            zones: [try ZoneImage(content, serial: serial)],
+            identity: .init(server: "test-1", version: "reflector test"),
             problems: problems, servedSince: 0)
     }
 
     private static var records: [ZoneContent.Record] {
-        let soa = name("ns1.example.net") + name("hostmaster.example.net")
+        let soa =
+            name("ns1.example.net") + name("hostmaster.example.net")
             + [0, 0, 0, 1, 0, 0, 14, 16, 0, 0, 2, 88, 0, 9, 58, 128, 0, 0, 0, 5]
         return [
             record("example.net", 6, soa),

@@ -36,7 +36,8 @@ struct MessageTests {
     func truncation() throws {
         var content = ExampleZone.content
         for number in 0..<12 {
-            content.hosts.append(.init(name: "more-\(number)", addresses: [IPAddress(v4: 0x7f01_0000 + UInt32(number))]))
+            content.hosts.append(
+                .init(name: "more-\(number)", addresses: [IPAddress(v4: 0x7f01_0000 + UInt32(number))]))
             content.setRegions[0].members.append(.init(host: content.hosts.count - 1, port: 4_900))
         }
         let image = try ZoneImage(content, serial: 1)

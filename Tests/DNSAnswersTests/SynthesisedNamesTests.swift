@@ -19,10 +19,11 @@ struct SynthesisedNamesTests {
     @Test("SRV carries weight by capacity, port, and the addresses of its hosts")
     func services() throws {
         let reply = try exchange.ask("n1.r2000.s7.example.net", 33)
-        #expect(reply.answers.map(\.data) == [
-            [0, 0, 0, 100, 0x13, 0x24] + ExampleZone.name("nyc-1.example.net"),
-            [0, 0, 0, 100, 0x13, 0x25] + ExampleZone.name("nyc-2.example.net"),
-        ])
+        #expect(
+            reply.answers.map(\.data) == [
+                [0, 0, 0, 100, 0x13, 0x24] + ExampleZone.name("nyc-1.example.net"),
+                [0, 0, 0, 100, 0x13, 0x25] + ExampleZone.name("nyc-2.example.net"),
+            ])
         #expect(reply.additionals.map(\.owner) == ["nyc-1.example.net", "nyc-2.example.net", "nyc-2.example.net"])
         #expect(reply.additionals.map(\.type) == [1, 1, 28])
         #expect(reply.additionals.allSatisfy { $0.ttl == 20 })
@@ -101,9 +102,10 @@ struct SynthesisedNamesTests {
     func explanations() throws {
         let reply = try exchange.ask("n1.r1283.s4096.explain.example.net", 16)
         #expect(reply.answers.first?.ttl == 0)
-        #expect(reply.answers.first?.strings == [
-            "rule=example.net.portsets:7", "set=sjc", "health=unknown", "override=none", "serial=77", "shadowed=1",
-        ])
+        #expect(
+            reply.answers.first?.strings == [
+                "rule=example.net.portsets:7", "set=sjc", "health=unknown", "override=none", "serial=77", "shadowed=1",
+            ])
         let roots = try exchange.ask("sets.s5.explain.example.net", 16).answers.first?.strings
         #expect(roots == ["portset=s5", "set=lon", "set=sjc", "serial=77"])
         let stream = try exchange.ask("x.live.streams.explain.example.net", 16).answers.first?.strings

@@ -140,7 +140,7 @@ struct PathTests {
             withUnsafeBytes(of: UInt64(1)) { anew.ingest($0, stream: tree.stream, at: tree.bench.now) }
             tree.bench.run(for: .milliseconds(5))
         }
-        #expect(tree.sink.payloads.count > before + 400)
+        #expect(tree.sink.payloads.count > before + 400, "\(tree.sink.payloads.count) \(before) \(tree.sink.lost)")
         #expect(tree.sink.lost == 0)
     }
 
