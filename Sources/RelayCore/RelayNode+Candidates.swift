@@ -74,7 +74,8 @@ extension RelayNode {
                     serial: listed?.serial))
         }
         // Which of several is preferred, only the zone says; without it, the one whose packets the children had.
-        if announced.count > 1, directory.isFresh(name, at: now) { return .undecided }
+        let isUnheard = resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
+        if announced.count > 1 || isUnheard, directory.isFresh(name, at: now) { return .undecided }
         func place(_ name: String) -> Int {
             listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
         }
@@ -86,7 +87,6 @@ extension RelayNode {
                     name: host.name, endpoint: host.endpoint, rank: 0, cause: name.description,
                     answer: listed?.text.joined(separator: " "), serial: listed?.serial))
         }
-        let isUnheard = resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
         let unheard = silent.filter { host in
             isUnheard && !announcers.contains { childLinks[$0]?.name == host.name }
         }
