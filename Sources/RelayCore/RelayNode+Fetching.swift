@@ -297,9 +297,16 @@ extension RelayNode {
             let others = stream.paths.contains { $0 !== path && $0.state == .live }
             if others, now - stream.lastArrival < .seconds(1) {
                 // Another path still brings the old one; asked again in a moment.
+                path.isDeferred = true
                 path.nextTry = now + .seconds(1)
                 return schedule(stream, path.nextTry)
             }
+        }
+        if path.isDeferred {
+            // What it was to begin with was not taken, and is long past: it is asked anew.
+            removePath(path, of: stream, at: now)
+            join(path.candidate, stream, at: now)
+            return
         }
         if askFromWhereItWasLeft(tag, reply, path, of: stream, at: now) { return }
         guard
@@ -596,9 +603,13 @@ extension RelayNode {
 
     /// A long good period: back to one path, the one of the best rank.
     private func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant) {
-        let live = stream.paths.filter { $0.state == .live && !$0.upstreamSilent }
-        guard let kept = live.min(by: { $0.candidate.rank < $1.candidate.rank }), live.count > 1 else { return }
-        for path in live where path !== kept { removePath(path, of: stream, at: now) }
+        let good = stream.paths.filter {
+            $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
+        }
+        guard let kept = good.min(by: { $0.candidate.rank < $1.candidate.rank }) else { return }
+        for path in stream.paths where path !== kept && path.state != .leaving {
+            removePath(path, of: stream, at: now)
+        }
     }
 
     private func reschedule(_ stream: StreamState, at now: MonotonicInstant) {
