@@ -22,13 +22,20 @@ struct Intruder {
         stranger = SimulatedCrypto(networkKeys: [~networkKey], seed: random.next())
     }
 
-    mutating func overhear(_ bytes: [UInt8], claimed: Endpoint, to: Int) {
+    /// Takes note of a datagram, and now and then gives a changed copy to arrive before it.
+    mutating func overhear(_ bytes: [UInt8], claimed: Endpoint, to: Int) -> [UInt8]? {
         let one = Overheard(bytes: bytes, claimed: claimed, to: to)
         if overheard.count < Self.memoryMax {
             overheard.append(one)
         } else if random.chance(bytes[0] < 0x30 ? 0.5 : 0.05) {
             overheard[Int(random.next(below: UInt64(Self.memoryMax)))] = one
         }
+        guard bytes.count > WireLimits.dataOverhead, bytes[0] == 0x30, random.chance(0.01) else { return nil }
+        var forged = bytes
+        // In the ciphertext, or in the tag behind it.
+        let start = WireLimits.linkHeaderLength + WireLimits.streamHeaderLength
+        forged[start + Int(random.next(below: UInt64(bytes.count - start)))] ^= 0x40
+        return forged
     }
 
     /// Something to send now.

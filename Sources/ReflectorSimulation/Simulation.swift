@@ -211,7 +211,9 @@ public final class Simulation {
     /// Puts a datagram on the link between two hosts.
     func send(_ bytes: [UInt8], from sender: Int, claimed: Endpoint, to: Int) {
         counts.datagrams += 1
-        intruder?.overhear(bytes, claimed: claimed, to: to)
+        if let forged = intruder?.overhear(bytes, claimed: claimed, to: to) {
+            events.schedule(.datagram(to: to, claimed: claimed, bytes: forged), at: now)
+        }
         switch links[sender * topology.hosts.count + to].admit(bytes: bytes.count, at: now) {
         case .dropped: counts.dropped += 1
         case .departs(let at, let copyAt):

@@ -54,7 +54,7 @@ extension RelayNode {
     }
 
     /// Announced ones in the order of the stream's candidate list, then those that did not announce: a relay that lacks
-    /// the announcement asks them itself (design §7). If children resume an incarnation that nobody has announced here,
+    /// the announcement asks them itself (design §7). One that serves us needs no announcement. If children resume an incarnation that nobody has announced here,
     /// those that have not been heard of yet come first: one of them must have it.
     private func entrypoints(for stream: StreamState, at now: MonotonicInstant) -> Candidates {
         let name = ReflectorName.candidates(stream.name)
@@ -74,19 +74,20 @@ extension RelayNode {
                     serial: listed?.serial))
         }
         // Which of several is preferred, only the zone says; without it, the one whose packets the children had.
-        if announced.count > 1, directory.isFresh(name, at: now) { return .undecided }
+        let isUnheard = resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
+        if announced.count > 1 || isUnheard, directory.isFresh(name, at: now) { return .undecided }
+        let serving = stream.paths.filter { $0.state != .joining }.map(\.link.endpoint)
+        var silent: [ParentCandidate] = []
+        for host in listed?.hosts ?? [] where !(announced + silent).contains(where: { $0.name == host.name }) {
+            let candidate = ParentCandidate(
+                name: host.name, endpoint: host.endpoint, rank: 0, cause: name.description,
+                answer: listed?.text.joined(separator: " "), serial: listed?.serial)
+            if serving.contains(host.endpoint) { announced.append(candidate) } else { silent.append(candidate) }
+        }
         func place(_ name: String) -> Int {
             listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
         }
         announced.sort { (place($0.name), $0.name) < (place($1.name), $1.name) }
-        var silent: [ParentCandidate] = []
-        for host in listed?.hosts ?? [] where !(announced + silent).contains(where: { $0.name == host.name }) {
-            silent.append(
-                ParentCandidate(
-                    name: host.name, endpoint: host.endpoint, rank: 0, cause: name.description,
-                    answer: listed?.text.joined(separator: " "), serial: listed?.serial))
-        }
-        let isUnheard = resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
         let unheard = silent.filter { host in
             isUnheard && !announcers.contains { childLinks[$0]?.name == host.name }
         }

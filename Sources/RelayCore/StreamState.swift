@@ -129,6 +129,8 @@ final class StreamPath {
     var start: Subscribe.Start
     /// The incarnation that the parent said it sends; nil until it accepted.
     var tag: IncarnationTag?
+    /// It brings another incarnation than the one in use, which another path still brings.
+    var isDeferred = false
     var lastAsked: MonotonicInstant
     var since: MonotonicInstant
     var nextTry: MonotonicInstant

@@ -27,6 +27,8 @@ final class Bench {
     static let networkKey: UInt64 = 0xfeed
     private(set) var now = MonotonicInstant.zero
     private(set) var nodes: [(endpoint: Endpoint, node: RelayNode)] = []
+    /// Nodes so far: each has secrets of its own, also one that starts anew.
+    private var lives: UInt64 = 0
     private var flying: [(at: MonotonicInstant, datagram: Datagram)] = []
     /// Everything that was sent.
     private(set) var sent: [Datagram] = []
@@ -54,7 +56,8 @@ final class Bench {
         var configuration = RelayConfiguration(name: name, role: role, region: region)
         configuration.packetsMax = 2_048
         change(&configuration)
-        let crypto = SimulatedCrypto(networkKeys: [key], seed: UInt64(number))
+        lives += 1
+        let crypto = SimulatedCrypto(networkKeys: [key], seed: lives)
         let node = RelayNode(configuration: configuration, crypto: crypto, seed: UInt64(number), sink: sink, now: now)
         nodes.append((Self.endpoint(number), node))
         return node
