@@ -77,10 +77,17 @@ let package = Package(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
-        .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
+        .target(name: "DNSTestClient", dependencies: ["LDNSKit"], path: "Tests/DNSTestClient"),
+        .testTarget(
+            name: "DNSServiceTests",
+            dependencies: ["DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "DNSAnswers", "ReflectorModel", log]),
         .testTarget(name: "RelayServiceTests", dependencies: ["RelayService", "LDNSKit", "ReflectorModel"]),
         .testTarget(name: "StreamingServerTests", dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel"]),
-        .testTarget(name: "ConformanceTests", dependencies: ["DNSService", "ZoneCompiler", "DNSAnswers", "LDNSKit"]),
+        .testTarget(
+            name: "ConformanceTests",
+            dependencies: [
+                "DNSService", "DNSTestClient", "ZoneCompiler", "DNSAnswers", "LDNSKit", "ReflectorModel", log,
+            ]),
         .testTarget(name: "ProcessTests", dependencies: ["ReflectorModel"]),
     ],
     swiftLanguageModes: [.v6]
