@@ -107,7 +107,7 @@ public final class NameServer: Sendable {
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
         ready(listeners.endpoints)
         await withTaskCancellationHandler {
-            var raisedAt = ContinuousClock.now
+            var raisedAt = ContinuousClock.now - .seconds(1)
             for await _ in requests {
                 // At most one serial a second.
                 try? await Task.sleep(until: raisedAt + .seconds(1), clock: .continuous)

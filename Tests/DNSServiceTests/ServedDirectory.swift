@@ -1,0 +1,92 @@
+import DNSService
+import DNSTestClient
+import Foundation
+import Logging
+import ReflectorModel
+
+/// A name server over a directory of its own, for one test.
+struct ServedDirectory {
+    let path: String
+    let server: NameServer
+    let client: DNSTestClient
+
+    static let zone = """
+        $TTL 60
+        @ SOA ns1 hostmaster 1 3600 600 604800 5
+        @ NS ns1
+        ns1 A 127.0.0.1
+        a-1 A 127.0.2.1
+        b-1 A 127.0.2.2
+
+        """
+    static let portsets = """
+        setregion a hosts=a-1 capacity=10Gbps site=x
+        setregion b hosts=b-1 capacity=10Gbps site=y
+        region r1283 name=boston
+        map s* r* a b
+
+        """
+
+    /// Runs `body` while the server answers on a free port of `address`.
+    static func serve(
+        _ address: String, state: String? = nil, workers: Int = 1, connectionsMax: Int = 1_024,
+        explainFrom: [AddressBlock] = AddressBlock.loopback,
+        _ body: @escaping @Sendable (ServedDirectory) async throws -> Void
+    ) async throws {
+        let path = NSTemporaryDirectory() + "nameserver-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try write(zone, to: path + "/example.net.zone")
+        try write(portsets, to: path + "/example.net.portsets")
+        guard let listen = Endpoint(address + ":0") else { return }
+        var configuration = NameServer.Configuration(zones: path, listen: [listen], state: state)
+        configuration.identity = "test"
+        configuration.workers = workers
+        configuration.connectionsMax = connectionsMax
+        configuration.explainFrom = explainFrom
+        let server = NameServer(
+            configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let (ready, announce) = AsyncStream.makeStream(of: UInt16.self)
+            group.addTask {
+                defer { announce.finish() }
+                try await server.run { announce.yield($0[0].port) }
+            }
+            for await port in ready {
+                let served = ServedDirectory(
+                    path: path, server: server, client: DNSTestClient(address, port: port))
+                do {
+                    try await body(served)
+                } catch {
+                    await server.stop()
+                    throw error
+                }
+                await server.stop()
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    func replacePortsets(_ text: String) throws { try Self.write(text, to: path + "/example.net.portsets") }
+
+    /// Asks until `isDone`, for at most `limit`. Returns how long it took; nil if it was too long.
+    func wait(_ limit: Duration = .seconds(5), until isDone: () async throws -> Bool) async throws -> Duration? {
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < limit {
+            if try await isDone() { return ContinuousClock.now - start }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return nil
+    }
+
+    func address(_ name: String) throws -> [UInt8]? { try client.ask(name).answers.first?.addressBytes }
+
+    func serial() throws -> UInt32 {
+        let data = try client.ask("example.net", 6).answers.first?.data.suffix(20) ?? []
+        return data.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    private static func write(_ text: String, to path: String) throws {
+        try text.write(toFile: path, atomically: false, encoding: .utf8)
+    }
+}
