@@ -46,7 +46,9 @@ public struct DNSTestClient: Sendable {
     public func exchange(_ bytes: [UInt8], datagram: Bool) throws -> [UInt8] {
         let socket = try open(datagram ? SOCK_DGRAM : SOCK_STREAM)
         defer { close(socket) }
-        guard Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else { throw Failure(why: "send") }
+        guard Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+            throw Failure(why: "send")
+        }
         var buffer = [UInt8](repeating: 0, count: 65_535)
         let count = recv(socket, &buffer, buffer.count, 0)
         return Array(buffer.prefix(max(count, 0)))
