@@ -84,34 +84,28 @@ let package = Package(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
-<<<<<<< HEAD
-        .testTarget(name: "DNSServiceTests", dependencies: ["DNSService", "LDNSKit", "ZoneCompiler", "DNSAnswers"]),
+        .target(name: "DNSTestClient", dependencies: ["LDNSKit"], path: "Tests/DNSTestClient"),
+        .testTarget(
+            name: "DNSServiceTests",
+            dependencies: [
+                "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "DNSAnswers", "ReflectorModel", log,
+            ]),
         .testTarget(
             name: "RelayServiceTests",
             dependencies: ["RelayService", "LDNSKit", "ReflectorModel", log, nioCore, nioPosix]),
         .testTarget(
             name: "StreamingServerTests",
             dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel", httpClient, log, nioCore]),
-        .testTarget(name: "ConformanceTests", dependencies: ["DNSService", "ZoneCompiler", "DNSAnswers", "LDNSKit"]),
-        .testTarget(
-            name: "ProcessTests",
-            dependencies: [
-                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore, nioPosix,
-            ]),
-=======
-        .target(name: "DNSTestClient", dependencies: ["LDNSKit"], path: "Tests/DNSTestClient"),
-        .testTarget(
-            name: "DNSServiceTests",
-            dependencies: ["DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "DNSAnswers", "ReflectorModel", log]),
-        .testTarget(name: "RelayServiceTests", dependencies: ["RelayService", "LDNSKit", "ReflectorModel"]),
-        .testTarget(name: "StreamingServerTests", dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel"]),
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "ZoneCompiler", "DNSAnswers", "LDNSKit", "ReflectorModel", log,
             ]),
-        .testTarget(name: "ProcessTests", dependencies: ["ReflectorModel"]),
->>>>>>> c81ed9e521302c4478d68a978d56bf8c9081cd22
+        .testTarget(
+            name: "ProcessTests",
+            dependencies: [
+                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore, nioPosix,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -94,9 +94,13 @@ extension RelayNode {
 
     /// A long good period: back to one path, the one of the best rank.
     private func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant) {
-        let live = stream.paths.filter { $0.state == .live && !$0.upstreamSilent }
-        guard let kept = live.min(by: { $0.candidate.rank < $1.candidate.rank }), live.count > 1 else { return }
-        for path in live where path !== kept { removePath(path, of: stream, at: now) }
+        let good = stream.paths.filter {
+            $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
+        }
+        guard let kept = good.min(by: { $0.candidate.rank < $1.candidate.rank }) else { return }
+        for path in stream.paths where path !== kept && path.state != .leaving {
+            removePath(path, of: stream, at: now)
+        }
     }
 
     private func reschedule(_ stream: StreamState, at now: MonotonicInstant) {

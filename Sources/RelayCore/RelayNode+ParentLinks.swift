@@ -53,9 +53,16 @@ extension RelayNode {
             let others = stream.paths.contains { $0 !== path && $0.state == .live }
             if others, now - stream.lastArrival < .seconds(1) {
                 // Another path still brings the old one; asked again in a moment.
+                path.isDeferred = true
                 path.nextTry = now + .seconds(1)
                 return schedule(stream, path.nextTry)
             }
+        }
+        if path.isDeferred {
+            // What it was to begin with was not taken, and is long past: it is asked anew.
+            removePath(path, of: stream, at: now)
+            join(path.candidate, stream, at: now)
+            return
         }
         if askFromWhereItWasLeft(tag, reply, path, of: stream, at: now) { return }
         guard
