@@ -64,8 +64,11 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     /// Name in `/status` and, with a prefix, in `/metrics`.
     public var name: String {
         var text = ""
+        var followsCapital = false
         for character in String(describing: self) {
-            if character.isUppercase, text.last?.isUppercase != true, text.last != "_" { text += "_" }
+            // An abbreviation is one word: rejectedBadMAC is rejected_bad_mac.
+            if character.isUppercase, !followsCapital { text += "_" }
+            followsCapital = character.isUppercase
             text += character.lowercased()
         }
         return text

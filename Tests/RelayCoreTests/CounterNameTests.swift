@@ -1,0 +1,13 @@
+import Testing
+
+@testable import RelayCore
+
+@Suite("Names of counters")
+struct CounterNameTests {
+    @Test("words are parted by underscores, and an abbreviation is one word")
+    func names() {
+        #expect(RelayCounter.rejectedHandshakeMAC.name == "rejected_handshake_mac")
+        #expect(RelayCounter.rejectedBadSeal.name == "rejected_bad_seal")
+        #expect(RelayCounter.dataSent.name == "data_sent")
+    }
+}
