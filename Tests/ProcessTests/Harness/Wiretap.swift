@@ -1,0 +1,104 @@
+import Foundation
+import Glibc
+import ReflectorModel
+import Synchronization
+
+/// Stands between a relay and those that send to it, as a NAT does, hears every datagram, and forges some of its own.
+/// Runs on a thread of its own until it is ended.
+final class Wiretap: Sendable {
+    private struct State {
+        var isEnded = false
+        var sockets: [Endpoint: UDPSocket] = [:]
+        /// What each client has sent that is no data, newest last.
+        var control: [Endpoint: [[UInt8]]] = [:]
+        var forged = 0
+        var dataSeen = 0
+    }
+
+    private let listener: UDPSocket
+    private let target: Endpoint
+    private let outside: IPAddress
+    /// Before each data datagram to this client whose number divides evenly, a forged one is sent.
+    private let victim: Endpoint
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - listen: the address that clients know.
+    ///   - target: where the relay really is.
+    ///   - outside: address from which the relay is sent to, a port for each client.
+    ///   - victim: a client to which forged data is sent from the right address.
+    init(listen: Endpoint, target: Endpoint, outside: IPAddress, victim: Endpoint) throws {
+        listener = try UDPSocket(listen)
+        self.target = target
+        self.outside = outside
+        self.victim = victim
+        let thread = Thread { [self] in run() }
+        thread.name = "wiretap"
+        thread.start()
+    }
+
+    func end() { state.withLock { $0.isEnded = true } }
+
+    /// Datagrams forged so far: random tokens, flipped bits, changed numbers.
+    var forged: Int { state.withLock { $0.forged } }
+
+    /// The newest datagram of a client for which this holds.
+    func heard(from client: Endpoint, where isWanted: ([UInt8]) -> Bool) -> [UInt8]? {
+        let all = state.withLock { $0.control[client] ?? [] }
+        return all.last(where: isWanted)
+    }
+
+    /// Sends to the relay as if the client had sent it.
+    func send(_ bytes: [UInt8], as client: Endpoint) {
+        state.withLock { $0.sockets[client] }?.send(bytes, to: target)
+    }
+
+    private func run() {
+        while !state.withLock({ $0.isEnded }) {
+            let sockets = state.withLock { $0.sockets }
+            let clients = sockets.keys.sorted()
+            var polled = [pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)]
+            polled += clients.map { pollfd(fd: sockets[$0]?.descriptor ?? -1, events: Int16(POLLIN), revents: 0) }
+            guard poll(&polled, nfds_t(polled.count), 50) > 0 else { continue }
+            while let (bytes, client) = listener.receive() { up(bytes, from: client) }
+            for client in clients {
+                while let (bytes, _) = sockets[client]?.receive() { down(bytes, to: client) }
+            }
+        }
+        listener.close()
+        for socket in state.withLock({ Array($0.sockets.values) }) { socket.close() }
+    }
+
+    private func up(_ bytes: [UInt8], from client: Endpoint) {
+        let socket: UDPSocket? = state.withLock { state in
+            if state.sockets[client] == nil {
+                state.sockets[client] = try? UDPSocket(Endpoint(address: outside, port: 0))
+            }
+            state.control[client, default: []].append(bytes)
+            if state.control[client, default: []].count > 512 { state.control[client]?.removeFirst(256) }
+            return state.sockets[client]
+        }
+        socket?.send(bytes, to: target)
+    }
+
+    /// A forged datagram goes ahead of every 20th real one, so that it is the first with its number.
+    private func down(_ bytes: [UInt8], to client: Endpoint) {
+        if client == victim, bytes.first == 0x30, bytes.count > 100 {
+            let number = state.withLock { state in
+                state.dataSeen += 1
+                return state.dataSeen
+            }
+            if number.isMultiple(of: 20) {
+                var forged = bytes
+                switch number / 20 % 3 {
+                case 0: for index in 2..<10 { forged[index] = .random(in: 0...255) }
+                case 1: forged[.random(in: 31..<bytes.count)] ^= 0x10
+                default: forged[29] &+= 100
+                }
+                listener.send(forged, to: client)
+                state.withLock { $0.forged += 1 }
+            }
+        }
+        listener.send(bytes, to: client)
+    }
+}
