@@ -28,6 +28,8 @@ struct StreamReceipt {
     private(set) var missing: UInt64 = 0
     /// Packets that the edge said to be lost since the last delivery.
     private var announcedLost: UInt64 = 0
+    private var isSpliced = false
+    private(set) var splicedAt: MonotonicInstant?
     private(set) var lastAt: MonotonicInstant?
     private(set) var gapMax = TimeSpan.zero
     var wantedAt: MonotonicInstant?
@@ -50,7 +52,7 @@ struct StreamReceipt {
                         + "\(payload.session): \(payload.number == before ? "twice" : "out of order or twice")")
                 return
             }
-            if session == payload.session, payload.number > before + 1 {
+            if session == payload.session, !isSpliced, payload.number > before + 1 {
                 let skipped = payload.number - before - 1
                 missing += skipped
                 if announcedLost < skipped {
@@ -64,11 +66,17 @@ struct StreamReceipt {
             last.append((payload.session, payload.number))
         }
         if let session, session != payload.session { sourceChanges += 1 }
+        if isSpliced || session != payload.session { splicedAt = now }
         session = payload.session
         announcedLost = 0
+        isSpliced = false
     }
 
-    mutating func note(lost: UInt64) { announcedLost += lost }
+    /// 0 announces another source or incarnation: what follows need not join what was before.
+    mutating func note(lost: UInt64) {
+        announcedLost += lost
+        if lost == 0 { isSpliced = true }
+    }
 
     /// The streaming server starts anew: the edge crashed, or its viewers had gone.
     mutating func restart(wantedAt: MonotonicInstant?) {
@@ -76,6 +84,7 @@ struct StreamReceipt {
         session = nil
         lastAt = nil
         announcedLost = 0
+        isSpliced = false
         self.wantedAt = wantedAt
     }
 }

@@ -88,6 +88,8 @@ extension Simulation {
 
     // MARK: Liveness
 
+    private static var catchUp: TimeSpan { .seconds(3) }
+
     /// Faults have stopped: every stream that is wanted must reach every edge that wants it, and nothing be lost.
     func judgeLiveness(isLast: Bool) {
         var missing: UInt64 = 0
@@ -110,6 +112,9 @@ extension Simulation {
         guard let encoder, let lastAt = receipt.lastAt else {
             return judge.broken("\(edge) does not get stream \(stream)")
         }
+        // A new source begins a little earlier and catches up.
+        let isCatchingUp = receipt.splicedAt.map { now - $0 < Self.catchUp } ?? false
+        if isCatchingUp, now - lastAt < .milliseconds(500) { return }
         let behind = encoder.number - min(receipt.lastNumber, encoder.number)
         if behind > UInt64(options.packetsPerSecond) || now - lastAt > .milliseconds(500) {
             judge.broken(

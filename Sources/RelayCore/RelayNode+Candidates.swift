@@ -54,8 +54,8 @@ extension RelayNode {
     }
 
     /// Announced ones in the order of the stream's candidate list, then those that did not announce: a relay that lacks
-    /// the announcement asks them itself (design §7). One that serves us needs no announcement. If children resume an incarnation that nobody has announced here,
-    /// those that have not been heard of yet come first: one of them must have it.
+    /// the announcement asks them itself (design §7). One that serves us needs no announcement. If children resume an
+    /// incarnation that nobody has announced here, those not heard of yet come first: one of them must have it.
     private func entrypoints(for stream: StreamState, at now: MonotonicInstant) -> Candidates {
         let name = ReflectorName.candidates(stream.name)
         use(name, at: now)

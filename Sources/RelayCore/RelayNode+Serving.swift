@@ -76,7 +76,8 @@ extension RelayNode {
         case .preburst: subscription.from = oldest
         case .resume(let tag, let sequence):
             if tag != stream.incarnation!.tag {
-                subscription.from = oldest
+                // Another source goes on where the one before stopped, not a whole ring earlier.
+                subscription.from = oldestHeld(of: stream, span: Self.spliceSpan, at: now)
             } else if sequence.rawValue >= oldest {
                 subscription.from = min(sequence.rawValue, next)
             } else {
@@ -109,12 +110,22 @@ extension RelayNode {
         schedule(subscription.link, now + configuration.linkHeartbeatInterval)
     }
 
-    /// The lowest number still held and not older than the ring; the next number if nothing is.
-    private func oldestHeld(of stream: StreamState, at now: MonotonicInstant) -> UInt64 {
+    /// What a child that changes its source gets of the new one's past: as long as it may have been without.
+    private static var spliceSpan: TimeSpan { .seconds(2) }
+
+    /// The lowest number still held and not older than the ring, or than `span` within it; the next number if nothing is.
+    private func oldestHeld(of stream: StreamState, span: TimeSpan? = nil, at now: MonotonicInstant) -> UInt64 {
         guard let incarnation = stream.incarnation, !incarnation.index.isEmpty else {
             return max(stream.incarnation?.start ?? 1, 1)
         }
-        return stream.incarnation!.index.trim(log, horizon: now - configuration.ringSpan)
+        let oldest = incarnation.index.trim(log, horizon: now - configuration.ringSpan)
+        guard let span else { return oldest }
+        var sequence = incarnation.index.highest + 1
+        while sequence > oldest {
+            if let slot = incarnation.index.slot(sequence - 1, in: log), log[slot].arrival < now - span { break }
+            sequence -= 1
+        }
+        return sequence
     }
 
     /// A child asks for numbers older than what is held: they are asked for upstream, and the child is served from there

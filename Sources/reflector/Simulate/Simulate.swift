@@ -20,10 +20,7 @@ struct Simulate: ParsableCommand {
     @Option(help: "Virtual seconds of each run, at least 16; the last 11 are without faults.")
     var seconds: Int = 24
 
-    @Option(
-        help:
-            "Put a fault into the product, to see the promises catch it: \(Canary.allCases.map(\.rawValue).joined(separator: ", "))."
-    )
+    @Option(help: "A fault to put into the product, to see it caught: \(Self.canaries).")
     var canary: Canary?
 
     @Flag(help: "Tell of faults, alarms and discontinuities as they happen.")
@@ -31,6 +28,8 @@ struct Simulate: ParsableCommand {
 
     @Flag(help: "Print the digest of every run.")
     var digest = false
+
+    private static var canaries: String { Canary.allCases.map(\.rawValue).joined(separator: ", ") }
 
     func validate() throws {
         guard (16...3_600).contains(seconds) else { throw ValidationError("--seconds must be 16 to 3600") }
