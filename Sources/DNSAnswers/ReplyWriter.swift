@@ -112,8 +112,8 @@ struct ReplyWriter {
             appendOPT(
                 query, message, rcode: rcode, identity: identity, identityLength: identityLength, udpSize: udpSize)
         }
-        // Operation, RD and CD come back as they were.
-        var flags = 0x8000 | (query.flags & 0x7910) | (rcode & 15)
+        // Operation and RD come back as they were; CD is for resolvers (RFC 4035 §3.1.6).
+        var flags = 0x8000 | (query.flags & 0x7900) | (rcode & 15)
         if isAuthoritative { flags |= 0x0400 }
         if isTruncated { flags |= 0x0200 }
         store16(base + 2, flags)
