@@ -50,7 +50,9 @@ struct CanonicalReply: CustomStringConvertible {
 
     private static func questionEnd(_ bytes: [UInt8]) -> Int {
         var position = 12
-        while position < bytes.count, bytes[position] != 0, bytes[position] < 64 { position += 1 + Int(bytes[position]) }
+        while position < bytes.count, bytes[position] != 0, bytes[position] < 64 {
+            position += 1 + Int(bytes[position])
+        }
         return min(position + 5, bytes.count)
     }
 

@@ -46,7 +46,8 @@ struct QueryMaker {
             query.type = chance(70) ? pick(Self.oddTypes) : UInt16(truncatingIfNeeded: random.next())
             if chance(50) { tail = [opt()] }
         case .classes:
-            query.recordClass = chance(70) ? pick([0, 2, 3, 3, 3, 4, 254, 255]) : UInt16(truncatingIfNeeded: random.next())
+            query.recordClass =
+                chance(70) ? pick([0, 2, 3, 3, 3, 4, 254, 255]) : UInt16(truncatingIfNeeded: random.next())
             if query.recordClass == 3, chance(80) {
                 query.name = pick(Array(DifferentialZones.elsewhere.suffix(6)))
                 query.type = pick([16, 16, 16, 1, 255])
@@ -102,18 +103,23 @@ struct QueryMaker {
     private mutating func opt(version: UInt8 = 0, flags: UInt16? = nil, options: [UInt8] = []) -> [UInt8] {
         let size: UInt16 = pick([0, 511, 512, 513, 600, 1_231, 1_232, 1_232, 1_232, 1_233, 1_400, 4_096, 65_535])
         let bits: UInt16 = flags ?? (chance(40) ? 0x8000 : 0)
-        return [0, 0, 41] + Self.word(size) + [0, version] + Self.word(bits) + Self.word(UInt16(options.count)) + options
+        return [0, 0, 41] + Self.word(size) + [0, version] + Self.word(bits) + Self.word(UInt16(options.count))
+            + options
     }
 
     private mutating func options() -> [UInt8] {
         var result: [UInt8] = []
+        var codes: Set<UInt16> = []
         for _ in 0..<1 + below(3) {
             let data: [UInt8]
             let code: UInt16 = pick([3, 3, 8, 9, 10, 10, 11, 12, 15, 26_946, 65_001, 65_535])
+            // NSD's answer to two NSIDs can't be read.
+            guard codes.insert(code).inserted else { continue }
             switch code {
             case 3: data = chance(90) ? [] : [1]
             case 8:
-                data = chance(50) ? [0, 1, 24, 0, 192, 0, 2] : chance(50) ? [0, 2, 32, 0, 32, 1, 13, 184] : [0, 1, 0, 0]
+                data =
+                    chance(50) ? [0, 1, 24, 0, 192, 0, 2] : chance(50) ? [0, 2, 32, 0, 32, 1, 13, 184] : [0, 1, 0, 0]
             case 10:
                 data = (0..<pick([8, 8, 8, 8, 24, 24, 16, 40, 7, 9, 15, 41, 0])).map { _ in
                     UInt8(truncatingIfNeeded: random.next())

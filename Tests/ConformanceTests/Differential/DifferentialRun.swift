@@ -55,7 +55,8 @@ struct DifferentialRun {
             if let rule {
                 permitted[rule.title, default: 0] += 1
             } else {
-                let text = "\(query.description)\n  ours \(a.map { $0.description } ?? "nothing")\n  \(peer) "
+                let text =
+                    "\(query.description)\n  ours \(a.map { $0.description } ?? "nothing")\n  \(peer) "
                     + (b.map { $0.description } ?? "nothing")
                 fail("\(peer) \(query.kind) " + difference, text)
             }
@@ -67,20 +68,26 @@ struct DifferentialRun {
     private mutating func fail(_ group: String, _ example: String) {
         failures += 1
         groups[group, default: 0] += 1
-        if groups[group, default: 0] <= 3, examples.count < 300 { examples.append("[\(group)] " + example) }
+        if groups[group, default: 0] <= 3, examples.count < Self.examplesMax {
+            examples.append("[\(group)] " + example)
+        }
     }
 
     /// What was asked and what differed, to be printed.
     var report: String {
-        var lines = ["\(asked) queries, seed \(seed): " + DifferentialQuery.Kind.allCases.map {
-            "\(kinds[$0] ?? 0) \($0)"
-        }.joined(separator: ", ")]
+        var lines = [
+            "\(asked) queries, seed \(seed): "
+                + DifferentialQuery.Kind.allCases.map {
+                    "\(kinds[$0] ?? 0) \($0)"
+                }.joined(separator: ", ")
+        ]
         for rule in PermittedDifference.all {
             lines.append("  permitted \(permitted[rule.title] ?? 0) × \(rule.title): \(rule.reason)")
         }
-        for (group, count) in groups.sorted(by: { $0.value > $1.value }) { lines.append("  differs \(count) × \(group)") }
+        for (group, count) in groups.sorted(by: { $0.value > $1.value }) {
+            lines.append("  differs \(count) × \(group)")
+        }
         lines.append("  \(failures) differences that are not permitted")
         return lines.joined(separator: "\n")
     }
 }
-

@@ -18,7 +18,7 @@ struct DifferentialTests {
     @Test("Queries of every kind get the same answer from all three servers, but for a short list with reasons")
     func sameAnswers() async throws {
         let environment = ProcessInfo.processInfo.environment
-        let count = environment["DIFFERENTIAL_QUERIES"].flatMap { Int($0) } ?? 20_000
+        let count = environment["DIFFERENTIAL_QUERIES"].flatMap { Int($0) } ?? 200_000
         let seed = environment["DIFFERENTIAL_SEED"].flatMap { UInt64($0) } ?? 2_181
         let work = FileManager.default.temporaryDirectory.appendingPathComponent("differential-\(UUID().uuidString)")
         let files = work.appendingPathComponent("zones")
