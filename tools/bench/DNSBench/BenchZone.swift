@@ -79,9 +79,10 @@ struct BenchZone {
         let addresses = content.setRegions.map { region in
             region.members.flatMap { content.hosts[$0.host].addresses.map(\.description) }
         }
+        let last = content.rules.map(\.portsets.upperBound).max() ?? 0
         for edge in content.edgeRegions {
             for region in edge.ids {
-                for portset in UInt16.min...UInt16.max {
+                for portset in 0...last {
                     guard let rule = image.winningRule(portset: PortsetID(portset), region: RegionID(region)) else {
                         continue
                     }

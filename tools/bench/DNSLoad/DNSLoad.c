@@ -3,6 +3,7 @@
 //     dns-load echo ADDRESS:PORT
 //     dns-load udp ADDRESS:PORT QUERIES --seconds S [--window N | --rate N] [--pids N,N…] [--source A.B.C]
 //     dns-load serial ADDRESS:PORT ZONE [--not SERIAL] [--seconds S]
+//     dns-load steps ADDRESS:PORT QUERIES COUNT PID,PID…
 #define _GNU_SOURCE
 #include "DNSLoad.h"
 
@@ -127,6 +128,7 @@ int main(int argc, char **argv) {
     if (argc >= 3 && strcmp(argv[1], "echo") == 0) return echo_main(argc - 1, argv + 1);
     if (argc >= 4 && strcmp(argv[1], "udp") == 0) return udp_main(argc - 1, argv + 1);
     if (argc >= 4 && strcmp(argv[1], "serial") == 0) return serial_main(argc - 1, argv + 1);
-    fprintf(stderr, "usage: dns-load echo ADDRESS:PORT | udp ADDRESS:PORT QUERIES … | serial ADDRESS:PORT ZONE …\n");
+    if (argc >= 6 && strcmp(argv[1], "steps") == 0) return steps_main(argc - 1, argv + 1);
+    fprintf(stderr, "usage: dns-load echo|udp|serial|steps ADDRESS:PORT …\n");
     return 2;
 }

@@ -48,3 +48,4 @@ query_set read_queries(const char *path, uint32_t run_max);
 int echo_main(int argc, char **argv);
 int udp_main(int argc, char **argv);
 int serial_main(int argc, char **argv);
+int steps_main(int argc, char **argv);
