@@ -132,7 +132,7 @@ final class Transmitter {
         while next < messageCount {
             let sent = transmit(messages + next, messageCount - next, on: socket)
             if sent > 0 {
-                for index in next..<next + sent { countSent(index, on: socket) }
+                countSent(next..<next + sent, on: socket)
                 next += sent
                 continue
             }
@@ -167,10 +167,18 @@ final class Transmitter {
         }
     }
 
-    private func countSent(_ index: Int, on socket: DatagramSocket) {
-        socket.statistics.datagramsSent &+= UInt64(sizes[index].datagrams)
-        socket.statistics.bytesSent &+= UInt64(sizes[index].bytes)
-        if messages[index].segment != 0 { socket.statistics.runsSegmented &+= 1 }
+    private func countSent(_ range: Range<Int>, on socket: DatagramSocket) {
+        var datagrams = 0
+        var bytes = 0
+        var runs = 0
+        for index in range {
+            datagrams += sizes[index].datagrams
+            bytes += sizes[index].bytes
+            if messages[index].segment != 0 { runs += 1 }
+        }
+        socket.statistics.datagramsSent &+= UInt64(datagrams)
+        socket.statistics.bytesSent &+= UInt64(bytes)
+        socket.statistics.runsSegmented &+= UInt64(runs)
     }
 
     /// Whether a run refused with `code` may pass as single datagrams: no such option, a device without checksum
