@@ -67,20 +67,31 @@ final class Transmitter {
         flush(socket)
     }
 
+    /// One piece a message, counted in locals: properties of a class are dearer to change.
     func send(_ replies: ReplyBatch, on socket: DatagramSocket) {
         patienceEnd = nil
+        var count = 0
         for reply in replies.replies where socket.accepts(reply.destination, datagrams: 1) {
-            if isFull { flush(socket) }
-            begin(to: reply.destination)
-            if socket.isWildcard {
-                messages[messageCount].has_source = true
-                messages[messageCount].source = cdg_address(reply.source)
-                // Elsewhere the routing table decides: the way back need not be the way in.
-                if reply.source.isLinkLocal { messages[messageCount].interface = reply.interface }
+            if count == min(batch, Self.piecesMax) {
+                (messageCount, pieceCount) = (count, count)
+                flush(socket)
+                count = 0
             }
-            append(replies.memory + reply.offset, reply.length)
-            end(datagrams: 1, segment: 0)
+            var message = cdg_outgoing()
+            message.destination = cdg_endpoint(reply.destination)
+            (message.first, message.pieces) = (UInt32(truncatingIfNeeded: count), 1)
+            if socket.isWildcard {
+                message.has_source = true
+                message.source = cdg_address(reply.source)
+                // Elsewhere the routing table decides: the way back need not be the way in.
+                if reply.source.isLinkLocal { message.interface = reply.interface }
+            }
+            messages[count] = message
+            pieces[count] = iovec(iov_base: replies.memory + reply.offset, iov_len: reply.length)
+            sizes[count] = (1, reply.length)
+            count += 1
         }
+        (messageCount, pieceCount) = (count, count)
         flush(socket)
     }
 
