@@ -64,7 +64,8 @@ struct ZoneImageBuilder {
         for region in content.setRegions {
             setNames.append(arena.text(region.name))
             addHostFragments(of: targets([region]), ttl: .ofRule)
-            let text = ["set=\(region.name)", "serial=\(serial)", "cause=zone"]
+            let changed = region.changedSerial == 0 ? serial : region.changedSerial
+            let text = ["set=\(region.name)", "serial=\(changed)", "cause=\(region.cause)"]
             _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
         }
     }

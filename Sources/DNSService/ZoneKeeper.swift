@@ -62,7 +62,7 @@ actor ZoneKeeper {
         for content in contents {
             let digest = ContentDigest(content).description
             let before = served.first { $0.content.zone == content.zone }
-            if let before, before.content == content {
+            if let before, before.content == content.stamped(after: before.content, serial: before.image.serial) {
                 next.append(before)
                 continue
             }
@@ -74,7 +74,8 @@ actor ZoneKeeper {
                 serial = ZoneSerial.next(after: last?.serial, file: content.fileSerial, unixTime: unixTime)
                 raised.append((content.zone, .init(serial: serial, digest: digest)))
             }
-            next.append(Served(content: content, digest: digest, image: try ZoneImage(content, serial: serial)))
+            let stamped = content.stamped(after: before?.content, serial: serial)
+            next.append(Served(content: stamped, digest: digest, image: try ZoneImage(stamped, serial: serial)))
         }
         let isChanged = !raised.isEmpty || next.count != served.count
         if isChanged || generation == 0 { servedSince = unixTime }

@@ -122,7 +122,7 @@ private struct Explainer {
         result.reasons =
             ["\(rank) of \(region) for \(effective) is set region \(parent.name), TTL \(rule.ttl)"]
             + ExportedRecord.hosts(content, sets: [set]).map(flat)
-            + [flat(ExportedRecord.setText(parent, serial: content.serial))]
+            + [ExportedRecord.setText(parent, serial: content.serial)].map(flat)
     }
 
     /// `s{P}` alone.
@@ -232,7 +232,7 @@ private struct Explainer {
 
     private func answer(_ stream: ZoneContent.StreamRule, _ result: inout ZoneExplanation) {
         result.outcome = .answer
-        result.reasons = ExportedRecord.stream(content, stream, serial: content.serial).map(flat)
+        result.reasons = ExportedRecord.stream(content, stream).map(flat)
     }
 
     // MARK: The zone file
@@ -289,7 +289,7 @@ private struct Explainer {
         .init(file: stream.source.file, line: stream.source.line, text: "stream \(stream.name)", wins: wins)
     }
 
-    private func flat(_ line: String) -> String { line.split(separator: "\t").joined(separator: " ") }
+    private func flat(_ record: RecordData) -> String { record.text(zone: content.wireName) ?? "" }
 }
 
 /// A range that can be sorted.
