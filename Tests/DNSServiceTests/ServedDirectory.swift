@@ -42,7 +42,7 @@ struct ServedDirectory {
         var configuration = NameServer.Configuration(zones: path, listen: [listen], state: state)
         configuration.identity = "test"
         configuration.workers = workers
-        configuration.connectionsMax = connectionsMax
+        configuration.tcp.connectionsMax = connectionsMax
         configuration.explainFrom = explainFrom
         let server = NameServer(
             configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))

@@ -1,3 +1,4 @@
+import DNSAnswers
 import DatagramIO
 import Glibc
 import Logging
@@ -9,11 +10,18 @@ final class Notifier: Sendable {
     private let loop: DatagramLoop
     private let handler: LoopBound<NotifyLoop>
 
-    /// - Parameters:
-    ///   - sources: addresses that messages leave from, one of each family; secondaries know us by them.
-    init(
-        targets: [NotifyTarget], keys: TSIGKeyring, sources: [IPAddress], log: TransferLog, logger: Logger
-    ) throws(DatagramError) {
+    /// Nil without secondaries to tell.
+    /// - Parameter endpoints: those the server listens on: secondaries know us by their addresses.
+    init?(
+        _ configuration: NameServer.Configuration, from endpoints: [Endpoint], log: TransferLog, logger: Logger
+    ) throws {
+        let targets = configuration.notify
+        guard !targets.isEmpty else { return nil }
+        for target in targets {
+            if let key = target.key, configuration.transfers.keys[key] == nil {
+                throw NameServer.StartError.unknownKey(key)
+            }
+        }
         var options = DatagramLoop.Options()
         options.receiveBufferBytes = 4_096
         let loop = try DatagramLoop(options: options)
@@ -24,18 +32,24 @@ final class Notifier: Sendable {
         var sockets: [DatagramSocket] = []
         for isV4 in [true, false] where targets.contains(where: { $0.endpoint.address.isV4 == isV4 }) {
             let wildcard = isV4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
-            let source = sources.first { $0.isV4 == isV4 } ?? wildcard
+            let source = endpoints.map(\.address).first { $0.isV4 == isV4 } ?? wildcard
             let socket = try DatagramSocket(bind: Endpoint(address: source, port: 0), options: socketOptions)
             try loop.add(socket)
             sockets.append(socket)
         }
-        let handler = NotifyLoop(targets: targets, keys: keys, loop: loop, sockets: sockets, log: log, logger: logger)
+        let handler = NotifyLoop(
+            targets: targets, keys: configuration.transfers.keys, loop: loop, sockets: sockets, log: log,
+            logger: logger)
         self.handler = try loop.start(handler: handler, name: "dns-notify")
     }
 
-    func announce(zone: String, serial: UInt32) {
+    /// Tells every secondary of those zones whose serial is another than it was told last.
+    func announce(_ zones: [(content: ZoneContent, serial: UInt32)]) {
         let handler = handler
-        loop.execute { handler.value.announce(zone: zone, serial: serial) }
+        let serials = zones.map { (zone: $0.content.zone, serial: $0.serial) }
+        loop.execute {
+            for zone in serials { handler.value.announce(zone: zone.zone, serial: zone.serial) }
+        }
     }
 
     func stop() { loop.stop() }
@@ -53,6 +67,7 @@ final class NotifyLoop: DatagramHandler {
     private let log: TransferLog
     private let logger: Logger
     private var schedule = NotifySchedule()
+    private var announced: [String: UInt32] = [:]
     /// Sessions of signed messages under way, by target and id.
     private var sessions: [Int: (id: UInt16, session: TSIGSession)] = [:]
     private let headers = UnsafeMutableRawBufferPointer.allocate(byteCount: lengthMax, alignment: 16)
@@ -72,6 +87,8 @@ final class NotifyLoop: DatagramHandler {
     deinit { headers.deallocate() }
 
     func announce(zone: String, serial: UInt32) {
+        guard announced[zone] != serial else { return }
+        announced[zone] = serial
         for target in targets.indices {
             schedule.announce(
                 target: target, zone: zone, serial: serial, id: UInt16.random(in: 0...UInt16.max), at: loop.now)

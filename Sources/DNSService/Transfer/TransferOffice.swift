@@ -1,38 +1,33 @@
 import DNSAnswers
-import DatagramIO
 import Logging
 import ReflectorModel
 
-/// What the transfers of a name server have in common for as long as it runs: the generations, who took them, and whom
-/// to tell of new ones.
+/// What the transfers of a name server have in common: whom they are for, what they are made from, and who took them.
 struct TransferOffice: Sendable {
     let sources: TransferSources
-    let log: TransferLog
+    private let policy: TransferPolicy
     private let archive: GenerationArchive
-    private let notifier: Notifier?
+    private let log: TransferLog
+    private let logger: Logger
 
-    init(
-        _ configuration: NameServer.Configuration, archive: GenerationArchive, endpoints: [Endpoint],
-        sources: TransferSources, log: TransferLog, logger: Logger
-    ) throws(DatagramError) {
+    init(_ configuration: NameServer.Configuration, archive: GenerationArchive, log: TransferLog, logger: Logger) {
+        policy = configuration.transfers
+        sources = TransferSources(archive: archive, recordsMax: configuration.transferRecordsMax, logger: logger)
         self.archive = archive
-        self.sources = sources
         self.log = log
-        guard !configuration.notify.isEmpty else {
-            notifier = nil
-            return
-        }
-        notifier = try Notifier(
-            targets: configuration.notify, keys: configuration.transfers.keys, sources: endpoints.map(\.address),
-            log: log, logger: logger)
+        self.logger = logger
     }
 
-    /// Takes a generation that is answered from now on: for transfers, into the archive, and to the secondaries.
-    /// - Parameter isRaised: some zone has another serial than before.
-    func accepted(_ zones: [(content: ZoneContent, serial: UInt32)], isRaised: Bool) async {
-        await sources.serve(zones)
-        guard isRaised else { return }
-        for zone in zones { notifier?.announce(zone: zone.content.zone, serial: zone.serial) }
+    /// A desk for one loop.
+    func desk(_ engine: AnswerEngine) -> RequestDesk {
+        RequestDesk(policy: policy, log: log, logger: logger, engine: engine)
+    }
+
+    /// Takes what is answered from now on for transfers.
+    func serve(_ zones: [(content: ZoneContent, serial: UInt32)]) async { await sources.serve(zones) }
+
+    /// Puts what is served into the archive, and forgets zones that are no more.
+    func keep(_ zones: [(content: ZoneContent, serial: UInt32)]) async {
         let archive = archive
         await Task.detached {
             for zone in zones where archive.serials(of: zone.content.zone).last != zone.serial {
@@ -41,6 +36,4 @@ struct TransferOffice: Sendable {
             archive.retain(zones: zones.map(\.content.zone))
         }.value
     }
-
-    func stop() { notifier?.stop() }
 }
