@@ -88,7 +88,7 @@ let package = Package(
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
-        .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "LDNSKit"]),
+        .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
         .executableTarget(
             name: "relay-bench",
             dependencies: [

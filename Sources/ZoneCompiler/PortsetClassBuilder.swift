@@ -66,7 +66,9 @@ struct PortsetClassBuilder {
             records = isOver ? recordsMax + 1 : min(records + count, recordsMax + 1)
         }
         for (column, rule) in rules.enumerated() where rule >= 0 {
-            shares[Int(rule)] = min(shares[Int(rule)] + (columns[column]?.count ?? 0), recordsMax + 1)
+            let ranks = content.rules[Int(rule)].parents.prefix(3).count
+            let count = min(columns[column]?.count ?? 0, recordsMax + 1) * ranks
+            shares[Int(rule)] = min(shares[Int(rule)] + count, recordsMax + 1)
         }
         var name = union.map { unions[$0].hash } ?? 0
         for cell in cells {

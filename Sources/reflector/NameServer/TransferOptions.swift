@@ -22,8 +22,10 @@ struct TransferOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "File of TSIG keys, mode 0600: lines of name, algorithm (hmac-sha256, -384, -512) and base64 secret, or as \
-            tsig-keygen writes them. `reflector keys tsig` makes one.", valueName: "file"))
+            """
+            File of TSIG keys, mode 0600: lines of name, algorithm (hmac-sha256, -384, -512) and base64 secret, or as \
+            tsig-keygen writes them. `reflector keys tsig` makes one.
+            """, valueName: "file"))
     var tsigKeys: String?
 
     @Option(
