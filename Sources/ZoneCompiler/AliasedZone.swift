@@ -104,6 +104,9 @@ private struct ZoneListing {
                 .parents, owner: Names.wire(region.name, below: parents),
                 [ExportedRecord.setText(region, serial: serial)])
         }
+        if content.rules.contains(where: \.takesParentsAway) {
+            add(.parents, owner: Names.wire(ZoneContent.Rule.none, below: parents), ExportedRecord.none)
+        }
         let streams = Names.wire("streams", below: zoneName)
         for stream in content.streams {
             let labels = (stream.isPattern ? ["*"] : []) + stream.segments.reversed()

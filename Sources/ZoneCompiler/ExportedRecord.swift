@@ -36,6 +36,12 @@ enum ExportedRecord {
         return .text(["set=\(region.name)", "serial=\(changed)", "cause=\(region.cause)"])
     }
 
+    /// What takes parents away: SRV with the target `.` (RFC 2782), and TXT.
+    static let none: [RecordData] = [
+        .service(priority: 0, weight: 0, port: 0, target: [0]),
+        .text(["set=\(ZoneContent.Rule.none)", "cause=zone"]),
+    ]
+
     private static func portset(_ portset: ZoneContent.StreamPortset) -> String {
         switch portset {
         case .fixed(let id): "portset=\(id)"

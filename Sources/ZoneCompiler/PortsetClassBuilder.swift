@@ -13,7 +13,7 @@ struct PortsetClassBuilder {
     private let hash: (UInt64, UInt64) -> UInt64
     private let axis: RegionAxis
     private var painter: RowPainter
-    /// For each rule, the answer it gives; -1 for `none`.
+    /// For each rule, the answer it gives; -1 for `none` on a set region.
     private var answerOfRule: [Int32] = []
     private var answerHashes: [UInt64] = []
     /// Regions of each column that have names in the DNS; nil for a set region without an id.
@@ -34,12 +34,15 @@ struct PortsetClassBuilder {
         shares = Array(repeating: 0, count: content.rules.count)
         var known: [PortsetClasses.Answer: Int32] = [:]
         for rule in content.rules {
-            guard !rule.parents.isEmpty else {
+            let parents =
+                rule.takesParentsAway
+                ? Array(repeating: ZoneContent.Rule.none, count: 3)
+                : rule.parents.prefix(3).map { content.setRegions[$0].name }
+            guard !parents.isEmpty else {
                 answerOfRule.append(-1)
                 continue
             }
-            let answer = PortsetClasses.Answer(
-                parents: rule.parents.prefix(3).map { content.setRegions[$0].name }, ttl: rule.ttl)
+            let answer = PortsetClasses.Answer(parents: parents, ttl: rule.ttl)
             let number = known[answer] ?? Int32(answers.count)
             if Int(number) == answers.count {
                 known[answer] = number
@@ -66,7 +69,8 @@ struct PortsetClassBuilder {
             records = isOver ? recordsMax + 1 : min(records + count, recordsMax + 1)
         }
         for (column, rule) in rules.enumerated() where rule >= 0 {
-            let ranks = content.rules[Int(rule)].parents.prefix(3).count
+            let answer = answerOfRule[Int(rule)]
+            let ranks = answer < 0 ? 0 : answers[Int(answer)].parents.count
             let count = min(columns[column]?.count ?? 0, recordsMax + 1) * ranks
             shares[Int(rule)] = min(shares[Int(rule)] + count, recordsMax + 1)
         }
