@@ -82,6 +82,7 @@ extension TCPLoop {
         if !connection.output.isEmpty {
             // Behind what waits already.
             connection.output += UnsafeRawBufferPointer(rebasing: output[..<count])
+            if connection.state != .writing { enter(.writing, connection, at: now) }
             buffered(connection, count)
             return self.connection(connection.tag) != nil
         }

@@ -186,7 +186,8 @@ struct SecondariesTests {
             let right = "hmac-sha256:transfer.key:\(Self.secret)"
             func dig(_ program: String, from source: String, _ key: String?) throws -> String {
                 try Self.run(
-                    program, ["@\(Self.primary)", "-p", port, "-b", source] + (key.map { ["-y", $0] } ?? [])
+                    program,
+                    ["@\(Self.primary)", "-p", port, "-b", source] + (key.map { ["-y", $0] } ?? [])
                         + ["example.net", "AXFR"])
             }
             #expect(try dig("dig", from: "127.82.1.2", right).contains("XFR size"))
@@ -200,7 +201,8 @@ struct SecondariesTests {
             #expect(try dig("kdig", from: "127.82.1.2", wrong).contains("BADSIG"))
             #expect(try dig("dig", from: "127.82.1.2", wrong).contains("failed"))
             // A plain query, signed at another time.
-            let key = try #require(try TSIGKeyring.parse("transfer.key hmac-sha256 \(Self.secret)\n").get()["transfer.key"])
+            let key = try #require(
+                try TSIGKeyring.parse("transfer.key hmac-sha256 \(Self.secret)\n").get()["transfer.key"])
             var session = TSIGSession(key)
             var query = try LDNSMessage.query(id: 7, name: "ns1.example.net", type: 1)
             #expect(session.sign(&query, now: Int64(time(nil)) - 4_000))
