@@ -120,7 +120,8 @@ let package = Package(
         .testTarget(
             name: "ProcessTests",
             dependencies: [
-                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore, nioPosix,
+                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit", "ReflectorModel",
+                nioCore, nioPosix,
             ]),
     ],
     swiftLanguageModes: [.v6]

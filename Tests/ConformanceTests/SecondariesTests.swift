@@ -9,6 +9,16 @@ import TransactionSigning
 
 @testable import ZoneCompiler
 
+/// Waits until something is so, for at most `limit`. Returns how long it took; nil if it was too long.
+private func eventually(within limit: Duration, _ isSo: () async throws -> Bool) async throws -> Duration? {
+    let start = ContinuousClock.now
+    while ContinuousClock.now - start < limit {
+        if try await isSo() { return ContinuousClock.now - start }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+    return nil
+}
+
 /// NSD and Knot take our zones as any secondary would, and what they serve is what we serve.
 @Suite("Secondaries of other makes", .serialized)
 struct SecondariesTests {

@@ -210,7 +210,7 @@ final class RequestDesk {
         guard client.request.sizeOffset != nil else { return reply }
         reply.set(word: 1, at: 10)
         // Extended DNS error 0, Other (RFC 8914 §4.1), with words.
-        let text = Array((why ?? "").utf8.prefix(200))
+        let text = Array((why ?? "").utf8.prefix(400))
         var option: [UInt8] = []
         if !text.isEmpty {
             option.append(word: 15)

@@ -1,21 +1,20 @@
-import DNSTestClient
 import Foundation
 
 /// A real name server of another make that takes a zone from ours, signed.
-final class Secondary {
-    enum Make: String, CaseIterable {
+public final class Secondary {
+    public enum Make: String, CaseIterable, Sendable {
         case nsd
         case knot
     }
 
-    let make: Make
-    let client: DNSTestClient
+    public let make: Make
+    public let client: DNSTestClient
     private let process = Process()
     private let log: String
 
     /// - Parameters:
     ///   - key: name, algorithm and base64 secret.
-    init(
+    public init(
         _ make: Make, zone: String, primary: String, port: UInt16, address: String, own: UInt16, directory: URL,
         key: (name: String, algorithm: String, secret: String)
     ) throws {
@@ -105,7 +104,7 @@ final class Secondary {
     deinit { stop() }
 
     /// Serial of the zone as it serves it; nil while it does not.
-    func serial(of zone: String) -> UInt32? {
+    public func serial(of zone: String) -> UInt32? {
         guard let answer = try? client.ask(zone, 6), answer.rcode == 0, let data = answer.answers.first?.data,
             data.count > 20
         else { return nil }
@@ -113,22 +112,12 @@ final class Secondary {
     }
 
     /// What it wrote of itself.
-    var report: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+    public var report: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    func stop() {
+    public func stop() {
         guard process.isRunning else { return }
         process.terminate()
         // `waitUntilExit` needs a run loop, which a concurrency thread has not.
         for _ in 0..<100 where process.isRunning { usleep(20_000) }
     }
-}
-
-/// Waits until something is so, for at most `limit`. Returns how long it took; nil if it was too long.
-func eventually(within limit: Duration, _ isSo: () async throws -> Bool) async throws -> Duration? {
-    let start = ContinuousClock.now
-    while ContinuousClock.now - start < limit {
-        if try await isSo() { return ContinuousClock.now - start }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-    return nil
 }
