@@ -15,6 +15,8 @@ struct TransferMessage {
     private(set) var bytes: [UInt8]
     private(set) var records: UInt16 = 0
     private let zone: [UInt8]
+    /// The question has the zone's name in its own case, and may stand for it: letters must not change on the way.
+    private let isQuestionPlain: Bool
     /// The last owner, and where in the message the name stands that begins at each of its bytes.
     private var owner: [UInt8]
     private var offsets: [Int]
@@ -30,8 +32,9 @@ struct TransferMessage {
         bytes.append(word: 0x8400 | request.flags & 0x0100)
         bytes += [0, 1, 0, 0, 0, 0, 0, 0]
         bytes += request.question
+        isQuestionPlain = request.question.starts(with: request.name)
         owner = zone
-        offsets = zone.indices.map { Self.questionAt + $0 }
+        offsets = isQuestionPlain ? zone.indices.map { Self.questionAt + $0 } : zone.map { _ in Self.unreachable }
     }
 
     /// Appends a record. False if it does not fit and there are others: then the message is to be sent.
@@ -44,7 +47,9 @@ struct TransferMessage {
         bytes.append(word: 1)
         bytes.append(word: UInt16(record.ttl >> 16))
         bytes.append(word: UInt16(truncatingIfNeeded: record.ttl))
-        if record.type == Self.typeCNAME, record.data.count > zone.count, record.data.suffix(zone.count) == zone[...] {
+        if isQuestionPlain, record.type == Self.typeCNAME, record.data.count > zone.count,
+            record.data.suffix(zone.count) == zone[...]
+        {
             let kept = record.data.count - zone.count
             bytes.append(word: UInt16(kept + 2))
             bytes += record.data[..<kept]
