@@ -47,10 +47,7 @@ struct TransferMessage {
         bytes.append(word: 1)
         bytes.append(word: UInt16(record.ttl >> 16))
         bytes.append(word: UInt16(truncatingIfNeeded: record.ttl))
-        if isQuestionPlain, record.type == Self.typeCNAME, record.data.count > zone.count,
-            record.data.suffix(zone.count) == zone[...]
-        {
-            let kept = record.data.count - zone.count
+        if isQuestionPlain, record.type == Self.typeCNAME, let kept = lengthBelowZone(record.data) {
             bytes.append(word: UInt16(kept + 2))
             bytes += record.data[..<kept]
             bytes.append(word: 0xc000 | UInt16(Self.questionAt))
@@ -67,6 +64,13 @@ struct TransferMessage {
     mutating func appendOPT(udpSize: UInt16) {
         bytes += [0, 0, 41, UInt8(udpSize >> 8), UInt8(udpSize & 255), 0, 0, 0, 0, 0, 0]
         bytes.set(word: 1, at: 10)
+    }
+
+    /// Bytes of a name before those of the zone's; nil for one that is not below the zone.
+    private func lengthBelowZone(_ name: [UInt8]) -> Int? {
+        var at = 0
+        while name.count - at > zone.count { at += 1 + Int(name[at]) }
+        return at > 0 && name.count - at == zone.count && name[at...] == zone[...] ? at : nil
     }
 
     private mutating func append(owner next: [UInt8]) {
