@@ -16,7 +16,8 @@ private func key(_ algorithm: TSIGAlgorithm = .hmacSHA256, secret: UInt8 = 7) th
 private func signed(_ key: TSIGKey, at time: Int64 = now) -> [UInt8] {
     var session = TSIGSession(key)
     var message = query
-    #expect(session.sign(&message, now: time))
+    let isSigned = session.sign(&message, now: time)
+    #expect(isSigned)
     return message
 }
 
@@ -79,7 +80,8 @@ struct SignatureTests {
         let key = try key(algorithm)
         var client = TSIGSession(key)
         var request = query
-        #expect(client.sign(&request, now: now))
+        let isSigned2 = client.sign(&request, now: now)
+        #expect(isSigned2)
         guard case .signed(var server, _) = TSIGRequest.judge(request, keys: TSIGKeyring([key]), now: now) else {
             Issue.record("not genuine")
             return
@@ -91,14 +93,20 @@ struct SignatureTests {
             answer[3] = UInt8(number)
             #expect(answer.count + server.length > answer.count + 80)
             let before = answer.count
-            #expect(server.sign(&answer, now: now))
+            let isSigned3 = server.sign(&answer, now: now)
+            #expect(isSigned3)
             #expect(answer.count == before + server.length)
             answers.append(answer)
         }
         var swapped = client
-        for answer in answers { #expect(client.check(answer, now: now)) }
-        #expect(swapped.check(answers[0], now: now))
-        #expect(!swapped.check(answers[2], now: now), "one is missing")
+        for answer in answers {
+            let isNext = client.check(answer, now: now)
+            #expect(isNext)
+        }
+        let isGenuine4 = swapped.check(answers[0], now: now)
+        #expect(isGenuine4)
+        let isGenuine5 = swapped.check(answers[2], now: now)
+        #expect(!isGenuine5, "one is missing")
     }
 
     @Test("An unknown name, and a known one of another algorithm, are BADKEY and answered without a code")
