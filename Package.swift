@@ -89,6 +89,7 @@ let package = Package(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
         .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
+        .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .executableTarget(
             name: "relay-bench",
             dependencies: [
