@@ -115,7 +115,7 @@ extension RelayNode {
             stream.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
         }
         streamByTag[old.tag] = nil
-        crypto.release(old.key)
+        releaseKeys(of: old)
         stream.incarnation = nil
     }
 

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NIOCore
 import ReflectorModel
+import Synchronization
 import Testing
 
 @testable import OpsEndpoint
@@ -291,6 +292,46 @@ struct ServerTests {
             #expect(hub.viewers(of: name) == 0)
             #expect(hub.statistics().counters["viewers_overrun"] == 1)
             withExtendedLifetime(response) {}
+        }
+    }
+
+    @Test("A server that shuts down does not wait for a viewer that does not read")
+    func shutDownWithStuckViewer() async throws {
+        let hub = hub()
+        let name = name
+        let start = Mutex(ContinuousClock.now)
+        try await serve(hub) { endpoint in
+            async let slow = HTTPClient.shared.execute(
+                HTTPClientRequest(url: "http://\(endpoint)/live/news.ts"), timeout: .seconds(30))
+            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            let payload = [UInt8](repeating: 0xaa, count: 1316)
+            deliver(payload[...], to: hub, name, at: 0)
+            let response = try await slow
+            for index in 1..<8_000 { deliver(payload[...], to: hub, name, at: index) }
+            try await Task.sleep(for: .milliseconds(200))
+            start.withLock { $0 = .now }
+            withExtendedLifetime(response) {}
+        }
+        #expect(start.withLock { ContinuousClock.now - $0 } < .seconds(4))
+    }
+
+    @Test("A stream that ends and comes back with earlier time stamps counts its segments on")
+    func comesBack() async throws {
+        let hub = hub()
+        let name = name
+        try await serve(hub) { endpoint in
+            var numbers: [Int] = []
+            for _ in 0..<2 {
+                for (index, payload) in TransportStreamFile.payloads().enumerated() {
+                    deliver(payload, to: hub, name, at: index)
+                }
+                let playlist = String(
+                    decoding: try await get("http://\(endpoint)/live/news/index.m3u8").body, as: UTF8.self)
+                let line = playlist.split(separator: "\n").first { $0.hasPrefix("#EXT-X-MEDIA-SEQUENCE:") }
+                numbers.append(Int(line?.split(separator: ":").last ?? "") ?? -1)
+                hub.ended(stream: name, reason: "over")
+            }
+            #expect(numbers[0] >= 0 && numbers[1] > numbers[0])
         }
     }
 

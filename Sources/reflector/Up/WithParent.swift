@@ -8,9 +8,6 @@ import Glibc
 struct WithParent: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "with-parent", shouldDisplay: false)
 
-    /// Descriptors above this are not looked at.
-    private static let descriptorsMax: Int32 = 1_024
-
     @Argument var parent: Int32
     @Argument var command: String
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
@@ -20,7 +17,7 @@ struct WithParent: ParsableCommand {
         // The parent may have ended before the call: then nobody would ever kill us.
         guard getppid() == parent else { throw ExitCode(1) }
         // What we have open is not the command's business.
-        for descriptor in STDERR_FILENO + 1..<Self.descriptorsMax { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        _ = close_range(UInt32(STDERR_FILENO) + 1, .max, Int32(CLOSE_RANGE_CLOEXEC))
         // So that ps(1) shows our own nodes as `reflector edge edge-1 …`.
         let name = command == "/proc/self/exe" ? "reflector" : command
         var vector: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) }
