@@ -33,7 +33,7 @@ struct ServiceManager: Sendable {
         address.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return }
             _ = sendto(
-                descriptor, message, message.count, Int32(MSG_NOSIGNAL.rawValue),
+                descriptor, message, message.count, Int32(MSG_NOSIGNAL),
                 base.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
         }
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DatagramIO
+import Foundation
 import Glibc
 
 /// `reflector with-parent PID COMMAND …`, for `up` alone: becomes the command, and has the kernel end it when the
@@ -17,7 +18,9 @@ struct WithParent: ParsableCommand {
         // The parent may have ended before the call: then nobody would ever kill us.
         guard getppid() == parent else { throw ExitCode(1) }
         // What we have open is not the command's business.
-        _ = close_range(UInt32(STDERR_FILENO) + 1, .max, Int32(CLOSE_RANGE_CLOEXEC))
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+            if let descriptor = Int32(name), descriptor > STDERR_FILENO { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        }
         // So that ps(1) shows our own nodes as `reflector edge edge-1 …`.
         let name = command == "/proc/self/exe" ? "reflector" : command
         var vector: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) }
