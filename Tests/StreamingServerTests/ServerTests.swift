@@ -3,14 +3,13 @@ import Foundation
 import Logging
 import NIOCore
 import ReflectorModel
-import Synchronization
 import Testing
 
 @testable import OpsEndpoint
 @testable import StreamingServer
 
 /// Runs a service until `body` returns; `body` gets the address it is bound to.
-private func serving<Result: Sendable>(
+func serving<Result: Sendable>(
     _ address: String,
     _ run: @escaping @Sendable (Endpoint, @escaping @Sendable (Endpoint) -> Void) async throws -> Void,
     _ body: @escaping @Sendable (Endpoint) async throws -> Result
@@ -34,19 +33,19 @@ private func serving<Result: Sendable>(
     }
 }
 
-private func deliver(_ payload: ArraySlice<UInt8>, to hub: LiveStreamHub, _ name: StreamName, at index: Int) {
+func deliver(_ payload: ArraySlice<UInt8>, to hub: LiveStreamHub, _ name: StreamName, at index: Int) {
     payload.withUnsafeBytes {
         hub.deliver($0, stream: name, at: MonotonicInstant(nanoseconds: Int64(index) * 1_000_000))
     }
 }
 
-private func get(_ url: String) async throws -> (status: UInt, body: [UInt8], response: HTTPClientResponse) {
+func get(_ url: String) async throws -> (status: UInt, body: [UInt8], response: HTTPClientResponse) {
     let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(30))
     let body = try await response.body.collect(upTo: 64 << 20)
     return (response.status.code, Array(body.readableBytesView), response)
 }
 
-private let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// Changes of demand, in order.
 private actor Demand {
@@ -61,16 +60,16 @@ private actor Demand {
 
 @Suite("The streaming server over HTTP", .serialized)
 struct ServerTests {
-    private let name = StreamName("live/news")!
+    let name = StreamName("live/news")!
 
-    private func hub(_ configure: (inout LiveStreamConfiguration) -> Void = { _ in }) -> LiveStreamHub {
+    func hub(_ configure: (inout LiveStreamConfiguration) -> Void = { _ in }) -> LiveStreamHub {
         var configuration = LiveStreamConfiguration()
         configuration.wallClockSeconds = { 1_800_000_000 }
         configure(&configuration)
         return LiveStreamHub(configuration: configuration, logger: silent)
     }
 
-    private func serve<Result: Sendable>(
+    func serve<Result: Sendable>(
         _ hub: LiveStreamHub, _ body: @escaping @Sendable (Endpoint) async throws -> Result
     ) async throws -> Result {
         try await serving("127.46.0.1") { endpoint, ready in
@@ -265,54 +264,6 @@ struct ServerTests {
             viewer.cancel()
             try await demand.wait(for: [true, false])
         }
-    }
-
-    @Test("A viewer that does not read is evicted, counted, and holds nothing up")
-    func slowViewer() async throws {
-        let hub = hub { $0.bufferBytesMax = 1 << 20 }
-        let name = name
-        try await serve(hub) { endpoint in
-            // Its body is never read: the client stops reading the socket.
-            async let slow = HTTPClient.shared.execute(
-                HTTPClientRequest(url: "http://\(endpoint)/live/news.ts"), timeout: .seconds(30))
-            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
-            let payload = [UInt8](repeating: 0xaa, count: 1316)
-            deliver(payload[...], to: hub, name, at: 0)
-            let response = try await slow
-            let deadline = ContinuousClock.now + .seconds(20)
-            var index = 0
-            while hub.viewers(of: name) > 0, ContinuousClock.now < deadline {
-                // In steps that a reading viewer keeps up with: this one gets stuck in a write.
-                for _ in 0..<200 {
-                    index += 1
-                    deliver(payload[...], to: hub, name, at: index)
-                }
-                try await Task.sleep(for: .milliseconds(5))
-            }
-            #expect(hub.viewers(of: name) == 0)
-            #expect(hub.statistics().counters["viewers_overrun"] == 1)
-            withExtendedLifetime(response) {}
-        }
-    }
-
-    @Test("A server that shuts down does not wait for a viewer that does not read")
-    func shutDownWithStuckViewer() async throws {
-        let hub = hub()
-        let name = name
-        let start = Mutex(ContinuousClock.now)
-        try await serve(hub) { endpoint in
-            async let slow = HTTPClient.shared.execute(
-                HTTPClientRequest(url: "http://\(endpoint)/live/news.ts"), timeout: .seconds(30))
-            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
-            let payload = [UInt8](repeating: 0xaa, count: 1316)
-            deliver(payload[...], to: hub, name, at: 0)
-            let response = try await slow
-            for index in 1..<8_000 { deliver(payload[...], to: hub, name, at: index) }
-            try await Task.sleep(for: .milliseconds(200))
-            start.withLock { $0 = .now }
-            withExtendedLifetime(response) {}
-        }
-        #expect(start.withLock { ContinuousClock.now - $0 } < .seconds(4))
     }
 
     @Test("A stream that ends and comes back with earlier time stamps counts its segments on")
