@@ -77,6 +77,12 @@ final class StreamState {
     }
 
     func path(on link: ParentLink) -> StreamPath? { paths.first { $0.link === link } }
+
+    /// A bit that no path has; there are never more than three settled and one being left.
+    var freePathBit: UInt8 {
+        let used = paths.reduce(UInt8(0)) { $0 | $1.bit }
+        return ~used & (used &+ 1)
+    }
 }
 
 /// The packets of one (source, incarnation) that a node holds or waits for. A class, so that no read of it copies the
@@ -125,6 +131,8 @@ final class StreamPath {
     /// As the zone last said; the endpoint stays.
     var candidate: ParentCandidate
     let subscription: UInt32
+    /// Stands for this path in what is known of a gap; no other path of the stream has it.
+    let bit: UInt8
     var state: State = .joining
     var start: Subscribe.Start
     /// The incarnation that the parent said it sends; nil until it accepted.
@@ -140,22 +148,33 @@ final class StreamPath {
     var lastSequence: UInt64 = 0
     var lastLinkNumber: UInt32
     var upstreamSilent = false
+    var lag = PathLag()
     var packets: UInt64 = 0
     var retransmitsAsked: UInt64 = 0
 
     init(
-        link: ParentLink, candidate: ParentCandidate, subscription: UInt32, start: Subscribe.Start,
+        link: ParentLink, candidate: ParentCandidate, subscription: UInt32, bit: UInt8, start: Subscribe.Start,
         now: MonotonicInstant
     ) {
         self.link = link
         self.candidate = candidate
         self.subscription = subscription
+        self.bit = bit
         self.start = start
         since = now
         lastAsked = now
         nextTry = now
         lastArrival = now
         lastLinkNumber = link.window.highest
+    }
+}
+
+/// How much later a path brings packets than the first of the stream's paths: the most of late, slowly forgotten.
+struct PathLag {
+    private(set) var span: TimeSpan = .zero
+
+    mutating func note(_ sample: TimeSpan) {
+        span = sample > span ? sample : span - (span - sample) / 64
     }
 }
 
