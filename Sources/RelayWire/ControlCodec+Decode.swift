@@ -133,7 +133,8 @@ extension ControlCodec {
             runs.append(run)
         }
         return Nak(
-            subscription: subscription, tryNumber: tryNumber & Nak.triesMax, isLast: tryNumber > Nak.triesMax, runs: runs)
+            subscription: subscription, tryNumber: tryNumber & Nak.triesMax, isLast: tryNumber > Nak.triesMax,
+            runs: runs)
     }
 
     private static func decodeAnnounce(_ reader: inout WireReader) throws(WireError) -> Announce {
