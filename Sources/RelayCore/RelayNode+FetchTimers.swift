@@ -43,6 +43,7 @@ extension RelayNode {
         }
         if now >= stream.reviewAt {
             stream.reviewAt = now + .seconds(1)
+            judgeQuality(of: stream, at: now)
             choosePaths(for: stream, at: now)
         }
         for path in stream.paths where stream.paths.contains(where: { $0 === path }) {
@@ -59,9 +60,7 @@ extension RelayNode {
             }
         }
         judgeSilence(of: stream, at: now)
-        if now >= stream.extraPathsUntil, stream.paths.count > max(configuration.pathsMin, 1) {
-            dropExtraPaths(of: stream, at: now)
-        }
+        if stream.paths.count > pathsWanted(of: stream, at: now) { dropExtraPaths(of: stream, at: now) }
         if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
             let horizon = now - max(configuration.repairSpan, configuration.playOutDeadline)
             stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon)
@@ -90,18 +89,6 @@ extension RelayNode {
         if now - stream.resubscribed >= .seconds(2) {
             stream.resubscribed = now
             for path in stream.paths { subscribe(path, of: stream, at: now) }
-        }
-    }
-
-    /// A long good period: back to as few paths as are asked for, those of the best rank.
-    private func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant) {
-        let good = stream.paths.filter {
-            $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
-        }
-        let kept = good.sorted { $0.candidate.rank < $1.candidate.rank }.prefix(max(configuration.pathsMin, 1))
-        guard !kept.isEmpty else { return }
-        for path in stream.paths where path.state != .leaving && !kept.contains(where: { $0 === path }) {
-            removePath(path, of: stream, at: now)
         }
     }
 

@@ -86,8 +86,8 @@ extension RelayNode {
         }
         let isWaiting = !stream.paths.contains { $0.state != .joining }
         let isLate = isWaiting && now - current.since >= Self.joinPatience
-        let wantsMore = now < stream.extraPathsUntil || isLate || count < configuration.pathsMin
-        guard wantsMore, count < 3, now - stream.lastExtraPath >= Self.joinPatience else { return }
+        let wantsMore = isLate || count < pathsWanted(of: stream, at: now)
+        guard wantsMore, count < PathPolicy.pathsMax, now - stream.lastExtraPath >= Self.joinPatience else { return }
         let used = stream.paths.map(\.candidate.endpoint)
         let others = list.filter { !used.contains($0.endpoint) && !penalties.isAvoided($0.endpoint, at: now) }
         if let other = best(of: others, for: stream, at: now) {
@@ -109,6 +109,7 @@ extension RelayNode {
             !penalties.isAvoided($0.endpoint, at: now)
                 && penalties.isSteady($0.endpoint, for: configuration.returnAfter, at: now)
                 && !stream.hasRefused($0.endpoint, within: configuration.returnAfter, at: now)
+                && !stream.isDemoted($0.endpoint, at: now)
         }
     }
 

@@ -30,9 +30,10 @@ extension RelayNode {
         let isLost = path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
         for missing in known..<sequence where incarnation.index.slot(missing, in: log) == nil {
             let isNoted = incarnation.gaps.note(missing, max: configuration.gapsMax, at: now) { gap in
+                let wasLost = gap.lostOn != 0
                 gap.passedOn |= path.bit
                 if isLost { gap.lostOn |= path.bit }
-                judge(&gap, passedOn: path, at: linkNumber, of: stream, now)
+                judge(&gap, wasLost: wasLost, passedOn: path, at: linkNumber, of: stream, now)
             }
             guard isNoted else {
                 counters.add(.droppedGapTableFull)
@@ -45,8 +46,8 @@ extension RelayNode {
     /// When to ask for a gap that a path has just gone past: once reordering no longer explains it, and once the stream's
     /// other paths have had their time to bring it, if the deadline allows.
     private func judge(
-        _ gap: inout GapTable.Gap, passedOn path: StreamPath, at linkNumber: UInt32, of stream: StreamState,
-        _ now: MonotonicInstant
+        _ gap: inout GapTable.Gap, wasLost: Bool, passedOn path: StreamPath, at linkNumber: UInt32,
+        of stream: StreamState, _ now: MonotonicInstant
     ) {
         let link = path.link
         guard gap.lostOn != 0 else {
@@ -54,8 +55,12 @@ extension RelayNode {
             if gap.due == .distantFuture { gap.due = now + patience(link) }
             return
         }
-        guard gap.tries == 0 else { return }
         let reordering = link.reordering.time(link.roundTrip)
+        guard gap.tries == 0 else {
+            // Asked for already; where nobody was known to hold it, now somebody is.
+            if !wasLost { gap.due = min(gap.due, now + reordering) }
+            return
+        }
         gap.due = now + reordering
         if gap.lostOn & path.bit != 0 {
             gap.reorderedOn = path.bit
@@ -148,10 +153,8 @@ extension RelayNode {
                 gap.due = now + patience(link) * (1 << Int64(min(gap.tries, 4)))
                 return naks.add(gap.sequence, path, tryNumber: gap.tries, isLast: false)
             }
-            let times = RepairTimes(
-                link.roundTrip, deadline: configuration.playOutDeadline, goesOn: configuration.role != .edge)
             let before = gap.tries
-            guard let ask = times.next(&gap, isRepeated: isRepeated, at: now) else { return }
+            guard let ask = repairTimes(link).next(&gap, isRepeated: isRepeated, at: now) else { return }
             gap.askedOn = path.bit
             naks.add(gap.sequence, path, tryNumber: ask.tryNumber, isLast: ask.isLast)
             guard gap.tries > before else { return }
@@ -166,12 +169,22 @@ extension RelayNode {
         schedule(stream, incarnation.gaps.nextDue)
     }
 
+    private func repairTimes(_ link: ParentLink) -> RepairTimes {
+        RepairTimes(link.roundTrip, deadline: configuration.playOutDeadline, goesOn: configuration.role != .edge)
+    }
+
     /// Where a retransmit is likeliest to come from in time: a link that lost the packet has a parent that holds it; both
     /// the NAK and the answer must pass; and what was asked in vain is asked elsewhere.
     private func likeliestPath(
         for gap: GapTable.Gap, of stream: StreamState, _ tag: IncarnationTag, at now: MonotonicInstant
     ) -> StreamPath? {
         if stream.paths.count == 1, let only = stream.paths.first { return only.link.isAlive ? only : nil }
+        if gap.askedOn != 0, let asked = stream.paths.first(where: { $0.bit == gap.askedOn }), asked.link.isAlive,
+            asked.tag == tag, !repairTimes(asked.link).beginsTry(gap, at: now)
+        {
+            // The same try said again: elsewhere it would be answered a second time.
+            return asked
+        }
         let left = gap.detected + configuration.playOutDeadline - now
         var best: (score: Double, path: StreamPath)?
         for path in stream.paths where path.link.isAlive && path.tag == tag {

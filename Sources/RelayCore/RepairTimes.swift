@@ -49,31 +49,44 @@ struct RepairTimes {
         retry * (1 << Int64(min(gap.tries - min(gap.tries, Self.eagerTries), 4)))
     }
 
+    private func lastFrom(_ gap: GapTable.Gap) -> MonotonicInstant {
+        gap.detected + deadline - retry - Self.lastTriesSpan + Self.lastTriesSpan / 2 * Int64(gap.lastTries)
+    }
+
+    /// From then on no answer can come in time.
+    private func tooLate(_ gap: GapTable.Gap) -> MonotonicInstant { gap.detected + deadline - roundTrip }
+
+    private func isLastTry(_ gap: GapTable.Gap, at now: MonotonicInstant) -> Bool {
+        gap.lastTries < 2 && now >= lastFrom(gap) && now < tooLate(gap)
+    }
+
+    /// True if what is next to be said of the gap is a new try, and not the old one once more.
+    func beginsTry(_ gap: GapTable.Gap, at now: MonotonicInstant) -> Bool {
+        gap.tries == 0 || now >= gap.triedAt + retryAfter(gap) || isLastTry(gap, at: now)
+    }
+
     /// What to say now of a gap that is due, and when it is due again. Nil if nothing is to be said.
     ///
     /// - Parameter isRepeated: whether tries are said again; not while so much is missing that it would be a storm.
     func next(_ gap: inout GapTable.Gap, isRepeated: Bool, at now: MonotonicInstant) -> Ask? {
-        let tooLate = gap.detected + deadline - roundTrip
-        let lastFrom = gap.detected + deadline - retry - Self.lastTriesSpan
-        let nextLast = gap.lastTries == 0 ? lastFrom : lastFrom + Self.lastTriesSpan / 2
-        if now >= nextLast, gap.lastTries < 2, now < tooLate {
+        let isTooLate = now >= tooLate(gap)
+        if isLastTry(gap, at: now) {
             gap.lastTries += 1
             begin(&gap, at: now)
-        } else if gap.tries == 0 || now >= gap.triedAt + retryAfter(gap) {
-            if now >= tooLate, !goesOn {
+        } else if beginsTry(gap, at: now) {
+            if isTooLate, !goesOn {
                 gap.due = .distantFuture
                 return nil
             }
-            if now >= tooLate { gap.lastTries = 0 }
+            if isTooLate { gap.lastTries = 0 }
             begin(&gap, at: now)
         } else {
             gap.copies = min(gap.copies + 1, .max - 1)
         }
         gap.due = gap.triedAt + retryAfter(gap)
-        if now < tooLate {
+        if !isTooLate {
             if isRepeated { gap.due = min(gap.due, now + spacing(gap)) }
-            let next = gap.lastTries == 0 ? lastFrom : lastFrom + Self.lastTriesSpan / 2
-            if gap.lastTries < 2, next > now { gap.due = min(gap.due, next) }
+            if gap.lastTries < 2, lastFrom(gap) > now { gap.due = min(gap.due, lastFrom(gap)) }
         }
         return Ask(tryNumber: gap.tries, isLast: gap.lastTries > 0)
     }

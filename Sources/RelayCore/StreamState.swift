@@ -28,8 +28,14 @@ final class StreamState {
     private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []
     /// An earlier incarnation that a parent brings again, and where to go on in it.
     var returnTo: (tag: IncarnationTag, sequence: UInt64)?
-    /// More than one path is kept until then.
+    /// More than one path is kept until then, because a parent cannot restore its own upstream.
     var extraPathsUntil: MonotonicInstant = .zero
+    /// At an edge: how many paths the quality calls for, and what had been delivered, lost and repaired when it was last
+    /// judged.
+    var policy = PathPolicy()
+    var judged = (delivered: UInt64(0), lost: UInt64(0), repaired: UInt64(0), at: MonotonicInstant.zero)
+    /// A parent before the one in use that proved worse, and until when it is not returned to.
+    var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
     var lastExtraPath: MonotonicInstant = .zero
     var lastArrival: MonotonicInstant = .zero
     /// When the newest path was asked for: silence is not judged from before.
@@ -68,6 +74,16 @@ final class StreamState {
 
     func hasRefused(_ endpoint: Endpoint, within span: TimeSpan, at now: MonotonicInstant) -> Bool {
         refusals.contains { $0.endpoint == endpoint && now - $0.at < span }
+    }
+
+    func isDemoted(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
+        demoted.contains { $0.endpoint == endpoint && now < $0.until }
+    }
+
+    func demote(_ endpoint: Endpoint, until: MonotonicInstant) {
+        demoted.removeAll { $0.endpoint == endpoint }
+        if demoted.count >= Self.memoryMax { demoted.removeFirst() }
+        demoted.append((endpoint, until))
     }
 
     func noteFinished(_ tag: IncarnationTag, nextToDeliver: UInt64) {

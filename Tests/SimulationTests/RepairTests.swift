@@ -18,7 +18,7 @@ struct RepairTests {
         let report = result.report
         // So few packets bound only the larger limits; the full grid is `reflector simulate grid --packets 20000000`.
         #expect(report.lossPercent <= point.residualMax, "\(point.name): \(report.lost) of \(report.sent)")
-        if point.residualMax >= 0.01 { #expect(result.isResidualGood, "\(report.lossPercentBound)") }
+        if point.residualMax >= 0.05 { #expect(result.isResidualGood, "\(report.lossPercentBound)") }
         #expect(result.isOverheadGood, "\(point.name): \(report.overheadPercent)")
         #expect(report.wrong == 0)
     }

@@ -28,6 +28,24 @@ public final class LineSimulation {
     private var number: UInt64 = 0
     private var nextPacket = MonotonicInstant.zero
     private var digest: UInt64
+    /// Datagrams that arrived, packets of the encoder and wake-ups so far.
+    public private(set) var events: UInt64 = 0
+    /// Ends a node's process: what it held is gone, and what is sent to it is lost.
+    public func crash(_ name: String) {
+        guard let node = nodes.first(where: { $0.name == name }) else { return }
+        for (place, _) in node.socket { pool.remove(place) }
+        node.crash()
+    }
+
+    /// Starts a node that crashed, with nothing but its name. Not for the entrypoint or an edge, which have more to tell.
+    public func restart(_ name: String) {
+        guard let node = nodes.first(where: { $0.name == name }), node.relay == nil else { return }
+        node.start(at: now)
+        settle(node)
+    }
+
+    /// What has been counted since `startCounting`, but for what only the edges know.
+    public var counted: LineReport { counts }
     private var counts = LineReport()
     private var isCounting = false
     /// The encoder sends nothing while this is true.
@@ -72,10 +90,10 @@ public final class LineSimulation {
                 }
             }
         }
-        _ = nodes[entrypoint].relay.provide(stream, at: now)
+        _ = nodes[entrypoint].relay?.provide(stream, at: now)
         settle(nodes[entrypoint])
         for edge in edges {
-            nodes[edge].relay.want(stream, at: now)
+            nodes[edge].relay?.want(stream, at: now)
             settle(nodes[edge])
         }
     }
@@ -122,6 +140,7 @@ public final class LineSimulation {
     public func finish() -> LineReport {
         isCounting = false
         var report = counts
+        isEncoderSilent = true
         run(for: .seconds(2))
         for edge in edges {
             guard let receiver = nodes[edge].receiver else { continue }
@@ -135,7 +154,7 @@ public final class LineSimulation {
                 report.delayMean = report.delayMean + receiver.delaySum / Int64(receiver.delivered)
             }
             for counter in RelayCounter.allCases {
-                digest = FixedHash.combine(digest, nodes[edge].relay.counters[counter])
+                digest = FixedHash.combine(digest, nodes[edge].relay?.counters[counter] ?? 0)
             }
         }
         report.delayMean = report.delayMean / Int64(edges.count)
@@ -150,7 +169,15 @@ public final class LineSimulation {
         node.wakeAt = max(node.wakeAt, node.pausedUntil)
     }
 
-    public func counters(of name: String) -> RelayCounters? { nodes.first { $0.name == name }?.relay.counters }
+    /// Names of the parents that a node fetches the stream from.
+    public func paths(of name: String) -> [String] {
+        let node = nodes.first { $0.name == name }
+        return (node?.relay?.census.paths ?? []).compactMap { path in
+            Self.index(of: path.parent).map { nodes[$0].name }
+        }
+    }
+
+    public func counters(of name: String) -> RelayCounters? { nodes.first { $0.name == name }?.relay?.counters }
 
     public func run(for span: TimeSpan) {
         let end = now + span
@@ -164,6 +191,7 @@ public final class LineSimulation {
             }
             guard next < end else { break }
             now = next
+            events += 1
             if let waking {
                 waking.wake(at: now)
                 settle(waking)
@@ -179,11 +207,11 @@ public final class LineSimulation {
     private func encode() {
         nextPacket = now + interval
         let node = nodes[entrypoint]
-        guard !isEncoderSilent, now >= node.pausedUntil else { return }
+        guard !isEncoderSilent, now >= node.pausedUntil, let relay = node.relay else { return }
         number += 1
         if isCounting { counts.sent += UInt64(edges.count) }
         var payload = (number, now.nanoseconds)
-        withUnsafeBytes(of: &payload) { node.relay.ingest($0, stream: stream, at: now) }
+        withUnsafeBytes(of: &payload) { relay.ingest($0, stream: stream, at: now) }
         settle(node)
     }
 
@@ -203,17 +231,18 @@ public final class LineSimulation {
     }
 
     private func receive(_ place: Int32, from: Int32, at node: LineNode) {
-        node.relay.receive(pool[place], from: Self.endpoint(Int(from)), at: now)
+        node.relay?.receive(pool[place], from: Self.endpoint(Int(from)), at: now)
         pool.remove(place)
     }
 
     private func settle(_ node: LineNode) {
-        while let action = node.relay.nextAction() {
+        guard let relay = node.relay else { return }
+        while let action = relay.nextAction() {
             guard case .lookUp(let name) = action else { continue }
-            node.relay.lookUpFinished(name, answer(name), at: now)
+            relay.lookUpFinished(name, answer(name), at: now)
         }
         node.drain(at: now) { entry, header in send(entry, header, from: node.index) }
-        node.wakeAt = max(node.relay.nextTimeout, node.pausedUntil)
+        node.wakeAt = max(relay.nextTimeout, node.pausedUntil)
     }
 
     private func send(_ entry: DatagramBatch.Entry, _ header: UnsafeRawBufferPointer, from: Int) {
@@ -279,54 +308,6 @@ public final class LineSimulation {
             let parent = parents(of: index)
             return parent == [entrypoint] ? .noData(serial: 1) : records(parent)
         case .rootSets, .announceTargets: return .noData(serial: 1)
-        }
-    }
-}
-
-/// A node of the line, with its socket.
-final class LineNode {
-    let index: Int
-    let name: String
-    let region: RegionID?
-    let relay: RelayNode
-    let receiver: LineReceiver?
-    var wakeAt = MonotonicInstant.distantFuture
-    var pausedUntil = MonotonicInstant.zero
-    /// What came while the node was paused, by place in the pool and sender.
-    var socket: [(place: Int32, from: Int32)] = []
-    var onWake: (() -> Void)?
-    private var batch: DatagramBatch
-    private let headers: UnsafeMutableRawBufferPointer
-
-    init(_ index: Int, _ configuration: RelayConfiguration, seed: UInt64, at now: MonotonicInstant) {
-        self.index = index
-        name = configuration.name
-        region = configuration.region
-        receiver = configuration.role == .edge ? LineReceiver() : nil
-        let crypto = SimulatedCrypto(networkKeys: [0x11fe], seed: seed)
-        relay = RelayNode(configuration: configuration, crypto: crypto, seed: seed, sink: receiver, now: now)
-        headers = .allocate(byteCount: 1 << 16, alignment: 16)
-        batch = DatagramBatch(countMax: 64, headers: headers)
-    }
-
-    deinit { headers.deallocate() }
-
-    /// As an event loop would: first the socket, then the timers.
-    func wake(at now: MonotonicInstant) {
-        onWake?()
-        onWake = nil
-        relay.handleTimeout(at: now)
-    }
-
-    func drain(at now: MonotonicInstant, _ send: (DatagramBatch.Entry, UnsafeRawBufferPointer) -> Void) {
-        while relay.hasOutput(at: now) {
-            batch.removeAll()
-            let more = relay.transmit(at: now, into: &batch)
-            for entry in batch.entries {
-                let start = Int(entry.headerOffset)
-                send(entry, UnsafeRawBufferPointer(rebasing: headers[start..<start + Int(entry.headerLength)]))
-            }
-            if !more { break }
         }
     }
 }

@@ -6,7 +6,8 @@ import ReflectorSimulation
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run whole networks in virtual time and judge what is promised.",
-        subcommands: [SimulateNetworks.self, SimulateGrid.self], defaultSubcommand: SimulateNetworks.self)
+        subcommands: [SimulateNetworks.self, SimulateGrid.self, SimulateFailover.self, SimulateMonth.self],
+        defaultSubcommand: SimulateNetworks.self)
 }
 
 /// `reflector simulate networks`, or without the word: whole networks, many seeds.
