@@ -113,6 +113,13 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         public var parents: [Int]
         public var ttl: UInt32
         public var source: SourceLine
+        /// What `map` lines and answers call the absence of parents. No set region may have this name.
+        public static let none = "none"
+        /// True for `none` on edge regions: n1, n2 and n3 then answer that there is no parent. A set region without
+        /// parents has no names instead, as if no line matched: it goes to the entrypoint.
+        public var takesParentsAway: Bool {
+            if case .setRegion = regions { false } else { parents.isEmpty }
+        }
         public init(
             portsets: ClosedRange<UInt16>, regions: RegionSelector, parents: [Int], ttl: UInt32, source: SourceLine
         ) {
