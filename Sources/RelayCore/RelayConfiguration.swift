@@ -56,7 +56,7 @@ public struct RelayConfiguration: Sendable {
 
     /// Backlog (preburst, resume) speed as a multiple of the arrival rate, in sixteenths ([A] §IV-C).
     public var backlogSixteenths: UInt8 = 32
-    /// Output waits at most this long, so that runs of packets share a system call.
+    /// Output waits at most this long, and only while so much comes that runs of packets are gathered (`FlushPace`).
     public var flushInterval: TimeSpan = .microseconds(700)
     /// Largest burst of backlog or retransmits to one child in one flush.
     public var burstMax = 16
