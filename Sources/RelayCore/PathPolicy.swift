@@ -78,6 +78,8 @@ public struct PathMerit: Sendable, Equatable {
         self.roundTrip = roundTrip
     }
 
+    /// A link that loses more was no good parent.
+    static let lossy = 0.02
     /// Loss smaller than this is none.
     private static let lossFloor = 0.005
 

@@ -160,7 +160,11 @@ extension RelayNode {
         link.window.expect(next: heartbeat.nextLinkNumber)
         let isNewNonce = heartbeat.leaseNonce != link.leaseNonce
         link.leaseNonce = heartbeat.leaseNonce
-        if isNewNonce { sendRenew(on: link, at: now) }
+        // What the parent echoes shows which Renew was the last to reach it; one that did not is said again.
+        let isRenewLost =
+            heartbeat.echoedTimestamp < TimestampEcho.stamp(link.lastRenew)
+            && now - link.lastRenew >= link.roundTrip.retransmitTimeout
+        if isNewNonce || isRenewLost { sendRenew(on: link, at: now) }
         for entry in heartbeat.entries { receive(entry, heartbeat, on: link, at: now) }
         if heartbeat.digestMismatch, now - link.lastResync >= .seconds(1) {
             link.lastResync = now
@@ -241,6 +245,10 @@ extension RelayNode {
             guard let stream = streams[slot] else { continue }
             for path in stream.paths where path.link === link {
                 urgeLookUp(for: path, at: now)
+                // What it was like is not known of a link without data, so it is remembered.
+                if link.recentLoss.share > PathMerit.lossy {
+                    stream.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
+                }
             }
             stream.paths.removeAll { $0.link === link }
             // A path about to be left is better than none.

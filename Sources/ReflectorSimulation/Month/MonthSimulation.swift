@@ -39,7 +39,7 @@ public struct MonthSimulation: Sendable {
     public var playOutDeadline = TimeSpan.milliseconds(500)
     public var roundTrip = TimeSpan.milliseconds(60)
     /// Mean time between a path's bad episodes, and their mean length.
-    public var quiet = TimeSpan.seconds(1_200)
+    public var quiet = TimeSpan.seconds(1_800)
     public var bad = TimeSpan.seconds(120)
     public var seed: UInt64 = 1
 

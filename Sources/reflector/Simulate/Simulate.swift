@@ -6,7 +6,9 @@ import ReflectorSimulation
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run whole networks in virtual time and judge what is promised.",
-        subcommands: [SimulateNetworks.self, SimulateGrid.self, SimulateFailover.self, SimulateMonth.self],
+        subcommands: [
+            SimulateNetworks.self, SimulateGrid.self, SimulateFailover.self, SimulateMonth.self, SimulateCrowd.self,
+        ],
         defaultSubcommand: SimulateNetworks.self)
 }
 

@@ -7,7 +7,7 @@ struct SimulateMonth: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "month", abstract: "Weigh adaptive multipath against 1, 2 and 3 paths over a long time.",
         discussion: """
-            Regions with three parents each, whose paths have bad episodes of their own: on average one in 20 minutes, of \
+            Regions with three parents each, whose paths have bad episodes of their own: on average one in 32 minutes, of \
             2 minutes, with a loss of 0.5 to 90 % in bursts of 5 to 800 ms, both log-uniform. The edges' own policy decides. \
             Exit 1 unless it takes 1.1 to 1.2 paths on average and loses under 0.1 %.
             """)
