@@ -38,7 +38,8 @@ public actor StubResolver {
         let name = zone.lowercased()
         self.zone = name.hasSuffix(".") ? String(name.dropLast()) : name
         loop = group.next()
-        queries = ServerQueries(servers: servers, exchange: QueryExchange(loop: loop, counters: counters))
+        queries = ServerQueries(
+            servers: servers, zone: self.zone, exchange: QueryExchange(loop: loop, counters: counters))
     }
 
     /// Looks a reflector name up. A name that is being looked up already is not asked for twice.
@@ -66,8 +67,10 @@ public actor StubResolver {
     /// The addresses of a host of the zone, IPv4 first; empty if it has none or does not exist.
     ///
     /// - Parameter host: relative to the zone, as `nyc-1`.
-    public func addresses(ofHost host: String) async -> Result<[IPAddress], LookUpFailure> {
-        guard !isShutDown else { return .failure(.shutDown) }
+    public func addresses(ofHost host: String) async -> Result<[IPAddress], UnansweredLookUp> {
+        guard !isShutDown else {
+            return .failure(UnansweredLookUp(name: absolute(host), zone: zone, failure: .shutDown, complaints: []))
+        }
         return await addresses(of: absolute(host), until: loop.instant + Self.timeout).map { $0.map(\.address) }
     }
 
@@ -82,7 +85,7 @@ public actor StubResolver {
         let start = loop.instant
         async let textOutcome = queries.ask(owner, LDNSType.txt, until: start + Self.textTimeout)
         switch await queries.ask(owner, LDNSType.srv, until: start + Self.timeout) {
-        case .failure(let failure): return .failed(failure)
+        case .failure(let unanswered): return .failed(unanswered.failure)
         case .success(let outcome):
             switch outcome.reading {
             case .noSuchName(let serial): return .noSuchName(serial: serial)
@@ -125,7 +128,7 @@ public actor StubResolver {
                 for await (target, result) in group {
                     switch result {
                     case .success(let addresses): found[target] = addresses
-                    case .failure(let reason): failure = reason
+                    case .failure(let unanswered): failure = unanswered.failure
                     }
                 }
             }
@@ -153,11 +156,11 @@ public actor StubResolver {
     /// A and AAAA of an absolute name.
     private func addresses(
         of host: String, until deadline: MonotonicInstant
-    ) async -> Result<[(address: IPAddress, ttl: UInt32)], LookUpFailure> {
+    ) async -> Result<[(address: IPAddress, ttl: UInt32)], UnansweredLookUp> {
         async let six = queries.ask(host, LDNSType.aaaa, until: deadline)
         let four = await queries.ask(host, LDNSType.a, until: deadline)
         var all: [(address: IPAddress, ttl: UInt32)] = []
-        var failure: LookUpFailure?
+        var failure: UnansweredLookUp?
         for result in [four, await six] {
             switch result {
             case .success(let outcome):
@@ -178,7 +181,7 @@ public actor StubResolver {
         return records.lazy.compactMap(AnswerReading.serial).first
     }
 
-    private static func text(_ outcome: Result<ServerQueries.Outcome, LookUpFailure>) -> AnswerText {
+    private static func text(_ outcome: Result<ServerQueries.Outcome, UnansweredLookUp>) -> AnswerText {
         guard case .success(let outcome) = outcome, case .records(let records, _) = outcome.reading else {
             return AnswerText(strings: [])
         }
