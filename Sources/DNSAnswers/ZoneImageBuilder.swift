@@ -44,6 +44,10 @@ struct ZoneImageBuilder {
                 parents: (parents.first ?? 0, parents.dropFirst().first ?? 0, parents.dropFirst(2).first ?? 0),
                 source: arena.text(rule.source.description), portsetLower: rule.portsets.lowerBound,
                 portsetUpper: rule.portsets.upperBound, regionLower: 0, regionUpper: .max, isForSetRegion: false)
+            if rule.takesParentsAway {
+                let none = UInt32(content.setRegions.count)
+                (entry.parentCount, entry.parents) = (3, (none, none, none))
+            }
             switch rule.regions {
             case .allEdge: break
             case .edge(let ids): (entry.regionLower, entry.regionUpper) = (ids.lowerBound, ids.upperBound)
@@ -67,6 +71,17 @@ struct ZoneImageBuilder {
             let text = ["set=\(region.name)", "serial=\(serial)", "cause=zone"]
             _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
         }
+        addNone()
+    }
+
+    /// What a cell answers whose parents a line takes away (`map … none`), as if by a last set region: "the service is
+    /// decidedly not available" (RFC 2782), which NXDOMAIN would not say: a node keeps its parents through that.
+    private mutating func addNone() {
+        setNames.append(arena.text(ZoneContent.Rule.none))
+        for _ in [RecordType.a, RecordType.aaaa] { _ = arena.add { _ in } }
+        _ = arena.add { $0.record(type: RecordType.srv, ttl: .ofRule, data: [0, 0, 0, 0, 0, 0, 0]) }
+        let text = ["set=\(ZoneContent.Rule.none)", "serial=\(serial)", "cause=zone"]
+        _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
     }
 
     private mutating func addRootSets() {
