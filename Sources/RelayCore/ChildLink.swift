@@ -53,12 +53,14 @@ final class ChildLink {
     var live = Deque<Queued>()
     var repair = Deque<Queued>()
     var isDirty = false
-    /// Retransmits and backlog packets sent in the flush under way.
+    /// Retransmits and backlog packets sent since `burstStart`.
     var burst = 0
+    var burstStart: MonotonicInstant = .zero
 
     /// NAK bucket in packets, scaled by 1024.
     var nakTokens: Int64 = 0
     var nakRefilled: MonotonicInstant
+    var answered = AnsweredTable()
 
     var packetsSent: UInt64 = 0
     var retransmitsSent: UInt64 = 0

@@ -15,6 +15,8 @@ public enum RelayAction: Sendable, Equatable {
 public enum UnavailableReason: String, Sendable {
     case noSuchStream = "no such stream in the zone"
     case noParents = "no parent is known"
+    /// `map … none`: the zone says that there shall be none.
+    case parentsTakenAway = "the zone takes its parents away"
     case refused = "no parent carries it"
 }
 

@@ -10,17 +10,23 @@ extension RelayNode {
     ) {
         guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
         let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
+        flushPace.note(at: now)
         for subscription in stream.children where sequence.rawValue >= subscription.from {
             switch subscription.state {
             case .live: break
             case .backlog(let cursor): if sequence.rawValue >= cursor { continue }
             case .pending: continue
             }
-            enqueue(queued, for: subscription, at: now)
+            enqueue(queued, for: subscription, of: stream, at: now)
+            if isRepair { subscription.link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
         }
+        flushAt = min(flushAt, flushPace.due(at: now))
     }
 
-    private func enqueue(_ packet: ChildLink.Queued, for subscription: ChildSubscription, at now: MonotonicInstant) {
+    private func enqueue(
+        _ packet: ChildLink.Queued, for subscription: ChildSubscription, of stream: StreamState,
+        at now: MonotonicInstant
+    ) {
         let link = subscription.link
         if packet.isRetransmit {
             guard link.repair.count < configuration.queuePacketsMax else { return counters.add(.droppedQueueFull) }
@@ -33,16 +39,17 @@ extension RelayNode {
             link.live.append(packet)
         }
         subscription.packetsSent += 1
-        streams[subscription.stream]?.packetsOut += 1
-        markDirty(link, at: now)
+        stream.packetsOut += 1
+        markDirty(link)
+        // Live packets may wait to share a system call; somebody waits for this one.
+        if packet.isRetransmit { flushAt = min(flushAt, now) }
     }
 
-    private func markDirty(_ link: ChildLink, at now: MonotonicInstant) {
-        if !link.isDirty {
-            link.isDirty = true
-            dirtyChildren.append(link.slot)
-        }
-        flushAt = min(flushAt, now + configuration.flushInterval)
+    /// The caller sees to `flushAt`.
+    private func markDirty(_ link: ChildLink) {
+        guard !link.isDirty else { return }
+        link.isDirty = true
+        dirtyChildren.append(link.slot)
     }
 
     /// Moves each backlog of the link on, as far as its multiple of the arrival rate allows.
@@ -69,7 +76,7 @@ extension RelayNode {
                     subscription.packetsSent += 1
                     stream.packetsOut += 1
                     counters.add(.backlogSent)
-                    markDirty(link, at: now)
+                    markDirty(link)
                 }
                 cursor += 1
             }
@@ -83,6 +90,7 @@ extension RelayNode {
                 isPending = true
             }
         }
+        if link.isDirty { flushAt = min(flushAt, flushPace.due(at: now)) }
         if isPending { schedule(link, now + .milliseconds(2)) }
     }
 
@@ -106,6 +114,14 @@ extension RelayNode {
                     counters.add(.nakNumbersMissed)
                     continue
                 }
+                guard
+                    link.answered.admits(
+                        sequence, of: subscription.id, tryNumber: nak.tryNumber, isLast: nak.isLast,
+                        roundTrip: link.roundTrip.smoothed ?? .zero, at: now)
+                else {
+                    counters.add(.nakNumbersRepeated)
+                    continue
+                }
                 guard link.nakTokens >= 1_024 else {
                     counters.add(.nakNumbersOverBucket)
                     continue
@@ -115,7 +131,7 @@ extension RelayNode {
                 enqueue(
                     ChildLink.Queued(
                         slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true),
-                    for: subscription, at: now)
+                    for: subscription, of: stream, at: now)
             }
         }
     }

@@ -60,6 +60,7 @@ public final class RelayNode {
     var deferredChildren: [Int] = []
     /// When queued output must leave; distant when nothing waits.
     var flushAt: MonotonicInstant = .distantFuture
+    var flushPace: FlushPace
 
     private let controlMemory: UnsafeMutableRawBufferPointer
     let scratch: UnsafeMutableRawBufferPointer
@@ -83,6 +84,7 @@ public final class RelayNode {
         controlMemory = .allocate(byteCount: configuration.controlBytesMax, alignment: 16)
         scratch = .allocate(byteCount: 2_048, alignment: 64)
         control = ControlQueue(memory: controlMemory)
+        flushPace = FlushPace(interval: configuration.flushInterval)
         if configuration.role == .entrypoint { scheduleNode(now) }
     }
 

@@ -74,6 +74,39 @@ struct UpTests {
         #expect(try processes(mentioning: folder.path).isEmpty)
     }
 
+    @Test("a second one at the same time says so, and leaves the first alone")
+    func twice() async throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 82, in: folder.path)
+        let first = Process()
+        first.executableURL = URL(fileURLWithPath: Program.reflector)
+        first.arguments = ["up", "--zones", zones.path, "--for", "6", "--state", folder.path + "/run"]
+        let output = Pipe()
+        first.standardOutput = output
+        first.standardError = FileHandle.nullDevice
+        try first.run()
+        defer { kill(first.processIdentifier, SIGKILL) }
+        try await eventually("13 processes", within: .seconds(40)) {
+            try processes(mentioning: folder.path).count >= 14
+        }
+        let second = try Program.run(Program.reflector, ["up", "--zones", zones.path, "--for", "2"], seconds: 30)
+        #expect(second.code == 1)
+        #expect(second.errors.contains("127.82.0.1:4980 (ns1's status port"))
+        #expect(second.errors.contains("is in use: does another 'reflector up' run?"))
+        #expect(!second.output.contains("The network is up"))
+        try await eventually("the end of the first", within: .seconds(60)) { !first.isRunning }
+        let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(first.terminationStatus == 0)
+        #expect(said.contains("Nothing lost."))
+    }
+
+    @Test("what can't be written is said in a line, with status 1", arguments: ["zone export", "zone check --json"])
+    func fullDisk(command: String) throws {
+        let result = try Program.run("bash", ["-c", "'\(Program.reflector)' \(command) zones >/dev/full"], seconds: 30)
+        #expect(result.code == 1)
+        #expect(result.errors == "reflector: standard output: No space left on device\n")
+    }
+
     @Test("a network that does not fit this machine is refused, every reason at once, with exit 2")
     func refused() throws {
         let folder = try TemporaryFolder()

@@ -51,6 +51,30 @@ public struct RunningNode: Sendable {
             configuration: configuration, inUse: KeysInUse(configuration.keys.networkKeys))
     }
 
+    /// Runs `body` beside a started node and, however it ends, returns only when the node's thread has ended: a process
+    /// must not exit under a thread that still seals packets.
+    public static func with(
+        _ configuration: NodeConfiguration, output: (any StreamOutput)?, logger: Logger,
+        _ body: (RunningNode) async throws -> Void
+    ) async throws {
+        let node = try await start(configuration, output: output, logger: logger)
+        do {
+            try await body(node)
+        } catch {
+            await node.halt()
+            throw error
+        }
+        await node.halt()
+    }
+
+    /// Ends the node without a word to its children. Once more does nothing.
+    private func halt() async {
+        loop.stop()
+        loop.join()
+        await resolver.shutDown()
+        await memory.flush()
+    }
+
     /// A viewer wants a stream, or the last one has left.
     public func setDemand(_ isWanted: Bool, for stream: StreamName) {
         let (loop, shell) = (loop, shell)
@@ -101,8 +125,6 @@ public struct RunningNode: Sendable {
             guard (try? await Task.sleep(for: Self.drainInterval)) != nil else { break }
         }
         _ = await loop.query { shell.value.close() }
-        loop.stop()
-        await resolver.shutDown()
-        await memory.flush()
+        await halt()
     }
 }

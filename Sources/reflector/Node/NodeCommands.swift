@@ -45,9 +45,15 @@ struct EntrypointCommand: AsyncParsableCommand {
     @Option(help: "Most bits a second taken from one encoder over TCP or HTTP.")
     var ingestRateMax: UInt64 = 50_000_000
 
+    /// Less could not carry sound.
+    private static let ingestRateLeast: UInt64 = 8_000
+
     func validate() throws {
-        guard (188...1_316).contains(payload) else {
-            throw ValidationError("--payload takes 188 to 1316, not \(payload)")
+        guard (188...1_316).contains(payload), payload % 188 == 0 else {
+            throw ValidationError("--payload takes a multiple of 188 up to 1316, not \(payload)")
+        }
+        guard ingestRateMax >= Self.ingestRateLeast else {
+            throw ValidationError("--ingest-rate-max takes \(Self.ingestRateLeast) bits a second or more")
         }
         if let ingest { _ = try node.endpoint(ingest, option: "--ingest") }
     }
@@ -74,15 +80,16 @@ struct EntrypointCommand: AsyncParsableCommand {
                 return range
             }
         }
-        let running = try await RunningNode.start(configuration, output: nil, logger: logger)
-        let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
-        ingestion.httpListen = try node.endpoint(ingest, option: "--ingest", own: running.endpoint, port: 8_000)
-        let server = try await IngestServer.start(
-            configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
-        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await daemon.run(
-            ops: ops, others: [IngestService(server: server)], replaceStreamKeys: { server.replaceKeys($0) },
-            extra: { server.counters.snapshot })
+        try await RunningNode.with(configuration, output: nil, logger: logger) { running in
+            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
+            ingestion.httpListen = try node.endpoint(ingest, option: "--ingest", own: running.endpoint, port: 8_000)
+            let server = try await IngestServer.start(
+                configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
+            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            try await daemon.run(
+                ops: ops, others: [IngestService(server: server)], replaceStreamKeys: { server.replaceKeys($0) },
+                extra: { server.counters.snapshot })
+        }
     }
 
     private func rawPort(_ text: String, _ option: String) throws -> IngestConfiguration.RawPort {
@@ -126,9 +133,11 @@ struct SetCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
         let logger = Logger(label: "set")
-        let running = try await RunningNode.start(configuration, output: nil, logger: logger)
-        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger).run(ops: ops, others: [])
+        try await RunningNode.with(configuration, output: nil, logger: logger) { running in
+            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
+            try await daemon.run(ops: ops, others: [])
+        }
     }
 }
 
@@ -164,15 +173,16 @@ struct EdgeCommand: AsyncParsableCommand {
         let configuration = try node.configuration(role: .edge, region: try NodeOptions.region(region))
         let logger = Logger(label: "edge")
         let hub = LiveStreamHub(logger: logger)
-        let running = try await RunningNode.start(configuration, output: HubOutput(hub: hub), logger: logger)
-        hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
-        let viewers = try node.endpoint(http, option: "--http", own: running.endpoint, port: 8_080)
-        let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 1, logger: logger)
-        let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub) { _ in daemon.listens() }
-        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await daemon.run(
-            ops: ops, others: [ListeningService(what: "viewers", endpoint: viewers, service: server)],
-            extra: { Self.counters(of: hub.statistics()) })
+        try await RunningNode.with(configuration, output: HubOutput(hub: hub), logger: logger) { running in
+            hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
+            let viewers = try node.endpoint(http, option: "--http", own: running.endpoint, port: 8_080)
+            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 1, logger: logger)
+            let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub) { _ in daemon.listens() }
+            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            try await daemon.run(
+                ops: ops, others: [ListeningService(what: "viewers", endpoint: viewers, service: server)],
+                extra: { Self.counters(of: hub.statistics()) })
+        }
     }
 
     private static func counters(of statistics: StreamingStatistics) -> [String: UInt64] {

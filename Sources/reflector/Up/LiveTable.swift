@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Glibc
 import ReflectorModel
@@ -64,4 +65,11 @@ struct LiveTable {
 enum StandardOutput {
     static func print(_ lines: [String]) { write(lines.map { $0 + "\n" }.joined()) }
     static func write(_ text: String) { PlainOutput.write(text, to: .standardOutput) }
+
+    /// For what is of no use in part: says what kept it from being written, and ends the command with status 1.
+    static func writeAll(_ bytes: [UInt8]) throws {
+        guard !PlainOutput.write(bytes, to: STDOUT_FILENO) else { return }
+        StandardError.print("reflector: standard output: \(String(cString: strerror(errno)))")
+        throw ExitCode(1)
+    }
 }

@@ -47,6 +47,7 @@ final class LocalNetwork: Sendable {
     /// Starts everything, in order, and returns when all nodes are ready and every edge delivers every stream; then
     /// goes on in tasks of `group`.
     func start(in group: inout TaskGroup<Void>) async throws {
+        try checkPorts()
         group.addTask { await self.supervisor.keep() }
         let deadline = ContinuousClock.now + Self.startTime
         try await launch([.nameServer])
@@ -148,11 +149,23 @@ final class LocalNetwork: Sendable {
         }.map(\.name)
     }
 
+    /// Another run's nodes would answer for ours.
+    private func checkPorts() throws {
+        let used = plan.nodes.filter { PortProbe.isInUse($0.ops) }
+        guard let first = used.first else { return }
+        let others = used.count > 1 ? " and \(Figures.count(used.count - 1, "other node's", "other nodes'"))" : ""
+        throw Failure(
+            description:
+                "\(first.ops) (\(first.name)'s status port\(others)) is in use: does another 'reflector up' run?",
+            culprit: nil)
+    }
+
     private func wait(
         until deadline: ContinuousClock.Instant, _ what: String, for missing: (NetworkView) -> [String]
     ) async throws {
         while true {
             let waited = missing(try await pollUnlessOneEnds())
+            try await checkNobodyHasEnded()
             if waited.isEmpty { return }
             guard ContinuousClock.now < deadline else {
                 throw Failure(
@@ -164,18 +177,21 @@ final class LocalNetwork: Sendable {
 
     /// What the nodes say. A process that ends ends the wait for nodes that may never answer.
     private func pollUnlessOneEnds() async throws -> NetworkView {
-        try await withThrowingTaskGroup(of: NetworkView.self) { [plan, supervisor] group in
+        try await withThrowingTaskGroup(of: NetworkView.self) { [plan] group in
             defer { group.cancelAll() }
             group.addTask { await NetworkView.poll(plan) }
             group.addTask {
                 while true {
-                    if let death = await supervisor.deaths.first {
-                        throw Failure(description: "\(death) at the start", culprit: death.name)
-                    }
+                    try await self.checkNobodyHasEnded()
                     try await Task.sleep(for: .milliseconds(20))
                 }
             }
             return try await group.next() ?? NetworkView()
         }
+    }
+
+    private func checkNobodyHasEnded() async throws(Failure) {
+        guard let death = await supervisor.deaths.first else { return }
+        throw Failure(description: "\(death) at the start", culprit: death.name)
     }
 }

@@ -27,7 +27,8 @@ struct RunSummary: Sendable {
     /// Processes that ended although nobody asked for it.
     var deaths: [ProcessSupervisor.Death] = []
 
-    /// Everything that was not as it should be; empty after a good run.
+    /// Everything that was not as it should be; empty after a good run. A process that somebody killed is no problem as
+    /// long as nothing was lost by it.
     var problems: [String] {
         rows.flatMap { row -> [String] in
             let label = "\(row.edge): \(row.stream)"
@@ -45,8 +46,11 @@ struct RunSummary: Sendable {
                 problems.append("\(label): viewers were cut off \(Figures.count(row.interruptions, "time", "times"))")
             }
             return problems
-        } + deaths.map(\.description)
+        } + deaths.filter { !$0.isFromOutside }.map(\.description)
     }
+
+    /// What somebody did to the processes meanwhile; no fault of theirs.
+    var notes: [String] { deaths.filter(\.isFromOutside).map { "\($0), and was started again" } }
 
     var lines: [String] {
         var table = TextTable(

@@ -43,7 +43,7 @@ enum JSONOutput {
     static func print(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        PlainOutput.write(try encoder.encode(value) + Data("\n".utf8), to: .standardOutput)
+        try StandardOutput.writeAll(Array(encoder.encode(value)) + [UInt8(ascii: "\n")])
     }
 }
 

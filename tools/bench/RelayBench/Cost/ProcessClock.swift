@@ -13,6 +13,8 @@ struct ProcessClock {
     }
 
     let pids: [pid_t]
+    /// Only threads of this name are counted in `sleeps`; nil: all.
+    var thread: String?
 
     /// Nil if one of the processes has gone.
     func read() -> Reading? {
@@ -28,17 +30,19 @@ struct ProcessClock {
             // Behind the name, which may hold anything: state is field 3, utime 14 (proc(5)).
             let fields = text[text.index(after: end)...].split(separator: " ")
             sum.userTicks += fields.count > 11 ? UInt64(fields[11]) ?? 0 : 0
-            sum.sleeps += Self.sleeps(of: pid)
+            sum.sleeps += Self.sleeps(of: pid, thread: thread)
         }
         return sum
     }
 
-    private static func sleeps(of pid: pid_t) -> UInt64 {
+    private static func sleeps(of pid: pid_t, thread name: String?) -> UInt64 {
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
         return threads.reduce(0) { sum, thread in
             let status = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/status", encoding: .utf8)
-            let line = status?.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches:") }
-            return sum + (line.flatMap { UInt64($0.split(separator: "\t").last ?? "") } ?? 0)
+            let fields = (status ?? "").split(separator: "\n").map { $0.split(separator: "\t") }
+            func value(_ key: String) -> Substring? { fields.first { $0.first == key[...] }?.last }
+            guard name == nil || value("Name:") == name?[...] else { return sum }
+            return sum + (value("voluntary_ctxt_switches:").flatMap { UInt64($0) } ?? 0)
         }
     }
 }

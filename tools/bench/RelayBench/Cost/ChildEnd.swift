@@ -1,4 +1,3 @@
-import DatagramIO
 import PacketSealing
 import ReflectorModel
 import RelayWire
@@ -16,7 +15,6 @@ final class ChildEnd {
     private static let subscribesMax = 32
     private static let renewInterval = TimeSpan.seconds(2)
 
-    let socket: DatagramSocket
     private let parent: Endpoint
     private let name: String
     private let crypto: LibcryptoPacketCrypto
@@ -29,16 +27,16 @@ final class ChildEnd {
     private var acceptedCount = 0
     private var leaseNonce: UInt64 = 0
     private var lastRenew = MonotonicInstant.zero
-    private var batch: DatagramBatch
+    /// What is to be sent; the owner does it and then calls `removeOutput`.
+    private(set) var output: DatagramBatch
     private let memory: UnsafeMutableRawBufferPointer
     /// Data packets received.
     private(set) var packets: UInt64 = 0
 
     init(
-        number: Int, socket: DatagramSocket, parent: Endpoint, streams: [StreamName], crypto: LibcryptoPacketCrypto
+        number: Int, parent: Endpoint, streams: [StreamName], crypto: LibcryptoPacketCrypto
     ) {
         name = "child-\(number)"
-        self.socket = socket
         self.parent = parent
         self.streams = streams
         self.crypto = crypto
@@ -47,7 +45,7 @@ final class ChildEnd {
         token = random.next()
         isAccepted = Array(repeating: false, count: streams.count)
         memory = .allocate(byteCount: (Self.subscribesMax + 1) * WireLimits.controlLengthMax, alignment: 16)
-        batch = DatagramBatch(countMax: Self.subscribesMax + 1, headers: memory)
+        output = DatagramBatch(countMax: Self.subscribesMax + 1, headers: memory)
     }
 
     deinit { memory.deallocate() }
@@ -68,8 +66,9 @@ final class ChildEnd {
         return false
     }
 
-    /// Sends whatever is due; called every tenth of a second.
+    /// Puts out whatever is due; called every tenth of a second.
     func tick(at now: MonotonicInstant) {
+        guard output.isEmpty else { return }
         switch state {
         case .greeting: send(.hello(keyPhase: phase, role: .edge, node: NodeID(name: name), nonce: nonce))
         case .opening(let cookie):
@@ -82,9 +81,9 @@ final class ChildEnd {
             subscribe()
             renew(at: now)
         }
-        socket.send(batch)
-        batch.removeAll()
     }
+
+    func removeOutput() { output.removeAll() }
 
     // MARK: Handshake
 
@@ -155,7 +154,7 @@ final class ChildEnd {
     // MARK: Sending
 
     private func send(_ message: HandshakeMessage) {
-        batch.append(to: parent, headerLengthMax: WireLimits.handshakeLengthMax, body: nil) { [crypto] buffer in
+        output.append(to: parent, headerLengthMax: WireLimits.handshakeLengthMax, body: nil) { [crypto] buffer in
             let length = HandshakeCodec.encode(message, into: buffer)
             let isKeyed = HandshakeCodec.finish(
                 UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), crypto: crypto)
@@ -166,7 +165,7 @@ final class ChildEnd {
     private func send(_ message: RelayMessage) {
         guard case .open(let keys, let parentToken) = state else { return }
         counter += 1
-        batch.append(to: parent, headerLengthMax: WireLimits.controlLengthMax, body: nil) { [crypto, counter] buffer in
+        output.append(to: parent, headerLengthMax: WireLimits.controlLengthMax, body: nil) { [crypto, counter] buffer in
             let length = ControlCodec.encode(message, token: parentToken, counter: counter, into: buffer)
             ControlCodec.finish(
                 UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: keys.childToParent, crypto: crypto)

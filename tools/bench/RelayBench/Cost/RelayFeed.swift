@@ -12,7 +12,7 @@ final class RelayFeed: LoadFeed {
     private let loop: DatagramLoop
     private let socket: DatagramSocket
     private let entrypoint: RelayNode
-    private let children: [ChildEnd]
+    private let children: [(end: ChildEnd, socket: DatagramSocket)]
     private let streams: [StreamName]
     private let parent: Endpoint
     private var batch: DatagramBatch
@@ -42,7 +42,7 @@ final class RelayFeed: LoadFeed {
             let socket = try DatagramSocket(bind: Endpoint(address: sinks, port: 0), options: options)
             socket.tag = index + 1
             try loop.add(socket)
-            return ChildEnd(number: index, socket: socket, parent: parent, streams: streams, crypto: shared)
+            return (ChildEnd(number: index, parent: parent, streams: streams, crypto: shared), socket)
         }
         headers = .allocate(byteCount: 1 << 18, alignment: 64)
         batch = DatagramBatch(countMax: 1_024, headers: headers)
@@ -62,12 +62,17 @@ final class RelayFeed: LoadFeed {
         payload.deallocate()
     }
 
-    var isReady: Bool { isStarted && children.allSatisfy { $0.isSubscribed && $0.packets > 0 } }
+    var isReady: Bool { isStarted && children.allSatisfy { $0.end.isSubscribed && $0.end.packets > 0 } }
     var nextTimeout: MonotonicInstant { min(nextTick, entrypoint.nextTimeout) }
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) -> Bool {
         let bytes = UnsafeRawBufferPointer(datagram.bytes)
-        if socket.tag > 0 { return children[socket.tag - 1].receive(bytes, at: now) }
+        if socket.tag > 0 {
+            let child = children[socket.tag - 1]
+            let isData = child.end.receive(bytes, at: now)
+            if !isData { sendOutput(of: child) }
+            return isData
+        }
         entrypoint.receive(bytes, from: datagram.source, at: now)
         return false
     }
@@ -84,7 +89,15 @@ final class RelayFeed: LoadFeed {
         entrypoint.handleTimeout(at: now)
         guard now >= nextTick else { return }
         nextTick = now + Self.tickInterval
-        for child in children { child.tick(at: now) }
+        for child in children {
+            child.end.tick(at: now)
+            sendOutput(of: child)
+        }
+    }
+
+    private func sendOutput(of child: (end: ChildEnd, socket: DatagramSocket)) {
+        child.socket.send(child.end.output)
+        child.end.removeOutput()
     }
 
     func flush(at now: MonotonicInstant) {

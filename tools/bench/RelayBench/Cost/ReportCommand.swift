@@ -10,10 +10,7 @@ struct ReportCommand: ParsableCommand {
     var results: String
 
     func run() throws {
-        let text = try String(contentsOfFile: results, encoding: .utf8)
-        let all = try text.split(separator: "\n").map {
-            try JSONDecoder().decode(Measurement.self, from: Data($0.utf8))
-        }
+        let all = try ResultsFile.read(Measurement.self, from: results)
         for shape in Shape.allCases {
             let measured = all.filter { $0.shape == shape }
             if !measured.isEmpty { try print(measured, shape) }

@@ -35,7 +35,7 @@ struct CompareCommand: ParsableCommand {
             processor: Contender.otherProcessor, log: folder.log)
         defer { nameServer.end() }
         let run = MeasurementRun(place: place, folder: folder, seconds: seconds)
-        let file = try appending(to: results)
+        let file = try ResultsFile(results)
         for round in 1...max(rounds, 1) {
             for count in children {
                 for shape in shapes {
@@ -48,25 +48,15 @@ struct CompareCommand: ParsableCommand {
     }
 
     private func measure(
-        _ contender: Contender, _ count: Int, _ shape: Shape, _ round: Int, _ run: MeasurementRun, _ file: FileHandle
+        _ contender: Contender, _ count: Int, _ shape: Shape, _ round: Int, _ run: MeasurementRun, _ file: ResultsFile
     ) throws {
         let point = "round \(round), \(count) children, \(shape.rawValue), \(contender.rawValue)"
         guard let measured = try run.measure(contender, children: count, shape: shape) else {
-            return say("\(point): nothing came through; see \(run.folder.log)")
+            return ResultsFile.say("\(point): nothing came through; see \(run.folder.log)")
         }
         let figures = [measured.microseconds, measured.delivered * 100].map { String(format: "%.3f", $0) }
-        say("\(point): \(figures[0]) µs a packet, \(figures[1]) % delivered")
-        try file.write(contentsOf: try JSONEncoder().encode(measured) + Data("\n".utf8))
-    }
-
-    /// Unlike `print`, seen at once also in a file.
-    private func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
-
-    private func appending(to path: String) throws -> FileHandle {
-        if !FileManager.default.fileExists(atPath: path) { try Data().write(to: URL(fileURLWithPath: path)) }
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-        try file.seekToEnd()
-        return file
+        ResultsFile.say("\(point): \(figures[0]) µs a packet, \(figures[1]) % delivered")
+        try file.append(measured)
     }
 
     /// Keys, a zone of one set reflector and one entrypoint, and for ffmpeg a stream that it takes for one.
