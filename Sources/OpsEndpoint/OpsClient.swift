@@ -87,7 +87,7 @@ public struct OpsClient: Sendable {
         case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
         case let error as NIOConnectionError:
             error.connectionErrors.first.map { cause(of: $0.error) } ?? "no connection"
-        case HTTPClientError.deadlineExceeded, HTTPClientError.connectTimeout, HTTPClientError.readTimeout:
+        case let error as HTTPClientError where [.deadlineExceeded, .connectTimeout, .readTimeout].contains(error):
             "no answer within \(Double(timeout.nanoseconds) / 1e9) s"
         default: "\(error)"
         }

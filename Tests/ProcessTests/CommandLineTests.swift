@@ -45,7 +45,7 @@ struct CommandLineTests {
         var commands: [any ParsableCommand.Type] = [Reflector.self]
         var examples = 0
         while let command = commands.popLast() {
-            commands += command.configuration.subcommands.filter(\.configuration.shouldDisplay)
+            commands += command.configuration.subcommands.filter { $0.configuration.shouldDisplay }
             let help = Reflector.helpMessage(for: command, columns: 80).split(separator: "\n")
             for line in command.configuration.discussion.split(separator: "\n") where line.hasPrefix("  ") {
                 #expect(help.contains(line), "\(command): \(line)")
