@@ -64,7 +64,8 @@ let package = Package(
             name: "StreamingServer",
             dependencies: ["ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections]),
         .target(
-            name: "OpsEndpoint", dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore]),
+            name: "OpsEndpoint",
+            dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioPosix]),
         .executableTarget(
             name: "reflector",
             dependencies: [

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOPosix
 import ReflectorModel
 
 /// Asks running processes for their status, for `reflector status`, `trace` and `up`.
@@ -19,6 +20,13 @@ public struct OpsClient: Sendable {
             }
         }
     }
+
+    /// Of all: it lives as long as the process. A connection that is refused is not tried again until the time is over.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     /// Longest body read.
     private static let bodyBytesMax = 16 << 20
@@ -61,16 +69,27 @@ public struct OpsClient: Sendable {
                 }
                 group.addTask {
                     let request = HTTPClientRequest(url: "http://\(endpoint)\(path)")
-                    let response = try await HTTPClient.shared.execute(request, timeout: timeout)
+                    let response = try await Self.client.execute(request, timeout: timeout)
                     return (response.status.code, try await response.body.collect(upTo: Self.bodyBytesMax))
                 }
                 defer { group.cancelAll() }
                 return try await group.next() ?? (0, ByteBuffer())
             }
         } catch {
-            throw .unreachable(endpoint, "\(error)")
+            throw .unreachable(endpoint, cause(of: error))
         }
         guard status == 200 else { throw .unusable(endpoint, "HTTP \(status)") }
         return Data(body.readableBytesView)
+    }
+
+    private func cause(of error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { cause(of: $0.error) } ?? "no connection"
+        case let error as HTTPClientError where [.deadlineExceeded, .connectTimeout, .readTimeout].contains(error):
+            "no answer within \(Double(timeout.nanoseconds) / 1e9) s"
+        default: "\(error)"
+        }
     }
 }

@@ -69,7 +69,8 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     public func run() async throws {
         let endpoint = configuration.endpoint
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .notice)
+        // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.
+        quiet.logLevel = .critical
         let application = Application(
             responder: responder,
             server: .http1(configuration: .init(idleTimeout: configuration.idleTimeout)),

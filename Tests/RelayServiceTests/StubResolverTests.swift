@@ -154,6 +154,25 @@ struct StubResolverTests {
         }
     }
 
+    @Test("A host that no server answers for is told with what is wrong with each server")
+    func unanswered() async throws {
+        try await withNSD { _ in
+            let silent = try await DatagramPeer(host: "127.47.0.4") { _ in [] }
+            let servers = ["127.47.0.2:5391", "127.47.0.2:5390"].compactMap { Endpoint($0) } + [silent.endpoint]
+            let resolver = StubResolver(servers: servers, zone: "example.org")
+            guard case .failure(let unanswered) = await resolver.addresses(ofHost: "sjc-1") else {
+                Issue.record("somebody answers for example.org")
+                return
+            }
+            #expect(
+                unanswered.description
+                    == "sjc-1.example.org: 127.47.0.2:5391 cannot be reached: nothing listens there; "
+                    + "127.47.0.2:5390 is not authoritative for example.org (REFUSED): is --zone right?; "
+                    + "\(silent.endpoint) does not answer")
+            await silent.close()
+        }
+    }
+
     @Test("An answer too large for a datagram comes over TCP; the live server is preferred; cookies are kept")
     func truncated() async throws {
         try await withNSD { resolver in

@@ -75,11 +75,11 @@ enum PrivateFile {
             // One that was left behind keeps the mode it had.
             guard fchmod(descriptor, 0o600) == 0 else { throw .system(call: "chmod", path: temporary, code: errno) }
             try write(bytes, to: descriptor, path: temporary)
+            guard rename(temporary, path) == 0 else { throw .system(call: "rename", path: path, code: errno) }
         } catch {
             unlink(temporary)
             throw error
         }
-        guard rename(temporary, path) == 0 else { throw .system(call: "rename", path: path, code: errno) }
         // The new name itself is on the disk only once the directory is.
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -28,10 +28,11 @@ actor NodeMemory {
             addressPath = nil
             return
         }
-        do {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        do throws(StateFolder.Unusable) {
+            try StateFolder.make(directory)
         } catch {
-            logger.error("state directory", metadata: ["path": "\(directory)", "problem": "\(error)"])
+            logger.warning(
+                "state folder can't be written: answers won't survive a restart", metadata: ["problem": "\(error)"])
         }
         let file = StateFile(path: directory + "/answers.json")
         self.file = file

@@ -24,7 +24,9 @@ public struct RunningNode: Sendable {
     ) async throws -> RunningNode {
         let resolver = StubResolver(servers: configuration.servers, zone: configuration.zone)
         let memory = NodeMemory(directory: configuration.stateDirectory, logger: logger)
-        let endpoint = try await ownEndpoint(configuration, resolver, memory, logger)
+        let endpoint = try await OwnAddress(
+            configuration: configuration, resolver: resolver, memory: memory, logger: logger
+        ).find()
         let crypto = try LibcryptoBox(configuration.keys)
         let loop = try DatagramLoop()
         let socket: DatagramSocket
@@ -43,33 +45,10 @@ public struct RunningNode: Sendable {
         // The loop sets its timer at the end of a wake-up: this is the first.
         loop.execute {}
         logger.info("node started", metadata: ["name": "\(configuration.name)", "endpoint": "\(bound)"])
+        Task { await RoleCheck(configuration: configuration, resolver: resolver).run(logger) }
         return RunningNode(
             endpoint: bound, loop: loop, shell: handle, resolver: resolver, memory: memory,
             configuration: configuration, inUse: KeysInUse(configuration.keys.networkKeys))
-    }
-
-    private static func ownEndpoint(
-        _ configuration: NodeConfiguration, _ resolver: StubResolver, _ memory: NodeMemory, _ logger: Logger
-    ) async throws -> Endpoint {
-        if let listen = configuration.listen { return listen }
-        while true {
-            switch await resolver.addresses(ofHost: configuration.name) {
-            case .success(let addresses):
-                if let address = addresses.first {
-                    await memory.keep(address: address)
-                    return Endpoint(address: address, port: configuration.port)
-                }
-                logger.error("no address in the zone for this host", metadata: ["name": "\(configuration.name)"])
-            case .failure(let failure):
-                logger.error("own address not found", metadata: ["reason": "\(failure)"])
-                if let address = await memory.address {
-                    logger.warning(
-                        "no name server answers: using the last address", metadata: ["address": "\(address)"])
-                    return Endpoint(address: address, port: configuration.port)
-                }
-            }
-            try await Task.sleep(for: .seconds(1))
-        }
     }
 
     /// Runs `body` beside a started node and, however it ends, returns only when the node's thread has ended: a process

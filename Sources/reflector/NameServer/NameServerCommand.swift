@@ -12,6 +12,10 @@ struct NameServerCommand: AsyncParsableCommand {
         discussion: """
             Changes of the files are noticed, checked whole, and taken or refused whole; a refused change is logged and \
             the last good zone goes on being served. SIGHUP reads the directory again, SIGTERM ends the server.
+
+            Example:
+              reflector nameserver --zones zones --listen 127.0.0.1:5300 \\
+                --state /var/lib/reflector --ops 127.0.0.1:4980
             """)
 
     @Option(help: ArgumentHelp("Directory of the zone files.", valueName: "dir"))

@@ -11,10 +11,15 @@ struct EntrypointCommand: AsyncParsableCommand {
         abstract: "Run an entrypoint: takes streams from encoders, numbers, seals and announces them.",
         discussion: """
             Encoders push MPEG-TS over HTTP with the stream's key:
-              ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT 'http://ADDRESS:8000/live/news?key=KEY'
+              ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT \\
+                'http://ADDRESS:8000/live/news?key=KEY'
             or raw over TCP or UDP to a port of the stream's own (--tcp, --udp, sources limited by --allow),
             or are pulled over HTTP (--pull live/sport=http://encoder.example/sport.ts).
             \(NodeOptions.signals)
+
+            Example:
+              reflector entrypoint ep-bos --keys keys --state /var/lib/reflector \\
+                --server 127.0.0.1:5300 --server 127.0.0.2:5300
             """)
 
     @OptionGroup var node: NodeOptions
@@ -50,6 +55,7 @@ struct EntrypointCommand: AsyncParsableCommand {
         guard ingestRateMax >= Self.ingestRateLeast else {
             throw ValidationError("--ingest-rate-max takes \(Self.ingestRateLeast) bits a second or more")
         }
+        if let ingest { _ = try node.endpoint(ingest, option: "--ingest") }
     }
 
     func run() async throws {
@@ -108,13 +114,21 @@ struct SetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set",
         abstract: "Run a set reflector: relays streams from entrypoints (or its own parents) to its children.",
-        discussion: "A set region that has parents in the portsets file is told its region id: --region 9001.\n"
-            + NodeOptions.signals)
+        discussion: """
+            A set region that has parents in the portsets file is told its region id: --region 9001.
+            \(NodeOptions.signals)
+
+            Example:
+              reflector set sjc-1 --keys keys --state /var/lib/reflector \\
+                --server 127.0.0.1:5300 --server 127.0.0.2:5300
+            """)
 
     @OptionGroup var node: NodeOptions
 
     @Option(help: "Id of its set region, where that has parents of its own.")
     var region: String?
+
+    func validate() throws { _ = try region.map(NodeOptions.region) }
 
     func run() async throws {
         let configuration = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
@@ -131,8 +145,16 @@ struct EdgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edge",
         abstract: "Run an edge reflector with its streaming server: fetches what viewers of its region ask for.",
-        discussion: "Viewers play http://ADDRESS:8080/live/news.ts or http://ADDRESS:8080/live/news/index.m3u8.\n"
-            + NodeOptions.signals)
+        discussion: """
+            Viewers play http://ADDRESS:8080/live/news.ts or
+              http://ADDRESS:8080/live/news/index.m3u8
+            \(NodeOptions.signals)
+
+            Example:
+              reflector edge edge-bos --region 1283 --keys keys \\
+                --state /var/lib/reflector \\
+                --server 127.0.0.1:5300 --server 127.0.0.2:5300
+            """)
 
     @OptionGroup var node: NodeOptions
 
@@ -141,6 +163,11 @@ struct EdgeCommand: AsyncParsableCommand {
 
     @Option(help: "Streaming server on ADDRESS:PORT; by default the node's own address, port 8080.")
     var http: String?
+
+    func validate() throws {
+        _ = try NodeOptions.region(region)
+        if let http { _ = try node.endpoint(http, option: "--http") }
+    }
 
     func run() async throws {
         let configuration = try node.configuration(role: .edge, region: try NodeOptions.region(region))

@@ -11,7 +11,9 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "The zone it belongs to.")
     var zone = "reflector.net"
 
-    @Option(name: .customLong("server"), help: "An authoritative name server to ask, ADDRESS:PORT. Give two or more.")
+    @Option(
+        name: .customLong("server"),
+        help: "An authoritative name server of the zone, ADDRESS:PORT. Repeatable: with two, one may fail.")
     var servers: [String] = ["127.0.0.1:5300"]
 
     @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys generate FILE' makes one.")
@@ -46,6 +48,9 @@ struct NodeOptions: ParsableArguments {
         guard (0...60_000).contains(deadline) else {
             throw ValidationError("--deadline takes 0 to 60000 milliseconds, not \(deadline)")
         }
+        for server in servers { _ = try endpoint(server, option: "--server") }
+        if let listen { _ = try endpoint(listen, option: "--listen") }
+        if let ops { _ = try endpoint(ops, option: "--ops") }
     }
 
     func configuration(role: NodeRole, region: RegionID?) throws -> NodeConfiguration {

@@ -6,6 +6,8 @@ import UnixSignals
 struct UpRun: Sendable {
     enum Outcome: Sendable {
         case good, bad
+        /// Ended by a signal before there was anything to judge.
+        case interrupted
     }
 
     private enum End: Sendable {
@@ -31,8 +33,13 @@ struct UpRun: Sendable {
             group.cancelAll()
             return first ?? .signal
         }
+        if case .signal = end, !network.isUp {
+            await network.stop()
+            StandardError.print("reflector: interrupted before the network was up")
+            return .interrupted
+        }
         // While the processes still run: a node that has ended says nothing.
-        let summary = await network.summary()
+        let summary = network.isUp ? await network.summary() : RunSummary()
         await network.stop()
         return judge(end, summary)
     }

@@ -16,7 +16,8 @@ struct ZoneDiffCommand: AsyncParsableCommand {
             Exit status: 0 nothing moves, 1 something does, 2 wrong usage or a directory with errors.
 
             Example:
-              git worktree add /tmp/before HEAD && reflector zone diff /tmp/before/zones zones
+              git worktree add /tmp/before HEAD
+              reflector zone diff /tmp/before/zones zones
             """)
 
     @Argument(help: "The directory as it is.")

@@ -172,7 +172,7 @@ actor TestNetwork {
 
     private nonisolated func printLogs() {
         for node in plan.nodes {
-            let tail = runFolder.tail(of: node.name, lines: 8)
+            let tail = runFolder.tail(of: node.name)
             if !tail.isEmpty { print("\(node.name):\n\(tail)") }
         }
     }
