@@ -53,6 +53,7 @@ enum DNSBench {
         guard let image else { return }
         print("compile_ms \(milliseconds(compiling))")
         print("image_ms \(milliseconds(building))")
+        print("image_MiB \(image.byteCount >> 20)")
         print("rule_index_nodes \(image.ruleIndexNodeCount)")
         let engine = AnswerEngine(zones: [image], identity: .init(server: "bench", version: "bench"), servedSince: 0)
         for (kind, types) in [("a", [UInt16(1)]), ("srv", [33]), ("mixed", [1, 33, 16, 28])] {
