@@ -51,12 +51,12 @@ struct NodeDaemon {
         // They end in reverse order: last the ops endpoint, so that the node can be watched while its children leave it.
         let services: [any Service] = [
             ListeningService(what: "health and status", endpoint: ops, service: endpoint),
-            WatchdogService(node: node, manager: manager), NodeService(node: node),
+            WatchdogService(node: node, manager: manager), NodeService(node: node, logger: logger),
             ReloadService(node: node, path: keysPath, manager: manager, logger: logger, tell: replaceStreamKeys),
         ]
         var configuration = ServiceGroupConfiguration(
-            services: services + others + [StopNotice(manager: manager)], gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger)
+            services: services + others + [StopNotice(manager: manager, logger: logger)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = Self.stopTimeMax
         try await ServiceGroup(configuration: configuration).run()
     }
@@ -79,20 +79,26 @@ struct ListeningService: Service {
 /// Keeps a node running until the service group shuts down.
 private struct NodeService: Service {
     let node: RunningNode
+    let logger: Logger
 
     func run() async throws {
         try? await gracefulShutdown()
+        let start = ContinuousClock.now
         await node.stop()
+        let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
+        logger.info("node stopped", metadata: ["drained-ms": "\(milliseconds)"])
     }
 }
 
 /// Tells the service manager first of all that the daemon stops.
 private struct StopNotice: Service {
     let manager: ServiceManager
+    let logger: Logger
 
     func run() async throws {
         try? await gracefulShutdown()
         manager.stopping()
+        logger.info("stopping")
     }
 }
 
