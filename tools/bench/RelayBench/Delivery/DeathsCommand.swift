@@ -68,13 +68,13 @@ struct DeathsCommand: AsyncParsableCommand {
                 await loop.query {
                     feed.value.forgetLateness()
                     return feed.value.sent + 1
-                } ?? 1
+                } ?? UInt64(1)
             meter.restart()
             victim.end()
             try await Task.sleep(for: .seconds(1))
             running[parent] = try place.startSet(number)
             // Long enough for all that was sent meanwhile to be played out or given up, and for the new one to be warm.
-            let to = await loop.query { feed.value.sent } ?? 1
+            let to = await loop.query { feed.value.sent } ?? UInt64(1)
             try await Task.sleep(for: .milliseconds(milliseconds + 1_500))
             let stall = await loop.query { feed.value.latenessMax } ?? .zero
             let outcome = Outcome(lost: meter.missing(in: from...to), gap: meter.gapMax, stall: stall)

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import ReflectorModel
 import RelayService
 
@@ -100,7 +101,7 @@ struct DeliveryPlace {
         configuration.listen = own
         configuration.playOutDeadline = deadline
         let node = try await RunningNode.start(
-            configuration, output: MeterOutput(meter: meter), logger: .init(label: "edge", factory: { _ in Quiet() }))
+            configuration, output: MeterOutput(meter: meter), logger: .init(label: "edge", factory: { _ in SwiftLogNoOpLogHandler() }))
         node.setDemand(true, for: stream)
         return node
     }
