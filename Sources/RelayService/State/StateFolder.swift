@@ -9,6 +9,11 @@ public enum StateFolder {
         /// The `errno` of the call that failed.
         public var code: Int32
         public var description: String { "\(path): \(String(cString: strerror(code)))" }
+
+        public init(path: String, code: Int32) {
+            self.path = path
+            self.code = code
+        }
     }
 
     /// Makes a folder and those above it, as `mkdir -p` does, and tries whether files can be made in it.
