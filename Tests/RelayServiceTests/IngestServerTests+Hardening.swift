@@ -64,9 +64,10 @@ extension IngestServerTests {
             }
             let refused = try await exchange(server, head)
             #expect(refused.answer.isEmpty)
-            #expect(server.counters.value(.refusedTooManyConnections) == 1)
+            #expect(server.counters.value(.refusedTooManyConnections) >= 1)
             for channel in open { try await channel.close() }
-            #expect(try await exchange(server, head).answer.hasPrefix("HTTP/1.1 401"))
+            // The server notices in its own time.
+            #expect(await eventually { (try? await exchange(server, head).answer.hasPrefix("HTTP/1.1 401")) == true })
         }
     }
 
