@@ -59,8 +59,8 @@ public final class CrowdSimulation {
                     name: "n\(layer)-\(place)",
                     role: layer == 0 ? .entrypoint : layer == counts.count - 1 ? .edge : .set,
                     region: layer == 0 ? nil : RegionID(UInt32(layer * 100_000 + place)))
-                // Two seconds of what passes; the budget of a small machine.
-                configuration.packetsMax = layer == counts.count - 1 ? 256 : 8_192
+                // An edge must hold what its streams begin with at once; the others two seconds of what passes.
+                configuration.packetsMax = layer == counts.count - 1 ? 640 : 8_192
                 nodes.append(
                     LineNode(index, configuration, seed: FixedHash.combine(options.seed, UInt64(index)), at: now))
                 layerOf.append(layer)

@@ -12,6 +12,8 @@ public struct LineOptions: Sendable {
     /// Packets that are counted, after `warmUp`.
     public var packets: UInt64 = 100_000
     public var warmUp = TimeSpan.seconds(5)
+    /// When the viewers come: by then the entrypoint has a ring to begin with.
+    public var viewersAt = TimeSpan.zero
     public var playOutDeadline = TimeSpan.milliseconds(120)
     /// Paths that an edge keeps; more than 1 takes as many `parents`.
     public var paths = 1

@@ -92,6 +92,7 @@ public final class LineSimulation {
         }
         _ = nodes[entrypoint].relay?.provide(stream, at: now)
         settle(nodes[entrypoint])
+        if options.viewersAt > .zero { run(for: options.viewersAt) }
         for edge in edges {
             nodes[edge].relay?.want(stream, at: now)
             settle(nodes[edge])
