@@ -92,6 +92,8 @@ let package = Package(
             path: "tools/bench/DNSBench"),
         .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
+        .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
+        .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .executableTarget(
             name: "relay-bench",
             dependencies: [
