@@ -93,7 +93,6 @@ let package = Package(
         .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
         .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
-        .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .executableTarget(
             name: "relay-bench",
             dependencies: [

@@ -126,7 +126,7 @@ int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *optio
     }
     set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options->receive_buffer_bytes);
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options->send_buffer_bytes);
-    set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+    if (options->report_drops) set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     report->receive_offload = options->receive_offload && set_int(fd, SOL_UDP, UDP_GRO, 1) == 0;
 
     struct sockaddr_storage address;
@@ -145,6 +145,13 @@ int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *optio
 }
 
 int cdg_socket_disable_receive_offload(int fd) { return set_int(fd, SOL_UDP, UDP_GRO, 0) == 0 ? 0 : -errno; }
+
+uint32_t cdg_socket_drops(int fd) {
+    // SK_MEMINFO_VARS numbers, of which the ninth is SK_MEMINFO_DROPS (linux/sock_diag.h).
+    uint32_t values[9] = {0};
+    socklen_t size = sizeof values;
+    return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &size) == 0 && size == sizeof values ? values[8] : 0;
+}
 
 void cdg_close(int fd) { close(fd); }
 

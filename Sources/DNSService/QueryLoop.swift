@@ -5,18 +5,25 @@ import ReflectorModel
 
 /// Answers the datagrams of one loop: each where it lies into a reply buffer, all replies of a batch sent together.
 final class QueryLoop: DatagramHandler {
-    private var responder: Responder
+    /// Behind a pointer, since a class checks at run time each time that one of its properties is changed.
+    private let responder: UnsafeMutablePointer<Responder>
     private let replies = ReplyBatch(countMax: 64, capacity: 64 * AnswerEngine.udpSizeMax)
     private let sockets: [DatagramSocket]
     private let privileged: [AddressBlock]
     private let desk: RequestDesk
 
     init(engine: AnswerEngine, sockets: [DatagramSocket], privileged: [AddressBlock], desk: RequestDesk) {
-        responder = Responder(engine)
-        responder.hasDesk = true
+        responder = .allocate(capacity: 1)
+        responder.initialize(to: Responder(engine))
+        responder.pointee.hasDesk = true
         self.desk = desk
         self.sockets = sockets
         self.privileged = privileged
+    }
+
+    deinit {
+        responder.deinitialize(count: 1)
+        responder.deallocate()
     }
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
@@ -24,13 +31,13 @@ final class QueryLoop: DatagramHandler {
         guard datagram.source.port != 0 else { return }
         if !replies.hasRoom(lengthMax: AnswerEngine.udpSizeMax) { send(on: socket) }
         let isPrivileged = privileged.contains { $0.contains(datagram.source.address) }
-        responder.now = Int64(time(nil))
+        responder.pointee.now = Int64(time(nil))
         replies.append(to: datagram, lengthMax: AnswerEngine.udpSizeMax) { buffer in
             let query = UnsafeRawBufferPointer(datagram.bytes)
-            let length = responder.answer(query, over: .udp, isPrivileged: isPrivileged, into: buffer)
+            let length = responder.pointee.answer(query, over: .udp, isPrivileged: isPrivileged, into: buffer)
             guard length < 0 else { return length }
             return desk.answer(
-                datagram: query, from: datagram.source, isPrivileged: isPrivileged, &responder, into: buffer)
+                datagram: query, from: datagram.source, isPrivileged: isPrivileged, &responder.pointee, into: buffer)
         }
     }
 
@@ -40,14 +47,15 @@ final class QueryLoop: DatagramHandler {
 
     /// Answers from `engine` from the next query on.
     func replace(_ engine: AnswerEngine) {
-        responder.engine = engine
+        responder.pointee.engine = engine
         desk.replace(engine)
     }
 
     /// Counts of this loop, with its sockets' own.
     var counters: [String: UInt64] {
-        var result = responder.counters(transport: "udp")
+        var result = responder.pointee.counters(transport: "udp")
         for socket in sockets {
+            socket.readDrops()
             for (name, value) in socket.statistics.counters { result["udp_socket_\(name)", default: 0] &+= value }
         }
         return result

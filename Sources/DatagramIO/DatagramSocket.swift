@@ -30,6 +30,7 @@ public final class DatagramSocket {
         wanted.reuse_address = options.reuseAddress
         wanted.reuse_port = options.reusePort
         wanted.receive_offload = options.receiveOffload
+        wanted.report_drops = options.reportsDrops
         wanted.mtu = options.pathMTU.policy
         wanted.receive_buffer_bytes = UInt32(clamping: options.receiveBufferBytes)
         wanted.send_buffer_bytes = UInt32(clamping: options.sendBufferBytes)
@@ -54,6 +55,14 @@ public final class DatagramSocket {
 
     /// True while runs leave as one message each (UDP_SEGMENT).
     public var segmentsRuns: Bool { segmentationSuspendedUntil == nil }
+
+    /// Brings `statistics.receiveBufferFull` up to date, for sockets whose datagrams don't (`reportsDrops`).
+    public func readDrops() { noteDrops(cdg_socket_drops(descriptor)) }
+
+    func noteDrops(_ total: UInt32) {
+        statistics.receiveBufferFull &+= UInt64(total &- kernelDropsSeen)
+        kernelDropsSeen = total
+    }
 
     /// Buffers so small that a coalesced message would not fit need the kernel to hand over single datagrams.
     func disableReceiveOffload() {

@@ -9,7 +9,8 @@ public struct DatagramStatistics: Sendable, Equatable {
     public var receiveCalls: UInt64 = 0
     /// Messages that the kernel had put together from several datagrams (UDP_GRO).
     public var messagesCoalesced: UInt64 = 0
-    /// Dropped by the kernel for want of receive buffer (SO_RXQ_OVFL); known at the next datagram that arrives.
+    /// Dropped by the kernel for want of receive buffer: known at the next datagram that arrives (SO_RXQ_OVFL), or when
+    /// `DatagramSocket.readDrops` has asked.
     public var receiveBufferFull: UInt64 = 0
     /// Dropped here because longer than the loop's buffers.
     public var receivedTruncated: UInt64 = 0

@@ -33,22 +33,28 @@ final class Receiver {
             return false
         }
         let now = MonotonicInstant(nanoseconds: cdg_now())
+        var tally = Tally()
         for index in 0..<count where socket.slot != nil {
-            deliver(messages[index], in: cdg_receiver_buffer(receiver, UInt32(index)), socket, handler, now)
+            deliver(messages[index], in: cdg_receiver_buffer(receiver, UInt32(index)), socket, handler, now, &tally)
         }
+        socket.statistics.datagramsReceived &+= tally.datagrams
+        socket.statistics.bytesReceived &+= tally.bytes
         if socket.slot != nil { handler.batchEnded(on: socket, at: now) }
         return count == batch
+    }
+
+    /// What a batch adds to the socket's statistics: those of a class are dearer to change, once for each datagram.
+    private struct Tally {
+        var datagrams: UInt64 = 0
+        var bytes: UInt64 = 0
     }
 
     /// Splits a message into its datagrams: UDP_GRO joins datagrams of one size, of which the last may be shorter.
     private func deliver(
         _ message: cdg_received, in buffer: UnsafeMutableRawPointer, _ socket: DatagramSocket,
-        _ handler: any DatagramHandler, _ now: MonotonicInstant
+        _ handler: any DatagramHandler, _ now: MonotonicInstant, _ tally: inout Tally
     ) {
-        if message.has_dropped {
-            socket.statistics.receiveBufferFull &+= UInt64(message.dropped &- socket.kernelDropsSeen)
-            socket.kernelDropsSeen = message.dropped
-        }
+        if message.has_dropped { socket.noteDrops(message.dropped) }
         guard !message.truncated else {
             socket.statistics.receivedTruncated &+= 1
             return
@@ -56,7 +62,7 @@ final class Receiver {
         let length = Int(message.length)
         let segment = message.segment == 0 ? length : Int(message.segment)
         if segment < length { socket.statistics.messagesCoalesced &+= 1 }
-        socket.statistics.bytesReceived &+= UInt64(length)
+        tally.bytes &+= UInt64(length)
         let local = message.has_local ? IPAddress(message.local) : socket.local.address
         var datagram = ReceivedDatagram(
             bytes: UnsafeMutableRawBufferPointer(start: buffer, count: 0), source: Endpoint(message.source),
@@ -65,7 +71,7 @@ final class Receiver {
         repeat {
             let size = min(segment, length - offset)
             datagram.bytes = UnsafeMutableRawBufferPointer(start: buffer + offset, count: size)
-            socket.statistics.datagramsReceived &+= 1
+            tally.datagrams &+= 1
             handler.receive(datagram, on: socket, at: now)
             offset += size
         } while offset < length && socket.slot != nil

@@ -16,7 +16,9 @@ public final class ReplyBatch {
     private let capacity: Int
     let memory: UnsafeMutableRawPointer
     private var used = 0
-    private(set) var replies: [Reply] = []
+    /// How many replies there are.
+    public private(set) var count = 0
+    private let entries: UnsafeMutablePointer<Reply>
 
     /// - Parameters:
     ///   - countMax: most replies.
@@ -25,16 +27,21 @@ public final class ReplyBatch {
         self.countMax = countMax
         self.capacity = capacity
         memory = .allocate(byteCount: capacity, alignment: 16)
-        replies.reserveCapacity(countMax)
+        entries = .allocate(capacity: countMax)
     }
 
-    deinit { memory.deallocate() }
+    deinit {
+        memory.deallocate()
+        entries.deallocate()
+    }
 
-    public var isEmpty: Bool { replies.isEmpty }
-    public var count: Int { replies.count }
+    public var isEmpty: Bool { count == 0 }
+
+    /// Valid until the next append.
+    var replies: UnsafeBufferPointer<Reply> { UnsafeBufferPointer(start: entries, count: count) }
 
     /// True when another reply of at most `lengthMax` bytes fits.
-    public func hasRoom(lengthMax: Int) -> Bool { replies.count < countMax && lengthMax <= capacity - used }
+    public func hasRoom(lengthMax: Int) -> Bool { count < countMax && lengthMax <= capacity - used }
 
     /// Appends a reply to `question`. `fill` writes it in place and returns its length, or 0 for no reply. The caller
     /// has asked `hasRoom` before.
@@ -45,15 +52,16 @@ public final class ReplyBatch {
         let length = fill(UnsafeMutableRawBufferPointer(start: memory + used, count: lengthMax))
         precondition(length <= lengthMax, "ReplyBatch: reply longer than its room")
         guard length > 0 else { return }
-        replies.append(
-            Reply(
+        (entries + count).initialize(
+            to: Reply(
                 destination: question.source, source: question.local, interface: question.interface, offset: used,
                 length: length))
+        count += 1
         used += length
     }
 
     public func removeAll() {
-        replies.removeAll(keepingCapacity: true)
+        count = 0
         used = 0
     }
 }

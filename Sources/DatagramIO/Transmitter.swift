@@ -65,20 +65,31 @@ final class Transmitter {
         flush(socket)
     }
 
+    /// One piece a message, counted in locals: properties of a class are dearer to change.
     func send(_ replies: ReplyBatch, on socket: DatagramSocket) {
         patienceEnd = nil
+        var count = 0
         for reply in replies.replies where socket.accepts(reply.destination, datagrams: 1) {
-            if isFull { flush(socket) }
-            begin(to: reply.destination)
-            if socket.isWildcard {
-                messages[messageCount].has_source = true
-                messages[messageCount].source = cdg_address(reply.source)
-                // Elsewhere the routing table decides: the way back need not be the way in.
-                if reply.source.isLinkLocal { messages[messageCount].interface = reply.interface }
+            if count == min(batch, Self.piecesMax) {
+                (messageCount, pieceCount) = (count, count)
+                flush(socket)
+                count = 0
             }
-            append(replies.memory + reply.offset, reply.length)
-            end(datagrams: 1, segment: 0)
+            var message = cdg_outgoing()
+            message.destination = cdg_endpoint(reply.destination)
+            (message.first, message.pieces) = (UInt32(truncatingIfNeeded: count), 1)
+            if socket.isWildcard {
+                message.has_source = true
+                message.source = cdg_address(reply.source)
+                // Elsewhere the routing table decides: the way back need not be the way in.
+                if reply.source.isLinkLocal { message.interface = reply.interface }
+            }
+            messages[count] = message
+            pieces[count] = iovec(iov_base: replies.memory + reply.offset, iov_len: reply.length)
+            sizes[count] = (1, reply.length)
+            count += 1
         }
+        (messageCount, pieceCount) = (count, count)
         flush(socket)
     }
 
@@ -150,7 +161,7 @@ final class Transmitter {
         while next < messageCount {
             let sent = transmit(messages + next, messageCount - next, on: socket)
             if sent > 0 {
-                for index in next..<next + sent { countSent(index, on: socket) }
+                countSent(next..<next + sent, on: socket)
                 next += sent
                 continue
             }
@@ -185,10 +196,18 @@ final class Transmitter {
         }
     }
 
-    private func countSent(_ index: Int, on socket: DatagramSocket) {
-        socket.statistics.datagramsSent &+= UInt64(sizes[index].datagrams)
-        socket.statistics.bytesSent &+= UInt64(sizes[index].bytes)
-        if messages[index].segment != 0 { socket.statistics.runsSegmented &+= 1 }
+    private func countSent(_ range: Range<Int>, on socket: DatagramSocket) {
+        var datagrams = 0
+        var bytes = 0
+        var runs = 0
+        for index in range {
+            datagrams += sizes[index].datagrams
+            bytes += sizes[index].bytes
+            if messages[index].segment != 0 { runs += 1 }
+        }
+        socket.statistics.datagramsSent &+= UInt64(datagrams)
+        socket.statistics.bytesSent &+= UInt64(bytes)
+        socket.statistics.runsSegmented &+= UInt64(runs)
     }
 
     /// Whether a run refused with `code` may pass as single datagrams: no such option, a device without checksum

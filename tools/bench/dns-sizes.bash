@@ -43,7 +43,7 @@ done
 
 # The same queries to both, in turn.
 "$bin/dns-bench" queries "$work/sizes.q" 200000 0 3000 65536
-pin="taskset -c 0"
+pin="$calm taskset -c 0"
 start_ours "$work/zones-1000"
 server_at[few]=${server_at[ours]} server_pids[few]=${server_pids[ours]}
 network_before=$network
@@ -56,7 +56,7 @@ for server in few many; do wait_serial "$server" 60; done
 for ((round = 1; round <= rounds; round++)); do
     cost=()
     for server in few many; do
-        read -r _ answered _ _ _ nanoseconds _ < <(taskset -c 1 "$bin/dns-load" udp "${server_at[$server]}" \
+        read -r _ answered _ _ _ nanoseconds _ < <($calm taskset -c 1 "$bin/dns-load" udp "${server_at[$server]}" \
             "$work/sizes.q" --seconds "$seconds" --pids "$(family "$server")" --source "${network%.*}.200")
         cost+=("$(awk "BEGIN { printf \"%.4f\", $nanoseconds / $answered / 1000 }")")
     done

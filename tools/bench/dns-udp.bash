@@ -6,7 +6,7 @@ echo "udp: 300,000 names, one core a server, $rounds rounds of $seconds s"
 "$bin/dns-bench" flat "$work/udp" "$work/udp.db"
 "$bin/dns-bench" queries "$work/existing.q" 200000 0 1000 100
 "$bin/dns-bench" queries "$work/half-missing.q" 200000 50 1000 100
-pin="taskset -c 0"
+pin="$calm taskset -c 0"
 start_ours "$work/udp"
 start_echo
 start_nsd "$work/udp.db"
@@ -22,7 +22,7 @@ for ((round = 1; round <= rounds; round++)); do
         [[ $load == saturated ]] || rate=(--rate 40000)
         for mix in existing half-missing; do
             for server in "${order[@]}"; do
-                result=$(taskset -c 1 "$bin/dns-load" udp "${server_at[$server]}" "$work/$mix.q" --seconds "$seconds" \
+                result=$($calm taskset -c 1 "$bin/dns-load" udp "${server_at[$server]}" "$work/$mix.q" --seconds "$seconds" \
                     --pids "$(family "$server")" --source "${network%.*}.200" ${rate[@]+"${rate[@]}"})
                 echo "$load $mix $server $round $result"
             done
@@ -48,7 +48,7 @@ for server in echo ours gdnsd nsd knot; do
     if perf stat -e instructions:u true 2>&1 | grep -q 'not supported\|not counted\|No permission' ||
         ! command -v perf >/dev/null; then
         how='single steps: no counters here'
-        read -r _ answered _ steps < <("$bin/dns-load" steps "${server_at[$server]}" "$work/existing.q" 192 "$pids")
+        read -r _ answered _ steps < <($calm taskset -c 1 "$bin/dns-load" steps "${server_at[$server]}" "$work/existing.q" 192 "$pids")
     else
         how='perf stat'
         perf stat -x, -o "$work/perf" -e instructions:u -p "$pids" -- \

@@ -29,6 +29,7 @@ typedef struct {
     bool reuse_address;
     bool reuse_port;
     bool receive_offload;
+    bool report_drops;  // SO_RXQ_OVFL: received messages carry `dropped`
     cdg_mtu_policy mtu;
     uint32_t receive_buffer_bytes;
     uint32_t send_buffer_bytes;
@@ -47,6 +48,8 @@ typedef struct {
 
 int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *options, cdg_socket_report *report);
 int cdg_socket_disable_receive_offload(int fd);
+// The socket's cumulative count of datagrams dropped for want of receive buffer, wrapping (SO_MEMINFO).
+uint32_t cdg_socket_drops(int fd);
 void cdg_close(int fd);
 
 // ---- receiving

@@ -1,7 +1,7 @@
 // dns-load: the load that tools/bench puts on name servers, and the bare echo that they are measured against.
 //
 //     dns-load echo ADDRESS:PORT
-//     dns-load udp ADDRESS:PORT QUERIES --seconds S [--window N | --rate N] [--pids N,N…] [--source A.B.C]
+//     dns-load udp ADDRESS:PORT QUERIES --seconds S [--window N | --rate N [--burst N]] [--pids N,N…] [--source A.B.C]
 //     dns-load serial ADDRESS:PORT ZONE [--not SERIAL] [--seconds S]
 //     dns-load steps ADDRESS:PORT QUERIES COUNT PID,PID…
 #define _GNU_SOURCE

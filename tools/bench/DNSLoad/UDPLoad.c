@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #ifndef SOL_UDP
 #define SOL_UDP 17
@@ -22,7 +23,7 @@
 #define RUN 32
 #define BATCH 64
 // A reply that takes longer than this is lost.
-#define PATIENCE 20000000
+#define PATIENCE 100000000
 
 typedef struct {
     uint64_t sent, answered, lost, codes[16], truncated;
@@ -99,6 +100,37 @@ static void saturate(const query_set *set, uint32_t *next, uint32_t window, int6
     }
 }
 
+// `rate` queries a second in runs of `burst`, asleep between them: for long loads, which need no sharp clock.
+static void stroll(const query_set *set, uint32_t *next, uint32_t rate, uint32_t burst, int64_t end) {
+    int64_t start = now();
+    uint64_t sent = 0;
+    int number = 0;
+    for (int64_t time = start; time < end; time = now()) {
+        while (time >= start + (int64_t)(sent * 1000000000 / rate)) {
+            const struct run *run = &set->runs[*next];
+            uint32_t count = run->count < burst ? run->count : burst;
+            *next = (*next + 1) % set->run_count;
+            send_run(number, run, count);
+            number = (number + 1) % SOCKETS;
+            sent += count;
+        }
+        for (int i = 0; i < SOCKETS; i++) receive(i, time);
+        struct timespec rest = {.tv_nsec = 200000};
+        nanosleep(&rest, NULL);
+    }
+}
+
+// Replies that the kernel dropped because we did not read them in time.
+static uint64_t own_drops(void) {
+    uint64_t sum = 0;
+    for (int number = 0; number < SOCKETS; number++) {
+        uint32_t values[9] = {0};
+        socklen_t size = sizeof values;
+        if (getsockopt(sockets[number], SOL_SOCKET, SO_MEMINFO, values, &size) == 0) sum += values[8];
+    }
+    return sum;
+}
+
 // One query each 1/rate seconds, evenly.
 static void pace(const query_set *set, uint32_t *next, uint32_t rate, int64_t end) {
     static uint32_t at_in_run;
@@ -121,7 +153,7 @@ static void pace(const query_set *set, uint32_t *next, uint32_t rate, int64_t en
 }
 
 static void drain(void) {
-    int64_t end = now() + PATIENCE * 2;
+    int64_t end = now() + PATIENCE * 5;
     bool waiting = true;
     while (waiting && now() < end) {
         waiting = false;
@@ -135,12 +167,13 @@ static void drain(void) {
 int udp_main(int argc, char **argv) {
     struct sockaddr_in server = endpoint(argv[1]);
     double seconds = 1;
-    uint32_t window = 1024, rate = 0;
+    uint32_t window = 1024, rate = 0, burst = 0;
     const char *pids = "", *source = "127.85.200";
     for (int i = 3; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--seconds") == 0) seconds = atof(argv[i + 1]);
         else if (strcmp(argv[i], "--window") == 0) window = (uint32_t)atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--rate") == 0) rate = (uint32_t)atoi(argv[i + 1]);
+        else if (strcmp(argv[i], "--burst") == 0) burst = (uint32_t)atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--pids") == 0) pids = argv[i + 1];
         else if (strcmp(argv[i], "--source") == 0) source = argv[i + 1];
         else {
@@ -158,14 +191,15 @@ int udp_main(int argc, char **argv) {
         sockets[number] = open_socket(&from, &server);
     }
     uint32_t next = (uint32_t)(now() / 1000 % set.run_count);
-    // Queues and caches fill first, unmeasured.
-    int64_t warm = now() + 50000000;
+    // Queues and caches fill first, unmeasured; where every query counts, none is sent before.
+    int64_t warm = now() + (burst ? 0 : 50000000);
     if (rate) pace(&set, &next, rate, warm);
     else saturate(&set, &next, window, warm);
     int64_t cpu = processor_time(&measured), begun = now();
     counted = (tally){0};
     int64_t end = begun + (int64_t)(seconds * 1e9);
-    if (rate) pace(&set, &next, rate, end);
+    if (burst) stroll(&set, &next, rate ? rate : 1, burst, end);
+    else if (rate) pace(&set, &next, rate, end);
     else saturate(&set, &next, window, end);
     uint64_t answered = counted.answered;
     cpu = processor_time(&measured) - cpu;
@@ -173,9 +207,11 @@ int udp_main(int argc, char **argv) {
     drain();
     uint64_t left = 0;
     for (int number = 0; number < SOCKETS; number++) left += outstanding[number];
+    if (burst) answered = counted.answered;
     printf(
-        "answered %lu elapsed_ns %ld cpu_ns %ld lost %lu noerror %lu nxdomain %lu refused %lu truncated %lu\n",
+        "answered %lu elapsed_ns %ld cpu_ns %ld lost %lu noerror %lu nxdomain %lu refused %lu truncated %lu sent %lu "
+        "own_drops %lu\n",
         answered, elapsed, cpu, counted.lost + left, counted.codes[0], counted.codes[3], counted.codes[5],
-        counted.truncated);
+        counted.truncated, counted.sent, own_drops());
     return 0;
 }
