@@ -35,14 +35,14 @@ final class ParentLink {
     var nextTry: MonotonicInstant
     var tries = 0
 
-    var window = LinkNumberWindow()
+    @exclusivity(unchecked) var window = LinkNumberWindow()
     var reordering = ReorderTolerance()
     var recentLoss = RecentLoss()
     var roundTrip = RoundTrip()
     var echo = TimestampEcho()
     var leaseNonce: UInt64 = 0
     var openedAt: MonotonicInstant = .zero
-    var lastReceived: MonotonicInstant = .zero
+    @exclusivity(unchecked) var lastReceived: MonotonicInstant = .zero
     var lastRenew: MonotonicInstant = .zero
     var lastResync: MonotonicInstant = .zero
     var lastHeartbeatSent: MonotonicInstant = .zero

@@ -11,25 +11,28 @@ extension RelayNode {
         guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
         let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
         flushPace.note(at: now)
+        var queuedCount: UInt64 = 0
         for subscription in stream.children where sequence.rawValue >= subscription.from {
             switch subscription.state {
             case .live: break
             case .backlog(let cursor): if sequence.rawValue >= cursor { continue }
             case .pending: continue
             }
-            enqueue(queued, for: subscription, of: stream, at: now)
+            guard enqueue(queued, on: subscription.link, at: now) else { continue }
+            queuedCount += 1
             if isRepair { subscription.link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
         }
+        stream.packetsOut += queuedCount
         flushAt = min(flushAt, flushPace.due(at: now))
     }
 
-    private func enqueue(
-        _ packet: ChildLink.Queued, for subscription: ChildSubscription, of stream: StreamState,
-        at now: MonotonicInstant
-    ) {
-        let link = subscription.link
+    /// False if there was no room for it. For live packets the caller sees to `flushAt`.
+    private func enqueue(_ packet: ChildLink.Queued, on link: ChildLink, at now: MonotonicInstant) -> Bool {
         if packet.isRetransmit {
-            guard link.repair.count < configuration.queuePacketsMax else { return counters.add(.droppedQueueFull) }
+            guard link.repair.count < configuration.queuePacketsMax else {
+                counters.add(.droppedQueueFull)
+                return false
+            }
             link.repair.append(packet)
         } else {
             if link.live.count >= configuration.queuePacketsMax {
@@ -38,14 +41,12 @@ extension RelayNode {
             }
             link.live.append(packet)
         }
-        subscription.packetsSent += 1
-        stream.packetsOut += 1
         markDirty(link)
         // Live packets may wait to share a system call; somebody waits for this one.
         if packet.isRetransmit { flushAt = min(flushAt, now) }
+        return true
     }
 
-    /// The caller sees to `flushAt`.
     private func markDirty(_ link: ChildLink) {
         guard !link.isDirty else { return }
         link.isDirty = true
@@ -73,7 +74,6 @@ extension RelayNode {
                         ChildLink.Queued(
                             slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false))
                     subscription.allowance -= 1_024
-                    subscription.packetsSent += 1
                     stream.packetsOut += 1
                     counters.add(.backlogSent)
                     markDirty(link)
@@ -128,10 +128,9 @@ extension RelayNode {
                 }
                 link.nakTokens -= 1_024
                 counters.add(.nakNumbersServed)
-                enqueue(
-                    ChildLink.Queued(
-                        slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true),
-                    for: subscription, of: stream, at: now)
+                let queued = ChildLink.Queued(
+                    slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true)
+                if enqueue(queued, on: link, at: now) { stream.packetsOut += 1 }
             }
         }
     }

@@ -9,9 +9,9 @@ final class StreamState {
     var portset: PortsetID?
     var scheduled: MonotonicInstant = .distantFuture
 
-    var incarnation: IncarnationState?
-    var children: [ChildSubscription] = []
-    var paths: [StreamPath] = []
+    @exclusivity(unchecked) var incarnation: IncarnationState?
+    @exclusivity(unchecked) var children: [ChildSubscription] = []
+    @exclusivity(unchecked) var paths: [StreamPath] = []
     /// Present at the stream's entrypoint.
     var origin: StreamOrigin?
     /// Viewers of this region want it.
@@ -37,15 +37,15 @@ final class StreamState {
     /// A parent before the one in use that proved worse, and until when it is not returned to.
     var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
     var lastExtraPath: MonotonicInstant = .zero
-    var lastArrival: MonotonicInstant = .zero
+    @exclusivity(unchecked) var lastArrival: MonotonicInstant = .zero
     /// When the newest path was asked for: silence is not judged from before.
     var lastJoin: MonotonicInstant = .zero
     var resubscribed: MonotonicInstant = .zero
-    var arrivalRate = ArrivalRate()
+    @exclusivity(unchecked) var arrivalRate = ArrivalRate()
 
-    var packetsIn: UInt64 = 0
-    var bytesIn: UInt64 = 0
-    var packetsOut: UInt64 = 0
+    @exclusivity(unchecked) var packetsIn: UInt64 = 0
+    @exclusivity(unchecked) var bytesIn: UInt64 = 0
+    @exclusivity(unchecked) var packetsOut: UInt64 = 0
     var delivered: UInt64 = 0
     var lost: UInt64 = 0
     var repaired: UInt64 = 0
@@ -113,12 +113,12 @@ final class IncarnationState {
     var key: SealKey
     /// While network keys roll: that of the packets before them, or after.
     var otherKey: (phase: UInt8, key: SealKey)?
-    var index: SequenceIndex
-    var gaps = GapTable()
+    @exclusivity(unchecked) var index: SequenceIndex
+    @exclusivity(unchecked) var gaps = GapTable()
     /// First number that was promised or came; nothing below it is missed.
-    var start: UInt64 = 0
+    @exclusivity(unchecked) var start: UInt64 = 0
     /// At an edge: the next number to hand out; 0 until the start is known.
-    var nextToDeliver: UInt64 = 0
+    @exclusivity(unchecked) var nextToDeliver: UInt64 = 0
 
     init(source: NodeID, incarnation: Incarnation, tag: IncarnationTag, keyPhase: UInt8, key: SealKey) {
         self.source = source
@@ -165,11 +165,11 @@ final class StreamPath {
     var tries = 0
     var lastArrival: MonotonicInstant
     /// Newest stream packet that came by this path, and its link packet number: a gap on this path lies between.
-    var lastSequence: UInt64 = 0
-    var lastLinkNumber: UInt32
+    @exclusivity(unchecked) var lastSequence: UInt64 = 0
+    @exclusivity(unchecked) var lastLinkNumber: UInt32
     var upstreamSilent = false
     var lag = PathLag()
-    var packets: UInt64 = 0
+    @exclusivity(unchecked) var packets: UInt64 = 0
     var retransmitsAsked: UInt64 = 0
 
     init(

@@ -64,11 +64,7 @@ struct DeathsCommand: AsyncParsableCommand {
             guard let parent = await edge.status()?.streams.first?.paths.first?.parent,
                 let victim = running.removeValue(forKey: parent), let number = Int(parent.dropFirst(4))
             else { throw Companion.Failure(description: "the edge has no parent") }
-            let from =
-                await loop.query {
-                    feed.value.forgetLateness()
-                    return feed.value.sent + 1
-                } ?? UInt64(1)
+            let from = await loop.query { feed.value.beginMeasuring() } ?? 1
             meter.restart()
             victim.end()
             try await Task.sleep(for: .seconds(1))

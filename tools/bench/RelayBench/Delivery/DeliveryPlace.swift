@@ -101,7 +101,8 @@ struct DeliveryPlace {
         configuration.listen = own
         configuration.playOutDeadline = deadline
         let node = try await RunningNode.start(
-            configuration, output: MeterOutput(meter: meter), logger: .init(label: "edge", factory: { _ in SwiftLogNoOpLogHandler() }))
+            configuration, output: MeterOutput(meter: meter),
+            logger: Logger(label: "edge", factory: { _ in SwiftLogNoOpLogHandler() }))
         node.setDemand(true, for: stream)
         return node
     }

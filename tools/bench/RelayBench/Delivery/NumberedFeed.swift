@@ -11,7 +11,7 @@ final class NumberedFeed: DatagramHandler {
     private let targets: [Endpoint]
     private let meters: [DeliveryMeter]
     private let interval: TimeSpan
-    private let packets: UInt64
+    private var packets: UInt64
     private let payload: UnsafeMutableRawBufferPointer
     private let noHeaders = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
     private var batch: DatagramBatch
@@ -69,8 +69,17 @@ final class NumberedFeed: DatagramHandler {
         loop.nextWakeup = sent < packets ? nextPacket : nil
     }
 
-    /// Counts lateness anew.
-    func forgetLateness() { latenessMax = .zero }
+    /// Counts lateness anew. Returns the number of the next packet.
+    func beginMeasuring() -> UInt64 {
+        latenessMax = .zero
+        return sent + 1
+    }
+
+    /// Falls silent. Returns the number of the last packet.
+    func stopSending() -> UInt64 {
+        packets = sent
+        return sent
+    }
 
     private func emit(at now: MonotonicInstant) {
         sent += 1
