@@ -92,7 +92,6 @@ let package = Package(
             path: "tools/bench/DNSBench"),
         .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
-        .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
         .executableTarget(
             name: "relay-bench",
             dependencies: [
