@@ -444,6 +444,14 @@ int cdg_poll_change(int poll, int fd, uint64_t key, bool readable, bool writable
 
 int cdg_poll_remove(int poll, int fd) { return epoll_ctl(poll, EPOLL_CTL_DEL, fd, NULL) == 0 ? 0 : -errno; }
 
+void cdg_sleep(int64_t nanoseconds) {
+    // The slack of a thread, 50 µs at first, is added to every sleep.
+    static _Thread_local bool exact;
+    if (!exact) exact = prctl(PR_SET_TIMERSLACK, 1) == 0;
+    struct timespec rest = to_timespec(nanoseconds < 0 ? 0 : nanoseconds);
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
+}
+
 #define EVENTS_MAX 256
 
 int cdg_poll_wait(int poll, uint64_t *keys, uint32_t count, int64_t nanoseconds) {

@@ -55,6 +55,7 @@ struct Listeners: Sendable {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
         options.receiveBufferBytes = 4_096
+        options.gathering = .microseconds(100)
         let loop = try DatagramLoop(options: options)
         var socketOptions = DatagramSocketOptions.queries
         socketOptions.reusePort = configuration.workers > 1

@@ -4,6 +4,8 @@ import ReflectorModel
 /// The buffers into which one loop receives, for all its sockets in turn; made once.
 final class Receiver {
     let batch: Int
+    /// Received so far, of all sockets.
+    private(set) var datagrams: UInt64 = 0
     private let receiver: OpaquePointer
     private let messages: UnsafeMutablePointer<cdg_received>
 
@@ -37,6 +39,7 @@ final class Receiver {
         for index in 0..<count where socket.slot != nil {
             deliver(messages[index], in: cdg_receiver_buffer(receiver, UInt32(index)), socket, handler, now, &tally)
         }
+        datagrams &+= tally.datagrams
         socket.statistics.datagramsReceived &+= tally.datagrams
         socket.statistics.bytesReceived &+= tally.bytes
         if socket.slot != nil { handler.batchEnded(on: socket, at: now) }

@@ -119,6 +119,7 @@ int cdg_poll_change(int poll, int fd, uint64_t key, bool readable, bool writable
 int cdg_poll_remove(int poll, int fd);
 // Keys of readable descriptors; 0 on time-out or signal. `nanoseconds` below 0 waits for ever.
 int cdg_poll_wait(int poll, uint64_t *keys, uint32_t count, int64_t nanoseconds);
+void cdg_sleep(int64_t nanoseconds);  // of the calling thread, as exactly as the kernel can
 int cdg_event_create(void);
 void cdg_event_signal(int event);
 void cdg_event_clear(int event);
