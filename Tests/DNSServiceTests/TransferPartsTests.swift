@@ -19,7 +19,7 @@ struct TransferPartsTests {
             ("example.net.portsets", Array(ServedDirectory.portsets.utf8)),
             (
                 "example.net.streams",
-                Array("stream live/* hash(0-9) entrypoints=ns1 pull=http://e.example/ pullers=2\n".utf8)
+                Array("stream live/* hash(0-9) entrypoints=ns1 pull=http://e.example/ pullers=1\n".utf8)
             ),
         ])
         #expect(!compiled.hasErrors, "\(compiled.errors)")
