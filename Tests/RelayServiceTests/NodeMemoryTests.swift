@@ -59,38 +59,4 @@ struct NodeMemoryTests {
             #expect(await memory.address == nil)
         }
     }
-
-    @Test("A file that cannot be replaced is left as it was, and nothing beside it")
-    func failedWrite() async throws {
-        try await withTemporaryFolder { folder in
-            let path = folder + "/target"
-            try FileManager.default.createDirectory(atPath: path + "/inside", withIntermediateDirectories: true)
-            #expect(throws: PrivateFile.Failure.self) { try PrivateFile.replace(path, bytes: [1]) }
-            let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-            #expect(names == ["target"])
-        }
-    }
-
-    @Test("A state folder is made with those above it, and one in which nothing can be kept is told with the cause")
-    func stateFolder() async throws {
-        try await withTemporaryFolder { folder in
-            try StateFolder.make(folder + "/a/b/c")
-            try StateFolder.make(folder + "/a/b/c/")
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/a/b/c") == [])
-            try Data().write(to: URL(fileURLWithPath: folder + "/file"))
-            for (path, code) in [
-                ("\(folder)/file", ENOTDIR), ("\(folder)/file/x", ENOTDIR), ("/proc/nope", ENOENT), ("", ENOENT),
-            ] {
-                let error = #expect(throws: StateFolder.Unusable.self) { try StateFolder.make(path) }
-                #expect(error == StateFolder.Unusable(path: path, code: code))
-            }
-        }
-    }
-
-    @Test("A complaint that repeats is told more and more seldom, a new one at once")
-    func complaints() {
-        var complaints = RepeatedComplaint()
-        let told = (["a", "b"] + Array(repeating: "a", count: 20)).map { complaints.isDue($0) }
-        #expect(told.indices.filter { told[$0] } == [0, 1, 2, 3, 5, 9, 17])
-    }
 }
