@@ -69,4 +69,13 @@ struct DrainTests {
         #expect(other.payloads.isEmpty)
         #expect(tree.sets[0].counters[.subscribesRefusedBusy] > 0)
     }
+
+    @Test("Its last words end the links at once, on both sides")
+    func close() throws {
+        var tree = try running(sets: 1)
+        #expect(tree.sets[0].census.childLinks == 1)
+        tree.edge.close(at: tree.bench.now)
+        tree.stream(for: .milliseconds(20))
+        #expect(tree.sets[0].census.childLinks == 0)
+    }
 }

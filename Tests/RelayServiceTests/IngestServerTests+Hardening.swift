@@ -44,6 +44,33 @@ extension IngestServerTests {
         }
     }
 
+    @Test("A wrong key waits for its answer, and one address gets only its share of the connections")
+    func guessing() async throws {
+        let sink = MemorySink()
+        var configuration = try configuration()
+        configuration.wrongKeyDelay = .milliseconds(300)
+        configuration.connectionsPerAddressMax = 3
+        try await withServer(sink: sink, configuration) { server, _ in
+            let head = "PUT /live/news?key=wrong-key-0 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"
+            let wrong = try await exchange(server, head)
+            #expect(wrong.answer.hasPrefix("HTTP/1.1 401"))
+            #expect(wrong.took >= .milliseconds(300))
+            let address = try #require(server.httpEndpoint)
+            var open: [any Channel] = []
+            for _ in 0..<3 {
+                open.append(
+                    try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                        .connect(host: address.address.description, port: Int(address.port)).get())
+            }
+            let refused = try await exchange(server, head)
+            #expect(refused.answer.isEmpty)
+            #expect(server.counters.value(.refusedTooManyConnections) >= 1)
+            for channel in open { try await channel.close() }
+            // The server notices in its own time.
+            #expect(await eventually { (try? await exchange(server, head).answer.hasPrefix("HTTP/1.1 401")) == true })
+        }
+    }
+
     @Test("Bytes that dribble in while the node takes nothing do not pile up memory")
     func dribble() async throws {
         let sink = MemorySink()

@@ -59,4 +59,15 @@ struct NodeMemoryTests {
             #expect(await memory.address == nil)
         }
     }
+
+    @Test("A file that cannot be replaced is left as it was, and nothing beside it")
+    func failedWrite() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/target"
+            try FileManager.default.createDirectory(atPath: path + "/inside", withIntermediateDirectories: true)
+            #expect(throws: PrivateFile.Failure.self) { try PrivateFile.replace(path, bytes: [1]) }
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            #expect(names == ["target"])
+        }
+    }
 }

@@ -1,6 +1,8 @@
 import AsyncHTTPClient
 import Foundation
+import Glibc
 import ReflectorModel
+import Synchronization
 import Testing
 
 @testable import StreamingServer
@@ -33,5 +35,93 @@ extension ServerTests {
             #expect(hub.statistics().counters["viewers_overrun"] == 1)
             withExtendedLifetime(response) {}
         }
+    }
+
+    @Test("A viewer that asks for a segment and does not read it is cut off")
+    func stuckSegmentViewer() async throws {
+        let hub = hub {
+            $0.bufferBytesMax = 64 << 20
+            $0.segmentTransferMax = .milliseconds(300)
+        }
+        let name = name
+        try await serve(hub) { endpoint in
+            // Null packets (ISO/IEC 13818-1 §2.4.3.3) make segments larger than what sockets hold.
+            let null = [0x47, 0x1f, 0xff, 0x10] + [UInt8](repeating: 0xff, count: TransportPacket.length - 4)
+            let filling = Array(repeatElement(null, count: 300).joined())
+            for (index, payload) in TransportStreamFile.payloads().enumerated() {
+                deliver(payload, to: hub, name, at: index)
+                for _ in 0..<3 { deliver(filling[...], to: hub, name, at: index) }
+            }
+            let playlist = try await get("http://\(endpoint)/live/news/index.m3u8")
+            let file = try #require(
+                String(decoding: playlist.body, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("seg") })
+            let viewer = try StuckClient(endpoint, path: "/live/news/\(file)")
+            let deadline = ContinuousClock.now + .seconds(10)
+            while hub.statistics().counters["segments_too_slow"] == nil, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(hub.statistics().counters["segments_too_slow"] == 1)
+            #expect(viewer.isCutOff)
+        }
+    }
+
+    @Test("A server that shuts down does not wait for a viewer that does not read")
+    func shutDownWithStuckViewer() async throws {
+        let hub = hub()
+        let name = name
+        let start = Mutex(ContinuousClock.now)
+        try await serve(hub) { endpoint in
+            let viewer = try StuckClient(endpoint, path: "/live/news.ts")
+            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            let payload = [UInt8](repeating: 0xaa, count: 1316)
+            // More than the sockets hold and less than the hub: it is stuck in a write, and not evicted.
+            for index in 0..<10_000 { deliver(payload[...], to: hub, name, at: index) }
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(hub.viewers(of: name) == 1)
+            start.withLock { $0 = .now }
+            withExtendedLifetime(viewer) {}
+        }
+        #expect(start.withLock { ContinuousClock.now - $0 } < .seconds(4))
+    }
+}
+
+/// Asks for something and does not read it; its socket holds little.
+private final class StuckClient {
+    private let descriptor: Int32
+
+    init(_ endpoint: Endpoint, path: String) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var size: Int32 = 65_536
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = endpoint.port.bigEndian
+        address.sin_addr.s_addr = endpoint.address.v4.bigEndian
+        let code = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        let request = Array("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        guard code == 0, write(descriptor, request, request.count) == request.count else {
+            throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Reads on; true if the end comes before the length that the head promised.
+    var isCutOff: Bool {
+        var head = ""
+        var count = 0
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let got = read(descriptor, &buffer, buffer.count)
+            guard got > 0 else { break }
+            if head.isEmpty { head = String(decoding: buffer[..<min(got, 1_024)], as: UTF8.self) }
+            count += got
+        }
+        let promised = head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
+        return count < promised.flatMap { Int($0.split(separator: " ").last ?? "") } ?? 0
     }
 }
