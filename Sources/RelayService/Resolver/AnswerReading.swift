@@ -43,6 +43,12 @@ enum AnswerReading: Equatable {
             owner = target
         }
         let serial = message.authority.lazy.compactMap(Self.serial).first
+        // An alias that leads where this server has nothing to say is neither an answer nor its absence: that would come
+        // with the zone's SOA (RFC 2308 §2).
+        guard owner == name || serial != nil || message.rcode == Self.nameError else {
+            self = .lame(rcode: Self.serverFailure)
+            return
+        }
         self = message.rcode == Self.nameError ? .noSuchName(serial: serial) : .noData(serial: serial)
     }
 
@@ -70,9 +76,6 @@ enum AnswerReading: Equatable {
 struct AnswerText {
     /// All strings, in the server's order.
     var strings: [String]
-
-    /// `serial=2026112101`.
-    var serial: UInt32? { value("serial").flatMap { UInt32($0) } }
 
     /// `portset=s4096`, or the fixed hash of the stream's name into `hash=0-4095`.
     func portset(of stream: StreamName) -> PortsetID? {
