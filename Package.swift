@@ -94,7 +94,7 @@ let package = Package(
             name: "relay-bench",
             dependencies: [
                 "RelayCore", "RelayWire", "RelayService", "PacketSealing", "DatagramIO", "ReflectorModel",
-                argumentParser,
+                "CAllocations", argumentParser, log,
             ],
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),

@@ -43,8 +43,10 @@ struct Impair: AsyncParsableCommand {
     @Option(help: "Variation of --delay either way, as 5ms; order is kept.", transform: ImpairmentArgument.time)
     var jitter: TimeSpan = .zero
     @Option(
-        help: "Share of datagrams held back up to 5 ms so that others overtake.", transform: ImpairmentArgument.share)
+        help: "Share of datagrams held back so that others overtake.", transform: ImpairmentArgument.share)
     var reorder: Double = 0
+    @Option(help: "Longest time for which one is held back, as 5ms.", transform: ImpairmentArgument.time)
+    var reorderDelay: TimeSpan = .milliseconds(5)
     @Option(help: "Share of datagrams that arrive twice.", transform: ImpairmentArgument.share)
     var duplicate: Double = 0
     @Option(help: "Rate of the bottleneck, as 10Mbps (default: none).", transform: ImpairmentArgument.rate)
@@ -120,6 +122,7 @@ struct Impair: AsyncParsableCommand {
         options.delay = delay
         options.jitter = jitter
         options.reorder = reorder
+        options.reorderDelayMax = reorderDelay
         options.duplicate = duplicate
         options.bitsPerSecond = rate
         options.queue = queue
