@@ -69,9 +69,6 @@ final class NumberedFeed: DatagramHandler {
         loop.nextWakeup = sent < packets ? nextPacket : nil
     }
 
-    /// Counts lateness anew.
-    func forgetLateness() { latenessMax = .zero }
-
     private func emit(at now: MonotonicInstant) {
         sent += 1
         payload.storeBytes(of: sent, as: UInt64.self)
