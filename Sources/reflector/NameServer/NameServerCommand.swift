@@ -46,29 +46,51 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.endpoint)
     var ops: Endpoint?
 
+    @OptionGroup var log: LogOptions
+
     func validate() throws {
         guard (1...64).contains(workers) else { throw ValidationError("--workers takes 1 to 64, not \(workers)") }
         guard identity.utf8.count <= 64 else { throw ValidationError("--identity takes at most 64 bytes") }
     }
 
     func run() async throws {
-        let logger = Logger(label: "nameserver", factory: { StreamLogHandler.standardError(label: $0) })
+        ProcessSetUp.run()
+        LineLogHandler.bootstrap(log.logFormat)
+        let logger = Logger(label: "nameserver")
+        let manager = ServiceManager()
         let server = NameServer(configuration: try transfers.apply(to: serverConfiguration), logger: logger)
         let opsEndpoint = NameServerOps(server: server)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
                 for await signal in signals {
-                    guard signal == .sighup else { return await server.stop() }
+                    guard signal == .sighup else {
+                        manager.stopping()
+                        return await server.stop()
+                    }
+                    manager.reloading()
                     await server.reload()
+                    manager.ready()
                 }
             }
             group.addTask {
                 do {
-                    try await server.run { _ in opsEndpoint.didOpen() }
+                    try await server.run { _ in
+                        opsEndpoint.didOpen()
+                        manager.ready()
+                    }
                 } catch {
                     logger.critical("\(error)")
                     throw ExitCode(1)
+                }
+            }
+            if let interval = manager.watchdogInterval {
+                group.addTask {
+                    while !Task.isCancelled {
+                        _ = await server.status
+                        manager.watchdog()
+                        try? await Task.sleep(for: interval)
+                    }
                 }
             }
             if let ops {
