@@ -17,8 +17,6 @@ final class CoreBench {
 
     private static let packetsPerSecond: Int64 = 20_000
     private static let payloadLength = 1_316
-    /// 12 MB: more than the processor's own caches hold for us.
-    private static let ringPackets = 8_192
     /// Packets timed together.
     private static let blockLength = 1_024
 
@@ -49,8 +47,6 @@ final class CoreBench {
             configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 1, sink: nil,
             now: now)
         configuration = RelayConfiguration(name: "set-1", role: .set)
-        // The ring goes round while it warms, so that no page is touched for the first time while time is taken.
-        configuration.packetsMax = Self.ringPackets
         // Flushed by us, after as many packets as the point says.
         configuration.flushInterval = .zero
         set = RelayNode(
@@ -83,7 +79,7 @@ final class CoreBench {
         }
         let interval = TimeSpan(nanoseconds: 1_000_000_000 / Self.packetsPerSecond) * Int64(run)
         // Warm: rings, queues and tables reach their size.
-        for _ in 0..<max(Self.ringPackets, streams.count * 2) / run { advance(packets: run, by: interval) }
+        for _ in 0..<max(2_048, streams.count * 2) / run { advance(packets: run, by: interval) }
         isTimed = true
         // In blocks, and the middle one counts: the machine's other work only ever adds to some of them.
         var blocks: [Double] = []

@@ -36,10 +36,8 @@ struct DeliverCommand: AsyncParsableCommand {
     @Option(help: "Folder for keys, zone and logs.")
     var folder: String
 
-    /// Between the first packet at every receiver and the first that counts.
-    private static let warmUpSeconds = 2.0
-    /// SRT's handshake may take long on a link that loses a tenth.
-    private static let setUpSecondsMax = 30.0
+    /// SRT's handshake takes long on a link that loses a tenth.
+    private var warmUpSeconds: Double { 10 }
 
     func run() async throws {
         let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
@@ -148,25 +146,21 @@ struct DeliverCommand: AsyncParsableCommand {
     ) async throws -> DeliveryReport {
         guard let address = IPAddress(place.feed) else { throw Companion.Failure(description: "net \(net)") }
         let loop = try DatagramLoop()
+        let packets = UInt64((warmUpSeconds + seconds) * rate)
         let feed = try loop.start(
             handler: NumberedFeed(
                 loop: loop, from: address, to: targets.compactMap { Endpoint($0) },
-                sinks: sinks.compactMap { Endpoint($0) }, meters: meters, rate: rate,
-                packets: UInt64((Self.setUpSecondsMax + Self.warmUpSeconds + seconds) * rate)),
+                sinks: sinks.compactMap { Endpoint($0) }, meters: meters, rate: rate, packets: packets),
             name: "feed")
-        let deadline = ContinuousClock.now + .seconds(Self.setUpSecondsMax)
-        while !meters.allSatisfy({ $0.first > 0 }) {
-            guard ContinuousClock.now < deadline else {
-                throw Companion.Failure(description: "nothing came through; see \(place.log)")
-            }
+        try await Task.sleep(for: .seconds(warmUpSeconds))
+        guard meters.allSatisfy({ $0.first > 0 }) else {
+            throw Companion.Failure(description: "nothing came through within \(warmUpSeconds) s; see \(place.log)")
+        }
+        for meter in meters { meter.restart() }
+        let from = await loop.query { feed.value.sent + 1 } ?? 0
+        while let sent = await loop.query({ feed.value.sent }), sent < packets {
             try await Task.sleep(for: .milliseconds(100))
         }
-        try await Task.sleep(for: .seconds(Self.warmUpSeconds))
-        for meter in meters { meter.restart() }
-        let from = await loop.query { feed.value.beginMeasuring() } ?? 0
-        try await Task.sleep(for: .seconds(seconds))
-        let packets = await loop.query { feed.value.stopSending() } ?? 0
-        guard from > 0, packets >= from else { throw Companion.Failure(description: "the feed has ended") }
         let gapMax = meters.map(\.gapMax.seconds).max() ?? 0
         let delays = DelaySummary(meters)
         try await Task.sleep(for: .milliseconds(milliseconds + 1_500))

@@ -11,7 +11,7 @@ final class NumberedFeed: DatagramHandler {
     private let targets: [Endpoint]
     private let meters: [DeliveryMeter]
     private let interval: TimeSpan
-    private var packets: UInt64
+    private let packets: UInt64
     private let payload: UnsafeMutableRawBufferPointer
     private let noHeaders = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
     private var batch: DatagramBatch
@@ -67,18 +67,6 @@ final class NumberedFeed: DatagramHandler {
             nextPacket = nextPacket + interval
         }
         loop.nextWakeup = sent < packets ? nextPacket : nil
-    }
-
-    /// Counts lateness anew. Returns the number of the next packet.
-    func beginMeasuring() -> UInt64 {
-        latenessMax = .zero
-        return sent + 1
-    }
-
-    /// Falls silent. Returns the number of the last packet.
-    func stopSending() -> UInt64 {
-        packets = sent
-        return sent
     }
 
     private func emit(at now: MonotonicInstant) {
