@@ -1,8 +1,11 @@
 /// What the server says of itself: CHAOS names, `_status`, and why a name is answered as it is.
 extension Responder {
     /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892).
-    func respondChaos(_ query: Query, _ writer: inout ReplyWriter, _ isAuthoritative: inout Bool) -> UInt16 {
-        guard query.recordClass == RecordClass.chaos, name.labelCount == 2 else { return refuse(.badClass) }
+    func respondChaos(_ query: Query, _ writer: inout ReplyWriter) -> UInt16 {
+        writer.extendedError = query.recordClass == RecordClass.chaos ? .notAuthoritative : .notSupported
+        guard query.recordClass == RecordClass.chaos, name.labelCount == 2,
+            query.type == RecordType.txt || query.type == RecordType.any
+        else { return refuse(.badClass) }
         let isBind = name.label(1, is: "bind")
         guard isBind || name.label(1, is: "server") else { return refuse(.badClass) }
         let text: FlatArray<UInt8>
@@ -13,11 +16,9 @@ extension Responder {
         } else {
             return refuse(.badClass)
         }
-        isAuthoritative = true
+        writer.extendedError = nil
         add(.chaosAnswered)
-        if query.type == RecordType.txt || query.type == RecordType.any {
-            writer.text(recordClass: RecordClass.chaos) { $0.string("", text.base, count: text.count) }
-        }
+        writer.text(recordClass: RecordClass.chaos) { $0.string("", text.base, count: text.count) }
         return ResponseCode.noError
     }
 

@@ -24,6 +24,10 @@ final class TCPAnswers {
 
     func replace(_ engine: AnswerEngine) { responder.engine = engine }
 
+    func replace(_ cookies: ServerCookies) { responder.cookies = cookies }
+
+    var tally: AnswerTally { responder.tally }
+
     var counters: [String: UInt64] {
         var result = responder.counters(transport: "tcp")
         result["tcp_connections_accepted"] = accepted
@@ -46,6 +50,7 @@ final class TCPConnection: ChannelDuplexHandler {
     static let idleMax = TimeAmount.seconds(10)
 
     private let answers: TCPAnswers
+    private let source: IPAddress
     private let isPrivileged: Bool
     private var pending = ByteBuffer()
     private var isProcessing = false
@@ -54,9 +59,10 @@ final class TCPConnection: ChannelDuplexHandler {
     private var answeredAt = NIODeadline.now()
     private var timer: Scheduled<Void>?
 
-    init(answers: TCPAnswers, isPrivileged: Bool) {
+    init(answers: TCPAnswers, source: IPAddress) {
         self.answers = answers
-        self.isPrivileged = isPrivileged
+        self.source = source
+        isPrivileged = answers.privileged.contains { $0.contains(source) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -103,7 +109,8 @@ final class TCPConnection: ChannelDuplexHandler {
             answeredAt = .now()
             answers.responder.now = Int64(time(nil))
             let length = query.withUnsafeReadableBytes { bytes in
-                answers.responder.answer(bytes, over: .tcp, isPrivileged: isPrivileged, into: answers.reply)
+                answers.responder.answer(
+                    bytes, from: source, over: .tcp, isPrivileged: isPrivileged, into: answers.reply)
             }
             guard length > 0 else { continue }
             var reply = context.channel.allocator.buffer(capacity: 2 + length)

@@ -36,10 +36,10 @@ final class TCPService: Sendable {
                         shared.refused &+= 1
                         throw ChannelError.ioOnClosedChannel
                     }
-                    let source = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
-                    let isPrivileged = source.map { source in shared.privileged.contains { $0.contains(source) } }
-                    try channel.pipeline.syncOperations.addHandler(
-                        TCPConnection(answers: shared, isPrivileged: isPrivileged ?? false))
+                    guard let source = channel.remoteAddress?.ipAddress.flatMap({ IPAddress($0) }) else {
+                        throw ChannelError.ioOnClosedChannel
+                    }
+                    try channel.pipeline.syncOperations.addHandler(TCPConnection(answers: shared, source: source))
                 }
             }
             .bind(host: endpoint.address.description, port: Int(endpoint.port)).get()
@@ -50,6 +50,27 @@ final class TCPService: Sendable {
     func replace(_ engine: AnswerEngine) {
         let answers = answers
         loop.execute { answers.value.replace(engine) }
+    }
+
+    func replace(_ cookies: ServerCookies) {
+        let answers = answers
+        loop.execute { answers.value.replace(cookies) }
+    }
+
+    /// What connections and their queries add to the server's metrics.
+    var samples: [MetricSample] {
+        get async {
+            let answers = answers
+            let tally = try? await loop.submit { answers.value.tally }.get()
+            let connections = await counters.filter { $0.key.hasPrefix("tcp_connections_") }.sorted { $0.key < $1.key }
+            return (tally ?? AnswerTally()).samples(transport: "tcp")
+                + connections.map { name, value in
+                    let isGauge = name == "tcp_connections_open"
+                    return MetricSample(
+                        name: "reflector_dns_\(name)" + (isGauge ? "" : "_total"), value: Double(value),
+                        kind: isGauge ? .gauge : .counter, help: "TCP connections.")
+                }
+        }
     }
 
     var counters: [String: UInt64] {

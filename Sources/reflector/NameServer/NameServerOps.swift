@@ -23,23 +23,7 @@ struct NameServerOps: Sendable {
         OpsEndpoint(
             configuration: .init(endpoint: endpoint), logger: logger,
             status: { await server.status },
-            metrics: { await samples },
+            metrics: { await server.metrics },
             ready: { isListening.value.load(ordering: .acquiring) ? nil : "not listening yet" })
-    }
-
-    private var samples: [MetricSample] {
-        get async {
-            let serials = await server.status.zones.map { zone in
-                MetricSample(
-                    name: "reflector_zone_serial", labels: [("zone", zone.name)], value: Double(zone.serial),
-                    kind: .gauge, help: "Serial of the zone as served.")
-            }
-            let counters = await server.counters.sorted { $0.key < $1.key }.map { name, value in
-                MetricSample(
-                    name: "reflector_dns_\(name)_total", value: Double(value), kind: .counter,
-                    help: "Counted since the start.")
-            }
-            return serials + counters
-        }
     }
 }

@@ -14,7 +14,8 @@ enum DNSBench {
     static func main() throws {
         let arguments = CommandLine.arguments
         switch (arguments.dropFirst().first, arguments.count) {
-        case ("generate", 3...4): try BenchZone.write(to: arguments[2], lines: arguments.count == 4 ? Int(arguments[3]) ?? 0 : 1_000)
+        case ("generate", 3...4):
+            try BenchZone.write(to: arguments[2], lines: arguments.count == 4 ? Int(arguments[3]) ?? 0 : 1_000)
         case ("answer", 3): try answer(arguments[2])
         default:
             FileHandle.standardError.write(Data("usage: dns-bench generate DIR [LINES] | answer DIR\n".utf8))
@@ -51,7 +52,8 @@ enum DNSBench {
         for _ in 0..<rounds {
             let start = threadTime()
             for index in 0..<queries.count {
-                bytes &+= responder.answer(queries[index], over: .udp, isPrivileged: false, into: reply)
+                bytes &+= responder.answer(
+                    queries[index], from: IPAddress(v4: 0x7f00_0001), over: .udp, isPrivileged: false, into: reply)
             }
             best = min(best, Double(threadTime() - start) / Double(queries.count))
         }
@@ -73,7 +75,8 @@ enum DNSBench {
     }
 
     private static func milliseconds(_ duration: Duration) -> String {
-        String(format: "%.1f", Double(duration.components.attoseconds) / 1e15 + Double(duration.components.seconds) * 1e3)
+        String(
+            format: "%.1f", Double(duration.components.attoseconds) / 1e15 + Double(duration.components.seconds) * 1e3)
     }
 }
 
