@@ -57,10 +57,11 @@ struct Query {
 
     private func readCookieOnly(_ bytes: UnsafePointer<UInt8>, count: Int) -> Query {
         var query = self
-        guard load16(bytes + 6) == 0, load16(bytes + 8) == 0 else {
+        let additionals = load16(bytes + 10)
+        guard load16(bytes + 6) == 0, load16(bytes + 8) == 0, additionals != 0 else {
             return rejected(.badCounts, ResponseCode.formatError)
         }
-        query.readTail(bytes, count: count, records: Int(load16(bytes + 10)))
+        query.readTail(bytes, count: count, records: Int(additionals))
         if query.problem == nil, query.cookieLength == 0 {
             return query.rejected(.badCounts, ResponseCode.formatError)
         }
