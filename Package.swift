@@ -74,7 +74,8 @@ let package = Package(
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "ReflectorModel"]),
         .testTarget(
-            name: "RelayCoreTests", dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "ReflectorModel"]),
+            name: "RelayCoreTests",
+            dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "CAllocations", "ReflectorModel"]),
         .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
         .testTarget(
             name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
@@ -84,6 +85,7 @@ let package = Package(
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
+        .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .executableTarget(
             name: "relay-bench",
             dependencies: [

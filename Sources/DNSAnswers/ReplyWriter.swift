@@ -33,9 +33,10 @@ struct ReplyWriter {
     /// - Parameters:
     ///   - ttl: of the winning rule, for fragments that have no TTL of their own.
     ///   - owner: where in the reply the name stands that these records belong to: 12, the question, or the target of a
-    ///     CNAME.
+    ///     CNAME; `ownerLength`: its bytes, if it is not the question.
     @inline(__always) mutating func append(
-        _ number: UInt32, of zone: UnsafePointer<ZoneView>, ttl: UInt32, owner: Int = 12
+        _ number: UInt32, of zone: UnsafePointer<ZoneView>, ttl: UInt32, owner: Int = 12,
+        ownerLength: Int = 0
     ) {
         let fragment = zone.pointee.fragments[Int(number)]
         subject = zone.pointee.zoneHash &+ UInt64(number)
@@ -50,6 +51,7 @@ struct ReplyWriter {
                 return
             }
         }
+        let ownerEnd = owner == 12 ? 12 &+ nameLength : owner &+ ownerLength
         let start = base + position
         start.update(from: zone.pointee.bytes + Int(fragment.offset), count: length)
         var patch = zone.pointee.patches + Int(fragment.firstPatch)
@@ -61,7 +63,7 @@ struct ReplyWriter {
                 store16(place, UInt16(truncatingIfNeeded: ttl >> 16))
                 store16(place + 2, UInt16(truncatingIfNeeded: ttl))
             case Patch.Kind.suffix:
-                store16(place, 0xc000 | UInt16(truncatingIfNeeded: 12 &+ nameLength &- Int(load16(place))))
+                store16(place, 0xc000 | UInt16(truncatingIfNeeded: ownerEnd &- Int(load16(place))))
             default:
                 store16(place, 0xc000 | UInt16(truncatingIfNeeded: position &+ Int(load16(place))))
             }

@@ -1,6 +1,7 @@
 /// What the server says of itself: CHAOS names, `_status`, and why a name is answered as it is.
 extension Responder {
     /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892).
+    /// Nobody is authoritative for them: AA stays clear, as others do it.
     func respondChaos(_ query: Query, _ writer: inout ReplyWriter) -> UInt16 {
         writer.extendedError = query.recordClass == RecordClass.chaos ? .notAuthoritative : .notSupported
         guard query.recordClass == RecordClass.chaos, name.labelCount == 2,

@@ -8,7 +8,7 @@ extension Responder {
     ) -> UInt16 {
         var labels = count
         var owner = 12
-        for _ in 0...Self.aliasesMax {
+        for followed in 0...Self.aliasesMax {
             var fragment = FragmentArena.empty
             var ttl: UInt32 = 0
             switch zone.pointee.locate(name, labels: labels) {
@@ -28,11 +28,10 @@ extension Responder {
                 return ResponseCode.nameError
             case .delegated(let node, let isExact):
                 if !isExact || query.type != RecordType.ds {
-                    // Behind a CNAME the resolver asks again: the referral's owner is no suffix of this question.
-                    if owner == 12 {
-                        writer.append(zone.pointee.nodes[node].referral, of: zone, ttl: 0)
-                        isAuthoritative = false
-                    }
+                    // AA is of the name asked for (RFC 1035 §4.1.1): behind a CNAME of ours it stays.
+                    if owner == 12 { isAuthoritative = false }
+                    writer.append(
+                        zone.pointee.nodes[node].referral, of: zone, ttl: 0, owner: owner, ownerLength: name.length)
                     add(.referred)
                     return ResponseCode.noError
                 }
@@ -40,6 +39,10 @@ extension Responder {
             case .stored(let node):
                 let stored = zone.pointee.nodes[node]
                 if stored.alias != 0, query.type != RecordType.cname, query.type != RecordType.any {
+                    guard !isLoop(followed) else {
+                        add(.answered)
+                        return ResponseCode.noError
+                    }
                     let start = writer.position
                     writer.append(stored.alias, of: zone, ttl: 0, owner: owner)
                     // Owner (a pointer), type, class, TTL and length take 12 bytes; then comes the target.
@@ -59,14 +62,22 @@ extension Responder {
                 writer.append(zone.pointee.negative, of: zone, ttl: 0)
                 add(.noData)
             } else {
-                writer.append(fragment, of: zone, ttl: ttl, owner: owner)
+                writer.append(fragment, of: zone, ttl: ttl, owner: owner, ownerLength: name.length)
                 add(.answered)
             }
             return ResponseCode.noError
         }
-        // A loop of CNAMEs: what was followed is answer enough.
+        // A long chain of CNAMEs: what was followed is answer enough.
         add(.answered)
         return ResponseCode.noError
+    }
+
+    /// True if `name` is one whose CNAME is in the answer already. Notes it as number `followed` of the chain.
+    private func isLoop(_ followed: Int) -> Bool {
+        let hash = name.wholeHash
+        for earlier in 0..<followed where aliases[earlier] == hash { return true }
+        aliases[followed] = hash
+        return false
     }
 
     /// Labels of `name` above the zone's apex. Nil, if it is not in this zone, or in another of ours below it.

@@ -28,6 +28,8 @@ public struct Responder: ~Copyable {
     var inner = NameScratch()
     private var limiter: ResponseLimiter
     private let words: UnsafeMutablePointer<UInt64>
+    /// Hashes of the names whose CNAMEs are in the answer.
+    let aliases: UnsafeMutablePointer<UInt64>
 
     /// - Parameter limiter: for replies over UDP; nil sends them all.
     public init(_ engine: AnswerEngine, limiter: ResponseLimiter.Configuration? = nil, seed: UInt64 = 0) {
@@ -36,9 +38,14 @@ public struct Responder: ~Copyable {
         (views, zoneTable, zoneLabelsMax) = (engine.views.base, engine.zoneTable, engine.zoneLabelsMax)
         words = .allocate(capacity: AnswerTally.words)
         words.initialize(repeating: 0, count: AnswerTally.words)
+        aliases = .allocate(capacity: Self.aliasesMax + 1)
+        aliases.initialize(repeating: 0, count: Self.aliasesMax + 1)
     }
 
-    deinit { words.deallocate() }
+    deinit {
+        words.deallocate()
+        aliases.deallocate()
+    }
 
     public func count(of counter: AnswerCounter) -> UInt64 { words[counter.rawValue] }
 
@@ -159,10 +166,15 @@ public struct Responder: ~Copyable {
             // A whole zone never goes by UDP (RFC 5936 §4.2).
             return query.type == RecordType.axfr && transport == .udp ? ResponseCode.notImplemented : rcode
         }
-        let (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
+        var (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
         guard number >= 0 else {
             writer.extendedError = .notAuthoritative
             return refuse(.outOfZone)
+        }
+        if label == 0, query.type == RecordType.ds, name.labelCount > 0 {
+            // DS stands in the parent zone (RFC 4035 §3.1.4.1); if that is ours too, it answers.
+            let parent = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax, first: 1)
+            if parent.number >= 0 { (number, label) = parent }
         }
         let zone = views + number
         // "Any class" can't be authoritative (RFC 1034 §3.7.1, RFC 1035 §3.2.5).

@@ -59,6 +59,7 @@ final class ChildLink {
     /// NAK bucket in packets, scaled by 1024.
     var nakTokens: Int64 = 0
     var nakRefilled: MonotonicInstant
+    var answered = AnsweredTable()
 
     var packetsSent: UInt64 = 0
     var retransmitsSent: UInt64 = 0

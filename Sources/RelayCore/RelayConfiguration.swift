@@ -47,6 +47,10 @@ public struct RelayConfiguration: Sendable {
     /// A parent that failed is avoided this long; doubles up to the maximum.
     public var penalty: TimeSpan = .seconds(2)
     public var penaltyMax: TimeSpan = .seconds(30)
+    /// Paths by which each stream is fetched at least, 1 to 3, if there are as many parents.
+    public var pathsMin = 1
+    /// More paths while the quality at the streaming server is bad, up to 3 ([A] §IV-B).
+    public var adaptsPaths = true
     /// A better parent that has been well this long is returned to.
     public var returnAfter: TimeSpan = .seconds(30)
 

@@ -17,6 +17,7 @@ extension RelayNode {
             case .pending: continue
             }
             enqueue(queued, for: subscription, at: now)
+            if isRepair { subscription.link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
         }
     }
 
@@ -35,6 +36,8 @@ extension RelayNode {
         subscription.packetsSent += 1
         streams[subscription.stream]?.packetsOut += 1
         markDirty(link, at: now)
+        // Live packets wait to share a system call; somebody waits for this one.
+        if packet.isRetransmit { flushAt = min(flushAt, now) }
     }
 
     private func markDirty(_ link: ChildLink, at now: MonotonicInstant) {
@@ -104,6 +107,14 @@ extension RelayNode {
                 guard let slot = incarnation.index.slot(sequence, in: log) else {
                     // Not here either: it goes to every child when our own repair brings it.
                     counters.add(.nakNumbersMissed)
+                    continue
+                }
+                guard
+                    link.answered.admits(
+                        sequence, of: subscription.id, tryNumber: nak.tryNumber, isLast: nak.isLast,
+                        roundTrip: link.roundTrip.smoothed ?? .zero, at: now)
+                else {
+                    counters.add(.nakNumbersRepeated)
                     continue
                 }
                 guard link.nakTokens >= 1_024 else {

@@ -115,7 +115,7 @@ extension RelayNode {
             stream.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
         }
         streamByTag[old.tag] = nil
-        crypto.release(old.key)
+        releaseKeys(of: old)
         stream.incarnation = nil
     }
 
@@ -195,8 +195,9 @@ extension RelayNode {
             if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
             if highest >= path.lastSequence {
                 noteMissing(upTo: highest + 1, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
+                noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
             }
-            askForGaps(of: stream, on: path, at: now)
+            askForGaps(of: stream, arrivedOn: path, at: now)
         }
         path.upstreamSilent = entry.upstreamSilentMilliseconds > 1_500
         if path.upstreamSilent, path.state == .live { wantExtraPath(stream, at: now) }

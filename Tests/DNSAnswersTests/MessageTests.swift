@@ -29,10 +29,12 @@ struct MessageTests {
         #expect(try exchange.ask("version.bind", 16, recordClass: 3).answers.first?.strings == ["reflector test"])
         #expect(try exchange.ask("id.server", 16, recordClass: 3).answers.first?.strings == ["test-1"])
         #expect(try exchange.ask("HOSTNAME.bind", 16, recordClass: 3).answers.first?.strings == ["test-1"])
-        for (name, type) in [("id.bind", UInt16(16)), ("version.bind", 1), ("nyc-1.example.net", 16)] {
+        for (name, type) in [("id.bind", UInt16(16)), ("version.bind", 1), ("id.server", 1), ("nyc-1.example.net", 16)]
+        {
             #expect(try exchange.ask(name, type, recordClass: 3).rcode == 5)
         }
         #expect(try exchange.ask("version.bind", 255, recordClass: 3).answers.count == 1)
+        #expect(try !exchange.ask("id.server", 16, recordClass: 3).isAuthoritative)
     }
 
     @Test("Of the flags only RD comes back, and AA is ours (RFC 1035 §4.1.1, RFC 4035 §3.1.6)")

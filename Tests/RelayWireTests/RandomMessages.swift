@@ -122,7 +122,9 @@ extension SeededGenerator {
             left -= count
         }
         return Nak(
-            subscription: UInt32(truncatingIfNeeded: word()), tryNumber: UInt8(truncatingIfNeeded: word()), runs: runs)
+            subscription: UInt32(truncatingIfNeeded: word()),
+            tryNumber: UInt8(truncatingIfNeeded: word()) & Nak.triesMax,
+            isLast: Bool.random(using: &self), runs: runs)
     }
 
     private mutating func announce() -> Announce {

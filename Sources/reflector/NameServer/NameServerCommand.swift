@@ -84,13 +84,12 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.sampling)
     var logQueries: Int?
 
-    @Option(help: "How to write the log: logfmt or json.")
-    var logFormat = LogFormat.logfmt
-
     @Option(
         help: ArgumentHelp("Health, status and metrics over HTTP; by default none.", valueName: "addr:port"),
         transform: Self.endpoint)
     var ops: Endpoint?
+
+    @OptionGroup var log: LogOptions
 
     func validate() throws {
         if let workers {
@@ -102,24 +101,43 @@ struct NameServerCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        logFormat.bootstrap()
+        ProcessSetUp.run()
+        LineLogHandler.bootstrap(log.logFormat)
         let logger = Logger(label: "nameserver")
+        let manager = ServiceManager()
         let server = NameServer(configuration: serverConfiguration, logger: logger)
         let opsEndpoint = NameServerOps(server: server)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
                 for await signal in signals {
-                    guard signal == .sighup else { return await server.stop() }
+                    guard signal == .sighup else {
+                        manager.stopping()
+                        return await server.stop()
+                    }
+                    manager.reloading()
                     await server.reload()
+                    manager.ready()
                 }
             }
             group.addTask {
                 do {
-                    try await server.run { _ in opsEndpoint.didOpen() }
+                    try await server.run { _ in
+                        opsEndpoint.didOpen()
+                        manager.ready()
+                    }
                 } catch {
                     logger.critical("\(error)")
                     throw ExitCode(1)
+                }
+            }
+            if let interval = manager.watchdogInterval {
+                group.addTask {
+                    while !Task.isCancelled {
+                        _ = await server.status
+                        manager.watchdog()
+                        try? await Task.sleep(for: interval)
+                    }
                 }
             }
             if let ops {

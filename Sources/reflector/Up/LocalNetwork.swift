@@ -45,6 +45,7 @@ final class LocalNetwork: Sendable {
     /// Starts everything, in order, and returns when all nodes are ready and every edge delivers every stream; then
     /// goes on in tasks of `group`.
     func start(in group: inout TaskGroup<Void>) async throws {
+        try checkPorts()
         group.addTask { await self.supervisor.keep() }
         let deadline = ContinuousClock.now + Self.startTime
         try await launch([.nameServer])
@@ -71,6 +72,9 @@ final class LocalNetwork: Sendable {
             for feed in feeds {
                 var row = RunSummary.Row(
                     edge: edge.name, stream: feed.stream, status: view.stream(feed.stream, at: edge.name))
+                row.encoderGapMilliseconds = plan.candidates(for: feed.stream)
+                    .compactMap { view.stream(feed.stream, at: $0.name) }.filter { $0.packetsIn > 0 }
+                    .map(\.gapMillisecondsMax).max()
                 for viewer in viewers where viewer.edge == edge.name && viewer.stream == feed.stream {
                     let check = await viewer.check
                     row.viewers += 1
@@ -138,15 +142,26 @@ final class LocalNetwork: Sendable {
         }.map(\.name)
     }
 
+    /// Another run's nodes would answer for ours.
+    private func checkPorts() throws {
+        let used = plan.nodes.filter { PortProbe.isInUse($0.ops) }
+        guard let first = used.first else { return }
+        let others = used.count > 1 ? " and \(Figures.count(used.count - 1, "other node's", "other nodes'"))" : ""
+        throw Failure(
+            description:
+                "\(first.ops) (\(first.name)'s status port\(others)) is in use: does another 'reflector up' run?",
+            culprit: nil)
+    }
+
     private func wait(
         until deadline: ContinuousClock.Instant, _ what: String, for missing: (NetworkView) -> [String]
     ) async throws {
         while true {
             let waited = missing(await NetworkView.poll(plan))
-            if waited.isEmpty { return }
             if let death = await supervisor.deaths.first {
                 throw Failure(description: "\(death) at the start", culprit: death.name)
             }
+            if waited.isEmpty { return }
             guard ContinuousClock.now < deadline else {
                 throw Failure(
                     description: "\(what): \(waited.joined(separator: ", "))", culprit: waited.first)

@@ -19,6 +19,9 @@ actor ProcessSupervisor {
         var name: String
         var exit: ChildProcess.Exit
         var description: String { "\(name) \(exit)" }
+
+        /// Somebody ended it with a signal; a process does not do so itself.
+        var isFromOutside: Bool { [SIGKILL, SIGTERM, SIGINT, SIGHUP].contains { exit == .signal($0) } }
     }
 
     /// How long a process may take to end after SIGTERM before it is killed.

@@ -20,7 +20,7 @@ struct UpRun: Sendable {
     let plain: Bool
 
     func run() async -> Outcome {
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
         let end = await withTaskGroup(of: End?.self) { group in
             group.addTask {
                 for await _ in signals { return .signal }
@@ -86,9 +86,9 @@ struct UpRun: Sendable {
             return .bad
         }
         let problems = summary.problems
-        StandardOutput.print([""] + summary.lines + problems.map { "problem: \($0)" })
+        StandardOutput.print([""] + summary.lines + summary.notes + problems.map { "problem: \($0)" })
         if problems.isEmpty, case .elapsed = end { StandardOutput.print(["Nothing lost."]) }
-        for name in Set(summary.deaths.map(\.name)).sorted() {
+        for name in Set(summary.deaths.filter { !$0.isFromOutside }.map(\.name)).sorted() {
             StandardError.print("the end of \(network.folder.log(of: name)):\n\(network.folder.tail(of: name))")
         }
         switch (end, duration) {
