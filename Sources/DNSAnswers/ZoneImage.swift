@@ -79,6 +79,13 @@ public final class ZoneImage: Sendable {
     /// Nodes of the rule index, a measure of its memory (20 bytes each).
     public var ruleIndexNodeCount: Int { treeNodes.count }
 
+    /// Bytes of all tables: what this generation holds in memory.
+    public var byteCount: Int {
+        names.slots.byteCount + names.names.byteCount + nodes.byteCount + sets.byteCount + declared.byteCount
+            + treeNodes.byteCount + classOf.byteCount + classes.byteCount + setRegions.byteCount + runs.byteCount
+            + rules.byteCount + fragments.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount
+    }
+
     /// A set of root set regions, as ascending indices.
     func rootSets(_ number: UInt32) -> [Int] { rootSets[Int(number)] }
 

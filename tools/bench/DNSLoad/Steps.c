@@ -1,5 +1,5 @@
 // Instructions that a server runs in user space for a query, on machines whose performance counters are not to be had
-// (most virtual ones): its threads are single-stepped (ptrace) while it answers, and the steps counted.
+// (most virtual ones): its threads are single-stepped (ptrace) while it answers, and the steps counted. The server ends with it.
 #define _GNU_SOURCE
 #include "DNSLoad.h"
 
@@ -34,21 +34,18 @@ static void seize(pid_t process) {
     closedir(directory);
 }
 
-static void release(void) {
-    for (int i = 0; i < thread_count; i++) {
-        int status;
-        if (ptrace(PTRACE_INTERRUPT, threads[i], NULL, NULL) == 0) waitpid(threads[i], &status, __WALL);
-        ptrace(PTRACE_DETACH, threads[i], NULL, NULL);
-    }
-}
-
 int steps_main(int argc, char **argv) {
     if (argc < 5) return 2;
     struct sockaddr_in server = endpoint(argv[1]);
     uint32_t wanted = (uint32_t)atoi(argv[3]);
     query_set set = read_queries(argv[2], 1);
     if (wanted == 0 || wanted > set.run_count) wanted = set.run_count;
-    for (char *word = strtok(argv[4], ","); word; word = strtok(NULL, ",")) seize(atoi(word));
+    pid_t processes_stepped[PROCESSES_MAX];
+    int process_count = 0;
+    for (char *word = strtok(argv[4], ","); word && process_count < PROCESSES_MAX; word = strtok(NULL, ",")) {
+        processes_stepped[process_count] = atoi(word);
+        seize(processes_stepped[process_count++]);
+    }
     int fd = open_socket(NULL, &server);
     for (uint32_t i = 0; i < wanted; i++) send(fd, set.runs[i].start, set.runs[i].length, MSG_NOSIGNAL);
     for (int i = 0; i < thread_count; i++) ptrace(PTRACE_SINGLESTEP, threads[i], NULL, NULL);
@@ -68,7 +65,8 @@ int steps_main(int argc, char **argv) {
         if (thread == 0 || steps % 256 == 0)
             while (recv(fd, reply, sizeof reply, MSG_DONTWAIT | MSG_TRUNC) > 0) answered++;
     }
-    release();
+    // What is stepped in the middle of things can't be let go safely: it ends.
+    for (int i = 0; i < process_count; i++) kill(processes_stepped[i], SIGKILL);
     printf("answered %u steps %lu\n", answered, steps);
     return answered == wanted ? 0 : 1;
 }
