@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "ProcessTests",
             dependencies: [
-                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore, nioPosix,
+                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "LDNSKit", "ReflectorModel", nioCore, nioPosix,
             ]),
     ],
     swiftLanguageModes: [.v6]
