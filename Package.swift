@@ -42,6 +42,7 @@ let package = Package(
         .target(name: "LDNSKit", dependencies: ["CLDNS"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"]),
+        .target(name: "TransactionSigning", dependencies: ["CCrypto"]),
         .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "ReflectorModel"]),
 
         // The shell.
@@ -49,7 +50,10 @@ let package = Package(
         .target(name: "DatagramIO", dependencies: ["CDatagram", "ReflectorModel"]),
         .target(
             name: "DNSService",
-            dependencies: ["DNSAnswers", "ZoneCompiler", "DatagramIO", "ReflectorModel", log, nioCore, nioPosix]),
+            dependencies: [
+                "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "ReflectorModel",
+                log, nioCore, nioPosix,
+            ]),
         .target(
             name: "RelayService",
             dependencies: [
@@ -64,7 +68,8 @@ let package = Package(
         .executableTarget(
             name: "reflector",
             dependencies: [
-                "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "DNSAnswers",
+                "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
+                "DNSAnswers",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing",
                 argumentParser, log, lifecycle, signals, hummingbird, httpClient, nioCore, nioPosix, heap,
             ]),
@@ -85,6 +90,7 @@ let package = Package(
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
+        .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
         .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .executableTarget(
             name: "relay-bench",
@@ -99,7 +105,8 @@ let package = Package(
         .testTarget(
             name: "DNSServiceTests",
             dependencies: [
-                "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "DNSAnswers", "ReflectorModel", log,
+                "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
+                "ReflectorModel", log,
             ]),
         .testTarget(
             name: "RelayServiceTests",
@@ -110,12 +117,14 @@ let package = Package(
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
-                "DNSService", "DNSTestClient", "ZoneCompiler", "DNSAnswers", "LDNSKit", "ReflectorModel", log,
+                "DNSService", "DNSTestClient", "ZoneCompiler", "TransactionSigning", "DNSAnswers", "LDNSKit",
+                "ReflectorModel", log,
             ]),
         .testTarget(
             name: "ProcessTests",
             dependencies: [
-                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "LDNSKit", "ReflectorModel", nioCore, nioPosix,
+                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit", "ReflectorModel",
+                nioCore, nioPosix,
             ]),
     ],
     swiftLanguageModes: [.v6]

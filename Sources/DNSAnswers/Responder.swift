@@ -21,6 +21,9 @@ public struct Responder: ~Copyable {
     /// The loop's clock, for the limiter; the loop sets it before each batch.
     public var instant = MonotonicInstant(nanoseconds: 0)
 
+    /// There is somebody to answer signed queries and transfers: `answer` gives -1 for them. Else they are refused.
+    public var hasDesk = false
+
     private(set) var views: UnsafePointer<ZoneView>
     var zoneTable: NameTableView
     var zoneLabelsMax: Int
@@ -62,13 +65,17 @@ public struct Responder: ~Copyable {
     ///   - isPrivileged: the source may read `explain` and `_status`.
     ///   - isExempt: the limiter does not apply to the source.
     ///   - buffer: for the reply; at least 1,232 bytes, 65,535 over TCP.
-    /// - Returns: length of the reply; 0: none is to be sent.
+    /// - Returns: length of the reply; 0: none is to be sent; -1: with `hasDesk`, others are to answer.
     public mutating func answer(
         _ message: UnsafeRawBufferPointer, from source: IPAddress? = nil, over transport: Transport, isPrivileged: Bool,
         isExempt: Bool = false, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
         add(.received)
         let query = Query.read(message, name: &name)
+        if hasDesk, query.isForDesk {
+            add(.handedOver)
+            return -1
+        }
         if let problem = query.problem {
             add(problem)
             if query.isDropped { return 0 }
@@ -133,6 +140,13 @@ public struct Responder: ~Copyable {
             options.length &+= 28
         }
         return options
+    }
+
+    /// True if a reply that somebody else made may be sent to `source` over UDP: all of them share a bucket.
+    public mutating func maySend(to source: IPAddress) -> Bool {
+        guard limiter.isOn, limiter.take(source, kind: .max, at: instant) != .send else { return true }
+        add(.rateDropped)
+        return false
     }
 
     /// False if the reply is not to be sent. An error is never sent truncated: asking again by TCP would not mend it.

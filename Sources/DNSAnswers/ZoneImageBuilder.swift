@@ -70,7 +70,8 @@ struct ZoneImageBuilder {
         for region in content.setRegions {
             setNames.append(arena.text(region.name))
             addHostFragments(of: targets([region]), ttl: .ofRule)
-            let text = ["set=\(region.name)", "serial=\(serial)", "cause=zone"]
+            let changed = region.changedSerial == 0 ? serial : region.changedSerial
+            let text = ["set=\(region.name)", "serial=\(changed)", "cause=\(region.cause)"]
             _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
         }
         addNone()
@@ -82,7 +83,7 @@ struct ZoneImageBuilder {
         setNames.append(arena.text(ZoneContent.Rule.none))
         for _ in [RecordType.a, RecordType.aaaa] { _ = arena.add { _ in } }
         _ = arena.add { $0.record(type: RecordType.srv, ttl: .ofRule, data: [0, 0, 0, 0, 0, 0, 0]) }
-        let text = ["set=\(ZoneContent.Rule.none)", "serial=\(serial)", "cause=zone"]
+        let text = ["set=\(ZoneContent.Rule.none)", "cause=zone"]
         _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
     }
 

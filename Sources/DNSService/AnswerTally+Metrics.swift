@@ -104,7 +104,17 @@ extension NameServer.Status {
                     "zone_rules", [("zone", zone.name)], Double(zone.rules), .gauge, "Map lines of the zone as served."),
             ]
         }
-        return own + [
+        let secondaries = secondaries.flatMap { secondary in
+            let labels = [("address", secondary.address), ("zone", secondary.zone)]
+            return [
+                sample(
+                    "secondary_serial", labels, Double(secondary.serial), .gauge, "Serial that a secondary last took."),
+                sample(
+                    "secondary_transfer_timestamp_seconds", labels, Double(secondary.at), .gauge,
+                    "When a secondary last took the zone."),
+            ]
+        }
+        return own + secondaries + [
             sample(
                 "zone_age_seconds", [], Double(max(unixTime - servedSince, 0)), .gauge,
                 "Seconds since the content now served was taken."),

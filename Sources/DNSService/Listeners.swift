@@ -14,10 +14,12 @@ struct Listeners: Sendable {
     let endpoints: [Endpoint]
 
     static func open(
-        _ configuration: NameServer.Configuration, engine: AnswerEngine, settings: QueryLoop.Settings
+        _ configuration: NameServer.Configuration, engine: AnswerEngine, settings: QueryLoop.Settings,
+        office: TransferOffice
     ) async throws -> Listeners {
-        let tcp = try await TCPService(
-            engine: engine, privileged: configuration.explainFrom, connectionsMax: configuration.connectionsMax)
+        let tcp = try TCPService(
+            engine: engine, privileged: configuration.explainFrom, limits: configuration.tcp,
+            desk: office.desk(engine), sources: office.sources)
         do {
             if let cookies = settings.cookies { tcp.replace(cookies) }
             var endpoints: [Endpoint] = []
@@ -25,7 +27,7 @@ struct Listeners: Sendable {
             var loops: [(DatagramLoop, LoopBound<QueryLoop>)] = []
             do {
                 for _ in 0..<max(configuration.workers, 1) {
-                    loops.append(try startLoop(configuration, endpoints, engine, settings))
+                    loops.append(try startLoop(configuration, endpoints, engine, settings, office))
                 }
             } catch {
                 for (loop, _) in loops { loop.stop() }
@@ -51,7 +53,7 @@ struct Listeners: Sendable {
 
     private static func startLoop(
         _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ engine: AnswerEngine,
-        _ settings: QueryLoop.Settings
+        _ settings: QueryLoop.Settings, _ office: TransferOffice
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
@@ -66,7 +68,8 @@ struct Listeners: Sendable {
             sockets.append(socket)
         }
         var generator = SystemRandomNumberGenerator()
-        let handler = QueryLoop(engine: engine, sockets: sockets, settings: settings, seed: generator.next())
+        let handler = QueryLoop(
+            engine: engine, sockets: sockets, settings: settings, desk: office.desk(engine), seed: generator.next())
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 

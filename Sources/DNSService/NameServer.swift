@@ -3,6 +3,7 @@ import DatagramIO
 import Logging
 import NIOPosix
 import ReflectorModel
+import ZoneCompiler
 
 /// An authoritative name server for the zones of a directory, embeddable:
 ///
@@ -28,8 +29,14 @@ public final class NameServer: Sendable {
         public var version = "reflector"
         /// UDP loops, each with a socket for every address. More than one share the port by SO_REUSEPORT.
         public var workers = 1
-        /// Most TCP connections at once.
-        public var connectionsMax = 1_024
+        /// How much TCP clients may have.
+        public var tcp = TCPLimits()
+        /// Who may take whole zones.
+        public var transfers = TransferPolicy()
+        /// Secondaries that are told of new serials.
+        public var notify: [NotifyTarget] = []
+        /// Most records of a zone that is transferred.
+        public var transferRecordsMax = AliasedZone.recordsMax
         /// File with the secrets of server cookies (`CookieSecretFile`), read again with every reload; nil draws one at
         /// random that only this process knows.
         public var cookieSecrets: String?
@@ -65,6 +72,8 @@ public final class NameServer: Sendable {
         public var refusals: Int
         /// Problems of the newest generation if it was refused, as `file:line:column: …`; empty if it is served.
         public var problems: [String]
+        /// What each secondary last took of each zone.
+        public var secondaries: [Secondary] = []
     }
 
     /// Why a server does not start.
@@ -73,25 +82,32 @@ public final class NameServer: Sendable {
         case zones([String])
         /// The two protocols could not have the same free port.
         case ports(Endpoint)
+        /// A key that is asked for is not in the file of keys.
+        case unknownKey(String)
         public var description: String {
             switch self {
             case .zones(let problems): problems.joined(separator: "\n")
             case .ports(let endpoint): "\(endpoint): no port free for both UDP and TCP"
+            case .unknownKey(let name): "key '\(name)' is not in the file of keys (--tsig-keys)"
             }
         }
     }
 
     private let configuration: Configuration
     private let logger: Logger
+    private let archive: GenerationArchive
     private let keeper: ZoneKeeper
+    private let transferLog = TransferLog()
     private let running = RunningServer()
 
     public init(configuration: Configuration, logger: Logger = Logger(label: "nameserver")) {
         self.configuration = configuration
         self.logger = logger
+        archive = GenerationArchive(directory: configuration.state, logger: logger)
         keeper = ZoneKeeper(
             directory: configuration.zones, store: configuration.state.map { SerialStore(directory: $0) },
-            identity: .init(server: configuration.identity, version: configuration.version), logger: logger)
+            archive: archive, identity: .init(server: configuration.identity, version: configuration.version),
+            logger: logger)
     }
 
     /// Serves until `stop()` or until the task is cancelled.
@@ -104,13 +120,22 @@ public final class NameServer: Sendable {
         let cookies = try configuration.cookieSecrets.map { path throws(CookieSecretFile.Failure) in
             try CookieSecretFile.read(path)
         }
-        guard let engine = await keeper.reload(unixTime: WallClock.seconds).engine else {
-            throw StartError.zones(await keeper.problems)
-        }
+        var first = await keeper.reload(unixTime: WallClock.seconds)
+        if first.engine == nil, let kept = await keeper.restore(unixTime: WallClock.seconds) { first = kept }
+        guard let engine = first.engine else { throw StartError.zones(await keeper.problems) }
+        let office = TransferOffice(configuration, archive: archive, log: transferLog, logger: logger)
+        await office.serve(first.zones)
         let queryLog = QueryLog(logger: logger)
         let listeners = try await Listeners.open(
             configuration, engine: engine,
-            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take))
+            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), office: office)
+        let notifier: Notifier?
+        do {
+            notifier = try Notifier(configuration, from: listeners.endpoints, log: transferLog, logger: logger)
+        } catch {
+            await listeners.close()
+            throw error
+        }
         let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let watch: DirectoryWatch
         do {
@@ -118,6 +143,7 @@ public final class NameServer: Sendable {
                 request.yield()
             }
         } catch {
+            notifier?.stop()
             await listeners.close()
             throw error
         }
@@ -136,6 +162,8 @@ public final class NameServer: Sendable {
             "ready",
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
         ready(listeners.endpoints)
+        notifier?.announce(first.zones)
+        await office.keep(first.zones)
         await withTaskCancellationHandler {
             var raisedAt = ContinuousClock.now - .seconds(1)
             for await _ in requests {
@@ -145,12 +173,17 @@ public final class NameServer: Sendable {
                 if outcome.isSerialRaised { raisedAt = .now }
                 if let engine = outcome.engine { listeners.replace(engine) }
                 reloadCookies(listeners)
+                guard outcome.isSerialRaised else { continue }
+                await office.serve(outcome.zones)
+                notifier?.announce(outcome.zones)
+                await office.keep(outcome.zones)
             }
         } onCancel: {
             request.finish()
         }
         await watch.stop()
         await running.end()
+        notifier?.stop()
         await listeners.close()
         logger.info("stopped")
     }
@@ -183,14 +216,20 @@ public final class NameServer: Sendable {
     /// Lets `run` end.
     public func stop() async { await running.request?.finish() }
 
-    public var status: Status { get async { await keeper.status } }
+    public var status: Status {
+        get async {
+            var status = await keeper.status
+            status.secondaries = transferLog.secondaries
+            return status
+        }
+    }
 
     /// Everything for `/metrics`; other parts of the server append theirs here.
     public var metrics: [MetricSample] {
         get async {
-            let own = await keeper.status.samples(unixTime: WallClock.seconds)
-            guard let listeners = await running.listeners else { return own }
-            return await own + listeners.samples
+            var samples = await status.samples(unixTime: WallClock.seconds) + transferLog.samples
+            if let listeners = await running.listeners { samples += await listeners.samples }
+            return samples
         }
     }
 
@@ -199,6 +238,7 @@ public final class NameServer: Sendable {
         get async {
             guard let listeners = await running.listeners else { return [:] }
             var result = await listeners.counters
+            result.merge(transferLog.counters) { $0 &+ $1 }
             let status = await keeper.status
             result["generations_taken"] = UInt64(status.generation)
             result["generations_refused"] = UInt64(status.refusals)

@@ -29,11 +29,16 @@ final class QueryLoop: DatagramHandler {
     private var batchStart = MonotonicInstant(nanoseconds: .min)
     private var batchCount = 0
     private var untilSample: Int
+    private let desk: RequestDesk
 
     /// - Parameter seed: random, for the limiter's table.
-    init(engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, seed: UInt64) {
+    init(
+        engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, desk: RequestDesk, seed: UInt64
+    ) {
         responder = Responder(engine, limiter: settings.limiter, seed: seed)
         responder.cookies = settings.cookies
+        responder.hasDesk = true
+        self.desk = desk
         self.sockets = sockets
         self.settings = settings
         untilSample = settings.sampleEvery
@@ -55,8 +60,13 @@ final class QueryLoop: DatagramHandler {
         let isSampled = takesSample()
         replies.append(to: datagram, lengthMax: AnswerEngine.udpSizeMax) { buffer in
             let query = UnsafeRawBufferPointer(datagram.bytes)
-            let length = responder.answer(
+            var length = responder.answer(
                 query, from: source, over: .udp, isPrivileged: isPrivileged, isExempt: isExempt, into: buffer)
+            if length < 0 {
+                length = desk.answer(
+                    datagram: query, from: datagram.source, isPrivileged: isPrivileged, &responder, into: buffer)
+                if length > 0, !isExempt, !responder.maySend(to: source) { length = 0 }
+            }
             if isSampled {
                 let reply = UnsafeRawBufferPointer(rebasing: buffer[..<length])
                 settings.sample(QuerySample(query: query, reply: reply, source: datagram.source))
@@ -73,7 +83,10 @@ final class QueryLoop: DatagramHandler {
     }
 
     /// Answers from `engine` from the next query on.
-    func replace(_ engine: AnswerEngine) { responder.engine = engine }
+    func replace(_ engine: AnswerEngine) {
+        responder.engine = engine
+        desk.replace(engine)
+    }
 
     func replace(_ cookies: ServerCookies) { responder.cookies = cookies }
 

@@ -12,6 +12,8 @@ actor ZoneKeeper {
         var engine: AnswerEngine?
         var isAccepted: Bool
         var isSerialRaised: Bool
+        /// What is served, for transfers.
+        var zones: [(content: ZoneContent, serial: UInt32)] = []
     }
 
     private struct Served {
@@ -22,6 +24,7 @@ actor ZoneKeeper {
 
     private let directory: String
     private let store: SerialStore?
+    private let archive: GenerationArchive
     private let identity: AnswerEngine.Identity
     private let logger: Logger
     private var served: [Served] = []
@@ -30,9 +33,13 @@ actor ZoneKeeper {
     private(set) var generation = 0
     private(set) var refusals = 0
 
-    init(directory: String, store: SerialStore?, identity: AnswerEngine.Identity, logger: Logger) {
+    init(
+        directory: String, store: SerialStore?, archive: GenerationArchive, identity: AnswerEngine.Identity,
+        logger: Logger
+    ) {
         self.directory = directory
         self.store = store
+        self.archive = archive
         self.identity = identity
         self.logger = logger
     }
@@ -62,7 +69,7 @@ actor ZoneKeeper {
         for content in contents {
             let digest = ContentDigest(content).description
             let before = served.first { $0.content.zone == content.zone }
-            if let before, before.content == content {
+            if let before, before.content == content.stamped(after: before.content, serial: before.image.serial) {
                 next.append(before)
                 continue
             }
@@ -74,7 +81,9 @@ actor ZoneKeeper {
                 serial = ZoneSerial.next(after: last?.serial, file: content.fileSerial, unixTime: unixTime)
                 raised.append((content.zone, .init(serial: serial, digest: digest)))
             }
-            next.append(Served(content: content, digest: digest, image: try ZoneImage(content, serial: serial)))
+            let stamped = content.stamped(
+                after: before?.content ?? archive.latest(of: content.zone)?.content, serial: serial)
+            next.append(Served(content: stamped, digest: digest, image: try ZoneImage(stamped, serial: serial)))
         }
         let isChanged = !raised.isEmpty || next.count != served.count
         if isChanged || generation == 0 { servedSince = unixTime }
@@ -85,8 +94,29 @@ actor ZoneKeeper {
         served = next
         problems = []
         generation += 1
-        return Outcome(engine: engine, isAccepted: true, isSerialRaised: isChanged)
+        return Outcome(engine: engine, isAccepted: true, isSerialRaised: isChanged, zones: zones)
     }
+
+    /// Serves the last good generation that an earlier run has kept, when the files are wrong at the start. Nil if
+    /// none can be read.
+    func restore(unixTime: Int64) -> Outcome? {
+        var restored: [Served] = []
+        for zone in archive.zones {
+            guard let (content, serial) = archive.latest(of: zone),
+                let image = try? ZoneImage(content, serial: serial)
+            else { continue }
+            restored.append(Served(content: content, digest: ContentDigest(content).description, image: image))
+        }
+        guard served.isEmpty, !restored.isEmpty else { return nil }
+        served = restored
+        servedSince = unixTime
+        logger.critical(
+            "the files are wrong: serving the last good generation that was kept", metadata: ["zones": "\(serialsText)"]
+        )
+        return Outcome(engine: engine, isAccepted: false, isSerialRaised: false, zones: zones)
+    }
+
+    private var zones: [(content: ZoneContent, serial: UInt32)] { served.map { ($0.content, $0.image.serial) } }
 
     private func refuse(_ reasons: [String]) -> Outcome {
         for reason in reasons { logger.error("\(reason)") }

@@ -33,6 +33,7 @@ struct ServedDirectory {
         _ address: String, state: String? = nil, workers: Int = 1, connectionsMax: Int = 1_024,
         explainFrom: [AddressBlock] = AddressBlock.loopback, cookieSecrets: String? = nil,
         rateLimit: ResponseLimiter.Configuration? = nil,
+        configure: (inout NameServer.Configuration) -> Void = { _ in },
         _ body: @escaping @Sendable (ServedDirectory) async throws -> Void
     ) async throws {
         let path = NSTemporaryDirectory() + "nameserver-" + UUID().uuidString
@@ -44,11 +45,12 @@ struct ServedDirectory {
         var configuration = NameServer.Configuration(zones: path, listen: [listen], state: state)
         configuration.identity = "test"
         configuration.workers = workers
-        configuration.connectionsMax = connectionsMax
+        configuration.tcp.connectionsMax = connectionsMax
         configuration.explainFrom = explainFrom
         configuration.cookieSecrets = cookieSecrets
         configuration.rateLimit = rateLimit
         configuration.rateLimitExempt = []
+        configure(&configuration)
         let server = NameServer(
             configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -84,6 +84,9 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.sampling)
     var logQueries: Int?
 
+    @OptionGroup(title: "Transfers to secondaries")
+    var transfers: TransferOptions
+
     @Option(
         help: ArgumentHelp("Health, status and metrics over HTTP; by default none.", valueName: "addr:port"),
         transform: Self.endpoint)
@@ -105,7 +108,7 @@ struct NameServerCommand: AsyncParsableCommand {
         LineLogHandler.bootstrap(log.logFormat)
         let logger = Logger(label: "nameserver")
         let manager = ServiceManager()
-        let server = NameServer(configuration: serverConfiguration, logger: logger)
+        let server = NameServer(configuration: try transfers.apply(to: serverConfiguration), logger: logger)
         let opsEndpoint = NameServerOps(server: server)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
