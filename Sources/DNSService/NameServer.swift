@@ -151,6 +151,7 @@ public final class NameServer: Sendable {
             if let state = configuration.state { try privileges?.own(state) }
             try privileges?.drop(readable: [configuration.zones], writable: configuration.state.map { [$0] } ?? [])
         } catch {
+            notifier?.stop()
             await watch.stop()
             await listeners.close()
             throw error
