@@ -83,7 +83,8 @@ let package = Package(
             name: "RelayCoreTests",
             dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "CAllocations", "ReflectorModel"]),
         .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
-        .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "CAllocations", "ReflectorModel"]),
+        .testTarget(
+            name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
         .testTarget(
             name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
         .target(name: "CAllocations", path: "Tests/CAllocations"),

@@ -86,10 +86,8 @@ public final class ZoneImage: Sendable {
             + rules.byteCount + fragments.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount
     }
 
-    /// Names of the set regions of a set of roots.
-    func rootSetNames(_ number: UInt32) -> [TextReference] {
-        rootSets[Int(number)].map { setNames.base[$0] }
-    }
+    /// A set of root set regions, as ascending indices.
+    func rootSets(_ number: UInt32) -> [Int] { rootSets[Int(number)] }
 
     /// Valid as long as the image is.
     var view: ZoneView {

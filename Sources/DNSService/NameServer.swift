@@ -37,6 +37,17 @@ public final class NameServer: Sendable {
         public var notify: [NotifyTarget] = []
         /// Most records of a zone that is transferred.
         public var transferRecordsMax = AliasedZone.recordsMax
+        /// File with the secrets of server cookies (`CookieSecretFile`), read again with every reload; nil draws one at
+        /// random that only this process knows.
+        public var cookieSecrets: String?
+        /// Limit of replies over UDP, of all workers together; nil sends every reply.
+        public var rateLimit: ResponseLimiter.Configuration?
+        /// Whom the limit does not apply to.
+        public var rateLimitExempt = AddressBlock.loopback
+        /// Whom to become once all ports are bound; nil stays who started it.
+        public var user: String?
+        /// Logs every so many of the queries of each worker; 0 logs none.
+        public var logEvery = 0
 
         public init(zones: String, listen: [Endpoint], state: String? = nil) {
             self.zones = zones
@@ -103,12 +114,21 @@ public final class NameServer: Sendable {
     /// - Parameter ready: called once, when every address answers, with the addresses and their real ports.
     /// - Throws: `StartError`, or what kept an address from being opened.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
+        // Before anything is written: what root makes in the state directory, the user could not replace later.
+        let privileges = try configuration.user.map { user throws(Privileges.Failure) in try Privileges(user: user) }
+        if let state = configuration.state { try privileges?.own(state) }
+        let cookies = try configuration.cookieSecrets.map { path throws(CookieSecretFile.Failure) in
+            try CookieSecretFile.read(path)
+        }
         var first = await keeper.reload(unixTime: WallClock.seconds)
         if first.engine == nil, let kept = await keeper.restore(unixTime: WallClock.seconds) { first = kept }
         guard let engine = first.engine else { throw StartError.zones(await keeper.problems) }
         let office = TransferOffice(configuration, archive: archive, log: transferLog, logger: logger)
         await office.serve(first.zones)
-        let listeners = try await Listeners.open(configuration, engine: engine, office: office)
+        let queryLog = QueryLog(logger: logger)
+        let listeners = try await Listeners.open(
+            configuration, engine: engine,
+            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), office: office)
         let notifier: Notifier?
         do {
             notifier = try Notifier(configuration, from: listeners.endpoints, log: transferLog, logger: logger)
@@ -127,7 +147,18 @@ public final class NameServer: Sendable {
             await listeners.close()
             throw error
         }
+        do {
+            if let state = configuration.state { try privileges?.own(state) }
+            try privileges?.drop(readable: [configuration.zones], writable: configuration.state.map { [$0] } ?? [])
+        } catch {
+            notifier?.stop()
+            await watch.stop()
+            await listeners.close()
+            throw error
+        }
         await running.begin(listeners, request)
+        let logging = Task { await queryLog.run() }
+        defer { logging.cancel() }
         logger.info(
             "ready",
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
@@ -142,6 +173,7 @@ public final class NameServer: Sendable {
                 let outcome = await keeper.reload(unixTime: WallClock.seconds)
                 if outcome.isSerialRaised { raisedAt = .now }
                 if let engine = outcome.engine { listeners.replace(engine) }
+                reloadCookies(listeners)
                 guard outcome.isSerialRaised else { continue }
                 await office.serve(outcome.zones)
                 notifier?.announce(outcome.zones)
@@ -157,6 +189,28 @@ public final class NameServer: Sendable {
         logger.info("stopped")
     }
 
+    private func settings(
+        cookies: ServerCookies?, sample: @escaping @Sendable (QuerySample) -> Void
+    ) -> QueryLoop.Settings {
+        var limiter = configuration.rateLimit
+        // The kernel spreads the queries of a network over the workers.
+        let workers = max(configuration.workers, 1)
+        if let whole = limiter?.answersPerSecond { limiter?.answersPerSecond = max((whole + workers - 1) / workers, 1) }
+        return QueryLoop.Settings(
+            privileged: configuration.explainFrom, exempt: configuration.rateLimitExempt, limiter: limiter,
+            cookies: cookies, sampleEvery: configuration.logEvery, sample: sample)
+    }
+
+    /// A file that can't be used leaves the secrets as they are.
+    private func reloadCookies(_ listeners: Listeners) {
+        guard let path = configuration.cookieSecrets else { return }
+        do throws(CookieSecretFile.Failure) {
+            listeners.replace(try CookieSecretFile.read(path))
+        } catch {
+            logger.error("cookie secrets not taken: \(error)")
+        }
+    }
+
     /// Reads the directory again, as SIGHUP asks for.
     public func reload() async { await running.request?.yield() }
 
@@ -168,6 +222,15 @@ public final class NameServer: Sendable {
             var status = await keeper.status
             status.secondaries = transferLog.secondaries
             return status
+        }
+    }
+
+    /// Everything for `/metrics`; other parts of the server append theirs here.
+    public var metrics: [MetricSample] {
+        get async {
+            var samples = await status.samples(unixTime: WallClock.seconds) + transferLog.samples
+            if let listeners = await running.listeners { samples += await listeners.samples }
+            return samples
         }
     }
 

@@ -1,36 +1,4 @@
-/// One value of a metric, as `/metrics` tells it.
-public struct MetricSample: Sendable, Equatable {
-    /// What the value is (Prometheus text format 0.0.4, `# TYPE`).
-    public enum Kind: String, Sendable {
-        /// Only ever grows.
-        case counter
-        case gauge
-    }
-
-    /// `reflector_packets_delivered_total`: what is not a letter, digit, `_` or `:` is told as `_`.
-    public var name: String
-    /// Told in the order given here.
-    public var labels: [(name: String, value: String)]
-    public var value: Double
-    public var kind: Kind
-    /// One sentence of what is counted. That of a name's first sample is told.
-    public var help: String
-
-    public init(
-        name: String, labels: [(name: String, value: String)] = [], value: Double, kind: Kind, help: String
-    ) {
-        self.name = name
-        self.labels = labels
-        self.value = value
-        self.kind = kind
-        self.help = help
-    }
-
-    public static func == (a: MetricSample, b: MetricSample) -> Bool {
-        a.name == b.name && a.value == b.value && a.kind == b.kind && a.help == b.help
-            && a.labels.elementsEqual(b.labels) { $0 == $1 }
-    }
-}
+import ReflectorModel
 
 /// Samples in the Prometheus text format, version 0.0.4.
 enum MetricText {
@@ -50,7 +18,7 @@ enum MetricText {
             for sample in group {
                 let labels = sample.labels.map { "\(self.name($0.name))=\"\(escape($0.value, quotes: true))\"" }
                 let set = labels.isEmpty ? "" : "{\(labels.joined(separator: ","))}"
-                text += "\(name)\(set) \(number(sample.value))\n"
+                text += "\(name)\(sample.suffix)\(set) \(number(sample.value))\n"
             }
         }
         return text
