@@ -70,11 +70,14 @@ extension Responder {
                 zone.pointee.explain(rank: rank, tag: tag, portset: portset, region: region, &$0)
             }
         case .rootSets(let number, let portset):
-            let roots = engine.zones[zone - views].rootSetNames(number)
+            let roots = engine.zones[zone - views].rootSets(number)
             writer.text(recordClass: RecordClass.internet) { text in
                 text.string("portset=s", number: UInt64(portset))
-                for root in roots { zone.pointee.string("set=", root, &text) }
                 text.string("serial=", number: UInt64(zone.pointee.serial))
+                for root in roots {
+                    zone.pointee.string("set=", zone.pointee.setNames[root], &text)
+                    zone.pointee.standing(of: root, &text)
+                }
             }
         default:
             writer.append(explanation, of: zone, ttl: 0)

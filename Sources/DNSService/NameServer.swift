@@ -54,6 +54,12 @@ public final class NameServer: Sendable {
         public var refusals: Int
         /// Problems of the newest generation if it was refused, as `file:line:column: …`; empty if it is served.
         public var problems: [String]
+        /// Whether hosts are probed, and whether the prober doubts itself.
+        public var probing: String
+        /// How the set reflectors stand.
+        public var hosts: [Host]
+        /// In force now.
+        public var overrides: [Override]
     }
 
     /// Why a server does not start.
@@ -72,7 +78,9 @@ public final class NameServer: Sendable {
 
     private let configuration: Configuration
     private let logger: Logger
-    private let keeper: ZoneKeeper
+    let keeper: ZoneKeeper
+    let overrideDesk: OverrideDesk
+    private let pending = PendingChanges()
     private let running = RunningServer()
 
     public init(configuration: Configuration, logger: Logger = Logger(label: "nameserver")) {
@@ -81,54 +89,77 @@ public final class NameServer: Sendable {
         keeper = ZoneKeeper(
             directory: configuration.zones, store: configuration.state.map { SerialStore(directory: $0) },
             identity: .init(server: configuration.identity, version: configuration.version), logger: logger)
+        let pending = pending
+        overrideDesk = OverrideDesk(
+            store: configuration.state.map { OverrideStore(directory: $0) }, logger: logger, at: WallClock.seconds
+        ) { pending.overridesChanged($0) }
     }
 
     /// Serves until `stop()` or until the task is cancelled.
     /// - Parameter ready: called once, when every address answers, with the addresses and their real ports.
     /// - Throws: `StartError`, or what kept an address from being opened.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
-        guard let engine = await keeper.reload(unixTime: WallClock.seconds).engine else {
-            throw StartError.zones(await keeper.problems)
-        }
+        let standings = Standings(overrides: await overrideDesk.entries)
+        let first = await keeper.update(readsFiles: true, standings: standings, unixTime: WallClock.seconds)
+        guard let engine = first.engine else { throw StartError.zones(await keeper.problems) }
         let listeners = try await Listeners.open(configuration, engine: engine)
-        let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let watch: DirectoryWatch
         do {
-            watch = try await DirectoryWatch(configuration.zones, group: .singletonMultiThreadedEventLoopGroup) {
-                request.yield()
-            }
+            watch = try await DirectoryWatch(
+                configuration.zones, group: .singletonMultiThreadedEventLoopGroup
+            ) { [pending] in pending.filesChanged() }
         } catch {
             await listeners.close()
             throw error
         }
-        await running.begin(listeners, request)
+        await running.begin(listeners)
         logger.info(
             "ready",
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
         ready(listeners.endpoints)
         await withTaskCancellationHandler {
-            var raisedAt = ContinuousClock.now - .seconds(1)
-            for await _ in requests {
-                // At most one serial a second.
-                try? await Task.sleep(until: raisedAt + .seconds(1), clock: .continuous)
-                let outcome = await keeper.reload(unixTime: WallClock.seconds)
-                if outcome.isSerialRaised { raisedAt = .now }
-                if let engine = outcome.engine { listeners.replace(engine) }
-            }
+            async let expiry: Void = expireOverrides()
+            await takeChanges(listeners)
+            await running.end()
+            _ = await expiry
         } onCancel: {
-            request.finish()
+            pending.finish()
         }
         await watch.stop()
-        await running.end()
         await listeners.close()
         logger.info("stopped")
     }
 
+    /// Until `stop()`: takes what waits, together, as often as serials may rise.
+    private func takeChanges(_ listeners: Listeners) async {
+        var pace = SerialPace()
+        for await _ in pending.signals {
+            let next = pace.next(at: .now)
+            if next > .now { try? await Task.sleep(until: next, clock: .continuous) }
+            let batch = pending.take()
+            if batch.isEmpty { continue }
+            let isStandingChanged = batch.health != nil || batch.overrides != nil
+            let outcome = await keeper.update(
+                readsFiles: batch.areFilesChanged,
+                standings: isStandingChanged ? await keeper.standings.updated(by: batch) : nil,
+                unixTime: WallClock.seconds)
+            if outcome.isSerialRaised { pace.raised(at: .now) }
+            if let engine = outcome.engine { listeners.replace(engine) }
+        }
+    }
+
+    private func expireOverrides() async {
+        while await running.listeners != nil {
+            await overrideDesk.expire(at: WallClock.seconds)
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
     /// Reads the directory again, as SIGHUP asks for.
-    public func reload() async { await running.request?.yield() }
+    public func reload() async { pending.filesChanged() }
 
     /// Lets `run` end.
-    public func stop() async { await running.request?.finish() }
+    public func stop() async { pending.finish() }
 
     public var status: Status { get async { await keeper.status } }
 
@@ -148,12 +179,8 @@ public final class NameServer: Sendable {
 /// What exists only while a server runs.
 private actor RunningServer {
     private(set) var listeners: Listeners?
-    private(set) var request: AsyncStream<Void>.Continuation?
 
-    func begin(_ listeners: Listeners, _ request: AsyncStream<Void>.Continuation) {
-        self.listeners = listeners
-        self.request = request
-    }
+    func begin(_ listeners: Listeners) { self.listeners = listeners }
 
-    func end() { (listeners, request) = (nil, nil) }
+    func end() { listeners = nil }
 }

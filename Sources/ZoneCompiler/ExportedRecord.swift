@@ -4,20 +4,16 @@ import ReflectorModel
 
 /// Data of synthesised records, with the same content that the name server gives (design §4).
 enum ExportedRecord {
-    /// Weight of an SRV record: capacity in units of 100 Mbps, 1 to 65535.
-    static func weight(_ capacity: UInt64) -> UInt16 { UInt16(clamping: max(1, capacity / 100_000_000)) }
-
-    /// A, AAAA and SRV of hosts of set regions, as lines without owner and TTL.
+    /// A, AAAA and SRV of the hosts that are answered for set regions, as lines without owner and TTL.
     static func hosts(_ content: ZoneContent, sets: [Int]) -> [String] {
         var lines: [String] = []
-        for set in sets {
-            let region = content.setRegions[set]
-            for member in region.members {
-                let host = content.hosts[member.host]
-                lines += host.addresses.map { address($0) }
-                lines.append("SRV\t0 \(weight(region.capacity)) \(member.port) \(host.name)")
-            }
+        for member in content.answering(sets: sets) {
+            let host = content.hosts[member.host]
+            lines += host.addresses.map { address($0) }
+            lines.append("SRV\t0 \(member.weight) \(member.port) \(host.name)")
         }
+        // Nobody: "decidedly not available" (RFC 2782).
+        if lines.isEmpty { lines.append("SRV\t0 0 0 .") }
         // Two hosts may share an address.
         return sortedUnique(lines)
     }
@@ -31,11 +27,19 @@ enum ExportedRecord {
     }
 
     static func text(_ strings: [String]) -> String {
-        "TXT\t" + strings.map { "\"\($0)\"" }.joined(separator: " ")
+        "TXT\t" + strings.map { "\"\(escaped($0))\"" }.joined(separator: " ")
     }
 
-    static func setText(_ region: ZoneContent.SetRegion, serial: UInt32) -> String {
-        text(["set=\(region.name)", "serial=\(serial)", "cause=zone"])
+    /// A character string of a master file, without its quotes (RFC 1035 §5.1).
+    private static func escaped(_ string: String) -> String {
+        string.reduce(into: "") { text, character in
+            if character == "\"" || character == "\\" { text += "\\" }
+            text.append(character)
+        }
+    }
+
+    static func setText(_ content: ZoneContent, _ region: ZoneContent.SetRegion, serial: UInt32) -> String {
+        text(content.setText(region, serial: serial))
     }
 
     static func portset(_ portset: ZoneContent.StreamPortset) -> String {

@@ -122,7 +122,7 @@ private struct Explainer {
         result.reasons =
             ["\(rank) of \(region) for \(effective) is set region \(parent.name), TTL \(rule.ttl)"]
             + ExportedRecord.hosts(content, sets: [set]).map(flat)
-            + [flat(ExportedRecord.setText(parent, serial: content.serial))]
+            + [flat(ExportedRecord.setText(content, parent, serial: content.serial))]
     }
 
     /// `s{P}` alone.

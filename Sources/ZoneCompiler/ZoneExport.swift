@@ -115,7 +115,7 @@ public struct ZoneExport {
         for (number, region) in content.setRegions.enumerated() {
             let owner = "\(region.name).parents"
             lines(owner, ExportedRecord.hosts(content, sets: [number]))
-            lines(owner, [ExportedRecord.setText(region, serial: serial)])
+            lines(owner, [ExportedRecord.setText(content, region, serial: serial)])
         }
     }
 
