@@ -36,7 +36,8 @@ public struct HostOverride: Sendable, Hashable {
 
     /// Nil for anything that `line` does not write.
     init?(line: Substring) {
-        let fields = line.split(separator: Character("\t"), maxSplits: 5, omittingEmptySubsequences: false).map(String.init)
+        let fields = line.split(separator: Character("\t"), maxSplits: 5, omittingEmptySubsequences: false)
+            .map(String.init)
         guard fields.count == 6, let action = ZoneContent.Override.Action(rawValue: fields[3]),
             let until = Int64(fields[4]), Self.isReason(fields[5])
         else { return nil }
