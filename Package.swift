@@ -83,6 +83,14 @@ let package = Package(
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
+        .executableTarget(
+            name: "relay-bench",
+            dependencies: [
+                "RelayCore", "RelayWire", "RelayService", "PacketSealing", "DatagramIO", "ReflectorModel",
+                argumentParser,
+            ],
+            path: "tools/bench/RelayBench"),
+        .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
         .target(name: "DNSTestClient", dependencies: ["LDNSKit"], path: "Tests/DNSTestClient"),
         .testTarget(

@@ -14,7 +14,9 @@ struct RootSetFinder {
     private var setSeen: [UInt32]
     private var pass: UInt32 = 0
     /// Answers by what decides them.
-    private var remembered: [Key: UInt32] = [:]
+    private var remembered: [Key: (rootSets: UInt32, exists: Bool)] = [:]
+    /// In this pass a line won that takes parents away: its cells have names.
+    private var hasNone = false
 
     private struct Key: Hashable {
         var root: UInt32
@@ -40,9 +42,10 @@ struct RootSetFinder {
             tag != 0 && entry.id != .max && !content.rules[Int(tag) - 1].parents.isEmpty
         }
         let key = Key(root: root, setRules: setRules)
-        if let known = remembered[key] { return (known, known != 0 || setHasParents) }
+        if let known = remembered[key] { return known }
 
         pass += 1
+        hasNone = false
         var found: [Int] = []
         collect(index.nodes, node: root, best: 0, into: &found)
         let rulesBySet = parentRules(of: index, setRules: setRules)
@@ -61,8 +64,9 @@ struct RootSetFinder {
             sets.append(roots)
             numberOf[roots] = number
         }
-        remembered[key] = number
-        return (number, number != 0 || setHasParents)
+        let result = (rootSets: number, exists: number != 0 || setHasParents || hasNone)
+        remembered[key] = result
+        return result
     }
 
     private static func tag(of entry: RuleIndex.SetRegionEntry, in runs: [RuleIndex.Run], portset: UInt16) -> UInt32 {
@@ -79,13 +83,15 @@ struct RootSetFinder {
 
     /// Adds the parents of every rule that wins somewhere below `node`.
     private mutating func collect(_ nodes: [RuleIndex.Node], node: UInt32, best: UInt32, into found: inout [Int]) {
-        if found.count == parentsMost { return }
+        if found.count == parentsMost, parentsMost > 0 || hasNone { return }
         let entry = nodes[Int(node)]
         let top = max(best, entry.tag)
         if entry.left == 0 || entry.right == 0 || node == 0 {
             if top != 0, ruleSeen[Int(top)] != pass {
                 ruleSeen[Int(top)] = pass
-                mark(content.rules[Int(top) - 1].parents, into: &found)
+                let parents = content.rules[Int(top) - 1].parents
+                if parents.isEmpty { hasNone = true }
+                mark(parents, into: &found)
             }
         }
         if entry.left != 0 { collect(nodes, node: entry.left, best: top, into: &found) }

@@ -66,6 +66,10 @@ extension RuleEntry {
             parents: (parents.first ?? 0, parents.dropFirst().first ?? 0, parents.dropFirst(2).first ?? 0),
             source: reference, portsetLower: rule.portsets.lowerBound, portsetUpper: rule.portsets.upperBound,
             regionLower: 0, regionUpper: .max, isForSetRegion: false)
+        if rule.takesParentsAway {
+            let none = UInt32(content.setRegions.count)
+            (parentCount, self.parents) = (3, (none, none, none))
+        }
         switch rule.regions {
         case .allEdge: break
         case .edge(let ids): (regionLower, regionUpper) = (ids.lowerBound, ids.upperBound)

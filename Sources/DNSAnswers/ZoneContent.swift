@@ -2,9 +2,9 @@ import ReflectorModel
 
 /// What the three files of `zones/` say, checked and resolved, as plain values: the zone compiler makes it, the zone
 /// image is built from it, and `diff`, `explain` and `export` read it. Its size follows the rules, never the names.
-public struct ZoneContent: Sendable, Equatable {
+public struct ZoneContent: Sendable, Equatable, Codable {
     /// Where a fact was written: 1-based line and column of a file of the generation.
-    public struct SourceLine: Sendable, Hashable {
+    public struct SourceLine: Sendable, Hashable, Codable {
         /// File name without its directory, as `reflector.net.portsets`.
         public var file: String
         public var line: Int
@@ -15,7 +15,7 @@ public struct ZoneContent: Sendable, Equatable {
     }
 
     /// A record as the `.zone` file has it, in wire form and lower case owner.
-    public struct Record: Sendable, Equatable {
+    public struct Record: Sendable, Equatable, Codable {
         /// Owner in uncompressed wire form, lower case, absolute.
         public var owner: [UInt8]
         public var type: UInt16
@@ -33,7 +33,7 @@ public struct ZoneContent: Sendable, Equatable {
     }
 
     /// A host that some line of the sidecars names; its addresses are the zone's A and AAAA.
-    public struct Host: Sendable, Equatable {
+    public struct Host: Sendable, Equatable, Codable {
         /// Relative to the zone, lower case: `nyc-1`.
         public var name: String
         public var addresses: [IPAddress]
@@ -44,7 +44,7 @@ public struct ZoneContent: Sendable, Equatable {
     }
 
     /// One set reflector of a set region.
-    public struct Member: Sendable, Equatable {
+    public struct Member: Sendable, Equatable, Codable {
         /// Index in `hosts`.
         public var host: Int
         public var port: UInt16
@@ -60,7 +60,7 @@ public struct ZoneContent: Sendable, Equatable {
         }
     }
 
-    public struct SetRegion: Sendable, Equatable {
+    public struct SetRegion: Sendable, Equatable, Codable {
         public var name: String
         /// Its region id, where it has one: needed only when it has parents itself.
         public var id: RegionID?
@@ -88,7 +88,7 @@ public struct ZoneContent: Sendable, Equatable {
     }
 
     /// A declared run of edge regions.
-    public struct EdgeRegions: Sendable, Equatable {
+    public struct EdgeRegions: Sendable, Equatable, Codable {
         public var ids: ClosedRange<UInt32>
         public var name: String
         /// Edge reflectors of the region (`hosts=`, only on a line that declares one region): indices in `hosts`. The
@@ -104,7 +104,7 @@ public struct ZoneContent: Sendable, Equatable {
     }
 
     /// Which regions a `map` line is about.
-    public enum RegionSelector: Sendable, Equatable {
+    public enum RegionSelector: Sendable, Equatable, Codable {
         /// `r*`: all declared edge regions, never set regions.
         case allEdge
         /// `r1283` or `r1284-r1299`: the declared edge regions among these.
@@ -114,13 +114,20 @@ public struct ZoneContent: Sendable, Equatable {
     }
 
     /// One `map` line. The last that matches wins.
-    public struct Rule: Sendable, Equatable {
+    public struct Rule: Sendable, Equatable, Codable {
         public var portsets: ClosedRange<UInt16>
         public var regions: RegionSelector
         /// Indices in `setRegions`, in the order n1 n2 n3; empty for `none`, which takes parents away.
         public var parents: [Int]
         public var ttl: UInt32
         public var source: SourceLine
+        /// What `map` lines and answers call the absence of parents. No set region may have this name.
+        public static let none = "none"
+        /// True for `none` on edge regions: n1, n2 and n3 then answer that there is no parent. A set region without
+        /// parents has no names instead, as if no line matched: it goes to the entrypoint.
+        public var takesParentsAway: Bool {
+            if case .setRegion = regions { false } else { parents.isEmpty }
+        }
         public init(
             portsets: ClosedRange<UInt16>, regions: RegionSelector, parents: [Int], ttl: UInt32, source: SourceLine
         ) {
@@ -132,20 +139,20 @@ public struct ZoneContent: Sendable, Equatable {
         }
     }
 
-    public enum StreamPortset: Sendable, Equatable {
+    public enum StreamPortset: Sendable, Equatable, Codable {
         case fixed(PortsetID)
         /// `hash(0-4095)`: the fixed hash of the stream's name decides.
         case hashed(ClosedRange<UInt16>)
     }
 
-    public enum Ingest: Sendable, Equatable {
+    public enum Ingest: Sendable, Equatable, Codable {
         case push
         /// `pull=URL pullers=N`.
         case pull(url: String, pullers: Int)
     }
 
     /// One `stream` line: an exact name, or a pattern whose last segment is `*` (one or more segments).
-    public struct StreamRule: Sendable, Equatable {
+    public struct StreamRule: Sendable, Equatable, Codable {
         /// Segments before the `*`, or all of them for an exact name.
         public var segments: [String]
         public var isPattern: Bool
@@ -167,7 +174,7 @@ public struct ZoneContent: Sendable, Equatable {
         }
     }
 
-    public struct Defaults: Sendable, Equatable {
+    public struct Defaults: Sendable, Equatable, Codable {
         public var portset: PortsetID
         public var port: UInt16
         public var ttl: UInt32

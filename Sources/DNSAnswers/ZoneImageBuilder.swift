@@ -47,6 +47,18 @@ struct ZoneImageBuilder {
             setStandings.append(
                 StringsReference(offset: arena.append(standing), length: UInt32(standing.count)))
         }
+        addNone()
+    }
+
+    /// What a cell answers whose parents a line takes away (`map … none`), as if by a last set region: "the service is
+    /// decidedly not available" (RFC 2782), which NXDOMAIN would not say: a node keeps its parents through that.
+    private mutating func addNone() {
+        setNames.append(arena.text(ZoneContent.Rule.none))
+        setStandings.append(StringsReference())
+        for _ in [RecordType.a, RecordType.aaaa] { _ = arena.add { _ in } }
+        _ = arena.add { $0.record(type: RecordType.srv, ttl: .ofRule, data: [0, 0, 0, 0, 0, 0, 0]) }
+        let text = ["set=\(ZoneContent.Rule.none)", "serial=\(serial)", "cause=zone"]
+        _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
     }
 
     private mutating func addRootSets() {

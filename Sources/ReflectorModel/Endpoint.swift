@@ -1,6 +1,6 @@
 /// An IPv4 or IPv6 address without a port. IPv4 is held as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2), so that one
 /// comparison serves both.
-public struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct IPAddress: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     public var high: UInt64
     public var low: UInt64
 

@@ -1,5 +1,5 @@
 /// Number of a region: machines on one private LAN, `r1283`. 0 to 2³²−1.
-public struct RegionID: Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct RegionID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     public var rawValue: UInt32
     @inlinable public init(_ rawValue: UInt32) { self.rawValue = rawValue }
     @inlinable public static func < (a: RegionID, b: RegionID) -> Bool { a.rawValue < b.rawValue }
@@ -13,7 +13,7 @@ public struct RegionID: Hashable, Comparable, Sendable, CustomStringConvertible 
 }
 
 /// Number of a portset: a bucket of streams carried by the same set reflectors, `s4096` ([A] §III-B). 0 to 65535.
-public struct PortsetID: Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct PortsetID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     public var rawValue: UInt16
     @inlinable public init(_ rawValue: UInt16) { self.rawValue = rawValue }
     @inlinable public static func < (a: PortsetID, b: PortsetID) -> Bool { a.rawValue < b.rawValue }

@@ -53,7 +53,7 @@ public enum LookUpResult: Hashable, Sendable {
     case records(LookUpAnswer)
     /// NXDOMAIN; the serial of the SOA that came with it.
     case noSuchName(serial: UInt32?)
-    /// The name exists and has no such records; `map … none` gives this. The serial of the SOA that came with it.
+    /// The name exists and has no such records. The serial of the SOA that came with it.
     case noData(serial: UInt32?)
     case failed(LookUpFailure)
 }

@@ -42,6 +42,11 @@ enum ExportedRecord {
         text(content.setText(region, serial: serial))
     }
 
+    /// What takes parents away: SRV with the target `.` (RFC 2782), and TXT.
+    static func none(serial: UInt32) -> [String] {
+        ["SRV\t0 0 0 .", text(["set=\(ZoneContent.Rule.none)", "serial=\(serial)", "cause=zone"])]
+    }
+
     static func portset(_ portset: ZoneContent.StreamPortset) -> String {
         switch portset {
         case .fixed(let id): "portset=\(id)"

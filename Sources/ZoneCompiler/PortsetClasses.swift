@@ -6,7 +6,7 @@ import ReflectorModel
 struct PortsetClasses {
     /// Identically mapped portsets.
     struct Class {
-        /// Winning rule of each column, replaced by the first rule with the same answer; -1 where there are no parents.
+        /// Winning rule of each column, replaced by the first rule with the same answer; -1 where there are no names.
         var rules: [Int32]
         /// Ascending indices of set regions.
         var roots: [Int]
@@ -49,7 +49,7 @@ struct PortsetClasses {
                 var size = 0
                 for (column, rule) in winners.enumerated() where rule >= 0 {
                     let (count, overflow) = widths[column].multipliedReportingOverflow(
-                        by: content.rules[Int(rule)].parents.count)
+                        by: content.rules[Int(rule)].takesParentsAway ? 3 : content.rules[Int(rule)].parents.count)
                     size = overflow ? recordsMax + 1 : min(size + count, recordsMax + 1)
                     shares[Int(rule)] = min(shares[Int(rule)] + count, recordsMax + 1)
                 }
@@ -72,7 +72,7 @@ struct PortsetClasses {
         }
     }
 
-    /// For each rule, the first with the same parents and TTL; -1 for `none`.
+    /// For each rule, the first with the same parents and TTL; -1 for `none` on a set region.
     private static func answers(_ content: ZoneContent) -> [Int32] {
         struct Answer: Hashable {
             var parents: [Int]
@@ -80,7 +80,7 @@ struct PortsetClasses {
         }
         var first: [Answer: Int32] = [:]
         return content.rules.enumerated().map { index, rule in
-            if rule.parents.isEmpty { return -1 }
+            if rule.parents.isEmpty, !rule.takesParentsAway { return -1 }
             let answer = Answer(parents: rule.parents, ttl: rule.ttl)
             if let known = first[answer] { return known }
             first[answer] = Int32(index)

@@ -97,21 +97,27 @@ private struct Explainer {
             return
         }
         let rule = content.rules[winner]
-        guard !rule.parents.isEmpty else {
-            result.reasons = ["the line that wins takes the parents away ('none')"]
+        let ranks = rule.takesParentsAway ? 3 : rule.parents.count
+        guard ranks > 0 else {
+            result.reasons = ["the line that wins says 'none': the set region goes to the entrypoint"]
             return
         }
         guard let rankLabel = rest.popLast() else {
             result.outcome = .noData
-            result.reasons = ["names below it answer: n1 to n\(rule.parents.count)"]
+            result.reasons = ["names below it answer: n1 to n\(ranks)"]
             return
         }
         guard rest.isEmpty, let rank = ParentRank.allCases.first(where: { $0.description == rankLabel }),
-            Int(rank.rawValue) <= rule.parents.count
+            Int(rank.rawValue) <= ranks
         else {
-            result.reasons = [
-                "'\(rankLabel)' is none of n1 to n\(rule.parents.count), the parents of the line that wins"
-            ]
+            result.reasons = ["'\(rankLabel)' is none of n1 to n\(ranks), the parents of the line that wins"]
+            return
+        }
+        if rule.takesParentsAway {
+            result.outcome = .answer
+            result.reasons =
+                ["the line that wins takes the parents of \(region) for \(effective) away, TTL \(rule.ttl)"]
+                + ExportedRecord.none(serial: content.serial).map(flat)
             return
         }
         let set = rule.parents[Int(rank.rawValue) - 1]
@@ -133,7 +139,7 @@ private struct Explainer {
         result.outcome = isMapped ? .noData : .noSuchName
         result.reasons = [
             isMapped
-                ? "names below it answer: n1.r….\(portset), sets.\(portset)" : "no region has parents for \(portset)"
+                ? "names below it answer: n1.r….\(portset), sets.\(portset)" : "no region is mapped for \(portset)"
         ]
     }
 
@@ -141,8 +147,9 @@ private struct Explainer {
         var painter = RowPainter(content, RegionAxis([content]))
         let edges = painter.axis.segments.count
         return painter.winners(portset: portset.rawValue).enumerated().contains { column, rule in
-            guard rule >= 0, !content.rules[Int(rule)].parents.isEmpty else { return false }
-            return column < edges || content.setRegions[column - edges].id != nil
+            guard rule >= 0 else { return false }
+            if column < edges { return true }
+            return !content.rules[Int(rule)].parents.isEmpty && content.setRegions[column - edges].id != nil
         }
     }
 
@@ -326,7 +333,7 @@ extension ZoneContent.Rule {
         case .edge(let ids): columns = ids.count == 1 ? "r\(ids.lowerBound)" : "r\(ids.lowerBound)-r\(ids.upperBound)"
         case .setRegion(let number): columns = content.setRegions[number].name
         }
-        let sets = parents.isEmpty ? "none" : parents.map { content.setRegions[$0].name }.joined(separator: " ")
+        let sets = parents.isEmpty ? Self.none : parents.map { content.setRegions[$0].name }.joined(separator: " ")
         return "map \(rows) \(columns) \(sets)" + (ttl == content.defaults.ttl ? "" : " ttl=\(ttl)")
     }
 }

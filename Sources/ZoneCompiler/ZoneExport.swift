@@ -117,6 +117,9 @@ public struct ZoneExport {
             lines(owner, ExportedRecord.hosts(content, sets: [number]))
             lines(owner, [ExportedRecord.setText(content, region, serial: serial)])
         }
+        if content.rules.contains(where: \.takesParentsAway) {
+            lines("\(ZoneContent.Rule.none).parents", ExportedRecord.none(serial: serial))
+        }
     }
 
     /// `s{P}`, `n{k}.r{R}.c{C}.maps`, `sets.c{C}.maps`, and `n{k}.r{R}` for the default portset.
@@ -137,6 +140,10 @@ public struct ZoneExport {
     private mutating func parents(of portsetClass: PortsetClasses.Class, under suffix: String) {
         for (column, number) in portsetClass.rules.enumerated() where number >= 0 {
             let rule = content.rules[Int(number)]
+            let names =
+                rule.takesParentsAway
+                ? Array(repeating: ZoneContent.Rule.none, count: 3)
+                : rule.parents.prefix(3).map { content.setRegions[$0].name }
             let regions: ClosedRange<UInt32>
             if column < classes.axis.segments.count {
                 regions = classes.axis.segments[column]
@@ -145,10 +152,8 @@ public struct ZoneExport {
                 regions = id.rawValue...id.rawValue
             }
             for region in regions {
-                for (rank, parent) in rule.parents.prefix(3).enumerated() {
-                    line(
-                        "n\(rank + 1).r\(region)\(suffix)", rule.ttl,
-                        "CNAME\t\(content.setRegions[parent].name).parents")
+                for (rank, name) in names.enumerated() {
+                    line("n\(rank + 1).r\(region)\(suffix)", rule.ttl, "CNAME\t\(name).parents")
                 }
             }
         }

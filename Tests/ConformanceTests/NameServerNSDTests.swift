@@ -23,8 +23,11 @@ struct NameServerNSDTests {
             try Data(text.utf8).write(to: zones.appendingPathComponent(name))
         }
         let content = try #require(try ZoneDirectory.compile(zones.path).contents.first)
+        // Not a fixed one: another run of this test, or what one left behind, must not answer in NSD's place.
+        var port = SystemRandomNumberGenerator()
         let nsd = try NSDProcess(
-            zone: content.zone, text: ZoneExport.text(content), directory: work, address: "127.44.3.1", port: 5_453)
+            zone: content.zone, text: ZoneExport.text(content), directory: work, address: "127.81.3.1",
+            port: .random(in: 20_000...30_000, using: &port))
         defer { nsd.stop() }
 
         let listen = try #require(Endpoint("127.44.3.2:0"))

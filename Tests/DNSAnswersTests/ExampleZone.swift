@@ -37,6 +37,8 @@ enum ExampleZone {
             .init(portsets: 4_096...4_096, regions: .edge(1_283...1_283), parents: [2, 0], ttl: 5, source: source(7)),
             .init(portsets: 50...50, regions: .edge(2_000...2_004), parents: [], ttl: 20, source: source(8)),
             .init(portsets: 1...99, regions: .setRegion(0), parents: [1], ttl: 30, source: source(9)),
+            .init(portsets: 98...98, regions: .setRegion(0), parents: [], ttl: 30, source: source(10)),
+            .init(portsets: 20_000...20_000, regions: .allEdge, parents: [], ttl: 7, source: source(11)),
         ]
         content.streams = [
             .init(

@@ -49,8 +49,9 @@ struct SynthesisedNamesTests {
         arguments: [
             "n3.r1283.s4096", "n4.r1283.s1", "n9.r1283.s4096", "n0.r1283.s1", "n01.r1283.s1", "n1.r01283.s4096",
             "n1.r1284.s1", "n1.r1283.s04096", "n1.r1283.s65536", "n1.r1283.s10000", "s10000", "r1.s1", "n1.r1284",
-            "n1.r2000.s50", "r2000.s50", "x.n1.r1283.s1", "n1.x.r1283.s1", "sets.s10000", "x.sets.s1", "n1.r9001.s0",
-            "n2.r9001.s5", "n1.r9002.s5", "n1.r4294967296.s1", "nobody.sets", "s", "r", "n1", "maps", "x.r1283",
+            "x.n1.r1283.s1", "n1.x.r1283.s1", "sets.s10000", "x.sets.s1", "n1.r9001.s0",
+            "n2.r9001.s5", "n1.r9002.s5", "n4.r2000.s50", "n1.r9001.s98", "sets.s20000", "n1.r4294967296.s1",
+            "nobody.sets", "s", "r", "n1", "maps", "x.r1283",
         ])
     func nameErrors(name: String) throws {
         let reply = try exchange.ask(name + ".example.net")
@@ -61,12 +62,32 @@ struct SynthesisedNamesTests {
 
     @Test(
         "A name above an existing one is NODATA, never NXDOMAIN (RFC 8020)",
-        arguments: ["r1283.s4096", "s4096", "r1283", "sets", "streams", "deep", "r9001.s5", "s5", "wild"])
+        arguments: [
+            "r1283.s4096", "s4096", "r1283", "sets", "streams", "deep", "r9001.s5", "s5", "wild", "r2000.s50", "s20000",
+        ])
     func emptyNonTerminals(name: String) throws {
         for type in [UInt16(1), 16, 33, 255] {
             let reply = try exchange.ask(name + ".example.net", type)
             #expect(reply.rcode == 0 && reply.answers.isEmpty && reply.authorities.map(\.type) == [6])
         }
+    }
+
+    @Test("Parents that a line takes away are answered with the target `.`, not with silence (RFC 2782)")
+    func takenAway() throws {
+        for name in ["n1.r2000.s50", "n2.r2004.s50", "n3.r2000.s50", "n1.r2000.s20000"] {
+            let reply = try exchange.ask(name + ".example.net", 33)
+            #expect(reply.rcode == 0 && reply.answers.map(\.data) == [[0, 0, 0, 0, 0, 0, 0]], "\(name)")
+            #expect(reply.answers.map(\.ttl) == [name.hasSuffix("s50") ? 20 : 7] && reply.additionals.isEmpty)
+            let text = try exchange.ask(name + ".example.net", 16).answers.first?.strings
+            #expect(text == ["set=none", "serial=77", "cause=zone"])
+            for type in [UInt16(1), 28] {
+                let empty = try exchange.ask(name + ".example.net", type)
+                #expect(empty.rcode == 0 && empty.answers.isEmpty && empty.authorities.map(\.type) == [6])
+            }
+        }
+        let strings = try exchange.ask("n1.r2000.s50.explain.example.net", 16).answers.first?.strings
+        #expect(strings?.prefix(2) == ["rule=example.net.portsets:8", "set=none"])
+        #expect(try exchange.ask("n1.r2005.s50.example.net").addresses.count == 2, "the line is about r2000-r2004")
     }
 
     @Test("A set region with parents answers as a region of its own")
@@ -123,7 +144,7 @@ struct SynthesisedNamesTests {
     func status() throws {
         let refused = Exchange(try ExampleZone.engine(problems: ["a.zone:1:2: wrong"]))
         let strings = try refused.ask("_status.example.net", 16).answers.first?.strings
-        #expect(strings == ["serial=77", "age=0", "rules=4", "state=refused", "problems=1", "a.zone:1:2: wrong"])
+        #expect(strings == ["serial=77", "age=0", "rules=6", "state=refused", "problems=1", "a.zone:1:2: wrong"])
         #expect(try exchange.ask("_status.example.net", 16).answers.first?.strings.last == "state=serving")
     }
 }

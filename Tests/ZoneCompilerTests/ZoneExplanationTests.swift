@@ -43,4 +43,17 @@ struct ZoneExplanationTests {
         #expect(explain("sets.s5").reasons.first == "root set regions of s5: nyc, lon")
         #expect(explain("sets.s100").reasons.first == "root set regions of s100: nyc, lon, sjc")
     }
+
+    @Test("Parents that a line takes away are an answer; a set region without parents has no names")
+    func none() {
+        let map = ExampleZone.portsets + "map s5 r1283 none ttl=9\nmap s7 sjc none\n"
+        let content = ExampleZone.content(portsets: map)
+        let found = ZoneExplanation.explain("n2.r1283.s5", in: [content])
+        #expect(found.outcome == .answer && found.lines.last?.text == "map s5 r1283 none ttl=9")
+        #expect(found.reasons.first == "the line that wins takes the parents of r1283 for s5 away, TTL 9")
+        #expect(found.reasons.contains("SRV 0 0 0 ."))
+        #expect(ZoneExplanation.explain("r1283.s5", in: [content]).outcome == .noData)
+        #expect(ZoneExplanation.explain("n4.r1283.s5", in: [content]).outcome == .noSuchName)
+        #expect(ZoneExplanation.explain("n1.r9003.s7", in: [content]).outcome == .noSuchName)
+    }
 }

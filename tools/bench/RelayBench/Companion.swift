@@ -1,0 +1,46 @@
+import Foundation
+import Glibc
+
+/// A program that runs beside us on a processor of its own choice and ends when we do, however we end.
+struct Companion {
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    let pid: pid_t
+
+    /// - Parameters:
+    ///   - processor: where it may run.
+    ///   - output: file for its standard output; its errors go to `log`.
+    init(_ words: [String], processor: Int, output: String? = nil, log: String) throws {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(
+            &actions, STDOUT_FILENO, output ?? log, O_WRONLY | O_CREAT | (output == nil ? O_APPEND : O_TRUNC), 0o644)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        // Both execute the next in their own place, so that the process we start is the program itself.
+        let all = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", "\(processor)"] + words
+        var vector: [UnsafeMutablePointer<CChar>?] = all.map { strdup($0) }
+        vector.append(nil)
+        defer { vector.forEach { free($0) } }
+        var pid: pid_t = 0
+        let code = posix_spawnp(&pid, all[0], &actions, nil, vector, environ)
+        guard code == 0 else { throw Failure(description: "\(words[0]): \(String(cString: strerror(code)))") }
+        self.pid = pid
+    }
+
+    /// Ends it and waits until it is gone.
+    func end(_ signal: Int32 = SIGKILL) {
+        kill(pid, signal)
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+    }
+
+    /// Waits for its own end; true if that was a success.
+    func wait() -> Bool {
+        var status: Int32 = 0
+        return waitpid(pid, &status, 0) == pid && status == 0
+    }
+}
