@@ -49,7 +49,10 @@ let package = Package(
         .target(name: "DatagramIO", dependencies: ["CDatagram", "ReflectorModel"]),
         .target(
             name: "DNSService",
-            dependencies: ["DNSAnswers", "ZoneCompiler", "DatagramIO", "ReflectorModel", log, nioCore, nioPosix]),
+            dependencies: [
+                "DNSAnswers", "ZoneCompiler", "DatagramIO", "RelayWire", "PacketSealing", "ReflectorModel",
+                log, nioCore, nioPosix,
+            ]),
         .target(
             name: "RelayService",
             dependencies: [
@@ -60,7 +63,8 @@ let package = Package(
             name: "StreamingServer",
             dependencies: ["ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections]),
         .target(
-            name: "OpsEndpoint", dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore]),
+            name: "OpsEndpoint",
+            dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioHTTP]),
         .executableTarget(
             name: "reflector",
             dependencies: [
@@ -96,7 +100,8 @@ let package = Package(
         .testTarget(
             name: "DNSServiceTests",
             dependencies: [
-                "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "DNSAnswers", "ReflectorModel", log,
+                "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "DNSAnswers", "RelayCore", "RelayWire",
+                "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
             ]),
         .testTarget(
             name: "RelayServiceTests",

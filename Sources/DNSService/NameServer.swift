@@ -20,6 +20,9 @@ public final class NameServer: Sendable {
         public var listen: [Endpoint]
         /// Directory in which serials are kept across restarts; nil keeps none.
         public var state: String?
+        /// Network keys with their phases, the first to send with: set reflectors are probed with them. None: nobody is
+        /// probed.
+        public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
         /// Who may ask `explain` and `_status`.
         public var explainFrom = AddressBlock.loopback
         /// NSID, `id.server` and `hostname.bind`.
@@ -99,7 +102,10 @@ public final class NameServer: Sendable {
     /// - Parameter ready: called once, when every address answers, with the addresses and their real ports.
     /// - Throws: `StartError`, or what kept an address from being opened.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
-        let standings = Standings(overrides: await overrideDesk.entries)
+        guard let targets = await keeper.readAhead() else { throw StartError.zones(await keeper.problems) }
+        let health = try await startProbing(targets)
+        defer { health?.stop() }
+        let standings = Standings(overrides: await overrideDesk.entries).updated(by: pending.take())
         let first = await keeper.update(readsFiles: true, standings: standings, unixTime: WallClock.seconds)
         guard let engine = first.engine else { throw StartError.zones(await keeper.problems) }
         let listeners = try await Listeners.open(configuration, engine: engine)
@@ -112,14 +118,14 @@ public final class NameServer: Sendable {
             await listeners.close()
             throw error
         }
-        await running.begin(listeners)
+        await running.begin(listeners, health)
         logger.info(
             "ready",
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
         ready(listeners.endpoints)
         await withTaskCancellationHandler {
             async let expiry: Void = expireOverrides()
-            await takeChanges(listeners)
+            await takeChanges(listeners, health)
             await running.end()
             _ = await expiry
         } onCancel: {
@@ -130,8 +136,18 @@ public final class NameServer: Sendable {
         logger.info("stopped")
     }
 
+    /// Begins to probe and waits for the first round, so that the first answers leave out who is dead.
+    private func startProbing(_ targets: [ProbeTarget]) async throws -> HealthService? {
+        guard !configuration.probeKeys.isEmpty else { return nil }
+        let health = try HealthService(
+            keys: configuration.probeKeys, name: configuration.identity, targets: targets, logger: logger
+        ) { [pending] in pending.healthChanged($0) }
+        await health.firstRound()
+        return health
+    }
+
     /// Until `stop()`: takes what waits, together, as often as serials may rise.
-    private func takeChanges(_ listeners: Listeners) async {
+    private func takeChanges(_ listeners: Listeners, _ health: HealthService?) async {
         var pace = SerialPace()
         for await _ in pending.signals {
             let next = pace.next(at: .now)
@@ -145,6 +161,7 @@ public final class NameServer: Sendable {
                 unixTime: WallClock.seconds)
             if outcome.isSerialRaised { pace.raised(at: .now) }
             if let engine = outcome.engine { listeners.replace(engine) }
+            if batch.areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
         }
     }
 
@@ -168,6 +185,7 @@ public final class NameServer: Sendable {
         get async {
             guard let listeners = await running.listeners else { return [:] }
             var result = await listeners.counters
+            if let health = await running.health { result.merge(await health.counters) { $0 &+ $1 } }
             let status = await keeper.status
             result["generations_taken"] = UInt64(status.generation)
             result["generations_refused"] = UInt64(status.refusals)
@@ -179,8 +197,11 @@ public final class NameServer: Sendable {
 /// What exists only while a server runs.
 private actor RunningServer {
     private(set) var listeners: Listeners?
+    private(set) var health: HealthService?
 
-    func begin(_ listeners: Listeners) { self.listeners = listeners }
+    func begin(_ listeners: Listeners, _ health: HealthService?) {
+        (self.listeners, self.health) = (listeners, health)
+    }
 
-    func end() { listeners = nil }
+    func end() { (listeners, health) = (nil, nil) }
 }

@@ -19,6 +19,8 @@ actor ZoneKeeper {
     private let identity: AnswerEngine.Identity
     private let logger: Logger
     private var served: [ServedZone] = []
+    /// Read, but not served yet.
+    private var ahead: [ZoneContent]?
     private(set) var standings = Standings()
     private var servedSince: Int64 = 0
     private(set) var problems: [String] = []
@@ -37,6 +39,20 @@ actor ZoneKeeper {
     /// What is served: files, overrides and health.
     var contents: [ZoneContent] { served.map(\.content) }
 
+    /// Whom to probe: every set reflector of every zone once.
+    var probeTargets: [ProbeTarget] { Self.targets(of: served.map(\.files)) }
+
+    /// Reads the directory for the first `update`, so that probes may go out before it. Nil if it is refused.
+    func readAhead() -> [ProbeTarget]? {
+        ahead = compile()
+        return ahead.map(Self.targets)
+    }
+
+    private static func targets(of contents: [ZoneContent]) -> [ProbeTarget] {
+        var seen: Set<ProbeTarget> = []
+        return contents.flatMap(\.probeTargets).filter { seen.insert($0).inserted }
+    }
+
     /// Takes what has changed and makes an engine of it.
     ///
     /// - Parameters:
@@ -46,7 +62,8 @@ actor ZoneKeeper {
     ///   - unixTime: seconds since 1970.
     func update(readsFiles: Bool, standings new: Standings? = nil, unixTime: Int64) -> Outcome {
         if let new { standings = new }
-        let compiled = readsFiles ? compile() : nil
+        let compiled = readsFiles ? ahead ?? compile() : nil
+        ahead = nil
         let isRefused = readsFiles && compiled == nil
         guard let files = compiled ?? (served.isEmpty ? nil : served.map(\.files)) else {
             return Outcome(engine: nil, isAccepted: false, isSerialRaised: false)

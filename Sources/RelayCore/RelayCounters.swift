@@ -51,6 +51,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case lookUpsKeptOld
     case announcementsReceived
     case heartbeatsReceived
+    case probesAnswered
 
     case droppedLinkTableFull
     case droppedStreamTableFull

@@ -11,7 +11,8 @@ struct Reflector: AsyncParsableCommand {
             """,
         subcommands: [
             UpCommand.self, StatusCommand.self, TraceCommand.self, NameServerCommand.self, EntrypointCommand.self,
-            SetCommand.self, EdgeCommand.self, ZoneCommand.self, KeysCommand.self, Impair.self, Simulate.self,
+            SetCommand.self, EdgeCommand.self, ZoneCommand.self, OverrideCommand.self, KeysCommand.self, Impair.self,
+            Simulate.self,
             WithParent.self,
         ])
 

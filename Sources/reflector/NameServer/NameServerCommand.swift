@@ -43,6 +43,13 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.endpoint)
     var ops: Endpoint?
 
+    @Option(
+        help: ArgumentHelp(
+            "Key file (mode 0600): its network key probes set reflectors; its operator key, else the network key, signs "
+                + "overrides. Without a file there is neither.",
+            valueName: "file"))
+    var keys: String?
+
     func validate() throws {
         guard (1...64).contains(workers) else { throw ValidationError("--workers takes 1 to 64, not \(workers)") }
         guard identity.utf8.count <= 64 else { throw ValidationError("--identity takes at most 64 bytes") }
@@ -50,8 +57,11 @@ struct NameServerCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = Logger(label: "nameserver", factory: { StreamLogHandler.standardError(label: $0) })
-        let server = NameServer(configuration: serverConfiguration, logger: logger)
-        let opsEndpoint = NameServerOps(server: server)
+        let keys = try keys.map { try NameServerKeys.load($0) }
+        var configuration = serverConfiguration
+        configuration.probeKeys = keys?.probes ?? []
+        let server = NameServer(configuration: configuration, logger: logger)
+        let opsEndpoint = NameServerOps(server: server, signer: try keys.map { try OverrideSigner(keys: $0.overrides) })
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
