@@ -87,6 +87,7 @@ let package = Package(
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
+        .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .executableTarget(
             name: "relay-bench",
             dependencies: [

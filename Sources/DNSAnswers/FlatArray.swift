@@ -4,6 +4,7 @@ final class FlatArray<Element: BitwiseCopyable>: Sendable {
     /// Never written after `init` and freed only with the array, so that any thread may read it.
     nonisolated(unsafe) let base: UnsafePointer<Element>
     let count: Int
+    var byteCount: Int { count * MemoryLayout<Element>.stride }
 
     init(_ elements: [Element]) {
         let memory = UnsafeMutablePointer<Element>.allocate(capacity: max(elements.count, 1))

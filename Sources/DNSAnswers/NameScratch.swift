@@ -68,6 +68,13 @@ struct NameScratch: ~Copyable {
         NameHash.extend(hash, label: UnsafeRawPointer(label(number)))
     }
 
+    /// Hash of the name itself.
+    var wholeHash: UInt64 {
+        var hash = NameHash.root
+        for number in stride(from: labelCount - 1, through: 0, by: -1) { hash = extend(hash, by: number) }
+        return hash
+    }
+
     /// Looks for the name that begins at a label and has this hash.
     @inline(__always) func find(_ number: Int, hash: UInt64, in table: NameTableView) -> Int {
         let start = number == labelCount ? length &- 1 : Int(offsets[number])
@@ -75,12 +82,14 @@ struct NameScratch: ~Copyable {
     }
 
     /// The longest of the names in `table`, none of which has more than `labelsMax` labels, that this name is or is
-    /// below: its number, or -1, and the label where it begins.
-    @inline(__always) func longestSuffix(in table: NameTableView, labelsMax: Int) -> (number: Int, label: Int) {
+    /// below: its number, or -1, and the label where it begins; `first` is the leftmost label where it may.
+    @inline(__always) func longestSuffix(
+        in table: NameTableView, labelsMax: Int, first: Int = 0
+    ) -> (number: Int, label: Int) {
         var label = labelCount
         var hash = NameHash.root
         var found = (number: find(label, hash: hash, in: table), label: label)
-        let last = max(labelCount &- labelsMax, 0)
+        let last = max(labelCount &- labelsMax, first)
         while label > last {
             label &-= 1
             hash = extend(hash, by: label)

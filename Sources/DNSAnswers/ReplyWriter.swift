@@ -29,9 +29,10 @@ struct ReplyWriter {
     /// - Parameters:
     ///   - ttl: of the winning rule, for fragments that have no TTL of their own.
     ///   - owner: where in the reply the name stands that these records belong to: 12, the question, or the target of a
-    ///     CNAME.
+    ///     CNAME; `ownerLength`: its bytes, if it is not the question.
     @inline(__always) mutating func append(
-        _ number: UInt32, of zone: UnsafePointer<ZoneView>, ttl: UInt32, owner: Int = 12
+        _ number: UInt32, of zone: UnsafePointer<ZoneView>, ttl: UInt32, owner: Int = 12,
+        ownerLength: Int = 0
     ) {
         let fragment = zone.pointee.fragments[Int(number)]
         var length = Int(fragment.fullLength)
@@ -45,6 +46,7 @@ struct ReplyWriter {
                 return
             }
         }
+        let ownerEnd = owner == 12 ? 12 &+ nameLength : owner &+ ownerLength
         let start = base + position
         start.update(from: zone.pointee.bytes + Int(fragment.offset), count: length)
         var patch = zone.pointee.patches + Int(fragment.firstPatch)
@@ -56,7 +58,7 @@ struct ReplyWriter {
                 store16(place, UInt16(truncatingIfNeeded: ttl >> 16))
                 store16(place + 2, UInt16(truncatingIfNeeded: ttl))
             case Patch.Kind.suffix:
-                store16(place, 0xc000 | UInt16(truncatingIfNeeded: 12 &+ nameLength &- Int(load16(place))))
+                store16(place, 0xc000 | UInt16(truncatingIfNeeded: ownerEnd &- Int(load16(place))))
             default:
                 store16(place, 0xc000 | UInt16(truncatingIfNeeded: position &+ Int(load16(place))))
             }
@@ -112,8 +114,8 @@ struct ReplyWriter {
             appendOPT(
                 query, message, rcode: rcode, identity: identity, identityLength: identityLength, udpSize: udpSize)
         }
-        // Operation, RD and CD come back as they were.
-        var flags = 0x8000 | (query.flags & 0x7910) | (rcode & 15)
+        // Operation and RD come back as they were; CD is for resolvers (RFC 4035 §3.1.6).
+        var flags = 0x8000 | (query.flags & 0x7900) | (rcode & 15)
         if isAuthoritative { flags |= 0x0400 }
         if isTruncated { flags |= 0x0200 }
         store16(base + 2, flags)

@@ -1,7 +1,8 @@
 /// What the server says of itself: CHAOS names, `_status`, and why a name is answered as it is.
 extension Responder {
     /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892).
-    func respondChaos(_ query: Query, _ writer: inout ReplyWriter, _ isAuthoritative: inout Bool) -> UInt16 {
+    /// Nobody is authoritative for them: AA stays clear, as others do it.
+    func respondChaos(_ query: Query, _ writer: inout ReplyWriter) -> UInt16 {
         guard query.recordClass == RecordClass.chaos, name.labelCount == 2 else { return refuse(.badClass) }
         let isBind = name.label(1, is: "bind")
         guard isBind || name.label(1, is: "server") else { return refuse(.badClass) }
@@ -13,11 +14,9 @@ extension Responder {
         } else {
             return refuse(.badClass)
         }
-        isAuthoritative = true
+        guard query.type == RecordType.txt || query.type == RecordType.any else { return refuse(.badClass) }
         add(.chaosAnswered)
-        if query.type == RecordType.txt || query.type == RecordType.any {
-            writer.text(recordClass: RecordClass.chaos) { $0.string("", text.base, count: text.count) }
-        }
+        writer.text(recordClass: RecordClass.chaos) { $0.string("", text.base, count: text.count) }
         return ResponseCode.noError
     }
 

@@ -21,15 +21,22 @@ public struct Responder: ~Copyable {
     var name = NameScratch()
     var inner = NameScratch()
     private let counters: UnsafeMutablePointer<UInt64>
+    /// Hashes of the names whose CNAMEs are in the answer.
+    private let aliases: UnsafeMutablePointer<UInt64>
 
     public init(_ engine: AnswerEngine) {
         self.engine = engine
         (views, zoneTable, zoneLabelsMax) = (engine.views.base, engine.zoneTable, engine.zoneLabelsMax)
         counters = .allocate(capacity: AnswerCounter.allCases.count)
         counters.initialize(repeating: 0, count: AnswerCounter.allCases.count)
+        aliases = .allocate(capacity: Self.aliasesMax + 1)
+        aliases.initialize(repeating: 0, count: Self.aliasesMax + 1)
     }
 
-    deinit { counters.deallocate() }
+    deinit {
+        counters.deallocate()
+        aliases.deallocate()
+    }
 
     public func count(of counter: AnswerCounter) -> UInt64 { counters[counter.rawValue] }
 
@@ -79,10 +86,15 @@ public struct Responder: ~Copyable {
     @inline(__always) private mutating func respond(
         _ query: Query, isPrivileged: Bool, _ writer: inout ReplyWriter, _ isAuthoritative: inout Bool
     ) -> UInt16 {
-        if query.recordClass != RecordClass.internet { return respondChaos(query, &writer, &isAuthoritative) }
+        if query.recordClass != RecordClass.internet { return respondChaos(query, &writer) }
         if query.type == RecordType.axfr || query.type == RecordType.ixfr { return refuse(.transferRefused) }
-        let (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
+        var (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
         guard number >= 0 else { return refuse(.outOfZone) }
+        if label == 0, query.type == RecordType.ds, name.labelCount > 0 {
+            // DS stands in the parent zone (RFC 4035 §3.1.4.1); if that is ours too, it answers.
+            let parent = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax, first: 1)
+            if parent.number >= 0 { (number, label) = parent }
+        }
         let zone = views + number
         if label > 0 {
             let top = name.label(label - 1)
@@ -116,7 +128,7 @@ public struct Responder: ~Copyable {
         isAuthoritative = true
         var labels = count
         var owner = 12
-        for _ in 0...Self.aliasesMax {
+        for followed in 0...Self.aliasesMax {
             var fragment = FragmentArena.empty
             var ttl: UInt32 = 0
             switch zone.pointee.locate(name, labels: labels) {
@@ -136,11 +148,10 @@ public struct Responder: ~Copyable {
                 return ResponseCode.nameError
             case .delegated(let node, let isExact):
                 if !isExact || query.type != RecordType.ds {
-                    // Behind a CNAME the resolver asks again: the referral's owner is no suffix of this question.
-                    if owner == 12 {
-                        writer.append(zone.pointee.nodes[node].referral, of: zone, ttl: 0)
-                        isAuthoritative = false
-                    }
+                    // AA is of the name asked for (RFC 1035 §4.1.1): behind a CNAME of ours it stays.
+                    if owner == 12 { isAuthoritative = false }
+                    writer.append(
+                        zone.pointee.nodes[node].referral, of: zone, ttl: 0, owner: owner, ownerLength: name.length)
                     add(.referred)
                     return ResponseCode.noError
                 }
@@ -148,6 +159,10 @@ public struct Responder: ~Copyable {
             case .stored(let node):
                 let stored = zone.pointee.nodes[node]
                 if stored.alias != 0, query.type != RecordType.cname, query.type != RecordType.any {
+                    guard !isLoop(followed) else {
+                        add(.answered)
+                        return ResponseCode.noError
+                    }
                     let start = writer.position
                     writer.append(stored.alias, of: zone, ttl: 0, owner: owner)
                     // Owner (a pointer), type, class, TTL and length take 12 bytes; then comes the target.
@@ -167,14 +182,22 @@ public struct Responder: ~Copyable {
                 writer.append(zone.pointee.negative, of: zone, ttl: 0)
                 add(.noData)
             } else {
-                writer.append(fragment, of: zone, ttl: ttl, owner: owner)
+                writer.append(fragment, of: zone, ttl: ttl, owner: owner, ownerLength: name.length)
                 add(.answered)
             }
             return ResponseCode.noError
         }
-        // A loop of CNAMEs: what was followed is answer enough.
+        // A long chain of CNAMEs: what was followed is answer enough.
         add(.answered)
         return ResponseCode.noError
+    }
+
+    /// True if `name` is one whose CNAME is in the answer already. Notes it as number `followed` of the chain.
+    private func isLoop(_ followed: Int) -> Bool {
+        let hash = name.wholeHash
+        for earlier in 0..<followed where aliases[earlier] == hash { return true }
+        aliases[followed] = hash
+        return false
     }
 
     /// Labels of `name` above the zone's apex. Nil, if it is not in this zone, or in another of ours below it.

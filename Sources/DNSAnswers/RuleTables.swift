@@ -34,6 +34,11 @@ final class RuleTables: Sendable {
         setRegionCount = content.setRegions.count
     }
 
+    var byteCount: Int {
+        declared.byteCount + nodes.byteCount + classOf.byteCount + classes.byteCount + setRegions.byteCount
+            + runs.byteCount + rules.byteCount + text.byteCount
+    }
+
     /// Valid as long as the tables are.
     var view: RuleIndexView {
         RuleIndexView(

@@ -73,6 +73,12 @@ public final class ZoneImage: Sendable {
     /// Nodes of the rule index, a measure of its memory (20 bytes each).
     public var ruleIndexNodeCount: Int { tables.nodes.count }
 
+    /// Bytes of all tables: what this generation holds in memory.
+    public var byteCount: Int {
+        names.slots.byteCount + names.names.byteCount + nodes.byteCount + sets.byteCount + tables.byteCount
+            + fragments.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount + setStandings.byteCount
+    }
+
     /// The set regions of a set of roots.
     func rootSets(_ number: UInt32) -> [Int] { tables.rootSets[Int(number)] }
 

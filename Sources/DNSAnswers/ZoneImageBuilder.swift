@@ -5,6 +5,7 @@ struct ZoneImageBuilder {
     let content: ZoneContent
     let serial: UInt32
     let zoneName: [UInt8]
+    let addressTTLs: [[UInt8]: AddressTTLs]
     var tree: NameTreeBuilder
     var arena = FragmentArena()
     let tables: RuleTables
@@ -23,7 +24,8 @@ struct ZoneImageBuilder {
     ) throws(ZoneImage.Invalid) -> ZoneImageBuilder {
         guard let zoneName = WireName.bytes(of: content.zone) else { throw .zoneName }
         var builder = ZoneImageBuilder(
-            content: content, serial: serial, zoneName: zoneName, tree: NameTreeBuilder(apex: zoneName), tables: tables)
+            content: content, serial: serial, zoneName: zoneName, addressTTLs: addressTTLs(content),
+            tree: NameTreeBuilder(apex: zoneName), tables: tables)
         builder.addSetRegions()
         builder.addRootSets()
         try builder.addZoneFile()
@@ -97,7 +99,27 @@ struct ZoneImageBuilder {
     func target(_ host: Int, priority: UInt16, weight: UInt16, port: UInt16) -> Target? {
         let host = content.hosts[host]
         guard let name = WireName.bytes(of: host.name, suffix: zoneName) else { return nil }
-        return Target(priority: priority, weight: weight, port: port, name: name, addresses: host.addresses)
+        return Target(
+            priority: priority, weight: weight, port: port, name: name, addresses: host.addresses,
+            ttls: addressTTLs[name] ?? AddressTTLs(content.defaults.ttl))
+    }
+
+    /// TTLs of a host's own A and AAAA records.
+    struct AddressTTLs {
+        var v4: UInt32
+        var v6: UInt32
+        init(_ ttl: UInt32) { (v4, v6) = (ttl, ttl) }
+    }
+
+    /// Those of the zone's hosts, by name.
+    static func addressTTLs(_ content: ZoneContent) -> [[UInt8]: AddressTTLs] {
+        var result: [[UInt8]: AddressTTLs] = [:]
+        for record in content.records where record.type == RecordType.a || record.type == RecordType.aaaa {
+            var ttls = result[record.owner] ?? AddressTTLs(record.ttl)
+            if record.type == RecordType.a { ttls.v4 = record.ttl } else { ttls.v6 = record.ttl }
+            result[record.owner] = ttls
+        }
+        return result
     }
 
     /// One SRV record and the addresses of its host.
@@ -107,6 +129,7 @@ struct ZoneImageBuilder {
         var port: UInt16
         var name: [UInt8]
         var addresses: [IPAddress]
+        var ttls: AddressTTLs
     }
 
     // MARK: Data
@@ -156,7 +179,8 @@ extension FragmentWriter {
         for (target, nameOffset) in written where seen.insert(target.name).inserted {
             for address in target.addresses {
                 record(
-                    .additional, owner: .local(offset: nameOffset), type: ZoneImageBuilder.type(of: address), ttl: ttl,
+                    .additional, owner: .local(offset: nameOffset), type: ZoneImageBuilder.type(of: address),
+                    ttl: .fixed(address.isV4 ? target.ttls.v4 : target.ttls.v6),
                     data: ZoneImageBuilder.data(of: address))
             }
         }

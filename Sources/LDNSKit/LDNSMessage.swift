@@ -51,6 +51,8 @@ public struct LDNSMessage: Sendable, Equatable {
         /// Largest UDP answer that the sender takes, in bytes.
         public var udpSize: UInt16
         public var version: UInt8
+        /// DO: DNSSEC records are wanted (RFC 3225).
+        public var dnssecOK: Bool
         public var options: [EDNSOption]
     }
 
@@ -142,6 +144,7 @@ public struct LDNSMessage: Sendable, Equatable {
         if ldns_pkt_edns(packet) != 0 {
             edns = EDNS(
                 udpSize: ldns_pkt_edns_udp_size(packet), version: ldns_pkt_edns_version(packet),
+                dnssecOK: ldns_pkt_edns_do(packet) != 0,
                 options: Self.options(Array(LDNSText.bytes(ldns_pkt_edns_data(packet)))))
         }
     }

@@ -49,6 +49,25 @@ public struct LDNSRecord: Sendable, Equatable {
 
     /// One line of a master file for a record in wire form. Nil if the bytes are no record of that type.
     public static func line(owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) -> String? {
+        withRecord(owner: owner, type: type, ttl: ttl, data: data) { record in
+            let text = LDNSText.take(ldns_rr2str(record))
+            return text.hasSuffix("\n") ? String(text.dropLast()) : text
+        }
+    }
+
+    /// The record in canonical form: names in its data in lower case too, for the types that RFC 4034 §6.2 lists.
+    public var canonical: LDNSRecord {
+        Self.withRecord(owner: ownerWire, type: type, ttl: ttl, data: data) { record in
+            ldns_rr2canonical(record)
+            var result = LDNSRecord(record)
+            result.recordClass = recordClass
+            return result
+        } ?? self
+    }
+
+    private static func withRecord<Result>(
+        owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8], _ body: (UnsafeMutablePointer<ldns_rr>) -> Result
+    ) -> Result? {
         guard data.count <= 65_535 else { return nil }
         var wire = owner
         for value in [type, 1, UInt16(ttl >> 16), UInt16(ttl & 0xffff), UInt16(data.count)] {
@@ -63,8 +82,7 @@ public struct LDNSRecord: Sendable, Equatable {
         }
         guard status == LDNS_STATUS_OK, let record, position == wire.count else { return nil }
         defer { ldns_rr_free(record) }
-        let text = LDNSText.take(ldns_rr2str(record))
-        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+        return body(record)
     }
 
     init(_ record: UnsafePointer<ldns_rr>) {

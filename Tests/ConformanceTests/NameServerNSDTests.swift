@@ -23,11 +23,10 @@ struct NameServerNSDTests {
             try Data(text.utf8).write(to: zones.appendingPathComponent(name))
         }
         let content = try #require(try ZoneDirectory.compile(zones.path).contents.first)
-        // Not a fixed one: another run of this test, or what one left behind, must not answer in NSD's place.
-        var port = SystemRandomNumberGenerator()
-        let nsd = try NSDProcess(
-            zone: content.zone, text: ZoneExport.text(content), directory: work, address: "127.81.3.1",
-            port: .random(in: 20_000...30_000, using: &port))
+        // Not a fixed port: another run of this test, or what one left behind, must not answer in NSD's place.
+        let nsd = try PeerServer.nsd(
+            [.init(name: content.zone, text: ZoneExport.text(content))], directory: work, address: "127.81.3.1",
+            port: .random(in: 20_000...30_000))
         defer { nsd.stop() }
 
         let listen = try #require(Endpoint("127.44.3.2:0"))
@@ -151,58 +150,5 @@ private enum SampledNetwork {
             }
             return relative.isEmpty ? "example.net" : relative + ".example.net"
         }
-    }
-}
-
-/// A real NSD that serves one zone.
-private final class NSDProcess {
-    let client: DNSTestClient
-    private let process = Process()
-
-    init(zone: String, text: String, directory: URL, address: String, port: UInt16) throws {
-        let file = directory.appendingPathComponent("zone.db")
-        let configuration = directory.appendingPathComponent("nsd.conf")
-        try Data(text.utf8).write(to: file)
-        let lines = """
-            server:
-              ip-address: \(address)@\(port)
-              username: ""
-              chroot: ""
-              zonesdir: "\(directory.path)"
-              pidfile: ""
-              database: ""
-              zonelistfile: "\(directory.path)/zone.list"
-              xfrdfile: "\(directory.path)/xfrd.state"
-              xfrdir: "\(directory.path)"
-              server-count: 1
-              rrl-ratelimit: 0
-              reuseport: no
-            remote-control:
-              control-enable: no
-            zone:
-              name: \(zone)
-              zonefile: \(file.path)
-
-            """
-        try Data(lines.utf8).write(to: configuration)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.environment = ["PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"]
-        process.arguments = ["nsd", "-d", "-c", configuration.path]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        client = DNSTestClient(address, port: port)
-        for _ in 0..<100 {
-            if let reply = try? client.ask(zone, 6), reply.rcode == 0 { return }
-            usleep(50_000)
-        }
-        process.terminate()
-        throw DNSTestClient.Failure(why: "nsd does not answer")
-    }
-
-    func stop() {
-        process.terminate()
-        // `waitUntilExit` needs a run loop, which a concurrency thread has not.
-        for _ in 0..<100 where process.isRunning { usleep(20_000) }
     }
 }

@@ -30,6 +30,16 @@ struct MessageTests {
         #expect(try exchange.ask("id.server", 16, recordClass: 3).answers.first?.strings == ["test-1"])
         #expect(try exchange.ask("HOSTNAME.bind", 16, recordClass: 3).answers.first?.strings == ["test-1"])
         #expect(try exchange.ask("id.bind", 16, recordClass: 3).rcode == 5)
+        #expect(try exchange.ask("id.server", 1, recordClass: 3).rcode == 5)
+        #expect(try !exchange.ask("id.server", 16, recordClass: 3).isAuthoritative)
+    }
+
+    @Test("RD comes back as it was, CD does not (RFC 4035 §3.1.6)")
+    func flags() throws {
+        var query = Exchange.query("nyc-1.example.net")
+        (query[2], query[3]) = (0x01, 0x30)
+        let reply = [UInt8](exchange.send(query))
+        #expect(reply[2] == 0x85 && reply[3] == 0)
     }
 
     @Test("Additional records are left out before anything is truncated")

@@ -26,7 +26,7 @@ struct SynthesisedNamesTests {
             ])
         #expect(reply.additionals.map(\.owner) == ["nyc-1.example.net", "nyc-2.example.net", "nyc-2.example.net"])
         #expect(reply.additionals.map(\.type) == [1, 1, 28])
-        #expect(reply.additionals.allSatisfy { $0.ttl == 20 })
+        #expect(reply.additionals.allSatisfy { $0.ttl == 60 })
         #expect(try exchange.ask("n2.r2000.s7.example.net", 33).answers[0].data[2...3] == [0, 1])
         #expect(try exchange.ask("n3.r2000.s7.example.net", 33).answers[0].data[2...3] == [255, 255])
     }

@@ -71,7 +71,7 @@ public struct DNSTestClient: Sendable {
         }
     }
 
-    private func open(_ kind: __socket_type) throws -> Int32 {
+    func open(_ kind: __socket_type) throws -> Int32 {
         let socket = Glibc.socket(AF_INET, Int32(kind.rawValue), 0)
         var target = sockaddr_in()
         target.sin_family = sa_family_t(AF_INET)

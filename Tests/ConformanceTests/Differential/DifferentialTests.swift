@@ -1,0 +1,80 @@
+import DNSAnswers
+import DNSService
+import DNSTestClient
+import Foundation
+import LDNSKit
+import Logging
+import ReflectorModel
+import Testing
+
+@testable import ZoneCompiler
+
+/// Our server, which serves the files, against NSD and Knot, which serve the export: the same answers to seeded queries
+/// of every kind. `DIFFERENTIAL_QUERIES` sets how many, `DIFFERENTIAL_SEED` which.
+@Suite("Differential: our answers, NSD's and Knot's")
+struct DifferentialTests {
+    private static let ours = "127.85.1.1"
+
+    @Test("Queries of every kind get the same answer from all three servers, but for a short list with reasons")
+    func sameAnswers() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        let count = environment["DIFFERENTIAL_QUERIES"].flatMap { Int($0) } ?? 200_000
+        let seed = environment["DIFFERENTIAL_SEED"].flatMap { UInt64($0) } ?? 2_181
+        let work = FileManager.default.temporaryDirectory.appendingPathComponent("differential-\(UUID().uuidString)")
+        let files = work.appendingPathComponent("zones")
+        try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: work) }
+        for file in DifferentialZones.files {
+            try Data(file.text.utf8).write(to: files.appendingPathComponent(file.name))
+        }
+        var configuration = NameServer.Configuration(
+            zones: files.path, listen: [try #require(Endpoint(Self.ours + ":0"))])
+        configuration.identity = PeerServer.identity
+        configuration.explainFrom = []
+        let server = NameServer(
+            configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let (ready, announce) = AsyncStream.makeStream(of: UInt16.self)
+            group.addTask {
+                defer { announce.finish() }
+                try await server.run { announce.yield($0[0].port) }
+            }
+            for await port in ready {
+                do {
+                    let peers = try await Self.startPeers(files.path, server, work)
+                    defer { for peer in peers { peer.stop() } }
+                    var comparison = try DifferentialRun(ours: (Self.ours, port), peers: peers, seed: seed)
+                    try comparison.run(count)
+                    print(comparison.report)
+                    #expect(comparison.failures == 0, "\(comparison.examples.joined(separator: "\n"))")
+                } catch {
+                    await server.stop()
+                    throw error
+                }
+                await server.stop()
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// NSD and Knot with the export of the files, serials as our server has them.
+    private static func startPeers(_ files: String, _ server: NameServer, _ work: URL) async throws -> [PeerServer] {
+        let generation = try ZoneDirectory.compile(files)
+        #expect(generation.problems.filter { $0.severity == .error } == [])
+        let serials = await server.status.zones
+        let zones = try generation.contents.map { content in
+            PeerServer.Zone(
+                name: content.zone,
+                text: try ZoneExport.text(content, serial: serials.first { $0.name == content.zone }?.serial))
+        }
+        // Not a fixed port: what another run left behind must not answer in a peer's place.
+        let port = UInt16.random(in: 20_000...30_000)
+        let nsd = try PeerServer.nsd(zones, directory: work, address: "127.85.1.2", port: port)
+        do {
+            return [nsd, try PeerServer.knot(zones, directory: work, address: "127.85.1.3", port: port)]
+        } catch {
+            nsd.stop()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,189 @@
+/// Where another server may answer differently: a short list, each with its reason. What is not on it is a failure.
+struct PermittedDifference: Sendable {
+    var title: String
+    var reason: String
+    /// Which server it concerns; nil for every one.
+    var peer: String?
+    var isAllowed: @Sendable (DifferentialQuery, _ ours: CanonicalReply?, _ theirs: CanonicalReply?) -> Bool
+
+    static let all: [PermittedDifference] = aliases + protocols + servers
+
+    /// Where the aliased form of a zone shows (design §4).
+    private static let aliases = [
+        PermittedDifference(
+            title: "a synthesised name asked for its alias",
+            reason: "in the aliased form it owns, or is covered by, a CNAME or DNAME; in the flat form it does not"
+        ) { query, ours, theirs in
+            [5, 39].contains(query.type) && query.isSynthesised && ours?.answers == []
+                && [0, 3].contains(ours?.rcode) && theirs?.rcode == 0
+        },
+        PermittedDifference(
+            title: "maps and parents",
+            reason: "names that only the aliased form has"
+        ) { query, ours, theirs in
+            ["maps", "parents"].contains(query.top) && ours?.rcode == 3 && [0, 3].contains(theirs?.rcode)
+        },
+        PermittedDifference(
+            title: "truncated because of the aliases",
+            reason: "the records of the chain do not fit beside the answer; ours, without the chain, does"
+        ) { query, ours, theirs in
+            query.isSynthesised && theirs?.isTruncated == true && ours?.isTruncated == false && theirs?.rcode == 0
+        },
+        PermittedDifference(
+            title: "explain and _status",
+            reason: "a child zone of our own, never exported, closed to this client"
+        ) { query, ours, theirs in
+            ["explain", "_status"].contains(query.top) && ours?.rcode == 5 && theirs?.rcode == 3
+        },
+    ]
+
+    /// Where the RFCs leave a choice, or the message none.
+    private static let protocols = [
+        PermittedDifference(
+            title: "EDNS options that not all know",
+            reason:
+                "client subnet, answered with scope 0 (RFC 7871 §7.2.1), is unknown to NSD; EXPIRE (RFC 7314), of use "
+                + "to secondaries, is answered by Knot"
+        ) { _, ours, theirs in
+            guard let ours, let theirs else { return false }
+            return CanonicalReply.differsByOptions(ours, theirs)
+        },
+        PermittedDifference(
+            title: "ANY",
+            reason: "RFC 8482: we and Knot give one RRset, not the same one; NSD truncates over UDP"
+        ) { query, ours, theirs in
+            query.type == 255 && (theirs?.isTruncated == true || (ours?.rcode == theirs?.rcode && ours?.rcode == 0))
+        },
+        PermittedDifference(
+            title: "ANY of CHAOS names", reason: "we and NSD give the TXT record, Knot refuses", peer: "Knot"
+        ) { query, _, theirs in query.recordClass == 3 && query.type == 255 && theirs?.rcode == 5 },
+        PermittedDifference(
+            title: "additional records of answers",
+            reason:
+                "nobody has to send addresses of NS, MX and SRV targets (RFC 2181 §5.4.1): Knot does where there is "
+                + "room, NSD with minimal-responses only those of NS, we those of our own SRV; glue is compared"
+        ) { _, ours, theirs in
+            guard var mine = ours, let theirs, mine.flags & theirs.flags & 0x0400 != 0 else { return false }
+            let (a, b) = (Set(mine.additional), Set(theirs.additional))
+            guard a.isSubset(of: b) || b.isSubset(of: a) else { return false }
+            mine.additional = theirs.additional
+            return CanonicalReply.differsByOptions(mine, theirs)
+        },
+        PermittedDifference(
+            title: "a CNAME into another zone of the same server",
+            reason: "we end at the border: resolvers believe nothing beyond (RFC 2181 §5.4.1); Knot refers, NSD follows"
+        ) { query, ours, theirs in
+            guard let ours, let theirs, ours.rcode == 0, ours.answers.contains(where: query.leadsElsewhere) else {
+                return false
+            }
+            return Set(ours.answers).isSubset(of: theirs.answers)
+        },
+        PermittedDifference(
+            title: "class ANY",
+            reason: "we refuse; the others answer from IN, NSD without AA, Knot with it (RFC 1035 §6.2 allows neither)"
+        ) { query, ours, _ in query.recordClass == 255 && ours?.rcode == 5 },
+        PermittedDifference(
+            title: "AXFR and IXFR over UDP",
+            reason: "refused, not implemented or not authoritative; transfers have tests of their own"
+        ) { _, ours, theirs in
+            [251, 252].contains(ours?.askedType) && ours?.answers == [] && theirs?.answers == []
+                && [4, 5, 9].contains(theirs?.rcode)
+        },
+        PermittedDifference(
+            title: "operations other than QUERY",
+            reason:
+                "NOTIFY and UPDATE without what they need are answered FORMERR, REFUSED, NOTAUTH, NXDOMAIN or NOTIMP"
+        ) { query, ours, theirs in
+            [4, 5].contains(query.operation) && ours?.answers == [] && theirs?.answers == []
+        },
+        PermittedDifference(
+            title: "the question in an error",
+            reason: "FORMERR, NOTIMP and REFUSED repeat the question or leave it out; NSD's FORMERR also clears RD"
+        ) { query, ours, theirs in
+            guard var mine = ours, let theirs, mine.rcode == theirs.rcode, [1, 4, 5].contains(mine.rcode) else {
+                return false
+            }
+            mine.question = theirs.question
+            mine.flags = (mine.flags & ~0x0100) | (theirs.flags & 0x0100)
+            if mine.rcode != 5 { mine.edns = theirs.edns }
+            return CanonicalReply.difference(mine, theirs).isEmpty
+        },
+        PermittedDifference(
+            title: "strictness with malformed messages",
+            reason:
+                "one finds a FORMERR where another skips, ignores or drops: bytes behind the message, an OPT with an "
+                + "owner, records beside the question, two OPTs, a name too long"
+        ) { query, ours, theirs in
+            query.kind == .malformed && (ours?.rcode == 1 || theirs?.rcode == 1 || theirs == nil)
+        },
+    ]
+
+    /// What a server does and can't be told not to.
+    private static let servers = [
+        PermittedDifference(
+            title: "NSD's limit on errors",
+            reason: "at most 100 error replies a second, fixed when it was built", peer: "NSD"
+        ) { _, ours, theirs in theirs == nil && [1, 4, 5, 9, 16].contains(ours?.rcode) },
+        PermittedDifference(
+            title: "NSD clears DO in BADVERS",
+            reason: "we and Knot copy it (RFC 3225 §3)", peer: "NSD"
+        ) { _, ours, theirs in
+            guard var mine = ours, let theirs, mine.rcode == 16 else { return false }
+            mine.edns?.dnssecOK = theirs.edns?.dnssecOK ?? false
+            return CanonicalReply.difference(mine, theirs).isEmpty
+        },
+        PermittedDifference(
+            title: "types of DNSSEC at an alias",
+            reason:
+                "RRSIG, NSEC and NSEC3 may stand beside a CNAME (RFC 4034 §2.5): in an unsigned zone Knot denies the "
+                + "first two and NSD the third, we and the other follow the alias"
+        ) { query, ours, theirs in
+            [46, 47, 50].contains(query.type) && [0, 3].contains(ours?.rcode) && theirs?.rcode == 0
+                && ours?.answers.contains { $0.contains(" 1 5 ") } == true && theirs?.answers == []
+        },
+        PermittedDifference(
+            title: "Knot and type 0", reason: "reserved (RFC 6895 §3.1): Knot answers NOTIMP, we and NSD look it up",
+            peer: "Knot"
+        ) { _, ours, theirs in ours?.askedType == 0 && theirs?.rcode == 4 },
+    ]
+}
+
+extension CanonicalReply {
+    /// Type in the question as it came back: damage may have changed what was meant.
+    var askedType: UInt16? {
+        question.count > 4 ? question.suffix(4).prefix(2).reduce(0) { $0 << 8 | UInt16($1) } : nil
+    }
+
+    /// True if nothing differs but the options that one server knows and another does not: client subnet, EXPIRE.
+    static func differsByOptions(_ a: CanonicalReply, _ b: CanonicalReply) -> Bool {
+        var (a, b) = (a, b)
+        a.edns?.options.removeAll { $0.hasPrefix("8 ") || $0.hasPrefix("9 ") }
+        b.edns?.options.removeAll { $0.hasPrefix("8 ") || $0.hasPrefix("9 ") }
+        return difference(a, b).isEmpty
+    }
+}
+
+extension DifferentialQuery {
+    /// Opcode.
+    var operation: UInt8 { bytes.count > 2 ? bytes[2] >> 3 & 15 : 0 }
+
+    /// The label below the zone; empty at the apex and outside.
+    var top: String {
+        guard let zone = DifferentialZones.names.first(where: { name.hasSuffix("." + $0) }) else { return "" }
+        return name.dropLast(zone.count + 1).split(separator: ".").last.map(String.init) ?? ""
+    }
+
+    /// True for a CNAME record, as a line, whose target is in another zone than the name asked for.
+    func leadsElsewhere(_ line: String) -> Bool {
+        let words = line.split(separator: " ")
+        guard words.count == 5, words[3] == "5" else { return false }
+        return Self.zone(of: words[4].dropLast()) != Self.zone(of: name[...])
+    }
+
+    private static func zone(of name: Substring) -> String? {
+        DifferentialZones.names.filter { name == $0 || name.hasSuffix("." + $0) }.max { $0.count < $1.count }
+    }
+
+    /// True at and below `s{P}` and `r{R}`.
+    var isSynthesised: Bool { FlattenedAnswer.isSynthesised(name) }
+}

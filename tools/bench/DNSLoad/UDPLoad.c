@@ -1,0 +1,181 @@
+// Queries over UDP, as many as a server answers (a window is kept full) or at a fixed rate, and the CPU time that the
+// server spends on each that it answers. A run of queries leaves as one message that the kernel cuts (UDP_SEGMENT), and
+// of replies only the headers are copied: so that one core of load outruns one core of server.
+#define _GNU_SOURCE
+#include "DNSLoad.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+#define SOCKETS 16
+#define RUN 32
+#define BATCH 64
+// A reply that takes longer than this is lost.
+#define PATIENCE 20000000
+
+typedef struct {
+    uint64_t sent, answered, lost, codes[16], truncated;
+} tally;
+
+static tally counted;
+static int sockets[SOCKETS];
+static uint32_t outstanding[SOCKETS];
+static int64_t heard[SOCKETS];
+
+static void send_run(int number, const struct run *run, uint32_t count) {
+    struct iovec piece = {(void *)run->start, (size_t)run->length * count};
+    union {
+        char bytes[CMSG_SPACE(sizeof(uint16_t))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    if (count > 1) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+        *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(2), .cmsg_level = SOL_UDP, .cmsg_type = UDP_SEGMENT};
+        memcpy(CMSG_DATA(c), &run->length, 2);
+    }
+    if (sendmsg(sockets[number], &message, MSG_NOSIGNAL) < 0) {
+        if (errno == EAGAIN || errno == ECONNREFUSED || errno == ENOBUFS) return;
+        fail("sendmsg");
+    }
+    counted.sent += count;
+    outstanding[number] += count;
+}
+
+static void receive(int number, int64_t time) {
+    static uint8_t heads[BATCH][12];
+    static struct iovec pieces[BATCH];
+    static struct mmsghdr messages[BATCH];
+    if (!pieces[0].iov_base) {
+        for (int i = 0; i < BATCH; i++) {
+            pieces[i] = (struct iovec){heads[i], sizeof heads[i]};
+            messages[i].msg_hdr = (struct msghdr){.msg_iov = &pieces[i], .msg_iovlen = 1};
+        }
+    }
+    int count = recvmmsg(sockets[number], messages, BATCH, MSG_DONTWAIT, NULL);
+    if (count <= 0) {
+        if (outstanding[number] && time - heard[number] > PATIENCE) {
+            counted.lost += outstanding[number];
+            outstanding[number] = 0;
+            heard[number] = time;
+        }
+        return;
+    }
+    heard[number] = time;
+    counted.answered += (uint64_t)count;
+    outstanding[number] -= outstanding[number] < (uint32_t)count ? outstanding[number] : (uint32_t)count;
+    for (int i = 0; i < count; i++) {
+        counted.codes[heads[i][3] & 15]++;
+        if (heads[i][2] & 2) counted.truncated++;
+    }
+}
+
+// Keeps `window` queries under way until `end`.
+static void saturate(const query_set *set, uint32_t *next, uint32_t window, int64_t end) {
+    uint32_t each = window / SOCKETS;
+    for (int64_t time = now(); time < end; time = now()) {
+        for (int number = 0; number < SOCKETS; number++) {
+            if (outstanding[number]) receive(number, time);
+            // Half of the share must be free, so that runs stay long.
+            if (outstanding[number] > each / 2) continue;
+            const struct run *run = &set->runs[*next];
+            *next = (*next + 1) % set->run_count;
+            if (!outstanding[number]) heard[number] = time;
+            send_run(number, run, run->count < each / 2 ? run->count : each / 2);
+        }
+    }
+}
+
+// One query each 1/rate seconds, evenly.
+static void pace(const query_set *set, uint32_t *next, uint32_t rate, int64_t end) {
+    static uint32_t at_in_run;
+    int64_t start = now(), due = start;
+    uint64_t number = 0;
+    for (int64_t time = start; time < end; time = now()) {
+        if (time >= due) {
+            const struct run *run = &set->runs[*next];
+            struct run one = {run->start + (size_t)at_in_run * run->length, run->length, 1};
+            send_run((int)(number % SOCKETS), &one, 1);
+            if (++at_in_run >= run->count) {
+                at_in_run = 0;
+                *next = (*next + 1) % set->run_count;
+            }
+            number++;
+            due = start + (int64_t)(number * 1000000000 / rate);
+        }
+        receive((int)((uint64_t)time / 1000 % SOCKETS), time);
+    }
+}
+
+static void drain(void) {
+    int64_t end = now() + PATIENCE * 2;
+    bool waiting = true;
+    while (waiting && now() < end) {
+        waiting = false;
+        for (int number = 0; number < SOCKETS; number++) {
+            if (outstanding[number]) receive(number, now());
+            waiting |= outstanding[number] > 0;
+        }
+    }
+}
+
+int udp_main(int argc, char **argv) {
+    struct sockaddr_in server = endpoint(argv[1]);
+    double seconds = 1;
+    uint32_t window = 1024, rate = 0;
+    const char *pids = "", *source = "127.85.200";
+    for (int i = 3; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--seconds") == 0) seconds = atof(argv[i + 1]);
+        else if (strcmp(argv[i], "--window") == 0) window = (uint32_t)atoi(argv[i + 1]);
+        else if (strcmp(argv[i], "--rate") == 0) rate = (uint32_t)atoi(argv[i + 1]);
+        else if (strcmp(argv[i], "--pids") == 0) pids = argv[i + 1];
+        else if (strcmp(argv[i], "--source") == 0) source = argv[i + 1];
+        else {
+            fprintf(stderr, "dns-load: no option '%s'\n", argv[i]);
+            return 2;
+        }
+    }
+    if (window < 2 * SOCKETS) window = 2 * SOCKETS;
+    query_set set = read_queries(argv[2], RUN);
+    processes measured = read_processes(pids);
+    for (int number = 0; number < SOCKETS; number++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s.%d:0", source, number + 1);
+        struct sockaddr_in from = endpoint(text);
+        sockets[number] = open_socket(&from, &server);
+    }
+    uint32_t next = (uint32_t)(now() / 1000 % set.run_count);
+    // Queues and caches fill first, unmeasured.
+    int64_t warm = now() + 50000000;
+    if (rate) pace(&set, &next, rate, warm);
+    else saturate(&set, &next, window, warm);
+    int64_t cpu = processor_time(&measured), begun = now();
+    counted = (tally){0};
+    int64_t end = begun + (int64_t)(seconds * 1e9);
+    if (rate) pace(&set, &next, rate, end);
+    else saturate(&set, &next, window, end);
+    uint64_t answered = counted.answered;
+    cpu = processor_time(&measured) - cpu;
+    int64_t elapsed = now() - begun;
+    drain();
+    uint64_t left = 0;
+    for (int number = 0; number < SOCKETS; number++) left += outstanding[number];
+    printf(
+        "answered %lu elapsed_ns %ld cpu_ns %ld lost %lu noerror %lu nxdomain %lu refused %lu truncated %lu\n",
+        answered, elapsed, cpu, counted.lost + left, counted.codes[0], counted.codes[3], counted.codes[5],
+        counted.truncated);
+    return 0;
+}
