@@ -28,9 +28,10 @@ public struct LookUpAnswer: Hashable, Sendable {
     public var hosts: [ResolvedHost]
     /// How long the answer may be followed, in seconds: the lowest TTL of the SRV records and the addresses.
     public var ttlSeconds: UInt32
-    /// Strings of the TXT records as the server wrote them (`serial=…`, `set=…`), for people and `trace`.
+    /// Strings of the TXT records as the server wrote them, for people and `trace`: `set=…`, and with `serial=…` and
+    /// `cause=…` the last change of that set region's answer.
     public var text: [String]
-    /// Serial of the zone that gave the answer, where the server says it.
+    /// Serial of the zone that gave the answer, from its SOA, asked for beside the answer.
     public var serial: UInt32?
     /// For `candidates`: the portset of the stream, whether written or hashed from its name. Else nil.
     public var portset: PortsetID?

@@ -71,9 +71,6 @@ struct AnswerText {
     /// All strings, in the server's order.
     var strings: [String]
 
-    /// `serial=2026112101`.
-    var serial: UInt32? { value("serial").flatMap { UInt32($0) } }
-
     /// `portset=s4096`, or the fixed hash of the stream's name into `hash=0-4095`.
     func portset(of stream: StreamName) -> PortsetID? {
         if let label = value("portset") { return PortsetID(label: label) }

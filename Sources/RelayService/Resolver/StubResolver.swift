@@ -24,6 +24,7 @@ public actor StubResolver {
     public nonisolated let zone: String
     private let loop: any EventLoop
     private let queries: ServerQueries
+    private let serials: ZoneSerials
     private var underWay: [ReflectorName: Task<LookUpResult, Never>] = [:]
     private var isShutDown = false
 
@@ -37,8 +38,10 @@ public actor StubResolver {
         self.counters = counters
         let name = zone.lowercased()
         self.zone = name.hasSuffix(".") ? String(name.dropLast()) : name
-        loop = group.next()
+        let loop = group.next()
+        self.loop = loop
         queries = ServerQueries(servers: servers, exchange: QueryExchange(loop: loop, counters: counters))
+        serials = ZoneSerials(zone: self.zone, queries: queries) { loop.instant }
     }
 
     /// Looks a reflector name up. A name that is being looked up already is not asked for twice.
@@ -75,12 +78,14 @@ public actor StubResolver {
     public func shutDown() {
         isShutDown = true
         for task in underWay.values { task.cancel() }
+        Task { await serials.shutDown() }
     }
 
     private func resolve(_ name: ReflectorName) async -> LookUpResult {
         let owner = absolute(name.description)
         let start = loop.instant
         async let textOutcome = queries.ask(owner, LDNSType.txt, until: start + Self.textTimeout)
+        async let serial = serials.serial()
         switch await queries.ask(owner, LDNSType.srv, until: start + Self.timeout) {
         case .failure(let failure): return .failed(failure)
         case .success(let outcome):
@@ -96,8 +101,7 @@ public actor StubResolver {
                     return .failed(.noAddress)
                 }
                 let text = Self.text(await textOutcome)
-                var answer = LookUpAnswer(hosts: resolved, ttlSeconds: ttl, text: text.strings, serial: text.serial)
-                if answer.serial == nil { answer.serial = await serial(until: start + Self.textTimeout) }
+                var answer = LookUpAnswer(hosts: resolved, ttlSeconds: ttl, text: text.strings, serial: await serial)
                 if case .candidates(let stream) = name { answer.portset = text.portset(of: stream) }
                 return .records(answer)
             }
@@ -169,13 +173,6 @@ public actor StubResolver {
         }
         if all.isEmpty, let failure { return .failure(failure) }
         return .success(all)
-    }
-
-    private func serial(until deadline: MonotonicInstant) async -> UInt32? {
-        guard case .success(let outcome) = await queries.ask(zone, LDNSType.soa, until: deadline),
-            case .records(let records, _) = outcome.reading
-        else { return nil }
-        return records.lazy.compactMap(AnswerReading.serial).first
     }
 
     private static func text(_ outcome: Result<ServerQueries.Outcome, LookUpFailure>) -> AnswerText {

@@ -1,0 +1,38 @@
+import LDNSKit
+import ReflectorModel
+
+/// The zone's serial, asked for beside look-ups: those of one round share one question.
+actor ZoneSerials {
+    /// How long a serial stands for the look-ups that follow. Longer than a round takes, and short enough that hardly
+    /// ever an answer is newer than the serial shown with it.
+    private static let shared = TimeSpan.milliseconds(100)
+    private static let timeout = TimeSpan.seconds(1)
+
+    private let zone: String
+    private let queries: ServerQueries
+    private let clock: @Sendable () -> MonotonicInstant
+    private var asked: (at: MonotonicInstant, task: Task<UInt32?, Never>)?
+
+    init(zone: String, queries: ServerQueries, clock: @escaping @Sendable () -> MonotonicInstant) {
+        self.zone = zone
+        self.queries = queries
+        self.clock = clock
+    }
+
+    /// Nil if no server says.
+    func serial() async -> UInt32? {
+        let now = clock()
+        if let asked, now - asked.at < Self.shared { return await asked.task.value }
+        let (zone, queries) = (zone, queries)
+        let task = Task { () -> UInt32? in
+            guard case .success(let outcome) = await queries.ask(zone, LDNSType.soa, until: now + Self.timeout),
+                case .records(let records, _) = outcome.reading
+            else { return nil }
+            return records.lazy.compactMap(AnswerReading.serial).first
+        }
+        asked = (now, task)
+        return await task.value
+    }
+
+    func shutDown() { asked?.task.cancel() }
+}
