@@ -42,6 +42,7 @@ let package = Package(
         .target(name: "LDNSKit", dependencies: ["CLDNS"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"]),
+        .target(name: "TransactionSigning", dependencies: ["CCrypto"]),
         .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "ReflectorModel"]),
 
         // The shell.
@@ -50,7 +51,8 @@ let package = Package(
         .target(
             name: "DNSService",
             dependencies: [
-                "DNSAnswers", "ZoneCompiler", "DatagramIO", "RelayWire", "PacketSealing", "ReflectorModel",
+                "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "RelayWire", "PacketSealing",
+                "ReflectorModel",
                 log, nioCore, nioPosix,
             ]),
         .target(
@@ -68,7 +70,8 @@ let package = Package(
         .executableTarget(
             name: "reflector",
             dependencies: [
-                "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "DNSAnswers",
+                "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
+                "DNSAnswers",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing",
                 argumentParser, log, lifecycle, signals, hummingbird, httpClient, nioCore, nioPosix, heap,
             ]),
@@ -87,6 +90,7 @@ let package = Package(
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
+        .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
         .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
         .executableTarget(
             name: "relay-bench",
@@ -101,8 +105,8 @@ let package = Package(
         .testTarget(
             name: "DNSServiceTests",
             dependencies: [
-                "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "DNSAnswers", "RelayCore", "RelayWire",
-                "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
+                "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
+                "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
             ]),
         .testTarget(
             name: "RelayServiceTests",
@@ -113,12 +117,14 @@ let package = Package(
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
-                "DNSService", "DNSTestClient", "ZoneCompiler", "DNSAnswers", "LDNSKit", "ReflectorModel", log,
+                "DNSService", "DNSTestClient", "ZoneCompiler", "TransactionSigning", "DNSAnswers", "LDNSKit",
+                "ReflectorModel", log,
             ]),
         .testTarget(
             name: "ProcessTests",
             dependencies: [
-                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore, nioPosix,
+                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit", "ReflectorModel",
+                nioCore, nioPosix,
             ]),
     ],
     swiftLanguageModes: [.v6]

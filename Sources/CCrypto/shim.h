@@ -1,4 +1,4 @@
-// The parts of libcrypto (OpenSSL 3) that PacketSealing uses, and what Swift cannot write itself: calls that take
+// The parts of libcrypto (OpenSSL 3) that PacketSealing and TransactionSigning use, and what Swift cannot write itself: calls that take
 // arrays of OSSL_PARAM, whose names are string macros and whose values must outlive their construction.
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -32,15 +32,16 @@ static inline int reflector_hkdf_sha256(
     return ok;
 }
 
-// An HMAC-SHA-256 context with its key set: EVP_MAC_init without a key starts the next message. NULL on failure.
-static inline EVP_MAC_CTX *reflector_hmac_sha256_new(const unsigned char *key, size_t key_length)
+// An HMAC context with its key set, for a digest by name ("SHA256"): EVP_MAC_init without a key starts the next
+// message. NULL on failure.
+static inline EVP_MAC_CTX *reflector_hmac_new(const char *digest, const unsigned char *key, size_t key_length)
 {
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *context = EVP_MAC_CTX_new(mac);
     OSSL_PARAM parameters[2];
 
     EVP_MAC_free(mac); // The context holds its own reference.
-    parameters[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0);
+    parameters[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0);
     parameters[1] = OSSL_PARAM_construct_end();
     if (context != NULL && EVP_MAC_init(context, key, key_length, parameters) != 1) {
         EVP_MAC_CTX_free(context);

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -344,6 +345,65 @@ int cdg_wait_writable(int fd, int64_t nanoseconds) {
     return ppoll(&wanted, 1, &limit, NULL) > 0;
 }
 
+// ---- streams
+
+int cdg_stream_listen(const cdg_endpoint *bind_to, int backlog, cdg_endpoint *bound, const char **failed_step) {
+    bool v4 = is_v4(bind_to->address);
+    struct sockaddr_storage name;
+    socklen_t length = to_sockaddr(bind_to, v4, &name);
+    int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    *failed_step = "socket";
+    if (fd < 0) return -errno;
+    *failed_step = "SO_REUSEADDR";
+    if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0) goto failed;
+    *failed_step = "IPV6_V6ONLY";
+    if (!v4 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) goto failed;
+    *failed_step = "bind";
+    if (bind(fd, (struct sockaddr *)&name, length) < 0) goto failed;
+    *failed_step = "listen";
+    if (listen(fd, backlog) < 0) goto failed;
+    *failed_step = "getsockname";
+    length = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &length) < 0) goto failed;
+    *failed_step = NULL;
+    *bound = from_sockaddr(&name);
+    return fd;
+failed:;
+    int code = -errno;
+    close(fd);
+    return code;
+}
+
+int cdg_stream_accept(int listener, cdg_endpoint *peer) {
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    int fd;
+    do {
+        fd = accept4(listener, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd < 0) return -errno;
+    // Answers are written whole: nothing is gained by waiting for more.
+    set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    *peer = from_sockaddr(&name);
+    return fd;
+}
+
+int64_t cdg_stream_read(int fd, void *buffer, size_t length) {
+    ssize_t count;
+    do {
+        count = recv(fd, buffer, length, MSG_DONTWAIT);
+    } while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : count;
+}
+
+int64_t cdg_stream_write(int fd, const void *bytes, size_t length) {
+    ssize_t count;
+    do {
+        count = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : count;
+}
+
 // ---- the loop
 
 int64_t cdg_now(void) {
@@ -368,6 +428,11 @@ int cdg_poll_create(void) {
 int cdg_poll_add(int poll, int fd, uint64_t key) {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = key};
     return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
+int cdg_poll_change(int poll, int fd, uint64_t key, bool readable, bool writable) {
+    struct epoll_event event = {.events = (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0), .data.u64 = key};
+    return epoll_ctl(poll, EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : -errno;
 }
 
 int cdg_poll_remove(int poll, int fd) { return epoll_ctl(poll, EPOLL_CTL_DEL, fd, NULL) == 0 ? 0 : -errno; }

@@ -9,6 +9,8 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case truncated
     case explained
     case chaosAnswered
+    /// Signed, or for a transfer: handed over to others, who may come back with the query it holds.
+    case handedOver
     /// Dropped: shorter than a header.
     case tooShort
     /// Dropped: a response (QR = 1).

@@ -19,6 +19,11 @@ struct Query {
     /// Why it isn't answered; nil, if it is to be.
     var problem: AnswerCounter?
 
+    /// Signed, or for a transfer: more than an image is needed to answer it.
+    var isForDesk: Bool {
+        problem == .signed || problem == nil && (type == RecordType.ixfr || type == RecordType.axfr)
+    }
+
     /// True for what gets no reply at all, so that two servers can't be made to answer each other.
     var isDropped: Bool { problem == .tooShort || problem == .isResponse }
 

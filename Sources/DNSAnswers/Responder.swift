@@ -15,6 +15,9 @@ public struct Responder: ~Copyable {
     /// Wall clock in seconds since 1970, for `_status`; the loop sets it now and then.
     public var now: Int64 = 0
 
+    /// There is somebody to answer signed queries and transfers: `answer` gives -1 for them. Else they are refused.
+    public var hasDesk = false
+
     private(set) var views: UnsafePointer<ZoneView>
     private var zoneTable: NameTableView
     private var zoneLabelsMax: Int
@@ -45,13 +48,17 @@ public struct Responder: ~Copyable {
     ///   - message: the query, without TCP's length.
     ///   - isPrivileged: the source may read `explain` and `_status`.
     ///   - buffer: for the reply; at least 1,232 bytes, 65,535 over TCP.
-    /// - Returns: length of the reply; 0: none is to be sent.
+    /// - Returns: length of the reply; 0: none is to be sent; -1: with `hasDesk`, others are to answer.
     public mutating func answer(
         _ message: UnsafeRawBufferPointer, over transport: Transport, isPrivileged: Bool,
         into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
         add(.received)
         let query = Query.read(message, name: &name)
+        if hasDesk, query.isForDesk {
+            add(.handedOver)
+            return -1
+        }
         if let problem = query.problem {
             add(problem)
             if query.isDropped { return 0 }

@@ -1,7 +1,7 @@
 /// What is known of a set region's hosts beside the files: what probes say, and what operators have decided.
 extension ZoneContent {
     /// What probes say of one set reflector.
-    public enum Health: Sendable, Hashable {
+    public enum Health: Sendable, Hashable, Codable {
         /// Nobody probes it, or no probe has come to an end yet.
         case unprobed
         case alive
@@ -11,7 +11,7 @@ extension ZoneContent {
     }
 
     /// What an operator has decided about a host until some time.
-    public struct Override: Sendable, Hashable {
+    public struct Override: Sendable, Hashable, Codable {
         public enum Action: String, Sendable, Hashable, CaseIterable, Codable {
             /// Answered only where nothing else is left.
             case drain
@@ -49,7 +49,7 @@ extension ZoneContent {
     }
 
     /// Where the health of the members comes from.
-    public enum Probing: Sendable, Hashable {
+    public enum Probing: Sendable, Hashable, Codable {
         /// Nobody probes: there is no key.
         case off
         case on

@@ -158,7 +158,7 @@ extension ZoneImageBuilder {
                 case .push: "ingest=push"
                 case .pull: "ingest=pull"
                 }
-            let strings = [stream.portset.text, "serial=\(serial)", ingest]
+            let strings = [stream.portset.text, ingest]
             let text = arena.add {
                 $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: Self.textData(strings))
             }

@@ -59,7 +59,7 @@ struct ZoneImageBuilder {
         setStandings.append(StringsReference())
         for _ in [RecordType.a, RecordType.aaaa] { _ = arena.add { _ in } }
         _ = arena.add { $0.record(type: RecordType.srv, ttl: .ofRule, data: [0, 0, 0, 0, 0, 0, 0]) }
-        let text = ["set=\(ZoneContent.Rule.none)", "serial=\(serial)", "cause=zone"]
+        let text = ["set=\(ZoneContent.Rule.none)", "cause=zone"]
         _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
     }
 

@@ -13,16 +13,19 @@ struct Listeners: Sendable {
     /// Addresses with their real ports.
     let endpoints: [Endpoint]
 
-    static func open(_ configuration: NameServer.Configuration, engine: AnswerEngine) async throws -> Listeners {
-        let tcp = try await TCPService(
-            engine: engine, privileged: configuration.explainFrom, connectionsMax: configuration.connectionsMax)
+    static func open(
+        _ configuration: NameServer.Configuration, engine: AnswerEngine, office: TransferOffice
+    ) async throws -> Listeners {
+        let tcp = try TCPService(
+            engine: engine, privileged: configuration.explainFrom, limits: configuration.tcp,
+            desk: office.desk(engine), sources: office.sources)
         do {
             var endpoints: [Endpoint] = []
             for wanted in configuration.listen { endpoints.append(try await bindTCP(tcp, wanted)) }
             var loops: [(DatagramLoop, LoopBound<QueryLoop>)] = []
             do {
                 for _ in 0..<max(configuration.workers, 1) {
-                    loops.append(try startLoop(configuration, endpoints, engine))
+                    loops.append(try startLoop(configuration, endpoints, engine, office))
                 }
             } catch {
                 for (loop, _) in loops { loop.stop() }
@@ -46,7 +49,8 @@ struct Listeners: Sendable {
     }
 
     private static func startLoop(
-        _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ engine: AnswerEngine
+        _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ engine: AnswerEngine,
+        _ office: TransferOffice
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
@@ -60,7 +64,8 @@ struct Listeners: Sendable {
             try loop.add(socket)
             sockets.append(socket)
         }
-        let handler = QueryLoop(engine: engine, sockets: sockets, privileged: configuration.explainFrom)
+        let handler = QueryLoop(
+            engine: engine, sockets: sockets, privileged: configuration.explainFrom, desk: office.desk(engine))
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 

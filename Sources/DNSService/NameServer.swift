@@ -3,6 +3,7 @@ import DatagramIO
 import Logging
 import NIOPosix
 import ReflectorModel
+import ZoneCompiler
 
 /// An authoritative name server for the zones of a directory, embeddable:
 ///
@@ -31,8 +32,14 @@ public final class NameServer: Sendable {
         public var version = "reflector"
         /// UDP loops, each with a socket for every address. More than one share the port by SO_REUSEPORT.
         public var workers = 1
-        /// Most TCP connections at once.
-        public var connectionsMax = 1_024
+        /// How much TCP clients may have.
+        public var tcp = TCPLimits()
+        /// Who may take whole zones.
+        public var transfers = TransferPolicy()
+        /// Secondaries that are told of new serials.
+        public var notify: [NotifyTarget] = []
+        /// Most records of a zone that is transferred.
+        public var transferRecordsMax = AliasedZone.recordsMax
 
         public init(zones: String, listen: [Endpoint], state: String? = nil) {
             self.zones = zones
@@ -63,6 +70,8 @@ public final class NameServer: Sendable {
         public var hosts: [Host]
         /// In force now.
         public var overrides: [Override]
+        /// What each secondary last took of each zone.
+        public var secondaries: [Secondary] = []
     }
 
     /// Why a server does not start.
@@ -71,10 +80,13 @@ public final class NameServer: Sendable {
         case zones([String])
         /// The two protocols could not have the same free port.
         case ports(Endpoint)
+        /// A key that is asked for is not in the file of keys.
+        case unknownKey(String)
         public var description: String {
             switch self {
             case .zones(let problems): problems.joined(separator: "\n")
             case .ports(let endpoint): "\(endpoint): no port free for both UDP and TCP"
+            case .unknownKey(let name): "key '\(name)' is not in the file of keys (--tsig-keys)"
             }
         }
     }
@@ -84,14 +96,18 @@ public final class NameServer: Sendable {
     let keeper: ZoneKeeper
     let overrideDesk: OverrideDesk
     private let pending = PendingChanges()
+    private let archive: GenerationArchive
+    private let transferLog = TransferLog()
     private let running = RunningServer()
 
     public init(configuration: Configuration, logger: Logger = Logger(label: "nameserver")) {
         self.configuration = configuration
         self.logger = logger
+        archive = GenerationArchive(directory: configuration.state, logger: logger)
         keeper = ZoneKeeper(
             directory: configuration.zones, store: configuration.state.map { SerialStore(directory: $0) },
-            identity: .init(server: configuration.identity, version: configuration.version), logger: logger)
+            archive: archive, identity: .init(server: configuration.identity, version: configuration.version),
+            logger: logger)
         let pending = pending
         overrideDesk = OverrideDesk(
             store: configuration.state.map { OverrideStore(directory: $0) }, logger: logger, at: WallClock.seconds
@@ -108,13 +124,23 @@ public final class NameServer: Sendable {
         let standings = Standings(overrides: await overrideDesk.entries).updated(by: pending.take())
         let first = await keeper.update(readsFiles: true, standings: standings, unixTime: WallClock.seconds)
         guard let engine = first.engine else { throw StartError.zones(await keeper.problems) }
-        let listeners = try await Listeners.open(configuration, engine: engine)
+        let office = TransferOffice(configuration, archive: archive, log: transferLog, logger: logger)
+        await office.serve(first.zones)
+        let listeners = try await Listeners.open(configuration, engine: engine, office: office)
+        let notifier: Notifier?
+        do {
+            notifier = try Notifier(configuration, from: listeners.endpoints, log: transferLog, logger: logger)
+        } catch {
+            await listeners.close()
+            throw error
+        }
         let watch: DirectoryWatch
         do {
             watch = try await DirectoryWatch(
                 configuration.zones, group: .singletonMultiThreadedEventLoopGroup
             ) { [pending] in pending.filesChanged() }
         } catch {
+            notifier?.stop()
             await listeners.close()
             throw error
         }
@@ -123,15 +149,25 @@ public final class NameServer: Sendable {
             "ready",
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
         ready(listeners.endpoints)
+        notifier?.announce(first.zones)
+        await office.keep(first.zones)
         await withTaskCancellationHandler {
             async let expiry: Void = expireOverrides()
-            await takeChanges(listeners, health)
+            await takeChanges { outcome, areFilesChanged in
+                if let engine = outcome.engine { listeners.replace(engine) }
+                if areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
+                guard outcome.isSerialRaised else { return }
+                await office.serve(outcome.zones)
+                notifier?.announce(outcome.zones)
+                await office.keep(outcome.zones)
+            }
             await running.end()
             _ = await expiry
         } onCancel: {
             pending.finish()
         }
         await watch.stop()
+        notifier?.stop()
         await listeners.close()
         logger.info("stopped")
     }
@@ -147,7 +183,8 @@ public final class NameServer: Sendable {
     }
 
     /// Until `stop()`: takes what waits, together, as often as serials may rise.
-    private func takeChanges(_ listeners: Listeners, _ health: HealthService?) async {
+    /// - Parameter use: gets what came of it.
+    private func takeChanges(_ use: (ZoneKeeper.Outcome, _ areFilesChanged: Bool) async -> Void) async {
         var pace = SerialPace()
         for await _ in pending.signals {
             let next = pace.next(at: .now)
@@ -160,8 +197,7 @@ public final class NameServer: Sendable {
                 standings: isStandingChanged ? await keeper.standings.updated(by: batch) : nil,
                 unixTime: WallClock.seconds)
             if outcome.isSerialRaised { pace.raised(at: .now) }
-            if let engine = outcome.engine { listeners.replace(engine) }
-            if batch.areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
+            await use(outcome, batch.areFilesChanged)
         }
     }
 
@@ -178,7 +214,13 @@ public final class NameServer: Sendable {
     /// Lets `run` end.
     public func stop() async { pending.finish() }
 
-    public var status: Status { get async { await keeper.status } }
+    public var status: Status {
+        get async {
+            var status = await keeper.status
+            status.secondaries = transferLog.secondaries
+            return status
+        }
+    }
 
     /// Counts since the start, by name: `udp_answered`, `tcp_bad_question` and so on.
     public var counters: [String: UInt64] {
@@ -186,6 +228,7 @@ public final class NameServer: Sendable {
             guard let listeners = await running.listeners else { return [:] }
             var result = await listeners.counters
             if let health = await running.health { result.merge(await health.counters) { $0 &+ $1 } }
+            result.merge(transferLog.counters) { $0 &+ $1 }
             let status = await keeper.status
             result["generations_taken"] = UInt64(status.generation)
             result["generations_refused"] = UInt64(status.refusals)

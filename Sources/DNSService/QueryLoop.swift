@@ -9,9 +9,12 @@ final class QueryLoop: DatagramHandler {
     private let replies = ReplyBatch(countMax: 64, capacity: 64 * AnswerEngine.udpSizeMax)
     private let sockets: [DatagramSocket]
     private let privileged: [AddressBlock]
+    private let desk: RequestDesk
 
-    init(engine: AnswerEngine, sockets: [DatagramSocket], privileged: [AddressBlock]) {
+    init(engine: AnswerEngine, sockets: [DatagramSocket], privileged: [AddressBlock], desk: RequestDesk) {
         responder = Responder(engine)
+        responder.hasDesk = true
+        self.desk = desk
         self.sockets = sockets
         self.privileged = privileged
     }
@@ -23,8 +26,11 @@ final class QueryLoop: DatagramHandler {
         let isPrivileged = privileged.contains { $0.contains(datagram.source.address) }
         responder.now = Int64(time(nil))
         replies.append(to: datagram, lengthMax: AnswerEngine.udpSizeMax) { buffer in
-            responder.answer(
-                UnsafeRawBufferPointer(datagram.bytes), over: .udp, isPrivileged: isPrivileged, into: buffer)
+            let query = UnsafeRawBufferPointer(datagram.bytes)
+            let length = responder.answer(query, over: .udp, isPrivileged: isPrivileged, into: buffer)
+            guard length < 0 else { return length }
+            return desk.answer(
+                datagram: query, from: datagram.source, isPrivileged: isPrivileged, &responder, into: buffer)
         }
     }
 
@@ -33,7 +39,10 @@ final class QueryLoop: DatagramHandler {
     }
 
     /// Answers from `engine` from the next query on.
-    func replace(_ engine: AnswerEngine) { responder.engine = engine }
+    func replace(_ engine: AnswerEngine) {
+        responder.engine = engine
+        desk.replace(engine)
+    }
 
     /// Counts of this loop, with its sockets' own.
     var counters: [String: UInt64] {

@@ -1,138 +1,66 @@
-import DNSAnswers
-import Glibc
-import NIOCore
+import DatagramIO
 import ReflectorModel
 
-/// What all connections of the TCP loop share: one responder and one reply buffer.
-final class TCPAnswers {
-    fileprivate var responder: Responder
-    fileprivate let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_535, alignment: 16)
-    let privileged: [AddressBlock]
-    var open = 0
-    var accepted: UInt64 = 0
-    /// Closed at once, because `connectionsMax` were open.
-    var refused: UInt64 = 0
-    /// Closed for want of a whole query in time.
-    var idled: UInt64 = 0
-
-    init(engine: AnswerEngine, privileged: [AddressBlock]) {
-        responder = Responder(engine)
-        self.privileged = privileged
+/// One connection of a client (RFC 7766) and what waits in it. A client that does not take its answers is not listened
+/// to, so that a connection holds at most one reading and one writing of the loop's buffers.
+final class TCPConnection {
+    /// What the connection waits for, each with a time limit of its own.
+    enum State: Int, CaseIterable {
+        /// The next query.
+        case idle
+        /// The rest of a message.
+        case reading
+        /// The client, to take what is written.
+        case writing
+        /// A transfer to be prepared; no limit.
+        case planning
     }
 
-    deinit { reply.deallocate() }
+    let socket: StreamSocket
+    let tag: UInt32
+    let isPrivileged: Bool
+    var state = State.idle
+    /// Since when the state's time runs.
+    var since: MonotonicInstant
+    /// Read and not yet answered: part of a message, or messages behind those whose answers the client has not taken.
+    var input: [UInt8] = []
+    /// Written and not yet taken by the kernel, from `outputStart` on.
+    var output: [UInt8] = []
+    var outputStart = 0
+    var transfer: OutgoingTransfer?
 
-    func replace(_ engine: AnswerEngine) { responder.engine = engine }
+    /// Neighbours in the queue of the state.
+    fileprivate(set) unowned(unsafe) var before: TCPConnection?
+    fileprivate(set) unowned(unsafe) var after: TCPConnection?
 
-    var counters: [String: UInt64] {
-        var result = responder.counters(transport: "tcp")
-        result["tcp_connections_accepted"] = accepted
-        result["tcp_connections_refused"] = refused
-        result["tcp_connections_idled"] = idled
-        result["tcp_connections_open"] = UInt64(open)
-        return result
+    init(socket: StreamSocket, tag: UInt32, isPrivileged: Bool, at now: MonotonicInstant) {
+        self.socket = socket
+        self.tag = tag
+        self.isPrivileged = isPrivileged
+        since = now
     }
+
+    var address: IPAddress { socket.endpoint.address }
+    var bufferedBytes: Int { input.count + output.count }
 }
 
-/// One TCP connection (RFC 7766): messages behind two bytes of length, answered in order. Queries may be pipelined;
-/// while the client does not read its answers, nothing more of its queries is read or answered, so that a connection
-/// holds at most one read, one reply and the write buffer below its high-water mark.
-final class TCPConnection: ChannelDuplexHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+/// The connections of one state in the order in which their times end: all of a state have as long, so the order is
+/// that of arrival. Owns nothing.
+struct ConnectionQueue {
+    private(set) unowned(unsafe) var first: TCPConnection?
+    private unowned(unsafe) var last: TCPConnection?
 
-    /// How long a client may take for a whole query, or to make room for a reply.
-    static let idleMax = TimeAmount.seconds(10)
-
-    private let answers: TCPAnswers
-    private let isPrivileged: Bool
-    private var pending = ByteBuffer()
-    private var isProcessing = false
-    /// A read that was held back while the client did not take its answers.
-    private var isReadHeld = false
-    private var answeredAt = NIODeadline.now()
-    private var timer: Scheduled<Void>?
-
-    init(answers: TCPAnswers, isPrivileged: Bool) {
-        self.answers = answers
-        self.isPrivileged = isPrivileged
+    mutating func append(_ connection: TCPConnection) {
+        connection.before = last
+        connection.after = nil
+        if let last { last.after = connection } else { first = connection }
+        last = connection
     }
 
-    func channelActive(context: ChannelHandlerContext) {
-        answers.open += 1
-        answers.accepted &+= 1
-        answeredAt = .now()
-        watchIdleness(context)
-        context.fireChannelActive()
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        answers.open -= 1
-        timer?.cancel()
-        context.fireChannelInactive()
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        pending.writeBuffer(&bytes)
-        process(context)
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if context.channel.isWritable { context.read() } else { isReadHeld = true }
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        process(context)
-        if isReadHeld, context.channel.isWritable {
-            isReadHeld = false
-            context.read()
-        }
-        context.fireChannelWritabilityChanged()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
-
-    private func process(_ context: ChannelHandlerContext) {
-        // A flush may change writability, which leads back here.
-        guard !isProcessing else { return }
-        isProcessing = true
-        var hasWritten = false
-        while context.channel.isWritable, let query = nextMessage() {
-            answeredAt = .now()
-            answers.responder.now = Int64(time(nil))
-            let length = query.withUnsafeReadableBytes { bytes in
-                answers.responder.answer(bytes, over: .tcp, isPrivileged: isPrivileged, into: answers.reply)
-            }
-            guard length > 0 else { continue }
-            var reply = context.channel.allocator.buffer(capacity: 2 + length)
-            reply.writeInteger(UInt16(truncatingIfNeeded: length))
-            reply.writeBytes(UnsafeRawBufferPointer(rebasing: answers.reply[..<length]))
-            context.write(wrapOutboundOut(reply), promise: nil)
-            hasWritten = true
-        }
-        pending.discardReadBytes()
-        isProcessing = false
-        if hasWritten { context.flush() }
-    }
-
-    private func nextMessage() -> ByteBuffer? {
-        guard let length = pending.getInteger(at: pending.readerIndex, as: UInt16.self),
-            pending.readableBytes >= 2 + Int(length)
-        else { return nil }
-        pending.moveReaderIndex(forwardBy: 2)
-        return pending.readSlice(length: Int(length))
-    }
-
-    /// Bytes alone do not keep a connection: only whole queries that could be answered do.
-    private func watchIdleness(_ context: ChannelHandlerContext) {
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        timer = context.eventLoop.scheduleTask(deadline: answeredAt + Self.idleMax) {
-            let (connection, context) = bound.value
-            guard connection.answeredAt + Self.idleMax <= .now() else { return connection.watchIdleness(context) }
-            connection.answers.idled &+= 1
-            context.close(promise: nil)
-        }
+    mutating func remove(_ connection: TCPConnection) {
+        if let before = connection.before { before.after = connection.after } else { first = connection.after }
+        if let after = connection.after { after.before = connection.before } else { last = connection.before }
+        connection.before = nil
+        connection.after = nil
     }
 }

@@ -1,63 +1,68 @@
 import DNSAnswers
-import NIOCore
-import NIOPosix
+import DatagramIO
+import Glibc
 import ReflectorModel
 
-/// The TCP half of the name server: one event loop, all listeners and connections on it.
+/// The TCP half of the name server: one loop on a thread of its own, with all listeners and connections.
 final class TCPService: Sendable {
-    private let group: MultiThreadedEventLoopGroup
-    private let loop: any EventLoop
-    private let answers: NIOLoopBound<TCPAnswers>
-    private let connectionsMax: Int
+    private let loop: DatagramLoop
+    private let handler: LoopBound<TCPLoop>
 
-    init(engine: AnswerEngine, privileged: [AddressBlock], connectionsMax: Int) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        self.group = group
-        self.connectionsMax = connectionsMax
-        let loop = group.next()
+    init(
+        engine: AnswerEngine, privileged: [AddressBlock], limits: TCPLimits, desk: sending RequestDesk,
+        sources: TransferSources
+    ) throws {
+        Self.allowDescriptors(limits.connectionsMax)
+        var options = DatagramLoop.Options()
+        // It has no datagram sockets.
+        options.batch = 1
+        options.receiveBufferBytes = 1
+        let loop = try DatagramLoop(options: options)
         self.loop = loop
-        answers = try await loop.submit {
-            NIOLoopBound(TCPAnswers(engine: engine, privileged: privileged), eventLoop: loop)
-        }.get()
+        let handler = TCPLoop(
+            engine: engine, loop: loop, limits: limits, privileged: privileged, desk: desk, sources: sources)
+        self.handler = try loop.start(handler: handler, name: "dns-tcp")
     }
 
     /// Listens on `endpoint`. Returns where: the port may have been 0.
     func listen(_ endpoint: Endpoint) async throws -> Endpoint {
-        let answers = answers
-        let connectionsMax = connectionsMax
-        let channel = try await ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 256)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 16_384, high: 65_536))
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let shared = answers.value
-                    guard shared.open < connectionsMax else {
-                        shared.refused &+= 1
-                        throw ChannelError.ioOnClosedChannel
-                    }
-                    let source = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
-                    let isPrivileged = source.map { source in shared.privileged.contains { $0.contains(source) } }
-                    try channel.pipeline.syncOperations.addHandler(
-                        TCPConnection(answers: shared, isPrivileged: isPrivileged ?? false))
-                }
+        let handler = handler
+        let outcome = await loop.query { () -> Result<Endpoint, any Error> in
+            Result {
+                let listener = try StreamSocket.listen(endpoint)
+                try handler.value.add(listener)
+                return listener.endpoint
             }
-            .bind(host: endpoint.address.description, port: Int(endpoint.port)).get()
-        guard let port = channel.localAddress?.port else { return endpoint }
-        return Endpoint(address: endpoint.address, port: UInt16(truncatingIfNeeded: port))
+        }
+        guard let outcome else { throw NameServer.StartError.ports(endpoint) }
+        return try outcome.get()
     }
 
     func replace(_ engine: AnswerEngine) {
-        let answers = answers
-        loop.execute { answers.value.replace(engine) }
+        let handler = handler
+        loop.execute { handler.value.replace(engine) }
     }
 
     var counters: [String: UInt64] {
         get async {
-            let answers = answers
-            return (try? await loop.submit { answers.value.counters }.get()) ?? [:]
+            let handler = handler
+            return await loop.query { handler.value.counters } ?? [:]
         }
     }
 
-    func stop() async { try? await group.shutdownGracefully() }
+    func stop() async {
+        loop.stop()
+        let loop = loop
+        await Task.detached { loop.join() }.value
+    }
+
+    /// Raises the limit of open descriptors as far as the system lets us, for the connections and what else is open.
+    private static func allowDescriptors(_ connections: Int) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        let wanted = min(limit.rlim_max, rlim_t(connections) + 512)
+        guard limit.rlim_cur < wanted else { return }
+        limit.rlim_cur = wanted
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
 }

@@ -12,24 +12,33 @@ actor ZoneKeeper {
         var engine: AnswerEngine?
         var isAccepted: Bool
         var isSerialRaised: Bool
+        /// What is served, for transfers.
+        var zones: [(content: ZoneContent, serial: UInt32)] = []
     }
 
     private let directory: String
     private let store: SerialStore?
+    private let archive: GenerationArchive
     private let identity: AnswerEngine.Identity
     private let logger: Logger
     private var served: [ServedZone] = []
     /// Read, but not served yet.
     private var ahead: [ZoneContent]?
+    /// `ahead` is what an earlier run has kept, because the files are wrong.
+    private var isAheadKept = false
     private(set) var standings = Standings()
     private var servedSince: Int64 = 0
     private(set) var problems: [String] = []
     private(set) var generation = 0
     private(set) var refusals = 0
 
-    init(directory: String, store: SerialStore?, identity: AnswerEngine.Identity, logger: Logger) {
+    init(
+        directory: String, store: SerialStore?, archive: GenerationArchive, identity: AnswerEngine.Identity,
+        logger: Logger
+    ) {
         self.directory = directory
         self.store = store
+        self.archive = archive
         self.identity = identity
         self.logger = logger
     }
@@ -42,9 +51,18 @@ actor ZoneKeeper {
     /// Whom to probe: every set reflector of every zone once.
     var probeTargets: [ProbeTarget] { Self.targets(of: served.map(\.files)) }
 
-    /// Reads the directory for the first `update`, so that probes may go out before it. Nil if it is refused.
+    /// Reads the directory for the first `update`, so that probes may go out before it. Where the files are wrong, the
+    /// last good generation that an earlier run has kept stands in. Nil if there is none.
     func readAhead() -> [ProbeTarget]? {
         ahead = compile()
+        if ahead == nil {
+            let kept = archive.zones.compactMap { archive.latest(of: $0)?.content.withoutStandings }
+            guard !kept.isEmpty else { return nil }
+            (ahead, isAheadKept) = (kept, true)
+            logger.critical(
+                "the files are wrong: serving the last good generation that was kept",
+                metadata: ["zones": "\(kept.map(\.zone).joined(separator: ","))"])
+        }
         return ahead.map(Self.targets)
     }
 
@@ -62,19 +80,21 @@ actor ZoneKeeper {
     ///   - unixTime: seconds since 1970.
     func update(readsFiles: Bool, standings new: Standings? = nil, unixTime: Int64) -> Outcome {
         if let new { standings = new }
+        let isKept = isAheadKept
         let compiled = readsFiles ? ahead ?? compile() : nil
-        ahead = nil
-        let isRefused = readsFiles && compiled == nil
+        (ahead, isAheadKept) = (nil, false)
+        let isTaken = compiled != nil && !isKept
         guard let files = compiled ?? (served.isEmpty ? nil : served.map(\.files)) else {
             return Outcome(engine: nil, isAccepted: false, isSerialRaised: false)
         }
         do {
             let isRaised = try settle(files, unixTime: unixTime)
-            if compiled != nil {
+            if isTaken {
                 problems = []
                 generation += 1
             }
-            return Outcome(engine: engine, isAccepted: !isRefused, isSerialRaised: isRaised)
+            return Outcome(
+                engine: engine, isAccepted: isTaken || !readsFiles, isSerialRaised: isRaised, zones: zones)
         } catch {
             refuse(["\(directory): \(error)"])
             return Outcome(engine: served.isEmpty ? nil : engine, isAccepted: false, isSerialRaised: false)
@@ -125,6 +145,8 @@ actor ZoneKeeper {
         served = next
         return isChanged
     }
+
+    private var zones: [(content: ZoneContent, serial: UInt32)] { served.map { ($0.content, $0.image.serial) } }
 
     @discardableResult
     private func refuse(_ reasons: [String]) -> [ZoneContent]? {

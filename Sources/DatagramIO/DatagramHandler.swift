@@ -18,6 +18,8 @@ public protocol DatagramHandler: AnyObject {
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant)
     /// Called after each batch of `receive` calls of one socket: the moment to send what they caused.
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant)
+    /// Called when a descriptor that the loop watches (`DatagramLoop.watch`) can be read or written, or has failed.
+    func ready(_ tag: UInt32, at now: MonotonicInstant)
     /// Called once `now` has reached `DatagramLoop.nextWakeup`, which is then nil until it is set again.
     func timerFired(at now: MonotonicInstant)
     /// Called last in every wake-up, after sockets, work from other threads and the timer: the moment to send what is
@@ -27,6 +29,7 @@ public protocol DatagramHandler: AnyObject {
 
 extension DatagramHandler {
     public func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) {}
+    public func ready(_ tag: UInt32, at now: MonotonicInstant) {}
     public func timerFired(at now: MonotonicInstant) {}
     public func wakeEnded(at now: MonotonicInstant) {}
 }

@@ -54,6 +54,8 @@ public final class DatagramLoop: @unchecked Sendable {
     private let readable: UnsafeMutablePointer<UInt64>
     private static let readableMax = 256
     private static let mailboxKey = UInt64.max
+    /// Set in the keys of watched descriptors, above their tags.
+    private static let watchedBit: UInt64 = 1 << 62
     private var wakeup: MonotonicInstant?
     private var wakeupCount: UInt64 = 0
 
@@ -104,6 +106,28 @@ public final class DatagramLoop: @unchecked Sendable {
         sockets[slot] = nil
         freeSlots.append(slot)
         socket.slot = nil
+    }
+
+    /// Tells the handler, as `ready(tag)`, when a descriptor can be read. The descriptor stays the caller's.
+    public func watch(_ descriptor: Int32, tag: UInt32) throws(DatagramError) {
+        checkConfined()
+        let code = cdg_poll_add(poll, descriptor, Self.watchedBit | UInt64(tag))
+        guard code == 0 else {
+            throw DatagramError(operation: "epoll_ctl", code: -code, subject: "descriptor \(descriptor)")
+        }
+    }
+
+    /// Changes what is waited for on a watched descriptor; with neither, only failures are told.
+    public func expect(_ descriptor: Int32, tag: UInt32, readable: Bool, writable: Bool) {
+        checkConfined()
+        let code = cdg_poll_change(poll, descriptor, Self.watchedBit | UInt64(tag), readable, writable)
+        precondition(code == 0, "DatagramLoop: a descriptor that is not watched")
+    }
+
+    /// Watches a descriptor no more; before it is closed.
+    public func unwatch(_ descriptor: Int32) {
+        checkConfined()
+        _ = cdg_poll_remove(poll, descriptor)
     }
 
     /// When `timerFired` is wanted next; nil: not at all. One timer, which fires once: the handler sets it again.
@@ -183,7 +207,14 @@ public final class DatagramLoop: @unchecked Sendable {
         var mail = false
         while found > 0 {
             for index in 0..<found {
-                if readable[index] == Self.mailboxKey { mail = true } else { visit(Int(readable[index]), handler) }
+                let key = readable[index]
+                if key == Self.mailboxKey {
+                    mail = true
+                } else if key & Self.watchedBit != 0 {
+                    handler.ready(UInt32(truncatingIfNeeded: key), at: now)
+                } else {
+                    visit(Int(key), handler)
+                }
             }
             visits -= 1
             guard visits > 0, !(found == 1 && mail) else { break }

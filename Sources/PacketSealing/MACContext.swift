@@ -11,7 +11,7 @@ struct MACContext {
     /// Nil if libcrypto refuses.
     init?(key: UnsafeRawBufferPointer) {
         let bytes = key.bytePointer
-        guard let context = reflector_hmac_sha256_new(bytes, key.count) else { return nil }
+        guard let context = reflector_hmac_new("SHA256", bytes, key.count) else { return nil }
         self.context = context
     }
 

@@ -2,52 +2,41 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// Data of synthesised records, with the same content that the name server gives (design §4).
+/// What the synthesised names of the aliased form hold: the same as the name server's own answers (design §4).
 enum ExportedRecord {
-    /// A, AAAA and SRV of the hosts that are answered for set regions, as lines without owner and TTL.
-    static func hosts(_ content: ZoneContent, sets: [Int]) -> [String] {
-        var lines: [String] = []
+    /// A, AAAA and SRV of the hosts that are answered for set regions, sorted.
+    static func hosts(_ content: ZoneContent, sets: [Int]) -> [RecordData] {
+        let zone = content.wireName
+        var records: [RecordData] = []
         for member in content.answering(sets: sets) {
             let host = content.hosts[member.host]
-            lines += host.addresses.map { address($0) }
-            lines.append("SRV\t0 \(member.weight) \(member.port) \(host.name)")
+            records += host.addresses.map { .address($0) }
+            records.append(
+                .service(
+                    priority: 0, weight: member.weight, port: member.port, target: Names.wire(host.name, below: zone)))
         }
         // Nobody: "decidedly not available" (RFC 2782).
-        if lines.isEmpty { lines.append("SRV\t0 0 0 .") }
+        if records.isEmpty { records.append(.service(priority: 0, weight: 0, port: 0, target: [0])) }
         // Two hosts may share an address.
-        return sortedUnique(lines)
+        return sortedUnique(records)
     }
 
-    static func services(_ content: ZoneContent, sets: [Int]) -> [String] {
-        hosts(content, sets: sets).filter { $0.hasPrefix("SRV") }
+    static func services(_ content: ZoneContent, sets: [Int]) -> [RecordData] {
+        hosts(content, sets: sets).filter { $0.type == LDNSType.srv }
     }
 
-    private static func address(_ address: IPAddress) -> String {
-        (address.isV4 ? "A\t" : "AAAA\t") + address.description
-    }
-
-    static func text(_ strings: [String]) -> String {
-        "TXT\t" + strings.map { "\"\(escaped($0))\"" }.joined(separator: " ")
-    }
-
-    /// A character string of a master file, without its quotes (RFC 1035 §5.1).
-    private static func escaped(_ string: String) -> String {
-        string.reduce(into: "") { text, character in
-            if character == "\"" || character == "\\" { text += "\\" }
-            text.append(character)
-        }
-    }
-
-    static func setText(_ content: ZoneContent, _ region: ZoneContent.SetRegion, serial: UInt32) -> String {
-        text(content.setText(region, serial: serial))
+    /// - Parameter serial: of the zone, for content of which no generation before is known.
+    static func setText(_ content: ZoneContent, _ region: ZoneContent.SetRegion, serial: UInt32) -> RecordData {
+        .text(content.setText(region, serial: serial))
     }
 
     /// What takes parents away: SRV with the target `.` (RFC 2782), and TXT.
-    static func none(serial: UInt32) -> [String] {
-        ["SRV\t0 0 0 .", text(["set=\(ZoneContent.Rule.none)", "serial=\(serial)", "cause=zone"])]
-    }
+    static let none: [RecordData] = [
+        .service(priority: 0, weight: 0, port: 0, target: [0]),
+        .text(["set=\(ZoneContent.Rule.none)", "cause=zone"]),
+    ]
 
-    static func portset(_ portset: ZoneContent.StreamPortset) -> String {
+    private static func portset(_ portset: ZoneContent.StreamPortset) -> String {
         switch portset {
         case .fixed(let id): "portset=\(id)"
         case .hashed(let range): "hash=\(range.lowerBound)-\(range.upperBound)"
@@ -55,12 +44,14 @@ enum ExportedRecord {
     }
 
     /// SRV of the candidates in order, and TXT, of a stream line.
-    static func stream(_ content: ZoneContent, _ stream: ZoneContent.StreamRule, serial: UInt32) -> [String] {
+    static func stream(_ content: ZoneContent, _ stream: ZoneContent.StreamRule) -> [RecordData] {
+        let zone = content.wireName
         let candidates = stream.entrypoints.enumerated().map { order, host in
-            "SRV\t\(order) 1 \(content.defaults.port) \(content.hosts[host].name)"
+            RecordData.service(
+                priority: UInt16(clamping: order), weight: 1, port: content.defaults.port,
+                target: Names.wire(content.hosts[host].name, below: zone))
         }
-        let ingest = stream.ingest == .push ? "ingest=push" : "ingest=pull"
-        return candidates + [text([portset(stream.portset), "serial=\(serial)", ingest])]
+        return candidates + [.text([portset(stream.portset), stream.ingest == .push ? "ingest=push" : "ingest=pull"])]
     }
 }
 
@@ -70,4 +61,7 @@ extension ZoneContent {
         guard let soa = records.first(where: { $0.type == LDNSType.soa }), soa.data.count > 20 else { return 0 }
         return soa.data[(soa.data.count - 20)..<(soa.data.count - 16)].reduce(0) { $0 << 8 | UInt32($1) }
     }
+
+    /// The zone's name in wire form, lower case.
+    var wireName: [UInt8] { Names.wire(zone, below: [0]) }
 }

@@ -2,16 +2,37 @@ import DNSAnswers
 import ReflectorModel
 
 /// Portsets grouped by how they are mapped: all of one class have the same parents, TTLs and roots in every region.
-/// What the aliased form of a zone is built on (design §4).
-struct PortsetClasses {
+/// What the aliased form of a zone is built on (design §4). A class is named by a fixed hash of what it maps, so that
+/// it keeps its name from generation to generation however others come and go.
+struct PortsetClasses: Sendable {
+    /// Parents and their TTL, by name: comparable between generations.
+    struct Answer: Hashable {
+        var parents: [String]
+        var ttl: UInt32
+    }
+
+    /// Regions that are answered alike.
+    struct Cell: Hashable {
+        var regions: ClosedRange<UInt32>
+        /// Index in `answers`.
+        var answer: Int
+    }
+
     /// Identically mapped portsets.
-    struct Class {
-        /// Winning rule of each column, replaced by the first rule with the same answer; -1 where there are no names.
-        var rules: [Int32]
+    struct Class: Equatable {
+        /// Distinct among the classes of a generation.
+        var hash: UInt64
+        /// Ascending by region.
+        var cells: [Cell]
+        /// Index in `unions` of its root set regions; nil for none.
+        var union: Int?
+    }
+
+    /// The hosts of some root set regions together.
+    struct Union: Equatable {
+        var hash: UInt64
         /// Ascending indices of set regions.
-        var roots: [Int]
-        /// Names that begin with `n`.
-        var records: Int
+        var sets: [Int]
     }
 
     /// The map is too finely divided; the lines that take part most, with their share of the records found so far.
@@ -19,72 +40,73 @@ struct PortsetClasses {
         var responsible: [(rule: Int, records: Int)]
     }
 
-    let axis: RegionAxis
+    private(set) var answers: [Answer] = []
+    /// In the order of their hashes.
     private(set) var classes: [Class] = []
+    private(set) var unions: [Union] = []
     /// Runs of portsets, ascending, with their class; those without any mapping are left out.
     private(set) var runs: [(portsets: ClosedRange<UInt16>, number: Int)] = []
+    /// Records of all classes: names that begin with `n`, and `sets`.
+    private(set) var recordCount = 0
 
-    init(_ content: ZoneContent, recordsMax: Int) throws(TooMany) {
-        axis = RegionAxis([content])
-        let axis = self.axis
-        let edges = axis.segments.count
-        let answers = Self.answers(content)
-        // Regions with a name of their own in the DNS, by column.
-        let widths = axis.segments.map(\.count) + content.setRegions.map { $0.id == nil ? 0 : 1 }
-        var painter = RowPainter(content, axis)
+    /// - Parameter hash: folds one more word into a hash; another than the fixed one only to try collisions.
+    init(
+        _ content: ZoneContent, recordsMax: Int, hash: @escaping (UInt64, UInt64) -> UInt64 = FixedHash.combine
+    ) throws(TooMany) {
+        var builder = PortsetClassBuilder(content, hash: hash)
         let rows = PortsetAxis([content])
-        var numbers: [[Int32]: Int] = [:]
-        var records = 0
-        var shares = Array(repeating: 0, count: content.rules.count)
         for row in rows.starts.indices {
             let portsets = rows.portsets(row)
-            let winners = painter.winners(portset: portsets.lowerBound).map { $0 < 0 ? -1 : answers[Int($0)] }
-            if winners.allSatisfy({ $0 < 0 }) { continue }
-            let number: Int
-            if let known = numbers[winners] {
-                number = known
-            } else {
-                number = classes.count
-                numbers[winners] = number
-                var size = 0
-                for (column, rule) in winners.enumerated() where rule >= 0 {
-                    let (count, overflow) = widths[column].multipliedReportingOverflow(
-                        by: content.rules[Int(rule)].takesParentsAway ? 3 : content.rules[Int(rule)].parents.count)
-                    size = overflow ? recordsMax + 1 : min(size + count, recordsMax + 1)
-                    shares[Int(rule)] = min(shares[Int(rule)] + count, recordsMax + 1)
-                }
-                let edgeRules = sortedUnique(winners[..<edges].filter { $0 >= 0 }).map(Int.init)
-                let roots = Mapping.roots(content, edgeRules: edgeRules) {
-                    winners[edges + $0] < 0 ? nil : Int(winners[edges + $0])
-                }
-                classes.append(Class(rules: winners, roots: roots, records: size))
-                records += size
-            }
+            guard let number = builder.add(portsets.lowerBound, recordsMax: recordsMax) else { continue }
             if let last = runs.last, last.number == number, Int(last.portsets.upperBound) + 1 == portsets.lowerBound {
                 runs[runs.count - 1].portsets = last.portsets.lowerBound...portsets.upperBound
             } else {
                 runs.append((portsets, number))
             }
-            guard records <= recordsMax else {
-                let most = shares.indices.sorted { (shares[$0], $1) > (shares[$1], $0) }.prefix(3)
-                throw TooMany(responsible: most.filter { shares[$0] > 0 }.map { ($0, shares[$0]) })
-            }
+            guard builder.records <= recordsMax else { throw TooMany(responsible: builder.responsible) }
         }
+        answers = builder.answers
+        recordCount = builder.records
+        let order = builder.classes.indices.sorted { builder.classes[$0].hash < builder.classes[$1].hash }
+        var position = Array(repeating: 0, count: order.count)
+        for (new, old) in order.enumerated() { position[old] = new }
+        let unionOrder = builder.unions.indices.sorted { builder.unions[$0].hash < builder.unions[$1].hash }
+        var unionPosition = Array(repeating: 0, count: unionOrder.count)
+        for (new, old) in unionOrder.enumerated() { unionPosition[old] = new }
+        classes = order.map { number in
+            var result = builder.classes[number]
+            result.union = result.union.map { unionPosition[$0] }
+            return result
+        }
+        unions = unionOrder.map { builder.unions[$0] }
+        for run in runs.indices { runs[run].number = position[runs[run].number] }
     }
 
-    /// For each rule, the first with the same parents and TTL; -1 for `none` on a set region.
-    private static func answers(_ content: ZoneContent) -> [Int32] {
-        struct Answer: Hashable {
-            var parents: [Int]
-            var ttl: UInt32
+    /// Indices of the root set regions of a class.
+    func roots(_ number: Int) -> [Int] { classes[number].union.map { unions[$0].sets } ?? [] }
+
+    /// The class of a portset; nil for one that is not mapped.
+    func number(of portset: UInt16) -> Int? {
+        let at = firstRun(reaching: portset)
+        return at < runs.count && runs[at].portsets.contains(portset) ? runs[at].number : nil
+    }
+
+    /// First run that does not end before a portset.
+    func firstRun(reaching portset: UInt16) -> Int {
+        var low = 0
+        var high = runs.count
+        while low < high {
+            let middle = (low + high) / 2
+            if runs[middle].portsets.upperBound < portset { low = middle + 1 } else { high = middle }
         }
-        var first: [Answer: Int32] = [:]
-        return content.rules.enumerated().map { index, rule in
-            if rule.parents.isEmpty, !rule.takesParentsAway { return -1 }
-            let answer = Answer(parents: rule.parents, ttl: rule.ttl)
-            if let known = first[answer] { return known }
-            first[answer] = Int32(index)
-            return Int32(index)
-        }
+        return low
+    }
+
+    /// The label that names a hash: a letter and 13 digits of base 32, in the order of the numbers.
+    static func label(_ letter: Unicode.Scalar, _ hash: UInt64) -> [UInt8] {
+        let digits = Array("0123456789abcdefghijklmnopqrstuv".utf8)
+        var result: [UInt8] = [14, UInt8(ascii: letter)]
+        for position in 0..<13 { result.append(digits[Int(hash >> UInt64(60 - 5 * position) & 31)]) }
+        return result
     }
 }

@@ -117,7 +117,7 @@ private struct Explainer {
             result.outcome = .answer
             result.reasons =
                 ["the line that wins takes the parents of \(region) for \(effective) away, TTL \(rule.ttl)"]
-                + ExportedRecord.none(serial: content.serial).map(flat)
+                + ExportedRecord.none.map(flat)
             return
         }
         let set = rule.parents[Int(rank.rawValue) - 1]
@@ -128,7 +128,7 @@ private struct Explainer {
         result.reasons =
             ["\(rank) of \(region) for \(effective) is set region \(parent.name), TTL \(rule.ttl)"]
             + ExportedRecord.hosts(content, sets: [set]).map(flat)
-            + [flat(ExportedRecord.setText(content, parent, serial: content.serial))]
+            + [ExportedRecord.setText(content, parent, serial: content.serial)].map(flat)
     }
 
     /// `s{P}` alone.
@@ -239,7 +239,7 @@ private struct Explainer {
 
     private func answer(_ stream: ZoneContent.StreamRule, _ result: inout ZoneExplanation) {
         result.outcome = .answer
-        result.reasons = ExportedRecord.stream(content, stream, serial: content.serial).map(flat)
+        result.reasons = ExportedRecord.stream(content, stream).map(flat)
     }
 
     // MARK: The zone file
@@ -296,7 +296,7 @@ private struct Explainer {
         .init(file: stream.source.file, line: stream.source.line, text: "stream \(stream.name)", wins: wins)
     }
 
-    private func flat(_ line: String) -> String { line.split(separator: "\t").joined(separator: " ") }
+    private func flat(_ record: RecordData) -> String { record.text(zone: content.wireName) ?? "" }
 }
 
 /// A range that can be sorted.

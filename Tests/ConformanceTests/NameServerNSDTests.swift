@@ -62,7 +62,7 @@ struct NameServerNSDTests {
 
 /// What is left of an answer when aliases have been followed: response code, and data of the type asked for. TTLs of
 /// the two forms differ along the chain; TXT differs in the serial.
-private struct Essence: Equatable, CustomStringConvertible {
+struct Essence: Equatable, CustomStringConvertible {
     var rcode: UInt16
     var records: [String]
 
@@ -80,7 +80,7 @@ private struct Essence: Equatable, CustomStringConvertible {
 }
 
 /// A network with every kind of line, and names of it: existing ones, near misses and rubbish.
-private enum SampledNetwork {
+enum SampledNetwork {
     static func files(_ random: inout SeededGenerator) -> [(String, String)] {
         var zone = """
             $TTL 60

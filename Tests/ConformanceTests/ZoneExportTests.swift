@@ -78,7 +78,7 @@ struct ZoneExportTests {
         var map = "map s* r* t0 t1 t2\n"
         for portset in 0..<2_000 { map += "map s\(portset) r\(10_000 + portset) t\(portset % 29 + 1)\n" }
         let content = try Self.network(map)
-        let error = #expect(throws: ZoneExport.TooLarge.self) { try ZoneExport.write(content) { _ in } }
+        let error = #expect(throws: AliasedZone.TooLarge.self) { try ZoneExport.write(content) { _ in } }
         #expect(error?.description.contains("reflector.net.portsets:32") == true, "\(String(describing: error))")
     }
 }

@@ -31,6 +31,7 @@ struct ServedDirectory {
     static func serve(
         _ address: String, state: String? = nil, workers: Int = 1, connectionsMax: Int = 1_024,
         explainFrom: [AddressBlock] = AddressBlock.loopback,
+        configure: (inout NameServer.Configuration) -> Void = { _ in },
         _ body: @escaping @Sendable (ServedDirectory) async throws -> Void
     ) async throws {
         let path = NSTemporaryDirectory() + "nameserver-" + UUID().uuidString
@@ -42,8 +43,9 @@ struct ServedDirectory {
         var configuration = NameServer.Configuration(zones: path, listen: [listen], state: state)
         configuration.identity = "test"
         configuration.workers = workers
-        configuration.connectionsMax = connectionsMax
+        configuration.tcp.connectionsMax = connectionsMax
         configuration.explainFrom = explainFrom
+        configure(&configuration)
         let server = NameServer(
             configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -2,6 +2,7 @@
 // that Swift never touches a control message. Functions that can fail return -errno.
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -92,6 +93,17 @@ int cdg_send(
 // 1 when writable, 0 when not within the time.
 int cdg_wait_writable(int fd, int64_t nanoseconds);
 
+// ---- streams (TCP), all non-blocking
+
+// A listening descriptor, or -errno; `bound` is its real endpoint, `failed_step` static text.
+int cdg_stream_listen(const cdg_endpoint *bind_to, int backlog, cdg_endpoint *bound, const char **failed_step);
+// A connection without Nagle's delay, or -errno; -EAGAIN when none waits.
+int cdg_stream_accept(int listener, cdg_endpoint *peer);
+// Bytes read, 0 at the end of the stream, or -errno.
+int64_t cdg_stream_read(int fd, void *buffer, size_t length);
+// Bytes that the kernel took, or -errno.
+int64_t cdg_stream_write(int fd, const void *bytes, size_t length);
+
 // ---- the loop
 
 int64_t cdg_now(void);  // CLOCK_MONOTONIC, nanoseconds
@@ -99,6 +111,8 @@ uintptr_t cdg_thread(void);  // identity of the calling thread, never 0
 void cdg_thread_set_name(const char *name);  // of the calling thread; cut at 15 bytes
 int cdg_poll_create(void);
 int cdg_poll_add(int poll, int fd, uint64_t key);
+// Waits for either, both or neither from now on; errors and hang-ups are always told. `fd` was added before.
+int cdg_poll_change(int poll, int fd, uint64_t key, bool readable, bool writable);
 int cdg_poll_remove(int poll, int fd);
 // Keys of readable descriptors; 0 on time-out or signal. `nanoseconds` below 0 waits for ever.
 int cdg_poll_wait(int poll, uint64_t *keys, uint32_t count, int64_t nanoseconds);

@@ -46,3 +46,21 @@ struct Standings: Sendable, Equatable {
         return (own.first { $0.subject == .host(host) } ?? own.first { $0.subject == .site(site) })?.override
     }
 }
+
+extension ZoneContent {
+    /// As the files alone have it.
+    var withoutStandings: ZoneContent {
+        var content = self
+        content.probing = .off
+        for set in content.setRegions.indices {
+            content.setRegions[set].cause = "zone"
+            content.setRegions[set].changedSerial = 0
+            content.setRegions[set].standsAside = false
+            for member in content.setRegions[set].members.indices {
+                content.setRegions[set].members[member].health = .unprobed
+                content.setRegions[set].members[member].override = nil
+            }
+        }
+        return content
+    }
+}

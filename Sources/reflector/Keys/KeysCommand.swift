@@ -1,11 +1,13 @@
 import ArgumentParser
 import RelayService
+import TransactionSigning
 
 /// `reflector keys …`: the secrets of a network.
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Make and check the file of network and stream keys.",
-        subcommands: [Generate.self, Check.self])
+        commandName: "keys",
+        abstract: "Make and check the secrets of a network: network and stream keys, keys of name servers.",
+        subcommands: [Generate.self, Check.self, TransferKey.self])
 
     struct Generate: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -27,6 +29,35 @@ struct KeysCommand: ParsableCommand {
                 return pattern
             }
             try KeyFile.generate(streams: patterns).write(to: file)
+        }
+    }
+
+    struct TransferKey: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "tsig",
+            abstract: "Make a key that two name servers share, as a line for `nameserver --tsig-keys`.",
+            discussion: """
+                The line goes to standard output: name, algorithm, secret. Keep it in a file of mode 0600.
+
+                Example:
+                  (umask 077; reflector keys tsig secondary-1 >> tsig.keys)
+                """)
+
+        @Argument(help: "The name by which both servers know the key.")
+        var name: String
+
+        @Option(help: "hmac-sha256, hmac-sha384 or hmac-sha512.")
+        var algorithm: String = TSIGAlgorithm.hmacSHA256.rawValue
+
+        func run() throws {
+            guard let algorithm = TSIGAlgorithm(rawValue: algorithm) else {
+                let all = TSIGAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("`\(algorithm)` is no algorithm of ours: \(all)")
+            }
+            guard let key = TSIGKey.generate(name: name, algorithm: algorithm) else {
+                throw ValidationError("`\(name)` is no domain name")
+            }
+            print(key.line)
         }
     }
 

@@ -38,6 +38,9 @@ struct NameServerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("UDP loops, each on a thread of its own (1 to 64).", valueName: "n"))
     var workers: Int = 1
 
+    @OptionGroup(title: "Transfers to secondaries")
+    var transfers: TransferOptions
+
     @Option(
         help: ArgumentHelp("Health, status and metrics over HTTP; by default none.", valueName: "addr:port"),
         transform: Self.endpoint)
@@ -58,7 +61,7 @@ struct NameServerCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = Logger(label: "nameserver", factory: { StreamLogHandler.standardError(label: $0) })
         let keys = try keys.map { try NameServerKeys.load($0) }
-        var configuration = serverConfiguration
+        var configuration = try transfers.apply(to: serverConfiguration)
         configuration.probeKeys = keys?.probes ?? []
         let server = NameServer(configuration: configuration, logger: logger)
         let opsEndpoint = NameServerOps(server: server, signer: try keys.map { try OverrideSigner(keys: $0.overrides) })

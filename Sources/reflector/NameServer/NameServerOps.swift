@@ -67,12 +67,23 @@ struct NameServerOps: Sendable {
                     name: "reflector_overrides", value: Double(status.overrides.count), kind: .gauge,
                     help: "Overrides in force."),
             ]
+            let secondaries = status.secondaries.flatMap { secondary in
+                let labels = [("address", secondary.address), ("zone", secondary.zone)]
+                return [
+                    MetricSample(
+                        name: "reflector_secondary_serial", labels: labels, value: Double(secondary.serial),
+                        kind: .gauge, help: "Serial that a secondary last took."),
+                    MetricSample(
+                        name: "reflector_secondary_transfer_timestamp_seconds", labels: labels,
+                        value: Double(secondary.at), kind: .gauge, help: "When a secondary last took the zone."),
+                ]
+            }
             let counters = await server.counters.sorted { $0.key < $1.key }.map { name, value in
                 MetricSample(
                     name: "reflector_dns_\(name)_total", value: Double(value), kind: .counter,
                     help: "Counted since the start.")
             }
-            return serials + health + doubts + counters
+            return serials + health + doubts + secondaries + counters
         }
     }
 }

@@ -25,7 +25,7 @@ struct ZoneExportCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Which zone, if the directory has several.", valueName: "name"))
     var zone: String?
 
-    @Option(help: "Serial for the SOA and TXT records; by default that of the .zone file.")
+    @Option(help: "Serial for the SOA; by default that of the .zone file.")
     var serial: UInt32?
 
     func run() async throws {

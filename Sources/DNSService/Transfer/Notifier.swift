@@ -1,0 +1,170 @@
+import DNSAnswers
+import DatagramIO
+import Glibc
+import Logging
+import ReflectorModel
+import TransactionSigning
+
+/// Tells secondaries of new serials (RFC 1996), on a loop of its own.
+final class Notifier: Sendable {
+    private let loop: DatagramLoop
+    private let handler: LoopBound<NotifyLoop>
+
+    /// Nil without secondaries to tell.
+    /// - Parameter endpoints: those the server listens on: secondaries know us by their addresses.
+    init?(
+        _ configuration: NameServer.Configuration, from endpoints: [Endpoint], log: TransferLog, logger: Logger
+    ) throws {
+        let targets = configuration.notify
+        guard !targets.isEmpty else { return nil }
+        for target in targets {
+            if let key = target.key, configuration.transfers.keys[key] == nil {
+                throw NameServer.StartError.unknownKey(key)
+            }
+        }
+        var options = DatagramLoop.Options()
+        options.receiveBufferBytes = 4_096
+        let loop = try DatagramLoop(options: options)
+        self.loop = loop
+        var socketOptions = DatagramSocketOptions.queries
+        socketOptions.receiveBufferBytes = 1 << 16
+        socketOptions.sendBufferBytes = 1 << 16
+        var sockets: [DatagramSocket] = []
+        for isV4 in [true, false] where targets.contains(where: { $0.endpoint.address.isV4 == isV4 }) {
+            let wildcard = isV4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
+            let source = endpoints.map(\.address).first { $0.isV4 == isV4 } ?? wildcard
+            let socket = try DatagramSocket(bind: Endpoint(address: source, port: 0), options: socketOptions)
+            try loop.add(socket)
+            sockets.append(socket)
+        }
+        let handler = NotifyLoop(
+            targets: targets, keys: configuration.transfers.keys, loop: loop, sockets: sockets, log: log,
+            logger: logger)
+        self.handler = try loop.start(handler: handler, name: "dns-notify")
+    }
+
+    /// Tells every secondary of those zones whose serial is another than it was told last.
+    func announce(_ zones: [(content: ZoneContent, serial: UInt32)]) {
+        let handler = handler
+        let serials = zones.map { (zone: $0.content.zone, serial: $0.serial) }
+        loop.execute {
+            for zone in serials { handler.value.announce(zone: zone.zone, serial: zone.serial) }
+        }
+    }
+
+    func stop() { loop.stop() }
+}
+
+/// The notifier's part on its loop.
+final class NotifyLoop: DatagramHandler {
+    private static let notify: UInt16 = 0x2000
+    private static let lengthMax = 1_232
+
+    private let targets: [NotifyTarget]
+    private let keys: TSIGKeyring
+    private let loop: DatagramLoop
+    private let sockets: [DatagramSocket]
+    private let log: TransferLog
+    private let logger: Logger
+    private var schedule = NotifySchedule()
+    private var announced: [String: UInt32] = [:]
+    /// Sessions of signed messages under way, by target and id.
+    private var sessions: [Int: (id: UInt16, session: TSIGSession)] = [:]
+    private let headers = UnsafeMutableRawBufferPointer.allocate(byteCount: lengthMax, alignment: 16)
+
+    init(
+        targets: [NotifyTarget], keys: TSIGKeyring, loop: DatagramLoop, sockets: [DatagramSocket], log: TransferLog,
+        logger: Logger
+    ) {
+        self.targets = targets
+        self.keys = keys
+        self.loop = loop
+        self.sockets = sockets
+        self.log = log
+        self.logger = logger
+    }
+
+    deinit { headers.deallocate() }
+
+    func announce(zone: String, serial: UInt32) {
+        guard announced[zone] != serial else { return }
+        announced[zone] = serial
+        for target in targets.indices {
+            schedule.announce(
+                target: target, zone: zone, serial: serial, id: UInt16.random(in: 0...UInt16.max), at: loop.now)
+        }
+        sendDue(at: loop.now)
+        loop.nextWakeup = schedule.nextDue
+    }
+
+    func timerFired(at now: MonotonicInstant) {
+        sendDue(at: now)
+        loop.nextWakeup = schedule.nextDue
+    }
+
+    func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
+        let bytes = Array(datagram.bytes)
+        // A response to NOTIFY, from a target, with an id that is under way.
+        guard bytes.count >= 12, bytes.word(2) & 0xf800 == 0x8000 | Self.notify,
+            let target = targets.firstIndex(where: { $0.endpoint == datagram.source }),
+            let message = schedule.message(target: target, id: bytes.word(0))
+        else { return }
+        if let waiting = sessions[target], waiting.id == message.id {
+            var session = waiting.session
+            guard session.check(bytes, now: Int64(time(nil))) else { return }
+        }
+        sessions[target] = nil
+        schedule.answered(message)
+        loop.nextWakeup = schedule.nextDue
+        log.add(.notifyAnswered)
+        let rcode = bytes.word(2) & 15
+        if rcode != 0 {
+            logger.warning(
+                "NOTIFY not taken",
+                metadata: ["by": "\(datagram.source)", "zone": "\(message.zone)", "rcode": "\(rcode)"])
+        }
+    }
+
+    private func sendDue(at now: MonotonicInstant) {
+        for message in schedule.due(at: now) {
+            let target = targets[message.target]
+            guard let bytes = bytes(message, target),
+                let socket = sockets.first(where: { $0.local.address.isV4 == target.endpoint.address.isV4 })
+            else { continue }
+            var batch = DatagramBatch(countMax: 1, headers: headers)
+            batch.append(to: target.endpoint, headerLengthMax: bytes.count, body: nil) {
+                $0.copyBytes(from: bytes)
+                return bytes.count
+            }
+            socket.send(batch)
+            log.add(.notifySent)
+        }
+        for message in schedule.givenUp {
+            log.add(.notifyGivenUp)
+            logger.warning(
+                "secondary does not answer NOTIFY",
+                metadata: [
+                    "secondary": "\(targets[message.target].endpoint)", "zone": "\(message.zone)",
+                    "serial": "\(message.serial)",
+                ])
+        }
+    }
+
+    /// The question is the zone's SOA (RFC 1996 §3.7). The serial is not in it: a secondary asks for it anyway, and
+    /// then can't be led astray by a forger.
+    private func bytes(_ message: NotifySchedule.Message, _ target: NotifyTarget) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        bytes.append(word: message.id)
+        bytes.append(word: Self.notify | 0x0400)
+        bytes += [0, 1, 0, 0, 0, 0, 0, 0]
+        bytes += message.zone.utf8.split(separator: UInt8(ascii: ".")).flatMap { [UInt8($0.count & 63)] + $0 } + [0]
+        bytes += [0, 6, 0, 1]
+        if let name = target.key {
+            guard let key = keys[name] else { return nil }
+            var session = TSIGSession(key)
+            guard session.sign(&bytes, now: Int64(time(nil))) else { return nil }
+            sessions[message.target] = (message.id, session)
+        }
+        return bytes.count <= Self.lengthMax ? bytes : nil
+    }
+}

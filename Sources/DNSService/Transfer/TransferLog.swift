@@ -1,0 +1,92 @@
+import ReflectorModel
+import Synchronization
+
+/// What secondaries last took, by address and zone, and how many transfers went which way.
+final class TransferLog: Sendable {
+    /// Most secondaries that are remembered; the one longest silent makes room.
+    static let secondariesMax = 256
+
+    private struct Key: Hashable {
+        var address: IPAddress
+        var zone: String
+    }
+
+    private struct State {
+        var secondaries: [Key: NameServer.Secondary] = [:]
+        var counters: [TransferCounter: UInt64] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    func add(_ counter: TransferCounter) { state.withLock { $0.counters[counter, default: 0] &+= 1 } }
+
+    func completed(_ transfer: NameServer.Secondary) {
+        guard let address = IPAddress(transfer.address) else { return }
+        state.withLock { state in
+            let key = Key(address: address, zone: transfer.zone)
+            if state.secondaries[key] == nil, state.secondaries.count >= Self.secondariesMax,
+                let oldest = state.secondaries.min(by: { $0.value.at < $1.value.at })
+            {
+                state.secondaries[oldest.key] = nil
+            }
+            state.secondaries[key] = transfer
+        }
+    }
+
+    /// By address, then zone.
+    var secondaries: [NameServer.Secondary] {
+        state.withLock { $0.secondaries.values.sorted { ($0.address, $0.zone) < ($1.address, $1.zone) } }
+    }
+
+    var counters: [String: UInt64] {
+        state.withLock { state in
+            var result: [String: UInt64] = [:]
+            for counter in TransferCounter.allCases { result[counter.rawValue] = state.counters[counter] ?? 0 }
+            return result
+        }
+    }
+}
+
+/// What became of requests for transfers and of NOTIFY messages.
+enum TransferCounter: String, CaseIterable {
+    case whole = "transfers_axfr"
+    case changes = "transfers_ixfr"
+    /// Clients that had all.
+    case current = "transfers_current"
+    /// IXFR answered with the whole zone: the client's serial is unknown, or the difference the larger.
+    case fallback = "transfers_ixfr_as_axfr"
+    /// The connection broke before the end.
+    case broken = "transfers_broken"
+    /// By address or key.
+    case refused = "transfers_refused"
+    /// Too many at once.
+    case busy = "transfers_busy"
+    /// Over the limit of records.
+    case tooLarge = "transfers_too_large"
+    case signedRequests = "tsig_verified"
+    case badKey = "tsig_bad_key"
+    case badSignature = "tsig_bad_signature"
+    case badTime = "tsig_bad_time"
+    case badTruncation = "tsig_bad_truncation"
+    case notifySent = "notify_sent"
+    case notifyAnswered = "notify_answered"
+    case notifyGivenUp = "notify_given_up"
+}
+
+extension NameServer {
+    /// What a secondary last took of a zone.
+    public struct Secondary: Codable, Sendable, Equatable {
+        public var address: String
+        public var zone: String
+        /// What it has now.
+        public var serial: UInt32
+        /// Seconds since 1970.
+        public var at: Int64
+        /// `axfr`, `ixfr`, or `current` if it had all.
+        public var kind: String
+        public var records: Int
+        public var bytes: Int
+        /// Name of the key that its request was signed with.
+        public var key: String?
+    }
+}

@@ -1,0 +1,39 @@
+import DNSAnswers
+import Logging
+import ReflectorModel
+
+/// What the transfers of a name server have in common: whom they are for, what they are made from, and who took them.
+struct TransferOffice: Sendable {
+    let sources: TransferSources
+    private let policy: TransferPolicy
+    private let archive: GenerationArchive
+    private let log: TransferLog
+    private let logger: Logger
+
+    init(_ configuration: NameServer.Configuration, archive: GenerationArchive, log: TransferLog, logger: Logger) {
+        policy = configuration.transfers
+        sources = TransferSources(archive: archive, recordsMax: configuration.transferRecordsMax, logger: logger)
+        self.archive = archive
+        self.log = log
+        self.logger = logger
+    }
+
+    /// A desk for one loop.
+    func desk(_ engine: AnswerEngine) -> RequestDesk {
+        RequestDesk(policy: policy, log: log, logger: logger, engine: engine)
+    }
+
+    /// Takes what is answered from now on for transfers.
+    func serve(_ zones: [(content: ZoneContent, serial: UInt32)]) async { await sources.serve(zones) }
+
+    /// Puts what is served into the archive, and forgets zones that are no more.
+    func keep(_ zones: [(content: ZoneContent, serial: UInt32)]) async {
+        let archive = archive
+        await Task.detached {
+            for zone in zones where archive.serials(of: zone.content.zone).last != zone.serial {
+                archive.keep(zone.content, serial: zone.serial)
+            }
+            archive.retain(zones: zones.map(\.content.zone))
+        }.value
+    }
+}

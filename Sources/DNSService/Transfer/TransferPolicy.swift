@@ -1,0 +1,84 @@
+import ReflectorModel
+import TransactionSigning
+
+/// Who may take whole zones.
+public struct TransferPolicy: Sendable {
+    /// `ADDR/PREFIX[,key=NAME]`.
+    public struct Rule: Sendable, CustomStringConvertible {
+        public var block: AddressBlock
+        /// Requests must be signed with this key; nil asks for no signature.
+        public var key: String?
+
+        public init(block: AddressBlock, key: String? = nil) {
+            self.block = block
+            self.key = key
+        }
+
+        /// Nil for text of another form.
+        public init?(_ text: String) {
+            let parts = text.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let first = parts.first, let block = AddressBlock(first) else { return nil }
+            self.init(block: block)
+            if parts.count == 2 {
+                guard let name = keyName(parts[1]) else { return nil }
+                key = name
+            }
+        }
+
+        public var description: String { "\(block)" + (key.map { ",key=\($0)" } ?? "") }
+    }
+
+    public var rules: [Rule]
+    public var keys: TSIGKeyring
+
+    public init(rules: [Rule] = [], keys: TSIGKeyring = TSIGKeyring()) {
+        self.rules = rules
+        self.keys = keys
+    }
+
+    /// - Parameter key: with which the request was signed, and found genuine.
+    func allows(_ address: IPAddress, key: TSIGKey?) -> Bool {
+        rules.contains { rule in
+            guard rule.block.contains(address) else { return false }
+            guard let wanted = rule.key else { return true }
+            return key != nil && keys[wanted] == key
+        }
+    }
+}
+
+/// One name server to be told of new serials: `ADDR[:PORT][,key=NAME]`.
+public struct NotifyTarget: Sendable, Hashable, CustomStringConvertible {
+    public var endpoint: Endpoint
+    /// With which the message is signed.
+    public var key: String?
+
+    public init(endpoint: Endpoint, key: String? = nil) {
+        self.endpoint = endpoint
+        self.key = key
+    }
+
+    /// Nil for text of another form. Without a port: 53.
+    public init?(_ text: String) {
+        let parts = text.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = parts.first else { return nil }
+        if let endpoint = Endpoint(first), endpoint.port != 0 {
+            self.init(endpoint: endpoint)
+        } else if let address = IPAddress(first) {
+            self.init(endpoint: Endpoint(address: address, port: 53))
+        } else {
+            return nil
+        }
+        if parts.count == 2 {
+            guard let name = keyName(parts[1]) else { return nil }
+            key = name
+        }
+    }
+
+    public var description: String { "\(endpoint)" + (key.map { ",key=\($0)" } ?? "") }
+}
+
+/// NAME of `key=NAME`.
+private func keyName(_ text: Substring) -> String? {
+    guard text.hasPrefix("key="), text.count > 4 else { return nil }
+    return String(text.dropFirst(4))
+}

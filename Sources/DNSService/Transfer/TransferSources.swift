@@ -1,0 +1,99 @@
+import DNSAnswers
+import Logging
+import ReflectorModel
+import ZoneCompiler
+
+/// The generations that transfers are made from: what is served now, and what the archive has. Aliased forms are made
+/// when first asked for, off the loops, and kept for those who ask next.
+actor TransferSources {
+    /// Aliased forms kept, the served ones besides.
+    private static let olderMax = 4
+
+    private struct Key: Hashable {
+        var zone: String
+        var serial: UInt32
+    }
+
+    private typealias Form = Task<Result<AliasedZone, AliasedZone.TooLarge>, Never>
+
+    private let archive: GenerationArchive
+    private let recordsMax: Int
+    private let logger: Logger
+    private var served: [String: (content: ZoneContent, serial: UInt32)] = [:]
+    /// Aliased forms, those used longest ago first.
+    private var forms: [(key: Key, form: Form)] = []
+
+    init(archive: GenerationArchive, recordsMax: Int, logger: Logger) {
+        self.archive = archive
+        self.recordsMax = recordsMax
+        self.logger = logger
+    }
+
+    /// Takes what is served from now on.
+    func serve(_ zones: [(content: ZoneContent, serial: UInt32)]) {
+        served = [:]
+        for zone in zones { served[zone.content.zone] = zone }
+    }
+
+    /// What to send for a request that is allowed.
+    enum Plan: Sendable {
+        case send(OutgoingTransfer.Kind)
+        /// IXFR was asked for, and the whole zone is sent.
+        case fallback(OutgoingTransfer.Kind)
+        /// With the reason.
+        case tooLarge(String)
+        /// The zone has gone.
+        case unknown
+    }
+
+    /// - Parameter clientSerial: of an IXFR; nil for an AXFR.
+    func plan(zone: String, clientSerial: UInt32?) async -> Plan {
+        guard let current = served[zone] else { return .unknown }
+        let new: AliasedZone
+        switch await form(current.content, serial: current.serial).value {
+        case .success(let form): new = form
+        case .failure(let error):
+            logger.error("no transfer", metadata: ["why": "\(error)"])
+            return .tooLarge(error.description)
+        }
+        guard let clientSerial else { return .send(.whole(new)) }
+        guard ZoneSerial.isAfter(new.serial, clientSerial) else { return .send(.nothing(new)) }
+        guard let old = await older(zone, clientSerial) else { return .fallback(.whole(new)) }
+        // Each record of either takes about as much; the SOAs of both are four and two.
+        let changes = await Task.detached {
+            ZoneDifference.count(from: old, to: new, limit: new.recordCount)
+        }.value
+        return changes + 4 < new.recordCount + 1 ? .send(.changes(from: old, to: new)) : .fallback(.whole(new))
+    }
+
+    private func older(_ zone: String, _ serial: UInt32) async -> AliasedZone? {
+        let key = Key(zone: zone, serial: serial)
+        if let known = forms.first(where: { $0.key == key }) { return try? await known.form.value.get() }
+        let archive = archive
+        guard let content = await Task.detached(operation: { archive.content(of: zone, serial: serial) }).value else {
+            return nil
+        }
+        return try? await form(content, serial: serial).value.get()
+    }
+
+    private func form(_ content: ZoneContent, serial: UInt32) -> Form {
+        let key = Key(zone: content.zone, serial: serial)
+        if let at = forms.firstIndex(where: { $0.key == key }) {
+            let known = forms.remove(at: at)
+            forms.append(known)
+            return known.form
+        }
+        let recordsMax = recordsMax
+        let form = Form.detached {
+            do throws(AliasedZone.TooLarge) {
+                return .success(try AliasedZone(content, serial: serial, recordsMax: recordsMax))
+            } catch {
+                return .failure(error)
+            }
+        }
+        forms.append((key, form))
+        // Those that are being sent live on with their transfers.
+        while forms.count > Self.olderMax + served.count { forms.removeFirst() }
+        return form
+    }
+}

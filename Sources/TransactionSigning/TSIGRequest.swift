@@ -1,0 +1,82 @@
+/// What a server makes of a request's signature, or of the want of one (RFC 8945 §5.2).
+public enum TSIGRequest: Sendable {
+    case unsigned
+    /// FORMERR: not the last record, cut off, or a code of an impossible length.
+    case malformed
+    /// NOTAUTH.
+    case rejected(Rejection)
+    /// Genuine and timely. `message` is the request without the signature.
+    case signed(TSIGSession, message: [UInt8])
+
+    /// A signature that does not hold, and what to say to that.
+    public struct Rejection: Sendable {
+        public enum Reason: UInt16, Sendable, CaseIterable {
+            /// BADSIG: the code is wrong; the two ends have different secrets under one name.
+            case badSignature = 16
+            /// BADKEY: no key of that name and algorithm.
+            case badKey = 17
+            /// BADTIME: genuine, but of another time.
+            case badTime = 18
+            /// BADTRUNC: genuine, but cut shorter than we take.
+            case badTruncation = 22
+        }
+
+        public let reason: Reason
+        /// Name of the key as the request has it.
+        public let keyName: String
+        private let record: TSIGRecord
+        /// Nil where the answer can't be signed.
+        private var session: TSIGSession?
+
+        init(_ reason: Reason, _ record: TSIGRecord, _ session: TSIGSession? = nil) {
+            self.reason = reason
+            self.record = record
+            self.session = session
+            keyName = TSIGName.text(record.keyName)
+        }
+
+        /// Puts the record that names the error behind a reply: signed for BADTIME (with our time) and BADTRUNC, else
+        /// without a code (RFC 8945 §5.3.2).
+        public func finish(_ reply: inout [UInt8], now: Int64) {
+            let seconds = UInt64(max(now, 0))
+            if var session {
+                let isTime = reason == .badTime
+                _ = session.sign(
+                    &reply, now: now, error: reason.rawValue, other: isTime ? TSIGRecord.time(seconds) : [],
+                    time: isTime ? record.timeSigned : seconds, fudge: record.fudge)
+                return
+            }
+            guard reply.count >= 12 else { return }
+            append(
+                TSIGRecord(
+                    keyName: record.keyName, algorithmName: record.algorithmName, timeSigned: seconds,
+                    fudge: record.fudge, originalID: record.originalID, error: reason.rawValue), to: &reply)
+        }
+    }
+
+    /// Judges a request, in the order that the RFC gives: key, code, time, length.
+    /// - Parameter now: seconds since 1970.
+    public static func judge(_ message: [UInt8], keys: TSIGKeyring, now: Int64) -> TSIGRequest {
+        let found: TSIGRecord?
+        do throws(TSIGRecord.Failure) { found = try TSIGRecord.find(in: message) } catch { return .malformed }
+        guard let found else { return .unsigned }
+        guard let key = keys[found.keyName], found.algorithmName == key.algorithm.name else {
+            return .rejected(Rejection(.badKey, found))
+        }
+        // RFC 8945 §5.2.2.1: no code is longer, nor shorter than half of it or than ten bytes.
+        guard found.code.count <= key.algorithm.length, found.code.count >= max(10, key.algorithm.length / 2) else {
+            return .malformed
+        }
+        let unsigned = found.unsigned(message)
+        guard let code = key.code(of: [unsigned, found.variables]),
+            TSIGKey.isEqual(found.code, code.prefix(found.code.count))
+        else { return .rejected(Rejection(.badSignature, found)) }
+        let session = TSIGSession(key, request: found)
+        guard found.isTimely(now) else { return .rejected(Rejection(.badTime, found, session)) }
+        guard found.code.count == key.algorithm.length else {
+            return .rejected(Rejection(.badTruncation, found, session))
+        }
+        // The id goes back as it came; a forwarder may have changed it.
+        return .signed(session, message: Array(message[..<2]) + unsigned.dropFirst(2))
+    }
+}

@@ -1,0 +1,209 @@
+import DNSAnswers
+import LDNSKit
+import ReflectorModel
+
+/// One generation of a zone in aliased form (design §4): `s{P} DNAME {class}.maps` for each class of identically mapped
+/// portsets, `n{k}.r{R}.{class}.maps CNAME {set}.parents`, `sets.{class}.maps CNAME {union}.maps`, and hosts at
+/// `{set}.parents` and `{union}.maps`. Its memory follows the rules and classes; `records` makes the records one by
+/// one, in an order that is the same in all generations. The one source of master files and of transfers.
+public final class AliasedZone: Sendable {
+    /// Most records.
+    public static let recordsMax = 5_000_000
+
+    /// Why a zone has no aliased form: too many records, and the lines that make them.
+    public struct TooLarge: Error, Sendable, CustomStringConvertible {
+        public var description: String
+    }
+
+    /// Zone name without the final dot, lower case.
+    public let zone: String
+    /// In wire form.
+    public let zoneName: [UInt8]
+    public let serial: UInt32
+    /// With this generation's serial; first of all records, and not among `records`.
+    public let startOfAuthority: ZoneRecord
+    /// The SOA's among them.
+    public let recordCount: Int
+
+    /// TTL of names that have none of their own.
+    let ttl: UInt32
+    let classes: PortsetClasses
+    /// Class of the default portset.
+    let standard: Int?
+    /// Records of the sections that are listed and not made on the way, sorted.
+    let listed: [ZoneRecord.Section: [ZoneRecord]]
+    /// Wire form of the names of each answer's parents, by answer.
+    let parentNames: [[[UInt8]]]
+
+    /// - Parameters:
+    ///   - serial: stands in the SOA, and in TXT of set regions of which no earlier change is known; nil for that of
+    ///     the `.zone` file.
+    public init(
+        _ content: ZoneContent, serial: UInt32? = nil, recordsMax: Int = recordsMax
+    ) throws(TooLarge) {
+        let serial = serial ?? content.serial
+        self.serial = serial
+        zone = content.zone
+        zoneName = content.wireName
+        ttl = content.defaults.ttl
+        var listing = ZoneListing(content, serial: serial)
+        let listedBefore = listing.count
+        let classes: PortsetClasses
+        do throws(PortsetClasses.TooMany) {
+            classes = try PortsetClasses(content, recordsMax: max(recordsMax - listedBefore, 0))
+        } catch {
+            throw Self.tooLarge(content, recordsMax: recordsMax, error.responsible)
+        }
+        listing.add(classes)
+        self.classes = classes
+        standard = classes.number(of: content.defaults.portset.rawValue)
+        listed = listing.sections
+        startOfAuthority = listing.startOfAuthority
+        let suffix = Names.wire("parents", below: zoneName)
+        parentNames = classes.answers.map { $0.parents.map { Names.wire($0, below: suffix) } }
+        let portsets = classes.runs.reduce(0) { $0 + $1.portsets.count }
+        let own = standard.map { number in
+            classes.classes[number].cells.reduce(0) { $0 + $1.regions.count * classes.answers[$1.answer].parents.count }
+        }
+        recordCount = 1 + listing.count + portsets + classes.recordCount + (own ?? 0)
+        if recordCount > recordsMax { throw Self.tooLarge(content, recordsMax: recordsMax, []) }
+    }
+
+    /// All records but the SOA, in order.
+    public var records: ZoneRecordCursor { ZoneRecordCursor(self) }
+
+    private static func tooLarge(
+        _ content: ZoneContent, recordsMax: Int, _ responsible: [(rule: Int, records: Int)]
+    ) -> TooLarge {
+        let lines = responsible.map { share in
+            "\(content.rules[share.rule].source) (\(share.records) or more)"
+        }
+        let which = lines.isEmpty ? "" : "; the lines that make most: " + lines.joined(separator: ", ")
+        return TooLarge(
+            description: "\(content.zone): over \(recordsMax) records in the aliased form\(which); use the same ranges "
+                + "of portsets for all regions, or declare fewer regions")
+    }
+}
+
+/// The records that follow what people wrote line by line, and not the names that the map makes of it.
+private struct ZoneListing {
+    private(set) var sections: [ZoneRecord.Section: [ZoneRecord]] = [:]
+    let startOfAuthority: ZoneRecord
+    private let content: ZoneContent
+    private let zoneName: [UInt8]
+
+    init(_ content: ZoneContent, serial: UInt32) {
+        self.content = content
+        zoneName = content.wireName
+        startOfAuthority = Self.startOfAuthority(content, serial)
+        sections[.file] = Self.fileRecords(content)
+        let parents = Names.wire("parents", below: zoneName)
+        for (number, region) in content.setRegions.enumerated() {
+            add(.parents, owner: Names.wire(region.name, below: parents), ExportedRecord.hosts(content, sets: [number]))
+            add(
+                .parents, owner: Names.wire(region.name, below: parents),
+                [ExportedRecord.setText(content, region, serial: serial)])
+        }
+        if content.rules.contains(where: \.takesParentsAway) {
+            add(.parents, owner: Names.wire(ZoneContent.Rule.none, below: parents), ExportedRecord.none)
+        }
+        let streams = Names.wire("streams", below: zoneName)
+        for stream in content.streams {
+            let labels = (stream.isPattern ? ["*"] : []) + stream.segments.reversed()
+            add(
+                .streams, owner: Names.wire(labels.joined(separator: "."), below: streams),
+                ExportedRecord.stream(content, stream))
+        }
+        for section in sections.keys { sections[section]?.sort() }
+    }
+
+    var count: Int { sections.values.reduce(0) { $0 + $1.count } }
+
+    mutating func add(_ classes: PortsetClasses) {
+        let maps = Names.wire("maps", below: zoneName)
+        for union in classes.unions {
+            let owner = PortsetClasses.label("u", union.hash) + maps
+            add(.unions, owner: owner, ExportedRecord.hosts(content, sets: union.sets), major: union.hash)
+        }
+        let sets = Names.wire("sets", below: zoneName)
+        for entrypoint in AnnounceTargets.all(content, classes) {
+            let owner = Names.wire(content.hosts[entrypoint.host].name, below: sets)
+            add(.announceTargets, owner: owner, ExportedRecord.services(content, sets: entrypoint.roots))
+        }
+        sections[.unions]?.sort()
+        sections[.announceTargets]?.sort()
+    }
+
+    private mutating func add(
+        _ section: ZoneRecord.Section, owner: [UInt8], _ records: [RecordData], major: UInt64 = 0
+    ) {
+        let place = ZoneRecord.Place(section: section, major: major)
+        for record in records {
+            sections[section, default: []].append(
+                ZoneRecord(place, owner: owner, type: record.type, ttl: content.defaults.ttl, data: record.data))
+        }
+    }
+
+    private static func startOfAuthority(_ content: ZoneContent, _ serial: UInt32) -> ZoneRecord {
+        let record = content.records.first { $0.type == LDNSType.soa }
+        var data = record?.data ?? []
+        if data.count > 20 {
+            for byte in 0..<4 {
+                data[data.count - 20 + byte] = UInt8(truncatingIfNeeded: serial >> (24 - 8 * byte))
+            }
+        }
+        return ZoneRecord(
+            .init(section: .file), owner: record?.owner ?? content.wireName, type: LDNSType.soa,
+            ttl: record?.ttl ?? 0, data: data)
+    }
+
+    /// What the `.zone` file has. The TTLs of an RRset are one (RFC 2181 §5.2): the lowest, as in our own answers.
+    private static func fileRecords(_ content: ZoneContent) -> [ZoneRecord] {
+        struct Key: Hashable {
+            var owner: [UInt8]
+            var type: UInt16
+        }
+        var lowest: [Key: UInt32] = [:]
+        for record in content.records {
+            let key = Key(owner: record.owner, type: record.type)
+            lowest[key] = min(lowest[key] ?? .max, record.ttl)
+        }
+        let records = content.records.filter { $0.type != LDNSType.soa }.map { record in
+            let ttl = lowest[Key(owner: record.owner, type: record.type)] ?? record.ttl
+            return ZoneRecord(
+                .init(section: .file), owner: record.owner, type: record.type, ttl: ttl, data: record.data)
+        }
+        return sortedUnique(records)
+    }
+}
+
+/// Where each entrypoint announces: the root set regions of all portsets of its streams.
+enum AnnounceTargets {
+    static func all(_ content: ZoneContent, _ classes: PortsetClasses) -> [(host: Int, roots: [Int])] {
+        var ranges: [Int: Set<ClosedRange<UInt16>>] = [:]
+        for stream in content.streams {
+            for host in stream.entrypoints { ranges[host, default: []].insert(stream.portset.range) }
+        }
+        return ranges.sorted { $0.key < $1.key }.map { host, ranges in
+            var numbers: Set<Int> = []
+            for range in ranges {
+                var at = classes.firstRun(reaching: range.lowerBound)
+                while at < classes.runs.count, classes.runs[at].portsets.lowerBound <= range.upperBound {
+                    numbers.insert(classes.runs[at].number)
+                    at += 1
+                }
+            }
+            return (host, sortedUnique(numbers.flatMap { classes.roots($0) }))
+        }
+    }
+}
+
+extension ZoneContent.StreamPortset {
+    /// Every portset that it may be.
+    var range: ClosedRange<UInt16> {
+        switch self {
+        case .fixed(let id): id.rawValue...id.rawValue
+        case .hashed(let range): range
+        }
+    }
+}

@@ -1,0 +1,64 @@
+/// One record of the aliased form of a zone (design §4) in wire form: what exports write and transfers carry.
+public struct ZoneRecord: Sendable, Equatable {
+    /// Uncompressed, absolute, lower case.
+    public var owner: [UInt8]
+    public var type: UInt16
+    /// Seconds.
+    public var ttl: UInt32
+    /// RDATA in uncompressed wire form.
+    public var data: [UInt8]
+    /// Where it stands among the records of its zone, and of every other generation of it.
+    var place: Place
+
+    init(_ place: Place, owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) {
+        self.place = place
+        self.owner = owner
+        self.type = type
+        self.ttl = ttl
+        self.data = data
+    }
+
+    /// The parts of a zone, in the order in which their records come.
+    enum Section: UInt8, Comparable, CaseIterable {
+        /// What the `.zone` file has, without the SOA.
+        case file
+        /// `{set}.parents`.
+        case parents
+        /// `s{P}`.
+        case portsets
+        /// `n{k}.r{R}.{class}.maps` and `sets.{class}.maps`.
+        case classes
+        /// `{union}.maps`: the hosts of root set regions.
+        case unions
+        /// `n{k}.r{R}`, of the default portset.
+        case standard
+        /// `{host}.sets`.
+        case announceTargets
+        case streams
+
+        static func < (a: Section, b: Section) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    /// Orders records without a look at their names: a section, and numbers that mean the same in every generation.
+    struct Place: Comparable, Hashable {
+        var section: Section
+        var major: UInt64 = 0
+        var minor: UInt64 = 0
+
+        static func < (a: Place, b: Place) -> Bool {
+            if a.section != b.section { return a.section < b.section }
+            return (a.major, a.minor) < (b.major, b.minor)
+        }
+    }
+}
+
+/// The order in which generations are compared: equal records meet, and no others are equal.
+extension ZoneRecord: Comparable {
+    public static func < (a: ZoneRecord, b: ZoneRecord) -> Bool {
+        if a.place != b.place { return a.place < b.place }
+        if a.owner != b.owner { return a.owner.lexicographicallyPrecedes(b.owner) }
+        if a.type != b.type { return a.type < b.type }
+        if a.data != b.data { return a.data.lexicographicallyPrecedes(b.data) }
+        return a.ttl < b.ttl
+    }
+}

@@ -1,0 +1,159 @@
+import DNSAnswers
+import Foundation
+import LDNSKit
+import Logging
+import ReflectorModel
+import Testing
+import TransactionSigning
+
+@testable import DNSService
+@testable import ZoneCompiler
+
+private let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+@Suite("Parts of transfers")
+struct TransferPartsTests {
+    private func content(_ address: Int = 1) throws -> ZoneContent {
+        let compiled = ZoneCompiler.compile(files: [
+            ("example.net.zone", Array(ServedDirectory.zone.replacing("127.0.2.1", with: "127.0.2.\(address)").utf8)),
+            ("example.net.portsets", Array(ServedDirectory.portsets.utf8)),
+            (
+                "example.net.streams",
+                Array("stream live/* hash(0-9) entrypoints=ns1 pull=http://e.example/ pullers=2\n".utf8)
+            ),
+        ])
+        #expect(!compiled.hasErrors, "\(compiled.errors)")
+        return try #require(compiled.contents.first)
+    }
+
+    private func withDirectory(_ body: (String) throws -> Void) throws {
+        let path = NSTemporaryDirectory() + "archive-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try body(path)
+    }
+
+    @Test("A generation comes back as it was, also after a restart; sixteen are kept, around the end of serials too")
+    func archive() throws {
+        try withDirectory { path in
+            let archive = GenerationArchive(directory: path, logger: silent)
+            let first = UInt32.max - 8
+            for step in 0..<20 { archive.keep(try content(step), serial: first &+ UInt32(step)) }
+            let wanted = (4..<20).map { first &+ UInt32($0) }
+            #expect(archive.serials(of: "example.net") == wanted)
+            let later = GenerationArchive(directory: path, logger: silent)
+            #expect(later.serials(of: "example.net") == wanted)
+            #expect(later.zones == ["example.net"])
+            #expect(later.content(of: "example.net", serial: first &+ 5) == (try content(5)))
+            #expect(later.latest(of: "example.net")?.serial == first &+ 19)
+            #expect(later.content(of: "example.net", serial: first) == nil)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: path).count == 16)
+            later.retain(zones: ["other.example"])
+            #expect(later.zones == [])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: path).isEmpty)
+        }
+        let memory = GenerationArchive(directory: nil, logger: silent)
+        for step in 0..<20 { memory.keep(try content(step), serial: UInt32(step)) }
+        #expect(memory.serials(of: "example.net") == Array(4..<20))
+        #expect(memory.content(of: "example.net", serial: 7) == (try content(7)))
+    }
+
+    @Test("Damaged files are ignored, and an older generation serves in their place")
+    func damaged() throws {
+        try withDirectory { path in
+            let archive = GenerationArchive(directory: path, logger: silent)
+            for step in 1...4 { archive.keep(try content(step), serial: UInt32(step)) }
+            let newest = path + "/example.net.4.generation"
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: newest))
+            bytes[bytes.count / 2] ^= 1
+            try bytes.write(to: URL(fileURLWithPath: newest))
+            try Data().write(to: URL(fileURLWithPath: path + "/example.net.3.generation"))
+            try Data("rubbish\n{}".utf8).write(to: URL(fileURLWithPath: path + "/example.net.99.generation"))
+            try Data().write(to: URL(fileURLWithPath: path + "/nonsense.generation"))
+            let later = GenerationArchive(directory: path, logger: silent)
+            #expect(later.latest(of: "example.net")?.serial == 2)
+            #expect(later.serials(of: "example.net") == [1, 2])
+        }
+    }
+
+    @Test("NOTIFY goes out at once, then at growing intervals, until it is answered or given up")
+    func schedule() {
+        var schedule = NotifySchedule()
+        var now = MonotonicInstant(nanoseconds: 1)
+        schedule.announce(target: 0, zone: "a", serial: 1, id: 7, at: now)
+        schedule.announce(target: 1, zone: "a", serial: 1, id: 8, at: now)
+        #expect(schedule.due(at: now).map(\.id) == [7, 8])
+        #expect(schedule.due(at: now).isEmpty)
+        #expect(schedule.message(target: 0, id: 8) == nil, "the other's id")
+        let message = schedule.message(target: 0, id: 7)
+        if let message { schedule.answered(message) }
+        var intervals: [Int64] = []
+        while let next = schedule.nextDue {
+            intervals.append((next - now).milliseconds)
+            now = next
+            #expect(schedule.due(at: now).count <= 1)
+        }
+        #expect(intervals == [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000])
+        #expect(schedule.givenUp.map(\.target) == [1])
+    }
+
+    @Test("A newer serial takes the place of one under way")
+    func coalesced() {
+        var schedule = NotifySchedule()
+        let now = MonotonicInstant(nanoseconds: 1)
+        for serial in 1...50 {
+            schedule.announce(target: 0, zone: "a", serial: UInt32(serial), id: UInt16(serial), at: now)
+        }
+        #expect(schedule.due(at: now).map(\.serial) == [50])
+        #expect(schedule.message(target: 0, id: 49) == nil)
+    }
+
+    @Test("Rules and targets as operators write them")
+    func options() throws {
+        #expect(TransferPolicy.Rule("192.0.2.0/24,key=k")?.description == "192.0.2.0/24,key=k")
+        #expect(TransferPolicy.Rule("::1")?.description == "::1/128")
+        #expect(NotifyTarget("192.0.2.1")?.endpoint == Endpoint("192.0.2.1:53"))
+        #expect(NotifyTarget("[2001:db8::1]:5353,key=k")?.description == "[2001:db8::1]:5353,key=k")
+        #expect(NotifyTarget("2001:db8::1")?.endpoint.port == 53)
+        for text in ["", "x", "192.0.2.1,", "192.0.2.1,key=", "192.0.2.1,k", "192.0.2.1:0"] {
+            #expect(NotifyTarget(text) == nil, "\(text)")
+            #expect(TransferPolicy.Rule(text) == nil, "\(text)")
+        }
+    }
+
+    @Test("Messages hold what was put into them, compressed, and never more than a message can")
+    func messages() throws {
+        let zone = try AliasedZone(content(), serial: 5)
+        let query = try LDNSMessage.query(id: 1, name: "example.net", type: 252, udpSize: 0)
+        let request = try #require(TransferRequest(query))
+        var message = TransferMessage(id: 1, request: request)
+        var put: [ZoneRecord] = []
+        var cursor = zone.records
+        while let record = cursor.next(), message.append(record, reserved: 90) { put.append(record) }
+        let parsed = try LDNSMessage.parse(message.bytes)
+        #expect(parsed.answers.map(\.ownerWire) == put.map(\.owner))
+        #expect(parsed.answers.map(\.data) == put.map(\.data))
+        #expect(parsed.answers.map(\.ttl) == put.map(\.ttl))
+        #expect(message.bytes.count <= 16_384 - 90 && message.bytes.count > 16_000)
+        let plain = put.reduce(0) { $0 + $1.owner.count + 10 + $1.data.count }
+        #expect(Double(message.bytes.count) < 0.8 * Double(plain))
+        // One record may need a message of its own size.
+        var large = put[0]
+        large.type = 16
+        large.data = (0..<200).flatMap { _ in [255] + [UInt8](repeating: 65, count: 255) }
+        var own = TransferMessage(id: 1, request: request)
+        let fits = [own.append(large, reserved: 90), own.append(put[0], reserved: 90)]
+        #expect(fits == [true, false])
+        #expect(try LDNSMessage.parse(own.bytes).answers.first?.data == large.data)
+    }
+
+    @Test("A request that is cut off, or an IXFR without a serial, is none")
+    func requests() throws {
+        let query = try LDNSMessage.query(id: 1, name: "EXAMPLE.net", type: 252)
+        let request = try #require(TransferRequest(query))
+        #expect(request.name == Names.wire("example.net", below: [0]))
+        #expect(request.isTransfer && request.udpSize == 1_232)
+        for end in 0..<query.count { #expect(TransferRequest(Array(query[..<end])) == nil) }
+        let incremental = try LDNSMessage.query(id: 1, name: "example.net", type: 251)
+        #expect(TransferRequest(incremental) == nil, "without the client's SOA")
+    }
+}
