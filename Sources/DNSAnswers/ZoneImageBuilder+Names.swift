@@ -128,12 +128,13 @@ extension ZoneImageBuilder {
         let ttl = content.defaults.ttl
         for entrypoint in entrypoints {
             let ranges = entrypoint.ranges.sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
-            let targets = targets(tables.roots(of: ranges))
-            guard !targets.isEmpty, let base = WireName.bytes(of: "sets", suffix: zoneName),
+            let roots = tables.roots(of: ranges)
+            guard !roots.isEmpty, let base = WireName.bytes(of: "sets", suffix: zoneName),
                 let name = WireName.bytes(of: content.hosts[entrypoint.host].name, suffix: base),
                 let node = tree.node(name)
             else { continue }
-            let fragment = arena.add { $0.services(targets, ttl: .fixed(ttl)) }
+            let targets = targets(roots)
+            let fragment = arena.add { $0.hosts(targets, ttl: .fixed(ttl)) }
             tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: fragment))
             explain(node, source: content.streams[entrypoint.firstStream].source, more: [])
         }

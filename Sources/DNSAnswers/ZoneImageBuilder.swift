@@ -82,11 +82,7 @@ struct ZoneImageBuilder {
                 }
             }
         }
-        _ = arena.add { writer in
-            writer.services(targets, ttl: ttl)
-            // Nobody: "decidedly not available" (RFC 2782).
-            if targets.isEmpty { writer.record(type: RecordType.srv, ttl: ttl, data: [0, 0, 0, 0, 0, 0, 0]) }
-        }
+        _ = arena.add { $0.hosts(targets, ttl: ttl) }
     }
 
     /// The hosts that are answered for set regions, as SRV targets.
@@ -166,6 +162,12 @@ extension FragmentArena {
 }
 
 extension FragmentWriter {
+    /// SRV of set reflectors; of none, that the service is decidedly not available (RFC 2782).
+    mutating func hosts(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
+        services(targets, ttl: ttl)
+        if targets.isEmpty { record(type: RecordType.srv, ttl: ttl, data: [0, 0, 0, 0, 0, 0, 0]) }
+    }
+
     /// SRV records, then the addresses of their hosts as additional records. Targets stand uncompressed (RFC 2782).
     mutating func services(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
         var written: [(target: ZoneImageBuilder.Target, nameOffset: Int)] = []

@@ -16,7 +16,9 @@ enum ExportedRecord {
                     priority: 0, weight: member.weight, port: member.port, target: Names.wire(host.name, below: zone)))
         }
         // Nobody: "decidedly not available" (RFC 2782).
-        if records.isEmpty { records.append(.service(priority: 0, weight: 0, port: 0, target: [0])) }
+        if records.isEmpty, !sets.isEmpty {
+            records.append(.service(priority: 0, weight: 0, port: 0, target: [0]))
+        }
         // Two hosts may share an address.
         return sortedUnique(records)
     }
