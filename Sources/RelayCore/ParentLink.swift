@@ -49,6 +49,8 @@ final class ParentLink {
     var digest: UInt64 = 0
     /// Not fetched through, but kept validated for the moment the parent in use dies; until this instant.
     var warmUntil: MonotonicInstant = .zero
+    /// The parent has said that it is about to stop.
+    var isLeavingSoon = false
     var retransmitsAsked: UInt64 = 0
 
     init(

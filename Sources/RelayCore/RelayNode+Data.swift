@@ -11,9 +11,9 @@ extension RelayNode {
         guard case .parent(let linkSlot) = linkByToken[header.token], let link = parentLinks[linkSlot], link.isAlive
         else { return counters.add(.rejectedUnknownToken) }
         guard link.endpoint == source else { return counters.add(.rejectedWrongAddress) }
-        guard let slot = streamByTag[header.tag], let stream = streams[slot], let key = stream.incarnation?.key else {
-            return counters.add(.rejectedUnknownIncarnation)
-        }
+        guard let slot = streamByTag[header.tag], let stream = streams[slot],
+            let key = sealKey(phase: header.keyPhase, of: stream)
+        else { return counters.add(.rejectedUnknownIncarnation) }
         let sealed = UnsafeRawBufferPointer(rebasing: datagram[WireLimits.linkHeaderLength...])
         let streamHeader = UnsafeRawBufferPointer(rebasing: sealed[..<WireLimits.streamHeaderLength])
         let cipherEnd = sealed.count - WireLimits.sealTagLength
@@ -25,6 +25,7 @@ extension RelayNode {
                 tag: UnsafeRawBufferPointer(rebasing: sealed[cipherEnd...]), into: plaintext)
         else { return counters.add(.rejectedBadSeal) }
 
+        if header.keyPhase != stream.incarnation?.keyPhase { noteKeyPhase(header, of: stream) }
         link.lastReceived = now
         guard link.window.note(header.linkNumber) else { return counters.add(.duplicates) }
         counters.add(.dataReceived)

@@ -113,7 +113,7 @@ extension RelayNode {
     }
 
     /// Make before break: the parent in use is left once the other one brings the stream.
-    private func move(
+    func move(
         _ stream: StreamState, from current: StreamPath, to target: ParentCandidate, at now: MonotonicInstant
     ) {
         if let leaving = stream.paths.first(where: { $0.candidate.endpoint == target.endpoint }) {

@@ -115,7 +115,7 @@ extension RelayNode {
             stream.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
         }
         streamByTag[old.tag] = nil
-        crypto.release(old.key)
+        releaseKeys(of: old)
         stream.incarnation = nil
     }
 
@@ -229,7 +229,7 @@ extension RelayNode {
         // If it lives after all, it need not send for the rest of the lease.
         send(.close(.leaving), on: link, at: now)
         link.state = .dead
-        if wasAlive {
+        if wasAlive, !link.isLeavingSoon {
             counters.add(.linksDied)
             post(.alarm(.linkDied(peer: link.peerName, link.endpoint)))
         }

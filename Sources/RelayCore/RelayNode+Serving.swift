@@ -25,7 +25,9 @@ extension RelayNode {
         guard link.ordered.count < configuration.subscriptionsPerLinkMax else {
             return refuse(.tableFull, .droppedStreamTableFull)
         }
-        guard hasCapacity(for: request.stream, at: now) else { return refuse(.busy, .subscribesRefusedBusy) }
+        guard !isDraining, hasCapacity(for: request.stream, at: now) else {
+            return refuse(.busy, .subscribesRefusedBusy)
+        }
         let stream: StreamState
         if configuration.role == .entrypoint {
             guard let slot = streamByName[request.stream], let provided = streams[slot], provided.origin != nil else {

@@ -52,6 +52,8 @@ public final class RelayNode {
     /// Entrypoint: raised with every change of what it announces.
     var announceVersion: UInt64 = 1
     var announceTargets: [ResolvedHost] = []
+    /// The node is about to stop: it takes nothing new on (`drain`).
+    var isDraining = false
 
     var actions = Deque<RelayAction>()
     var control: ControlQueue

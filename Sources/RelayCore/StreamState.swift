@@ -44,6 +44,7 @@ final class StreamState {
     var lost: UInt64 = 0
     var repaired: UInt64 = 0
     var duplicates: UInt64 = 0
+    /// Edge: the last hand-out; entrypoint: the encoder's last payload. And the longest time between two of them.
     var lastDelivery: MonotonicInstant?
     var gapMax: TimeSpan = .zero
 
@@ -85,8 +86,11 @@ final class IncarnationState {
     let source: NodeID
     let incarnation: Incarnation
     let tag: IncarnationTag
-    let keyPhase: UInt8
-    let key: SealKey
+    /// Of the newest packets.
+    var keyPhase: UInt8
+    var key: SealKey
+    /// While network keys roll: that of the packets before them, or after.
+    var otherKey: (phase: UInt8, key: SealKey)?
     var index: SequenceIndex
     var gaps = GapTable()
     /// First number that was promised or came; nothing below it is missed.

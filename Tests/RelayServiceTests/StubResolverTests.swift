@@ -26,6 +26,7 @@ struct StubResolverTests {
         n1.r1283 SRV 0 100 4900 nyc-1
         n3.r1283 SRV 0 0 0 .
         n2.r1283 SRV 0 0 4900 nowhere.elsewhere.test.
+        n2.r77 CNAME gone.elsewhere.test.
         news.live.streams SRV 1 0 4900 lon-1
         news.live.streams SRV 0 0 4900 nyc-1
         news.live.streams TXT "portset=s4096" "ingest=push"
@@ -120,6 +121,14 @@ struct StubResolverTests {
             #expect(found.portset == PortsetID(4_096))
             let hashed = try await answer(resolver, .candidates(sport))
             #expect(hashed.portset == sport.portset(hashedInto: 0...4_095))
+        }
+    }
+
+    @Test("An alias that leads out of what the server knows is no \"there are none\"")
+    func danglingAlias() async throws {
+        try await withNSD { resolver in
+            let result = await resolver.lookUp(.parents(.second, RegionID(77), nil))
+            #expect(result == .failed(.serverFailure(rcode: 2)))
         }
     }
 

@@ -17,7 +17,8 @@ struct KeyFileParser {
     }
 
     mutating func read(_ text: String) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // To Swift, CR LF is one character, which is not the character LF.
+        let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
         for content in lines.dropLast() {
             line += 1
             readLine(content)

@@ -52,6 +52,7 @@ struct NameServerCommand: AsyncParsableCommand {
                 + "overrides. Without a file there is neither.",
             valueName: "file"))
     var keys: String?
+    @OptionGroup var log: LogOptions
 
     func validate() throws {
         guard (1...64).contains(workers) else { throw ValidationError("--workers takes 1 to 64, not \(workers)") }
@@ -59,7 +60,10 @@ struct NameServerCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let logger = Logger(label: "nameserver", factory: { StreamLogHandler.standardError(label: $0) })
+        ProcessSetUp.run()
+        LineLogHandler.bootstrap(log.logFormat)
+        let logger = Logger(label: "nameserver")
+        let manager = ServiceManager()
         let keys = try keys.map { try NameServerKeys.load($0) }
         var configuration = try transfers.apply(to: serverConfiguration)
         configuration.probeKeys = keys?.probes ?? []
@@ -69,16 +73,33 @@ struct NameServerCommand: AsyncParsableCommand {
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
                 for await signal in signals {
-                    guard signal == .sighup else { return await server.stop() }
+                    guard signal == .sighup else {
+                        manager.stopping()
+                        return await server.stop()
+                    }
+                    manager.reloading()
                     await server.reload()
+                    manager.ready()
                 }
             }
             group.addTask {
                 do {
-                    try await server.run { _ in opsEndpoint.didOpen() }
+                    try await server.run { _ in
+                        opsEndpoint.didOpen()
+                        manager.ready()
+                    }
                 } catch {
                     logger.critical("\(error)")
                     throw ExitCode(1)
+                }
+            }
+            if let interval = manager.watchdogInterval {
+                group.addTask {
+                    while !Task.isCancelled {
+                        _ = await server.status
+                        manager.watchdog()
+                        try? await Task.sleep(for: interval)
+                    }
                 }
             }
             if let ops {

@@ -14,6 +14,7 @@ struct EntrypointCommand: AsyncParsableCommand {
               ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT 'http://ADDRESS:8000/live/news?key=KEY'
             or raw over TCP or UDP to a port of the stream's own (--tcp, --udp, sources limited by --allow),
             or are pulled over HTTP (--pull live/sport=http://encoder.example/sport.ts).
+            \(NodeOptions.signals)
             """)
 
     @OptionGroup var node: NodeOptions
@@ -39,6 +40,12 @@ struct EntrypointCommand: AsyncParsableCommand {
     @Option(help: "Most bits a second taken from one encoder over TCP or HTTP.")
     var ingestRateMax: UInt64 = 50_000_000
 
+    func validate() throws {
+        guard (188...1_316).contains(payload) else {
+            throw ValidationError("--payload takes 188 to 1316, not \(payload)")
+        }
+    }
+
     func run() async throws {
         let configuration = try node.configuration(role: .entrypoint, region: nil)
         let logger = Logger(label: "entrypoint")
@@ -62,12 +69,13 @@ struct EntrypointCommand: AsyncParsableCommand {
             }
         }
         let running = try await RunningNode.start(configuration, output: nil, logger: logger)
+        let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
         ingestion.httpListen = try node.endpoint(ingest, option: "--ingest", own: running.endpoint, port: 8_000)
         let server = try await IngestServer.start(
             configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
         let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await runNode(
-            running, ops: ops, others: [IngestService(server: server)], logger: logger,
+        try await daemon.run(
+            ops: ops, others: [IngestService(server: server)], replaceStreamKeys: { server.replaceKeys($0) },
             extra: { server.counters.snapshot })
     }
 
@@ -93,7 +101,8 @@ struct SetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set",
         abstract: "Run a set reflector: relays streams from entrypoints (or its own parents) to its children.",
-        discussion: "A set region that has parents in the portsets file is told its region id: --region 9001.")
+        discussion: "A set region that has parents in the portsets file is told its region id: --region 9001.\n"
+            + NodeOptions.signals)
 
     @OptionGroup var node: NodeOptions
 
@@ -105,7 +114,7 @@ struct SetCommand: AsyncParsableCommand {
         let logger = Logger(label: "set")
         let running = try await RunningNode.start(configuration, output: nil, logger: logger)
         let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await runNode(running, ops: ops, others: [], logger: logger)
+        try await NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger).run(ops: ops, others: [])
     }
 }
 
@@ -113,7 +122,8 @@ struct EdgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edge",
         abstract: "Run an edge reflector with its streaming server: fetches what viewers of its region ask for.",
-        discussion: "Viewers play http://ADDRESS:8080/live/news.ts or http://ADDRESS:8080/live/news/index.m3u8.")
+        discussion: "Viewers play http://ADDRESS:8080/live/news.ts or http://ADDRESS:8080/live/news/index.m3u8.\n"
+            + NodeOptions.signals)
 
     @OptionGroup var node: NodeOptions
 
@@ -130,14 +140,17 @@ struct EdgeCommand: AsyncParsableCommand {
         let running = try await RunningNode.start(configuration, output: HubOutput(hub: hub), logger: logger)
         hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
         let viewers = try node.endpoint(http, option: "--http", own: running.endpoint, port: 8_080)
-        let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub)
+        let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 1, logger: logger)
+        let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub) { _ in daemon.listens() }
         let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await runNode(
-            running, ops: ops, others: [server], logger: logger, extra: { Self.counters(of: hub.statistics()) })
+        try await daemon.run(
+            ops: ops, others: [ListeningService(what: "viewers", endpoint: viewers, service: server)],
+            extra: { Self.counters(of: hub.statistics()) })
     }
 
     private static func counters(of statistics: StreamingStatistics) -> [String: UInt64] {
-        Dictionary(uniqueKeysWithValues: statistics.counters.map { ("viewers_\($0.key)", $0.value) })
+        let named = statistics.counters.map { ($0.key.hasPrefix("viewers_") ? $0.key : "viewers_\($0.key)", $0.value) }
+        return Dictionary(named) { $0 + $1 }
     }
 }
 
@@ -148,7 +161,9 @@ private struct HubOutput: StreamOutput {
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
         hub.deliver(payload, stream: stream, at: now)
     }
-    func discontinuity(stream: StreamName) { hub.discontinuity(stream: stream) }
+    func discontinuity(stream: StreamName, lost: UInt64) {
+        hub.discontinuity(stream: stream, isOtherSource: lost == 0)
+    }
     func ended(stream: StreamName) { hub.ended(stream: stream, reason: "the stream has ended") }
     func unavailable(stream: StreamName, reason: String) { hub.unavailable(stream: stream, reason: reason) }
     func viewers(of stream: StreamName) -> Int { hub.viewers(of: stream) }

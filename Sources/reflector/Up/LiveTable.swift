@@ -63,5 +63,5 @@ struct LiveTable {
 /// Lines for people on standard output, at once even into a pipe.
 enum StandardOutput {
     static func print(_ lines: [String]) { write(lines.map { $0 + "\n" }.joined()) }
-    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    static func write(_ text: String) { PlainOutput.write(text, to: .standardOutput) }
 }

@@ -71,6 +71,9 @@ final class LocalNetwork: Sendable {
             for feed in feeds {
                 var row = RunSummary.Row(
                     edge: edge.name, stream: feed.stream, status: view.stream(feed.stream, at: edge.name))
+                row.encoderGapMilliseconds = plan.candidates(for: feed.stream)
+                    .compactMap { view.stream(feed.stream, at: $0.name) }.filter { $0.packetsIn > 0 }
+                    .map(\.gapMillisecondsMax).max()
                 for viewer in viewers where viewer.edge == edge.name && viewer.stream == feed.stream {
                     let check = await viewer.check
                     row.viewers += 1

@@ -28,9 +28,10 @@ struct RunFolder: Sendable {
             self.path = URL(fileURLWithPath: path).standardizedFileURL.path
             isTemporary = false
         } else {
-            var template = Array((FileManager.default.temporaryDirectory.path + "/reflector-up-XXXXXX").utf8CString)
-            guard mkdtemp(&template) != nil else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-            self.path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let template = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-up-XXXXXX").path
+            var characters = Array(template.utf8CString)
+            guard mkdtemp(&characters) != nil else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+            self.path = String(decoding: characters.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             isTemporary = true
         }
         try FileManager.default.createDirectory(atPath: self.path + "/logs", withIntermediateDirectories: true)

@@ -45,6 +45,9 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Many viewers, many files; and what reads our output may end before us.
+        ProcessSetUp.raiseOpenFiles()
+        signal(SIGPIPE, SIG_IGN)
         let plan = try makePlan()
         let feeds = try checkedFeeds(plan)
         let folder = try RunFolder(state)

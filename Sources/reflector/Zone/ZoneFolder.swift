@@ -28,7 +28,7 @@ enum ZoneFolder {
 
 /// Lines for people on standard error.
 enum StandardError {
-    static func print(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+    static func print(_ line: String) { PlainOutput.write(line + "\n", to: .standardError) }
 }
 
 /// Values for programs on standard output.
@@ -36,7 +36,7 @@ enum JSONOutput {
     static func print(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        FileHandle.standardOutput.write(try encoder.encode(value) + Data("\n".utf8))
+        PlainOutput.write(try encoder.encode(value) + Data("\n".utf8), to: .standardOutput)
     }
 }
 
