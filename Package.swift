@@ -51,7 +51,8 @@ let package = Package(
         .target(
             name: "DNSService",
             dependencies: [
-                "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "ReflectorModel",
+                "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "RelayWire", "PacketSealing",
+                "ReflectorModel",
                 log, nioCore, nioPosix,
             ]),
         .target(
@@ -65,7 +66,9 @@ let package = Package(
             dependencies: ["ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections]),
         .target(
             name: "OpsEndpoint",
-            dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioPosix]),
+            dependencies: [
+                "ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioHTTP, nioPosix,
+            ]),
         .executableTarget(
             name: "reflector",
             dependencies: [
@@ -107,7 +110,7 @@ let package = Package(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
-                "ReflectorModel", log,
+                "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
             ]),
         .testTarget(
             name: "RelayServiceTests",

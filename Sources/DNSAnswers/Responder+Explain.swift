@@ -75,8 +75,11 @@ extension Responder {
             let roots = engine.zones[zone - views].rootSets(number)
             writer.text(recordClass: RecordClass.internet) { text in
                 text.string("portset=s", number: UInt64(portset))
-                for root in roots { zone.pointee.string("set=", zone.pointee.setNames[root], &text) }
                 text.string("serial=", number: UInt64(zone.pointee.serial))
+                for root in roots {
+                    zone.pointee.string("set=", zone.pointee.setNames[root], &text)
+                    zone.pointee.standing(of: root, &text)
+                }
             }
         default:
             writer.append(explanation, of: zone, ttl: 0)

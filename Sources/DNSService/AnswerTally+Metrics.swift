@@ -114,7 +114,7 @@ extension NameServer.Status {
                     "When a secondary last took the zone."),
             ]
         }
-        return own + secondaries + [
+        return own + secondaries + standing + [
             sample(
                 "zone_age_seconds", [], Double(max(unixTime - servedSince, 0)), .gauge,
                 "Seconds since the content now served was taken."),
@@ -125,6 +125,23 @@ extension NameServer.Status {
             sample(
                 "zone_problems", [], Double(problems.count), .gauge,
                 "Problems of the newest generation if it was refused; 0 if it is served."),
+        ]
+    }
+
+    /// What probes and overrides say.
+    private var standing: [MetricSample] {
+        let targets = hosts.map { host in
+            MetricSample(
+                name: "reflector_target_up", labels: [("zone", host.zone), ("set", host.set), ("host", host.name)],
+                value: host.health == "dead" ? 0 : 1, kind: .gauge,
+                help: "0 while probes say that the set reflector is dead.")
+        }
+        return targets + [
+            MetricSample(
+                name: "reflector_probing_frozen", value: probing.hasPrefix("frozen") ? 1 : 0, kind: .gauge,
+                help: "1 while the prober doubts itself and all hosts stand as before."),
+            MetricSample(
+                name: "reflector_overrides", value: Double(overrides.count), kind: .gauge, help: "Overrides in force."),
         ]
     }
 }

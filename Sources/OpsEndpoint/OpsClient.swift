@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import ReflectorModel
 
@@ -57,11 +58,33 @@ public struct OpsClient: Sendable {
     /// True if the process says at `/readyz` that it can do its work.
     public func isReady(_ endpoint: Endpoint) async -> Bool { (try? await get("/readyz", of: endpoint)) != nil }
 
+    /// Sends a signed command. Returns the answer with its signature, which the caller must check.
+    public func post(
+        _ path: String, body: [UInt8], signature: String, to endpoint: Endpoint
+    ) async throws(Failure) -> (body: [UInt8], signature: String) {
+        var request = HTTPClientRequest(url: "http://\(endpoint)\(path)")
+        request.method = .POST
+        request.headers.add(name: OpsSignature.header, value: signature)
+        request.body = .bytes(body)
+        let answer = try await execute(request, of: endpoint)
+        return (Array(answer.body.readableBytesView), answer.headers.first(name: OpsSignature.header) ?? "")
+    }
+
     private func get(_ path: String, of endpoint: Endpoint) async throws(Failure) -> Data {
-        let status: UInt
-        let body: ByteBuffer
+        let answer = try await execute(HTTPClientRequest(url: "http://\(endpoint)\(path)"), of: endpoint)
+        return Data(answer.body.readableBytesView)
+    }
+
+    private struct Answer: Sendable {
+        var status: UInt = 0
+        var headers = HTTPHeaders()
+        var body = ByteBuffer()
+    }
+
+    private func execute(_ request: HTTPClientRequest, of endpoint: Endpoint) async throws(Failure) -> Answer {
+        let answer: Answer
         do {
-            (status, body) = try await withThrowingTaskGroup(of: (UInt, ByteBuffer).self) { [timeout] group in
+            answer = try await withThrowingTaskGroup(of: Answer.self) { [timeout] group in
                 // The client's own deadline ends with the head; this one covers the body too.
                 group.addTask {
                     try await Task.sleep(for: .nanoseconds(timeout.nanoseconds))
@@ -70,16 +93,18 @@ public struct OpsClient: Sendable {
                 group.addTask {
                     let request = HTTPClientRequest(url: "http://\(endpoint)\(path)")
                     let response = try await Self.client.execute(request, timeout: timeout)
-                    return (response.status.code, try await response.body.collect(upTo: Self.bodyBytesMax))
+                    return Answer(
+                        status: response.status.code, headers: response.headers,
+                        body: try await response.body.collect(upTo: Self.bodyBytesMax))
                 }
                 defer { group.cancelAll() }
-                return try await group.next() ?? (0, ByteBuffer())
+                return try await group.next() ?? Answer()
             }
         } catch {
             throw .unreachable(endpoint, cause(of: error))
         }
-        guard status == 200 else { throw .unusable(endpoint, "HTTP \(status)") }
-        return Data(body.readableBytesView)
+        guard answer.status == 200 else { throw .unusable(endpoint, "HTTP \(answer.status)") }
+        return answer
     }
 
     private func cause(of error: any Error) -> String {

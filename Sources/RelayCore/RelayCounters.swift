@@ -55,6 +55,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case lookUpsKeptOld
     case announcementsReceived
     case heartbeatsReceived
+    case probesAnswered
 
     case droppedLinkTableFull
     case droppedStreamTableFull

@@ -104,6 +104,14 @@ extension RelayNode {
         }
     }
 
+    /// True if the zone leaves a parent out of its answer for no other reason than that probes find it dead.
+    func seemsDead(_ candidate: ParentCandidate, of stream: StreamState) -> Bool {
+        guard let rank = ParentRank(rawValue: candidate.rank), let region = configuration.region,
+            let portset = stream.portset
+        else { return false }
+        return directory[.parents(rank, region, portset)]?.answer?.seemingDead.contains(candidate.name[...]) ?? false
+    }
+
     // MARK: Look-ups
 
     /// Notes that an answer is needed and asks for it where it is missing or old.

@@ -72,14 +72,16 @@ extension RelayNode {
 
     /// Whether to leave the parent in use for a better one, or to add a path beside it. A working parent is left at once
     /// when the zone no longer names it, and for one before it in the list only if that one has been well for
-    /// `returnAfter` or never failed.
+    /// `returnAfter` or never failed. One that is missing only because the name server's probes do not reach it is not
+    /// left while it works here: what arrives proves more than a probe elsewhere (design §4).
     private func reconsider(
         _ current: StreamPath, _ count: Int, _ list: [ParentCandidate], _ stream: StreamState,
         at now: MonotonicInstant
     ) {
         let place = list.firstIndex { $0.endpoint == current.candidate.endpoint }
         if let place { current.candidate = list[place] }
-        if count == 1, let target = better(than: place, list, for: stream, at: now),
+        let isProvedAlive = place == nil && current.state == .live && seemsDead(current.candidate, of: stream)
+        if count == 1, !isProvedAlive, let target = better(than: place, list, for: stream, at: now),
             current.state == .live || place == nil
         {
             return move(stream, from: current, to: target, at: now)

@@ -42,6 +42,9 @@ public final class RelayNode {
     var linkByToken: [UInt64: LinkSlot] = [:]
     var parentByEndpoint: [Endpoint: Int] = [:]
     var childByEndpoint: [Endpoint: Int] = [:]
+    /// Link packets that children say they received and missed, over all links since the start.
+    var childrenReceived: UInt64 = 0
+    var childrenLost: UInt64 = 0
     /// Child links whose entrypoint announces to us, in order of opening.
     var announcers: [Int] = []
     var streamByName: [StreamName: Int] = [:]
@@ -105,7 +108,7 @@ public final class RelayNode {
             switch try DatagramType.of(datagram) {
             case .data: try receiveData(datagram, from: source, at: now)
             case .control: try receiveControl(datagram, from: source, at: now)
-            case .hello, .cookie, .open, .opened, .refused:
+            case .hello, .cookie, .open, .opened, .refused, .probe, .probeReport:
                 try receiveHandshake(datagram, from: source, at: now)
             }
         } catch {

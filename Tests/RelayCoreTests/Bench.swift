@@ -151,13 +151,13 @@ struct Tree {
     }
 
     /// What the zone says from now on: n1, n2, n3.
-    func setParents(_ order: [Int], serial: UInt32 = 1) {
+    func setParents(_ order: [Int], serial: UInt32 = 1, text: [String] = []) {
         for (rank, index) in zip(ParentRank.allCases, order) {
             bench.answers[.parents(rank, RegionID(1283), PortsetID(7))] = .records(
                 LookUpAnswer(
                     hosts: [
                         ResolvedHost(name: "set-\(index)", endpoint: Self.setEndpoint(index), priority: 0, weight: 1)
-                    ], ttlSeconds: 2, serial: serial))
+                    ], ttlSeconds: 2, text: text, serial: serial))
         }
     }
 

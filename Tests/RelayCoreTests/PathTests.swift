@@ -63,6 +63,29 @@ struct PathTests {
         #expect(tree.isGapless)
     }
 
+    @Test("A working parent is left for an edit, never because probes elsewhere find it dead")
+    func seemingDeath() throws {
+        var tree = try running(sets: 2)
+        tree.setParents([1], serial: 2, text: ["set=nyc", "serial=2", "cause=health set-0 dead", "dead=set-0"])
+        tree.stream(for: .seconds(4))
+        #expect(tree.parent == Tree.setEndpoint(0))
+        tree.setParents([1], serial: 3, text: ["set=nyc", "serial=3", "cause=override drain set-0: test"])
+        tree.stream(for: .seconds(4))
+        #expect(tree.parent == Tree.setEndpoint(1))
+        #expect(tree.isGapless)
+    }
+
+    @Test("A parent that seems dead and is dead is left at once")
+    func realDeath() throws {
+        var tree = try running(sets: 2)
+        tree.setParents([1], serial: 2, text: ["dead=set-0"])
+        tree.stream(for: .seconds(4))
+        tree.bench.remove(tree.sets[0])
+        tree.stream(for: .seconds(2))
+        #expect(tree.parent == Tree.setEndpoint(1))
+        #expect(tree.isGapless)
+    }
+
     @Test("The death of the parent loses nothing although the next one did not carry the stream")
     func parentDeath() throws {
         var tree = try running(sets: 3)

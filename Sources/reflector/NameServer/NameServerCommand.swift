@@ -94,6 +94,12 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.endpoint)
     var ops: Endpoint?
 
+    @Option(
+        help: ArgumentHelp(
+            "Key file (mode 0600): its network key probes set reflectors; its operator key, else the network key, signs "
+                + "overrides. Without a file there is neither.",
+            valueName: "file"))
+    var keys: String?
     @OptionGroup var log: LogOptions
 
     func validate() throws {
@@ -110,8 +116,11 @@ struct NameServerCommand: AsyncParsableCommand {
         LineLogHandler.bootstrap(log.logFormat)
         let logger = Logger(label: "nameserver")
         let manager = ServiceManager()
-        let server = NameServer(configuration: try transfers.apply(to: serverConfiguration), logger: logger)
-        let opsEndpoint = NameServerOps(server: server)
+        let keys = try keys.map { try NameServerKeys.load($0) }
+        var configuration = try transfers.apply(to: serverConfiguration)
+        configuration.probeKeys = keys?.probes ?? []
+        let server = NameServer(configuration: configuration, logger: logger)
+        let opsEndpoint = NameServerOps(server: server, signer: try keys.map { try OverrideSigner(keys: $0.overrides) })
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
