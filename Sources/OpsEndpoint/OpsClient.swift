@@ -91,7 +91,6 @@ public struct OpsClient: Sendable {
                     throw HTTPClientError.deadlineExceeded
                 }
                 group.addTask {
-                    let request = HTTPClientRequest(url: "http://\(endpoint)\(path)")
                     let response = try await Self.client.execute(request, timeout: timeout)
                     return Answer(
                         status: response.status.code, headers: response.headers,

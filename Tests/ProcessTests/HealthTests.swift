@@ -98,8 +98,9 @@ struct HealthTests {
             try await network.startAll()
             let server = try Server("ns1", of: network)
             try await Self.alive(server, 5)
-            let pids = try await ["nyc-1", "nyc-2", "lon-1", "lon-2", "sjc-1"].asyncMap { name in
-                try #require(await network.pid(of: name))
+            var pids: [pid_t] = []
+            for name in ["nyc-1", "nyc-2", "lon-1", "lon-2", "sjc-1"] {
+                pids.append(try #require(await network.pid(of: name)))
             }
             for pid in pids[..<2] { Glibc.kill(pid, SIGSTOP) }
             try await eventually("two dead", within: .seconds(3)) {
@@ -201,15 +202,5 @@ struct HealthTests {
                 try await Self.wait(server, "n1.r1284.s9", [], within: .seconds(1))
                 #expect(try server.text("n1.r1284.s9.explain").contains("answer=none: all hosts are depooled"))
             })
-    }
-}
-
-extension Sequence {
-    fileprivate func asyncMap<Value>(
-        isolation: isolated (any Actor)? = #isolation, _ transform: (Element) async throws -> Value
-    ) async rethrows -> [Value] {
-        var values: [Value] = []
-        for element in self { values.append(try await transform(element)) }
-        return values
     }
 }

@@ -19,7 +19,8 @@ struct NameServerOperationTests {
             // dig takes no reply from another address than the one it asked.
             for server in ["127.81.2.1", "127.81.2.2", "::1"] {
                 for transport in ["+notcp", "+tcp"] {
-                    #expect(try ask(server, port: 5_383, transport) == ["127.80.2.5"], "\(server) \(transport)")
+                    let answers = try ask(server, port: 5_383, transport)
+                    #expect(answers == ["127.80.2.5"], "\(server) \(transport)")
                 }
             }
         }

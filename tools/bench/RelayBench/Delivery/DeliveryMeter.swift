@@ -80,7 +80,7 @@ struct MeterOutput: StreamOutput {
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
         meter.note(payload, at: DatagramLoop.now)
     }
-    func discontinuity(stream: StreamName) {}
+    func discontinuity(stream: StreamName, lost: UInt64) {}
     func ended(stream: StreamName) {}
     func unavailable(stream: StreamName, reason: String) {}
     func viewers(of stream: StreamName) -> Int { 1 }
