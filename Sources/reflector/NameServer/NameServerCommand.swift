@@ -19,8 +19,10 @@ struct NameServerCommand: AsyncParsableCommand {
             On this machine, then facing the Internet:
               reflector nameserver --zones zones --listen 127.0.0.1:5300 \\
                   --state /var/lib/reflector --ops 127.0.0.1:4980
-              reflector nameserver --zones zones --listen 192.0.2.53:53 --listen '[2001:db8::53]:53' \\
-                  --state /var/lib/reflector --user reflector --cookie-secrets /etc/reflector/cookies --identity ns1
+              reflector nameserver --zones zones --identity ns1 \\
+                  --listen 192.0.2.53:53 --listen '[2001:db8::53]:53' \\
+                  --state /var/lib/reflector --user reflector \\
+                  --cookie-secrets /etc/reflector/cookies
             """)
 
     @Option(help: ArgumentHelp("Directory of the zone files.", valueName: "dir"))

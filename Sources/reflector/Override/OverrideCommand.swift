@@ -13,17 +13,21 @@ struct OverrideCommand: ParsableCommand {
             --state beside the zone files (never in them), and ends by itself. A SITE means all hosts of the set regions \
             with that site=; what names a host outweighs what names its site.
 
-              drain   answered only where nothing else is left: a set region whose hosts are all drained stands aside \
-            where every map line that names it has another parent in service
-              depool  never answered; refused where cells of the map would have no parent left, unless --force
+              drain   answered only where nothing else is left
+              depool  never answered
               pin     answered with full weight, whatever the probes say
+
+            A set region whose hosts are all drained stands aside where every map line that names it has another parent \
+            in service. A depool is refused where cells of the map would have no parent left, unless with --force.
 
             Requests are signed with the key file's operator key, or without one with its network key.
             Exit status: 0 every server took it, 1 some did not, 2 wrong usage.
 
             Examples:
-              reflector override drain nyc-1 --for 1h --why 'new kernel' --keys reflector.keys
-              reflector override depool us-east --for 2h --why 'flood' --keys reflector.keys --server 192.0.2.1:4980
+              reflector override drain nyc-1 --for 1h --why 'new kernel' \\
+                  --keys reflector.keys
+              reflector override depool us-east --for 2h --why 'flood' \\
+                  --keys reflector.keys --server 192.0.2.1:4980
             """,
         subcommands: [Drain.self, Depool.self, Pin.self, Clear.self, List.self])
 
