@@ -51,7 +51,8 @@ let package = Package(
         .target(
             name: "DNSService",
             dependencies: [
-                "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "ReflectorModel",
+                "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "RelayWire", "PacketSealing",
+                "ReflectorModel",
                 log, nioCore, nioPosix,
             ]),
         .target(
@@ -64,7 +65,10 @@ let package = Package(
             name: "StreamingServer",
             dependencies: ["ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections]),
         .target(
-            name: "OpsEndpoint", dependencies: ["ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore]),
+            name: "OpsEndpoint",
+            dependencies: [
+                "ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioHTTP, nioPosix,
+            ]),
         .executableTarget(
             name: "reflector",
             dependencies: [
@@ -79,22 +83,24 @@ let package = Package(
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "ReflectorModel"]),
         .testTarget(
-            name: "RelayCoreTests", dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "ReflectorModel"]),
+            name: "RelayCoreTests",
+            dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "CAllocations", "ReflectorModel"]),
         .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
-        .testTarget(name: "DNSAnswersTests", dependencies: ["DNSAnswers", "CAllocations", "ReflectorModel"]),
+        .testTarget(
+            name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
         .testTarget(
             name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
             path: "tools/bench/DNSBench"),
-        .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
         .executableTarget(name: "dns-load", path: "tools/bench/DNSLoad"),
+        .testTarget(name: "TransactionSigningTests", dependencies: ["TransactionSigning", "CLDNS"]),
         .executableTarget(
             name: "relay-bench",
             dependencies: [
                 "RelayCore", "RelayWire", "RelayService", "PacketSealing", "DatagramIO", "ReflectorModel",
-                argumentParser,
+                "CAllocations", argumentParser, log,
             ],
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
@@ -104,7 +110,7 @@ let package = Package(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
-                "ReflectorModel", log,
+                "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
             ]),
         .testTarget(
             name: "RelayServiceTests",

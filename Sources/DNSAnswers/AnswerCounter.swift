@@ -1,5 +1,5 @@
 /// What became of queries. Every query counts as `received` and once more, by outcome or by the reason of its
-/// rejection; `truncated` and `explained` come on top of an outcome.
+/// rejection; those of `onTop` come on top of an outcome.
 public enum AnswerCounter: Int, CaseIterable, Sendable {
     case received
     case answered
@@ -9,6 +9,16 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case truncated
     case explained
     case chaosAnswered
+    /// NOERROR: no question, only a cookie to be answered by ours (RFC 7873 §5.4).
+    case cookieFetched
+    /// The server's cookie in the query was ours and in time: the source is not forged.
+    case cookieValid
+    /// It was not, or no longer.
+    case cookieWrong
+    /// Over the limit and sent without records, with the TC bit.
+    case rateTruncated
+    /// Over the limit and not sent.
+    case rateDropped
     /// Signed, or for a transfer: handed over to others, who may come back with the query it holds.
     case handedOver
     /// Dropped: shorter than a header.
@@ -33,10 +43,15 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case badClass
     /// REFUSED: no zone of ours.
     case outOfZone
-    /// REFUSED: AXFR or IXFR.
+    /// REFUSED: AXFR or IXFR; NOTIMP: AXFR by UDP.
     case transferRefused
     /// REFUSED: `explain` or `_status` asked from a source without leave.
     case explainRefused
+
+    /// Counters of queries that count by their outcome too.
+    public static let onTop: [AnswerCounter] = [
+        .truncated, .explained, .cookieValid, .cookieWrong, .rateTruncated, .rateDropped,
+    ]
 
     /// As a metric's label: `name_error`.
     public var name: String {

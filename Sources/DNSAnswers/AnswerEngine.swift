@@ -13,7 +13,7 @@ public final class AnswerEngine: Sendable {
         }
     }
 
-    /// Most problems of a refused generation that `_status` names.
+    /// Most problems of a refused generation that `_status` names, and most notes.
     public static let problemsMax = 16
     /// Largest reply sent over UDP, also to those who would take more: what crosses the Internet unfragmented (DNS Flag
     /// Day 2020).
@@ -34,8 +34,11 @@ public final class AnswerEngine: Sendable {
     /// - Parameters:
     ///   - zones: distinct zones; the longest that a name is in answers it.
     ///   - problems: why the newest generation of the files was refused; empty if it is the one served.
+    ///   - notes: what else `_status` says: probing, overrides.
     ///   - servedSince: wall clock in seconds since 1970 when the zones began to be served.
-    public init(zones: [ZoneImage], identity: Identity, problems: [String] = [], servedSince: Int64) {
+    public init(
+        zones: [ZoneImage], identity: Identity, problems: [String] = [], notes: [String] = [], servedSince: Int64
+    ) {
         self.zones = zones
         views = FlatArray(zones.map(\.view))
         table = NameTable(zones.map(\.zoneName))
@@ -43,7 +46,8 @@ public final class AnswerEngine: Sendable {
         self.identity = FlatArray(Array(identity.server.utf8.prefix(64)))
         version = FlatArray(Array(identity.version.utf8.prefix(255)))
         let state = problems.isEmpty ? ["state=serving"] : ["state=refused", "problems=\(problems.count)"]
-        status = FlatArray(ZoneImageBuilder.textData(state + problems.prefix(Self.problemsMax)))
+        let more = problems.prefix(Self.problemsMax) + notes.prefix(Self.problemsMax)
+        status = FlatArray(ZoneImageBuilder.textData(state + more))
         self.servedSince = servedSince
     }
 

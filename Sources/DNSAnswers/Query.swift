@@ -15,6 +15,11 @@ struct Query {
     /// Where the client subnet's address family is (RFC 7871 §6), and the length of the option's data.
     var subnetOffset = 0
     var subnetLength = 0
+    /// Where the cookie is (RFC 7873 §4), and its length: 8, or 16 to 40; 0 without one.
+    var cookieOffset = 0
+    var cookieLength = 0
+    /// There is no question: the sender wants our cookie and nothing else (RFC 7873 §5.4).
+    var isCookieOnly = false
     var rcode = ResponseCode.noError
     /// Why it isn't answered; nil, if it is to be.
     var problem: AnswerCounter?
@@ -35,7 +40,9 @@ struct Query {
         query.flags = load16(bytes + 2)
         guard query.flags & 0x8000 == 0 else { return query.rejected(.isResponse, 0) }
         guard query.flags & 0x7800 == 0 else { return query.rejected(.badOperation, ResponseCode.notImplemented) }
-        guard load16(bytes + 4) == 1 else { return query.rejected(.badCounts, ResponseCode.formatError) }
+        let questions = load16(bytes + 4)
+        if questions == 0 { return query.readCookieOnly(bytes, count: message.count) }
+        guard questions == 1 else { return query.rejected(.badCounts, ResponseCode.formatError) }
         guard name.load(bytes, start: 12, end: message.count) else {
             return query.rejected(.badQuestion, ResponseCode.formatError)
         }
@@ -50,6 +57,20 @@ struct Query {
             return query.rejected(.badCounts, ResponseCode.formatError)
         }
         query.readTail(bytes, count: message.count, records: Int(authorities) &+ Int(load16(bytes + 10)))
+        return query
+    }
+
+    private func readCookieOnly(_ bytes: UnsafePointer<UInt8>, count: Int) -> Query {
+        var query = self
+        let additionals = load16(bytes + 10)
+        guard load16(bytes + 6) == 0, load16(bytes + 8) == 0, additionals != 0 else {
+            return rejected(.badCounts, ResponseCode.formatError)
+        }
+        query.readTail(bytes, count: count, records: Int(additionals))
+        if query.problem == nil, query.cookieLength == 0 {
+            return query.rejected(.badCounts, ResponseCode.formatError)
+        }
+        query.isCookieOnly = true
         return query
     }
 
@@ -101,16 +122,24 @@ struct Query {
                 subnetOffset = position
                 subnetLength = length
             }
+            // Only the first counts (RFC 7873 §5.2).
+            if code == EDNSOption.cookie, cookieLength == 0 {
+                guard length == 8 || (16...40).contains(length) else { return fail(.badEDNS) }
+                cookieOffset = position
+                cookieLength = length
+            }
             position &+= length
         }
     }
 
-    /// RFC 7871 §7.1.2: a known family, scope 0, as many address bytes as the prefix needs, unused bits zero.
+    /// RFC 7871 §7.1.2: a known family, scope 0, as many address bytes as the prefix needs, unused bits zero. Family 0
+    /// comes with prefix 0 only, from those who want no subnet to be told (RFC 7871 §7.1.2).
     private static func isSubnet(_ data: UnsafePointer<UInt8>, _ length: Int) -> Bool {
         guard length >= 4, data[3] == 0 else { return false }
         let prefix = Int(data[2])
         let most: Int
         switch load16(data) {
+        case 0: most = 0
         case 1: most = 32
         case 2: most = 128
         default: return false
@@ -150,6 +179,10 @@ enum EDNSOption {
     /// NSID, RFC 5001.
     static let identity: UInt16 = 3
     static let clientSubnet: UInt16 = 8
+    /// RFC 7873.
+    static let cookie: UInt16 = 10
+    /// RFC 8914.
+    static let extendedError: UInt16 = 15
 }
 
 @inline(__always) func load16(_ bytes: UnsafePointer<UInt8>) -> UInt16 {

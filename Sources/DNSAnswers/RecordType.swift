@@ -18,6 +18,7 @@ enum RecordType {
 enum RecordClass {
     static let internet: UInt16 = 1
     static let chaos: UInt16 = 3
+    static let any: UInt16 = 255
 }
 
 enum ResponseCode {

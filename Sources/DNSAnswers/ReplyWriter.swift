@@ -10,6 +10,10 @@ struct ReplyWriter {
     private var authorities: UInt16 = 0
     private var additionals: UInt16 = 0
     private(set) var isTruncated = false
+    /// What was answered, for the limiter: the last RRset, with its zone. 0 without any.
+    private(set) var subject: UInt64 = 0
+    /// Said in the OPT record of an error.
+    var extendedError: ExtendedError?
 
     /// Copies header and question.
     /// - Parameter limit: bytes for everything but the OPT record.
@@ -35,6 +39,7 @@ struct ReplyWriter {
         ownerLength: Int = 0
     ) {
         let fragment = zone.pointee.fragments[Int(number)]
+        subject = zone.pointee.zoneHash &+ UInt64(number)
         var length = Int(fragment.fullLength)
         var patches = Int(fragment.fullPatchCount)
         let isWhole = position &+ length <= limit
@@ -96,71 +101,41 @@ struct ReplyWriter {
         store16(base + position + 10, UInt16(truncatingIfNeeded: writer.position &- position &- 12))
         position = writer.position
         answers &+= 1
+        subject = 1
     }
 
     // MARK: End
 
+    /// Leaves all records out, so that the client asks again by TCP.
+    mutating func truncate() { isTruncated = true }
+
     /// Writes the OPT record if the query had one, and the header. Returns the reply's length.
     @inline(__always) mutating func finish(
-        _ query: Query, message: UnsafePointer<UInt8>, rcode: UInt16, isAuthoritative: Bool,
-        identity: UnsafePointer<UInt8>,
-        identityLength: Int, udpSize: Int, questionEnd: Int
+        _ query: Query, rcode: UInt16, isAuthoritative: Bool, _ options: ReplyOptions
     ) -> Int {
         if isTruncated {
-            position = questionEnd
+            position = query.questionEnd
             (answers, authorities, additionals) = (0, 0, 0)
         }
-        if query.hasEDNS {
-            appendOPT(
-                query, message, rcode: rcode, identity: identity, identityLength: identityLength, udpSize: udpSize)
-        }
-        // Operation and RD come back as they were; CD is for resolvers (RFC 4035 §3.1.6).
+        if query.hasEDNS { appendOPT(query, rcode: rcode, options) }
+        // Operation and RD come back as they were; all else is ours to set (RFC 1035 §4.1.1, RFC 4035 §3.1.6 for CD).
         var flags = 0x8000 | (query.flags & 0x7900) | (rcode & 15)
         if isAuthoritative { flags |= 0x0400 }
         if isTruncated { flags |= 0x0200 }
         store16(base + 2, flags)
-        store16(base + 4, questionEnd > 12 ? 1 : 0)
+        store16(base + 4, query.questionEnd > 12 ? 1 : 0)
         store16(base + 6, answers)
         store16(base + 8, authorities)
         store16(base + 10, additionals)
         return position
     }
 
-    @inline(__always) private mutating func appendOPT(
-        _ query: Query, _ message: UnsafePointer<UInt8>, rcode: UInt16, identity: UnsafePointer<UInt8>,
-        identityLength: Int, udpSize: Int
-    ) {
-        let record = base + position
-        record[0] = 0
-        store16(record + 1, RecordType.opt)
-        store16(record + 3, UInt16(truncatingIfNeeded: udpSize))
-        record[5] = UInt8(truncatingIfNeeded: rcode >> 4)
-        record[6] = 0
-        record[7] = query.dnssecOK ? 0x80 : 0
-        record[8] = 0
-        position &+= 11
-        if query.wantsIdentity {
-            store16(base + position, EDNSOption.identity)
-            store16(base + position + 2, UInt16(truncatingIfNeeded: identityLength))
-            (base + position + 4).update(from: identity, count: identityLength)
-            position &+= 4 &+ identityLength
-        }
-        if query.subnetLength > 0 {
-            // No answer depends on who asks: scope 0, which the query's own scope is already (RFC 7871 §7.2.1).
-            store16(base + position, EDNSOption.clientSubnet)
-            store16(base + position + 2, UInt16(truncatingIfNeeded: query.subnetLength))
-            (base + position + 4).update(from: message + query.subnetOffset, count: query.subnetLength)
-            position &+= 4 &+ query.subnetLength
-        }
-        store16(record + 9, UInt16(truncatingIfNeeded: (base + position) - record - 11))
-        additionals &+= 1
-    }
+    /// Where the next record goes.
+    @inline(__always) var end: UnsafeMutablePointer<UInt8> { base + position }
 
-    /// Bytes that `finish` will need behind the records.
-    @inline(__always) static func optLength(_ query: Query, identityLength: Int) -> Int {
-        guard query.hasEDNS else { return 0 }
-        return 11 &+ (query.wantsIdentity ? 4 &+ identityLength : 0)
-            &+ (query.subnetLength > 0 ? 4 &+ query.subnetLength : 0)
+    @inline(__always) mutating func didAppendOPT(length: Int) {
+        position &+= length
+        additionals &+= 1
     }
 }
 

@@ -3,7 +3,10 @@ extension Responder {
     /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892).
     /// Nobody is authoritative for them: AA stays clear, as others do it.
     func respondChaos(_ query: Query, _ writer: inout ReplyWriter) -> UInt16 {
-        guard query.recordClass == RecordClass.chaos, name.labelCount == 2 else { return refuse(.badClass) }
+        writer.extendedError = query.recordClass == RecordClass.chaos ? .notAuthoritative : .notSupported
+        guard query.recordClass == RecordClass.chaos, name.labelCount == 2,
+            query.type == RecordType.txt || query.type == RecordType.any
+        else { return refuse(.badClass) }
         let isBind = name.label(1, is: "bind")
         guard isBind || name.label(1, is: "server") else { return refuse(.badClass) }
         let text: FlatArray<UInt8>
@@ -14,7 +17,7 @@ extension Responder {
         } else {
             return refuse(.badClass)
         }
-        guard query.type == RecordType.txt || query.type == RecordType.any else { return refuse(.badClass) }
+        writer.extendedError = nil
         add(.chaosAnswered)
         writer.text(recordClass: RecordClass.chaos) { $0.string("", text.base, count: text.count) }
         return ResponseCode.noError
@@ -69,11 +72,14 @@ extension Responder {
                 zone.pointee.explain(rank: rank, tag: tag, portset: portset, region: region, &$0)
             }
         case .rootSets(let number, let portset):
-            let roots = engine.zones[zone - views].rootSetNames(number)
+            let roots = engine.zones[zone - views].rootSets(number)
             writer.text(recordClass: RecordClass.internet) { text in
                 text.string("portset=s", number: UInt64(portset))
-                for root in roots { zone.pointee.string("set=", root, &text) }
                 text.string("serial=", number: UInt64(zone.pointee.serial))
+                for root in roots {
+                    zone.pointee.string("set=", zone.pointee.setNames[root], &text)
+                    zone.pointee.standing(of: root, &text)
+                }
             }
         default:
             writer.append(explanation, of: zone, ttl: 0)

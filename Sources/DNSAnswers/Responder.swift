@@ -1,3 +1,5 @@
+import ReflectorModel
+
 /// Answers queries on behalf of one loop: query bytes in, reply bytes out, without allocation, lock or reference
 /// count. Not shared between threads: each loop has its own and gives it a new engine when there is one.
 public struct Responder: ~Copyable {
@@ -12,46 +14,61 @@ public struct Responder: ~Copyable {
             (views, zoneTable, zoneLabelsMax) = (engine.views.base, engine.zoneTable, engine.zoneLabelsMax)
         }
     }
-    /// Wall clock in seconds since 1970, for `_status`; the loop sets it now and then.
+    /// What server cookies are made with; nil leaves cookies unanswered.
+    public var cookies: ServerCookies?
+    /// Wall clock in seconds since 1970, for `_status` and cookies; the loop sets it now and then.
     public var now: Int64 = 0
+    /// The loop's clock, for the limiter; the loop sets it before each batch.
+    public var instant = MonotonicInstant(nanoseconds: 0)
 
     /// There is somebody to answer signed queries and transfers: `answer` gives -1 for them. Else they are refused.
     public var hasDesk = false
 
     private(set) var views: UnsafePointer<ZoneView>
-    private var zoneTable: NameTableView
-    private var zoneLabelsMax: Int
+    var zoneTable: NameTableView
+    var zoneLabelsMax: Int
     var name = NameScratch()
     var inner = NameScratch()
-    private let counters: UnsafeMutablePointer<UInt64>
+    private var limiter: ResponseLimiter
+    private let words: UnsafeMutablePointer<UInt64>
     /// Hashes of the names whose CNAMEs are in the answer.
-    private let aliases: UnsafeMutablePointer<UInt64>
+    let aliases: UnsafeMutablePointer<UInt64>
 
-    public init(_ engine: AnswerEngine) {
+    /// - Parameter limiter: for replies over UDP; nil sends them all.
+    public init(_ engine: AnswerEngine, limiter: ResponseLimiter.Configuration? = nil, seed: UInt64 = 0) {
         self.engine = engine
+        self.limiter = ResponseLimiter(limiter, seed: seed)
         (views, zoneTable, zoneLabelsMax) = (engine.views.base, engine.zoneTable, engine.zoneLabelsMax)
-        counters = .allocate(capacity: AnswerCounter.allCases.count)
-        counters.initialize(repeating: 0, count: AnswerCounter.allCases.count)
+        words = .allocate(capacity: AnswerTally.words)
+        words.initialize(repeating: 0, count: AnswerTally.words)
         aliases = .allocate(capacity: Self.aliasesMax + 1)
         aliases.initialize(repeating: 0, count: Self.aliasesMax + 1)
     }
 
     deinit {
-        counters.deallocate()
+        words.deallocate()
         aliases.deallocate()
     }
 
-    public func count(of counter: AnswerCounter) -> UInt64 { counters[counter.rawValue] }
+    public func count(of counter: AnswerCounter) -> UInt64 { words[counter.rawValue] }
+
+    /// Everything counted so far.
+    public var tally: AnswerTally { AnswerTally(words) }
+
+    /// Buckets of the limiter that had to be given up while in use.
+    public var limiterEvictions: UInt64 { limiter.evictions }
 
     /// Answers one message.
     /// - Parameters:
     ///   - message: the query, without TCP's length.
+    ///   - source: who asks. It decides over cookies and limits, never over records; nil leaves both out.
     ///   - isPrivileged: the source may read `explain` and `_status`.
+    ///   - isExempt: the limiter does not apply to the source.
     ///   - buffer: for the reply; at least 1,232 bytes, 65,535 over TCP.
     /// - Returns: length of the reply; 0: none is to be sent; -1: with `hasDesk`, others are to answer.
     public mutating func answer(
-        _ message: UnsafeRawBufferPointer, over transport: Transport, isPrivileged: Bool,
-        into buffer: UnsafeMutableRawBufferPointer
+        _ message: UnsafeRawBufferPointer, from source: IPAddress? = nil, over transport: Transport, isPrivileged: Bool,
+        isExempt: Bool = false, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
         add(.received)
         let query = Query.read(message, name: &name)
@@ -72,49 +89,122 @@ public struct Responder: ~Copyable {
         case .tcp: size = min(buffer.count, 65_535)
         }
         let bytes = start.assumingMemoryBound(to: UInt8.self)
-        let reserved = ReplyWriter.optLength(query, identityLength: engine.identity.count)
+        var options = ReplyOptions()
+        if query.hasEDNS { options = self.options(for: query, bytes, source) }
         var writer = ReplyWriter(
-            reply.assumingMemoryBound(to: UInt8.self), limit: size &- reserved, question: bytes,
+            reply.assumingMemoryBound(to: UInt8.self), limit: size &- options.length, question: bytes,
             questionEnd: query.questionEnd)
         var rcode = query.rcode
         var isAuthoritative = false
         if query.problem == nil {
-            rcode = respond(query, isPrivileged: isPrivileged, &writer, &isAuthoritative)
-            if writer.isTruncated { add(.truncated) }
+            if query.isCookieOnly {
+                add(.cookieFetched)
+            } else {
+                words[AnswerTally.firstType &+ min(Int(query.type), AnswerTally.typesMax)] &+= 1
+                rcode = respond(query, over: transport, isPrivileged: isPrivileged, &writer, &isAuthoritative)
+                if writer.isTruncated { add(.truncated) }
+            }
         }
-        return writer.finish(
-            query, message: bytes, rcode: rcode, isAuthoritative: isAuthoritative, identity: engine.identity.base,
-            identityLength: engine.identity.count, udpSize: AnswerEngine.udpSizeMax, questionEnd: query.questionEnd)
+        if limiter.isOn, let source, transport == .udp, !isExempt, !options.hasValidCookie {
+            guard limit(&writer, &rcode, source) else { return 0 }
+        }
+        words[AnswerTally.firstCode &+ min(Int(rcode), AnswerTally.codesMax &- 1)] &+= 1
+        return writer.finish(query, rcode: rcode, isAuthoritative: isAuthoritative, options)
     }
 
-    @inline(__always) func add(_ counter: AnswerCounter) { counters[counter.rawValue] &+= 1 }
+    @inline(__always) func add(_ counter: AnswerCounter) { words[counter.rawValue] &+= 1 }
+
+    /// What goes into the OPT record of the reply.
+    @inline(__always) private func options(
+        for query: Query, _ message: UnsafePointer<UInt8>, _ source: IPAddress?
+    ) -> ReplyOptions {
+        var options = ReplyOptions()
+        options.length = 11
+        if query.wantsIdentity {
+            options.identity = engine.identity.base
+            options.identityLength = engine.identity.count
+            options.length &+= 4 &+ options.identityLength
+        }
+        if query.subnetLength > 0 {
+            options.subnet = message + query.subnetOffset
+            options.subnetLength = query.subnetLength
+            options.length &+= 4 &+ query.subnetLength
+        }
+        if query.cookieLength > 0, let cookies, let source {
+            let cookie = message + query.cookieOffset
+            let verdict = cookies.check(cookie, count: query.cookieLength, of: source, at: now)
+            if query.cookieLength > 8 { add(verdict.isValid ? .cookieValid : .cookieWrong) }
+            options.clientCookie = cookie
+            options.serverCookie = (verdict.header, verdict.hash)
+            options.hasValidCookie = verdict.isValid
+            options.length &+= 28
+        }
+        return options
+    }
+
+    /// True if a reply that somebody else made may be sent to `source` over UDP: all of them share a bucket.
+    public mutating func maySend(to source: IPAddress) -> Bool {
+        guard limiter.isOn, limiter.take(source, kind: .max, at: instant) != .send else { return true }
+        add(.rateDropped)
+        return false
+    }
+
+    /// False if the reply is not to be sent. An error is never sent truncated: asking again by TCP would not mend it.
+    private mutating func limit(_ writer: inout ReplyWriter, _ rcode: inout UInt16, _ source: IPAddress) -> Bool {
+        let kind = writer.subject == 0 ? UInt64(rcode) : writer.subject
+        let isError = rcode != ResponseCode.noError && rcode != ResponseCode.nameError
+        switch limiter.take(source, kind: kind, at: instant) {
+        case .send: return true
+        case .truncate where !isError:
+            add(.rateTruncated)
+            rcode = ResponseCode.noError
+            writer.truncate()
+            return true
+        case .truncate, .drop:
+            add(.rateDropped)
+            return false
+        }
+    }
 
     /// Writes the records for a well-formed query. Returns the response code.
     @inline(__always) private mutating func respond(
-        _ query: Query, isPrivileged: Bool, _ writer: inout ReplyWriter, _ isAuthoritative: inout Bool
+        _ query: Query, over transport: Transport, isPrivileged: Bool, _ writer: inout ReplyWriter,
+        _ isAuthoritative: inout Bool
     ) -> UInt16 {
-        if query.recordClass != RecordClass.internet { return respondChaos(query, &writer) }
-        if query.type == RecordType.axfr || query.type == RecordType.ixfr { return refuse(.transferRefused) }
+        guard query.recordClass == RecordClass.internet || query.recordClass == RecordClass.any else {
+            return respondChaos(query, &writer)
+        }
+        if query.type == RecordType.axfr || query.type == RecordType.ixfr {
+            writer.extendedError = .transferProhibited
+            let rcode = refuse(.transferRefused)
+            // A whole zone never goes by UDP (RFC 5936 §4.2).
+            return query.type == RecordType.axfr && transport == .udp ? ResponseCode.notImplemented : rcode
+        }
         var (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
-        guard number >= 0 else { return refuse(.outOfZone) }
+        guard number >= 0 else {
+            writer.extendedError = .notAuthoritative
+            return refuse(.outOfZone)
+        }
         if label == 0, query.type == RecordType.ds, name.labelCount > 0 {
             // DS stands in the parent zone (RFC 4035 §3.1.4.1); if that is ours too, it answers.
             let parent = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax, first: 1)
             if parent.number >= 0 { (number, label) = parent }
         }
         let zone = views + number
+        // "Any class" can't be authoritative (RFC 1034 §3.7.1, RFC 1035 §3.2.5).
+        isAuthoritative = query.recordClass == RecordClass.internet
         if label > 0 {
             let top = name.label(label - 1)
             if top[0] == 7, top[1] == UInt8(ascii: "e") || top[1] == UInt8(ascii: "_") {
-                if name.label(label - 1, is: "explain") {
-                    guard isPrivileged else { return refuse(.explainRefused) }
-                    isAuthoritative = true
-                    return explain(query, zone, labels: label, &writer)
-                }
-                if name.label(label - 1, is: "_status") {
-                    guard isPrivileged else { return refuse(.explainRefused) }
-                    isAuthoritative = true
-                    return status(query, zone, labels: label, &writer)
+                let isExplain = name.label(label - 1, is: "explain")
+                if isExplain || name.label(label - 1, is: "_status") {
+                    guard isPrivileged else {
+                        writer.extendedError = .explainProhibited
+                        isAuthoritative = false
+                        return refuse(.explainRefused)
+                    }
+                    return isExplain
+                        ? explain(query, zone, labels: label, &writer) : status(query, zone, labels: label, &writer)
                 }
             }
         }
@@ -124,92 +214,5 @@ public struct Responder: ~Copyable {
     func refuse(_ reason: AnswerCounter) -> UInt16 {
         add(reason)
         return ResponseCode.refused
-    }
-
-    // MARK: Records
-
-    @inline(__always) private mutating func resolve(
-        _ query: Query, _ zone: UnsafePointer<ZoneView>, labels count: Int, _ writer: inout ReplyWriter,
-        _ isAuthoritative: inout Bool
-    ) -> UInt16 {
-        isAuthoritative = true
-        var labels = count
-        var owner = 12
-        for followed in 0...Self.aliasesMax {
-            var fragment = FragmentArena.empty
-            var ttl: UInt32 = 0
-            switch zone.pointee.locate(name, labels: labels) {
-            case .parents(let rank, let tag, _, _):
-                let rule = zone.pointee.rules + (Int(tag) &- 1)
-                ttl = rule.pointee.ttl
-                let first = zone.pointee.firstSetFragment &+ 4 &* rule.pointee.parent(rank)
-                fragment = zone.pointee.fragment(first: first, type: query.type, hasText: true)
-            case .rootSets(let number, _):
-                let first = zone.pointee.firstRootFragment &+ 3 &* number
-                fragment = zone.pointee.fragment(first: first, type: query.type, hasText: false)
-            case .emptyNonTerminal:
-                break
-            case .nameError:
-                writer.append(zone.pointee.negative, of: zone, ttl: 0)
-                add(.nameError)
-                return ResponseCode.nameError
-            case .delegated(let node, let isExact):
-                if !isExact || query.type != RecordType.ds {
-                    // AA is of the name asked for (RFC 1035 §4.1.1): behind a CNAME of ours it stays.
-                    if owner == 12 { isAuthoritative = false }
-                    writer.append(
-                        zone.pointee.nodes[node].referral, of: zone, ttl: 0, owner: owner, ownerLength: name.length)
-                    add(.referred)
-                    return ResponseCode.noError
-                }
-                fragment = zone.pointee.fragment(node: zone.pointee.nodes[node], type: query.type)
-            case .stored(let node):
-                let stored = zone.pointee.nodes[node]
-                if stored.alias != 0, query.type != RecordType.cname, query.type != RecordType.any {
-                    guard !isLoop(followed) else {
-                        add(.answered)
-                        return ResponseCode.noError
-                    }
-                    let start = writer.position
-                    writer.append(stored.alias, of: zone, ttl: 0, owner: owner)
-                    // Owner (a pointer), type, class, TTL and length take 12 bytes; then comes the target.
-                    owner = start &+ 12
-                    guard !writer.isTruncated, name.load(writer.bytes, start: owner, end: writer.position),
-                        let above = labelsAbove(zone)
-                    else {
-                        add(.answered)
-                        return ResponseCode.noError
-                    }
-                    labels = above
-                    continue
-                }
-                fragment = zone.pointee.fragment(node: stored, type: query.type)
-            }
-            if zone.pointee.fragments[Int(fragment)].answers == 0 {
-                writer.append(zone.pointee.negative, of: zone, ttl: 0)
-                add(.noData)
-            } else {
-                writer.append(fragment, of: zone, ttl: ttl, owner: owner, ownerLength: name.length)
-                add(.answered)
-            }
-            return ResponseCode.noError
-        }
-        // A long chain of CNAMEs: what was followed is answer enough.
-        add(.answered)
-        return ResponseCode.noError
-    }
-
-    /// True if `name` is one whose CNAME is in the answer already. Notes it as number `followed` of the chain.
-    private func isLoop(_ followed: Int) -> Bool {
-        let hash = name.wholeHash
-        for earlier in 0..<followed where aliases[earlier] == hash { return true }
-        aliases[followed] = hash
-        return false
-    }
-
-    /// Labels of `name` above the zone's apex. Nil, if it is not in this zone, or in another of ours below it.
-    private func labelsAbove(_ zone: UnsafePointer<ZoneView>) -> Int? {
-        let (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
-        return number >= 0 && views + number == zone ? label : nil
     }
 }

@@ -48,9 +48,15 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         /// Index in `hosts`.
         public var host: Int
         public var port: UInt16
-        public init(host: Int, port: UInt16) {
+        /// What probes say of it.
+        public var health = Health.unprobed
+        /// What an operator has decided about it for a while.
+        public var override: Override?
+        public init(host: Int, port: UInt16, health: Health = .unprobed, override: Override? = nil) {
             self.host = host
             self.port = port
+            self.health = health
+            self.override = override
         }
     }
 
@@ -63,11 +69,13 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         public var capacity: UInt64
         public var site: String
         public var source: SourceLine
-        /// Why the answer of this set region last changed: `zone`, or what an override or the prober says.
-        public var cause: String = "zone"
-        /// Serial of the zone with which the answer of this set region last changed; 0 while nobody has said. It stands
-        /// in the answer's TXT, so that a generation changes only the TXT of what it changed.
+        /// What last changed the set's answer: `zone`, `health nyc-1 dead`, `override drain nyc-1: new kernel`.
+        public var cause = "zone"
+        /// Serial of that change; 0 stands for the serial of the generation.
         public var changedSerial: UInt32 = 0
+        /// None of its hosts is in service, some are being drained, and every `map` line that names it has another
+        /// parent in service: it is answered as empty, so that what it serves moves there.
+        public var standsAside = false
         public init(name: String, id: RegionID?, members: [Member], capacity: UInt64, site: String, source: SourceLine)
         {
             self.name = name
@@ -188,6 +196,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     /// In the order of the file.
     public var rules: [Rule]
     public var streams: [StreamRule]
+    /// Where the members' health comes from.
+    public var probing = Probing.off
 
     public init(
         zone: String, defaults: Defaults = Defaults(), records: [Record] = [], hosts: [Host] = [],

@@ -22,28 +22,30 @@ public final class ZoneImage: Sendable {
     private let names: NameTable
     private let nodes: FlatArray<NameNode>
     private let sets: FlatArray<StoredSet>
-    private let declared: FlatArray<RuleIndex.Declared>
-    private let treeNodes: FlatArray<RuleIndex.Node>
-    private let classOf: FlatArray<UInt16>
-    private let classes: FlatArray<RuleIndex.PortsetClass>
-    private let setRegions: FlatArray<RuleIndex.SetRegionEntry>
-    private let runs: FlatArray<RuleIndex.Run>
-    private let rules: FlatArray<RuleEntry>
+    private let tables: RuleTables
     private let fragments: FlatArray<Fragment>
     private let patches: FlatArray<Patch>
     private let bytes: FlatArray<UInt8>
     private let setNames: FlatArray<TextReference>
-    private let rootSets: [[Int]]
+    private let setStandings: FlatArray<StringsReference>
     private let firstSetFragment: UInt32
     private let firstRootFragment: UInt32
     private let negative: UInt32
-    private let defaultPortset: UInt16
 
     /// - Parameters:
     ///   - content: a checked zone.
     ///   - serial: of this generation; it stands in the SOA and in every TXT.
-    public init(_ content: ZoneContent, serial: UInt32) throws(Invalid) {
-        let built = try ZoneImageBuilder.build(content, serial: serial)
+    ///   - other: an image of the same files, from which `content` differs at most in how hosts stand: its rule index,
+    ///     by far the largest part, is shared.
+    public init(_ content: ZoneContent, serial: UInt32, sharing other: ZoneImage? = nil) throws(Invalid) {
+        let tables: RuleTables
+        if let other, other.ruleCount == content.rules.count, other.tables.setRegionCount == content.setRegions.count {
+            tables = other.tables
+        } else {
+            tables = RuleTables(content)
+        }
+        let built = try ZoneImageBuilder.build(content, serial: serial, tables: tables)
+        self.tables = tables
         zone = content.zone
         self.serial = serial
         ruleCount = content.rules.count
@@ -51,22 +53,14 @@ public final class ZoneImage: Sendable {
         names = NameTable(built.names)
         nodes = FlatArray(built.nodes)
         sets = FlatArray(built.sets)
-        declared = FlatArray(built.index.declared)
-        treeNodes = FlatArray(built.index.nodes)
-        classOf = FlatArray(built.index.classOf)
-        classes = FlatArray(built.index.classes)
-        setRegions = FlatArray(built.index.setRegions)
-        runs = FlatArray(built.index.runs)
-        rules = FlatArray(built.rules)
         fragments = FlatArray(built.arena.fragments)
         patches = FlatArray(built.arena.patches)
         bytes = FlatArray(built.arena.bytes)
         setNames = FlatArray(built.setNames)
-        rootSets = built.index.rootSets
+        setStandings = FlatArray(built.setStandings)
         firstSetFragment = built.firstSetFragment
         firstRootFragment = built.firstRootFragment
         negative = built.negative
-        defaultPortset = content.defaults.portset.rawValue
     }
 
     /// Index in `ZoneContent.rules` of the `map` line that wins for a region, the last that matches. Nil if none
@@ -77,32 +71,27 @@ public final class ZoneImage: Sendable {
     }
 
     /// Nodes of the rule index, a measure of its memory (20 bytes each).
-    public var ruleIndexNodeCount: Int { treeNodes.count }
+    public var ruleIndexNodeCount: Int { tables.nodes.count }
 
     /// Bytes of all tables: what this generation holds in memory.
     public var byteCount: Int {
-        names.slots.byteCount + names.names.byteCount + nodes.byteCount + sets.byteCount + declared.byteCount
-            + treeNodes.byteCount + classOf.byteCount + classes.byteCount + setRegions.byteCount + runs.byteCount
-            + rules.byteCount + fragments.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount
+        names.slots.byteCount + names.names.byteCount + nodes.byteCount + sets.byteCount + tables.byteCount
+            + fragments.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount + setStandings.byteCount
     }
 
-    /// Names of the set regions of a set of roots.
-    func rootSetNames(_ number: UInt32) -> [TextReference] {
-        rootSets[Int(number)].map { setNames.base[$0] }
-    }
+    /// The set regions of a set of roots.
+    func rootSets(_ number: UInt32) -> [Int] { tables.rootSets[Int(number)] }
 
     /// Valid as long as the image is.
     var view: ZoneView {
         ZoneView(
             names: names.view, nodes: nodes.base, sets: sets.base,
-            index: RuleIndexView(
-                declared: declared.base, declaredCount: declared.count, nodes: treeNodes.base,
-                classOf: classOf.base, classes: classes.base, setRegions: setRegions.base,
-                setRegionCount: setRegions.count, runs: runs.base),
-            rules: rules.base, ruleCount: rules.count, fragments: fragments.base, patches: patches.base,
-            bytes: bytes.base, setNames: setNames.base, firstSetFragment: firstSetFragment,
+            index: tables.view, rules: tables.rules.base, ruleCount: tables.rules.count, ruleText: tables.text.base,
+            fragments: fragments.base, patches: patches.base,
+            bytes: bytes.base, setNames: setNames.base, setStandings: setStandings.base,
+            firstSetFragment: firstSetFragment,
             firstRootFragment: firstRootFragment, negative: negative, zoneLength: zoneName.count,
             zoneHash: WireName.hash(zoneName),
-            defaultPortset: defaultPortset, serial: serial)
+            defaultPortset: tables.defaultPortset, serial: serial)
     }
 }

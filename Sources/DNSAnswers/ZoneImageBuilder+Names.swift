@@ -128,28 +128,16 @@ extension ZoneImageBuilder {
         let ttl = content.defaults.ttl
         for entrypoint in entrypoints {
             let ranges = entrypoint.ranges.sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
-            let targets = targets(roots(of: ranges).map { content.setRegions[$0] })
-            guard !targets.isEmpty, let base = WireName.bytes(of: "sets", suffix: zoneName),
+            let roots = tables.roots(of: ranges)
+            guard !roots.isEmpty, let base = WireName.bytes(of: "sets", suffix: zoneName),
                 let name = WireName.bytes(of: content.hosts[entrypoint.host].name, suffix: base),
                 let node = tree.node(name)
             else { continue }
-            let fragment = arena.add { $0.services(targets, ttl: .fixed(ttl)) }
+            let targets = targets(roots)
+            let fragment = arena.add { $0.hosts(targets, ttl: .fixed(ttl)) }
             tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: fragment))
             explain(node, source: content.streams[entrypoint.firstStream].source, more: [])
         }
-    }
-
-    /// Union of the root set regions of every portset in `ranges`, ascending.
-    private func roots(of ranges: [ClosedRange<UInt16>]) -> [Int] {
-        var isSeen = Array(repeating: false, count: index.rootSets.count)
-        var isRoot = Array(repeating: false, count: content.setRegions.count)
-        for portset in ranges.joined() {
-            let number = Int(index.classes[Int(index.classOf[Int(portset)])].rootSets)
-            if isSeen[number] { continue }
-            isSeen[number] = true
-            for root in index.rootSets[number] { isRoot[root] = true }
-        }
-        return isRoot.indices.filter { isRoot[$0] }
     }
 
     /// `news.live.streams`: the candidates in order, and the portset. A pattern is a wildcard.

@@ -8,24 +8,24 @@ struct ZoneImageBuilder {
     let addressTTLs: [[UInt8]: AddressTTLs]
     var tree: NameTreeBuilder
     var arena = FragmentArena()
-    var index = RuleIndex()
+    let tables: RuleTables
     var nodes: [NameNode] = []
     var sets: [StoredSet] = []
-    var rules: [RuleEntry] = []
     var setNames: [TextReference] = []
+    var setStandings: [StringsReference] = []
     var firstSetFragment: UInt32 = 0
     var firstRootFragment: UInt32 = 0
     var negative: UInt32 = 0
 
     var names: [[UInt8]] { tree.names }
 
-    static func build(_ content: ZoneContent, serial: UInt32) throws(ZoneImage.Invalid) -> ZoneImageBuilder {
+    static func build(
+        _ content: ZoneContent, serial: UInt32, tables: RuleTables
+    ) throws(ZoneImage.Invalid) -> ZoneImageBuilder {
         guard let zoneName = WireName.bytes(of: content.zone) else { throw .zoneName }
         var builder = ZoneImageBuilder(
             content: content, serial: serial, zoneName: zoneName, addressTTLs: addressTTLs(content),
-            tree: NameTreeBuilder(apex: zoneName))
-        builder.index = RuleIndexBuilder.build(content)
-        builder.addRules()
+            tree: NameTreeBuilder(apex: zoneName), tables: tables)
         builder.addSetRegions()
         builder.addRootSets()
         try builder.addZoneFile()
@@ -36,43 +36,18 @@ struct ZoneImageBuilder {
         return builder
     }
 
-    // MARK: Rules
-
-    private mutating func addRules() {
-        for rule in content.rules {
-            let parents = rule.parents.prefix(3).map { UInt32($0) }
-            var entry = RuleEntry(
-                ttl: rule.ttl, parentCount: UInt8(parents.count),
-                parents: (parents.first ?? 0, parents.dropFirst().first ?? 0, parents.dropFirst(2).first ?? 0),
-                source: arena.text(rule.source.description), portsetLower: rule.portsets.lowerBound,
-                portsetUpper: rule.portsets.upperBound, regionLower: 0, regionUpper: .max, isForSetRegion: false)
-            if rule.takesParentsAway {
-                let none = UInt32(content.setRegions.count)
-                (entry.parentCount, entry.parents) = (3, (none, none, none))
-            }
-            switch rule.regions {
-            case .allEdge: break
-            case .edge(let ids): (entry.regionLower, entry.regionUpper) = (ids.lowerBound, ids.upperBound)
-            case .setRegion(let set):
-                entry.isForSetRegion = true
-                // A set region without an id can't be asked for: an empty range.
-                let id = content.setRegions[set].id?.rawValue
-                (entry.regionLower, entry.regionUpper) = id.map { ($0, $0) } ?? (1, 0)
-            }
-            rules.append(entry)
-        }
-    }
-
     // MARK: Sets of hosts
 
     private mutating func addSetRegions() {
         firstSetFragment = UInt32(arena.fragments.count)
-        for region in content.setRegions {
+        for (number, region) in content.setRegions.enumerated() {
             setNames.append(arena.text(region.name))
-            addHostFragments(of: targets([region]), ttl: .ofRule)
-            let changed = region.changedSerial == 0 ? serial : region.changedSerial
-            let text = ["set=\(region.name)", "serial=\(changed)", "cause=\(region.cause)"]
-            _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: Self.textData(text)) }
+            addHostFragments(of: targets([number]), ttl: .ofRule)
+            let text = Self.textData(content.setText(region, serial: serial))
+            _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: text) }
+            let standing = Self.textData(content.standingText(region))
+            setStandings.append(
+                StringsReference(offset: arena.append(standing), length: UInt32(standing.count)))
         }
         addNone()
     }
@@ -81,6 +56,7 @@ struct ZoneImageBuilder {
     /// decidedly not available" (RFC 2782), which NXDOMAIN would not say: a node keeps its parents through that.
     private mutating func addNone() {
         setNames.append(arena.text(ZoneContent.Rule.none))
+        setStandings.append(StringsReference())
         for _ in [RecordType.a, RecordType.aaaa] { _ = arena.add { _ in } }
         _ = arena.add { $0.record(type: RecordType.srv, ttl: .ofRule, data: [0, 0, 0, 0, 0, 0, 0]) }
         let text = ["set=\(ZoneContent.Rule.none)", "cause=zone"]
@@ -89,9 +65,8 @@ struct ZoneImageBuilder {
 
     private mutating func addRootSets() {
         firstRootFragment = UInt32(arena.fragments.count)
-        for roots in index.rootSets {
-            let regions = roots.map { content.setRegions[$0] }
-            addHostFragments(of: targets(regions), ttl: .fixed(content.defaults.ttl))
+        for roots in tables.rootSets {
+            addHostFragments(of: targets(roots), ttl: .fixed(content.defaults.ttl))
         }
     }
 
@@ -107,28 +82,14 @@ struct ZoneImageBuilder {
                 }
             }
         }
-        _ = arena.add { $0.services(targets, ttl: ttl) }
+        _ = arena.add { $0.hosts(targets, ttl: ttl) }
     }
 
-    /// Members of set regions as SRV targets; one that two set regions share is named once.
-    func targets(_ regions: [ZoneContent.SetRegion]) -> [Target] {
-        struct Key: Hashable {
-            var host: Int
-            var port: UInt16
+    /// The hosts that are answered for set regions, as SRV targets.
+    func targets(_ sets: [Int]) -> [Target] {
+        content.answering(sets: sets).compactMap {
+            target($0.host, priority: 0, weight: $0.weight, port: $0.port)
         }
-        var seen: Set<Key> = []
-        var result: [Target] = []
-        for region in regions {
-            // In units of 100 Mbit/s, so that 16 bits reach 6.5 Tbit/s.
-            let weight = UInt16(clamping: max(region.capacity / 100_000_000, 1))
-            for member in region.members where content.hosts.indices.contains(member.host) {
-                guard seen.insert(Key(host: member.host, port: member.port)).inserted,
-                    let target = target(member.host, priority: 0, weight: weight, port: member.port)
-                else { continue }
-                result.append(target)
-            }
-        }
-        return result
     }
 
     func target(_ host: Int, priority: UInt16, weight: UInt16, port: UInt16) -> Target? {
@@ -201,6 +162,12 @@ extension FragmentArena {
 }
 
 extension FragmentWriter {
+    /// SRV of set reflectors; of none, that the service is decidedly not available (RFC 2782).
+    mutating func hosts(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
+        services(targets, ttl: ttl)
+        if targets.isEmpty { record(type: RecordType.srv, ttl: ttl, data: [0, 0, 0, 0, 0, 0, 0]) }
+    }
+
     /// SRV records, then the addresses of their hosts as additional records. Targets stand uncompressed (RFC 2782).
     mutating func services(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
         var written: [(target: ZoneImageBuilder.Target, nameOffset: Int)] = []

@@ -2,12 +2,17 @@
 extension ZoneView {
     func explain(rank: Int, tag: UInt32, portset: UInt16, region: UInt32, _ text: inout TextWriter) {
         let rule = rules[Int(tag) - 1]
-        string("rule=", rule.source, &text)
+        text.string("rule=", ruleText + Int(rule.source.offset), count: Int(rule.source.length))
         string("set=", setNames[Int(rule.parent(rank))], &text)
-        text.string("health=unknown")
-        text.string("override=none")
         text.string("serial=", number: UInt64(serial))
         text.string("shadowed=", number: shadowed(by: tag, portset: portset, region: region))
+        standing(of: Int(rule.parent(rank)), &text)
+    }
+
+    /// How the hosts of a set region stand.
+    func standing(of set: Int, _ text: inout TextWriter) {
+        let strings = setStandings[set]
+        text.wire(bytes + Int(strings.offset), count: Int(strings.length))
     }
 
     func string(_ key: StaticString, _ value: TextReference, _ text: inout TextWriter) {

@@ -25,13 +25,19 @@ struct TextReference: BitwiseCopyable {
     var length: UInt8 = 0
 }
 
+/// Character strings of a TXT record in wire form, in the image's bytes.
+struct StringsReference: BitwiseCopyable {
+    var offset: UInt32 = 0
+    var length: UInt32 = 0
+}
+
 /// What an answer needs of a `map` line.
 struct RuleEntry: BitwiseCopyable {
     var ttl: UInt32
     var parentCount: UInt8
     /// Set regions that are n1, n2, n3.
     var parents: (UInt32, UInt32, UInt32)
-    /// `FILE:LINE`.
+    /// `FILE:LINE`, in the rules' own text.
     var source: TextReference
     var portsetLower: UInt16
     var portsetUpper: UInt16
@@ -57,11 +63,14 @@ struct ZoneView {
     let index: RuleIndexView
     let rules: UnsafePointer<RuleEntry>
     let ruleCount: Int
+    let ruleText: UnsafePointer<UInt8>
     let fragments: UnsafePointer<Fragment>
     let patches: UnsafePointer<Patch>
     let bytes: UnsafePointer<UInt8>
     /// Names of the set regions.
     let setNames: UnsafePointer<TextReference>
+    /// How the hosts of the set regions stand, for `explain`.
+    let setStandings: UnsafePointer<StringsReference>
     /// First of four fragments for each set region: A, AAAA, SRV, TXT.
     let firstSetFragment: UInt32
     /// First of three fragments for each set of roots: A, AAAA, SRV.

@@ -5,6 +5,7 @@ public struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
     private let address: IPAddress
     /// Bits of the 128-bit form.
     private let bits: Int
+    private let mask: IPAddress
 
     /// Loopback, both families.
     public static let loopback = [AddressBlock("127.0.0.0/8"), AddressBlock("::1/128")].compactMap { $0 }
@@ -22,16 +23,15 @@ public struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
         }
         self.address = address
         bits = 128 - width + length
-        guard Self.masked(address, bits) == address else { return nil }
-    }
-
-    public func contains(_ other: IPAddress) -> Bool { Self.masked(other, bits) == address }
-
-    public var description: String { "\(address)/\(address.isV4 ? bits - 96 : bits)" }
-
-    private static func masked(_ address: IPAddress, _ bits: Int) -> IPAddress {
         let high: UInt64 = bits >= 64 ? .max : bits == 0 ? 0 : ~(.max >> UInt64(bits))
         let low: UInt64 = bits <= 64 ? 0 : bits >= 128 ? .max : ~(.max >> UInt64(bits - 64))
-        return IPAddress(high: address.high & high, low: address.low & low)
+        mask = IPAddress(high: high, low: low)
+        guard contains(address) else { return nil }
     }
+
+    public func contains(_ other: IPAddress) -> Bool {
+        other.high & mask.high == address.high && other.low & mask.low == address.low
+    }
+
+    public var description: String { "\(address)/\(address.isV4 ? bits - 96 : bits)" }
 }

@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// A fixed 128-bit fingerprint of what a zone says. Lines and columns are left out: a comment more changes no answer,
+/// A fixed 128-bit fingerprint of what the files of a zone say, and of what its set regions are answered with. Lines and columns are left out: a comment more changes no answer,
 /// and so raises no serial.
 struct ContentDigest: Equatable, CustomStringConvertible {
     private var first: UInt64 = 0x243f_6a88_85a3_08d3
@@ -36,6 +36,15 @@ struct ContentDigest: Equatable, CustomStringConvertible {
         }
         addRules(content.rules)
         addStreams(content.streams)
+    }
+
+    /// Adds what the set regions are answered with.
+    mutating func add(_ sets: [SetChange]) {
+        add(UInt64(sets.count))
+        for set in sets {
+            add(set.name)
+            add(set.digest)
+        }
     }
 
     var description: String { NodeID(first).description + NodeID(second).description }

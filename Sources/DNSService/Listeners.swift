@@ -14,18 +14,20 @@ struct Listeners: Sendable {
     let endpoints: [Endpoint]
 
     static func open(
-        _ configuration: NameServer.Configuration, engine: AnswerEngine, office: TransferOffice
+        _ configuration: NameServer.Configuration, engine: AnswerEngine, settings: QueryLoop.Settings,
+        office: TransferOffice
     ) async throws -> Listeners {
         let tcp = try TCPService(
             engine: engine, privileged: configuration.explainFrom, limits: configuration.tcp,
             desk: office.desk(engine), sources: office.sources)
         do {
+            if let cookies = settings.cookies { tcp.replace(cookies) }
             var endpoints: [Endpoint] = []
             for wanted in configuration.listen { endpoints.append(try await bindTCP(tcp, wanted)) }
             var loops: [(DatagramLoop, LoopBound<QueryLoop>)] = []
             do {
                 for _ in 0..<max(configuration.workers, 1) {
-                    loops.append(try startLoop(configuration, endpoints, engine, office))
+                    loops.append(try startLoop(configuration, endpoints, engine, settings, office))
                 }
             } catch {
                 for (loop, _) in loops { loop.stop() }
@@ -38,7 +40,8 @@ struct Listeners: Sendable {
         }
     }
 
-    /// TCP first: where port 0 was asked for, the port it gets must be free for UDP too.
+    /// TCP first: where port 0 was asked for, the port it gets must be free for UDP too. And since TCP's port can't be
+    /// shared, a second server on the same address fails here, also where SO_REUSEPORT would let it have UDP's.
     private static func bindTCP(_ tcp: TCPService, _ wanted: Endpoint) async throws -> Endpoint {
         guard wanted.port == 0 else { return try await tcp.listen(wanted) }
         for _ in 0..<portAttemptsMax {
@@ -50,7 +53,7 @@ struct Listeners: Sendable {
 
     private static func startLoop(
         _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ engine: AnswerEngine,
-        _ office: TransferOffice
+        _ settings: QueryLoop.Settings, _ office: TransferOffice
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
@@ -65,8 +68,9 @@ struct Listeners: Sendable {
             try loop.add(socket)
             sockets.append(socket)
         }
+        var generator = SystemRandomNumberGenerator()
         let handler = QueryLoop(
-            engine: engine, sockets: sockets, privileged: configuration.explainFrom, desk: office.desk(engine))
+            engine: engine, sockets: sockets, settings: settings, desk: office.desk(engine), seed: generator.next())
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 
@@ -77,13 +81,25 @@ struct Listeners: Sendable {
         tcp.replace(engine)
     }
 
+    /// Hands new secrets to every loop.
+    func replace(_ cookies: ServerCookies) {
+        for (loop, handler) in loops { loop.execute { handler.value.replace(cookies) } }
+        tcp.replace(cookies)
+    }
+
     var counters: [String: UInt64] {
+        get async { await tcp.counters.merging(report.counters) { $0 &+ $1 } }
+    }
+
+    var samples: [MetricSample] {
+        get async { await report.samples + tcp.samples }
+    }
+
+    /// All UDP loops together.
+    private var report: LoopReport {
         get async {
-            var result = await tcp.counters
-            for (loop, handler) in loops {
-                let own = await loop.query { handler.value.counters } ?? [:]
-                result.merge(own) { $0 &+ $1 }
-            }
+            var result = LoopReport()
+            for (loop, handler) in loops { result += await loop.query { handler.value.report } ?? LoopReport() }
             return result
         }
     }

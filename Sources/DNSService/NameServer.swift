@@ -21,6 +21,9 @@ public final class NameServer: Sendable {
         public var listen: [Endpoint]
         /// Directory in which serials are kept across restarts; nil keeps none.
         public var state: String?
+        /// Network keys with their phases, the first to send with: set reflectors are probed with them. None: nobody is
+        /// probed.
+        public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
         /// Who may ask `explain` and `_status`.
         public var explainFrom = AddressBlock.loopback
         /// NSID, `id.server` and `hostname.bind`.
@@ -37,6 +40,17 @@ public final class NameServer: Sendable {
         public var notify: [NotifyTarget] = []
         /// Most records of a zone that is transferred.
         public var transferRecordsMax = AliasedZone.recordsMax
+        /// File with the secrets of server cookies (`CookieSecretFile`), read again with every reload; nil draws one at
+        /// random that only this process knows.
+        public var cookieSecrets: String?
+        /// Limit of replies over UDP, of all workers together; nil sends every reply.
+        public var rateLimit: ResponseLimiter.Configuration?
+        /// Whom the limit does not apply to.
+        public var rateLimitExempt = AddressBlock.loopback
+        /// Whom to become once all ports are bound; nil stays who started it.
+        public var user: String?
+        /// Logs every so many of the queries of each worker; 0 logs none.
+        public var logEvery = 0
 
         public init(zones: String, listen: [Endpoint], state: String? = nil) {
             self.zones = zones
@@ -61,6 +75,12 @@ public final class NameServer: Sendable {
         public var refusals: Int
         /// Problems of the newest generation if it was refused, as `file:line:column: …`; empty if it is served.
         public var problems: [String]
+        /// Whether hosts are probed, and whether the prober doubts itself.
+        public var probing: String
+        /// How the set reflectors stand.
+        public var hosts: [Host]
+        /// In force now.
+        public var overrides: [Override]
         /// What each secondary last took of each zone.
         public var secondaries: [Secondary] = []
     }
@@ -84,8 +104,10 @@ public final class NameServer: Sendable {
 
     private let configuration: Configuration
     private let logger: Logger
+    let keeper: ZoneKeeper
+    let overrideDesk: OverrideDesk
+    private let pending = PendingChanges()
     private let archive: GenerationArchive
-    private let keeper: ZoneKeeper
     private let transferLog = TransferLog()
     private let running = RunningServer()
 
@@ -97,18 +119,34 @@ public final class NameServer: Sendable {
             directory: configuration.zones, store: configuration.state.map { SerialStore(directory: $0) },
             archive: archive, identity: .init(server: configuration.identity, version: configuration.version),
             logger: logger)
+        let pending = pending
+        overrideDesk = OverrideDesk(
+            store: configuration.state.map { OverrideStore(directory: $0) }, logger: logger, at: WallClock.seconds
+        ) { pending.overridesChanged($0) }
     }
 
     /// Serves until `stop()` or until the task is cancelled.
     /// - Parameter ready: called once, when every address answers, with the addresses and their real ports.
     /// - Throws: `StartError`, or what kept an address from being opened.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
-        var first = await keeper.reload(unixTime: WallClock.seconds)
-        if first.engine == nil, let kept = await keeper.restore(unixTime: WallClock.seconds) { first = kept }
+        // Before anything is written: what root makes in the state directory, the user could not replace later.
+        let privileges = try configuration.user.map { user throws(Privileges.Failure) in try Privileges(user: user) }
+        if let state = configuration.state { try privileges?.own(state) }
+        let cookies = try configuration.cookieSecrets.map { path throws(CookieSecretFile.Failure) in
+            try CookieSecretFile.read(path)
+        }
+        guard let targets = await keeper.readAhead() else { throw StartError.zones(await keeper.problems) }
+        let health = try await startProbing(targets)
+        defer { health?.stop() }
+        let standings = Standings(overrides: await overrideDesk.entries).updated(by: pending.take())
+        let first = await keeper.update(readsFiles: true, standings: standings, unixTime: WallClock.seconds)
         guard let engine = first.engine else { throw StartError.zones(await keeper.problems) }
         let office = TransferOffice(configuration, archive: archive, log: transferLog, logger: logger)
         await office.serve(first.zones)
-        let listeners = try await Listeners.open(configuration, engine: engine, office: office)
+        let queryLog = QueryLog(logger: logger)
+        let listeners = try await Listeners.open(
+            configuration, engine: engine,
+            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), office: office)
         let notifier: Notifier?
         do {
             notifier = try Notifier(configuration, from: listeners.endpoints, log: transferLog, logger: logger)
@@ -116,18 +154,28 @@ public final class NameServer: Sendable {
             await listeners.close()
             throw error
         }
-        let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let watch: DirectoryWatch
         do {
-            watch = try await DirectoryWatch(configuration.zones, group: .singletonMultiThreadedEventLoopGroup) {
-                request.yield()
-            }
+            watch = try await DirectoryWatch(
+                configuration.zones, group: .singletonMultiThreadedEventLoopGroup
+            ) { [pending] in pending.filesChanged() }
         } catch {
             notifier?.stop()
             await listeners.close()
             throw error
         }
-        await running.begin(listeners, request)
+        do {
+            if let state = configuration.state { try privileges?.own(state) }
+            try privileges?.drop(readable: [configuration.zones], writable: configuration.state.map { [$0] } ?? [])
+        } catch {
+            notifier?.stop()
+            await watch.stop()
+            await listeners.close()
+            throw error
+        }
+        await running.begin(listeners, health)
+        let logging = Task { await queryLog.run() }
+        defer { logging.cancel() }
         logger.info(
             "ready",
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
@@ -135,33 +183,90 @@ public final class NameServer: Sendable {
         notifier?.announce(first.zones)
         await office.keep(first.zones)
         await withTaskCancellationHandler {
-            var raisedAt = ContinuousClock.now - .seconds(1)
-            for await _ in requests {
-                // At most one serial a second.
-                try? await Task.sleep(until: raisedAt + .seconds(1), clock: .continuous)
-                let outcome = await keeper.reload(unixTime: WallClock.seconds)
-                if outcome.isSerialRaised { raisedAt = .now }
+            async let expiry: Void = expireOverrides()
+            await takeChanges { outcome, areFilesChanged in
                 if let engine = outcome.engine { listeners.replace(engine) }
-                guard outcome.isSerialRaised else { continue }
+                if areFilesChanged { reloadCookies(listeners) }
+                if areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
+                guard outcome.isSerialRaised else { return }
                 await office.serve(outcome.zones)
                 notifier?.announce(outcome.zones)
                 await office.keep(outcome.zones)
             }
+            await running.end()
+            _ = await expiry
         } onCancel: {
-            request.finish()
+            pending.finish()
         }
         await watch.stop()
-        await running.end()
         notifier?.stop()
         await listeners.close()
         logger.info("stopped")
     }
 
+    private func settings(
+        cookies: ServerCookies?, sample: @escaping @Sendable (QuerySample) -> Void
+    ) -> QueryLoop.Settings {
+        var limiter = configuration.rateLimit
+        // The kernel spreads the queries of a network over the workers.
+        let workers = max(configuration.workers, 1)
+        if let whole = limiter?.answersPerSecond { limiter?.answersPerSecond = max((whole + workers - 1) / workers, 1) }
+        return QueryLoop.Settings(
+            privileged: configuration.explainFrom, exempt: configuration.rateLimitExempt, limiter: limiter,
+            cookies: cookies, sampleEvery: configuration.logEvery, sample: sample)
+    }
+
+    /// A file that can't be used leaves the secrets as they are.
+    private func reloadCookies(_ listeners: Listeners) {
+        guard let path = configuration.cookieSecrets else { return }
+        do throws(CookieSecretFile.Failure) {
+            listeners.replace(try CookieSecretFile.read(path))
+        } catch {
+            logger.error("cookie secrets not taken: \(error)")
+        }
+    }
+
+    /// Begins to probe and waits for the first round, so that the first answers leave out who is dead.
+    private func startProbing(_ targets: [ProbeTarget]) async throws -> HealthService? {
+        guard !configuration.probeKeys.isEmpty else { return nil }
+        let health = try HealthService(
+            keys: configuration.probeKeys, name: configuration.identity, targets: targets, logger: logger
+        ) { [pending] in pending.healthChanged($0) }
+        await health.firstRound()
+        return health
+    }
+
+    /// Until `stop()`: takes what waits, together, as often as serials may rise.
+    /// - Parameter use: gets what came of it.
+    private func takeChanges(_ use: (ZoneKeeper.Outcome, _ areFilesChanged: Bool) async -> Void) async {
+        var pace = SerialPace()
+        for await _ in pending.signals {
+            let next = pace.next(at: .now)
+            if next > .now { try? await Task.sleep(until: next, clock: .continuous) }
+            let batch = pending.take()
+            if batch.isEmpty { continue }
+            let isStandingChanged = batch.health != nil || batch.overrides != nil
+            let outcome = await keeper.update(
+                readsFiles: batch.areFilesChanged,
+                standings: isStandingChanged ? await keeper.standings.updated(by: batch) : nil,
+                unixTime: WallClock.seconds)
+            if outcome.isSerialRaised { pace.raised(at: .now) }
+            await use(outcome, batch.areFilesChanged)
+        }
+    }
+
+    private func expireOverrides() async {
+        while await running.listeners != nil {
+            await overrideDesk.expire(at: WallClock.seconds)
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
     /// Reads the directory again, as SIGHUP asks for.
-    public func reload() async { await running.request?.yield() }
+    public func reload() async { pending.filesChanged() }
 
     /// Lets `run` end.
-    public func stop() async { await running.request?.finish() }
+    public func stop() async { pending.finish() }
 
     public var status: Status {
         get async {
@@ -171,11 +276,21 @@ public final class NameServer: Sendable {
         }
     }
 
+    /// Everything for `/metrics`; other parts of the server append theirs here.
+    public var metrics: [MetricSample] {
+        get async {
+            var samples = await status.samples(unixTime: WallClock.seconds) + transferLog.samples
+            if let listeners = await running.listeners { samples += await listeners.samples }
+            return samples
+        }
+    }
+
     /// Counts since the start, by name: `udp_answered`, `tcp_bad_question` and so on.
     public var counters: [String: UInt64] {
         get async {
             guard let listeners = await running.listeners else { return [:] }
             var result = await listeners.counters
+            if let health = await running.health { result.merge(await health.counters) { $0 &+ $1 } }
             result.merge(transferLog.counters) { $0 &+ $1 }
             let status = await keeper.status
             result["generations_taken"] = UInt64(status.generation)
@@ -188,12 +303,11 @@ public final class NameServer: Sendable {
 /// What exists only while a server runs.
 private actor RunningServer {
     private(set) var listeners: Listeners?
-    private(set) var request: AsyncStream<Void>.Continuation?
+    private(set) var health: HealthService?
 
-    func begin(_ listeners: Listeners, _ request: AsyncStream<Void>.Continuation) {
-        self.listeners = listeners
-        self.request = request
+    func begin(_ listeners: Listeners, _ health: HealthService?) {
+        (self.listeners, self.health) = (listeners, health)
     }
 
-    func end() { (listeners, request) = (nil, nil) }
+    func end() { (listeners, health) = (nil, nil) }
 }

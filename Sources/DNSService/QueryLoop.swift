@@ -5,60 +5,109 @@ import ReflectorModel
 
 /// Answers the datagrams of one loop: each where it lies into a reply buffer, all replies of a batch sent together.
 final class QueryLoop: DatagramHandler {
-    /// Behind a pointer, since a class checks at run time each time that one of its properties is changed.
-    private let responder: UnsafeMutablePointer<Responder>
-    private let replies = ReplyBatch(countMax: 64, capacity: 64 * AnswerEngine.udpSizeMax)
-    private let sockets: [DatagramSocket]
-    private let privileged: [AddressBlock]
-    private let desk: RequestDesk
-
-    init(engine: AnswerEngine, sockets: [DatagramSocket], privileged: [AddressBlock], desk: RequestDesk) {
-        responder = .allocate(capacity: 1)
-        responder.initialize(to: Responder(engine))
-        responder.pointee.hasDesk = true
-        self.desk = desk
-        self.sockets = sockets
-        self.privileged = privileged
+    /// What all loops of a server have in common.
+    struct Settings: Sendable {
+        /// Who may ask `explain` and `_status`.
+        var privileged: [AddressBlock]
+        /// Whom the limiter does not apply to.
+        var exempt: [AddressBlock]
+        /// Nil sends every reply.
+        var limiter: ResponseLimiter.Configuration?
+        var cookies: ServerCookies?
+        /// Takes every so many of the queries; 0 takes none.
+        var sampleEvery: Int
+        /// Takes a sampled query; must not block.
+        var sample: @Sendable (QuerySample) -> Void
     }
 
-    deinit {
-        responder.deinitialize(count: 1)
-        responder.deallocate()
+    /// Only this loop's thread touches it: a check at run time of each access would be for nothing.
+    @exclusivity(unchecked) private var responder: Responder
+    private let replies = ReplyBatch(countMax: 64, capacity: 64 * AnswerEngine.udpSizeMax)
+    private let sockets: [DatagramSocket]
+    private let settings: Settings
+    private var latencies = LatencyHistogram()
+    /// When the batch now being answered was received, and its datagrams so far.
+    private var batchStart = MonotonicInstant(nanoseconds: .min)
+    private var batchCount = 0
+    private var untilSample: Int
+    private let desk: RequestDesk
+
+    /// - Parameter seed: random, for the limiter's table.
+    init(
+        engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, desk: RequestDesk, seed: UInt64
+    ) {
+        responder = Responder(engine, limiter: settings.limiter, seed: seed)
+        responder.cookies = settings.cookies
+        responder.hasDesk = true
+        self.desk = desk
+        self.sockets = sockets
+        self.settings = settings
+        untilSample = settings.sampleEvery
     }
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
         // Port 0 can't be answered; sendmmsg would say so after the work.
         guard datagram.source.port != 0 else { return }
+        if batchCount == 0 {
+            batchStart = now
+            responder.instant = now
+            responder.now = Int64(time(nil))
+        }
+        batchCount &+= 1
         if !replies.hasRoom(lengthMax: AnswerEngine.udpSizeMax) { send(on: socket) }
-        let isPrivileged = privileged.contains { $0.contains(datagram.source.address) }
-        responder.pointee.now = Int64(time(nil))
+        let source = datagram.source.address
+        let isPrivileged = settings.privileged.contains { $0.contains(source) }
+        let isExempt = settings.exempt.contains { $0.contains(source) }
+        let isSampled = takesSample()
         replies.append(to: datagram, lengthMax: AnswerEngine.udpSizeMax) { buffer in
             let query = UnsafeRawBufferPointer(datagram.bytes)
-            let length = responder.pointee.answer(query, over: .udp, isPrivileged: isPrivileged, into: buffer)
-            guard length < 0 else { return length }
-            return desk.answer(
-                datagram: query, from: datagram.source, isPrivileged: isPrivileged, &responder.pointee, into: buffer)
+            var length = responder.answer(
+                query, from: source, over: .udp, isPrivileged: isPrivileged, isExempt: isExempt, into: buffer)
+            if length < 0 {
+                length = desk.answer(
+                    datagram: query, from: datagram.source, isPrivileged: isPrivileged, &responder, into: buffer)
+                if length > 0, !isExempt, !responder.maySend(to: source) { length = 0 }
+            }
+            if isSampled {
+                let reply = UnsafeRawBufferPointer(rebasing: buffer[..<length])
+                settings.sample(QuerySample(query: query, reply: reply, source: datagram.source))
+            }
+            return length
         }
     }
 
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) {
         send(on: socket)
+        // One look at the clock for a batch: none of its queries took longer.
+        latencies.add(DatagramLoop.now - batchStart, count: batchCount)
+        batchCount = 0
     }
 
     /// Answers from `engine` from the next query on.
     func replace(_ engine: AnswerEngine) {
-        responder.pointee.engine = engine
+        responder.engine = engine
         desk.replace(engine)
     }
 
-    /// Counts of this loop, with its sockets' own.
-    var counters: [String: UInt64] {
-        var result = responder.pointee.counters(transport: "udp")
+    func replace(_ cookies: ServerCookies) { responder.cookies = cookies }
+
+    /// What this loop has done so far, with its sockets.
+    var report: LoopReport {
+        var result = LoopReport(
+            tally: responder.tally, latencies: latencies, limiterEvictions: responder.limiterEvictions, sockets: [:])
         for socket in sockets {
             socket.readDrops()
-            for (name, value) in socket.statistics.counters { result["udp_socket_\(name)", default: 0] &+= value }
+            for (name, value) in socket.statistics.counters { result.sockets[name, default: 0] &+= value }
         }
         return result
+    }
+
+    private func takesSample() -> Bool {
+        guard settings.sampleEvery > 0 else { return false }
+        untilSample -= 1
+        guard untilSample <= 0 else { return false }
+        untilSample = settings.sampleEvery
+        return true
     }
 
     private func send(on socket: DatagramSocket) {
@@ -68,11 +117,18 @@ final class QueryLoop: DatagramHandler {
     }
 }
 
-extension Responder {
-    /// All counts, named `udp_answered` and so on.
-    func counters(transport: String) -> [String: UInt64] {
-        var result: [String: UInt64] = [:]
-        for counter in AnswerCounter.allCases { result["\(transport)_\(counter.name)"] = count(of: counter) }
-        return result
+/// What one loop has done, or several together.
+struct LoopReport: Sendable {
+    var tally = AnswerTally()
+    var latencies = LatencyHistogram()
+    var limiterEvictions: UInt64 = 0
+    /// Counters of the sockets by name.
+    var sockets: [String: UInt64] = [:]
+
+    static func += (a: inout LoopReport, b: LoopReport) {
+        a.tally += b.tally
+        a.latencies += b.latencies
+        a.limiterEvictions &+= b.limiterEvictions
+        a.sockets.merge(b.sockets) { $0 &+ $1 }
     }
 }

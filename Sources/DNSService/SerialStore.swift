@@ -6,6 +6,8 @@ struct SerialStore {
     struct Entry: Equatable {
         var serial: UInt32
         var digest: String
+        /// What last changed the answer of each set region.
+        var sets: [SetChange] = []
     }
 
     /// Why nothing could be kept. The name server goes on: its serials then rest on the clock.
@@ -17,37 +19,23 @@ struct SerialStore {
     }
 
     /// Longest file that is read.
-    private static let lengthMax = 256
+    private static let lengthMax = 16 << 20
 
     let directory: String
 
     /// What is kept of a zone; nil for nothing, or nothing that can be read.
     func load(zone: String) -> Entry? {
-        let file = open(path(zone), O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var buffer = [UInt8](repeating: 0, count: Self.lengthMax)
-        let count = read(file, &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        let words = String(decoding: buffer[..<count], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        let lines = (file(zone).text(lengthMax: Self.lengthMax) ?? "").split(separator: "\n")
+        let words = lines.first?.split(separator: " ") ?? []
         guard words.count == 2, let serial = UInt32(words[0]) else { return nil }
-        return Entry(serial: serial, digest: String(words[1]))
+        return Entry(
+            serial: serial, digest: String(words[1]), sets: lines.dropFirst().compactMap { SetChange(line: $0) })
     }
 
     func save(_ entry: Entry, zone: String) throws(Failure) {
-        let target = path(zone)
-        let temporary = target + ".new"
-        _ = mkdir(directory, 0o755)
-        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw Failure(path: temporary, operation: "open", code: errno) }
-        let bytes = Array("\(entry.serial) \(entry.digest)\n".utf8)
-        let written = write(file, bytes, bytes.count)
-        let code = errno
-        let isSafe = written == bytes.count && fsync(file) == 0
-        close(file)
-        guard isSafe else { throw Failure(path: temporary, operation: "write", code: code) }
-        guard rename(temporary, target) == 0 else { throw Failure(path: target, operation: "rename", code: errno) }
+        try file(zone).replace(
+            "\(entry.serial) \(entry.digest)\n" + entry.sets.map { $0.line + "\n" }.joined())
     }
 
-    private func path(_ zone: String) -> String { "\(directory)/\(zone).serial" }
+    private func file(_ zone: String) -> StateFile { StateFile(path: "\(directory)/\(zone).serial") }
 }

@@ -26,7 +26,8 @@ extension TCPLoop {
             position += 2 + length
             hasAnswered = true
             let room = UnsafeMutableRawBufferPointer(rebasing: output[(used + 2)..<(used + 2 + Self.lengthMax)])
-            var size = responder.answer(message, over: .tcp, isPrivileged: connection.isPrivileged, into: room)
+            var size = responder.answer(
+                message, from: connection.address, over: .tcp, isPrivileged: connection.isPrivileged, into: room)
             if size < 0 {
                 switch desk.handle(
                     Array(message), over: .tcp, from: connection.address, isPrivileged: connection.isPrivileged,

@@ -64,6 +64,8 @@ final class TCPLoop: DatagramHandler {
         desk.replace(engine)
     }
 
+    func replace(_ cookies: ServerCookies) { responder.cookies = cookies }
+
     // MARK: The loop's calls
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {}

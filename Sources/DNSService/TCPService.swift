@@ -43,6 +43,27 @@ final class TCPService: Sendable {
         loop.execute { handler.value.replace(engine) }
     }
 
+    func replace(_ cookies: ServerCookies) {
+        let handler = handler
+        loop.execute { handler.value.replace(cookies) }
+    }
+
+    /// What connections and their queries add to the server's metrics.
+    var samples: [MetricSample] {
+        get async {
+            let handler = handler
+            let tally = await loop.query { handler.value.responder.tally } ?? AnswerTally()
+            let connections = await counters.filter { $0.key.hasPrefix("tcp_connections_") }.sorted { $0.key < $1.key }
+            return tally.samples(transport: "tcp")
+                + connections.map { name, value in
+                    let isGauge = name == "tcp_connections_open"
+                    return MetricSample(
+                        name: "reflector_dns_\(name)" + (isGauge ? "" : "_total"), value: Double(value),
+                        kind: isGauge ? .gauge : .counter, help: "TCP connections.")
+                }
+        }
+    }
+
     var counters: [String: UInt64] {
         get async {
             let handler = handler

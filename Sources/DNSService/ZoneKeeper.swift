@@ -3,10 +3,10 @@ import Logging
 import ReflectorModel
 import ZoneCompiler
 
-/// Turns generations of the files into engines: each is taken whole, or refused whole while the last good one goes on
-/// being served. Compiling takes long, so it happens here and not on a loop.
+/// Turns generations of the files, and how hosts stand, into engines: each generation is taken whole, or refused whole
+/// while the last good one goes on being served. Compiling takes long, so it happens here and not on a loop.
 actor ZoneKeeper {
-    /// What came of looking at the files.
+    /// What came of a change.
     struct Outcome: Sendable {
         /// What to answer from now on; nil while there has never been a good generation.
         var engine: AnswerEngine?
@@ -16,18 +16,17 @@ actor ZoneKeeper {
         var zones: [(content: ZoneContent, serial: UInt32)] = []
     }
 
-    private struct Served {
-        var content: ZoneContent
-        var digest: String
-        var image: ZoneImage
-    }
-
     private let directory: String
     private let store: SerialStore?
     private let archive: GenerationArchive
     private let identity: AnswerEngine.Identity
     private let logger: Logger
-    private var served: [Served] = []
+    private var served: [ServedZone] = []
+    /// Read, but not served yet.
+    private var ahead: [ZoneContent]?
+    /// `ahead` is what an earlier run has kept, because the files are wrong.
+    private var isAheadKept = false
+    private(set) var standings = Standings()
     private var servedSince: Int64 = 0
     private(set) var problems: [String] = []
     private(set) var generation = 0
@@ -44,9 +43,66 @@ actor ZoneKeeper {
         self.logger = logger
     }
 
-    /// Reads the directory and makes an engine of it.
-    /// - Parameter unixTime: seconds since 1970.
-    func reload(unixTime: Int64) -> Outcome {
+    /// The files' content of what is served, without standings.
+    var files: [ZoneContent] { served.map(\.files) }
+    /// What is served: files, overrides and health.
+    var contents: [ZoneContent] { served.map(\.content) }
+
+    /// Whom to probe: every set reflector of every zone once.
+    var probeTargets: [ProbeTarget] { Self.targets(of: served.map(\.files)) }
+
+    /// Reads the directory for the first `update`, so that probes may go out before it. Where the files are wrong, the
+    /// last good generation that an earlier run has kept stands in. Nil if there is none.
+    func readAhead() -> [ProbeTarget]? {
+        ahead = compile()
+        if ahead == nil {
+            let kept = archive.zones.compactMap { archive.latest(of: $0)?.content.withoutStandings }
+            guard !kept.isEmpty else { return nil }
+            (ahead, isAheadKept) = (kept, true)
+            logger.critical(
+                "the files are wrong: serving the last good generation that was kept",
+                metadata: ["zones": "\(kept.map(\.zone).joined(separator: ","))"])
+        }
+        return ahead.map(Self.targets)
+    }
+
+    private static func targets(of contents: [ZoneContent]) -> [ProbeTarget] {
+        var seen: Set<ProbeTarget> = []
+        return contents.flatMap(\.probeTargets).filter { seen.insert($0).inserted }
+    }
+
+    /// Takes what has changed and makes an engine of it.
+    ///
+    /// - Parameters:
+    ///   - readsFiles: read the directory again; else the files are those served.
+    ///   - standings: how hosts stand now; nil for no change. One that changes no answer raises no serial, but `explain`
+    ///     follows.
+    ///   - unixTime: seconds since 1970.
+    func update(readsFiles: Bool, standings new: Standings? = nil, unixTime: Int64) -> Outcome {
+        if let new { standings = new }
+        let isKept = isAheadKept
+        let compiled = readsFiles ? ahead ?? compile() : nil
+        (ahead, isAheadKept) = (nil, false)
+        let isTaken = compiled != nil && !isKept
+        guard let files = compiled ?? (served.isEmpty ? nil : served.map(\.files)) else {
+            return Outcome(engine: nil, isAccepted: false, isSerialRaised: false)
+        }
+        do {
+            let isRaised = try settle(files, unixTime: unixTime)
+            if isTaken {
+                problems = []
+                generation += 1
+            }
+            return Outcome(
+                engine: engine, isAccepted: isTaken || !readsFiles, isSerialRaised: isRaised, zones: zones)
+        } catch {
+            refuse(["\(directory): \(error)"])
+            return Outcome(engine: served.isEmpty ? nil : engine, isAccepted: false, isSerialRaised: false)
+        }
+    }
+
+    /// The directory's content; nil, and `problems` say why, if the generation is refused.
+    private func compile() -> [ZoneContent]? {
         let compiled: CompiledZones
         do {
             compiled = try ZoneDirectory.compile(directory).compiled
@@ -56,98 +112,69 @@ actor ZoneKeeper {
         for problem in compiled.problems where problem.severity != .error { logger.warning("\(problem)") }
         guard !compiled.hasErrors else { return refuse(compiled.errors.map(\.description)) }
         guard !compiled.contents.isEmpty else { return refuse(["\(directory): no .zone file"]) }
-        do {
-            return try accept(compiled.contents, unixTime: unixTime)
-        } catch {
-            return refuse(["\(directory): \(error)"])
-        }
+        return compiled.contents
     }
 
-    private func accept(_ contents: [ZoneContent], unixTime: Int64) throws(ZoneImage.Invalid) -> Outcome {
-        var next: [Served] = []
-        var raised: [(zone: String, entry: SerialStore.Entry)] = []
-        for content in contents {
-            let digest = ContentDigest(content).description
-            let before = served.first { $0.content.zone == content.zone }
-            if let before, before.content == content.stamped(after: before.content, serial: before.image.serial) {
-                next.append(before)
-                continue
-            }
-            let last =
-                before.map { SerialStore.Entry(serial: $0.image.serial, digest: $0.digest) }
-                ?? store?.load(zone: content.zone)
-            var serial = last?.serial ?? 0
-            if last?.digest != digest {
-                serial = ZoneSerial.next(after: last?.serial, file: content.fileSerial, unixTime: unixTime)
-                raised.append((content.zone, .init(serial: serial, digest: digest)))
-            }
-            let stamped = content.stamped(
-                after: before?.content ?? archive.latest(of: content.zone)?.content, serial: serial)
-            next.append(Served(content: stamped, digest: digest, image: try ZoneImage(stamped, serial: serial)))
+    /// Serves `files` with the standings of now. True if a serial was raised or a zone has gone.
+    private func settle(_ files: [ZoneContent], unixTime: Int64) throws(ZoneImage.Invalid) -> Bool {
+        var next: [ServedZone] = []
+        var raised: [ServedZone] = []
+        for content in files {
+            let before = served.first { $0.files.zone == content.zone }
+            let kept = before == nil ? store?.load(zone: content.zone) : nil
+            let zone = try ServedZone(content, standings: standings, before: before, kept: kept, unixTime: unixTime)
+            if zone.entry != before?.entry, zone.entry != kept { raised.append(zone) }
+            next.append(zone)
         }
         let isChanged = !raised.isEmpty || next.count != served.count
         if isChanged || generation == 0 { servedSince = unixTime }
-        for (zone, entry) in raised {
-            logger.info("zone", metadata: ["name": "\(zone)", "serial": "\(entry.serial)"])
-            do { try store?.save(entry, zone: zone) } catch { logger.error("serial not kept: \(error)") }
+        for zone in raised {
+            let causes = Set(zone.entry.sets.filter { $0.serial == zone.entry.serial }.map(\.cause)).sorted()
+            logger.info(
+                "zone",
+                metadata: [
+                    "name": "\(zone.files.zone)", "serial": "\(zone.entry.serial)",
+                    "sets": "\(causes.prefix(3).joined(separator: "; "))",
+                ])
+            do {
+                try store?.save(zone.entry, zone: zone.files.zone)
+            } catch {
+                logger.error("serial not kept: \(error)")
+            }
         }
         served = next
-        problems = []
-        generation += 1
-        return Outcome(engine: engine, isAccepted: true, isSerialRaised: isChanged, zones: zones)
-    }
-
-    /// Serves the last good generation that an earlier run has kept, when the files are wrong at the start. Nil if
-    /// none can be read.
-    func restore(unixTime: Int64) -> Outcome? {
-        var restored: [Served] = []
-        for zone in archive.zones {
-            guard let (content, serial) = archive.latest(of: zone),
-                let image = try? ZoneImage(content, serial: serial)
-            else { continue }
-            restored.append(Served(content: content, digest: ContentDigest(content).description, image: image))
-        }
-        guard served.isEmpty, !restored.isEmpty else { return nil }
-        served = restored
-        servedSince = unixTime
-        logger.critical(
-            "the files are wrong: serving the last good generation that was kept", metadata: ["zones": "\(serialsText)"]
-        )
-        return Outcome(engine: engine, isAccepted: false, isSerialRaised: false, zones: zones)
+        return isChanged
     }
 
     private var zones: [(content: ZoneContent, serial: UInt32)] { served.map { ($0.content, $0.image.serial) } }
 
-    private func refuse(_ reasons: [String]) -> Outcome {
+    @discardableResult
+    private func refuse(_ reasons: [String]) -> [ZoneContent]? {
         for reason in reasons { logger.error("\(reason)") }
         logger.error(
             "generation refused", metadata: ["problems": "\(reasons.count)", "serving": "\(serialsText)"])
         problems = reasons
         refusals += 1
-        return Outcome(engine: served.isEmpty ? nil : engine, isAccepted: false, isSerialRaised: false)
+        return nil
     }
 
     private var engine: AnswerEngine {
-        AnswerEngine(zones: served.map(\.image), identity: identity, problems: problems, servedSince: servedSince)
+        AnswerEngine(
+            zones: served.map(\.image), identity: identity, problems: problems, notes: standings.notes,
+            servedSince: servedSince)
     }
 
     private var serialsText: String {
-        served.isEmpty ? "nothing" : served.map { "\($0.content.zone)/\($0.image.serial)" }.joined(separator: ",")
+        served.isEmpty ? "nothing" : served.map { "\($0.files.zone)/\($0.image.serial)" }.joined(separator: ",")
     }
 
     var status: NameServer.Status {
         NameServer.Status(
             zones: served.map {
-                NameServer.Status.Zone(name: $0.content.zone, serial: $0.image.serial, rules: $0.image.ruleCount)
+                NameServer.Status.Zone(name: $0.files.zone, serial: $0.image.serial, rules: $0.image.ruleCount)
             },
-            servedSince: servedSince, generation: generation, refusals: refusals, problems: problems)
-    }
-}
-
-extension ZoneContent {
-    /// Serial in the SOA as the file has it; 0 without one.
-    var fileSerial: UInt32 {
-        guard let data = records.first(where: { $0.type == 6 })?.data, data.count >= 22 else { return 0 }
-        return data[(data.count - 20)..<(data.count - 16)].reduce(0) { $0 << 8 | UInt32($1) }
+            servedSince: servedSince, generation: generation, refusals: refusals, problems: problems,
+            probing: standings.probing.description, hosts: served.flatMap(\.hostStatus),
+            overrides: standings.overrides.map { NameServer.Status.Override($0) })
     }
 }

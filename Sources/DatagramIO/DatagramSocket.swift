@@ -13,7 +13,8 @@ public final class DatagramSocket {
     public let sendBufferBytes: Int
     /// For the owner, to tell its sockets apart without a table.
     public var tag = 0
-    public internal(set) var statistics = DatagramStatistics()
+    /// Counted for every datagram on the loop's thread alone, hence without the check for overlapping accesses.
+    @exclusivity(unchecked) public internal(set) var statistics = DatagramStatistics()
 
     let descriptor: Int32
     /// Where the loop keeps it; nil while in no loop.

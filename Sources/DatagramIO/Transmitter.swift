@@ -49,19 +49,17 @@ final class Transmitter {
         let runMax = socket.maySegment() ? Self.runMax : 1
         outgoing.entries.withUnsafeBufferPointer { entries in
             guard let headers = UnsafeRawPointer(outgoing.headers.baseAddress) else { return }
-            var index = 0
-            while index < entries.count {
-                let count = Self.runLength(entries[index...].prefix(runMax))
-                if socket.accepts(entries[index].destination, datagrams: count) {
-                    if isFull { flush(socket) }
-                    begin(to: entries[index].destination)
-                    for entry in entries[index..<index + count] {
-                        append(headers + Int(entry.headerOffset), Int(entry.headerLength))
-                        if let body = entry.body { append(body, Int(entry.bodyLength)) }
-                    }
-                    end(datagrams: count, segment: count > 1 ? entries[index].length : 0)
+            var rest = entries[...]
+            while let first = rest.first {
+                if isFull { flush(socket) }
+                begin(to: first.destination)
+                let count = appendRun(rest.prefix(runMax), headers)
+                if socket.accepts(first.destination, datagrams: count) {
+                    end(datagrams: count, segment: count > 1 ? first.length : 0)
+                } else {
+                    pieceCount = Int(messages[messageCount].first)
                 }
-                index += count
+                rest = rest.dropFirst(count)
             }
         }
         flush(socket)
@@ -99,19 +97,39 @@ final class Transmitter {
 
     private var isFull: Bool { messageCount == batch || pieceCount + 2 * Self.runMax > Self.piecesMax }
 
-    /// How many of `entries`, from the first, can travel as one message.
-    private static func runLength(_ entries: Slice<UnsafeBufferPointer<DatagramBatch.Entry>>) -> Int {
-        guard let first = entries.first, first.length > 0 else { return 1 }
-        var count = 1
-        var bytes = first.length
-        for entry in entries.dropFirst() {
-            bytes += entry.length
-            guard entry.destination == first.destination, entry.length <= first.length, entry.length > 0,
-                bytes <= runBytesMax
-            else { break }
+    /// Adds the pieces of as many of `entries`, from the first, as can travel as one message; returns how many. This runs
+    /// for every datagram, so what it counts lives in local variables.
+    private func appendRun(_ entries: Slice<UnsafeBufferPointer<DatagramBatch.Entry>>, _ headers: UnsafeRawPointer)
+        -> Int
+    {
+        guard let first = entries.first else { return 0 }
+        let (destination, longest) = (first.destination, first.length)
+        let pieces = pieces
+        var (piece, count, bytes) = (pieceCount, 0, 0)
+        for entry in entries {
+            let length = entry.length
+            if count > 0 {
+                guard length <= longest, length > 0, bytes + length <= Self.runBytesMax,
+                    entry.destination == destination
+                else { break }
+            }
+            if entry.headerLength > 0 {
+                let header = UnsafeMutableRawPointer(mutating: headers + Int(entry.headerOffset))
+                pieces[piece] = iovec(iov_base: header, iov_len: Int(entry.headerLength))
+                piece += 1
+            }
+            if let body = entry.body, entry.bodyLength > 0 {
+                pieces[piece] = iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: Int(entry.bodyLength))
+                piece += 1
+            }
             count += 1
-            if entry.length < first.length { break }
+            bytes += length
+            // Only the last of a run may be shorter, and an empty datagram has nothing to be cut from.
+            if length < longest || length == 0 { break }
         }
+        pieceCount = piece
+        sizes[messageCount].bytes = bytes
         return count
     }
 

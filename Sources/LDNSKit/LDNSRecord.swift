@@ -30,21 +30,42 @@ public struct LDNSRecord: Sendable, Equatable {
     public init(
         parsing text: String, origin: [UInt8], defaultTTL: UInt32, previousOwner: [UInt8]? = nil
     ) throws(LDNSError) {
-        guard !text.utf8.contains(0), text.utf8.count <= Self.textLengthMax else {
+        self = try Self.parse(text, origin, defaultTTL, previousOwner) { Self($0) }
+        if data.count > 65_535 { throw LDNSError("RDATA over 65535 bytes", input: text) }
+    }
+
+    /// Type and RDATA alone of a record in master-file form, for those who read many.
+    public static func data(
+        parsing text: String, origin: [UInt8], defaultTTL: UInt32
+    ) throws(LDNSError) -> (type: UInt16, data: [UInt8]) {
+        let (type, data) = try parse(text, origin, defaultTTL, nil) { record in
+            var data: [UInt8] = []
+            for index in 0..<ldns_rr_rd_count(record) {
+                if let field = ldns_rr_rdf(record, index) { data.append(contentsOf: LDNSText.bytes(field)) }
+            }
+            return (UInt16(truncatingIfNeeded: ldns_rr_get_type(record).rawValue), data)
+        }
+        if data.count > 65_535 { throw LDNSError("RDATA over 65535 bytes", input: text) }
+        return (type, data)
+    }
+
+    private static func parse<Result>(
+        _ text: String, _ origin: [UInt8], _ defaultTTL: UInt32, _ previousOwner: [UInt8]?,
+        _ read: (UnsafePointer<ldns_rr>) -> Result
+    ) throws(LDNSError) -> Result {
+        guard !text.utf8.contains(0), text.utf8.count <= textLengthMax else {
             throw LDNSError("record too long or with a NUL byte", input: text)
         }
-        let originField = Self.nameField(origin)
+        let originField = nameField(origin)
         defer { ldns_rdf_deep_free(originField) }
         // libldns frees and replaces `previous` as it goes.
-        var previous = previousOwner.flatMap { Self.nameField($0) }
+        var previous = previousOwner.flatMap { nameField($0) }
         defer { ldns_rdf_deep_free(previous) }
         var record: UnsafeMutablePointer<ldns_rr>?
         let status = ldns_rr_new_frm_str(&record, text, defaultTTL, originField, &previous)
         guard status == LDNS_STATUS_OK, let record else { throw LDNSError(status, input: text) }
         defer { ldns_rr_free(record) }
-        // To libldns a TTL of 0 means "not said".
-        self.init(record)
-        if data.count > 65_535 { throw LDNSError("RDATA over 65535 bytes", input: text) }
+        return read(record)
     }
 
     /// One line of a master file for a record in wire form. Nil if the bytes are no record of that type.

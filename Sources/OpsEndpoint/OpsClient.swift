@@ -1,6 +1,8 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOHTTP1
+import NIOPosix
 import ReflectorModel
 
 /// Asks running processes for their status, for `reflector status`, `trace` and `up`.
@@ -19,6 +21,13 @@ public struct OpsClient: Sendable {
             }
         }
     }
+
+    /// Of all: it lives as long as the process. A connection that is refused is not tried again until the time is over.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     /// Longest body read.
     private static let bodyBytesMax = 16 << 20
@@ -49,28 +58,62 @@ public struct OpsClient: Sendable {
     /// True if the process says at `/readyz` that it can do its work.
     public func isReady(_ endpoint: Endpoint) async -> Bool { (try? await get("/readyz", of: endpoint)) != nil }
 
+    /// Sends a signed command. Returns the answer with its signature, which the caller must check.
+    public func post(
+        _ path: String, body: [UInt8], signature: String, to endpoint: Endpoint
+    ) async throws(Failure) -> (body: [UInt8], signature: String) {
+        var request = HTTPClientRequest(url: "http://\(endpoint)\(path)")
+        request.method = .POST
+        request.headers.add(name: OpsSignature.header, value: signature)
+        request.body = .bytes(body)
+        let answer = try await execute(request, of: endpoint)
+        return (Array(answer.body.readableBytesView), answer.headers.first(name: OpsSignature.header) ?? "")
+    }
+
     private func get(_ path: String, of endpoint: Endpoint) async throws(Failure) -> Data {
-        let status: UInt
-        let body: ByteBuffer
+        let answer = try await execute(HTTPClientRequest(url: "http://\(endpoint)\(path)"), of: endpoint)
+        return Data(answer.body.readableBytesView)
+    }
+
+    private struct Answer: Sendable {
+        var status: UInt = 0
+        var headers = HTTPHeaders()
+        var body = ByteBuffer()
+    }
+
+    private func execute(_ request: HTTPClientRequest, of endpoint: Endpoint) async throws(Failure) -> Answer {
+        let answer: Answer
         do {
-            (status, body) = try await withThrowingTaskGroup(of: (UInt, ByteBuffer).self) { [timeout] group in
+            answer = try await withThrowingTaskGroup(of: Answer.self) { [timeout] group in
                 // The client's own deadline ends with the head; this one covers the body too.
                 group.addTask {
                     try await Task.sleep(for: .nanoseconds(timeout.nanoseconds))
                     throw HTTPClientError.deadlineExceeded
                 }
                 group.addTask {
-                    let request = HTTPClientRequest(url: "http://\(endpoint)\(path)")
-                    let response = try await HTTPClient.shared.execute(request, timeout: timeout)
-                    return (response.status.code, try await response.body.collect(upTo: Self.bodyBytesMax))
+                    let response = try await Self.client.execute(request, timeout: timeout)
+                    return Answer(
+                        status: response.status.code, headers: response.headers,
+                        body: try await response.body.collect(upTo: Self.bodyBytesMax))
                 }
                 defer { group.cancelAll() }
-                return try await group.next() ?? (0, ByteBuffer())
+                return try await group.next() ?? Answer()
             }
         } catch {
-            throw .unreachable(endpoint, "\(error)")
+            throw .unreachable(endpoint, cause(of: error))
         }
-        guard status == 200 else { throw .unusable(endpoint, "HTTP \(status)") }
-        return Data(body.readableBytesView)
+        guard answer.status == 200 else { throw .unusable(endpoint, "HTTP \(answer.status)") }
+        return answer
+    }
+
+    private func cause(of error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { cause(of: $0.error) } ?? "no connection"
+        case let error as HTTPClientError where [.deadlineExceeded, .connectTimeout, .readTimeout].contains(error):
+            "no answer within \(Double(timeout.nanoseconds) / 1e9) s"
+        default: "\(error)"
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -21,6 +22,26 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         public init(endpoint: Endpoint) { self.endpoint = endpoint }
     }
 
+    /// A signed request, and what to answer it with.
+    public struct Command: Sendable {
+        /// `/override`.
+        public var path: String
+        /// Takes the body and the signature that came with it. Nil is answered as forbidden, and nothing is said.
+        public var perform:
+            @Sendable (_ body: [UInt8], _ signature: String) async -> (body: [UInt8], signature: String)?
+
+        public init(
+            path: String,
+            perform:
+                @escaping @Sendable (_ body: [UInt8], _ signature: String) async -> (
+                    body: [UInt8], signature: String
+                )?
+        ) {
+            self.path = path
+            self.perform = perform
+        }
+    }
+
     private let configuration: Configuration
     private let logger: Logger
     private let responder: CallbackResponder<BasicRequestContext>
@@ -30,18 +51,22 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     ///   - status: what `/status` tells.
     ///   - metrics: what `/metrics` tells.
     ///   - ready: nil while the process can do its work, else why not, for `/readyz`.
+    ///   - command: what may be POSTed; nothing by default.
     ///   - onReady: called once with the bound address.
     public init(
         configuration: Configuration, logger: Logger,
         status: @escaping @Sendable () async -> Status,
         metrics: @escaping @Sendable () async -> [MetricSample],
-        ready: @escaping @Sendable () async -> String?,
+        ready: @escaping @Sendable () async -> String?, command: Command? = nil,
         onReady: @escaping @Sendable (Endpoint) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.logger = logger
         self.onReady = onReady
         responder = CallbackResponder { request, _ in
+            if let command, request.method == .post, request.uri.path == command.path {
+                return await Self.answer(request, by: command)
+            }
             guard request.method == .get || request.method == .head else {
                 return Self.answer(.methodNotAllowed, "only GET and HEAD\n")
             }
@@ -69,7 +94,8 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     public func run() async throws {
         let endpoint = configuration.endpoint
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .notice)
+        // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.
+        quiet.logLevel = .critical
         let application = Application(
             responder: responder,
             server: .http1(configuration: .init(idleTimeout: configuration.idleTimeout)),
@@ -82,6 +108,19 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
             },
             logger: quiet)
         try await application.run()
+    }
+
+    private static func answer(_ request: Request, by command: Command) async -> Response {
+        guard let body = try? await request.body.collect(upTo: OpsSignature.bodyBytesMax) else {
+            return answer(.contentTooLarge, "at most \(OpsSignature.bodyBytesMax) bytes\n")
+        }
+        let signature = HTTPField.Name(OpsSignature.header).flatMap { request.headers[$0] } ?? ""
+        guard let reply = await command.perform(Array(body.readableBytesView), signature) else {
+            return answer(.forbidden, "not signed with the right key\n")
+        }
+        var response = answer(.ok, String(decoding: reply.body, as: UTF8.self), type: "application/json")
+        if let name = HTTPField.Name(OpsSignature.header) { response.headers[name] = reply.signature }
+        return response
     }
 
     private static func json(_ status: Status) -> Response {
@@ -105,4 +144,12 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         ]
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: buffer))
     }
+}
+
+/// How commands to `OpsEndpoint` and their answers are signed.
+enum OpsSignature {
+    /// Header of the signature.
+    static let header = "Reflector-Signature"
+    /// Longest body taken.
+    static let bodyBytesMax = 4_096
 }

@@ -11,13 +11,13 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
     /// Network keys accepted at once: the old and the new one while keys roll.
     public static let networkKeysMax = 2
 
-    public let keyPhases: [UInt8]
+    public private(set) var keyPhases: [UInt8]
     /// Keys that were not made because a table was full.
     public private(set) var tableFullCount: UInt64 = 0
     /// Keys that were not made because libcrypto refused.
     public private(set) var failureCount: UInt64 = 0
 
-    private let networkKeys: [NetworkKey]
+    private var networkKeys: [NetworkKey]
     private let cipher: OpaquePointer
     private var macKeys: KeyTable<MACContext>
     private var sealKeys: KeyTable<SealContext>
@@ -30,15 +30,7 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
     public init(
         networkKeys: [(phase: UInt8, key: [UInt8])], linksMax: Int = 32_768, incarnationsMax: Int = 16_384
     ) throws(PacketSealingError) {
-        guard !networkKeys.isEmpty else { throw .noNetworkKey }
-        guard networkKeys.count <= Self.networkKeysMax else { throw .tooManyNetworkKeys(count: networkKeys.count) }
-        var keys: [NetworkKey] = []
-        for (phase, key) in networkKeys {
-            guard key.count == Self.networkKeyLength else { throw .networkKeyLength(phase: phase, bytes: key.count) }
-            guard !keys.contains(where: { $0.phase == phase }) else { throw .repeatedPhase(phase) }
-            keys.append(try NetworkKey(phase: phase, key: key))
-        }
-        try Self.checkReuse(of: keys[0].handshake)
+        let keys = try Self.checked(networkKeys)
         guard let cipher = EVP_CIPHER_fetch(nil, "AES-128-GCM", nil) else {
             throw .last(operation: "fetch AES-128-GCM")
         }
@@ -47,6 +39,28 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         keyPhases = networkKeys.map(\.phase)
         macKeys = KeyTable(countMax: 2 * min(linksMax, Int(Int32.max) / 2))
         sealKeys = KeyTable(countMax: incarnationsMax)
+    }
+
+    /// Takes other network keys from now on. Keys made from those before stay good until they are released, so links and
+    /// incarnations go on. Throws, and changes nothing, if a key is not usable.
+    public func replaceNetworkKeys(_ networkKeys: [(phase: UInt8, key: [UInt8])]) throws(PacketSealingError) {
+        self.networkKeys = try Self.checked(networkKeys)
+        keyPhases = networkKeys.map(\.phase)
+    }
+
+    private static func checked(
+        _ networkKeys: [(phase: UInt8, key: [UInt8])]
+    ) throws(PacketSealingError) -> [NetworkKey] {
+        guard !networkKeys.isEmpty else { throw .noNetworkKey }
+        guard networkKeys.count <= networkKeysMax else { throw .tooManyNetworkKeys(count: networkKeys.count) }
+        var keys: [NetworkKey] = []
+        for (phase, key) in networkKeys {
+            guard key.count == networkKeyLength else { throw .networkKeyLength(phase: phase, bytes: key.count) }
+            guard !keys.contains(where: { $0.phase == phase }) else { throw .repeatedPhase(phase) }
+            keys.append(try NetworkKey(phase: phase, key: key))
+        }
+        try checkReuse(of: keys[0].handshake)
+        return keys
     }
 
     deinit {

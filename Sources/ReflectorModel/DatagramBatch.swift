@@ -11,10 +11,23 @@ public struct DatagramBatch {
         public var body: UnsafeRawPointer?
         public var bodyLength: Int32
         @inlinable public var length: Int { Int(headerLength) + Int(bodyLength) }
+
+        @inlinable
+        init(
+            destination: Endpoint, headerOffset: Int32, headerLength: Int32, body: UnsafeRawPointer?,
+            bodyLength: Int32
+        ) {
+            self.destination = destination
+            self.headerOffset = headerOffset
+            self.headerLength = headerLength
+            self.body = body
+            self.bodyLength = bodyLength
+        }
     }
 
     /// Entries in order of sending; runs of one destination and one length become one GSO send.
-    public private(set) var entries: [Entry] = []
+    @inlinable public var entries: [Entry] { stored }
+    @usableFromInline var stored: [Entry] = []
     /// Private headers and whole control datagrams.
     public let headers: UnsafeMutableRawBufferPointer
     @usableFromInline var headerUsed = 0
@@ -27,22 +40,23 @@ public struct DatagramBatch {
     public init(countMax: Int, headers: UnsafeMutableRawBufferPointer) {
         self.countMax = countMax
         self.headers = headers
-        entries.reserveCapacity(countMax)
+        stored.reserveCapacity(countMax)
     }
 
-    @inlinable public var isEmpty: Bool { entries.isEmpty }
+    @inlinable public var isEmpty: Bool { stored.isEmpty }
     /// True when another datagram with a header of at most `headerLength` bytes fits.
     @inlinable public func hasRoom(headerLength: Int) -> Bool {
-        entries.count < countMax && headerUsed + headerLength <= headers.count
+        stored.count < countMax && headerUsed + headerLength <= headers.count
     }
 
     public mutating func removeAll() {
-        entries.removeAll(keepingCapacity: true)
+        stored.removeAll(keepingCapacity: true)
         headerUsed = 0
     }
 
     /// Appends a datagram. `fill` writes the header in place and returns its length, at most `headerLengthMax`.
     /// The caller has asked `hasRoom` before.
+    @inlinable
     public mutating func append(
         to destination: Endpoint, headerLengthMax: Int, body: UnsafeRawBufferPointer?,
         fill: (UnsafeMutableRawBufferPointer) -> Int
@@ -50,7 +64,7 @@ public struct DatagramBatch {
         precondition(hasRoom(headerLength: headerLengthMax), "DatagramBatch: append without room")
         let slot = UnsafeMutableRawBufferPointer(rebasing: headers[headerUsed..<headerUsed + headerLengthMax])
         let used = fill(slot)
-        entries.append(
+        stored.append(
             Entry(
                 destination: destination, headerOffset: Int32(headerUsed), headerLength: Int32(used),
                 body: body?.baseAddress, bodyLength: Int32(body?.count ?? 0)))

@@ -6,8 +6,8 @@ public struct RegionID: Hashable, Comparable, Sendable, Codable, CustomStringCon
     public var description: String { "r\(rawValue)" }
 
     /// Reads `r1283`: lower or upper case `r`, decimal, no leading zero. Nil for anything else.
-    public init?(label: some StringProtocol) {
-        guard let value = decimalAfter("r", label), value <= UInt64(UInt32.max) else { return nil }
+    @inlinable public init?(label: some StringProtocol) {
+        guard let value = decimalAfter(UInt8(ascii: "r"), label), value <= UInt64(UInt32.max) else { return nil }
         self.init(UInt32(value))
     }
 }
@@ -20,8 +20,8 @@ public struct PortsetID: Hashable, Comparable, Sendable, Codable, CustomStringCo
     public var description: String { "s\(rawValue)" }
 
     /// Reads `s4096`: lower or upper case `s`, decimal, no leading zero. Nil for anything else.
-    public init?(label: some StringProtocol) {
-        guard let value = decimalAfter("s", label), value <= 65_535 else { return nil }
+    @inlinable public init?(label: some StringProtocol) {
+        guard let value = decimalAfter(UInt8(ascii: "s"), label), value <= 65_535 else { return nil }
         self.init(UInt16(value))
     }
 }
@@ -104,10 +104,17 @@ public struct SequenceNumber: Hashable, Comparable, Sendable {
     }
 }
 
-private func decimalAfter(_ letter: Character, _ label: some StringProtocol) -> UInt64? {
-    guard let first = label.first, first.lowercased() == String(letter) else { return nil }
-    let digits = label.dropFirst()
-    guard !digits.isEmpty, digits.count <= 10, digits.allSatisfy({ $0 >= "0" && $0 <= "9" }) else { return nil }
-    guard digits.count == 1 || digits.first != "0" else { return nil }
-    return UInt64(digits)
+/// The number of at most ten digits, without leading zeros, behind a letter of either case (given in lower case). By
+/// bytes: maps have hundreds of thousands of these.
+@inlinable func decimalAfter(_ letter: UInt8, _ label: some StringProtocol) -> UInt64? {
+    var bytes = label.utf8.makeIterator()
+    guard let first = bytes.next(), first | 0x20 == letter else { return nil }
+    var value: UInt64 = 0
+    var count = 0
+    while let byte = bytes.next() {
+        guard byte >= 48, byte <= 57, count < 10, count == 0 || value > 0 else { return nil }
+        value = value * 10 + UInt64(byte - 48)
+        count += 1
+    }
+    return count == 0 ? nil : value
 }

@@ -46,6 +46,12 @@ public struct LookUpAnswer: Hashable, Sendable {
         self.serial = serial
         self.portset = portset
     }
+
+    /// Hosts that are left out only because probes find them dead, as the TXT string `dead=nyc-1,nyc-2` has them.
+    public var seemingDead: [Substring] {
+        let key = "dead="
+        return text.filter { $0.hasPrefix(key) }.flatMap { $0.dropFirst(key.count).split(separator: ",") }
+    }
 }
 
 /// How a look-up ended. Only `records` may move a node: with `noSuchName` and `noData` it keeps its old parents and

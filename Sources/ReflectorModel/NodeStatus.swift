@@ -93,7 +93,8 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     /// Packets that were missing and came by retransmit or backfill.
     public var repaired: UInt64
     public var duplicates: UInt64
-    /// At an edge: the longest interval between two deliveries while packets were due, in milliseconds.
+    /// At an edge: the longest interval between two deliveries; at the entrypoint: between two payloads of the encoder.
+    /// In milliseconds.
     public var gapMillisecondsMax: Double
 
     public init(

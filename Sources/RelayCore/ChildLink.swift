@@ -39,7 +39,7 @@ final class ChildLink {
     var leaseExpires: MonotonicInstant
     var digestMismatch = false
 
-    var nextLinkNumber: UInt32 = 1
+    @exclusivity(unchecked) var nextLinkNumber: UInt32 = 1
     var lastHeartbeat: MonotonicInstant
     var lastSent: MonotonicInstant
     var lastReceived: MonotonicInstant
@@ -50,17 +50,19 @@ final class ChildLink {
     /// Where the next page of heartbeat entries starts.
     var heartbeatPage = 0
 
-    var live = Deque<Queued>()
-    var repair = Deque<Queued>()
-    var isDirty = false
-    /// Retransmits and backlog packets sent in the flush under way.
+    @exclusivity(unchecked) var live = Deque<Queued>()
+    @exclusivity(unchecked) var repair = Deque<Queued>()
+    @exclusivity(unchecked) var isDirty = false
+    /// Retransmits and backlog packets sent since `burstStart`.
     var burst = 0
+    var burstStart: MonotonicInstant = .zero
 
     /// NAK bucket in packets, scaled by 1024.
     var nakTokens: Int64 = 0
     var nakRefilled: MonotonicInstant
+    var answered = AnsweredTable()
 
-    var packetsSent: UInt64 = 0
+    @exclusivity(unchecked) var packetsSent: UInt64 = 0
     var retransmitsSent: UInt64 = 0
     var reportedReceived: UInt32 = 0
     var reportedLost: UInt32 = 0
@@ -126,14 +128,13 @@ final class ChildSubscription {
     var start: Subscribe.Start
     var rateSixteenths: UInt8
     var path: [NodeID]
-    var state: State = .pending
+    @exclusivity(unchecked) var state: State = .pending
     /// First number the child is to get.
-    var from: UInt64 = 0
+    @exclusivity(unchecked) var from: UInt64 = 0
     var expires: MonotonicInstant
     /// Backlog allowance in packets, scaled by 1024, and when it was last counted.
     var allowance: Int64 = 0
     var allowanceCounted: MonotonicInstant
-    var packetsSent: UInt64 = 0
 
     init(id: UInt32, link: ChildLink, stream: Int, request: Subscribe, expires: MonotonicInstant, now: MonotonicInstant)
     {

@@ -1,18 +1,36 @@
 import ReflectorModel
 
-/// The sequence numbers of one incarnation that are known to exist and have not come, in order, with when to ask for
-/// each. Empty on a good link, and then it costs nothing.
+/// The sequence numbers of one incarnation that are known to exist and have not come, in order, with what is known of
+/// each and when something is to be done about it. Empty on a good link, and then it costs nothing.
 struct GapTable {
     struct Gap {
-        var sequence: UInt64
-        var detected: MonotonicInstant
-        /// When to ask for it (again).
+        let sequence: UInt64
+        let detected: MonotonicInstant
+        /// When to ask for it, to say so again, or to try again.
         var due: MonotonicInstant
-        /// Link packet number at which reordering no longer explains it, on the link that lost it.
-        var dueLinkNumber: UInt32
-        /// A link-number gap says that the link itself lost it, so the parent has it.
-        var isCovered: Bool
+        /// Paths (`StreamPath.bit`) that have gone past its place without it.
+        var passedOn: UInt8 = 0
+        /// Of those, the ones whose link lost it, as link numbers show: their parents have it.
+        var lostOn: UInt8 = 0
+        /// Before anything was asked: link packet number at which reordering no longer explains it, on that path; no path
+        /// if only time decides.
+        var reorderedUntil: UInt32 = 0
+        var reorderedOn: UInt8 = 0
+        /// How often it was asked for, not counting that the same was said again lest it got lost.
         var tries: UInt8 = 0
+        var triedAt = MonotonicInstant.zero
+        /// How often the try was said again.
+        var copies: UInt8 = 0
+        /// Tries made as the last that can be answered in time.
+        var lastTries: UInt8 = 0
+        /// Path of the newest try.
+        var askedOn: UInt8 = 0
+
+        init(sequence: UInt64, detected: MonotonicInstant, due: MonotonicInstant) {
+            self.sequence = sequence
+            self.detected = detected
+            self.due = due
+        }
     }
 
     private(set) var gaps: [Gap] = []
@@ -30,21 +48,16 @@ struct GapTable {
         return index < gaps.count && gaps[index].sequence == sequence
     }
 
-    /// Adds a gap, or makes a known one covered. False if the table is full.
-    mutating func add(_ gap: Gap, max: Int) -> Bool {
-        let index = gaps.last.map { $0.sequence < gap.sequence } == true ? gaps.count : position(of: gap.sequence)
-        if index < gaps.count, gaps[index].sequence == gap.sequence {
-            if gap.isCovered, !gaps[index].isCovered {
-                gaps[index].isCovered = true
-                gaps[index].due = min(gaps[index].due, gap.due)
-                gaps[index].dueLinkNumber = gap.dueLinkNumber
-                noteDue(gaps[index])
-            }
-            return true
+    /// Changes the gap of a number, which is entered first if it is new: with nothing known and never due. False if the
+    /// table is full.
+    mutating func note(_ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout Gap) -> Void) -> Bool {
+        let index = gaps.last.map { $0.sequence < sequence } == true ? gaps.count : position(of: sequence)
+        if index == gaps.count || gaps[index].sequence != sequence {
+            guard gaps.count < max else { return false }
+            gaps.insert(Gap(sequence: sequence, detected: now, due: .distantFuture), at: index)
         }
-        guard gaps.count < max else { return false }
-        gaps.insert(gap, at: index)
-        noteDue(gap)
+        change(&gaps[index])
+        noteDue(gaps[index])
         return true
     }
 
@@ -66,50 +79,72 @@ struct GapTable {
     }
 
     mutating func removeAll() {
-        gaps.removeAll()
+        gaps.removeAll(keepingCapacity: true)
         reset()
     }
 
-    /// The path that covered the gaps has gone; what a new path brings by itself is waited for until `due`.
-    mutating func uncoverAll(due: MonotonicInstant) {
-        for index in gaps.indices {
-            gaps[index].isCovered = false
-            gaps[index].due = due
-            gaps[index].tries = 0
-        }
+    /// Calls `change` for every gap, in order.
+    mutating func updateAll(_ change: (inout Gap) -> Void) {
+        for index in gaps.indices { change(&gaps[index]) }
         refreshDue()
     }
 
-    /// Tries before asking becomes rarer: whoever has it would have sent it.
-    private static let eagerTries: UInt8 = 5
-
-    /// Calls `ask` for every gap that is due now, in order, and re-arms it `retry` later, after `eagerTries` doubling.
-    mutating func takeDue(
-        at now: MonotonicInstant, linkHighest: UInt32, retry: TimeSpan, _ ask: (UInt64, UInt8) -> Void
-    ) {
-        guard now >= nextDue || awaitsReordering else { return }
-        for index in gaps.indices {
-            let gap = gaps[index]
-            let reordered =
-                gap.isCovered && gap.tries == 0 && Int32(bitPattern: linkHighest &- gap.dueLinkNumber) >= 0
-            guard now >= gap.due || reordered else { continue }
-            gaps[index].tries = gap.tries == .max ? .max : gap.tries + 1
-            gaps[index].due =
-                now + retry * (1 << Int64(min(gaps[index].tries - min(gaps[index].tries, Self.eagerTries), 4)))
-            ask(gap.sequence, gaps[index].tries)
+    /// The bit stands for another path from now on.
+    mutating func forgetPath(_ bit: UInt8) {
+        updateAll { gap in
+            gap.passedOn &= ~bit
+            gap.lostOn &= ~bit
+            if gap.reorderedOn == bit { gap.reorderedOn = 0 }
+            if gap.askedOn == bit { gap.askedOn = 0 }
         }
-        refreshDue()
+    }
+
+    /// Another set of paths: what is known of the old ones says nothing now, and what a new path brings by itself is
+    /// waited for until `due`. Tries are counted on, since a parent answers none twice.
+    mutating func forgetPaths(due: MonotonicInstant) {
+        updateAll { gap in
+            gap.passedOn = 0
+            gap.lostOn = 0
+            gap.reorderedOn = 0
+            gap.lastTries = 0
+            gap.due = due
+        }
+    }
+
+    /// True if a gap is due by time, or by the link packet number that a path has come to.
+    @inline(__always)
+    func mayBeDue(at now: MonotonicInstant) -> Bool { now >= nextDue || awaitsReordering }
+
+    /// Calls `ask` for every gap that is due now, in order; it sets when the gap is due again.
+    ///
+    /// - Parameters:
+    ///   - path: bit of the path that a packet has just come by, 0 for none.
+    ///   - linkHighest: the link packet number that it has come to.
+    mutating func takeDue(
+        at now: MonotonicInstant, path: UInt8, linkHighest: UInt32, _ ask: (inout Gap) -> Void
+    ) {
+        guard mayBeDue(at: now) else { return }
+        var isChanged = false
+        for index in gaps.indices {
+            let isNoReordering =
+                path != 0 && gaps[index].reorderedOn == path && gaps[index].tries == 0
+                && Int32(bitPattern: linkHighest &- gaps[index].reorderedUntil) >= 0
+            guard now >= gaps[index].due || isNoReordering else { continue }
+            gaps[index].reorderedOn = 0
+            ask(&gaps[index])
+            isChanged = true
+        }
+        if isChanged || now >= nextDue { refreshDue() }
     }
 
     private mutating func refreshDue() {
-        nextDue = .distantFuture
-        awaitsReordering = false
+        reset()
         for gap in gaps { noteDue(gap) }
     }
 
     private mutating func noteDue(_ gap: Gap) {
         nextDue = min(nextDue, gap.due)
-        if gap.isCovered, gap.tries == 0 { awaitsReordering = true }
+        if gap.reorderedOn != 0, gap.tries == 0 { awaitsReordering = true }
     }
 
     private mutating func reset() {

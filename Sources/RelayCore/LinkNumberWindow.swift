@@ -8,35 +8,42 @@ struct LinkNumberWindow {
     private(set) var highest: UInt32 = 0
     /// Numbers that came, each once.
     private(set) var received: UInt32 = 0
-    /// Largest distance behind the highest at which a number still came: how far this link reorders.
-    private(set) var reorderExtent: UInt32 = 0
+    /// The highest number that has not come, 0 if none is missing: most questions are answered by it.
+    private var newestMissing: UInt32 = 0
 
     /// Link numbers that should have come by now and have not.
     var missing: UInt32 { highest &- received }
 
-    /// Notes a number. False if it had come before or is too old to tell.
-    mutating func note(_ number: UInt32) -> Bool {
+    /// Notes a number, and returns how far behind the highest it came: 0 in order. Nil if it had come before or is too
+    /// old to tell.
+    mutating func note(_ number: UInt32) -> UInt32? {
         let ahead = Int32(bitPattern: number &- highest)
+        var behind: UInt32 = 0
         if ahead > 0 {
+            if ahead > 1 { newestMissing = number &- 1 }
             advance(to: number)
         } else {
-            let behind = UInt32(bitPattern: -ahead)
-            guard behind < Self.width, !contains(number) else { return false }
-            reorderExtent = max(behind, reorderExtent)
+            behind = UInt32(bitPattern: -ahead)
+            guard behind < Self.width, !contains(number) else { return nil }
         }
         bits[Int((number / 64) % (Self.width / 64))] |= 1 << UInt64(number % 64)
         received &+= 1
-        return true
+        if number == newestMissing { newestMissing = missing(below: number) }
+        return behind
     }
 
     /// The parent says that it has sent all numbers below `next`.
     mutating func expect(next: UInt32) {
         let last = next &- 1
-        if Int32(bitPattern: last &- highest) > 0 { advance(to: last) }
+        guard Int32(bitPattern: last &- highest) > 0 else { return }
+        advance(to: last)
+        newestMissing = last
     }
 
     /// True if any number strictly between the two has not come.
     func hasMissing(after low: UInt32, before high: UInt32) -> Bool {
+        guard newestMissing != 0, Int32(bitPattern: newestMissing &- low) > 0 else { return false }
+        if Int32(bitPattern: high &- newestMissing) > 0 { return true }
         var number = low &+ 1
         if high &- low > Self.width { number = high &- Self.width }
         while Int32(bitPattern: high &- number) > 0 {
@@ -46,8 +53,15 @@ struct LinkNumberWindow {
         return false
     }
 
-    /// Reordering is forgotten slowly, halving at each call.
-    mutating func decayReordering() { reorderExtent /= 2 }
+    /// The highest number below `number` that has not come; 0 if all have that are remembered.
+    private func missing(below number: UInt32) -> UInt32 {
+        var candidate = number &- 1
+        while highest &- candidate < min(Self.width, highest) {
+            if !contains(candidate) { return candidate }
+            candidate = candidate &- 1
+        }
+        return 0
+    }
 
     private func contains(_ number: UInt32) -> Bool {
         bits[Int((number / 64) % (Self.width / 64))] & (1 << UInt64(number % 64)) != 0

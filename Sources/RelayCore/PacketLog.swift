@@ -21,7 +21,7 @@ final class PacketLog {
 
     private let memory: UnsafeMutableRawBufferPointer
     private let slots: UnsafeMutableBufferPointer<Slot>
-    private var head = 0
+    @exclusivity(unchecked) private var head = 0
 
     init(packetsMax: Int) {
         let count = max(packetsMax, 64)

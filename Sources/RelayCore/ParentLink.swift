@@ -35,12 +35,14 @@ final class ParentLink {
     var nextTry: MonotonicInstant
     var tries = 0
 
-    var window = LinkNumberWindow()
+    @exclusivity(unchecked) var window = LinkNumberWindow()
+    var reordering = ReorderTolerance()
+    var recentLoss = RecentLoss()
     var roundTrip = RoundTrip()
     var echo = TimestampEcho()
     var leaseNonce: UInt64 = 0
     var openedAt: MonotonicInstant = .zero
-    var lastReceived: MonotonicInstant = .zero
+    @exclusivity(unchecked) var lastReceived: MonotonicInstant = .zero
     var lastRenew: MonotonicInstant = .zero
     var lastResync: MonotonicInstant = .zero
     var lastHeartbeatSent: MonotonicInstant = .zero
@@ -49,6 +51,8 @@ final class ParentLink {
     var digest: UInt64 = 0
     /// Not fetched through, but kept validated for the moment the parent in use dies; until this instant.
     var warmUntil: MonotonicInstant = .zero
+    /// The parent has said that it is about to stop.
+    var isLeavingSoon = false
     var retransmitsAsked: UInt64 = 0
 
     init(
@@ -81,5 +85,27 @@ final class ParentLink {
         if subscriptions.removeValue(forKey: id) != nil {
             digest = digest &- FixedHash.mix(UInt64(id))
         }
+    }
+}
+
+/// Share of a link's packets that did not come, of late.
+struct RecentLoss {
+    /// 0 to 1.
+    private(set) var share = 0.0
+    private var expected: UInt32 = 0
+    private var received: UInt32 = 0
+    /// Fewer packets than this tell nothing.
+    private static let packetsMin: UInt32 = 50
+
+    /// - Parameters:
+    ///   - expected: the highest link number so far.
+    ///   - received: how many came so far.
+    mutating func note(expected: UInt32, received: UInt32) {
+        let more = expected &- self.expected
+        guard more >= Self.packetsMin else { return }
+        let came = min(received &- self.received, more)
+        share = share * 0.75 + 0.25 * (1 - Double(came) / Double(more))
+        self.expected = expected
+        self.received = received
     }
 }

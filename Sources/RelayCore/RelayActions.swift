@@ -15,6 +15,8 @@ public enum RelayAction: Sendable, Equatable {
 public enum UnavailableReason: String, Sendable {
     case noSuchStream = "no such stream in the zone"
     case noParents = "no parent is known"
+    /// `map … none`: the zone says that there shall be none.
+    case parentsTakenAway = "the zone takes its parents away"
     case refused = "no parent carries it"
 }
 
@@ -22,6 +24,8 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     /// A name that used to answer says NXDOMAIN or NODATA; the old parents are kept (design §4).
     case parentsKept(ReflectorName)
     case linkDied(peer: String, Endpoint)
+    /// It is about to stop; what is fetched from it moves before it does.
+    case parentLeaves(peer: String, Endpoint)
     case parentChanged(StreamName, from: String, to: String)
     case sourceChanged(StreamName, source: NodeID)
     case loopRefused(StreamName)
@@ -30,6 +34,7 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .parentsKept(let name): "\(name) no longer answers; keeping the last good parents"
         case .linkDied(let peer, let endpoint): "link to \(peer) (\(endpoint)) is dead"
+        case .parentLeaves(let peer, let endpoint): "\(peer) (\(endpoint)) is about to stop"
         case .parentChanged(let stream, let from, let to): "\(stream): parent changes from \(from) to \(to)"
         case .sourceChanged(let stream, let source): "\(stream): now from source \(source)"
         case .loopRefused(let stream): "\(stream): subscription would make a loop, refused"

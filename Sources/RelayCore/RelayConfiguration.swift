@@ -47,12 +47,16 @@ public struct RelayConfiguration: Sendable {
     /// A parent that failed is avoided this long; doubles up to the maximum.
     public var penalty: TimeSpan = .seconds(2)
     public var penaltyMax: TimeSpan = .seconds(30)
+    /// Paths by which each stream is fetched at least, 1 to 3, if there are as many parents.
+    public var pathsMin = 1
+    /// More paths while the quality at the streaming server is bad, up to 3 ([A] §IV-B).
+    public var adaptsPaths = true
     /// A better parent that has been well this long is returned to.
     public var returnAfter: TimeSpan = .seconds(30)
 
     /// Backlog (preburst, resume) speed as a multiple of the arrival rate, in sixteenths ([A] §IV-C).
     public var backlogSixteenths: UInt8 = 32
-    /// Output waits at most this long, so that runs of packets share a system call.
+    /// Output waits at most this long, and only while so much comes that runs of packets are gathered (`FlushPace`).
     public var flushInterval: TimeSpan = .microseconds(700)
     /// Largest burst of backlog or retransmits to one child in one flush.
     public var burstMax = 16

@@ -29,6 +29,10 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case nakNumbersServed
     case nakNumbersMissed
     case nakNumbersOverBucket
+    /// Answered already, or an answer is on its way.
+    case nakNumbersRepeated
+    /// Asked for, and then it came of itself: it was only out of order.
+    case naksSpurious
     case repaired
     case lost
     case delivered
@@ -51,6 +55,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case lookUpsKeptOld
     case announcementsReceived
     case heartbeatsReceived
+    case probesAnswered
 
     case droppedLinkTableFull
     case droppedStreamTableFull

@@ -25,7 +25,7 @@ extension RelayNode {
         if let region = configuration.region {
             let parents = parents(of: region, portset, at: now)
             switch parents {
-            case .none where configuration.role == .set: break
+            case .none(.noParents) where configuration.role == .set: break
             default: return parents
             }
         }
@@ -42,6 +42,8 @@ extension RelayNode {
                 if configuration.role == .edge || directory.isFresh(name, at: now) { return .undecided }
             }
             guard let answer = directory.answer(name, at: now) else { continue }
+            // Said in so many words, and it stands for all three: what n2 and n3 answered before is over too.
+            if rank == .first, answer.hosts.isEmpty { return .none(.parentsTakenAway) }
             for host in answer.ranked(region: region, portset: portset) where host.id != id {
                 guard !list.contains(where: { $0.endpoint == host.endpoint }) else { continue }
                 list.append(
@@ -100,6 +102,14 @@ extension RelayNode {
         children.contains { child in
             if case .resume(tag, _) = child.start { true } else { false }
         }
+    }
+
+    /// True if the zone leaves a parent out of its answer for no other reason than that probes find it dead.
+    func seemsDead(_ candidate: ParentCandidate, of stream: StreamState) -> Bool {
+        guard let rank = ParentRank(rawValue: candidate.rank), let region = configuration.region,
+            let portset = stream.portset
+        else { return false }
+        return directory[.parents(rank, region, portset)]?.answer?.seemingDead.contains(candidate.name[...]) ?? false
     }
 
     // MARK: Look-ups

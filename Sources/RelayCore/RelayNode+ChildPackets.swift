@@ -10,20 +10,29 @@ extension RelayNode {
     ) {
         guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
         let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
+        flushPace.note(at: now)
+        var queuedCount: UInt64 = 0
         for subscription in stream.children where sequence.rawValue >= subscription.from {
             switch subscription.state {
             case .live: break
             case .backlog(let cursor): if sequence.rawValue >= cursor { continue }
             case .pending: continue
             }
-            enqueue(queued, for: subscription, at: now)
+            guard enqueue(queued, on: subscription.link, at: now) else { continue }
+            queuedCount += 1
+            if isRepair { subscription.link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
         }
+        stream.packetsOut += queuedCount
+        flushAt = min(flushAt, flushPace.due(at: now))
     }
 
-    private func enqueue(_ packet: ChildLink.Queued, for subscription: ChildSubscription, at now: MonotonicInstant) {
-        let link = subscription.link
+    /// False if there was no room for it. For live packets the caller sees to `flushAt`.
+    private func enqueue(_ packet: ChildLink.Queued, on link: ChildLink, at now: MonotonicInstant) -> Bool {
         if packet.isRetransmit {
-            guard link.repair.count < configuration.queuePacketsMax else { return counters.add(.droppedQueueFull) }
+            guard link.repair.count < configuration.queuePacketsMax else {
+                counters.add(.droppedQueueFull)
+                return false
+            }
             link.repair.append(packet)
         } else {
             if link.live.count >= configuration.queuePacketsMax {
@@ -32,17 +41,16 @@ extension RelayNode {
             }
             link.live.append(packet)
         }
-        subscription.packetsSent += 1
-        streams[subscription.stream]?.packetsOut += 1
-        markDirty(link, at: now)
+        markDirty(link)
+        // Live packets may wait to share a system call; somebody waits for this one.
+        if packet.isRetransmit { flushAt = min(flushAt, now) }
+        return true
     }
 
-    private func markDirty(_ link: ChildLink, at now: MonotonicInstant) {
-        if !link.isDirty {
-            link.isDirty = true
-            dirtyChildren.append(link.slot)
-        }
-        flushAt = min(flushAt, now + configuration.flushInterval)
+    private func markDirty(_ link: ChildLink) {
+        guard !link.isDirty else { return }
+        link.isDirty = true
+        dirtyChildren.append(link.slot)
     }
 
     /// Moves each backlog of the link on, as far as its multiple of the arrival rate allows.
@@ -66,10 +74,9 @@ extension RelayNode {
                         ChildLink.Queued(
                             slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false))
                     subscription.allowance -= 1_024
-                    subscription.packetsSent += 1
                     stream.packetsOut += 1
                     counters.add(.backlogSent)
-                    markDirty(link, at: now)
+                    markDirty(link)
                 }
                 cursor += 1
             }
@@ -83,6 +90,7 @@ extension RelayNode {
                 isPending = true
             }
         }
+        if link.isDirty { flushAt = min(flushAt, flushPace.due(at: now)) }
         if isPending { schedule(link, now + .milliseconds(2)) }
     }
 
@@ -106,16 +114,23 @@ extension RelayNode {
                     counters.add(.nakNumbersMissed)
                     continue
                 }
+                guard
+                    link.answered.admits(
+                        sequence, of: subscription.id, tryNumber: nak.tryNumber, isLast: nak.isLast,
+                        roundTrip: link.roundTrip.smoothed ?? .zero, at: now)
+                else {
+                    counters.add(.nakNumbersRepeated)
+                    continue
+                }
                 guard link.nakTokens >= 1_024 else {
                     counters.add(.nakNumbersOverBucket)
                     continue
                 }
                 link.nakTokens -= 1_024
                 counters.add(.nakNumbersServed)
-                enqueue(
-                    ChildLink.Queued(
-                        slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true),
-                    for: subscription, at: now)
+                let queued = ChildLink.Queued(
+                    slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true)
+                if enqueue(queued, on: link, at: now) { stream.packetsOut += 1 }
             }
         }
     }

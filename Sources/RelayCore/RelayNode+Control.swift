@@ -47,6 +47,7 @@ extension RelayNode {
             if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: 0, at: now) {
                 link.roundTrip.sample(sample)
             }
+        case .close(.shuttingDown): parentLeaves(link, at: now)
         case .close: fail(link, at: now)
         case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat: counters.add(.rejectedUnexpected)
         }

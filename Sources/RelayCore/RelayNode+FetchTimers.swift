@@ -24,7 +24,8 @@ extension RelayNode {
         guard now < deadline else { return fail(link, at: now) }
         if link.isForAnnouncing { announce(on: link, at: now) }
         if now - link.lastRenew >= configuration.renewInterval { sendRenew(on: link, at: now) }
-        link.window.decayReordering()
+        link.reordering.turn(at: now)
+        link.recentLoss.note(expected: link.window.highest, received: link.window.received)
         var wake = min(deadline, link.lastRenew + configuration.renewInterval)
         if link.isForAnnouncing { wake = min(wake, link.lastHeartbeatSent + configuration.heartbeatInterval) }
         if isWarm, !link.isForAnnouncing { wake = min(wake, link.warmUntil) }
@@ -42,6 +43,7 @@ extension RelayNode {
         }
         if now >= stream.reviewAt {
             stream.reviewAt = now + .seconds(1)
+            judgeQuality(of: stream, at: now)
             choosePaths(for: stream, at: now)
         }
         for path in stream.paths where stream.paths.contains(where: { $0 === path }) {
@@ -58,13 +60,11 @@ extension RelayNode {
             }
         }
         judgeSilence(of: stream, at: now)
-        if now >= stream.extraPathsUntil, stream.paths.count > 1 { dropExtraPaths(of: stream, at: now) }
+        if stream.paths.count > pathsWanted(of: stream, at: now) { dropExtraPaths(of: stream, at: now) }
         if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
             let horizon = now - max(configuration.repairSpan, configuration.playOutDeadline)
             stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon)
-            if let path = stream.paths.first(where: { $0.state == .live && $0.link.isAlive }) ?? stream.paths.first {
-                askForGaps(of: stream, on: path, at: now)
-            }
+            askForGaps(of: stream, arrivedOn: nil, at: now)
         }
         if configuration.role == .edge { deliver(stream, at: now) }
         reschedule(stream, at: now)
@@ -89,17 +89,6 @@ extension RelayNode {
         if now - stream.resubscribed >= .seconds(2) {
             stream.resubscribed = now
             for path in stream.paths { subscribe(path, of: stream, at: now) }
-        }
-    }
-
-    /// A long good period: back to one path, the one of the best rank.
-    private func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant) {
-        let good = stream.paths.filter {
-            $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
-        }
-        guard let kept = good.min(by: { $0.candidate.rank < $1.candidate.rank }) else { return }
-        for path in stream.paths where path !== kept && path.state != .leaving {
-            removePath(path, of: stream, at: now)
         }
     }
 

@@ -48,6 +48,9 @@ extension RelayNode {
         switch candidates(for: stream, at: now) {
         case .undecided:
             schedule(stream, now + ParentDirectory.restoredAfter)
+        case .none(.parentsTakenAway):
+            for path in stream.paths { removePath(path, of: stream, at: now) }
+            report(.parentsTakenAway, for: stream, at: now)
         case .none(let reason):
             // What works is kept; parents are taken away by an answer, never by its absence.
             if stream.paths.isEmpty { report(reason, for: stream, at: now) }
@@ -69,23 +72,24 @@ extension RelayNode {
 
     /// Whether to leave the parent in use for a better one, or to add a path beside it. A working parent is left at once
     /// when the zone no longer names it, and for one before it in the list only if that one has been well for
-    /// `returnAfter` or never failed.
+    /// `returnAfter` or never failed. One that is missing only because the name server's probes do not reach it is not
+    /// left while it works here: what arrives proves more than a probe elsewhere (design §4).
     private func reconsider(
         _ current: StreamPath, _ count: Int, _ list: [ParentCandidate], _ stream: StreamState,
         at now: MonotonicInstant
     ) {
         let place = list.firstIndex { $0.endpoint == current.candidate.endpoint }
         if let place { current.candidate = list[place] }
-        if count == 1, let target = better(than: place, list, for: stream, at: now),
+        let isProvedAlive = place == nil && current.state == .live && seemsDead(current.candidate, of: stream)
+        if count == 1, !isProvedAlive, let target = better(than: place, list, for: stream, at: now),
             current.state == .live || place == nil
         {
             return move(stream, from: current, to: target, at: now)
         }
         let isWaiting = !stream.paths.contains { $0.state != .joining }
         let isLate = isWaiting && now - current.since >= Self.joinPatience
-        guard now < stream.extraPathsUntil || isLate, count < 3, now - stream.lastExtraPath >= Self.joinPatience else {
-            return
-        }
+        let wantsMore = isLate || count < pathsWanted(of: stream, at: now)
+        guard wantsMore, count < PathPolicy.pathsMax, now - stream.lastExtraPath >= Self.joinPatience else { return }
         let used = stream.paths.map(\.candidate.endpoint)
         let others = list.filter { !used.contains($0.endpoint) && !penalties.isAvoided($0.endpoint, at: now) }
         if let other = best(of: others, for: stream, at: now) {
@@ -107,11 +111,12 @@ extension RelayNode {
             !penalties.isAvoided($0.endpoint, at: now)
                 && penalties.isSteady($0.endpoint, for: configuration.returnAfter, at: now)
                 && !stream.hasRefused($0.endpoint, within: configuration.returnAfter, at: now)
+                && !stream.isDemoted($0.endpoint, at: now)
         }
     }
 
     /// Make before break: the parent in use is left once the other one brings the stream.
-    private func move(
+    func move(
         _ stream: StreamState, from current: StreamPath, to target: ParentCandidate, at now: MonotonicInstant
     ) {
         if let leaving = stream.paths.first(where: { $0.candidate.endpoint == target.endpoint }) {
@@ -151,15 +156,20 @@ extension RelayNode {
             return nil
         }
         let path = StreamPath(
-            link: link, candidate: candidate, subscription: nextSubscription, start: start(of: stream), now: now)
+            link: link, candidate: candidate, subscription: nextSubscription, bit: stream.freePathBit,
+            start: start(of: stream), now: now)
         nextSubscription &+= 1
         stream.paths.append(path)
         if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
         link.addSubscription(path.subscription, stream: stream.slot)
         stream.lastJoin = now
         subscribe(path, of: stream, at: now)
-        // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
-        stream.incarnation?.gaps.uncoverAll(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
+        if stream.paths.contains(where: { $0.state != .joining && $0.link.isAlive }) {
+            stream.incarnation?.gaps.forgetPath(path.bit)
+        } else {
+            // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
+            stream.incarnation?.gaps.forgetPaths(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
+        }
         if link.isAlive { schedule(link, now + configuration.linkSilenceMax) }
         return path
     }
@@ -221,7 +231,7 @@ extension RelayNode {
                 send(.subscribeReply(reply), on: child.link, at: now)
             }
             stream.children.removeAll { $0.state == .pending }
-            if now - stream.lastArrival >= configuration.streamSilenceMax {
+            if reason == .parentsTakenAway || now - stream.lastArrival >= configuration.streamSilenceMax {
                 endChildren(of: stream, reason: .noSource, at: now)
             }
             noteDemand(of: stream, at: now)

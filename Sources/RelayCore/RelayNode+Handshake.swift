@@ -32,6 +32,8 @@ extension RelayNode {
             guard let link = opening(at: source, nonce: nonce) else { return counters.add(.rejectedUnexpected) }
             counters.add(.linksRefused)
             fail(link, at: now)
+        case .probe(let probe): answer(probe, from: source, at: now)
+        case .probeReport: counters.add(.rejectedUnexpected)
         }
     }
 
@@ -177,7 +179,7 @@ extension RelayNode {
         return HandshakeCookie(milliseconds: milliseconds, macHigh: tag.0, macLow: tag.1)
     }
 
-    private func isValid(
+    func isValid(
         _ cookie: HandshakeCookie, for source: Endpoint, node: NodeID, nonce: HandshakeNonce, at now: MonotonicInstant
     ) -> Bool {
         let current = milliseconds(now)
@@ -195,7 +197,7 @@ extension RelayNode {
         return token
     }
 
-    private func send(_ message: HandshakeMessage, to endpoint: Endpoint, at now: MonotonicInstant) {
+    func send(_ message: HandshakeMessage, to endpoint: Endpoint, at now: MonotonicInstant) {
         let crypto = crypto
         let isQueued = control.append(to: endpoint, lengthMax: WireLimits.handshakeLengthMax) { buffer in
             let length = HandshakeCodec.encode(message, into: buffer)

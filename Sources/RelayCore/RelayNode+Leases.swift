@@ -10,8 +10,7 @@ extension RelayNode {
         {
             link.roundTrip.sample(sample)
         }
-        link.reportedReceived = renew.received
-        link.reportedLost = renew.lost
+        noteReport(renew, of: link)
         guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else { return }
         link.leaseExpires = now + configuration.lease
         if renew.digest == link.digest, Int(renew.subscriptions) == link.ordered.count {

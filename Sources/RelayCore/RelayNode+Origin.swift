@@ -41,6 +41,8 @@ extension RelayNode {
         guard payload.count <= WireLimits.payloadMax else { return counters.add(.droppedOversizePayload) }
         stream.packetsIn += 1
         stream.bytesIn += UInt64(payload.count)
+        if let last = stream.lastDelivery { stream.gapMax = max(stream.gapMax, now - last) }
+        stream.lastDelivery = now
         emit(payload, isFiller: false, of: stream, at: now)
     }
 
@@ -85,7 +87,7 @@ extension RelayNode {
         endChildren(of: stream, reason: .withdrawn, at: now)
         if let old = stream.incarnation {
             streamByTag[old.tag] = nil
-            crypto.release(old.key)
+            releaseKeys(of: old)
         }
         streamByName[stream.name] = nil
         streams.remove(stream.slot)
@@ -102,7 +104,7 @@ extension RelayNode {
 
     // MARK: Announcing
 
-    private func announceAnew(at now: MonotonicInstant) {
+    func announceAnew(at now: MonotonicInstant) {
         announceVersion += 1
         for link in parentLinks.all where link.isForAnnouncing && link.isAlive {
             sendAnnouncements(on: link, at: now)

@@ -115,7 +115,7 @@ extension RelayNode {
             stream.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
         }
         streamByTag[old.tag] = nil
-        crypto.release(old.key)
+        releaseKeys(of: old)
         stream.incarnation = nil
     }
 
@@ -160,7 +160,11 @@ extension RelayNode {
         link.window.expect(next: heartbeat.nextLinkNumber)
         let isNewNonce = heartbeat.leaseNonce != link.leaseNonce
         link.leaseNonce = heartbeat.leaseNonce
-        if isNewNonce { sendRenew(on: link, at: now) }
+        // What the parent echoes shows which Renew was the last to reach it; one that did not is said again.
+        let isRenewLost =
+            heartbeat.echoedTimestamp < TimestampEcho.stamp(link.lastRenew)
+            && now - link.lastRenew >= link.roundTrip.retransmitTimeout
+        if isNewNonce || isRenewLost { sendRenew(on: link, at: now) }
         for entry in heartbeat.entries { receive(entry, heartbeat, on: link, at: now) }
         if heartbeat.digestMismatch, now - link.lastResync >= .seconds(1) {
             link.lastResync = now
@@ -195,8 +199,9 @@ extension RelayNode {
             if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
             if highest >= path.lastSequence {
                 noteMissing(upTo: highest + 1, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
+                noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
             }
-            askForGaps(of: stream, on: path, at: now)
+            askForGaps(of: stream, arrivedOn: path, at: now)
         }
         path.upstreamSilent = entry.upstreamSilentMilliseconds > 1_500
         if path.upstreamSilent, path.state == .live { wantExtraPath(stream, at: now) }
@@ -229,7 +234,7 @@ extension RelayNode {
         // If it lives after all, it need not send for the rest of the lease.
         send(.close(.leaving), on: link, at: now)
         link.state = .dead
-        if wasAlive {
+        if wasAlive, !link.isLeavingSoon {
             counters.add(.linksDied)
             post(.alarm(.linkDied(peer: link.peerName, link.endpoint)))
         }
@@ -240,6 +245,10 @@ extension RelayNode {
             guard let stream = streams[slot] else { continue }
             for path in stream.paths where path.link === link {
                 urgeLookUp(for: path, at: now)
+                // What it was like is not known of a link without data, so it is remembered.
+                if link.recentLoss.share > PathMerit.lossy {
+                    stream.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
+                }
             }
             stream.paths.removeAll { $0.link === link }
             // A path about to be left is better than none.

@@ -25,7 +25,9 @@ extension RelayNode {
         guard link.ordered.count < configuration.subscriptionsPerLinkMax else {
             return refuse(.tableFull, .droppedStreamTableFull)
         }
-        guard hasCapacity(for: request.stream, at: now) else { return refuse(.busy, .subscribesRefusedBusy) }
+        guard !isDraining, hasCapacity(for: request.stream, at: now) else {
+            return refuse(.busy, .subscribesRefusedBusy)
+        }
         let stream: StreamState
         if configuration.role == .entrypoint {
             guard let slot = streamByName[request.stream], let provided = streams[slot], provided.origin != nil else {
@@ -133,19 +135,23 @@ extension RelayNode {
     private func backfill(
         _ stream: StreamState, from wanted: UInt64, to oldest: UInt64, at now: MonotonicInstant
     ) -> UInt64 {
-        guard stream.origin == nil, let path = stream.paths.first(where: { $0.state != .leaving }), oldest > wanted
+        guard stream.origin == nil, let incarnation = stream.incarnation, oldest > wanted,
+            let path = stream.paths.first(where: { $0.state != .leaving })
         else { return oldest }
         let lowest = max(wanted, oldest > 2_048 ? oldest - 2_048 : 1, 1)
         for sequence in lowest..<oldest {
-            let gap = GapTable.Gap(
-                sequence: sequence, detected: now, due: now, dueLinkNumber: path.link.window.highest, isCovered: true)
-            guard stream.incarnation!.gaps.add(gap, max: configuration.gapsMax) else {
+            let isNoted = incarnation.gaps.note(sequence, max: configuration.gapsMax, at: now) { gap in
+                gap.passedOn |= path.bit
+                gap.lostOn |= path.bit
+                gap.due = now
+            }
+            guard isNoted else {
                 counters.add(.droppedGapTableFull)
                 break
             }
         }
-        stream.incarnation!.start = min(stream.incarnation!.start, lowest)
-        askForGaps(of: stream, on: path, at: now)
+        incarnation.start = min(incarnation.start, lowest)
+        askForGaps(of: stream, arrivedOn: nil, at: now)
         return lowest
     }
 

@@ -3,9 +3,11 @@ import RelayWire
 
 /// What a node says of itself, for `/status`, `trace` and `up`.
 extension RelayNode {
-    /// True once the node can do its part: at an entrypoint, when a set reflector hears it; else at once.
+    /// True once the node can do its part: at an entrypoint, when a set reflector hears it; else at once. False again
+    /// while it drains.
     public var isReady: Bool {
-        configuration.role != .entrypoint || parentLinks.all.contains { $0.isForAnnouncing && $0.isAlive }
+        guard !isDraining else { return false }
+        return configuration.role != .entrypoint || parentLinks.all.contains { $0.isForAnnouncing && $0.isAlive }
     }
 
     /// - Parameter viewers: viewers of a stream at this node's streaming server.

@@ -1,3 +1,4 @@
+import DequeModule
 import ReflectorModel
 import RelayWire
 
@@ -16,7 +17,6 @@ extension RelayNode {
             if let link = childLinks[slot] {
                 guard flushLive(of: link, at: now, into: &batch) else { return true }
                 guard flushRepair(of: link, at: now, into: &batch) else { return true }
-                link.burst = 0
                 if link.repair.isEmpty {
                     link.isDirty = false
                 } else {
@@ -32,43 +32,62 @@ extension RelayNode {
     }
 
     private func flushLive(of link: ChildLink, at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
-        while let packet = link.live.first {
-            guard batch.hasRoom(headerLength: WireLimits.linkHeaderLength) else { return false }
-            link.live.removeFirst()
-            emit(packet, to: link, at: now, into: &batch)
-        }
-        return true
+        emit(&link.live, most: .max, on: link, at: now, into: &batch)
+        return link.live.isEmpty
     }
 
+    /// At most one burst of retransmits and backlog an interval.
     private func flushRepair(of link: ChildLink, at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
-        while link.burst < configuration.burstMax, let packet = link.repair.first {
-            guard batch.hasRoom(headerLength: WireLimits.linkHeaderLength) else { return false }
-            link.repair.removeFirst()
-            link.burst += 1
-            emit(packet, to: link, at: now, into: &batch)
+        if link.repair.isEmpty { return true }
+        if now - link.burstStart >= configuration.flushInterval {
+            link.burst = 0
+            link.burstStart = now
         }
-        return true
+        let left = configuration.burstMax - link.burst
+        let waiting = link.repair.count
+        emit(&link.repair, most: left, on: link, at: now, into: &batch)
+        let sent = waiting - link.repair.count
+        link.burst += sent
+        return sent == min(left, waiting)
     }
 
-    @inline(__always)
+    /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. What is the
+    /// same for all is read and written once: this runs for each packet and child.
     private func emit(
-        _ packet: ChildLink.Queued, to link: ChildLink, at now: MonotonicInstant, into batch: inout DatagramBatch
+        _ queue: inout Deque<ChildLink.Queued>, most: Int, on link: ChildLink, at now: MonotonicInstant,
+        into batch: inout DatagramBatch
     ) {
-        guard log.holds(packet.slot, packet.tag, packet.sequence) else { return counters.add(.droppedOverwritten) }
-        let body = log.bytes(packet.slot)
-        let number = link.nextLinkNumber
-        let keyPhase = log[packet.slot].keyPhase
-        let token = link.childToken
-        link.nextLinkNumber &+= 1
-        link.lastSent = now
-        link.packetsSent &+= 1
-        if packet.isRetransmit { link.retransmitsSent &+= 1 }
-        counters.add(.dataSent)
-        counters.add(.bytesSent, UInt64(body.count + WireLimits.linkHeaderLength))
-        batch.append(to: link.endpoint, headerLengthMax: WireLimits.linkHeaderLength, body: body) { header in
-            DataHeader.writeLinkHeader(
-                into: header, retransmitted: packet.isRetransmit, keyPhase: keyPhase, token: token, linkNumber: number)
-            return WireLimits.linkHeaderLength
+        let (log, endpoint, token) = (log, link.endpoint, link.childToken)
+        let firstNumber = link.nextLinkNumber
+        var number = firstNumber
+        var (taken, retransmits, bytes) = (0, 0, 0)
+        while taken < queue.count, taken < most, batch.hasRoom(headerLength: WireLimits.linkHeaderLength) {
+            let packet = queue[taken]
+            taken += 1
+            guard log.holds(packet.slot, packet.tag, packet.sequence) else {
+                counters.add(.droppedOverwritten)
+                continue
+            }
+            let body = log.bytes(packet.slot)
+            let keyPhase = log[packet.slot].keyPhase
+            batch.append(to: endpoint, headerLengthMax: WireLimits.linkHeaderLength, body: body) { header in
+                DataHeader.writeLinkHeader(
+                    into: header, retransmitted: packet.isRetransmit, keyPhase: keyPhase, token: token,
+                    linkNumber: number)
+                return WireLimits.linkHeaderLength
+            }
+            number &+= 1
+            bytes += body.count
+            if packet.isRetransmit { retransmits += 1 }
         }
+        queue.removeFirst(taken)
+        let sent = UInt64(number &- firstNumber)
+        guard sent > 0 else { return }
+        link.nextLinkNumber = number
+        link.lastSent = now
+        link.packetsSent &+= sent
+        link.retransmitsSent &+= UInt64(retransmits)
+        counters.add(.dataSent, sent)
+        counters.add(.bytesSent, UInt64(bytes) + sent * UInt64(WireLimits.linkHeaderLength))
     }
 }

@@ -17,10 +17,13 @@ struct RoundTrip {
         smoothed = (old * 7 + rtt) / 8
     }
 
+    /// What a measurement does not show: the other end's flush and both ends' timers (RFC 6298's G).
+    private static let granularity = TimeSpan.milliseconds(2)
+
     /// When to ask again for something that has not come: SRTT + 4·RTTVAR, at least 10 ms.
     var retransmitTimeout: TimeSpan {
         guard let smoothed else { return .milliseconds(100) }
-        return max(smoothed + variation * 4, .milliseconds(10))
+        return max(smoothed + max(variation * 4, Self.granularity), .milliseconds(10))
     }
 
     /// Silence after which a link that is never idle for `interval` is dead (design §7).

@@ -9,9 +9,9 @@ final class StreamState {
     var portset: PortsetID?
     var scheduled: MonotonicInstant = .distantFuture
 
-    var incarnation: IncarnationState?
-    var children: [ChildSubscription] = []
-    var paths: [StreamPath] = []
+    @exclusivity(unchecked) var incarnation: IncarnationState?
+    @exclusivity(unchecked) var children: [ChildSubscription] = []
+    @exclusivity(unchecked) var paths: [StreamPath] = []
     /// Present at the stream's entrypoint.
     var origin: StreamOrigin?
     /// Viewers of this region want it.
@@ -28,22 +28,29 @@ final class StreamState {
     private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []
     /// An earlier incarnation that a parent brings again, and where to go on in it.
     var returnTo: (tag: IncarnationTag, sequence: UInt64)?
-    /// More than one path is kept until then.
+    /// More than one path is kept until then, because a parent cannot restore its own upstream.
     var extraPathsUntil: MonotonicInstant = .zero
+    /// At an edge: how many paths the quality calls for, and what had been delivered, lost and repaired when it was last
+    /// judged.
+    var policy = PathPolicy()
+    var judged = (delivered: UInt64(0), lost: UInt64(0), repaired: UInt64(0), at: MonotonicInstant.zero)
+    /// A parent before the one in use that proved worse, and until when it is not returned to.
+    var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
     var lastExtraPath: MonotonicInstant = .zero
-    var lastArrival: MonotonicInstant = .zero
+    @exclusivity(unchecked) var lastArrival: MonotonicInstant = .zero
     /// When the newest path was asked for: silence is not judged from before.
     var lastJoin: MonotonicInstant = .zero
     var resubscribed: MonotonicInstant = .zero
-    var arrivalRate = ArrivalRate()
+    @exclusivity(unchecked) var arrivalRate = ArrivalRate()
 
-    var packetsIn: UInt64 = 0
-    var bytesIn: UInt64 = 0
-    var packetsOut: UInt64 = 0
+    @exclusivity(unchecked) var packetsIn: UInt64 = 0
+    @exclusivity(unchecked) var bytesIn: UInt64 = 0
+    @exclusivity(unchecked) var packetsOut: UInt64 = 0
     var delivered: UInt64 = 0
     var lost: UInt64 = 0
     var repaired: UInt64 = 0
     var duplicates: UInt64 = 0
+    /// Edge: the last hand-out; entrypoint: the encoder's last payload. And the longest time between two of them.
     var lastDelivery: MonotonicInstant?
     var gapMax: TimeSpan = .zero
 
@@ -70,6 +77,16 @@ final class StreamState {
         refusals.contains { $0.endpoint == endpoint && now - $0.at < span }
     }
 
+    func isDemoted(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
+        demoted.contains { $0.endpoint == endpoint && now < $0.until }
+    }
+
+    func demote(_ endpoint: Endpoint, until: MonotonicInstant) {
+        demoted.removeAll { $0.endpoint == endpoint }
+        if demoted.count >= Self.memoryMax { demoted.removeFirst() }
+        demoted.append((endpoint, until))
+    }
+
     func noteFinished(_ tag: IncarnationTag, nextToDeliver: UInt64) {
         finished.removeAll { $0.tag == tag }
         if finished.count >= Self.memoryMax { finished.removeFirst() }
@@ -77,6 +94,12 @@ final class StreamState {
     }
 
     func path(on link: ParentLink) -> StreamPath? { paths.first { $0.link === link } }
+
+    /// A bit that no path has; there are never more than three settled and one being left.
+    var freePathBit: UInt8 {
+        let used = paths.reduce(UInt8(0)) { $0 | $1.bit }
+        return ~used & (used &+ 1)
+    }
 }
 
 /// The packets of one (source, incarnation) that a node holds or waits for. A class, so that no read of it copies the
@@ -85,14 +108,17 @@ final class IncarnationState {
     let source: NodeID
     let incarnation: Incarnation
     let tag: IncarnationTag
-    let keyPhase: UInt8
-    let key: SealKey
-    var index: SequenceIndex
-    var gaps = GapTable()
+    /// Of the newest packets.
+    var keyPhase: UInt8
+    var key: SealKey
+    /// While network keys roll: that of the packets before them, or after.
+    var otherKey: (phase: UInt8, key: SealKey)?
+    @exclusivity(unchecked) var index: SequenceIndex
+    @exclusivity(unchecked) var gaps = GapTable()
     /// First number that was promised or came; nothing below it is missed.
-    var start: UInt64 = 0
+    @exclusivity(unchecked) var start: UInt64 = 0
     /// At an edge: the next number to hand out; 0 until the start is known.
-    var nextToDeliver: UInt64 = 0
+    @exclusivity(unchecked) var nextToDeliver: UInt64 = 0
 
     init(source: NodeID, incarnation: Incarnation, tag: IncarnationTag, keyPhase: UInt8, key: SealKey) {
         self.source = source
@@ -125,6 +151,8 @@ final class StreamPath {
     /// As the zone last said; the endpoint stays.
     var candidate: ParentCandidate
     let subscription: UInt32
+    /// Stands for this path in what is known of a gap; no other path of the stream has it.
+    let bit: UInt8
     var state: State = .joining
     var start: Subscribe.Start
     /// The incarnation that the parent said it sends; nil until it accepted.
@@ -137,25 +165,36 @@ final class StreamPath {
     var tries = 0
     var lastArrival: MonotonicInstant
     /// Newest stream packet that came by this path, and its link packet number: a gap on this path lies between.
-    var lastSequence: UInt64 = 0
-    var lastLinkNumber: UInt32
+    @exclusivity(unchecked) var lastSequence: UInt64 = 0
+    @exclusivity(unchecked) var lastLinkNumber: UInt32
     var upstreamSilent = false
-    var packets: UInt64 = 0
+    var lag = PathLag()
+    @exclusivity(unchecked) var packets: UInt64 = 0
     var retransmitsAsked: UInt64 = 0
 
     init(
-        link: ParentLink, candidate: ParentCandidate, subscription: UInt32, start: Subscribe.Start,
+        link: ParentLink, candidate: ParentCandidate, subscription: UInt32, bit: UInt8, start: Subscribe.Start,
         now: MonotonicInstant
     ) {
         self.link = link
         self.candidate = candidate
         self.subscription = subscription
+        self.bit = bit
         self.start = start
         since = now
         lastAsked = now
         nextTry = now
         lastArrival = now
         lastLinkNumber = link.window.highest
+    }
+}
+
+/// How much later a path brings packets than the first of the stream's paths: the most of late, slowly forgotten.
+struct PathLag {
+    private(set) var span: TimeSpan = .zero
+
+    mutating func note(_ sample: TimeSpan) {
+        span = sample > span ? sample : span - (span - sample) / 64
     }
 }
 

@@ -132,7 +132,9 @@ extension ControlCodec {
             guard numbers <= Nak.numbersMax else { throw .tooMany }
             runs.append(run)
         }
-        return Nak(subscription: subscription, tryNumber: tryNumber, runs: runs)
+        return Nak(
+            subscription: subscription, tryNumber: tryNumber & Nak.triesMax, isLast: tryNumber > Nak.triesMax,
+            runs: runs)
     }
 
     private static func decodeAnnounce(_ reader: inout WireReader) throws(WireError) -> Announce {

@@ -97,7 +97,7 @@ extension ControlCodec {
     private static func encode(_ nak: Nak, _ writer: inout WireWriter) {
         precondition(nak.isWellFormed, "ControlCodec: a NAK of no numbers, or of more than one NAK may ask for")
         writer.write(nak.subscription)
-        writer.write(nak.tryNumber)
+        writer.write(nak.isLast ? nak.tryNumber | ~Nak.triesMax : nak.tryNumber & Nak.triesMax)
         writer.writeCount(nak.runs.count, max: Nak.numbersMax)
         for run in nak.runs {
             writer.write(run.first.rawValue)

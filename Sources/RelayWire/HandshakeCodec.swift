@@ -23,6 +23,8 @@ public enum HandshakeCodec {
         case .refused:
             let reason = try reader.read(enumeration: RefusedReason.self)
             message = .refused(keyPhase: keyPhase, reason: reason, nonce: try reader.readNonce())
+        case .probe: message = .probe(try Probe(keyPhase, &reader))
+        case .probeReport: message = .probeReport(try ProbeReport(keyPhase, &reader))
         case .control, .data: throw .unknownType
         }
         try reader.finish()
@@ -50,6 +52,8 @@ public enum HandshakeCodec {
         case .refused(let keyPhase, let reason, let nonce):
             writer.writeStart(.refused, keyPhase, reason.rawValue)
             writer.write(nonce)
+        case .probe(let probe): probe.write(&writer)
+        case .probeReport(let report): report.write(&writer)
         }
         return writer.finishBeforeMAC(lengthMax: WireLimits.handshakeLengthMax)
     }
@@ -148,12 +152,12 @@ public enum HandshakeCodec {
 }
 
 extension WireReader {
-    fileprivate mutating func readNonce() throws(WireError) -> HandshakeNonce {
+    mutating func readNonce() throws(WireError) -> HandshakeNonce {
         let high = try read(UInt64.self)
         return HandshakeNonce(high: high, low: try read())
     }
 
-    fileprivate mutating func readCookie() throws(WireError) -> HandshakeCookie {
+    mutating func readCookie() throws(WireError) -> HandshakeCookie {
         let milliseconds = try read(UInt64.self)
         let high = try read(UInt64.self)
         return HandshakeCookie(milliseconds: milliseconds, macHigh: high, macLow: try read())
@@ -162,19 +166,19 @@ extension WireReader {
 
 extension WireWriter {
     /// The four bytes that every handshake message begins with; the last differs by message.
-    fileprivate mutating func writeStart(_ type: DatagramType, _ keyPhase: UInt8, _ fourth: UInt8) {
+    mutating func writeStart(_ type: DatagramType, _ keyPhase: UInt8, _ fourth: UInt8) {
         write(type.byte)
         write(WireLimits.version)
         write(keyPhase)
         write(fourth)
     }
 
-    fileprivate mutating func write(_ nonce: HandshakeNonce) {
+    mutating func write(_ nonce: HandshakeNonce) {
         write(nonce.high)
         write(nonce.low)
     }
 
-    fileprivate mutating func write(_ cookie: HandshakeCookie) {
+    mutating func write(_ cookie: HandshakeCookie) {
         write(cookie.milliseconds)
         write(cookie.macHigh)
         write(cookie.macLow)

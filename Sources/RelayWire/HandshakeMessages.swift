@@ -29,6 +29,8 @@ public enum HandshakeMessage: Sendable, Equatable {
     case open(Open)
     case opened(Opened)
     case refused(keyPhase: UInt8, reason: RefusedReason, nonce: HandshakeNonce)
+    case probe(Probe)
+    case probeReport(ProbeReport)
 }
 
 public struct Open: Sendable, Equatable {

@@ -182,13 +182,17 @@ public struct Nak: Sendable, Equatable {
     public static let numbersMax = 64
 
     public var subscription: UInt32
-    /// 1 for the first time these numbers are asked for.
+    /// 1 for the first time these numbers are asked for, at most `triesMax`; the same if that is only said again.
     public var tryNumber: UInt8
+    public static let triesMax: UInt8 = 127
+    /// No later try can be answered in time: it is worth a second retransmit beside one on its way.
+    public var isLast: Bool
     public var runs: [Run]
 
-    public init(subscription: UInt32, tryNumber: UInt8, runs: [Run]) {
+    public init(subscription: UInt32, tryNumber: UInt8, isLast: Bool = false, runs: [Run]) {
         self.subscription = subscription
         self.tryNumber = tryNumber
+        self.isLast = isLast
         self.runs = runs
     }
 }

@@ -102,7 +102,7 @@ private struct ZoneListing {
             add(.parents, owner: Names.wire(region.name, below: parents), ExportedRecord.hosts(content, sets: [number]))
             add(
                 .parents, owner: Names.wire(region.name, below: parents),
-                [ExportedRecord.setText(region, serial: serial)])
+                [ExportedRecord.setText(content, region, serial: serial)])
         }
         if content.rules.contains(where: \.takesParentsAway) {
             add(.parents, owner: Names.wire(ZoneContent.Rule.none, below: parents), ExportedRecord.none)

@@ -4,23 +4,20 @@ import ReflectorModel
 
 /// What the synthesised names of the aliased form hold: the same as the name server's own answers (design §4).
 enum ExportedRecord {
-    /// Weight of an SRV record: capacity in units of 100 Mbps, 1 to 65535.
-    static func weight(_ capacity: UInt64) -> UInt16 { UInt16(clamping: max(1, capacity / 100_000_000)) }
-
-    /// A, AAAA and SRV of hosts of set regions, sorted.
+    /// A, AAAA and SRV of the hosts that are answered for set regions, sorted.
     static func hosts(_ content: ZoneContent, sets: [Int]) -> [RecordData] {
         let zone = content.wireName
         var records: [RecordData] = []
-        for set in sets {
-            let region = content.setRegions[set]
-            for member in region.members {
-                let host = content.hosts[member.host]
-                records += host.addresses.map { .address($0) }
-                records.append(
-                    .service(
-                        priority: 0, weight: weight(region.capacity), port: member.port,
-                        target: Names.wire(host.name, below: zone)))
-            }
+        for member in content.answering(sets: sets) {
+            let host = content.hosts[member.host]
+            records += host.addresses.map { .address($0) }
+            records.append(
+                .service(
+                    priority: 0, weight: member.weight, port: member.port, target: Names.wire(host.name, below: zone)))
+        }
+        // Nobody: "decidedly not available" (RFC 2782).
+        if records.isEmpty, !sets.isEmpty {
+            records.append(.service(priority: 0, weight: 0, port: 0, target: [0]))
         }
         // Two hosts may share an address.
         return sortedUnique(records)
@@ -31,9 +28,8 @@ enum ExportedRecord {
     }
 
     /// - Parameter serial: of the zone, for content of which no generation before is known.
-    static func setText(_ region: ZoneContent.SetRegion, serial: UInt32) -> RecordData {
-        let changed = region.changedSerial == 0 ? serial : region.changedSerial
-        return .text(["set=\(region.name)", "serial=\(changed)", "cause=\(region.cause)"])
+    static func setText(_ content: ZoneContent, _ region: ZoneContent.SetRegion, serial: UInt32) -> RecordData {
+        .text(content.setText(region, serial: serial))
     }
 
     /// What takes parents away: SRV with the target `.` (RFC 2782), and TXT.

@@ -23,6 +23,7 @@ struct MasterFileEntry: Equatable {
             return []
         }
         var cutter = Cutter(bytes: bytes)
+        cutter.at = ByteOrderMark.end(bytes, &problems)
         while cutter.at < bytes.count {
             cutter.entry(&problems)
             if cutter.entries.count > countMax {

@@ -30,26 +30,54 @@ enum Names {
     static func isWithin(_ name: [UInt8], _ zone: [UInt8]) -> Bool {
         guard name.count >= zone.count else { return false }
         let cut = name.count - zone.count
-        guard name[cut...].elementsEqual(zone) else { return false }
-        return cut == 0 || labels(name).contains(cut)
+        for index in zone.indices where name[cut + index] != zone[index] { return false }
+        var at = 0
+        while at < cut { at += Int(name[at]) + 1 }
+        return at == cut
     }
 
     /// Presentation form of `name` without `zone`; "" for the zone itself. Nil outside.
     static func relative(_ name: [UInt8], to zone: [UInt8]) -> String? {
         guard isWithin(name, zone) else { return nil }
-        return LDNSName.text(Array(name[..<(name.count - zone.count)]) + [0])
+        let labels = name[..<(name.count - zone.count)]
+        return plainText(labels) ?? LDNSName.text(Array(labels) + [0])
+    }
+
+    /// Presentation form of labels in which nothing needs an escape; nil for others.
+    private static func plainText(_ labels: ArraySlice<UInt8>) -> String? {
+        var text: [UInt8] = []
+        text.reserveCapacity(labels.count)
+        var at = labels.startIndex
+        while at < labels.endIndex {
+            let end = at + 1 + Int(labels[at])
+            guard end <= labels.endIndex else { return nil }
+            if !text.isEmpty { text.append(UInt8(ascii: ".")) }
+            for byte in labels[(at + 1)..<end] {
+                let isPlain =
+                    (byte | 0x20 >= 97 && byte | 0x20 <= 122) || (byte >= 48 && byte <= 57) || byte == 45 || byte == 95
+                guard isPlain else { return nil }
+                text.append(byte)
+            }
+            at = end
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The label just below `zone`, as bytes. Nil for the zone itself and outside.
     static func firstLabelBelow(_ zone: [UInt8], in name: [UInt8]) -> ArraySlice<UInt8>? {
         guard isWithin(name, zone) else { return nil }
         let cut = name.count - zone.count
-        guard let offset = labels(name).last(where: { $0 < cut }) else { return nil }
-        return name[(offset + 1)..<(offset + 1 + Int(name[offset]))]
+        var (offset, next) = (0, 0)
+        while next < cut { (offset, next) = (next, next + Int(name[next]) + 1) }
+        return cut == 0 ? nil : name[(offset + 1)..<next]
     }
+
+    /// What labels of our own begin with.
+    private static let initials = Array("srmpe_".utf8)
 
     /// Why a label just below the zone is ours (design §4). Nil if it is free.
     static func reserved(_ label: ArraySlice<UInt8>) -> String? {
+        guard let initial = label.first, initials.contains(initial) else { return nil }
         let text = String(decoding: label, as: UTF8.self)
         if ["sets", "streams", "maps", "parents", "explain", "_status"].contains(text) { return text }
         guard let first = text.utf8.first, text.utf8.count > 1,

@@ -50,13 +50,21 @@ struct RecordData: Hashable, Comparable {
             var strings: [String] = []
             var rest = data[...]
             while let length = rest.popFirst(), rest.count >= Int(length) {
-                strings.append("\"" + String(decoding: rest.prefix(Int(length)), as: UTF8.self) + "\"")
+                strings.append("\"" + Self.escaped(String(decoding: rest.prefix(Int(length)), as: UTF8.self)) + "\"")
                 rest = rest.dropFirst(Int(length))
             }
             return "TXT" + separator + strings.joined(separator: " ")
         case LDNSType.cname: return "CNAME" + separator + Names.presentation(data, zone)
         case LDNSType.dname: return "DNAME" + separator + Names.presentation(data, zone)
         default: return nil
+        }
+    }
+
+    /// A character string of a master file, without its quotes (RFC 1035 §5.1).
+    private static func escaped(_ string: String) -> String {
+        string.reduce(into: "") { text, character in
+            if character == "\"" || character == "\\" { text += "\\" }
+            text.append(character)
         }
     }
 }

@@ -50,7 +50,7 @@ struct SidecarLine: Equatable {
         }
         var lines: [SidecarLine] = []
         var number = 0
-        var start = 0
+        var start = ByteOrderMark.end(bytes, &problems)
         while start < bytes.count {
             number += 1
             let end = bytes[start...].firstIndex(of: newline) ?? bytes.count

@@ -238,14 +238,18 @@ extension SidecarReader {
         }
         guard let ids = SidecarValues.regions(word, &problems) else { return nil }
         guard regions.meets(ids) else {
-            if let set = content.setRegions.first(where: { $0.id.map { ids.contains($0.rawValue) } ?? false }) {
-                problems.error(word, "'\(word.text)' is set region '\(set.name)'; write its name here")
-            } else {
-                problems.error(word, "'\(word.text)' is not declared; add 'region \(word.text)', or correct the number")
-            }
+            problems.error(word, undeclared(ids, word))
             return nil
         }
         return .edge(ids)
+    }
+
+    private func undeclared(_ ids: ClosedRange<UInt32>, _ word: Word) -> String {
+        if let set = content.setRegions.first(where: { $0.id.map { ids.contains($0.rawValue) } ?? false }) {
+            "'\(word.text)' is set region '\(set.name)'; write its name here"
+        } else {
+            "'\(word.text)' is not declared; add 'region \(word.text)', or correct the number"
+        }
     }
 
     /// n1, n2 and n3 should not fail together.

@@ -15,6 +15,8 @@ struct SidecarReader {
     /// Where each of `content.edgeRegions` is written, and each set region's id.
     var edgeRegionWords: [Word] = []
     var setRegionIDs: [(id: RegionID, word: Word)] = []
+    /// Hosts of records that could not be read, relative to the zone.
+    private lazy var brokenHosts = Set(zoneFile.brokenOwners.compactMap { Names.relative($0, to: zoneFile.apex) })
     /// Line of each region name.
     var regionNames: [String: Int] = [:]
 
@@ -33,8 +35,7 @@ struct SidecarReader {
     mutating func host(_ name: Word, _ problems: inout ProblemList) -> Int? {
         if let known = hostNumbers[name.text] { return known }
         guard let addresses = zoneFile.addresses[name.text] else {
-            let isBroken = zoneFile.brokenOwners.contains { Names.relative($0, to: zoneFile.apex) == name.text }
-            if !isBroken {
+            if !brokenHosts.contains(name.text) {
                 problems.error(
                     name, "host '\(name.text)' has no address in \(zoneFile.file); add '\(name.text) A ADDRESS' there")
             }

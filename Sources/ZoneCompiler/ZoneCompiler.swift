@@ -62,7 +62,10 @@ public enum ZoneCompiler {
             if let content = result.content { contents.append(content) }
         }
         if contents.isEmpty, !problems.contains(where: { $0.severity == .error }) {
-            problems.append(problem(.error, ".", "no .zone file here; add one, named for its zone: reflector.net.zone"))
+            problems.append(
+                problem(
+                    .error, ZoneProblem.directory, "no .zone file here; add one, named for its zone: reflector.net.zone"
+                ))
         }
         problems.sort()
         let isRefused = problems.contains { $0.severity == .error }

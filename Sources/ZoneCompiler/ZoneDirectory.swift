@@ -1,5 +1,6 @@
 import DNSAnswers
 import Foundation
+import Glibc
 
 /// One generation of a directory: its files as read, and what they compile to.
 public struct ZoneGeneration: Sendable {
@@ -33,7 +34,7 @@ public enum ZoneDirectory {
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
         } catch {
-            throw Unreadable(path: path, reason: "can't be read as a directory; give the folder of the .zone files")
+            throw Unreadable(path: path, reason: "\(reason(path)); give the folder of the .zone files")
         }
         var files: [(name: String, bytes: [UInt8])] = []
         var problems: [ZoneProblem] = []
@@ -44,22 +45,20 @@ public enum ZoneDirectory {
                 continue
             }
             let file = path + "/" + name
-            let attributes = try? FileManager.default.attributesOfItem(
-                atPath: URL(fileURLWithPath: file).resolvingSymlinksInPath().path)
-            let size = (attributes?[.size] as? NSNumber)?.intValue ?? 0
-            guard attributes?[.type] as? FileAttributeType == .typeRegular,
-                let data = FileManager.default.contents(atPath: file)
-            else {
-                problems.append(unreadable(name, "can't be read as a file; check its permissions"))
+            let bytes: [UInt8]
+            do throws(ZoneFileReader.Unreadable) {
+                bytes = try ZoneFileReader.read(file)
+            } catch {
+                problems.append(unreadable(name, error.message))
                 continue
             }
-            total += max(size, data.count)
+            total += bytes.count
             guard total <= bytesMax, files.count < filesMax else {
                 problems.append(
                     unreadable(name, "the directory is over \(filesMax) files or \(bytesMax) bytes; split it"))
                 break
             }
-            files.append((name, Array(data)))
+            files.append((name, bytes))
         }
         var compiled = ZoneCompiler.compile(files: files)
         if !problems.isEmpty {
@@ -67,6 +66,13 @@ public enum ZoneDirectory {
             compiled.contents = []
         }
         return ZoneGeneration(files: files, compiled: compiled)
+    }
+
+    private static func reason(_ path: String) -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return String(cString: strerror(errno)).lowercased() }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return "not a folder" }
+        return access(path, R_OK | X_OK) == 0 ? "can't be read" : "no permission to read it"
     }
 
     private static func unreadable(_ name: String, _ message: String) -> ZoneProblem {

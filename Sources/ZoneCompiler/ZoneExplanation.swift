@@ -128,7 +128,7 @@ private struct Explainer {
         result.reasons =
             ["\(rank) of \(region) for \(effective) is set region \(parent.name), TTL \(rule.ttl)"]
             + ExportedRecord.hosts(content, sets: [set]).map(flat)
-            + [ExportedRecord.setText(parent, serial: content.serial)].map(flat)
+            + [ExportedRecord.setText(content, parent, serial: content.serial)].map(flat)
     }
 
     /// `s{P}` alone.

@@ -84,9 +84,9 @@ struct ZoneFile {
             return
         }
         let data = rest.map(\.text).joined(separator: " ")
-        let record: LDNSRecord
+        let record: (type: UInt16, data: [UInt8])
         do throws(LDNSError) {
-            record = try LDNSRecord(parsing: ". 1 IN \(typeName) \(data)", origin: origin, defaultTTL: 1)
+            record = try LDNSRecord.data(parsing: ". 1 IN \(typeName) \(data)", origin: origin, defaultTTL: 1)
         } catch {
             problems.error(dataWord, "bad \(typeName) data '\(data.prefix(60))': \(error.message); correct it")
             brokenOwners.insert(owner)
@@ -103,7 +103,8 @@ struct ZoneFile {
                 owner: owner, type: record.type, ttl: ttl, data: record.data,
                 source: .init(file: file, line: ownerWord.line)))
         places.append((ownerWord, dataWord))
-        if let address = IPAddress(bytes: record.addressBytes), let relative = Names.relative(owner, to: apex) {
+        let isAddress = record.type == LDNSType.a || record.type == LDNSType.aaaa
+        if isAddress, let address = IPAddress(bytes: record.data), let relative = Names.relative(owner, to: apex) {
             addresses[relative, default: []].append(address)
         }
     }

@@ -3,13 +3,42 @@ import LDNSKit
 
 /// What records of a `.zone` file may stand beside: the checks that libldns leaves to its callers.
 struct ZoneFileChecks {
+    /// What a zone has at one name. Its records are a chain through `next`, in the order of the file: half a million
+    /// names must not cost an array each.
     private struct Owner {
-        var records: [Int] = []
-        var has: Set<UInt16> = []
+        var first: Int
+        var last: Int
+        var count = 0
+        var has: Types = []
+    }
+
+    /// The types that checks ask for.
+    private struct Types: OptionSet {
+        let rawValue: UInt8
+        static let soa = Types(rawValue: 1)
+        static let ns = Types(rawValue: 2)
+        static let cname = Types(rawValue: 4)
+        static let address = Types(rawValue: 8)
+
+        init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        init(type: UInt16) {
+            switch type {
+            case LDNSType.soa: self = .soa
+            case LDNSType.ns: self = .ns
+            case LDNSType.cname: self = .cname
+            case LDNSType.a, LDNSType.aaaa: self = .address
+            default: self = []
+            }
+        }
     }
 
     private let zone: ZoneFile
-    private var owners: [[UInt8]: Owner] = [:]
+    /// In the order in which the file first names them.
+    private var owners: [Owner] = []
+    private var numbers: [BytesKey: Int] = [:]
+    /// For each record, the next one of the same owner; -1 at the last.
+    private var next: [Int]
     /// Owners of NS records below the apex.
     private var delegations: Set<[UInt8]> = []
 
@@ -25,21 +54,39 @@ struct ZoneFileChecks {
 
     private init(_ zone: ZoneFile) {
         self.zone = zone
+        next = Array(repeating: -1, count: zone.records.count)
+        numbers.reserveCapacity(zone.records.count)
         for (index, record) in zone.records.enumerated() {
-            owners[record.owner, default: Owner()].records.append(index)
-            owners[record.owner, default: Owner()].has.insert(record.type)
+            let key = BytesKey(record.owner)
+            let number = numbers[key] ?? owners.count
+            if number == owners.count {
+                numbers[key] = number
+                owners.append(Owner(first: index, last: index))
+            } else {
+                next[owners[number].last] = index
+                owners[number].last = index
+            }
+            owners[number].count += 1
+            owners[number].has.formUnion(Types(type: record.type))
             if record.type == LDNSType.ns, record.owner != zone.apex { delegations.insert(record.owner) }
         }
     }
 
+    private func owner(_ name: [UInt8]) -> Owner? { numbers[BytesKey(name)].map { owners[$0] } }
+
+    /// Indices of an owner's records.
+    private func records(of owner: Owner) -> some Sequence<Int> {
+        sequence(first: owner.first) { next[$0] < 0 ? nil : next[$0] }
+    }
+
     /// SOA and NS of the apex; names that are ours; names under a delegation.
     private func ownerChecks(_ problems: inout ProblemList) {
-        let apex = owners[zone.apex]
+        let has = owner(zone.apex)?.has ?? []
         let isBroken = zone.brokenOwners.contains(zone.apex)
-        if apex?.has.contains(LDNSType.soa) != true, !isBroken {
+        if !has.contains(.soa), !isBroken {
             problems.error(1, 1, "no SOA record; begin the zone with '@ SOA ns1 hostmaster 1 3600 600 604800 60'")
         }
-        if apex?.has.contains(LDNSType.ns) != true, !isBroken {
+        if !has.contains(.ns), !isBroken {
             problems.error(1, 1, "no NS record at the zone; add '@ NS ns1' and an address for ns1")
         }
         for (index, record) in zone.records.enumerated() {
@@ -55,7 +102,7 @@ struct ZoneFileChecks {
             if record.type == LDNSType.dname {
                 problems.error(place, "DNAME is not served from a .zone file; write the names out, or use CNAME")
             }
-            guard let cut = delegation(above: record.owner), !delegations.isEmpty else { continue }
+            guard let cut = delegation(above: record.owner) else { continue }
             let isGlue = record.type == LDNSType.a || record.type == LDNSType.aaaa
             if record.owner == cut ? record.type != LDNSType.ns && record.type != 43 && !isGlue : !isGlue {
                 let text = LDNSName.text(cut) ?? ""
@@ -75,46 +122,52 @@ struct ZoneFileChecks {
 
     /// One CNAME alone, one SOA, one TTL in an RRset, no record twice.
     private func recordSetChecks(_ problems: inout ProblemList) {
-        var seen: [RecordSetKey: (first: Int, data: [[UInt8]: Int])] = [:]
-        for (index, record) in zone.records.enumerated() {
-            let place = zone.places[index]
-            let key = RecordSetKey(owner: record.owner, type: record.type)
-            if let set = seen[key] {
-                let first = zone.records[set.first]
-                if record.type == LDNSType.soa {
-                    problems.error(place.owner, "second SOA, the first is on line \(first.source.line); keep one")
-                } else if record.type == LDNSType.cname {
-                    problems.error(
-                        place.owner, "second CNAME here, the first is on line \(first.source.line); keep one")
-                } else if let same = set.data[record.data] {
-                    problems.error(place.owner, "same record as on line \(same); remove one")
-                } else if record.ttl != first.ttl {
-                    problems.error(
-                        place.owner,
-                        "TTL \(record.ttl) differs from \(first.ttl) on line \(first.source.line) of the same RRset "
-                            + "(RFC 2181 §5.2); use one TTL")
+        for owner in owners where owner.count > 1 {
+            var seen: [UInt16: (first: Int, data: [BytesKey: Int])] = [:]
+            let besideCNAME = owner.has.contains(.cname) ? records(of: owner).first(where: isBesideCNAME) : nil
+            for index in records(of: owner) {
+                let record = zone.records[index]
+                let place = zone.places[index].owner
+                let data = BytesKey(record.data)
+                if let set = seen[record.type] {
+                    check(record, after: zone.records[set.first], same: set.data[data], place, &problems)
+                    seen[record.type]?.data[data] = record.source.line
+                } else {
+                    seen[record.type] = (index, [data: record.source.line])
                 }
-                seen[key]?.data[record.data] = record.source.line
-            } else {
-                seen[key] = (index, [record.data: record.source.line])
-            }
-            if record.type == LDNSType.cname, let owner = owners[record.owner],
-                let other = owner.records.first(where: {
-                    let type = zone.records[$0].type
-                    return type != LDNSType.cname && !Self.besideCNAME.contains(type)
-                })
-            {
-                problems.error(
-                    place.owner,
-                    "CNAME beside other data (\(LDNSType.name(zone.records[other].type)) on line "
-                        + "\(zone.records[other].source.line)); a name with a CNAME has nothing else")
+                if record.type == LDNSType.cname, let besideCNAME {
+                    let other = zone.records[besideCNAME]
+                    problems.error(
+                        place,
+                        "CNAME beside other data (\(LDNSType.name(other.type)) on line \(other.source.line)); a name "
+                            + "with a CNAME has nothing else")
+                }
             }
         }
     }
 
-    private struct RecordSetKey: Hashable {
-        var owner: [UInt8]
-        var type: UInt16
+    /// A record of a set that is not its first; `same` is the line of an equal one.
+    private func check(
+        _ record: ZoneContent.Record, after first: ZoneContent.Record, same: Int?, _ place: Word,
+        _ problems: inout ProblemList
+    ) {
+        if record.type == LDNSType.soa {
+            problems.error(place, "second SOA, the first is on line \(first.source.line); keep one")
+        } else if record.type == LDNSType.cname {
+            problems.error(place, "second CNAME here, the first is on line \(first.source.line); keep one")
+        } else if let same {
+            problems.error(place, "same record as on line \(same); remove one")
+        } else if record.ttl != first.ttl {
+            problems.error(
+                place,
+                "TTL \(record.ttl) differs from \(first.ttl) on line \(first.source.line) of the same RRset "
+                    + "(RFC 2181 §5.2); use one TTL")
+        }
+    }
+
+    private func isBesideCNAME(_ index: Int) -> Bool {
+        let type = zone.records[index].type
+        return type != LDNSType.cname && !Self.besideCNAME.contains(type)
     }
 
     /// NS, MX and SRV point at names with addresses.
@@ -135,23 +188,19 @@ struct ZoneFileChecks {
             let place = zone.places[index].data
             let type = LDNSType.name(record.type)
             let text = LDNSName.text(target) ?? ""
-            if let owner = owners[target], owner.has.contains(LDNSType.cname) {
+            if let owner = owner(target), owner.has.contains(.cname) {
                 problems.error(place, "\(type) target \(text) is a CNAME; point at the name that has the address")
                 continue
             }
             if record.type != LDNSType.ns, delegation(above: target) != nil { continue }
-            if let owner = owners[target] ?? wildcard(for: target),
-                owner.has.contains(LDNSType.a) || owner.has.contains(LDNSType.aaaa)
-            {
-                continue
-            }
+            if let owner = owner(target) ?? wildcard(for: target), owner.has.contains(.address) { continue }
             problems.error(place, "\(type) target \(text) has no address in the zone; add an A or AAAA record for it")
         }
     }
 
     private func wildcard(for name: [UInt8]) -> Owner? {
         for offset in Names.labels(name).dropFirst() where name.count - offset >= zone.apex.count {
-            if let owner = owners[[1, UInt8(ascii: "*")] + name[offset...]] { return owner }
+            if let owner = owner([1, UInt8(ascii: "*")] + name[offset...]) { return owner }
         }
         return nil
     }

@@ -8,7 +8,7 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
     }
 
     public var severity: Severity
-    /// File name without its directory.
+    /// File name without its directory; `.` where the directory itself is meant.
     public var file: String
     /// From 1.
     public var line: Int
@@ -25,9 +25,19 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
         self.message = message
     }
 
-    public var description: String {
-        "\(file):\(line):\(column): \(severity == .warning ? "warning: " : "")\(message)"
+    /// What `file` says of a problem of the directory itself.
+    static let directory = "."
+
+    public var description: String { isOfDirectory ? sentence : "\(file):\(line):\(column): \(sentence)" }
+
+    /// As `description`, with the file named from where the reader stands.
+    public func description(in directory: String) -> String {
+        isOfDirectory
+            ? "\(directory): \(sentence)" : directory.hasSuffix("/") ? "\(directory)\(self)" : "\(directory)/\(self)"
     }
+
+    private var isOfDirectory: Bool { file == Self.directory }
+    private var sentence: String { (severity == .warning ? "warning: " : "") + message }
 
     public static func < (a: ZoneProblem, b: ZoneProblem) -> Bool {
         (a.file, a.line, a.column, a.message) < (b.file, b.line, b.column, b.message)
@@ -45,12 +55,22 @@ struct ProblemList {
 
     init(file: String) { self.file = file }
 
-    mutating func error(_ line: Int, _ column: Int, _ message: String) { add(.error, line, column, message) }
-    mutating func warning(_ line: Int, _ column: Int, _ message: String) { add(.warning, line, column, message) }
-    mutating func error(_ word: Word, _ message: String) { add(.error, word.line, word.column, message) }
-    mutating func warning(_ word: Word, _ message: String) { add(.warning, word.line, word.column, message) }
+    // The messages of problems that are only counted are never made.
 
-    private mutating func add(_ severity: ZoneProblem.Severity, _ line: Int, _ column: Int, _ message: String) {
+    mutating func error(_ line: Int, _ column: Int, _ message: @autoclosure () -> String) {
+        add(.error, line, column, message)
+    }
+    mutating func warning(_ line: Int, _ column: Int, _ message: @autoclosure () -> String) {
+        add(.warning, line, column, message)
+    }
+    mutating func error(_ word: Word, _ message: @autoclosure () -> String) {
+        add(.error, word.line, word.column, message)
+    }
+    mutating func warning(_ word: Word, _ message: @autoclosure () -> String) {
+        add(.warning, word.line, word.column, message)
+    }
+
+    private mutating func add(_ severity: ZoneProblem.Severity, _ line: Int, _ column: Int, _ message: () -> String) {
         // A refusal must not be crowded out by warnings: one error always fits.
         if problems.count >= Self.countMax {
             dropped += 1
@@ -58,7 +78,7 @@ struct ProblemList {
         }
         if severity == .error { hasErrors = true }
         problems.append(
-            ZoneProblem(severity: severity, file: file, line: line, column: column, message: message))
+            ZoneProblem(severity: severity, file: file, line: line, column: column, message: message()))
     }
 
     private(set) var hasErrors = false

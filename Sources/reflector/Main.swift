@@ -9,26 +9,38 @@ struct Reflector: AsyncParsableCommand {
             Start with 'reflector up': a whole network on loopback addresses, fed by a test stream.
             Exit status: 0 good, 1 problems found, 2 wrong usage.
             """,
+        version: "reflector 0.1.0",
         subcommands: [
             UpCommand.self, StatusCommand.self, TraceCommand.self, NameServerCommand.self, EntrypointCommand.self,
-            SetCommand.self, EdgeCommand.self, ZoneCommand.self, KeysCommand.self, Impair.self, Simulate.self,
+            SetCommand.self, EdgeCommand.self, ZoneCommand.self, OverrideCommand.self, KeysCommand.self, Impair.self,
+            Simulate.self,
             WithParent.self,
         ])
 
     /// As ArgumentParser's own, but wrong usage ends with 2 rather than sysexits' 64.
     static func main() async {
         do {
+            try CommandTree.checkHelp(CommandLine.arguments.dropFirst())
             let command = try parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                var command = command
-                try command.run()
+            do {
+                try await run(command)
+            } catch let error as ValidationError {
+                StandardError.print(CommandTree.message(error, of: type(of: command)))
+                throw ExitCode(2)
             }
         } catch {
             guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
             StandardError.print(fullMessage(for: error))
             exit(withError: ExitCode(2))
+        }
+    }
+
+    private static func run(_ command: any ParsableCommand) async throws {
+        if var command = command as? any AsyncParsableCommand {
+            try await command.run()
+        } else {
+            var command = command
+            try command.run()
         }
     }
 }

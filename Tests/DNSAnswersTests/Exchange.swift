@@ -1,4 +1,5 @@
 import DNSAnswers
+import ReflectorModel
 
 /// Asks a responder and reads its reply, strictly: anything malformed in a reply is an error.
 final class Exchange {
@@ -28,6 +29,8 @@ final class Exchange {
         var rcode: Int
         var isAuthoritative: Bool
         var isTruncated: Bool
+        /// All sixteen bits.
+        var flags: UInt16
         var answers: [Record]
         var authorities: [Record]
         var additionals: [Record]
@@ -40,17 +43,39 @@ final class Exchange {
     private var responder: Responder
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_535, alignment: 16)
 
-    init(_ engine: AnswerEngine) { responder = Responder(engine) }
+    init(_ engine: AnswerEngine, limiter: ResponseLimiter.Configuration? = nil) {
+        responder = Responder(engine, limiter: limiter, seed: 42)
+    }
     deinit { buffer.deallocate() }
 
     func count(_ counter: AnswerCounter) -> UInt64 { responder.count(of: counter) }
 
+    var tally: AnswerTally { responder.tally }
+
+    var cookies: ServerCookies? {
+        get { responder.cookies }
+        set { responder.cookies = newValue }
+    }
+
+    /// Wall clock in seconds.
+    var now: Int64 {
+        get { responder.now }
+        set { responder.now = newValue }
+    }
+
+    var instant: MonotonicInstant {
+        get { responder.instant }
+        set { responder.instant = newValue }
+    }
+
     /// The reply's bytes; empty if there is none.
     func send(
-        _ message: [UInt8], over transport: Responder.Transport = .udp, privileged: Bool = true
+        _ message: [UInt8], from source: IPAddress = IPAddress(v4: 0x7f00_0001),
+        over transport: Responder.Transport = .udp, privileged: Bool = true, exempt: Bool = false
     ) -> UnsafeRawBufferPointer {
         let length = message.withUnsafeBytes {
-            responder.answer($0, over: transport, isPrivileged: privileged, into: buffer)
+            responder.answer(
+                $0, from: source, over: transport, isPrivileged: privileged, isExempt: exempt, into: buffer)
         }
         return UnsafeRawBufferPointer(rebasing: buffer[..<length])
     }
@@ -129,6 +154,7 @@ final class Exchange {
         guard position == bytes.count else { throw Malformed(why: "bytes behind the message") }
         return Reply(
             bytes: bytes, rcode: Int(bytes[3] & 15), isAuthoritative: bytes[2] & 4 != 0, isTruncated: bytes[2] & 2 != 0,
-            answers: answers, authorities: authorities, additionals: additionals, question: question)
+            flags: UInt16(bytes[2]) << 8 | UInt16(bytes[3]), answers: answers, authorities: authorities,
+            additionals: additionals, question: question)
     }
 }

@@ -26,7 +26,8 @@ struct SynthesisedNamesTests {
             ])
         #expect(reply.additionals.map(\.owner) == ["nyc-1.example.net", "nyc-2.example.net", "nyc-2.example.net"])
         #expect(reply.additionals.map(\.type) == [1, 1, 28])
-        #expect(reply.additionals.allSatisfy { $0.ttl == 60 })
+        // That of the address record; the zone has none for the second host, only its address.
+        #expect(reply.additionals.map(\.ttl) == [60, 20, 20])
         #expect(try exchange.ask("n2.r2000.s7.example.net", 33).answers[0].data[2...3] == [0, 1])
         #expect(try exchange.ask("n3.r2000.s7.example.net", 33).answers[0].data[2...3] == [255, 255])
     }
@@ -125,10 +126,12 @@ struct SynthesisedNamesTests {
         #expect(reply.answers.first?.ttl == 0)
         #expect(
             reply.answers.first?.strings == [
-                "rule=example.net.portsets:7", "set=sjc", "health=unknown", "override=none", "serial=77", "shadowed=1",
+                "rule=example.net.portsets:7", "set=sjc", "serial=77", "shadowed=1", "health=unprobed", "cause=zone",
+                "host=sjc-1 weight 65535, health unprobed, override none",
             ])
         let roots = try exchange.ask("sets.s5.explain.example.net", 16).answers.first?.strings
-        #expect(roots == ["portset=s5", "set=lon", "set=sjc", "serial=77"])
+        #expect(roots?.prefix(3) == ["portset=s5", "serial=77", "set=lon"])
+        #expect(roots?.contains("set=sjc") == true)
         let stream = try exchange.ask("x.live.streams.explain.example.net", 16).answers.first?.strings
         #expect(stream == ["rule=example.net.streams:2", "hash=0-4095", "serial=77"])
         #expect(try exchange.ask("n3.r1283.s4096.explain.example.net", 16).rcode == 3)

@@ -81,7 +81,8 @@ struct NameServerTests {
             #expect(status.contains { $0.hasPrefix("example.net.portsets:7:") })
             try served.replacePortsets(ServedDirectory.portsets)
             _ = try await served.wait { await served.server.status.problems.isEmpty }
-            #expect(try served.client.ask("_status.example.net", 16).answers.first?.strings?.last == "state=serving")
+            let mended = try served.client.ask("_status.example.net", 16).answers.first?.strings ?? []
+            #expect(mended.contains("state=serving"))
         }
     }
 

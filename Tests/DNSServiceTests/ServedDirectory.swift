@@ -1,3 +1,4 @@
+import DNSAnswers
 import DNSService
 import DNSTestClient
 import Foundation
@@ -30,7 +31,8 @@ struct ServedDirectory {
     /// Runs `body` while the server answers on a free port of `address`.
     static func serve(
         _ address: String, state: String? = nil, workers: Int = 1, connectionsMax: Int = 1_024,
-        explainFrom: [AddressBlock] = AddressBlock.loopback,
+        explainFrom: [AddressBlock] = AddressBlock.loopback, cookieSecrets: String? = nil,
+        rateLimit: ResponseLimiter.Configuration? = nil,
         configure: (inout NameServer.Configuration) -> Void = { _ in },
         _ body: @escaping @Sendable (ServedDirectory) async throws -> Void
     ) async throws {
@@ -45,6 +47,9 @@ struct ServedDirectory {
         configuration.workers = workers
         configuration.tcp.connectionsMax = connectionsMax
         configuration.explainFrom = explainFrom
+        configuration.cookieSecrets = cookieSecrets
+        configuration.rateLimit = rateLimit
+        configuration.rateLimitExempt = []
         configure(&configuration)
         let server = NameServer(
             configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))

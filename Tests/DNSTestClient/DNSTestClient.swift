@@ -71,6 +71,21 @@ public struct DNSTestClient: Sendable {
         }
     }
 
+    /// Sends all datagrams at once and returns every answer that comes before there is none for a second.
+    public func burst(_ datagrams: [[UInt8]]) throws -> [[UInt8]] {
+        let socket = try open(SOCK_DGRAM)
+        defer { close(socket) }
+        for bytes in datagrams { _ = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+        var replies: [[UInt8]] = []
+        var buffer = [UInt8](repeating: 0, count: 65_535)
+        while replies.count < datagrams.count {
+            let count = recv(socket, &buffer, buffer.count, 0)
+            guard count > 0 else { break }
+            replies.append(Array(buffer.prefix(count)))
+        }
+        return replies
+    }
+
     func open(_ kind: __socket_type) throws -> Int32 {
         let socket = Glibc.socket(AF_INET, Int32(kind.rawValue), 0)
         var target = sockaddr_in()

@@ -244,7 +244,8 @@ struct SendReceiveTests {
         #expect(error?.description == "bind \(first.local): Address already in use (errno 98)")
     }
 
-    @Test("what the kernel drops for want of room is counted, told or asked for", arguments: [true, false])
+    @Test(
+        "what the kernel drops for want of room is counted, told by datagrams or asked for", arguments: [true, false])
     func overflow(isReported: Bool) throws {
         var options = DatagramSocketOptions()
         options.reportsDrops = isReported

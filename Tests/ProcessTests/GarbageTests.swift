@@ -123,13 +123,13 @@ struct GarbageTests {
         return messages.filter { [0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x30, 0x31].contains($0.first ?? 0) }
     }
 
-    /// Every metric of a process by its name, without labels.
+    /// Every metric of a process by its name and labels.
     private func counters(of ops: Endpoint) throws -> [String: Double] {
         let text = try Program.run("curl", ["-s", "--max-time", "5", "http://\(ops)/metrics"]).output
         return text.split(separator: "\n").filter { !$0.hasPrefix("#") && $0.contains("_total") }
             .reduce(into: [:]) { all, line in
-                let name = line.prefix { $0 != "{" && $0 != " " }
-                all[String(name), default: 0] += Double(line.split(separator: " ").last ?? "") ?? 0
+                let parts = line.split(separator: " ")
+                all[parts.dropLast().joined(separator: " "), default: 0] += parts.last.flatMap { Double($0) } ?? 0
             }
     }
 

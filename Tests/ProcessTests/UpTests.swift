@@ -42,6 +42,71 @@ struct UpTests {
         try await eventually("the end of all", within: .seconds(10)) { try processes(mentioning: folder.path).isEmpty }
     }
 
+    @Test(
+        "Ctrl-C ends it cleanly whatever it is doing, and leaves nothing",
+        arguments: [50, 300, 900, 2_000, 4_000, 9_000])
+    func interrupted(milliseconds: Int) async throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 87, in: folder.path)
+        let up = Process()
+        up.executableURL = URL(fileURLWithPath: Program.reflector)
+        up.arguments = ["up", "--zones", zones.path, "--state", folder.path + "/run"]
+        up.standardOutput = FileHandle.nullDevice
+        up.standardError = FileHandle.nullDevice
+        try up.run()
+        defer { kill(up.processIdentifier, SIGKILL) }
+        try await Task.sleep(for: .milliseconds(milliseconds))
+        let start = ContinuousClock.now
+        // A test's own threads block signals, and children inherit that: a fresh Ctrl-C has to come from outside.
+        kill(up.processIdentifier, SIGINT)
+        try await eventually("the end of up", within: .seconds(15)) { !up.isRunning }
+        print("Ctrl-C after \(milliseconds) ms: ended \(ContinuousClock.now - start) later")
+        #expect(try processes(mentioning: folder.path).isEmpty)
+    }
+
+    @Test("the reader of its output may end before it")
+    func brokenPipe() throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 88, in: folder.path)
+        let command = "'\(Program.reflector)' up --zones '\(zones.path)' --for 2 --state '\(folder.path)/run'"
+        let result = try Program.run("bash", ["-c", "\(command) | head -1; exit ${PIPESTATUS[0]}"], seconds: 60)
+        #expect(result.code == 0, "\(result.output)\n\(result.errors)")
+        #expect(try processes(mentioning: folder.path).isEmpty)
+    }
+
+    @Test("a second one at the same time says so, and leaves the first alone")
+    func twice() async throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 82, in: folder.path)
+        let first = Process()
+        first.executableURL = URL(fileURLWithPath: Program.reflector)
+        first.arguments = ["up", "--zones", zones.path, "--for", "6", "--state", folder.path + "/run"]
+        let output = Pipe()
+        first.standardOutput = output
+        first.standardError = FileHandle.nullDevice
+        try first.run()
+        defer { kill(first.processIdentifier, SIGKILL) }
+        try await eventually("13 processes", within: .seconds(40)) {
+            try processes(mentioning: folder.path).count >= 14
+        }
+        let second = try Program.run(Program.reflector, ["up", "--zones", zones.path, "--for", "2"], seconds: 30)
+        #expect(second.code == 1)
+        #expect(second.errors.contains("127.82.0.1:4980 (ns1's status port"))
+        #expect(second.errors.contains("is in use: does another 'reflector up' run?"))
+        #expect(!second.output.contains("The network is up"))
+        try await eventually("the end of the first", within: .seconds(60)) { !first.isRunning }
+        let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(first.terminationStatus == 0)
+        #expect(said.contains("Nothing lost."))
+    }
+
+    @Test("what can't be written is said in a line, with status 1", arguments: ["zone export", "zone check --json"])
+    func fullDisk(command: String) throws {
+        let result = try Program.run("bash", ["-c", "'\(Program.reflector)' \(command) zones >/dev/full"], seconds: 30)
+        #expect(result.code == 1)
+        #expect(result.errors == "reflector: standard output: No space left on device\n")
+    }
+
     @Test("a network that does not fit this machine is refused, every reason at once, with exit 2")
     func refused() throws {
         let folder = try TemporaryFolder()

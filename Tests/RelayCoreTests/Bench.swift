@@ -33,6 +33,7 @@ final class Bench {
     /// Everything that was sent.
     private(set) var sent: [Datagram] = []
     var answers: [ReflectorName: LookUpResult] = [:]
+    private(set) var alarms: [RelayAlarm] = []
     /// Datagrams for which this is true are lost.
     var loses: (Datagram) -> Bool = { _ in false }
     private var batch: DatagramBatch
@@ -94,6 +95,7 @@ final class Bench {
     private func settle() {
         for (endpoint, node) in nodes {
             while let action = node.nextAction() {
+                if case .alarm(let alarm) = action { alarms.append(alarm) }
                 guard case .lookUp(let name) = action else { continue }
                 node.lookUpFinished(name, answers[name] ?? .noSuchName(serial: 1), at: now)
             }
@@ -149,13 +151,21 @@ struct Tree {
     }
 
     /// What the zone says from now on: n1, n2, n3.
-    func setParents(_ order: [Int], serial: UInt32 = 1) {
+    func setParents(_ order: [Int], serial: UInt32 = 1, text: [String] = []) {
         for (rank, index) in zip(ParentRank.allCases, order) {
             bench.answers[.parents(rank, RegionID(1283), PortsetID(7))] = .records(
                 LookUpAnswer(
                     hosts: [
                         ResolvedHost(name: "set-\(index)", endpoint: Self.setEndpoint(index), priority: 0, weight: 1)
-                    ], ttlSeconds: 2, serial: serial))
+                    ], ttlSeconds: 2, text: text, serial: serial))
+        }
+    }
+
+    /// The zone says `none` for a region: SRV with the target ".".
+    func takeParentsAway(from region: RegionID) {
+        for rank in ParentRank.allCases {
+            bench.answers[.parents(rank, region, PortsetID(7))] = .records(
+                LookUpAnswer(hosts: [], ttlSeconds: 2, serial: 2))
         }
     }
 

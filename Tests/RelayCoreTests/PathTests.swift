@@ -63,6 +63,29 @@ struct PathTests {
         #expect(tree.isGapless)
     }
 
+    @Test("A working parent is left for an edit, never because probes elsewhere find it dead")
+    func seemingDeath() throws {
+        var tree = try running(sets: 2)
+        tree.setParents([1], serial: 2, text: ["set=nyc", "serial=2", "cause=health set-0 dead", "dead=set-0"])
+        tree.stream(for: .seconds(4))
+        #expect(tree.parent == Tree.setEndpoint(0))
+        tree.setParents([1], serial: 3, text: ["set=nyc", "serial=3", "cause=override drain set-0: test"])
+        tree.stream(for: .seconds(4))
+        #expect(tree.parent == Tree.setEndpoint(1))
+        #expect(tree.isGapless)
+    }
+
+    @Test("A parent that seems dead and is dead is left at once")
+    func realDeath() throws {
+        var tree = try running(sets: 2)
+        tree.setParents([1], serial: 2, text: ["dead=set-0"])
+        tree.stream(for: .seconds(4))
+        tree.bench.remove(tree.sets[0])
+        tree.stream(for: .seconds(2))
+        #expect(tree.parent == Tree.setEndpoint(1))
+        #expect(tree.isGapless)
+    }
+
     @Test("The death of the parent loses nothing although the next one did not carry the stream")
     func parentDeath() throws {
         var tree = try running(sets: 3)
@@ -142,6 +165,38 @@ struct PathTests {
         }
         #expect(tree.sink.payloads.count > before + 400, "\(tree.sink.payloads.count) \(before) \(tree.sink.lost)")
         #expect(tree.sink.lost == 0)
+    }
+
+    @Test("Where the zone takes the parents away, the edge leaves them without an alarm, and comes back when it may")
+    func parentsTakenAway() throws {
+        var tree = try running(sets: 2)
+        tree.takeParentsAway(from: RegionID(1283))
+        tree.stream(for: .milliseconds(2_500))
+        #expect(tree.edge.census.paths.isEmpty)
+        #expect(tree.sets[0].census.subscriptions == 0)
+        let before = tree.bench.data(to: Tree.edgeEndpoint).count
+        tree.stream(for: .seconds(2))
+        #expect(tree.bench.data(to: Tree.edgeEndpoint).count == before)
+        #expect(tree.bench.alarms.isEmpty)
+        tree.setParents([1], serial: 3)
+        // What was missed meanwhile comes first, faster than real time.
+        tree.stream(for: .seconds(12))
+        #expect(tree.parent == Tree.setEndpoint(1))
+        #expect(UInt64(tree.numbers.count) < tree.count)
+        #expect(tree.numbers.last.map { $0 + 20 > tree.count } == true)
+    }
+
+    @Test("A set reflector whose parents are taken away tells its children, and asks no entrypoint instead")
+    func transitTakenAway() throws {
+        var tree = try running(sets: 2)
+        tree.takeParentsAway(from: RegionID(9_000))
+        // Both set reflectors are of that region: they ask as soon as they need it.
+        tree.stream(for: .seconds(8))
+        #expect(tree.sets.allSatisfy { $0.census.paths.isEmpty })
+        let before = tree.bench.data(to: Tree.setEndpoint(0)).count + tree.bench.data(to: Tree.edgeEndpoint).count
+        tree.stream(for: .seconds(2))
+        #expect(tree.bench.data(to: Tree.setEndpoint(0)).count + tree.bench.data(to: Tree.edgeEndpoint).count == before)
+        #expect(tree.edge.census.paths.allSatisfy { !$0.isLive })
     }
 
     @Test("A node with nothing to do does not wake")

@@ -9,22 +9,23 @@ import Testing
 
 @Suite("Encoders, with real clients", .serialized)
 struct IngestServerTests {
-    private static let key = "0123456789abcdef"
+    static let key = "0123456789abcdef"
 
-    private func news() throws -> StreamName { try #require(StreamName("live/news")) }
+    func news() throws -> StreamName { try #require(StreamName("live/news")) }
 
-    private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint(text)) }
+    func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint(text)) }
 
     /// An HTTP server on loopback, no rate limit.
-    private func configuration() throws -> IngestConfiguration {
+    func configuration() throws -> IngestConfiguration {
         var configuration = IngestConfiguration()
+        configuration.wrongKeyDelay = .milliseconds(10)
         configuration.httpListen = try endpoint("127.47.0.1:0")
         configuration.rateBitsPerSecondMax = 0
         return configuration
     }
 
     /// Runs `body` against a server.
-    private func withServer(
+    func withServer(
         sink: MemorySink, _ changed: IngestConfiguration? = nil, _ body: (IngestServer, String) async throws -> Void
     ) async throws {
         let configuration = try changed ?? configuration()
@@ -50,7 +51,7 @@ struct IngestServerTests {
         return (folder + "/input", bytes)
     }
 
-    private func url(_ server: IngestServer, _ path: String) throws -> String {
+    func url(_ server: IngestServer, _ path: String) throws -> String {
         "http://\(try #require(server.httpEndpoint))\(path)"
     }
 

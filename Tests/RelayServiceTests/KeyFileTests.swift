@@ -36,6 +36,26 @@ struct KeyFileTests {
         #expect(try keys.verdict(on: "live-key-1", for: stream("tv/news")) == .unknownStream)
     }
 
+    @Test("Lines may end in CR LF")
+    func carriageReturns() throws {
+        let file = try KeyFile.parse("network 7 \(hex)\r\nstream live/news news-key-1\r\n", path: "k")
+        #expect(file.networkKeys.map(\.phase) == [7])
+        #expect(try file.streamKeys.keys(for: stream("live/news")) == ["news-key-1"])
+    }
+
+    @Test("While a node runs, a phase cannot come to stand for another key")
+    func keysInUse() throws {
+        let old = KeyFile.NetworkKey(phase: 1, bytes: Array(repeating: 1, count: 32))
+        let new = KeyFile.NetworkKey(phase: 2, bytes: Array(repeating: 2, count: 32))
+        let other = KeyFile.NetworkKey(phase: 1, bytes: Array(repeating: 3, count: 32))
+        let keys = KeysInUse([old])
+        #expect(throws: KeysInUse.Refused(phase: 1)) { try keys.replace([other]) }
+        try keys.replace([old, new])
+        #expect(throws: KeysInUse.Refused(phase: 1)) { try keys.replace([new, other]) }
+        try keys.replace([new])
+        try keys.replace([new, other])
+    }
+
     @Test("All problems are named at once with line and column, and no secret among them")
     func problems() throws {
         let text = """

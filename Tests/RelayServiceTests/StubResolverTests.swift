@@ -26,6 +26,7 @@ struct StubResolverTests {
         n1.r1283 SRV 0 100 4900 nyc-1
         n3.r1283 SRV 0 0 0 .
         n2.r1283 SRV 0 0 4900 nowhere.elsewhere.test.
+        n2.r77 CNAME gone.elsewhere.test.
         news.live.streams SRV 1 0 4900 lon-1
         news.live.streams SRV 0 0 4900 nyc-1
         news.live.streams TXT "portset=s4096" "ingest=push"
@@ -123,6 +124,14 @@ struct StubResolverTests {
         }
     }
 
+    @Test("An alias that leads out of what the server knows is no \"there are none\"")
+    func danglingAlias() async throws {
+        try await withNSD { resolver in
+            let result = await resolver.lookUp(.parents(.second, RegionID(77), nil))
+            #expect(result == .failed(.serverFailure(rcode: 2)))
+        }
+    }
+
     @Test("No name, no records, no parents by decision and no address are told apart")
     func negative() async throws {
         try await withNSD { resolver in
@@ -142,6 +151,25 @@ struct StubResolverTests {
             let addresses = await resolver.addresses(ofHost: "lon-1").map { $0.map(\.description) }
             #expect(addresses == .success(["127.47.10.1", "::1"]))
             #expect(await resolver.addresses(ofHost: "lon-9") == .success([]))
+        }
+    }
+
+    @Test("A host that no server answers for is told with what is wrong with each server")
+    func unanswered() async throws {
+        try await withNSD { _ in
+            let silent = try await DatagramPeer(host: "127.47.0.4") { _ in [] }
+            let servers = ["127.47.0.2:5391", "127.47.0.2:5390"].compactMap { Endpoint($0) } + [silent.endpoint]
+            let resolver = StubResolver(servers: servers, zone: "example.org")
+            guard case .failure(let unanswered) = await resolver.addresses(ofHost: "sjc-1") else {
+                Issue.record("somebody answers for example.org")
+                return
+            }
+            #expect(
+                unanswered.description
+                    == "sjc-1.example.org: 127.47.0.2:5391 cannot be reached: nothing listens there; "
+                    + "127.47.0.2:5390 is not authoritative for example.org (REFUSED): is --zone right?; "
+                    + "\(silent.endpoint) does not answer")
+            await silent.close()
         }
     }
 

@@ -67,7 +67,28 @@ struct DocumentedVectors {
                     parentToken: parentToken, leaseMilliseconds: 6000, shardCount: 1, shard: 0, name: "set-1"))
         ),
         ("Refused", .refused(keyPhase: phase, reason: .cookie, nonce: nonceC)),
+        (
+            "Probe",
+            .probe(
+                Probe(
+                    keyPhase: phase, role: .observer, node: NodeID(name: "ns1"), nonce: nonceC, cookie: cookie,
+                    number: 0x3132_3334_3536_3738))
+        ),
+        ("ProbeReport", .probeReport(probeReport)),
     ]
+
+    private static var probeReport: ProbeReport {
+        var report = ProbeReport(keyPhase: phase, node: parent, nonce: nonceC, number: 0x3132_3334_3536_3738)
+        report.uptimeMilliseconds = 60_000
+        report.children = 3
+        report.streams = 2
+        report.capacity = 10_000_000_000
+        report.bytesSent = 1_000_000
+        report.received = 900
+        report.lost = 9
+        report.leads = [.init(tag: tag, source: source, highest: SequenceNumber(42), silentMilliseconds: 20)]
+        return report
+    }
 
     /// Messages of the child, then of the parent, each numbered from 1.
     static let fromChild: [(name: String, message: RelayMessage)] = [

@@ -94,7 +94,7 @@ extension SeededGenerator {
     /// One of the originals with up to three things wrong; now and then plain noise.
     fileprivate mutating func mutate(_ originals: [[UInt8]]) -> [UInt8] {
         if next() % 16 == 0 {
-            let types: [UInt8] = [0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x30, 0x31]
+            let types: [UInt8] = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x20, 0x30, 0x31]
             let noise = (0..<Int.random(in: 0...100, using: &self)).map { _ in UInt8(truncatingIfNeeded: next()) }
             return [types.randomElement(using: &self) ?? 0, 1] + noise
         }

@@ -6,7 +6,7 @@ extension SeededGenerator {
     mutating func handshake() -> HandshakeMessage {
         let phase = UInt8.random(in: 0...255, using: &self)
         let role = NodeRole(rawValue: .random(in: 1...4, using: &self)) ?? .edge
-        switch Int.random(in: 0..<5, using: &self) {
+        switch Int.random(in: 0..<7, using: &self) {
         case 0: return .hello(keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce())
         case 1: return .cookie(keyPhase: phase, nonce: nonce(), cookie: cookie())
         case 2:
@@ -23,10 +23,34 @@ extension SeededGenerator {
                     keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce(), parentNonce: nonce(),
                     parentToken: word(), leaseMilliseconds: UInt32(truncatingIfNeeded: word()), shardCount: shards,
                     shard: .random(in: 0..<shards, using: &self), name: hostName()))
+        case 4:
+            return .probe(
+                Probe(
+                    keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce(), cookie: cookie(),
+                    number: word()))
+        case 5: return .probeReport(probeReport(phase))
         default:
             return .refused(
                 keyPhase: phase, reason: RefusedReason.allCases.randomElement(using: &self) ?? .cookie, nonce: nonce())
         }
+    }
+
+    private mutating func probeReport(_ phase: UInt8) -> ProbeReport {
+        var report = ProbeReport(keyPhase: phase, node: NodeID(word()), nonce: nonce(), number: word())
+        report.uptimeMilliseconds = word()
+        report.children = UInt32(truncatingIfNeeded: word())
+        report.streams = UInt32(truncatingIfNeeded: word())
+        report.capacity = word()
+        report.bytesSent = word()
+        report.received = word()
+        report.lost = word()
+        for _ in 0..<Int.random(in: 0...ProbeReport.leadsMax, using: &self) {
+            report.leads.append(
+                .init(
+                    tag: IncarnationTag(word()), source: NodeID(word()), highest: SequenceNumber(word()),
+                    silentMilliseconds: UInt16(truncatingIfNeeded: word())))
+        }
+        return report
     }
 
     mutating func control() -> RelayMessage {
@@ -122,7 +146,9 @@ extension SeededGenerator {
             left -= count
         }
         return Nak(
-            subscription: UInt32(truncatingIfNeeded: word()), tryNumber: UInt8(truncatingIfNeeded: word()), runs: runs)
+            subscription: UInt32(truncatingIfNeeded: word()),
+            tryNumber: UInt8(truncatingIfNeeded: word()) & Nak.triesMax,
+            isLast: Bool.random(using: &self), runs: runs)
     }
 
     private mutating func announce() -> Announce {

@@ -19,7 +19,8 @@ struct StrictDecodingTests {
         func type(_ bytes: [UInt8]) throws -> DatagramType { try bytes.withUnsafeBytes { try DatagramType.of($0) } }
         #expect(throws: WireError.empty) { try type([]) }
         let known: [UInt8: DatagramType] = [
-            0x10: .hello, 0x11: .cookie, 0x12: .open, 0x13: .opened, 0x14: .refused, 0x20: .control,
+            0x10: .hello, 0x11: .cookie, 0x12: .open, 0x13: .opened, 0x14: .refused, 0x15: .probe, 0x16: .probeReport,
+            0x20: .control,
             0x30: .data(retransmitted: false), 0x31: .data(retransmitted: true),
         ]
         for byte in UInt8.min...UInt8.max {

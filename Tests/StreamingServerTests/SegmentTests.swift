@@ -49,7 +49,7 @@ struct SegmentTests {
         let playlist = window.playlist ?? ""
         #expect(playlist.contains("#EXT-X-TARGETDURATION:3\n"))
         #expect(playlist.contains("#EXT-X-MEDIA-SEQUENCE:\(segments[0].slot + Int64(segments.count) - 3)\n"))
-        for segment in segments.suffix(3) { #expect(playlist.contains("#EXTINF:3.000,\nseg\(segment.slot).ts\n")) }
+        for segment in segments.suffix(3) { #expect(playlist.contains("#EXTINF:3.000,\nseg\(segment.slot)-")) }
     }
 
     @Test(
@@ -87,14 +87,92 @@ struct SegmentTests {
                 #EXT-X-MEDIA-SEQUENCE:10
                 #EXT-X-DISCONTINUITY-SEQUENCE:1
                 #EXTINF:2.001,
-                seg10.ts
+                \(name(10).file)
                 #EXT-X-DISCONTINUITY
                 #EXTINF:2.001,
-                seg11.ts
+                \(name(11).file)
 
                 """)
-        #expect(window.segment(slot: 9) != nil)
-        #expect(window.segment(slot: 8) == nil)
+        #expect(window.segment(name(9)) != nil)
+        #expect(window.segment(name(8)) == nil)
+    }
+
+    private func name(_ slot: Int64) -> SegmentWindow.Name {
+        SegmentWindow.Name(slot: slot, bytes: [ByteBuffer(string: "\(slot)")])
+    }
+
+    @Test("A name stands for its content: however the bytes are cut, and another for other bytes of the same slot")
+    func names() throws {
+        let bytes = (0..<2_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let whole = SegmentWindow.Name(slot: 5, bytes: [ByteBuffer(bytes: bytes)])
+        let parts = SegmentWindow.Name(
+            slot: 5, bytes: [ByteBuffer(bytes: bytes[..<100]), ByteBuffer(), ByteBuffer(bytes: bytes[100...])])
+        #expect(whole == parts)
+        var other = bytes
+        other[150] ^= 1
+        #expect(SegmentWindow.Name(slot: 5, bytes: [ByteBuffer(bytes: other)]) != whole)
+        #expect(SegmentWindow.Name(slot: 5, bytes: [ByteBuffer(bytes: bytes + [0])]) != whole)
+        #expect(SegmentWindow.Name(file: whole.file) == whole)
+        for text in ["seg5.ts", "seg5-.ts", "seg5-1.ts", "seg+5-00000001.ts", "seg5-0000000G.ts", "seg5-0000000A.ts"] {
+            #expect(SegmentWindow.Name(file: text) == nil, "\(text)")
+        }
+    }
+
+    @Test("A slot that comes again, after an encoder starts over, takes no other segment off the playlist")
+    func slotAgain() {
+        var window = SegmentWindow(targetSeconds: 2, listedMax: 6, keptMax: 12, bytesMax: 1 << 20)
+        for (index, slot) in [7, 8, 9, 10, 9, 10].enumerated() {
+            let segment = SegmentCutter.Segment(
+                slot: Int64(slot), range: 0..<1, durationTicks: 180_000, isDiscontinuous: index == 4)
+            window.append(segment, bytes: [ByteBuffer(integer: index)])
+        }
+        #expect(window.count == 6)
+        #expect(window.playlist?.contains("#EXT-X-MEDIA-SEQUENCE:7\n") == true)
+        let listed = window.playlist?.split(separator: "\n").filter { $0.hasPrefix("seg") } ?? []
+        #expect(listed.count == 6 && Set(listed).count == 6)
+    }
+
+    @Test("Sequence numbers go on where they were when a stream comes back with earlier time stamps")
+    func sequenceAfterAbsence() {
+        var window = SegmentWindow(targetSeconds: 2, listedMax: 2, keptMax: 3, bytesMax: 1 << 20, sequenceMin: 500)
+        let segment = SegmentCutter.Segment(slot: 7, range: 0..<1, durationTicks: 180_000, isDiscontinuous: false)
+        window.append(segment, bytes: [ByteBuffer(string: "x")])
+        #expect(window.playlist?.contains("#EXT-X-MEDIA-SEQUENCE:500\n") == true)
+        #expect(window.nextSequence == 501)
+    }
+
+    @Test(
+        "The target duration of the first playlist holds for the segments to come",
+        arguments: [(25, 2), (30, 2), (24, 3), (40, 3), (20, 2), (75, 3), (50, 2)])
+    func targetDuration(group: Int, seconds: Int) {
+        var window = SegmentWindow(targetSeconds: 2, listedMax: 6, keptMax: 12, bytesMax: 1 << 20)
+        var told: Set<Int> = []
+        // 30 pictures of 1/25 s: two groups are 2.4 s, rounded 2.
+        for segment in cut(first: 0, count: 3_000, every: group) {
+            window.append(segment, bytes: [ByteBuffer(string: "x")])
+            told.insert(window.targetDurationSeconds)
+        }
+        #expect(told == [seconds])
+    }
+
+    @Test("At a change of source the segment ends, and the next begins with the new source, discontinuous")
+    func sourceChange() throws {
+        var cutter = SegmentCutter(targetSeconds: 2)
+        var finished: [SegmentCutter.Segment] = []
+        for index in 0..<300 {
+            // The other source repeats a second of what was there.
+            let picture = index < 190 ? index : index - 25
+            if index == 190, let segment = cutter.onSourceChange(at: 190_000) { finished.append(segment) }
+            let unit = Unit(
+                offset: UInt64(index) * 1_000, timestamp: 9_000_000 + UInt64(picture) * 3_600,
+                randomAccess: picture % 25 == 0)
+            if let segment = cutter.onAccessUnit(unit, wallClockSeconds: 0).finished { finished.append(segment) }
+        }
+        let last = try #require(finished.last { $0.range.upperBound == 190_000 })
+        let next = try #require(finished.first { $0.range.lowerBound >= 190_000 })
+        #expect(!last.isDiscontinuous && next.isDiscontinuous)
+        #expect(next.range.lowerBound < 190_000 + 25_000)
+        #expect(finished.count { $0.isDiscontinuous } == 1)
     }
 
     @Test("An HLS viewer counts as present for 12 s after its last request")
@@ -121,8 +199,8 @@ struct SegmentTests {
         ] {
             #expect(ViewerRequest(path: path) == nil, "\(path)")
         }
-        if case .segment(let name, let slot) = ViewerRequest(path: "/live/news/seg12.ts") {
-            #expect(name.text == "live/news" && slot == 12)
+        if case .segment(let name, let file) = ViewerRequest(path: "/live/news/seg12-0000abcd.ts") {
+            #expect(name.text == "live/news" && file.slot == 12 && file.mark == 0xabcd)
         } else {
             Issue.record("not read as a segment")
         }

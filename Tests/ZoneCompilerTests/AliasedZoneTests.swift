@@ -32,7 +32,7 @@ private enum Network {
                 return (min(a, b), max(a, b))
             }
             let (firstPortset, lastPortset) = range(0, 40)
-            let (firstRegion, lastRegion) = range(10, 29)
+            let (firstRegion, lastRegion) = range(12, 29)
             let parents = (0..<6).shuffled(using: &random).prefix(Int.random(in: 1...3, using: &random))
             let text = random.next() % 6 == 0 ? "none" : parents.map { "t\($0)" }.joined(separator: " ")
             map += "map s\(firstPortset)-s\(lastPortset) r\(firstRegion)-r\(lastRegion) \(text)\n"

@@ -81,4 +81,37 @@ struct ZoneFileTests {
         let compiled = ZoneCompiler.compile(files: [("reflector.net.zone", Array("x 5 A 1.2.3.4\n".utf8))])
         #expect(compiled.problems.map { String($0.message.prefix(6)) } == ["no NS ", "no SOA"])
     }
+
+    @Test("Records of one name are compared wherever they stand, and each is held against the first of its type")
+    func recordSets() {
+        let text = """
+            x A 1.2.3.4
+            y A 1.2.3.4
+            x TXT a
+            x A 1.2.3.5
+            y TXT a
+            x TXT a
+            x 9 A 1.2.3.6
+            y CNAME x
+
+            """
+        #expect(
+            problems(text).map { $0.prefix { $0 != ";" } } == [
+                "10:1 same record as on line 7",
+                "11:1 TTL 9 differs from 60 on line 5 of the same RRset (RFC 2181 §5.2)",
+                "12:1 CNAME beside other data (A on line 6)",
+            ])
+    }
+
+    @Test("Names with bytes that need an escape are the same to hosts as to records")
+    func escapedNames() {
+        #expect(Names.relative([3, 97, 46, 98, 1, 99, 0], to: [1, 99, 0]) == "a\\.b")
+        #expect(Names.relative([2, 97, 95, 1, 45, 1, 99, 0], to: [1, 99, 0]) == "a_.-")
+        #expect(Names.relative([1, 99, 0], to: [1, 99, 0]) == "")
+        #expect(Names.relative([2, 98, 99, 0], to: [1, 99, 0]) == nil)
+        // The bytes of the zone, but not at the beginning of a label.
+        #expect(Names.relative([3, 97, 1, 99, 0], to: [1, 99, 0]) == nil)
+        #expect(Names.firstLabelBelow([1, 99, 0], in: [1, 97, 1, 98, 1, 99, 0]) == [98])
+        #expect(Names.firstLabelBelow([1, 99, 0], in: [1, 99, 0]) == nil)
+    }
 }

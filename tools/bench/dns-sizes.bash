@@ -22,7 +22,7 @@ for lines in 1000 100000; do
     "$bin/dns-bench" generate "$zones" "$lines"
     begun=$(milliseconds)
     start_ours "$zones"
-    until grep -qs " ready" "$work/ours.log"; do
+    until grep -qs "msg=ready" "$work/ours.log"; do
         kill -0 "${server_pids[ours]}" || { cat "$work/ours.log" >&2; exit 1; }
         sleep 0.005
     done

@@ -125,5 +125,8 @@ void cdg_event_signal(int event);
 void cdg_event_clear(int event);
 const char *cdg_error_text(int code);
 
+// Processors that this process may run on, at least 1: fewer than the machine has under taskset or in a container.
+int cdg_usable_processors(void);
+
 // Has the kernel send SIGTERM to this process when its parent ends. 0, or -errno.
 int cdg_die_with_parent(void);

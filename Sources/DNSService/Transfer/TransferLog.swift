@@ -38,6 +38,14 @@ final class TransferLog: Sendable {
         state.withLock { $0.secondaries.values.sorted { ($0.address, $0.zone) < ($1.address, $1.zone) } }
     }
 
+    var samples: [MetricSample] {
+        counters.sorted { $0.key < $1.key }.map { name, value in
+            MetricSample(
+                name: "reflector_dns_\(name)_total", value: Double(value), kind: .counter,
+                help: "Transfers, and NOTIFY messages, since the start.")
+        }
+    }
+
     var counters: [String: UInt64] {
         state.withLock { state in
             var result: [String: UInt64] = [:]

@@ -18,7 +18,8 @@ final class EncoderRegistry {
     /// Streams for which the sink is being asked.
     private var opening: Set<StreamName> = []
     private var lastNumber: UInt64 = 0
-    private var connections = 0
+    private var connections: [IPAddress: Int] = [:]
+    private var connectionCount = 0
 
     init(
         loop: any EventLoop, configuration: IngestConfiguration, keys: StreamKeys, sink: any IngestSink,
@@ -60,7 +61,10 @@ final class EncoderRegistry {
         }
         if opening.contains(stream) { return refuse(.busy) }
         if let current = sessions[stream] {
-            guard loop.instant - current.lastInput >= configuration.yieldAfter else { return refuse(.busy) }
+            // One that is held back by us is not silent.
+            guard current.isReady, loop.instant - current.lastInput >= configuration.yieldAfter else {
+                return refuse(.busy)
+            }
             logger.info("encoder yields", metadata: ["stream": "\(stream)"])
             counters.add(to: .encodersYielded)
             sessions[stream] = nil
@@ -109,14 +113,21 @@ final class EncoderRegistry {
         for stream in all.keys.sorted() { all[stream]?.revoke() }
     }
 
-    /// Counts a connection until it closes. False, and counted, when there are too many.
+    /// Counts a connection until it closes. False, and counted, when there are too many, or too many from its address:
+    /// one that opens connections and says nothing must not lock the others out.
     func admit(_ connection: any Channel) -> Bool {
-        guard connections < configuration.connectionsMax else {
+        let address = connection.remoteAddress?.ip ?? IPAddress(high: 0, low: 0)
+        let fromThere = connections[address] ?? 0
+        guard connectionCount < configuration.connectionsMax, fromThere < configuration.connectionsPerAddressMax else {
             counters.add(to: .refusedTooManyConnections)
             return false
         }
-        connections += 1
-        connection.closeFuture.assumeIsolated().whenComplete { [self] _ in connections -= 1 }
+        connectionCount += 1
+        connections[address] = fromThere + 1
+        connection.closeFuture.assumeIsolated().whenComplete { [self] _ in
+            connectionCount -= 1
+            connections[address] = connections[address].flatMap { $0 > 1 ? $0 - 1 : nil }
+        }
         return true
     }
 

@@ -9,6 +9,8 @@ import ReflectorModel
 final class EncoderSession {
     /// Bytes packed at a time: a tick's worth of packets, so that pacing is smooth.
     private static let stepBytes = 16_384
+    /// Pieces below this are copied together while they wait.
+    private static let smallBytesMax = 4_096
     /// Bytes that may be with the sink, not yet taken.
     private static let underWayBytesMax = 131_072
 
@@ -54,6 +56,9 @@ final class EncoderSession {
         lastInput = now
     }
 
+    /// Pieces of memory that wait.
+    var queuedPieces: Int { queue.count }
+
     /// True while the connection may read.
     var isReady: Bool { queuedBytes < Self.stepBytes && underWayBytes < Self.underWayBytesMax }
 
@@ -61,7 +66,12 @@ final class EncoderSession {
     func receive(_ bytes: ByteBuffer) {
         guard !inputEnded, !isClosed, bytes.readableBytes > 0 else { return }
         lastInput = loop.instant
-        queue.append(bytes)
+        // A small piece may hold a whole read's memory: while such pieces wait, they are put together.
+        if !queue.isEmpty, bytes.readableBytes < Self.smallBytesMax {
+            queue[queue.index(before: queue.endIndex)].writeImmutableBuffer(bytes)
+        } else {
+            queue.append(bytes)
+        }
         queuedBytes += bytes.readableBytes
         pump()
     }

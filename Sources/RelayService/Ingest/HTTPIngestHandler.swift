@@ -11,7 +11,8 @@ import ReflectorModel
 /// ```
 /// Answers: 200 at the end of the stream; 400 malformed, 401 no key or a wrong one, 404 no such stream at this
 /// entrypoint, 405 other methods, 408 no head in time, 409 another encoder provides the stream (see
-/// `EncoderRegistry` for when it yields), 503 too many encoders or the node cannot take it now.
+/// `EncoderRegistry` for when it yields), 411 a body of no stated form, 503 too many encoders or the node cannot take it
+/// now.
 final class HTTPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -96,10 +97,25 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         case .accepted: break
         case .missing:
             return refuse(.refusedMissingKey, .unauthorized, "key missing", [("WWW-Authenticate", "Bearer")])
-        case .wrong: return refuse(.refusedWrongKey, .unauthorized, "wrong key", [("WWW-Authenticate", "Bearer")])
+        case .wrong: return refuseLater()
         case .unknownStream: return refuse(.refusedUnknownStream, .notFound, "no such stream here")
         }
-        open(stream, expectsContinue: head.headers[canonicalForm: "expect"].contains { $0 == "100-continue" })
+        // RFC 9112 §6.3: a request that says neither has no body, whatever follows.
+        guard head.headers.contains(name: "transfer-encoding") || head.headers.contains(name: "content-length") else {
+            return refuse(.refusedMalformed, .lengthRequired, "send the stream chunked, or say its length")
+        }
+        let expectations = head.headers[canonicalForm: "expect"]
+        open(stream, expectsContinue: expectations.contains { $0.lowercased() == "100-continue" })
+    }
+
+    /// A wrong key waits for its answer, unread, so that guessing takes long.
+    private func refuseLater() {
+        registry.counters.add(to: .refusedWrongKey)
+        state = .ending
+        gate.set(open: false)
+        timer = registry.loop.assumeIsolated().scheduleTask(in: registry.configuration.wrongKeyDelay.amount) { [self] in
+            answer(.unauthorized, "wrong key", [("WWW-Authenticate", "Bearer")])
+        }
     }
 
     private func open(_ stream: StreamName, expectsContinue: Bool) {

@@ -25,6 +25,10 @@ public struct IngestConfiguration: Sendable {
     public var encodersMax = 64
     /// Most connections to one port, accepted or still being asked for their key.
     public var connectionsMax = 256
+    /// Of these from one address.
+    public var connectionsPerAddressMax = 80
+    /// How long a wrong key waits for its answer: with the limit above, what guessing is slowed down to.
+    public var wrongKeyDelay = TimeSpan.milliseconds(500)
     /// Longest from a connection to its whole HTTP head.
     public var headTimeout = TimeSpan.seconds(5)
     /// Longest silence of a connected encoder before it is dropped.

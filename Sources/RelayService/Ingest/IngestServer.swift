@@ -50,13 +50,22 @@ public final class IngestServer: Sendable {
         var listeners: [any Channel] = []
         do {
             if let endpoint = configuration.httpListen {
-                listeners.append(try await listenHTTP(endpoint, loop: loop, registry: registry))
+                listeners.append(
+                    try await ListenFailure.naming("encoders that push by HTTP", endpoint, .tcp) {
+                        try await listenHTTP(endpoint, loop: loop, registry: registry)
+                    })
             }
             for port in configuration.rawTCP {
-                listeners.append(try await listenTCP(port, loop: loop, registry: registry))
+                listeners.append(
+                    try await ListenFailure.naming("the encoder of \(port.stream)", port.listen, .tcp) {
+                        try await listenTCP(port, loop: loop, registry: registry)
+                    })
             }
             for port in configuration.rawUDP {
-                listeners.append(try await listenUDP(port, loop: loop, registry: registry))
+                listeners.append(
+                    try await ListenFailure.naming("the encoder of \(port.stream)", port.listen, .udp) {
+                        try await listenUDP(port, loop: loop, registry: registry)
+                    })
             }
         } catch {
             for listener in listeners { try? await listener.close() }

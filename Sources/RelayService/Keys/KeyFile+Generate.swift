@@ -29,6 +29,7 @@ extension KeyFile {
     var text: String {
         var lines = ["# Secrets of this network: keep the mode at 0600, and every node's copy the same."]
         for key in networkKeys { lines.append("network \(key.phase) \(Self.hex(key.bytes))") }
+        for key in operatorKeys { lines.append("operator \(key.phase) \(Self.hex(key.bytes))") }
         for (pattern, key) in streamKeys.lines { lines.append("stream \(pattern) \(key)") }
         return lines.joined(separator: "\n") + "\n"
     }

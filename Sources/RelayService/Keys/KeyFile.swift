@@ -5,6 +5,7 @@ import ReflectorModel
 /// ```
 /// network 1 64-HEX-DIGITS     # phase 0 to 255; the first network line is the one used for sending,
 /// network 2 64-HEX-DIGITS     # a second is accepted too, while keys roll
+/// operator 1 64-HEX-DIGITS    # what overrides are signed with; for operators and name servers only, never for nodes
 /// stream live/news KEY        # what an encoder shows to push live/news
 /// stream live/* KEY           # and every other stream below live/
 /// ```
@@ -33,10 +34,13 @@ public struct KeyFile: Sendable, Equatable {
     /// One or two; the first is used for sending.
     public var networkKeys: [NetworkKey]
     public var streamKeys: StreamKeys
+    /// None, one or two; the first is used for signing.
+    public var operatorKeys: [NetworkKey]
 
-    public init(networkKeys: [NetworkKey], streamKeys: StreamKeys) {
+    public init(networkKeys: [NetworkKey], streamKeys: StreamKeys, operatorKeys: [NetworkKey] = []) {
         self.networkKeys = networkKeys
         self.streamKeys = streamKeys
+        self.operatorKeys = operatorKeys
     }
 
     /// What is wrong with a key file; `line` and `column` count from 1 and are 0 where the whole file is meant.
@@ -70,6 +74,7 @@ public struct KeyFile: Sendable, Equatable {
         var parser = KeyFileParser(path: path)
         parser.read(text)
         guard parser.problems.isEmpty else { throw Invalid(problems: parser.problems) }
-        return KeyFile(networkKeys: parser.networkKeys, streamKeys: parser.streamKeys)
+        return KeyFile(
+            networkKeys: parser.networkKeys, streamKeys: parser.streamKeys, operatorKeys: parser.operatorKeys)
     }
 }

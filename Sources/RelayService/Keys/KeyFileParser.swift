@@ -3,6 +3,7 @@ import ReflectorModel
 /// Reads the lines of a key file, gathering every problem.
 struct KeyFileParser {
     private(set) var networkKeys: [KeyFile.NetworkKey] = []
+    private(set) var operatorKeys: [KeyFile.NetworkKey] = []
     private(set) var streamKeys = StreamKeys()
     private(set) var problems: [KeyFile.Problem] = []
     private let path: String
@@ -16,7 +17,8 @@ struct KeyFileParser {
     }
 
     mutating func read(_ text: String) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // To Swift, CR LF is one character, which is not the character LF.
+        let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
         for content in lines.dropLast() {
             line += 1
             readLine(content)
@@ -36,14 +38,17 @@ struct KeyFileParser {
         let words = Self.words(content)
         guard let kind = words.first else { return }
         switch kind.text {
-        case "network": readNetwork(words)
+        case "network": networkKeys = read(words, after: networkKeys)
+        case "operator": operatorKeys = read(words, after: operatorKeys)
         case "stream": readStream(words)
-        default: complain(kind.column, "unknown word; a line begins with `network` or `stream`")
+        default: complain(kind.column, "unknown word; a line begins with `network`, `operator` or `stream`")
         }
     }
 
-    private mutating func readNetwork(_ words: [Word]) {
-        guard let expected = three(words, "network PHASE 64-HEX-DIGITS") else { return }
+    /// A network or an operator line.
+    private mutating func read(_ words: [Word], after keys: [KeyFile.NetworkKey]) -> [KeyFile.NetworkKey] {
+        let kind = words[0].text
+        guard let expected = three(words, "\(kind) PHASE 64-HEX-DIGITS") else { return keys }
         let (phaseWord, keyWord) = expected
         let phase = UInt8(phaseWord.text)
         if phase == nil || String(phase ?? 0) != phaseWord.text {
@@ -51,16 +56,17 @@ struct KeyFileParser {
         }
         let bytes = Self.hex(keyWord.text)
         if bytes == nil {
-            complain(keyWord.column, "a network key is \(2 * KeyFile.networkKeyBytes) hexadecimal digits")
+            complain(keyWord.column, "a \(kind) key is \(2 * KeyFile.networkKeyBytes) hexadecimal digits")
         }
-        guard let phase, let bytes else { return }
-        if networkKeys.contains(where: { $0.phase == phase }) {
+        guard let phase, let bytes else { return keys }
+        if keys.contains(where: { $0.phase == phase }) {
             complain(phaseWord.column, "phase \(phase) has a key already; give the new key another phase")
-        } else if networkKeys.count == KeyFile.networkKeysMax {
-            complain(words[0].column, "more than \(KeyFile.networkKeysMax) network keys; take the oldest out")
+        } else if keys.count == KeyFile.networkKeysMax {
+            complain(words[0].column, "more than \(KeyFile.networkKeysMax) \(kind) keys; take the oldest out")
         } else {
-            networkKeys.append(KeyFile.NetworkKey(phase: phase, bytes: bytes))
+            return keys + [KeyFile.NetworkKey(phase: phase, bytes: bytes)]
         }
+        return keys
     }
 
     private mutating func readStream(_ words: [Word]) {

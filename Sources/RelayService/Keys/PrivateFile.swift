@@ -70,11 +70,16 @@ enum PrivateFile {
         let temporary = "\(path).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .system(call: "create", path: temporary, code: errno) }
-        do {
+        do throws(Failure) {
             defer { close(descriptor) }
+            // One that was left behind keeps the mode it had.
+            guard fchmod(descriptor, 0o600) == 0 else { throw .system(call: "chmod", path: temporary, code: errno) }
             try write(bytes, to: descriptor, path: temporary)
+            guard rename(temporary, path) == 0 else { throw .system(call: "rename", path: path, code: errno) }
+        } catch {
+            unlink(temporary)
+            throw error
         }
-        guard rename(temporary, path) == 0 else { throw .system(call: "rename", path: path, code: errno) }
         // The new name itself is on the disk only once the directory is.
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

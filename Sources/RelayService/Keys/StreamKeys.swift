@@ -90,6 +90,9 @@ public struct StreamKeys: Sendable, Equatable {
         }
     }
 
+    /// How many lines a key file has for these.
+    public var count: Int { lines.count }
+
     /// Pattern and key of each line of a key file, in order of the pattern.
     var lines: [(pattern: String, key: String)] {
         let all = exact.map { ($0.key, $0.value) } + prefixes.map { ($0.key + "*", $0.value) }

@@ -11,6 +11,15 @@ struct LibcryptoBox: Sendable {
         _ = try LibcryptoPacketCrypto(networkKeys: keys)
     }
 
+    /// Puts these keys in the place of those that `crypto` has.
+    func replaceKeys(of crypto: LibcryptoPacketCrypto) {
+        do {
+            try crypto.replaceNetworkKeys(keys)
+        } catch {
+            preconditionFailure("keys that libcrypto took a moment ago: \(error)")
+        }
+    }
+
     func make() -> LibcryptoPacketCrypto {
         do {
             return try LibcryptoPacketCrypto(networkKeys: keys)

@@ -3,20 +3,37 @@ import Logging
 import ReflectorModel
 
 /// What a node remembers over a restart: the last good answers and its own address. Slow work, hence an actor.
+///
+/// A change of the zone's serial changes every answer at once, so the file is written at most once in `writeInterval`,
+/// however many answers come.
 actor NodeMemory {
+    /// Longest text of an address that is read.
+    private static let addressBytesMax = 256
+
     private let file: StateFile?
     private let addressPath: String?
+    private let writeInterval: Duration
     private var answers = SavedAnswers()
     private let logger: Logger
+    private var isWriteDue = false
+    private var lastWrite: ContinuousClock.Instant?
+    /// Times that the file was written.
+    private(set) var writes = 0
 
-    init(directory: String?, logger: Logger) {
+    init(directory: String?, logger: Logger, writeInterval: Duration = .seconds(1)) {
         self.logger = logger
+        self.writeInterval = writeInterval
         guard let directory else {
             file = nil
             addressPath = nil
             return
         }
-        try? FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        do throws(StateFolder.Unusable) {
+            try StateFolder.make(directory)
+        } catch {
+            logger.warning(
+                "state folder can't be written: answers won't survive a restart", metadata: ["problem": "\(error)"])
+        }
         let file = StateFile(path: directory + "/answers.json")
         self.file = file
         addressPath = directory + "/address"
@@ -35,25 +52,46 @@ actor NodeMemory {
     /// All names that have an answer.
     var names: [ReflectorName] { answers.names }
 
+    /// Remembers an answer: on the disk at once, or soon if the file was written only just now.
     func keep(_ answer: LookUpAnswer, for name: ReflectorName) {
-        guard answers.keep(answer, for: name, unixSeconds: Int64(Date().timeIntervalSince1970)), let file else {
-            return
+        guard answers.keep(answer, for: name, unixSeconds: Int64(Date().timeIntervalSince1970)), file != nil,
+            !isWriteDue
+        else { return }
+        isWriteDue = true
+        guard let lastWrite, lastWrite + writeInterval > .now else { return flush() }
+        Task {
+            try? await Task.sleep(until: lastWrite + writeInterval)
+            flush()
         }
+    }
+
+    /// Writes what is not on the disk yet.
+    func flush() {
+        guard isWriteDue, let file else { return }
+        isWriteDue = false
         do throws(StateFile.WriteError) {
             try file.save(answers)
         } catch {
             logger.error("state file not written", metadata: ["problem": "\(error)"])
         }
+        lastWrite = .now
+        writes += 1
     }
 
     /// The node's own address when it last ran, for a start without name servers.
     var address: IPAddress? {
-        guard let addressPath, let text = try? String(contentsOfFile: addressPath, encoding: .utf8) else { return nil }
+        guard let addressPath, let text = try? PrivateFile.read(addressPath, bytesMax: Self.addressBytesMax) else {
+            return nil
+        }
         return IPAddress(text.trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
     func keep(address: IPAddress) {
-        guard let addressPath else { return }
-        try? "\(address)\n".write(toFile: addressPath, atomically: true, encoding: .utf8)
+        guard let addressPath, self.address != address else { return }
+        do throws(PrivateFile.Failure) {
+            try PrivateFile.replace(addressPath, bytes: Array("\(address)\n".utf8))
+        } catch {
+            logger.error("address not remembered", metadata: ["problem": "\(error)"])
+        }
     }
 }

@@ -1,5 +1,6 @@
 import DatagramIO
 import Logging
+import PacketSealing
 import ReflectorModel
 import RelayCore
 
@@ -8,6 +9,7 @@ final class NodeShell: DatagramHandler {
     private let loop: DatagramLoop
     private let socket: DatagramSocket
     let node: RelayNode
+    private let crypto: LibcryptoPacketCrypto
     private let resolver: StubResolver
     private let memory: NodeMemory
     private let output: (any StreamOutput)?
@@ -32,8 +34,9 @@ final class NodeShell: DatagramHandler {
         batch = DatagramBatch(countMax: 1_024, headers: headers)
         var seed = SystemRandomNumberGenerator()
         let now = loop.now
+        self.crypto = crypto.make()
         node = RelayNode(
-            configuration: configuration.relay.configuration, crypto: crypto.make(), seed: seed.next(), sink: sink,
+            configuration: configuration.relay.configuration, crypto: self.crypto, seed: seed.next(), sink: sink,
             now: now)
         for (name, answer) in restored { node.restore(name, answer, at: now) }
     }
@@ -67,6 +70,27 @@ final class NodeShell: DatagramHandler {
         }
     }
 
+    // MARK: Told from outside
+
+    /// Takes other network keys; what is under way goes on.
+    func replaceKeys(_ keys: LibcryptoBox) {
+        keys.replaceKeys(of: crypto)
+        node.networkKeysChanged(at: loop.now)
+    }
+
+    /// True once no child fetches anything from here; see `RelayNode.drain`.
+    func drain() -> Bool {
+        let isDone = node.drain(at: loop.now)
+        flush(at: loop.now)
+        return isDone
+    }
+
+    /// Says good-bye on every link.
+    func close() {
+        node.close(at: loop.now)
+        flush(at: loop.now)
+    }
+
     // MARK: Actions
 
     private func perform(_ action: RelayAction) {
@@ -95,8 +119,9 @@ final class NodeShell: DatagramHandler {
             output?.viewers(of: name) ?? 0
         }
         for counter in socket.statistics.counters { status.counters["datagram_\(counter.name)"] = counter.value }
-        for (name, value) in resolver.counters.snapshot { status.counters["resolver_\(name)"] = value }
+        status.counters.merge(resolver.counters.snapshot) { _, new in new }
         status.counters["loop_wakeups"] = loop.wakeups
+        status.counters["loop_work_refused"] = loop.mailboxDropped
         return status
     }
 }
@@ -109,6 +134,6 @@ private final class OutputSink: StreamSink {
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
         output?.deliver(payload, stream: stream, at: now)
     }
-    func discontinuity(stream: StreamName, lost: UInt64) { output?.discontinuity(stream: stream) }
+    func discontinuity(stream: StreamName, lost: UInt64) { output?.discontinuity(stream: stream, lost: lost) }
     func ended(stream: StreamName) { output?.ended(stream: stream) }
 }

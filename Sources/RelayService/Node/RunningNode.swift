@@ -4,6 +4,10 @@ import ReflectorModel
 
 /// A node in operation, from any thread's view.
 public struct RunningNode: Sendable {
+    /// Longest time that children are given to move away before the node stops.
+    public static let drainTimeMax = Duration.seconds(2)
+    private static let drainInterval = Duration.milliseconds(100)
+
     /// Where the relay protocol listens.
     public let endpoint: Endpoint
     private let loop: DatagramLoop
@@ -11,6 +15,7 @@ public struct RunningNode: Sendable {
     private let resolver: StubResolver
     private let memory: NodeMemory
     private let configuration: NodeConfiguration
+    private let inUse: KeysInUse
 
     /// Finds the node's own address, binds, and starts its event loop. Asks the name servers until they answer, or
     /// takes the address of the last run if they do not.
@@ -19,10 +24,17 @@ public struct RunningNode: Sendable {
     ) async throws -> RunningNode {
         let resolver = StubResolver(servers: configuration.servers, zone: configuration.zone)
         let memory = NodeMemory(directory: configuration.stateDirectory, logger: logger)
-        let endpoint = try await ownEndpoint(configuration, resolver, memory, logger)
+        let endpoint = try await OwnAddress(
+            configuration: configuration, resolver: resolver, memory: memory, logger: logger
+        ).find()
         let crypto = try LibcryptoBox(configuration.keys)
         let loop = try DatagramLoop()
-        let socket = try DatagramSocket(bind: endpoint)
+        let socket: DatagramSocket
+        do throws(DatagramError) {
+            socket = try DatagramSocket(bind: endpoint)
+        } catch {
+            throw ListenFailure(what: "the relay protocol", endpoint: endpoint, transport: .udp, cause: error)
+        }
         let bound = socket.local
         try loop.add(socket)
         let restored = await memory.answers(for: memory.names)
@@ -33,33 +45,34 @@ public struct RunningNode: Sendable {
         // The loop sets its timer at the end of a wake-up: this is the first.
         loop.execute {}
         logger.info("node started", metadata: ["name": "\(configuration.name)", "endpoint": "\(bound)"])
+        Task { await RoleCheck(configuration: configuration, resolver: resolver).run(logger) }
         return RunningNode(
             endpoint: bound, loop: loop, shell: handle, resolver: resolver, memory: memory,
-            configuration: configuration)
+            configuration: configuration, inUse: KeysInUse(configuration.keys.networkKeys))
     }
 
-    private static func ownEndpoint(
-        _ configuration: NodeConfiguration, _ resolver: StubResolver, _ memory: NodeMemory, _ logger: Logger
-    ) async throws -> Endpoint {
-        if let listen = configuration.listen { return listen }
-        while true {
-            switch await resolver.addresses(ofHost: configuration.name) {
-            case .success(let addresses):
-                if let address = addresses.first {
-                    await memory.keep(address: address)
-                    return Endpoint(address: address, port: configuration.port)
-                }
-                logger.error("no address in the zone for this host", metadata: ["name": "\(configuration.name)"])
-            case .failure(let failure):
-                logger.error("own address not found", metadata: ["reason": "\(failure)"])
-                if let address = await memory.address {
-                    logger.warning(
-                        "no name server answers: using the last address", metadata: ["address": "\(address)"])
-                    return Endpoint(address: address, port: configuration.port)
-                }
-            }
-            try await Task.sleep(for: .seconds(1))
+    /// Runs `body` beside a started node and, however it ends, returns only when the node's thread has ended: a process
+    /// must not exit under a thread that still seals packets.
+    public static func with(
+        _ configuration: NodeConfiguration, output: (any StreamOutput)?, logger: Logger,
+        _ body: (RunningNode) async throws -> Void
+    ) async throws {
+        let node = try await start(configuration, output: output, logger: logger)
+        do {
+            try await body(node)
+        } catch {
+            await node.halt()
+            throw error
         }
+        await node.halt()
+    }
+
+    /// Ends the node without a word to its children. Once more does nothing.
+    private func halt() async {
+        loop.stop()
+        loop.join()
+        await resolver.shutDown()
+        await memory.flush()
     }
 
     /// A viewer wants a stream, or the last one has left.
@@ -85,54 +98,33 @@ public struct RunningNode: Sendable {
         return await loop.query { shell.value.node.isReady } ?? false
     }
 
+    /// False once its loop has ended. Waits for the loop, so a loop that is stuck gives no answer.
+    public func isRunning() async -> Bool { await loop.query { true } ?? false }
+
     /// Where an entrypoint's encoders' payloads go.
     public var ingestSink: any IngestSink {
         NodeIngest(
             loop: loop, shell: shell, resolver: resolver, memory: memory, name: configuration.name.lowercased())
     }
 
-    /// Ends the node's loop. Children see its silence and move.
+    /// Takes other network keys; links and streams go on. Throws, and changes nothing, if a phase that is in use would
+    /// stand for another key, or libcrypto refuses one.
+    public func replaceKeys(_ keys: KeyFile) async throws {
+        let box = try LibcryptoBox(keys)
+        try inUse.replace(keys.networkKeys)
+        let shell = shell
+        loop.execute { shell.value.replaceKeys(box) }
+    }
+
+    /// Ends the node. Its children are told first and move away, make before break, for at most `drainTimeMax`; then
+    /// every link is closed.
     public func stop() async {
-        loop.stop()
-        await resolver.shutDown()
-    }
-}
-
-/// Hands encoders' payloads to the node's loop.
-struct NodeIngest: IngestSink {
-    let loop: DatagramLoop
-    let shell: LoopBound<NodeShell>
-    let resolver: StubResolver
-    let memory: NodeMemory
-    let name: String
-
-    func open(_ session: IngestSession) async -> IngestOpening {
-        let answer: LookUpAnswer
-        switch await resolver.lookUp(.candidates(session.stream)) {
-        case .records(let found): answer = found
-        case .noSuchName, .noData: return .unknownStream
-        case .failed:
-            guard let remembered = await memory.answer(for: .candidates(session.stream)) else { return .unavailable }
-            answer = remembered
+        let (loop, shell) = (loop, shell)
+        let deadline = ContinuousClock.now + Self.drainTimeMax
+        while await loop.query({ shell.value.drain() }) == false, ContinuousClock.now < deadline {
+            guard (try? await Task.sleep(for: Self.drainInterval)) != nil else { break }
         }
-        guard answer.hosts.contains(where: { $0.name == name }) else { return .unknownStream }
-        let (loop, shell) = (loop, shell)
-        let isProvided = await loop.query { shell.value.node.provide(session.stream, at: loop.now) }
-        return isProvided == true ? .accepted : .unavailable
-    }
-
-    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable () -> Void) {
-        let (loop, shell) = (loop, shell)
-        let isAccepted = loop.execute {
-            let now = loop.now
-            batch.forEach { payload in shell.value.node.ingest(payload, stream: session.stream, at: now) }
-            taken()
-        }
-        if !isAccepted { taken() }
-    }
-
-    func close(_ session: IngestSession) {
-        let (loop, shell) = (loop, shell)
-        loop.execute { shell.value.node.encoderLeft(session.stream, at: loop.now) }
+        _ = await loop.query { shell.value.close() }
+        await halt()
     }
 }

@@ -4,7 +4,8 @@ import ReflectorModel
 /// valid only during the call.
 public protocol StreamOutput: Sendable {
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant)
-    func discontinuity(stream: StreamName)
+    /// `lost` packets were given up, or (0) another source or incarnation follows.
+    func discontinuity(stream: StreamName, lost: UInt64)
     func ended(stream: StreamName)
     func unavailable(stream: StreamName, reason: String)
     func viewers(of stream: StreamName) -> Int

@@ -43,6 +43,12 @@ enum AnswerReading: Equatable {
             owner = target
         }
         let serial = message.authority.lazy.compactMap(Self.serial).first
+        // An alias that leads where this server has nothing to say is neither an answer nor its absence: that would come
+        // with the zone's SOA (RFC 2308 §2).
+        guard owner == name || serial != nil || message.rcode == Self.nameError else {
+            self = .lame(rcode: Self.serverFailure)
+            return
+        }
         self = message.rcode == Self.nameError ? .noSuchName(serial: serial) : .noData(serial: serial)
     }
 

@@ -13,14 +13,16 @@ actor ServerQueries {
     private static let serverFailure: UInt8 = 2
 
     private let servers: [Endpoint]
+    private let zone: String
     private let exchange: QueryExchange
     private var standing: ServerOrder
     private let clientCookies: [[UInt8]]
     private var serverCookies: [[UInt8]?]
     private var random = SystemRandomNumberGenerator()
 
-    init(servers: [Endpoint], exchange: QueryExchange) {
+    init(servers: [Endpoint], zone: String, exchange: QueryExchange) {
         self.servers = servers
+        self.zone = zone
         self.exchange = exchange
         standing = ServerOrder(count: servers.count)
         clientCookies = servers.map { _ in OutgoingQuery.newClientCookie() }
@@ -34,58 +36,87 @@ actor ServerQueries {
     }
 
     /// - Parameter name: absolute, without the final dot.
-    func ask(_ name: String, _ type: UInt16, until deadline: MonotonicInstant) async -> Result<Outcome, LookUpFailure> {
+    func ask(
+        _ name: String, _ type: UInt16, until deadline: MonotonicInstant
+    ) async -> Result<Outcome, UnansweredLookUp> {
         var failure = LookUpFailure.timedOut
+        var complaints: [UnansweredLookUp.Complaint?] = servers.map { _ in nil }
+        func unanswered() -> UnansweredLookUp {
+            let known = zip(servers, complaints).compactMap { server, complaint in
+                complaint.map { UnansweredLookUp.Server(endpoint: server, complaint: $0) }
+            }
+            return UnansweredLookUp(name: name, zone: zone, failure: failure, complaints: known)
+        }
         while true {
             for index in standing.order(at: exchange.loop.instant) {
                 let left = deadline - exchange.loop.instant
-                guard left > .zero, !Task.isCancelled else { return .failure(failure) }
-                guard let message = await ask(index, name, type, left: left) else { continue }
+                guard left > .zero, !Task.isCancelled else { return .failure(unanswered()) }
+                let message: LDNSMessage
+                switch await ask(index, name, type, left: left) {
+                case .success(let answer): message = answer
+                case .failure(let cause):
+                    complaints[index] = .init(cause)
+                    continue
+                }
                 let reading = AnswerReading(message, name: name.lowercased(), type: type)
                 if case .lame(let rcode) = reading {
                     exchange.counters.add(to: .lame)
                     standing.failed(index, at: exchange.loop.instant)
                     failure = .serverFailure(rcode: rcode)
+                    complaints[index] = .init(
+                        rcode: UInt8(clamping: message.rcode), isAuthoritative: message.isAuthoritative)
                     continue
                 }
                 return .success(Outcome(reading: reading, additional: message.additional))
             }
             // All have failed. Servers that refuse at once must not be asked in a tight circle.
             let left = deadline - exchange.loop.instant
-            guard left > .zero, !servers.isEmpty else { return .failure(failure) }
+            guard left > .zero, !servers.isEmpty else { return .failure(unanswered()) }
             try? await Task.sleep(for: .nanoseconds(min(left, .milliseconds(100)).nanoseconds))
         }
     }
 
-    private func ask(_ index: Int, _ name: String, _ type: UInt16, left: TimeSpan) async -> LDNSMessage? {
+    private func ask(
+        _ index: Int, _ name: String, _ type: UInt16, left: TimeSpan
+    ) async -> Result<LDNSMessage, QueryExchange.Failure> {
         for _ in 0...Self.cookieRetriesMax {
             guard
                 let query = try? OutgoingQuery(
                     name: name, type: type, clientCookie: clientCookies[index], serverCookie: serverCookies[index],
                     random: &random)
-            else { return nil }
+            else { return .failure(.malformed) }
             do throws(QueryExchange.Failure) {
                 var answer = try await exchange.overUDP(query, to: servers[index], timeout: min(left, Self.tryTimeout))
                 if case .answer(let message, _) = answer.reply, message.isTruncated {
                     let timeout = min(left, Self.streamTimeout)
                     answer = try await exchange.overTCP(query, to: servers[index], timeout: timeout)
                 }
-                guard case .answer(let message, let cookie) = answer.reply else { return nil }
+                guard case .answer(let message, let cookie) = answer.reply else { return .failure(.malformed) }
                 if let cookie { serverCookies[index] = cookie }
                 if message.rcode == Self.badCookie {
                     exchange.counters.add(to: .badCookie)
                     continue
                 }
                 standing.succeeded(index, roundTrip: answer.roundTrip)
-                return message
+                return .success(message)
             } catch {
                 // A server that no longer sends cookies is heard again from the next query on.
                 serverCookies[index] = nil
                 standing.failed(index, at: exchange.loop.instant)
-                return nil
+                return .failure(error)
             }
         }
         standing.failed(index, at: exchange.loop.instant)
-        return nil
+        return .failure(.malformed)
+    }
+}
+
+extension UnansweredLookUp.Complaint {
+    fileprivate init(_ failure: QueryExchange.Failure) {
+        switch failure {
+        case .timedOut: self = .silent
+        case .unreachable: self = .unreachable
+        case .malformed: self = .malformed
+        }
     }
 }

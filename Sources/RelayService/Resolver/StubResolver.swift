@@ -40,7 +40,8 @@ public actor StubResolver {
         self.zone = name.hasSuffix(".") ? String(name.dropLast()) : name
         let loop = group.next()
         self.loop = loop
-        queries = ServerQueries(servers: servers, exchange: QueryExchange(loop: loop, counters: counters))
+        queries = ServerQueries(
+            servers: servers, zone: self.zone, exchange: QueryExchange(loop: loop, counters: counters))
         serials = ZoneSerials(zone: self.zone, queries: queries) { loop.instant }
     }
 
@@ -69,8 +70,10 @@ public actor StubResolver {
     /// The addresses of a host of the zone, IPv4 first; empty if it has none or does not exist.
     ///
     /// - Parameter host: relative to the zone, as `nyc-1`.
-    public func addresses(ofHost host: String) async -> Result<[IPAddress], LookUpFailure> {
-        guard !isShutDown else { return .failure(.shutDown) }
+    public func addresses(ofHost host: String) async -> Result<[IPAddress], UnansweredLookUp> {
+        guard !isShutDown else {
+            return .failure(UnansweredLookUp(name: absolute(host), zone: zone, failure: .shutDown, complaints: []))
+        }
         return await addresses(of: absolute(host), until: loop.instant + Self.timeout).map { $0.map(\.address) }
     }
 
@@ -87,7 +90,7 @@ public actor StubResolver {
         async let textOutcome = queries.ask(owner, LDNSType.txt, until: start + Self.textTimeout)
         async let serial = serials.serial()
         switch await queries.ask(owner, LDNSType.srv, until: start + Self.timeout) {
-        case .failure(let failure): return .failed(failure)
+        case .failure(let unanswered): return .failed(unanswered.failure)
         case .success(let outcome):
             switch outcome.reading {
             case .noSuchName(let serial): return .noSuchName(serial: serial)
@@ -129,7 +132,7 @@ public actor StubResolver {
                 for await (target, result) in group {
                     switch result {
                     case .success(let addresses): found[target] = addresses
-                    case .failure(let reason): failure = reason
+                    case .failure(let unanswered): failure = unanswered.failure
                     }
                 }
             }
@@ -157,11 +160,11 @@ public actor StubResolver {
     /// A and AAAA of an absolute name.
     private func addresses(
         of host: String, until deadline: MonotonicInstant
-    ) async -> Result<[(address: IPAddress, ttl: UInt32)], LookUpFailure> {
+    ) async -> Result<[(address: IPAddress, ttl: UInt32)], UnansweredLookUp> {
         async let six = queries.ask(host, LDNSType.aaaa, until: deadline)
         let four = await queries.ask(host, LDNSType.a, until: deadline)
         var all: [(address: IPAddress, ttl: UInt32)] = []
-        var failure: LookUpFailure?
+        var failure: UnansweredLookUp?
         for result in [four, await six] {
             switch result {
             case .success(let outcome):
@@ -175,7 +178,7 @@ public actor StubResolver {
         return .success(all)
     }
 
-    private static func text(_ outcome: Result<ServerQueries.Outcome, LookUpFailure>) -> AnswerText {
+    private static func text(_ outcome: Result<ServerQueries.Outcome, UnansweredLookUp>) -> AnswerText {
         guard case .success(let outcome) = outcome, case .records(let records, _) = outcome.reading else {
             return AnswerText(strings: [])
         }

@@ -13,6 +13,8 @@ struct SegmentCutter {
         var range: Range<UInt64>
         /// 90 kHz.
         var durationTicks: Int64
+        /// Longest time between two random access points in it and at its end, 90 kHz; 0 if not known.
+        var groupTicks: Int64 = 0
         /// It does not continue the segment before it in time or content.
         var isDiscontinuous: Bool
     }
@@ -36,6 +38,8 @@ struct SegmentCutter {
         var start: UInt64
         var startTicks: Int64
         var highestTicks: Int64
+        var randomAccessTicks: Int64
+        var groupTicks: Int64 = 0
         var unitCount: Int64
         var isDiscontinuous: Bool
     }
@@ -55,8 +59,17 @@ struct SegmentCutter {
     /// First byte of the segment under way, which must be kept until it is finished.
     var openStart: UInt64? { open?.start }
 
-    /// Marks the next segment as discontinuous.
-    mutating func onDiscontinuity() { nextIsDiscontinuous = true }
+    /// Another source follows from byte `offset` on: the segment under way ends there, and the next begins a new time
+    /// line with the first random access point.
+    mutating func onSourceChange(at offset: UInt64) -> Segment? {
+        let finished = close(at: offset, ticks: nil)
+        nextIsDiscontinuous = true
+        if unwrapper.hasBegun {
+            unwrapper.restart()
+            seenSlot = Int64.min
+        }
+        return finished
+    }
 
     /// Gives up the segment under way, whose bytes are no longer held.
     mutating func dropOpenSegment() {
@@ -88,6 +101,7 @@ struct SegmentCutter {
             return outcome
         }
         let slot = slot(of: ticks)
+        noteGroup(ticks)
         guard slot > seen else {
             note(ticks)
             return outcome
@@ -95,8 +109,8 @@ struct SegmentCutter {
         seenSlot = slot
         if let finished = close(at: unit.offset, ticks: ticks) { outcome.finished = finished }
         open = Open(
-            slot: slot, start: unit.offset, startTicks: ticks, highestTicks: ticks, unitCount: 1,
-            isDiscontinuous: nextIsDiscontinuous)
+            slot: slot, start: unit.offset, startTicks: ticks, highestTicks: ticks, randomAccessTicks: ticks,
+            unitCount: 1, isDiscontinuous: nextIsDiscontinuous)
         nextIsDiscontinuous = false
         outcome.begins = true
         return outcome
@@ -112,6 +126,12 @@ struct SegmentCutter {
         if let highest = open?.highestTicks, ticks > highest { open?.highestTicks = ticks }
     }
 
+    private mutating func noteGroup(_ ticks: Int64) {
+        guard let segment = open else { return }
+        open?.groupTicks = max(segment.groupTicks, ticks - segment.randomAccessTicks)
+        open?.randomAccessTicks = ticks
+    }
+
     /// - Parameter ticks: when the next segment begins; nil if that is on another time line, where the length is that
     ///   of the access units seen.
     private mutating func close(at end: UInt64, ticks: Int64?) -> Segment? {
@@ -121,7 +141,7 @@ struct SegmentCutter {
         let seen = segment.highestTicks - segment.startTicks
         let duration = ticks.map { $0 - segment.startTicks } ?? seen + seen / max(segment.unitCount - 1, 1)
         return Segment(
-            slot: segment.slot, range: segment.start..<end, durationTicks: duration,
+            slot: segment.slot, range: segment.start..<end, durationTicks: duration, groupTicks: segment.groupTicks,
             isDiscontinuous: segment.isDiscontinuous)
     }
 }

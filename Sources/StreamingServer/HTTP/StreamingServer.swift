@@ -39,7 +39,8 @@ public struct StreamingServer: Service {
     public func run() async throws {
         let endpoint = configuration.endpoint
         var logger = hub.logger
-        logger.logLevel = max(logger.logLevel, .notice)
+        // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.
+        logger.logLevel = .critical
         let application = Application(
             responder: ViewerResponder(hub: hub),
             server: .http1(configuration: .init(idleTimeout: configuration.idleTimeout)),

@@ -9,8 +9,8 @@ enum ViewerRequest: Equatable {
     case progressive(StreamName)
     /// `/live/news/index.m3u8`
     case playlist(StreamName)
-    /// `/live/news/seg123.ts`; a stream of such a name cannot be watched progressively.
-    case segment(StreamName, slot: Int64)
+    /// `/live/news/seg123-0f3a9c55.ts`; a stream of such a name cannot be watched progressively.
+    case segment(StreamName, SegmentWindow.Name)
 
     /// Nil for any other path.
     init?(path: some StringProtocol) {
@@ -27,21 +27,13 @@ enum ViewerRequest: Equatable {
                 self = .playlist(name)
                 return
             }
-            if let slot = Self.slot(last) {
+            if let segment = SegmentWindow.Name(file: last) {
                 guard let name = StreamName(whole[..<slash]) else { return nil }
-                self = .segment(name, slot: slot)
+                self = .segment(name, segment)
                 return
             }
         }
         guard whole.hasSuffix(".ts"), let name = StreamName(whole.dropLast(3)) else { return nil }
         self = .progressive(name)
-    }
-
-    /// The slot of `seg123.ts`.
-    private static func slot(_ text: some StringProtocol) -> Int64? {
-        guard text.hasPrefix("seg"), text.hasSuffix(".ts") else { return nil }
-        let digits = text.dropFirst(3).dropLast(3)
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
-        return Int64(digits)
     }
 }

@@ -22,7 +22,7 @@ struct ViewerResponder: HTTPResponder {
         case .index: response = Self.body(IndexPage.html(hub.statistics()), type: "text/html; charset=utf-8", age: nil)
         case .progressive(let name): response = await progressive(name, request, context)
         case .playlist(let name): response = await playlist(name, context)
-        case .segment(let name, let slot): response = segment(name, slot)
+        case .segment(let name, let file): response = segment(name, file, context)
         case nil:
             hub.count("requests_not_found")
             response = Self.text(
@@ -114,8 +114,8 @@ struct ViewerResponder: HTTPResponder {
         }
     }
 
-    private func segment(_ name: StreamName, _ slot: Int64) -> Response {
-        guard let stream = hub.existing(name), let segment = stream.window.segment(slot: slot) else {
+    private func segment(_ name: StreamName, _ file: SegmentWindow.Name, _ context: ViewerContext) -> Response {
+        guard let stream = hub.existing(name), let segment = stream.window.segment(file) else {
             hub.count("segments_not_found")
             return Self.text(.notFound, "No such segment: it has gone, or is still to come. See /\(name)/index.m3u8.")
         }
@@ -125,7 +125,18 @@ struct ViewerResponder: HTTPResponder {
             .contentType: "video/mp2t", .cacheControl: "public, max-age=\(hub.configuration.segmentTargetSeconds * 6)",
             .contentLength: "\(segment.byteCount)",
         ]
-        return Response(status: .ok, headers: headers, body: ResponseBody(contentsOf: segment.bytes))
+        let body = ResponseBody(contentLength: segment.byteCount) { [hub] writer in
+            // One that does not read would hold the segment's memory, and its connection, for ever.
+            let channel = context.channel
+            let limit = channel.eventLoop.scheduleTask(in: TimeAmount(hub.configuration.segmentTransferMax)) {
+                hub.count("segments_too_slow")
+                channel.close(promise: nil)
+            }
+            defer { limit.cancel() }
+            try await writer.write(contentsOf: segment.bytes)
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: body)
     }
 
     // MARK: Answers

@@ -10,16 +10,17 @@ final class LiveStream: Sendable {
     private let onDemand: @Sendable (StreamName, Bool) -> Void
 
     /// - Parameters:
+    ///   - sequenceMin: least media sequence number.
     ///   - loop: runs time-outs.
     ///   - onDemand: called in the order of changes, under the lock: it must not call back.
     init(
-        name: StreamName, configuration: LiveStreamConfiguration, loop: any EventLoop,
+        name: StreamName, configuration: LiveStreamConfiguration, sequenceMin: Int64, loop: any EventLoop,
         onDemand: @escaping @Sendable (StreamName, Bool) -> Void
     ) {
         self.name = name
         self.loop = loop
         self.onDemand = onDemand
-        state = Mutex(LiveStreamState(configuration: configuration, now: .now))
+        state = Mutex(LiveStreamState(configuration: configuration, sequenceMin: sequenceMin, now: .now))
     }
 
     /// True when suspended viewers are to be woken soon, by `wake()`.
@@ -28,7 +29,12 @@ final class LiveStream: Sendable {
         return state.withLock { $0.deliver(payload, at: now, clock: clock) }
     }
 
-    func discontinuity() { state.withLock { $0.discontinuity() } }
+    func discontinuity(isOtherSource: Bool) { state.withLock { $0.discontinuity(isOtherSource: isOtherSource) } }
+
+    /// Makes every viewer go that is still there, also one that is stuck in a write.
+    func evictAll() {
+        for evict in state.withLock({ $0.evictions }) { evict() }
+    }
 
     func end(_ ending: LiveStreamState.Ending) {
         let woken = change { $0.end(ending) }

@@ -19,6 +19,8 @@ public struct LiveStreamConfiguration: Sendable {
     public var segmentsKept = 12
     /// Most bytes of finished segments of one stream; the oldest go first.
     public var segmentBytesMax = 96 << 20
+    /// Longest time that a viewer may take to fetch one segment; then its connection is closed.
+    public var segmentTransferMax = Duration.seconds(30)
     /// How long a request waits for the first byte of a stream that is not yet there.
     public var firstByteWait = Duration.seconds(8)
     /// How long a playlist request waits for the first segment.

@@ -22,7 +22,12 @@ public final class LiveStreamHub: Sendable {
         var viewerCount = 0
         var isShuttingDown = false
         var onDemand: (@Sendable (StreamName, Bool) -> Void)?
+        /// Next media sequence numbers of streams that were here before.
+        var sequences: [StreamName: Int64] = [:]
     }
+
+    /// Most streams of the past whose numbers are remembered.
+    private static let sequencesMax = 65_536
 
     public let configuration: LiveStreamConfiguration
     let logger: Logger
@@ -57,8 +62,10 @@ public final class LiveStreamHub: Sendable {
         if stream.deliver(payload, at: now) { armWake(stream) }
     }
 
-    /// What is delivered next does not continue what was delivered before: something was lost, or the source changed.
-    public func discontinuity(stream name: StreamName) { existing(name)?.discontinuity() }
+    /// What is delivered next does not continue what was delivered before: something was lost, or another source follows.
+    public func discontinuity(stream name: StreamName, isOtherSource: Bool) {
+        existing(name)?.discontinuity(isOtherSource: isOtherSource)
+    }
 
     /// The stream has ended: viewers get what was delivered, then the end. A later request asks for it anew.
     public func ended(stream name: StreamName, reason: String) { end(name, .ended(reason)) }
@@ -130,7 +137,10 @@ public final class LiveStreamHub: Sendable {
         }
     }
 
-    /// Ends all viewers and admits no more.
+    /// What viewers are given to read the rest when the server shuts down.
+    private static let shutDownGrace = TimeAmount.seconds(1)
+
+    /// Ends all viewers and admits no more. Those that do not read the end are cut off.
     func shutDown() {
         let streams = directory.withLock { directory in
             directory.isShuttingDown = true
@@ -140,6 +150,9 @@ public final class LiveStreamHub: Sendable {
             stream.end(.ended("the server is shutting down"))
             forget(stream)
         }
+        loop.scheduleTask(in: Self.shutDownGrace) {
+            for stream in streams { stream.evictAll() }
+        }
     }
 
     private func stream(_ name: StreamName) throws(Refusal) -> LiveStream {
@@ -147,7 +160,9 @@ public final class LiveStreamHub: Sendable {
             if let stream = directory.streams[name] { return .success(stream) }
             if directory.isShuttingDown { return .failure(.shuttingDown) }
             guard directory.streams.count < configuration.streamsMax else { return .failure(.streamsMax) }
-            let stream = LiveStream(name: name, configuration: configuration, loop: loop) { [weak self] name, wanted in
+            let stream = LiveStream(
+                name: name, configuration: configuration, sequenceMin: directory.sequences[name] ?? 0, loop: loop
+            ) { [weak self] name, wanted in
                 self?.tellDemand(name, wanted)
             }
             directory.streams[name] = stream
@@ -166,6 +181,10 @@ public final class LiveStreamHub: Sendable {
         let isGone = directory.withLock { directory in
             guard directory.streams[stream.name] === stream else { return false }
             directory.streams[stream.name] = nil
+            if let next = stream.window.nextSequence {
+                if directory.sequences.count >= Self.sequencesMax { directory.sequences.removeAll() }
+                directory.sequences[stream.name] = next
+            }
             return true
         }
         if isGone { statisticsSoFar.withLock { $0.add(stream.totals) } }

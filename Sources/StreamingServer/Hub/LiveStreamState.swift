@@ -67,12 +67,13 @@ struct LiveStreamState {
     private(set) var segmentsDropped: UInt64 = 0
     private(set) var viewersOverrun: UInt64 = 0
 
-    init(configuration: LiveStreamConfiguration, now: ContinuousClock.Instant) {
+    /// - Parameter sequenceMin: least media sequence number: beyond those of the stream's earlier times here.
+    init(configuration: LiveStreamConfiguration, sequenceMin: Int64 = 0, now: ContinuousClock.Instant) {
         self.configuration = configuration
         cutter = SegmentCutter(targetSeconds: configuration.segmentTargetSeconds)
         window = SegmentWindow(
             targetSeconds: configuration.segmentTargetSeconds, listedMax: configuration.segmentsListed,
-            keptMax: configuration.segmentsKept, bytesMax: configuration.segmentBytesMax)
+            keptMax: configuration.segmentsKept, bytesMax: configuration.segmentBytesMax, sequenceMin: sequenceMin)
         lastDelivery = now
     }
 
@@ -108,21 +109,24 @@ struct LiveStreamState {
     private mutating func take(_ unit: TransportStreamScanner.AccessUnit) {
         if unit.randomAccess, let tables = scanner.tables { joinOffset = tables.offset }
         let outcome = cutter.onAccessUnit(unit, wallClockSeconds: configuration.wallClockSeconds())
-        if let segment = outcome.finished {
-            buffer.seal()
-            if let slices = buffer.slices(segment.range) {
-                window.append(segment, bytes: [openTables] + slices)
-            } else {
-                segmentsDropped &+= 1
-            }
-        }
+        if let segment = outcome.finished { keep(segment) }
         if outcome.begins, let tables = scanner.tables { openTables = ByteBuffer(bytes: tables.packets) }
     }
 
-    /// What follows does not continue what came before.
-    mutating func discontinuity() {
+    private mutating func keep(_ segment: SegmentCutter.Segment) {
+        buffer.seal()
+        if let slices = buffer.slices(segment.range) {
+            window.append(segment, tables: openTables, bytes: slices)
+        } else {
+            segmentsDropped &+= 1
+        }
+    }
+
+    /// What follows does not continue what came before. After a loss the time line goes on, with a hole that players
+    /// conceal; another source begins a new one (RFC 8216 §4.3.2.3).
+    mutating func discontinuity(isOtherSource: Bool) {
         scanner.reset()
-        cutter.onDiscontinuity()
+        if isOtherSource, let segment = cutter.onSourceChange(at: buffer.end) { keep(segment) }
     }
 
     /// The stream is over for all its viewers. Returns those to wake.
@@ -197,6 +201,9 @@ struct LiveStreamState {
         for viewer in late.keys { noteOverrun(viewer) }
         return late.values.map(\.evict)
     }
+
+    /// How to make those go who are still there.
+    var evictions: [@Sendable () -> Void] { viewers.values.map(\.evict) }
 
     private mutating func noteOverrun(_ viewer: UInt64) {
         guard viewers[viewer]?.isOverrun == false else { return }

@@ -22,6 +22,9 @@ struct TimestampUnwrapper {
     /// Ticks from the last time stamp to this one, at most half a wrap either way; nil before the first.
     func step(to timestamp: UInt64) -> Int64? { last.map { Self.nearest(timestamp, to: $0) &- $0 } }
 
+    /// True once there was a time stamp.
+    var hasBegun: Bool { last != nil }
+
     /// Forgets the last time stamp: the next begins a new time line.
     mutating func restart() { last = nil }
 

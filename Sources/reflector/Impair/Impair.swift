@@ -9,10 +9,20 @@ import UnixSignals
 struct Impair: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Forward UDP with loss, delay, reordering, duplication and a bottleneck.",
+        usage: """
+            reflector impair --listen <addr:port> --to <addr:port> [--loss <share>] [--delay <time>] …
+            reflector impair --map <addr:port=addr:port> … [<options>]
+            """,
         discussion: """
             Works as a NAT does: every client that sends to a listening address gets a port of its own towards the \
             target, and answers travel back. "Up" is from client to target. Each client and direction is a link of its \
             own, impaired from the same seed every time. Ends on SIGTERM or SIGINT with one line of JSON on stdout.
+
+            Exit status: 0 ended by a signal, 1 the statistics could not be written, 2 wrong usage.
+
+            Example:
+              reflector impair --listen 127.0.9.1:4900 --to 127.0.2.5:4900 \\
+                --loss 2% --burst 3 --delay 20ms --stats /tmp/impair.json
             """)
 
     @Option(help: "Address and port to listen on.", transform: ImpairmentArgument.endpoint)
@@ -43,8 +53,10 @@ struct Impair: AsyncParsableCommand {
     @Option(help: "Variation of --delay either way, as 5ms; order is kept.", transform: ImpairmentArgument.time)
     var jitter: TimeSpan = .zero
     @Option(
-        help: "Share of datagrams held back up to 5 ms so that others overtake.", transform: ImpairmentArgument.share)
+        help: "Share of datagrams held back so that others overtake.", transform: ImpairmentArgument.share)
     var reorder: Double = 0
+    @Option(help: "Longest time for which one is held back, as 5ms.", transform: ImpairmentArgument.time)
+    var reorderDelay: TimeSpan = .milliseconds(5)
     @Option(help: "Share of datagrams that arrive twice.", transform: ImpairmentArgument.share)
     var duplicate: Double = 0
     @Option(help: "Rate of the bottleneck, as 10Mbps (default: none).", transform: ImpairmentArgument.rate)
@@ -77,6 +89,7 @@ struct Impair: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let stats { try Self.checkWritable(stats) }
         let loop = try DatagramLoop()
         let relay = ImpairmentRelay(
             loop: loop, bind: bind.flatMap { IPAddress($0) },
@@ -93,7 +106,8 @@ struct Impair: AsyncParsableCommand {
                 while !Task.isCancelled {
                     try await Task.sleep(for: .seconds(1))
                     guard let report = await loop.query({ handler.value.report }) else { return }
-                    try report.line.write(to: URL(fileURLWithPath: path), options: .atomic)
+                    // Told at the end, if it still fails then.
+                    try? report.line.write(to: URL(fileURLWithPath: path), options: .atomic)
                 }
             }
         }
@@ -103,8 +117,21 @@ struct Impair: AsyncParsableCommand {
         loop.stop()
         loop.join()
         guard let line = try report?.line else { throw ExitCode.failure }
-        if let stats { try line.write(to: URL(fileURLWithPath: stats), options: .atomic) }
-        FileHandle.standardOutput.write(line)
+        PlainOutput.write(line, to: .standardOutput)
+        if let stats, (try? line.write(to: URL(fileURLWithPath: stats), options: .atomic)) == nil {
+            StandardError.print("reflector: --stats: \(stats) could not be written")
+            throw ExitCode(1)
+        }
+    }
+
+    /// Before anything is forwarded, rather than when the statistics are all there is to save.
+    private static func checkWritable(_ path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
+        guard descriptor >= 0 else {
+            StandardError.print("reflector: --stats: \(path): \(String(cString: strerror(errno)))")
+            throw ExitCode(2)
+        }
+        close(descriptor)
     }
 
     private var mappings: [ImpairmentRelay.Mapping] {
@@ -120,6 +147,7 @@ struct Impair: AsyncParsableCommand {
         options.delay = delay
         options.jitter = jitter
         options.reorder = reorder
+        options.reorderDelayMax = reorderDelay
         options.duplicate = duplicate
         options.bitsPerSecond = rate
         options.queue = queue

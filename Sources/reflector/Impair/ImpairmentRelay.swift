@@ -20,6 +20,8 @@ final class ImpairmentRelay: DatagramHandler {
     static let clientIdle = TimeSpan.seconds(30)
     /// Most datagrams a send.
     private static let batchMax = 256
+    /// From this length on, a datagram counts as a packet of a stream, not as a report about packets.
+    private static let largeBytesMin = 1_000
 
     private struct ClientKey: Hashable {
         var mapping: Int
@@ -92,6 +94,7 @@ final class ImpairmentRelay: DatagramHandler {
             let mapping = -socket.tag - 1
             guard let client = client(ClientKey(mapping: mapping, endpoint: datagram.source), at: now) else { return }
             client.lastSeen = now
+            if datagram.bytes.count >= Self.largeBytesMin { past.largeUp &+= 1 }
             let verdict = client.up.admit(bytes: datagram.bytes.count, at: now)
             depart(datagram.bytes, verdict, on: client.socket, to: mappings[mapping].target)
         } else if let client = clientOfTag[socket.tag - 1] {
@@ -99,6 +102,7 @@ final class ImpairmentRelay: DatagramHandler {
                 past.strangers &+= 1
                 return
             }
+            if datagram.bytes.count >= Self.largeBytesMin { past.largeDown &+= 1 }
             let verdict = client.down.admit(bytes: datagram.bytes.count, at: now)
             depart(datagram.bytes, verdict, on: listeners[client.key.mapping], to: client.key.endpoint)
         }
@@ -203,6 +207,9 @@ final class ImpairmentRelay: DatagramHandler {
         var up = LinkImpairment.Counts()
         var down = LinkImpairment.Counts()
         var forwarded: UInt64 = 0
+        /// Datagrams of at least 1,000 bytes that came from clients, and from targets, lost ones included.
+        var largeUp: UInt64 = 0
+        var largeDown: UInt64 = 0
         var clients: UInt64 = 0
         var clientsRefused: UInt64 = 0
         /// Datagrams to a client's socket from anyone but the target.

@@ -1,5 +1,7 @@
 import ArgumentParser
+import DNSAnswers
 import DNSService
+import DatagramIO
 import Logging
 import ReflectorModel
 import UnixSignals
@@ -11,7 +13,16 @@ struct NameServerCommand: AsyncParsableCommand {
         abstract: "Answer DNS queries for the zones of a directory.",
         discussion: """
             Changes of the files are noticed, checked whole, and taken or refused whole; a refused change is logged and \
-            the last good zone goes on being served. SIGHUP reads the directory again, SIGTERM ends the server.
+            the last good zone goes on being served. SIGHUP reads the directory and the cookie secrets again, SIGTERM \
+            ends the server.
+
+            On this machine, then facing the Internet:
+              reflector nameserver --zones zones --listen 127.0.0.1:5300 \\
+                  --state /var/lib/reflector --ops 127.0.0.1:4980
+              reflector nameserver --zones zones --identity ns1 \\
+                  --listen 192.0.2.53:53 --listen '[2001:db8::53]:53' \\
+                  --state /var/lib/reflector --user reflector \\
+                  --cookie-secrets /etc/reflector/cookies
             """)
 
     @Option(help: ArgumentHelp("Directory of the zone files.", valueName: "dir"))
@@ -35,8 +46,47 @@ struct NameServerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What NSID, id.server and hostname.bind say.", valueName: "text"))
     var identity: String = "reflector"
 
-    @Option(help: ArgumentHelp("UDP loops, each on a thread of its own (1 to 64).", valueName: "n"))
-    var workers: Int = 1
+    @Option(
+        help: ArgumentHelp("UDP loops, each on a thread of its own (1 to 64). Default: one a core.", valueName: "n"))
+    var workers: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "User to become once all ports are bound; the state directory is handed over.", valueName: "name"))
+    var user: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            File (mode 0600) with the secrets of DNS cookies, one to three lines of 32 hexadecimal digits: the first \
+            signs, all are accepted. Servers that share it accept each other's cookies. Default: one drawn at the start.
+            """, valueName: "file"))
+    var cookieSecrets: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Most answers of a kind a second over UDP for one network (/24, /56); 0 is no limit.", valueName: "n"))
+    var rrl = 200
+
+    @Option(
+        help: ArgumentHelp(
+            "Every so many answers over the limit go out truncated, so that honest clients come by TCP; 0: none.",
+            valueName: "n"))
+    var rrlSlip = 2
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Whom the limit does not apply to: an address or prefix, several times. Default: loopback. TCP and clients \
+            with a valid cookie are never limited.
+            """, valueName: "cidr"),
+        transform: Self.block)
+    var rrlExempt: [AddressBlock] = []
+
+    @Option(
+        help: ArgumentHelp("Log a sample of the queries: 1/1000 logs every thousandth.", valueName: "1/n"),
+        transform: Self.sampling)
+    var logQueries: Int?
 
     @OptionGroup(title: "Transfers to secondaries")
     var transfers: TransferOptions
@@ -46,29 +96,64 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.endpoint)
     var ops: Endpoint?
 
+    @Option(
+        help: ArgumentHelp(
+            "Key file (mode 0600): its network key probes set reflectors; its operator key, else the network key, signs "
+                + "overrides. Without a file there is neither.",
+            valueName: "file"))
+    var keys: String?
+    @OptionGroup var log: LogOptions
+
     func validate() throws {
-        guard (1...64).contains(workers) else { throw ValidationError("--workers takes 1 to 64, not \(workers)") }
+        if let workers {
+            guard (1...64).contains(workers) else { throw ValidationError("--workers takes 1 to 64, not \(workers)") }
+        }
+        guard (0...1_000_000).contains(rrl) else { throw ValidationError("--rrl takes 0 to 1000000, not \(rrl)") }
+        guard (0...100).contains(rrlSlip) else { throw ValidationError("--rrl-slip takes 0 to 100, not \(rrlSlip)") }
         guard identity.utf8.count <= 64 else { throw ValidationError("--identity takes at most 64 bytes") }
     }
 
     func run() async throws {
-        let logger = Logger(label: "nameserver", factory: { StreamLogHandler.standardError(label: $0) })
-        let server = NameServer(configuration: try transfers.apply(to: serverConfiguration), logger: logger)
-        let opsEndpoint = NameServerOps(server: server)
+        ProcessSetUp.run()
+        LineLogHandler.bootstrap(log.logFormat)
+        let logger = Logger(label: "nameserver")
+        let manager = ServiceManager()
+        let keys = try keys.map { try NameServerKeys.load($0) }
+        var configuration = try transfers.apply(to: serverConfiguration)
+        configuration.probeKeys = keys?.probes ?? []
+        let server = NameServer(configuration: configuration, logger: logger)
+        let opsEndpoint = NameServerOps(server: server, signer: try keys.map { try OverrideSigner(keys: $0.overrides) })
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
                 for await signal in signals {
-                    guard signal == .sighup else { return await server.stop() }
+                    guard signal == .sighup else {
+                        manager.stopping()
+                        return await server.stop()
+                    }
+                    manager.reloading()
                     await server.reload()
+                    manager.ready()
                 }
             }
             group.addTask {
                 do {
-                    try await server.run { _ in opsEndpoint.didOpen() }
+                    try await server.run { _ in
+                        opsEndpoint.didOpen()
+                        manager.ready()
+                    }
                 } catch {
                     logger.critical("\(error)")
                     throw ExitCode(1)
+                }
+            }
+            if let interval = manager.watchdogInterval {
+                group.addTask {
+                    while !Task.isCancelled {
+                        _ = await server.status
+                        manager.watchdog()
+                        try? await Task.sleep(for: interval)
+                    }
                 }
             }
             if let ops {
@@ -95,7 +180,12 @@ struct NameServerCommand: AsyncParsableCommand {
             zones: zones, listen: listen.isEmpty ? [standard] : listen, state: state)
         if !explainFrom.isEmpty { configuration.explainFrom = explainFrom }
         configuration.identity = identity
-        configuration.workers = workers
+        configuration.workers = workers ?? min(ProcessorCount.usable, 64)
+        configuration.user = user
+        configuration.cookieSecrets = cookieSecrets
+        configuration.rateLimit = rrl == 0 ? nil : .init(answersPerSecond: rrl, slip: rrlSlip)
+        if !rrlExempt.isEmpty { configuration.rateLimitExempt = rrlExempt }
+        configuration.logEvery = logQueries ?? 0
         return configuration
     }
 
@@ -104,6 +194,13 @@ struct NameServerCommand: AsyncParsableCommand {
             throw ValidationError("'\(text)' is no address and port, as 127.0.0.1:5300 or [::1]:5300")
         }
         return endpoint
+    }
+
+    private static func sampling(_ text: String) throws -> Int {
+        guard text.hasPrefix("1/"), let every = Int(text.dropFirst(2)), every > 0 else {
+            throw ValidationError("'\(text)' is no share of the queries; write 1/1000, or 1/1 for all")
+        }
+        return every
     }
 
     private static func block(_ text: String) throws -> AddressBlock {

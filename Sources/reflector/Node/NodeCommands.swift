@@ -11,9 +11,15 @@ struct EntrypointCommand: AsyncParsableCommand {
         abstract: "Run an entrypoint: takes streams from encoders, numbers, seals and announces them.",
         discussion: """
             Encoders push MPEG-TS over HTTP with the stream's key:
-              ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT 'http://ADDRESS:8000/live/news?key=KEY'
+              ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT \\
+                'http://ADDRESS:8000/live/news?key=KEY'
             or raw over TCP or UDP to a port of the stream's own (--tcp, --udp, sources limited by --allow),
             or are pulled over HTTP (--pull live/sport=http://encoder.example/sport.ts).
+            \(NodeOptions.signals)
+
+            Example:
+              reflector entrypoint ep-bos --keys keys --state /var/lib/reflector \\
+                --server 127.0.0.1:5300 --server 127.0.0.2:5300
             """)
 
     @OptionGroup var node: NodeOptions
@@ -39,6 +45,19 @@ struct EntrypointCommand: AsyncParsableCommand {
     @Option(help: "Most bits a second taken from one encoder over TCP or HTTP.")
     var ingestRateMax: UInt64 = 50_000_000
 
+    /// Less could not carry sound.
+    private static let ingestRateLeast: UInt64 = 8_000
+
+    func validate() throws {
+        guard (188...1_316).contains(payload), payload % 188 == 0 else {
+            throw ValidationError("--payload takes a multiple of 188 up to 1316, not \(payload)")
+        }
+        guard ingestRateMax >= Self.ingestRateLeast else {
+            throw ValidationError("--ingest-rate-max takes \(Self.ingestRateLeast) bits a second or more")
+        }
+        if let ingest { _ = try node.endpoint(ingest, option: "--ingest") }
+    }
+
     func run() async throws {
         let configuration = try node.configuration(role: .entrypoint, region: nil)
         let logger = Logger(label: "entrypoint")
@@ -61,14 +80,16 @@ struct EntrypointCommand: AsyncParsableCommand {
                 return range
             }
         }
-        let running = try await RunningNode.start(configuration, output: nil, logger: logger)
-        ingestion.httpListen = try node.endpoint(ingest, option: "--ingest", own: running.endpoint, port: 8_000)
-        let server = try await IngestServer.start(
-            configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
-        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await runNode(
-            running, ops: ops, others: [IngestService(server: server)], logger: logger,
-            extra: { server.counters.snapshot })
+        try await RunningNode.with(configuration, output: nil, logger: logger) { running in
+            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
+            ingestion.httpListen = try node.endpoint(ingest, option: "--ingest", own: running.endpoint, port: 8_000)
+            let server = try await IngestServer.start(
+                configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
+            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            try await daemon.run(
+                ops: ops, others: [IngestService(server: server)], replaceStreamKeys: { server.replaceKeys($0) },
+                extra: { server.counters.snapshot })
+        }
     }
 
     private func rawPort(_ text: String, _ option: String) throws -> IngestConfiguration.RawPort {
@@ -93,19 +114,30 @@ struct SetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set",
         abstract: "Run a set reflector: relays streams from entrypoints (or its own parents) to its children.",
-        discussion: "A set region that has parents in the portsets file is told its region id: --region 9001.")
+        discussion: """
+            A set region that has parents in the portsets file is told its region id: --region 9001.
+            \(NodeOptions.signals)
+
+            Example:
+              reflector set sjc-1 --keys keys --state /var/lib/reflector \\
+                --server 127.0.0.1:5300 --server 127.0.0.2:5300
+            """)
 
     @OptionGroup var node: NodeOptions
 
     @Option(help: "Id of its set region, where that has parents of its own.")
     var region: String?
 
+    func validate() throws { _ = try region.map(NodeOptions.region) }
+
     func run() async throws {
         let configuration = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
         let logger = Logger(label: "set")
-        let running = try await RunningNode.start(configuration, output: nil, logger: logger)
-        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await runNode(running, ops: ops, others: [], logger: logger)
+        try await RunningNode.with(configuration, output: nil, logger: logger) { running in
+            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
+            try await daemon.run(ops: ops, others: [])
+        }
     }
 }
 
@@ -113,7 +145,16 @@ struct EdgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edge",
         abstract: "Run an edge reflector with its streaming server: fetches what viewers of its region ask for.",
-        discussion: "Viewers play http://ADDRESS:8080/live/news.ts or http://ADDRESS:8080/live/news/index.m3u8.")
+        discussion: """
+            Viewers play http://ADDRESS:8080/live/news.ts or
+              http://ADDRESS:8080/live/news/index.m3u8
+            \(NodeOptions.signals)
+
+            Example:
+              reflector edge edge-bos --region 1283 --keys keys \\
+                --state /var/lib/reflector \\
+                --server 127.0.0.1:5300 --server 127.0.0.2:5300
+            """)
 
     @OptionGroup var node: NodeOptions
 
@@ -123,21 +164,30 @@ struct EdgeCommand: AsyncParsableCommand {
     @Option(help: "Streaming server on ADDRESS:PORT; by default the node's own address, port 8080.")
     var http: String?
 
+    func validate() throws {
+        _ = try NodeOptions.region(region)
+        if let http { _ = try node.endpoint(http, option: "--http") }
+    }
+
     func run() async throws {
         let configuration = try node.configuration(role: .edge, region: try NodeOptions.region(region))
         let logger = Logger(label: "edge")
         let hub = LiveStreamHub(logger: logger)
-        let running = try await RunningNode.start(configuration, output: HubOutput(hub: hub), logger: logger)
-        hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
-        let viewers = try node.endpoint(http, option: "--http", own: running.endpoint, port: 8_080)
-        let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub)
-        let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
-        try await runNode(
-            running, ops: ops, others: [server], logger: logger, extra: { Self.counters(of: hub.statistics()) })
+        try await RunningNode.with(configuration, output: HubOutput(hub: hub), logger: logger) { running in
+            hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
+            let viewers = try node.endpoint(http, option: "--http", own: running.endpoint, port: 8_080)
+            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 1, logger: logger)
+            let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub) { _ in daemon.listens() }
+            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            try await daemon.run(
+                ops: ops, others: [ListeningService(what: "viewers", endpoint: viewers, service: server)],
+                extra: { Self.counters(of: hub.statistics()) })
+        }
     }
 
     private static func counters(of statistics: StreamingStatistics) -> [String: UInt64] {
-        Dictionary(uniqueKeysWithValues: statistics.counters.map { ("viewers_\($0.key)", $0.value) })
+        let named = statistics.counters.map { ($0.key.hasPrefix("viewers_") ? $0.key : "viewers_\($0.key)", $0.value) }
+        return Dictionary(named) { $0 + $1 }
     }
 }
 
@@ -148,7 +198,9 @@ private struct HubOutput: StreamOutput {
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
         hub.deliver(payload, stream: stream, at: now)
     }
-    func discontinuity(stream: StreamName) { hub.discontinuity(stream: stream) }
+    func discontinuity(stream: StreamName, lost: UInt64) {
+        hub.discontinuity(stream: stream, isOtherSource: lost == 0)
+    }
     func ended(stream: StreamName) { hub.ended(stream: stream, reason: "the stream has ended") }
     func unavailable(stream: StreamName, reason: String) { hub.unavailable(stream: stream, reason: reason) }
     func viewers(of stream: StreamName) -> Int { hub.viewers(of: stream) }

@@ -11,7 +11,9 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "The zone it belongs to.")
     var zone = "reflector.net"
 
-    @Option(name: .customLong("server"), help: "An authoritative name server to ask, ADDRESS:PORT. Give two or more.")
+    @Option(
+        name: .customLong("server"),
+        help: "An authoritative name server of the zone, ADDRESS:PORT. Repeatable: with two, one may fail.")
     var servers: [String] = ["127.0.0.1:5300"]
 
     @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys generate FILE' makes one.")
@@ -35,8 +37,25 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Egress capacity in bits a second; 0 is unlimited.")
     var capacity: UInt64 = 0
 
+    @OptionGroup var log: LogOptions
+
+    /// What signals do, for every node's `--help`.
+    static let signals = """
+        SIGHUP reads the key file again, without an interruption. SIGTERM stops the node: its children move away first.
+        """
+
+    func validate() throws {
+        guard (0...60_000).contains(deadline) else {
+            throw ValidationError("--deadline takes 0 to 60000 milliseconds, not \(deadline)")
+        }
+        for server in servers { _ = try endpoint(server, option: "--server") }
+        if let listen { _ = try endpoint(listen, option: "--listen") }
+        if let ops { _ = try endpoint(ops, option: "--ops") }
+    }
+
     func configuration(role: NodeRole, region: RegionID?) throws -> NodeConfiguration {
-        LogfmtHandler.bootstrap()
+        ProcessSetUp.run()
+        LineLogHandler.bootstrap(log.logFormat)
         let endpoints = try servers.map { try endpoint($0, option: "--server") }
         let file: KeyFile
         do throws(KeyFile.Invalid) {
@@ -49,7 +68,7 @@ struct NodeOptions: ParsableArguments {
         configuration.listen = try listen.map { try endpoint($0, option: "--listen") }
         configuration.port = port
         configuration.stateDirectory = state
-        configuration.playOutDeadline = .milliseconds(Int64(max(deadline, 0)))
+        configuration.playOutDeadline = .milliseconds(Int64(deadline))
         configuration.capacity = capacity
         return configuration
     }

@@ -3,73 +3,147 @@ import OpsEndpoint
 import ReflectorModel
 import RelayService
 import ServiceLifecycle
+import UnixSignals
+
+/// A node in operation with its ops endpoint and whatever else belongs to its role, until SIGTERM or SIGINT.
+struct NodeDaemon {
+    let node: RunningNode
+    /// Read again at SIGHUP.
+    let keysPath: String
+    let logger: Logger
+    private let manager = ServiceManager()
+    private let gate: StartGate
+
+    /// - Parameter listeners: how many will call `listens` before the daemon does its work, the ops endpoint not counted.
+    init(node: RunningNode, keysPath: String, listeners: Int, logger: Logger) {
+        self.node = node
+        self.keysPath = keysPath
+        self.logger = logger
+        gate = StartGate(count: listeners + 1) { [manager] in manager.ready() }
+    }
+
+    /// Another part of the daemon can be reached now.
+    func listens() { gate.arrived() }
+
+    /// - Parameters:
+    ///   - others: end first, in reverse order: what feeds the node, or is fed by it.
+    ///   - replaceStreamKeys: told of new ones.
+    ///   - extra: more counters.
+    func run(
+        ops: Endpoint, others: [any Service], replaceStreamKeys: @escaping @Sendable (StreamKeys) -> Void = { _ in },
+        extra: @escaping @Sendable () -> [String: UInt64] = { [:] }
+    ) async throws {
+        let node = node
+        let status: @Sendable () async -> NodeStatus = {
+            var status =
+                await node.status()
+                ?? NodeStatus(
+                    name: "", role: "", region: nil, zone: "", endpoint: "", uptimeSeconds: 0, serial: nil, links: [],
+                    streams: [], counters: [:])
+            status.counters.merge(extra()) { _, new in new }
+            return status
+        }
+        let endpoint = OpsEndpoint(
+            configuration: .init(endpoint: ops), logger: logger, status: status,
+            metrics: { NodeMetrics.samples(of: await status()) },
+            ready: { await node.isReady() ? nil : "stopping, or no set reflector hears this entrypoint yet" },
+            onReady: { [gate] _ in gate.arrived() })
+        // They end in reverse order: last the ops endpoint, so that the node can be watched while its children leave it.
+        let services: [any Service] = [
+            ListeningService(what: "health and status", endpoint: ops, service: endpoint),
+            WatchdogService(node: node, manager: manager), NodeService(node: node, logger: logger),
+            ReloadService(node: node, path: keysPath, manager: manager, logger: logger, tell: replaceStreamKeys),
+        ]
+        var configuration = ServiceGroupConfiguration(
+            services: services + others + [StopNotice(manager: manager, logger: logger)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = Self.stopTimeMax
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    /// After this, whatever still runs is cancelled.
+    private static let stopTimeMax = Duration.seconds(8)
+}
+
+/// Something that listens; its failure to do so names the address.
+struct ListeningService: Service {
+    let what: String
+    let endpoint: Endpoint
+    let service: any Service
+
+    func run() async throws {
+        try await ListenFailure.naming(what, endpoint, .tcp) { try await service.run() }
+    }
+}
 
 /// Keeps a node running until the service group shuts down.
-struct NodeService: Service {
+private struct NodeService: Service {
     let node: RunningNode
+    let logger: Logger
 
     func run() async throws {
         try? await gracefulShutdown()
+        let start = ContinuousClock.now
         await node.stop()
+        let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
+        logger.info("node stopped", metadata: ["drained-ms": "\(milliseconds)"])
     }
 }
 
-/// Runs a node with its ops endpoint and whatever else belongs to its role, until SIGTERM or SIGINT.
-func runNode(
-    _ node: RunningNode, ops: Endpoint, others: [any Service], logger: Logger,
-    extra: @escaping @Sendable () -> [String: UInt64] = { [:] }
-) async throws {
-    let status: @Sendable () async -> NodeStatus = {
-        var status =
-            await node.status()
-            ?? NodeStatus(
-                name: "", role: "", region: nil, zone: "", endpoint: "", uptimeSeconds: 0, serial: nil, links: [],
-                streams: [], counters: [:])
-        status.counters.merge(extra()) { _, new in new }
-        return status
+/// Tells the service manager first of all that the daemon stops.
+private struct StopNotice: Service {
+    let manager: ServiceManager
+    let logger: Logger
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        manager.stopping()
+        logger.info("stopping")
     }
-    let endpoint = OpsEndpoint(
-        configuration: .init(endpoint: ops), logger: logger, status: status,
-        metrics: { NodeMetrics.samples(of: await status()) },
-        ready: { await node.isReady() ? nil : "no set reflector hears this entrypoint yet" })
-    let group = ServiceGroup(
-        services: others + [endpoint, NodeService(node: node)], gracefulShutdownSignals: [.sigterm, .sigint],
-        logger: logger)
-    try await group.run()
 }
 
-/// A node's status as Prometheus metrics: per node and link; streams stand in `/status`.
-enum NodeMetrics {
-    static func samples(of status: NodeStatus) -> [MetricSample] {
-        let node: [(name: String, value: String)] = [("node", status.name), ("role", status.role)]
-        var samples = [
-            MetricSample(
-                name: "reflector_uptime_seconds", labels: node, value: status.uptimeSeconds, kind: .gauge,
-                help: "Seconds since the node started."),
-            MetricSample(
-                name: "reflector_zone_serial", labels: node, value: Double(status.serial ?? 0), kind: .gauge,
-                help: "Zone serial of the newest DNS answer."),
-            MetricSample(
-                name: "reflector_streams", labels: node, value: Double(status.streams.count), kind: .gauge,
-                help: "Streams at this node."),
-        ]
-        for (name, value) in status.counters.sorted(by: { $0.key < $1.key }) {
-            samples.append(
-                MetricSample(
-                    name: "reflector_\(name)_total", labels: node, value: Double(value), kind: .counter,
-                    help: "Counted since the node started."))
+/// Signs of life, as long as the node's loop answers.
+private struct WatchdogService: Service {
+    let node: RunningNode
+    let manager: ServiceManager
+
+    func run() async throws {
+        guard let interval = manager.watchdogInterval else {
+            try? await gracefulShutdown()
+            return
         }
-        for link in status.links {
-            let labels = node + [("peer", link.peer), ("part", link.part)]
-            samples.append(
-                MetricSample(
-                    name: "reflector_link_loss_percent", labels: labels, value: link.lossPercent, kind: .gauge,
-                    help: "Link packets lost the first time, in per cent."))
-            samples.append(
-                MetricSample(
-                    name: "reflector_link_round_trip_milliseconds", labels: labels,
-                    value: link.roundTripMilliseconds ?? 0, kind: .gauge, help: "Smoothed round-trip time."))
+        try? await cancelWhenGracefulShutdown {
+            while await node.isRunning() {
+                manager.watchdog()
+                try await Task.sleep(for: interval)
+            }
         }
-        return samples
+    }
+}
+
+/// Reads the key file again at SIGHUP: network keys roll, stream keys change, nothing is interrupted.
+private struct ReloadService: Service {
+    let node: RunningNode
+    let path: String
+    let manager: ServiceManager
+    let logger: Logger
+    let tell: @Sendable (StreamKeys) -> Void
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { await reload() }
+    }
+
+    private func reload() async {
+        manager.reloading()
+        defer { manager.ready() }
+        do {
+            let keys = try KeyFile.load(path)
+            try await node.replaceKeys(keys)
+            tell(keys.streamKeys)
+            let phases = keys.networkKeys.map { "\($0.phase)" }.joined(separator: ",")
+            logger.info("keys read again", metadata: ["path": "\(path)", "network": "\(phases)"])
+        } catch {
+            logger.error("keys refused, those before stay in force", metadata: ["problem": "\(error)"])
+        }
     }
 }

@@ -8,6 +8,11 @@ enum Figures {
     /// `0.21 ms`; empty where nothing was measured.
     static func milliseconds(_ value: Double?) -> String { value.map { decimal($0, digits: 2) + " ms" } ?? "" }
 
+    /// `1 child`, `2 children`.
+    static func count(_ number: some BinaryInteger, _ one: String, _ many: String) -> String {
+        "\(number) \(number == 1 ? one : many)"
+    }
+
     /// `0.00 %`.
     static func percent(_ value: Double) -> String { decimal(value, digits: 2) + " %" }
 

@@ -9,8 +9,9 @@ struct NodeSource: ParsableArguments {
 
     @Option(
         name: .customLong("node"),
-        help: ArgumentHelp("Ask this node instead; may be given several times.", valueName: "addr:port"))
-    var nodes: [String] = []
+        help: ArgumentHelp("Ask this node instead; may be given several times.", valueName: "addr:port"),
+        transform: Self.endpoint)
+    var nodes: [Endpoint] = []
 
     @Flag(help: "JSON on standard output, for programs.")
     var json = false
@@ -22,10 +23,35 @@ struct NodeSource: ParsableArguments {
         var result: Result<NodeStatus, OpsClient.Failure>
 
         var status: NodeStatus? { try? result.get() }
+
+        /// Why there is none, as a line for people; nil where there is one.
+        var complaint: String? {
+            guard case .failure(let failure) = result else { return nil }
+            return name == "\(endpoint)" ? "\(failure)" : "\(name): \(failure)"
+        }
     }
 
-    /// Asks all nodes at once.
-    func ask() async throws -> [Answer] { await Self.ask(try targets()) }
+    /// Asks all nodes at once. Ends the command where none answers: there is nothing to show.
+    func ask() async throws -> [Answer] {
+        let answers = await Self.ask(try targets())
+        guard !json, !answers.contains(where: { $0.status != nil }) else { return answers }
+        if nodes.isEmpty {
+            let first = answers.first?.complaint.map { " (\($0))" } ?? ""
+            StandardError.print(
+                "reflector: none of the \(answers.count) nodes of \(zones) answers\(first): nothing runs here; "
+                    + "start with 'reflector up'")
+        } else {
+            for answer in answers { StandardError.print("reflector: \(answer.complaint ?? "")") }
+        }
+        throw ExitCode(1)
+    }
+
+    private static func endpoint(_ text: String) throws -> Endpoint {
+        guard let endpoint = Endpoint(text) else {
+            throw ValidationError("'\(text)' is not ADDRESS:PORT, as 127.0.3.1:4980")
+        }
+        return endpoint
+    }
 
     static func ask(_ targets: [(name: String, endpoint: Endpoint)]) async -> [Answer] {
         let client = OpsClient()
@@ -48,14 +74,7 @@ struct NodeSource: ParsableArguments {
     }
 
     private func targets() throws -> [(name: String, endpoint: Endpoint)] {
-        guard nodes.isEmpty else {
-            return try nodes.map { text in
-                guard let endpoint = Endpoint(text) else {
-                    throw ValidationError("--node: '\(text)' is not ADDRESS:PORT, as 127.0.3.1:4980")
-                }
-                return (text, endpoint)
-            }
-        }
+        guard nodes.isEmpty else { return nodes.map { ("\($0)", $0) } }
         return try ZoneFolder.contents(zones).flatMap { content in
             do throws(NetworkPlan.Unusable) {
                 return try NetworkPlan(content).nodes.filter { $0.role != .nameServer }.map { ($0.name, $0.ops) }

@@ -40,7 +40,8 @@ enum NodeTable {
                     rates[RateKey(node: name, stream: stream.name)].map { Figures.decimal($0, digits: 0) } ?? "",
                     first == nil ? "" : "\(stream.repaired)", isEdge ? "\(stream.lost)" : "",
                     isEdge
-                        ? count(stream.viewers, "viewer", "viewers") : count(stream.children, "child", "children"))
+                        ? Figures.count(stream.viewers, "viewer", "viewers")
+                        : Figures.count(stream.children, "child", "children"))
             }
         }
         return table.lines
@@ -48,9 +49,5 @@ enum NodeTable {
 
     private static func path(_ path: PathStatus) -> String {
         path.rank == 0 ? path.state : "n\(path.rank) \(path.state)"
-    }
-
-    private static func count(_ number: Int, _ one: String, _ many: String) -> String {
-        "\(number) \(number == 1 ? one : many)"
     }
 }

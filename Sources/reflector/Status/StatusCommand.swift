@@ -6,7 +6,13 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Ask the running nodes what they carry.",
-        discussion: "Exit status: 0 every node answered, 1 one did not, 2 wrong usage.")
+        discussion: """
+            Exit status: 0 every node answered, 1 one did not, 2 wrong usage.
+
+            Examples:
+              reflector status
+              reflector status --node 127.0.3.1:4980 --json
+            """)
 
     @OptionGroup var source: NodeSource
 
@@ -33,9 +39,7 @@ struct StatusCommand: AsyncParsableCommand {
             for line in NodeTable.lines(answers.map { ($0.status?.name ?? $0.name, nil, $0.status) }, rates: [:]) {
                 print(line)
             }
-            for node in unanswered {
-                StandardError.print(node.name == node.endpoint ? node.reason : "\(node.name): \(node.reason)")
-            }
+            for complaint in answers.compactMap(\.complaint) { StandardError.print(complaint) }
         }
         if !unanswered.isEmpty { throw ExitCode(1) }
     }

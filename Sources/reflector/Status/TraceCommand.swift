@@ -10,33 +10,38 @@ struct TraceCommand: AsyncParsableCommand {
         discussion: """
             Each line is a node; indented below it, whom it fetches the stream from. PATH, RTT, LOSS, RETRANSMITS and \
             PACKETS are of the path to the line above, as the node above sees it.
+
             Exit status: 0 the stream's way is whole, 1 it is not, 2 wrong usage.
+
+            Example:
+              reflector trace live/news --region 1283
             """)
 
-    @Argument(help: "The stream, as live/news.")
-    var stream: String
+    @Argument(help: "The stream, as live/news.", transform: Self.stream)
+    var stream: StreamName
 
-    @Option(help: "The edge region, as 1283 or r1283.")
-    var region: String
+    @Option(help: "The edge region, as 1283 or r1283.", transform: NodeOptions.region)
+    var region: RegionID
 
     @OptionGroup var source: NodeSource
 
     func run() async throws {
-        guard let stream = StreamName(stream) else {
-            throw ValidationError("'\(stream)' is not a stream name, as live/news")
-        }
-        let region = try NodeOptions.region(region)
         let answers = try await source.ask()
         let tree = TraceTree(stream: stream, region: region, statuses: answers.compactMap(\.status))
         if source.json {
             try JSONOutput.print(tree)
-        } else {
+        } else if !tree.edges.isEmpty {
             for line in tree.lines { print(line) }
         }
-        for answer in answers {
-            if case .failure(let failure) = answer.result { StandardError.print("\(answer.name): \(failure)") }
-        }
+        for complaint in answers.compactMap(\.complaint) { StandardError.print(complaint) }
         if tree.edges.isEmpty { StandardError.print("reflector: no edge of \(region) answers") }
         guard tree.isComplete else { throw ExitCode(1) }
+    }
+
+    private static func stream(_ text: String) throws -> StreamName {
+        guard let stream = StreamName(text) else {
+            throw ValidationError("'\(text)' is not a stream name, as live/news")
+        }
+        return stream
     }
 }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Glibc
 import ReflectorModel
@@ -63,5 +64,12 @@ struct LiveTable {
 /// Lines for people on standard output, at once even into a pipe.
 enum StandardOutput {
     static func print(_ lines: [String]) { write(lines.map { $0 + "\n" }.joined()) }
-    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    static func write(_ text: String) { PlainOutput.write(text, to: .standardOutput) }
+
+    /// For what is of no use in part: says what kept it from being written, and ends the command with status 1.
+    static func writeAll(_ bytes: [UInt8]) throws {
+        guard !PlainOutput.write(bytes, to: STDOUT_FILENO) else { return }
+        StandardError.print("reflector: standard output: \(String(cString: strerror(errno)))")
+        throw ExitCode(1)
+    }
 }

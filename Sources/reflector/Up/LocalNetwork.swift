@@ -3,6 +3,7 @@ import Glibc
 import NIOPosix
 import ReflectorModel
 import RelayService
+import Synchronization
 
 /// A network that runs on this machine: its processes, its encoders and its viewers.
 final class LocalNetwork: Sendable {
@@ -25,14 +26,15 @@ final class LocalNetwork: Sendable {
     private let zones: String
     private let keys: KeyFile
     private let client: HTTPClient
+    private let hasComeUp = Atomic(false)
 
     /// - Parameter viewersEach: viewers of each stream at each edge.
-    init(plan: NetworkPlan, zones: String, feeds: [StreamFeed], folder: RunFolder, viewersEach: Int) throws {
+    init(plan: NetworkPlan, zones: String, feeds: [StreamFeed], folder: RunFolder, keys: KeyFile, viewersEach: Int) {
         self.plan = plan
         self.zones = zones
         self.feeds = feeds
         self.folder = folder
-        keys = try folder.loadOrMakeKeys()
+        self.keys = keys
         supervisor = ProcessSupervisor()
         viewers = plan.edges.flatMap { edge in
             feeds.flatMap { feed in (0..<viewersEach).map { _ in Viewer(edge: edge, stream: feed.stream) } }
@@ -45,6 +47,7 @@ final class LocalNetwork: Sendable {
     /// Starts everything, in order, and returns when all nodes are ready and every edge delivers every stream; then
     /// goes on in tasks of `group`.
     func start(in group: inout TaskGroup<Void>) async throws {
+        try checkPorts()
         group.addTask { await self.supervisor.keep() }
         let deadline = ContinuousClock.now + Self.startTime
         try await launch([.nameServer])
@@ -55,7 +58,12 @@ final class LocalNetwork: Sendable {
         for feed in feeds { try await launch(feed) }
         for viewer in viewers { group.addTask { await viewer.watch(with: self.client) } }
         try await wait(until: deadline, "the stream does not arrive") { self.missing(in: $0) }
+        await supervisor.startAgainWhatEnds()
+        hasComeUp.store(true, ordering: .releasing)
     }
+
+    /// Whether every edge has delivered every stream.
+    var isUp: Bool { hasComeUp.load(ordering: .acquiring) }
 
     /// Ends every process; nothing is left when it returns. The viewers' tasks must have been cancelled.
     func stop() async {
@@ -71,6 +79,9 @@ final class LocalNetwork: Sendable {
             for feed in feeds {
                 var row = RunSummary.Row(
                     edge: edge.name, stream: feed.stream, status: view.stream(feed.stream, at: edge.name))
+                row.encoderGapMilliseconds = plan.candidates(for: feed.stream)
+                    .compactMap { view.stream(feed.stream, at: $0.name) }.filter { $0.packetsIn > 0 }
+                    .map(\.gapMillisecondsMax).max()
                 for viewer in viewers where viewer.edge == edge.name && viewer.stream == feed.stream {
                     let check = await viewer.check
                     row.viewers += 1
@@ -138,20 +149,49 @@ final class LocalNetwork: Sendable {
         }.map(\.name)
     }
 
+    /// Another run's nodes would answer for ours.
+    private func checkPorts() throws {
+        let used = plan.nodes.filter { PortProbe.isInUse($0.ops) }
+        guard let first = used.first else { return }
+        let others = used.count > 1 ? " and \(Figures.count(used.count - 1, "other node's", "other nodes'"))" : ""
+        throw Failure(
+            description:
+                "\(first.ops) (\(first.name)'s status port\(others)) is in use: does another 'reflector up' run?",
+            culprit: nil)
+    }
+
     private func wait(
         until deadline: ContinuousClock.Instant, _ what: String, for missing: (NetworkView) -> [String]
     ) async throws {
         while true {
-            let waited = missing(await NetworkView.poll(plan))
+            let waited = missing(try await pollUnlessOneEnds())
+            try await checkNobodyHasEnded()
             if waited.isEmpty { return }
-            if let death = await supervisor.deaths.first {
-                throw Failure(description: "\(death) at the start", culprit: death.name)
-            }
             guard ContinuousClock.now < deadline else {
                 throw Failure(
                     description: "\(what): \(waited.joined(separator: ", "))", culprit: waited.first)
             }
             try await Task.sleep(for: Self.pollInterval)
         }
+    }
+
+    /// What the nodes say. A process that ends ends the wait for nodes that may never answer.
+    private func pollUnlessOneEnds() async throws -> NetworkView {
+        try await withThrowingTaskGroup(of: NetworkView.self) { [plan] group in
+            defer { group.cancelAll() }
+            group.addTask { await NetworkView.poll(plan) }
+            group.addTask {
+                while true {
+                    try await self.checkNobodyHasEnded()
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+            }
+            return try await group.next() ?? NetworkView()
+        }
+    }
+
+    private func checkNobodyHasEnded() async throws(Failure) {
+        guard let death = await supervisor.deaths.first else { return }
+        throw Failure(description: "\(death) at the start", culprit: death.name)
     }
 }

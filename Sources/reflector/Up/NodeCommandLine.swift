@@ -5,7 +5,9 @@ extension NetworkPlan {
     /// The arguments with which `reflector` runs a node of this network.
     func arguments(for node: Node, zones: String, folder: RunFolder) -> [String] {
         let own = ["--state", folder.state(of: node.name), "--ops", "\(node.ops)"]
-        if node.role == .nameServer { return ["nameserver", "--zones", zones, "--listen", "\(node.dns)"] + own }
+        if node.role == .nameServer {
+            return ["nameserver", "--zones", zones, "--listen", "\(node.dns)", "--keys", folder.keys] + own
+        }
         var arguments = [node.role.rawValue, node.name, "--zone", zone, "--keys", folder.keys]
         for server in nameServers { arguments += ["--server", "\(server.dns)"] }
         if let region = node.region { arguments += ["--region", "\(region.rawValue)"] }

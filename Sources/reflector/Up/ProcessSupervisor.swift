@@ -19,6 +19,9 @@ actor ProcessSupervisor {
         var name: String
         var exit: ChildProcess.Exit
         var description: String { "\(name) \(exit)" }
+
+        /// Somebody ended it with a signal; a process does not do so itself.
+        var isFromOutside: Bool { [SIGKILL, SIGTERM, SIGINT, SIGHUP].contains { exit == .signal($0) } }
     }
 
     /// How long a process may take to end after SIGTERM before it is killed.
@@ -44,6 +47,8 @@ actor ProcessSupervisor {
     /// Programs that are run to their end.
     private var passing: [ChildProcess] = []
     private var isStopping = false
+    /// False while everything is being started: who ends then would only do so again.
+    private var restarts = false
     /// Every unasked end so far, oldest first.
     private(set) var deaths: [Death] = []
 
@@ -61,6 +66,9 @@ actor ProcessSupervisor {
         try launch(&entry)
         entries.append(entry)
     }
+
+    /// From now on what ends is started again.
+    func startAgainWhatEnds() { restarts = true }
 
     /// Runs a program to its end; cancelled, it leaves it to `stop`.
     func run(_ program: Program) async throws -> ChildProcess.Exit {
@@ -126,6 +134,7 @@ actor ProcessSupervisor {
         if let exit = entries[index].process?.exit() {
             entries[index].process = nil
             deaths.append(Death(name: entries[index].program.name, exit: exit))
+            guard restarts else { return }
             if now - entries[index].startedAt >= Self.steadyTime { entries[index].wait = Self.backoff.lowerBound }
             entries[index].restartAt = now + entries[index].wait
             entries[index].wait = min(entries[index].wait * 2, Self.backoff.upperBound)

@@ -23,21 +23,22 @@ struct RunFolder: Sendable {
 
     /// Makes the folder and what is missing in it.
     /// - Parameter path: nil for a new temporary one.
-    init(_ path: String?) throws {
+    init(_ path: String?) throws(StateFolder.Unusable) {
         if let path {
             self.path = URL(fileURLWithPath: path).standardizedFileURL.path
             isTemporary = false
         } else {
-            var template = Array((FileManager.default.temporaryDirectory.path + "/reflector-up-XXXXXX").utf8CString)
-            guard mkdtemp(&template) != nil else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-            self.path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let template = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-up-XXXXXX").path
+            var characters = Array(template.utf8CString)
+            guard mkdtemp(&characters) != nil else { throw StateFolder.Unusable(path: template, code: errno) }
+            self.path = String(decoding: characters.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             isTemporary = true
         }
-        try FileManager.default.createDirectory(atPath: self.path + "/logs", withIntermediateDirectories: true)
+        try StateFolder.make(self.path + "/logs")
     }
 
     /// The keys of this network: those of an earlier run with the same folder, else new ones.
-    func loadOrMakeKeys() throws -> KeyFile {
+    func loadOrMakeKeys() throws(KeyFile.Invalid) -> KeyFile {
         if FileManager.default.fileExists(atPath: keys) { return try KeyFile.load(keys) }
         let made = KeyFile.generate(streams: [.below(nil)])
         try made.write(to: keys)
@@ -45,9 +46,9 @@ struct RunFolder: Sendable {
     }
 
     /// The last lines of a process's log, for a person to see why it failed.
-    func tail(of name: String, lines: Int = 15) -> String {
-        let text = String(decoding: FileManager.default.contents(atPath: log(of: name)) ?? Data(), as: UTF8.self)
-        return text.split(separator: "\n").suffix(lines).map { "    \($0)" }.joined(separator: "\n")
+    func tail(of name: String) -> String {
+        let log = FileManager.default.contents(atPath: log(of: name)) ?? Data()
+        return LogTail.lines(of: String(decoding: log, as: UTF8.self)).map { "    \($0)" }.joined(separator: "\n")
     }
 
     func remove() { try? FileManager.default.removeItem(atPath: path) }

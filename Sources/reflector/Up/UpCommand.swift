@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ReflectorModel
+import RelayService
 import UnixSignals
 
 /// `reflector up`: a whole network on this machine, with a stream in it.
@@ -45,17 +46,21 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Many viewers, many files; and what reads our output may end before us.
+        ProcessSetUp.raiseOpenFiles()
+        signal(SIGPIPE, SIG_IGN)
         let plan = try makePlan()
         let feeds = try checkedFeeds(plan)
-        let folder = try RunFolder(state)
+        let folder = try makeFolder()
         let zonesPath = URL(fileURLWithPath: zones).standardizedFileURL.path
-        let network = try LocalNetwork(
-            plan: plan, zones: zonesPath, feeds: feeds, folder: folder, viewersEach: viewers)
+        let network = LocalNetwork(
+            plan: plan, zones: zonesPath, feeds: feeds, folder: folder, keys: try keys(in: folder),
+            viewersEach: viewers)
         StandardOutput.print(["\(plan.zone): starting \(plan.nodes.count) nodes; logs in \(folder.path)/logs"])
         let outcome = await UpRun(network: network, duration: duration.map { .seconds($0) }, plain: plain).run()
-        if outcome == .good, folder.isTemporary {
+        if outcome != .bad, folder.isTemporary {
             folder.remove()
-        } else if outcome != .good {
+        } else if outcome == .bad {
             StandardError.print("reflector: the logs stay in \(folder.path)/logs")
         }
         if outcome != .good { throw ExitCode(1) }
@@ -70,6 +75,22 @@ struct UpCommand: AsyncParsableCommand {
             let plan = try NetworkPlan(content)
             try plan.checkRunsHere()
             return plan
+        } catch {
+            throw Self.usage("\(error)")
+        }
+    }
+
+    private func makeFolder() throws -> RunFolder {
+        do throws(StateFolder.Unusable) {
+            return try RunFolder(state)
+        } catch {
+            throw Self.usage("--state: no folder can be made or written there: \(error)")
+        }
+    }
+
+    private func keys(in folder: RunFolder) throws -> KeyFile {
+        do throws(KeyFile.Invalid) {
+            return try folder.loadOrMakeKeys()
         } catch {
             throw Self.usage("\(error)")
         }

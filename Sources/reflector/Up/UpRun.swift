@@ -6,6 +6,8 @@ import UnixSignals
 struct UpRun: Sendable {
     enum Outcome: Sendable {
         case good, bad
+        /// Ended by a signal before there was anything to judge.
+        case interrupted
     }
 
     private enum End: Sendable {
@@ -20,7 +22,7 @@ struct UpRun: Sendable {
     let plain: Bool
 
     func run() async -> Outcome {
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
         let end = await withTaskGroup(of: End?.self) { group in
             group.addTask {
                 for await _ in signals { return .signal }
@@ -31,8 +33,13 @@ struct UpRun: Sendable {
             group.cancelAll()
             return first ?? .signal
         }
+        if case .signal = end, !network.isUp {
+            await network.stop()
+            StandardError.print("reflector: interrupted before the network was up")
+            return .interrupted
+        }
         // While the processes still run: a node that has ended says nothing.
-        let summary = await network.summary()
+        let summary = network.isUp ? await network.summary() : RunSummary()
         await network.stop()
         return judge(end, summary)
     }
@@ -86,9 +93,9 @@ struct UpRun: Sendable {
             return .bad
         }
         let problems = summary.problems
-        StandardOutput.print([""] + summary.lines + problems.map { "problem: \($0)" })
+        StandardOutput.print([""] + summary.lines + summary.notes + problems.map { "problem: \($0)" })
         if problems.isEmpty, case .elapsed = end { StandardOutput.print(["Nothing lost."]) }
-        for name in Set(summary.deaths.map(\.name)).sorted() {
+        for name in Set(summary.deaths.filter { !$0.isFromOutside }.map(\.name)).sorted() {
             StandardError.print("the end of \(network.folder.log(of: name)):\n\(network.folder.tail(of: name))")
         }
         switch (end, duration) {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DatagramIO
+import Foundation
 import Glibc
 
 /// `reflector with-parent PID COMMAND …`, for `up` alone: becomes the command, and has the kernel end it when the
@@ -7,9 +8,6 @@ import Glibc
 /// like our own nodes.
 struct WithParent: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "with-parent", shouldDisplay: false)
-
-    /// Descriptors above this are not looked at.
-    private static let descriptorsMax: Int32 = 1_024
 
     @Argument var parent: Int32
     @Argument var command: String
@@ -20,7 +18,9 @@ struct WithParent: ParsableCommand {
         // The parent may have ended before the call: then nobody would ever kill us.
         guard getppid() == parent else { throw ExitCode(1) }
         // What we have open is not the command's business.
-        for descriptor in STDERR_FILENO + 1..<Self.descriptorsMax { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+            if let descriptor = Int32(name), descriptor > STDERR_FILENO { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        }
         // So that ps(1) shows our own nodes as `reflector edge edge-1 …`.
         let name = command == "/proc/self/exe" ? "reflector" : command
         var vector: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) }

@@ -32,7 +32,7 @@ struct ZoneCheck: AsyncParsableCommand {
         if json {
             try JSONOutput.print(Report(generation))
         } else {
-            for problem in problems { print("\(directory)/\(problem)") }
+            for problem in problems { print(problem.description(in: directory)) }
             for content in generation.contents { print(Summary(content).sentence) }
         }
         if generation.hasErrors || (strict && !problems.isEmpty) { throw ExitCode(1) }

@@ -14,5 +14,7 @@ struct ZoneCommand: AsyncParsableCommand {
               reflector zone diff zones.old zones      # what does it move?
               reflector zone explain n1.r1283.s4096 zones
             """,
-        subcommands: [ZoneCheck.self, ZoneExplain.self, ZoneDiffCommand.self, ZoneExportCommand.self])
+        subcommands: [
+            ZoneCheck.self, ZoneExplain.self, ZoneListCommand.self, ZoneDiffCommand.self, ZoneExportCommand.self,
+        ])
 }

@@ -5,7 +5,7 @@ import ZoneCompiler
 struct ZoneDiffCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff",
-        abstract: "Show what an edit moves, before it does.",
+        abstract: "Show what an edit moves, before it does; or what running name servers answer beside the files.",
         discussion: """
             One line for each block of portsets × regions whose parents or TTL change, with the streams in it:
 
@@ -13,22 +13,48 @@ struct ZoneDiffCommand: AsyncParsableCommand {
 
             then one for each other change: records, set regions, streams. Never a list of names.
 
-            Exit status: 0 nothing moves, 1 something does, 2 wrong usage or a directory with errors.
+            With --running, one line for each host that the zone's name servers answer otherwise than the directory says, \
+            because of an override or because probes find it dead or lossy, and for each override in force:
 
-            Example:
-              git worktree add /tmp/before HEAD && reflector zone diff /tmp/before/zones zones
+              127.0.1.1:4980: nyc: nyc-1 left out: health dead
+
+            Exit status: 0 nothing moves or differs, 1 something does, 2 wrong usage or a directory with errors.
+
+            Examples:
+              git worktree add /tmp/before HEAD
+              reflector zone diff /tmp/before/zones zones
+              reflector zone diff --running zones
             """)
 
     @Argument(help: "The directory as it is.")
     var old: String
 
-    @Argument(help: "The directory as it would be.")
-    var new: String
+    @Argument(help: "The directory as it would be; not with --running.")
+    var new: String?
+
+    @Flag(help: "Compare the directory with what running name servers answer.")
+    var running = false
+
+    @Option(
+        name: .customLong("server"),
+        help: ArgumentHelp(
+            "With --running: the --ops address of a name server; may be given several times. Default: the zone's name "
+                + "servers at port 4980.", valueName: "addr:port"))
+    var servers: [String] = []
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    func validate() throws {
+        guard running == (new == nil) else {
+            throw ValidationError("give the directory before and the one after, or --running and one directory")
+        }
+    }
+
     func run() async throws {
+        guard let new else {
+            return try await RunningDifference.print(old, servers: servers, json: json)
+        }
         let diff = ZoneDiff(from: try ZoneFolder.contents(old), to: try ZoneFolder.contents(new))
         if json {
             try JSONOutput.print(diff)

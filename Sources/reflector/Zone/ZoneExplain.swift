@@ -11,7 +11,8 @@ struct ZoneExplain: AsyncParsableCommand {
             name server adds (health, overrides) is in the name's TXT under .explain.
 
             Names, absolute or without the zone:
-              n1.r1283.s4096      first parent of region 1283 for portset 4096 (n1.r1283: for the default portset)
+              n1.r1283.s4096      first parent of region 1283 for portset 4096
+              n1.r1283            the same for the default portset
               sets.s4096          the root set reflectors of a portset
               ep-bos.sets         where an entrypoint announces
               news.live.streams   stream live/news

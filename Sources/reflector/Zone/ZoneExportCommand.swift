@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import ZoneCompiler
 
 /// `reflector zone export DIR`.
@@ -39,12 +38,16 @@ struct ZoneExportCommand: AsyncParsableCommand {
             StandardError.print("reflector: choose one zone with --zone: \(names)")
             throw ExitCode(2)
         }
-        let output = FileHandle.standardOutput
+        var failure: (any Error)?
         do {
-            try ZoneExport.write(content, serial: serial) { output.write(Data($0.utf8)) }
+            try ZoneExport.write(content, serial: serial) { text in
+                guard failure == nil else { return }
+                do { try StandardOutput.writeAll(Array(text.utf8)) } catch { failure = error }
+            }
         } catch {
             StandardError.print("reflector: \(error)")
             throw ExitCode(1)
         }
+        if let failure { throw failure }
     }
 }

@@ -5,6 +5,9 @@ import ZoneCompiler
 
 /// Reads directories for the zone subcommands, and ends the command where they can't be used.
 enum ZoneFolder {
+    /// Most problems told by commands that are about something else; `zone check` tells them all.
+    static let problemsMax = 20
+
     /// Reads and compiles; a directory that can't be read is wrong usage.
     static func read(_ path: String) throws -> ZoneGeneration {
         do {
@@ -20,7 +23,11 @@ enum ZoneFolder {
     static func contents(_ path: String) throws -> [ZoneContent] {
         let generation = try read(path)
         guard generation.hasErrors else { return generation.contents }
-        for problem in generation.compiled.errors { StandardError.print("\(path)/\(problem)") }
+        let errors = generation.compiled.errors
+        for problem in errors.prefix(problemsMax) { StandardError.print(problem.description(in: path)) }
+        if errors.count > problemsMax {
+            StandardError.print("… and \(errors.count - problemsMax) more: reflector zone check \(path)")
+        }
         StandardError.print("reflector: \(path) has errors; mend them first (reflector zone check \(path))")
         throw ExitCode(2)
     }
@@ -28,7 +35,7 @@ enum ZoneFolder {
 
 /// Lines for people on standard error.
 enum StandardError {
-    static func print(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+    static func print(_ line: String) { PlainOutput.write(line + "\n", to: .standardError) }
 }
 
 /// Values for programs on standard output.
@@ -36,7 +43,7 @@ enum JSONOutput {
     static func print(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        FileHandle.standardOutput.write(try encoder.encode(value) + Data("\n".utf8))
+        try StandardOutput.writeAll(Array(encoder.encode(value)) + [UInt8(ascii: "\n")])
     }
 }
 

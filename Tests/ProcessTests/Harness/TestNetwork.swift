@@ -121,6 +121,21 @@ actor TestNetwork {
         try await eventually("end of \(name)", every: .milliseconds(2)) { process.exit() != nil }
     }
 
+    /// SIGTERM, and waits until the node has ended by itself. How it ended.
+    func terminate(_ name: String) async throws -> ChildProcess.Exit {
+        guard let process = running.removeValue(forKey: name) else { throw NeverCame(what: name, last: "not running") }
+        process.send(SIGTERM)
+        return try await eventually("end of \(name)") { process.exit() }
+    }
+
+    /// Command line of a node, without our executable.
+    nonisolated func arguments(of name: String) throws -> [String] {
+        plan.arguments(for: try node(name), zones: zones.path, folder: runFolder)
+    }
+
+    /// The key file that all nodes share.
+    nonisolated var keysPath: String { runFolder.keys }
+
     /// Process id of a running node, to send it signals or look at its memory.
     func pid(of name: String) -> pid_t? { running[name]?.pid }
 
@@ -157,7 +172,7 @@ actor TestNetwork {
 
     private nonisolated func printLogs() {
         for node in plan.nodes {
-            let tail = runFolder.tail(of: node.name, lines: 8)
+            let tail = runFolder.tail(of: node.name)
             if !tail.isEmpty { print("\(node.name):\n\(tail)") }
         }
     }

@@ -10,7 +10,8 @@ final class QueryList {
     /// - Parameters:
     ///   - types: asked for in turn.
     ///   - missingPercent: how many of a hundred ask for regions that there are not.
-    init(_ zone: BenchZone, count: Int, types: [UInt16], missingPercent: Int = 0) {
+    ///   - option: an EDNS option that all have.
+    init(_ zone: BenchZone, count: Int, types: [UInt16], missingPercent: Int = 0, option: [UInt8] = []) {
         self.count = count
         var random = SeededGenerator(seed: 4_711)
         var bytes: [UInt8] = []
@@ -24,7 +25,7 @@ final class QueryList {
                 bytes += [UInt8(label.utf8.count)] + label.utf8
             }
             bytes += [0, 0, UInt8(types[index % types.count]), 0, 1]
-            bytes += [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]
+            bytes += [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, UInt8(option.count)] + option
             offsets.append(bytes.count)
         }
         memory = .allocate(byteCount: bytes.count, alignment: 16)

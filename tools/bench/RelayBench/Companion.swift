@@ -10,9 +10,10 @@ struct Companion {
     let pid: pid_t
 
     /// - Parameters:
-    ///   - processor: where it may run.
+    ///   - processor: where it may run; nil: anywhere, at real-time priority, so that other work on the machine is no
+    ///     part of what is measured.
     ///   - output: file for its standard output; its errors go to `log`.
-    init(_ words: [String], processor: Int, output: String? = nil, log: String) throws {
+    init(_ words: [String], processor: Int?, output: String? = nil, log: String) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -21,7 +22,8 @@ struct Companion {
             &actions, STDOUT_FILENO, output ?? log, O_WRONLY | O_CREAT | (output == nil ? O_APPEND : O_TRUNC), 0o644)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         // Both execute the next in their own place, so that the process we start is the program itself.
-        let all = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", "\(processor)"] + words
+        let manner = processor.map { ["taskset", "-c", "\($0)"] } ?? ["chrt", "--rr", "10"]
+        let all = ["setpriv", "--pdeathsig", "KILL"] + manner + words
         var vector: [UnsafeMutablePointer<CChar>?] = all.map { strdup($0) }
         vector.append(nil)
         defer { vector.forEach { free($0) } }

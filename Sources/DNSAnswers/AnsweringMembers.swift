@@ -1,0 +1,149 @@
+/// Which hosts of a set region are answered, and with what weight: the one place where standings become answers, for
+/// the name server, the export and `explain` alike.
+///
+/// ```
+/// pinned, serving, weighed down    answered while there is one of them
+/// drained and not dead             where none of those is left, and no other parent of the same `map` lines either
+/// dead                             where not even those: probes prove nothing then, and the files are believed
+/// depooled                         never
+/// ```
+/// A set region without any is answered as SRV `0 0 0 .`, "decidedly not available" (RFC 2782): nodes then go on to the
+/// next parent, where an answer without data would make them keep what they had.
+extension ZoneContent {
+    /// A host in an answer.
+    public struct AnsweringMember: Sendable, Hashable {
+        /// Index in `hosts`.
+        public var host: Int
+        public var port: UInt16
+        /// Of its SRV record.
+        public var weight: UInt16
+    }
+
+    /// On what an answer rests.
+    public enum AnswerBasis: Sendable, Equatable {
+        /// Hosts in service.
+        case serving
+        /// None is in service; those that are being drained stand in.
+        case drained
+        /// All that are not depooled seem dead: what the files say is answered (fail open).
+        case files
+        /// All are drained or depooled, and other parents stand in.
+        case aside
+        /// All are depooled.
+        case nobody
+    }
+
+    /// Weights are capacity in units of 100 Mbit/s, so that 16 bits reach 6.5 Tbit/s; 1 without a capacity.
+    public static func weight(capacity: UInt64) -> UInt16 { UInt16(clamping: max(capacity / 100_000_000, 1)) }
+
+    /// The hosts that are answered for a set region, in the order of its line.
+    public func answering(_ region: SetRegion) -> (members: [AnsweringMember], basis: AnswerBasis) {
+        func members(_ isAnswered: (Member) -> Bool) -> [Member] {
+            region.members.filter { hosts.indices.contains($0.host) && isAnswered($0) }
+        }
+        let inService = members { member in
+            switch member.standing {
+            case .serving, .weighedDown, .pinned: true
+            case .dead, .drained, .depooled: false
+            }
+        }
+        if !inService.isEmpty { return (weighed(inService, of: region), .serving) }
+        if region.standsAside { return ([], .aside) }
+        let drained = members { $0.standing == .drained && $0.health != .dead }
+        if !drained.isEmpty { return (weighed(drained, of: region), .drained) }
+        let silent = members { $0.standing == .dead }
+        if !silent.isEmpty { return (weighed(silent, of: region), .files) }
+        let left = members { $0.standing == .drained }
+        return (weighed(left, of: region), left.isEmpty ? .nobody : .files)
+    }
+
+    /// The same for several set regions together; a host that two of them share is named once, as the first has it.
+    public func answering(sets: [Int]) -> [AnsweringMember] {
+        struct Key: Hashable {
+            var host: Int
+            var port: UInt16
+        }
+        var seen: Set<Key> = []
+        return sets.filter(setRegions.indices.contains).flatMap { answering(setRegions[$0]).members }
+            .filter { seen.insert(Key(host: $0.host, port: $0.port)).inserted }
+    }
+
+    /// Strings of the TXT record of a set region's answer: the set, the serial of the last change of this answer and
+    /// what it was, and the hosts that are left out for no other reason than that they seem dead, so that a node whose
+    /// parent works need not leave it.
+    /// - Parameter serial: of the generation.
+    public func setText(_ region: SetRegion, serial: UInt32) -> [String] {
+        let answering = answering(region)
+        let changed = region.changedSerial == 0 ? serial : region.changedSerial
+        let text = ["set=\(region.name)", "serial=\(changed)", "cause=\(region.cause)"]
+        guard answering.basis != .files else { return text }
+        let dead = region.members.filter { $0.standing == .dead && hosts.indices.contains($0.host) }
+        var names = ""
+        for name in dead.map({ hosts[$0.host].name }) where names.utf8.count + name.utf8.count < 249 {
+            names += (names.isEmpty ? "" : ",") + name
+        }
+        return names.isEmpty ? text : text + ["dead=\(names)"]
+    }
+
+    /// What `explain` says of a set region beside the rule: whether it is probed, on what the answer rests where that
+    /// is not the hosts in service, what last changed it, and every host.
+    public func standingText(_ region: SetRegion) -> [String] {
+        let answering = answering(region)
+        var text = ["health=\(probing)"]
+        switch answering.basis {
+        case .serving: break
+        case .drained: text.append("answer=hosts being drained: no other is left")
+        case .aside: text.append("answer=none: drained, and every map line here has another parent")
+        case .files: text.append("answer=as the files have it: all hosts seem dead")
+        case .nobody: text.append("answer=none: all hosts are depooled")
+        }
+        text.append("cause=\(region.cause)")
+        for member in region.members.prefix(Self.explainedMembersMax) where hosts.indices.contains(member.host) {
+            let weight = answering.members.first { $0.host == member.host && $0.port == member.port }?.weight
+            let share = weight.map { "weight \($0)" } ?? "left out"
+            let override = member.override.map { "\($0.action.rawValue) (\($0.reason))" } ?? "none"
+            text.append("host=\(hosts[member.host].name) \(share), health \(member.health), override \(override)")
+        }
+        return text
+    }
+
+    /// Most hosts of a set region that `explain` lists.
+    static let explainedMembersMax = 32
+
+    /// Marks the set regions that can stand aside: see `SetRegion.standsAside`.
+    public mutating func letDrainedStandAside() {
+        func hasHost(_ set: Int, _ standings: (Standing) -> Bool) -> Bool {
+            setRegions.indices.contains(set) && setRegions[set].members.contains { standings($0.standing) }
+        }
+        var isInService = Array(repeating: false, count: setRegions.count)
+        var isDrained = isInService
+        for set in setRegions.indices {
+            isInService[set] = hasHost(set) { [.serving, .pinned].contains($0) || $0.isWeighedDown }
+            isDrained[set] =
+                hasHost(set) { $0 == .drained } && !hasHost(set) { $0 != .drained && $0 != .depooled }
+            setRegions[set].standsAside = isDrained[set]
+        }
+        guard isDrained.contains(true) else { return }
+        for rule in rules {
+            let parents = rule.parents.prefix(3).filter(setRegions.indices.contains)
+            if parents.contains(where: { isInService[$0] }) { continue }
+            for parent in parents { setRegions[parent].standsAside = false }
+        }
+    }
+
+    /// Where one is weighed down, all weights are sixteenfold, so that even the weight 1 has room below it.
+    private func weighed(_ members: [Member], of region: SetRegion) -> [AnsweringMember] {
+        let weight = Self.weight(capacity: region.capacity)
+        let isWeighedDown = members.contains { $0.standing.isWeighedDown }
+        return members.map { member in
+            var own = UInt32(weight)
+            if isWeighedDown, weight < 4_096 { own *= 16 }
+            if case .weighedDown(let share) = member.standing { own = max(own * UInt32(share) / 16, 1) }
+            return AnsweringMember(host: member.host, port: member.port, weight: UInt16(clamping: own))
+        }
+    }
+}
+
+extension ZoneContent.Standing {
+    var isWeighedDown: Bool { if case .weighedDown = self { true } else { false } }
+}

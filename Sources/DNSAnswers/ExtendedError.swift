@@ -1,0 +1,29 @@
+/// What is said beside an error response, for people (RFC 8914).
+enum ExtendedError {
+    /// `explain` or `_status` asked from elsewhere.
+    case explainProhibited
+    /// A transfer that is not granted.
+    case transferProhibited
+    /// The name is in no zone of ours.
+    case notAuthoritative
+    /// A class or operation that there is nothing for here.
+    case notSupported
+
+    /// RFC 8914 §5.2.
+    var code: UInt16 {
+        switch self {
+        case .explainProhibited, .transferProhibited: 18
+        case .notAuthoritative: 20
+        case .notSupported: 21
+        }
+    }
+
+    var text: StaticString {
+        switch self {
+        case .explainProhibited: "only for the addresses of --explain-from"
+        case .transferProhibited: "no transfer for this address and key"
+        case .notAuthoritative: "in no zone of this server"
+        case .notSupported: "class not supported"
+        }
+    }
+}

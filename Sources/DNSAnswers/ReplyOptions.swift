@@ -1,0 +1,65 @@
+/// What the OPT record of a reply carries (RFC 6891 §6.1.2).
+struct ReplyOptions {
+    /// Bytes of the whole OPT record; 0 for a query that had none.
+    var length = 0
+    /// NSID (RFC 5001); nil if it was not asked for.
+    var identity: UnsafePointer<UInt8>?
+    var identityLength = 0
+    /// The client subnet as it came. No answer depends on who asks: scope 0, which the query's own scope is already
+    /// (RFC 7871 §7.2.1).
+    var subnet: UnsafePointer<UInt8>?
+    var subnetLength = 0
+    /// The client's own cookie; nil if there was none (RFC 7873).
+    var clientCookie: UnsafePointer<UInt8>?
+    /// Ours for it: header and hash as they lie in memory.
+    var serverCookie: (UInt64, UInt64) = (0, 0)
+    var hasValidCookie = false
+}
+
+extension ReplyWriter {
+    @inline(__always) mutating func appendOPT(_ query: Query, rcode: UInt16, _ options: ReplyOptions) {
+        let record = end
+        record[0] = 0
+        store16(record + 1, RecordType.opt)
+        store16(record + 3, UInt16(AnswerEngine.udpSizeMax))
+        record[5] = UInt8(truncatingIfNeeded: rcode >> 4)
+        record[6] = 0
+        record[7] = query.dnssecOK ? 0x80 : 0
+        record[8] = 0
+        var place = record + 11
+        if let identity = options.identity {
+            Self.append(identity, count: options.identityLength, as: EDNSOption.identity, &place)
+        }
+        if let subnet = options.subnet {
+            Self.append(subnet, count: options.subnetLength, as: EDNSOption.clientSubnet, &place)
+        }
+        if let cookie = options.clientCookie {
+            Self.append(cookie, count: 8, as: EDNSOption.cookie, &place)
+            store16(place - 10, 24)
+            let words = UnsafeMutableRawPointer(place)
+            words.storeBytes(of: options.serverCookie.0.littleEndian, as: UInt64.self)
+            words.storeBytes(of: options.serverCookie.1.littleEndian, toByteOffset: 8, as: UInt64.self)
+            place += 16
+        }
+        // Only beside errors, which have no records: there is room.
+        if let error = extendedError {
+            let text = error.text
+            store16(place, EDNSOption.extendedError)
+            store16(place + 2, UInt16(2 &+ text.utf8CodeUnitCount))
+            store16(place + 4, error.code)
+            (place + 6).update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+            place += 6 &+ text.utf8CodeUnitCount
+        }
+        store16(record + 9, UInt16(truncatingIfNeeded: place - record - 11))
+        didAppendOPT(length: place - record)
+    }
+
+    @inline(__always) private static func append(
+        _ data: UnsafePointer<UInt8>, count: Int, as code: UInt16, _ place: inout UnsafeMutablePointer<UInt8>
+    ) {
+        store16(place, code)
+        store16(place + 2, UInt16(truncatingIfNeeded: count))
+        (place + 4).update(from: data, count: count)
+        place += 4 &+ count
+    }
+}

@@ -1,0 +1,88 @@
+/// From a name of a zone to the records of its answer.
+extension Responder {
+    /// Writes the records of a name of a zone, of whose labels the first `count` are above the apex; CNAMEs are followed
+    /// within the zone.
+    @inline(__always) mutating func resolve(
+        _ query: Query, _ zone: UnsafePointer<ZoneView>, labels count: Int, _ writer: inout ReplyWriter,
+        _ isAuthoritative: inout Bool
+    ) -> UInt16 {
+        var labels = count
+        var owner = 12
+        for followed in 0...Self.aliasesMax {
+            var fragment = FragmentArena.empty
+            var ttl: UInt32 = 0
+            switch zone.pointee.locate(name, labels: labels) {
+            case .parents(let rank, let tag, _, _):
+                let rule = zone.pointee.rules + (Int(tag) &- 1)
+                ttl = rule.pointee.ttl
+                let first = zone.pointee.firstSetFragment &+ 4 &* rule.pointee.parent(rank)
+                fragment = zone.pointee.fragment(first: first, type: query.type, hasText: true)
+            case .rootSets(let number, _):
+                let first = zone.pointee.firstRootFragment &+ 3 &* number
+                fragment = zone.pointee.fragment(first: first, type: query.type, hasText: false)
+            case .emptyNonTerminal:
+                break
+            case .nameError:
+                writer.append(zone.pointee.negative, of: zone, ttl: 0)
+                add(.nameError)
+                return ResponseCode.nameError
+            case .delegated(let node, let isExact):
+                if !isExact || query.type != RecordType.ds {
+                    // AA is of the name asked for (RFC 1035 §4.1.1): behind a CNAME of ours it stays.
+                    if owner == 12 { isAuthoritative = false }
+                    writer.append(
+                        zone.pointee.nodes[node].referral, of: zone, ttl: 0, owner: owner, ownerLength: name.length)
+                    add(.referred)
+                    return ResponseCode.noError
+                }
+                fragment = zone.pointee.fragment(node: zone.pointee.nodes[node], type: query.type)
+            case .stored(let node):
+                let stored = zone.pointee.nodes[node]
+                if stored.alias != 0, query.type != RecordType.cname, query.type != RecordType.any {
+                    guard !isLoop(followed) else {
+                        add(.answered)
+                        return ResponseCode.noError
+                    }
+                    let start = writer.position
+                    writer.append(stored.alias, of: zone, ttl: 0, owner: owner)
+                    // Owner (a pointer), type, class, TTL and length take 12 bytes; then comes the target.
+                    owner = start &+ 12
+                    guard !writer.isTruncated, name.load(writer.bytes, start: owner, end: writer.position),
+                        let above = labelsAbove(zone)
+                    else {
+                        add(.answered)
+                        return ResponseCode.noError
+                    }
+                    labels = above
+                    continue
+                }
+                fragment = zone.pointee.fragment(node: stored, type: query.type)
+            }
+            if zone.pointee.fragments[Int(fragment)].answers == 0 {
+                writer.append(zone.pointee.negative, of: zone, ttl: 0)
+                add(.noData)
+            } else {
+                writer.append(fragment, of: zone, ttl: ttl, owner: owner, ownerLength: name.length)
+                add(.answered)
+            }
+            return ResponseCode.noError
+        }
+        // A long chain of CNAMEs: what was followed is answer enough.
+        add(.answered)
+        return ResponseCode.noError
+    }
+
+    /// True if `name` is one whose CNAME is in the answer already. Notes it as number `followed` of the chain.
+    private func isLoop(_ followed: Int) -> Bool {
+        let hash = name.wholeHash
+        for earlier in 0..<followed where aliases[earlier] == hash { return true }
+        aliases[followed] = hash
+        return false
+    }
+
+    /// Labels of `name` above the zone's apex. Nil, if it is not in this zone, or in another of ours below it.
+    private func labelsAbove(_ zone: UnsafePointer<ZoneView>) -> Int? {
+        let (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
+        return number >= 0 && views + number == zone ? label : nil
+    }
+}

@@ -1,0 +1,106 @@
+import ReflectorModel
+
+/// Response rate limiting: how often one network may be sent one answer over UDP, so that a server is of no use to
+/// those who send queries in another's name.
+///
+/// A token bucket stands for a source prefix (/24, /56) and an answer. The answer is known by what is sent, not by the
+/// name asked for: all names that a set region answers share a bucket, all that don't exist in a zone share one, and
+/// errors of a kind share one. Counting names would limit nobody in a zone of 590 million names, each of which answers.
+///
+/// The table never grows. A bucket in use is given up only where four that are used more often stand in its way: its
+/// network then starts with a full one.
+public struct ResponseLimiter: ~Copyable {
+    public struct Configuration: Sendable, Equatable {
+        /// Answers of a kind for a prefix each second, also the most at once.
+        public var answersPerSecond: Int
+        /// Every so many of the answers over the limit is sent truncated, so that an honest client comes by TCP; 0
+        /// drops all, 1 none.
+        public var slip: Int
+        /// Buckets of 16 bytes; raised to a power of two.
+        public var buckets: Int
+
+        public init(answersPerSecond: Int, slip: Int = 2, buckets: Int = 65_536) {
+            self.answersPerSecond = answersPerSecond
+            self.slip = slip
+            self.buckets = buckets
+        }
+    }
+
+    enum Verdict {
+        case send
+        /// To be sent without records, with the TC bit.
+        case truncate
+        case drop
+    }
+
+    private struct Bucket: BitwiseCopyable {
+        /// When it is full again, in nanoseconds; in the past, if it is.
+        var fullAt: Int64
+        /// Of whom and what it is.
+        var tag: UInt32
+        /// Answers over the limit.
+        var refused: UInt32
+    }
+
+    /// Places for a bucket: one cache line.
+    private static let ways = 4
+    private static let bucketsMax = 1 << 24
+
+    private let buckets: UnsafeMutablePointer<Bucket>
+    private let setMask: UInt64
+    private let seed: UInt64
+    private let cost: Int64
+    private let slip: UInt32
+    /// False for a limiter that lets everything pass.
+    let isOn: Bool
+    /// Buckets in use that had to be given up.
+    public private(set) var evictions: UInt64 = 0
+
+    /// - Parameters:
+    ///   - configuration: nil lets everything pass.
+    ///   - seed: random, so that nobody can choose sources that share a bucket.
+    public init(_ configuration: Configuration?, seed: UInt64) {
+        isOn = configuration != nil
+        let configuration = configuration ?? Configuration(answersPerSecond: 1, buckets: 1)
+        var count = Self.ways
+        while count < configuration.buckets, count < Self.bucketsMax { count *= 2 }
+        buckets = .allocate(capacity: count)
+        buckets.initialize(repeating: Bucket(fullAt: .min, tag: 0, refused: 0), count: count)
+        setMask = UInt64(count / Self.ways - 1)
+        self.seed = seed
+        cost = 1_000_000_000 / Int64(max(configuration.answersPerSecond, 1))
+        slip = UInt32(clamping: configuration.slip)
+    }
+
+    deinit { buckets.deallocate() }
+
+    /// Takes an answer out of the bucket of a network.
+    /// - Parameter kind: which answer it is.
+    @inline(__always) mutating func take(_ source: IPAddress, kind: UInt64, at now: MonotonicInstant) -> Verdict {
+        let prefix = source.isV4 ? UInt64(source.v4 >> 8) | 1 << 63 : source.high >> 8
+        let hash = FixedHash.mix(FixedHash.mix(prefix ^ seed) ^ kind)
+        let set = buckets + Int(truncatingIfNeeded: hash & setMask) &* Self.ways
+        let tag = UInt32(truncatingIfNeeded: hash >> 32)
+        var chosen = set
+        var way = 0
+        while way < Self.ways {
+            let bucket = set + way
+            if bucket.pointee.tag == tag { return draw(bucket, at: now.nanoseconds) }
+            if bucket.pointee.fullAt < chosen.pointee.fullAt { chosen = bucket }
+            way &+= 1
+        }
+        if chosen.pointee.fullAt > now.nanoseconds { evictions &+= 1 }
+        chosen.pointee = Bucket(fullAt: now.nanoseconds, tag: tag, refused: 0)
+        return draw(chosen, at: now.nanoseconds)
+    }
+
+    @inline(__always) private func draw(_ bucket: UnsafeMutablePointer<Bucket>, at now: Int64) -> Verdict {
+        let fullAt = max(bucket.pointee.fullAt, now)
+        if fullAt &- now <= 1_000_000_000 &- cost {
+            bucket.pointee.fullAt = fullAt &+ cost
+            return .send
+        }
+        bucket.pointee.refused &+= 1
+        return slip != 0 && bucket.pointee.refused % slip == 0 ? .truncate : .drop
+    }
+}

@@ -1,0 +1,55 @@
+import ReflectorModel
+
+/// SipHash-2-4 (Aumasson and Bernstein 2012), a keyed hash of short input, fed a word at a time: what interoperable
+/// server cookies are made with (RFC 9018 §4.4).
+struct SipHash {
+    /// 128 bits, as two little-endian words.
+    struct Key: Sendable, Hashable, BitwiseCopyable {
+        var low: UInt64
+        var high: UInt64
+    }
+
+    private var v0: UInt64
+    private var v1: UInt64
+    private var v2: UInt64
+    private var v3: UInt64
+
+    @inline(__always) init(_ key: Key) {
+        v0 = key.low ^ 0x736f_6d65_7073_6575
+        v1 = key.high ^ 0x646f_7261_6e64_6f6d
+        v2 = key.low ^ 0x6c79_6765_6e65_7261
+        v3 = key.high ^ 0x7465_6462_7974_6573
+    }
+
+    /// Takes eight bytes of input, the first one lowest.
+    @inline(__always) mutating func absorb(_ word: UInt64) {
+        v3 ^= word
+        round()
+        round()
+        v0 ^= word
+    }
+
+    /// Takes what is left and returns the hash; its first byte on the wire is the lowest.
+    /// - Parameters:
+    ///   - tail: the last 0 to 7 bytes, the first one lowest.
+    ///   - length: bytes of the whole input.
+    @inline(__always) mutating func finish(tail: UInt64, length: UInt8) -> UInt64 {
+        absorb(tail | UInt64(length) << 56)
+        v2 ^= 0xff
+        for _ in 0..<4 { round() }
+        return v0 ^ v1 ^ v2 ^ v3
+    }
+
+    @inline(__always) private mutating func round() {
+        v0 = v0 &+ v1
+        v1 = (v1 << 13 | v1 >> 51) ^ v0
+        v0 = v0 << 32 | v0 >> 32
+        v2 = v2 &+ v3
+        v3 = (v3 << 16 | v3 >> 48) ^ v2
+        v0 = v0 &+ v3
+        v3 = (v3 << 21 | v3 >> 43) ^ v0
+        v2 = v2 &+ v1
+        v1 = (v1 << 17 | v1 >> 47) ^ v2
+        v2 = v2 << 32 | v2 >> 32
+    }
+}

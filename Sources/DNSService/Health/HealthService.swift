@@ -1,0 +1,85 @@
+import DatagramIO
+import Logging
+import PacketSealing
+import ReflectorModel
+
+/// Probing as the name server runs it: a loop of its own that knows the targets and publishes how they stand.
+struct HealthService: Sendable {
+    /// How long the first answers wait for the first probes.
+    static let warmUp = Duration.seconds(1)
+
+    private let loop: DatagramLoop
+    private let handler: LoopBound<ProbeLoop>
+    private let completed: AsyncStream<Void>
+
+    /// Starts to probe.
+    ///
+    /// - Parameters:
+    ///   - keys: network keys with their phases; the first is the one to send with.
+    ///   - name: of this name server, for its node id.
+    ///   - changed: called with every change of how targets stand.
+    init(
+        keys: [(phase: UInt8, key: [UInt8])], name: String, targets: [ProbeTarget], logger: Logger,
+        changed: @escaping @Sendable (ProberReport) -> Void
+    ) throws {
+        var options = DatagramLoop.Options()
+        options.receiveBufferBytes = 4_096
+        let loop = try DatagramLoop(options: options)
+        var sockets: [DatagramSocket] = []
+        for address in [IPAddress(v4: 0), IPAddress(high: 0, low: 0)] {
+            // A machine without one of the families has no targets of it either.
+            guard let socket = try? DatagramSocket(bind: Endpoint(address: address, port: 0), options: .queries) else {
+                continue
+            }
+            try loop.add(socket)
+            sockets.append(socket)
+        }
+        var seed = SystemRandomNumberGenerator()
+        let prober = Prober(name: name, crypto: try LibcryptoPacketCrypto(networkKeys: keys), seed: seed.next())
+        let (completed, complete) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let handler = ProbeLoop(loop: loop, prober: prober, sockets: sockets) { report, isComplete in
+            Self.log(report, logger)
+            changed(report)
+            if isComplete { complete.finish() }
+        }
+        self.loop = loop
+        self.completed = completed
+        self.handler = try loop.start(handler: handler, name: "probes")
+        setTargets(targets)
+    }
+
+    /// Waits until every target has been judged once, at most `warmUp`.
+    func firstRound() async {
+        let completed = completed
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in completed {} }
+            group.addTask { try? await Task.sleep(for: Self.warmUp) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    func setTargets(_ targets: [ProbeTarget]) {
+        let handler = handler
+        loop.execute { handler.value.setTargets(targets) }
+    }
+
+    var counters: [String: UInt64] {
+        get async {
+            let handler = handler
+            return await loop.query { handler.value.counters } ?? [:]
+        }
+    }
+
+    func stop() { loop.stop() }
+
+    private static func log(_ report: ProberReport, _ logger: Logger) {
+        let dead = report.health.filter { $0.value == .dead }.map(\.key.name).sorted()
+        let metadata: Logger.Metadata = ["probing": "\(report.probing)", "dead": "\(dead.joined(separator: ","))"]
+        if case .frozen = report.probing {
+            logger.error("prober doubts itself: standings frozen", metadata: metadata)
+        } else {
+            logger.notice("health", metadata: metadata)
+        }
+    }
+}

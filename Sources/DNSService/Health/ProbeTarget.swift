@@ -1,0 +1,33 @@
+import DNSAnswers
+import ReflectorModel
+
+/// A set reflector as a prober knows it: where it answers, and as whom.
+struct ProbeTarget: Hashable, Sendable {
+    var endpoint: Endpoint
+    var node: NodeID
+    /// Host name relative to the zone, for people.
+    var name: String
+
+    static func == (a: ProbeTarget, b: ProbeTarget) -> Bool { a.endpoint == b.endpoint && a.node == b.node }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(endpoint)
+        hasher.combine(node)
+    }
+}
+
+extension ZoneContent {
+    /// Where a member is probed: the first of its host's addresses, which is the one nodes use. Nil without addresses.
+    func target(of member: Member) -> ProbeTarget? {
+        guard hosts.indices.contains(member.host), let address = hosts[member.host].addresses.first else { return nil }
+        let name = hosts[member.host].name
+        return ProbeTarget(
+            endpoint: Endpoint(address: address, port: member.port), node: NodeID(name: name), name: name)
+    }
+
+    /// Every member of every set region once, in the order of the file.
+    var probeTargets: [ProbeTarget] {
+        var seen: Set<ProbeTarget> = []
+        return setRegions.flatMap(\.members).compactMap(target).filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,266 @@
+import ReflectorModel
+import RelayWire
+
+/// Asks every set reflector once a round whether it is alive, over the relay protocol, as a state machine without
+/// socket or clock: datagrams and instants in, datagrams and a `HealthBoard` out. The owner calls again at
+/// `nextTimeout`. One event loop owns it.
+///
+/// ```
+/// round ─▶ first try: probe (with the cookie held), or hello ─▶ cookie ─▶ probe ─▶ report: answered
+///             │ 250 ms without                                                    ▲
+///             ▼                                                                   │
+///          second try: hello ─▶ cookie ─▶ probe ──────────────────────────────────┘
+///             both 500 ms without: two misses, the target is silent
+/// ```
+/// A try after a restart of the target finds its cookie void, so the second always begins anew. Within a try each step is
+/// sent again every 125 ms, so that lost datagrams alone hardly make a miss.
+final class Prober {
+    struct Configuration: Sendable {
+        /// From one round of a target to the next, ± `jitter`.
+        var interval: TimeSpan = .milliseconds(800)
+        /// Part of the interval, in percent.
+        var jitterPercent: Int64 = 10
+        /// How long a try waits for its report.
+        var timeout: TimeSpan = .milliseconds(500)
+        /// When the second try follows the first.
+        var patience: TimeSpan = .milliseconds(250)
+        /// When a step is sent again.
+        var resend: TimeSpan = .milliseconds(125)
+        /// How long a cookie is used; nodes take one for 10 s.
+        var cookieSpan: TimeSpan = .seconds(8)
+        /// Most targets; more are left unprobed.
+        var targetsMax = 4_096
+        init() {}
+    }
+
+    /// What is counted, by name.
+    struct Counters: Sendable {
+        var sent: UInt64 = 0
+        var answered: UInt64 = 0
+        var missed: UInt64 = 0
+        /// Datagrams that answer no try: malformed, not authentic, late, or from somebody else.
+        var rejected: UInt64 = 0
+        var lateWakeups: UInt64 = 0
+        var targetsLeftOut: UInt64 = 0
+    }
+
+    private struct Try {
+        enum Step {
+            case greeting(HandshakeNonce)
+            case probing(HandshakeNonce, HandshakeCookie, number: UInt64)
+        }
+        var step: Step
+        var startedAt: MonotonicInstant
+        /// When the step was last sent.
+        var sentAt: MonotonicInstant
+    }
+
+    private struct Course {
+        var nextRound: MonotonicInstant
+        /// Tries of the round under way; empty between rounds.
+        var tries: [Try] = []
+        var cookie: (nonce: HandshakeNonce, cookie: HandshakeCookie, at: MonotonicInstant)?
+    }
+
+    /// Timers are judged on this grid, so that many targets cost few wake-ups.
+    private static let grid: Int64 = 5_000_000
+    /// A wake-up later than this was our own pause: others' silence then proves nothing for a moment.
+    private static let latenessMax = TimeSpan.milliseconds(50)
+
+    private(set) var board = HealthBoard()
+    private(set) var counters = Counters()
+    private let configuration: Configuration
+    private let node: NodeID
+    private let crypto: any PacketCrypto
+    private var random: SeededGenerator
+    private var courses: [ProbeTarget: Course] = [:]
+    private var targetAt: [Endpoint: [ProbeTarget]] = [:]
+    private var judgeFrom = MonotonicInstant.zero
+    private var due = MonotonicInstant.distantFuture
+    private var output: [(destination: Endpoint, bytes: [UInt8])] = []
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: WireLimits.handshakeLengthMax, alignment: 16)
+
+    /// - Parameters:
+    ///   - name: of this prober, from which its node id follows.
+    ///   - seed: of jitter; secrets come from `crypto`.
+    init(configuration: Configuration = Configuration(), name: String, crypto: any PacketCrypto, seed: UInt64) {
+        self.configuration = configuration
+        node = NodeID(name: name)
+        self.crypto = crypto
+        random = SeededGenerator(seed: seed)
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Sets whom to probe; who stays goes on as before, who is new is asked at once.
+    func setTargets(_ wanted: [ProbeTarget], at now: MonotonicInstant) {
+        let targets = Array(wanted.prefix(configuration.targetsMax))
+        counters.targetsLeftOut = UInt64(wanted.count - targets.count)
+        var kept: [ProbeTarget: Course] = [:]
+        targetAt = [:]
+        for target in targets {
+            kept[target] = courses[target] ?? Course(nextRound: now)
+            targetAt[target.endpoint, default: []].append(target)
+        }
+        courses = kept
+        board.replace(targets, at: now)
+        handleTimeout(at: now)
+    }
+
+    /// When `handleTimeout` is next due.
+    var nextTimeout: MonotonicInstant { due }
+
+    /// Datagrams to send, oldest first.
+    func takeOutput() -> [(destination: Endpoint, bytes: [UInt8])] {
+        defer { output.removeAll(keepingCapacity: true) }
+        return output
+    }
+
+    // MARK: Time
+
+    func handleTimeout(at now: MonotonicInstant) {
+        if now - due > Self.latenessMax, due != .distantFuture {
+            counters.lateWakeups += 1
+            judgeFrom = now + .milliseconds(100)
+        }
+        due = .distantFuture
+        for target in board.targets {
+            guard var course = courses[target] else { continue }
+            advance(&course, of: target, at: now)
+            courses[target] = course
+            wake(at: wakeUp(of: course, at: now))
+        }
+    }
+
+    private func advance(_ course: inout Course, of target: ProbeTarget, at now: MonotonicInstant) {
+        if let last = course.tries.last, course.tries.count == 2, now >= last.startedAt + configuration.timeout,
+            now >= judgeFrom
+        {
+            counters.missed += 1
+            course.tries = []
+            course.cookie = nil
+            board.round(target, isAnswered: false, at: now)
+        }
+        if course.tries.isEmpty, now >= course.nextRound {
+            course.nextRound = now + interval
+            begin(&course, of: target, at: now)
+        } else if course.tries.count == 1, now >= course.tries[0].startedAt + configuration.patience {
+            course.cookie = nil
+            begin(&course, of: target, at: now)
+        }
+        for index in course.tries.indices where now >= resend(of: course.tries[index]) {
+            course.tries[index].sentAt = now
+            send(course.tries[index].step, to: target)
+        }
+    }
+
+    private func wakeUp(of course: Course, at now: MonotonicInstant) -> MonotonicInstant {
+        var next =
+            switch course.tries.count {
+            case 0: course.nextRound
+            case 1: course.tries[0].startedAt + configuration.patience
+            default: max(course.tries[1].startedAt + configuration.timeout, judgeFrom)
+            }
+        for attempt in course.tries { next = min(next, resend(of: attempt)) }
+        return next
+    }
+
+    /// When the step of a try is to be sent again; distant when it is not.
+    private func resend(of attempt: Try) -> MonotonicInstant {
+        let next = attempt.sentAt + configuration.resend
+        return next < attempt.startedAt + configuration.timeout ? next : .distantFuture
+    }
+
+    private func wake(at instant: MonotonicInstant) {
+        let rounded = (instant.nanoseconds + Self.grid - 1) / Self.grid * Self.grid
+        due = min(due, MonotonicInstant(nanoseconds: rounded))
+    }
+
+    private var interval: TimeSpan {
+        let part = configuration.interval.nanoseconds / 100 * configuration.jitterPercent
+        let jitter = part > 0 ? Int64.random(in: -part...part, using: &random) : 0
+        return TimeSpan(nanoseconds: configuration.interval.nanoseconds + jitter)
+    }
+
+    // MARK: Datagrams
+
+    private func begin(_ course: inout Course, of target: ProbeTarget, at now: MonotonicInstant) {
+        let step: Try.Step
+        if let held = course.cookie, now - held.at < configuration.cookieSpan {
+            step = .probing(held.nonce, held.cookie, number: random64())
+        } else {
+            step = .greeting(HandshakeNonce(high: random64(), low: random64()))
+        }
+        course.tries.append(Try(step: step, startedAt: now, sentAt: now))
+        send(step, to: target)
+    }
+
+    func receive(_ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant) {
+        guard let targets = targetAt[source], let message = try? HandshakeCodec.decode(datagram),
+            HandshakeCodec.verify(datagram, crypto: crypto)
+        else { return counters.rejected += 1 }
+        for target in targets {
+            guard var course = courses[target] else { continue }
+            if take(message, from: target, &course, at: now) {
+                courses[target] = course
+                return wake(at: wakeUp(of: course, at: now))
+            }
+        }
+        counters.rejected += 1
+    }
+
+    /// True if the message answers a try of this target.
+    private func take(
+        _ message: HandshakeMessage, from target: ProbeTarget, _ course: inout Course, at now: MonotonicInstant
+    ) -> Bool {
+        switch message {
+        case .cookie(_, let nonce, let cookie):
+            let greeted = course.tries.firstIndex { if case .greeting(nonce) = $0.step { true } else { false } }
+            guard let greeted else { return false }
+            course.cookie = (nonce, cookie, now)
+            course.tries[greeted].step = .probing(nonce, cookie, number: random64())
+            course.tries[greeted].sentAt = now
+            send(course.tries[greeted].step, to: target)
+            return true
+        case .probeReport(let report):
+            let isAsked = course.tries.contains { attempt in
+                if case .probing(report.nonce, _, report.number) = attempt.step { true } else { false }
+            }
+            guard isAsked, report.node == target.node else { return false }
+            counters.answered += 1
+            course.tries = []
+            board.noteLoss(target) { $0.take(report, at: now) }
+            board.round(target, isAnswered: true, at: now)
+            return true
+        case .hello, .open, .opened, .refused, .probe: return false
+        }
+    }
+
+    private func send(_ step: Try.Step, to target: ProbeTarget) {
+        switch step {
+        case .greeting(let nonce):
+            send(.hello(keyPhase: keyPhase, role: .observer, node: node, nonce: nonce), to: target.endpoint)
+        case .probing(let nonce, let cookie, let number):
+            let probe = Probe(
+                keyPhase: keyPhase, role: .observer, node: node, nonce: nonce, cookie: cookie, number: number)
+            send(.probe(probe), to: target.endpoint)
+        }
+    }
+
+    private func send(_ message: HandshakeMessage, to endpoint: Endpoint) {
+        let length = HandshakeCodec.encode(message, into: buffer)
+        let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
+        guard HandshakeCodec.finish(datagram, crypto: crypto) else { return }
+        counters.sent += 1
+        output.append((endpoint, Array(datagram)))
+    }
+
+    private var keyPhase: UInt8 { crypto.keyPhases.first ?? 0 }
+
+    private func random64() -> UInt64 {
+        var value: UInt64 = 0
+        withUnsafeMutableBytes(of: &value) { crypto.random(into: $0) }
+        return value
+    }
+}

@@ -1,0 +1,66 @@
+import DNSAnswers
+
+/// What is known of hosts beside the files: content = files + overrides + health.
+struct Standings: Sendable, Equatable {
+    var probing = ZoneContent.Probing.off
+    /// A target that is not in it is unprobed.
+    var health: [ProbeTarget: ZoneContent.Health] = [:]
+    var overrides: [HostOverride] = []
+
+    /// The files' content with every host standing as it does.
+    func applied(to files: ZoneContent) -> ZoneContent {
+        var content = files
+        content.probing = probing
+        for set in content.setRegions.indices {
+            let site = content.setRegions[set].site
+            for number in content.setRegions[set].members.indices {
+                var member = content.setRegions[set].members[number]
+                guard let target = files.target(of: member) else { continue }
+                member.health = health[target] ?? .unprobed
+                member.override = override(of: target.name, site: site, zone: files.zone)
+                content.setRegions[set].members[number] = member
+            }
+        }
+        content.letDrainedStandAside()
+        return content
+    }
+
+    /// What `_status` says of them.
+    var notes: [String] {
+        let counts = [
+            ("alive", health.values.count { $0 == .alive }), ("dead", health.values.count { $0 == .dead }),
+            ("unprobed", health.values.count { $0 == .unprobed }),
+            ("lossy", health.values.count { if case .lossy = $0 { true } else { false } }),
+        ]
+        let text = counts.filter { $0.1 > 0 }.map { ", \($0.1) \($0.0)" }.joined()
+        return ["health=\(probing)\(text)"]
+            + overrides.map {
+                "override=\($0.override.action.rawValue) \($0.subject) in \($0.zone) until \($0.override.until): "
+                    + $0.override.reason
+            }
+    }
+
+    /// What names the host outweighs what names its site.
+    private func override(of host: String, site: String, zone: String) -> ZoneContent.Override? {
+        let own = overrides.filter { $0.zone == zone }
+        return (own.first { $0.subject == .host(host) } ?? own.first { $0.subject == .site(site) })?.override
+    }
+}
+
+extension ZoneContent {
+    /// As the files alone have it.
+    var withoutStandings: ZoneContent {
+        var content = self
+        content.probing = .off
+        for set in content.setRegions.indices {
+            content.setRegions[set].cause = "zone"
+            content.setRegions[set].changedSerial = 0
+            content.setRegions[set].standsAside = false
+            for member in content.setRegions[set].members.indices {
+                content.setRegions[set].members[member].health = .unprobed
+                content.setRegions[set].members[member].override = nil
+            }
+        }
+        return content
+    }
+}

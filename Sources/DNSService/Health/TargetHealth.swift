@@ -1,0 +1,111 @@
+import DNSAnswers
+import ReflectorModel
+
+/// One target as its prober judges it: the rounds of probes go in, one standing comes out.
+///
+/// ```
+/// unknown ─ a round answered ──▶ alive ─ a round unanswered (two misses) ─▶ dead
+///    └───── a round unanswered ───────────────────────────────────────────▶ dead
+/// dead ─ answered without a break for `returnSpan`, doubled by every death of late ─▶ alive
+/// ```
+struct TargetHealth: Sendable, Equatable {
+    /// How long a target that came back must answer without a break before it counts as alive.
+    static let returnSpan = TimeSpan.seconds(10)
+    static let returnSpanMax = TimeSpan.seconds(300)
+    /// The same for one that has never been seen alive: it is new, and has not proved unsteady.
+    static let firstSpan = TimeSpan.seconds(3)
+    /// A death is forgotten, one at a time, after so long a life.
+    static let deathForgottenAfter = TimeSpan.seconds(600)
+    private static let deathsMax = 6
+
+    enum State: Sendable, Equatable { case unknown, alive, dead }
+
+    private(set) var state = State.unknown
+    /// Since when `state` has been what it is.
+    private(set) var since: MonotonicInstant
+    /// State before the last death.
+    private(set) var stateBefore = State.unknown
+    /// Since when every round was answered; nil while the last one was not.
+    private(set) var answeringSince: MonotonicInstant?
+    /// Rounds answered, or unanswered, without a break.
+    private(set) var answered = 0
+    private(set) var unanswered = 0
+    private var hasLived = false
+    private var deaths = 0
+    var loss = LossJudge()
+
+    init(at now: MonotonicInstant) { since = now }
+
+    /// A round of probes came to its end.
+    /// - Parameter isHeld: only count; the state stays what it is.
+    mutating func round(isAnswered: Bool, isHeld: Bool, at now: MonotonicInstant) {
+        if isAnswered {
+            answered += 1
+            unanswered = 0
+            if answeringSince == nil { answeringSince = now }
+        } else {
+            unanswered += 1
+            answered = 0
+            answeringSince = nil
+        }
+        if !isHeld { judge(at: now) }
+    }
+
+    /// Takes the state that the rounds have earned.
+    mutating func judge(at now: MonotonicInstant) {
+        forgetDeaths(at: now)
+        switch state {
+        case .unknown:
+            if unanswered > 0 { die(at: now) } else if answered > 0 { live(at: now) }
+        case .alive:
+            if unanswered > 0 { die(at: now) }
+        case .dead:
+            guard let answeringSince, now - answeringSince >= returnSpan else { return }
+            live(at: now)
+        }
+    }
+
+    /// The hold is over: who has answered is judged at once, who has not in its next round.
+    mutating func release(at now: MonotonicInstant) {
+        unanswered = 0
+        judge(at: now)
+    }
+
+    /// Undoes the last death: it was the prober that was cut off, and not the target.
+    mutating func revive() {
+        guard state == .dead else { return }
+        state = stateBefore
+        deaths = max(deaths - 1, 0)
+    }
+
+    /// How long it must answer to be alive again.
+    var returnSpan: TimeSpan {
+        guard hasLived else { return Self.firstSpan }
+        return min(Self.returnSpan * Int64(1 << max(deaths - 1, 0)), Self.returnSpanMax)
+    }
+
+    var health: ZoneContent.Health {
+        switch state {
+        case .unknown: .unprobed
+        case .alive: loss.share < LossJudge.shareMax ? .lossy(share: loss.share) : .alive
+        case .dead: .dead
+        }
+    }
+
+    private mutating func die(at now: MonotonicInstant) {
+        stateBefore = state
+        (state, since) = (.dead, now)
+        if hasLived { deaths = min(deaths + 1, Self.deathsMax) }
+    }
+
+    private mutating func live(at now: MonotonicInstant) {
+        (state, since) = (.alive, now)
+        hasLived = true
+    }
+
+    private mutating func forgetDeaths(at now: MonotonicInstant) {
+        guard state == .alive, deaths > 0, now - since >= Self.deathForgottenAfter else { return }
+        deaths -= 1
+        since = now
+    }
+}

@@ -1,0 +1,57 @@
+import DNSAnswers
+
+/// An operator's decision about a host, or about all set reflectors of a site, until some time.
+public struct HostOverride: Sendable, Hashable {
+    /// Whom it is about.
+    public enum Subject: Sendable, Hashable, CustomStringConvertible {
+        /// Host name relative to the zone.
+        case host(String)
+        /// `site=` of set regions.
+        case site(String)
+        public var description: String {
+            switch self {
+            case .host(let name): name
+            case .site(let name): name
+            }
+        }
+    }
+
+    /// Zone without the final dot, lower case.
+    public var zone: String
+    public var subject: Subject
+    public var override: ZoneContent.Override
+
+    public init(zone: String, subject: Subject, override: ZoneContent.Override) {
+        self.zone = zone
+        self.subject = subject
+        self.override = override
+    }
+
+    /// One line of the state directory's file: fields parted by tabs, the reason last.
+    var line: String {
+        let kind = if case .host = subject { "host" } else { "site" }
+        return [zone, kind, subject.description, override.action.rawValue, String(override.until), override.reason]
+            .joined(separator: "\t")
+    }
+
+    /// Nil for anything that `line` does not write.
+    init?(line: Substring) {
+        let fields = line.split(separator: Character("\t"), maxSplits: 5, omittingEmptySubsequences: false)
+            .map(String.init)
+        guard fields.count == 6, let action = ZoneContent.Override.Action(rawValue: fields[3]),
+            let until = Int64(fields[4]), Self.isReason(fields[5])
+        else { return nil }
+        switch fields[1] {
+        case "host": subject = .host(fields[2])
+        case "site": subject = .site(fields[2])
+        default: return nil
+        }
+        zone = fields[0]
+        override = ZoneContent.Override(action: action, reason: fields[5], until: until)
+    }
+
+    /// Reasons stand in TXT records and in logs: printable ASCII, not too long.
+    static func isReason(_ text: String) -> Bool {
+        text.utf8.count <= ZoneContent.Override.reasonMax && text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
+    }
+}

@@ -1,0 +1,57 @@
+/// Lets signed, fresh requests for overrides in, each once. Time is given in seconds since 1970.
+struct OverrideGate: Sendable {
+    /// How far the operator's clock may be from ours.
+    static let skewMax: Int64 = 60
+    /// Requests remembered; with more in two minutes, further ones are turned away.
+    static let noncesMax = 1_024
+    /// Longest request in bytes.
+    static let lengthMax = 4_096
+
+    enum Refusal: Error, Equatable, CustomStringConvertible {
+        /// Not ours to explain: no key, or a wrong one.
+        case unauthorized
+        case malformed
+        case otherServer(String)
+        case clock(seconds: Int64)
+        case replayed
+        case tooMany
+
+        var description: String {
+            switch self {
+            case .unauthorized: "not signed with the operator's key"
+            case .malformed: "not a request for an override"
+            case .otherServer(let name): "it was made for \(name)"
+            case .clock(let seconds):
+                "it was made \(seconds) s from now by our clock, or before we started; set the clocks and try again"
+            case .replayed: "it has been taken already"
+            case .tooMany: "too many requests; wait two minutes"
+            }
+        }
+    }
+
+    private let signer: OverrideSigner
+    /// What requests must be made for; nil where we cannot know (a wildcard address).
+    private let endpoint: String?
+    /// Nothing older is taken: what was taken before we started is not known.
+    private let startedAt: Int64
+    private var seen: [String: Int64] = [:]
+
+    init(signer: OverrideSigner, endpoint: String?, startedAt: Int64) {
+        self.signer = signer
+        self.endpoint = endpoint
+        self.startedAt = startedAt
+    }
+
+    mutating func admit(_ body: [UInt8], signature: String, at now: Int64) throws(Refusal) -> OverrideRequest {
+        guard body.count <= Self.lengthMax, signer.isValid(signature, ofRequest: body) else { throw .unauthorized }
+        guard let request = OverrideRequest(body: body), request.nonce.utf8.count <= 64 else { throw .malformed }
+        if let endpoint, request.to != endpoint { throw .otherServer(request.to) }
+        guard request.issued >= startedAt, request.issued >= now - Self.skewMax, request.issued <= now + Self.skewMax
+        else { throw .clock(seconds: request.issued &- now) }
+        seen = seen.filter { $0.value >= now - 2 * Self.skewMax }
+        guard seen[request.nonce] == nil else { throw .replayed }
+        guard seen.count < Self.noncesMax else { throw .tooMany }
+        seen[request.nonce] = request.issued
+        return request
+    }
+}

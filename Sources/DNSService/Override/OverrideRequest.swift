@@ -1,0 +1,81 @@
+import DNSAnswers
+import Foundation
+
+/// What an operator sends to each name server of a zone: JSON, authenticated by `OverrideSigner`, good for a minute and
+/// for one use.
+public struct OverrideRequest: Codable, Sendable, Equatable {
+    public enum Action: String, Codable, Sendable, CaseIterable {
+        case drain
+        case depool
+        case pin
+        /// Ends the override of the subject.
+        case clear
+    }
+
+    /// The ops endpoint it is sent to, as ADDRESS:PORT, so that one server's request is of no use with another.
+    public var to: String
+    public var action: Action
+    /// A host of a set region, or a site.
+    public var subject: String
+    /// Without the final dot.
+    public var zone: String
+    /// How long it lasts.
+    public var seconds: Int64
+    public var reason: String
+    /// Also where cells of the map would have no parent left.
+    public var isForced: Bool
+    /// When it was made, in seconds since 1970.
+    public var issued: Int64
+    /// 128 random bits in hexadecimal: no request is taken twice.
+    public var nonce: String
+
+    public init(
+        to: String, action: Action, subject: String, zone: String, seconds: Int64, reason: String, isForced: Bool,
+        issued: Int64
+    ) {
+        self.to = to
+        self.action = action
+        self.subject = subject
+        self.zone = zone
+        self.seconds = seconds
+        self.reason = reason
+        self.isForced = isForced
+        self.issued = issued
+        var random = SystemRandomNumberGenerator()
+        nonce = (0..<2).map { _ in
+            let hex = String(random.next() as UInt64, radix: 16)
+            return String(repeating: "0", count: 16 - hex.count) + hex
+        }.joined()
+    }
+
+    /// As it is sent and signed.
+    public var body: [UInt8] { (try? JSONEncoder().encode(self)).map { Array($0) } ?? [] }
+
+    init?(body: [UInt8]) {
+        guard let request = try? JSONDecoder().decode(Self.self, from: Data(body)) else { return nil }
+        self = request
+    }
+}
+
+/// What the name server says to it, signed as well.
+public struct OverrideReply: Codable, Sendable, Equatable {
+    public var isAccepted: Bool
+    /// For people: what is in force now, or why nothing changed.
+    public var text: String
+    /// That of the request.
+    public var nonce: String
+
+    public init(isAccepted: Bool, text: String, nonce: String) {
+        self.isAccepted = isAccepted
+        self.text = text
+        self.nonce = nonce
+    }
+
+    public var body: [UInt8] { (try? JSONEncoder().encode(self)).map { Array($0) } ?? [] }
+
+    /// Nil for what is no reply.
+    public init?(body: [UInt8]) {
+        guard let reply = try? JSONDecoder().decode(Self.self, from: Data(body)) else { return nil }
+        self = reply
+    }
+}

@@ -1,0 +1,57 @@
+import DNSAnswers
+
+/// Takes signed requests for overrides on behalf of a running name server.
+public actor OverrideService {
+    /// What to send back.
+    public struct Response: Sendable {
+        /// False where the request was not signed by the operator: then nothing is said.
+        public var isAuthorized: Bool
+        public var body: [UInt8]
+        public var signature: String
+    }
+
+    private let server: NameServer
+    private let signer: OverrideSigner
+    private var gate: OverrideGate
+
+    /// - Parameter endpoint: where requests arrive, as ADDRESS:PORT; nil if that is a wildcard address.
+    public init(server: NameServer, signer: OverrideSigner, endpoint: String?) {
+        self.server = server
+        self.signer = signer
+        gate = OverrideGate(signer: signer, endpoint: endpoint, startedAt: WallClock.seconds)
+    }
+
+    public func answer(_ body: [UInt8], signature: String) async -> Response {
+        let request: OverrideRequest
+        do throws(OverrideGate.Refusal) {
+            request = try gate.admit(body, signature: signature, at: WallClock.seconds)
+        } catch {
+            guard error != .unauthorized else {
+                return Response(isAuthorized: false, body: Array("\(error)\n".utf8), signature: "")
+            }
+            let nonce = OverrideRequest(body: body)?.nonce ?? ""
+            return reply(OverrideReply(isAccepted: false, text: "\(error)", nonce: nonce))
+        }
+        do throws(NameServer.OverrideRefused) {
+            return reply(OverrideReply(isAccepted: true, text: try await perform(request), nonce: request.nonce))
+        } catch {
+            return reply(OverrideReply(isAccepted: false, text: "\(error)", nonce: request.nonce))
+        }
+    }
+
+    private func perform(_ request: OverrideRequest) async throws(NameServer.OverrideRefused) -> String {
+        guard let action = ZoneContent.Override.Action(rawValue: request.action.rawValue) else {
+            let entry = try await server.clearOverride(of: request.subject, zone: request.zone)
+            return "\(entry.override.action.rawValue) of \(entry.subject) ended"
+        }
+        let entry = try await server.override(
+            action, request.subject, zone: request.zone, seconds: request.seconds, reason: request.reason,
+            isForced: request.isForced)
+        return "\(action.rawValue) of \(entry.subject) for \(request.seconds) s"
+    }
+
+    private func reply(_ reply: OverrideReply) -> Response {
+        let body = reply.body
+        return Response(isAuthorized: true, body: body, signature: signer.signature(ofReply: body))
+    }
+}

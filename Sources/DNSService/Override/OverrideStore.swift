@@ -1,0 +1,17 @@
+/// Overrides kept across restarts, in one file of the state directory; never among the zone files.
+struct OverrideStore {
+    /// Longest file that is read.
+    private static let lengthMax = 1 << 20
+
+    let directory: String
+    private var file: StateFile { StateFile(path: "\(directory)/overrides") }
+
+    /// What is kept. Lines that can't be read are left out: an override must not keep a name server from starting.
+    func load() -> [HostOverride] {
+        (file.text(lengthMax: Self.lengthMax) ?? "").split(separator: "\n").compactMap { HostOverride(line: $0) }
+    }
+
+    func save(_ entries: [HostOverride]) throws(SerialStore.Failure) {
+        try file.replace(entries.map { $0.line + "\n" }.joined())
+    }
+}

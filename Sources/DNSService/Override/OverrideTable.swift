@@ -1,0 +1,107 @@
+import DNSAnswers
+import ZoneCompiler
+
+/// The overrides in force, and the rules by which they come and go. Time is given in seconds since 1970.
+struct OverrideTable: Sendable, Equatable {
+    /// Most at a time.
+    static let countMax = 256
+    /// Longest, in seconds: whoever needs more edits the files.
+    static let spanMax: Int64 = 30 * 86_400
+
+    /// Why an override is not taken.
+    enum Refusal: Error, Equatable, CustomStringConvertible {
+        case unknownZone(String)
+        case unknownSubject(String, zone: String)
+        case span
+        case reason
+        case tableFull
+        /// The cells of these `map` lines would have no parent left.
+        case emptiesCells([String])
+        case noSuchOverride(String)
+
+        var description: String {
+            switch self {
+            case .unknownZone(let zone): "no zone \(zone) is served here"
+            case .unknownSubject(let subject, let zone):
+                "\(subject) is neither a host of a set region of \(zone) nor a site"
+            case .span: "an override lasts from 1 s to \(OverrideTable.spanMax / 86_400) days"
+            case .reason:
+                "a reason is at most \(ZoneContent.Override.reasonMax) characters of printable ASCII"
+            case .tableFull: "there are \(OverrideTable.countMax) overrides already; clear some"
+            case .emptiesCells(let lines):
+                "it would leave no parent at all to what these lines map: " + lines.joined(separator: ", ")
+                    + "; give --force to do it all the same"
+            case .noSuchOverride(let subject): "there is no override of \(subject)"
+            }
+        }
+    }
+
+    /// In the order they came.
+    private(set) var entries: [HostOverride] = []
+
+    init(entries: [HostOverride] = []) { self.entries = Array(entries.prefix(Self.countMax)) }
+
+    /// When the next one ends.
+    var nextEnd: Int64? { entries.map(\.override.until).min() }
+
+    /// Takes out what has ended. True if anything had.
+    mutating func expire(at now: Int64) -> Bool {
+        let before = entries.count
+        entries.removeAll { $0.override.until <= now }
+        return entries.count != before
+    }
+
+    /// Puts an override in force; one of the same subject before it ends.
+    ///
+    /// - Parameters:
+    ///   - subject: a host name, or else a site.
+    ///   - seconds: how long it lasts.
+    ///   - standings: those of now, of which the overrides are ours.
+    mutating func put(
+        _ action: ZoneContent.Override.Action, _ subject: String, zone files: ZoneContent, seconds: Int64,
+        reason: String, isForced: Bool, standings: Standings, at now: Int64
+    ) throws(Refusal) -> HostOverride {
+        guard (1...Self.spanMax).contains(seconds) else { throw .span }
+        guard HostOverride.isReason(reason) else { throw .reason }
+        guard let subject = Self.subject(subject.lowercased(), in: files) else {
+            throw .unknownSubject(subject, zone: files.zone)
+        }
+        let entry = HostOverride(
+            zone: files.zone, subject: subject,
+            override: .init(action: action, reason: reason, until: now + seconds))
+        var after = self
+        after.entries.removeAll { $0.zone == entry.zone && $0.subject == entry.subject }
+        guard after.entries.count < Self.countMax else { throw .tableFull }
+        after.entries.append(entry)
+        if !isForced, action == .depool {
+            var standings = standings
+            let before = Set(EmptiedCells.rules(standings.applied(to: files)))
+            standings.overrides = after.entries
+            let emptied = EmptiedCells.rules(standings.applied(to: files)).filter { !before.contains($0) }
+            guard emptied.isEmpty else { throw .emptiesCells(Self.lines(emptied, of: files)) }
+        }
+        self = after
+        return entry
+    }
+
+    /// Ends the override of a host or site.
+    mutating func clear(_ subject: String, zone: String) throws(Refusal) -> HostOverride {
+        let name = subject.lowercased()
+        guard let index = entries.firstIndex(where: { $0.zone == zone && $0.subject.description == name }) else {
+            throw .noSuchOverride(subject)
+        }
+        return entries.remove(at: index)
+    }
+
+    private static func subject(_ name: String, in files: ZoneContent) -> HostOverride.Subject? {
+        let hosts = files.setRegions.flatMap(\.members).filter { files.hosts.indices.contains($0.host) }
+        if hosts.contains(where: { files.hosts[$0.host].name == name }) { return .host(name) }
+        return !name.isEmpty && files.setRegions.contains { $0.site.lowercased() == name } ? .site(name) : nil
+    }
+
+    /// `FILE:LINE (map …)` of the first few rules.
+    private static func lines(_ rules: [Int], of files: ZoneContent) -> [String] {
+        let named = rules.prefix(5).map { "\(files.rules[$0].source) (\(files.rules[$0].text(in: files)))" }
+        return rules.count > 5 ? named + ["\(rules.count - 5) more"] : named
+    }
+}

@@ -1,0 +1,73 @@
+import DNSAnswers
+import Logging
+import ReflectorModel
+
+/// One query with its reply, for the log: copied out of the loop's buffers, read later.
+struct QuerySample: Sendable {
+    /// Most bytes of a query that are kept: header and question fit.
+    private static let queryBytesMax = 12 + 255 + 4
+
+    private let query: [UInt8]
+    private let replyHead: [UInt8]
+    private let replyLength: Int
+    private let source: Endpoint
+
+    init(query: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer, source: Endpoint) {
+        self.query = Array(query.prefix(Self.queryBytesMax))
+        replyHead = Array(reply.prefix(12))
+        replyLength = reply.count
+        self.source = source
+    }
+
+    /// As a line of the log has it.
+    var metadata: Logger.Metadata {
+        var result: Logger.Metadata = ["source": "\(source)", "reply_bytes": "\(replyLength)"]
+        if let question = question {
+            result["name"] = "\(question.name)"
+            result["type"] = "\(DNSNames.type(question.type))"
+            if question.recordClass != 1 { result["class"] = "\(question.recordClass)" }
+        }
+        result["rcode"] = replyHead.count < 12 ? "none" : "\(DNSNames.code(Int(replyHead[3] & 15)))"
+        if replyHead.count == 12, replyHead[2] & 2 != 0 { result["truncated"] = "true" }
+        return result
+    }
+
+    /// Name, type and class asked for; nil where the query has no readable question.
+    private var question: (name: String, type: UInt16, recordClass: UInt16)? {
+        var labels: [String] = []
+        var position = 12
+        while position < query.count, query[position] != 0 {
+            let length = Int(query[position])
+            guard length < 64, position + 1 + length < query.count else { return nil }
+            labels.append(DNSNames.label(query[(position + 1)..<(position + 1 + length)]))
+            position += 1 + length
+        }
+        guard position + 5 <= query.count else { return nil }
+        let number = { (at: Int) in UInt16(query[at]) << 8 | UInt16(query[at + 1]) }
+        return (labels.isEmpty ? "." : labels.joined(separator: "."), number(position + 1), number(position + 3))
+    }
+}
+
+/// Writes sampled queries to the log, away from the loops: those that come faster than it writes are left out.
+struct QueryLog: Sendable {
+    /// Most samples that wait to be written.
+    private static let waitingMax = 256
+
+    /// Takes a sample; never blocks.
+    let take: @Sendable (QuerySample) -> Void
+    private let samples: AsyncStream<QuerySample>
+    private let logger: Logger
+
+    init(logger: Logger) {
+        let (samples, continuation) = AsyncStream.makeStream(
+            of: QuerySample.self, bufferingPolicy: .bufferingNewest(Self.waitingMax))
+        self.samples = samples
+        self.logger = logger
+        take = { continuation.yield($0) }
+    }
+
+    /// Writes until the task is cancelled.
+    func run() async {
+        for await sample in samples { logger.info("query", metadata: sample.metadata) }
+    }
+}

@@ -1,0 +1,85 @@
+import DNSAnswers
+import ReflectorModel
+
+/// One zone as it is served: the files' content, how its hosts stand, the serial and the image made of both.
+struct ServedZone {
+    /// As the compiler made it: no standings.
+    let files: ZoneContent
+    /// Files, overrides and health, and what last changed each set region's answer.
+    let content: ZoneContent
+    /// Serial and fingerprint.
+    let entry: SerialStore.Entry
+    let image: ZoneImage
+    private let digest: ContentDigest
+
+    /// - Parameters:
+    ///   - before: the zone as served until now.
+    ///   - kept: what an earlier process left, where there is nothing before.
+    ///   - unixTime: seconds since 1970.
+    init(
+        _ files: ZoneContent, standings: Standings, before: ServedZone?, kept: SerialStore.Entry?, unixTime: Int64
+    ) throws(ZoneImage.Invalid) {
+        let isSameFiles = before?.files == files
+        var content = standings.applied(to: files)
+        var sets = content.setRegions.map { SetChange($0, in: content) }
+        let fileDigest = if let before, isSameFiles { before.digest } else { ContentDigest(files) }
+        var whole = fileDigest
+        whole.add(sets)
+        let last = before?.entry ?? kept
+        var serial = last?.serial ?? 0
+        if last?.digest != whole.description {
+            serial = ZoneSerial.next(after: last?.serial, file: files.fileSerial, unixTime: unixTime)
+        }
+        let lastSets = Dictionary((last?.sets ?? []).map { ($0.name, $0) }) { first, _ in first }
+        let regionsBefore = Dictionary((before?.content.setRegions ?? []).map { ($0.name, $0) }) { first, _ in first }
+        for number in sets.indices {
+            if let same = lastSets[sets[number].name], same.digest == sets[number].digest {
+                sets[number] = same
+            } else {
+                sets[number].serial = serial
+                let old = regionsBefore[sets[number].name].flatMap { region in before.map { ($0.content, region) } }
+                sets[number].cause = SetChange.cause(before: old, after: (content, content.setRegions[number]))
+            }
+            content.setRegions[number].cause = sets[number].cause
+            content.setRegions[number].changedSerial = sets[number].serial
+        }
+        self.files = files
+        self.content = content
+        digest = fileDigest
+        entry = SerialStore.Entry(serial: serial, digest: whole.description, sets: sets)
+        if let before, isSameFiles, before.content == content {
+            image = before.image
+        } else {
+            let sharing = before.flatMap { $0.files.hasSameMap(as: files) ? $0.image : nil }
+            image = try ZoneImage(content, serial: serial, sharing: sharing)
+        }
+    }
+
+    /// Every set reflector once for each set region it is in.
+    var hostStatus: [NameServer.Status.Host] {
+        content.setRegions.flatMap { region in
+            let answering = content.answering(region).members
+            return region.members.filter { content.hosts.indices.contains($0.host) }.map { member in
+                let answered = answering.first { $0.host == member.host && $0.port == member.port }
+                return NameServer.Status.Host(
+                    zone: content.zone, set: region.name, name: content.hosts[member.host].name, port: member.port,
+                    health: member.health.description, weight: answered.map { Int($0.weight) })
+            }
+        }
+    }
+}
+
+extension ZoneContent {
+    /// True if the rule index of one serves the other too.
+    fileprivate func hasSameMap(as other: ZoneContent) -> Bool {
+        defaults == other.defaults && rules == other.rules && edgeRegions == other.edgeRegions
+            && setRegions.map(\.name) == other.setRegions.map(\.name)
+            && setRegions.map(\.id) == other.setRegions.map(\.id)
+    }
+
+    /// Serial in the SOA as the file has it; 0 without one.
+    fileprivate var fileSerial: UInt32 {
+        guard let data = records.first(where: { $0.type == 6 })?.data, data.count >= 22 else { return 0 }
+        return data[(data.count - 20)..<(data.count - 16)].reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}

@@ -1,0 +1,48 @@
+import Glibc
+
+/// A small file of the state directory, replaced whole: after a crash it is the old one or the new one.
+struct StateFile {
+    let path: String
+
+    /// Its text; nil for none, one that can't be read, or one longer than `lengthMax` bytes.
+    func text(lengthMax: Int) -> String? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var buffer = [UInt8](repeating: 0, count: lengthMax + 1)
+        var count = 0
+        while count < buffer.count {
+            let got = buffer.withUnsafeMutableBytes { bytes in
+                let room = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
+                return read(file, room.baseAddress, room.count)
+            }
+            guard got >= 0 else { return nil }
+            if got == 0 { break }
+            count += got
+        }
+        return count <= lengthMax ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+    }
+
+    func replace(_ text: String) throws(SerialStore.Failure) {
+        let temporary = path + ".new"
+        if let slash = path.lastIndex(of: "/") { _ = mkdir(String(path[..<slash]), 0o755) }
+        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw .init(path: temporary, operation: "open", code: errno) }
+        let bytes = Array(text.utf8)
+        let isWritten = Self.write(bytes, to: file) && fsync(file) == 0
+        let code = errno
+        close(file)
+        guard isWritten else { throw .init(path: temporary, operation: "write", code: code) }
+        guard rename(temporary, path) == 0 else { throw .init(path: path, operation: "rename", code: errno) }
+    }
+
+    private static func write(_ bytes: [UInt8], to file: Int32) -> Bool {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes[done...].withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            guard count > 0 else { return false }
+            done += count
+        }
+        return true
+    }
+}

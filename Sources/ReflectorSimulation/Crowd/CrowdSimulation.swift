@@ -1,0 +1,203 @@
+import HeapModule
+import ReflectorModel
+import RelayCore
+
+/// Thousands of nodes in virtual time: entrypoints that announce many streams, three layers of set reflectors, and edge
+/// regions with a few streams each. Shows that nothing grows with what a node does not carry, and what each node costs.
+///
+///     entrypoints ─▶ roots ─▶ middle ─▶ near ─▶ edges        every child knows three parents of the layer above
+public final class CrowdSimulation {
+    private struct Flight {
+        var from: Int32
+        var to: Int32
+        var place: Int32
+    }
+
+    private struct Wake: Comparable {
+        var at: MonotonicInstant
+        var node: Int32
+        static func < (a: Wake, b: Wake) -> Bool { (a.at, a.node) < (b.at, b.node) }
+    }
+
+    private static let delay = TimeSpan.milliseconds(10)
+    private static let firstViewer = TimeSpan.seconds(4)
+
+    private let options: CrowdOptions
+    private let names: [StreamName]
+    private var nodes: [LineNode] = []
+    /// Layer of each node: 0 are entrypoints, the last edges.
+    private var layerOf: [Int] = []
+    private var layers: [[Int]] = []
+    private var costs: [UInt64]
+    private let pool = DatagramPool()
+    private var flights = EventQueue<Flight>()
+    private var wakes = Heap<Wake>()
+    private var packets = EventQueue<Int>()
+    private var random: SeededGenerator
+    private var now = MonotonicInstant.zero
+    private var wanted = 0
+    private var events: UInt64 = 0
+    /// Reads the processor's clock, in nanoseconds: only for the report of costs, nothing depends on it.
+    private let clock: () -> UInt64
+
+    public init(_ options: CrowdOptions, clock: @escaping () -> UInt64) {
+        self.options = options
+        self.clock = clock
+        random = SeededGenerator(seed: options.seed)
+        names = (0..<options.streams).compactMap { StreamName("live/s\($0)") }
+        costs = Array(repeating: 0, count: options.layers.count + 2)
+        setUp()
+    }
+
+    private func setUp() {
+        let counts = [options.entrypoints] + options.layers + [options.edges]
+        for (layer, count) in counts.enumerated() {
+            let members = (0..<count).map { nodes.count + $0 }
+            layers.append(members)
+            for (place, index) in members.enumerated() {
+                var configuration = RelayConfiguration(
+                    name: "n\(layer)-\(place)",
+                    role: layer == 0 ? .entrypoint : layer == counts.count - 1 ? .edge : .set,
+                    region: layer == 0 ? nil : RegionID(UInt32(layer * 100_000 + place)))
+                // An edge must hold what its streams begin with at once; the others two seconds of what passes.
+                configuration.packetsMax = layer == counts.count - 1 ? 640 : 8_192
+                nodes.append(
+                    LineNode(index, configuration, seed: FixedHash.combine(options.seed, UInt64(index)), at: now))
+                layerOf.append(layer)
+            }
+        }
+        for index in names.indices {
+            let entrypoint = layers[0][index % options.entrypoints]
+            _ = nodes[entrypoint].relay?.provide(names[index], at: now)
+            packets.schedule(index, at: now + random.time(upTo: .seconds(1)))
+        }
+        for node in nodes { settle(node) }
+    }
+
+    public func run() -> CrowdReport {
+        run(until: .zero + Self.firstViewer)
+        for edge in layers[layers.count - 1] {
+            var chosen: Set<Int> = []
+            while chosen.count < min(options.streamsPerEdge, names.count) {
+                let stream = Int(random.next(below: UInt64(names.count)))
+                guard chosen.insert(stream).inserted else { continue }
+                wanted += 1
+                nodes[edge].relay?.want(names[stream], at: now)
+            }
+            settle(nodes[edge])
+        }
+        run(until: now + options.span)
+        return report()
+    }
+
+    private func run(until end: MonotonicInstant) {
+        while true {
+            while let first = wakes.min, nodes[Int(first.node)].wakeAt != first.at { wakes.removeMin() }
+            let wake = wakes.min?.at ?? .distantFuture
+            let next = min(flights.next, packets.next, wake)
+            guard next <= end else { break }
+            now = next
+            events += 1
+            let index: Int
+            let began: UInt64
+            if flights.next == next, let flight = flights.pop() {
+                index = Int(flight.to)
+                began = clock()
+                nodes[index].relay?.receive(pool[flight.place], from: Self.endpoint(Int(flight.from)), at: now)
+                pool.remove(flight.place)
+            } else if packets.next == next, let stream = packets.pop() {
+                index = layers[0][stream % options.entrypoints]
+                packets.schedule(stream, at: now + TimeSpan(nanoseconds: 1_000_000_000 / options.packetsPerSecond))
+                began = clock()
+                var payload = (UInt64(stream), now.nanoseconds)
+                withUnsafeBytes(of: &payload) { nodes[index].relay?.ingest($0, stream: names[stream], at: now) }
+            } else {
+                guard let first = wakes.popMin() else { break }
+                index = Int(first.node)
+                began = clock()
+                nodes[index].wake(at: now)
+            }
+            settle(nodes[index])
+            costs[layerOf[index]] += clock() - began
+        }
+        now = end
+    }
+
+    private func settle(_ node: LineNode) {
+        guard let relay = node.relay else { return }
+        while let action = relay.nextAction() {
+            guard case .lookUp(let name) = action else { continue }
+            relay.lookUpFinished(name, answer(name), at: now)
+        }
+        node.drain(at: now) { entry, header in
+            guard let to = Self.index(of: entry.destination), to < nodes.count else { return }
+            guard !random.chance(options.loss) else { return }
+            let body = UnsafeRawBufferPointer(start: entry.body, count: Int(entry.bodyLength))
+            let place = pool.insert(header, body)
+            flights.schedule(Flight(from: Int32(node.index), to: Int32(to), place: place), at: now + Self.delay)
+        }
+        let at = relay.nextTimeout
+        if at != node.wakeAt, at != .distantFuture { wakes.insert(Wake(at: at, node: Int32(node.index))) }
+        node.wakeAt = at
+    }
+
+    // MARK: Names
+
+    private static func endpoint(_ index: Int) -> Endpoint {
+        Endpoint(address: IPAddress(v4: 0x0a00_0001 + UInt32(index)), port: 4_900)
+    }
+
+    private static func index(of endpoint: Endpoint) -> Int? { Int(endpoint.address.v4) - 0x0a00_0001 }
+
+    private func records(_ indices: [Int], portset: PortsetID? = nil) -> LookUpResult {
+        let hosts = indices.map {
+            ResolvedHost(name: nodes[$0].name, endpoint: Self.endpoint($0), priority: 0, weight: 1)
+        }
+        return .records(LookUpAnswer(hosts: hosts, ttlSeconds: 20, serial: 1, portset: portset))
+    }
+
+    private func answer(_ name: ReflectorName) -> LookUpResult {
+        switch name {
+        case .candidates(let stream):
+            guard let index = Int(stream.text.dropFirst("live/s".count)), names.indices.contains(index) else {
+                return .noSuchName(serial: 1)
+            }
+            return records([layers[0][index % options.entrypoints]], portset: PortsetID(7))
+        case .parents(let rank, let region, _):
+            let layer = Int(region.rawValue / 100_000)
+            let place = Int(region.rawValue % 100_000)
+            guard layer > 1, layer < layers.count else { return .noData(serial: 1) }
+            let above = layers[layer - 1]
+            guard Int(rank.rawValue) <= above.count else { return .noData(serial: 1) }
+            return records([above[(place + Int(rank.rawValue) - 1) % above.count]])
+        case .rootSets, .announceTargets: return records(layers[1])
+        }
+    }
+
+    private func report() -> CrowdReport {
+        var report = CrowdReport()
+        report.events = events
+        report.wanted = wanted
+        for (number, members) in layers.enumerated() {
+            let name = number == 0 ? "entrypoints" : number == layers.count - 1 ? "edges" : "sets \(number)"
+            var layer = CrowdReport.Layer(name: name, nodes: members.count, nanoseconds: costs[number])
+            for index in members {
+                guard let relay = nodes[index].relay else { continue }
+                let census = relay.census
+                layer.streams += census.streams
+                layer.links += census.parentLinks + census.childLinks
+                layer.datagramsIn += relay.counters[.datagramsReceived]
+                layer.datagramsOut += relay.counters[.dataSent]
+                layer.controlOut += relay.counters[.controlSent]
+                layer.retransmitsAsked += relay.counters[.nakNumbersAsked]
+                report.delivered += relay.counters[.delivered]
+                report.lost += relay.counters[.lost]
+                if number == layers.count - 1 {
+                    report.flowing += Set(census.paths.filter(\.isLive).map(\.stream)).count
+                }
+            }
+            report.layers.append(layer)
+        }
+        return report
+    }
+}

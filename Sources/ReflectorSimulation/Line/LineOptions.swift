@@ -1,0 +1,76 @@
+import ReflectorModel
+
+/// What a `LineSimulation` runs: a chain of nodes, one stream, and the links' weather.
+public struct LineOptions: Sendable {
+    /// Set reflectors between the entrypoint and the edges; with none the edges fetch from the entrypoint.
+    public var sets = 1
+    /// Edges of the last set reflector.
+    public var edges = 1
+    /// Last set reflectors side by side, each a parent of every edge: 1 to 3.
+    public var parents = 1
+    public var packetsPerSecond: Int64 = 1_000
+    /// Packets that are counted, after `warmUp`.
+    public var packets: UInt64 = 100_000
+    public var warmUp = TimeSpan.seconds(5)
+    /// When the viewers come: by then the entrypoint has a ring to begin with.
+    public var viewersAt = TimeSpan.zero
+    public var playOutDeadline = TimeSpan.milliseconds(120)
+    /// Paths that an edge keeps; more than 1 takes as many `parents`.
+    public var paths = 1
+    /// Both directions of the links to the edges.
+    public var lastHop = ImpairmentOptions()
+    /// Both directions of the links before them.
+    public var otherHops = ImpairmentOptions()
+    public var seed: UInt64 = 1
+
+    public init() {}
+}
+
+/// What came of it.
+public struct LineReport: Sendable {
+    /// Counted packets of the encoder, for all edges together.
+    public var sent: UInt64 = 0
+    public var delivered: UInt64 = 0
+    public var lost: UInt64 = 0
+    /// Out of order or twice.
+    public var wrong: UInt64 = 0
+    /// Packets lost in one stroke of bad luck each.
+    public var episodes: [Double] = []
+    public var delayMax = TimeSpan.zero
+    public var delayMean = TimeSpan.zero
+    public var gapMax = TimeSpan.zero
+    /// Data packets put on the links to the edges, and of those the retransmits.
+    public var lastHopData: UInt64 = 0
+    public var lastHopRetransmits: UInt64 = 0
+    /// Datagrams on the way back from the edges, and their bytes.
+    public var backDatagrams: UInt64 = 0
+    public var backBytes: UInt64 = 0
+    /// The same for each hop before the last, from the entrypoint on: data, retransmits, datagrams back.
+    public var hops: [(data: UInt64, retransmits: UInt64, back: UInt64)] = []
+    /// Of everything that happened.
+    public var digest: UInt64 = 0
+
+    /// Data packets beyond one for each that was sent, per cent.
+    public var overheadPercent: Double {
+        sent == 0 ? 0 : 100 * (Double(lastHopData) - Double(sent)) / Double(sent)
+    }
+    public var lossPercent: Double { sent == 0 ? 0 : 100 * Double(lost) / Double(sent) }
+
+    /// Upper end of the loss, per cent, at 95 % confidence: as if episodes came at random (Poisson) and were as uneven as
+    /// they were seen to be.
+    public var lossPercentBound: Double {
+        guard sent > 0 else { return 100 }
+        let sum = episodes.reduce(0, +)
+        let squares = episodes.reduce(0) { $0 + $1 * $1 }
+        guard sum > 0 else { return 100 * Self.poissonBound(0) / Double(sent) }
+        let count = sum * sum / squares
+        return 100 * Self.poissonBound(count) / count * sum / Double(sent)
+    }
+
+    /// Wilson and Hilferty's upper 95 % bound of a Poisson mean after `count` events.
+    private static func poissonBound(_ count: Double) -> Double {
+        let next = count + 1
+        let root = 1 - 1 / (9 * next) + 1.645 / (3 * next.squareRoot())
+        return next * root * root * root
+    }
+}

@@ -1,0 +1,57 @@
+import ReflectorModel
+import RelayCore
+
+/// What one edge of a `LineSimulation` got, judged by the numbers in the payloads and not by what the edge says.
+final class LineReceiver: StreamSink {
+    /// A run of missing numbers, or several less than a second apart: one stroke of bad luck.
+    private(set) var episodes: [Double] = []
+    private var lastLoss = MonotonicInstant.zero
+    private var next: UInt64 = 0
+    private var lastAt = MonotonicInstant.zero
+
+    /// Of packets sent from then on.
+    var countsFrom = MonotonicInstant.distantFuture
+    private(set) var delivered: UInt64 = 0
+    private(set) var lost: UInt64 = 0
+    /// Numbers handed out twice or out of order: must stay 0.
+    private(set) var wrong: UInt64 = 0
+    /// From the encoder to the streaming server.
+    private(set) var delayMax = TimeSpan.zero
+    private(set) var delaySum = TimeSpan.zero
+    /// Longest time between two deliveries.
+    private(set) var gapMax = TimeSpan.zero
+
+    /// Payload: the number from 1 and the instant of sending, 8 bytes each.
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
+        guard payload.count == 16 else {
+            wrong += 1
+            return
+        }
+        let number = payload.loadUnaligned(as: UInt64.self)
+        let sent = MonotonicInstant(nanoseconds: payload.loadUnaligned(fromByteOffset: 8, as: Int64.self))
+        defer {
+            next = number + 1
+            lastAt = now
+        }
+        guard sent >= countsFrom else { return }
+        if next != 0, number < next { wrong += 1 }
+        if next != 0, number > next { note(lost: number - next, at: now) }
+        delivered += 1
+        delayMax = max(delayMax, now - sent)
+        delaySum = delaySum + (now - sent)
+        if lastAt > countsFrom { gapMax = max(gapMax, now - lastAt) }
+    }
+
+    func discontinuity(stream: StreamName, lost: UInt64) {}
+    func ended(stream: StreamName) {}
+
+    private func note(lost count: UInt64, at now: MonotonicInstant) {
+        lost += count
+        if now - lastLoss > .seconds(1) || episodes.isEmpty {
+            episodes.append(Double(count))
+        } else {
+            episodes[episodes.count - 1] += Double(count)
+        }
+        lastLoss = now
+    }
+}

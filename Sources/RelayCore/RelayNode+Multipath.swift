@@ -1,0 +1,51 @@
+import ReflectorModel
+import RelayWire
+
+/// Adaptive multipath ([A] §IV-B): as many paths as the quality at the streaming server calls for, and of the parents the
+/// best.
+extension RelayNode {
+    /// How many paths a stream should have now.
+    func pathsWanted(of stream: StreamState, at now: MonotonicInstant) -> Int {
+        let asked = now < stream.extraPathsUntil ? PathPolicy.pathsMax : 1
+        let byQuality = configuration.adaptsPaths ? stream.policy.wanted : 1
+        return min(max(asked, byQuality, configuration.pathsMin), PathPolicy.pathsMax)
+    }
+
+    /// Once a second at an edge: what the streaming server got of the stream since.
+    func judgeQuality(of stream: StreamState, at now: MonotonicInstant) {
+        guard configuration.role == .edge, now - stream.judged.at >= .milliseconds(900) else { return }
+        let second = PathPolicy.Second(
+            delivered: stream.delivered &- stream.judged.delivered, missing: stream.lost &- stream.judged.lost,
+            repaired: stream.repaired &- stream.judged.repaired)
+        // What a start or a sleep lost is not the paths' doing.
+        let isRegular = stream.judged.at != .zero && now - stream.judged.at < .milliseconds(2_500)
+        stream.judged = (stream.delivered, stream.lost, stream.repaired, now)
+        if isRegular, now >= judgeSilenceFrom { stream.policy.note(second, at: now) }
+    }
+
+    /// After a long good period: back to as few paths as are wanted, the best. A parent that the zone prefers and that
+    /// proved worse is not returned to for a while.
+    func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant) {
+        let good = stream.paths.filter {
+            $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
+        }
+        let best = good.sorted { isBetter($0, than: $1) }
+        let kept = best.prefix(pathsWanted(of: stream, at: now))
+        guard let last = kept.last else { return }
+        for path in stream.paths where path.state != .leaving && !kept.contains(where: { $0 === path }) {
+            if path.candidate.rank < last.candidate.rank, good.contains(where: { $0 === path }) {
+                stream.demote(path.candidate.endpoint, until: now + PathPolicy.demotionSpan)
+            }
+            removePath(path, of: stream, at: now)
+        }
+    }
+
+    private func isBetter(_ a: StreamPath, than b: StreamPath) -> Bool {
+        let isBefore = (a.candidate.rank, a.subscription) < (b.candidate.rank, b.subscription)
+        return isBefore ? !merit(b).isClearlyBetter(than: merit(a)) : merit(a).isClearlyBetter(than: merit(b))
+    }
+
+    private func merit(_ path: StreamPath) -> PathMerit {
+        PathMerit(loss: path.link.recentLoss.share, roundTrip: path.link.roundTrip.smoothed ?? .milliseconds(100))
+    }
+}

@@ -1,0 +1,31 @@
+import ReflectorModel
+import RelayWire
+
+/// Answers to probes: that they come shows that this node's loop turns. They cost two MACs each and hold no state.
+extension RelayNode {
+    func answer(_ probe: Probe, from source: Endpoint, at now: MonotonicInstant) {
+        guard isValid(probe.cookie, for: source, node: probe.node, nonce: probe.nonce, at: now) else {
+            return counters.add(.rejectedBadCookie)
+        }
+        counters.add(.probesAnswered)
+        var report = ProbeReport(keyPhase: probe.keyPhase, node: id, nonce: probe.nonce, number: probe.number)
+        report.uptimeMilliseconds = UInt64(max((now - startedAt).milliseconds, 0))
+        report.children = UInt32(clamping: childLinks.count)
+        report.streams = UInt32(clamping: streams.count)
+        report.capacity = configuration.capacity
+        report.bytesSent = counters[.bytesSent]
+        report.received = childrenReceived
+        report.lost = childrenLost
+        send(.probeReport(report), to: source, at: now)
+    }
+
+    /// Adds to the totals what a child's report has more than its last one. Counts are modulo 2³², and what was missed
+    /// may still come.
+    func noteReport(_ renew: Renew, of link: ChildLink) {
+        childrenReceived &+= UInt64(renew.received &- link.reportedReceived)
+        let lost = Int64(Int32(bitPattern: renew.lost &- link.reportedLost))
+        childrenLost = UInt64(max(Int64(clamping: childrenLost) + lost, 0))
+        link.reportedReceived = renew.received
+        link.reportedLost = renew.lost
+    }
+}

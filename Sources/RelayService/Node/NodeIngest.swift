@@ -1,0 +1,42 @@
+import DatagramIO
+import ReflectorModel
+import RelayCore
+
+/// Hands encoders' payloads to the node's loop.
+struct NodeIngest: IngestSink {
+    let loop: DatagramLoop
+    let shell: LoopBound<NodeShell>
+    let resolver: StubResolver
+    let memory: NodeMemory
+    let name: String
+
+    func open(_ session: IngestSession) async -> IngestOpening {
+        let answer: LookUpAnswer
+        switch await resolver.lookUp(.candidates(session.stream)) {
+        case .records(let found): answer = found
+        case .noSuchName, .noData: return .unknownStream
+        case .failed:
+            guard let remembered = await memory.answer(for: .candidates(session.stream)) else { return .unavailable }
+            answer = remembered
+        }
+        guard answer.hosts.contains(where: { $0.name == name }) else { return .unknownStream }
+        let (loop, shell) = (loop, shell)
+        let isProvided = await loop.query { shell.value.node.provide(session.stream, at: loop.now) }
+        return isProvided == true ? .accepted : .unavailable
+    }
+
+    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable () -> Void) {
+        let (loop, shell) = (loop, shell)
+        let isAccepted = loop.execute {
+            let now = loop.now
+            batch.forEach { payload in shell.value.node.ingest(payload, stream: session.stream, at: now) }
+            taken()
+        }
+        if !isAccepted { taken() }
+    }
+
+    func close(_ session: IngestSession) {
+        let (loop, shell) = (loop, shell)
+        loop.execute { shell.value.node.encoderLeft(session.stream, at: loop.now) }
+    }
+}

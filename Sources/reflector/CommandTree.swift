@@ -1,0 +1,37 @@
+import ArgumentParser
+
+/// The subcommands of `reflector` as a tree, for what ArgumentParser does not do by itself.
+enum CommandTree {
+    /// Throws if `reflector help WORD…` asks for a command that does not exist; ArgumentParser would show the help of
+    /// the last that does, and call that a success.
+    static func checkHelp(_ arguments: some Sequence<String>) throws {
+        var words = arguments.drop { $0.hasPrefix("-") }.makeIterator()
+        guard words.next() == "help" else { return }
+        var command: any ParsableCommand.Type = Reflector.self
+        while let word = words.next() {
+            if word.hasPrefix("-") || word == "help" { continue }
+            guard let next = command.configuration.subcommands.first(where: { $0._commandName == word }) else {
+                let path = (self.path(to: command) ?? []).joined(separator: " ")
+                throw ValidationError("no command '\(path) \(word)'")
+            }
+            command = next
+        }
+    }
+
+    /// What to print of wrong usage that a command found only when it ran: by then ArgumentParser no longer knows which
+    /// command that was.
+    static func message(_ error: ValidationError, of command: any ParsableCommand.Type) -> String {
+        let path = (self.path(to: command) ?? []).joined(separator: " ")
+        return "Error: \(error.message)\nUsage: \(Reflector.usageString(for: command))\n"
+            + "  See '\(path) --help' for more information."
+    }
+
+    /// The words that name a command, `reflector` first.
+    private static func path(
+        to command: any ParsableCommand.Type, from root: any ParsableCommand.Type = Reflector.self
+    ) -> [String]? {
+        if root == command { return [root._commandName] }
+        return root.configuration.subcommands.lazy.compactMap { path(to: command, from: $0) }.first
+            .map { [root._commandName] + $0 }
+    }
+}

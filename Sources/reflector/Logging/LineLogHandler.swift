@@ -1,0 +1,69 @@
+import Foundation
+import Logging
+
+/// Log lines on stderr, as logfmt or JSON: time, level, message, then the metadata in order of key.
+struct LineLogHandler: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .info
+    private let format: LogFormat
+
+    init(format: LogFormat) { self.format = format }
+
+    /// Makes every logger of this process write lines of this form.
+    static func bootstrap(_ format: LogFormat) {
+        LoggingSystem.bootstrap { _ in LineLogHandler(format: format) }
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        let fields =
+            [("time", Self.time(Date())), ("level", "\(event.level)"), ("msg", event.message.description)]
+            + all.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
+        PlainOutput.write(Self.line(fields, format) + "\n", to: .standardError)
+    }
+
+    /// One line without its end, whatever the fields hold.
+    static func line(_ fields: [(key: String, value: String)], _ format: LogFormat) -> String {
+        switch format {
+        case .logfmt: fields.map { "\(key($0.key))=\(word($0.value))" }.joined(separator: " ")
+        case .json:
+            "{" + fields.map { "\(quoted($0.key)):\(quoted($0.value))" }.joined(separator: ",") + "}"
+        }
+    }
+
+    private static func time(_ date: Date) -> String {
+        date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+
+    private static func key(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { isPlain($0) ? $0 : "_" }))
+    }
+
+    private static func word(_ text: String) -> String {
+        text.isEmpty || !text.unicodeScalars.allSatisfy(isPlain) ? quoted(text) : text
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value > 0x20 && scalar.value != 0x7f && scalar != "\"" && scalar != "=" && scalar != "\\"
+    }
+
+    /// A JSON string (RFC 8259 §7). By scalars: to Swift, CR LF is one character, and not the character LF.
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case "\n": result += "\\n"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+                result += "\\u" + String(scalar.value + 0x10000, radix: 16).dropFirst()
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

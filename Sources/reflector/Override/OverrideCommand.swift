@@ -1,0 +1,221 @@
+import ArgumentParser
+import DNSService
+import OpsEndpoint
+import ReflectorModel
+
+/// `reflector override …`: an operator's decisions, beside the files and for a while.
+struct OverrideCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "override",
+        abstract: "Take set reflectors out of the answers, or keep them in, for a while.",
+        discussion: """
+            An override goes to every name server of the zone, is answered within a second, kept by the servers in their \
+            --state beside the zone files (never in them), and ends by itself. A SITE means all hosts of the set regions \
+            with that site=; what names a host outweighs what names its site.
+
+              drain   answered only where nothing else is left
+              depool  never answered
+              pin     answered with full weight, whatever the probes say
+
+            A set region whose hosts are all drained stands aside where every map line that names it has another parent \
+            in service. A depool is refused where cells of the map would have no parent left, unless with --force.
+
+            Requests are signed with the key file's operator key, or without one with its network key.
+            Exit status: 0 every server took it, 1 some did not, 2 wrong usage.
+
+            Examples:
+              reflector override drain nyc-1 --for 1h --why 'new kernel' \\
+                  --keys reflector.keys
+              reflector override depool us-east --for 2h --why 'flood' \\
+                  --keys reflector.keys --server 192.0.2.1:4980
+            """,
+        subcommands: [Drain.self, Depool.self, Pin.self, Clear.self, List.self])
+
+    struct Drain: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Answer a host or site only where nothing else is left.")
+        @OptionGroup var subject: OverrideSubject
+        @OptionGroup var term: OverrideTerm
+        func run() async throws { try await subject.send(.drain, term) }
+    }
+
+    struct Depool: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Never answer a host or site.")
+        @OptionGroup var subject: OverrideSubject
+        @OptionGroup var term: OverrideTerm
+        @Flag(help: "Also where cells of the map would have no parent left.")
+        var force = false
+        func run() async throws { try await subject.send(.depool, term, isForced: force) }
+    }
+
+    struct Pin: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Answer a host or site with full weight, whatever the probes say.")
+        @OptionGroup var subject: OverrideSubject
+        @OptionGroup var term: OverrideTerm
+        func run() async throws { try await subject.send(.pin, term) }
+    }
+
+    struct Clear: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "End the override of a host or site now.")
+        @OptionGroup var subject: OverrideSubject
+        func run() async throws { try await subject.send(.clear, nil) }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "What is in force at each name server.")
+        @OptionGroup var servers: OverrideServers
+        @Flag(help: "JSON on standard output, for programs.")
+        var json = false
+
+        func run() async throws { try await servers.list(json: json) }
+    }
+}
+
+/// For how long, and why.
+struct OverrideTerm: ParsableArguments {
+    @Option(name: .customLong("for"), help: "How long it lasts, at most 30d: a number with s, m, h or d.")
+    var span: String
+
+    @Option(help: "The reason, for those who ask why: at most 100 characters.")
+    var why: String
+
+    func seconds() throws -> Int64 {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        guard let unit = span.last.flatMap({ units[$0] }), let number = Int64(span.dropLast()), number > 0,
+            case (let seconds, false) = number.multipliedReportingOverflow(by: unit)
+        else { throw ValidationError("--for: '\(span)' is no time, as 30s, 10m, 1h or 2d") }
+        return seconds
+    }
+}
+
+/// Whom an override is about, and what signs it.
+struct OverrideSubject: ParsableArguments {
+    @Argument(help: ArgumentHelp("A host of a set region, as nyc-1, or a site.", valueName: "host-or-site"))
+    var subject: String
+
+    @Option(help: "Key file (mode 0600) with the operator's key or the network key.")
+    var keys: String
+
+    @OptionGroup var servers: OverrideServers
+
+    /// Sends it to one server after the other. The first that refuses ends it: the rest would too, or ought to.
+    func send(_ action: OverrideRequest.Action, _ term: OverrideTerm?, isForced: Bool = false) async throws {
+        let signer = try OverrideSigner(keys: NameServerKeys.load(keys).overrides)
+        let (zone, targets) = try servers.targets()
+        let seconds = try term?.seconds() ?? 0
+        var failures = 0
+        for target in targets {
+            let request = OverrideRequest(
+                to: "\(target)", action: action, subject: subject, zone: zone, seconds: seconds,
+                reason: term?.why ?? "", isForced: isForced, issued: WallTime.seconds)
+            switch await Self.send(request, to: target, signer) {
+            case .success(let reply) where reply.isAccepted: print("\(target): \(reply.text)")
+            case .success(let reply):
+                StandardError.print("\(target): refused: \(reply.text)")
+                throw ExitCode(1)
+            case .failure(let failure):
+                StandardError.print("\(target): \(failure)")
+                failures += 1
+            }
+        }
+        if failures > 0 { throw ExitCode(1) }
+    }
+}
+
+extension OverrideSubject {
+    private struct Unsigned: Error, CustomStringConvertible {
+        var description: String { "the answer is not signed with our key" }
+    }
+
+    private static func send(
+        _ request: OverrideRequest, to target: Endpoint, _ signer: OverrideSigner
+    ) async -> Result<OverrideReply, any Error> {
+        let body = request.body
+        do {
+            let answer = try await OpsClient().post(
+                "/override", body: body, signature: signer.signature(ofRequest: body), to: target)
+            guard signer.isValid(answer.signature, ofReply: answer.body), let reply = OverrideReply(body: answer.body),
+                reply.nonce == request.nonce
+            else { return .failure(Unsigned()) }
+            return .success(reply)
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+/// The name servers that are told or asked.
+struct OverrideServers: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Folder of the zone files, for the zone's name and its name servers, reached at port 4980.",
+            valueName: "dir"))
+    var zones = "zones"
+
+    @Option(
+        name: .customLong("server"),
+        help: ArgumentHelp(
+            "The --ops address of a name server instead; may be given several times.", valueName: "addr:port"))
+    var servers: [String] = []
+
+    @Option(help: "The zone, where the folder is not at hand or has several.")
+    var zone: String?
+
+    /// The zone and the ops endpoints of its name servers.
+    func targets() throws -> (zone: String, endpoints: [Endpoint]) {
+        let given = try servers.map { text in
+            guard let endpoint = Endpoint(text) else {
+                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, as 127.0.0.1:4980")
+            }
+            return endpoint
+        }
+        if let zone, !given.isEmpty { return (zone, given) }
+        let contents = try ZoneFolder.contents(zones).filter { zone == nil || $0.zone == zone?.lowercased() }
+        guard contents.count == 1, let content = contents.first else {
+            throw ValidationError("\(zones) holds \(contents.count) such zones; name one with --zone")
+        }
+        if !given.isEmpty { return (content.zone, given) }
+        do throws(NetworkPlan.Unusable) {
+            return (content.zone, try NetworkPlan(content).nameServers.map(\.ops))
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    func list(json: Bool) async throws {
+        struct Entry: Encodable {
+            var server: String
+            var overrides: [NameServer.Status.Override]
+        }
+        var entries: [Entry] = []
+        var failures = 0
+        let (zone, targets) = try targets()
+        for target in targets {
+            do throws(OpsClient.Failure) {
+                let status = try await OpsClient().status(NameServer.Status.self, of: target)
+                entries.append(Entry(server: "\(target)", overrides: status.overrides.filter { $0.zone == zone }))
+            } catch {
+                StandardError.print("\(target): \(error)")
+                failures += 1
+            }
+        }
+        if json {
+            try JSONOutput.print(entries)
+        } else {
+            for entry in entries {
+                for override in entry.overrides {
+                    let left = max(override.until - WallTime.seconds, 0)
+                    print("\(entry.server): \(override.text), \(left) s left")
+                }
+                if entry.overrides.isEmpty { print("\(entry.server): none") }
+            }
+        }
+        if failures > 0 { throw ExitCode(1) }
+    }
+}
+
+extension NameServer.Status.Override {
+    /// `drain nyc-1: new kernel`.
+    var text: String { "\(action.rawValue) \(isSite ? "site " : "")\(subject): \(reason)" }
+}

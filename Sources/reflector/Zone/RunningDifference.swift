@@ -1,0 +1,77 @@
+import ArgumentParser
+import DNSAnswers
+import DNSService
+import OpsEndpoint
+import ReflectorModel
+
+/// What a running name server answers otherwise than the files say: overrides, health, and a generation that it
+/// refused.
+struct RunningDifference: Encodable {
+    var server: String
+    /// One sentence each.
+    var lines: [String]
+
+    /// Asks the name servers of a directory's zones and prints what differs. Exits with 1 if anything does, or a server
+    /// does not answer.
+    static func print(_ directory: String, servers: [String], json: Bool) async throws {
+        let contents = try ZoneFolder.contents(directory)
+        var targets: [Endpoint] = try servers.map { text in
+            guard let endpoint = Endpoint(text) else {
+                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, as 127.0.0.1:4980")
+            }
+            return endpoint
+        }
+        if targets.isEmpty {
+            for content in contents {
+                guard let plan = try? NetworkPlan(content) else { continue }
+                targets += plan.nameServers.map(\.ops).filter { !targets.contains($0) }
+            }
+        }
+        guard !targets.isEmpty else { throw ValidationError("no name server is known; name one with --server") }
+        var differences: [RunningDifference] = []
+        for target in targets {
+            do throws(OpsClient.Failure) {
+                let status = try await OpsClient().status(NameServer.Status.self, of: target)
+                differences.append(RunningDifference(server: "\(target)", lines: lines(status, contents)))
+            } catch {
+                differences.append(RunningDifference(server: "\(target)", lines: ["\(error)"]))
+            }
+        }
+        if json {
+            try JSONOutput.print(differences)
+        } else {
+            for difference in differences {
+                for line in difference.lines { Swift.print("\(difference.server): \(line)") }
+            }
+        }
+        if differences.contains(where: { !$0.lines.isEmpty }) { throw ExitCode(1) }
+    }
+
+    private static func lines(_ status: NameServer.Status, _ contents: [ZoneContent]) -> [String] {
+        var lines = status.problems.isEmpty ? [] : ["the files were refused: \(status.problems.count) problems"]
+        if status.probing.hasPrefix("frozen") { lines.append("probing is \(status.probing)") }
+        lines += status.overrides.map { "override \($0.text), until \($0.until)" }
+        for content in contents {
+            for region in content.setRegions {
+                let weight = Int(ZoneContent.weight(capacity: region.capacity))
+                for member in region.members where content.hosts.indices.contains(member.host) {
+                    let name = content.hosts[member.host].name
+                    let host = status.hosts.first {
+                        $0.zone == content.zone && $0.set == region.name && $0.name == name && $0.port == member.port
+                    }
+                    guard let host else {
+                        lines.append("\(region.name): \(name) is not known there")
+                        continue
+                    }
+                    if let own = host.weight {
+                        guard own != weight || host.health == "dead" else { continue }
+                        lines.append("\(region.name): \(name) weight \(weight) → \(own): health \(host.health)")
+                    } else {
+                        lines.append("\(region.name): \(name) left out: health \(host.health)")
+                    }
+                }
+            }
+        }
+        return lines
+    }
+}

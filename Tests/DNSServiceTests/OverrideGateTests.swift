@@ -1,0 +1,102 @@
+import DNSAnswers
+import Testing
+
+@testable import DNSService
+
+@Suite("Who may override, and how often serials rise")
+struct OverrideGateTests {
+    private static func signer(_ byte: UInt8 = 1) throws -> OverrideSigner {
+        try OverrideSigner(keys: [(phase: 1, key: Array(repeating: byte, count: 32))])
+    }
+
+    private static func request(
+        to: String = "192.0.2.1:4980", issued: Int64 = 1_000, seconds: Int64 = 60
+    ) -> OverrideRequest {
+        OverrideRequest(
+            to: to, action: .drain, subject: "nyc-1", zone: "reflector.net", seconds: seconds, reason: "test",
+            isForced: false, issued: issued)
+    }
+
+    @Test("A signed, fresh request is taken once")
+    func once() throws {
+        let signer = try Self.signer()
+        var gate = OverrideGate(signer: signer, endpoint: "192.0.2.1:4980", startedAt: 900)
+        let body = Self.request().body
+        let signature = signer.signature(ofRequest: body)
+        #expect(try gate.admit(body, signature: signature, at: 1_010).subject == "nyc-1")
+        #expect(throws: OverrideGate.Refusal.replayed) { try gate.admit(body, signature: signature, at: 1_011) }
+        #expect(throws: OverrideGate.Refusal.self) { try gate.admit(body, signature: signature, at: 1_000_000) }
+    }
+
+    @Test("A changed byte, another key, and a reply's signature are not the operator's")
+    func forged() throws {
+        let signer = try Self.signer()
+        var gate = OverrideGate(signer: signer, endpoint: nil, startedAt: 0)
+        var body = Self.request().body
+        let own = signer.signature(ofRequest: body)
+        for signature in [
+            try Self.signer(2).signature(ofRequest: body), signer.signature(ofReply: body), "", "1:", "x",
+        ] {
+            #expect(throws: OverrideGate.Refusal.unauthorized) { try gate.admit(body, signature: signature, at: 1_000) }
+        }
+        body[body.count / 2] ^= 1
+        #expect(throws: OverrideGate.Refusal.unauthorized) { try gate.admit(body, signature: own, at: 1_000) }
+    }
+
+    @Test("What was made for another server, at another time, or before the start, is of no use")
+    func elsewhere() throws {
+        let signer = try Self.signer()
+        var gate = OverrideGate(signer: signer, endpoint: "192.0.2.1:4980", startedAt: 900)
+        for request in [
+            Self.request(to: "192.0.2.2:4980"), Self.request(issued: 930), Self.request(issued: 1_070),
+            Self.request(issued: 899), Self.request(issued: .max), Self.request(issued: .min),
+        ] {
+            let body = request.body
+            #expect(throws: OverrideGate.Refusal.self) {
+                try gate.admit(body, signature: signer.signature(ofRequest: body), at: 1_000)
+            }
+        }
+    }
+
+    @Test("Requests remembered are bounded")
+    func bounded() throws {
+        let signer = try Self.signer()
+        var gate = OverrideGate(signer: signer, endpoint: nil, startedAt: 0)
+        var refused = 0
+        for _ in 0..<OverrideGate.noncesMax + 10 {
+            let body = Self.request().body
+            do throws(OverrideGate.Refusal) {
+                _ = try gate.admit(body, signature: signer.signature(ofRequest: body), at: 1_000)
+            } catch {
+                #expect(error == .tooMany)
+                refused += 1
+            }
+        }
+        #expect(refused == 10)
+    }
+
+    @Test("Two serials may follow each other; then one a second")
+    func pace() {
+        var pace = SerialPace()
+        let start = ContinuousClock.now
+        #expect(pace.next(at: start) == start)
+        pace.raised(at: start)
+        #expect(pace.next(at: start + .milliseconds(10)) == start + .milliseconds(10))
+        pace.raised(at: start + .milliseconds(10))
+        #expect(pace.next(at: start + .milliseconds(20)) == start + .seconds(1))
+        pace.raised(at: start + .seconds(1))
+        #expect(pace.next(at: start + .milliseconds(1_001)) == start + .seconds(2))
+        #expect(pace.next(at: start + .seconds(9)) == start + .seconds(9))
+    }
+
+    @Test("An override's line in the state file reads back; others are left out")
+    func lines() {
+        let entry = HostOverride(
+            zone: "reflector.net", subject: .site("us-east"),
+            override: .init(action: .depool, reason: "a reason, with\"quotes\\", until: 1_795_242_000))
+        #expect(HostOverride(line: entry.line[...]) == entry)
+        for wrong in ["", "x", "z\thost\ta\tdrain\tx\twhy", "z\thost\ta\tfly\t1\twhy", "z\tall\ta\tdrain\t1\twhy"] {
+            #expect(HostOverride(line: wrong[...]) == nil)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import DNSAnswers
+import ReflectorModel
+import ReflectorSimulation
+import RelayCore
+import RelayWire
+
+@testable import DNSService
+
+/// A prober and real nodes, joined by a network of a few milliseconds in virtual time.
+final class ProbedNetwork {
+    private struct Flight {
+        var at: MonotonicInstant
+        var from: Endpoint
+        var to: Endpoint
+        var bytes: [UInt8]
+    }
+
+    static let key: UInt64 = 0xfeed
+    private let prober: Prober
+    private var nodes: [Endpoint: RelayNode] = [:]
+    private var lives: UInt64 = 0
+    private var random: SeededGenerator
+    private var flying: [Flight] = []
+    private var batch: DatagramBatch
+    private let headers: UnsafeMutableRawBufferPointer
+    private let own = Endpoint(address: IPAddress(v4: 0x0a00_00ff), port: 9_999)
+    private(set) var now = MonotonicInstant.zero
+    let targets: [ProbeTarget]
+    /// Nodes that neither receive nor send, as after SIGSTOP: what is sent to them waits.
+    var stopped: Set<ProbeTarget> = []
+    /// Nothing comes or goes at the prober.
+    var isCutOff = false
+    /// Datagrams lost, in percent.
+    var lossPercent = 0
+    /// Changes of what the prober publishes, with when.
+    private(set) var reports: [(at: MonotonicInstant, report: ProberReport)] = []
+    private var revision: UInt64 = 0
+    private(set) var datagrams = 0
+
+    init(count: Int, seed: UInt64 = 1, proberKey: UInt64 = key) {
+        targets = (1...count).map { number in
+            let name = "set-\(number)"
+            return ProbeTarget(
+                endpoint: Endpoint(address: IPAddress(v4: 0x0a00_0000 + UInt32(number)), port: 4_900),
+                node: NodeID(name: name), name: name)
+        }
+        random = SeededGenerator(seed: seed)
+        prober = Prober(
+            name: "ns1", crypto: SimulatedCrypto(networkKeys: [proberKey], seed: seed &+ 1_000), seed: seed)
+        headers = .allocate(byteCount: 1 << 16, alignment: 16)
+        batch = DatagramBatch(countMax: 16, headers: headers)
+        for target in targets { start(target) }
+        prober.setTargets(targets, at: now)
+        collect()
+    }
+
+    deinit { headers.deallocate() }
+
+    /// A node begins (again), with a cookie secret of its own.
+    func start(_ target: ProbeTarget) {
+        lives += 1
+        var configuration = RelayConfiguration(name: target.name, role: .set)
+        configuration.packetsMax = 64
+        nodes[target.endpoint] = RelayNode(
+            configuration: configuration, crypto: SimulatedCrypto(networkKeys: [Self.key], seed: lives), seed: lives,
+            sink: nil, now: now)
+    }
+
+    func kill(_ target: ProbeTarget) { nodes[target.endpoint] = nil }
+
+    func standing(_ target: ProbeTarget) -> ZoneContentHealth { prober.board.report.health[target] ?? .unprobed }
+    var isFrozen: Bool { prober.board.isFrozen }
+    var counters: Prober.Counters { prober.counters }
+
+    /// Lets time pass.
+    func run(for span: TimeSpan) {
+        let end = now + span
+        while true {
+            let next = min(prober.nextTimeout, flying.map(\.at).min() ?? .distantFuture)
+            guard next <= end else { break }
+            now = max(next, now)
+            deliver()
+            if prober.nextTimeout <= now { prober.handleTimeout(at: now) }
+            collect()
+        }
+        now = end
+    }
+
+    /// The prober itself sleeps: nothing is handled for so long, then everything at once.
+    func pause(for span: TimeSpan) {
+        let end = now + span
+        // Nodes go on answering.
+        for flight in flying where flight.to != own {
+            hand(flight)
+        }
+        flying.removeAll { $0.to != own }
+        now = end
+        deliver()
+        prober.handleTimeout(at: now)
+        collect()
+    }
+
+    private func deliver() {
+        let due = flying.filter { $0.at <= now }
+        flying.removeAll { $0.at <= now }
+        for flight in due {
+            if flight.to == own {
+                if isCutOff { continue }
+                flight.bytes.withUnsafeBytes { prober.receive($0, from: flight.from, at: now) }
+            } else {
+                hand(flight)
+            }
+        }
+    }
+
+    private func hand(_ flight: Flight) {
+        guard let node = nodes[flight.to] else { return }
+        if stopped.contains(where: { $0.endpoint == flight.to }) {
+            var later = flight
+            later.at = now + .milliseconds(100)
+            return flying.append(later)
+        }
+        flight.bytes.withUnsafeBytes { node.receive($0, from: flight.from, at: now) }
+        var more = true
+        while more {
+            batch.removeAll()
+            more = node.transmit(at: now + .milliseconds(1), into: &batch)
+            for entry in batch.entries {
+                let start = Int(entry.headerOffset)
+                send(
+                    Array(batch.headers[start..<start + Int(entry.headerLength)]), from: flight.to,
+                    to: entry.destination)
+            }
+            more = more && !batch.isEmpty
+        }
+    }
+
+    private func collect() {
+        for (destination, bytes) in prober.takeOutput() where !isCutOff { send(bytes, from: own, to: destination) }
+        guard prober.board.revision != revision else { return }
+        revision = prober.board.revision
+        reports.append((now, prober.board.report))
+    }
+
+    private func send(_ bytes: [UInt8], from: Endpoint, to: Endpoint) {
+        datagrams += 1
+        if Int.random(in: 0..<100, using: &random) < lossPercent { return }
+        let delay = TimeSpan.milliseconds(Int64.random(in: 1...40, using: &random))
+        flying.append(Flight(at: now + delay, from: from, to: to, bytes: bytes))
+    }
+}

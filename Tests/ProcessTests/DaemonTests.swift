@@ -1,0 +1,157 @@
+import Foundation
+import Glibc
+import ReflectorModel
+import Testing
+
+@testable import reflector
+
+@Suite("Daemons among other programs", .serialized)
+struct DaemonTests {
+    @Test("systemd is told: ready when it can be reached, reloading and ready again at SIGHUP, signs of life, stopping")
+    func serviceManager() async throws {
+        try await TestNetwork.with(net: 84) { network in
+            for name in ["ns1", "edge-bos"] {
+                let socket = try NotifySocket(network.folder + "/\(name).notify")
+                let pid = try await network.startProgram(
+                    "env",
+                    ["NOTIFY_SOCKET=\(socket.path)", "WATCHDOG_USEC=200000", Program.reflector]
+                        + (try network.arguments(of: name)), name: name)
+                try await eventually("READY of \(name)") { socket.heard.contains("READY=1") }
+                #expect(try await OpsIsUp.check(network.node(name).ops))
+                try await eventually("signs of life") { socket.heard.count { $0 == "WATCHDOG=1" } > 2 }
+                kill(pid, SIGHUP)
+                try await eventually("RELOADING") {
+                    guard let at = socket.heard.firstIndex(where: { $0.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") })
+                    else { return false }
+                    return socket.heard[at...].contains("READY=1")
+                }
+                if name == "edge-bos" {
+                    kill(pid, SIGTERM)
+                    try await eventually("STOPPING") { socket.heard.contains("STOPPING=1") }
+                }
+            }
+        }
+    }
+
+    @Test("an abstract socket is told too; no socket, or a silly one, is no error")
+    func notifyAddresses() throws {
+        ServiceManager(environment: [:]).ready()
+        for text in ["", "@", "relative", "/" + String(repeating: "x", count: 200), "/nowhere/at/all"] {
+            ServiceManager(environment: ["NOTIFY_SOCKET": text]).ready()
+        }
+        let socket = try NotifySocket("@reflector-test-\(UUID().uuidString)")
+        ServiceManager(environment: ["NOTIFY_SOCKET": socket.path]).ready()
+        #expect(socket.heard == ["READY=1"])
+        #expect(ServiceManager(environment: ["WATCHDOG_USEC": "3000000"]).watchdogInterval == .milliseconds(1_500))
+        #expect(ServiceManager(environment: ["WATCHDOG_USEC": "3", "WATCHDOG_PID": "1"]).watchdogInterval == nil)
+        #expect(ServiceManager(environment: ["WATCHDOG_USEC": "-3"]).watchdogInterval == nil)
+    }
+
+    @Test("an address in use is named, with what to do, and the exit status is 1")
+    func addressInUse() async throws {
+        try await TestNetwork.with(net: 85) { network in
+            try await network.start("ns1")
+            try await network.waitUntilReady("ns1")
+            try await network.start("sjc-1")
+            try await network.waitUntilReady("sjc-1")
+            let relay = try network.node("sjc-1")
+            let again = try Program.run(Program.reflector, try network.arguments(of: "sjc-1"))
+            #expect(again.code == 1)
+            #expect(
+                again.errors.contains("cannot listen on UDP \(relay.address):4900 for the relay protocol: Address al"))
+            #expect(again.errors.contains("another process does (ss -ulpn"))
+            let ops = try Program.run(
+                Program.reflector, try network.arguments(of: "sjc-1") + ["--listen", "\(relay.address):4901"])
+            #expect(ops.code == 1)
+            #expect(
+                ops.errors.contains("cannot listen on TCP \(relay.ops) for health and status: Address already in use"))
+        }
+    }
+
+    @Test("a log that cannot be written does not end a node, and its lines are JSON if wanted")
+    func logs() async throws {
+        try await TestNetwork.with(net: 86) { network in
+            try await network.start("ns1")
+            try await network.waitUntilReady("ns1")
+            let words = [Program.reflector] + (try network.arguments(of: "sjc-1"))
+            let line = words.map { "'\($0)'" }.joined(separator: " ")
+            try await network.startProgram("bash", ["-c", "exec \(line) 2>/dev/full"], name: "full")
+            try await network.waitUntilReady("sjc-1")
+
+            try await network.start("edge-bos", options: ["--log-format", "json"])
+            try await network.waitUntilReady("edge-bos")
+            let logged = network.log(of: "edge-bos").split(separator: "\n")
+            #expect(!logged.isEmpty)
+            for line in logged {
+                let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
+                #expect(object?["level"] != nil && object?["msg"] != nil && object?["time"] != nil, "\(line)")
+            }
+        }
+    }
+
+    @Test("a log line is one line, whatever is in it, and can be read back")
+    func logLines() throws {
+        let nasty = "a\r\nb\u{1b}[31m \"c\" \\ =\u{0}\u{7f}é"
+        let fields = [("msg", nasty), ("a key", "plain"), ("empty", "")]
+        let logfmt = LineLogHandler.line(fields, .logfmt)
+        #expect(!logfmt.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f })
+        #expect(logfmt.hasSuffix(" a_key=plain empty=\"\""))
+        let json = LineLogHandler.line(fields, .json)
+        let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: String]
+        #expect(object == ["msg": nasty, "a key": "plain", "empty": ""])
+    }
+
+    @Test("options out of range are usage errors, not crashes")
+    func options() throws {
+        let rest = ["--keys", "/nowhere"]
+        for arguments in [
+            ["entrypoint", "ep-bos", "--payload", "-5000"], ["entrypoint", "ep-bos", "--payload", "1317"],
+            ["set", "sjc-1", "--deadline", "9223372036854775807"], ["set", "sjc-1", "--deadline=-1"],
+            ["set", "sjc-1", "--log-format", "xml"],
+        ] {
+            let result = try Program.run(Program.reflector, arguments + rest)
+            #expect(result.code == 2, "\(arguments): \(result.errors)")
+        }
+    }
+}
+
+/// Whether something answers at `/healthz`.
+private enum OpsIsUp {
+    static func check(_ endpoint: Endpoint) async throws -> Bool {
+        try Program.run("curl", ["-sf", "--max-time", "2", "http://\(endpoint)/healthz"]).code == 0
+    }
+}
+
+/// A socket as systemd listens on.
+private final class NotifySocket {
+    let path: String
+    private let descriptor: Int32
+    private var messages: [String] = []
+
+    init(_ path: String) throws {
+        self.path = path
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var name = Array(path.utf8)
+        if name[0] == UInt8(ascii: "@") { name[0] = 0 } else { name.append(0) }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
+        let code = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
+        }
+        guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Everything told so far.
+    var heard: [String] {
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0 else { return messages }
+            messages.append(String(decoding: buffer[..<count], as: UTF8.self))
+        }
+    }
+}

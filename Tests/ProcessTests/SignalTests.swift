@@ -1,0 +1,110 @@
+import Foundation
+import Glibc
+import ReflectorModel
+import RelayService
+import Testing
+
+@testable import reflector
+
+@Suite("Signals to running nodes", .serialized)
+struct SignalTests {
+    private func watch(_ network: TestNetwork) async throws {
+        try await network.startAll()
+        try await network.startEncoder(try #require(StreamName("live/news")), file: TestPictureFile.path, at: "ep-bos")
+        try await network.startViewer(of: "edge-bos", name: "viewer")
+        try await eventually("delivery") {
+            (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > 200
+        }
+    }
+
+    @Test("network keys roll by SIGHUP in three steps while a stream flows: nothing is lost, the old key is forgotten")
+    func keysRoll() async throws {
+        try await TestNetwork.with(net: 81) { network in
+            try await watch(network)
+            let old = try #require(network.keys.networkKeys.first)
+            let new = KeyFile.NetworkKey(phase: 2, bytes: Array(repeating: 0x5a, count: 32))
+            for (step, keys) in [[old, new], [new, old], [new]].enumerated() {
+                try FileManager.default.removeItem(atPath: network.keysPath)
+                try KeyFile(networkKeys: keys, streamKeys: network.keys.streamKeys).write(to: network.keysPath)
+                for node in network.plan.nodes where node.role != .nameServer {
+                    kill(try #require(await network.pid(of: node.name)), SIGHUP)
+                }
+                for node in network.plan.nodes where node.role != .nameServer {
+                    try await eventually("keys of \(node.name), step \(step)") {
+                        network.log(of: node.name).split(separator: "\n").count { $0.contains("keys read again") }
+                            > step
+                    }
+                }
+                let before = try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0
+                try await eventually("delivery after step \(step)") {
+                    (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before + 100
+                }
+            }
+            // Rings still hold what the old key sealed: an operator forgets it only when they do no more.
+            try await Task.sleep(for: .seconds(6))
+            // Two nodes that have never seen the old key: they can neither shake hands by it nor open what it sealed.
+            let parent = try #require(try await network.stream("live/news", at: "edge-bos")?.paths.first?.parent)
+            try await network.kill(parent)
+            try await network.start(parent)
+            try await network.waitUntilReady(parent)
+            try await network.kill("edge-nen")
+            try await network.start("edge-nen")
+            try await network.waitUntilReady("edge-nen")
+            try await network.startViewer(of: "edge-nen", name: "viewer-nen")
+            try await eventually("delivery at an edge with the new key alone") {
+                (try await network.stream("live/news", at: "edge-nen")?.delivered ?? 0) > 200
+            }
+            for edge in ["edge-bos", "edge-nen"] {
+                #expect(try await network.stream("live/news", at: edge)?.lost == 0, "\(edge)")
+                #expect(try await network.status(of: edge).counters["rejected_bad_seal"] == 0)
+            }
+        }
+    }
+
+    @Test("a key file that is wrong, or gives a phase another key, is refused by SIGHUP, and the keys in force stay")
+    func badKeys() async throws {
+        try await TestNetwork.with(net: 82) { network in
+            try await watch(network)
+            let other = KeyFile.NetworkKey(phase: 1, bytes: Array(repeating: 0x33, count: 32))
+            for text in ["nonsense\n", "network 1 \(String(repeating: "33", count: other.bytes.count))\n"] {
+                try text.write(toFile: network.keysPath, atomically: false, encoding: .utf8)
+                kill(try #require(await network.pid(of: "edge-bos")), SIGHUP)
+                try await eventually("a refusal") {
+                    network.log(of: "edge-bos").contains(text.hasPrefix("network") ? "is another one" : "unknown word")
+                }
+            }
+            let before = try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0
+            try await eventually("delivery goes on") {
+                (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before + 200
+            }
+            #expect(try await network.stream("live/news", at: "edge-bos")?.lost == 0)
+        }
+    }
+
+    @Test("SIGTERM to the set reflector in use: its children have left before it ends, nothing is lost or repaired")
+    func drain() async throws {
+        try await TestNetwork.with(net: 83) { network in
+            try await watch(network)
+            let before = try #require(try await network.stream("live/news", at: "edge-bos"))
+            let parent = try #require(before.paths.first?.parent)
+            let start = ContinuousClock.now
+            let exit = try await network.terminate(parent)
+            let took = ContinuousClock.now - start
+            #expect(exit == .code(0))
+            let after = try #require(try await network.stream("live/news", at: "edge-bos"))
+            #expect(after.paths.first?.parent != parent)
+            #expect(network.log(of: "edge-bos").contains("is about to stop"))
+            try await eventually("delivery goes on") {
+                (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before.delivered + 300
+            }
+            let end = try #require(try await network.stream("live/news", at: "edge-bos"))
+            #expect(end.lost == 0)
+            print(
+                "\(parent) ended \(took) after SIGTERM; largest gap before \(Int(before.gapMillisecondsMax)) ms, "
+                    + "after \(Int(end.gapMillisecondsMax)) ms; repaired \(end.repaired - before.repaired)")
+            // An edge and an entrypoint end by themselves too, with a viewer and an encoder at them.
+            #expect(try await network.terminate("edge-bos") == .code(0))
+            #expect(try await network.terminate("ep-bos") == .code(0))
+        }
+    }
+}

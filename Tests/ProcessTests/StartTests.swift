@@ -1,0 +1,87 @@
+import DatagramIO
+import Foundation
+import ReflectorModel
+import Testing
+
+@testable import reflector
+
+@Suite("What a start that goes wrong says", .serialized)
+struct StartTests {
+    @Test("A node in the wrong part, with the wrong name, zone, server or state folder says which it is")
+    func misplaced() async throws {
+        try await TestNetwork.with(net: 104) { network in
+            let set = try network.arguments(of: "sjc-1")
+            func start(_ name: String, _ change: ([String]) -> [String]) async throws {
+                try await network.startProgram(Program.reflector, change(set), name: name)
+            }
+            // Before there is a name server.
+            try await start("early") { $0.map { $0 == "sjc-1" ? "early" : $0 } }
+            try await log(
+                "early", of: network,
+                has: "early.reflector.net: 127.104.0.1:5300 cannot be reached: nothing listens there")
+            try await network.start("ns1")
+            try await network.waitUntilReady("ns1")
+            try await start("nosuch") { $0.map { $0 == "sjc-1" ? "nosuch" : $0 } }
+            try await start("foreign") { $0.map { $0 == "reflector.net" ? "example.org" : $0 } }
+            try await start("unnamed") { ["entrypoint"] + $0.dropFirst() }
+            try await network.start("edge-bos", options: ["--region", "9999"])
+            try await network.start("lon-1", options: ["--state", "/proc/nope"])
+            try await log("nosuch", of: network, has: "nosuch.reflector.net: no address in the zone for this host")
+            try await log(
+                "foreign", of: network,
+                has: "sjc-1.example.org: 127.104.0.1:5300 is not authoritative for example.org (REFUSED): is --zone")
+            try await log("unnamed", of: network, has: "no stream line names sjc-1 as an entrypoint")
+            try await log("edge-bos", of: network, has: "region r9999 is not declared")
+            try await log("lon-1", of: network, has: "state folder can't be written: answers won't survive a restart")
+        }
+    }
+
+    private func log(_ name: String, of network: TestNetwork, has text: String) async throws {
+        try await eventually("'\(text)' in the log of \(name)") { network.log(of: name).contains(text) }
+    }
+
+    @Test("A normal stop of a name server leaves no error in its log")
+    func quietStop() async throws {
+        try await TestNetwork.with(net: 104) { network in
+            try await network.start("ns1")
+            try await network.waitUntilReady("ns1")
+            #expect(try await network.terminate("ns1") == .code(0))
+            #expect(network.log(of: "ns1").contains("stopped"))
+            // That no set reflector answers is right: none runs.
+            let errors = network.log(of: "ns1").split(separator: "\n").filter {
+                $0.contains("error") && !$0.contains("prober doubts itself")
+            }
+            #expect(errors.isEmpty)
+        }
+    }
+
+    @Test("A node that cannot start ends `up` at once, with its error once")
+    func addressTaken() throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 104, in: folder.path)
+        let taken = try DatagramSocket(bind: try #require(Endpoint("127.104.2.5:4900")))
+        defer { withExtendedLifetime(taken) {} }
+        let start = ContinuousClock.now
+        let result = try Program.run(
+            Program.reflector, ["up", "--zones", zones.path, "--state", folder.path + "/run"], seconds: 60)
+        print("up with an address taken: \(ContinuousClock.now - start)")
+        #expect(result.code == 1)
+        #expect(result.errors.components(separatedBy: "cannot listen on UDP 127.104.2.5:4900").count == 2)
+        #expect(result.errors.contains("sjc-1 ended with exit code 1 at the start"), "\(result.errors)")
+    }
+
+    @Test("Ctrl-C before the network is up says just that")
+    func interrupted() throws {
+        let folder = try TemporaryFolder()
+        let zones = try ZonesCopy(net: 104, in: folder.path)
+        let result = try Program.run(
+            "timeout",
+            [
+                "--preserve-status", "--signal=INT", "1", Program.reflector, "up", "--zones", zones.path, "--state",
+                folder.path + "/run",
+            ])
+        #expect(result.code == 1)
+        #expect(result.errors == "reflector: interrupted before the network was up\n")
+        #expect(result.lines.count == 1, "\(result.output)")
+    }
+}

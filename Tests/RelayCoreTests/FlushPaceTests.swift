@@ -1,0 +1,44 @@
+import ReflectorModel
+import Testing
+
+@testable import RelayCore
+
+@Suite("When queued packets leave")
+struct FlushPaceTests {
+    private let interval = TimeSpan.microseconds(700)
+
+    /// Instants at which packets that come every `spacing` leave, relative to their coming.
+    private func waits(spacing: TimeSpan, count: Int, atOnce: Int = 1) -> [TimeSpan] {
+        var pace = FlushPace(interval: interval)
+        var now = MonotonicInstant(nanoseconds: 1_000_000_000)
+        return (0..<count).map { _ in
+            now = now + spacing
+            for _ in 0..<atOnce { pace.note(at: now) }
+            return pace.due(at: now) - now
+        }
+    }
+
+    @Test("a stream of 1,000 packets a second is forwarded at once, packet by packet")
+    func singlePackets() {
+        #expect(waits(spacing: .milliseconds(1), count: 100).allSatisfy { $0 == .zero })
+    }
+
+    @Test("a burst that comes whole leaves at once, however long it is")
+    func bursts() {
+        #expect(waits(spacing: .milliseconds(16), count: 20, atOnce: 64).allSatisfy { $0 == .zero })
+    }
+
+    @Test("at 20,000 packets a second they wait for runs, at most the interval, and no longer once it is quiet again")
+    func gathering() {
+        var pace = FlushPace(interval: interval)
+        var now = MonotonicInstant(nanoseconds: 1_000_000_000)
+        for _ in 0..<100 {
+            now = now + .microseconds(50)
+            pace.note(at: now)
+        }
+        #expect(pace.due(at: now) == now + interval)
+        now = now + .milliseconds(10)
+        pace.note(at: now)
+        #expect(pace.due(at: now) == now)
+    }
+}

@@ -1,0 +1,244 @@
+import ReflectorModel
+import RelayWire
+import Testing
+
+@testable import RelayCore
+
+@Suite("Gap table")
+struct GapTableTests {
+    private func note(
+        _ table: inout GapTable, _ sequence: UInt64, due: Int64 = 10, path: UInt8 = 0, link: UInt32 = 0, max: Int = 10
+    ) -> Bool {
+        table.note(sequence, max: max, at: instant(0)) { gap in
+            gap.due = instant(due)
+            gap.reorderedOn = path
+            gap.reorderedUntil = link
+        }
+    }
+
+    private func due(
+        _ table: inout GapTable, at milliseconds: Int64, path: UInt8 = 0, link: UInt32 = 0
+    ) -> [UInt64] {
+        var asked: [UInt64] = []
+        table.takeDue(at: instant(milliseconds), path: path, linkHighest: link) { gap in
+            gap.tries += 1
+            gap.due = instant(milliseconds + 20)
+            asked.append(gap.sequence)
+        }
+        return asked
+    }
+
+    @Test("Gaps are due in order, and again when they say so, until they are filled")
+    func asksAndRetries() {
+        var table = GapTable()
+        for number in [7, 3, 5] as [UInt64] { #expect(note(&table, number)) }
+        #expect(due(&table, at: 9).isEmpty)
+        #expect(due(&table, at: 10) == [3, 5, 7])
+        #expect(due(&table, at: 29).isEmpty)
+        #expect(did(&table) { $0.remove(5) }?.tries == 1)
+        #expect(due(&table, at: 30) == [3, 7])
+        #expect(did(&table) { $0.remove(5) } == nil)
+    }
+
+    @Test("A gap is due before its time once enough later packets of its own link were seen, and of no other")
+    func reorderingDecides() {
+        var table = GapTable()
+        #expect(note(&table, 4, due: 1_000, path: 2, link: 12))
+        #expect(due(&table, at: 1, path: 2, link: 11).isEmpty)
+        #expect(due(&table, at: 1, path: 1, link: 12).isEmpty)
+        #expect(due(&table, at: 1, path: 2, link: 12) == [4])
+        #expect(due(&table, at: 2, path: 2, link: 13).isEmpty)
+    }
+
+    @Test("What is noted again is changed, not entered twice")
+    func notesOnce() {
+        var table = GapTable()
+        #expect(note(&table, 4, due: 100))
+        #expect(note(&table, 4, due: 10))
+        #expect(table.count == 1)
+        #expect(due(&table, at: 10) == [4])
+    }
+
+    @Test("A full table refuses, and giving up by age or number empties it")
+    func isBounded() {
+        var table = GapTable()
+        for number in UInt64(1)...4 { #expect(note(&table, number, max: 4)) }
+        #expect(!note(&table, 5, max: 4))
+        table.giveUp(below: 3, detectedBefore: .zero)
+        #expect(table.first?.sequence == 3)
+        table.giveUp(below: 0, detectedBefore: instant(1))
+        #expect(table.isEmpty)
+        #expect(table.nextDue == .distantFuture)
+    }
+
+    @Test("A path that goes takes with it what it told, so that the next with its bit begins anew")
+    func forgetsPaths() {
+        var table = GapTable()
+        #expect(table.note(9, max: 4, at: instant(0)) { $0.lostOn = 3 } == true)
+        table.forgetPath(1)
+        #expect(table.first?.lostOn == 2)
+        table.forgetPaths(due: instant(50))
+        #expect(table.first?.lostOn == 0)
+        #expect(table.nextDue == instant(50))
+    }
+}
+
+@Suite("Times of repair")
+struct RepairTimesTests {
+    private struct Said: Equatable {
+        var at: Int64
+        var tryNumber: UInt8
+        var isLast: Bool
+    }
+
+    private func said(deadline: Int64, until: Int64, goesOn: Bool = false, isRepeated: Bool = true) -> [Said] {
+        var measured = RoundTrip()
+        for _ in 0..<100 { measured.sample(.milliseconds(40)) }
+        let times = RepairTimes(measured, deadline: .milliseconds(deadline), goesOn: goesOn)
+        var gap = GapTable.Gap(sequence: 1, detected: instant(0), due: instant(0))
+        var said: [Said] = []
+        for millisecond in 0...until where gap.due <= instant(millisecond) {
+            if let ask = times.next(&gap, isRepeated: isRepeated, at: instant(millisecond)) {
+                said.append(Said(at: millisecond, tryNumber: ask.tryNumber, isLast: ask.isLast))
+            }
+        }
+        return said
+    }
+
+    private func firsts(_ said: [Said]) -> [Said] {
+        said.enumerated().filter { $0.offset == 0 || said[$0.offset - 1].tryNumber != $0.element.tryNumber }.map(
+            \.element)
+    }
+
+    @Test("A packet is asked for at once, after SRTT + 4·RTTVAR, and twice more as late as an answer still makes it")
+    func tries() {
+        let tries = firsts(said(deadline: 120, until: 200))
+        #expect(tries.map(\.tryNumber) == [1, 2, 3, 4])
+        #expect(tries.map(\.isLast) == [false, false, true, true])
+        #expect(tries.map(\.at) == [0, 42, 68, 73])
+    }
+
+    @Test("Each try is said again until the next, and nothing is said once no answer can come in time")
+    func repeats() {
+        let all = said(deadline: 120, until: 200)
+        #expect(all.count > 12)
+        #expect(all.allSatisfy { $0.at <= 81 })
+        #expect(firsts(said(deadline: 120, until: 200, isRepeated: false)).count == 4)
+        #expect(said(deadline: 120, until: 200, isRepeated: false).count <= 5)
+    }
+
+    @Test("A relay goes on behind its own deadline, ever more rarely")
+    func goesOn() {
+        let late = said(deadline: 120, until: 2_000, goesOn: true).filter { $0.at > 120 }
+        #expect((4...30).contains(late.count), "\(late.count)")
+        #expect(late.allSatisfy { !$0.isLast })
+    }
+}
+
+@Suite("Answered retransmits")
+struct AnsweredTableTests {
+    private func admits(
+        _ table: inout AnsweredTable, _ sequence: UInt64, _ tryNumber: UInt8, isLast: Bool = false, at: Int64
+    ) -> Bool {
+        table.admits(
+            sequence, of: 7, tryNumber: tryNumber, isLast: isLast, roundTrip: .milliseconds(40), at: instant(at))
+    }
+
+    @Test("Each try is answered once, and none while an answer is on its way")
+    func once() {
+        var table = AnsweredTable()
+        #expect(admits(&table, 5, 1, at: 100))
+        #expect(!admits(&table, 5, 1, at: 110))
+        #expect(!admits(&table, 5, 2, at: 139))
+        #expect(admits(&table, 5, 2, at: 142))
+        #expect(admits(&table, 6, 1, at: 142))
+    }
+
+    @Test("The last possible try is answered beside one on its way, and not beside two")
+    func last() {
+        var table = AnsweredTable()
+        #expect(admits(&table, 5, 1, at: 100))
+        #expect(admits(&table, 5, 2, isLast: true, at: 110))
+        #expect(!admits(&table, 5, 3, isLast: true, at: 115))
+        #expect(admits(&table, 9, 1, isLast: true, at: 110))
+        #expect(admits(&table, 9, 2, isLast: true, at: 115))
+    }
+
+    @Test("What was repaired unasked is on its way too, and all is forgotten after a second")
+    func repaired() {
+        var table = AnsweredTable()
+        #expect(admits(&table, 1, 1, at: 100))
+        table.noteRepair(5, of: 7, at: instant(100))
+        #expect(!admits(&table, 5, 1, at: 120))
+        #expect(admits(&table, 5, 1, at: 150))
+        #expect(!admits(&table, 5, 1, at: 900))
+        #expect(admits(&table, 5, 1, at: 1_200))
+    }
+}
+
+@Suite("Reordering")
+struct ReorderToleranceTests {
+    @Test("k and the time grow with what is seen, forget after a while, and stragglers do not count")
+    func adapts() {
+        var tolerance = ReorderTolerance()
+        var trip = RoundTrip()
+        #expect(tolerance.packets == 2)
+        #expect(tolerance.time(trip) == .milliseconds(2))
+        trip.sample(.milliseconds(40))
+        #expect(tolerance.time(trip) == .milliseconds(10))
+        tolerance.note(behind: 7, late: .milliseconds(16), at: instant(0))
+        tolerance.note(behind: 500, late: .milliseconds(200), at: instant(0))
+        #expect(tolerance.packets == 8)
+        #expect(tolerance.time(trip) == .milliseconds(20))
+        tolerance.turn(at: instant(10_000))
+        #expect(tolerance.packets == 8)
+        tolerance.turn(at: instant(20_000))
+        #expect(tolerance.packets == 2)
+    }
+}
+
+@Suite("Link number window")
+struct LinkNumberWindowTests {
+    @Test("Each number is new once, in whatever order it comes, and says how far behind it came")
+    func onceEach() {
+        var window = LinkNumberWindow()
+        for (number, behind) in [(1, 0), (3, 0), (2, 1), (6, 0)] as [(UInt32, UInt32)] {
+            #expect(did(&window) { $0.note(number) } == behind)
+        }
+        for number in [1, 3, 2, 6] as [UInt32] { #expect(did(&window) { $0.note(number) } == nil) }
+        #expect(window.missing == 2)
+        #expect(window.hasMissing(after: 3, before: 6))
+        #expect(!window.hasMissing(after: 0, before: 4))
+        #expect(did(&window) { $0.note(5) } == 1)
+        #expect(window.hasMissing(after: 3, before: 5))
+        #expect(did(&window) { $0.note(4) } == 2)
+        #expect(!window.hasMissing(after: 0, before: 6))
+    }
+
+    @Test("A heartbeat's next number shows a lost tail")
+    func tailIsSeen() {
+        var window = LinkNumberWindow()
+        #expect(did(&window) { $0.note(1) } == 0)
+        window.expect(next: 4)
+        #expect(window.missing == 2)
+        #expect(window.hasMissing(after: 1, before: 4))
+        window.expect(next: 2)
+        #expect(window.highest == 3)
+    }
+
+    @Test("Numbers wrap, and what lies too far back is not taken")
+    func wraps() {
+        var window = LinkNumberWindow()
+        var number = UInt32.max - 3
+        // A link begins at 1, so it gets near the end by steps.
+        for step in stride(from: UInt32(1), to: number, by: 1 << 30) { _ = window.note(step) }
+        #expect(did(&window) { $0.note(number) } == 0)
+        for _ in 0..<6 {
+            number = number &+ 1
+            #expect(did(&window) { $0.note(number) } == 0)
+            #expect(did(&window) { $0.note(number) } == nil)
+        }
+        #expect(window.highest == 2)
+        #expect(did(&window) { $0.note(number &- LinkNumberWindow.width) } == nil)
+    }
+}

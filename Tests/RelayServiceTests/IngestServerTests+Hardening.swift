@@ -1,0 +1,124 @@
+import Logging
+import NIOCore
+import NIOPosix
+import ReflectorModel
+import Synchronization
+import Testing
+
+@testable import RelayService
+
+/// What clients may do to hurt, and what operators need to hear.
+extension IngestServerTests {
+    /// Sends text to the HTTP server and returns all that comes back until it closes, and after how long.
+    private func exchange(_ server: IngestServer, _ text: String) async throws -> (answer: String, took: Duration) {
+        let address = try #require(server.httpEndpoint)
+        let start = ContinuousClock.now
+        let answer = AnswerCollector()
+        let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(answer) }
+            }
+            .connect(host: address.address.description, port: Int(address.port)).get()
+        // The server may have closed already.
+        try? await client.writeAndFlush(ByteBuffer(string: text))
+        try await client.closeFuture.get()
+        return (answer.text, ContinuousClock.now - start)
+    }
+
+    @Test("100-continue is understood in any case; a body of no stated form is refused, not swallowed")
+    func bodyForms() async throws {
+        let sink = MemorySink()
+        var configuration = try configuration()
+        configuration.idleTimeout = .milliseconds(300)
+        try await withServer(sink: sink, configuration) { server, _ in
+            let head = "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\n"
+            let expected = try await exchange(
+                server, head + "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+            ).answer
+            // No body comes: the idle time-out ends it.
+            #expect(expected.hasPrefix("HTTP/1.1 100 Continue"))
+            let unstated = try await exchange(server, head + "\r\nbytes of a stream").answer
+            #expect(unstated.hasPrefix("HTTP/1.1 411"))
+            #expect(sink.now.bytes.isEmpty)
+            #expect(server.counters.value(.refusedMalformed) == 1)
+        }
+    }
+
+    @Test("A wrong key waits for its answer, and one address gets only its share of the connections")
+    func guessing() async throws {
+        let sink = MemorySink()
+        var configuration = try configuration()
+        configuration.wrongKeyDelay = .milliseconds(300)
+        configuration.connectionsPerAddressMax = 3
+        try await withServer(sink: sink, configuration) { server, _ in
+            let head = "PUT /live/news?key=wrong-key-0 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"
+            let wrong = try await exchange(server, head)
+            #expect(wrong.answer.hasPrefix("HTTP/1.1 401"))
+            #expect(wrong.took >= .milliseconds(300))
+            let address = try #require(server.httpEndpoint)
+            var open: [any Channel] = []
+            for _ in 0..<3 {
+                open.append(
+                    try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                        .connect(host: address.address.description, port: Int(address.port)).get())
+            }
+            let refused = try await exchange(server, head)
+            #expect(refused.answer.isEmpty)
+            #expect(server.counters.value(.refusedTooManyConnections) >= 1)
+            for channel in open { try await channel.close() }
+            // The server notices in its own time.
+            #expect(await eventually { (try? await exchange(server, head).answer.hasPrefix("HTTP/1.1 401")) == true })
+        }
+    }
+
+    @Test("Bytes that dribble in while the node takes nothing do not pile up memory")
+    func dribble() async throws {
+        let sink = MemorySink()
+        sink.hold()
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let news = try news()
+        let pieces = try await loop.submit {
+            let session = EncoderSession(
+                id: IngestSession(stream: news, number: 1), loop: loop, sink: sink,
+                configuration: IngestConfiguration(), counters: IngestCounters())
+            // Fills what may be under way, so that the rest waits.
+            while session.isReady { session.receive(ByteBuffer(repeating: 1, count: 16_384)) }
+            for _ in 0..<10_000 { session.receive(ByteBuffer(integer: UInt8(7))) }
+            defer { session.revoke() }
+            return session.queuedPieces
+        }.get()
+        #expect(pieces <= 12)
+    }
+
+    @Test("An address that cannot be listened on is named, with the reason and what to do")
+    func unbindable() async throws {
+        let sink = MemorySink()
+        try await withServer(sink: sink) { server, _ in
+            let taken = try #require(server.httpEndpoint)
+            for (text, part) in [("\(taken)", "another process does"), ("192.0.2.1:8000", "no interface of this")] {
+                var configuration = IngestConfiguration()
+                configuration.httpListen = try endpoint(text)
+                let failure = await #expect(throws: ListenFailure.self) {
+                    _ = try await IngestServer.start(
+                        configuration: configuration, keys: StreamKeys(), sink: sink, logger: Logger(label: "test"))
+                }
+                let description = try #require(failure).description
+                #expect(description.hasPrefix("cannot listen on TCP \(text) for encoders that push by HTTP: "))
+                #expect(description.contains(part), "\(description)")
+            }
+        }
+    }
+}
+
+/// Everything that a connection brought.
+private final class AnswerCollector: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+    private let collected = Mutex("")
+
+    var text: String { collected.withLock { $0 } }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = String(buffer: unwrapInboundIn(data))
+        collected.withLock { $0 += part }
+    }
+}

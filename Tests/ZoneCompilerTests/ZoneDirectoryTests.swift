@@ -1,0 +1,93 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import ZoneCompiler
+
+@Suite("A directory of zone files")
+struct ZoneDirectoryTests {
+    /// Problems of a directory with one more entry, which `make` makes at a path, named `x.org.zone`.
+    private func problems(_ make: (String) throws -> Void) throws -> [String] {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("zones-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try make(folder + "/x.org.zone")
+        return try ZoneDirectory.compile(folder).problems.map { $0.description(in: "zones") }
+    }
+
+    @Test("What is no readable file is told apart, and none of it is waited for or read without end")
+    func unreadable() throws {
+        let cases: [(expected: String, make: (String) throws -> Void)] = [
+            (
+                "a link that leads nowhere (to nowhere);",
+                { try FileManager.default.createSymbolicLink(atPath: $0, withDestinationPath: "nowhere") }
+            ),
+            (
+                "symbolic links that lead in a circle (to x.org.zone);",
+                { try FileManager.default.createSymbolicLink(atPath: $0, withDestinationPath: "x.org.zone") }
+            ),
+            (
+                "a folder, not a file;",
+                { try FileManager.default.createDirectory(atPath: $0, withIntermediateDirectories: false) }
+            ),
+            ("a FIFO, not a regular file;", { mkfifo($0, 0o644) }),
+            (
+                "a device, not a regular file;",
+                { try FileManager.default.createSymbolicLink(atPath: $0, withDestinationPath: "/dev/zero") }
+            ),
+            (
+                "file of 20000000000 bytes is over the limit of 67108864;",
+                {
+                    try Data().write(to: URL(fileURLWithPath: $0))
+                    truncate($0, 20_000_000_000)
+                }
+            ),
+        ]
+        for (expected, make) in cases {
+            let found = try problems(make)
+            #expect(found.contains { $0.hasPrefix("zones/x.org.zone:1:1: \(expected)") }, "\(expected): \(found)")
+        }
+    }
+
+    @Test("A problem of the directory itself has no line")
+    func empty() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("zones-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let problem = try #require(try ZoneDirectory.compile(folder).problems.first)
+        #expect(problem.description(in: "empty").hasPrefix("empty: no .zone file here; "))
+        #expect(problem.description.hasPrefix("no .zone file here; "))
+    }
+
+    @Test(
+        "A path that is no directory is told with the cause",
+        arguments: [("/nowhere", "no such file or directory"), ("/etc/passwd", "not a folder")])
+    func noDirectory(_ path: String, _ cause: String) {
+        let error = #expect(throws: ZoneDirectory.Unreadable.self) { try ZoneDirectory.compile(path) }
+        #expect(error?.description == "\(path): \(cause); give the folder of the .zone files")
+    }
+
+    @Test("A byte order mark is named as what it is, and nothing else is wrong")
+    func byteOrderMark() {
+        let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+        for marked in ["reflector.net.zone", "reflector.net.portsets", "reflector.net.streams"] {
+            let texts = [ExampleZone.zone, ExampleZone.portsets, ExampleZone.streams]
+            let names = ["reflector.net.zone", "reflector.net.portsets", "reflector.net.streams"]
+            let compiled = ZoneCompiler.compile(
+                files: zip(names, texts).map { ($0, ($0 == marked ? mark : []) + Array($1.utf8)) })
+            #expect(compiled.problems.count == 1)
+            #expect(
+                compiled.problems.first?.description.hasPrefix("\(marked):1:1: the file begins with a UTF-8 byte order")
+                    == true)
+        }
+    }
+
+    @Test("A thousand problems are kept of each file, whatever their number, and the rest are counted")
+    func manyProblems() throws {
+        let lines = (0..<100_000).map { "map s\($0 % 65_536) r\(1_000_000 + $0) nyc lon\n" }.joined()
+        let compiled = ExampleZone.compile(portsets: ExampleZone.portsets + lines)
+        let of = compiled.problems.filter { $0.file == "reflector.net.portsets" }
+        #expect(of.count == 1_001)
+        #expect(of.last?.message.hasPrefix("99000 more problems in this file are not shown") == true)
+    }
+}

@@ -1,0 +1,203 @@
+import CAllocations
+import Foundation
+import PacketSealing
+import ReflectorModel
+import RelayCore
+import RelayWire
+
+/// A set reflector's state machine between an entrypoint's and children, all in memory and in virtual time; only the set
+/// reflector's calls are timed.
+final class CoreBench {
+    struct Cost {
+        /// For each packet and child.
+        var nanoseconds: Double
+        /// For each packet.
+        var allocations: Double
+    }
+
+    private static let packetsPerSecond: Int64 = 20_000
+    private static let payloadLength = 1_316
+    /// Packets timed together.
+    private static let blockLength = 1_024
+
+    private let entrypoint: RelayNode
+    private let set: RelayNode
+    private let children: [ChildEnd]
+    private let streams: [StreamName]
+    private let sourceEndpoint = Endpoint(address: IPAddress(v4: 0x0a00_0001), port: 4_900)
+    private let setEndpoint = Endpoint(address: IPAddress(v4: 0x0a00_0002), port: 4_900)
+    private let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 19, alignment: 64)
+    private let datagram = UnsafeMutableRawBufferPointer.allocate(byteCount: 2_048, alignment: 64)
+    private let arrivals = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_024 * 1_472, alignment: 64)
+    private let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: CoreBench.payloadLength, alignment: 64)
+    private var batch: DatagramBatch
+    private var now = MonotonicInstant(nanoseconds: 1_000_000_000)
+    private var nextTick = MonotonicInstant.zero
+    private var nextStream = 0
+    private var nanoseconds: UInt64 = 0
+    private var allocations: UInt64 = 0
+    private var isTimed = false
+
+    init(streams: Int, children: Int) throws {
+        let key = [(phase: UInt8(1), key: [UInt8](repeating: 7, count: LibcryptoPacketCrypto.networkKeyLength))]
+        self.streams = (0..<streams).compactMap { StreamName("bench/\($0)") }
+        var configuration = RelayConfiguration(name: "ep-1", role: .entrypoint)
+        configuration.flushInterval = .zero
+        entrypoint = RelayNode(
+            configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 1, sink: nil,
+            now: now)
+        configuration = RelayConfiguration(name: "set-1", role: .set)
+        // Flushed by us, after as many packets as the point says.
+        configuration.flushInterval = .zero
+        set = RelayNode(
+            configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 2, sink: nil,
+            now: now)
+        let shared = try LibcryptoPacketCrypto(networkKeys: key)
+        let (names, parent) = (self.streams, setEndpoint)
+        self.children = (0..<children).map { ChildEnd(number: $0, parent: parent, streams: names, crypto: shared) }
+        batch = DatagramBatch(countMax: 1_024, headers: memory)
+        payload.initializeMemory(as: UInt8.self, repeating: 0x47)
+        for name in self.streams { _ = entrypoint.provide(name, at: now) }
+    }
+
+    deinit {
+        memory.deallocate()
+        datagram.deallocate()
+        arrivals.deallocate()
+        payload.deallocate()
+    }
+
+    /// - Parameters:
+    ///   - packets: how many are timed.
+    ///   - run: packets received before what they caused is sent.
+    func measure(packets: Int, run: Int) throws -> Cost {
+        var steps = 0
+        while !children.allSatisfy({ $0.isSubscribed && $0.packets > 0 }) {
+            steps += 1
+            guard steps < 20_000 else { throw Companion.Failure(description: "core: children were never served") }
+            advance(packets: 1, by: .milliseconds(1))
+        }
+        let interval = TimeSpan(nanoseconds: 1_000_000_000 / Self.packetsPerSecond) * Int64(run)
+        // Warm: rings, queues and tables reach their size.
+        for _ in 0..<max(2_048, streams.count * 2) / run { advance(packets: run, by: interval) }
+        isTimed = true
+        // In blocks, and the middle one counts: the machine's other work only ever adds to some of them.
+        var blocks: [Double] = []
+        while blocks.count < max(packets / Self.blockLength, 3) {
+            nanoseconds = 0
+            for _ in 0..<Self.blockLength / run { advance(packets: run, by: interval) }
+            blocks.append(Double(nanoseconds) / Double(Self.blockLength * children.count))
+        }
+        return Cost(
+            nanoseconds: blocks.sorted()[blocks.count / 2],
+            allocations: Double(allocations) / Double(blocks.count * Self.blockLength))
+    }
+
+    // MARK: One step of time
+
+    private func advance(packets: Int, by span: TimeSpan) {
+        now = now + span
+        for _ in 0..<packets {
+            entrypoint.ingest(UnsafeRawBufferPointer(payload), stream: streams[nextStream], at: now)
+            nextStream = nextStream + 1 == streams.count ? 0 : nextStream + 1
+        }
+        if entrypoint.nextTimeout <= now { entrypoint.handleTimeout(at: now) }
+        answerLookUps(of: entrypoint)
+        drain(entrypoint, from: sourceEndpoint)
+        if set.nextTimeout <= now { timed { set.handleTimeout(at: now) } }
+        answerLookUps(of: set)
+        drainSet()
+        if now >= nextTick {
+            nextTick = now + .milliseconds(100)
+            for child in children { child.tick(at: now) }
+        }
+        for (index, child) in children.enumerated() { sendOutput(of: child, index) }
+        drainSet()
+    }
+
+    private func timed(_ body: () -> Void) {
+        guard isTimed else { return body() }
+        let before = allocations_of_this_thread()
+        let start = Self.time()
+        body()
+        nanoseconds += Self.time() - start
+        allocations += allocations_of_this_thread() - before
+    }
+
+    /// The monotonic clock, which is read without a system call.
+    private static func time() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    private func join(_ entry: DatagramBatch.Entry, of batch: DatagramBatch) -> UnsafeRawBufferPointer {
+        let header = UnsafeRawBufferPointer(
+            rebasing: batch.headers[Int(entry.headerOffset)..<Int(entry.headerOffset + entry.headerLength)])
+        datagram.copyMemory(from: header)
+        if let body = entry.body {
+            UnsafeMutableRawBufferPointer(rebasing: datagram[header.count...]).copyMemory(
+                from: UnsafeRawBufferPointer(start: body, count: Int(entry.bodyLength)))
+        }
+        return UnsafeRawBufferPointer(rebasing: datagram[..<entry.length])
+    }
+
+    private func drain(_ node: RelayNode, from source: Endpoint) {
+        var more = node.hasOutput(at: now)
+        while more {
+            batch.removeAll()
+            more = node.transmit(at: now, into: &batch)
+            var (arrived, used): ([UnsafeRawBufferPointer], Int) = ([], 0)
+            for entry in batch.entries where entry.destination == setEndpoint {
+                let bytes = join(entry, of: batch)
+                let copy = UnsafeMutableRawBufferPointer(rebasing: arrivals[used..<used + bytes.count])
+                copy.copyMemory(from: bytes)
+                arrived.append(UnsafeRawBufferPointer(copy))
+                used += bytes.count
+            }
+            timed { for bytes in arrived { set.receive(bytes, from: source, at: now) } }
+        }
+    }
+
+    /// What the set reflector has to send: control reaches whom it concerns, packets only the first child, to be counted.
+    private func drainSet() {
+        var more = set.hasOutput(at: now)
+        while more {
+            batch.removeAll()
+            timed { more = set.transmit(at: now, into: &batch) }
+            for entry in batch.entries {
+                if entry.destination == sourceEndpoint {
+                    entrypoint.receive(join(entry, of: batch), from: setEndpoint, at: now)
+                } else if entry.body == nil || !isTimed {
+                    let index = Int(entry.destination.port) - 10_000
+                    guard children.indices.contains(index) else { continue }
+                    _ = children[index].receive(join(entry, of: batch), at: now)
+                }
+            }
+        }
+    }
+
+    private func sendOutput(of child: ChildEnd, _ index: Int) {
+        guard !child.output.isEmpty else { return }
+        let source = Endpoint(address: IPAddress(v4: 0x0a00_0003), port: UInt16(10_000 + index))
+        for entry in child.output.entries {
+            let bytes = join(entry, of: child.output)
+            timed { set.receive(bytes, from: source, at: now) }
+        }
+        child.removeOutput()
+    }
+
+    private func answerLookUps(of node: RelayNode) {
+        while let action = node.nextAction() {
+            guard case .lookUp(let name) = action else { continue }
+            var answer = LookUpAnswer(hosts: [], ttlSeconds: 86_400)
+            if case .announceTargets = name {
+                answer.hosts = [ResolvedHost(name: "set-1", endpoint: setEndpoint, priority: 0, weight: 1)]
+            } else if case .candidates = name {
+                answer.hosts = [ResolvedHost(name: "ep-1", endpoint: sourceEndpoint, priority: 0, weight: 1)]
+                answer.portset = PortsetID(4)
+            }
+            node.lookUpFinished(name, .records(answer), at: now)
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import DatagramIO
+import PacketSealing
+import ReflectorModel
+import RelayCore
+import RelayWire
+
+/// A set reflector's surroundings: an entrypoint (the node's own state machine) whose encoder is a memory full of
+/// bytes, and children.
+final class RelayFeed: LoadFeed {
+    private static let tickInterval = TimeSpan.milliseconds(100)
+
+    private let loop: DatagramLoop
+    private let socket: DatagramSocket
+    private let entrypoint: RelayNode
+    private let children: [(end: ChildEnd, socket: DatagramSocket)]
+    private let streams: [StreamName]
+    private let parent: Endpoint
+    private var batch: DatagramBatch
+    private let headers: UnsafeMutableRawBufferPointer
+    private let payload: UnsafeMutableRawBufferPointer
+    private var nextStream = 0
+    private var nextTick: MonotonicInstant
+    private let isStarted: Bool
+
+    /// - Parameters:
+    ///   - entrypoint: address of the entrypoint, as the zone says.
+    ///   - parent: the set reflector.
+    ///   - children: how many, at `sinks`.
+    init(
+        loop: DatagramLoop, entrypoint: Endpoint, parent: Endpoint, sinks: IPAddress, children: Int,
+        streams: [StreamName], payloadLength: Int, crypto: () throws -> LibcryptoPacketCrypto
+    ) throws {
+        self.loop = loop
+        self.streams = streams
+        self.parent = parent
+        socket = try DatagramSocket(bind: entrypoint)
+        try loop.add(socket)
+        var options = DatagramSocketOptions()
+        options.receiveOffload = false
+        let shared = try crypto()
+        self.children = try (0..<children).map { index in
+            let socket = try DatagramSocket(bind: Endpoint(address: sinks, port: 0), options: options)
+            socket.tag = index + 1
+            try loop.add(socket)
+            return (ChildEnd(number: index, parent: parent, streams: streams, crypto: shared), socket)
+        }
+        headers = .allocate(byteCount: 1 << 18, alignment: 64)
+        batch = DatagramBatch(countMax: 1_024, headers: headers)
+        payload = .allocate(byteCount: payloadLength, alignment: 64)
+        payload.initializeMemory(as: UInt8.self, repeating: 0x47)
+        var configuration = RelayConfiguration(name: "ep-1", role: .entrypoint)
+        configuration.flushInterval = .zero
+        let now = loop.now
+        self.entrypoint = RelayNode(
+            configuration: configuration, crypto: try crypto(), seed: 1, sink: nil, now: now)
+        isStarted = streams.reduce(true) { [node = self.entrypoint] in $0 && node.provide($1, at: now) }
+        nextTick = now
+    }
+
+    deinit {
+        headers.deallocate()
+        payload.deallocate()
+    }
+
+    var isReady: Bool { isStarted && children.allSatisfy { $0.end.isSubscribed && $0.end.packets > 0 } }
+    var nextTimeout: MonotonicInstant { min(nextTick, entrypoint.nextTimeout) }
+
+    func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) -> Bool {
+        let bytes = UnsafeRawBufferPointer(datagram.bytes)
+        if socket.tag > 0 {
+            let child = children[socket.tag - 1]
+            let isData = child.end.receive(bytes, at: now)
+            if !isData { sendOutput(of: child) }
+            return isData
+        }
+        entrypoint.receive(bytes, from: datagram.source, at: now)
+        return false
+    }
+
+    func emit(_ count: Int, at now: MonotonicInstant) {
+        for _ in 0..<count {
+            entrypoint.ingest(UnsafeRawBufferPointer(payload), stream: streams[nextStream], at: now)
+            nextStream = nextStream + 1 == streams.count ? 0 : nextStream + 1
+        }
+        flush(at: now)
+    }
+
+    func timerFired(at now: MonotonicInstant) {
+        entrypoint.handleTimeout(at: now)
+        guard now >= nextTick else { return }
+        nextTick = now + Self.tickInterval
+        for child in children {
+            child.end.tick(at: now)
+            sendOutput(of: child)
+        }
+    }
+
+    private func sendOutput(of child: (end: ChildEnd, socket: DatagramSocket)) {
+        child.socket.send(child.end.output)
+        child.end.removeOutput()
+    }
+
+    func flush(at now: MonotonicInstant) {
+        answerLookUps(at: now)
+        guard entrypoint.hasOutput(at: now) else { return }
+        var more = true
+        while more {
+            batch.removeAll()
+            more = entrypoint.transmit(at: now, into: &batch)
+            socket.send(batch)
+        }
+    }
+
+    /// The entrypoint's share of the zone; the set reflector under test asks a name server.
+    private func answerLookUps(at now: MonotonicInstant) {
+        while let action = entrypoint.nextAction() {
+            guard case .lookUp(let name) = action else { continue }
+            var answer = LookUpAnswer(hosts: [], ttlSeconds: 3_600, portset: nil)
+            switch name {
+            case .announceTargets:
+                answer.hosts = [ResolvedHost(name: "set-1", endpoint: parent, priority: 0, weight: 1)]
+            case .candidates:
+                answer.hosts = [ResolvedHost(name: "ep-1", endpoint: socket.local, priority: 0, weight: 1)]
+                answer.portset = PortsetID(4)
+            default: break
+            }
+            entrypoint.lookUpFinished(name, .records(answer), at: now)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import DatagramIO
+import ReflectorModel
+import RelayService
+import Synchronization
+
+/// What came out at one receiver: which numbers, how late, and with what gaps. From any thread.
+final class DeliveryMeter: Sendable {
+    /// Delays are counted in steps of this, up to `delayStepsMax`.
+    static let delayStep = TimeSpan.microseconds(20)
+    private static let delayStepsMax = 100_000
+
+    private struct State {
+        var seen: [Bool] = []
+        var first: UInt64 = 0
+        var highest: UInt64 = 0
+        var duplicates: UInt64 = 0
+        var outOfOrder: UInt64 = 0
+        var delays = [UInt64](repeating: 0, count: DeliveryMeter.delayStepsMax)
+        var lastArrival: MonotonicInstant?
+        var gapMax = TimeSpan.zero
+    }
+
+    private let state = Mutex(State())
+
+    /// A payload of a `NumberedFeed` came.
+    func note(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) {
+        guard payload.count == NumberedFeed.payloadLength else { return }
+        let number = payload.loadUnaligned(as: UInt64.self)
+        let sent = MonotonicInstant(nanoseconds: payload.loadUnaligned(fromByteOffset: 8, as: Int64.self))
+        guard number > 0, number < 1 << 24 else { return }
+        state.withLock { state in
+            if state.seen.count <= Int(number) {
+                state.seen.append(contentsOf: Array(repeating: false, count: Int(number) + 4_096 - state.seen.count))
+            }
+            guard !state.seen[Int(number)] else {
+                state.duplicates += 1
+                return
+            }
+            state.seen[Int(number)] = true
+            if state.first == 0 { state.first = number }
+            if number < state.highest { state.outOfOrder += 1 }
+            state.highest = max(state.highest, number)
+            let step = Int(max((now - sent).nanoseconds, 0) / Self.delayStep.nanoseconds)
+            state.delays[min(step, Self.delayStepsMax - 1)] += 1
+            if let last = state.lastArrival { state.gapMax = max(state.gapMax, now - last) }
+            state.lastArrival = now
+        }
+    }
+
+    /// Forgets delays and gaps so far: what follows is measured.
+    func restart() {
+        state.withLock { state in
+            state.delays = [UInt64](repeating: 0, count: Self.delayStepsMax)
+            state.gapMax = .zero
+        }
+    }
+
+    /// First number that came; 0 before.
+    var first: UInt64 { state.withLock { $0.first } }
+    var highest: UInt64 { state.withLock { $0.highest } }
+    var duplicates: UInt64 { state.withLock { $0.duplicates } }
+    var outOfOrder: UInt64 { state.withLock { $0.outOfOrder } }
+    var gapMax: TimeSpan { state.withLock { $0.gapMax } }
+
+    /// Numbers of a range that never came.
+    func missing(in numbers: ClosedRange<UInt64>) -> Int {
+        state.withLock { state in
+            numbers.count { $0 >= state.seen.count || !state.seen[Int($0)] }
+        }
+    }
+
+    /// How many were delayed by how many steps; of several receivers these add up.
+    var delays: [UInt64] { state.withLock { $0.delays } }
+}
+
+/// An edge reflector's output into a meter.
+struct MeterOutput: StreamOutput {
+    let meter: DeliveryMeter
+
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
+        meter.note(payload, at: DatagramLoop.now)
+    }
+    func discontinuity(stream: StreamName, lost: UInt64) {}
+    func ended(stream: StreamName) {}
+    func unavailable(stream: StreamName, reason: String) {}
+    func viewers(of stream: StreamName) -> Int { 1 }
+}
