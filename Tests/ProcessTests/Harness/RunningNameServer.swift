@@ -39,7 +39,9 @@ final class RunningNameServer {
     ) async throws {
         let server = try RunningNameServer(net: net, arguments, prepare: prepare)
         do {
-            try await eventually("ready") { server.log.contains("msg=ready ") }
+            try await eventually("ready") {
+                server.log.contains("msg=ready ") || server.log.contains(#""msg":"ready""#)
+            }
             try await body(server)
         } catch {
             print(server.log)
