@@ -45,6 +45,7 @@ struct Privileges {
             guard setgid(group) == 0 else { throw Failure("setgid \(group)", errno) }
             guard setuid(user) == 0 else { throw Failure("setuid \(user)", errno) }
             guard user == 0 || setuid(0) != 0 else { throw Failure("user '\(name)' can become root again") }
+            try checkThreads()
         }
         for path in readable where access(path, R_OK | X_OK) != 0 {
             throw Failure("\(path): user '\(name)' can't read it: \(String(cString: strerror(errno)))")
@@ -52,6 +53,34 @@ struct Privileges {
         for path in writable where access(path, W_OK | X_OK) != 0 {
             throw Failure("\(path): user '\(name)' can't write in it: \(String(cString: strerror(errno)))")
         }
+    }
+
+    /// glibc carries the change to every thread but those that it takes for exiting, and one of them may sleep on for
+    /// ever: the first thread of a program with an `async` main does.
+    private func checkThreads() throws(Failure) {
+        guard let tasks = opendir("/proc/self/task") else { throw Failure("opendir /proc/self/task", errno) }
+        defer { closedir(tasks) }
+        while let entry = readdir(tasks) {
+            let thread = Self.name(of: entry)
+            guard thread.first?.isNumber == true, let file = fopen("/proc/self/task/\(thread)/status", "r") else {
+                continue
+            }
+            defer { fclose(file) }
+            var line = [CChar](repeating: 0, count: 256)
+            while fgets(&line, 256, file) != nil {
+                let words = line.prefix { $0 != 0 }.split { $0 == 9 || $0 == 10 }
+                    .map { String(decoding: $0.map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+                guard let key = words.first, key == "Uid:" || key == "Gid:" else { continue }
+                let wanted = key == "Uid:" ? "\(user)" : "\(group)"
+                guard words.dropFirst().allSatisfy({ $0 == wanted }) else {
+                    throw Failure("thread \(thread) did not become user '\(name)': \(words.joined(separator: " "))")
+                }
+            }
+        }
+    }
+
+    private static func name(of entry: UnsafeMutablePointer<dirent>) -> String {
+        withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
     /// Links are handed over themselves, never what they point at.
@@ -64,9 +93,7 @@ struct Privileges {
         guard status.st_mode & S_IFMT == S_IFDIR, depth < Self.depthMax, let directory = opendir(path) else { return }
         defer { closedir(directory) }
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
+            let name = Self.name(of: entry)
             if name != ".", name != ".." { try handOver("\(path)/\(name)", depth: depth + 1) }
         }
     }

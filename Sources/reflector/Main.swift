@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 @main
 struct Reflector: AsyncParsableCommand {
@@ -17,13 +18,22 @@ struct Reflector: AsyncParsableCommand {
             WithParent.self,
         ])
 
+    /// Commands run in a task, and the first thread only takes the process's signals. As an `async` main it would end up in
+    /// Dispatch, as a thread that glibc takes for exiting and therefore leaves out when the process becomes another
+    /// user: it would stay root (`nameserver --user`).
+    static func main() {
+        Task.detached { await runToTheEnd() }
+        while true { pause() }
+    }
+
     /// As ArgumentParser's own, but wrong usage ends with 2 rather than sysexits' 64.
-    static func main() async {
+    private static func runToTheEnd() async -> Never {
         do {
             try CommandTree.checkHelp(CommandLine.arguments.dropFirst())
             let command = try parseAsRoot()
             do {
                 try await run(command)
+                exit()
             } catch let error as ValidationError {
                 StandardError.print(CommandTree.message(error, of: type(of: command)))
                 throw ExitCode(2)

@@ -2,16 +2,18 @@ import DNSTestClient
 import Foundation
 
 /// Another name server, run for one test with settings like ours: minimal responses, answers of at most 1,232 bytes, no
-/// rate limit, the same identity.
+/// rate limit, the same identity and cookies.
 final class PeerServer {
     /// What NSID, `id.server` and `hostname.bind` say.
     static let identity = "test"
+    /// With the same secret all make the same server cookies (RFC 9018).
+    static let cookieSecret = "e5e973e5a6b2a43f48e7dc849e37bfcf"
 
     let name: String
     let client: DNSTestClient
     let address: String
     let port: UInt16
-    private let process = Process()
+    private let process: PeerProcess
 
     /// A zone as a master file.
     struct Zone {
@@ -42,6 +44,8 @@ final class PeerServer {
               identity: \(identity)
               version: reflector
               tcp-timeout: 5
+              answer-cookie: yes
+              cookie-secret: \(cookieSecret)
             remote-control:
               control-enable: no
 
@@ -67,6 +71,9 @@ final class PeerServer {
                 edns-client-subnet: on
             database:
                 storage: "\(directory.path)/knot"
+            mod-cookies:
+              - id: shared
+                secret: 0x\(cookieSecret)
             template:
               - id: default
                 storage: "\(directory.path)"
@@ -74,6 +81,7 @@ final class PeerServer {
                 zonefile-sync: -1
                 journal-content: none
                 semantic-checks: off
+                global-module: mod-cookies/shared
 
             """
         return try PeerServer(
@@ -92,16 +100,8 @@ final class PeerServer {
         for zone in zones { try Data(zone.text.utf8).write(to: directory.appendingPathComponent("\(zone.name).db")) }
         let configuration = directory.appendingPathComponent("\(name).conf")
         try Data((server + clauses).utf8).write(to: configuration)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.environment = ["PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"]
-        // Threads of a test runner block signals, and programs inherit that: this one is to hear SIGTERM.
-        process.arguments = ["--default-signal"] + command + [configuration.path]
-        let log = directory.appendingPathComponent("\(name).log")
-        try Data().write(to: log)
-        let output = try FileHandle(forWritingTo: log)
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
+        let log = directory.appendingPathComponent("\(name).log").path
+        process = try PeerProcess(command + [configuration.path], log: log)
         client = DNSTestClient(address, port: port)
         for _ in 0..<100 {
             guard process.isRunning else { break }
@@ -109,15 +109,9 @@ final class PeerServer {
             usleep(50_000)
         }
         stop()
-        let said = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+        let said = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
         throw DNSTestClient.Failure(why: "\(name) does not answer: \(said.suffix(2_000))")
     }
 
-    func stop() {
-        guard process.isRunning else { return }
-        process.terminate()
-        // `waitUntilExit` needs a run loop, which a concurrency thread has not.
-        for _ in 0..<250 where process.isRunning { usleep(20_000) }
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    }
+    func stop() { process.stop() }
 }

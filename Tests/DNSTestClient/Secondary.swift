@@ -9,7 +9,7 @@ public final class Secondary {
 
     public let make: Make
     public let client: DNSTestClient
-    private let process = Process()
+    private let process: PeerProcess
     private let log: String
 
     /// - Parameters:
@@ -91,17 +91,11 @@ public final class Secondary {
                 """
             }
         try text.write(toFile: configuration, atomically: true, encoding: .utf8)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.environment = ["PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"]
-        process.arguments =
-            make == .nsd ? ["nsd", "-d", "-c", configuration] : ["knotd", "-c", configuration]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
+        process = try PeerProcess(
+            make == .nsd ? ["nsd", "-d", "-c", configuration] : ["knotd", "-c", configuration],
+            log: folder + "/output")
         client = DNSTestClient(address, port: own)
-        try process.run()
     }
-
-    deinit { stop() }
 
     /// Serial of the zone as it serves it; nil while it does not.
     public func serial(of zone: String) -> UInt32? {
@@ -114,10 +108,5 @@ public final class Secondary {
     /// What it wrote of itself.
     public var report: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    public func stop() {
-        guard process.isRunning else { return }
-        process.terminate()
-        // `waitUntilExit` needs a run loop, which a concurrency thread has not.
-        for _ in 0..<100 where process.isRunning { usleep(20_000) }
-    }
+    public func stop() { process.stop() }
 }

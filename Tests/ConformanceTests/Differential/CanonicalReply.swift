@@ -7,7 +7,8 @@ struct CanonicalReply: CustomStringConvertible {
         var udpSize: UInt16
         var version: UInt8
         var dnssecOK: Bool
-        /// Code and data, EDE (RFC 8914) left out: it explains and is not part of the answer.
+        /// Code and data. EDE (RFC 8914) is left out: it explains and is not part of the answer. Of a server cookie (RFC
+        /// 9018), time and hash.
         var options: [String]
     }
 
@@ -44,7 +45,8 @@ struct CanonicalReply: CustomStringConvertible {
         if let found = message.edns {
             edns = EDNS(
                 udpSize: found.udpSize, version: found.version, dnssecOK: found.dnssecOK,
-                options: found.options.filter { $0.code != 15 }.map { "\($0.code) \($0.data)" }.sorted())
+                options: found.options.filter { $0.code != 15 }
+                    .map { "\($0.code) \($0.code == 10 ? Array($0.data.prefix(12)) : $0.data)" }.sorted())
         }
     }
 

@@ -2,6 +2,7 @@ import DNSAnswers
 import DNSService
 import DNSTestClient
 import Foundation
+import Glibc
 import LDNSKit
 import Logging
 import ReflectorModel
@@ -31,6 +32,10 @@ struct DifferentialTests {
             zones: files.path, listen: [try #require(Endpoint(Self.ours + ":0"))])
         configuration.identity = PeerServer.identity
         configuration.explainFrom = []
+        let secrets = work.appendingPathComponent("cookie-secrets").path
+        try PeerServer.cookieSecret.write(toFile: secrets, atomically: true, encoding: .utf8)
+        chmod(secrets, 0o600)
+        configuration.cookieSecrets = secrets
         let server = NameServer(
             configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         try await withThrowingTaskGroup(of: Void.self) { group in
