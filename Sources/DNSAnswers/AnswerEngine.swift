@@ -22,8 +22,7 @@ public final class AnswerEngine: Sendable {
     public let zones: [ZoneImage]
     let views: FlatArray<ZoneView>
     private let table: NameTable
-    /// Labels of the zone that has most.
-    let zoneLabelsMax: Int
+    private let labelCounts: [Int]
     let identity: FlatArray<UInt8>
     let version: FlatArray<UInt8>
     /// TXT strings of `_status`, the age left out.
@@ -42,7 +41,7 @@ public final class AnswerEngine: Sendable {
         self.zones = zones
         views = FlatArray(zones.map(\.view))
         table = NameTable(zones.map(\.zoneName))
-        zoneLabelsMax = zones.map { WireName.labelOffsets($0.zoneName)?.count ?? 0 }.max() ?? 0
+        labelCounts = zones.map { WireName.labelOffsets($0.zoneName)?.count ?? 0 }
         self.identity = FlatArray(Array(identity.server.utf8.prefix(64)))
         version = FlatArray(Array(identity.version.utf8.prefix(255)))
         let state = problems.isEmpty ? ["state=serving"] : ["state=refused", "problems=\(problems.count)"]
@@ -51,5 +50,5 @@ public final class AnswerEngine: Sendable {
         self.servedSince = servedSince
     }
 
-    var zoneTable: NameTableView { table.view }
+    var zoneTable: ZoneTableView { ZoneTableView(table.view, labelCounts: labelCounts) }
 }

@@ -39,24 +39,32 @@ struct NameScratch: ~Copyable {
         }
         length = position &- start &+ 1
         labelCount = count
-        bytes.update(from: source + start, count: length)
-        lowercase()
+        copyLowercased(source + start, readable: end &- start)
         return true
     }
 
-    /// Eight bytes at a time. Length bytes are below 64 and so are no letters.
-    @inline(__always) private func lowercase() {
-        let raw = UnsafeMutableRawPointer(bytes)
+    /// Eight bytes at a time, which may reach beyond the name but not beyond `readable` bytes.
+    @inline(__always) private func copyLowercased(_ source: UnsafePointer<UInt8>, readable: Int) {
+        let (from, to) = (UnsafeRawPointer(source), UnsafeMutableRawPointer(bytes))
+        let wordsEnd = min(length, readable &- 7)
         var position = 0
-        while position < length {
-            let word = raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-            let low = word & 0x7f7f_7f7f_7f7f_7f7f
-            let aboveZ = low &+ 0x2525_2525_2525_2525
-            let fromA = low &+ 0x3f3f_3f3f_3f3f_3f3f
-            let isUpper = ~word & (fromA ^ aboveZ) & 0x8080_8080_8080_8080
-            raw.storeBytes(of: word | (isUpper >> 2), toByteOffset: position, as: UInt64.self)
+        while position < wordsEnd {
+            let word = from.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            to.storeBytes(of: Self.lowercase(word), toByteOffset: position, as: UInt64.self)
             position &+= 8
         }
+        while position < length {
+            bytes[position] = UInt8(truncatingIfNeeded: Self.lowercase(UInt64(source[position])))
+            position &+= 1
+        }
+    }
+
+    /// Of eight bytes. Length bytes are below 64 and so are no letters.
+    @inline(__always) private static func lowercase(_ word: UInt64) -> UInt64 {
+        let low = word & 0x7f7f_7f7f_7f7f_7f7f
+        let aboveZ = low &+ 0x2525_2525_2525_2525
+        let fromA = low &+ 0x3f3f_3f3f_3f3f_3f3f
+        return word | (~word & (fromA ^ aboveZ) & 0x8080_8080_8080_8080) >> 2
     }
 
     @inline(__always) func label(_ number: Int) -> UnsafePointer<UInt8> {
@@ -81,19 +89,18 @@ struct NameScratch: ~Copyable {
         return table.find(hash: hash, name: UnsafePointer(bytes + start), count: length &- start)
     }
 
-    /// The longest of the names in `table`, none of which has more than `labelsMax` labels, that this name is or is
-    /// below: its number, or -1, and the label where it begins; `first` is the leftmost label where it may.
-    @inline(__always) func longestSuffix(
-        in table: NameTableView, labelsMax: Int, first: Int = 0
-    ) -> (number: Int, label: Int) {
+    /// The longest of the zones that this name is or is below: its number, or -1, and the label where it begins; `first`
+    /// is the leftmost label where it may.
+    @inline(__always) func longestSuffix(in zones: ZoneTableView, first: Int = 0) -> (number: Int, label: Int) {
         var label = labelCount
         var hash = NameHash.root
-        var found = (number: find(label, hash: hash, in: table), label: label)
-        let last = max(labelCount &- labelsMax, first)
+        var found = (number: zones.mayHave(labels: 0) ? find(label, hash: hash, in: zones.names) : -1, label: label)
+        let last = max(labelCount &- zones.labelsMax, first)
         while label > last {
             label &-= 1
             hash = extend(hash, by: label)
-            let number = find(label, hash: hash, in: table)
+            guard zones.mayHave(labels: labelCount &- label) else { continue }
+            let number = find(label, hash: hash, in: zones.names)
             if number >= 0 { found = (number, label) }
         }
         return found

@@ -72,3 +72,20 @@ struct NameTableView {
         return true
     }
 }
+
+/// The zones' names, as the query path looks for the one that a name is in.
+struct ZoneTableView {
+    let names: NameTableView
+    /// Bit n is set if a zone has n labels; bit 63 for all longer ones too.
+    private let lengths: UInt64
+    /// No zone has more labels.
+    let labelsMax: Int
+
+    init(_ names: NameTableView, labelCounts: [Int]) {
+        self.names = names
+        lengths = labelCounts.reduce(0) { $0 | 1 << UInt64(min($1, 63)) }
+        labelsMax = labelCounts.max() ?? 0
+    }
+
+    @inline(__always) func mayHave(labels count: Int) -> Bool { lengths >> UInt64(min(count, 63)) & 1 != 0 }
+}

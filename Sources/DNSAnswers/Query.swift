@@ -25,12 +25,12 @@ struct Query {
     var problem: AnswerCounter?
 
     /// Signed, or for a transfer: more than an image is needed to answer it.
-    var isForDesk: Bool {
+    @inline(__always) var isForDesk: Bool {
         problem == .signed || problem == nil && (type == RecordType.ixfr || type == RecordType.axfr)
     }
 
     /// True for what gets no reply at all, so that two servers can't be made to answer each other.
-    var isDropped: Bool { problem == .tooShort || problem == .isResponse }
+    @inline(__always) var isDropped: Bool { problem == .tooShort || problem == .isResponse }
 
     @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout NameScratch) -> Query {
         var query = Query()

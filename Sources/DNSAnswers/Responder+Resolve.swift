@@ -82,7 +82,7 @@ extension Responder {
 
     /// Labels of `name` above the zone's apex. Nil, if it is not in this zone, or in another of ours below it.
     private func labelsAbove(_ zone: UnsafePointer<ZoneView>) -> Int? {
-        let (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
+        let (number, label) = name.longestSuffix(in: zoneTable)
         return number >= 0 && views + number == zone ? label : nil
     }
 }

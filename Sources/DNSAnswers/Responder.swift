@@ -11,7 +11,7 @@ public struct Responder: ~Copyable {
     /// The generation that is answered from.
     public var engine: AnswerEngine {
         didSet {
-            (views, zoneTable, zoneLabelsMax) = (engine.views.base, engine.zoneTable, engine.zoneLabelsMax)
+            (views, zoneTable) = (engine.views.base, engine.zoneTable)
         }
     }
     /// What server cookies are made with; nil leaves cookies unanswered.
@@ -25,8 +25,7 @@ public struct Responder: ~Copyable {
     public var hasDesk = false
 
     private(set) var views: UnsafePointer<ZoneView>
-    var zoneTable: NameTableView
-    var zoneLabelsMax: Int
+    var zoneTable: ZoneTableView
     var name = NameScratch()
     var inner = NameScratch()
     private var limiter: ResponseLimiter
@@ -38,7 +37,7 @@ public struct Responder: ~Copyable {
     public init(_ engine: AnswerEngine, limiter: ResponseLimiter.Configuration? = nil, seed: UInt64 = 0) {
         self.engine = engine
         self.limiter = ResponseLimiter(limiter, seed: seed)
-        (views, zoneTable, zoneLabelsMax) = (engine.views.base, engine.zoneTable, engine.zoneLabelsMax)
+        (views, zoneTable) = (engine.views.base, engine.zoneTable)
         words = .allocate(capacity: AnswerTally.words)
         words.initialize(repeating: 0, count: AnswerTally.words)
         aliases = .allocate(capacity: Self.aliasesMax + 1)
@@ -90,7 +89,7 @@ public struct Responder: ~Copyable {
         }
         let bytes = start.assumingMemoryBound(to: UInt8.self)
         var options = ReplyOptions()
-        if query.hasEDNS { options = self.options(for: query, bytes, source) }
+        if query.hasEDNS { fill(&options, for: query, bytes, source) }
         var writer = ReplyWriter(
             reply.assumingMemoryBound(to: UInt8.self), limit: size &- options.length, question: bytes,
             questionEnd: query.questionEnd)
@@ -115,10 +114,9 @@ public struct Responder: ~Copyable {
     @inline(__always) func add(_ counter: AnswerCounter) { words[counter.rawValue] &+= 1 }
 
     /// What goes into the OPT record of the reply.
-    @inline(__always) private func options(
-        for query: Query, _ message: UnsafePointer<UInt8>, _ source: IPAddress?
-    ) -> ReplyOptions {
-        var options = ReplyOptions()
+    @inline(__always) private func fill(
+        _ options: inout ReplyOptions, for query: Query, _ message: UnsafePointer<UInt8>, _ source: IPAddress?
+    ) {
         options.length = 11
         if query.wantsIdentity {
             options.identity = engine.identity.base
@@ -139,7 +137,6 @@ public struct Responder: ~Copyable {
             options.hasValidCookie = verdict.isValid
             options.length &+= 28
         }
-        return options
     }
 
     /// True if a reply that somebody else made may be sent to `source` over UDP: all of them share a bucket.
@@ -180,14 +177,14 @@ public struct Responder: ~Copyable {
             // A whole zone never goes by UDP (RFC 5936 §4.2).
             return query.type == RecordType.axfr && transport == .udp ? ResponseCode.notImplemented : rcode
         }
-        var (number, label) = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax)
+        var (number, label) = name.longestSuffix(in: zoneTable)
         guard number >= 0 else {
             writer.extendedError = .notAuthoritative
             return refuse(.outOfZone)
         }
         if label == 0, query.type == RecordType.ds, name.labelCount > 0 {
             // DS stands in the parent zone (RFC 4035 §3.1.4.1); if that is ours too, it answers.
-            let parent = name.longestSuffix(in: zoneTable, labelsMax: zoneLabelsMax, first: 1)
+            let parent = name.longestSuffix(in: zoneTable, first: 1)
             if parent.number >= 0 { (number, label) = parent }
         }
         let zone = views + number

@@ -80,13 +80,13 @@ struct RuleIndexView {
         guard let ordinal = ordinal(of: region) else { return setRegionWinner(portset: portset, region: region) }
         var node = entry(of: portset).root
         var best: UInt32 = 0
-        while node != 0 {
-            let entry = nodes[Int(node)]
-            if entry.highest <= best { break }
-            best = max(best, entry.tag)
-            node = ordinal <= entry.leftLast ? entry.left : entry.right
+        while true {
+            let entry = nodes + Int(node)
+            // Node 0, "no rule below", ends it too.
+            if entry.pointee.highest <= best { return best }
+            best = max(best, entry.pointee.tag)
+            node = ordinal <= entry.pointee.leftLast ? entry.pointee.left : entry.pointee.right
         }
-        return best
     }
 
     @inline(__always) func entry(of portset: UInt16) -> RuleIndex.PortsetClass {

@@ -57,7 +57,7 @@ struct Listeners: Sendable {
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
-        options.receiveBufferBytes = 4_096
+        options.receiveBufferBytes = 2_048
         options.gathering = .microseconds(100)
         let loop = try DatagramLoop(options: options)
         var socketOptions = DatagramSocketOptions.queries

@@ -15,9 +15,10 @@ public final class ReplyBatch {
     public let countMax: Int
     private let capacity: Int
     let memory: UnsafeMutableRawPointer
-    private var used = 0
+    // Only the loop's thread has a batch, and no access lasts: checking each at run time would cost more than the work.
+    @exclusivity(unchecked) private var used = 0
     /// How many replies there are.
-    public private(set) var count = 0
+    @exclusivity(unchecked) public private(set) var count = 0
     private let entries: UnsafeMutablePointer<Reply>
 
     /// - Parameters:
