@@ -37,6 +37,34 @@ extension ServerTests {
         }
     }
 
+    @Test("A viewer that asks for a segment and does not read it is cut off")
+    func stuckSegmentViewer() async throws {
+        let hub = hub {
+            $0.bufferBytesMax = 64 << 20
+            $0.segmentTransferMax = .milliseconds(300)
+        }
+        let name = name
+        try await serve(hub) { endpoint in
+            // Null packets (ISO/IEC 13818-1 §2.4.3.3) make segments larger than what sockets hold.
+            let null = [0x47, 0x1f, 0xff, 0x10] + [UInt8](repeating: 0xff, count: TransportPacket.length - 4)
+            let filling = Array(repeatElement(null, count: 300).joined())
+            for (index, payload) in TransportStreamFile.payloads().enumerated() {
+                deliver(payload, to: hub, name, at: index)
+                for _ in 0..<3 { deliver(filling[...], to: hub, name, at: index) }
+            }
+            let playlist = try await get("http://\(endpoint)/live/news/index.m3u8")
+            let file = try #require(
+                String(decoding: playlist.body, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("seg") })
+            let viewer = try StuckClient(endpoint, path: "/live/news/\(file)")
+            let deadline = ContinuousClock.now + .seconds(10)
+            while hub.statistics().counters["segments_too_slow"] == nil, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(hub.statistics().counters["segments_too_slow"] == 1)
+            #expect(viewer.isCutOff)
+        }
+    }
+
     @Test("A server that shuts down does not wait for a viewer that does not read")
     func shutDownWithStuckViewer() async throws {
         let hub = hub()
@@ -81,4 +109,19 @@ private final class StuckClient {
     }
 
     deinit { close(descriptor) }
+
+    /// Reads on; true if the end comes before the length that the head promised.
+    var isCutOff: Bool {
+        var head = ""
+        var count = 0
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let got = read(descriptor, &buffer, buffer.count)
+            guard got > 0 else { break }
+            if head.isEmpty { head = String(decoding: buffer[..<min(got, 1_024)], as: UTF8.self) }
+            count += got
+        }
+        let promised = head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
+        return count < promised.flatMap { Int($0.split(separator: " ").last ?? "") } ?? 0
+    }
 }

@@ -133,7 +133,11 @@ struct ViewerResponder: HTTPResponder {
                 channel.close(promise: nil)
             }
             defer { limit.cancel() }
-            try await writer.write(contentsOf: segment.bytes)
+            for bytes in segment.bytes {
+                try await writer.write(bytes)
+                // The writer takes whatever comes before the connection has said that it is full: let it say so.
+                try await channel.eventLoop.submit {}.get()
+            }
             try await writer.finish(nil)
         }
         return Response(status: .ok, headers: headers, body: body)
