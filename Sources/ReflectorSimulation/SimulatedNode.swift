@@ -31,8 +31,7 @@ final class SimulatedNode {
     var leavingSince: [StreamName: MonotonicInstant] = [:]
     private let isBusyLooping: Bool
 
-    private var batch: DatagramBatch
-    private let headers: UnsafeMutableRawBufferPointer
+    private let outbox: Outbox
 
     /// - Parameter batchMax: datagrams in one batch; small ones show whether half-drained queues lose anything.
     init(index: Int, host: Topology.Host, receiver: Receiver?, batchMax: Int, isBusyLooping: Bool) {
@@ -40,11 +39,8 @@ final class SimulatedNode {
         self.host = host
         self.receiver = receiver
         self.isBusyLooping = isBusyLooping
-        headers = .allocate(byteCount: 32 * 1_500, alignment: 16)
-        batch = DatagramBatch(countMax: batchMax, headers: headers)
+        outbox = Outbox(datagramsMax: batchMax, headerBytes: 32 * 1_500)
     }
-
-    deinit { headers.deallocate() }
 
     var isUp: Bool { relay != nil }
 
@@ -110,16 +106,7 @@ final class SimulatedNode {
 
     /// Takes out everything that the node sends now.
     func drain(at now: MonotonicInstant, _ send: (DatagramBatch.Entry, UnsafeRawBufferPointer) -> Void) {
-        guard let relay else { return }
-        while relay.hasOutput(at: now) {
-            batch.removeAll()
-            let more = relay.transmit(at: now, into: &batch)
-            for entry in batch.entries {
-                let start = Int(entry.headerOffset)
-                send(entry, UnsafeRawBufferPointer(rebasing: headers[start..<start + Int(entry.headerLength)]))
-            }
-            if !more { break }
-        }
+        if let relay { outbox.drain(relay, at: now, send) }
     }
 
     func noteTimeout() {

@@ -14,8 +14,7 @@ final class LineNode {
     /// What came while the node was paused, by place in the pool and sender.
     var socket: [(place: Int32, from: Int32)] = []
     var onWake: (() -> Void)?
-    private var batch: DatagramBatch
-    private let headers: UnsafeMutableRawBufferPointer
+    private let outbox = Outbox(datagramsMax: 64, headerBytes: 1 << 16)
 
     private let configuration: RelayConfiguration
     private let seed: UInt64
@@ -28,12 +27,8 @@ final class LineNode {
         name = configuration.name
         region = configuration.region
         receiver = configuration.role == .edge ? LineReceiver() : nil
-        headers = .allocate(byteCount: 1 << 16, alignment: 16)
-        batch = DatagramBatch(countMax: 64, headers: headers)
         start(at: now)
     }
-
-    deinit { headers.deallocate() }
 
     func start(at now: MonotonicInstant) {
         lives += 1
@@ -57,15 +52,6 @@ final class LineNode {
     }
 
     func drain(at now: MonotonicInstant, _ send: (DatagramBatch.Entry, UnsafeRawBufferPointer) -> Void) {
-        guard let relay else { return }
-        while relay.hasOutput(at: now) {
-            batch.removeAll()
-            let more = relay.transmit(at: now, into: &batch)
-            for entry in batch.entries {
-                let start = Int(entry.headerOffset)
-                send(entry, UnsafeRawBufferPointer(rebasing: headers[start..<start + Int(entry.headerLength)]))
-            }
-            if !more { break }
-        }
+        if let relay { outbox.drain(relay, at: now, send) }
     }
 }

@@ -1,0 +1,33 @@
+import ReflectorModel
+import RelayCore
+
+/// What a simulated node sends with, as a daemon's loop would: a batch that is filled and emptied until nothing is left.
+final class Outbox {
+    private var batch: DatagramBatch
+    private let headers: UnsafeMutableRawBufferPointer
+
+    /// - Parameters:
+    ///   - datagramsMax: datagrams in one batch; small ones show whether half-drained queues lose anything.
+    ///   - headerBytes: room for their headers together.
+    init(datagramsMax: Int, headerBytes: Int) {
+        headers = .allocate(byteCount: headerBytes, alignment: 16)
+        batch = DatagramBatch(countMax: datagramsMax, headers: headers)
+    }
+
+    deinit { headers.deallocate() }
+
+    /// Takes out everything that the node sends now; `send` gets each datagram with its header.
+    func drain(
+        _ relay: RelayNode, at now: MonotonicInstant, _ send: (DatagramBatch.Entry, UnsafeRawBufferPointer) -> Void
+    ) {
+        while relay.hasOutput(at: now) {
+            batch.removeAll()
+            let more = relay.transmit(at: now, into: &batch)
+            for entry in batch.entries {
+                let start = Int(entry.headerOffset)
+                send(entry, UnsafeRawBufferPointer(rebasing: headers[start..<start + Int(entry.headerLength)]))
+            }
+            if !more { break }
+        }
+    }
+}
