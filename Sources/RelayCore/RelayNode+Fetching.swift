@@ -163,6 +163,7 @@ extension RelayNode {
         if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
         link.addSubscription(path.subscription, stream: stream.slot)
         stream.lastJoin = now
+        stream.fetchedSince = stream.fetchedSince ?? now
         subscribe(path, of: stream, at: now)
         if stream.paths.contains(where: { $0.state != .joining && $0.link.isAlive }) {
             stream.incarnation?.gaps.forgetPath(path.bit)

@@ -40,11 +40,11 @@ extension RelayNode {
             else { continue }
             var highest = incarnation.index.highest
             if case .backlog(let cursor) = subscription.state { highest = cursor - 1 }
-            let silent = stream.origin != nil ? TimeSpan.zero : now - stream.lastArrival
+            let silentSince = stream.origin != nil ? now : max(stream.lastArrival, stream.fetchedSince ?? now)
             entries.append(
                 LinkHeartbeat.Entry(
                     subscription: subscription.id, highest: SequenceNumber(highest),
-                    upstreamSilentMilliseconds: UInt16(clamping: silent.milliseconds)))
+                    upstreamSilentMilliseconds: UInt16(clamping: (now - silentSince).milliseconds)))
         }
         link.heartbeatPage += page
         let echo = link.echo.fields(at: now)

@@ -38,6 +38,8 @@ final class StreamState {
     var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
     var lastExtraPath: MonotonicInstant = .zero
     @exclusivity(unchecked) var lastArrival: MonotonicInstant = .zero
+    /// When fetching began, however often the parent has changed since; nil before.
+    var fetchedSince: MonotonicInstant?
     /// When the newest path was asked for: silence is not judged from before.
     var lastJoin: MonotonicInstant = .zero
     var resubscribed: MonotonicInstant = .zero

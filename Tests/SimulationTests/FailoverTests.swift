@@ -13,6 +13,15 @@ struct FailoverTests {
             #expect(report.gapMax < .milliseconds(700), "seed \(seed): \(report.gapMax.milliseconds) ms")
         }
     }
+
+    @Test("A parent that has only just begun to fetch is not taken for one that starves")
+    func freshParentDoesNotStarve() throws {
+        // It said that its upstream had been silent since the beginning of time, and got company for ten seconds.
+        for seed: UInt64 in [780, 1_424, 2_023, 3_150, 4_990, 5_182, 5_470, 6_278, 6_761, 8_183, 9_951] {
+            let report = try #require(FailoverRun(seed: seed).run())
+            #expect(report.isGood, "reflector simulate failover --seeds \(seed): \(report)")
+        }
+    }
 }
 
 @Suite("A month of adaptive multipath")
