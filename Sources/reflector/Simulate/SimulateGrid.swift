@@ -60,7 +60,7 @@ struct SimulateGrid: ParsableCommand {
             let result = grid.run(point)
             if !result.isGood { missed += 1 }
             print(row(result))
-            fflush(stdout)
+            fflush(nil)
         }
         let seconds = started.duration(to: clock.now) / .seconds(1)
         print("\(missed == 0 ? "every limit holds" : "\(missed) points miss a limit"); \(Int(seconds)) s")
