@@ -73,12 +73,12 @@ final class DeliveryMeter: Sendable {
     var delays: [UInt64] { state.withLock { $0.delays } }
 }
 
-/// An edge reflector's output into a meter.
+/// An edge reflector's output into a meter for each stream.
 struct MeterOutput: StreamOutput {
-    let meter: DeliveryMeter
+    let meters: [StreamName: DeliveryMeter]
 
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
-        meter.note(payload, at: DatagramLoop.now)
+        meters[stream]?.note(payload, at: DatagramLoop.now)
     }
     func discontinuity(stream: StreamName, lost: UInt64) {}
     func ended(stream: StreamName) {}

@@ -1,0 +1,78 @@
+import DatagramIO
+import ReflectorModel
+
+/// A numbered stream that is fed all the time, and what came out of it in each of many spans that follow one another
+/// without a hole.
+final class MeasuredStream {
+    let rate: Double
+    let meter = DeliveryMeter()
+    private let loop: DatagramLoop
+    private let feed: LoopBound<NumberedFeed>
+    private var from: UInt64 = 1
+    private var to: UInt64 = 0
+    private var duplicates: UInt64 = 0
+    private var outOfOrder: UInt64 = 0
+
+    /// What came out of one span.
+    struct Outcome {
+        var packets = 0
+        var lost = 0
+        var duplicates: UInt64 = 0
+        var outOfOrder: UInt64 = 0
+        /// Longest time without a packet.
+        var gap = TimeSpan.zero
+
+        var isFlawless: Bool { packets > 0 && lost == 0 && duplicates == 0 && outOfOrder == 0 }
+
+        static func + (a: Outcome, b: Outcome) -> Outcome {
+            Outcome(
+                packets: a.packets + b.packets, lost: a.lost + b.lost, duplicates: a.duplicates + b.duplicates,
+                outOfOrder: a.outOfOrder + b.outOfOrder, gap: max(a.gap, b.gap))
+        }
+    }
+
+    /// - Parameter number: of the stream at the place.
+    init(_ number: Int, rate: Double, place: DeliveryPlace) throws {
+        guard let source = IPAddress(place.feed), let target = Endpoint(place.encoderPort(number)) else {
+            throw Companion.Failure(description: "net \(place.net): no addresses")
+        }
+        self.rate = rate
+        let loop = try DatagramLoop()
+        self.loop = loop
+        feed = try loop.start(
+            handler: NumberedFeed(
+                loop: loop, from: source, to: [target], sinks: [], meters: [], rate: rate, packets: 1 << 23),
+            name: "feed")
+    }
+
+    /// What has been sent so far is not measured.
+    func begin() async {
+        from = await sent() + 1
+        (duplicates, outOfOrder) = (meter.duplicates, meter.outOfOrder)
+        meter.restart()
+    }
+
+    /// The span that `finish` measures ends with the packet sent last.
+    func mark() async { to = await sent() }
+
+    /// To be called when all up to the mark has been played out or given up; the next span follows the mark.
+    func finish() -> Outcome {
+        var outcome = Outcome(
+            duplicates: meter.duplicates - duplicates, outOfOrder: meter.outOfOrder - outOfOrder, gap: meter.gapMax)
+        if from <= to {
+            outcome.packets = Int(to - from + 1)
+            outcome.lost = meter.missing(in: from...to)
+        }
+        from = to + 1
+        (duplicates, outOfOrder) = (meter.duplicates, meter.outOfOrder)
+        meter.restart()
+        return outcome
+    }
+
+    func stop() { loop.stop() }
+
+    private func sent() async -> UInt64 {
+        let feed = feed
+        return await loop.query { feed.value.sent } ?? 0
+    }
+}
