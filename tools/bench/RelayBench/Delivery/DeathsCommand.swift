@@ -13,7 +13,9 @@ struct DeathsCommand: AsyncParsableCommand {
             Odd runs kill the parent, even ones cut its link. Every packet of the session belongs to one run. A run in \
             which the host stood still for over 100 ms is reported and done again, three times at most.
 
-            Exit status: 0 nothing lost, nothing twice, all in order; 1 otherwise.
+            Lost: never came out. Late: came out longer after it was sent than the play-out deadline.
+
+            Exit status: 0 nothing lost or late, nothing twice, all in order; 1 otherwise.
             """)
 
     @Option(help: "Deaths that count.")
@@ -38,8 +40,10 @@ struct DeathsCommand: AsyncParsableCommand {
     private static let startTime = Duration.seconds(4)
 
     func validate() throws {
-        guard runs > 0, milliseconds > 0, !rates.isEmpty, rates.count <= 8, rates.allSatisfy({ $0 > 0 }) else {
-            throw ValidationError("--runs, --milliseconds and --rates (8 at most) must be above zero")
+        guard runs > 0, (1..<2_000).contains(milliseconds), !rates.isEmpty, rates.count <= 8,
+            rates.allSatisfy({ $0 > 0 })
+        else {
+            throw ValidationError("--runs and --rates (8 at most) are above zero, --milliseconds 1 to 1999")
         }
         guard (1...3).contains(hosts) else { throw ValidationError("--hosts are 1 to 3") }
     }
@@ -50,10 +54,12 @@ struct DeathsCommand: AsyncParsableCommand {
         var network = try MortalNetwork(place, hosts: hosts, streams: rates.count)
         defer { network.end() }
         try await Task.sleep(for: .seconds(1))
-        let streams = try rates.enumerated().map { try MeasuredStream($0, rate: $1, place: place) }
+        let deadline = TimeSpan.milliseconds(Int64(milliseconds))
+        let streams = try rates.enumerated().map {
+            try MeasuredStream($0, rate: $1, deadline: deadline, place: place)
+        }
         defer { streams.forEach { $0.stop() } }
-        let edge = try await place.startEdge(
-            0, deadline: .milliseconds(Int64(milliseconds)), meters: streams.map(\.meter))
+        let edge = try await place.startEdge(0, deadline: deadline, meters: streams.map(\.meter))
         try await Task.sleep(for: Self.startTime)
         guard streams.allSatisfy({ $0.meter.first > 0 }) else {
             throw Companion.Failure(description: "a stream did not come through; see \(place.log)")

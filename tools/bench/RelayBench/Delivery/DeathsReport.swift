@@ -26,7 +26,7 @@ struct DeathsReport {
     /// What the edge counted during the session.
     var counters: [String: UInt64] = [:]
 
-    /// The promise: nothing lost, nothing twice, all in order, and every stream moved.
+    /// The promise: nothing lost, nothing late, nothing twice, all in order, and every stream moved.
     var isFlawless: Bool { runs.allSatisfy { $0.hasMoved && $0.outcomes.allSatisfy(\.isFlawless) } }
 
     /// One run in words, numbered as the next.
@@ -58,12 +58,12 @@ struct DeathsReport {
         lines.append("returns to a better parent that was well again: \(count("parent_changes"))")
         let copies = Double(count("data_received")) / Double(max(count("delivered"), 1))
         lines.append(String(format: "copies of a packet that the edge received over the whole session: %.3f", copies))
-        lines.append(isFlawless ? "nothing lost" : "FAILED")
+        lines.append(isFlawless ? "nothing lost, nothing late" : "FAILED")
         return lines.joined(separator: "\n")
     }
 
     private static func faults(_ outcome: MeasuredStream.Outcome) -> String {
-        "\(outcome.lost) lost, \(outcome.duplicates) twice"
+        "\(outcome.lost) lost, \(outcome.late) late, \(outcome.duplicates) twice"
             + (outcome.outOfOrder > 0 ? ", \(outcome.outOfOrder) out of order" : "")
     }
 

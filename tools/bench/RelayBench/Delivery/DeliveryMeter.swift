@@ -69,6 +69,12 @@ final class DeliveryMeter: Sendable {
         }
     }
 
+    /// How many came later than this (under 2 s) after they were sent, since the last restart.
+    func late(after span: TimeSpan) -> Int {
+        let step = Int(span.nanoseconds / Self.delayStep.nanoseconds)
+        return state.withLock { Int($0.delays.dropFirst(step).reduce(0, +)) }
+    }
+
     /// How many were delayed by how many steps; of several receivers these add up.
     var delays: [UInt64] { state.withLock { $0.delays } }
 }

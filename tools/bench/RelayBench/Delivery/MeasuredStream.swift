@@ -6,6 +6,7 @@ import ReflectorModel
 final class MeasuredStream {
     let rate: Double
     let meter = DeliveryMeter()
+    private let deadline: TimeSpan
     private let loop: DatagramLoop
     private let feed: LoopBound<NumberedFeed>
     private var from: UInt64 = 1
@@ -17,26 +18,32 @@ final class MeasuredStream {
     struct Outcome {
         var packets = 0
         var lost = 0
+        /// Came out later than the play-out deadline after they were sent: of no use to a player that close behind.
+        var late = 0
         var duplicates: UInt64 = 0
         var outOfOrder: UInt64 = 0
         /// Longest time without a packet.
         var gap = TimeSpan.zero
 
-        var isFlawless: Bool { packets > 0 && lost == 0 && duplicates == 0 && outOfOrder == 0 }
+        var isFlawless: Bool { packets > 0 && lost + late == 0 && duplicates == 0 && outOfOrder == 0 }
 
         static func + (a: Outcome, b: Outcome) -> Outcome {
             Outcome(
-                packets: a.packets + b.packets, lost: a.lost + b.lost, duplicates: a.duplicates + b.duplicates,
-                outOfOrder: a.outOfOrder + b.outOfOrder, gap: max(a.gap, b.gap))
+                packets: a.packets + b.packets, lost: a.lost + b.lost, late: a.late + b.late,
+                duplicates: a.duplicates + b.duplicates, outOfOrder: a.outOfOrder + b.outOfOrder,
+                gap: max(a.gap, b.gap))
         }
     }
 
-    /// - Parameter number: of the stream at the place.
-    init(_ number: Int, rate: Double, place: DeliveryPlace) throws {
+    /// - Parameters:
+    ///   - number: of the stream at the place.
+    ///   - deadline: until when its packets must come out.
+    init(_ number: Int, rate: Double, deadline: TimeSpan, place: DeliveryPlace) throws {
         guard let source = IPAddress(place.feed), let target = Endpoint(place.encoderPort(number)) else {
             throw Companion.Failure(description: "net \(place.net): no addresses")
         }
         self.rate = rate
+        self.deadline = deadline
         let loop = try DatagramLoop()
         self.loop = loop
         feed = try loop.start(
@@ -58,7 +65,8 @@ final class MeasuredStream {
     /// To be called when all up to the mark has been played out or given up; the next span follows the mark.
     func finish() -> Outcome {
         var outcome = Outcome(
-            duplicates: meter.duplicates - duplicates, outOfOrder: meter.outOfOrder - outOfOrder, gap: meter.gapMax)
+            late: meter.late(after: deadline), duplicates: meter.duplicates - duplicates,
+            outOfOrder: meter.outOfOrder - outOfOrder, gap: meter.gapMax)
         if from <= to {
             outcome.packets = Int(to - from + 1)
             outcome.lost = meter.missing(in: from...to)
