@@ -93,6 +93,7 @@ struct DeathsCommand: AsyncParsableCommand {
             throw Companion.Failure(description: "the edge has no parent; see \(folder)/log")
         }
         _ = watch.take()
+        let lateBefore = await Self.lateWakeups(of: edge)
         network.strike(death, of: number)
         try await Task.sleep(for: Self.absence)
         let followers = await Self.parents(of: streams.count, at: edge)
@@ -102,8 +103,13 @@ struct DeathsCommand: AsyncParsableCommand {
         try await Task.sleep(for: .milliseconds(milliseconds + 300))
         return DeathRun(
             death: death, parent: parent, follower: followers[0].first, paths: parents[0].count, stall: watch.take(),
+            lateWakeups: await Self.lateWakeups(of: edge) - lateBefore,
             hasMoved: followers.allSatisfy { !$0.isEmpty && !$0.contains(parent) },
             isStruck: parents.map { $0.contains(parent) }, outcomes: streams.map { $0.finish() })
+    }
+
+    private static func lateWakeups(of edge: RunningNode) async -> UInt64 {
+        await edge.status()?.counters["late_wakeups"] ?? 0
     }
 
     /// Names of the parents that each stream is fetched from now, first the one in use.

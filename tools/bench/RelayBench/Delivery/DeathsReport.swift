@@ -11,6 +11,8 @@ struct DeathRun {
     var paths: Int
     /// Longest time for which the host stood still.
     var stall: TimeSpan
+    /// Wake-ups of the edge that came over 20 ms late: after each it waits a little before it takes a parent for dead.
+    var lateWakeups: UInt64
     /// No stream had the dead parent left then, and each another.
     var hasMoved: Bool
     /// Which streams were fetched from it.
@@ -39,6 +41,7 @@ struct DeathsReport {
         return "\(runs.count + 1): \(run.parent) \(run.death.rawValue), then \(run.follower ?? "no parent")"
             + (run.paths > 1 ? ", \(run.paths) paths" : "") + (run.hasMoved ? "" : ", not all moved") + "; "
             + streams.joined(separator: "; ") + "; stall \(run.stall.milliseconds) ms"
+            + (run.lateWakeups > 0 ? ", \(run.lateWakeups) late wake-ups of the edge" : "")
     }
 
     /// Several lines.
