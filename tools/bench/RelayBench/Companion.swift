@@ -1,7 +1,11 @@
 import Foundation
 import Glibc
+import NIOPosix
 
 /// A program that runs beside us on a processor of its own choice and ends when we do, however we end.
+///
+/// The kernel ends it when the thread that started it ends, and threads that run tasks come and go; so all are started
+/// by one that never ends.
 struct Companion {
     struct Failure: Error, CustomStringConvertible {
         var description: String
@@ -14,6 +18,12 @@ struct Companion {
     ///     part of what is measured.
     ///   - output: file for its standard output; its errors go to `log`.
     init(_ words: [String], processor: Int?, output: String? = nil, log: String) throws {
+        pid = try MultiThreadedEventLoopGroup.singleton.next().submit {
+            try Self.start(words, processor: processor, output: output, log: log)
+        }.wait()
+    }
+
+    private static func start(_ words: [String], processor: Int?, output: String?, log: String) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -30,7 +40,7 @@ struct Companion {
         var pid: pid_t = 0
         let code = posix_spawnp(&pid, all[0], &actions, nil, vector, environ)
         guard code == 0 else { throw Failure(description: "\(words[0]): \(String(cString: strerror(code)))") }
-        self.pid = pid
+        return pid
     }
 
     /// Ends it and waits until it is gone.

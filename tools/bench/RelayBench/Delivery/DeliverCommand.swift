@@ -55,7 +55,7 @@ struct DeliverCommand: AsyncParsableCommand {
 
     private func measureOurs(_ place: DeliveryPlace) async throws -> DeliveryReport {
         let isImpaired = hops == 0
-        let parent = isImpaired ? place.impairment : place.set(hops - 1)
+        let parent = isImpaired ? place.impairment() : place.set(hops - 1)
         let sets = (1...max(hops - 1, 1)).map { ("set-\($0)", place.set($0)) }
         // A chain: edges ask the last set reflector, each of those the one before; the first asks the entrypoint.
         let last = sets.count
@@ -79,9 +79,9 @@ struct DeliverCommand: AsyncParsableCommand {
         var edges: [RunningNode] = []
         for (number, meter) in meters.enumerated() {
             edges.append(
-                try await place.startEdge(number, deadline: .milliseconds(Int64(milliseconds)), meter: meter))
+                try await place.startEdge(number, deadline: .milliseconds(Int64(milliseconds)), meters: [meter]))
         }
-        var report = try await run(place, targets: [place.encoderPort], sinks: [], meters: meters) {
+        var report = try await run(place, targets: [place.encoderPort()], sinks: [], meters: meters) {
             impairment?.finish().map { $0.largeDown }
         }
         for edge in edges {
@@ -97,8 +97,8 @@ struct DeliverCommand: AsyncParsableCommand {
     // MARK: Peers
 
     private func measurePeer(_ place: DeliveryPlace) async throws -> DeliveryReport {
-        let input = place.encoderPort
-        let (outer, inner) = ("\(place.impairment):6000", "\(place.address(4)):6000")
+        let input = place.encoderPort()
+        let (outer, inner) = ("\(place.impairment()):6000", "\(place.address(4)):6000")
         let sink = "\(place.sink):7000"
         let impairment = try startImpairment(place, to: inner, listen: outer)
         let commands: [[String]]

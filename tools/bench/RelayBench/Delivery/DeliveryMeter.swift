@@ -69,16 +69,22 @@ final class DeliveryMeter: Sendable {
         }
     }
 
+    /// How many came later than this (under 2 s) after they were sent, since the last restart.
+    func late(after span: TimeSpan) -> Int {
+        let step = Int(span.nanoseconds / Self.delayStep.nanoseconds)
+        return state.withLock { Int($0.delays.dropFirst(step).reduce(0, +)) }
+    }
+
     /// How many were delayed by how many steps; of several receivers these add up.
     var delays: [UInt64] { state.withLock { $0.delays } }
 }
 
-/// An edge reflector's output into a meter.
+/// An edge reflector's output into a meter for each stream.
 struct MeterOutput: StreamOutput {
-    let meter: DeliveryMeter
+    let meters: [StreamName: DeliveryMeter]
 
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
-        meter.note(payload, at: DatagramLoop.now)
+        meters[stream]?.note(payload, at: DatagramLoop.now)
     }
     func discontinuity(stream: StreamName, lost: UInt64) {}
     func ended(stream: StreamName) {}

@@ -8,11 +8,12 @@ import RelayService
 /// ```
 /// feed ─▶ entrypoint ─▶ set-1 ─▶ impairment ─▶ edges        ours; the edges' name server gives the impairment's address
 /// feed ─▶ entrypoint ─▶ set-1 ─▶ set-2 ─▶ edge              ours, three hops
+/// feeds ─▶ entrypoint ─▶ one of many sets ─▶ impairment of its own ─▶ edge        deaths
 /// feed ─▶ sender ─▶ impairment ─▶ receiver ─▶ sink          SRT, RIST
 /// ```
 struct DeliveryPlace {
     static let zone = "bench.example"
-    static let stream = "bench/0"
+    static func stream(_ number: Int) -> String { "bench/\(number)" }
 
     var net: Int
     var folder: String
@@ -23,9 +24,11 @@ struct DeliveryPlace {
     /// The one that edges ask.
     var edgeNameServer: String { address(10) + ":5300" }
     var entrypoint: String { address(1) }
-    var encoderPort: String { address(1) + ":9000" }
+    /// Where the encoder of a stream sends.
+    func encoderPort(_ stream: Int = 0) -> String { address(1) + ":\(9_000 + stream)" }
     func set(_ number: Int) -> String { address(10 + number) }
-    var impairment: String { address(31) }
+    /// Where the impairment before a set reflector, or before a peer's receiver, listens.
+    func impairment(_ set: Int = 1) -> String { address(30 + set) }
     func edge(_ number: Int) -> String { address(41 + number) }
     var feed: String { address(2) }
     var sink: String { address(3) }
@@ -36,9 +39,12 @@ struct DeliveryPlace {
     /// Writes keys and the zone.
     /// - Parameters:
     ///   - name: of the folder.
-    ///   - sets: names and addresses of set reflectors, each a set region of its own, as an asker shall see them.
+    ///   - sets: names and addresses of set reflectors, as an asker shall see them.
+    ///   - regionSize: how many of them make a set region, which is named after its first.
     ///   - maps: lines of the map.
-    func writeZone(_ name: String, sets: [(name: String, address: String)], maps: [String]) throws {
+    func writeZone(
+        _ name: String, sets: [(name: String, address: String)], regionSize: Int = 1, maps: [String]
+    ) throws {
         let path = zones(name)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         if !FileManager.default.fileExists(atPath: keys) {
@@ -48,7 +54,10 @@ struct DeliveryPlace {
         records += ["ns1 A \(address(9))", "ep-1 A \(entrypoint)"]
         records += sets.map { "\($0.name) A \($0.address)" }
         var portsets = ["default ttl=60"]
-        portsets += sets.enumerated().map { "setregion \($1.name)-region id=r\(9_001 + $0) hosts=\($1.name)" }
+        portsets += stride(from: 0, to: sets.count, by: regionSize).map { first in
+            let hosts = sets[first..<min(first + regionSize, sets.count)].map(\.name)
+            return "setregion \(hosts[0])-region id=r\(9_001 + first) hosts=\(hosts.joined(separator: ","))"
+        }
         portsets += ["region r1"] + maps
         for (suffix, lines) in [
             ("zone", records), ("portsets", portsets), ("streams", ["stream bench/* s4 entrypoints=ep-1 push"]),
@@ -67,10 +76,12 @@ struct DeliveryPlace {
         try start(["nameserver", "--zones", zones(name), "--listen", endpoint])
     }
 
-    func startEntrypoint() throws -> Companion {
+    /// - Parameter streams: how many encoders it listens for.
+    func startEntrypoint(streams: Int = 1) throws -> Companion {
         try start(
             node("entrypoint", "ep-1", server: nameServer, at: entrypoint)
-                + ["--udp", "\(Self.stream)=\(encoderPort)", "--ingest", "\(entrypoint):8000"])
+                + (0..<streams).flatMap { ["--udp", "\(Self.stream($0))=\(encoderPort($0))"] }
+                + ["--ingest", "\(entrypoint):8000"])
     }
 
     func startSet(_ number: Int, region: Int? = nil) throws -> Companion {
@@ -90,20 +101,21 @@ struct DeliveryPlace {
             + ["--ops", "\(address):4980"]
     }
 
-    /// An edge reflector in this process, whose output is a meter.
-    func startEdge(_ number: Int, deadline: TimeSpan, meter: DeliveryMeter) async throws -> RunningNode {
-        guard let server = Endpoint(edgeNameServer), let own = Endpoint(edge(number) + ":4900"),
-            let stream = StreamName(Self.stream)
-        else { throw Companion.Failure(description: "net \(net): no addresses") }
+    /// An edge reflector in this process, whose output is a meter for each stream.
+    func startEdge(_ number: Int, deadline: TimeSpan, meters: [DeliveryMeter]) async throws -> RunningNode {
+        guard let server = Endpoint(edgeNameServer), let own = Endpoint(edge(number) + ":4900") else {
+            throw Companion.Failure(description: "net \(net): no addresses")
+        }
         var configuration = NodeConfiguration(
             name: "edge-\(number)", role: .edge, region: RegionID(1), zone: Self.zone, servers: [server],
             keys: try KeyFile.load(keys))
         configuration.listen = own
         configuration.playOutDeadline = deadline
+        let names = meters.indices.compactMap { StreamName(Self.stream($0)) }
         let node = try await RunningNode.start(
-            configuration, output: MeterOutput(meter: meter),
+            configuration, output: MeterOutput(meters: Dictionary(uniqueKeysWithValues: zip(names, meters))),
             logger: Logger(label: "edge", factory: { _ in SwiftLogNoOpLogHandler() }))
-        node.setDemand(true, for: stream)
+        for name in names { node.setDemand(true, for: name) }
         return node
     }
 }

@@ -1,0 +1,123 @@
+import ArgumentParser
+import Foundation
+import ReflectorModel
+import RelayService
+
+/// Kills the parent in use, or cuts its link, again and again, under streams that an edge plays out late enough for
+/// nothing to be lost; each comes back a second later.
+struct DeathsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "deaths",
+        abstract: "Kill the parent in use or cut its link many times; lost packets and largest gaps.",
+        discussion: """
+            Odd runs kill the parent, even ones cut its link. Every packet of the session belongs to one run. A run in \
+            which the host stood still for over 100 ms is reported and done again, three times at most.
+
+            Lost: never came out. Late: came out longer after it was sent than the play-out deadline.
+
+            Exit status: 0 nothing lost or late, nothing twice, all in order; 1 otherwise.
+            """)
+
+    @Option(help: "Deaths that count.")
+    var runs = 50
+    @Option(help: "Play-out deadline in milliseconds.")
+    var milliseconds = 500
+    @Option(parsing: .upToNextOption, help: "Packets a second, of each stream.")
+    var rates = [200.0, 20.0]
+    @Option(help: "Set reflectors in each of three set regions, 1 to 3.")
+    var hosts = 3
+    @Option(help: "Second byte of the loopback addresses used.")
+    var net = 86
+    @Option(help: "Folder for keys, zone and logs.")
+    var folder: String
+
+    private static let stallMax = TimeSpan.milliseconds(100)
+    private static let repeatsMax = 3
+    /// From a death to the return, and from there until the next one may come.
+    private static let absence = Duration.seconds(1)
+    private static let presence = Duration.seconds(2)
+    /// By then all links must be warm and all streams there.
+    private static let startTime = Duration.seconds(4)
+
+    func validate() throws {
+        guard runs > 0, (1..<2_000).contains(milliseconds), !rates.isEmpty, rates.count <= 8,
+            rates.allSatisfy({ $0 > 0 })
+        else {
+            throw ValidationError("--runs and --rates (8 at most) are above zero, --milliseconds 1 to 1999")
+        }
+        guard (1...3).contains(hosts) else { throw ValidationError("--hosts are 1 to 3") }
+    }
+
+    func run() async throws {
+        let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
+        let place = DeliveryPlace(net: net, folder: folder, programs: programs)
+        var network = try MortalNetwork(place, hosts: hosts, streams: rates.count)
+        defer { network.end() }
+        try await Task.sleep(for: .seconds(1))
+        let deadline = TimeSpan.milliseconds(Int64(milliseconds))
+        let streams = try rates.enumerated().map {
+            try MeasuredStream($0, rate: $1, deadline: deadline, place: place)
+        }
+        defer { streams.forEach { $0.stop() } }
+        let edge = try await place.startEdge(0, deadline: deadline, meters: streams.map(\.meter))
+        try await Task.sleep(for: Self.startTime)
+        guard streams.allSatisfy({ $0.meter.first > 0 }) else {
+            throw Companion.Failure(description: "a stream did not come through; see \(place.log)")
+        }
+
+        let watch = StallWatch()
+        let before = await edge.status()?.counters ?? [:]
+        for stream in streams { await stream.begin() }
+        var report = DeathsReport(rates: rates)
+        while report.runs.count < runs {
+            let death: MortalNetwork.Death = report.runs.count.isMultiple(of: 2) ? .parent : .link
+            let run = try await measure(death, network: &network, edge: edge, streams: streams, watch: watch)
+            let isRepeated = run.stall > Self.stallMax && report.repeated < Self.repeatsMax
+            ResultsFile.say(report.line(run) + (isRepeated ? "; the host stalled: done again" : ""))
+            if isRepeated { report.repeated += 1 } else { report.runs.append(run) }
+        }
+        let after = await edge.status()?.counters ?? [:]
+        report.counters = after.merging(before) { $0 - $1 }
+        await edge.stop()
+        ResultsFile.say(report.summary)
+        if !report.isFlawless { throw ExitCode.failure }
+    }
+
+    /// One death and return.
+    private func measure(
+        _ death: MortalNetwork.Death, network: inout MortalNetwork, edge: RunningNode, streams: [MeasuredStream],
+        watch: StallWatch
+    ) async throws -> DeathRun {
+        let parents = await Self.parents(of: streams.count, at: edge)
+        guard let parent = parents[0].first, let number = MortalNetwork.number(of: parent) else {
+            throw Companion.Failure(description: "the edge has no parent; see \(folder)/log")
+        }
+        _ = watch.take()
+        let lateBefore = await Self.lateWakeups(of: edge)
+        network.strike(death, of: number)
+        try await Task.sleep(for: Self.absence)
+        let followers = await Self.parents(of: streams.count, at: edge)
+        try network.restore(death, of: number)
+        try await Task.sleep(for: Self.presence)
+        for stream in streams { await stream.mark() }
+        try await Task.sleep(for: .milliseconds(milliseconds + 300))
+        return DeathRun(
+            death: death, parent: parent, follower: followers[0].first, paths: parents[0].count, stall: watch.take(),
+            lateWakeups: await Self.lateWakeups(of: edge) - lateBefore,
+            hasMoved: followers.allSatisfy { !$0.isEmpty && !$0.contains(parent) },
+            isStruck: parents.map { $0.contains(parent) }, outcomes: streams.map { $0.finish() })
+    }
+
+    private static func lateWakeups(of edge: RunningNode) async -> UInt64 {
+        await edge.status()?.counters["late_wakeups"] ?? 0
+    }
+
+    /// Names of the parents that each stream is fetched from now, first the one in use.
+    private static func parents(of streams: Int, at edge: RunningNode) async -> [[String]] {
+        let status = await edge.status()?.streams ?? []
+        return (0..<streams).map { number in
+            let paths = status.first { $0.name == DeliveryPlace.stream(number) }?.paths ?? []
+            return paths.filter { $0.state == "live" }.map(\.parent)
+        }
+    }
+}

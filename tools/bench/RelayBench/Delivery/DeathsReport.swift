@@ -1,0 +1,78 @@
+import Foundation
+import ReflectorModel
+
+/// One death of a parent or link, and what came out of each stream around it.
+struct DeathRun {
+    var death: MortalNetwork.Death
+    var parent: String
+    /// Where the first stream came from when the parent had been away for a second.
+    var follower: String?
+    /// By which the first stream was fetched before.
+    var paths: Int
+    /// Longest time for which the host stood still.
+    var stall: TimeSpan
+    /// Wake-ups of the edge that came over 20 ms late: after each it waits a little before it takes a parent for dead.
+    var lateWakeups: UInt64
+    /// No stream had the dead parent left then, and each another.
+    var hasMoved: Bool
+    /// Which streams were fetched from it.
+    var isStruck: [Bool]
+    var outcomes: [MeasuredStream.Outcome]
+}
+
+/// The runs of a session, and what they come to.
+struct DeathsReport {
+    let rates: [Double]
+    var runs: [DeathRun] = []
+    var repeated = 0
+    /// What the edge counted during the session.
+    var counters: [String: UInt64] = [:]
+
+    /// The promise: nothing lost, nothing late, nothing twice, all in order, and every stream moved.
+    var isFlawless: Bool { runs.allSatisfy { $0.hasMoved && $0.outcomes.allSatisfy(\.isFlawless) } }
+
+    /// One run in words, numbered as the next.
+    func line(_ run: DeathRun) -> String {
+        let streams = zip(rates, zip(run.outcomes, run.isStruck)).map { rate, measured in
+            let (outcome, isStruck) = measured
+            return String(format: "%g/s: ", rate) + Self.faults(outcome) + ", gap \(outcome.gap.milliseconds) ms"
+                + (isStruck ? "" : " (not struck)")
+        }
+        return "\(runs.count + 1): \(run.parent) \(run.death.rawValue), then \(run.follower ?? "no parent")"
+            + (run.paths > 1 ? ", \(run.paths) paths" : "") + (run.hasMoved ? "" : ", not all moved") + "; "
+            + streams.joined(separator: "; ") + "; stall \(run.stall.milliseconds) ms"
+            + (run.lateWakeups > 0 ? ", \(run.lateWakeups) late wake-ups of the edge" : "")
+    }
+
+    /// Several lines.
+    var summary: String {
+        var lines = ["", "\(runs.count) runs, \(repeated) more repeated because the host stalled"]
+        for (index, rate) in rates.enumerated() {
+            let total = runs.map { $0.outcomes[index] }.reduce(MeasuredStream.Outcome(), +)
+            lines.append(String(format: "%g packets/s: ", rate) + "\(total.packets) packets, " + Self.faults(total))
+            for death in MortalNetwork.Death.allCases {
+                let struck = runs.filter { $0.death == death && $0.isStruck[index] }
+                let gaps = struck.map { $0.outcomes[index].gap.milliseconds }.sorted()
+                guard !gaps.isEmpty else { continue }
+                lines.append("    \(death.rawValue), \(gaps.count) times, largest gap: " + Self.distribution(gaps))
+            }
+        }
+        func count(_ name: String) -> UInt64 { counters[name] ?? 0 }
+        lines.append("returns to a better parent that was well again: \(count("parent_changes"))")
+        let copies = Double(count("data_received")) / Double(max(count("delivered"), 1))
+        lines.append(String(format: "copies of a packet that the edge received over the whole session: %.3f", copies))
+        lines.append(isFlawless ? "nothing lost, nothing late" : "FAILED")
+        return lines.joined(separator: "\n")
+    }
+
+    private static func faults(_ outcome: MeasuredStream.Outcome) -> String {
+        "\(outcome.lost) lost, \(outcome.late) late, \(outcome.duplicates) twice"
+            + (outcome.outOfOrder > 0 ? ", \(outcome.outOfOrder) out of order" : "")
+    }
+
+    /// - Parameter sorted: milliseconds, at least one.
+    private static func distribution(_ sorted: [Int64]) -> String {
+        func quantile(_ share: Double) -> Int64 { sorted[Int((Double(sorted.count - 1) * share).rounded())] }
+        return "least \(quantile(0)), median \(quantile(0.5)), 95 % \(quantile(0.95)), most \(quantile(1)) ms"
+    }
+}

@@ -1,0 +1,86 @@
+import DatagramIO
+import ReflectorModel
+
+/// A numbered stream that is fed all the time, and what came out of it in each of many spans that follow one another
+/// without a hole.
+final class MeasuredStream {
+    let rate: Double
+    let meter = DeliveryMeter()
+    private let deadline: TimeSpan
+    private let loop: DatagramLoop
+    private let feed: LoopBound<NumberedFeed>
+    private var from: UInt64 = 1
+    private var to: UInt64 = 0
+    private var duplicates: UInt64 = 0
+    private var outOfOrder: UInt64 = 0
+
+    /// What came out of one span.
+    struct Outcome {
+        var packets = 0
+        var lost = 0
+        /// Came out later than the play-out deadline after they were sent: of no use to a player that close behind.
+        var late = 0
+        var duplicates: UInt64 = 0
+        var outOfOrder: UInt64 = 0
+        /// Longest time without a packet.
+        var gap = TimeSpan.zero
+
+        var isFlawless: Bool { packets > 0 && lost + late == 0 && duplicates == 0 && outOfOrder == 0 }
+
+        static func + (a: Outcome, b: Outcome) -> Outcome {
+            Outcome(
+                packets: a.packets + b.packets, lost: a.lost + b.lost, late: a.late + b.late,
+                duplicates: a.duplicates + b.duplicates, outOfOrder: a.outOfOrder + b.outOfOrder,
+                gap: max(a.gap, b.gap))
+        }
+    }
+
+    /// - Parameters:
+    ///   - number: of the stream at the place.
+    ///   - deadline: until when its packets must come out.
+    init(_ number: Int, rate: Double, deadline: TimeSpan, place: DeliveryPlace) throws {
+        guard let source = IPAddress(place.feed), let target = Endpoint(place.encoderPort(number)) else {
+            throw Companion.Failure(description: "net \(place.net): no addresses")
+        }
+        self.rate = rate
+        self.deadline = deadline
+        let loop = try DatagramLoop()
+        self.loop = loop
+        feed = try loop.start(
+            handler: NumberedFeed(
+                loop: loop, from: source, to: [target], sinks: [], meters: [], rate: rate, packets: 1 << 23),
+            name: "feed")
+    }
+
+    /// What has been sent so far is not measured.
+    func begin() async {
+        from = await sent() + 1
+        (duplicates, outOfOrder) = (meter.duplicates, meter.outOfOrder)
+        meter.restart()
+    }
+
+    /// The span that `finish` measures ends with the packet sent last.
+    func mark() async { to = await sent() }
+
+    /// To be called when all up to the mark has been played out or given up; the next span follows the mark.
+    func finish() -> Outcome {
+        var outcome = Outcome(
+            late: meter.late(after: deadline), duplicates: meter.duplicates - duplicates,
+            outOfOrder: meter.outOfOrder - outOfOrder, gap: meter.gapMax)
+        if from <= to {
+            outcome.packets = Int(to - from + 1)
+            outcome.lost = meter.missing(in: from...to)
+        }
+        from = to + 1
+        (duplicates, outOfOrder) = (meter.duplicates, meter.outOfOrder)
+        meter.restart()
+        return outcome
+    }
+
+    func stop() { loop.stop() }
+
+    private func sent() async -> UInt64 {
+        let feed = feed
+        return await loop.query { feed.value.sent } ?? 0
+    }
+}
