@@ -137,13 +137,16 @@ extension RelayNode {
     static var overlapMax: TimeSpan { .seconds(2) }
 
     /// The first candidate that has not just failed or refused; if there is no path at all, one that has failed is
-    /// better than none.
+    /// better than none: the one that may be tried again soonest.
     private func best(
         of list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant
     ) -> ParentCandidate? {
         let willing = list.filter { !stream.hasRefused($0.endpoint, within: Self.refusalSpan, at: now) }
-        return willing.first { !penalties.isAvoided($0.endpoint, at: now) }
-            ?? (stream.paths.isEmpty ? willing.first : nil)
+        let soonest = willing.min {
+            penalties.avoidedUntil($0.endpoint, at: now) < penalties.avoidedUntil($1.endpoint, at: now)
+        }
+        guard let soonest, stream.paths.isEmpty || !penalties.isAvoided(soonest.endpoint, at: now) else { return nil }
+        return soonest
     }
 
     @discardableResult

@@ -267,9 +267,12 @@ struct PenaltyTable {
         if let entry = entries[endpoint], entry.wellSince == nil { entries[endpoint]?.wellSince = now }
     }
 
-    func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
-        guard let entry = entries[endpoint] else { return false }
-        return entry.until > now && entry.wellSince == nil
+    func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool { avoidedUntil(endpoint, at: now) > now }
+
+    /// `now` for one that is not avoided.
+    func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
+        guard let entry = entries[endpoint], entry.wellSince == nil else { return now }
+        return max(entry.until, now)
     }
 
     /// True if it never failed, or has been well for `span` since: good enough to return to.

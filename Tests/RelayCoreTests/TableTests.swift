@@ -179,6 +179,20 @@ struct SmallStateTests {
         #expect(!table.isAvoided(endpoint, at: instant(62_000)))
     }
 
+    @Test("Of parents that all failed, the one that failed longest ago may be tried soonest")
+    func soonestToTry() {
+        var table = PenaltyTable()
+        let parents = (1...3).map { Endpoint(address: IPAddress(v4: $0), port: 1) }
+        for (parent, failed) in zip(parents, [3_000, 1_000, 2_000]) {
+            table.fail(parent, first: .seconds(4), most: .seconds(30), at: instant(Int64(failed)))
+        }
+        let order = parents.sorted {
+            table.avoidedUntil($0, at: instant(3_000)) < table.avoidedUntil($1, at: instant(3_000))
+        }
+        #expect(order == [parents[1], parents[2], parents[0]])
+        #expect(table.avoidedUntil(endpoint, at: instant(9_000)) == instant(9_000))
+    }
+
     @Test("Round-trip time is smoothed as in RFC 6298, and nonsense is no sample")
     func roundTrip() {
         var trip = RoundTrip()
