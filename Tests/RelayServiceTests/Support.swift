@@ -119,17 +119,21 @@ final class DatagramPeer: Sendable {
     /// From a datagram and its sender to the answers.
     typealias Response = @Sendable ([UInt8], Endpoint) async -> [[UInt8]]
 
+    /// The same, answering when it likes.
+    private typealias Respond = @Sendable (
+        [UInt8], Endpoint, _ reply: @escaping @Sendable ([[UInt8]]) -> Void
+    ) -> Void
+
     private final class Handler: ChannelInboundHandler {
         typealias InboundIn = AddressedEnvelope<ByteBuffer>
-        let respond: Response
-        init(_ respond: @escaping Response) { self.respond = respond }
+        let respond: Respond
+        init(_ respond: @escaping Respond) { self.respond = respond }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             let envelope = unwrapInboundIn(data)
             guard let client = envelope.remoteAddress.endpoint else { return }
-            let query = Array(envelope.data.readableBytesView)
-            Task { [channel = context.channel, respond] in
-                for reply in await respond(query, client) {
+            respond(Array(envelope.data.readableBytesView), client) { [channel = context.channel] replies in
+                for reply in replies {
                     let answer = AddressedEnvelope(
                         remoteAddress: envelope.remoteAddress, data: ByteBuffer(bytes: reply))
                     channel.writeAndFlush(answer, promise: nil)
@@ -142,10 +146,15 @@ final class DatagramPeer: Sendable {
     let endpoint: Endpoint
 
     convenience init(host: String, respond: @escaping @Sendable ([UInt8]) -> [[UInt8]] = { _ in [] }) async throws {
-        try await self.init(hostAsynchronous: host) { query, _ in respond(query) }
+        // On the event loop: the threads of tasks may all be busy with other tests for longer than anybody waits.
+        try await self.init(host) { query, _, reply in reply(respond(query)) }
     }
 
-    init(hostAsynchronous host: String, respond: @escaping Response) async throws {
+    convenience init(hostAsynchronous host: String, respond: @escaping Response) async throws {
+        try await self.init(host) { query, client, reply in Task { reply(await respond(query, client)) } }
+    }
+
+    private init(_ host: String, _ respond: @escaping Respond) async throws {
         channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
