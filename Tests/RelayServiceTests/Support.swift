@@ -120,9 +120,10 @@ final class DatagramPeer: Sendable {
     typealias Response = @Sendable ([UInt8], Endpoint) async -> [[UInt8]]
 
     /// The same, answering when it likes.
-    private typealias Respond = @Sendable (
-        [UInt8], Endpoint, _ reply: @escaping @Sendable ([[UInt8]]) -> Void
-    ) -> Void
+    private typealias Respond =
+        @Sendable (
+            [UInt8], Endpoint, _ reply: @escaping @Sendable ([[UInt8]]) -> Void
+        ) -> Void
 
     private final class Handler: ChannelInboundHandler {
         typealias InboundIn = AddressedEnvelope<ByteBuffer>
