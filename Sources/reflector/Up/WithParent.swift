@@ -21,6 +21,10 @@ struct WithParent: ParsableCommand {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
             if let descriptor = Int32(name), descriptor > STDERR_FILENO { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         }
+        // Threads that run tasks block signals, and the command would inherit that: it is to hear its parent's end.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
         // So that ps(1) shows our own nodes as `reflector edge edge-1 …`.
         let name = command == "/proc/self/exe" ? "reflector" : command
         var vector: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) }
