@@ -123,7 +123,10 @@ final class ChildSubscription {
     }
 
     let id: UInt32
-    unowned let link: ChildLink
+    /// The link holds its subscriptions, and whoever takes one from it takes it from its stream too (`drop`): no
+    /// subscription is used after its link.
+    let unmanagedLink: Unmanaged<ChildLink>
+    var link: ChildLink { unmanagedLink.takeUnretainedValue() }
     let stream: Int
     var start: Subscribe.Start
     var rateSixteenths: UInt8
@@ -139,7 +142,7 @@ final class ChildSubscription {
     init(id: UInt32, link: ChildLink, stream: Int, request: Subscribe, expires: MonotonicInstant, now: MonotonicInstant)
     {
         self.id = id
-        self.link = link
+        unmanagedLink = .passUnretained(link)
         self.stream = stream
         start = request.start
         rateSixteenths = request.rateSixteenths

@@ -19,22 +19,21 @@ final class PacketLog {
         var isFiller = false
     }
 
+    private let owner: PacketMemory
     private let memory: UnsafeMutableRawBufferPointer
     private let slots: UnsafeMutableBufferPointer<Slot>
     @exclusivity(unchecked) private var head = 0
 
-    init(packetsMax: Int) {
-        let count = max(packetsMax, 64)
-        // malloc'd pages are touched as the log fills, so an idle node stays small.
-        memory = .allocate(byteCount: count * Self.slotLength, alignment: 64)
+    init(packetsMax: Int, memory owner: PacketMemory) {
+        let count = max(packetsMax, PacketMemory.packetsMin)
+        precondition(owner.bytes.count >= count * Self.slotLength, "PacketLog: memory for fewer packets")
+        self.owner = owner
+        memory = owner.bytes
         slots = .allocate(capacity: count)
         slots.initialize(repeating: Slot())
     }
 
-    deinit {
-        memory.deallocate()
-        slots.deallocate()
-    }
+    deinit { slots.deallocate() }
 
     /// Copies a packet in, over the oldest, and returns its slot. `parts` are laid end to end.
     func append(

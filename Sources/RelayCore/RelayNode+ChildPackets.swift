@@ -18,9 +18,12 @@ extension RelayNode {
             case .backlog(let cursor): if sequence.rawValue >= cursor { continue }
             case .pending: continue
             }
-            guard enqueue(queued, on: subscription.link, at: now) else { continue }
-            queuedCount += 1
-            if isRepair { subscription.link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
+            // Counting references to the link, for each packet and child, costs as much as the rest of this.
+            subscription.unmanagedLink._withUnsafeGuaranteedRef { link in
+                guard enqueue(queued, on: link, at: now) else { return }
+                queuedCount += 1
+                if isRepair { link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
+            }
         }
         stream.packetsOut += queuedCount
         flushAt = min(flushAt, flushPace.due(at: now))
