@@ -5,6 +5,9 @@ import RelayWire
 /// holds without bookkeeping and every stream's ring reaches equally far back in time. Retransmits, prebursts and all
 /// children send from the same bytes.
 ///
+/// It starts again at its beginning as soon as what lies there is older than anybody asks for, so that it takes only as
+/// much memory as the streams' rate calls for, and stays in the processor's caches if it can.
+///
 /// A relay keeps the sealed stream packet (header, ciphertext, tag); an edge the header and the plaintext.
 final class PacketLog {
     /// Bytes of one slot: the longest sealed stream packet, rounded up.
@@ -19,29 +22,36 @@ final class PacketLog {
         var isFiller = false
     }
 
-    private let owner: PacketMemory
     private let memory: UnsafeMutableRawBufferPointer
     private let slots: UnsafeMutableBufferPointer<Slot>
     @exclusivity(unchecked) private var head = 0
+    /// Slots in use so far. Only grows.
+    @exclusivity(unchecked) private(set) var lap = 0
+    private let span: TimeSpan
 
-    init(packetsMax: Int, memory owner: PacketMemory) {
-        let count = max(packetsMax, PacketMemory.packetsMin)
-        precondition(owner.bytes.count >= count * Self.slotLength, "PacketLog: memory for fewer packets")
-        self.owner = owner
-        memory = owner.bytes
+    /// - Parameters:
+    ///   - packetsMax: most packets kept.
+    ///   - span: a packet may be overwritten this long after its arrival, and earlier only if the log is full.
+    init(packetsMax: Int, span: TimeSpan) {
+        self.span = span
+        let count = max(packetsMax, 64)
+        // malloc'd pages are touched as the log fills, so an idle node stays small.
+        memory = .allocate(byteCount: count * Self.slotLength, alignment: 64)
         slots = .allocate(capacity: count)
         slots.initialize(repeating: Slot())
     }
 
-    deinit { slots.deallocate() }
+    deinit {
+        memory.deallocate()
+        slots.deallocate()
+    }
 
     /// Copies a packet in, over the oldest, and returns its slot. `parts` are laid end to end.
     func append(
         tag: IncarnationTag, sequence: SequenceNumber, arrival: MonotonicInstant, keyPhase: UInt8, isFiller: Bool,
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer? = nil
     ) -> Int32 {
-        let slot = head
-        head = head + 1 == slots.count ? 0 : head + 1
+        let slot = nextSlot(at: arrival)
         let length = first.count + (second?.count ?? 0)
         precondition(length <= Self.slotLength, "PacketLog: packet longer than a slot")
         let target = UnsafeMutableRawBufferPointer(
@@ -54,6 +64,17 @@ final class PacketLog {
             tag: tag, sequence: sequence, arrival: arrival, length: UInt16(length), keyPhase: keyPhase,
             isFiller: isFiller)
         return Int32(slot)
+    }
+
+    /// Round and round in the lap; where that would overwrite what is still wanted, the lap grows instead.
+    private func nextSlot(at now: MonotonicInstant) -> Int {
+        var slot = head < lap ? head : 0
+        if lap < slots.count, lap == 0 || slots[slot].arrival >= now - span {
+            slot = lap
+            lap += 1
+        }
+        head = slot + 1
+        return slot
     }
 
     @inline(__always) func holds(_ slot: Int32, _ tag: IncarnationTag, _ sequence: SequenceNumber) -> Bool {

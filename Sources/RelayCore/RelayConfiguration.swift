@@ -12,6 +12,8 @@ public struct RelayConfiguration: Sendable {
     public var playOutDeadline: TimeSpan = .milliseconds(500)
     /// How long after its arrival a packet is kept for retransmit and preburst ([A] §IV-A), while the budget lasts.
     public var ringSpan: TimeSpan = .seconds(5)
+    /// How long after its arrival somebody may still want a packet: to begin with, as a repair, or to be handed out.
+    var logSpan: TimeSpan { max(ringSpan, repairSpan + playOutDeadline) + .seconds(1) }
     /// Packets kept in all, over all streams: the node's byte budget in slots of `PacketLog.slotLength`.
     public var packetsMax = 49_152
     /// How long a relay goes on asking for a missing packet.

@@ -75,18 +75,16 @@ public final class RelayNode {
     /// - Parameters:
     ///   - seed: of jitter; random in a daemon, given in the simulator.
     ///   - sink: where an edge delivers. Held weakly.
-    ///   - memory: for `configuration.packetsMax` packets; nil: from the heap.
     public init(
         configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64, sink: (any StreamSink)?,
-        memory: PacketMemory? = nil, now: MonotonicInstant
+        now: MonotonicInstant
     ) {
         self.configuration = configuration
         id = NodeID(name: configuration.name)
         self.crypto = crypto
         self.sink = sink
         random = SeededGenerator(seed: seed)
-        let packetsMax = configuration.packetsMax
-        log = PacketLog(packetsMax: packetsMax, memory: memory ?? PacketMemory(packets: packetsMax))
+        log = PacketLog(packetsMax: configuration.packetsMax, span: configuration.logSpan)
         startedAt = now
         lastHandled = now
         directory = ParentDirectory(countMax: configuration.lookUpsMax)

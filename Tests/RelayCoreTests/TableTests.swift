@@ -18,7 +18,7 @@ struct PacketLogTests {
 
     @Test("A packet is found by its number until the log has overwritten it")
     func overwrites() {
-        let log = PacketLog(packetsMax: 64)
+        let log = PacketLog(packetsMax: 64, span: .seconds(6))
         var index = SequenceIndex(tag: tag)
         for sequence in UInt64(1)...100 { index.insert(sequence, slot: append(log, sequence)) }
         #expect(index.slot(36, in: log) == nil)
@@ -29,9 +29,34 @@ struct PacketLogTests {
         #expect(did(&index) { $0.trim(log, horizon: .zero) } == 37)
     }
 
+    @Test("The log uses no more slots than its span calls for, and a sudden rate takes fresh ones before wanted ones")
+    func growsWithTheRate() {
+        let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
+        // 10 a second for a minute: 61 of them are not older than 6 s.
+        for number in UInt64(1)...600 { _ = append(log, number, at: Int64(number) * 100) }
+        #expect(log.lap == 61)
+        var slots: [(sequence: UInt64, slot: Int32)] = []
+        for number in UInt64(601)...2_600 { slots.append((number, append(log, number, at: 60_001))) }
+        #expect(log.lap <= 61 + 2_000)
+        var index = SequenceIndex(tag: tag)
+        for (sequence, slot) in slots { index.insert(sequence, slot: slot) }
+        let held = slots.filter { index.slot($0.sequence, in: log) != nil }
+        #expect(held.count == 2_000)
+    }
+
+    @Test("A sudden rate leaves the slow packets of the last seconds where they are")
+    func slowPacketsSurvive() {
+        let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
+        var slow: [(sequence: UInt64, slot: Int32)] = []
+        for number in UInt64(1)...95 { slow.append((number, append(log, number, at: Int64(number) * 100))) }
+        for number in UInt64(1_000)...3_000 { _ = append(log, number, at: 9_501) }
+        // Those of the last six seconds, from 3.6 s on.
+        for (sequence, slot) in slow.dropFirst(35) { #expect(log.holds(slot, tag, SequenceNumber(sequence))) }
+    }
+
     @Test("Another incarnation's packet of the same number is not taken for this one's")
     func tagsDiffer() {
-        let log = PacketLog(packetsMax: 64)
+        let log = PacketLog(packetsMax: 64, span: .seconds(6))
         let slot = append(log, 5)
         #expect(log.holds(slot, tag, SequenceNumber(5)))
         #expect(!log.holds(slot, IncarnationTag(8), SequenceNumber(5)))
@@ -39,7 +64,7 @@ struct PacketLogTests {
 
     @Test("The index follows gaps, late numbers and wide jumps without finding what is not there")
     func sparse() {
-        let log = PacketLog(packetsMax: 4_096)
+        let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
         var index = SequenceIndex(tag: tag)
         var held: Set<UInt64> = []
         var random = SeededGenerator(seed: 3)
@@ -58,7 +83,7 @@ struct PacketLogTests {
 
     @Test("Trimming drops what is older than the ring")
     func trims() {
-        let log = PacketLog(packetsMax: 4_096)
+        let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
         var index = SequenceIndex(tag: tag)
         for sequence in UInt64(1)...50 { index.insert(sequence, slot: append(log, sequence, at: Int64(sequence))) }
         #expect(did(&index) { $0.trim(log, horizon: instant(20)) } == 20)

@@ -37,7 +37,7 @@ final class NodeShell: DatagramHandler {
         self.crypto = crypto.make()
         node = RelayNode(
             configuration: configuration.relay.configuration, crypto: self.crypto, seed: seed.next(), sink: sink,
-            memory: .largePages(packets: configuration.packetsMax), now: now)
+            now: now)
         for (name, answer) in restored { node.restore(name, answer, at: now) }
     }
 

@@ -25,7 +25,8 @@ final class LoadRun: DatagramHandler {
         /// Packets sent one right behind the other.
         var burst: Int
         var seconds: Double
-        var warmUpSeconds = 0.7
+        /// Until a relay's ring has come round once: before, each of its packets is written to fresh memory.
+        var warmUpSeconds = 7.0
         var setUpSecondsMax = 30.0
     }
 
