@@ -12,17 +12,19 @@ extension RelayNode {
         let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
         flushPace.note(at: now)
         var queuedCount: UInt64 = 0
-        for subscription in stream.children where sequence.rawValue >= subscription.from {
-            switch subscription.state {
-            case .live: break
-            case .backlog(let cursor): if sequence.rawValue >= cursor { continue }
-            case .pending: continue
-            }
-            // Counting references to the link, for each packet and child, costs as much as the rest of this.
-            subscription.unmanagedLink._withUnsafeGuaranteedRef { link in
-                guard enqueue(queued, on: link, at: now) else { return }
-                queuedCount += 1
-                if isRepair { link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
+        for child in stream.fanOut {
+            child._withUnsafeGuaranteedRef { subscription in
+                guard sequence.rawValue >= subscription.from else { return }
+                switch subscription.state {
+                case .live: break
+                case .backlog(let cursor): if sequence.rawValue >= cursor { return }
+                case .pending: return
+                }
+                subscription.unmanagedLink._withUnsafeGuaranteedRef { link in
+                    guard enqueue(queued, on: link, at: now) else { return }
+                    queuedCount += 1
+                    if isRepair { link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
+                }
             }
         }
         stream.packetsOut += queuedCount

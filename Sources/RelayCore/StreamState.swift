@@ -10,7 +10,11 @@ final class StreamState {
     var scheduled: MonotonicInstant = .distantFuture
 
     @exclusivity(unchecked) var incarnation: IncarnationState?
-    @exclusivity(unchecked) var children: [ChildSubscription] = []
+    @exclusivity(unchecked) var children: [ChildSubscription] = [] {
+        didSet { fanOut = children.map(Unmanaged.passUnretained) }
+    }
+    /// The same without counting references, which for each packet and child costs as much as all the rest.
+    @exclusivity(unchecked) private(set) var fanOut: [Unmanaged<ChildSubscription>] = []
     @exclusivity(unchecked) var paths: [StreamPath] = []
     /// Present at the stream's entrypoint.
     var origin: StreamOrigin?
