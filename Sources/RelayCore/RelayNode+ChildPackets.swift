@@ -23,6 +23,7 @@ extension RelayNode {
             if isRepair { subscription.link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
         }
         stream.packetsOut += queuedCount
+        if queuedCount > 0, !isRepair { noteWaiting(stream, at: now) }
         flushAt = min(flushAt, flushPace.due(at: now))
     }
 
@@ -84,6 +85,7 @@ extension RelayNode {
                 // What was added just now goes ahead of all live packets: order is kept at the change-over.
                 link.live.append(contentsOf: link.repair)
                 link.repair.removeAll()
+                link.caughtUp = now
                 subscription.state = .live
             } else {
                 subscription.state = .backlog(cursor: cursor)

@@ -25,6 +25,7 @@ extension RelayNode {
             }
             dirtyChildren.removeLast()
         }
+        noteFlushed(at: now)
         // One burst of retransmits and backlog a flush; the rest waits for the next.
         swap(&dirtyChildren, &deferredChildren)
         flushAt = dirtyChildren.isEmpty ? .distantFuture : now + configuration.flushInterval
@@ -32,7 +33,12 @@ extension RelayNode {
     }
 
     private func flushLive(of link: ChildLink, at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
+        guard let first = link.live.first else { return true }
+        let (arrival, waiting) = (log[first.slot].arrival, link.live.count)
         emit(&link.live, most: .max, on: link, at: now, into: &batch)
+        if let measurements = link.measurements, arrival > link.caughtUp {
+            measurements.record(.residence, now - arrival, count: waiting - link.live.count, at: now)
+        }
         return link.live.isEmpty
     }
 
