@@ -55,6 +55,9 @@ final class ChildLink {
     @exclusivity(unchecked) var live = Deque<Queued>()
     @exclusivity(unchecked) var repair = Deque<Queued>()
     @exclusivity(unchecked) var isDirty = false
+    /// Live packets sent since their residence was last sampled, and when that was.
+    @exclusivity(unchecked) var unsampled = 0
+    @exclusivity(unchecked) var sampledAt: MonotonicInstant = .zero
     /// When a backlog last went over into the live queue: what arrived until then did not stay here for want of speed.
     @exclusivity(unchecked) var caughtUp: MonotonicInstant = .zero
     /// Retransmits and backlog packets sent since `burstStart`.

@@ -50,6 +50,21 @@ extension RelayNode {
 
     // MARK: Residence
 
+    /// A link's residence is sampled this often: a histogram costs as much as all else that we do for a packet and child.
+    /// Each sample stands for all packets since the one before. A packet that stays as long as this is always one.
+    private static var sampleInterval: TimeSpan { .milliseconds(10) }
+
+    /// Live packets were sent on the link, the oldest of which arrived then.
+    @inline(__always) func noteSent(
+        _ count: Int, arrived: MonotonicInstant, on link: ChildLink, at now: MonotonicInstant
+    ) {
+        link.unsampled += count
+        guard now - link.sampledAt >= Self.sampleInterval, arrived > link.caughtUp else { return }
+        link.measurements?.record(.residence, now - arrived, count: link.unsampled, at: now)
+        link.unsampled = 0
+        link.sampledAt = now
+    }
+
     /// A packet that arrived now waits for the next flush; all children get it then.
     func noteWaiting(_ stream: StreamState, at now: MonotonicInstant) {
         if stream.waiting == 0 {

@@ -36,9 +36,7 @@ extension RelayNode {
         guard let first = link.live.first else { return true }
         let (arrival, waiting) = (log[first.slot].arrival, link.live.count)
         emit(&link.live, most: .max, on: link, at: now, into: &batch)
-        if let measurements = link.measurements, arrival > link.caughtUp {
-            measurements.record(.residence, now - arrival, count: waiting - link.live.count, at: now)
-        }
+        noteSent(waiting - link.live.count, arrived: arrival, on: link, at: now)
         return link.live.isEmpty
     }
 

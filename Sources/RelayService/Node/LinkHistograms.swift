@@ -4,15 +4,17 @@ import RelayCore
 
 /// The measurements of one link as HDR histograms, one a measure: 1 µs to 10 s at two significant digits, which is 9 kB
 /// each from the first sample on.
-final class LinkHistograms: LinkMeasurements {
+public final class LinkHistograms: LinkMeasurements {
     private var histograms = [MinuteHistogram?](repeating: nil, count: LinkMeasure.allCases.count)
 
-    func record(_ measure: LinkMeasure, _ span: TimeSpan, count: Int, at now: MonotonicInstant) {
+    public init() {}
+
+    public func record(_ measure: LinkMeasure, _ span: TimeSpan, count: Int, at now: MonotonicInstant) {
         if histograms[measure.rawValue] == nil { histograms[measure.rawValue] = MinuteHistogram(since: now) }
         histograms[measure.rawValue]?.record(span, count: count, at: now)
     }
 
-    func summary(of measure: LinkMeasure, at now: MonotonicInstant) -> DelaySummary? {
+    public func summary(of measure: LinkMeasure, at now: MonotonicInstant) -> DelaySummary? {
         histograms[measure.rawValue]?.summary(at: now)
     }
 }
