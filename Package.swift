@@ -6,6 +6,7 @@ import PackageDescription
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -26,6 +27,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -59,7 +61,7 @@ let package = Package(
             name: "RelayService",
             dependencies: [
                 "RelayCore", "RelayWire", "PacketSealing", "DatagramIO", "LDNSKit", "ReflectorModel",
-                log, nioCore, nioPosix, nioHTTP, httpClient,
+                histogram, log, nioCore, nioPosix, nioHTTP, httpClient,
             ]),
         .target(
             name: "StreamingServer",
@@ -114,7 +116,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "RelayServiceTests",
-            dependencies: ["RelayService", "LDNSKit", "ReflectorModel", log, nioCore, nioPosix]),
+            dependencies: ["RelayService", "RelayCore", "LDNSKit", "ReflectorModel", log, nioCore, nioPosix]),
         .testTarget(
             name: "StreamingServerTests",
             dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel", httpClient, log, nioCore]),

@@ -37,14 +37,31 @@ public struct OpsClient: Sendable {
     /// - Parameter timeout: for a whole request.
     public init(timeout: Duration = .seconds(1)) { self.timeout = TimeAmount(timeout) }
 
-    /// The status of the node whose `OpsEndpoint` listens at `endpoint`.
+    /// Most pages of streams that are asked of a node: more than its table can have.
+    private static let pagesMax = 256
+
+    /// The status of the node whose `OpsEndpoint` listens at `endpoint`, with all its streams, page by page.
     public func nodeStatus(of endpoint: Endpoint) async throws(Failure) -> NodeStatus {
-        try await status(NodeStatus.self, of: endpoint)
+        var whole = try await status(NodeStatus.self, of: endpoint)
+        var (asked, pages) = (0, 1)
+        while let next = whole.nextStreams, next > asked, pages < Self.pagesMax {
+            let page = try await status(NodeStatus.self, at: "/status?from=\(next)", of: endpoint)
+            whole.streams += page.streams
+            whole.nextStreams = page.nextStreams
+            (asked, pages) = (next, pages + 1)
+        }
+        return whole
     }
 
     /// Any process's status.
     public func status<Status: Decodable>(_ type: Status.Type, of endpoint: Endpoint) async throws(Failure) -> Status {
-        let data = try await get("/status", of: endpoint)
+        try await status(type, at: "/status", of: endpoint)
+    }
+
+    private func status<Status: Decodable>(
+        _ type: Status.Type, at path: String, of endpoint: Endpoint
+    ) async throws(Failure) -> Status {
+        let data = try await get(path, of: endpoint)
         do {
             let decoder = JSONDecoder()
             decoder.nonConformingFloatDecodingStrategy = .convertFromString(

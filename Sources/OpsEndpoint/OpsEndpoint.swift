@@ -48,14 +48,14 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     private let onReady: @Sendable (Endpoint) -> Void
 
     /// - Parameters:
-    ///   - status: what `/status` tells.
+    ///   - status: what `/status` tells; of a node, with which of its streams (`/status?from=N&count=M`).
     ///   - metrics: what `/metrics` tells.
     ///   - ready: nil while the process can do its work, else why not, for `/readyz`.
     ///   - command: what may be POSTed; nothing by default.
     ///   - onReady: called once with the bound address.
     public init(
         configuration: Configuration, logger: Logger,
-        status: @escaping @Sendable () async -> Status,
+        status: @escaping @Sendable (StreamPage) async -> Status,
         metrics: @escaping @Sendable () async -> [MetricSample],
         ready: @escaping @Sendable () async -> String?, command: Command? = nil,
         onReady: @escaping @Sendable (Endpoint) -> Void = { _ in }
@@ -79,7 +79,12 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
                     } else {
                         Self.answer(.ok, "ready\n")
                     }
-                case "/status": Self.json(await status())
+                case "/status":
+                    if let page = Self.page(of: request) {
+                        Self.json(await status(page))
+                    } else {
+                        Self.answer(.badRequest, "from is 0 or more, count 0 to \(StreamPage.countMax)\n")
+                    }
                 case "/metrics":
                     Self.answer(
                         .ok, MetricText.text(await metrics()), type: "text/plain; version=0.0.4; charset=utf-8")
@@ -108,6 +113,18 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
             },
             logger: quiet)
         try await application.run()
+    }
+
+    /// Nil if what the request says of it is no page.
+    private static func page(of request: Request) -> StreamPage? {
+        func number(_ name: Substring, else usual: Int) -> Int? {
+            guard let text = request.uri.queryParameters[name] else { return usual }
+            return Int(text)
+        }
+        guard let from = number("from", else: 0), let count = number("count", else: StreamPage.countDefault) else {
+            return nil
+        }
+        return StreamPage(from: from, count: count)
     }
 
     private static func answer(_ request: Request, by command: Command) async -> Response {

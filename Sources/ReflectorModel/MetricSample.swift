@@ -7,11 +7,13 @@ public struct MetricSample: Sendable, Equatable {
         case gauge
         /// Cumulative buckets, with `suffix` `_bucket`, `_sum` and `_count`.
         case histogram
+        /// Quantiles by the label `quantile`, and with `suffix` `_sum` and `_count`.
+        case summary
     }
 
     /// `reflector_packets_delivered_total`: what is not a letter, digit, `_` or `:` is told as `_`.
     public var name: String
-    /// What a sample of a histogram has behind the name of its metric.
+    /// What a sample of a histogram or summary has behind the name of its metric.
     public var suffix: String
     /// Told in the order given here.
     public var labels: [(name: String, value: String)]

@@ -12,14 +12,24 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var uptimeSeconds: Double
     /// Zone serial of the newest DNS answer that the node follows.
     public var serial: UInt32?
+    /// In the first page of the streams only.
     public var links: [LinkStatus]
+    /// A page of them (`StreamPage`).
     public var streams: [StreamStatus]
+    /// How many there are in all; nil from a node that tells all at once.
+    public var streamsTotal: Int?
+    /// Where the next page starts; nil if this is the last.
+    public var nextStreams: Int?
+    /// How long packets stayed in this node, over all streams: at a relay until they went to the children, retransmits
+    /// and backlog not counted; at an edge until they were handed out in order.
+    public var residence: DelayBuckets?
     /// Everything counted node-wide: rejects by reason, drops by table, look-ups by result.
     public var counters: [String: UInt64]
 
     public init(
         name: String, role: String, region: String?, zone: String, endpoint: String, uptimeSeconds: Double,
-        serial: UInt32?, links: [LinkStatus], streams: [StreamStatus], counters: [String: UInt64]
+        serial: UInt32?, links: [LinkStatus], streams: [StreamStatus], counters: [String: UInt64],
+        streamsTotal: Int? = nil, nextStreams: Int? = nil, residence: DelayBuckets? = nil
     ) {
         self.name = name
         self.role = role
@@ -31,6 +41,9 @@ public struct NodeStatus: Codable, Sendable, Equatable {
         self.links = links
         self.streams = streams
         self.counters = counters
+        self.streamsTotal = streamsTotal
+        self.nextStreams = nextStreams
+        self.residence = residence
     }
 }
 
@@ -51,10 +64,18 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     /// Retransmits sent on this link (to a child) or asked for on it (from a parent).
     public var retransmits: UInt64
     public var subscriptions: Int
+    /// Round trips one by one. This and the next two are told of links that carry, or have carried, subscriptions.
+    public var roundTrip: DelaySummary?
+    /// How much later than the fastest of the last 10 to 20 s the other end's timestamps came: the queue on the way to
+    /// us. No clocks are compared.
+    public var delayVariation: DelaySummary?
+    /// Of a child: how long live packets stayed in this node until they were sent to it.
+    public var residence: DelaySummary?
 
     public init(
         peer: String, endpoint: String, part: String, state: String, roundTripMilliseconds: Double?,
-        lossPercent: Double, packetsSent: UInt64, packetsReceived: UInt64, retransmits: UInt64, subscriptions: Int
+        lossPercent: Double, packetsSent: UInt64, packetsReceived: UInt64, retransmits: UInt64, subscriptions: Int,
+        roundTrip: DelaySummary? = nil, delayVariation: DelaySummary? = nil, residence: DelaySummary? = nil
     ) {
         self.peer = peer
         self.endpoint = endpoint
@@ -66,6 +87,9 @@ public struct LinkStatus: Codable, Sendable, Equatable {
         self.packetsReceived = packetsReceived
         self.retransmits = retransmits
         self.subscriptions = subscriptions
+        self.roundTrip = roundTrip
+        self.delayVariation = delayVariation
+        self.residence = residence
     }
 }
 
@@ -96,11 +120,15 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     /// At an edge: the longest interval between two deliveries; at the entrypoint: between two payloads of the encoder.
     /// In milliseconds.
     public var gapMillisecondsMax: Double
+    /// How long its packets stayed in this node; at an edge, how long they waited for their order: what viewers pay for
+    /// loss.
+    public var residence: DelayBuckets?
 
     public init(
         name: String, portset: String, source: String?, incarnation: String?, highestSequence: UInt64,
         packetsIn: UInt64, bytesIn: UInt64, packetsOut: UInt64, children: Int, viewers: Int, paths: [PathStatus],
-        delivered: UInt64, lost: UInt64, repaired: UInt64, duplicates: UInt64, gapMillisecondsMax: Double
+        delivered: UInt64, lost: UInt64, repaired: UInt64, duplicates: UInt64, gapMillisecondsMax: Double,
+        residence: DelayBuckets? = nil
     ) {
         self.name = name
         self.portset = portset
@@ -118,6 +146,7 @@ public struct StreamStatus: Codable, Sendable, Equatable {
         self.repaired = repaired
         self.duplicates = duplicates
         self.gapMillisecondsMax = gapMillisecondsMax
+        self.residence = residence
     }
 }
 
@@ -139,10 +168,13 @@ public struct PathStatus: Codable, Sendable, Equatable {
     public var lossPercent: Double
     public var packets: UInt64
     public var retransmitsAsked: UInt64
+    /// Of the link to the parent; see `LinkStatus`.
+    public var delayVariation: DelaySummary?
 
     public init(
         parent: String, endpoint: String, rank: Int, state: String, cause: String, answer: String?, serial: UInt32?,
-        roundTripMilliseconds: Double?, lossPercent: Double, packets: UInt64, retransmitsAsked: UInt64
+        roundTripMilliseconds: Double?, lossPercent: Double, packets: UInt64, retransmitsAsked: UInt64,
+        delayVariation: DelaySummary? = nil
     ) {
         self.parent = parent
         self.endpoint = endpoint
@@ -155,5 +187,6 @@ public struct PathStatus: Codable, Sendable, Equatable {
         self.lossPercent = lossPercent
         self.packets = packets
         self.retransmitsAsked = retransmitsAsked
+        self.delayVariation = delayVariation
     }
 }

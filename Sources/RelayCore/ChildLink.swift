@@ -33,6 +33,8 @@ final class ChildLink {
     var replay = ReplayWindow()
     var roundTrip = RoundTrip()
     var echo = TimestampEcho()
+    var delayVariation = DelayVariation()
+    @exclusivity(unchecked) var measurements: (any LinkMeasurements)?
     var leaseNonce: UInt64 = 0
     var leaseNonceBefore: UInt64 = 0
     var leaseNonceAge: MonotonicInstant
@@ -53,6 +55,11 @@ final class ChildLink {
     @exclusivity(unchecked) var live = Deque<Queued>()
     @exclusivity(unchecked) var repair = Deque<Queued>()
     @exclusivity(unchecked) var isDirty = false
+    /// Live packets sent since their residence was last sampled, and when that was.
+    @exclusivity(unchecked) var unsampled = 0
+    @exclusivity(unchecked) var sampledAt: MonotonicInstant = .zero
+    /// When a backlog last went over into the live queue: what arrived until then did not stay here for want of speed.
+    @exclusivity(unchecked) var caughtUp: MonotonicInstant = .zero
     /// Retransmits and backlog packets sent since `burstStart`.
     var burst = 0
     var burstStart: MonotonicInstant = .zero

@@ -40,6 +40,8 @@ final class ParentLink {
     var recentLoss = RecentLoss()
     var roundTrip = RoundTrip()
     var echo = TimestampEcho()
+    var delayVariation = DelayVariation()
+    var measurements: (any LinkMeasurements)?
     var leaseNonce: UInt64 = 0
     var openedAt: MonotonicInstant = .zero
     @exclusivity(unchecked) var lastReceived: MonotonicInstant = .zero

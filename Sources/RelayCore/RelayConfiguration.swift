@@ -67,6 +67,8 @@ public struct RelayConfiguration: Sendable {
     public var capacity: UInt64 = 0
 
     public var linksMax = 4_096
+    /// Links whose delays are measured: at most 28 kB each in the daemons.
+    public var measuredLinksMax = 1_024
     public var streamsMax = 16_384
     public var subscriptionsPerLinkMax = 4_096
     public var queuePacketsMax = 4_096

@@ -65,6 +65,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case droppedControlFull
     case droppedLookUpTableFull
     case droppedOversizePayload
+    case droppedMeasurementsFull
 
     /// Name in `/status` and, with a prefix, in `/metrics`.
     public var name: String {

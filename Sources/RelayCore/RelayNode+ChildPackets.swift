@@ -28,6 +28,7 @@ extension RelayNode {
             }
         }
         stream.packetsOut += queuedCount
+        if queuedCount > 0, !isRepair { noteWaiting(stream, at: now) }
         flushAt = min(flushAt, flushPace.due(at: now))
     }
 
@@ -60,7 +61,7 @@ extension RelayNode {
 
     /// Moves each backlog of the link on, as far as its multiple of the arrival rate allows.
     func pumpBacklog(of link: ChildLink, at now: MonotonicInstant) {
-        var isPending = false
+        var wake: TimeSpan?
         for subscription in link.ordered {
             guard case .backlog(var cursor) = subscription.state, let stream = streams[subscription.stream],
                 let incarnation = stream.incarnation
@@ -89,15 +90,22 @@ extension RelayNode {
                 // What was added just now goes ahead of all live packets: order is kept at the change-over.
                 link.live.append(contentsOf: link.repair)
                 link.repair.removeAll()
+                link.caughtUp = now
                 subscription.state = .live
             } else {
                 subscription.state = .backlog(cursor: cursor)
-                isPending = true
+                // When the allowance is full, lest a fast stream never catches up. A child may ask for a rate of 0.
+                let full = min(Double(configuration.burstMax) / rate, Self.backlogInterval.seconds)
+                let soonest = max(configuration.flushInterval, .microseconds(100))
+                wake = min(wake ?? Self.backlogInterval, max(.nanoseconds(Int64(full * 1e9)), soonest))
             }
         }
         if link.isDirty { flushAt = min(flushAt, flushPace.due(at: now)) }
-        if isPending { schedule(link, now + .milliseconds(2)) }
+        if let wake { schedule(link, now + wake) }
     }
+
+    /// A backlog moves on at least this often.
+    private static var backlogInterval: TimeSpan { .milliseconds(2) }
 
     // MARK: Retransmit
 

@@ -29,6 +29,7 @@ extension RelayNode {
         guard !log[slot].isFiller else { return }
         let payload = UnsafeRawBufferPointer(rebasing: log.bytes(slot)[WireLimits.streamHeaderLength...])
         stream.delivered += 1
+        noteHandedOut(arrived: log[slot].arrival, of: stream, at: now)
         counters.add(.delivered)
         if let last = stream.lastDelivery { stream.gapMax = max(stream.gapMax, now - last) }
         stream.lastDelivery = now

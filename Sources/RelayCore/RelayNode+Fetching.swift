@@ -165,6 +165,7 @@ extension RelayNode {
         stream.paths.append(path)
         if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
         link.addSubscription(path.subscription, stream: stream.slot)
+        measure(link)
         stream.lastJoin = now
         stream.fetchedSince = stream.fetchedSince ?? now
         subscribe(path, of: stream, at: now)

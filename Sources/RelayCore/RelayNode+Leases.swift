@@ -4,12 +4,9 @@ import RelayWire
 /// Leases of children, the heartbeats that carry their nonces, and the timer of a child's link.
 extension RelayNode {
     func receive(_ renew: Renew, on link: ChildLink, at now: MonotonicInstant) {
-        link.echo.note(renew.timestamp, at: now)
-        if let sample = TimestampEcho.roundTrip(
-            renew.echoedTimestamp, delayMicroseconds: renew.echoDelayMicroseconds, at: now)
-        {
-            link.roundTrip.sample(sample)
-        }
+        noteTimes(
+            renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds,
+            on: link, at: now)
         noteReport(renew, of: link)
         guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else { return }
         link.leaseExpires = now + configuration.lease

@@ -151,12 +151,9 @@ extension RelayNode {
 
     func receive(_ heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant) {
         counters.add(.heartbeatsReceived)
-        link.echo.note(heartbeat.timestamp, at: now)
-        if let sample = TimestampEcho.roundTrip(
-            heartbeat.echoedTimestamp, delayMicroseconds: heartbeat.echoDelayMicroseconds, at: now)
-        {
-            link.roundTrip.sample(sample)
-        }
+        noteTimes(
+            heartbeat.timestamp, echoed: heartbeat.echoedTimestamp,
+            echoDelayMicroseconds: heartbeat.echoDelayMicroseconds, on: link, at: now)
         link.window.expect(next: heartbeat.nextLinkNumber)
         let isNewNonce = heartbeat.leaseNonce != link.leaseNonce
         link.leaseNonce = heartbeat.leaseNonce
@@ -262,6 +259,7 @@ extension RelayNode {
         if parentByEndpoint[link.endpoint] == link.slot { parentByEndpoint[link.endpoint] = nil }
         if let keys = link.keys { crypto.release(keys) }
         link.keys = nil
+        stopMeasuring(link)
         parentLinks.remove(link.slot)
     }
 

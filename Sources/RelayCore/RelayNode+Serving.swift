@@ -45,6 +45,7 @@ extension RelayNode {
             id: request.subscription, link: link, stream: stream.slot, request: request,
             expires: now + configuration.lease, now: now)
         link.add(subscription)
+        measure(link)
         stream.children.append(subscription)
         stream.leaveAt = nil
         if canServe(stream) { activate(subscription, of: stream, at: now) } else { answer(subscription, at: now) }
@@ -195,6 +196,7 @@ extension RelayNode {
         if childByEndpoint[link.endpoint] == link.slot { childByEndpoint[link.endpoint] = nil }
         announcers.removeAll { $0 == link.slot }
         crypto.release(link.keys)
+        stopMeasuring(link)
         childLinks.remove(link.slot)
     }
 

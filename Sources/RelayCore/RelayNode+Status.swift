@@ -10,21 +10,29 @@ extension RelayNode {
         return configuration.role != .entrypoint || parentLinks.all.contains { $0.isForAnnouncing && $0.isAlive }
     }
 
-    /// - Parameter viewers: viewers of a stream at this node's streaming server.
+    /// - Parameters:
+    ///   - page: the streams to tell.
+    ///   - viewers: viewers of a stream at this node's streaming server.
     public func status(
-        zone: String, endpoint: Endpoint, at now: MonotonicInstant, viewers: (StreamName) -> Int = { _ in 0 }
+        zone: String, endpoint: Endpoint, streams page: StreamPage = .first, at now: MonotonicInstant,
+        viewers: (StreamName) -> Int = { _ in 0 }
     ) -> NodeStatus {
         var counted: [String: UInt64] = [:]
         for counter in RelayCounter.allCases { counted[counter.name] = counters[counter] }
+        let told = streams.page(from: page.from, count: page.count)
+        let links =
+            page.isFirst
+            ? parentLinks.all.map { status($0, at: now) } + childLinks.all.map { status($0, at: now) } : []
         return NodeStatus(
             name: configuration.name, role: configuration.role.description,
             region: configuration.region?.description, zone: zone, endpoint: endpoint.description,
             uptimeSeconds: (now - startedAt).seconds, serial: directory.serial,
-            links: parentLinks.all.map(status) + childLinks.all.map(status),
-            streams: streams.all.map { status(of: $0, viewers: viewers($0.name)) }, counters: counted)
+            links: links,
+            streams: told.elements.map { status(of: $0, viewers: viewers($0.name), at: now) }, counters: counted,
+            streamsTotal: streams.count, nextStreams: told.next, residence: residence)
     }
 
-    private func status(_ link: ParentLink) -> LinkStatus {
+    private func status(_ link: ParentLink, at now: MonotonicInstant) -> LinkStatus {
         let state =
             switch link.state {
             case .greeting, .opening: "opening"
@@ -36,20 +44,25 @@ extension RelayNode {
             part: link.isForAnnouncing ? "announce" : "parent", state: state,
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
             lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: UInt64(link.window.received),
-            retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count)
+            retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count,
+            roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
+            delayVariation: link.measurements?.summary(of: .delayVariation, at: now))
     }
 
-    private func status(_ link: ChildLink) -> LinkStatus {
+    private func status(_ link: ChildLink, at now: MonotonicInstant) -> LinkStatus {
         let reported = Double(link.reportedReceived) + Double(link.reportedLost)
         return LinkStatus(
             peer: link.name, endpoint: link.endpoint.description, part: "child", state: "alive",
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
             lossPercent: reported == 0 ? 0 : 100 * Double(link.reportedLost) / reported,
             packetsSent: link.packetsSent, packetsReceived: 0, retransmits: link.retransmitsSent,
-            subscriptions: link.ordered.count)
+            subscriptions: link.ordered.count,
+            roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
+            delayVariation: link.measurements?.summary(of: .delayVariation, at: now),
+            residence: link.measurements?.summary(of: .residence, at: now))
     }
 
-    private func status(of stream: StreamState, viewers: Int) -> StreamStatus {
+    private func status(of stream: StreamState, viewers: Int, at now: MonotonicInstant) -> StreamStatus {
         let paths = stream.paths.map { path in
             let state =
                 switch path.state {
@@ -65,7 +78,8 @@ extension RelayNode {
                 answer: current?.text.joined(separator: " ") ?? path.candidate.answer,
                 serial: current?.serial ?? path.candidate.serial,
                 roundTripMilliseconds: path.link.roundTrip.smoothed.map { $0.seconds * 1_000 },
-                lossPercent: path.link.lossPercent, packets: path.packets, retransmitsAsked: path.retransmitsAsked)
+                lossPercent: path.link.lossPercent, packets: path.packets, retransmitsAsked: path.retransmitsAsked,
+                delayVariation: path.link.measurements?.summary(of: .delayVariation, at: now))
         }
         return StreamStatus(
             name: stream.name.text, portset: stream.portset?.description ?? "?",
@@ -75,7 +89,7 @@ extension RelayNode {
             bytesIn: stream.bytesIn, packetsOut: stream.packetsOut, children: stream.children.count,
             viewers: viewers, paths: paths, delivered: stream.delivered, lost: stream.lost,
             repaired: stream.repaired, duplicates: stream.duplicates,
-            gapMillisecondsMax: stream.gapMax.seconds * 1_000)
+            gapMillisecondsMax: stream.gapMax.seconds * 1_000, residence: stream.residence)
     }
 
     private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {

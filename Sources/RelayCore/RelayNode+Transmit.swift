@@ -25,6 +25,7 @@ extension RelayNode {
             }
             dirtyChildren.removeLast()
         }
+        noteFlushed(at: now)
         // One burst of retransmits and backlog a flush; the rest waits for the next.
         swap(&dirtyChildren, &deferredChildren)
         flushAt = dirtyChildren.isEmpty ? .distantFuture : now + configuration.flushInterval
@@ -32,7 +33,10 @@ extension RelayNode {
     }
 
     private func flushLive(of link: ChildLink, at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
+        guard let first = link.live.first else { return true }
+        let (arrival, waiting) = (log[first.slot].arrival, link.live.count)
         emit(&link.live, most: .max, on: link, at: now, into: &batch)
+        noteSent(waiting - link.live.count, arrived: arrival, on: link, at: now)
         return link.live.isEmpty
     }
 

@@ -68,6 +68,12 @@ public final class RelayNode {
     /// When queued output must leave; distant when nothing waits.
     @exclusivity(unchecked) var flushAt: MonotonicInstant = .distantFuture
     @exclusivity(unchecked) var flushPace: FlushPace
+    /// Slots of streams with live packets that wait for the flush.
+    @exclusivity(unchecked) var waitingStreams: [Int] = []
+    /// Of all streams.
+    @exclusivity(unchecked) var residence = DelayBuckets()
+    let makeMeasurements: (() -> any LinkMeasurements)?
+    var linksMeasured = 0
 
     private let controlMemory: UnsafeMutableRawBufferPointer
     let scratch: UnsafeMutableRawBufferPointer
@@ -75,14 +81,16 @@ public final class RelayNode {
     /// - Parameters:
     ///   - seed: of jitter; random in a daemon, given in the simulator.
     ///   - sink: where an edge delivers. Held weakly.
+    ///   - makeMeasurements: makes what keeps a link's measurements; without it they are not kept.
     public init(
         configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64, sink: (any StreamSink)?,
-        now: MonotonicInstant
+        makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
     ) {
         self.configuration = configuration
         id = NodeID(name: configuration.name)
         self.crypto = crypto
         self.sink = sink
+        self.makeMeasurements = makeMeasurements
         random = SeededGenerator(seed: seed)
         log = PacketLog(packetsMax: configuration.packetsMax, span: configuration.logSpan)
         startedAt = now
@@ -233,6 +241,20 @@ struct SlotTable<Element: AnyObject> {
         elements[slot] = nil
         free.append(slot)
         count -= 1
+    }
+
+    /// As many as `count` from a slot on, and the slot of the next one after them, if there is one.
+    func page(from first: Int, count: Int) -> (elements: [Element], next: Int?) {
+        var found: [Element] = []
+        var slot = max(first, 0)
+        while slot < elements.count {
+            if let element = elements[slot] {
+                guard found.count < count else { return (found, slot) }
+                found.append(element)
+            }
+            slot += 1
+        }
+        return (found, nil)
     }
 
     /// Everything in the table, by slot.

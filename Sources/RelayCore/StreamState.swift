@@ -52,6 +52,11 @@ final class StreamState {
     @exclusivity(unchecked) var packetsIn: UInt64 = 0
     @exclusivity(unchecked) var bytesIn: UInt64 = 0
     @exclusivity(unchecked) var packetsOut: UInt64 = 0
+    /// How long packets stayed here: until the flush (relay), or until they were handed out in order (edge).
+    @exclusivity(unchecked) var residence = DelayBuckets()
+    /// Live packets that wait for the flush, and when the first of them came.
+    @exclusivity(unchecked) var waiting: UInt64 = 0
+    @exclusivity(unchecked) var waitingSince: MonotonicInstant = .zero
     var delivered: UInt64 = 0
     var lost: UInt64 = 0
     var repaired: UInt64 = 0

@@ -52,14 +52,17 @@ final class Bench {
 
     func add(
         _ name: String, _ role: NodeRole, _ number: UInt32, region: RegionID? = nil, key: UInt64 = networkKey,
-        sink: Sink? = nil, _ change: (inout RelayConfiguration) -> Void = { _ in }
+        sink: Sink? = nil, _ change: (inout RelayConfiguration) -> Void = { _ in },
+        makeMeasurements: (() -> any LinkMeasurements)? = nil
     ) -> RelayNode {
         var configuration = RelayConfiguration(name: name, role: role, region: region)
         configuration.packetsMax = 2_048
         change(&configuration)
         lives += 1
         let crypto = SimulatedCrypto(networkKeys: [key], seed: lives)
-        let node = RelayNode(configuration: configuration, crypto: crypto, seed: UInt64(number), sink: sink, now: now)
+        let node = RelayNode(
+            configuration: configuration, crypto: crypto, seed: UInt64(number), sink: sink,
+            makeMeasurements: makeMeasurements, now: now)
         nodes.append((Self.endpoint(number), node))
         return node
     }
@@ -133,7 +136,10 @@ struct Tree {
     static func setEndpoint(_ index: Int) -> Endpoint { Bench.endpoint(10 + UInt32(index)) }
     static let edgeEndpoint = Bench.endpoint(100)
 
-    init?(sets count: Int, batchMax: Int = 4, _ change: (inout RelayConfiguration) -> Void = { _ in }) {
+    init?(
+        sets count: Int, batchMax: Int = 4, _ change: (inout RelayConfiguration) -> Void = { _ in },
+        makeMeasurements: (() -> any LinkMeasurements)? = nil
+    ) {
         guard let stream = StreamName("live/news") else { return nil }
         self.stream = stream
         bench = Bench(batchMax: batchMax)
@@ -143,9 +149,13 @@ struct Tree {
                 ttlSeconds: 20, serial: 1, portset: PortsetID(7)))
         entrypoint = bench.add("ep", .entrypoint, 1)
         for index in 0..<count {
-            sets.append(bench.add("set-\(index)", .set, 10 + UInt32(index), region: RegionID(9_000), change))
+            sets.append(
+                bench.add(
+                    "set-\(index)", .set, 10 + UInt32(index), region: RegionID(9_000), change,
+                    makeMeasurements: makeMeasurements))
         }
-        edge = bench.add("edge", .edge, 100, region: RegionID(1283), sink: sink)
+        edge = bench.add(
+            "edge", .edge, 100, region: RegionID(1283), sink: sink, makeMeasurements: makeMeasurements)
         setParents(Array(0..<count))
         guard entrypoint.provide(stream, at: bench.now) else { return nil }
     }

@@ -298,7 +298,7 @@ struct ServerTests {
         ]
         try await serving("127.46.0.2") { endpoint, ready in
             try await OpsEndpoint(
-                configuration: .init(endpoint: endpoint), logger: silent, status: { status },
+                configuration: .init(endpoint: endpoint), logger: silent, status: { _ in status },
                 metrics: { samples }, ready: { "no parents yet" }, onReady: ready
             ).run()
         } _: { endpoint in

@@ -17,11 +17,16 @@ final class LineNode {
     private let outbox = Outbox(datagramsMax: 64, headerBytes: 1 << 16)
 
     private let configuration: RelayConfiguration
+    private let makeMeasurements: (() -> any LinkMeasurements)?
     private let seed: UInt64
     private var lives: UInt64 = 0
 
-    init(_ index: Int, _ configuration: RelayConfiguration, seed: UInt64, at now: MonotonicInstant) {
+    init(
+        _ index: Int, _ configuration: RelayConfiguration, makeMeasurements: (() -> any LinkMeasurements)? = nil,
+        seed: UInt64, at now: MonotonicInstant
+    ) {
         self.index = index
+        self.makeMeasurements = makeMeasurements
         self.configuration = configuration
         self.seed = seed
         name = configuration.name
@@ -34,7 +39,9 @@ final class LineNode {
         lives += 1
         let seed = FixedHash.combine(seed, lives)
         let crypto = SimulatedCrypto(networkKeys: [0x11fe], seed: seed)
-        relay = RelayNode(configuration: configuration, crypto: crypto, seed: seed, sink: receiver, now: now)
+        relay = RelayNode(
+            configuration: configuration, crypto: crypto, seed: seed, sink: receiver,
+            makeMeasurements: makeMeasurements, now: now)
     }
 
     func crash() {

@@ -1,4 +1,5 @@
 import ReflectorModel
+import RelayCore
 
 /// What a `LineSimulation` runs: a chain of nodes, one stream, and the links' weather.
 public struct LineOptions: Sendable {
@@ -21,6 +22,8 @@ public struct LineOptions: Sendable {
     public var lastHop = ImpairmentOptions()
     /// Both directions of the links before them.
     public var otherHops = ImpairmentOptions()
+    /// Makes what keeps the measurements of a link; nobody does without.
+    public var makeMeasurements: (@Sendable () -> any LinkMeasurements)?
     public var seed: UInt64 = 1
 
     public init() {}

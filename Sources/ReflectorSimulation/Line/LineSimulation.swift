@@ -107,7 +107,10 @@ public final class LineSimulation {
         configuration.controlBytesMax = 1 << 18
         configuration.playOutDeadline = options.playOutDeadline
         if role == .edge { configuration.pathsMin = options.paths }
-        nodes.append(LineNode(index, configuration, seed: FixedHash.combine(options.seed, UInt64(index)), at: now))
+        nodes.append(
+            LineNode(
+                index, configuration, makeMeasurements: options.makeMeasurements,
+                seed: FixedHash.combine(options.seed, UInt64(index)), at: now))
         return index
     }
 
@@ -176,6 +179,12 @@ public final class LineSimulation {
         return (node?.relay?.census.paths ?? []).compactMap { path in
             Self.index(of: path.parent).map { nodes[$0].name }
         }
+    }
+
+    /// What a node says of itself; nil while its process does not run.
+    public func status(of name: String) -> NodeStatus? {
+        guard let node = nodes.first(where: { $0.name == name }) else { return nil }
+        return node.relay?.status(zone: "", endpoint: Self.endpoint(node.index), at: now)
     }
 
     public func counters(of name: String) -> RelayCounters? { nodes.first { $0.name == name }?.relay?.counters }

@@ -37,7 +37,7 @@ final class NodeShell: DatagramHandler {
         self.crypto = crypto.make()
         node = RelayNode(
             configuration: configuration.relay.configuration, crypto: self.crypto, seed: seed.next(), sink: sink,
-            now: now)
+            makeMeasurements: { LinkHistograms() }, now: now)
         for (name, answer) in restored { node.restore(name, answer, at: now) }
     }
 
@@ -113,9 +113,9 @@ final class NodeShell: DatagramHandler {
         }
     }
 
-    func status(zone: String) -> NodeStatus {
+    func status(zone: String, streams page: StreamPage) -> NodeStatus {
         let output = output
-        var status = node.status(zone: zone, endpoint: socket.local, at: loop.now) { name in
+        var status = node.status(zone: zone, endpoint: socket.local, streams: page, at: loop.now) { name in
             output?.viewers(of: name) ?? 0
         }
         for counter in socket.statistics.counters { status.counters["datagram_\(counter.name)"] = counter.value }

@@ -88,9 +88,10 @@ public struct RunningNode: Sendable {
     }
 
     /// Nil when the node has stopped.
-    public func status() async -> NodeStatus? {
+    /// - Parameter page: the streams to tell; few at a time, since this is done between packets.
+    public func status(streams page: StreamPage = .first) async -> NodeStatus? {
         let (shell, zone) = (shell, configuration.zone)
-        return await loop.query { shell.value.status(zone: zone) }
+        return await loop.query { shell.value.status(zone: zone, streams: page) }
     }
 
     public func isReady() async -> Bool {

@@ -27,7 +27,7 @@ struct NameServerOps: Sendable {
     func endpoint(at endpoint: Endpoint, logger: Logger) -> OpsEndpoint<NameServer.Status> {
         OpsEndpoint(
             configuration: .init(endpoint: endpoint), logger: logger,
-            status: { await server.status },
+            status: { _ in await server.status },
             metrics: { await server.metrics },
             ready: { isListening.value.load(ordering: .acquiring) ? nil : "not listening yet" },
             command: signer.map { overrides(at: endpoint, $0) })

@@ -3,8 +3,10 @@ import ReflectorModel
 
 /// A node's status as Prometheus metrics: per node and link; streams stand in `/status`.
 enum NodeMetrics {
+    private typealias Labels = [(name: String, value: String)]
+
     static func samples(of status: NodeStatus) -> [MetricSample] {
-        let node: [(name: String, value: String)] = [("node", status.name), ("role", status.role)]
+        let node: Labels = [("node", status.name), ("role", status.role)]
         var samples = [
             MetricSample(
                 name: "reflector_uptime_seconds", labels: node, value: status.uptimeSeconds, kind: .gauge,
@@ -13,7 +15,8 @@ enum NodeMetrics {
                 name: "reflector_zone_serial", labels: node, value: Double(status.serial ?? 0), kind: .gauge,
                 help: "Zone serial of the newest DNS answer."),
             MetricSample(
-                name: "reflector_streams", labels: node, value: Double(status.streams.count), kind: .gauge,
+                name: "reflector_streams", labels: node,
+                value: Double(status.streamsTotal ?? status.streams.count), kind: .gauge,
                 help: "Streams at this node."),
         ]
         for (name, value) in status.counters.sorted(by: { $0.key < $1.key }) {
@@ -22,17 +25,74 @@ enum NodeMetrics {
                     name: "reflector_\(name)_total", labels: node, value: Double(value), kind: .counter,
                     help: "Counted since the node started."))
         }
-        for link in status.links {
-            let labels = node + [("peer", link.peer), ("part", link.part)]
-            samples.append(
-                MetricSample(
-                    name: "reflector_link_loss_percent", labels: labels, value: link.lossPercent, kind: .gauge,
-                    help: "Link packets lost the first time, in per cent."))
-            samples.append(
-                MetricSample(
-                    name: "reflector_link_round_trip_milliseconds", labels: labels,
-                    value: link.roundTripMilliseconds ?? 0, kind: .gauge, help: "Smoothed round-trip time."))
+        if let residence = status.residence {
+            samples += histogram(
+                residence, name: "reflector_residence_seconds", labels: node,
+                help: "How long packets stayed in this node; at an edge, until they were in order.")
         }
+        for link in status.links { samples += self.samples(of: link, at: node) }
         return samples
+    }
+
+    private static func samples(of link: LinkStatus, at node: Labels) -> [MetricSample] {
+        let labels = node + [("peer", link.peer), ("part", link.part)]
+        return [
+            MetricSample(
+                name: "reflector_link_loss_percent", labels: labels, value: link.lossPercent, kind: .gauge,
+                help: "Link packets lost the first time, in per cent."),
+            MetricSample(
+                name: "reflector_link_round_trip_milliseconds", labels: labels,
+                value: link.roundTripMilliseconds ?? 0, kind: .gauge, help: "Smoothed round-trip time."),
+        ]
+            + summary(
+                link.roundTrip, name: "reflector_link_round_trip_seconds", labels: labels,
+                help: "Round trips; quantiles of the last whole minute.")
+            + summary(
+                link.delayVariation, name: "reflector_link_delay_variation_seconds", labels: labels,
+                help: "Delay on the way here beyond the lowest of late; quantiles of the last whole minute.")
+            + summary(
+                link.residence, name: "reflector_link_residence_seconds", labels: labels,
+                help: "How long live packets stayed here until sent on the link; quantiles of the last whole minute.")
+    }
+
+    /// As a Prometheus summary; the quantile 1 is the longest. Quantiles of nothing are NaN, as is the custom.
+    private static func summary(
+        _ delay: DelaySummary?, name: String, labels: Labels, help: String
+    ) -> [MetricSample] {
+        guard let delay else { return [] }
+        func sample(_ suffix: String, _ more: Labels, _ value: Double) -> MetricSample {
+            MetricSample(name: name, suffix: suffix, labels: labels + more, value: value, kind: .summary, help: help)
+        }
+        let quantiles = [
+            ("0.5", delay.p50Milliseconds), ("0.99", delay.p99Milliseconds), ("1", delay.maxMilliseconds),
+        ]
+        return quantiles.map { sample("", [("quantile", $0.0)], ($0.1 ?? .nan) / 1_000) }
+            + [sample("_sum", [], delay.sumMilliseconds / 1_000), sample("_count", [], Double(delay.count))]
+    }
+
+    /// Buckets told together, so that a node's histogram is nine lines: each told one reaches four times as far as the
+    /// one before, from 33 µs to 0.54 s.
+    private static let bucketsTogether = 4
+
+    private static func histogram(
+        _ delays: DelayBuckets, name: String, labels: Labels, help: String
+    ) -> [MetricSample] {
+        func sample(_ suffix: String, _ more: Labels, _ value: Double) -> MetricSample {
+            MetricSample(name: name, suffix: suffix, labels: labels + more, value: value, kind: .histogram, help: help)
+        }
+        var samples: [MetricSample] = []
+        var total: UInt64 = 0
+        for (bucket, count) in delays.counts.enumerated() {
+            total &+= count
+            let bound = DelayBuckets.bound(of: bucket)
+            if bound.isInfinite {
+                samples.append(sample("_bucket", [("le", "+Inf")], Double(total)))
+            } else if bucket.isMultiple(of: bucketsTogether) {
+                samples.append(sample("_bucket", [("le", "\(bound)")], Double(total)))
+            }
+        }
+        return samples + [
+            sample("_sum", [], Double(delays.sumNanoseconds) / 1e9), sample("_count", [], Double(total)),
+        ]
     }
 }

@@ -34,9 +34,9 @@ struct NodeDaemon {
         extra: @escaping @Sendable () -> [String: UInt64] = { [:] }
     ) async throws {
         let node = node
-        let status: @Sendable () async -> NodeStatus = {
+        let status: @Sendable (StreamPage) async -> NodeStatus = { page in
             var status =
-                await node.status()
+                await node.status(streams: page)
                 ?? NodeStatus(
                     name: "", role: "", region: nil, zone: "", endpoint: "", uptimeSeconds: 0, serial: nil, links: [],
                     streams: [], counters: [:])
@@ -45,7 +45,7 @@ struct NodeDaemon {
         }
         let endpoint = OpsEndpoint(
             configuration: .init(endpoint: ops), logger: logger, status: status,
-            metrics: { NodeMetrics.samples(of: await status()) },
+            metrics: { NodeMetrics.samples(of: await status(.none)) },
             ready: { await node.isReady() ? nil : "stopping, or no set reflector hears this entrypoint yet" },
             onReady: { [gate] _ in gate.arrived() })
         // They end in reverse order: last the ops endpoint, so that the node can be watched while its children leave it.

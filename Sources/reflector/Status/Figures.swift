@@ -1,4 +1,5 @@
 import Foundation
+import ReflectorModel
 
 /// Numbers as people read them.
 enum Figures {
@@ -7,6 +8,17 @@ enum Figures {
 
     /// `0.21 ms`; empty where nothing was measured.
     static func milliseconds(_ value: Double?) -> String { value.map { decimal($0, digits: 2) + " ms" } ?? "" }
+
+    /// `0.05/0.31 ms`: the median and the 99th of a hundred; empty where nothing was measured.
+    static func spread(_ delay: DelaySummary?) -> String { spread(delay?.p50Milliseconds, delay?.p99Milliseconds) }
+    static func spread(_ delays: DelayBuckets?) -> String {
+        spread(delays?.quantileMilliseconds(0.5), delays?.quantileMilliseconds(0.99))
+    }
+
+    private static func spread(_ p50: Double?, _ p99: Double?) -> String {
+        guard let p50, let p99 else { return "" }
+        return "\(decimal(p50, digits: 2))/\(decimal(p99, digits: 2)) ms"
+    }
 
     /// `1 child`, `2 children`.
     static func count(_ number: some BinaryInteger, _ one: String, _ many: String) -> String {

@@ -11,24 +11,33 @@ enum NodeTable {
     /// - Parameters:
     ///   - nodes: name, what to say of a node that gave no status (nil: that it does not answer), and status.
     ///   - rates: packets a second, where they are known.
+    ///   - showsDelays: with the columns of delay variation and residence.
     static func lines(
-        _ nodes: [(name: String, note: String?, status: NodeStatus?)], rates: [RateKey: Double]
+        _ nodes: [(name: String, note: String?, status: NodeStatus?)], rates: [RateKey: Double],
+        showsDelays: Bool = false
     ) -> [String] {
-        var table = TextTable(
+        var columns: [(title: String, alignment: TextTable.Alignment)] = [
             ("NODE", .left), ("ROLE", .left), ("STREAM", .left), ("FROM", .left), ("PATHS", .left), ("RTT", .right),
             ("LOSS", .right), ("PACKETS", .right), ("PKT/S", .right), ("REPAIRED", .right), ("LOST", .right),
-            ("OUT TO", .right))
+            ("OUT TO", .right),
+        ]
+        if showsDelays { columns += [("VARIATION", .right), ("RESIDENCE", .right)] }
+        var table = TextTable(columns)
+        func add(_ cells: String..., delays: [String] = []) {
+            let all = cells + (showsDelays ? delays : [])
+            table.add(all + Array(repeating: "", count: columns.count - all.count))
+        }
         for (name, note, status) in nodes {
             guard let status else {
-                table.add(name, note ?? "does not answer", "", "", "", "", "", "", "", "", "", "")
+                add(name, note ?? "does not answer")
                 continue
             }
             let role = status.role == "edge" ? "edge \(status.region ?? "")" : status.role
-            if status.streams.isEmpty { table.add(name, role, "", "", "", "", "", "", "", "", "", "") }
+            if status.streams.isEmpty { add(name, role) }
             for stream in status.streams {
                 let first = stream.paths.first
                 let isEdge = status.role == "edge"
-                table.add(
+                add(
                     name, role, stream.name,
                     stream.paths.isEmpty
                         ? (status.role == "entrypoint" ? "encoder" : "")
@@ -41,7 +50,8 @@ enum NodeTable {
                     first == nil ? "" : "\(stream.repaired)", isEdge ? "\(stream.lost)" : "",
                     isEdge
                         ? Figures.count(stream.viewers, "viewer", "viewers")
-                        : Figures.count(stream.children, "child", "children"))
+                        : Figures.count(stream.children, "child", "children"),
+                    delays: [Figures.spread(first?.delayVariation), Figures.spread(stream.residence)])
             }
         }
         return table.lines

@@ -8,9 +8,12 @@ struct TextTable {
     private var rows: [[String]] = []
 
     init(_ columns: (title: String, alignment: Alignment)...) { self.columns = columns }
+    init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
     /// Adds a row of as many cells as there are columns; an empty cell is shown as `-`.
-    mutating func add(_ cells: String...) {
+    mutating func add(_ cells: String...) { add(cells) }
+
+    mutating func add(_ cells: [String]) {
         precondition(cells.count == columns.count, "TextTable: \(cells.count) cells for \(columns.count) columns")
         rows.append(cells.map { $0.isEmpty ? "-" : $0 })
     }

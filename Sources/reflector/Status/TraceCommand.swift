@@ -8,8 +8,10 @@ struct TraceCommand: AsyncParsableCommand {
         commandName: "trace",
         abstract: "Show a stream's way to a region, hop by hop, and the DNS answers that it follows.",
         discussion: """
-            Each line is a node; indented below it, whom it fetches the stream from. PATH, RTT, LOSS, RETRANSMITS and \
-            PACKETS are of the path to the line above, as the node above sees it.
+            Each line is a node; indented below it, whom it fetches the stream from. PATH, RTT, VARIATION, LOSS, \
+            RETRANSMITS and PACKETS are of the path to the line above, as the node above sees it. VARIATION is how \
+            much longer than at best packets are on that path (median and 99th percentile of the last minute), \
+            RESIDENCE how long they stay in the node.
 
             Exit status: 0 the stream's way is whole, 1 it is not, 2 wrong usage.
 

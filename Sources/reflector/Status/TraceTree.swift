@@ -12,6 +12,8 @@ struct TraceTree: Encodable {
         /// Of the entrypoint's packets.
         var incarnation: String?
         var highestSequence: UInt64?
+        /// How long the stream's packets stay in this node.
+        var residence: DelayBuckets?
         /// How this node's child reaches it; nil at the edge.
         var path: PathStatus?
         /// Why the tree goes no further although there may be more.
@@ -43,8 +45,9 @@ struct TraceTree: Encodable {
 
     var lines: [String] {
         var table = TextTable(
-            ("HOP", .left), ("ROLE", .left), ("PATH", .left), ("RTT", .right), ("LOSS", .right),
-            ("RETRANSMITS", .right), ("PACKETS", .right), ("SERIAL", .right), ("BECAUSE OF", .left))
+            ("HOP", .left), ("ROLE", .left), ("PATH", .left), ("RTT", .right), ("VARIATION", .right), ("LOSS", .right),
+            ("RETRANSMITS", .right), ("PACKETS", .right), ("RESIDENCE", .right), ("SERIAL", .right),
+            ("BECAUSE OF", .left))
         for edge in edges { Self.add(edge, depth: 0, to: &table) }
         let title = "\(stream)\(portset.map { " (\($0))" } ?? "") to \(region)"
         return [title] + table.lines
@@ -64,6 +67,7 @@ struct TraceTree: Encodable {
         }
         hop.incarnation = carried.incarnation
         hop.highestSequence = carried.highestSequence
+        hop.residence = carried.residence
         guard above.count < depthMax, !above.contains(name) else {
             hop.note = above.contains(name) ? "a loop" : "more than \(depthMax) hops"
             return hop
@@ -86,8 +90,11 @@ struct TraceTree: Encodable {
         let because = [path?.cause, path?.answer].compactMap { $0 }.joined(separator: "  ")
         table.add(
             branch + hop.node, hop.note ?? hop.role ?? "", rank, Figures.milliseconds(path?.roundTripMilliseconds),
+            Figures.spread(path?.delayVariation),
             path.map { Figures.percent($0.lossPercent) } ?? "", path.map { "\($0.retransmitsAsked)" } ?? "",
-            path.map { "\($0.packets)" } ?? "", (path?.serial ?? hop.serial).map { "\($0)" } ?? "", because)
+            path.map { "\($0.packets)" } ?? "",
+            Figures.spread(hop.residence),
+            (path?.serial ?? hop.serial).map { "\($0)" } ?? "", because)
         for parent in hop.parents { add(parent, depth: depth + 1, to: &table) }
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import PacketSealing
 import ReflectorModel
 import RelayCore
+import RelayService
 import RelayWire
 
 /// A set reflector's state machine between an entrypoint's and children, all in memory and in virtual time; only the set
@@ -51,7 +52,7 @@ final class CoreBench {
         configuration.flushInterval = .zero
         set = RelayNode(
             configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 2, sink: nil,
-            now: now)
+            makeMeasurements: { LinkHistograms() }, now: now)
         let shared = try LibcryptoPacketCrypto(networkKeys: key)
         let (names, parent) = (self.streams, setEndpoint)
         self.children = (0..<children).map { ChildEnd(number: $0, parent: parent, streams: names, crypto: shared) }
