@@ -51,10 +51,13 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     /// Retransmits sent on this link (to a child) or asked for on it (from a parent).
     public var retransmits: UInt64
     public var subscriptions: Int
+    /// Its circuit breaker: `closed`, or after long loss `shedding` (no extra paths) or `refusing` (nor new streams).
+    public var breaker: String?
 
     public init(
         peer: String, endpoint: String, part: String, state: String, roundTripMilliseconds: Double?,
-        lossPercent: Double, packetsSent: UInt64, packetsReceived: UInt64, retransmits: UInt64, subscriptions: Int
+        lossPercent: Double, packetsSent: UInt64, packetsReceived: UInt64, retransmits: UInt64, subscriptions: Int,
+        breaker: String? = nil
     ) {
         self.peer = peer
         self.endpoint = endpoint
@@ -66,6 +69,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
         self.packetsReceived = packetsReceived
         self.retransmits = retransmits
         self.subscriptions = subscriptions
+        self.breaker = breaker
     }
 }
 

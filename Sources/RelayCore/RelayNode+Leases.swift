@@ -10,7 +10,7 @@ extension RelayNode {
         {
             link.roundTrip.sample(sample)
         }
-        noteReport(renew, of: link)
+        noteReport(renew, of: link, at: now)
         guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else { return }
         link.leaseExpires = now + configuration.lease
         if renew.digest == link.digest, Int(renew.subscriptions) == link.ordered.count {

@@ -28,6 +28,10 @@ extension RelayNode {
         guard !isDraining, hasCapacity(for: request.stream, at: now) else {
             return refuse(.busy, .subscribesRefusedBusy)
         }
+        // What is watched already goes on; what has not begun would only lose with the rest.
+        guard request.start.isResume || link.breaker.level(at: now) < .refusesStreams else {
+            return refuse(.busy, .subscribesRefusedLossy)
+        }
         let stream: StreamState
         if configuration.role == .entrypoint {
             guard let slot = streamByName[request.stream], let provided = streams[slot], provided.origin != nil else {

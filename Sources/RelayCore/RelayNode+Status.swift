@@ -20,11 +20,11 @@ extension RelayNode {
             name: configuration.name, role: configuration.role.description,
             region: configuration.region?.description, zone: zone, endpoint: endpoint.description,
             uptimeSeconds: (now - startedAt).seconds, serial: directory.serial,
-            links: parentLinks.all.map(status) + childLinks.all.map(status),
+            links: parentLinks.all.map { status($0, at: now) } + childLinks.all.map { status($0, at: now) },
             streams: streams.all.map { status(of: $0, viewers: viewers($0.name)) }, counters: counted)
     }
 
-    private func status(_ link: ParentLink) -> LinkStatus {
+    private func status(_ link: ParentLink, at now: MonotonicInstant) -> LinkStatus {
         let state =
             switch link.state {
             case .greeting, .opening: "opening"
@@ -36,17 +36,18 @@ extension RelayNode {
             part: link.isForAnnouncing ? "announce" : "parent", state: state,
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
             lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: UInt64(link.window.received),
-            retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count)
+            retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count,
+            breaker: link.breaker.level(at: now).description)
     }
 
-    private func status(_ link: ChildLink) -> LinkStatus {
+    private func status(_ link: ChildLink, at now: MonotonicInstant) -> LinkStatus {
         let reported = Double(link.reportedReceived) + Double(link.reportedLost)
         return LinkStatus(
             peer: link.name, endpoint: link.endpoint.description, part: "child", state: "alive",
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
             lossPercent: reported == 0 ? 0 : 100 * Double(link.reportedLost) / reported,
             packetsSent: link.packetsSent, packetsReceived: 0, retransmits: link.retransmitsSent,
-            subscriptions: link.ordered.count)
+            subscriptions: link.ordered.count, breaker: link.breaker.level(at: now).description)
     }
 
     private func status(of stream: StreamState, viewers: Int) -> StreamStatus {
