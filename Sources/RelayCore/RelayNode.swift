@@ -56,6 +56,13 @@ public final class RelayNode {
     /// Entrypoint: raised with every change of what it announces.
     var announceVersion: UInt64 = 1
     var announceTargets: [ResolvedHost] = []
+    /// Of what is announced in this version; nil until it is asked for.
+    var announceDigest: UInt64?
+    var lastAnnounced: MonotonicInstant = .zero
+    /// The list has changed since it was last sent.
+    var owesAnnouncement = false
+    /// When the names that an entrypoint's streams need were last marked as used.
+    var originsUsedAt: MonotonicInstant?
     /// The node is about to stop: it takes nothing new on (`drain`).
     var isDraining = false
 
