@@ -63,6 +63,9 @@ public final class RelayNode {
     var owesAnnouncement = false
     /// When the names that an entrypoint's streams need were last marked as used.
     var originsUsedAt: MonotonicInstant?
+    /// Bits a second that went out when it was last added up, and what has been admitted since.
+    var egress = 0.0
+    var egressCountedAt: MonotonicInstant?
     /// The node is about to stop: it takes nothing new on (`drain`).
     var isDraining = false
 

@@ -66,15 +66,15 @@ struct SimulateCrowd: ParsableCommand {
                 + String(report.digest, radix: 16))
         let nodes = report.layers.reduce(0) { $0 + $1.nodes }
         let bytes = Self.peakBytes()
-        print("memory: \(bytes >> 20) MB at most, \(bytes / nodes >> 10) KB a node")
+        print("memory: \(bytes >> 20) MB at most, \((bytes / nodes) >> 10) KB a node")
         if report.flowing != report.wanted || report.lost > 0 { throw ExitCode(1) }
     }
 
     /// Most memory that the process has had resident.
     private static func peakBytes() -> Int {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
-        return usage.ru_maxrss << 10
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Int(usage.ru_maxrss) << 10
     }
 
     private static func threadTime() -> UInt64 {
