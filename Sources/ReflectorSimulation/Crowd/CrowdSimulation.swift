@@ -16,6 +16,8 @@ public final class CrowdSimulation {
 
     private static let delay = TimeSpan.milliseconds(10)
     private static let firstViewer = TimeSpan.seconds(4)
+    /// The regions' viewers come within this time, region by region.
+    private static let arrivals = TimeSpan.seconds(4)
     /// The processor's clock is read for one event in so many: reading it costs as much as a small event.
     private static let timedEvery: UInt64 = 16
 
@@ -83,7 +85,9 @@ public final class CrowdSimulation {
 
     public func run() -> CrowdReport {
         run(until: .zero + Self.firstViewer)
-        for edge in layers[layers.count - 1] {
+        let edges = layers[layers.count - 1]
+        for (place, edge) in edges.enumerated() {
+            run(until: .zero + Self.firstViewer + Self.arrivals * Int64(place) / Int64(edges.count))
             var chosen: Set<Int> = []
             while chosen.count < min(options.streamsPerEdge, names.count) {
                 let stream = Int(random.next(below: UInt64(names.count)))
