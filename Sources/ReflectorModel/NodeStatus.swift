@@ -71,11 +71,14 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     public var delayVariation: DelaySummary?
     /// Of a child: how long live packets stayed in this node until they were sent to it.
     public var residence: DelaySummary?
+    /// Its circuit breaker: `closed`, or after long loss `shedding` (no extra paths) or `refusing` (nor new streams).
+    public var breaker: String?
 
     public init(
         peer: String, endpoint: String, part: String, state: String, roundTripMilliseconds: Double?,
         lossPercent: Double, packetsSent: UInt64, packetsReceived: UInt64, retransmits: UInt64, subscriptions: Int,
-        roundTrip: DelaySummary? = nil, delayVariation: DelaySummary? = nil, residence: DelaySummary? = nil
+        roundTrip: DelaySummary? = nil, delayVariation: DelaySummary? = nil, residence: DelaySummary? = nil,
+        breaker: String? = nil
     ) {
         self.peer = peer
         self.endpoint = endpoint
@@ -90,6 +93,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
         self.roundTrip = roundTrip
         self.delayVariation = delayVariation
         self.residence = residence
+        self.breaker = breaker
     }
 }
 

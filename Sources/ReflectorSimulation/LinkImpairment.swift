@@ -44,7 +44,8 @@ public struct LinkImpairment: Sendable {
         }
     }
 
-    public let options: ImpairmentOptions
+    /// As they are now: a trace changes them.
+    public private(set) var options: ImpairmentOptions
     public private(set) var counts = Counts()
     private var generator: SeededGenerator
     private var lossProcess: LossProcess
@@ -54,11 +55,23 @@ public struct LinkImpairment: Sendable {
     /// Latest arrival of those that keep their order.
     private var lastDeparture = MonotonicInstant.zero
 
+    private let trace: ImpairmentTrace?
+    /// The trace's time zero.
+    private let origin: MonotonicInstant
+    /// When the trace next changes something.
+    private var nextStep = MonotonicInstant.distantFuture
+
     /// - Parameters:
     ///   - options: checked by the caller with `problems`.
+    ///   - trace: how they change with time, counted from `origin`.
     ///   - seed: the same seed and the same calls give the same verdicts.
-    public init(_ options: ImpairmentOptions, seed: UInt64) {
+    public init(
+        _ options: ImpairmentOptions, trace: ImpairmentTrace? = nil, origin: MonotonicInstant = .zero, seed: UInt64
+    ) {
         self.options = options
+        self.trace = trace
+        self.origin = origin
+        if trace != nil { nextStep = origin }
         generator = SeededGenerator(seed: seed)
         lossProcess = LossProcess(loss: options.loss, episode: options.episode, using: &generator)
     }
@@ -66,6 +79,7 @@ public struct LinkImpairment: Sendable {
     /// Decides about a datagram of `bytes` bytes that is sent at `now`, which never goes back.
     public mutating func admit(bytes: Int, at now: MonotonicInstant) -> Verdict {
         counts.offered &+= 1
+        if now >= nextStep { follow(at: now) }
         guard let sent = passBottleneck(bytes: bytes, at: now) else {
             counts.queueFull &+= 1
             return .dropped(.queueFull)
@@ -96,6 +110,19 @@ public struct LinkImpairment: Sendable {
         let bits = Int64(max(0, min(bytes, 65_535))) * 8
         bottleneckFree = start + TimeSpan(nanoseconds: bits * 1_000_000_000 / rate)
         return bottleneckFree
+    }
+
+    /// Takes over what the trace says of now.
+    private mutating func follow(at now: MonotonicInstant) {
+        guard let trace else { return }
+        let (step, next) = trace.step(at: now - origin)
+        nextStep = next.map { origin + $0 } ?? .distantFuture
+        guard let step else { return }
+        let before = options
+        step.apply(to: &options)
+        if options.loss != before.loss || options.episode != before.episode {
+            lossProcess = LossProcess(loss: options.loss, episode: options.episode, using: &generator)
+        }
     }
 
     private mutating func loses(at now: MonotonicInstant) -> Bool {

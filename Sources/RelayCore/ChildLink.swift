@@ -73,6 +73,8 @@ final class ChildLink {
     var retransmitsSent: UInt64 = 0
     var reportedReceived: UInt32 = 0
     var reportedLost: UInt32 = 0
+    /// By what the child reports.
+    var breaker = CircuitBreaker()
     /// For an entrypoint that announces on this link.
     var announcements: AnnouncementList?
     var heartbeatReceived: MonotonicInstant?

@@ -1,3 +1,4 @@
+import HeapModule
 import ReflectorModel
 
 /// What the name servers last said, by name: look-ups under way, answers with their ages, last good parents. Answers
@@ -14,6 +15,8 @@ struct ParentDirectory {
         var renewAt: MonotonicInstant = .zero
         var usedAt: MonotonicInstant
         var failures = 0
+        /// In order of first use, from 0.
+        var place: Int
         /// Raised whenever the hosts of the answer change.
         var generation: UInt64 = 0
     }
@@ -35,9 +38,10 @@ struct ParentDirectory {
     static let restoredAfter: TimeSpan = .milliseconds(600)
 
     private var entries: [ReflectorName: Entry] = [:]
-    /// In order of first use: what is walked.
+    /// In order of first use.
     private var order: [ReflectorName] = []
-    private(set) var nextRenewal: MonotonicInstant = .distantFuture
+    /// What is to be renewed, soonest first. One that is not its entry's `renewAt` any more is stale.
+    private var renewals = Heap<Renewal>()
     /// Highest serial seen in an answer.
     private(set) var serial: UInt32?
     let countMax: Int
@@ -46,10 +50,20 @@ struct ParentDirectory {
 
     subscript(_ name: ReflectorName) -> Entry? { entries[name] }
 
+    private struct Renewal: Comparable {
+        var at: MonotonicInstant
+        /// Place in `order`: what is due at one instant is asked in order of first use.
+        var place: Int
+        static func < (a: Renewal, b: Renewal) -> Bool { (a.at, a.place) < (b.at, b.place) }
+    }
+
+    /// When the next answer is due for renewal; distant when none is.
+    var nextRenewal: MonotonicInstant { renewals.min?.at ?? .distantFuture }
+
     /// Takes the last good answer from the state file.
     mutating func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         guard entries[name] == nil, order.count < countMax else { return }
-        var entry = Entry(usedAt: now)
+        var entry = Entry(usedAt: now, place: order.count)
         entry.answer = answer
         entry.isRestored = true
         entry.renewAt = .distantFuture
@@ -61,7 +75,7 @@ struct ParentDirectory {
     mutating func use(_ name: ReflectorName, at now: MonotonicInstant) -> Bool {
         guard var entry = entries[name] else {
             guard order.count < countMax else { return false }
-            var entry = Entry(usedAt: now)
+            var entry = Entry(usedAt: now, place: order.count)
             entry.asking = true
             entry.askedAt = now
             entries[name] = entry
@@ -118,7 +132,7 @@ struct ParentDirectory {
         entry.asking = false
         defer {
             entries[name] = entry
-            nextRenewal = min(nextRenewal, entry.renewAt)
+            scheduleRenewal(entry)
         }
         switch result {
         case .records(let answer):
@@ -148,23 +162,31 @@ struct ParentDirectory {
         }
     }
 
-    /// Names whose renewal is due, marked as being asked.
+    /// Names whose renewal is due, marked as being asked. What nobody uses any more is no longer renewed.
     mutating func dueRenewals(at now: MonotonicInstant) -> [ReflectorName] {
-        guard now >= nextRenewal else { return [] }
         var due: [ReflectorName] = []
-        nextRenewal = .distantFuture
-        for name in order {
-            guard var entry = entries[name], !entry.asking, now - entry.usedAt < Self.idleMax else { continue }
-            if entry.renewAt <= now {
-                entry.asking = true
-                entry.askedAt = now
-                entries[name] = entry
-                due.append(name)
-            } else {
-                nextRenewal = min(nextRenewal, entry.renewAt)
+        while let first = renewals.min {
+            let name = order[first.place]
+            let isWanted = entries[name].map {
+                $0.renewAt == first.at && !$0.asking && now - $0.usedAt < Self.idleMax
             }
+            if isWanted == true {
+                guard first.at <= now else { break }
+                entries[name]?.asking = true
+                entries[name]?.askedAt = now
+                due.append(name)
+            }
+            renewals.removeMin()
         }
         return due
+    }
+
+    private mutating func scheduleRenewal(_ entry: Entry) {
+        // Stale ones are as a rule gone when their time comes; never more than this are kept.
+        if renewals.count >= 2 * countMax + 64 {
+            renewals = Heap(order.compactMap { entries[$0] }.map { Renewal(at: $0.renewAt, place: $0.place) })
+        }
+        renewals.insert(Renewal(at: entry.renewAt, place: entry.place))
     }
 }
 

@@ -38,6 +38,7 @@ final class ParentLink {
     @exclusivity(unchecked) var window = LinkNumberWindow()
     var reordering = ReorderTolerance()
     var recentLoss = RecentLoss()
+    var breaker = CircuitBreaker()
     var roundTrip = RoundTrip()
     var echo = TimestampEcho()
     var delayVariation = DelayVariation()

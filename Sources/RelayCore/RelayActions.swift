@@ -29,6 +29,10 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case parentChanged(StreamName, from: String, to: String)
     case sourceChanged(StreamName, source: NodeID)
     case loopRefused(StreamName)
+    /// A link to a parent has lost more than a fifth for ten seconds: it carries no extra path of a stream.
+    case linkLossy(peer: String, Endpoint)
+    /// A link to a child has done so for twenty: it begins no stream.
+    case childRefusedStreams(peer: String, Endpoint)
 
     public var description: String {
         switch self {
@@ -38,6 +42,10 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .parentChanged(let stream, let from, let to): "\(stream): parent changes from \(from) to \(to)"
         case .sourceChanged(let stream, let source): "\(stream): now from source \(source)"
         case .loopRefused(let stream): "\(stream): subscription would make a loop, refused"
+        case .linkLossy(let peer, let endpoint):
+            "link to \(peer) (\(endpoint)) has long lost over 20 %: no extra paths on it"
+        case .childRefusedStreams(let peer, let endpoint):
+            "link to \(peer) (\(endpoint)) has long lost over 20 %: no new streams on it"
         }
     }
 }

@@ -47,7 +47,11 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case subscribesRefusedUnknown
     case subscribesRefusedBusy
     case subscribesRefusedLoop
+    /// On a link whose circuit breaker is open.
+    case subscribesRefusedLossy
     case parentChanges
+    /// Given up because their link has long lost too much.
+    case pathsShed
     case lateWakeups
     case lookUpsAsked
     case lookUpsAnswered

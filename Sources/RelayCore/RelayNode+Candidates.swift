@@ -142,7 +142,7 @@ extension RelayNode {
             announceTargets = answer.hosts
             scheduleNode(now)
         }
-        for stream in streams.all where concerns(name, stream) {
+        for stream in concerned(by: name) {
             if stream.origin != nil {
                 noteOriginPortset(of: stream, at: now)
             } else {
@@ -151,12 +151,16 @@ extension RelayNode {
         }
     }
 
-    private func concerns(_ name: ReflectorName, _ stream: StreamState) -> Bool {
+    /// The streams whose parents an answer may change.
+    private func concerned(by name: ReflectorName) -> [StreamState] {
         switch name {
-        case .candidates(let other): other == stream.name
+        case .candidates(let wanted):
+            guard let slot = streamByName[wanted], let stream = streams[slot] else { return [] }
+            return [stream]
         case .parents(_, let region, let portset):
-            region == configuration.region && (stream.portset == portset || stream.portset == nil)
-        case .rootSets, .announceTargets: false
+            guard region == configuration.region else { return [] }
+            return streams.all.filter { $0.portset == portset || $0.portset == nil }
+        case .rootSets, .announceTargets: return []
         }
     }
 
@@ -167,7 +171,8 @@ extension RelayNode {
 }
 
 extension Subscribe.Start {
-    fileprivate var isResume: Bool {
+    /// It goes on in what the child has begun.
+    var isResume: Bool {
         if case .resume = self { true } else { false }
     }
 }

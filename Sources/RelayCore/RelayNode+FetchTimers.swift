@@ -26,6 +26,10 @@ extension RelayNode {
         if now - link.lastRenew >= configuration.renewInterval { sendRenew(on: link, at: now) }
         link.reordering.turn(at: now)
         link.recentLoss.note(expected: link.window.highest, received: link.window.received)
+        let hasRisen = link.breaker.note(expected: link.window.highest, received: link.window.received, at: now)
+        if hasRisen, link.breaker.level(at: now) == .shedsPaths {
+            post(.alarm(.linkLossy(peer: link.peerName, link.endpoint)))
+        }
         var wake = min(deadline, link.lastRenew + configuration.renewInterval)
         if link.isForAnnouncing { wake = min(wake, link.lastHeartbeatSent + configuration.heartbeatInterval) }
         if isWarm, !link.isForAnnouncing { wake = min(wake, link.warmUntil) }
@@ -60,6 +64,7 @@ extension RelayNode {
             }
         }
         judgeSilence(of: stream, at: now)
+        if stream.paths.count > 1 { shedPaths(of: stream, at: now) }
         if stream.paths.count > pathsWanted(of: stream, at: now) { dropExtraPaths(of: stream, at: now) }
         if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
             let horizon = now - max(configuration.repairSpan, configuration.playOutDeadline)

@@ -91,7 +91,9 @@ extension RelayNode {
         let wantsMore = isLate || count < pathsWanted(of: stream, at: now)
         guard wantsMore, count < PathPolicy.pathsMax, now - stream.lastExtraPath >= Self.joinPatience else { return }
         let used = stream.paths.map(\.candidate.endpoint)
-        let others = list.filter { !used.contains($0.endpoint) && !penalties.isAvoided($0.endpoint, at: now) }
+        let others = list.filter {
+            !used.contains($0.endpoint) && !penalties.isAvoided($0.endpoint, at: now) && !isShedding($0, at: now)
+        }
         if let other = best(of: others, for: stream, at: now) {
             stream.lastExtraPath = now
             join(other, stream, at: now)
@@ -111,7 +113,7 @@ extension RelayNode {
             !penalties.isAvoided($0.endpoint, at: now)
                 && penalties.isSteady($0.endpoint, for: configuration.returnAfter, at: now)
                 && !stream.hasRefused($0.endpoint, within: configuration.returnAfter, at: now)
-                && !stream.isDemoted($0.endpoint, at: now)
+                && !stream.isDemoted($0.endpoint, at: now) && !isShedding($0, at: now)
         }
     }
 
@@ -142,9 +144,10 @@ extension RelayNode {
         of list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant
     ) -> ParentCandidate? {
         let willing = list.filter { !stream.hasRefused($0.endpoint, within: Self.refusalSpan, at: now) }
-        let soonest = willing.min {
-            penalties.avoidedUntil($0.endpoint, at: now) < penalties.avoidedUntil($1.endpoint, at: now)
+        func order(_ candidate: ParentCandidate) -> (MonotonicInstant, Int) {
+            (penalties.avoidedUntil(candidate.endpoint, at: now), isShedding(candidate, at: now) ? 1 : 0)
         }
+        let soonest = willing.min { order($0) < order($1) }
         guard let soonest, stream.paths.isEmpty || !penalties.isAvoided(soonest.endpoint, at: now) else { return nil }
         return soonest
     }

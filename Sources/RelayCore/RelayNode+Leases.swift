@@ -7,7 +7,7 @@ extension RelayNode {
         noteTimes(
             renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds,
             on: link, at: now)
-        noteReport(renew, of: link)
+        noteReport(renew, of: link, at: now)
         guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else { return }
         link.leaseExpires = now + configuration.lease
         if renew.digest == link.digest, Int(renew.subscriptions) == link.ordered.count {

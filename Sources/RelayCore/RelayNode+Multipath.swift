@@ -40,6 +40,33 @@ extension RelayNode {
         }
     }
 
+    /// A path on a link that has long lost too much is no extra path (`CircuitBreaker`): it is given up as long as another
+    /// brings the stream. If all links are so, what is full is the way they have in common, and only the best stays.
+    func shedPaths(of stream: StreamState, at now: MonotonicInstant) {
+        guard stream.paths.contains(where: { isShedding($0.link, at: now) }) else { return }
+        let flowing = stream.paths.filter {
+            $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
+        }
+        let clean = flowing.filter { !isShedding($0.link, at: now) }
+        let kept = clean.isEmpty ? Array(flowing.sorted { isBetter($0, than: $1) }.prefix(1)) : clean
+        guard let last = kept.last else { return }
+        for path in stream.paths where isShedding(path.link, at: now) && !kept.contains(where: { $0 === path }) {
+            counters.add(.pathsShed)
+            if path.candidate.rank < last.candidate.rank {
+                stream.demote(path.candidate.endpoint, until: now + PathPolicy.demotionSpan)
+            }
+            removePath(path, of: stream, at: now)
+        }
+    }
+
+    func isShedding(_ link: ParentLink, at now: MonotonicInstant) -> Bool { link.breaker.level(at: now) != .closed }
+
+    /// True if there is a link to the candidate that should carry nothing more.
+    func isShedding(_ candidate: ParentCandidate, at now: MonotonicInstant) -> Bool {
+        guard let slot = parentByEndpoint[candidate.endpoint], let link = parentLinks[slot] else { return false }
+        return isShedding(link, at: now)
+    }
+
     private func isBetter(_ a: StreamPath, than b: StreamPath) -> Bool {
         let isBefore = (a.candidate.rank, a.subscription) < (b.candidate.rank, b.subscription)
         return isBefore ? !merit(b).isClearlyBetter(than: merit(a)) : merit(a).isClearlyBetter(than: merit(b))

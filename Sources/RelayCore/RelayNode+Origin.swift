@@ -104,9 +104,25 @@ extension RelayNode {
 
     // MARK: Announcing
 
+    /// The list has changed: it is sent at once, or a moment later if one has just been sent, so that a thousand streams
+    /// that begin together are announced together.
     func announceAnew(at now: MonotonicInstant) {
         announceVersion += 1
+        announceDigest = nil
+        owesAnnouncement = true
+        sendOwedAnnouncement(at: now)
+    }
+
+    /// Lists follow each other no closer than this.
+    private static var announceSpacing: TimeSpan { .milliseconds(50) }
+
+    private func sendOwedAnnouncement(at now: MonotonicInstant) {
+        guard owesAnnouncement else { return }
+        let due = lastAnnounced + Self.announceSpacing
+        guard now >= due || lastAnnounced == .zero else { return scheduleNode(due) }
+        owesAnnouncement = false
         for link in parentLinks.all where link.isForAnnouncing && link.isAlive {
+            lastAnnounced = now
             sendAnnouncements(on: link, at: now)
         }
     }
@@ -142,17 +158,21 @@ extension RelayNode {
     func announce(on link: ParentLink, at now: MonotonicInstant) {
         guard now - link.lastHeartbeatSent >= configuration.heartbeatInterval else { return }
         link.lastHeartbeatSent = now
+        let digest = announceDigest ?? digestOfAnnounced
+        announceDigest = digest
+        let heartbeat = Heartbeat(version: announceVersion, digest: digest, timestamp: TimestampEcho.stamp(now))
+        send(.heartbeat(heartbeat), on: link, at: now)
+    }
+
+    private var digestOfAnnounced: UInt64 {
         var digest: UInt64 = 0
         for stream in streams.all {
             guard stream.origin != nil, let portset = stream.portset, let incarnation = stream.incarnation else {
                 continue
             }
-            digest =
-                digest
-                &+ AnnouncementList.digest(of: stream.name, source: id, incarnation.incarnation, portset)
+            digest = digest &+ AnnouncementList.digest(of: stream.name, source: id, incarnation.incarnation, portset)
         }
-        let heartbeat = Heartbeat(version: announceVersion, digest: digest, timestamp: TimestampEcho.stamp(now))
-        send(.heartbeat(heartbeat), on: link, at: now)
+        return digest
     }
 
     /// A set reflector that the zone no longer names is not announced to.
@@ -204,7 +224,8 @@ extension RelayNode {
         if configuration.role == .entrypoint {
             let name = ReflectorName.announceTargets(host: configuration.name)
             use(name, at: now)
-            for stream in streams.all where stream.origin != nil { use(.candidates(stream.name), at: now) }
+            useOrigins(at: now)
+            sendOwedAnnouncement(at: now)
             closeUnlistedTargets(at: now)
             for host in announceTargets where !penalties.isAvoided(host.endpoint, at: now) {
                 _ = link(to: host.endpoint, name: host.name, isForAnnouncing: true, at: now)
@@ -215,5 +236,13 @@ extension RelayNode {
         }
         wake = min(wake, max(directory.nextRenewal, now + .milliseconds(1)))
         if configuration.role == .entrypoint || streams.count > 0 { scheduleNode(wake) }
+    }
+
+    /// Keeps the candidate lists of the streams provided here from being forgotten (`ParentDirectory.idleMax`), or asks
+    /// again where the shell lost a question.
+    private func useOrigins(at now: MonotonicInstant) {
+        if let last = originsUsedAt, now - last < .seconds(10) { return }
+        originsUsedAt = now
+        for stream in streams.all where stream.origin != nil { use(.candidates(stream.name), at: now) }
     }
 }

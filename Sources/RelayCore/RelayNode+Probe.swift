@@ -21,11 +21,16 @@ extension RelayNode {
 
     /// Adds to the totals what a child's report has more than its last one. Counts are modulo 2³², and what was missed
     /// may still come.
-    func noteReport(_ renew: Renew, of link: ChildLink) {
+    func noteReport(_ renew: Renew, of link: ChildLink, at now: MonotonicInstant) {
         childrenReceived &+= UInt64(renew.received &- link.reportedReceived)
         let lost = Int64(Int32(bitPattern: renew.lost &- link.reportedLost))
         childrenLost = UInt64(max(Int64(clamping: childrenLost) + lost, 0))
         link.reportedReceived = renew.received
         link.reportedLost = renew.lost
+        let hasRisen = link.breaker.note(
+            expected: renew.received &+ renew.lost, received: renew.received, at: now)
+        if hasRisen, link.breaker.level(at: now) == .refusesStreams {
+            post(.alarm(.childRefusedStreams(peer: link.name, link.endpoint)))
+        }
     }
 }

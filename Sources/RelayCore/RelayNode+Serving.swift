@@ -28,6 +28,10 @@ extension RelayNode {
         guard !isDraining, hasCapacity(for: request.stream, at: now) else {
             return refuse(.busy, .subscribesRefusedBusy)
         }
+        // What is watched already goes on; what has not begun would only lose with the rest.
+        guard request.start.isResume || link.breaker.level(at: now) < .refusesStreams else {
+            return refuse(.busy, .subscribesRefusedLossy)
+        }
         let stream: StreamState
         if configuration.role == .entrypoint {
             guard let slot = streamByName[request.stream], let provided = streams[slot], provided.origin != nil else {
@@ -200,15 +204,19 @@ extension RelayNode {
         childLinks.remove(link.slot)
     }
 
-    /// Declared egress capacity (design §7, "Overload"): what goes out now and this stream once more must fit.
+    /// Declared egress capacity (design §7, "Overload"): what goes out now and this stream once more must fit. What goes
+    /// out is added up ten times a second at most, and what is admitted meanwhile on top: when a thousand children of a
+    /// neighbour come at once, each costs the same however many streams there are.
     private func hasCapacity(for name: StreamName, at now: MonotonicInstant) -> Bool {
         guard configuration.capacity > 0 else { return true }
-        var egress = 0.0
-        for stream in streams.all {
-            egress += bitRate(of: stream, at: now) * Double(stream.children.count)
+        if egressCountedAt.map({ now - $0 >= .milliseconds(100) }) ?? true {
+            egressCountedAt = now
+            egress = streams.all.reduce(0) { $0 + bitRate(of: $1, at: now) * Double($1.children.count) }
         }
         let more = streamByName[name].flatMap { streams[$0] }.map { bitRate(of: $0, at: now) } ?? 0
-        return egress + more <= Double(configuration.capacity)
+        guard egress + more <= Double(configuration.capacity) else { return false }
+        egress += more
+        return true
     }
 
     private func bitRate(of stream: StreamState, at now: MonotonicInstant) -> Double {

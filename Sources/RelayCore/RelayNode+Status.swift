@@ -46,7 +46,8 @@ extension RelayNode {
             lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: UInt64(link.window.received),
             retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count,
             roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
-            delayVariation: link.measurements?.summary(of: .delayVariation, at: now))
+            delayVariation: link.measurements?.summary(of: .delayVariation, at: now),
+            breaker: link.breaker.level(at: now).description)
     }
 
     private func status(_ link: ChildLink, at now: MonotonicInstant) -> LinkStatus {
@@ -59,7 +60,8 @@ extension RelayNode {
             subscriptions: link.ordered.count,
             roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
             delayVariation: link.measurements?.summary(of: .delayVariation, at: now),
-            residence: link.measurements?.summary(of: .residence, at: now))
+            residence: link.measurements?.summary(of: .residence, at: now),
+            breaker: link.breaker.level(at: now).description)
     }
 
     private func status(of stream: StreamState, viewers: Int, at now: MonotonicInstant) -> StreamStatus {

@@ -56,6 +56,16 @@ public final class RelayNode {
     /// Entrypoint: raised with every change of what it announces.
     var announceVersion: UInt64 = 1
     var announceTargets: [ResolvedHost] = []
+    /// Of what is announced in this version; nil until it is asked for.
+    var announceDigest: UInt64?
+    var lastAnnounced: MonotonicInstant = .zero
+    /// The list has changed since it was last sent.
+    var owesAnnouncement = false
+    /// When the names that an entrypoint's streams need were last marked as used.
+    var originsUsedAt: MonotonicInstant?
+    /// Bits a second that went out when it was last added up, and what has been admitted since.
+    var egress = 0.0
+    var egressCountedAt: MonotonicInstant?
     /// The node is about to stop: it takes nothing new on (`drain`).
     var isDraining = false
 

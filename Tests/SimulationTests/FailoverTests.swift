@@ -1,6 +1,8 @@
+import Foundation
 import ReflectorModel
-import ReflectorSimulation
 import Testing
+
+@testable import ReflectorSimulation
 
 @Suite("Death and return of parents and links")
 struct FailoverTests {
@@ -44,6 +46,50 @@ struct MonthTests {
 
 @Suite("A crowd of nodes")
 struct CrowdTests {
+    @Test("Which node wakes first is what a search through all says, whatever was changed before")
+    func wakeTree() {
+        var random = SeededGenerator(seed: 5)
+        for count in [1, 2, 3, 7, 64, 100] {
+            var tree = WakeTree(count: count)
+            var instants = Array(repeating: MonotonicInstant.distantFuture, count: count)
+            for _ in 0..<1_000 {
+                let node = Int(random.next(below: UInt64(count)))
+                let at =
+                    random.chance(0.1)
+                    ? MonotonicInstant.distantFuture : MonotonicInstant(nanoseconds: Int64(random.next(below: 50)))
+                instants[node] = at
+                tree.set(node, at)
+                #expect(tree.next == instants.min())
+                #expect(tree.first == instants.firstIndex(of: tree.next))
+            }
+        }
+    }
+
+    @Test(
+        "Two processes simulate the same crowd alike",
+        .enabled(if: FileManager.default.isExecutableFile(atPath: ".build/release/reflector")))
+    func repeats() throws {
+        func lastWord(_ seed: String) throws -> String? {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: ".build/release/reflector")
+            process.arguments = [
+                "simulate", "crowd", "--edges", "30", "--streams", "200", "--per-edge", "4", "--seconds", "5",
+                "--seed", seed,
+            ]
+            let output = Pipe()
+            process.standardOutput = output
+            try process.run()
+            let data = output.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first { $0.contains("digest ") }
+            return line?.split(separator: " ").last.map(String.init)
+        }
+        let first = try #require(try lastWord("1"))
+        #expect(try lastWord("1") == first)
+        #expect(try lastWord("2") != first)
+    }
+
     @Test("Every wanted stream of a small crowd flows, and no node carries what nobody below it wants")
     func flows() {
         var options = CrowdOptions()

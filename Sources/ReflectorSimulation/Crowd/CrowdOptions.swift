@@ -43,4 +43,6 @@ public struct CrowdReport: Sendable {
     public var wanted = 0
     public var flowing = 0
     public var events: UInt64 = 0
+    /// Of everything that happened.
+    public var digest: UInt64 = 0
 }

@@ -1,4 +1,4 @@
-import HeapModule
+import DequeModule
 import ReflectorModel
 import RelayCore
 
@@ -11,16 +11,15 @@ public final class CrowdSimulation {
         var from: Int32
         var to: Int32
         var place: Int32
-    }
-
-    private struct Wake: Comparable {
         var at: MonotonicInstant
-        var node: Int32
-        static func < (a: Wake, b: Wake) -> Bool { (a.at, a.node) < (b.at, b.node) }
     }
 
     private static let delay = TimeSpan.milliseconds(10)
     private static let firstViewer = TimeSpan.seconds(4)
+    /// The regions' viewers come within this time, region by region.
+    private static let arrivals = TimeSpan.seconds(4)
+    /// The processor's clock is read for one event in so many: reading it costs as much as a small event.
+    private static let timedEvery: UInt64 = 16
 
     private let options: CrowdOptions
     private let names: [StreamName]
@@ -30,13 +29,16 @@ public final class CrowdSimulation {
     private var layers: [[Int]] = []
     private var costs: [UInt64]
     private let pool = DatagramPool()
-    private var flights = EventQueue<Flight>()
-    private var wakes = Heap<Wake>()
-    private var packets = EventQueue<Int>()
+    /// All are under way for the same time, so they arrive in order of sending.
+    private var flights = Deque<Flight>()
+    private var wakes: WakeTree
+    /// Streams in order of their next packet: all have the same interval.
+    private var packets = Deque<(stream: Int, at: MonotonicInstant)>()
     private var random: SeededGenerator
     private var now = MonotonicInstant.zero
     private var wanted = 0
     private var events: UInt64 = 0
+    private var digest: UInt64
     /// Reads the processor's clock, in nanoseconds: only for the report of costs, nothing depends on it.
     private let clock: () -> UInt64
 
@@ -44,6 +46,8 @@ public final class CrowdSimulation {
         self.options = options
         self.clock = clock
         random = SeededGenerator(seed: options.seed)
+        digest = FixedHash.mix(options.seed)
+        wakes = WakeTree(count: options.entrypoints + options.layers.reduce(0, +) + options.edges)
         names = (0..<options.streams).compactMap { StreamName("live/s\($0)") }
         costs = Array(repeating: 0, count: options.layers.count + 2)
         setUp()
@@ -60,7 +64,9 @@ public final class CrowdSimulation {
                     role: layer == 0 ? .entrypoint : layer == counts.count - 1 ? .edge : .set,
                     region: layer == 0 ? nil : RegionID(UInt32(layer * 100_000 + place)))
                 // An edge must hold what its streams begin with at once; the others two seconds of what passes.
-                configuration.packetsMax = layer == counts.count - 1 ? 640 : 8_192
+                let passing = min(options.streams, options.edges * options.streamsPerEdge / count + 1)
+                configuration.packetsMax =
+                    layer == counts.count - 1 ? 640 : max(8_192, 2 * Int(options.packetsPerSecond) * passing)
                 nodes.append(
                     LineNode(index, configuration, seed: FixedHash.combine(options.seed, UInt64(index)), at: now))
                 layerOf.append(layer)
@@ -69,14 +75,19 @@ public final class CrowdSimulation {
         for index in names.indices {
             let entrypoint = layers[0][index % options.entrypoints]
             _ = nodes[entrypoint].relay?.provide(names[index], at: now)
-            packets.schedule(index, at: now + random.time(upTo: .seconds(1)))
+            packets.append((index, now + random.time(upTo: interval)))
         }
+        packets.sort { ($0.at, $0.stream) < ($1.at, $1.stream) }
         for node in nodes { settle(node) }
     }
 
+    private var interval: TimeSpan { TimeSpan(nanoseconds: 1_000_000_000 / options.packetsPerSecond) }
+
     public func run() -> CrowdReport {
         run(until: .zero + Self.firstViewer)
-        for edge in layers[layers.count - 1] {
+        let edges = layers[layers.count - 1]
+        for (place, edge) in edges.enumerated() {
+            run(until: .zero + Self.firstViewer + Self.arrivals * Int64(place) / Int64(edges.count))
             var chosen: Set<Int> = []
             while chosen.count < min(options.streamsPerEdge, names.count) {
                 let stream = Int(random.next(below: UInt64(names.count)))
@@ -92,33 +103,32 @@ public final class CrowdSimulation {
 
     private func run(until end: MonotonicInstant) {
         while true {
-            while let first = wakes.min, nodes[Int(first.node)].wakeAt != first.at { wakes.removeMin() }
-            let wake = wakes.min?.at ?? .distantFuture
-            let next = min(flights.next, packets.next, wake)
+            let arrival = flights.first?.at ?? .distantFuture
+            let packet = packets.first?.at ?? .distantFuture
+            let next = min(arrival, packet, wakes.next)
             guard next <= end else { break }
             now = next
             events += 1
+            let isTimed = events % Self.timedEvery == 0
+            let began = isTimed ? clock() : 0
             let index: Int
-            let began: UInt64
-            if flights.next == next, let flight = flights.pop() {
+            if arrival == next {
+                let flight = flights.removeFirst()
                 index = Int(flight.to)
-                began = clock()
                 nodes[index].relay?.receive(pool[flight.place], from: Self.endpoint(Int(flight.from)), at: now)
                 pool.remove(flight.place)
-            } else if packets.next == next, let stream = packets.pop() {
+            } else if packet == next {
+                let (stream, _) = packets.removeFirst()
                 index = layers[0][stream % options.entrypoints]
-                packets.schedule(stream, at: now + TimeSpan(nanoseconds: 1_000_000_000 / options.packetsPerSecond))
-                began = clock()
+                packets.append((stream, now + interval))
                 var payload = (UInt64(stream), now.nanoseconds)
                 withUnsafeBytes(of: &payload) { nodes[index].relay?.ingest($0, stream: names[stream], at: now) }
             } else {
-                guard let first = wakes.popMin() else { break }
-                index = Int(first.node)
-                began = clock()
+                index = wakes.first
                 nodes[index].wake(at: now)
             }
             settle(nodes[index])
-            costs[layerOf[index]] += clock() - began
+            if isTimed { costs[layerOf[index]] += Self.timedEvery * (clock() - began) }
         }
         now = end
     }
@@ -134,11 +144,12 @@ public final class CrowdSimulation {
             guard !random.chance(options.loss) else { return }
             let body = UnsafeRawBufferPointer(start: entry.body, count: Int(entry.bodyLength))
             let place = pool.insert(header, body)
-            flights.schedule(Flight(from: Int32(node.index), to: Int32(to), place: place), at: now + Self.delay)
+            digest = FixedHash.combine(digest, UInt64(bitPattern: now.nanoseconds) ^ UInt64(to) << 44)
+            flights.append(
+                Flight(from: Int32(node.index), to: Int32(to), place: place, at: now + Self.delay))
         }
-        let at = relay.nextTimeout
-        if at != node.wakeAt, at != .distantFuture { wakes.insert(Wake(at: at, node: Int32(node.index))) }
-        node.wakeAt = at
+        node.wakeAt = relay.nextTimeout
+        wakes.set(node.index, node.wakeAt)
     }
 
     // MARK: Names
@@ -177,6 +188,7 @@ public final class CrowdSimulation {
     private func report() -> CrowdReport {
         var report = CrowdReport()
         report.events = events
+        report.digest = digest
         report.wanted = wanted
         for (number, members) in layers.enumerated() {
             let name = number == 0 ? "entrypoints" : number == layers.count - 1 ? "edges" : "sets \(number)"

@@ -20,6 +20,12 @@ public struct LineOptions: Sendable {
     public var paths = 1
     /// Both directions of the links to the edges.
     public var lastHop = ImpairmentOptions()
+    /// How that changes from the first instant on; nil: it stays as it is.
+    public var lastHopTrace: ImpairmentTrace?
+    /// A line that all paths of an edge have in common, beside what each link does: one loss, one bottleneck for all, in
+    /// each direction.
+    public var access = ImpairmentOptions()
+    public var accessTrace: ImpairmentTrace?
     /// Both directions of the links before them.
     public var otherHops = ImpairmentOptions()
     /// Makes what keeps the measurements of a link; nobody does without.

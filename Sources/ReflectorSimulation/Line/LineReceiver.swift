@@ -9,6 +9,10 @@ final class LineReceiver: StreamSink {
     private var next: UInt64 = 0
     private var lastAt = MonotonicInstant.zero
 
+    /// What else arrives is only counted; nil: everything is judged.
+    var judged: StreamName?
+    private(set) var deliveredOfOthers: UInt64 = 0
+
     /// Of packets sent from then on.
     var countsFrom = MonotonicInstant.distantFuture
     private(set) var delivered: UInt64 = 0
@@ -23,6 +27,10 @@ final class LineReceiver: StreamSink {
 
     /// Payload: the number from 1 and the instant of sending, 8 bytes each.
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
+        guard judged == nil || stream == judged else {
+            deliveredOfOthers += 1
+            return
+        }
         guard payload.count == 16 else {
             wrong += 1
             return

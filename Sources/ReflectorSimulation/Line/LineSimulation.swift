@@ -22,6 +22,10 @@ public final class LineSimulation {
     /// By sender · nodes + receiver.
     private var links: [LinkImpairment?] = []
     private var isLastHop: [Bool] = []
+    /// The line that all paths of an edge share: by edge's place · 2, the way down; one more, the way up.
+    private var accessLines: [LinkImpairment] = []
+    /// Streams beside the one that is judged; the same payloads come in all.
+    private var otherStreams: [StreamName] = []
     private let pool = DatagramPool()
     private var flights = EventQueue<Flight>()
     public private(set) var now = MonotonicInstant.zero
@@ -45,7 +49,11 @@ public final class LineSimulation {
     }
 
     /// What has been counted since `startCounting`, but for what only the edges know.
-    public var counted: LineReport { counts }
+    public var counted: LineReport {
+        var counts = counts
+        for edge in edges { counts.delivered += nodes[edge].receiver?.delivered ?? 0 }
+        return counts
+    }
     private var counts = LineReport()
     private var isCounting = false
     /// The encoder sends nothing while this is true.
@@ -85,9 +93,17 @@ public final class LineSimulation {
                 let weather = isLast ? options.lastHop : options.otherHops
                 for (from, to) in [(parent, index), (index, parent)] {
                     let seed = FixedHash.combine(options.seed, UInt64(from * count + to + 1))
-                    links[from * count + to] = LinkImpairment(weather, seed: seed)
+                    links[from * count + to] = LinkImpairment(
+                        weather, trace: isLast ? options.lastHopTrace : nil, seed: seed)
                     isLastHop[from * count + to] = isLast
                 }
+            }
+        }
+        if options.access != ImpairmentOptions() || options.accessTrace != nil {
+            accessLines = (0..<2 * edges.count).map {
+                LinkImpairment(
+                    options.access, trace: options.accessTrace,
+                    seed: FixedHash.combine(options.seed, UInt64(count * count + $0 + 1)))
             }
         }
         _ = nodes[entrypoint].relay?.provide(stream, at: now)
@@ -111,6 +127,7 @@ public final class LineSimulation {
             LineNode(
                 index, configuration, makeMeasurements: options.makeMeasurements,
                 seed: FixedHash.combine(options.seed, UInt64(index)), at: now))
+        nodes[index].receiver?.judged = stream
         return index
     }
 
@@ -173,18 +190,37 @@ public final class LineSimulation {
         node.wakeAt = max(node.wakeAt, node.pausedUntil)
     }
 
-    /// Names of the parents that a node fetches the stream from.
-    public func paths(of name: String) -> [String] {
+    /// Makes another stream flow into the entrypoint, beside the one that is judged.
+    public func provide(_ name: StreamName) {
+        guard nodes[entrypoint].relay?.provide(name, at: now) == true else { return }
+        otherStreams.append(name)
+        settle(nodes[entrypoint])
+    }
+
+    /// A viewer of an edge wants such a stream.
+    public func want(_ name: StreamName, at edge: String) {
+        guard let node = nodes.first(where: { $0.name == edge }) else { return }
+        node.relay?.want(name, at: now)
+        settle(node)
+    }
+
+    /// Names of the parents that a node fetches a stream from: the judged one if none is named.
+    public func paths(of name: String, stream: StreamName? = nil) -> [String] {
         let node = nodes.first { $0.name == name }
-        return (node?.relay?.census.paths ?? []).compactMap { path in
+        return (node?.relay?.census.paths ?? []).filter { $0.stream == stream ?? self.stream }.compactMap { path in
             Self.index(of: path.parent).map { nodes[$0].name }
         }
     }
 
-    /// What a node says of itself; nil while its process does not run.
+    /// What a node says of itself.
     public func status(of name: String) -> NodeStatus? {
         guard let node = nodes.first(where: { $0.name == name }) else { return nil }
-        return node.relay?.status(zone: "", endpoint: Self.endpoint(node.index), at: now)
+        return node.relay?.status(zone: "simulated", endpoint: Self.endpoint(node.index), at: now)
+    }
+
+    /// Packets of other streams than the judged one that an edge's streaming server got.
+    public func deliveredOfOthers(at name: String) -> UInt64 {
+        nodes.first { $0.name == name }?.receiver?.deliveredOfOthers ?? 0
     }
 
     public func counters(of name: String) -> RelayCounters? { nodes.first { $0.name == name }?.relay?.counters }
@@ -221,7 +257,10 @@ public final class LineSimulation {
         number += 1
         if isCounting { counts.sent += UInt64(edges.count) }
         var payload = (number, now.nanoseconds)
-        withUnsafeBytes(of: &payload) { relay.ingest($0, stream: stream, at: now) }
+        withUnsafeBytes(of: &payload) { bytes in
+            relay.ingest(bytes, stream: stream, at: now)
+            for other in otherStreams { relay.ingest(bytes, stream: other, at: now) }
+        }
         settle(node)
     }
 
@@ -260,7 +299,13 @@ public final class LineSimulation {
         let body = UnsafeRawBufferPointer(start: entry.body, count: Int(entry.bodyLength))
         let link = from * nodes.count + to
         if isCounting { count(header, entry.length, from: from, to: to, isLastHop: isLastHop[link]) }
-        guard case .departs(let at, let copyAt)? = links[link]?.admit(bytes: entry.length, at: now) else { return }
+        guard case .departs(var at, var copyAt)? = links[link]?.admit(bytes: entry.length, at: now) else { return }
+        if isLastHop[link], !accessLines.isEmpty {
+            let line = to > from ? 2 * (to - edges[0]) : 2 * (from - edges[0]) + 1
+            guard case .departs(let through, _) = accessLines[line].admit(bytes: entry.length, at: now) else { return }
+            at = at + (through - now)
+            copyAt = copyAt.map { $0 + (through - now) }
+        }
         let place = pool.insert(header, body)
         if let loses, loses(nodes[from].name, nodes[to].name, pool[place]) { return pool.remove(place) }
         digest = FixedHash.combine(digest, UInt64(bitPattern: at.nanoseconds) ^ UInt64(entry.length) << 48)

@@ -23,6 +23,8 @@ struct Impair: AsyncParsableCommand {
             Example:
               reflector impair --listen 127.0.9.1:4900 --to 127.0.2.5:4900 \\
                 --loss 2% --burst 3 --delay 20ms --stats /tmp/impair.json
+
+            \(TraceFile.help)
             """)
 
     @Option(help: "Address and port to listen on.", transform: ImpairmentArgument.endpoint)
@@ -63,6 +65,10 @@ struct Impair: AsyncParsableCommand {
     var rate: Int64?
     @Option(help: "Longest wait before the bottleneck, as 100ms.", transform: ImpairmentArgument.time)
     var queue: TimeSpan = .milliseconds(100)
+    @Option(
+        help: "File that says loss, delay, jitter and rate by time, from the start on; instead of those options.",
+        completion: .file())
+    var traceFile: String?
     @Option(help: "Seed of everything random.")
     var seed: UInt64 = 1
     @Option(help: "File to which the statistics are written every second.")
@@ -73,6 +79,11 @@ struct Impair: AsyncParsableCommand {
         if (listen == nil) != (to == nil) { throw ValidationError("--listen and --to belong together") }
         if mappings.isEmpty { throw ValidationError("nothing to forward: give --listen and --to, or --map") }
         if burst != nil, burstTime != nil { throw ValidationError("--burst and --burst-time exclude each other") }
+        let replaced = loss != 0 || lossUp != nil || lossDown != nil || burst != nil || burstTime != nil
+        if traceFile != nil, replaced || delay != .zero || jitter != .zero || rate != nil {
+            throw ValidationError(
+                "--trace-file says loss, burst, delay, jitter and rate itself: leave those options out")
+        }
         if let bind, IPAddress(bind) == nil { throw ValidationError("--bind: '\(bind)' is not an address") }
         for mapping in mappings {
             if mapping.listen.address.isUnspecified {
@@ -90,11 +101,13 @@ struct Impair: AsyncParsableCommand {
 
     func run() async throws {
         if let stats { try Self.checkWritable(stats) }
+        let trace = try traceFile.map(TraceFile.read)
         let loop = try DatagramLoop()
         let relay = ImpairmentRelay(
             loop: loop, bind: bind.flatMap { IPAddress($0) },
             up: direction == .down ? ImpairmentOptions() : options(loss: lossUp),
-            down: direction == .up ? ImpairmentOptions() : options(loss: lossDown), seed: seed)
+            down: direction == .up ? ImpairmentOptions() : options(loss: lossDown),
+            traceUp: direction == .down ? nil : trace, traceDown: direction == .up ? nil : trace, seed: seed)
         for mapping in mappings {
             let local = try relay.listen(mapping)
             FileHandle.standardError.write(Data("msg=forwarding listen=\(local) to=\(mapping.target)\n".utf8))

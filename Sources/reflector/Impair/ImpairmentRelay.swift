@@ -48,6 +48,10 @@ final class ImpairmentRelay: DatagramHandler {
     private let bind: IPAddress?
     private let up: ImpairmentOptions
     private let down: ImpairmentOptions
+    private let traceUp: ImpairmentTrace?
+    private let traceDown: ImpairmentTrace?
+    /// A trace's time zero: the same for all clients.
+    private let started = DatagramLoop.now
     private let seed: UInt64
     private var mappings: [Mapping] = []
     private var listeners: [DatagramSocket] = []
@@ -65,8 +69,14 @@ final class ImpairmentRelay: DatagramHandler {
 
     /// - Parameters:
     ///   - bind: address to send to targets from; nil: that of the listening socket.
+    ///   - traceUp: how `up` changes from now on, for all clients at the same instants.
     ///   - seed: every link's own seed is derived from it and the order in which clients came.
-    init(loop: DatagramLoop, bind: IPAddress?, up: ImpairmentOptions, down: ImpairmentOptions, seed: UInt64) {
+    init(
+        loop: DatagramLoop, bind: IPAddress?, up: ImpairmentOptions, down: ImpairmentOptions,
+        traceUp: ImpairmentTrace? = nil, traceDown: ImpairmentTrace? = nil, seed: UInt64
+    ) {
+        self.traceUp = traceUp
+        self.traceDown = traceDown
         self.loop = loop
         self.bind = bind
         self.up = up
@@ -134,8 +144,9 @@ final class ImpairmentRelay: DatagramHandler {
         let link = FixedHash.combine(seed, past.clients)
         past.clients &+= 1
         let client = Client(
-            key: key, socket: socket, up: LinkImpairment(up, seed: FixedHash.combine(link, 1)),
-            down: LinkImpairment(down, seed: FixedHash.combine(link, 2)), now: now)
+            key: key, socket: socket,
+            up: LinkImpairment(up, trace: traceUp, origin: started, seed: FixedHash.combine(link, 1)),
+            down: LinkImpairment(down, trace: traceDown, origin: started, seed: FixedHash.combine(link, 2)), now: now)
         let slot = freeTags.popLast() ?? clientOfTag.count
         if slot == clientOfTag.count { clientOfTag.append(client) } else { clientOfTag[slot] = client }
         socket.tag = slot + 1

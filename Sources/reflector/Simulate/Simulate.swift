@@ -7,7 +7,8 @@ struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run whole networks in virtual time and judge what is promised.",
         subcommands: [
-            SimulateNetworks.self, SimulateGrid.self, SimulateFailover.self, SimulateMonth.self, SimulateCrowd.self,
+            SimulateNetworks.self, SimulateLine.self, SimulateGrid.self, SimulateFailover.self, SimulateMonth.self,
+            SimulateCrowd.self,
         ],
         defaultSubcommand: SimulateNetworks.self)
 }

@@ -1,0 +1,126 @@
+import ReflectorModel
+import RelayCore
+import Testing
+
+@testable import ReflectorSimulation
+
+@Suite("Overload of links")
+struct OverloadTests {
+    private func line(_ change: (inout LineOptions) -> Void) throws -> LineSimulation {
+        var options = LineOptions()
+        options.parents = 3
+        options.packetsPerSecond = 200
+        options.playOutDeadline = .milliseconds(500)
+        options.lastHop.delay = .milliseconds(20)
+        change(&options)
+        return try #require(LineSimulation(options))
+    }
+
+    private func trace(_ text: String) throws -> ImpairmentTrace { try ImpairmentTrace(text, file: "test") }
+
+    /// Parents in use after each of so many seconds.
+    private func paths(_ simulation: LineSimulation, seconds: Int) -> [Int] {
+        (0..<seconds).map { _ in
+            simulation.run(for: .seconds(1))
+            return simulation.paths(of: "edge-0").count
+        }
+    }
+
+    @Test("A common line that loses 30 % sheds extra paths within 15 s; they come back once the loss has ended")
+    func commonLoss() throws {
+        let simulation = try line {
+            $0.paths = 3
+            $0.accessTrace = try? trace("0 0 - 0\n20 30 - 0\n60 0 - 0\n")
+        }
+        #expect(paths(simulation, seconds: 20).last == 3)
+        let during = paths(simulation, seconds: 40)
+        // Ten seconds until it is believed, and one for the streams' timers.
+        let shed = try #require(during.firstIndex(of: 1))
+        #expect((9...14).contains(shed), "\(during)")
+        // Then the idle ones are tried again, each time after twice as long.
+        #expect(during.filter { $0 == 1 }.count >= 12, "\(during)")
+        let after = paths(simulation, seconds: 50)
+        #expect(after.last == 3, "\(after)")
+        #expect((simulation.counters(of: "edge-0")?[.pathsShed] ?? 0) >= 2)
+    }
+
+    @Test("A bottleneck too narrow for three copies is clean again once two of them are shed")
+    func bottleneck() throws {
+        // 200 packets of some 63 bytes a second are 101 kbit/s a copy.
+        let simulation = try line {
+            $0.paths = 3
+            // They do not come in step, or the queue would always drop the last of three.
+            $0.otherHops.delay = .milliseconds(5)
+            $0.otherHops.jitter = .milliseconds(4)
+            $0.accessTrace = try? trace("0 0 - 0\n20 0 - 0 0 150\n")
+        }
+        #expect(paths(simulation, seconds: 20).last == 3)
+        let during = paths(simulation, seconds: 14)
+        #expect(during.last == 1, "\(during)")
+        simulation.startCounting()
+        let before = simulation.counted
+        simulation.run(for: .seconds(5))
+        let after = simulation.counted
+        #expect(after.sent - before.sent == 1_000)
+        #expect(after.delivered - before.delivered >= 980, "\(after.delivered - before.delivered)")
+    }
+
+    @Test("Of three links the one that loses 30 % is shed, and nothing is lost", arguments: ["set-0", "set-1"])
+    func oneOfThree(bad: String) throws {
+        let simulation = try line { $0.paths = 3 }
+        simulation.run(for: .seconds(5))
+        simulation.startCounting()
+        var random = SeededGenerator(seed: 7)
+        simulation.loses = { from, to, _ in
+            [from, to].contains(bad) && [from, to].contains("edge-0") && random.chance(0.3)
+        }
+        let count = paths(simulation, seconds: 15)
+        let shed = try #require(count.firstIndex(of: 2), "\(count)")
+        #expect((9...14).contains(shed), "\(count)")
+        #expect(!simulation.paths(of: "edge-0").contains(bad))
+        let report = simulation.finish()
+        #expect(report.lost == 0 && report.delivered == report.sent)
+    }
+
+    @Test("Loss of 15 % is the path policy's business: three paths stay")
+    func belowTheLimit() throws {
+        let simulation = try line {
+            $0.paths = 3
+            $0.access.loss = 0.15
+        }
+        simulation.run(for: .seconds(5))
+        #expect(paths(simulation, seconds: 40).allSatisfy { $0 == 3 })
+        #expect(simulation.counters(of: "edge-0")?[.pathsShed] == 0)
+    }
+
+    @Test("A child that loses 30 % is refused another stream by that parent and gets it from the next")
+    func newStreams() throws {
+        let simulation = try line { _ in }
+        let other = try #require(StreamName("live/other"))
+        simulation.provide(other)
+        simulation.run(for: .seconds(5))
+        #expect(simulation.paths(of: "edge-0") == ["set-0"])
+        var random = SeededGenerator(seed: 7)
+        // The others do not exist for the first stream: what it has stays bad.
+        simulation.crash("set-1")
+        simulation.crash("set-2")
+        simulation.loses = { from, to, _ in
+            [from, to].contains("set-0") && [from, to].contains("edge-0") && random.chance(0.3)
+        }
+        simulation.run(for: .seconds(30))
+        #expect(simulation.paths(of: "edge-0") == ["set-0"])
+        #expect(simulation.status(of: "set-0")?.links.contains { $0.breaker == "refusing" } == true)
+        simulation.restart("set-1")
+        simulation.restart("set-2")
+        simulation.want(other, at: "edge-0")
+        simulation.run(for: .seconds(5))
+        #expect((simulation.counters(of: "set-0")?[.subscribesRefusedLossy] ?? 0) > 0)
+        let second = simulation.paths(of: "edge-0", stream: other)
+        #expect(!second.isEmpty && !second.contains("set-0"), "\(second)")
+        let had = simulation.deliveredOfOthers(at: "edge-0")
+        simulation.run(for: .seconds(2))
+        #expect(simulation.deliveredOfOthers(at: "edge-0") - had >= 390)
+        // The stream that was there goes on where it is or moves; it is not ended.
+        #expect(!simulation.paths(of: "edge-0").isEmpty)
+    }
+}
