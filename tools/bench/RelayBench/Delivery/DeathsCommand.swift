@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import Foundation
 import ReflectorModel
 import RelayService
@@ -10,12 +11,13 @@ struct DeathsCommand: AsyncParsableCommand {
         commandName: "deaths",
         abstract: "Kill the parent in use or cut its link many times; lost packets and largest gaps.",
         discussion: """
-            Odd runs kill the parent, even ones cut its link. Every packet of the session belongs to one run. A run in \
-            which the host stood still for over 100 ms is reported and done again, three times at most.
+            Odd runs kill the parent, even ones cut its link. After some, nothing dies until the edge has returned to the \
+            parents that it had first, which it does when they have been well for 30 s. Every packet of the session \
+            belongs to one run. A run in which the host stood still for over 100 ms is reported and done again, three times at most.
 
             Lost: never came out. Late: came out longer after it was sent than the play-out deadline.
 
-            Exit status: 0 nothing lost or late, nothing twice, all in order; 1 otherwise.
+            Exit status: 0 nothing lost or late, nothing twice, all in order, all returns made; 1 otherwise.
             """)
 
     @Option(help: "Deaths that count.")
@@ -24,6 +26,8 @@ struct DeathsCommand: AsyncParsableCommand {
     var milliseconds = 500
     @Option(parsing: .upToNextOption, help: "Packets a second, of each stream.")
     var rates = [200.0, 20.0]
+    @Option(help: "After how many of the deaths, evenly spread, the edge is left in peace until it has returned.")
+    var returns = 5
     @Option(help: "Set reflectors in each of three set regions, 1 to 3.")
     var hosts = 3
     @Option(help: "Second byte of the loopback addresses used.")
@@ -36,6 +40,8 @@ struct DeathsCommand: AsyncParsableCommand {
     /// From a death to the return, and from there until the next one may come.
     private static let absence = Duration.seconds(1)
     private static let presence = Duration.seconds(2)
+    /// A parent is returned to 30 s after it is well again (`RelayConfiguration.returnAfter`), when next reviewed.
+    private static let returnMax = TimeSpan.seconds(60)
     /// By then all links must be warm and all streams there.
     private static let startTime = Duration.seconds(4)
 
@@ -69,9 +75,13 @@ struct DeathsCommand: AsyncParsableCommand {
         let before = await edge.status()?.counters ?? [:]
         for stream in streams { await stream.begin() }
         var report = DeathsReport(rates: rates)
+        let home = await Self.parents(of: streams.count, at: edge)
         while report.runs.count < runs {
-            let death: MortalNetwork.Death = report.runs.count.isMultiple(of: 2) ? .parent : .link
-            let run = try await measure(death, network: &network, edge: edge, streams: streams, watch: watch)
+            let number = report.runs.count + 1
+            let death: MortalNetwork.Death = number.isMultiple(of: 2) ? .link : .parent
+            let returnsTo = number * returns / runs > (number - 1) * returns / runs ? home : nil
+            let run = try await measure(
+                death, network: &network, edge: edge, streams: streams, watch: watch, returnsTo: returnsTo)
             let isRepeated = run.stall > Self.stallMax && report.repeated < Self.repeatsMax
             ResultsFile.say(report.line(run) + (isRepeated ? "; the host stalled: done again" : ""))
             if isRepeated { report.repeated += 1 } else { report.runs.append(run) }
@@ -83,10 +93,12 @@ struct DeathsCommand: AsyncParsableCommand {
         if !report.isFlawless { throw ExitCode.failure }
     }
 
-    /// One death and return.
+    /// One death, and what comes after it.
+    ///
+    /// - Parameter home: parents of each stream that the edge is given the time to return to; nil: it is not.
     private func measure(
         _ death: MortalNetwork.Death, network: inout MortalNetwork, edge: RunningNode, streams: [MeasuredStream],
-        watch: StallWatch
+        watch: StallWatch, returnsTo home: [[String]]?
     ) async throws -> DeathRun {
         let parents = await Self.parents(of: streams.count, at: edge)
         guard let parent = parents[0].first, let number = MortalNetwork.number(of: parent) else {
@@ -99,13 +111,21 @@ struct DeathsCommand: AsyncParsableCommand {
         let followers = await Self.parents(of: streams.count, at: edge)
         try network.restore(death, of: number)
         try await Task.sleep(for: Self.presence)
+        var returned: TimeSpan?
+        if let home {
+            let from = DatagramLoop.now
+            while returned == nil, DatagramLoop.now - from < Self.returnMax {
+                try await Task.sleep(for: .milliseconds(250))
+                if await Self.parents(of: streams.count, at: edge) == home { returned = DatagramLoop.now - from }
+            }
+        }
         for stream in streams { await stream.mark() }
         try await Task.sleep(for: .milliseconds(milliseconds + 300))
         return DeathRun(
             death: death, parent: parent, follower: followers[0].first, paths: parents[0].count, stall: watch.take(),
             lateWakeups: await Self.lateWakeups(of: edge) - lateBefore,
             hasMoved: followers.allSatisfy { !$0.isEmpty && !$0.contains(parent) },
-            isStruck: parents.map { $0.contains(parent) }, outcomes: streams.map { $0.finish() })
+            isStruck: parents.map { $0.contains(parent) }, isReturnDue: home != nil, returned: returned, outcomes: streams.map { $0.finish() })
     }
 
     private static func lateWakeups(of edge: RunningNode) async -> UInt64 {

@@ -17,6 +17,9 @@ struct DeathRun {
     var hasMoved: Bool
     /// Which streams were fetched from it.
     var isStruck: [Bool]
+    /// The edge was left in peace until it had its first parents again, and how long that took; nil: too long.
+    var isReturnDue: Bool
+    var returned: TimeSpan?
     var outcomes: [MeasuredStream.Outcome]
 }
 
@@ -28,8 +31,12 @@ struct DeathsReport {
     /// What the edge counted during the session.
     var counters: [String: UInt64] = [:]
 
-    /// The promise: nothing lost, nothing late, nothing twice, all in order, and every stream moved.
-    var isFlawless: Bool { runs.allSatisfy { $0.hasMoved && $0.outcomes.allSatisfy(\.isFlawless) } }
+    /// The promise: nothing lost, nothing late, nothing twice, all in order, every stream moved, and every return made.
+    var isFlawless: Bool {
+        runs.allSatisfy {
+            $0.hasMoved && (!$0.isReturnDue || $0.returned != nil) && $0.outcomes.allSatisfy(\.isFlawless)
+        }
+    }
 
     /// One run in words, numbered as the next.
     func line(_ run: DeathRun) -> String {
@@ -41,6 +48,7 @@ struct DeathsReport {
         return "\(runs.count + 1): \(run.parent) \(run.death.rawValue), then \(run.follower ?? "no parent")"
             + (run.paths > 1 ? ", \(run.paths) paths" : "") + (run.hasMoved ? "" : ", not all moved") + "; "
             + streams.joined(separator: "; ") + "; stall \(run.stall.milliseconds) ms"
+            + (run.isReturnDue ? ", returned " + (run.returned.map { "after \($0.milliseconds) ms" } ?? "NOT") : "")
             + (run.lateWakeups > 0 ? ", \(run.lateWakeups) late wake-ups of the edge" : "")
     }
 
@@ -58,7 +66,10 @@ struct DeathsReport {
             }
         }
         func count(_ name: String) -> UInt64 { counters[name] ?? 0 }
-        lines.append("returns to a better parent that was well again: \(count("parent_changes"))")
+        let due = runs.filter(\.isReturnDue)
+        lines.append(
+            "returns of all streams to their first parents: \(due.count { $0.returned != nil }) of \(due.count); "
+                + "changes of a parent that worked: \(count("parent_changes"))")
         let copies = Double(count("data_received")) / Double(max(count("delivered"), 1))
         lines.append(String(format: "copies of a packet that the edge received over the whole session: %.3f", copies))
         lines.append(isFlawless ? "nothing lost, nothing late" : "FAILED")

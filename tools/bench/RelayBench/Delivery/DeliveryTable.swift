@@ -4,18 +4,21 @@ import Foundation
 /// Prints the table of a results file: runs of one kind are pooled, and ours is judged.
 struct DeliveryTable: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "delivery-report", abstract: "The delivery table of a results file, with the limits judged.")
+        commandName: "delivery-report", abstract: "The delivery table of a results file, with the limits judged.",
+        discussion: "Exit status: 0 every limit holds, 1 one is missed.")
 
     @Argument(help: "Results file of `relay-bench delivery`.")
     var results: String
 
     /// A residual under this many per cent is out of reach of so few packets: the simulation judges it.
     private static let judgedFrom = 0.003
+    private static let missed = "MISSED"
 
     func run() throws {
         let all = try ResultsFile.read(DeliveryReport.self, from: results)
         let columns: [(Transport, Int)] = [(.srt, 120), (.rist, 120), (.srt, 500), (.rist, 500), (.ours, 120)]
         print("residual loss %; retransmit overhead % (packets) of 1,000 packets/s, RTT 40 ms, loss both ways\n")
+        var isMissed = false
         print(row("loss / burst", columns.map { "\($0.0.rawValue) \($0.1) ms" } + ["95 % bound, limit, verdict"]))
         for condition in LinkCondition.table {
             let here = all.filter(condition.covers)
@@ -23,7 +26,9 @@ struct DeliveryTable: ParsableCommand {
             let pools = columns.map { transport, milliseconds in
                 Pool(here.filter { $0.transport == transport && $0.milliseconds == milliseconds })
             }
-            print(row(condition.name, pools.map { $0?.text ?? "-" } + [verdict(condition, pools.last ?? nil)]))
+            let verdict = verdict(condition, pools.last ?? nil)
+            isMissed = isMissed || verdict.contains(Self.missed)
+            print(row(condition.name, pools.map { $0?.text ?? "-" } + [verdict]))
         }
         print("")
         for condition in LinkCondition.table {
@@ -33,16 +38,17 @@ struct DeliveryTable: ParsableCommand {
                 "\(condition.name): ours \(String(format: "delay %.2f ms", ours.delay)), \(parts.joined(separator: ", "))"
             )
         }
+        if isMissed { throw ExitCode.failure }
     }
 
     private func verdict(_ condition: LinkCondition, _ ours: Pool?) -> String {
         guard let ours else { return "-" }
         var parts = [String(format: "<= %.4f", ours.bound)]
         if let limit = condition.residualMax {
-            let residual = limit < Self.judgedFrom ? "by simulation" : ours.bound <= limit ? "holds" : "missed"
+            let residual = limit < Self.judgedFrom ? "by simulation" : ours.bound <= limit ? "holds" : Self.missed
             parts.append(String(format: "limit %.4g: ", limit) + residual)
         }
-        let cost = ours.overhead <= condition.overheadMax ? "holds" : "missed"
+        let cost = ours.overhead <= condition.overheadMax ? "holds" : Self.missed
         parts.append(String(format: "overhead limit %.4g: ", condition.overheadMax) + cost)
         return parts.joined(separator: ", ")
     }
