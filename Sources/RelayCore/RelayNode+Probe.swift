@@ -14,17 +14,15 @@ extension RelayNode {
         report.streams = UInt32(clamping: streams.count)
         report.capacity = configuration.capacity
         report.bytesSent = counters[.bytesSent]
-        report.received = childrenReceived
-        report.lost = childrenLost
+        report.received = childReports.received
+        report.lost = childReports.lost
         send(.probeReport(report), to: source, at: now)
     }
 
-    /// Adds to the totals what a child's report has more than its last one. Counts are modulo 2³², and what was missed
-    /// may still come.
+    /// A child says what came on its link.
     func noteReport(_ renew: Renew, of link: ChildLink, at now: MonotonicInstant) {
-        childrenReceived &+= UInt64(renew.received &- link.reportedReceived)
-        let lost = Int64(Int32(bitPattern: renew.lost &- link.reportedLost))
-        childrenLost = UInt64(max(Int64(clamping: childrenLost) + lost, 0))
+        let last = (link.reportedReceived, link.reportedLost)
+        guard childReports.add(received: renew.received, lost: renew.lost, after: last) else { return }
         link.reportedReceived = renew.received
         link.reportedLost = renew.lost
         let hasRisen = link.breaker.note(

@@ -42,9 +42,7 @@ public final class RelayNode {
     var linkByToken: [UInt64: LinkSlot] = [:]
     var parentByEndpoint: [Endpoint: Int] = [:]
     var childByEndpoint: [Endpoint: Int] = [:]
-    /// Link packets that children say they received and missed, over all links since the start.
-    var childrenReceived: UInt64 = 0
-    var childrenLost: UInt64 = 0
+    var childReports = ReportTotals()
     /// Child links whose entrypoint announces to us, in order of opening.
     var announcers: [Int] = []
     var streamByName: [StreamName: Int] = [:]
