@@ -40,8 +40,8 @@ struct DeathsCommand: AsyncParsableCommand {
     /// From a death to the return, and from there until the next one may come.
     private static let absence = Duration.seconds(1)
     private static let presence = Duration.seconds(2)
-    /// A parent is returned to 30 s after it is well again (`RelayConfiguration.returnAfter`), when next reviewed.
-    private static let returnMax = TimeSpan.seconds(60)
+    /// A parent is avoided for up to 30 s after it failed again and again, and returned to 30 s after it is well.
+    private static let returnMax = TimeSpan.seconds(90)
     /// By then all links must be warm and all streams there.
     private static let startTime = Duration.seconds(4)
 
