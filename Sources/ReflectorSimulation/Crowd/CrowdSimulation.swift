@@ -66,7 +66,7 @@ public final class CrowdSimulation {
                 // An edge must hold what its streams begin with at once; the others two seconds of what passes.
                 let passing = min(options.streams, options.edges * options.streamsPerEdge / count + 1)
                 configuration.packetsMax =
-                    layer == counts.count - 1 ? 640 : max(8_192, 2 * Int(options.packetsPerSecond) * passing)
+                    layer == counts.count - 1 ? 640 : max(options.ringPacketsMin, 2 * Int(options.packetsPerSecond) * passing)
                 nodes.append(
                     LineNode(index, configuration, seed: FixedHash.combine(options.seed, UInt64(index)), at: now))
                 layerOf.append(layer)
