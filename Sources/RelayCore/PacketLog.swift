@@ -77,6 +77,13 @@ final class PacketLog {
         return slot
     }
 
+    /// How far back in time a log that is full reaches; nil while it still grows or holds all that is wanted.
+    func reach(at now: MonotonicInstant) -> TimeSpan? {
+        guard lap == slots.count else { return nil }
+        let reach = now - slots[head < lap ? head : 0].arrival
+        return reach < span ? reach : nil
+    }
+
     @inline(__always) func holds(_ slot: Int32, _ tag: IncarnationTag, _ sequence: SequenceNumber) -> Bool {
         slot >= 0 && slots[Int(slot)].sequence == sequence && slots[Int(slot)].tag == tag
     }

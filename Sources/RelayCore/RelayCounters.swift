@@ -29,6 +29,8 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case nakNumbersServed
     case nakNumbersMissed
     case nakNumbersOverBucket
+    /// Not answered because the node sends at its declared capacity.
+    case nakNumbersOverCapacity
     /// Answered already, or an answer is on its way.
     case nakNumbersRepeated
     /// Asked for, and then it came of itself: it was only out of order.

@@ -28,6 +28,8 @@ extension RelayNode {
             }
         }
         stream.packetsOut += queuedCount
+        budget.refill(at: now)
+        spend(slot, copies: Int(queuedCount))
         if queuedCount > 0, !isRepair { noteWaiting(stream, at: now) }
         flushAt = min(flushAt, flushPace.due(at: now))
     }
@@ -59,9 +61,14 @@ extension RelayNode {
         dirtyChildren.append(link.slot)
     }
 
-    /// Moves each backlog of the link on, as far as its multiple of the arrival rate allows.
+    private func spend(_ slot: Int32, copies: Int) {
+        budget.spend(bytes: copies * (Int(log[slot].length) + WireLimits.linkHeaderLength), datagrams: copies)
+    }
+
+    /// Moves each backlog of the link on, as far as its multiple of the arrival rate and the node's capacity allow.
     func pumpBacklog(of link: ChildLink, at now: MonotonicInstant) {
         var wake: TimeSpan?
+        budget.refill(at: now)
         for subscription in link.ordered {
             guard case .backlog(var cursor) = subscription.state, let stream = streams[subscription.stream],
                 let incarnation = stream.incarnation
@@ -72,14 +79,16 @@ extension RelayNode {
             subscription.allowance = min(
                 subscription.allowance + Int64(rate * elapsed * 1_024), Int64(configuration.burstMax) << 10)
             let isDrained = link.repair.isEmpty
+            let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
             while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
-                link.repair.count < configuration.queuePacketsMax
+                link.repair.count < configuration.queuePacketsMax, budget.admits(use)
             {
                 if let slot = incarnation.index.slot(cursor, in: log) {
                     link.repair.append(
                         ChildLink.Queued(
                             slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false))
                     subscription.allowance -= 1_024
+                    spend(slot, copies: 1)
                     stream.packetsOut += 1
                     counters.add(.backlogSent)
                     markDirty(link)
@@ -97,7 +106,10 @@ extension RelayNode {
                 // When the allowance is full, lest a fast stream never catches up. A child may ask for a rate of 0.
                 let full = min(Double(configuration.burstMax) / rate, Self.backlogInterval.seconds)
                 let soonest = max(configuration.flushInterval, .microseconds(100))
-                wake = min(wake ?? Self.backlogInterval, max(.nanoseconds(Int64(full * 1e9)), soonest))
+                let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
+                // A thousand children that wait for capacity must not wake the node for nothing.
+                let room = min(max(budget.wait(for: use), paced), Self.roomInterval)
+                wake = min(wake ?? Self.roomInterval, cursor > incarnation.index.highest ? paced : room)
             }
         }
         if link.isDirty { flushAt = min(flushAt, flushPace.due(at: now)) }
@@ -106,6 +118,8 @@ extension RelayNode {
 
     /// A backlog moves on at least this often.
     private static var backlogInterval: TimeSpan { .milliseconds(2) }
+    /// The same while the node has no capacity for it.
+    private static var roomInterval: TimeSpan { .milliseconds(20) }
 
     // MARK: Retransmit
 
@@ -115,6 +129,7 @@ extension RelayNode {
             let stream = streams[subscription.stream], let incarnation = stream.incarnation
         else { return }
         refillNakBucket(of: link, for: stream, at: now)
+        budget.refill(at: now)
         var asked = 0
         for run in nak.runs {
             for offset in 0..<UInt64(run.count) {
@@ -125,6 +140,10 @@ extension RelayNode {
                 guard let slot = incarnation.index.slot(sequence, in: log) else {
                     // Not here either: it goes to every child when our own repair brings it.
                     counters.add(.nakNumbersMissed)
+                    continue
+                }
+                guard budget.admits(.retransmit) else {
+                    counters.add(.nakNumbersOverCapacity)
                     continue
                 }
                 guard
@@ -143,7 +162,10 @@ extension RelayNode {
                 counters.add(.nakNumbersServed)
                 let queued = ChildLink.Queued(
                     slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true)
-                if enqueue(queued, on: link, at: now) { stream.packetsOut += 1 }
+                if enqueue(queued, on: link, at: now) {
+                    stream.packetsOut += 1
+                    spend(slot, copies: 1)
+                }
             }
         }
     }

@@ -89,12 +89,14 @@ extension RelayNode {
         _ message: RelayMessage, to endpoint: Endpoint, token: UInt64, counter: UInt64, key: MACKey
     ) {
         let crypto = crypto
+        var length = 0
         let isQueued = control.append(to: endpoint, lengthMax: WireLimits.controlLengthMax) { buffer in
-            let length = ControlCodec.encode(message, token: token, counter: counter, into: buffer)
+            length = ControlCodec.encode(message, token: token, counter: counter, into: buffer)
             ControlCodec.finish(
                 UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: key, crypto: crypto)
             return length
         }
+        if isQueued { budget.spend(bytes: length, datagrams: 1) }
         counters.add(isQueued ? .controlSent : .droppedControlFull)
     }
 }

@@ -80,7 +80,7 @@ extension RelayNode {
             ? max(stream.incarnation!.start, 1) : stream.incarnation!.index.highest + 1
         switch subscription.start {
         case .live: subscription.from = next
-        case .preburst: subscription.from = oldest
+        case .preburst: subscription.from = preburstStart(of: stream, from: oldest, at: now)
         case .resume(let tag, let sequence):
             if tag != stream.incarnation!.tag {
                 // Another source goes on where the one before stopped, not a whole ring earlier.
@@ -131,6 +131,19 @@ extension RelayNode {
         while sequence > oldest {
             if let slot = incarnation.index.slot(sequence - 1, in: log), log[slot].arrival < now - span { break }
             sequence -= 1
+        }
+        return sequence
+    }
+
+    /// Where a preburst begins: what a full log is about to overwrite could not be sent again if it were lost, and the
+    /// child would miss what it was promised.
+    private func preburstStart(of stream: StreamState, from oldest: UInt64, at now: MonotonicInstant) -> UInt64 {
+        guard let incarnation = stream.incarnation, let reach = log.reach(at: now) else { return oldest }
+        let horizon = now - (reach - min(reach / 4, configuration.playOutDeadline))
+        var sequence = oldest
+        while sequence <= incarnation.index.highest {
+            if let slot = incarnation.index.slot(sequence, in: log), log[slot].arrival >= horizon { break }
+            sequence += 1
         }
         return sequence
     }
@@ -221,7 +234,8 @@ extension RelayNode {
 
     private func bitRate(of stream: StreamState, at now: MonotonicInstant) -> Double {
         guard stream.packetsIn > 0 else { return 0 }
-        return arrivalRate(of: stream, at: now) * 8 * Double(stream.bytesIn) / Double(stream.packetsIn)
+        let overhead = Double(WireLimits.dataOverhead + EgressBudget.networkOverhead)
+        return arrivalRate(of: stream, at: now) * 8 * (Double(stream.bytesIn) / Double(stream.packetsIn) + overhead)
     }
 
     /// Packets a second, of late.

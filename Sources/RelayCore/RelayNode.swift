@@ -64,6 +64,7 @@ public final class RelayNode {
     /// Bits a second that went out when it was last added up, and what has been admitted since.
     var egress = 0.0
     var egressCountedAt: MonotonicInstant?
+    @exclusivity(unchecked) var budget: EgressBudget
     /// The node is about to stop: it takes nothing new on (`drain`).
     var isDraining = false
 
@@ -108,6 +109,7 @@ public final class RelayNode {
         scratch = .allocate(byteCount: 2_048, alignment: 64)
         control = ControlQueue(memory: controlMemory)
         flushPace = FlushPace(interval: configuration.flushInterval)
+        budget = EgressBudget(bitsPerSecond: configuration.capacity)
         if configuration.role == .entrypoint { scheduleNode(now) }
     }
 

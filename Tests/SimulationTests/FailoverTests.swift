@@ -111,4 +111,20 @@ struct CrowdTests {
         #expect(report.layers[4].streams == 200)
         #expect(report.layers[1...3].allSatisfy { $0.streams <= 200 })
     }
+
+    @Test("Viewers that begin with what a full ring is about to overwrite lose nothing of it")
+    func fullRings() {
+        var options = CrowdOptions()
+        options.edges = 60
+        options.entrypoints = 3
+        options.layers = [2, 3, 5]
+        options.streams = 400
+        options.streamsPerEdge = 20
+        options.span = .seconds(8)
+        options.ringPacketsMin = 64
+        options.loss = 0.01
+        let report = CrowdSimulation(options) { 0 }.run()
+        #expect(report.flowing == report.wanted)
+        #expect(report.lost == 0)
+    }
 }

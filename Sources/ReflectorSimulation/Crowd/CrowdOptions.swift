@@ -15,6 +15,8 @@ public struct CrowdOptions: Sendable {
     public var span = TimeSpan.seconds(60)
     /// Share of datagrams lost on every link.
     public var loss = 0.001
+    /// Packets that a set reflector's ring holds at least; always two seconds of what passes.
+    public var ringPacketsMin = 8_192
     public var seed: UInt64 = 1
 
     public init() {}

@@ -65,8 +65,8 @@ public final class CrowdSimulation {
                     region: layer == 0 ? nil : RegionID(UInt32(layer * 100_000 + place)))
                 // An edge must hold what its streams begin with at once; the others two seconds of what passes.
                 let passing = min(options.streams, options.edges * options.streamsPerEdge / count + 1)
-                configuration.packetsMax =
-                    layer == counts.count - 1 ? 640 : max(8_192, 2 * Int(options.packetsPerSecond) * passing)
+                let twoSeconds = 2 * Int(options.packetsPerSecond) * passing
+                configuration.packetsMax = layer == counts.count - 1 ? 640 : max(options.ringPacketsMin, twoSeconds)
                 nodes.append(
                     LineNode(index, configuration, seed: FixedHash.combine(options.seed, UInt64(index)), at: now))
                 layerOf.append(layer)

@@ -16,6 +16,8 @@ final class LineNode {
     var onWake: (() -> Void)?
     private let outbox = Outbox(datagramsMax: 64, headerBytes: 1 << 16)
 
+    /// Gets what an edge delivers instead of `receiver`.
+    private let sink: (any StreamSink)?
     private let configuration: RelayConfiguration
     private let makeMeasurements: (() -> any LinkMeasurements)?
     private let seed: UInt64
@@ -23,7 +25,7 @@ final class LineNode {
 
     init(
         _ index: Int, _ configuration: RelayConfiguration, makeMeasurements: (() -> any LinkMeasurements)? = nil,
-        seed: UInt64, at now: MonotonicInstant
+        sink: (any StreamSink)? = nil, seed: UInt64, at now: MonotonicInstant
     ) {
         self.index = index
         self.makeMeasurements = makeMeasurements
@@ -31,7 +33,8 @@ final class LineNode {
         self.seed = seed
         name = configuration.name
         region = configuration.region
-        receiver = configuration.role == .edge ? LineReceiver() : nil
+        self.sink = sink
+        receiver = configuration.role == .edge && sink == nil ? LineReceiver() : nil
         start(at: now)
     }
 
@@ -40,7 +43,7 @@ final class LineNode {
         let seed = FixedHash.combine(seed, lives)
         let crypto = SimulatedCrypto(networkKeys: [0x11fe], seed: seed)
         relay = RelayNode(
-            configuration: configuration, crypto: crypto, seed: seed, sink: receiver,
+            configuration: configuration, crypto: crypto, seed: seed, sink: sink ?? receiver,
             makeMeasurements: makeMeasurements, now: now)
     }
 

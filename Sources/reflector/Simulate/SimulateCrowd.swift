@@ -25,12 +25,15 @@ struct SimulateCrowd: ParsableCommand {
     @Option(help: "Virtual seconds.")
     var seconds: Int64 = 60
 
+    @Option(help: "Packets that a ring holds at least; two seconds of what passes in any case.")
+    var ring = 8_192
+
     @Option(help: "Seed.")
     var seed: UInt64 = 1
 
     func validate() throws {
         guard (1...10_000).contains(edges), (1...60_000).contains(streams), (1...1_000).contains(perEdge),
-            (5...3_600).contains(seconds)
+            (5...3_600).contains(seconds), (64...1_000_000).contains(ring)
         else { throw ValidationError("a figure is out of range") }
     }
 
@@ -40,6 +43,7 @@ struct SimulateCrowd: ParsableCommand {
         options.streams = streams
         options.streamsPerEdge = perEdge
         options.span = .seconds(seconds)
+        options.ringPacketsMin = ring
         options.seed = seed
         let started = Self.threadTime()
         let report = CrowdSimulation(options, clock: Self.threadTime).run()

@@ -15,7 +15,7 @@ struct SimulateLine: ParsableCommand {
             handed out twice or out of order.
 
             Example:
-              reflector simulate line --parents 3 --trace-file evening.trace --seconds 60 --common
+              reflector simulate line --parents 3 --trace-file evening.trace --common
 
             \(TraceFile.help)
             """)

@@ -125,7 +125,8 @@ struct DeathsCommand: AsyncParsableCommand {
             death: death, parent: parent, follower: followers[0].first, paths: parents[0].count, stall: watch.take(),
             lateWakeups: await Self.lateWakeups(of: edge) - lateBefore,
             hasMoved: followers.allSatisfy { !$0.isEmpty && !$0.contains(parent) },
-            isStruck: parents.map { $0.contains(parent) }, isReturnDue: home != nil, returned: returned, outcomes: streams.map { $0.finish() })
+            isStruck: parents.map { $0.contains(parent) }, isReturnDue: home != nil, returned: returned,
+            outcomes: streams.map { $0.finish() })
     }
 
     private static func lateWakeups(of edge: RunningNode) async -> UInt64 {
