@@ -64,12 +64,17 @@ let package = Package(
                 histogram, log, nioCore, nioPosix, nioHTTP, httpClient,
             ]),
         .target(
+            name: "HTTPServing",
+            dependencies: ["ReflectorModel", hummingbird, lifecycle, log, nioCore, nioHTTP, nioPosix]),
+        .target(
             name: "StreamingServer",
-            dependencies: ["ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections]),
+            dependencies: [
+                "HTTPServing", "ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections,
+            ]),
         .target(
             name: "OpsEndpoint",
             dependencies: [
-                "ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioHTTP, nioPosix,
+                "HTTPServing", "ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioHTTP, nioPosix,
             ]),
         .executableTarget(
             name: "reflector",

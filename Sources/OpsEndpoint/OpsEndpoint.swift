@@ -1,4 +1,5 @@
 import Foundation
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -97,22 +98,12 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
 
     /// Serves until the task is cancelled or the service group shuts down. Throws if the address cannot be bound.
     public func run() async throws {
-        let endpoint = configuration.endpoint
-        var quiet = logger
-        // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.
-        quiet.logLevel = .critical
-        let application = Application(
-            responder: responder,
-            server: .http1(configuration: .init(idleTimeout: configuration.idleTimeout)),
-            configuration: ApplicationConfiguration(
-                address: .hostname("\(endpoint.address)", port: Int(endpoint.port)), serverName: "reflector",
-                availableConnectionsDelegate: MaximumAvailableConnections(configuration.connectionsMax)),
-            onServerRunning: { [onReady] channel in
-                let port = UInt16(clamping: channel.localAddress?.port ?? Int(endpoint.port))
-                onReady(Endpoint(address: endpoint.address, port: port))
-            },
-            logger: quiet)
-        try await application.run()
+        let service = HTTPService(
+            configuration: .init(
+                endpoint: configuration.endpoint, idleTimeout: configuration.idleTimeout,
+                connectionsMax: configuration.connectionsMax),
+            responder: responder, logger: logger, onReady: onReady)
+        try await service.run()
     }
 
     /// Nil if what the request says of it is no page.

@@ -140,6 +140,9 @@ final class ChildSubscription {
     var start: Subscribe.Start
     var rateSixteenths: UInt8
     var path: [NodeID]
+    /// The child has the stream by another path too, and when it was last asked to end this one for that.
+    var isExtra: Bool
+    var askedToEndAt: MonotonicInstant?
     @exclusivity(unchecked) var state: State = .pending
     /// First number the child is to get.
     @exclusivity(unchecked) var from: UInt64 = 0
@@ -156,6 +159,7 @@ final class ChildSubscription {
         start = request.start
         rateSixteenths = request.rateSixteenths
         path = request.path
+        isExtra = request.isExtra
         self.expires = expires
         allowanceCounted = now
     }

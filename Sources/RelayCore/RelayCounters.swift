@@ -52,8 +52,10 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     /// On a link whose circuit breaker is open.
     case subscribesRefusedLossy
     case parentChanges
-    /// Given up because their link has long lost too much.
+    /// Given up because their link has long lost too much, or because the parent is nearly full.
     case pathsShed
+    /// A child was asked to end an extra path, because this node is nearly full.
+    case extraPathsCrowded
     case lateWakeups
     case lookUpsAsked
     case lookUpsAnswered

@@ -17,7 +17,10 @@ extension RelayNode {
                 guard sequence.rawValue >= subscription.from else { return }
                 switch subscription.state {
                 case .live: break
-                case .backlog(let cursor): if sequence.rawValue >= cursor { return }
+                case .backlog(let cursor):
+                    // One that had nothing left waits for this.
+                    if sequence.rawValue == cursor { schedule(subscription.link, now) }
+                    if sequence.rawValue >= cursor { return }
                 case .pending: return
                 }
                 subscription.unmanagedLink._withUnsafeGuaranteedRef { link in
@@ -95,7 +98,9 @@ extension RelayNode {
                 }
                 cursor += 1
             }
-            if cursor > incarnation.index.highest, isDrained {
+            let isAtEnd = cursor > incarnation.index.highest
+            let isFilling = isAtEnd && isFilling(stream, at: now)
+            if isAtEnd, isDrained, !isFilling {
                 // What was added just now goes ahead of all live packets: order is kept at the change-over.
                 link.live.append(contentsOf: link.repair)
                 link.repair.removeAll()
@@ -109,7 +114,8 @@ extension RelayNode {
                 let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
                 // A thousand children that wait for capacity must not wake the node for nothing.
                 let room = min(max(budget.wait(for: use), paced), Self.roomInterval)
-                wake = min(wake ?? Self.roomInterval, cursor > incarnation.index.highest ? paced : room)
+                let due = isFilling ? Self.roomInterval : isAtEnd ? paced : room
+                wake = min(wake ?? Self.roomInterval, due)
             }
         }
         if link.isDirty { flushAt = min(flushAt, flushPace.due(at: now)) }
@@ -118,7 +124,7 @@ extension RelayNode {
 
     /// A backlog moves on at least this often.
     private static var backlogInterval: TimeSpan { .milliseconds(2) }
-    /// The same while the node has no capacity for it.
+    /// The same while the node has no capacity for it, or nothing to send.
     private static var roomInterval: TimeSpan { .milliseconds(20) }
 
     // MARK: Retransmit

@@ -88,22 +88,43 @@ extension RelayNode {
         }
         let isWaiting = !stream.paths.contains { $0.state != .joining }
         let isLate = isWaiting && now - current.since >= Self.joinPatience
-        let wantsMore = isLate || count < pathsWanted(of: stream, at: now)
+        let wantsMore = isLate || count < pathsWanted(of: stream, at: now) && !isCatchingUp(current, stream, at: now)
         guard wantsMore, count < PathPolicy.pathsMax, now - stream.lastExtraPath >= Self.joinPatience else { return }
         let used = stream.paths.map(\.candidate.endpoint)
         let others = list.filter {
             !used.contains($0.endpoint) && !penalties.isAvoided($0.endpoint, at: now) && !isShedding($0, at: now)
         }
-        if let other = best(of: others, for: stream, at: now) {
+        if let other = best(of: others, isExtra: !isLate, for: stream, at: now) {
             stream.lastExtraPath = now
-            join(other, stream, at: now)
+            join(other, stream, isExtra: !isLate, at: now)
         }
     }
 
+    /// Whether the path's backlog is still on its way. An extra path would begin where its parent does, perhaps far ahead:
+    /// what lies between would seem to be missing, and the backlog would not bring it in time.
+    private func isCatchingUp(_ path: StreamPath, _ stream: StreamState, at now: MonotonicInstant) -> Bool {
+        guard now - path.since < Self.catchUpPatience else { return false }
+        return path.tag == nil || stream.incarnation.map { $0.index.highest < path.backlogEnd } ?? true
+    }
+
+    /// Whether what arrives is the past, faster than it happened. It must not go on like live packets: it goes out as
+    /// backlogs do, as far as there is capacity.
+    func isFilling(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
+        let isFilling = stream.paths.contains {
+            $0.tag != nil && $0.state != .leaving && isCatchingUp($0, stream, at: now)
+        }
+        if isFilling { stream.filledAt = now }
+        return isFilling
+    }
+
+    /// A backlog that takes longer has stopped.
+    private static var catchUpPatience: TimeSpan { .seconds(10) }
     /// While nothing flows, a parent that has not answered this long gets company.
     static var joinPatience: TimeSpan { .milliseconds(500) }
     /// A parent that refused a stream is not asked for it again this long, while there are others.
     private static var refusalSpan: TimeSpan { .seconds(5) }
+    /// The same while nothing flows: the others may be dead.
+    private static var refusalSpanInNeed: TimeSpan { .seconds(1) }
 
     private func better(
         than place: Int?, _ list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant
@@ -112,7 +133,7 @@ extension RelayNode {
         return list[..<place].first {
             !penalties.isAvoided($0.endpoint, at: now)
                 && penalties.isSteady($0.endpoint, for: configuration.returnAfter, at: now)
-                && !stream.hasRefused($0.endpoint, within: configuration.returnAfter, at: now)
+                && !stream.hasRefused($0.endpoint, isExtra: false, within: configuration.returnAfter, at: now)
                 && !stream.isDemoted($0.endpoint, at: now) && !isShedding($0, at: now)
         }
     }
@@ -141,9 +162,10 @@ extension RelayNode {
     /// The first candidate that has not just failed or refused; if there is no path at all, one that has failed is
     /// better than none: the one that may be tried again soonest.
     private func best(
-        of list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant
+        of list: [ParentCandidate], isExtra: Bool = false, for stream: StreamState, at now: MonotonicInstant
     ) -> ParentCandidate? {
-        let willing = list.filter { !stream.hasRefused($0.endpoint, within: Self.refusalSpan, at: now) }
+        let span = stream.paths.contains { $0.state != .joining } ? Self.refusalSpan : Self.refusalSpanInNeed
+        let willing = list.filter { !stream.hasRefused($0.endpoint, isExtra: isExtra, within: span, at: now) }
         func order(_ candidate: ParentCandidate) -> (MonotonicInstant, Int) {
             (penalties.avoidedUntil(candidate.endpoint, at: now), isShedding(candidate, at: now) ? 1 : 0)
         }
@@ -153,7 +175,9 @@ extension RelayNode {
     }
 
     @discardableResult
-    func join(_ candidate: ParentCandidate, _ stream: StreamState, at now: MonotonicInstant) -> StreamPath? {
+    func join(
+        _ candidate: ParentCandidate, _ stream: StreamState, isExtra: Bool = false, at now: MonotonicInstant
+    ) -> StreamPath? {
         if let known = stream.paths.first(where: { $0.candidate.endpoint == candidate.endpoint }) {
             if known.state == .leaving { known.state = .live }
             return nil
@@ -163,7 +187,7 @@ extension RelayNode {
         }
         let path = StreamPath(
             link: link, candidate: candidate, subscription: nextSubscription, bit: stream.freePathBit,
-            start: start(of: stream), now: now)
+            isExtra: isExtra, start: start(of: stream), now: now)
         nextSubscription &+= 1
         stream.paths.append(path)
         if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
@@ -193,7 +217,8 @@ extension RelayNode {
         }
         let request = Subscribe(
             subscription: path.subscription, stream: stream.name, portset: stream.portset ?? PortsetID(0),
-            start: path.start, rateSixteenths: configuration.backlogSixteenths, path: below)
+            start: path.start, rateSixteenths: configuration.backlogSixteenths, path: below,
+            isExtra: path.isExtra && stream.paths.contains { $0 !== path && $0.state != .leaving })
         counters.add(.subscribesSent)
         send(.subscribe(request), on: path.link, at: now)
         path.lastAsked = now

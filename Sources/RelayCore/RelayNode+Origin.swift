@@ -220,6 +220,7 @@ extension RelayNode {
     /// Renews look-ups, and keeps an entrypoint's links to the set reflectors that it announces to.
     func handleNodeTimer(at now: MonotonicInstant) {
         for name in directory.dueRenewals(at: now) { ask(name, at: now) }
+        shedExtraPaths(at: now)
         var wake = now + .seconds(1)
         if configuration.role == .entrypoint {
             let name = ReflectorName.announceTargets(host: configuration.name)

@@ -33,9 +33,11 @@ extension RelayNode {
             path.tries = 0
             path.nextTry = .distantFuture
             stream.forgetRefusal(by: path.candidate.endpoint)
+            path.backlogEnd = reply.highest.rawValue
             adopt(reply, on: path, of: stream, at: now)
+        case .crowded: leaveCrowded(path, of: stream, at: now)
         case .unknownStream, .busy, .loop, .tableFull, .noSource:
-            stream.noteRefusal(by: path.candidate.endpoint, at: now)
+            stream.noteRefusal(by: path.candidate.endpoint, ofExtra: path.isExtra, at: now)
             removePath(path, of: stream, at: now)
             choosePaths(for: stream, at: now)
         }

@@ -9,6 +9,7 @@ extension RelayNode {
         counters.add(.subscribesReceived)
         if let known = link.subscriptions[request.subscription] {
             known.expires = now + configuration.lease
+            known.isExtra = request.isExtra
             return answer(known, at: now)
         }
         func refuse(_ status: SubscribeStatus, _ counter: RelayCounter) {
@@ -25,7 +26,7 @@ extension RelayNode {
         guard link.ordered.count < configuration.subscriptionsPerLinkMax else {
             return refuse(.tableFull, .droppedStreamTableFull)
         }
-        guard !isDraining, hasCapacity(for: request.stream, at: now) else {
+        guard !isDraining, hasCapacity(for: request, at: now) else {
             return refuse(.busy, .subscribesRefusedBusy)
         }
         // What is watched already goes on; what has not begun would only lose with the rest.
@@ -91,7 +92,8 @@ extension RelayNode {
                 subscription.from = backfill(stream, from: sequence.rawValue, to: oldest, at: now)
             }
         }
-        if subscription.from < next, !stream.incarnation!.index.isEmpty {
+        let isPast = subscription.from < next && !stream.incarnation!.index.isEmpty
+        if isPast || subscription.start != .live && isFilling(stream, at: now) {
             subscription.state = .backlog(cursor: subscription.from)
             subscription.allowance = Int64(configuration.burstMax) << 10
             subscription.allowanceCounted = now
@@ -215,27 +217,6 @@ extension RelayNode {
         crypto.release(link.keys)
         stopMeasuring(link)
         childLinks.remove(link.slot)
-    }
-
-    /// Declared egress capacity (design §7, "Overload"): what goes out now and this stream once more must fit. What goes
-    /// out is added up ten times a second at most, and what is admitted meanwhile on top: when a thousand children of a
-    /// neighbour come at once, each costs the same however many streams there are.
-    private func hasCapacity(for name: StreamName, at now: MonotonicInstant) -> Bool {
-        guard configuration.capacity > 0 else { return true }
-        if egressCountedAt.map({ now - $0 >= .milliseconds(100) }) ?? true {
-            egressCountedAt = now
-            egress = streams.all.reduce(0) { $0 + bitRate(of: $1, at: now) * Double($1.children.count) }
-        }
-        let more = streamByName[name].flatMap { streams[$0] }.map { bitRate(of: $0, at: now) } ?? 0
-        guard egress + more <= Double(configuration.capacity) else { return false }
-        egress += more
-        return true
-    }
-
-    private func bitRate(of stream: StreamState, at now: MonotonicInstant) -> Double {
-        guard stream.packetsIn > 0 else { return 0 }
-        let overhead = Double(WireLimits.dataOverhead + EgressBudget.networkOverhead)
-        return arrivalRate(of: stream, at: now) * 8 * (Double(stream.bytesIn) / Double(stream.packetsIn) + overhead)
     }
 
     /// Packets a second, of late.

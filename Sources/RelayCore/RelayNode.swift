@@ -63,7 +63,13 @@ public final class RelayNode {
     var originsUsedAt: MonotonicInstant?
     /// Bits a second that went out when it was last added up, and what has been admitted since.
     var egress = 0.0
+    /// What of it are extra paths.
+    var extraEgress = 0.0
     var egressCountedAt: MonotonicInstant?
+    /// Bits a second of a copy of a stream, on average.
+    var averageCopy = 0.0
+    /// Extra paths are not looked for again until then.
+    var shedNext = MonotonicInstant.zero
     @exclusivity(unchecked) var budget: EgressBudget
     /// The node is about to stop: it takes nothing new on (`drain`).
     var isDraining = false

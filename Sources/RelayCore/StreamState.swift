@@ -24,8 +24,8 @@ final class StreamState {
     var leaveAt: MonotonicInstant?
     /// When to try parents again after all of them refused.
     var retryAt: MonotonicInstant?
-    /// Candidates that lately refused this stream, and when.
-    private(set) var refusals: [(endpoint: Endpoint, at: MonotonicInstant)] = []
+    /// Candidates that lately refused this stream, and when; or only an extra path of it.
+    private(set) var refusals: [(endpoint: Endpoint, isOfExtra: Bool, at: MonotonicInstant)] = []
     /// When the parents are next compared with what the zone says.
     var reviewAt: MonotonicInstant = .zero
     /// At an edge: where earlier incarnations were left, lest a return to one hands something out twice.
@@ -48,6 +48,8 @@ final class StreamState {
     var lastJoin: MonotonicInstant = .zero
     var resubscribed: MonotonicInstant = .zero
     @exclusivity(unchecked) var arrivalRate = ArrivalRate()
+    /// When the past was last seen to arrive (`RelayNode.isFilling`).
+    var filledAt: MonotonicInstant?
 
     @exclusivity(unchecked) var packetsIn: UInt64 = 0
     @exclusivity(unchecked) var bytesIn: UInt64 = 0
@@ -75,17 +77,19 @@ final class StreamState {
     /// Most refusals and finished incarnations that are remembered.
     private static let memoryMax = 32
 
-    func noteRefusal(by endpoint: Endpoint, at now: MonotonicInstant) {
+    func noteRefusal(by endpoint: Endpoint, ofExtra isOfExtra: Bool = false, at now: MonotonicInstant) {
         forgetRefusal(by: endpoint)
         if refusals.count >= Self.memoryMax { refusals.removeFirst() }
-        refusals.append((endpoint, now))
+        refusals.append((endpoint, isOfExtra, now))
     }
 
     func forgetRefusal(by endpoint: Endpoint) { refusals.removeAll { $0.endpoint == endpoint } }
     func forgetRefusals() { refusals = [] }
 
-    func hasRefused(_ endpoint: Endpoint, within span: TimeSpan, at now: MonotonicInstant) -> Bool {
-        refusals.contains { $0.endpoint == endpoint && now - $0.at < span }
+    /// - Parameter isExtra: whether it is asked for the sake of an extra path: one that refused that may still take who
+    ///   lacks the stream.
+    func hasRefused(_ endpoint: Endpoint, isExtra: Bool, within span: TimeSpan, at now: MonotonicInstant) -> Bool {
+        refusals.contains { $0.endpoint == endpoint && now - $0.at < span && (isExtra || !$0.isOfExtra) }
     }
 
     func isDemoted(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
@@ -164,6 +168,8 @@ final class StreamPath {
     let subscription: UInt32
     /// Stands for this path in what is known of a gap; no other path of the stream has it.
     let bit: UInt8
+    /// Asked for beside one that brought the stream.
+    var isExtra: Bool
     var state: State = .joining
     var start: Subscribe.Start
     /// The incarnation that the parent said it sends; nil until it accepted.
@@ -178,18 +184,21 @@ final class StreamPath {
     /// Newest stream packet that came by this path, and its link packet number: a gap on this path lies between.
     @exclusivity(unchecked) var lastSequence: UInt64 = 0
     @exclusivity(unchecked) var lastLinkNumber: UInt32
+    /// What its backlog reaches to.
+    var backlogEnd: UInt64 = 0
     var upstreamSilent = false
     var lag = PathLag()
     @exclusivity(unchecked) var packets: UInt64 = 0
     var retransmitsAsked: UInt64 = 0
 
     init(
-        link: ParentLink, candidate: ParentCandidate, subscription: UInt32, bit: UInt8, start: Subscribe.Start,
-        now: MonotonicInstant
+        link: ParentLink, candidate: ParentCandidate, subscription: UInt32, bit: UInt8, isExtra: Bool,
+        start: Subscribe.Start, now: MonotonicInstant
     ) {
         self.link = link
         self.candidate = candidate
         self.subscription = subscription
+        self.isExtra = isExtra
         self.bit = bit
         self.start = start
         since = now
@@ -211,6 +220,7 @@ struct PathLag {
 
 /// Packets a second, counted over half a second: independent of what the log still holds.
 struct ArrivalRate {
+    static let window = TimeSpan.milliseconds(500)
     private var since: MonotonicInstant = .zero
     private var count = 0
     private var last = 0.0
@@ -219,11 +229,14 @@ struct ArrivalRate {
         if count == 0, last == 0 { since = now }
         count += 1
         let span = now - since
-        guard span >= .milliseconds(500) else { return }
+        guard span >= Self.window else { return }
         last = Double(count) / span.seconds
         since = now
         count = 0
     }
+
+    /// True once a window has been counted.
+    var isMeasured: Bool { last > 0 }
 
     func perSecond(at now: MonotonicInstant) -> Double {
         let span = now - since

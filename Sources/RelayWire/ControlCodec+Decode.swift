@@ -42,7 +42,8 @@ extension ControlCodec {
         let subscription = try reader.read(UInt32.self)
         let portset = PortsetID(try reader.read())
         let start: Subscribe.Start
-        switch try reader.read(UInt8.self) {
+        let kind = try reader.read(UInt8.self)
+        switch kind & ~Subscribe.extraFlag {
         case 0:
             start = .live
             try reader.readZeros(count: 16)
@@ -63,7 +64,7 @@ extension ControlCodec {
         for _ in 0..<pathLength { path.append(NodeID(try reader.read())) }
         return Subscribe(
             subscription: subscription, stream: try reader.readStreamName(), portset: portset, start: start,
-            rateSixteenths: rate, path: path)
+            rateSixteenths: rate, path: path, isExtra: kind & Subscribe.extraFlag != 0)
     }
 
     private static func decodeSubscribeReply(_ reader: inout WireReader) throws(WireError) -> SubscribeReply {

@@ -38,15 +38,16 @@ extension ControlCodec {
     private static func encode(_ subscribe: Subscribe, _ writer: inout WireWriter) {
         writer.write(subscribe.subscription)
         writer.write(subscribe.portset.rawValue)
+        let extra: UInt8 = subscribe.isExtra ? Subscribe.extraFlag : 0
         switch subscribe.start {
         case .live:
-            writer.write(UInt8(0))
+            writer.write(extra | 0)
             writer.writeZeros(count: 16)
         case .preburst:
-            writer.write(UInt8(1))
+            writer.write(extra | 1)
             writer.writeZeros(count: 16)
         case .resume(let tag, let sequence):
-            writer.write(UInt8(2))
+            writer.write(extra | 2)
             writer.write(tag.rawValue)
             writer.write(sequence.rawValue)
         }

@@ -36,10 +36,14 @@ public struct Subscribe: Sendable, Equatable {
     /// Relays below this one that fetch through it: one's own id in it is a loop. At most `pathLengthMax`.
     public var path: [NodeID]
     public static let pathLengthMax = 8
+    /// In the octet of the start: set if `isExtra`.
+    static let extraFlag: UInt8 = 0x80
+    /// Another parent is asked too, or brings the stream already; this path is only for safety's sake. A parent that is nearly full refuses it.
+    public var isExtra: Bool
 
     public init(
         subscription: UInt32, stream: StreamName, portset: PortsetID, start: Start, rateSixteenths: UInt8,
-        path: [NodeID]
+        path: [NodeID], isExtra: Bool = false
     ) {
         self.subscription = subscription
         self.stream = stream
@@ -47,6 +51,7 @@ public struct Subscribe: Sendable, Equatable {
         self.start = start
         self.rateSixteenths = rateSixteenths
         self.path = path
+        self.isExtra = isExtra
     }
 }
 
@@ -58,6 +63,8 @@ public enum SubscribeStatus: UInt8, Sendable, CaseIterable {
     case loop = 4
     case tableFull = 5
     case noSource = 6
+    /// Of a subscription that goes on: whoever has the stream by another path as well should end this one.
+    case crowded = 7
 }
 
 /// A parent's answer to Subscribe; sent again whenever the source or incarnation changes.

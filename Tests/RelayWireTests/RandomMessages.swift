@@ -122,7 +122,7 @@ extension SeededGenerator {
         return Subscribe(
             subscription: UInt32(truncatingIfNeeded: word()), stream: streamName(),
             portset: PortsetID(UInt16(truncatingIfNeeded: word())), start: start,
-            rateSixteenths: UInt8(truncatingIfNeeded: word()), path: path)
+            rateSixteenths: UInt8(truncatingIfNeeded: word()), path: path, isExtra: Bool.random(using: &self))
     }
 
     private mutating func linkHeartbeat() -> LinkHeartbeat {

@@ -90,7 +90,7 @@ struct StrictDecodingTests {
         let end = Bytes.encode(.subscriptionEnd(subscription: 1, reason: .shed))
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(end, 23, 5)) }
         let reply = Bytes.encode(.subscribeReply(SubscribeReply(subscription: 1, status: .ok)))
-        #expect(throws: WireError.unknownValue) { try Bytes.control(with(reply, 23, 7)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(reply, 23, 8)) }
     }
 
     @Test("Subscribe: an unknown start, numbers without a resume, too long a path, a bad stream name")
@@ -101,6 +101,7 @@ struct StrictDecodingTests {
                     subscription: 1, stream: StreamName("live/news")!, portset: PortsetID(1), start: .live,
                     rateSixteenths: 16, path: [])))
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 25, 3)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 25, 0x83)) }
         for index in 26..<42 {
             #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, index, 1)) }
         }

@@ -122,7 +122,7 @@ struct CrowdTests {
         options.streamsPerEdge = 20
         options.span = .seconds(8)
         options.ringPacketsMin = 64
-        options.loss = 0.01
+        options.loss = 0.002
         let report = CrowdSimulation(options) { 0 }.run()
         #expect(report.flowing == report.wanted)
         #expect(report.lost == 0)

@@ -59,10 +59,11 @@ struct OverloadTests {
         #expect(during.last == 1, "\(during)")
         simulation.startCounting()
         let before = simulation.counted
-        simulation.run(for: .seconds(5))
+        // Not longer: then the others are tried again.
+        simulation.run(for: .seconds(2))
         let after = simulation.counted
-        #expect(after.sent - before.sent == 1_000)
-        #expect(after.delivered - before.delivered >= 980, "\(after.delivered - before.delivered)")
+        #expect(after.sent - before.sent == 400)
+        #expect(after.delivered - before.delivered >= 390, "\(after.delivered - before.delivered)")
     }
 
     @Test("Of three links the one that loses 30 % is shed, and nothing is lost", arguments: ["set-0", "set-1"])

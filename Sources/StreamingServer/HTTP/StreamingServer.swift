@@ -1,5 +1,4 @@
-import Hummingbird
-import HummingbirdCore
+import HTTPServing
 import Logging
 import NIOCore
 import ReflectorModel
@@ -37,31 +36,22 @@ public struct StreamingServer: Service {
     /// Serves until the task is cancelled or the service group shuts down gracefully; then ends all viewers.
     /// Throws if the address cannot be bound.
     public func run() async throws {
-        let endpoint = configuration.endpoint
-        var logger = hub.logger
-        // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.
-        logger.logLevel = .critical
-        let application = Application(
-            responder: ViewerResponder(hub: hub),
-            server: .http1(configuration: .init(idleTimeout: configuration.idleTimeout)),
-            configuration: ApplicationConfiguration(
-                address: .hostname("\(endpoint.address)", port: Int(endpoint.port)), serverName: "reflector",
-                availableConnectionsDelegate: MaximumAvailableConnections(
-                    hub.configuration.viewersMax + Self.connectionsSpare)),
-            onServerRunning: { [onReady] channel in
-                let port = UInt16(clamping: channel.localAddress?.port ?? Int(endpoint.port))
-                onReady(Endpoint(address: endpoint.address, port: port))
-            },
-            logger: logger)
+        let service = HTTPService(
+            configuration: .init(
+                endpoint: configuration.endpoint, idleTimeout: configuration.idleTimeout,
+                connectionsMax: hub.configuration.viewersMax + Self.connectionsSpare),
+            responder: ViewerResponder(hub: hub), logger: hub.logger, onReady: onReady)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                while !Task.isCancelled {
-                    try await Task.sleep(for: .seconds(1))
-                    hub.sweep()
+                for await _ in hub.beginnings {
+                    repeat {
+                        try await Task.sleep(for: .seconds(1))
+                        hub.sweep()
+                    } while !hub.isIdle
                 }
             }
             try await withTaskCancellationOrGracefulShutdownHandler {
-                try await application.run()
+                try await service.run()
             } onCancelOrGracefulShutdown: {
                 hub.shutDown()
             }

@@ -37,7 +37,12 @@ public final class LiveStreamHub: Sendable {
     /// Streams whose viewers wait to be woken; the wake-up is scheduled while this is not empty.
     private let wakePending = Mutex<[LiveStream]>([])
 
+    /// Says that there is a stream where there may have been none.
+    let beginnings: AsyncStream<Void>
+    private let beginning: AsyncStream<Void>.Continuation
+
     public init(configuration: LiveStreamConfiguration = .init(), logger: Logger) {
+        (beginnings, beginning) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.configuration = configuration
         self.logger = logger
         loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -127,8 +132,11 @@ public final class LiveStreamHub: Sendable {
 
     // MARK: The server's side
 
+    /// True while there are no streams, and nothing to sweep.
+    var isIdle: Bool { directory.withLock { $0.streams.isEmpty } }
+
     /// Evicts viewers that lag too far behind, lets absent HLS viewers go and forgets idle streams. To be called about
-    /// once a second.
+    /// once a second, unless `isIdle`.
     func sweep() {
         for stream in directory.withLock({ Array($0.streams.values) }) {
             let found = stream.sweep()
@@ -166,6 +174,7 @@ public final class LiveStreamHub: Sendable {
                 self?.tellDemand(name, wanted)
             }
             directory.streams[name] = stream
+            beginning.yield()
             return .success(stream)
         }
         return try found.get()
