@@ -90,12 +90,17 @@ struct CrowdTests {
         #expect(try lastWord("2") != first)
     }
 
-    @Test("Every wanted stream of a small crowd flows, and no node carries what nobody below it wants")
-    func flows() {
+    private var small: CrowdOptions {
         var options = CrowdOptions()
-        options.edges = 40
         options.entrypoints = 3
         options.layers = [2, 3, 5]
+        return options
+    }
+
+    @Test("Every wanted stream of a small crowd flows, and no node carries what nobody below it wants")
+    func flows() {
+        var options = small
+        options.edges = 40
         options.streams = 300
         options.streamsPerEdge = 5
         options.span = .seconds(10)
@@ -114,10 +119,8 @@ struct CrowdTests {
 
     @Test("Viewers that begin with what a full ring is about to overwrite lose nothing of it")
     func fullRings() {
-        var options = CrowdOptions()
+        var options = small
         options.edges = 60
-        options.entrypoints = 3
-        options.layers = [2, 3, 5]
         options.streams = 400
         options.streamsPerEdge = 20
         options.span = .seconds(8)

@@ -115,7 +115,7 @@ public final class CrowdSimulation {
             if arrival == next {
                 let flight = flights.removeFirst()
                 index = Int(flight.to)
-                nodes[index].relay?.receive(pool[flight.place], from: Self.endpoint(Int(flight.from)), at: now)
+                nodes[index].relay?.receive(pool[flight.place], from: NodeAddress.endpoint(Int(flight.from)), at: now)
                 pool.remove(flight.place)
             } else if packet == next {
                 let (stream, _) = packets.removeFirst()
@@ -140,7 +140,7 @@ public final class CrowdSimulation {
             relay.lookUpFinished(name, answer(name), at: now)
         }
         node.drain(at: now) { entry, header in
-            guard let to = Self.index(of: entry.destination), to < nodes.count else { return }
+            guard let to = NodeAddress.index(of: entry.destination), to < nodes.count else { return }
             guard !random.chance(options.loss) else { return }
             let body = UnsafeRawBufferPointer(start: entry.body, count: Int(entry.bodyLength))
             let place = pool.insert(header, body)
@@ -154,34 +154,21 @@ public final class CrowdSimulation {
 
     // MARK: Names
 
-    private static func endpoint(_ index: Int) -> Endpoint {
-        Endpoint(address: IPAddress(v4: 0x0a00_0001 + UInt32(index)), port: 4_900)
-    }
-
-    private static func index(of endpoint: Endpoint) -> Int? { Int(endpoint.address.v4) - 0x0a00_0001 }
-
-    private func records(_ indices: [Int], portset: PortsetID? = nil) -> LookUpResult {
-        let hosts = indices.map {
-            ResolvedHost(name: nodes[$0].name, endpoint: Self.endpoint($0), priority: 0, weight: 1)
-        }
-        return .records(LookUpAnswer(hosts: hosts, ttlSeconds: 20, serial: 1, portset: portset))
-    }
-
     private func answer(_ name: ReflectorName) -> LookUpResult {
         switch name {
         case .candidates(let stream):
             guard let index = Int(stream.text.dropFirst("live/s".count)), names.indices.contains(index) else {
                 return .noSuchName(serial: 1)
             }
-            return records([layers[0][index % options.entrypoints]], portset: PortsetID(7))
+            return NodeAddress.records([layers[0][index % options.entrypoints]], of: nodes, portset: PortsetID(7))
         case .parents(let rank, let region, _):
             let layer = Int(region.rawValue / 100_000)
             let place = Int(region.rawValue % 100_000)
             guard layer > 1, layer < layers.count else { return .noData(serial: 1) }
             let above = layers[layer - 1]
             guard Int(rank.rawValue) <= above.count else { return .noData(serial: 1) }
-            return records([above[(place + Int(rank.rawValue) - 1) % above.count]])
-        case .rootSets, .announceTargets: return records(layers[1])
+            return NodeAddress.records([above[(place + Int(rank.rawValue) - 1) % above.count]], of: nodes)
+        case .rootSets, .announceTargets: return NodeAddress.records(layers[1], of: nodes)
         }
     }
 

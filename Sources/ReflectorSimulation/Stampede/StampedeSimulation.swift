@@ -138,7 +138,7 @@ public final class StampedeSimulation {
             if flights.next == next {
                 guard let flight = flights.pop() else { continue }
                 let node = nodes[flight.to]
-                node.relay?.receive(pool[flight.place], from: Self.endpoint(flight.from), at: now)
+                node.relay?.receive(pool[flight.place], from: NodeAddress.endpoint(flight.from), at: now)
                 pool.remove(flight.place)
                 settle(node)
             } else if packet == next {
@@ -174,7 +174,7 @@ public final class StampedeSimulation {
             relay.lookUpFinished(name, answer(name), at: now)
         }
         node.drain(at: now) { entry, header in
-            guard let to = Self.index(of: entry.destination), to < nodes.count,
+            guard let to = NodeAddress.index(of: entry.destination), to < nodes.count,
                 let at = lines[node.index].admit(bytes: entry.length, at: now)
             else { return }
             let body = UnsafeRawBufferPointer(start: entry.body, count: Int(entry.bodyLength))
@@ -187,32 +187,19 @@ public final class StampedeSimulation {
 
     // MARK: Names
 
-    private static func endpoint(_ index: Int) -> Endpoint {
-        Endpoint(address: IPAddress(v4: 0x0a00_0001 + UInt32(index)), port: 4_900)
-    }
-
-    private static func index(of endpoint: Endpoint) -> Int? { Int(endpoint.address.v4) - 0x0a00_0001 }
-
-    private func records(_ indices: [Int], portset: PortsetID? = nil) -> LookUpResult {
-        let hosts = indices.map {
-            ResolvedHost(name: nodes[$0].name, endpoint: Self.endpoint($0), priority: 0, weight: 1)
-        }
-        return .records(LookUpAnswer(hosts: hosts, ttlSeconds: 20, serial: 1, portset: portset))
-    }
-
     private func answer(_ name: ReflectorName) -> LookUpResult {
         switch name {
         case .candidates(let stream):
             guard let index = Int(stream.text.dropFirst("live/s".count)), names.indices.contains(index) else {
                 return .noSuchName(serial: 1)
             }
-            return records([index % options.entrypoints], portset: PortsetID(7))
+            return NodeAddress.records([index % options.entrypoints], of: nodes, portset: PortsetID(7))
         case .parents(let rank, let region, _):
             guard let parent = parent(rank: Int(rank.rawValue), of: Int(region.rawValue)) else {
                 return .noData(serial: 1)
             }
-            return records([parent])
-        case .rootSets, .announceTargets: return records(Array(options.entrypoints..<edgesFrom))
+            return NodeAddress.records([parent], of: nodes)
+        case .rootSets, .announceTargets: return NodeAddress.records(Array(options.entrypoints..<edgesFrom), of: nodes)
         }
     }
 
