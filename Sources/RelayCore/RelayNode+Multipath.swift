@@ -26,9 +26,7 @@ extension RelayNode {
     /// After a long good period: back to as few paths as are wanted, the best. A parent that the zone prefers and that
     /// proved worse is not returned to for a while.
     func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant) {
-        let good = stream.paths.filter {
-            $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
-        }
+        let good = stream.paths.filter { isFlowing($0, stream) }
         let best = good.sorted { isBetter($0, than: $1) }
         let kept = best.prefix(pathsWanted(of: stream, at: now))
         guard let last = kept.last else { return }
@@ -44,9 +42,7 @@ extension RelayNode {
     /// brings the stream. If all links are so, what is full is the way they have in common, and only the best stays.
     func shedPaths(of stream: StreamState, at now: MonotonicInstant) {
         guard stream.paths.contains(where: { isShedding($0.link, at: now) }) else { return }
-        let flowing = stream.paths.filter {
-            $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
-        }
+        let flowing = stream.paths.filter { isFlowing($0, stream) }
         let clean = flowing.filter { !isShedding($0.link, at: now) }
         let kept = clean.isEmpty ? Array(flowing.sorted { isBetter($0, than: $1) }.prefix(1)) : clean
         guard let last = kept.last else { return }
@@ -57,6 +53,11 @@ extension RelayNode {
             }
             removePath(path, of: stream, at: now)
         }
+    }
+
+    /// Whether the path brings the incarnation in use, as far as its parent knows.
+    func isFlowing(_ path: StreamPath, _ stream: StreamState) -> Bool {
+        path.state == .live && !path.upstreamSilent && path.tag == stream.incarnation?.tag
     }
 
     func isShedding(_ link: ParentLink, at now: MonotonicInstant) -> Bool { link.breaker.level(at: now) != .closed }

@@ -85,8 +85,7 @@ extension RelayNode {
     /// The child's part: a parent that is nearly full asks for the end of a path. It stays if no other brings the stream.
     func leaveCrowded(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         let isBroughtElsewhere = stream.paths.contains {
-            $0 !== path && $0.state == .live && !$0.upstreamSilent && $0.tag == stream.incarnation?.tag
-                && now - $0.lastArrival < Self.overlapMax
+            $0 !== path && isFlowing($0, stream) && now - $0.lastArrival < Self.overlapMax
         }
         guard isBroughtElsewhere else {
             // It was an extra path once: the parent is told that it no longer is.

@@ -38,7 +38,8 @@ public struct Subscribe: Sendable, Equatable {
     public static let pathLengthMax = 8
     /// In the octet of the start: set if `isExtra`.
     static let extraFlag: UInt8 = 0x80
-    /// Another parent is asked too, or brings the stream already; this path is only for safety's sake. A parent that is nearly full refuses it.
+    /// Another parent is asked too, or brings the stream already; this path is only for safety's sake. A parent that is
+    /// nearly full refuses it.
     public var isExtra: Bool
 
     public init(

@@ -2,6 +2,8 @@ import ReflectorModel
 
 /// The line out of one node, shared by all that it sends: a rate, and a short queue before it.
 struct StampedeLine {
+    /// IPv4 and UDP headers, in bytes.
+    static let networkOverhead = 28
     private var line: LinkImpairment
     private let delay: TimeSpan
     private(set) var waitMax = TimeSpan.zero
@@ -26,7 +28,7 @@ struct StampedeLine {
 
     /// When a datagram of so many bytes, without the network's headers, arrives; nil if it is dropped.
     mutating func admit(bytes: Int, at now: MonotonicInstant) -> MonotonicInstant? {
-        let bytes = bytes + 28
+        let bytes = bytes + Self.networkOverhead
         note(bits: 8 * bytes, at: now)
         guard case .departs(let at, _) = line.admit(bytes: bytes, at: now) else { return nil }
         waitMax = max(waitMax, at - now - delay)

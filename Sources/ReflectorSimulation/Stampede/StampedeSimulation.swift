@@ -1,5 +1,6 @@
 import ReflectorModel
 import RelayCore
+import RelayWire
 
 /// A set reflector dies, and all its regions come to its neighbours at once: with their handshakes, look-ups, and the
 /// packets that they have missed. The lines out of the set reflectors carry their capacity and no more, so whoever sends
@@ -18,7 +19,7 @@ public final class StampedeSimulation {
     /// How long before the death counting begins.
     private static let countedBefore = TimeSpan.seconds(2)
     /// Bytes on the wire beside a payload: ours, UDP's and IPv4's.
-    static let overhead = 47 + 28
+    static let overhead = WireLimits.dataOverhead + StampedeLine.networkOverhead
 
     private let options: StampedeOptions
     private let names: [StreamName]
