@@ -75,10 +75,12 @@ struct Listeners: Sendable {
     }
 
     /// Hands a new generation to every loop. Each takes it between two batches, so that a query is answered from one
-    /// generation and nothing is locked or counted for it.
-    func replace(_ engine: AnswerEngine) {
+    /// generation and nothing is locked or counted for it. Returns once all have.
+    func replace(_ engine: AnswerEngine) async {
+        // All at once, and only then waited for: they should differ for as short a time as can be.
         for (loop, handler) in loops { loop.execute { handler.value.replace(engine) } }
-        tcp.replace(engine)
+        await tcp.replace(engine)
+        for (loop, _) in loops { await loop.query {} }
     }
 
     /// Hands new secrets to every loop.

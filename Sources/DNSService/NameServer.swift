@@ -173,7 +173,7 @@ public final class NameServer: Sendable {
             await listeners.close()
             throw error
         }
-        await running.begin(listeners, health)
+        await running.begin(listeners, health, await keeper.status)
         let logging = Task { await queryLog.run() }
         defer { logging.cancel() }
         logger.info(
@@ -185,11 +185,12 @@ public final class NameServer: Sendable {
         await withTaskCancellationHandler {
             async let expiry: Void = expireOverrides()
             await takeChanges { outcome, areFilesChanged in
-                if let engine = outcome.engine { listeners.replace(engine) }
+                if let engine = outcome.engine { await listeners.replace(engine) }
                 if areFilesChanged { reloadCookies(listeners) }
                 if areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
+                if outcome.isSerialRaised { await office.serve(outcome.zones) }
+                await running.note(await keeper.status)
                 guard outcome.isSerialRaised else { return }
-                await office.serve(outcome.zones)
                 notifier?.announce(outcome.zones)
                 await office.keep(outcome.zones)
             }
@@ -268,9 +269,11 @@ public final class NameServer: Sendable {
     /// Lets `run` end.
     public func stop() async { pending.finish() }
 
+    /// As answers and transfers are by now: a generation counts as taken once every loop answers from it.
     public var status: Status {
         get async {
-            var status = await keeper.status
+            let told = await running.status
+            var status = if let told { told } else { await keeper.status }
             status.secondaries = transferLog.secondaries
             return status
         }
@@ -292,7 +295,7 @@ public final class NameServer: Sendable {
             var result = await listeners.counters
             if let health = await running.health { result.merge(await health.counters) { $0 &+ $1 } }
             result.merge(transferLog.counters) { $0 &+ $1 }
-            let status = await keeper.status
+            let status = await status
             result["generations_taken"] = UInt64(status.generation)
             result["generations_refused"] = UInt64(status.refusals)
             return result
@@ -304,10 +307,14 @@ public final class NameServer: Sendable {
 private actor RunningServer {
     private(set) var listeners: Listeners?
     private(set) var health: HealthService?
+    /// Of what is answered, not of what is being made ready.
+    private(set) var status: NameServer.Status?
 
-    func begin(_ listeners: Listeners, _ health: HealthService?) {
-        (self.listeners, self.health) = (listeners, health)
+    func begin(_ listeners: Listeners, _ health: HealthService?, _ status: NameServer.Status) {
+        (self.listeners, self.health, self.status) = (listeners, health, status)
     }
+
+    func note(_ status: NameServer.Status) { self.status = status }
 
     func end() { (listeners, health) = (nil, nil) }
 }

@@ -38,9 +38,10 @@ final class TCPService: Sendable {
         return try outcome.get()
     }
 
-    func replace(_ engine: AnswerEngine) {
+    /// Returns once connections are answered from it.
+    func replace(_ engine: AnswerEngine) async {
         let handler = handler
-        loop.execute { handler.value.replace(engine) }
+        _ = await loop.query { handler.value.replace(engine) }
     }
 
     func replace(_ cookies: ServerCookies) {

@@ -57,12 +57,17 @@ struct NameServerTests {
     func unchangedContent() async throws {
         try await ServedDirectory.serve("127.44.1.5") { served async throws in
             let before = try served.serial()
-            try served.replacePortsets("# a comment\n" + ServedDirectory.portsets)
-            _ = try await served.wait { await served.server.status.generation == 2 }
-            #expect(await served.server.status.generation == 2)
-            #expect(try served.serial() == before)
-            let text = try served.client.ask("n1.r1283.s1.explain.example.net", 16).answers.first?.strings
-            #expect(text?.first == "rule=example.net.portsets:5", "but explain follows the line")
+            for comments in 1...5 {
+                let text = String(repeating: "# a comment\n", count: comments) + ServedDirectory.portsets
+                try served.replacePortsets(text)
+                _ = try await served.wait { await served.server.status.generation == 1 + comments }
+                #expect(await served.server.status.generation == 1 + comments)
+                let why = try served.client.ask("n1.r1283.s1.explain.example.net", 16).answers.first?.strings
+                #expect(
+                    why?.first == "rule=example.net.portsets:\(4 + comments)",
+                    "but explain follows the line, as soon as the generation counts as taken")
+                #expect(try served.serial() == before)
+            }
         }
     }
 
