@@ -14,7 +14,7 @@ public final class DatagramSocket {
     /// For the owner, to tell its sockets apart without a table.
     public var tag = 0
     /// Counted for every datagram on the loop's thread alone, hence without the check for overlapping accesses.
-    @exclusivity(unchecked) public internal(set) var statistics = DatagramStatistics()
+    public internal(set) var statistics = DatagramStatistics()
 
     let descriptor: Int32
     /// Where the loop keeps it; nil while in no loop.

@@ -16,9 +16,9 @@ public final class ReplyBatch {
     private let capacity: Int
     let memory: UnsafeMutableRawPointer
     // Only the loop's thread has a batch, and no access lasts: checking each at run time would cost more than the work.
-    @exclusivity(unchecked) private var used = 0
+    private var used = 0
     /// How many replies there are.
-    @exclusivity(unchecked) public private(set) var count = 0
+    public private(set) var count = 0
     private let entries: UnsafeMutablePointer<Reply>
 
     /// - Parameters:

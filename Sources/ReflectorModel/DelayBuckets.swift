@@ -3,23 +3,25 @@
 ///
 /// Bucket 0 is below 2¹⁵ ns (33 µs); each further one reaches √2 times as far, so bucket `i` is from 2^(15 + (i − 1)/2)
 /// to 2^(15 + i/2) ns; bucket 31 is everything from 2³⁰ ns (1.07 s) on.
-public struct DelayBuckets: Sendable, Equatable {
+public struct DelayBuckets: Sendable {
     public static let count = 32
     /// Exponents of two, in nanoseconds, of the end of the first bucket and the start of the last.
     private static let exponentMin = 15
     private static let exponentMax = 30
 
-    /// How many delays fell into each bucket.
-    public private(set) var counts = [UInt64](repeating: 0, count: DelayBuckets.count)
+    private var buckets = InlineArray<32, UInt64>(repeating: 0)
     /// Of all delays, in nanoseconds.
     public private(set) var sumNanoseconds: UInt64 = 0
 
     public init() {}
 
+    /// How many delays fell into each bucket.
+    public var counts: [UInt64] { buckets.indices.map { buckets[$0] } }
+
     /// Notes a delay that `count` packets had. A negative one counts as none.
     public mutating func note(_ delay: TimeSpan, count: UInt64 = 1) {
         let nanoseconds = UInt64(max(delay.nanoseconds, 0))
-        counts[Self.bucket(of: nanoseconds)] &+= count
+        buckets[Self.bucket(of: nanoseconds)] &+= count
         sumNanoseconds &+= nanoseconds &* count
     }
 
@@ -74,11 +76,18 @@ extension DelayBuckets: Codable {
     /// Throws if there are not as many buckets as there should be.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        counts = try container.decode([UInt64].self, forKey: .counts)
+        let counts = try container.decode([UInt64].self, forKey: .counts)
         sumNanoseconds = try container.decode(UInt64.self, forKey: .sumNanoseconds)
         guard counts.count == Self.count else {
             throw DecodingError.dataCorruptedError(
                 forKey: .counts, in: container, debugDescription: "\(counts.count) buckets, not \(Self.count)")
         }
+        for (bucket, count) in counts.enumerated() { buckets[bucket] = count }
+    }
+}
+
+extension DelayBuckets: Equatable {
+    public static func == (a: DelayBuckets, b: DelayBuckets) -> Bool {
+        a.sumNanoseconds == b.sumNanoseconds && a.counts == b.counts
     }
 }

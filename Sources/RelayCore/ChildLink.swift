@@ -34,14 +34,14 @@ final class ChildLink {
     var roundTrip = RoundTrip()
     var echo = TimestampEcho()
     var delayVariation = DelayVariation()
-    @exclusivity(unchecked) var measurements: (any LinkMeasurements)?
+    var measurements: (any LinkMeasurements)?
     var leaseNonce: UInt64 = 0
     var leaseNonceBefore: UInt64 = 0
     var leaseNonceAge: MonotonicInstant
     var leaseExpires: MonotonicInstant
     var digestMismatch = false
 
-    @exclusivity(unchecked) var nextLinkNumber: UInt32 = 1
+    var nextLinkNumber: UInt32 = 1
     var lastHeartbeat: MonotonicInstant
     var lastSent: MonotonicInstant
     var lastReceived: MonotonicInstant
@@ -52,14 +52,14 @@ final class ChildLink {
     /// Where the next page of heartbeat entries starts.
     var heartbeatPage = 0
 
-    @exclusivity(unchecked) var live = Deque<Queued>()
-    @exclusivity(unchecked) var repair = Deque<Queued>()
-    @exclusivity(unchecked) var isDirty = false
+    var live = Deque<Queued>()
+    var repair = Deque<Queued>()
+    var isDirty = false
     /// Live packets sent since their residence was last sampled, and when that was.
-    @exclusivity(unchecked) var unsampled = 0
-    @exclusivity(unchecked) var sampledAt: MonotonicInstant = .zero
+    var unsampled = 0
+    var sampledAt: MonotonicInstant = .zero
     /// When a backlog last went over into the live queue: what arrived until then did not stay here for want of speed.
-    @exclusivity(unchecked) var caughtUp: MonotonicInstant = .zero
+    var caughtUp: MonotonicInstant = .zero
     /// Retransmits and backlog packets sent since `burstStart`.
     var burst = 0
     var burstStart: MonotonicInstant = .zero
@@ -69,7 +69,7 @@ final class ChildLink {
     var nakRefilled: MonotonicInstant
     var answered = AnsweredTable()
 
-    @exclusivity(unchecked) var packetsSent: UInt64 = 0
+    var packetsSent: UInt64 = 0
     var retransmitsSent: UInt64 = 0
     var reportedReceived: UInt32 = 0
     var reportedLost: UInt32 = 0
@@ -143,9 +143,11 @@ final class ChildSubscription {
     /// The child has the stream by another path too, and when it was last asked to end this one for that.
     var isExtra: Bool
     var askedToEndAt: MonotonicInstant?
-    @exclusivity(unchecked) var state: State = .pending
+    private(set) var state: State = .pending
     /// First number the child is to get.
-    @exclusivity(unchecked) var from: UInt64 = 0
+    private(set) var from: UInt64 = 0
+    /// In the stream's list of children.
+    var place = 0
     var expires: MonotonicInstant
     /// Backlog allowance in packets, scaled by 1024, and when it was last counted.
     var allowance: Int64 = 0
@@ -162,5 +164,12 @@ final class ChildSubscription {
         isExtra = request.isExtra
         self.expires = expires
         allowanceCounted = now
+    }
+
+    /// From now on the child is served like this.
+    func serve(_ state: State, from: UInt64? = nil, of stream: StreamState) {
+        self.state = state
+        self.from = from ?? self.from
+        stream.noteService(of: self)
     }
 }

@@ -24,9 +24,9 @@ final class PacketLog {
 
     private let memory: UnsafeMutableRawBufferPointer
     private let slots: UnsafeMutableBufferPointer<Slot>
-    @exclusivity(unchecked) private var head = 0
+    private var head = 0
     /// Slots in use so far. Only grows.
-    @exclusivity(unchecked) private(set) var lap = 0
+    private(set) var lap = 0
     private let span: TimeSpan
 
     /// - Parameters:

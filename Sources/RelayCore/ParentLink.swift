@@ -35,7 +35,7 @@ final class ParentLink {
     var nextTry: MonotonicInstant
     var tries = 0
 
-    @exclusivity(unchecked) var window = LinkNumberWindow()
+    var window = LinkNumberWindow()
     var reordering = ReorderTolerance()
     var recentLoss = RecentLoss()
     var breaker = CircuitBreaker()
@@ -45,7 +45,7 @@ final class ParentLink {
     var measurements: (any LinkMeasurements)?
     var leaseNonce: UInt64 = 0
     var openedAt: MonotonicInstant = .zero
-    @exclusivity(unchecked) var lastReceived: MonotonicInstant = .zero
+    var lastReceived: MonotonicInstant = .zero
     var lastRenew: MonotonicInstant = .zero
     var lastResync: MonotonicInstant = .zero
     var lastHeartbeatSent: MonotonicInstant = .zero

@@ -91,8 +91,12 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
 
 /// One number for each `RelayCounter`.
 public struct RelayCounters: Sendable {
-    private var values = [UInt64](repeating: 0, count: RelayCounter.allCases.count)
-    public init() {}
+    /// Of fixed length, so that a count is an addition and nothing else.
+    private var values = InlineArray<80, UInt64>(repeating: 0)
+
+    public init() {
+        precondition(RelayCounter.allCases.count <= values.count, "RelayCounters: more counters than room")
+    }
 
     public subscript(_ counter: RelayCounter) -> UInt64 { values[counter.rawValue] }
     @inline(__always) mutating func add(_ counter: RelayCounter, _ amount: UInt64 = 1) {

@@ -12,22 +12,16 @@ extension RelayNode {
         let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
         flushPace.note(at: now)
         var queuedCount: UInt64 = 0
-        for child in stream.fanOut {
-            child._withUnsafeGuaranteedRef { subscription in
-                guard sequence.rawValue >= subscription.from else { return }
-                switch subscription.state {
-                case .live: break
-                case .backlog(let cursor):
-                    // One that had nothing left waits for this.
-                    if sequence.rawValue == cursor { schedule(subscription.link, now) }
-                    if sequence.rawValue >= cursor { return }
-                case .pending: return
+        for child in stream.fanOut where sequence.rawValue >= child.from {
+            child.link._withUnsafeGuaranteedRef { link in
+                guard sequence.rawValue < child.end else {
+                    // A backlog that had nothing left waits for this.
+                    if sequence.rawValue == child.end { schedule(link, now) }
+                    return
                 }
-                subscription.unmanagedLink._withUnsafeGuaranteedRef { link in
-                    guard enqueue(queued, on: link, at: now) else { return }
-                    queuedCount += 1
-                    if isRepair { link.answered.noteRepair(sequence.rawValue, of: subscription.id, at: now) }
-                }
+                guard enqueue(queued, on: link, at: now) else { return }
+                queuedCount += 1
+                if isRepair { link.answered.noteRepair(sequence.rawValue, of: child.subscription, at: now) }
             }
         }
         stream.packetsOut += queuedCount
@@ -105,9 +99,9 @@ extension RelayNode {
                 link.live.append(contentsOf: link.repair)
                 link.repair.removeAll()
                 link.caughtUp = now
-                subscription.state = .live
+                subscription.serve(.live, of: stream)
             } else {
-                subscription.state = .backlog(cursor: cursor)
+                subscription.serve(.backlog(cursor: cursor), of: stream)
                 // When the allowance is full, lest a fast stream never catches up. A child may ask for a rate of 0.
                 let full = min(Double(configuration.burstMax) / rate, Self.backlogInterval.seconds)
                 let soonest = max(configuration.flushInterval, .microseconds(100))

@@ -8,12 +8,17 @@ extension RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
     ) throws(WireError) {
         let header = try DataHeader(parsing: datagram)
-        guard case .parent(let linkSlot) = linkByToken[header.token], let link = parentLinks[linkSlot], link.isAlive
-        else { return counters.add(.rejectedUnknownToken) }
+        guard let link = parentLink(token: header.token), link.isAlive else {
+            return counters.add(.rejectedUnknownToken)
+        }
         guard link.endpoint == source else { return counters.add(.rejectedWrongAddress) }
-        guard let slot = streamByTag[header.tag], let stream = streams[slot],
-            let key = sealKey(phase: header.keyPhase, of: stream)
-        else { return counters.add(.rejectedUnknownIncarnation) }
+        guard let stream = stream(tag: header.tag) else {
+            return counters.add(.rejectedUnknownIncarnation)
+        }
+        let path = stream.path(on: link)
+        guard let key = sealKey(phase: header.keyPhase, of: stream) else {
+            return counters.add(.rejectedUnknownIncarnation)
+        }
         let sealed = UnsafeRawBufferPointer(rebasing: datagram[WireLimits.linkHeaderLength...])
         let streamHeader = UnsafeRawBufferPointer(rebasing: sealed[..<WireLimits.streamHeaderLength])
         let cipherEnd = sealed.count - WireLimits.sealTagLength
@@ -31,7 +36,6 @@ extension RelayNode {
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
         counters.add(.dataReceived)
         stream.lastArrival = now
-        let path = stream.path(on: link)
         if let path { noteArrival(header, on: path, of: stream, at: now) }
 
         if configuration.role == .edge {
@@ -40,6 +44,20 @@ extension RelayNode {
             keep(header, sealed, nil, in: stream, by: path, at: now)
         }
         if stream.incarnation?.gaps.isEmpty == false { askForGaps(of: stream, arrivedOn: path, at: now) }
+    }
+
+    private func parentLink(token: UInt64) -> ParentLink? {
+        if let link = parentLinks[lastLink], link.childToken == token { return link }
+        guard case .parent(let slot) = linkByToken[token] else { return nil }
+        lastLink = slot
+        return parentLinks[slot]
+    }
+
+    private func stream(tag: IncarnationTag) -> StreamState? {
+        if let stream = streams[lastStream], stream.incarnation?.tag == tag { return stream }
+        guard let slot = streamByTag[tag] else { return nil }
+        lastStream = slot
+        return streams[slot]
     }
 
     /// Keeps a verified packet, forwards it and, at an edge, delivers what is in order.

@@ -79,27 +79,28 @@ extension RelayNode {
         let next =
             stream.incarnation!.index.isEmpty
             ? max(stream.incarnation!.start, 1) : stream.incarnation!.index.highest + 1
+        let from: UInt64
         switch subscription.start {
-        case .live: subscription.from = next
-        case .preburst: subscription.from = preburstStart(of: stream, from: oldest, at: now)
+        case .live: from = next
+        case .preburst: from = preburstStart(of: stream, from: oldest, at: now)
         case .resume(let tag, let sequence):
             if tag != stream.incarnation!.tag {
                 // Another source goes on where the one before stopped, not a whole ring earlier.
-                subscription.from = oldestHeld(of: stream, span: Self.spliceSpan, at: now)
+                from = oldestHeld(of: stream, span: Self.spliceSpan, at: now)
             } else if sequence.rawValue >= oldest {
-                subscription.from = min(sequence.rawValue, next)
+                from = min(sequence.rawValue, next)
             } else {
-                subscription.from = backfill(stream, from: sequence.rawValue, to: oldest, at: now)
+                from = backfill(stream, from: sequence.rawValue, to: oldest, at: now)
             }
         }
-        let isPast = subscription.from < next && !stream.incarnation!.index.isEmpty
+        let isPast = from < next && !stream.incarnation!.index.isEmpty
         if isPast || subscription.start != .live && isFilling(stream, at: now) {
-            subscription.state = .backlog(cursor: subscription.from)
+            subscription.serve(.backlog(cursor: from), from: from, of: stream)
             subscription.allowance = Int64(configuration.burstMax) << 10
             subscription.allowanceCounted = now
             pumpBacklog(of: subscription.link, at: now)
         } else {
-            subscription.state = .live
+            subscription.serve(.live, from: from, of: stream)
         }
         answer(subscription, at: now)
     }
@@ -199,7 +200,7 @@ extension RelayNode {
     func restartChildren(of stream: StreamState, at now: MonotonicInstant) {
         for subscription in stream.children {
             subscription.start = .preburst
-            subscription.state = .pending
+            subscription.serve(.pending, of: stream)
         }
         activatePending(of: stream, at: now)
     }

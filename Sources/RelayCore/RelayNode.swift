@@ -9,9 +9,9 @@ import RelayWire
 /// by `nextAction`, and an edge's streams through its `StreamSink`. The owner calls again at `nextTimeout`. One event
 /// loop owns a node.
 ///
-/// What is read or written for every packet and child is marked `@exclusivity(unchecked)`, here and in the node's tables:
-/// Swift's check at run time whether two accesses overlap cost a quarter of all our own code. None can: one loop owns the
-/// node, and no access to such a property calls out of the node while it lasts.
+/// A release build does without Swift's check at run time whether two accesses overlap (`hotPath` in Package.swift), which
+/// cost a quarter of all our own code. None can: one loop owns the node, and no access to a property of it calls out of
+/// the node while it lasts.
 ///
 /// ```
 /// receive ─▶ handshake ─▶ links ─▶ control ─▶ subscriptions, announcements, leases
@@ -21,7 +21,7 @@ import RelayWire
 public final class RelayNode {
     public let configuration: RelayConfiguration
     public let id: NodeID
-    @exclusivity(unchecked) public internal(set) var counters = RelayCounters()
+    public internal(set) var counters = RelayCounters()
 
     let crypto: any PacketCrypto
     weak var sink: (any StreamSink)?
@@ -47,6 +47,9 @@ public final class RelayNode {
     var announcers: [Int] = []
     var streamByName: [StreamName: Int] = [:]
     var streamByTag: [IncarnationTag: Int] = [:]
+    /// Slots of the link and the stream of the last packet: often they are the next one's too, and need no look-up.
+    var lastLink = 0
+    var lastStream = 0
 
     var directory: ParentDirectory
     var penalties = PenaltyTable()
@@ -70,23 +73,23 @@ public final class RelayNode {
     var averageCopy = 0.0
     /// Extra paths are not looked for again until then.
     var shedNext = MonotonicInstant.zero
-    @exclusivity(unchecked) var budget: EgressBudget
+    var budget: EgressBudget
     /// The node is about to stop: it takes nothing new on (`drain`).
     var isDraining = false
 
     var actions = Deque<RelayAction>()
     var control: ControlQueue
     /// Slots of child links that have packets queued.
-    @exclusivity(unchecked) var dirtyChildren: [Int] = []
+    var dirtyChildren: [Int] = []
     /// Of those, the ones whose burst in the flush under way is used up.
     var deferredChildren: [Int] = []
     /// When queued output must leave; distant when nothing waits.
-    @exclusivity(unchecked) var flushAt: MonotonicInstant = .distantFuture
-    @exclusivity(unchecked) var flushPace: FlushPace
+    var flushAt: MonotonicInstant = .distantFuture
+    var flushPace: FlushPace
     /// Slots of streams with live packets that wait for the flush.
-    @exclusivity(unchecked) var waitingStreams: [Int] = []
+    var waitingStreams: [Int] = []
     /// Of all streams.
-    @exclusivity(unchecked) var residence = DelayBuckets()
+    var residence = DelayBuckets()
     let makeMeasurements: (() -> any LinkMeasurements)?
     var linksMeasured = 0
 

@@ -9,13 +9,13 @@ final class StreamState {
     var portset: PortsetID?
     var scheduled: MonotonicInstant = .distantFuture
 
-    @exclusivity(unchecked) var incarnation: IncarnationState?
-    @exclusivity(unchecked) var children: [ChildSubscription] = [] {
-        didSet { fanOut = children.map(Unmanaged.passUnretained) }
+    var incarnation: IncarnationState?
+    var children: [ChildSubscription] = [] {
+        didSet { buildFanOut() }
     }
-    /// The same without counting references, which for each packet and child costs as much as all the rest.
-    @exclusivity(unchecked) private(set) var fanOut: [Unmanaged<ChildSubscription>] = []
-    @exclusivity(unchecked) var paths: [StreamPath] = []
+    /// What a packet needs to know of each child, in the same order.
+    private(set) var fanOut: [FanOutEntry] = []
+    var paths: [StreamPath] = []
     /// Present at the stream's entrypoint.
     var origin: StreamOrigin?
     /// Viewers of this region want it.
@@ -41,24 +41,24 @@ final class StreamState {
     /// A parent before the one in use that proved worse, and until when it is not returned to.
     var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
     var lastExtraPath: MonotonicInstant = .zero
-    @exclusivity(unchecked) var lastArrival: MonotonicInstant = .zero
+    var lastArrival: MonotonicInstant = .zero
     /// When fetching began, however often the parent has changed since; nil before.
     var fetchedSince: MonotonicInstant?
     /// When the newest path was asked for: silence is not judged from before.
     var lastJoin: MonotonicInstant = .zero
     var resubscribed: MonotonicInstant = .zero
-    @exclusivity(unchecked) var arrivalRate = ArrivalRate()
+    var arrivalRate = ArrivalRate()
     /// When the past was last seen to arrive (`RelayNode.isFilling`).
     var filledAt: MonotonicInstant?
 
-    @exclusivity(unchecked) var packetsIn: UInt64 = 0
-    @exclusivity(unchecked) var bytesIn: UInt64 = 0
-    @exclusivity(unchecked) var packetsOut: UInt64 = 0
+    var packetsIn: UInt64 = 0
+    var bytesIn: UInt64 = 0
+    var packetsOut: UInt64 = 0
     /// How long packets stayed here: until the flush (relay), or until they were handed out in order (edge).
-    @exclusivity(unchecked) var residence = DelayBuckets()
+    var residence = DelayBuckets()
     /// Live packets that wait for the flush, and when the first of them came.
-    @exclusivity(unchecked) var waiting: UInt64 = 0
-    @exclusivity(unchecked) var waitingSince: MonotonicInstant = .zero
+    var waiting: UInt64 = 0
+    var waitingSince: MonotonicInstant = .zero
     var delivered: UInt64 = 0
     var lost: UInt64 = 0
     var repaired: UInt64 = 0
@@ -70,6 +70,17 @@ final class StreamState {
     init(slot: Int, name: StreamName) {
         self.slot = slot
         self.name = name
+    }
+
+    private func buildFanOut() {
+        for (place, child) in children.enumerated() { child.place = place }
+        fanOut = children.map(FanOutEntry.init)
+    }
+
+    /// The child is served otherwise than before.
+    func noteService(of child: ChildSubscription) {
+        guard children.indices.contains(child.place), children[child.place] === child else { return }
+        fanOut[child.place] = FanOutEntry(child)
     }
 
     var hasDemand: Bool { isWanted || !children.isEmpty }
@@ -128,12 +139,12 @@ final class IncarnationState {
     var key: SealKey
     /// While network keys roll: that of the packets before them, or after.
     var otherKey: (phase: UInt8, key: SealKey)?
-    @exclusivity(unchecked) var index: SequenceIndex
-    @exclusivity(unchecked) var gaps = GapTable()
+    var index: SequenceIndex
+    var gaps = GapTable()
     /// First number that was promised or came; nothing below it is missed.
-    @exclusivity(unchecked) var start: UInt64 = 0
+    var start: UInt64 = 0
     /// At an edge: the next number to hand out; 0 until the start is known.
-    @exclusivity(unchecked) var nextToDeliver: UInt64 = 0
+    var nextToDeliver: UInt64 = 0
 
     init(source: NodeID, incarnation: Incarnation, tag: IncarnationTag, keyPhase: UInt8, key: SealKey) {
         self.source = source
@@ -182,13 +193,13 @@ final class StreamPath {
     var tries = 0
     var lastArrival: MonotonicInstant
     /// Newest stream packet that came by this path, and its link packet number: a gap on this path lies between.
-    @exclusivity(unchecked) var lastSequence: UInt64 = 0
-    @exclusivity(unchecked) var lastLinkNumber: UInt32
+    var lastSequence: UInt64 = 0
+    var lastLinkNumber: UInt32
     /// What its backlog reaches to.
     var backlogEnd: UInt64 = 0
     var upstreamSilent = false
     var lag = PathLag()
-    @exclusivity(unchecked) var packets: UInt64 = 0
+    var packets: UInt64 = 0
     var retransmitsAsked: UInt64 = 0
 
     init(

@@ -8,11 +8,20 @@ struct CoreCommand: ParsableCommand {
 
     @Option(help: "Packets timed at each point.")
     var packets = 20_000
+    @Option(
+        parsing: .upToNextOption, help: "Only these points, each as STREAMSxCHILDREN.",
+        transform: { point in
+            let numbers = point.split(separator: "x").compactMap { Int($0) }
+            guard numbers.count == 2, numbers.allSatisfy({ $0 > 0 }) else { throw ValidationError("not AxB: \(point)") }
+            return (streams: numbers[0], children: numbers[1])
+        })
+    var points: [(streams: Int, children: Int)] = []
 
     /// Above this multiple of the first point's cost a row is not flat.
     private static let flatMax = 1.25
 
     func run() throws {
+        if !points.isEmpty { return try row("points", points) }
         try row("streams, 4 children", [(1, 4), (10, 4), (100, 4), (1_000, 4)])
         try row("children, 1 stream", [(1, 4), (1, 16), (1, 64), (1, 500)])
     }
