@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import ReflectorModel
 import Testing
 
@@ -65,7 +66,7 @@ struct RemapTests {
             }
             #expect(try await network.status(of: "ep-bos").counters["data_sent"] == 0)
 
-            let viewer = try await network.startViewer(of: "edge-bos", name: "viewer", seconds: 4)
+            let viewer = try await network.startViewer(of: "edge-bos", name: "viewer")
             try await eventually("delivery") {
                 (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > 300
             }
@@ -78,7 +79,7 @@ struct RemapTests {
             for other in ["nyc-1", "nyc-2", "lon-1", "lon-2"] {
                 #expect(try await network.status(of: other).counters["data_received"] == 0)
             }
-            _ = viewer
+            Glibc.kill(viewer, SIGKILL)
             try await eventually("nothing leaves any more", within: .seconds(20), every: .seconds(1)) {
                 let before = try await network.status(of: "ep-bos").counters["data_sent"]
                 try await Task.sleep(for: .seconds(1))
@@ -86,11 +87,11 @@ struct RemapTests {
             }
             let cold = firstByte(network.log(of: "edge-bos"))
             print("first byte, cold: \(cold)")
-            try await network.startViewer(of: "edge-bos", name: "viewer-2", seconds: 4)
+            try await network.startViewer(of: "edge-bos", name: "viewer-2")
             try await eventually("delivery again") {
                 (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > 200
             }
-            try await network.startViewer(of: "edge-bos", name: "viewer-3", seconds: 2)
+            try await network.startViewer(of: "edge-bos", name: "viewer-3")
             try await eventually("a third viewer's first byte") {
                 network.log(of: "edge-bos").split(separator: "\n").filter { $0.contains("first-byte") }.count >= 3
             }
