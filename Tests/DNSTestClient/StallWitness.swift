@@ -14,40 +14,43 @@ public final class StallWitness: Sendable {
     private struct State {
         var longest = Duration.zero
         var hasEnded = false
+        /// When each thread went to sleep.
+        var asleep: [ContinuousClock.Instant]
+
+        mutating func note(_ thread: Int, at now: ContinuousClock.Instant) {
+            longest = max(longest, now - asleep[thread] - nap)
+            asleep[thread] = now
+        }
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Watches until `end`.
     public init() {
-        for processor in Self.processors {
+        let processors = Self.processors
+        state = Mutex(State(asleep: processors.map { _ in .now }))
+        for (thread, processor) in processors.enumerated() {
             Thread.detachNewThread { [self] in
                 Self.stay(on: processor)
-                watch()
+                while watches(thread) { usleep(UInt32(Self.nap.components.attoseconds / 1_000_000_000_000)) }
             }
         }
     }
 
-    /// Ends the watch. Returns by how much a thread woke too late at most.
+    /// Ends the watch. Returns by how much a thread woke too late at most, or is too late by now: on a processor that is
+    /// still away it has not woken at all.
     public func end() -> Duration {
         state.withLock { state in
+            for thread in state.asleep.indices { state.note(thread, at: .now) }
             state.hasEnded = true
             return state.longest
         }
     }
 
-    private func watch() {
-        var before = ContinuousClock.now
-        while true {
-            usleep(UInt32(Self.nap.components.attoseconds / 1_000_000_000_000))
-            let now = ContinuousClock.now
-            let lateness = now - before - Self.nap
-            before = now
-            let hasEnded = state.withLock { state in
-                state.longest = max(state.longest, lateness)
-                return state.hasEnded
-            }
-            if hasEnded { return }
+    private func watches(_ thread: Int) -> Bool {
+        state.withLock { state in
+            state.note(thread, at: .now)
+            return !state.hasEnded
         }
     }
 
