@@ -185,10 +185,11 @@ public final class NameServer: Sendable {
         await withTaskCancellationHandler {
             async let expiry: Void = expireOverrides()
             await takeChanges { outcome, areFilesChanged in
+                // Transfers first: who hears of a serial in an answer may come for it at once.
+                if outcome.isSerialRaised { await office.serve(outcome.zones) }
                 if let engine = outcome.engine { await listeners.replace(engine) }
                 if areFilesChanged { reloadCookies(listeners) }
                 if areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
-                if outcome.isSerialRaised { await office.serve(outcome.zones) }
                 await running.note(await keeper.status)
                 guard outcome.isSerialRaised else { return }
                 notifier?.announce(outcome.zones)

@@ -43,13 +43,19 @@ struct NameServerTests {
     @Test("An edit is answered within a second of the write, with a higher serial")
     func reload() async throws {
         try await ServedDirectory.serve("127.44.1.4") { served async throws in
-            let before = try served.serial()
-            try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 b a ttl=5\n")
-            let took = try await served.wait {
-                try served.address("n1.r1283.s4096.example.net") == [127, 0, 2, 2]
+            let limit = Duration.seconds(1)
+            let took = try await StallWitness.measure("an edit", limit: limit) { number in
+                // There and back.
+                let (parents, address) = number % 2 == 0 ? ("b a", UInt8(2)) : ("a b", 1)
+                let before = try served.serial()
+                try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 \(parents) ttl=5\n")
+                let took = try await served.wait {
+                    try served.address("n1.r1283.s4096.example.net") == [127, 0, 2, address]
+                }
+                if took != nil { #expect(ZoneSerial.isAfter(try served.serial(), before)) }
+                return took
             }
-            #expect(try #require(took) < .seconds(1))
-            #expect(ZoneSerial.isAfter(try served.serial(), before))
+            #expect(try #require(took) < limit)
         }
     }
 

@@ -105,11 +105,16 @@ struct OverrideTests {
     @Test("A second edit right after the first is answered within a second too")
     func twoEdits() async throws {
         try await ServedDirectory.serve("127.44.2.5") { served async throws in
-            try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 b a\n")
-            _ = try await served.wait { try served.address("n1.r1283.s4096.example.net") == [127, 0, 2, 2] }
-            try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 a b\n")
-            let took = try await served.wait { try served.address("n1.r1283.s4096.example.net") == [127, 0, 2, 1] }
-            #expect(try #require(took) < .seconds(1))
+            let limit = Duration.seconds(1)
+            let took = try await StallWitness.measure("a second edit", limit: limit) { number in
+                // Serials are paced: what the measurement before has used must have come back.
+                if number > 0 { try await Task.sleep(for: .seconds(2)) }
+                try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 b a\n")
+                _ = try await served.wait { try served.address("n1.r1283.s4096.example.net") == [127, 0, 2, 2] }
+                try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 a b\n")
+                return try await served.wait { try served.address("n1.r1283.s4096.example.net") == [127, 0, 2, 1] }
+            }
+            #expect(try #require(took) < limit)
         }
     }
 }

@@ -33,11 +33,12 @@ struct TCPLimitTests {
 
     @Test("A connection without a query is closed in time; one with queries now and then is not")
     func idle() async throws {
-        try await ServedDirectory.serve("127.82.21.2", configure: { $0.tcp.idleMax = .milliseconds(400) }) {
+        try await ServedDirectory.serve("127.82.21.2", configure: { $0.tcp.idleMax = .seconds(1) }) {
             served async throws in
             let silent = try StreamClient("127.82.21.2", port: served.client.port)
             let talking = try StreamClient("127.82.21.2", port: served.client.port)
-            for _ in 0..<8 {
+            // Longer in all than a connection may be idle, and each pause much shorter, should this process be held up.
+            for _ in 0..<12 {
                 try await Task.sleep(for: .milliseconds(100))
                 try talking.send(query())
                 #expect(try talking.message() != nil)

@@ -32,7 +32,9 @@ struct MeasurementTests {
             // Only live packets have one at the parent: how many of the edge's came as its preburst, nobody can say.
             let parent = try await eventually("measurements of the parent", within: .seconds(20)) {
                 let status = try await network.status(of: link.peer)
-                return status.streams.first?.residence?.total ?? 0 > 500 ? status : nil
+                let child = status.links.first { $0.part == "child" && $0.peer == "edge-bos" }
+                let isMeasured = status.streams.first?.residence?.total ?? 0 > 500 && child?.residence?.count ?? 0 > 500
+                return isMeasured ? status : nil
             }
             let child = try #require(parent.links.first { $0.part == "child" && $0.peer == "edge-bos" })
             let residence = try #require(child.residence)

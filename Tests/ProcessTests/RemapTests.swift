@@ -1,4 +1,6 @@
+import DNSTestClient
 import Foundation
+import Glibc
 import ReflectorModel
 import Testing
 
@@ -32,16 +34,29 @@ struct RemapTests {
     private func move(
         _ network: TestNetwork, from old: String, to new: String, until parent: String, leaving: String
     ) async throws {
-        try network.zones.edit("reflector.net.portsets") { text in
-            text.replacing("map  s4096  r1283  \(old)", with: "map  s4096  r1283  \(new)")
-        }
-        let written = ContinuousClock.now
         let server = "\(try network.node("ns1").address)"
-        try await eventually("the edit in dig", within: .seconds(5), every: .milliseconds(20)) {
-            try Program.dig("+short", "n1.r1283.s4096.reflector.net", "SRV", server: server).output.contains(parent)
+        var written = ContinuousClock.now
+        func edit(from old: String, to new: String, until parent: String) async throws {
+            try network.zones.edit("reflector.net.portsets") { text in
+                text.replacing("map  s4096  r1283  \(old)", with: "map  s4096  r1283  \(new)")
+            }
+            written = .now
+            try await eventually("the edit in dig", within: .seconds(5), every: .milliseconds(20)) {
+                try Program.dig("+short", "n1.r1283.s4096.reflector.net", "SRV", server: server).output.contains(parent)
+            }
         }
-        let seen = ContinuousClock.now - written
-        #expect(seen < .seconds(1), "dig showed the edit after \(seen)")
+        let limit = Duration.seconds(1)
+        let measured = try await StallWitness.measure("an edit in dig", limit: limit) { number in
+            if number > 0 {
+                try await edit(from: new, to: old, until: leaving)
+                // Serials are paced: let what these have used come back.
+                try await Task.sleep(for: .seconds(2))
+            }
+            try await edit(from: old, to: new, until: parent)
+            return ContinuousClock.now - written
+        }
+        let seen = try #require(measured)
+        #expect(seen < limit, "dig showed the edit after \(seen)")
         try await eventually("the edge at \(parent)", within: .seconds(10), every: .milliseconds(20)) {
             let paths = try await network.stream("live/news", at: "edge-bos")?.paths ?? []
             return paths.count == 1 && paths[0].parent.hasPrefix(parent) && paths[0].state == "live"
@@ -65,7 +80,7 @@ struct RemapTests {
             }
             #expect(try await network.status(of: "ep-bos").counters["data_sent"] == 0)
 
-            let viewer = try await network.startViewer(of: "edge-bos", name: "viewer", seconds: 4)
+            let viewer = try await network.startViewer(of: "edge-bos", name: "viewer")
             try await eventually("delivery") {
                 (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > 300
             }
@@ -78,7 +93,7 @@ struct RemapTests {
             for other in ["nyc-1", "nyc-2", "lon-1", "lon-2"] {
                 #expect(try await network.status(of: other).counters["data_received"] == 0)
             }
-            _ = viewer
+            Glibc.kill(viewer, SIGKILL)
             try await eventually("nothing leaves any more", within: .seconds(20), every: .seconds(1)) {
                 let before = try await network.status(of: "ep-bos").counters["data_sent"]
                 try await Task.sleep(for: .seconds(1))
@@ -86,11 +101,11 @@ struct RemapTests {
             }
             let cold = firstByte(network.log(of: "edge-bos"))
             print("first byte, cold: \(cold)")
-            try await network.startViewer(of: "edge-bos", name: "viewer-2", seconds: 4)
+            try await network.startViewer(of: "edge-bos", name: "viewer-2")
             try await eventually("delivery again") {
                 (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > 200
             }
-            try await network.startViewer(of: "edge-bos", name: "viewer-3", seconds: 2)
+            try await network.startViewer(of: "edge-bos", name: "viewer-3")
             try await eventually("a third viewer's first byte") {
                 network.log(of: "edge-bos").split(separator: "\n").filter { $0.contains("first-byte") }.count >= 3
             }

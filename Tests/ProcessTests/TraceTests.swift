@@ -33,8 +33,9 @@ struct TraceTests {
 
             try await network.kill("sjc-1")
             try await eventually("another parent") {
-                try await network.stream("live/news", at: "edge-bos")?.paths.first.map { $0.parent.hasPrefix("nyc") }
-                    ?? false
+                try await network.stream("live/news", at: "edge-bos")?.paths.first.map {
+                    $0.parent.hasPrefix("nyc") && $0.state == "live"
+                } ?? false
             }
             let after = try trace(network)
             #expect(after.output.contains("n2.r1283.s4096"))

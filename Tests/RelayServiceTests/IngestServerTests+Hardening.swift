@@ -10,11 +10,14 @@ import Testing
 /// What clients may do to hurt, and what operators need to hear.
 extension IngestServerTests {
     /// Sends text to the HTTP server and returns all that comes back until it closes, and after how long.
-    private func exchange(_ server: IngestServer, _ text: String) async throws -> (answer: String, took: Duration) {
+    private func exchange(
+        _ server: IngestServer, _ text: String, from source: String = "127.47.0.7"
+    ) async throws -> (answer: String, took: Duration) {
         let address = try #require(server.httpEndpoint)
         let start = ContinuousClock.now
         let answer = AnswerCollector()
         let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(to: SocketAddress(ipAddress: source, port: 0))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(answer) }
             }
@@ -55,19 +58,24 @@ extension IngestServerTests {
             let wrong = try await exchange(server, head)
             #expect(wrong.answer.hasPrefix("HTTP/1.1 401"))
             #expect(wrong.took >= .milliseconds(300))
+            // From another address: the server notices in its own time that the one before has gone.
+            let source = "127.47.0.8"
             let address = try #require(server.httpEndpoint)
             var open: [any Channel] = []
             for _ in 0..<3 {
                 open.append(
                     try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                        .bind(to: SocketAddress(ipAddress: source, port: 0))
                         .connect(host: address.address.description, port: Int(address.port)).get())
             }
-            let refused = try await exchange(server, head)
+            let refused = try await exchange(server, head, from: source)
             #expect(refused.answer.isEmpty)
             #expect(server.counters.value(.refusedTooManyConnections) >= 1)
             for channel in open { try await channel.close() }
-            // The server notices in its own time.
-            #expect(await eventually { (try? await exchange(server, head).answer.hasPrefix("HTTP/1.1 401")) == true })
+            #expect(
+                await eventually {
+                    (try? await exchange(server, head, from: source).answer.hasPrefix("HTTP/1.1 401")) == true
+                })
         }
     }
 

@@ -145,7 +145,8 @@ struct IngestServerTests {
     func secondEncoder() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
-        configuration.yieldAfter = .milliseconds(500)
+        // Time for curl to come while the first still counts as sending.
+        configuration.yieldAfter = .milliseconds(1_500)
         try await withServer(sink: sink, configuration) { server, folder in
             let address = try #require(server.httpEndpoint)
             let first = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -158,7 +159,7 @@ struct IngestServerTests {
             let target = try url(server, "/live/news?key=\(Self.key)")
             let refused = try await run(command + [target], folder: folder)
             #expect(refused.output == "409")
-            try await Task.sleep(for: .milliseconds(600))
+            try await Task.sleep(for: .milliseconds(1_600))
             let accepted = try await run(command + [target], folder: folder)
             #expect(accepted.output == "200")
             #expect(sink.now.opened.count == 2 && sink.now.closed == sink.now.opened)
@@ -220,7 +221,7 @@ struct IngestServerTests {
         var configuration = try configuration()
         configuration.rawUDP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
         configuration.allow = [try #require(AddressRange("127.47.1.0/24"))]
-        configuration.yieldAfter = .milliseconds(300)
+        configuration.yieldAfter = .seconds(1)
         try await withServer(sink: sink, configuration) { server, _ in
             let port = try #require(server.rawUDPEndpoints.first)
             let encoder = try await DatagramPeer(host: "127.47.1.1")
@@ -264,7 +265,8 @@ struct IngestServerTests {
     func timeouts() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
-        configuration.headTimeout = .milliseconds(200)
+        // The second client's head must come in time.
+        configuration.headTimeout = .seconds(1)
         configuration.idleTimeout = .milliseconds(200)
         try await withServer(sink: sink, configuration) { server, _ in
             let address = try #require(server.httpEndpoint)

@@ -105,13 +105,13 @@ actor TestNetwork {
 
     /// A viewer of `live/news` at an edge: curl, which tries again until the stream is there.
     @discardableResult
-    func startViewer(of edge: String, name: String, seconds: Int? = nil, output: String? = nil) throws -> pid_t {
-        let limit = seconds.map { ["--max-time", "\($0)"] } ?? ["--retry", "20", "--retry-delay", "1"]
-        return try startProgram(
+    func startViewer(of edge: String, name: String, output: String? = nil) throws -> pid_t {
+        try startProgram(
             "curl",
-            ["-sfN", "-o", output ?? "/dev/null"] + limit
-                + ["--retry-all-errors", "http://\(try node(edge).address):8080/live/news.ts"],
-            name: name)
+            [
+                "-sfN", "-o", output ?? "/dev/null", "--retry", "20", "--retry-delay", "1", "--retry-all-errors",
+                "http://\(try node(edge).address):8080/live/news.ts",
+            ], name: name)
     }
 
     /// `kill -9`, and waits until the node is gone.
