@@ -149,9 +149,11 @@ final class ChildSubscription {
     /// In the stream's list of children.
     var place = 0
     var expires: MonotonicInstant
-    /// Backlog allowance in packets, scaled by 1024, and when it was last counted.
-    var allowance: Int64 = 0
-    var allowanceCounted: MonotonicInstant
+    /// Backlog allowance in packets, scaled by 1024; what of it needs no room in the node's capacity; and when both were
+    /// last counted.
+    private(set) var allowance: Int64 = 0
+    private(set) var ownAllowance: Int64 = 0
+    private var allowanceCounted: MonotonicInstant
 
     init(id: UInt32, link: ChildLink, stream: Int, request: Subscribe, expires: MonotonicInstant, now: MonotonicInstant)
     {
@@ -171,5 +173,37 @@ final class ChildSubscription {
         self.state = state
         self.from = from ?? self.from
         stream.noteService(of: self)
+    }
+
+    /// A backlog begins, with a whole burst.
+    func beginBacklog(burst: Int, at now: MonotonicInstant) {
+        allowance = Int64(burst) << 10
+        ownAllowance = 0
+        allowanceCounted = now
+    }
+
+    /// Counts the time since it was last called.
+    ///
+    /// - Parameters:
+    ///   - rate: packets a second that the child is to get at most.
+    ///   - own: packets a second of the stream.
+    ///   - most: packets that can be saved up.
+    func accrue(rate: Double, own: Double, most: Int, at now: MonotonicInstant) {
+        let scaled = (now - allowanceCounted).seconds * 1_024
+        allowanceCounted = now
+        allowance = min(allowance + Int64(rate * scaled), Int64(most) << 10)
+        ownAllowance = min(ownAllowance + Int64(own * scaled), Int64(most) << 10)
+    }
+
+    /// A packet of the backlog is sent.
+    func takeOne() {
+        allowance -= 1_024
+        ownAllowance = max(ownAllowance - 1_024, 0)
+    }
+
+    /// How long until the next packet that asks for no room.
+    func wait(own: Double) -> TimeSpan {
+        guard own > 0 else { return .seconds(1) }
+        return .nanoseconds(Int64(max(Double(1_024 - ownAllowance), 0) / 1_024 / own * 1e9))
     }
 }

@@ -62,7 +62,9 @@ extension RelayNode {
         budget.spend(bytes: copies * (Int(log[slot].length) + WireLimits.linkHeaderLength), datagrams: copies)
     }
 
-    /// Moves each backlog of the link on, as far as its multiple of the arrival rate and the node's capacity allow.
+    /// Moves each backlog of the link on, as far as its multiple of the arrival rate and the node's capacity allow. What the
+    /// child would get anyway if it were served live is its own, as it is a live child's, and asks for no room: however many
+    /// come at once, none falls so far behind that the log overwrites what it was promised.
     func pumpBacklog(of link: ChildLink, at now: MonotonicInstant) {
         var wake: TimeSpan?
         budget.refill(at: now)
@@ -70,21 +72,21 @@ extension RelayNode {
             guard case .backlog(var cursor) = subscription.state, let stream = streams[subscription.stream],
                 let incarnation = stream.incarnation
             else { continue }
-            let rate = max(arrivalRate(of: stream, at: now), 50) * Double(subscription.rateSixteenths) / 16
-            let elapsed = (now - subscription.allowanceCounted).seconds
-            subscription.allowanceCounted = now
-            subscription.allowance = min(
-                subscription.allowance + Int64(rate * elapsed * 1_024), Int64(configuration.burstMax) << 10)
+            let arrivals = arrivalRate(of: stream, at: now)
+            let rate = max(arrivals, 50) * Double(subscription.rateSixteenths) / 16
+            let own = isRateKnown(of: stream, at: now) ? arrivals : 0
+            subscription.accrue(rate: rate, own: own, most: configuration.burstMax, at: now)
             let isDrained = link.repair.isEmpty
             let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
             while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
-                link.repair.count < configuration.queuePacketsMax, budget.admits(use)
+                link.repair.count < configuration.queuePacketsMax,
+                subscription.ownAllowance >= 1_024 || budget.admits(use)
             {
                 if let slot = incarnation.index.slot(cursor, in: log) {
                     link.repair.append(
                         ChildLink.Queued(
                             slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false))
-                    subscription.allowance -= 1_024
+                    subscription.takeOne()
                     spend(slot, copies: 1)
                     stream.packetsOut += 1
                     counters.add(.backlogSent)
@@ -108,7 +110,8 @@ extension RelayNode {
                 let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
                 // A thousand children that wait for capacity must not wake the node for nothing.
                 let room = min(max(budget.wait(for: use), paced), Self.roomInterval)
-                let due = isFilling ? Self.roomInterval : isAtEnd ? paced : room
+                let next = min(room, max(subscription.wait(own: own), paced))
+                let due = isFilling ? Self.roomInterval : isAtEnd ? paced : next
                 wake = min(wake ?? Self.roomInterval, due)
             }
         }

@@ -110,11 +110,19 @@ extension RelayNode {
     /// Whether what arrives is the past, faster than it happened. It must not go on like live packets: it goes out as
     /// backlogs do, as far as there is capacity.
     func isFilling(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
-        let isFilling = stream.paths.contains {
-            $0.tag != nil && $0.state != .leaving && isCatchingUp($0, stream, at: now)
-        }
+        let isFilling = bringsPast(stream, at: now)
         if isFilling { stream.filledAt = now }
         return isFilling
+    }
+
+    /// Whether the rate of arrivals is the stream's own: of late, none of them were of the past.
+    func isRateKnown(of stream: StreamState, at now: MonotonicInstant) -> Bool {
+        stream.arrivalRate.isMeasured && !bringsPast(stream, at: now)
+            && stream.filledAt.map { now - $0 > ArrivalRate.window * 2 } ?? true
+    }
+
+    private func bringsPast(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
+        stream.paths.contains { $0.tag != nil && $0.state != .leaving && isCatchingUp($0, stream, at: now) }
     }
 
     /// A backlog that takes longer has stopped.

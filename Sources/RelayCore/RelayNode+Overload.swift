@@ -99,9 +99,7 @@ extension RelayNode {
 
     /// Bits a second of a copy on the wire; nil if it is not known, as what came of late came faster than it happened.
     private func bitRate(of stream: StreamState, at now: MonotonicInstant) -> Double? {
-        guard stream.packetsIn > 0, stream.arrivalRate.isMeasured, !isFilling(stream, at: now),
-            stream.filledAt.map({ now - $0 > ArrivalRate.window * 2 }) ?? true
-        else { return nil }
+        guard stream.packetsIn > 0, !isFilling(stream, at: now), isRateKnown(of: stream, at: now) else { return nil }
         let overhead = Double(WireLimits.dataOverhead + EgressBudget.networkOverhead)
         return arrivalRate(of: stream, at: now) * 8 * (Double(stream.bytesIn) / Double(stream.packetsIn) + overhead)
     }

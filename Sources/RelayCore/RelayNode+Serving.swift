@@ -96,8 +96,7 @@ extension RelayNode {
         let isPast = from < next && !stream.incarnation!.index.isEmpty
         if isPast || subscription.start != .live && isFilling(stream, at: now) {
             subscription.serve(.backlog(cursor: from), from: from, of: stream)
-            subscription.allowance = Int64(configuration.burstMax) << 10
-            subscription.allowanceCounted = now
+            subscription.beginBacklog(burst: configuration.burstMax, at: now)
             pumpBacklog(of: subscription.link, at: now)
         } else {
             subscription.serve(.live, from: from, of: stream)

@@ -26,7 +26,7 @@ struct CapacityTests {
             tree.stream(for: .milliseconds(300))
         }
 
-        mutating func add(isMain: Bool) {
+        mutating func add(isMain: Bool, then span: TimeSpan = .milliseconds(1_500)) {
             number += 1
             let sink = Bench.Sink()
             let node = tree.bench.add(
@@ -34,7 +34,7 @@ struct CapacityTests {
             ) { $0.pathsMin = isMain ? 1 : 2 }
             node.want(tree.stream, at: tree.bench.now)
             if isMain { main.append((node, sink)) } else { extra.append((node, sink)) }
-            tree.stream(for: .milliseconds(1_500))
+            tree.stream(for: span)
         }
 
         /// Four of them; an edge takes an extra path once it has caught up.
@@ -89,5 +89,20 @@ struct CapacityTests {
         #expect(edges.extra.allSatisfy { Edges.isGapless($0.sink) && $0.sink.lost == 0 })
         // The last one does not fit.
         #expect(edges.main.filter { $0.sink.payloads.isEmpty }.count == 1)
+    }
+
+    @Test("serves many who come at once all alike: each as fast as live packets come, and from the past what else fits")
+    func crowd() throws {
+        var edges = try #require(Edges())
+        edges.add(isMain: true)
+        edges.tree.stream(for: .seconds(8))
+        for _ in 0..<9 { edges.add(isMain: true, then: .zero) }
+        edges.tree.stream(for: .seconds(20))
+        #expect(edges.tree.sets[1].counters[.subscribesRefusedBusy] == 0)
+        for (_, sink) in edges.main.dropFirst() {
+            #expect(Edges.isGapless(sink) && sink.lost == 0)
+            // 20 s of live packets are 4,000.
+            #expect(sink.payloads.count > 4_000 && sink.payloads.count < 5_000)
+        }
     }
 }

@@ -129,7 +129,8 @@ struct PathTests {
         var tree = try #require(Tree(sets: 2) { $0.capacity = $0.name == "set-0" ? 1 : 0 })
         let other = tree.bench.add("other", .edge, 101, region: RegionID(1283), sink: Bench.Sink())
         tree.edge.want(tree.stream, at: tree.bench.now)
-        tree.stream(for: .seconds(1))
+        // A second after the preburst came, its parent knows what the stream takes.
+        tree.stream(for: .seconds(2))
         other.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(5))
         #expect(other.census.paths.map(\.parent) == [Tree.setEndpoint(1)])
