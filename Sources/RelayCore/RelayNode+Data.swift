@@ -15,6 +15,8 @@ extension RelayNode {
         guard let stream = stream(tag: header.tag) else {
             return counters.add(.rejectedUnknownIncarnation)
         }
+        // Before the seal is judged, not after: where the state of a thousand streams has left the caches, the processor fetches
+        // this while it fetches the key.
         let path = stream.path(on: link)
         guard let key = sealKey(phase: header.keyPhase, of: stream) else {
             return counters.add(.rejectedUnknownIncarnation)
