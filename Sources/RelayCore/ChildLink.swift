@@ -149,8 +149,8 @@ final class ChildSubscription {
     /// In the stream's list of children.
     var place = 0
     var expires: MonotonicInstant
-    /// Backlog allowance in packets, scaled by 1024; what of it needs no room in the node's capacity; and when both were
-    /// last counted.
+    /// Backlog allowance in packets, scaled by 1024; what of it the child would get if it were served live; and when both
+    /// were last counted.
     private(set) var allowance: Int64 = 0
     private(set) var ownAllowance: Int64 = 0
     private var allowanceCounted: MonotonicInstant
@@ -201,7 +201,7 @@ final class ChildSubscription {
         ownAllowance = max(ownAllowance - 1_024, 0)
     }
 
-    /// How long until the next packet that asks for no room.
+    /// How long until the next packet of what it would get live.
     func wait(own: Double) -> TimeSpan {
         guard own > 0 else { return .seconds(1) }
         return .nanoseconds(Int64(max(Double(1_024 - ownAllowance), 0) / 1_024 / own * 1e9))

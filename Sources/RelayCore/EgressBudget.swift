@@ -2,15 +2,17 @@ import ReflectorModel
 
 /// What a node may send beside its live packets without going over its declared capacity (design §7, "Overload"): a
 /// bucket that the capacity fills and every datagram empties. Live packets and control never ask. What must be left in the
-/// bucket for the others makes their order: retransmits first, then resumes, then new viewers' prebursts.
+/// bucket for the others makes their order: retransmits first, then what those who catch up would get if they were served
+/// live, then what resumes get beyond that, then new viewers' prebursts.
 ///
-///     empty ├── retransmits ──┼── resumes as well ──┼── prebursts as well ──┤ full: 10 ms of the capacity
+///     empty ├ retransmits ┼ shares as well ┼ resumes as well ┼ prebursts as well ┤ full: 10 ms of the capacity
 ///
 /// However many children come at once, they share what the live packets leave.
 struct EgressBudget {
     /// What asks, by the quarters of the bucket that it must leave to those before it.
     enum Use: Double {
         case retransmit = 0
+        case share = 0.5
         case resume = 1
         case preburst = 2
     }

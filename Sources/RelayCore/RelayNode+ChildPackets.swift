@@ -63,8 +63,8 @@ extension RelayNode {
     }
 
     /// Moves each backlog of the link on, as far as its multiple of the arrival rate and the node's capacity allow. What the
-    /// child would get anyway if it were served live is its own, as it is a live child's, and asks for no room: however many
-    /// come at once, none falls so far behind that the log overwrites what it was promised.
+    /// child would get anyway if it were served live goes before what is faster: however many come at once, as long as the live
+    /// packets of all fit, none falls so far behind that the log overwrites what it was promised.
     func pumpBacklog(of link: ChildLink, at now: MonotonicInstant) {
         var wake: TimeSpan?
         budget.refill(at: now)
@@ -80,7 +80,7 @@ extension RelayNode {
             let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
             while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
                 link.repair.count < configuration.queuePacketsMax,
-                subscription.ownAllowance >= 1_024 || budget.admits(use)
+                budget.admits(subscription.ownAllowance >= 1_024 ? .share : use)
             {
                 if let slot = incarnation.index.slot(cursor, in: log) {
                     link.repair.append(
@@ -110,7 +110,8 @@ extension RelayNode {
                 let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
                 // A thousand children that wait for capacity must not wake the node for nothing.
                 let room = min(max(budget.wait(for: use), paced), Self.roomInterval)
-                let next = min(room, max(subscription.wait(own: own), paced))
+                let share = max(subscription.wait(own: own), budget.wait(for: .share))
+                let next = min(room, max(share, paced))
                 let due = isFilling ? Self.roomInterval : isAtEnd ? paced : next
                 wake = min(wake ?? Self.roomInterval, due)
             }
