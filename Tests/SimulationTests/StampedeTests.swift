@@ -27,6 +27,18 @@ struct StampedeTests {
         #expect(report.moved.gapMax > .milliseconds(300), "the death was felt")
     }
 
+    @Test("Where the lines would be full to the last bit, who has a live parent loses nothing for those who come")
+    func full() {
+        var options = small
+        options.sets = 3
+        options.edgesPerSet = 100
+        options.streams = 200
+        let report = StampedeSimulation(options).run()
+        #expect(report.stayed.lost == 0 && report.stayed.wrong == 0 && report.stayed.unserved == 0)
+        #expect(report.dropped == 0)
+        #expect(report.backlogSent > 0)
+    }
+
     @Test("Set reflectors that do not know their capacity overrun their lines: the simulation can tell")
     func undeclared() {
         var options = small
