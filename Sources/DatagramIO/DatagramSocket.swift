@@ -13,7 +13,7 @@ public final class DatagramSocket {
     public let sendBufferBytes: Int
     /// For the owner, to tell its sockets apart without a table.
     public var tag = 0
-    /// Counted for every datagram on the loop's thread alone, hence without the check for overlapping accesses.
+    /// Counted for every datagram, on the loop's thread alone.
     public internal(set) var statistics = DatagramStatistics()
 
     let descriptor: Int32

@@ -15,7 +15,6 @@ public final class ReplyBatch {
     public let countMax: Int
     private let capacity: Int
     let memory: UnsafeMutableRawPointer
-    // Only the loop's thread has a batch, and no access lasts: checking each at run time would cost more than the work.
     private var used = 0
     /// How many replies there are.
     public private(set) var count = 0
