@@ -157,7 +157,7 @@ public final class NameServer: Sendable {
         let watch: DirectoryWatch
         do {
             watch = try await DirectoryWatch(
-                configuration.zones, group: .singletonMultiThreadedEventLoopGroup
+                configuration.zones, group: .singletonMultiThreadedEventLoopGroup, logger: logger
             ) { [pending] in pending.filesChanged() }
         } catch {
             notifier?.stop()

@@ -15,6 +15,8 @@ public struct IPAddress: Hashable, Comparable, Sendable, Codable, CustomStringCo
     /// The IPv4 address in host byte order; meaningful only when `isV4`.
     @inlinable public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
     @inlinable public static func < (a: IPAddress, b: IPAddress) -> Bool { (a.high, a.low) < (b.high, b.low) }
+    /// 127.0.0.0/8 or ::1: it never leaves the host.
+    public var isLoopback: Bool { isV4 ? v4 >> 24 == 127 : high == 0 && low == 1 }
 
     /// Reads dotted IPv4 or RFC 4291 IPv6 text. Nil for anything else.
     public init?(_ text: some StringProtocol) {

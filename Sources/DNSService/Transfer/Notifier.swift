@@ -11,7 +11,7 @@ final class Notifier: Sendable {
     private let handler: LoopBound<NotifyLoop>
 
     /// Nil without secondaries to tell.
-    /// - Parameter endpoints: those the server listens on: secondaries know us by their addresses.
+    /// - Parameter endpoints: those the server listens on: secondaries know us by their addresses (`NotifySource`).
     init?(
         _ configuration: NameServer.Configuration, from endpoints: [Endpoint], log: TransferLog, logger: Logger
     ) throws {
@@ -29,17 +29,24 @@ final class Notifier: Sendable {
         var socketOptions = DatagramSocketOptions.queries
         socketOptions.receiveBufferBytes = 1 << 16
         socketOptions.sendBufferBytes = 1 << 16
+        let listening = endpoints.map(\.address)
         var sockets: [DatagramSocket] = []
-        for isV4 in [true, false] where targets.contains(where: { $0.endpoint.address.isV4 == isV4 }) {
-            let wildcard = isV4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
-            let source = endpoints.map(\.address).first { $0.isV4 == isV4 } ?? wildcard
+        var socketOf: [Int] = []
+        for target in targets {
+            let source = NotifySource.choose(
+                to: target.endpoint.address, listening: listening, routed: NotifySource.routed(to: target.endpoint))
+            if let known = sockets.firstIndex(where: { $0.local.address == source }) {
+                socketOf.append(known)
+                continue
+            }
             let socket = try DatagramSocket(bind: Endpoint(address: source, port: 0), options: socketOptions)
             try loop.add(socket)
+            socketOf.append(sockets.count)
             sockets.append(socket)
         }
         let handler = NotifyLoop(
-            targets: targets, keys: configuration.transfers.keys, loop: loop, sockets: sockets, log: log,
-            logger: logger)
+            targets: targets, keys: configuration.transfers.keys, loop: loop, sockets: socketOf.map { sockets[$0] },
+            log: log, logger: logger)
         self.handler = try loop.start(handler: handler, name: "dns-notify")
     }
 
@@ -63,6 +70,7 @@ final class NotifyLoop: DatagramHandler {
     private let targets: [NotifyTarget]
     private let keys: TSIGKeyring
     private let loop: DatagramLoop
+    /// Where the messages to each target leave.
     private let sockets: [DatagramSocket]
     private let log: TransferLog
     private let logger: Logger
@@ -128,15 +136,13 @@ final class NotifyLoop: DatagramHandler {
     private func sendDue(at now: MonotonicInstant) {
         for message in schedule.due(at: now) {
             let target = targets[message.target]
-            guard let bytes = bytes(message, target),
-                let socket = sockets.first(where: { $0.local.address.isV4 == target.endpoint.address.isV4 })
-            else { continue }
+            guard let bytes = bytes(message, target) else { continue }
             var batch = DatagramBatch(countMax: 1, headers: headers)
             batch.append(to: target.endpoint, headerLengthMax: bytes.count, body: nil) {
                 $0.copyBytes(from: bytes)
                 return bytes.count
             }
-            socket.send(batch)
+            sockets[message.target].send(batch)
             log.add(.notifySent)
         }
         for message in schedule.givenUp {

@@ -38,7 +38,7 @@ struct NameServerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Who may ask explain and _status: an address or prefix, several times. Default: loopback.",
+            "Who may ask explain and _status: an address or prefix, several times. Default: this host, by any address.",
             valueName: "cidr"),
         transform: Self.block)
     var explainFrom: [AddressBlock] = []
@@ -178,7 +178,7 @@ struct NameServerCommand: AsyncParsableCommand {
         let standard = Endpoint(address: IPAddress(v4: 0x7f00_0001), port: 5_300)
         var configuration = NameServer.Configuration(
             zones: zones, listen: listen.isEmpty ? [standard] : listen, state: state)
-        if !explainFrom.isEmpty { configuration.explainFrom = explainFrom }
+        configuration.explainFrom = explainFrom.isEmpty ? AddressBlock.ofThisHost() : explainFrom
         configuration.identity = identity
         configuration.workers = workers ?? min(ProcessorCount.usable, 64)
         configuration.user = user
