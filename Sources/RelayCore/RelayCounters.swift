@@ -64,6 +64,14 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case announcementsReceived
     case heartbeatsReceived
     case probesAnswered
+    /// Hosts of answers that have no address of a family that this node has.
+    case hostsOfOtherFamily
+    /// Links opened at another address than the host's first.
+    case otherAddressUsed
+    case sizeProbesSent
+    case sizeProbesReceived
+    /// Payloads that were cut in two, because a path further on carries smaller packets only.
+    case payloadsCut
 
     case droppedLinkTableFull
     case droppedStreamTableFull
