@@ -235,7 +235,8 @@ final class Prober {
             return true
         case .probeReport(let report):
             let isAsked = course.tries.contains { attempt in
-                if case .probing(report.nonce, _, report.number) = attempt.step { attempt.to == source } else { false }
+                guard case .probing(report.nonce, _, report.number) = attempt.step else { return false }
+                return attempt.to == source
             }
             guard isAsked, report.node == target.node else { return false }
             counters.answered += 1
