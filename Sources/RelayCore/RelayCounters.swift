@@ -100,7 +100,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
 /// One number for each `RelayCounter`.
 public struct RelayCounters: Sendable {
     /// Of fixed length, so that a count is an addition and nothing else.
-    private var values = InlineArray<80, UInt64>(repeating: 0)
+    private var values = InlineArray<128, UInt64>(repeating: 0)
 
     public init() {
         precondition(RelayCounter.allCases.count <= values.count, "RelayCounters: more counters than room")

@@ -46,7 +46,7 @@ extension RelayNode {
             // Said in so many words, and it stands for all three: what n2 and n3 answered before is over too.
             if rank == .first, answer.hosts.isEmpty { return .none(.parentsTakenAway) }
             let ranked = answer.ranked(region: region, portset: portset, by: addressOrder)
-            if ranked.isEmpty { leavesOut = true }
+            if ranked.isEmpty, !answer.hosts.isEmpty { leavesOut = true }
             for found in ranked where found.host.id != id {
                 guard !list.contains(where: { $0.endpoint == found.host.endpoint }) else { continue }
                 list.append(

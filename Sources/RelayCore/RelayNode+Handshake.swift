@@ -40,12 +40,14 @@ extension RelayNode {
 
     // MARK: Child's end
 
-    /// The link to an endpoint, opened now if there is none. Nil if the table is full.
+    /// The link to a candidate, opened now if there is none. Nil if the table is full.
     func link(to candidate: ParentCandidate, at now: MonotonicInstant) -> ParentLink? {
         link(
             to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
     }
 
+    /// The same by addresses.
+    ///
     /// - Parameter others: the host's other addresses, to be tried if that one does not answer soon.
     func link(
         to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant

@@ -220,7 +220,8 @@ final class Prober {
 
     /// True if the message answers a try of this target.
     private func take(
-        _ message: HandshakeMessage, from target: ProbeTarget, at source: Endpoint, _ course: inout Course, at now: MonotonicInstant
+        _ message: HandshakeMessage, from target: ProbeTarget, at source: Endpoint, _ course: inout Course,
+        at now: MonotonicInstant
     ) -> Bool {
         switch message {
         case .cookie(_, let nonce, let cookie):

@@ -39,8 +39,10 @@ struct NodeSockets: Sendable {
                 }
             }
             if missing.isEmpty { return (open, []) }
-            // Without IPv6 in the kernel there is nothing to wait for.
-            let isHopeless = missing.allSatisfy { endpoint in wanted.contains { $0.isTwin(of: endpoint) } }
+            // Without IPv6 in the kernel there is nothing to wait for, nor does IPv4 look for duplicates.
+            let isHopeless = missing.allSatisfy { endpoint in
+                endpoint.address.isV4 || wanted.contains { $0.isTwin(of: endpoint) }
+            }
             if !open.isEmpty, isHopeless || .now >= deadline {
                 for endpoint in missing {
                     logger.warning(

@@ -34,9 +34,11 @@ public struct RunningNode: Sendable {
         let loop = try DatagramLoop()
         let opener = NodeSockets(logger: logger)
         let (sockets, missing) = try await opener.open(wanted)
-        let bound = sockets.map(\.local) + missing.filter { !$0.address.isUnspecified }
+        let listening = sockets.map(\.local)
+        let bound = listening + missing.filter { !$0.address.isUnspecified }
         for socket in sockets { try loop.add(socket) }
         let payloadLimits = PayloadLimits()
+        await resolver.setNeedsV6(bound.allSatisfy { !$0.address.isV4 })
         let restored = await memory.answers(for: memory.names)
         let shell = NodeShell(
             loop: loop, sockets: sockets, configuration: configuration, crypto: crypto, resolver: resolver,
@@ -47,7 +49,7 @@ public struct RunningNode: Sendable {
         logger.info(
             "node started",
             metadata: [
-                "name": "\(configuration.name)", "endpoint": "\(bound.map(\.description).joined(separator: ","))",
+                "name": "\(configuration.name)", "endpoint": "\(listening.map(\.description).joined(separator: ","))",
             ])
         Task { await RoleCheck(configuration: configuration, resolver: resolver).run(logger) }
         let watch = Task { await addAddresses(missing, known: bound, own, opener, to: handle, on: loop) }
