@@ -2,10 +2,8 @@ import Foundation
 import Testing
 
 /// Real processes in network namespaces of their own; where those can't be made, there is nothing to test.
-@Suite("IPv4, IPv6 and the MTU", .serialized, .enabled(if: TwoFamiliesTests.canMakeNamespaces))
+@Suite("IPv4, IPv6 and the MTU", .serialized, .enabled(if: NetworkNamespaces.canBeMade))
 struct TwoFamiliesTests {
-    static let canMakeNamespaces = (try? Program.run("unshare", ["-n", "true"]).code) == 0
-
     private func run(_ name: String) throws -> (values: [String: String], output: String) {
         let script = Program.root.appendingPathComponent("Tests/Scripts/two-families.sh").path
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("two-\(UUID().uuidString)").path
@@ -56,4 +54,8 @@ struct TwoFamiliesTests {
         #expect(output.contains("does not carry datagrams of 1363 bytes"), "\(output)")
         #expect(output.contains("payloads of 1128 bytes from now on"), "\(output)")
     }
+}
+
+private enum NetworkNamespaces {
+    static let canBeMade = (try? Program.run("unshare", ["-n", "true"]).code) == 0
 }
