@@ -83,7 +83,9 @@ struct ListeningService: Service {
             } catch let failure as ListenFailure where retries != nil && failure.isAddressMissing {
                 if !isTold { retries?.warning("trying again", metadata: ["problem": "\(failure)"]) }
                 isTold = true
-                let waited: Void? = try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.retryInterval) }
+                let waited: Void? = try? await cancelWhenGracefulShutdown {
+                    try await Task.sleep(for: Self.retryInterval)
+                }
                 guard waited != nil, !Task.isShuttingDownGracefully else { return }
             }
         }
