@@ -14,6 +14,11 @@ extension DatagramSocket {
         readyTransmitter().send(batch, on: self)
     }
 
+    /// Sends those datagrams of `batch` that leave by this one of several sockets.
+    func send(_ batch: DatagramBatch, of locals: LocalAddresses) {
+        readyTransmitter().send(batch, on: self, of: locals)
+    }
+
     /// Sends every reply, each from the address its question was sent to.
     public func send(_ replies: ReplyBatch) {
         guard !replies.isEmpty else { return }

@@ -16,6 +16,9 @@ public final class DatagramSocket {
     /// Counted for every datagram, on the loop's thread alone.
     public internal(set) var statistics = DatagramStatistics()
 
+    /// The last datagram that the kernel refused to send.
+    public internal(set) var lastFailure: SendFailure?
+
     let descriptor: Int32
     /// Where the loop keeps it; nil while in no loop.
     var slot: Int?
@@ -86,7 +89,4 @@ extension Endpoint {
 
 extension IPAddress {
     init(_ address: cdg_address) { self.init(high: address.high, low: address.low) }
-
-    /// fe80::/10 (RFC 4291 §2.5.6): means something only together with an interface.
-    var isLinkLocal: Bool { high >> 54 == 0xfe80 >> 6 }
 }

@@ -31,6 +31,8 @@ public struct DatagramStatistics: Sendable, Equatable {
     public var sendWrongFamily: UInt64 = 0
     /// Datagrams that the kernel refused to send, by `errno`.
     public var sendFailures: [Int32: UInt64] = [:]
+    /// All of these together.
+    public private(set) var sendFailuresTotal: UInt64 = 0
 
     public init() {}
 
@@ -41,6 +43,7 @@ public struct DatagramStatistics: Sendable, Equatable {
 
     mutating func countFailure(_ code: Int32, datagrams: Int) {
         sendFailures[code, default: 0] &+= UInt64(datagrams)
+        sendFailuresTotal &+= UInt64(datagrams)
     }
 
     /// Name and value of every counter, failures as `sendFailures.MESSAGE`, in a fixed order.

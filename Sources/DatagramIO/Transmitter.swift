@@ -44,15 +44,21 @@ final class Transmitter {
         pieces.deallocate()
     }
 
-    func send(_ outgoing: DatagramBatch, on socket: DatagramSocket) {
+    /// - Parameter locals: which of several sockets each datagram leaves by; without, all leave by this one.
+    func send(_ outgoing: DatagramBatch, on socket: DatagramSocket, of locals: LocalAddresses? = nil) {
         patienceEnd = nil
         let runMax = socket.maySegment() ? Self.runMax : 1
         outgoing.entries.withUnsafeBufferPointer { entries in
             guard let headers = UnsafeRawPointer(outgoing.headers.baseAddress) else { return }
             var rest = entries[...]
             while let first = rest.first {
+                guard locals?.leaves(first, by: socket) ?? true else {
+                    rest = rest.dropFirst()
+                    continue
+                }
                 if isFull { flush(socket) }
                 begin(to: first.destination)
+                if socket.isWildcard, first.local != 0 { locals?.setSource(of: &messages[messageCount], first.local) }
                 let count = appendRun(rest.prefix(runMax), headers)
                 if socket.accepts(first.destination, datagrams: count) {
                     end(datagrams: count, segment: count > 1 ? first.length : 0)
@@ -103,14 +109,14 @@ final class Transmitter {
         -> Int
     {
         guard let first = entries.first else { return 0 }
-        let (destination, longest) = (first.destination, first.length)
+        let (destination, local, longest) = (first.destination, first.local, first.length)
         let pieces = pieces
         var (piece, count, bytes) = (pieceCount, 0, 0)
         for entry in entries {
             let length = entry.length
             if count > 0 {
                 guard length <= longest, length > 0, bytes + length <= Self.runBytesMax,
-                    entry.destination == destination
+                    entry.destination == destination, entry.local == local
                 else { break }
             }
             if entry.headerLength > 0 {
@@ -174,7 +180,7 @@ final class Transmitter {
             if messages[next].segment != 0, Self.meansUncut(-Int32(sent)) {
                 sendUncut(messages[next], on: socket)
             } else {
-                socket.statistics.countFailure(-Int32(sent), datagrams: sizes[next].datagrams)
+                fail(messages[next], -Int32(sent), sizes[next], on: socket)
             }
             next += 1
         }
@@ -234,7 +240,7 @@ final class Transmitter {
             }
             single.pieces = piece - single.first
             if tooLarge, bytes == Int(run.segment) {
-                socket.statistics.countFailure(EMSGSIZE, datagrams: 1)
+                fail(single, EMSGSIZE, (1, bytes), on: socket)
                 continue
             }
             let sent = transmit(&single, 1, on: socket)
@@ -246,8 +252,16 @@ final class Transmitter {
                 socket.statistics.sendBufferFull &+= 1
             } else {
                 tooLarge = tooLarge || sent == -EMSGSIZE
-                socket.statistics.countFailure(-Int32(sent), datagrams: 1)
+                fail(single, -Int32(sent), (1, bytes), on: socket)
             }
         }
+    }
+
+    private func fail(
+        _ message: cdg_outgoing, _ code: Int32, _ size: (datagrams: Int, bytes: Int), on socket: DatagramSocket
+    ) {
+        socket.statistics.countFailure(code, datagrams: size.datagrams)
+        socket.lastFailure = SendFailure(
+            code: code, destination: Endpoint(message.destination), bytes: size.bytes / max(size.datagrams, 1))
     }
 }

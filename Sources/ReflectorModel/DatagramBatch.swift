@@ -6,6 +6,8 @@
 public struct DatagramBatch {
     public struct Entry {
         public var destination: Endpoint
+        /// Which of the sender's own addresses it leaves from (`RelayNode.receive`); 0: any of the destination's family.
+        public var local: UInt8
         public var headerOffset: Int32
         public var headerLength: Int32
         public var body: UnsafeRawPointer?
@@ -14,10 +16,11 @@ public struct DatagramBatch {
 
         @inlinable
         init(
-            destination: Endpoint, headerOffset: Int32, headerLength: Int32, body: UnsafeRawPointer?,
+            destination: Endpoint, local: UInt8, headerOffset: Int32, headerLength: Int32, body: UnsafeRawPointer?,
             bodyLength: Int32
         ) {
             self.destination = destination
+            self.local = local
             self.headerOffset = headerOffset
             self.headerLength = headerLength
             self.body = body
@@ -58,7 +61,7 @@ public struct DatagramBatch {
     /// The caller has asked `hasRoom` before.
     @inlinable
     public mutating func append(
-        to destination: Endpoint, headerLengthMax: Int, body: UnsafeRawBufferPointer?,
+        to destination: Endpoint, from local: UInt8 = 0, headerLengthMax: Int, body: UnsafeRawBufferPointer?,
         fill: (UnsafeMutableRawBufferPointer) -> Int
     ) {
         precondition(hasRoom(headerLength: headerLengthMax), "DatagramBatch: append without room")
@@ -66,7 +69,7 @@ public struct DatagramBatch {
         let used = fill(slot)
         stored.append(
             Entry(
-                destination: destination, headerOffset: Int32(headerUsed), headerLength: Int32(used),
+                destination: destination, local: local, headerOffset: Int32(headerUsed), headerLength: Int32(used),
                 body: body?.baseAddress, bodyLength: Int32(body?.count ?? 0)))
         headerUsed += used
     }

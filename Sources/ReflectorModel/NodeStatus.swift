@@ -9,6 +9,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var zone: String
     /// Address and port of the relay protocol.
     public var endpoint: String
+    /// All of them, where there are several.
+    public var endpoints: [String]?
     public var uptimeSeconds: Double
     /// Zone serial of the newest DNS answer that the node follows.
     public var serial: UInt32?
@@ -73,12 +75,14 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     public var residence: DelaySummary?
     /// Its circuit breaker: `closed`, or after long loss `shedding` (no extra paths) or `refusing` (nor new streams).
     public var breaker: String?
+    /// Of a child: the largest payload, in bytes, that its path was found to carry; nil until that is known.
+    public var payloadMax: Int?
 
     public init(
         peer: String, endpoint: String, part: String, state: String, roundTripMilliseconds: Double?,
         lossPercent: Double, packetsSent: UInt64, packetsReceived: UInt64, retransmits: UInt64, subscriptions: Int,
         roundTrip: DelaySummary? = nil, delayVariation: DelaySummary? = nil, residence: DelaySummary? = nil,
-        breaker: String? = nil
+        breaker: String? = nil, payloadMax: Int? = nil
     ) {
         self.peer = peer
         self.endpoint = endpoint
@@ -94,6 +98,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
         self.delayVariation = delayVariation
         self.residence = residence
         self.breaker = breaker
+        self.payloadMax = payloadMax
     }
 }
 

@@ -129,8 +129,9 @@ public final class Simulation {
             switch alarm {
             case .parentChanged: counts.parentChanges += 1
             case .linkDied: counts.linksDied += 1
-            case .parentsKept, .parentLeaves, .sourceChanged, .loopRefused, .linkLossy, .childRefusedStreams: break
+            default: break
             }
+        case .limitPayload(let stream, let bytes): tell("\(node.host.name): \(stream): payloads of \(bytes) bytes")
         }
     }
 

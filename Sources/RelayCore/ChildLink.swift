@@ -15,6 +15,8 @@ final class ChildLink {
 
     let slot: Int
     let endpoint: Endpoint
+    /// Number of our own address to which it was opened (`RelayNode.receive`).
+    let local: UInt8
     let node: NodeID
     let name: String
     let role: NodeRole
@@ -73,6 +75,8 @@ final class ChildLink {
     var retransmitsSent: UInt64 = 0
     var reportedReceived: UInt32 = 0
     var reportedLost: UInt32 = 0
+    /// What its path carries.
+    var size = PathSize()
     /// By what the child reports.
     var breaker = CircuitBreaker()
     /// For an entrypoint that announces on this link.
@@ -80,11 +84,13 @@ final class ChildLink {
     var heartbeatReceived: MonotonicInstant?
 
     init(
-        slot: Int, endpoint: Endpoint, open: Open, parentToken: UInt64, parentNonce: HandshakeNonce, keys: LinkKeys,
+        slot: Int, endpoint: Endpoint, local: UInt8 = 0, open: Open, parentToken: UInt64, parentNonce: HandshakeNonce,
+        keys: LinkKeys,
         leaseNonce: UInt64, lease: TimeSpan, now: MonotonicInstant
     ) {
         self.slot = slot
         self.endpoint = endpoint
+        self.local = local
         node = open.node
         name = open.name
         role = open.role
@@ -149,6 +155,8 @@ final class ChildSubscription {
     /// In the stream's list of children.
     var place = 0
     var expires: MonotonicInstant
+    /// Largest payload that what lies behind the child carries, as it says, and until when that stands.
+    var payloadLimit: (bytes: Int, until: MonotonicInstant)?
     /// Backlog allowance in packets, scaled by 1024; what of it the child would get if it were served live; and when both
     /// were last counted.
     private(set) var allowance: Int64 = 0

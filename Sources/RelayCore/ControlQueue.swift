@@ -4,6 +4,7 @@ import ReflectorModel
 struct ControlQueue {
     private struct Entry {
         var destination: Endpoint
+        var local: UInt8
         var offset: Int
         var length: Int
     }
@@ -21,12 +22,12 @@ struct ControlQueue {
     /// Appends a datagram of at most `lengthMax` bytes that `write` makes; its result is the length, 0 for none. False
     /// if the queue is full.
     mutating func append(
-        to destination: Endpoint, lengthMax: Int, _ write: (UnsafeMutableRawBufferPointer) -> Int
+        to destination: Endpoint, from local: UInt8, lengthMax: Int, _ write: (UnsafeMutableRawBufferPointer) -> Int
     ) -> Bool {
         guard used + lengthMax <= memory.count else { return false }
         let length = write(UnsafeMutableRawBufferPointer(rebasing: memory[used..<used + lengthMax]))
         if length > 0 {
-            entries.append(Entry(destination: destination, offset: used, length: length))
+            entries.append(Entry(destination: destination, local: local, offset: used, length: length))
             used += length
         }
         return true
@@ -38,7 +39,7 @@ struct ControlQueue {
         while sent < entries.count, batch.hasRoom(headerLength: entries[sent].length) {
             let entry = entries[sent]
             let bytes = UnsafeRawBufferPointer(rebasing: memory[entry.offset..<entry.offset + entry.length])
-            batch.append(to: entry.destination, headerLengthMax: entry.length, body: nil) { target in
+            batch.append(to: entry.destination, from: entry.local, headerLengthMax: entry.length, body: nil) { target in
                 target.copyMemory(from: bytes)
                 return entry.length
             }

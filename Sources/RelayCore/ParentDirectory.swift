@@ -192,17 +192,14 @@ struct ParentDirectory {
 
 extension LookUpAnswer {
     /// Hosts as one region should ask them for one portset: by weighted rendezvous hash, so that load spreads and only
-    /// what must move moves when a host comes or goes (design §4). One address a host: the first.
-    func ranked(region: RegionID, portset: PortsetID) -> [ResolvedHost] {
+    /// what must move moves when a host comes or goes (design §4).
+    func ranked(region: RegionID, portset: PortsetID, by order: AddressOrder) -> [HostAddresses] {
         let key = FixedHash.combine(UInt64(region.rawValue), UInt64(portset.rawValue))
-        var seen: [String] = []
-        var scored: [(score: UInt64, host: ResolvedHost)] = []
-        for host in hosts where !seen.contains(host.name) {
-            seen.append(host.name)
-            let score = FixedHash.rendezvousScore(key: key, host: host.id, weight: UInt32(host.weight))
-            scored.append((score, host))
+        let scored = hosts(by: order).map { found in
+            let host = found.host
+            return (FixedHash.rendezvousScore(key: key, host: host.id, weight: UInt32(host.weight)), found)
         }
-        return scored.sorted { ($0.score, $0.host.name) < ($1.score, $1.host.name) }.map(\.host)
+        return scored.sorted { ($0.0, $0.1.host.name) < ($1.0, $1.1.host.name) }.map(\.1)
     }
 }
 

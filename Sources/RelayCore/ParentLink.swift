@@ -16,7 +16,15 @@ final class ParentLink {
     }
 
     let slot: Int
+    /// The address that stands for the host: by it the link is known here.
     let endpoint: Endpoint
+    /// The address of the host that is used: that which answers first.
+    var remote: Endpoint
+    /// Its other ones. While the link opens they are tried too, if the first one stays silent.
+    var others: [Endpoint]
+    /// Number of our own address at which the parent's first answer came in (`RelayNode.receive`): all is sent from there,
+    /// since the parent knows the link by it.
+    var local: UInt8 = 0
     /// Host name as the DNS or the handshake told it.
     var peerName: String
     var peer: NodeID?
@@ -59,11 +67,14 @@ final class ParentLink {
     var retransmitsAsked: UInt64 = 0
 
     init(
-        slot: Int, endpoint: Endpoint, peerName: String, isForAnnouncing: Bool, keyPhase: UInt8,
+        slot: Int, endpoint: Endpoint, remote: Endpoint, others: [Endpoint], peerName: String, isForAnnouncing: Bool,
+        keyPhase: UInt8,
         nonce: HandshakeNonce, childToken: UInt64, now: MonotonicInstant
     ) {
         self.slot = slot
         self.endpoint = endpoint
+        self.remote = remote
+        self.others = others
         self.peerName = peerName
         self.isForAnnouncing = isForAnnouncing
         self.keyPhase = keyPhase

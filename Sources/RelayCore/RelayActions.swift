@@ -1,4 +1,5 @@
 import ReflectorModel
+import RelayWire
 
 /// What a node asks of its shell. Returned by `nextAction()` in order.
 public enum RelayAction: Sendable, Equatable {
@@ -8,6 +9,8 @@ public enum RelayAction: Sendable, Equatable {
     case remember(ReflectorName, LookUpAnswer)
     /// A stream that viewers want cannot be had now; the node goes on trying.
     case unavailable(StreamName, UnavailableReason)
+    /// The entrypoint's encoder is to be cut into payloads of this many bytes at most.
+    case limitPayload(StreamName, bytes: Int)
     /// Something a person should know.
     case alarm(RelayAlarm)
 }
@@ -15,6 +18,7 @@ public enum RelayAction: Sendable, Equatable {
 public enum UnavailableReason: String, Sendable {
     case noSuchStream = "no such stream in the zone"
     case noParents = "no parent is known"
+    case noCommonFamily = "its parents have no address of a family (IPv4, IPv6) that this node has"
     /// `map … none`: the zone says that there shall be none.
     case parentsTakenAway = "the zone takes its parents away"
     case refused = "no parent carries it"
@@ -31,6 +35,18 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case loopRefused(StreamName)
     /// A link to a parent has lost more than a fifth for ten seconds: it carries no extra path of a stream.
     case linkLossy(peer: String, Endpoint)
+    /// Hosts of an answer that have addresses of the other family only.
+    case noCommonFamily(ReflectorName, hosts: [String], own: [IPAddress])
+    /// A host did not answer at the address that comes first.
+    case otherAddress(peer: String, silent: Endpoint, used: Endpoint)
+    /// The path to a child does not carry usual packets: streams reach it with smaller ones. `payload` is nil if it does
+    /// not carry the smaller ones either.
+    case pathTooSmall(peer: String, Endpoint, payload: Int?)
+    /// It does again.
+    case pathIsWide(peer: String, Endpoint)
+    /// Something on the way to a viewer does not carry usual packets: the entrypoint makes smaller ones.
+    case payloadLowered(StreamName, bytes: Int)
+    case payloadRaised(StreamName, bytes: Int)
     /// A link to a child has done so for twenty: it begins no stream.
     case childRefusedStreams(peer: String, Endpoint)
 
@@ -44,9 +60,32 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .loopRefused(let stream): "\(stream): subscription would make a loop, refused"
         case .linkLossy(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has long lost over 20 %: no extra paths on it"
+        case .noCommonFamily(let name, let hosts, let own):
+            "\(name): \(hosts.joined(separator: ", ")) can't be reached: no address of a family that this node has "
+                + "(\(Self.families(own))); give them, or this node, an address of the other family in the zone"
+        case .otherAddress(let peer, let silent, let used):
+            "\(peer) does not answer at \(silent): using \(used); check the route and the firewalls between here and there"
+        case .pathTooSmall(let peer, let endpoint, let payload?):
+            "the path to \(peer) (\(endpoint)) does not carry datagrams of "
+                + "\(WireLimits.payloadUsual + WireLimits.dataOverhead) bytes (MTU too small, as of a tunnel): streams go "
+                + "to it with payloads of \(payload) bytes, to which their entrypoints are asked to change"
+        case .pathTooSmall(let peer, let endpoint, nil):
+            "the path to \(peer) (\(endpoint)) does not even carry datagrams of "
+                + "\(WireLimits.payloadOfSmallPath + WireLimits.dataOverhead) bytes: raise its MTU to 1280 or more"
+        case .pathIsWide(let peer, let endpoint):
+            "the path to \(peer) (\(endpoint)) carries packets of usual size again"
+        case .payloadLowered(let stream, let bytes):
+            "\(stream): payloads of \(bytes) bytes from now on, as a path further on has a small MTU (the log of the "
+                + "reflector before it names it)"
+        case .payloadRaised(let stream, let bytes): "\(stream): payloads of \(bytes) bytes again"
         case .childRefusedStreams(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has long lost over 20 %: no new streams on it"
         }
+    }
+
+    private static func families(_ own: [IPAddress]) -> String {
+        let (v4, v6) = (own.contains { $0.isV4 }, own.contains { !$0.isV4 })
+        return v4 && v6 ? "IPv4 and IPv6" : v4 ? "IPv4" : "IPv6"
     }
 }
 

@@ -64,6 +64,14 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case announcementsReceived
     case heartbeatsReceived
     case probesAnswered
+    /// Hosts of answers that have no address of a family that this node has.
+    case hostsOfOtherFamily
+    /// Links opened at another address than the host's first.
+    case otherAddressUsed
+    case sizeProbesSent
+    case sizeProbesReceived
+    /// Payloads that were cut in two, because a path further on carries smaller packets only.
+    case payloadsCut
 
     case droppedLinkTableFull
     case droppedStreamTableFull
@@ -92,7 +100,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
 /// One number for each `RelayCounter`.
 public struct RelayCounters: Sendable {
     /// Of fixed length, so that a count is an addition and nothing else.
-    private var values = InlineArray<80, UInt64>(repeating: 0)
+    private var values = InlineArray<128, UInt64>(repeating: 0)
 
     public init() {
         precondition(RelayCounter.allCases.count <= values.count, "RelayCounters: more counters than room")

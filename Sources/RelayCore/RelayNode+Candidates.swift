@@ -34,6 +34,7 @@ extension RelayNode {
 
     private func parents(of region: RegionID, _ portset: PortsetID, at now: MonotonicInstant) -> Candidates {
         var list: [ParentCandidate] = []
+        var leavesOut = false
         for rank in ParentRank.allCases {
             let name = ReflectorName.parents(rank, region, portset)
             use(name, at: now)
@@ -44,15 +45,18 @@ extension RelayNode {
             guard let answer = directory.answer(name, at: now) else { continue }
             // Said in so many words, and it stands for all three: what n2 and n3 answered before is over too.
             if rank == .first, answer.hosts.isEmpty { return .none(.parentsTakenAway) }
-            for host in answer.ranked(region: region, portset: portset) where host.id != id {
-                guard !list.contains(where: { $0.endpoint == host.endpoint }) else { continue }
+            let ranked = answer.ranked(region: region, portset: portset, by: addressOrder)
+            if ranked.isEmpty, !answer.hosts.isEmpty { leavesOut = true }
+            for found in ranked where found.host.id != id {
+                guard !list.contains(where: { $0.endpoint == found.host.endpoint }) else { continue }
                 list.append(
                     ParentCandidate(
-                        name: host.name, endpoint: host.endpoint, rank: rank.rawValue, cause: name.description,
-                        answer: answer.text.joined(separator: " "), serial: answer.serial))
+                        name: found.host.name, endpoint: found.host.endpoint, others: found.others,
+                        rank: rank.rawValue, cause: name.description, answer: answer.text.joined(separator: " "),
+                        serial: answer.serial))
             }
         }
-        return list.isEmpty ? .none(.noParents) : .list(list)
+        return list.isEmpty ? .none(leavesOut ? .noCommonFamily : .noParents) : .list(list)
     }
 
     /// Announced ones in the order of the stream's candidate list, then those that did not announce: a relay that lacks
@@ -80,11 +84,15 @@ extension RelayNode {
         if announced.count > 1 || isUnheard, directory.isFresh(name, at: now) { return .undecided }
         let serving = stream.paths.filter { $0.state != .joining }.map(\.link.endpoint)
         var silent: [ParentCandidate] = []
-        for host in listed?.hosts ?? [] where !(announced + silent).contains(where: { $0.name == host.name }) {
+        for found in listed?.hosts(by: addressOrder) ?? []
+        where !(announced + silent).contains(where: { $0.name == found.host.name }) {
+            // One that serves us under another of its addresses is still the same.
+            let all = [found.host.endpoint] + found.others
+            let endpoint = all.first { serving.contains($0) } ?? found.host.endpoint
             let candidate = ParentCandidate(
-                name: host.name, endpoint: host.endpoint, rank: 0, cause: name.description,
-                answer: listed?.text.joined(separator: " "), serial: listed?.serial)
-            if serving.contains(host.endpoint) { announced.append(candidate) } else { silent.append(candidate) }
+                name: found.host.name, endpoint: endpoint, others: all.filter { $0 != endpoint }, rank: 0,
+                cause: name.description, answer: listed?.text.joined(separator: " "), serial: listed?.serial)
+            if serving.contains(endpoint) { announced.append(candidate) } else { silent.append(candidate) }
         }
         func place(_ name: String) -> Int {
             listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
@@ -137,9 +145,10 @@ extension RelayNode {
         case .unchanged, .changed:
             counters.add(.lookUpsAnswered)
             if case .records(let answer) = result { post(.remember(name, answer)) }
+            if outcome == .changed, case .records(let answer) = result { warnOfFamilies(name, answer) }
         }
         if case .announceTargets = name, case .records(let answer) = result {
-            announceTargets = answer.hosts
+            announceTargets = answer.hosts(by: addressOrder)
             scheduleNode(now)
         }
         for stream in concerned(by: name) {
@@ -149,6 +158,27 @@ extension RelayNode {
                 choosePaths(for: stream, at: now)
             }
         }
+    }
+
+    /// Hosts that this node can't talk to, as the two have no address family in common, are named once an answer.
+    private func warnOfFamilies(_ name: ReflectorName, _ answer: LookUpAnswer) {
+        // An edge fetches from no entrypoint.
+        if case .candidates = name, configuration.role == .edge { return }
+        let names = answer.unreachable(by: addressOrder).filter { $0 != configuration.name }
+        guard !names.isEmpty else { return }
+        counters.add(.hostsOfOtherFamily, UInt64(names.count))
+        post(.alarm(.noCommonFamily(name, hosts: names, own: addressOrder.own)))
+    }
+
+    /// The shell's sockets are bound to these addresses, 0.0.0.0 and `::` standing for all of their family. Called once at
+    /// the start, and again whenever there are more or fewer.
+    public func setAddresses(_ own: [IPAddress], at now: MonotonicInstant) {
+        addressOrder = AddressOrder(own: own)
+        guard configuration.role == .entrypoint,
+            let answer = directory.answer(.announceTargets(host: configuration.name), at: now)
+        else { return }
+        announceTargets = answer.hosts(by: addressOrder)
+        scheduleNode(now)
     }
 
     /// The streams whose parents an answer may change.

@@ -12,7 +12,7 @@ extension RelayNode {
             guard let link = parentLinks[slot], let keys = link.keys else {
                 return counters.add(.rejectedUnknownToken)
             }
-            guard link.endpoint == source else { return counters.add(.rejectedWrongAddress) }
+            guard link.remote == source else { return counters.add(.rejectedWrongAddress) }
             guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: crypto) else {
                 return counters.add(.rejectedBadMAC)
             }
@@ -49,7 +49,11 @@ extension RelayNode {
             }
         case .close(.shuttingDown): parentLeaves(link, at: now)
         case .close: fail(link, at: now)
-        case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat: counters.add(.rejectedUnexpected)
+        case .sizeProbe(let length):
+            counters.add(.sizeProbesReceived)
+            send(.sizeReport(length: length), on: link, at: now)
+        case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit:
+            counters.add(.rejectedUnexpected)
         }
     }
 
@@ -63,7 +67,10 @@ extension RelayNode {
         case .announce(let page): receive(page, on: link, at: now)
         case .heartbeat(let heartbeat): receive(heartbeat, on: link, at: now)
         case .close: remove(link, at: now)
-        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply:
+        case .sizeReport(let length): receiveSizeReport(length, on: link, at: now)
+        case .payloadLimit(let subscription, let bytes):
+            receiveLimit(Int(bytes), of: subscription, on: link, at: now)
+        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply, .sizeProbe:
             counters.add(.rejectedUnexpected)
         }
     }
@@ -73,7 +80,9 @@ extension RelayNode {
     func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
         guard link.isAlive, let keys = link.keys else { return }
         link.counter += 1
-        enqueue(message, to: link.endpoint, token: link.parentToken, counter: link.counter, key: keys.childToParent)
+        enqueue(
+            message, to: link.remote, from: link.local, token: link.parentToken, counter: link.counter,
+            key: keys.childToParent)
         flushAt = min(flushAt, now)
     }
 
@@ -81,16 +90,17 @@ extension RelayNode {
         link.counter += 1
         link.lastSent = now
         enqueue(
-            message, to: link.endpoint, token: link.childToken, counter: link.counter, key: link.keys.parentToChild)
+            message, to: link.endpoint, from: link.local, token: link.childToken, counter: link.counter,
+            key: link.keys.parentToChild)
         flushAt = min(flushAt, now)
     }
 
     private func enqueue(
-        _ message: RelayMessage, to endpoint: Endpoint, token: UInt64, counter: UInt64, key: MACKey
+        _ message: RelayMessage, to endpoint: Endpoint, from local: UInt8, token: UInt64, counter: UInt64, key: MACKey
     ) {
         let crypto = crypto
         var length = 0
-        let isQueued = control.append(to: endpoint, lengthMax: WireLimits.controlLengthMax) { buffer in
+        let isQueued = control.append(to: endpoint, from: local, lengthMax: WireLimits.controlLengthMax) { buffer in
             length = ControlCodec.encode(message, token: token, counter: counter, into: buffer)
             ControlCodec.finish(
                 UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: key, crypto: crypto)

@@ -11,7 +11,7 @@ extension RelayNode {
         guard let link = parentLink(token: header.token), link.isAlive else {
             return counters.add(.rejectedUnknownToken)
         }
-        guard link.endpoint == source else { return counters.add(.rejectedWrongAddress) }
+        guard link.remote == source else { return counters.add(.rejectedWrongAddress) }
         guard let stream = stream(tag: header.tag) else {
             return counters.add(.rejectedUnknownIncarnation)
         }

@@ -29,7 +29,7 @@ extension RelayNode {
     func parentLeaves(_ link: ParentLink, at now: MonotonicInstant) {
         guard !link.isLeavingSoon else { return }
         link.isLeavingSoon = true
-        post(.alarm(.parentLeaves(peer: link.peerName, link.endpoint)))
+        post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
         penalties.fail(link.endpoint, first: configuration.penalty, most: configuration.penaltyMax, at: now)
         // Sorted, because a dictionary's order differs between processes.
         for slot in link.subscriptions.values.sorted() {

@@ -28,7 +28,7 @@ extension RelayNode {
         link.recentLoss.note(expected: link.window.highest, received: link.window.received)
         let hasRisen = link.breaker.note(expected: link.window.highest, received: link.window.received, at: now)
         if hasRisen, link.breaker.level(at: now) == .shedsPaths {
-            post(.alarm(.linkLossy(peer: link.peerName, link.endpoint)))
+            post(.alarm(.linkLossy(peer: link.peerName, link.remote)))
         }
         var wake = min(deadline, link.lastRenew + configuration.renewInterval)
         if link.isForAnnouncing { wake = min(wake, link.lastHeartbeatSent + configuration.heartbeatInterval) }

@@ -190,7 +190,7 @@ extension RelayNode {
             if known.state == .leaving { known.state = .live }
             return nil
         }
-        guard let link = link(to: candidate.endpoint, name: candidate.name, isForAnnouncing: false, at: now) else {
+        guard let link = link(to: candidate, at: now) else {
             return nil
         }
         let path = StreamPath(
@@ -291,8 +291,7 @@ extension RelayNode {
         }
         for candidate in chosen
         where candidate.endpoint != current.endpoint && !penalties.isAvoided(candidate.endpoint, at: now) {
-            link(to: candidate.endpoint, name: candidate.name, isForAnnouncing: false, at: now)?.warmUntil =
-                now + .seconds(30)
+            link(to: candidate, at: now)?.warmUntil = now + .seconds(30)
         }
     }
 }

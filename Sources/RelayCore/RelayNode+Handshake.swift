@@ -17,11 +17,12 @@ extension RelayNode {
         case .hello(let phase, _, let node, let nonce):
             guard node != id else { return counters.add(.rejectedUnexpected) }
             let cookie = makeCookie(milliseconds: milliseconds(now), for: source, node: node, nonce: nonce)
-            send(.cookie(keyPhase: phase, nonce: nonce, cookie: cookie), to: source, at: now)
+            send(.cookie(keyPhase: phase, nonce: nonce, cookie: cookie), to: source, from: arrivedAt, at: now)
         case .cookie(_, let nonce, let cookie):
             guard let link = opening(at: source, nonce: nonce), link.state == .greeting else {
                 return counters.add(.rejectedUnexpected)
             }
+            use(source, for: link, at: now)
             link.state = .opening(cookie)
             link.tries = 0
             link.nextTry = now
@@ -39,8 +40,18 @@ extension RelayNode {
 
     // MARK: Child's end
 
-    /// The link to an endpoint, opened now if there is none. Nil if the table is full.
-    func link(to endpoint: Endpoint, name: String, isForAnnouncing: Bool, at now: MonotonicInstant) -> ParentLink? {
+    /// The link to a candidate, opened now if there is none. Nil if the table is full.
+    func link(to candidate: ParentCandidate, at now: MonotonicInstant) -> ParentLink? {
+        link(
+            to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
+    }
+
+    /// The same by addresses.
+    ///
+    /// - Parameter others: the host's other addresses, to be tried if that one does not answer soon.
+    func link(
+        to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant
+    ) -> ParentLink? {
         if let slot = parentByEndpoint[endpoint], let link = parentLinks[slot] { return link }
         guard parentLinks.count < configuration.linksMax else {
             counters.add(.droppedLinkTableFull)
@@ -48,12 +59,16 @@ extension RelayNode {
         }
         let nonce = HandshakeNonce(high: random64(), low: random64())
         let token = freshToken()
+        let first = workingAddresses.first(of: endpoint, others: others, at: now)
         let link = parentLinks.insert { slot in
             ParentLink(
-                slot: slot, endpoint: endpoint, peerName: name, isForAnnouncing: isForAnnouncing,
+                slot: slot, endpoint: endpoint, remote: first,
+                others: ([endpoint] + others.prefix(Self.othersMax)).filter { $0 != first }, peerName: name,
+                isForAnnouncing: isForAnnouncing,
                 keyPhase: crypto.keyPhases.first ?? 0, nonce: nonce, childToken: token, now: now)
         }
         parentByEndpoint[endpoint] = link.slot
+        for other in link.others where parentByEndpoint[other] == nil { parentByEndpoint[other] = link.slot }
         linkByToken[token] = .parent(link.slot)
         continueHandshake(of: link, at: now)
         return link
@@ -65,15 +80,18 @@ extension RelayNode {
         guard link.tries <= configuration.retriesMax else { return fail(link, at: now) }
         switch link.state {
         case .greeting:
-            send(
-                .hello(keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce),
-                to: link.endpoint, at: now)
+            // The others join in when the first has been silent for the first two tries: 300 ms (compare RFC 8305 §5).
+            for address in link.tries < 2 ? [link.remote] : [link.remote] + link.others {
+                send(
+                    .hello(keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce),
+                    to: address, at: now)
+            }
         case .opening(let cookie):
             link.openedAt = now
             let open = Open(
                 keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce, cookie: cookie,
                 childToken: link.childToken, region: configuration.region, name: configuration.name)
-            send(.open(open), to: link.endpoint, at: now)
+            send(.open(open), to: link.remote, from: link.local, at: now)
         case .alive, .dead: return
         }
         link.nextTry = now + TimeSpan(nanoseconds: configuration.retryInterval.nanoseconds << Int64(link.tries))
@@ -81,8 +99,23 @@ extension RelayNode {
         schedule(link, link.nextTry)
     }
 
+    /// Addresses of a host that are tried beside the first.
+    private static var othersMax: Int { 7 }
+
+    /// The parent has answered from this address: it is the one for this link.
+    private func use(_ address: Endpoint, for link: ParentLink, at now: MonotonicInstant) {
+        link.local = arrivedAt
+        guard address != link.remote else { return }
+        post(.alarm(.otherAddress(peer: link.peerName, silent: link.remote, used: address)))
+        counters.add(.otherAddressUsed)
+        link.others = [link.remote] + link.others.filter { $0 != address }
+        link.remote = address
+        workingAddresses.note(address, of: link.endpoint, at: now)
+    }
+
     private func finish(_ opened: Opened, from source: Endpoint, at now: MonotonicInstant) {
         guard let link = opening(at: source, nonce: opened.nonce), case .opening = link.state, opened.node != id,
+            source == link.remote,
             let keys = crypto.makeLinkKeys(
                 phase: opened.keyPhase, childNonce: link.nonce, parentNonce: opened.parentNonce, child: id,
                 parent: opened.node)
@@ -134,7 +167,8 @@ extension RelayNode {
         let leaseNonce = random64()
         let link = childLinks.insert { slot in
             ChildLink(
-                slot: slot, endpoint: source, open: open, parentToken: token, parentNonce: parentNonce, keys: keys,
+                slot: slot, endpoint: source, local: arrivedAt, open: open, parentToken: token,
+                parentNonce: parentNonce, keys: keys,
                 leaseNonce: leaseNonce, lease: configuration.lease, now: now)
         }
         childByEndpoint[source] = link.slot
@@ -151,12 +185,12 @@ extension RelayNode {
             parentNonce: link.parentNonce, parentToken: link.parentToken,
             leaseMilliseconds: UInt32(clamping: configuration.lease.milliseconds), shardCount: 1, shard: 0,
             name: configuration.name)
-        send(.opened(opened), to: link.endpoint, at: now)
+        send(.opened(opened), to: link.endpoint, from: link.local, at: now)
     }
 
     private func refuse(_ open: Open, _ reason: RefusedReason, to source: Endpoint, at now: MonotonicInstant) {
         counters.add(.linksRefused)
-        send(.refused(keyPhase: open.keyPhase, reason: reason, nonce: open.nonce), to: source, at: now)
+        send(.refused(keyPhase: open.keyPhase, reason: reason, nonce: open.nonce), to: source, from: arrivedAt, at: now)
     }
 
     // MARK: Cookies
@@ -197,9 +231,11 @@ extension RelayNode {
         return token
     }
 
-    func send(_ message: HandshakeMessage, to endpoint: Endpoint, at now: MonotonicInstant) {
+    func send(
+        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8 = 0, at now: MonotonicInstant
+    ) {
         let crypto = crypto
-        let isQueued = control.append(to: endpoint, lengthMax: WireLimits.handshakeLengthMax) { buffer in
+        let isQueued = control.append(to: endpoint, from: local, lengthMax: WireLimits.handshakeLengthMax) { buffer in
             let length = HandshakeCodec.encode(message, into: buffer)
             let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
             return HandshakeCodec.finish(datagram, crypto: crypto) ? length : 0

@@ -65,13 +65,14 @@ extension RelayNode {
             unsubscribe(subscription.id, on: link, at: now)
         }
         pumpBacklog(of: link, at: now)
+        let probeAt = probeSize(of: link, at: now)
         let isWarm = link.ordered.isEmpty
         let interval = isWarm ? configuration.warmHeartbeatInterval : configuration.linkHeartbeatInterval
         // While data flows it is the sign of life; the heartbeat still carries tails, nonces and timestamps.
         let due = min(max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
         if now >= due { sendHeartbeat(on: link, at: now) }
         let next = min(max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
-        var wake = min(max(next, now + .milliseconds(1)), link.leaseExpires)
+        var wake = min(max(min(next, probeAt), now + .milliseconds(1)), link.leaseExpires)
         for subscription in link.ordered { wake = min(wake, subscription.expires) }
         schedule(link, wake)
     }

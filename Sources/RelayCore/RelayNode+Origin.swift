@@ -43,7 +43,13 @@ extension RelayNode {
         stream.bytesIn += UInt64(payload.count)
         if let last = stream.lastDelivery { stream.gapMax = max(stream.gapMax, now - last) }
         stream.lastDelivery = now
-        emit(payload, isFiller: false, of: stream, at: now)
+        let (length, count) = pieces(of: payload.count, in: stream)
+        guard count > 1 else { return emit(payload, isFiller: false, of: stream, at: now) }
+        for index in 0..<count {
+            let end = min((index + 1) * length, payload.count)
+            emit(
+                UnsafeRawBufferPointer(rebasing: payload[index * length..<end]), isFiller: false, of: stream, at: now)
+        }
     }
 
     private func emit(
@@ -78,6 +84,7 @@ extension RelayNode {
             counters.add(.fillerSent)
             emit(UnsafeRawBufferPointer(start: nil, count: 0), isFiller: true, of: stream, at: now)
         }
+        noteLimit(of: stream, at: now)
         var wake = max(origin.lastPacket, now - configuration.fillerInterval / 2) + configuration.fillerInterval
         if let withdrawAt = origin.withdrawAt { wake = min(wake, withdrawAt) }
         schedule(stream, max(wake, now + .milliseconds(1)))
@@ -179,7 +186,11 @@ extension RelayNode {
     private func closeUnlistedTargets(at now: MonotonicInstant) {
         guard !announceTargets.isEmpty else { return }
         for link in parentLinks.all where link.isForAnnouncing {
-            guard !announceTargets.contains(where: { $0.endpoint == link.endpoint }) else { continue }
+            guard
+                !announceTargets.contains(where: {
+                    $0.host.endpoint == link.endpoint || $0.others.contains(link.endpoint)
+                })
+            else { continue }
             send(.close(.leaving), on: link, at: now)
             link.state = .dead
             forget(link)
@@ -228,8 +239,10 @@ extension RelayNode {
             useOrigins(at: now)
             sendOwedAnnouncement(at: now)
             closeUnlistedTargets(at: now)
-            for host in announceTargets where !penalties.isAvoided(host.endpoint, at: now) {
-                _ = link(to: host.endpoint, name: host.name, isForAnnouncing: true, at: now)
+            for target in announceTargets where !penalties.isAvoided(target.host.endpoint, at: now) {
+                _ = link(
+                    to: target.host.endpoint, others: target.others, name: target.host.name, isForAnnouncing: true,
+                    at: now)
             }
         } else if streams.count == 0 {
             // Nothing in use: sleep until an answer is to be renewed, which nobody needs either.

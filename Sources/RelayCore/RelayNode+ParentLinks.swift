@@ -224,6 +224,7 @@ extension RelayNode {
             echoDelayMicroseconds: echo.delayMicroseconds, received: link.window.received,
             lost: link.window.missing)
         send(.renew(renew), on: link, at: now)
+        sendLimits(on: link, at: now)
     }
 
     /// Gives a link up: its streams move to the next parent at once, and only they.
@@ -235,7 +236,12 @@ extension RelayNode {
         link.state = .dead
         if wasAlive, !link.isLeavingSoon {
             counters.add(.linksDied)
-            post(.alarm(.linkDied(peer: link.peerName, link.endpoint)))
+            post(.alarm(.linkDied(peer: link.peerName, link.remote)))
+            // The path may be dead and not the host: the next try begins with its next address.
+            if let next = link.others.first {
+                workingAddresses.note(
+                    next, of: link.endpoint, for: WorkingAddresses.spanAfterDeath, at: now)
+            }
         }
         penalties.fail(link.endpoint, first: configuration.penalty, most: configuration.penaltyMax, at: now)
         let affected = waiting(on: link)
@@ -258,7 +264,9 @@ extension RelayNode {
 
     func forget(_ link: ParentLink) {
         linkByToken[link.childToken] = nil
-        if parentByEndpoint[link.endpoint] == link.slot { parentByEndpoint[link.endpoint] = nil }
+        for address in [link.endpoint, link.remote] + link.others where parentByEndpoint[address] == link.slot {
+            parentByEndpoint[address] = nil
+        }
         if let keys = link.keys { crypto.release(keys) }
         link.keys = nil
         stopMeasuring(link)

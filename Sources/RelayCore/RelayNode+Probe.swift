@@ -16,7 +16,7 @@ extension RelayNode {
         report.bytesSent = counters[.bytesSent]
         report.received = childReports.received
         report.lost = childReports.lost
-        send(.probeReport(report), to: source, at: now)
+        send(.probeReport(report), to: source, from: arrivedAt, at: now)
     }
 
     /// A child says what came on its link.
@@ -25,6 +25,7 @@ extension RelayNode {
         guard childReports.add(received: renew.received, lost: renew.lost, after: last) else { return }
         link.reportedReceived = renew.received
         link.reportedLost = renew.lost
+        if hasLost(renew, after: last) { link.size.suspect(at: now) }
         let hasRisen = link.breaker.note(
             expected: renew.received &+ renew.lost, received: renew.received, at: now)
         if hasRisen, link.breaker.level(at: now) == .refusesStreams {

@@ -40,7 +40,7 @@ extension RelayNode {
             case .dead: "dead"
             }
         return LinkStatus(
-            peer: link.peerName, endpoint: link.endpoint.description,
+            peer: link.peerName, endpoint: link.remote.description,
             part: link.isForAnnouncing ? "announce" : "parent", state: state,
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
             lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: UInt64(link.window.received),
@@ -61,7 +61,7 @@ extension RelayNode {
             roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
             delayVariation: link.measurements?.summary(of: .delayVariation, at: now),
             residence: link.measurements?.summary(of: .residence, at: now),
-            breaker: link.breaker.level(at: now).description)
+            breaker: link.breaker.level(at: now).description, payloadMax: link.size.payload)
     }
 
     private func status(of stream: StreamState, viewers: Int, at now: MonotonicInstant) -> StreamStatus {
@@ -75,7 +75,7 @@ extension RelayNode {
             // The answer that is followed now: a renewed one with the same hosts does not make another path.
             let current = currentAnswer(for: path, of: stream)
             return PathStatus(
-                parent: path.candidate.name, endpoint: path.candidate.endpoint.description,
+                parent: path.candidate.name, endpoint: path.link.remote.description,
                 rank: Int(path.candidate.rank), state: state, cause: path.candidate.cause,
                 answer: current?.text.joined(separator: " ") ?? path.candidate.answer,
                 serial: current?.serial ?? path.candidate.serial,

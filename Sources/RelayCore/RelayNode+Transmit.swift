@@ -61,7 +61,7 @@ extension RelayNode {
         _ queue: inout Deque<ChildLink.Queued>, most: Int, on link: ChildLink, at now: MonotonicInstant,
         into batch: inout DatagramBatch
     ) {
-        let (log, endpoint, token) = (log, link.endpoint, link.childToken)
+        let (log, endpoint, local, token) = (log, link.endpoint, link.local, link.childToken)
         let firstNumber = link.nextLinkNumber
         var number = firstNumber
         var (taken, retransmits, bytes) = (0, 0, 0)
@@ -74,7 +74,9 @@ extension RelayNode {
             }
             let body = log.bytes(packet.slot)
             let keyPhase = log[packet.slot].keyPhase
-            batch.append(to: endpoint, headerLengthMax: WireLimits.linkHeaderLength, body: body) { header in
+            batch.append(
+                to: endpoint, from: local, headerLengthMax: WireLimits.linkHeaderLength, body: body
+            ) { header in
                 DataHeader.writeLinkHeader(
                     into: header, retransmitted: packet.isRetransmit, keyPhase: keyPhase, token: token,
                     linkNumber: number)

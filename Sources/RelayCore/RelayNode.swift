@@ -53,10 +53,14 @@ public final class RelayNode {
 
     var directory: ParentDirectory
     var penalties = PenaltyTable()
+    var addressOrder = AddressOrder()
+    var workingAddresses = WorkingAddresses()
+    /// Number of the own address at which the datagram in work came in; 0 beside `receive`.
+    var arrivedAt: UInt8 = 0
     var nextSubscription: UInt32 = 1
     /// Entrypoint: raised with every change of what it announces.
     var announceVersion: UInt64 = 1
-    var announceTargets: [ResolvedHost] = []
+    var announceTargets: [HostAddresses] = []
     /// Of what is announced in this version; nil until it is asked for.
     var announceDigest: UInt64?
     var lastAnnounced: MonotonicInstant = .zero
@@ -76,6 +80,9 @@ public final class RelayNode {
     var budget: EgressBudget
     /// The node is about to stop: it takes nothing new on (`drain`).
     var isDraining = false
+
+    /// A stream was limited behind this node (`RelayNode+PathSize`); never false again.
+    var limitsTold = false
 
     var actions = Deque<RelayAction>()
     var control: ControlQueue
@@ -129,8 +136,15 @@ public final class RelayNode {
 
     /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
     /// reason and dropped.
-    public func receive(_ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant) {
+    ///
+    /// - Parameter local: number of the own address that it was sent to, as the owner gives it; answers leave from there
+    ///   (`DatagramBatch.Entry.local`). 0 if there is only one.
+    public func receive(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0, at now: MonotonicInstant
+    ) {
         counters.add(.datagramsReceived)
+        arrivedAt = local
+        defer { arrivedAt = 0 }
         do throws(WireError) {
             switch try DatagramType.of(datagram) {
             case .data: try receiveData(datagram, from: source, at: now)

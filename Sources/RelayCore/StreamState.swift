@@ -7,6 +7,9 @@ final class StreamState {
     let name: StreamName
     /// Known from the zone (edge, entrypoint) or from the child's Subscribe (set reflector).
     var portset: PortsetID?
+    /// Largest payload that all paths behind this node carry, and at an entrypoint when it was last lowered.
+    var payloadLimit = WireLimits.payloadUsual
+    var limitedAt: MonotonicInstant = .zero
     var scheduled: MonotonicInstant = .distantFuture
 
     var incarnation: IncarnationState?
@@ -267,7 +270,10 @@ struct StreamOrigin {
 /// A host that may be asked for a stream, and why.
 struct ParentCandidate: Equatable {
     var name: String
+    /// The address that stands for it, by which it is known here.
     var endpoint: Endpoint
+    /// Its other addresses, in the order in which to try them.
+    var others: [Endpoint] = []
     /// 1 to 3 for a parent by the DNS, 0 for an entrypoint.
     var rank: UInt8
     var cause: String

@@ -35,6 +35,17 @@ extension ControlCodec {
         case .announcePull: return .announcePull(versionHeld: try reader.read())
         case .heartbeatReply: return .heartbeatReply(echoedTimestamp: try reader.read())
         case .close: return .close(try reader.read(enumeration: CloseReason.self))
+        case .sizeProbe:
+            let length = try reader.read(UInt16.self)
+            guard Int(length) >= lengthMin + 2, Int(length) <= WireLimits.controlLengthMax else { throw .unknownValue }
+            try reader.readZeros(count: Int(length) - lengthMin - 2)
+            return .sizeProbe(length: length)
+        case .sizeReport: return .sizeReport(length: try reader.read())
+        case .payloadLimit:
+            let subscription = try reader.read(UInt32.self)
+            let bytes = try reader.read(UInt16.self)
+            guard bytes > 0, Int(bytes) <= WireLimits.payloadMax else { throw .unknownValue }
+            return .payloadLimit(subscription: subscription, bytes: bytes)
         }
     }
 

@@ -31,6 +31,15 @@ extension ControlCodec {
         case .announcePull(let versionHeld): writer.write(versionHeld)
         case .heartbeatReply(let echoedTimestamp): writer.write(echoedTimestamp)
         case .close(let reason): writer.write(reason.rawValue)
+        case .sizeProbe(let length):
+            writer.write(length)
+            let padding = Int(length) - lengthMin - 2
+            precondition((0...WireLimits.controlLengthMax).contains(padding), "ControlCodec: a probe of no length")
+            writer.writeZeros(count: padding)
+        case .sizeReport(let length): writer.write(length)
+        case .payloadLimit(let subscription, let bytes):
+            writer.write(subscription)
+            writer.write(bytes)
         }
         return writer.finishBeforeMAC(lengthMax: WireLimits.controlLengthMax)
     }
@@ -150,6 +159,9 @@ extension RelayMessage {
         case .announcePull: .announcePull
         case .heartbeatReply: .heartbeatReply
         case .close: .close
+        case .sizeProbe: .sizeProbe
+        case .sizeReport: .sizeReport
+        case .payloadLimit: .payloadLimit
         }
     }
 }

@@ -20,6 +20,9 @@ public enum ControlCodec {
         case announcePull = 10
         case heartbeatReply = 11
         case close = 12
+        case sizeProbe = 13
+        case sizeReport = 14
+        case payloadLimit = 15
     }
 
     /// True if the MAC at the end of a whole control datagram is right. False also for a wrong length.
@@ -46,7 +49,7 @@ public enum ControlCodec {
         var count = 0
         for entry in entries {
             length += 20 + entry.stream.text.utf8.count
-            guard length <= WireLimits.controlLengthMax, count < Int(UInt8.max) else { break }
+            guard length <= WireLimits.announceLengthMax, count < Int(UInt8.max) else { break }
             count += 1
         }
         return count

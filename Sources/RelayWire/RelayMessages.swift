@@ -14,6 +14,12 @@ public enum RelayMessage: Sendable, Equatable {
     case announcePull(versionHeld: UInt64)
     case heartbeatReply(echoedTimestamp: UInt64)
     case close(CloseReason)
+    /// Parent to child: a datagram of `length` bytes, to see whether the path carries it.
+    case sizeProbe(length: UInt16)
+    /// Child to parent: a `sizeProbe` of that many bytes has come.
+    case sizeReport(length: UInt16)
+    /// Child to parent: what is on the way to the child, or further on, carries payloads of this many bytes at most.
+    case payloadLimit(subscription: UInt32, bytes: UInt16)
 }
 
 /// Asks a parent for a stream. Repeating it with the same subscription id is harmless.

@@ -18,12 +18,18 @@ public enum WireLimits {
     public static let cookieLength = 60
     /// Longest payload of one data packet.
     public static let payloadMax = 1400
+    /// Payload that the smallest path carries: 6 × 188 bytes with all headers fit IPv6's minimum MTU of 1280 (RFC 8200 §5).
+    public static let payloadOfSmallPath = 1_128
+    /// The usual payload, 7 × 188 bytes.
+    public static let payloadUsual = 1_316
     /// Longest datagram that an unfragmented IPv4 packet of 1500 bytes carries.
     public static let datagramMax = 1472
     /// Longest handshake message.
     public static let handshakeLengthMax = 400
     /// Longest control message.
     public static let controlLengthMax = 1400
+    /// Longest page of an announcement: it must get through a path of MTU 1280 as well.
+    public static let announceLengthMax = 1_200
     /// Longest host name in `Open` and `Opened`: its length is one byte.
     public static let nameMax = 255
 }

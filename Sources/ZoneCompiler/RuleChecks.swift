@@ -11,6 +11,7 @@ enum RuleChecks {
     static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
         circles(content, words, &problems)
         coverage(content, words, &problems)
+        FamilyChecks.run(content, words, &problems)
     }
 
     private static func coverage(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
@@ -91,6 +92,12 @@ enum RuleChecks {
                 return
             }
         }
+    }
+
+    /// Those of the rules, given by ascending index, that win for some portset.
+    static func winners(_ content: ZoneContent, among rules: [Int]) -> [Int] {
+        guard !rules.isEmpty else { return [] }
+        return sortedUnique(runs(rules.map { content.rules[$0] }).filter { $0.rule >= 0 }.map { rules[$0.rule] })
     }
 
     /// Where the winning rule of one column changes, from portset 0 up; -1 for none.

@@ -10,6 +10,7 @@ extension SidecarReader {
 
     mutating func readStreams(_ bytes: [UInt8], file: String, _ problems: inout ProblemList) {
         var seen: [String: Int] = [:]
+        var checkedFamilies: Set<Int> = []
         for line in SidecarLine.read(bytes, &problems) {
             guard line.keyword.text == "stream" else {
                 problems.error(
@@ -24,7 +25,11 @@ extension SidecarReader {
             if let word = line.words.first, let first = seen.updateValue(line.keyword.line, forKey: word.text) {
                 problems.error(word, "stream '\(word.text.prefix(170))' is already on line \(first); keep one")
             }
-            if let rule = readStream(line, source, &problems) { content.streams.append(rule) }
+            if let rule = readStream(line, source, &problems) {
+                content.streams.append(rule)
+                let unchecked = rule.entrypoints.filter { checkedFamilies.insert($0).inserted }
+                FamilyChecks.run(entrypoints: unchecked, of: line.keyword, content, &problems)
+            }
         }
     }
 

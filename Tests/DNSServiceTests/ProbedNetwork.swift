@@ -37,11 +37,14 @@ final class ProbedNetwork {
     private var revision: UInt64 = 0
     private(set) var datagrams = 0
 
-    init(count: Int, seed: UInt64 = 1, proberKey: UInt64 = key) {
+    /// - Parameter hasBoth: each has an IPv6 address too, at which nothing answers until `turn`.
+    init(count: Int, seed: UInt64 = 1, proberKey: UInt64 = key, hasBoth: Bool = false) {
         targets = (1...count).map { number in
             let name = "set-\(number)"
             return ProbeTarget(
                 endpoint: Endpoint(address: IPAddress(v4: 0x0a00_0000 + UInt32(number)), port: 4_900),
+                other: hasBoth
+                    ? Endpoint(address: IPAddress(high: 0x2001_0db8 << 32, low: UInt64(number)), port: 4_900) : nil,
                 node: NodeID(name: name), name: name)
         }
         random = SeededGenerator(seed: seed)
@@ -67,6 +70,12 @@ final class ProbedNetwork {
     }
 
     func kill(_ target: ProbeTarget) { nodes[target.endpoint] = nil }
+
+    /// From now on the node is reached by its other family only.
+    func turn(_ target: ProbeTarget) {
+        guard let other = target.other else { return }
+        nodes[other] = nodes.removeValue(forKey: target.endpoint)
+    }
 
     func standing(_ target: ProbeTarget) -> ZoneContentHealth { prober.board.report.health[target] ?? .unprobed }
     var isFrozen: Bool { prober.board.isFrozen }

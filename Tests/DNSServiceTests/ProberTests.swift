@@ -33,6 +33,22 @@ struct ProberTests {
         #expect(network.targets.filter { network.standing($0) == .dead } == [victim], "seed \(seed)")
     }
 
+    @Test("One that can be reached by one of its families only is alive, and is asked there first from then on")
+    func oneFamilyDead() {
+        let network = ProbedNetwork(count: 3, hasBoth: true)
+        network.run(for: .seconds(3))
+        let turned = network.targets[1]
+        network.turn(turned)
+        network.run(for: .seconds(20))
+        #expect(network.targets.allSatisfy { network.standing($0) == .alive })
+        #expect(!network.reports.contains { $0.report.health[turned] == .dead })
+        // A round that begins at the wrong address costs a second try; the others cost one.
+        let sent = network.counters.sent
+        network.run(for: .seconds(8))
+        #expect(network.counters.sent - sent < 60)
+        #expect(network.counters.missed == 0)
+    }
+
     @Test("It returns after 10 s of steady answers, and only after longer ones the more often it dies")
     func steadiness() {
         let network = ProbedNetwork(count: 5)

@@ -34,6 +34,9 @@ final class Bench {
     private(set) var sent: [Datagram] = []
     var answers: [ReflectorName: LookUpResult] = [:]
     private(set) var alarms: [RelayAlarm] = []
+    /// Of nodes with several: the first is their `endpoint`. Their numbers are places here, from 1 on.
+    private var addresses: [ObjectIdentifier: [Endpoint]] = [:]
+    private(set) var limits: [Int] = []
     /// Datagrams for which this is true are lost.
     var loses: (Datagram) -> Bool = { _ in false }
     private var batch: DatagramBatch
@@ -67,6 +70,37 @@ final class Bench {
         return node
     }
 
+    static func endpointV6(_ number: UInt32) -> Endpoint {
+        Endpoint(address: IPAddress(high: 0x2001_0db8_0000_0000, low: UInt64(number)), port: 4900)
+    }
+
+    /// Gives a node these addresses instead of the one it has.
+    func setAddresses(_ endpoints: [Endpoint], of node: RelayNode) {
+        guard let place = nodes.firstIndex(where: { $0.node === node }) else { return }
+        nodes[place].endpoint = endpoints[0]
+        addresses[ObjectIdentifier(node)] = endpoints
+        node.setAddresses(endpoints.map(\.address), at: now)
+    }
+
+    private func deliver(_ datagram: Datagram) {
+        for (endpoint, node) in nodes {
+            let all = addresses[ObjectIdentifier(node)] ?? [endpoint]
+            guard let place = all.firstIndex(of: datagram.to) else { continue }
+            datagram.bytes.withUnsafeBytes {
+                node.receive($0, from: datagram.from, to: UInt8(place + 1), at: now)
+            }
+            return
+        }
+    }
+
+    /// Where a datagram leaves: at the address with the number, else at the first one of the family.
+    private func source(of entry: DatagramBatch.Entry, _ node: RelayNode, else endpoint: Endpoint) -> Endpoint? {
+        guard let all = addresses[ObjectIdentifier(node)] else { return endpoint }
+        let named = entry.local == 0 ? nil : all[Int(entry.local) - 1]
+        let isV4 = entry.destination.address.isV4
+        return named ?? all.first { $0.address.isV4 == isV4 }
+    }
+
     func remove(_ node: RelayNode) { nodes.removeAll { $0.node === node } }
 
     /// Puts a datagram before a node as if it came from `from`.
@@ -85,10 +119,7 @@ final class Bench {
             now = max(now, next)
             let due = flying.filter { $0.at <= now }
             flying.removeAll { $0.at <= now }
-            for (_, datagram) in due {
-                guard let node = nodes.first(where: { $0.endpoint == datagram.to })?.node else { continue }
-                datagram.bytes.withUnsafeBytes { node.receive($0, from: datagram.from, at: now) }
-            }
+            for (_, datagram) in due { deliver(datagram) }
             for (_, node) in nodes { node.handleTimeout(at: now) }
             settle()
         }
@@ -99,13 +130,16 @@ final class Bench {
         for (endpoint, node) in nodes {
             while let action = node.nextAction() {
                 if case .alarm(let alarm) = action { alarms.append(alarm) }
+                if case .limitPayload(_, let bytes) = action { limits.append(bytes) }
                 guard case .lookUp(let name) = action else { continue }
                 node.lookUpFinished(name, answers[name] ?? .noSuchName(serial: 1), at: now)
             }
             while node.hasOutput(at: now) {
                 batch.removeAll()
                 _ = node.transmit(at: now, into: &batch)
-                for entry in batch.entries { send(entry, from: endpoint) }
+                for entry in batch.entries {
+                    if let source = source(of: entry, node, else: endpoint) { send(entry, from: source) }
+                }
             }
         }
     }

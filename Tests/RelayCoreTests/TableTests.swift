@@ -169,10 +169,12 @@ struct ParentDirectoryTests {
             }
         }
         let all = LookUpAnswer(hosts: hosts, ttlSeconds: 1)
-        let order = all.ranked(region: RegionID(1), portset: PortsetID(2)).map(\.name)
+        let order = all.ranked(region: RegionID(1), portset: PortsetID(2), by: AddressOrder()).map(\.host.name)
         #expect(order.sorted() == ["h1", "h2", "h3", "h4", "h5"])
         let fewer = LookUpAnswer(hosts: hosts.reversed().filter { $0.name != order[2] }, ttlSeconds: 1)
-        #expect(fewer.ranked(region: RegionID(1), portset: PortsetID(2)).map(\.name) == order.filter { $0 != order[2] })
+        #expect(
+            fewer.ranked(region: RegionID(1), portset: PortsetID(2), by: AddressOrder()).map(\.host.name)
+                == order.filter { $0 != order[2] })
     }
 }
 

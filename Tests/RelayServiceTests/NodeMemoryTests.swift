@@ -50,13 +50,13 @@ struct NodeMemoryTests {
         try await withTemporaryFolder { folder in
             let memory = NodeMemory(directory: folder, logger: silent)
             let address = try #require(IPAddress("127.3.2.1"))
-            await memory.keep(address: address)
-            #expect(await memory.address == address)
+            await memory.keep(addresses: [address])
+            #expect(await memory.addresses == [address])
             let mode = try FileManager.default.attributesOfItem(atPath: folder + "/address")[.posixPermissions] as? Int
             #expect(mode == 0o600)
             try String(repeating: "x", count: 10_000).write(
                 toFile: folder + "/address", atomically: false, encoding: .utf8)
-            #expect(await memory.address == nil)
+            #expect(await memory.addresses.isEmpty)
         }
     }
 

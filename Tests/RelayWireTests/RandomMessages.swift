@@ -55,7 +55,7 @@ extension SeededGenerator {
 
     mutating func control() -> RelayMessage {
         let subscription = UInt32(truncatingIfNeeded: word())
-        switch Int.random(in: 0..<12, using: &self) {
+        switch Int.random(in: 0..<15, using: &self) {
         case 0: return .subscribe(subscribe())
         case 1:
             return .subscribeReply(
@@ -82,6 +82,9 @@ extension SeededGenerator {
         case 8: return .heartbeat(Heartbeat(version: word(), digest: word(), timestamp: word()))
         case 9: return .announcePull(versionHeld: word())
         case 10: return .heartbeatReply(echoedTimestamp: word())
+        case 11: return .sizeProbe(length: UInt16.random(in: 37...1_400, using: &self))
+        case 12: return .sizeReport(length: UInt16(truncatingIfNeeded: word()))
+        case 13: return .payloadLimit(subscription: subscription, bytes: UInt16.random(in: 1...1_400, using: &self))
         default: return .close(CloseReason.allCases.randomElement(using: &self) ?? .leaving)
         }
     }

@@ -47,8 +47,8 @@ struct RoundTripTests {
             let count = ControlCodec.entriesInOnePage(entries[...])
             let page = Announce(version: 1, page: 0, pages: 1, entries: Array(entries.prefix(count)))
             let length = Bytes.encode(.announce(page)).count
-            #expect(length <= WireLimits.controlLengthMax)
-            #expect(length + 20 + entries[count].stream.text.utf8.count > WireLimits.controlLengthMax)
+            #expect(length <= WireLimits.announceLengthMax)
+            #expect(length + 20 + entries[count].stream.text.utf8.count > WireLimits.announceLengthMax)
         }
     }
 

@@ -165,3 +165,46 @@ struct ZoneCompilerTests {
         #expect(!"\(compiled.problems)".contains("hunter2"))
     }
 }
+
+@Suite("Address families of neighbours")
+struct FamilyCheckTests {
+    private func warnings(_ changes: [(String, String)], portsets: String = ExampleZone.portsets) -> [String] {
+        let zone = changes.reduce(ExampleZone.zone) { $0.replacing($1.0, with: $1.1) }
+        let compiled = ExampleZone.compile(zone: zone, portsets: portsets)
+        #expect(!compiled.hasErrors, "\(compiled.problems)")
+        return compiled.problems.map { "\($0.file.split(separator: ".").last ?? ""):\($0.line): \($0.message)" }
+    }
+
+    @Test("An edge without a family of its parents is named at the map line that wins for it")
+    func edge() {
+        #expect(warnings([]) == [])
+        let edge = warnings([("edge-bos A 127.0.3.1", "edge-bos AAAA 2001:db8::e")])
+        // s* has no other parent with IPv6 than sjc, which s4096 of r1283 has too.
+        #expect(edge.count == 0, "sjc has both: \(edge)")
+        let both = [
+            ("edge-bos A 127.0.3.1", "edge-bos AAAA 2001:db8::e"), ("      AAAA 2001:db8::5", "      A 127.0.2.6"),
+        ]
+        let none = warnings(both)
+        #expect(none.count == 3, "\(none)")
+        #expect(none.allSatisfy { $0.contains("edge-bos has IPv6 addresses only and its parents here") })
+        #expect(warnings(both + [("lon-1 A 127.0.2.3", "lon-1 AAAA 2001:db8::3")]).count == 0)
+    }
+
+    @Test("Link-local addresses count for nothing")
+    func linkLocal() {
+        let found = warnings([
+            ("edge-bos A 127.0.3.1", "edge-bos AAAA 2001:db8::e"), ("2001:db8::5", "fe80::5"),
+        ])
+        #expect(found.count == 3, "\(found)")
+    }
+
+    @Test("An entrypoint and a set reflector with parents are looked at too")
+    func others() {
+        let entrypoint = warnings([
+            ("ep-bos A 127.0.1.1", "ep-bos AAAA 2001:db8::b"), ("AAAA 2001:db8::5", "A 127.0.2.6"),
+        ])
+        #expect(entrypoint.count == 1 && entrypoint[0].contains("nobody can fetch from it"), "\(entrypoint)")
+        let set = warnings([("sjc-1 A 127.0.2.5", "sjc-1 AAAA 2001:db8::6")])
+        #expect(set.count == 1 && set[0].contains("sjc-1 has IPv6 addresses only"), "\(set)")
+    }
+}

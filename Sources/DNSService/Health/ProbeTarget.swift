@@ -4,6 +4,8 @@ import ReflectorModel
 /// A set reflector as a prober knows it: where it answers, and as whom.
 struct ProbeTarget: Hashable, Sendable {
     var endpoint: Endpoint
+    /// An address of the other family, which is as good: whoever has both families reaches the node by either.
+    var other: Endpoint?
     var node: NodeID
     /// Host name relative to the zone, for people.
     var name: String
@@ -17,12 +19,17 @@ struct ProbeTarget: Hashable, Sendable {
 }
 
 extension ZoneContent {
-    /// Where a member is probed: the first of its host's addresses, which is the one nodes use. Nil without addresses.
+    /// Where a member is probed: the first of its host's addresses, and the first of the other family. Nil without
+    /// addresses.
     func target(of member: Member) -> ProbeTarget? {
-        guard hosts.indices.contains(member.host), let address = hosts[member.host].addresses.first else { return nil }
+        guard hosts.indices.contains(member.host) else { return nil }
+        let addresses = hosts[member.host].addresses.filter { !$0.isLinkLocal }
+        guard let address = addresses.first else { return nil }
+        let other = addresses.first { $0.isV4 != address.isV4 }
         let name = hosts[member.host].name
         return ProbeTarget(
-            endpoint: Endpoint(address: address, port: member.port), node: NodeID(name: name), name: name)
+            endpoint: Endpoint(address: address, port: member.port),
+            other: other.map { Endpoint(address: $0, port: member.port) }, node: NodeID(name: name), name: name)
     }
 
     /// Every member of every set region once, in the order of the file.

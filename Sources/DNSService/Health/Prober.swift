@@ -12,6 +12,7 @@ import RelayWire
 ///          second try: hello ─▶ cookie ─▶ probe ──────────────────────────────────┘
 ///             both 500 ms without: two misses, the target is silent
 /// ```
+/// The second try goes to the target's address of the other family, if it has one.
 /// A try after a restart of the target finds its cookie void, so the second always begins anew. Within a try each step is
 /// sent again every 125 ms, so that lost datagrams alone hardly make a miss.
 final class Prober {
@@ -50,6 +51,7 @@ final class Prober {
             case probing(HandshakeNonce, HandshakeCookie, number: UInt64)
         }
         var step: Step
+        var to: Endpoint
         var startedAt: MonotonicInstant
         /// When the step was last sent.
         var sentAt: MonotonicInstant
@@ -59,7 +61,9 @@ final class Prober {
         var nextRound: MonotonicInstant
         /// Tries of the round under way; empty between rounds.
         var tries: [Try] = []
-        var cookie: (nonce: HandshakeNonce, cookie: HandshakeCookie, at: MonotonicInstant)?
+        var cookie: (nonce: HandshakeNonce, cookie: HandshakeCookie, of: Endpoint, at: MonotonicInstant)?
+        /// The address that answered last: a round begins there.
+        var answering: Endpoint?
     }
 
     /// Timers are judged on this grid, so that many targets cost few wake-ups.
@@ -102,6 +106,7 @@ final class Prober {
         for target in targets {
             kept[target] = courses[target] ?? Course(nextRound: now)
             targetAt[target.endpoint, default: []].append(target)
+            if let other = target.other { targetAt[other, default: []].append(target) }
         }
         courses = kept
         board.replace(targets, at: now)
@@ -151,7 +156,7 @@ final class Prober {
         }
         for index in course.tries.indices where now >= resend(of: course.tries[index]) {
             course.tries[index].sentAt = now
-            send(course.tries[index].step, to: target)
+            send(course.tries[index].step, to: course.tries[index].to)
         }
     }
 
@@ -186,14 +191,17 @@ final class Prober {
     // MARK: Datagrams
 
     private func begin(_ course: inout Course, of target: ProbeTarget, at now: MonotonicInstant) {
+        let first = course.answering.flatMap { $0 == target.other ? $0 : nil } ?? target.endpoint
+        let second = first == target.endpoint ? target.other ?? first : target.endpoint
+        let to = course.tries.isEmpty ? first : second
         let step: Try.Step
-        if let held = course.cookie, now - held.at < configuration.cookieSpan {
+        if let held = course.cookie, held.of == to, now - held.at < configuration.cookieSpan {
             step = .probing(held.nonce, held.cookie, number: random64())
         } else {
             step = .greeting(HandshakeNonce(high: random64(), low: random64()))
         }
-        course.tries.append(Try(step: step, startedAt: now, sentAt: now))
-        send(step, to: target)
+        course.tries.append(Try(step: step, to: to, startedAt: now, sentAt: now))
+        send(step, to: to)
     }
 
     func receive(_ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant) {
@@ -202,7 +210,7 @@ final class Prober {
         else { return counters.rejected += 1 }
         for target in targets {
             guard var course = courses[target] else { continue }
-            if take(message, from: target, &course, at: now) {
+            if take(message, from: target, at: source, &course, at: now) {
                 courses[target] = course
                 return wake(at: wakeUp(of: course, at: now))
             }
@@ -212,23 +220,28 @@ final class Prober {
 
     /// True if the message answers a try of this target.
     private func take(
-        _ message: HandshakeMessage, from target: ProbeTarget, _ course: inout Course, at now: MonotonicInstant
+        _ message: HandshakeMessage, from target: ProbeTarget, at source: Endpoint, _ course: inout Course,
+        at now: MonotonicInstant
     ) -> Bool {
         switch message {
         case .cookie(_, let nonce, let cookie):
-            let greeted = course.tries.firstIndex { if case .greeting(nonce) = $0.step { true } else { false } }
+            let greeted = course.tries.firstIndex {
+                if case .greeting(nonce) = $0.step { $0.to == source } else { false }
+            }
             guard let greeted else { return false }
-            course.cookie = (nonce, cookie, now)
+            course.cookie = (nonce, cookie, source, now)
             course.tries[greeted].step = .probing(nonce, cookie, number: random64())
             course.tries[greeted].sentAt = now
-            send(course.tries[greeted].step, to: target)
+            send(course.tries[greeted].step, to: source)
             return true
         case .probeReport(let report):
             let isAsked = course.tries.contains { attempt in
-                if case .probing(report.nonce, _, report.number) = attempt.step { true } else { false }
+                guard case .probing(report.nonce, _, report.number) = attempt.step else { return false }
+                return attempt.to == source
             }
             guard isAsked, report.node == target.node else { return false }
             counters.answered += 1
+            course.answering = source
             course.tries = []
             board.noteLoss(target) { $0.take(report, at: now) }
             board.round(target, isAnswered: true, at: now)
@@ -237,14 +250,14 @@ final class Prober {
         }
     }
 
-    private func send(_ step: Try.Step, to target: ProbeTarget) {
+    private func send(_ step: Try.Step, to endpoint: Endpoint) {
         switch step {
         case .greeting(let nonce):
-            send(.hello(keyPhase: keyPhase, role: .observer, node: node, nonce: nonce), to: target.endpoint)
+            send(.hello(keyPhase: keyPhase, role: .observer, node: node, nonce: nonce), to: endpoint)
         case .probing(let nonce, let cookie, let number):
             let probe = Probe(
                 keyPhase: keyPhase, role: .observer, node: node, nonce: nonce, cookie: cookie, number: number)
-            send(.probe(probe), to: target.endpoint)
+            send(.probe(probe), to: endpoint)
         }
     }
 

@@ -132,6 +132,7 @@ final class EncoderSession {
             }
             let step = min(part.readableBytes, Self.stepBytes)
             var batch = PayloadBatch()
+            packer.limit(to: sink.payloadLimit(of: id))
             part.readWithUnsafeReadableBytes { all in
                 packer.append(UnsafeRawBufferPointer(rebasing: all[..<step]), at: now, into: &batch)
                 return step

@@ -4,6 +4,8 @@ import ReflectorModel
 public struct IngestConfiguration: Sendable {
     /// Address and port of the HTTP server for pushing encoders; nil for none.
     public var httpListen: Endpoint?
+    /// Further addresses of it; one that no interface has is left out.
+    public var httpListenAlso: [Endpoint] = []
     /// Ports of one stream each that take its bytes over TCP as they are.
     public var rawTCP: [RawPort] = []
     /// Ports of one stream each that take its payloads over UDP, one a datagram.

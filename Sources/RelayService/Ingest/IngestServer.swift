@@ -67,6 +67,16 @@ public final class IngestServer: Sendable {
                         try await listenUDP(port, loop: loop, registry: registry)
                     })
             }
+            for endpoint in configuration.httpListenAlso {
+                do {
+                    listeners.append(
+                        try await ListenFailure.naming("encoders that push by HTTP", endpoint, .tcp) {
+                            try await listenHTTP(endpoint, loop: loop, registry: registry)
+                        })
+                } catch let failure as ListenFailure where failure.isAddressMissing {
+                    logger.warning("listening on the others", metadata: ["problem": "\(failure)"])
+                }
+            }
         } catch {
             for listener in listeners { try? await listener.close() }
             throw error
@@ -87,7 +97,7 @@ public final class IngestServer: Sendable {
         var endpoints = listeners.compactMap { $0.localAddress?.endpoint }[...]
         httpEndpoint = configuration.httpListen == nil ? nil : endpoints.popFirst()
         rawTCPEndpoints = Array(endpoints.prefix(configuration.rawTCP.count))
-        rawUDPEndpoints = Array(endpoints.dropFirst(configuration.rawTCP.count))
+        rawUDPEndpoints = Array(endpoints.dropFirst(configuration.rawTCP.count).prefix(configuration.rawUDP.count))
         pulls = configuration.pulls.map { pull in
             let puller = EncoderPull(pull: pull, loop: loop, registry: registry, counters: counters, logger: logger)
             return Task { await puller.run() }

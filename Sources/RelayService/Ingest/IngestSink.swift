@@ -32,6 +32,13 @@ public protocol IngestSink: Sendable {
     /// the bytes count as under way, and with too many under way the encoder is read no further.
     func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable () -> Void)
 
+    /// Most bytes of a payload that the paths of the stream carry; nil for any. Asked before each `take`.
+    func payloadLimit(of session: IngestSession) -> Int?
+
     /// No more payloads of this session will come.
     func close(_ session: IngestSession)
+}
+
+extension IngestSink {
+    public func payloadLimit(of session: IngestSession) -> Int? { nil }
 }

@@ -12,7 +12,9 @@ public struct PacketPacker {
     public static let payloadBytesDefault = 7 * transportPacketBytes
 
     /// Bytes of a full payload, a multiple of 188.
-    public let payloadBytes: Int
+    public private(set) var payloadBytes: Int
+    /// What was given at first, and is gone back to.
+    private let payloadBytesMax: Int
     public let flushAfter: TimeSpan
     /// The bytes that have not left yet, fewer than `payloadBytes`.
     private var waiting: [UInt8] = []
@@ -22,9 +24,18 @@ public struct PacketPacker {
     ///   - payloadBytes: most bytes of a payload; the whole TS packets that fit, and at least one, are used.
     ///   - flushAfter: longest time that whole TS packets wait.
     public init(payloadBytes: Int = Self.payloadBytesDefault, flushAfter: TimeSpan = .milliseconds(10)) {
-        self.payloadBytes = max(payloadBytes / Self.transportPacketBytes, 1) * Self.transportPacketBytes
+        let whole = max(payloadBytes / Self.transportPacketBytes, 1) * Self.transportPacketBytes
+        self.payloadBytes = whole
+        payloadBytesMax = whole
         self.flushAfter = flushAfter
         waiting.reserveCapacity(self.payloadBytes)
+    }
+
+    /// Makes payloads no larger than that from now on, but for the first one if more than that waits already; nil: as large
+    /// as at first.
+    public mutating func limit(to bytes: Int?) {
+        let limited = min(bytes ?? payloadBytesMax, payloadBytesMax)
+        payloadBytes = max(limited / Self.transportPacketBytes, 1) * Self.transportPacketBytes
     }
 
     /// When `handleTimeout` has something to do; nil while no whole TS packet waits.
@@ -39,7 +50,8 @@ public struct PacketPacker {
         batch.reserve(bytes: waiting.count + input.count)
         var rest = input
         if !waiting.isEmpty {
-            let missing = payloadBytes - waiting.count
+            // More may wait than a payload has by now: it goes as it is.
+            let missing = max(payloadBytes - waiting.count, 0)
             guard rest.count >= missing else { return keep(rest, at: now) }
             batch.append(waiting[...])
             batch.append(UnsafeRawBufferPointer(rebasing: rest[..<missing]))

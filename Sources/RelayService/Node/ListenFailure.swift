@@ -18,6 +18,9 @@ public struct ListenFailure: Error, CustomStringConvertible {
     public var code: Int32
     private var text: String
 
+    /// No interface has the address now; one may have it later.
+    public var isAddressMissing: Bool { code == EADDRNOTAVAIL || code == EAFNOSUPPORT }
+
     /// - Parameter cause: an error of `DatagramSocket` or of NIO.
     public init(what: String, endpoint: Endpoint, transport: Transport, cause: any Error) {
         self.what = what

@@ -9,6 +9,7 @@ struct NodeIngest: IngestSink {
     let resolver: StubResolver
     let memory: NodeMemory
     let name: String
+    let payloadLimits: PayloadLimits
 
     func open(_ session: IngestSession) async -> IngestOpening {
         let answer: LookUpAnswer
@@ -21,7 +22,7 @@ struct NodeIngest: IngestSink {
         }
         guard answer.hosts.contains(where: { $0.name == name }) else { return .unknownStream }
         let (loop, shell) = (loop, shell)
-        let isProvided = await loop.query { shell.value.node.provide(session.stream, at: loop.now) }
+        let isProvided = await loop.query { shell.value.provide(session.stream) }
         return isProvided == true ? .accepted : .unavailable
     }
 
@@ -35,7 +36,10 @@ struct NodeIngest: IngestSink {
         if !isAccepted { taken() }
     }
 
+    func payloadLimit(of session: IngestSession) -> Int? { payloadLimits.limit(of: session.stream) }
+
     func close(_ session: IngestSession) {
+        payloadLimits.forget(session.stream)
         let (loop, shell) = (loop, shell)
         loop.execute { shell.value.node.encoderLeft(session.stream, at: loop.now) }
     }

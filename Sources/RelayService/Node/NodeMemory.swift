@@ -7,8 +7,9 @@ import ReflectorModel
 /// A change of the zone's serial changes every answer at once, so the file is written at most once in `writeInterval`,
 /// however many answers come.
 actor NodeMemory {
-    /// Longest text of an address that is read.
-    private static let addressBytesMax = 256
+    /// Longest text of addresses that is read, and most addresses that are written.
+    private static let addressBytesMax = 4_096
+    private static let addressesMax = 64
 
     private let file: StateFile?
     private let addressPath: String?
@@ -78,18 +79,19 @@ actor NodeMemory {
         writes += 1
     }
 
-    /// The node's own address when it last ran, for a start without name servers.
-    var address: IPAddress? {
+    /// The node's own addresses when it last ran, for a start without name servers.
+    var addresses: [IPAddress] {
         guard let addressPath, let text = try? PrivateFile.read(addressPath, bytesMax: Self.addressBytesMax) else {
-            return nil
+            return []
         }
-        return IPAddress(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        return text.split(whereSeparator: \.isWhitespace).compactMap { IPAddress($0) }
     }
 
-    func keep(address: IPAddress) {
-        guard let addressPath, self.address != address else { return }
+    func keep(addresses: [IPAddress]) {
+        let kept = Array(addresses.prefix(Self.addressesMax))
+        guard let addressPath, self.addresses != kept else { return }
         do throws(PrivateFile.Failure) {
-            try PrivateFile.replace(addressPath, bytes: Array("\(address)\n".utf8))
+            try PrivateFile.replace(addressPath, bytes: Array(kept.map { "\($0)\n" }.joined().utf8))
         } catch {
             logger.error("address not remembered", metadata: ["problem": "\(error)"])
         }

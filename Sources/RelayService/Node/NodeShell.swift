@@ -4,11 +4,14 @@ import PacketSealing
 import ReflectorModel
 import RelayCore
 
-/// The thin shell around one `RelayNode`: its socket, its timer, its look-ups. Lives on its loop's thread.
+/// The thin shell around one `RelayNode`: its sockets, its timer, its look-ups. Lives on its loop's thread.
 final class NodeShell: DatagramHandler {
     private let loop: DatagramLoop
-    private let socket: DatagramSocket
+    private let locals = LocalAddresses()
+    private var sendLog = SendLog()
     let node: RelayNode
+    /// What the ingest thread asks.
+    let payloadLimits: PayloadLimits
     private let crypto: LibcryptoPacketCrypto
     private let resolver: StubResolver
     private let memory: NodeMemory
@@ -19,12 +22,12 @@ final class NodeShell: DatagramHandler {
     private let headers: UnsafeMutableRawBufferPointer
 
     init(
-        loop: DatagramLoop, socket: DatagramSocket, configuration: NodeConfiguration, crypto: LibcryptoBox,
+        loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, crypto: LibcryptoBox,
         resolver: StubResolver, memory: NodeMemory, restored: [(ReflectorName, LookUpAnswer)],
-        output: (any StreamOutput)?, logger: Logger
+        output: (any StreamOutput)?, payloadLimits: PayloadLimits, logger: Logger
     ) {
+        self.payloadLimits = payloadLimits
         self.loop = loop
-        self.socket = socket
         self.resolver = resolver
         self.memory = memory
         self.output = output
@@ -39,6 +42,8 @@ final class NodeShell: DatagramHandler {
             configuration: configuration.relay.configuration, crypto: self.crypto, seed: seed.next(), sink: sink,
             makeMeasurements: { LinkHistograms() }, now: now)
         for (name, answer) in restored { node.restore(name, answer, at: now) }
+        for socket in sockets { locals.add(socket) }
+        node.setAddresses(locals.endpoints.map(\.address), at: now)
     }
 
     deinit { headers.deallocate() }
@@ -46,7 +51,8 @@ final class NodeShell: DatagramHandler {
     // MARK: DatagramHandler
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
-        node.receive(UnsafeRawBufferPointer(datagram.bytes), from: datagram.source, at: now)
+        let local = locals.number(of: datagram, on: socket)
+        node.receive(UnsafeRawBufferPointer(datagram.bytes), from: datagram.source, to: local, at: now)
     }
 
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) { flush(at: loop.now) }
@@ -66,11 +72,33 @@ final class NodeShell: DatagramHandler {
         while more {
             batch.removeAll()
             more = node.transmit(at: now, into: &batch)
-            if !batch.isEmpty { socket.send(batch) }
+            if !batch.isEmpty { locals.send(batch) }
+        }
+        for socket in locals.sockets where socket.statistics.sendFailuresTotal != sendLog.told(socket.tag) {
+            sendLog.note(socket, at: now, logger)
         }
     }
 
     // MARK: Told from outside
+
+    /// An encoder has a stream. False if the node can't take it.
+    func provide(_ stream: StreamName) -> Bool {
+        guard node.provide(stream, at: loop.now) else { return false }
+        if let bytes = node.payloadLimit(of: stream) { payloadLimits.set(bytes, for: stream) }
+        return true
+    }
+
+    /// Another address of the node is there.
+    func add(_ socket: DatagramSocket) {
+        do throws(DatagramError) {
+            try loop.add(socket)
+        } catch {
+            return logger.error("socket not watched", metadata: ["problem": "\(error)"])
+        }
+        locals.add(socket)
+        node.setAddresses(locals.endpoints.map(\.address), at: loop.now)
+        logger.info("listening on another address", metadata: ["endpoint": "\(socket.local)"])
+    }
 
     /// Takes other network keys; what is under way goes on.
     func replaceKeys(_ keys: LibcryptoBox) {
@@ -108,6 +136,7 @@ final class NodeShell: DatagramHandler {
         case .unavailable(let stream, let reason):
             logger.warning("stream unavailable", metadata: ["stream": "\(stream)", "reason": "\(reason.rawValue)"])
             output?.unavailable(stream: stream, reason: reason.rawValue)
+        case .limitPayload(let stream, let bytes): payloadLimits.set(bytes, for: stream)
         case .alarm(let alarm):
             logger.warning("\(alarm)")
         }
@@ -115,10 +144,16 @@ final class NodeShell: DatagramHandler {
 
     func status(zone: String, streams page: StreamPage) -> NodeStatus {
         let output = output
-        var status = node.status(zone: zone, endpoint: socket.local, streams: page, at: loop.now) { name in
+        let endpoints = locals.endpoints
+        var status = node.status(zone: zone, endpoint: endpoints[0], streams: page, at: loop.now) { name in
             output?.viewers(of: name) ?? 0
         }
-        for counter in socket.statistics.counters { status.counters["datagram_\(counter.name)"] = counter.value }
+        if endpoints.count > 1 { status.endpoints = endpoints.map(\.description) }
+        for counter in locals.sockets.flatMap(\.statistics.counters) {
+            status.counters["datagram_\(counter.name)", default: 0] &+= counter.value
+        }
+        status.counters["datagram_sendWrongFamily", default: 0] &+= locals.unsentWrongFamily
+        status.counters["datagram_receivedUnnumbered"] = locals.receivedUnnumbered
         status.counters.merge(resolver.counters.snapshot) { _, new in new }
         status.counters["loop_wakeups"] = loop.wakeups
         status.counters["loop_work_refused"] = loop.mailboxDropped

@@ -9,7 +9,11 @@ public struct RunningNode: Sendable {
     private static let drainInterval = Duration.milliseconds(100)
 
     /// Where the relay protocol listens.
-    public let endpoint: Endpoint
+    public var endpoint: Endpoint { endpoints[0] }
+    /// The same, all of the node's addresses, those included that are not there yet.
+    public let endpoints: [Endpoint]
+    private let watch: Task<Void, Never>
+    private let payloadLimits: PayloadLimits
     private let loop: DatagramLoop
     private let shell: LoopBound<NodeShell>
     private let resolver: StubResolver
@@ -17,38 +21,67 @@ public struct RunningNode: Sendable {
     private let configuration: NodeConfiguration
     private let inUse: KeysInUse
 
-    /// Finds the node's own address, binds, and starts its event loop. Asks the name servers until they answer, or
+    /// Finds the node's own addresses, binds, and starts its event loop. Asks the name servers until they answer, or
     /// takes the address of the last run if they do not.
     public static func start(
         _ configuration: NodeConfiguration, output: (any StreamOutput)?, logger: Logger
     ) async throws -> RunningNode {
         let resolver = StubResolver(servers: configuration.servers, zone: configuration.zone)
         let memory = NodeMemory(directory: configuration.stateDirectory, logger: logger)
-        let endpoint = try await OwnAddress(
-            configuration: configuration, resolver: resolver, memory: memory, logger: logger
-        ).find()
+        let own = OwnAddress(configuration: configuration, resolver: resolver, memory: memory, logger: logger)
+        let wanted = try await own.find()
         let crypto = try LibcryptoBox(configuration.keys)
         let loop = try DatagramLoop()
-        let socket: DatagramSocket
-        do throws(DatagramError) {
-            socket = try DatagramSocket(bind: endpoint)
-        } catch {
-            throw ListenFailure(what: "the relay protocol", endpoint: endpoint, transport: .udp, cause: error)
-        }
-        let bound = socket.local
-        try loop.add(socket)
+        let opener = NodeSockets(logger: logger)
+        let (sockets, missing) = try await opener.open(wanted)
+        let listening = sockets.map(\.local)
+        let bound = listening + missing.filter { !$0.address.isUnspecified }
+        for socket in sockets { try loop.add(socket) }
+        let payloadLimits = PayloadLimits()
+        await resolver.setNeedsV6(bound.allSatisfy { !$0.address.isV4 })
         let restored = await memory.answers(for: memory.names)
         let shell = NodeShell(
-            loop: loop, socket: socket, configuration: configuration, crypto: crypto, resolver: resolver,
-            memory: memory, restored: restored, output: output, logger: logger)
+            loop: loop, sockets: sockets, configuration: configuration, crypto: crypto, resolver: resolver,
+            memory: memory, restored: restored, output: output, payloadLimits: payloadLimits, logger: logger)
         let handle = try loop.start(handler: shell, name: configuration.name)
         // The loop sets its timer at the end of a wake-up: this is the first.
         loop.execute {}
-        logger.info("node started", metadata: ["name": "\(configuration.name)", "endpoint": "\(bound)"])
+        logger.info(
+            "node started",
+            metadata: [
+                "name": "\(configuration.name)", "endpoint": "\(listening.map(\.description).joined(separator: ","))",
+            ])
         Task { await RoleCheck(configuration: configuration, resolver: resolver).run(logger) }
+        let watch = Task { await addAddresses(missing, known: bound, own, opener, to: handle, on: loop) }
         return RunningNode(
-            endpoint: bound, loop: loop, shell: handle, resolver: resolver, memory: memory,
+            endpoints: bound, watch: watch, payloadLimits: payloadLimits, loop: loop, shell: handle, resolver: resolver,
+            memory: memory,
             configuration: configuration, inUse: KeysInUse(configuration.keys.networkKeys))
+    }
+
+    /// Listens on addresses that were missing as soon as they are there, and on those that the zone gives the host later.
+    private static func addAddresses(
+        _ missing: [Endpoint], known: [Endpoint], _ own: OwnAddress, _ opener: NodeSockets,
+        to shell: LoopBound<NodeShell>, on loop: DatagramLoop
+    ) async {
+        var (missing, known) = (missing.filter { !$0.address.isUnspecified }, known)
+        var asked = ContinuousClock.now
+        while !Task.isCancelled {
+            let wait = missing.isEmpty ? NodeSockets.askInterval : NodeSockets.retryInterval
+            guard (try? await Task.sleep(for: wait)) != nil else { return }
+            if .now >= asked + NodeSockets.askInterval {
+                asked = .now
+                let more = await own.findAgain().filter { !known.contains($0) }
+                known += more
+                missing += more
+            }
+            for endpoint in missing {
+                guard let socket = opener.openNow(endpoint) else { continue }
+                missing.removeAll { $0 == endpoint }
+                let bound = LoopBound(socket, loop: loop)
+                loop.execute { shell.value.add(bound.value) }
+            }
+        }
     }
 
     /// Runs `body` beside a started node and, however it ends, returns only when the node's thread has ended: a process
@@ -69,6 +102,7 @@ public struct RunningNode: Sendable {
 
     /// Ends the node without a word to its children. Once more does nothing.
     private func halt() async {
+        watch.cancel()
         loop.stop()
         loop.join()
         await resolver.shutDown()
@@ -105,7 +139,8 @@ public struct RunningNode: Sendable {
     /// Where an entrypoint's encoders' payloads go.
     public var ingestSink: any IngestSink {
         NodeIngest(
-            loop: loop, shell: shell, resolver: resolver, memory: memory, name: configuration.name.lowercased())
+            loop: loop, shell: shell, resolver: resolver, memory: memory, name: configuration.name.lowercased(),
+            payloadLimits: payloadLimits)
     }
 
     /// Takes other network keys; links and streams go on. Throws, and changes nothing, if a phase that is in use would

@@ -27,6 +27,7 @@ public actor StubResolver {
     private let serials: ZoneSerials
     private var underWay: [ReflectorName: Task<LookUpResult, Never>] = [:]
     private var isShutDown = false
+    private var needsV6 = false
 
     /// - Parameters:
     ///   - servers: authoritative servers of the zone; with none, every look-up fails.
@@ -124,14 +125,14 @@ public actor StubResolver {
             found[target] = AnswerReading.addresses(of: target, in: additional)
         }
         var failure = LookUpFailure.noAddress
-        let missing = found.filter { $0.value.isEmpty }.keys.sorted()
+        let missing = found.filter { isIncomplete($0.value, beside: found) }.keys.sorted()
         for start in stride(from: 0, to: missing.count, by: Self.parallelAddressesMax) {
             let part = missing[start..<min(start + Self.parallelAddressesMax, missing.count)]
             await withTaskGroup { group in
                 for target in part { group.addTask { (target, await self.addresses(of: target, until: deadline)) } }
                 for await (target, result) in group {
                     switch result {
-                    case .success(let addresses): found[target] = addresses
+                    case .success(let addresses): if !addresses.isEmpty { found[target] = addresses }
                     case .failure(let unanswered): failure = unanswered.failure
                     }
                 }
@@ -152,6 +153,19 @@ public actor StubResolver {
         hosts.sort { Self.key($0) < Self.key($1) }
         return .success((hosts, ttl))
     }
+
+    /// Whether a host may have addresses that the additional section had no room for: where others have IPv6 and it has
+    /// not, or, at a node that has IPv6 only, wherever it has none.
+    private func isIncomplete(
+        _ addresses: [(address: IPAddress, ttl: UInt32)], beside all: [String: [(address: IPAddress, ttl: UInt32)]]
+    ) -> Bool {
+        if addresses.isEmpty { return true }
+        guard !addresses.contains(where: { !$0.address.isV4 }) else { return false }
+        return needsV6 || all.values.contains { others in others.contains { !$0.address.isV4 } }
+    }
+
+    /// The node can reach nobody over IPv4.
+    public func setNeedsV6(_ needsV6: Bool) { self.needsV6 = needsV6 }
 
     private static func key(_ host: ResolvedHost) -> (UInt16, String, Int, Endpoint) {
         (host.priority, host.name, host.endpoint.address.isV4 ? 0 : 1, host.endpoint)

@@ -13,6 +13,8 @@ public struct StreamingServer: Service {
         public var endpoint: Endpoint
         /// A connection without a request is closed after this long.
         public var idleTimeout = TimeAmount.seconds(60)
+        /// Another server of the same hub looks after its streams: this one is only another address for viewers.
+        public var isAdditional = false
 
         public init(endpoint: Endpoint) { self.endpoint = endpoint }
     }
@@ -41,6 +43,7 @@ public struct StreamingServer: Service {
                 endpoint: configuration.endpoint, idleTimeout: configuration.idleTimeout,
                 connectionsMax: hub.configuration.viewersMax + Self.connectionsSpare),
             responder: ViewerResponder(hub: hub), logger: hub.logger, onReady: onReady)
+        if configuration.isAdditional { return try await service.run() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await _ in hub.beginnings {

@@ -172,8 +172,3 @@ struct Impair: AsyncParsableCommand {
 enum ImpairedDirection: String, ExpressibleByArgument, CaseIterable {
     case both, up, down
 }
-
-extension IPAddress {
-    /// 0.0.0.0 or ::.
-    fileprivate var isUnspecified: Bool { isV4 ? v4 == 0 : high == 0 && low == 0 }
-}

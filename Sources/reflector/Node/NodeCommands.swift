@@ -24,7 +24,7 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     @OptionGroup var node: NodeOptions
 
-    @Option(help: "HTTP ingest on ADDRESS:PORT; by default the node's own address, port 8000.")
+    @Option(help: "HTTP ingest on ADDRESS:PORT; by default all of the node's own addresses, port 8000.")
     var ingest: String?
 
     @Option(help: "Raw TCP ingest, STREAM=ADDRESS:PORT. Repeatable.")
@@ -82,7 +82,9 @@ struct EntrypointCommand: AsyncParsableCommand {
         }
         try await RunningNode.with(configuration, output: nil, logger: logger) { running in
             let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
-            ingestion.httpListen = try node.endpoint(ingest, option: "--ingest", own: running.endpoint, port: 8_000)
+            let doors = try node.endpoints(ingest, option: "--ingest", own: running.endpoints, port: 8_000)
+            ingestion.httpListen = doors[0]
+            ingestion.httpListenAlso = Array(doors.dropFirst())
             let server = try await IngestServer.start(
                 configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
             let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
@@ -161,7 +163,7 @@ struct EdgeCommand: AsyncParsableCommand {
     @Option(help: "The edge region it serves, as 1283.")
     var region: String
 
-    @Option(help: "Streaming server on ADDRESS:PORT; by default the node's own address, port 8080.")
+    @Option(help: "Streaming server on ADDRESS:PORT; by default all of the node's own addresses, port 8080.")
     var http: String?
 
     func validate() throws {
@@ -175,12 +177,20 @@ struct EdgeCommand: AsyncParsableCommand {
         let hub = LiveStreamHub(logger: logger)
         try await RunningNode.with(configuration, output: HubOutput(hub: hub), logger: logger) { running in
             hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
-            let viewers = try node.endpoint(http, option: "--http", own: running.endpoint, port: 8_080)
+            let doors = try node.endpoints(http, option: "--http", own: running.endpoints, port: 8_080)
+            let viewers = doors[0]
             let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 1, logger: logger)
             let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub) { _ in daemon.listens() }
+            let more = doors.dropFirst().map { endpoint in
+                var configuration = StreamingServer.Configuration(endpoint: endpoint)
+                configuration.isAdditional = true
+                return ListeningService(
+                    what: "viewers", endpoint: endpoint,
+                    service: StreamingServer(configuration: configuration, hub: hub), retries: logger)
+            }
             let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
             try await daemon.run(
-                ops: ops, others: [ListeningService(what: "viewers", endpoint: viewers, service: server)],
+                ops: ops, others: [ListeningService(what: "viewers", endpoint: viewers, service: server)] + more,
                 extra: { Self.counters(of: hub.statistics()) })
         }
     }

@@ -22,10 +22,12 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Directory for the last good answers, which serve when no name server does.")
     var state: String?
 
-    @Option(help: "Relay protocol on ADDRESS:PORT instead of the host's own address in the zone, port 4900.")
+    @Option(
+        help: "Relay protocol on ADDRESS:PORT instead of the host's addresses in the zone, port 4900; [::] is IPv4 too."
+    )
     var listen: String?
 
-    @Option(help: "Relay protocol port on the host's own address.")
+    @Option(help: "Relay protocol port on the host's own addresses.")
     var port: UInt16 = 4_900
 
     @Option(help: "Health, status and metrics over HTTP; by default the node's own address, port 4980.")
@@ -77,6 +79,15 @@ struct NodeOptions: ParsableArguments {
     func endpoint(_ text: String?, option: String, own: Endpoint, port: UInt16) throws -> Endpoint {
         guard let text else { return Endpoint(address: own.address, port: port) }
         return try endpoint(text, option: option)
+    }
+
+    /// The endpoint of an option, or all of the node's own addresses with a default port; the first is there for sure.
+    func endpoints(_ text: String?, option: String, own: [Endpoint], port: UInt16) throws -> [Endpoint] {
+        if let text { return [try endpoint(text, option: option)] }
+        // A TCP socket bound to `[::]` takes IPv4 as well.
+        let isDual = own.contains { !$0.address.isV4 && $0.address.isUnspecified }
+        let addresses = own.map(\.address).filter { !isDual || !$0.isV4 || !$0.isUnspecified }
+        return addresses.map { Endpoint(address: $0, port: port) }
     }
 
     func endpoint(_ text: String, option: String) throws -> Endpoint {

@@ -70,9 +70,25 @@ struct ListeningService: Service {
     let what: String
     let endpoint: Endpoint
     let service: any Service
+    /// Set if it is enough to listen there as soon as the address exists: the node has others.
+    var retries: Logger?
+
+    private static let retryInterval = Duration.seconds(5)
 
     func run() async throws {
-        try await ListenFailure.naming(what, endpoint, .tcp) { try await service.run() }
+        var isTold = false
+        while true {
+            do {
+                return try await ListenFailure.naming(what, endpoint, .tcp) { try await service.run() }
+            } catch let failure as ListenFailure where retries != nil && failure.isAddressMissing {
+                if !isTold { retries?.warning("trying again", metadata: ["problem": "\(failure)"]) }
+                isTold = true
+                let waited: Void? = try? await cancelWhenGracefulShutdown {
+                    try await Task.sleep(for: Self.retryInterval)
+                }
+                guard waited != nil, !Task.isShuttingDownGracefully else { return }
+            }
+        }
     }
 }
 

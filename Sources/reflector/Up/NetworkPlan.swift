@@ -1,4 +1,5 @@
 import DNSAnswers
+import DatagramIO
 import ReflectorModel
 
 /// The processes that make up the network of one zone, and where each of them is reached. `up` starts them; `status`
@@ -86,7 +87,15 @@ struct NetworkPlan: Sendable {
     func checkRunsHere() throws(Unusable) {
         var problems: [String] = []
         for (index, node) in nodes.enumerated() {
-            if !node.address.isV4 || node.address.v4 >> 24 != 127 {
+            if !node.address.isV4 {
+                // There is only one IPv6 loopback address; others may be given to the loopback device.
+                let isHere = (try? DatagramSocket(bind: Endpoint(address: node.address, port: 0))) != nil
+                if !isHere {
+                    problems.append(
+                        "\(node.name) has the address \(node.address), which no interface of this machine has: "
+                            + "ip addr add \(node.address)/128 dev lo")
+                }
+            } else if node.address.v4 >> 24 != 127 {
                 problems.append(
                     "\(node.name) has the address \(node.address): `up` runs every node on this machine, "
                         + "so give it one in 127.0.0.0/8 in \(zone).zone")

@@ -1,0 +1,80 @@
+import DatagramIO
+import Glibc
+import Logging
+import ReflectorModel
+
+/// Opens a node's sockets, one for each of its addresses. One address that is not there (yet) does not keep the node from
+/// the others: it is tried again until it is.
+struct NodeSockets: Sendable {
+    /// How long a start waits for an address that no interface has: duplicate address detection takes a second or two.
+    static let patience = Duration.seconds(3)
+    private static let patienceStep = Duration.milliseconds(250)
+    /// How often addresses that are missing are tried again, and the zone asked for others.
+    static let retryInterval = Duration.seconds(5)
+    static let askInterval = Duration.seconds(60)
+
+    let logger: Logger
+
+    /// What was opened, and what was not. Throws if nothing could be.
+    func open(_ wanted: [Endpoint]) async throws -> (open: [DatagramSocket], missing: [Endpoint]) {
+        let deadline = ContinuousClock.now + Self.patience
+        while true {
+            var (open, missing): ([DatagramSocket], [Endpoint]) = ([], [])
+            var failure: ListenFailure?
+            // `[::]:0` and 0.0.0.0 share the port that the first one gets.
+            var port: UInt16?
+            for var endpoint in wanted {
+                if endpoint.port == 0, let port { endpoint.port = port }
+                do throws(DatagramError) {
+                    let socket = try DatagramSocket(bind: endpoint)
+                    port = port ?? socket.local.port
+                    open.append(socket)
+                } catch {
+                    let problem = ListenFailure(
+                        what: "the relay protocol", endpoint: endpoint, transport: .udp, cause: error)
+                    // Another process on one of the addresses is a mistake, whatever the others do.
+                    guard error.mayPass else { throw problem }
+                    failure = failure ?? problem
+                    missing.append(endpoint)
+                }
+            }
+            if missing.isEmpty { return (open, []) }
+            // Without IPv6 in the kernel there is nothing to wait for, nor does IPv4 look for duplicates.
+            let isHopeless = missing.allSatisfy { endpoint in
+                endpoint.address.isV4 || wanted.contains { $0.isTwin(of: endpoint) }
+            }
+            if !open.isEmpty, isHopeless || .now >= deadline {
+                for endpoint in missing {
+                    logger.warning(
+                        "own address not there: listening on the others, and trying again",
+                        metadata: [
+                            "address": "\(endpoint)",
+                            "listening": "\(open.map(\.local.description).joined(separator: ","))",
+                            "remedy": "add it to an interface, or correct the host's A and AAAA records in the zone",
+                        ])
+                }
+                return (open, missing)
+            }
+            if let failure, .now >= deadline || !missing.contains(where: { !$0.address.isV4 }) { throw failure }
+            open = []
+            try await Task.sleep(for: Self.patienceStep)
+        }
+    }
+
+    /// One that was missing, if it is there now.
+    func openNow(_ endpoint: Endpoint) -> sending DatagramSocket? {
+        try? DatagramSocket(bind: endpoint)
+    }
+}
+
+extension DatagramError {
+    /// The address, or its family, is not there now, and may be later.
+    fileprivate var mayPass: Bool { [EADDRNOTAVAIL, EAFNOSUPPORT, ENODEV, ENETDOWN].contains(code) }
+}
+
+extension Endpoint {
+    /// The other of `[::]` and 0.0.0.0.
+    fileprivate func isTwin(of other: Endpoint) -> Bool {
+        address.isUnspecified && other.address.isUnspecified && address.isV4 != other.address.isV4
+    }
+}

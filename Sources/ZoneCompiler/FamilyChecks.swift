@@ -1,0 +1,91 @@
+import DNSAnswers
+import ReflectorModel
+
+/// Nodes that must talk to each other and have no address family in common: an edge and all its parents, a set reflector
+/// and all of its, an entrypoint and all set reflectors. Only warnings: a host may be on its way to the other family.
+enum FamilyChecks {
+    /// Pairs of regions and lines that are looked at; a larger map is left alone.
+    private static let pairsMax = 20_000_000
+
+    /// Families that a host has addresses of; link-local ones count for nothing, as a zone can't say their interface.
+    private struct Families: OptionSet {
+        let rawValue: UInt8
+        static let v4 = Families(rawValue: 1)
+        static let v6 = Families(rawValue: 2)
+        static let both: Families = [.v4, .v6]
+
+        init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        init(_ host: ZoneContent.Host) {
+            self = []
+            for address in host.addresses where !address.isLinkLocal { insert(address.isV4 ? .v4 : .v6) }
+        }
+
+        var text: String { self == .v4 ? "IPv4" : self == .v6 ? "IPv6" : "both" }
+    }
+
+    /// - Parameter words: the keyword of each map line, for its place.
+    static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
+        let families = content.hosts.map { Families($0) }
+        let sets = content.setRegions.map { set in
+            set.members.reduce(into: Families()) {
+                if families.indices.contains($1.host) { $0.formUnion(families[$1.host]) }
+            }
+        }
+        // Nothing to find while every set reflector has both, or all have one and the same.
+        guard sets.contains(where: { $0 != .both && !$0.isEmpty }),
+            content.edgeRegions.count * content.rules.count <= pairsMax
+        else { return }
+        var isTold: Set<Int> = []
+        func check(_ hosts: [Int], ruleIndices: [Int]) {
+            for index in RuleChecks.winners(content, among: ruleIndices) where !isTold.contains(index) {
+                let parents = content.rules[index].parents.reduce(into: Families()) { $0.formUnion(sets[$1]) }
+                guard !parents.isEmpty,
+                    let host = hosts.first(where: {
+                        families.indices.contains($0) && !families[$0].isEmpty && families[$0].isDisjoint(with: parents)
+                    })
+                else { continue }
+                isTold.insert(index)
+                let names = content.rules[index].parents.map { content.setRegions[$0].name }.joined(separator: ", ")
+                problems.warning(
+                    words[index],
+                    "\(content.hosts[host].name) has \(families[host].text) addresses only and its parents here "
+                        + "(\(names)) \(parents.text) only: it can fetch nothing from them; give one of them an address of "
+                        + "the other family")
+            }
+        }
+        for region in content.edgeRegions where !region.hosts.isEmpty {
+            let matching = content.rules.indices.filter { index in
+                switch content.rules[index].regions {
+                case .allEdge: true
+                case .edge(let ids): ids.contains(region.ids.lowerBound)
+                case .setRegion: false
+                }
+            }
+            check(region.hosts, ruleIndices: Array(matching))
+        }
+        for (number, set) in content.setRegions.enumerated() {
+            let matching = content.rules.indices.filter { content.rules[$0].regions == .setRegion(number) }
+            check(set.members.map(\.host), ruleIndices: Array(matching))
+        }
+    }
+
+    /// An entrypoint that no set reflector can be reached from announces to nobody.
+    static func run(
+        entrypoints: [Int], of line: Word, _ content: ZoneContent, _ problems: inout ProblemList
+    ) {
+        guard !entrypoints.isEmpty else { return }
+        let sets = content.setRegions.flatMap(\.members).reduce(into: Families()) {
+            if content.hosts.indices.contains($1.host) { $0.formUnion(Families(content.hosts[$1.host])) }
+        }
+        guard !sets.isEmpty, sets != .both else { return }
+        for host in entrypoints where content.hosts.indices.contains(host) {
+            let own = Families(content.hosts[host])
+            guard !own.isEmpty, own.isDisjoint(with: sets) else { continue }
+            problems.warning(
+                line,
+                "\(content.hosts[host].name) has \(own.text) addresses only and every set reflector \(sets.text) only: "
+                    + "nobody can fetch from it; give one side an address of the other family")
+        }
+    }
+}
