@@ -51,6 +51,10 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case subscribesRefusedLoop
     /// On a link whose circuit breaker is open.
     case subscribesRefusedLossy
+    /// Whether there is such a stream could not be found out.
+    case subscribesRefusedUndecided
+    /// A child brought up more new names than it may.
+    case subscribesRefusedNames
     case parentChanges
     /// Given up because their link has long lost too much, or because the parent is nearly full.
     case pathsShed
@@ -61,12 +65,29 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case lookUpsAnswered
     case lookUpsFailed
     case lookUpsKeptOld
+    /// Names that went for others because the table was full.
+    case lookUpsEvicted
     case announcementsReceived
+    /// Streams announced by a node that is none of their candidates.
+    case announcementsRefused
+    /// Streams taken from an entrypoint that no name server could confirm.
+    case announcementsUnconfirmed
+    /// Lists of which pages stayed away.
+    case announcementsIncomplete
+    /// Portsets that children claimed and the zone contradicts.
+    case portsetsCorrected
+    /// Children refused for a name, role, region or address that the zone contradicts.
+    case identitiesRefused
+    /// Parents left because they are not the host that the zone names.
+    case parentsMistaken
     case heartbeatsReceived
     case probesAnswered
 
     case droppedLinkTableFull
     case droppedStreamTableFull
+    /// Streams that carried nothing and went for others.
+    case streamsEvicted
+    case droppedAnnouncementsFull
     case droppedQueueFull
     case droppedOverwritten
     case droppedGapTableFull
@@ -92,7 +113,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
 /// One number for each `RelayCounter`.
 public struct RelayCounters: Sendable {
     /// Of fixed length, so that a count is an addition and nothing else.
-    private var values = InlineArray<80, UInt64>(repeating: 0)
+    private var values = InlineArray<112, UInt64>(repeating: 0)
 
     public init() {
         precondition(RelayCounter.allCases.count <= values.count, "RelayCounters: more counters than room")

@@ -34,6 +34,12 @@ final class Bench {
     private(set) var sent: [Datagram] = []
     var answers: [ReflectorName: LookUpResult] = [:]
     private(set) var alarms: [RelayAlarm] = []
+    /// What edges said of streams that cannot be had.
+    private(set) var unavailable: [UnavailableReason] = []
+    /// Questions of all nodes so far.
+    private(set) var questions: [ReflectorName] = []
+    /// What a node at an address believes instead of the zone; nil for what it does not lie about.
+    var lies: (Endpoint, ReflectorName) -> LookUpResult? = { _, _ in nil }
     /// Datagrams for which this is true are lost.
     var loses: (Datagram) -> Bool = { _ in false }
     private var batch: DatagramBatch
@@ -99,8 +105,11 @@ final class Bench {
         for (endpoint, node) in nodes {
             while let action = node.nextAction() {
                 if case .alarm(let alarm) = action { alarms.append(alarm) }
+                if case .unavailable(_, let reason) = action { unavailable.append(reason) }
                 guard case .lookUp(let name) = action else { continue }
-                node.lookUpFinished(name, answers[name] ?? .noSuchName(serial: 1), at: now)
+                questions.append(name)
+                let result = lies(endpoint, name) ?? answers[name] ?? .noSuchName(serial: 1)
+                node.lookUpFinished(name, result, at: now)
             }
             while node.hasOutput(at: now) {
                 batch.removeAll()
