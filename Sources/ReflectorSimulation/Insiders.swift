@@ -7,6 +7,7 @@ import RelayCore
 extension Simulation {
     private static var insiderInterval: TimeSpan { .milliseconds(50) }
     private static var namesAtOnce: UInt64 { 4 }
+    private static var namesKept: UInt64 { 60 }
 
     func actAsInsiders() {
         events.schedule(.insiders, at: now + Self.insiderInterval)
@@ -28,6 +29,8 @@ extension Simulation {
         for _ in 0..<Self.namesAtOnce {
             insiderNames += 1
             if let name = StreamName("junk/n\(insiderNames)") { relay.want(name, at: now) }
+            guard insiderNames > Self.namesKept else { continue }
+            if let name = StreamName("junk/n\(insiderNames - Self.namesKept)") { relay.release(name, at: now) }
         }
     }
 

@@ -31,9 +31,7 @@ extension RelayNode {
         case .refused(_, let reason, let nonce):
             guard let link = opening(at: source, nonce: nonce) else { return counters.add(.rejectedUnexpected) }
             counters.add(.linksRefused)
-            if reason == .identity, identityAlarms.isDue(at: now) {
-                post(.alarm(.identityRefusedByPeer(peer: link.peerName, link.endpoint)))
-            }
+            noteRefusal(of: link, reason, at: now)
             fail(link, at: now)
         case .probe(let probe): answer(probe, from: source, at: now)
         case .probeReport: counters.add(.rejectedUnexpected)

@@ -15,7 +15,7 @@ extension RelayNode {
     }
 
     /// Streams with a path on the link, in a fixed order.
-    private func waiting(on link: ParentLink) -> [Int] {
+    func waiting(on link: ParentLink) -> [Int] {
         // Sorted, because a dictionary's order differs between processes.
         Array(link.subscriptions.values).sorted()
     }

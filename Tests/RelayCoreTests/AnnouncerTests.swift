@@ -47,12 +47,16 @@ struct AnnouncerTests {
         var tree = try #require(Tree(sets: 1))
         tree.edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(1))
+        let stream = tree.stream
+        let zone = tree.bench.answers[.candidates(stream)]
+        tree.bench.lies = { who, name in who == Self.stranger && name == .candidates(stream) ? zone : nil }
         tree.bench.answers = tree.bench.answers.mapValues { _ in .failed(.timedOut) }
         tree.stream(for: .seconds(25))
         let stranger = try addAnnouncer("mallory", to: tree)
         run(&tree, with: stranger, for: .seconds(2))
         #expect(tree.isGapless)
         #expect(!tree.numbers.contains(0))
+        #expect(tree.sets[0].counters[.announcementsRefused] == 1)
     }
 
     @Test("Where no name server ever answered, the announcement is all there is, and data flows")
