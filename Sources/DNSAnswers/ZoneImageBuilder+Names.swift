@@ -169,6 +169,25 @@ extension ZoneImageBuilder {
         }
     }
 
+    /// `{host}.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT), whatever its health.
+    mutating func addNodes() {
+        let ttl = content.defaults.ttl
+        for entry in content.nodeEntries {
+            guard let target = target(entry.host, priority: 0, weight: 1, port: entry.port),
+                let base = WireName.bytes(of: "nodes", suffix: zoneName),
+                let name = WireName.bytes(of: content.hosts[entry.host].name, suffix: base),
+                let node = tree.node(name)
+            else { continue }
+            let service = arena.add { $0.services([target], ttl: .fixed(ttl)) }
+            let text = arena.add {
+                $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: Self.textData(entry.parts.map(\.description)))
+            }
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: service))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, fragment: text))
+            explain(node, source: entry.source, more: [])
+        }
+    }
+
     // MARK: Layout
 
     /// What `explain` says of a stored name: the line that wrote it. The first line stands for an RRset.

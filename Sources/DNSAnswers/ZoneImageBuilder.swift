@@ -31,6 +31,7 @@ struct ZoneImageBuilder {
         try builder.addZoneFile()
         builder.addEntrypoints()
         builder.addStreams()
+        builder.addNodes()
         builder.layOutNodes()
         guard builder.arena.bytes.count <= UInt32.max else { throw .tooLarge }
         return builder

@@ -79,3 +79,16 @@ public enum LookUpFailure: Error, Hashable, Sendable {
     /// The resolver is shutting down.
     case shutDown
 }
+
+extension LookUpFailure: CustomStringConvertible {
+    /// As it stands behind "the name servers give no answer: ".
+    public var description: String {
+        switch self {
+        case .timedOut: "none answers in time"
+        case .serverFailure(let rcode): "they refuse or fail (RCODE \(rcode))"
+        case .noAddress: "they name hosts without an address"
+        case .overloaded: "too many look-ups are under way"
+        case .shutDown: "this node is stopping"
+        }
+    }
+}

@@ -25,14 +25,18 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     /// How long packets stayed in this node, over all streams: at a relay until they went to the children, retransmits
     /// and backlog not counted; at an edge until they were handed out in order.
     public var residence: DelayBuckets?
+    /// At an edge: the streams that could not be had last, newest first, and why.
+    public var unavailable: [UnavailableStream]?
     /// Everything counted node-wide: rejects by reason, drops by table, look-ups by result.
     public var counters: [String: UInt64]
 
     public init(
         name: String, role: String, region: String?, zone: String, endpoint: String, uptimeSeconds: Double,
         serial: UInt32?, links: [LinkStatus], streams: [StreamStatus], counters: [String: UInt64],
-        streamsTotal: Int? = nil, nextStreams: Int? = nil, residence: DelayBuckets? = nil
+        streamsTotal: Int? = nil, nextStreams: Int? = nil, residence: DelayBuckets? = nil,
+        unavailable: [UnavailableStream]? = nil
     ) {
+        self.unavailable = unavailable
         self.name = name
         self.role = role
         self.region = region
@@ -46,6 +50,19 @@ public struct NodeStatus: Codable, Sendable, Equatable {
         self.streamsTotal = streamsTotal
         self.nextStreams = nextStreams
         self.residence = residence
+    }
+}
+
+/// A stream that viewers wanted and could not have.
+public struct UnavailableStream: Codable, Sendable, Equatable {
+    public var name: String
+    public var reason: String
+    public var secondsAgo: Double
+
+    public init(name: String, reason: String, secondsAgo: Double) {
+        self.name = name
+        self.reason = reason
+        self.secondsAgo = secondsAgo
     }
 }
 
@@ -132,13 +149,16 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     /// How long its packets stayed in this node; at an edge, how long they waited for their order: what viewers pay for
     /// loss.
     public var residence: DelayBuckets?
+    /// Why it cannot be had now; nil if nothing is wrong.
+    public var problem: String?
 
     public init(
         name: String, portset: String, source: String?, incarnation: String?, highestSequence: UInt64,
         packetsIn: UInt64, bytesIn: UInt64, packetsOut: UInt64, children: Int, viewers: Int, paths: [PathStatus],
         delivered: UInt64, lost: UInt64, repaired: UInt64, duplicates: UInt64, gapMillisecondsMax: Double,
-        residence: DelayBuckets? = nil
+        residence: DelayBuckets? = nil, problem: String? = nil
     ) {
+        self.problem = problem
         self.name = name
         self.portset = portset
         self.source = source

@@ -9,6 +9,8 @@ public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
     case announceTargets(host: String)
     /// `news.live.streams`: the candidate entrypoints of a stream, in order.
     case candidates(StreamName)
+    /// `ep-bos.nodes`: what a host is in the network: its addresses and port (SRV), its roles and regions (TXT).
+    case node(host: String)
 
     public var description: String {
         switch self {
@@ -17,6 +19,7 @@ public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
         case .rootSets(let portset): "sets.\(portset)"
         case .announceTargets(let host): "\(host).sets"
         case .candidates(let stream): "\(stream.reversedLabels).streams"
+        case .node(let host): "\(host).nodes"
         }
     }
 }
@@ -29,6 +32,10 @@ extension ReflectorName {
         if last == "streams" {
             guard let stream = StreamName(labels.dropLast().reversed().joined(separator: "/")) else { return nil }
             self = .candidates(stream)
+        } else if last == "nodes" {
+            let host = labels.dropLast().joined(separator: ".")
+            guard Self.isHost(host) else { return nil }
+            self = .node(host: host)
         } else if last == "sets" {
             guard labels.count == 2, !first.isEmpty else { return nil }
             self = .announceTargets(host: String(first))
@@ -45,6 +52,20 @@ extension ReflectorName {
                 guard let portset = PortsetID(label: last) else { return nil }
                 self = .parents(rank, region, portset)
             }
+        }
+    }
+
+    /// Longest host name that a node may claim; with `.nodes` and a zone it still fits a DNS name.
+    private static var hostLengthMax: Int { 128 }
+
+    /// Whether a name claimed by a peer can be asked for in the DNS: labels of `[a-z0-9-_]{1,63}`.
+    public static func isHost(_ name: some StringProtocol) -> Bool {
+        guard !name.isEmpty, name.utf8.count <= hostLengthMax else { return false }
+        return name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            (1...63).contains(label.utf8.count)
+                && label.utf8.allSatisfy { byte in
+                    byte >= 97 && byte <= 122 || byte >= 48 && byte <= 57 || byte == 45 || byte == 95
+                }
         }
     }
 }

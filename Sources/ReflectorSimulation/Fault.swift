@@ -24,7 +24,7 @@ struct FaultPlan {
     init(_ scenario: Scenario, in network: Topology, window: Range<MonotonicInstant>, _ random: inout SeededGenerator) {
         self.window = window
         switch scenario {
-        case .steady, .lossy, .reorderDuplicate, .hostile: break
+        case .steady, .lossy, .reorderDuplicate, .hostile, .insider: break
         case .demand: addViewers(network, &random)
         case .parentDeath: addParentDeaths(network, &random)
         case .remap: addEdits(network, count: 4, &random)

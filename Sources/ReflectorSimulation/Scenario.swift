@@ -22,16 +22,20 @@ public enum Scenario: String, CaseIterable, Sendable {
     case hostile
     /// Everything at once.
     case chaos
+    /// Nodes with the network key announce what they may not, in their own and in another's name, claim wrong portsets,
+    /// and ask for names without end.
+    case insider
 
     /// Largest share of packets that an edge may lose while faults last; nil where none is promised.
     var lossMax: Double? {
         switch self {
-        case .steady, .demand, .reorderDuplicate, .parentDeath, .remap, .restart, .dnsOutage, .hostile: 0
+        case .steady, .demand, .reorderDuplicate, .parentDeath, .remap, .restart, .dnsOutage, .hostile, .insider: 0
         case .lossy: 0.001
         case .chaos: nil
         }
     }
 
+    var hasInsiders: Bool { self == .insider }
     var hasIntruder: Bool { self == .hostile || self == .chaos }
 
     /// What every link does while faults last, besides its delay.

@@ -28,6 +28,8 @@ struct SimulatedZone {
     var setRegions: [(id: RegionID, hosts: [String])]
     var maps: [Map]
     var streams: [Stream]
+    /// What each host is.
+    var parts: [String: NodeListing.Part] = [:]
     /// Nobody answers.
     var isDown = false
 
@@ -57,6 +59,8 @@ struct SimulatedZone {
             return records(set.hosts, text: ["serial=\(serial)", "set=\(set.id)"])
         case .parents: return .noSuchName(serial: serial)
         case .rootSets, .announceTargets: return records(rootHosts)
+        case .node(let host):
+            return parts[host].map { records([host], text: ["\($0)"]) } ?? .noSuchName(serial: serial)
         case .candidates(let stream):
             guard let known = streams.first(where: { $0.name == stream }) else { return .noSuchName(serial: serial) }
             return records(known.candidates, isOrdered: true, portset: known.portset)

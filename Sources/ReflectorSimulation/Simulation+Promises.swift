@@ -18,6 +18,7 @@ extension Simulation {
     private static var quietAfter: TimeSpan { .milliseconds(8_000) }
 
     func judgeSending(_ bytes: [UInt8], to: Endpoint, from node: SimulatedNode) {
+        guard !node.host.isInsider else { return }
         guard !bytes.isEmpty else { return judge.broken("\(node.host.name) sends an empty datagram") }
         if let wrong = node.ledger.noteSending(bytes, to: to) {
             judge.broken("\(node.host.name) sends \(wrong)")
@@ -28,7 +29,10 @@ extension Simulation {
         if node.host.role == .set, !node.held.has(tag, sequence) {
             judge.broken("\(node.host.name) sends number \(sequence), which it never had")
         }
-        if !wanted.contains(where: { $0.contains(true) }), lastWanted == .zero || now - lastWanted > Self.quietAfter {
+        // An insider that asks for a stream is a viewer like others.
+        if !options.scenario.hasInsiders, !wanted.contains(where: { $0.contains(true) }),
+            lastWanted == .zero || now - lastWanted > Self.quietAfter
+        {
             judge.broken("\(node.host.name) sends data that no viewer wants")
         }
     }
@@ -37,10 +41,11 @@ extension Simulation {
         events.schedule(.inspect, at: now + Self.inspectInterval)
         for node in nodes {
             defer { node.wakes = 0 }
-            guard let relay = node.relay, now >= node.pausedUntil else { continue }
+            guard !node.host.isInsider, let relay = node.relay, now >= node.pausedUntil else { continue }
             let census = relay.census
             judgeTables(census, of: node)
             judgePaths(census, of: node)
+            judgeSources(census, of: node)
             let isIdle = census.streams == 0 && census.parentLinks == 0 && census.childLinks == 0
             // Idle all the while, not just now.
             let wakesMax = isIdle && node.wasIdle ? Self.idleWakesMax : Self.wakesMax
@@ -56,7 +61,8 @@ extension Simulation {
         if census.parentLinks > Self.linksMax || census.childLinks > Self.linksMax {
             judge.broken("\(name) has \(census.parentLinks) and \(census.childLinks) links")
         }
-        if census.streams > zone.streams.count { judge.broken("\(name) has \(census.streams) streams") }
+        let streamsMax = options.scenario.hasInsiders ? Topology.streamsMaxAmongInsiders : zone.streams.count
+        if census.streams > streamsMax { judge.broken("\(name) has \(census.streams) streams") }
         if census.timers > Self.timersMax { judge.broken("\(name) has \(census.timers) timers") }
         if census.queued > Self.queuedMax { judge.broken("\(name) has \(census.queued) packets queued") }
         let keysMax = 2 * (census.parentLinks + census.childLinks) + census.streams

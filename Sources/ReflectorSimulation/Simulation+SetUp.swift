@@ -35,7 +35,8 @@ extension Simulation {
     func setUpNodes() {
         let names = topology.zone.streams.map(\.name)
         for (index, host) in topology.hosts.enumerated() {
-            let receiver = host.role == .edge ? Receiver(name: host.name, streams: names, judge: judge) : nil
+            let receiver =
+                host.role == .edge && !host.isInsider ? Receiver(name: host.name, streams: names, judge: judge) : nil
             receiver?.canary = options.canary
             receiver?.tell = { [unowned self] text in tell(text) }
             let batchMax = [1, 2, 7, 32][Int(random.next(below: 4))]
@@ -77,6 +78,7 @@ extension Simulation {
         for (at, fault) in FaultPlan(options.scenario, in: topology, window: window, &random).faults {
             events.schedule(.fault(fault), at: at)
         }
+        if options.scenario.hasInsiders { events.schedule(.insiders, at: .zero + .milliseconds(300)) }
         events.schedule(.inspect, at: .zero + .milliseconds(50))
         events.schedule(.judgeLiveness, at: calmAt + Self.recovery)
         if options.scenario.hasIntruder || options.canary == .acceptForgeries {

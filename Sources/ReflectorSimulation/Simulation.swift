@@ -21,6 +21,7 @@ public final class Simulation {
         case fault(Fault)
         case inspect
         case intrude
+        case insiders
         case judgeLiveness
     }
 
@@ -45,6 +46,8 @@ public final class Simulation {
     /// One for each ordered pair of hosts.
     var links: [LinkImpairment] = []
     var intruder: Intruder?
+    /// Names that insiders have made up.
+    var insiderNames: UInt64 = 0
     var now = MonotonicInstant.zero
     var digest: UInt64
     var encoders: [[Encoder]]
@@ -63,7 +66,7 @@ public final class Simulation {
         self.options = options
         digest = FixedHash.mix(options.seed)
         random = SeededGenerator(seed: FixedHash.combine(options.seed, FixedHash.mix(UInt64(options.scenario.place))))
-        let topology = Topology(&random)
+        let topology = Topology(&random, hasInsiders: options.scenario.hasInsiders)
         self.topology = topology
         zone = topology.zone
         end = .zero + options.span
@@ -123,7 +126,7 @@ public final class Simulation {
         case .remember(let name, let answer): node.remember(name, answer)
         case .unavailable(let stream, let reason):
             counts.unavailable += 1
-            tell("\(node.host.name): \(stream): \(reason.rawValue)")
+            tell("\(node.host.name): \(stream): \(reason)")
         case .alarm(let alarm):
             tell("\(node.host.name): \(alarm)")
             switch alarm {
@@ -146,7 +149,8 @@ public final class Simulation {
         case .question(let host, let life, let name):
             let isDown = zone.isDown
             let delay = isDown ? .milliseconds(1_500) : .milliseconds(1) + random.time(upTo: .milliseconds(15))
-            let result = isDown ? LookUpResult.failed(.timedOut) : zone.answer(name)
+            let isLiar = topology.hosts[host].isInsider && topology.hosts[host].role == .edge
+            let result = isDown ? LookUpResult.failed(.timedOut) : isLiar ? lie(name) : zone.answer(name)
             events.schedule(.answer(host: host, life: life, name, result), at: now + delay)
         case .answer(let host, let life, let name, let result):
             guard nodes[host].life == life else { return }
@@ -156,6 +160,7 @@ public final class Simulation {
         case .fault(let fault): apply(fault, event)
         case .inspect: inspect()
         case .intrude: intrude()
+        case .insiders: actAsInsiders()
         case .judgeLiveness: judgeLiveness(isLast: false)
         }
     }

@@ -9,6 +9,8 @@ struct Topology {
         var role: NodeRole
         var region: RegionID?
         var endpoint: Endpoint
+        /// Has the network key, and is not what the zone knows.
+        var isInsider = false
     }
 
     private(set) var hosts: [Host] = []
@@ -17,9 +19,10 @@ struct Topology {
     var entrypoints: [Int] { indices(.entrypoint) }
     var sets: [Int] { indices(.set) }
     var edges: [Int] { indices(.edge) }
-    var all: [Int] { Array(hosts.indices) }
+    var all: [Int] { hosts.indices.filter { !hosts[$0].isInsider } }
+    var insiders: [Int] { hosts.indices.filter { hosts[$0].isInsider } }
 
-    init(_ random: inout SeededGenerator) {
+    init(_ random: inout SeededGenerator, hasInsiders: Bool = false) {
         let setRegions: [(id: RegionID, hosts: [String])] = [
             (RegionID(9001), ["nyc-1", "nyc-2"]), (RegionID(9002), ["lon-1", "lon-2"]), (RegionID(9003), ["sjc-1"]),
         ]
@@ -53,6 +56,12 @@ struct Topology {
             guard let stream = StreamName(name) else { continue }
             zone.streams.append(SimulatedZone.Stream(name: stream, portset: portset, candidates: candidates))
         }
+        if hasInsiders {
+            addInsider("mallory", .entrypoint, nil)
+            // In the name of an honest one.
+            addInsider("ep-bos", .entrypoint, nil)
+            addInsider("eve", .edge, regions[0])
+        }
     }
 
     func index(of name: String) -> Int? { hosts.firstIndex { $0.name == name } }
@@ -70,15 +79,32 @@ struct Topology {
         configuration.packetsMax = 4_096
         configuration.controlBytesMax = 1 << 16
         configuration.lookUpsMax = 64
+        if !insiders.isEmpty, !hosts[host].isInsider {
+            configuration.streamsMax = Self.streamsMaxAmongInsiders
+            configuration.newNamesBurst = 48
+            configuration.newNamesPerSecond = 16
+        }
         return configuration
     }
 
-    private func indices(_ role: NodeRole) -> [Int] { hosts.indices.filter { hosts[$0].role == role } }
+    /// Few, so that a flood of names fills the table.
+    static let streamsMaxAmongInsiders = 16
+
+    private func indices(_ role: NodeRole) -> [Int] {
+        hosts.indices.filter { hosts[$0].role == role && !hosts[$0].isInsider }
+    }
+
+    private mutating func addInsider(_ name: String, _ role: NodeRole, _ region: RegionID?) {
+        let address = IPAddress(v4: 0x0a00_0001 + UInt32(hosts.count))
+        let endpoint = Endpoint(address: address, port: 4900)
+        hosts.append(Host(name: name, role: role, region: region, endpoint: endpoint, isInsider: true))
+    }
 
     private mutating func add(_ name: String, _ role: NodeRole, _ region: RegionID?) {
         let address = IPAddress(v4: 0x0a00_0001 + UInt32(hosts.count))
         let endpoint = Endpoint(address: address, port: 4900)
         hosts.append(Host(name: name, role: role, region: region, endpoint: endpoint))
         zone.hosts.append(SimulatedZone.Host(name: name, endpoint: endpoint))
+        zone.parts[name] = NodeListing.Part(role: role, region: region)
     }
 }

@@ -82,6 +82,10 @@ final class ChildLink {
     /// For an entrypoint that announces on this link.
     var announcements: AnnouncementList?
     var heartbeatReceived: MonotonicInstant?
+    /// Streams that it may bring up which this node does not carry yet.
+    var newNames: NameAllowance?
+    /// When something wrong with it is told again.
+    var alarms = AlarmPace()
 
     init(
         slot: Int, endpoint: Endpoint, local: UInt8 = 0, open: Open, parentToken: UInt64, parentNonce: HandshakeNonce,
@@ -143,6 +147,8 @@ final class ChildSubscription {
     let unmanagedLink: Unmanaged<ChildLink>
     var link: ChildLink { unmanagedLink.takeUnretainedValue() }
     let stream: Int
+    /// As the child says.
+    let portset: PortsetID
     var start: Subscribe.Start
     var rateSixteenths: UInt8
     var path: [NodeID]
@@ -168,6 +174,7 @@ final class ChildSubscription {
         self.id = id
         unmanagedLink = .passUnretained(link)
         self.stream = stream
+        portset = request.portset
         start = request.start
         rateSixteenths = request.rateSixteenths
         path = request.path

@@ -15,15 +15,6 @@ public enum RelayAction: Sendable, Equatable {
     case alarm(RelayAlarm)
 }
 
-public enum UnavailableReason: String, Sendable {
-    case noSuchStream = "no such stream in the zone"
-    case noParents = "no parent is known"
-    case noCommonFamily = "its parents have no address of a family (IPv4, IPv6) that this node has"
-    /// `map … none`: the zone says that there shall be none.
-    case parentsTakenAway = "the zone takes its parents away"
-    case refused = "no parent carries it"
-}
-
 public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     /// A name that used to answer says NXDOMAIN or NODATA; the old parents are kept (design §4).
     case parentsKept(ReflectorName)
@@ -49,6 +40,20 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case payloadRaised(StreamName, bytes: Int)
     /// A link to a child has done so for twenty: it begins no stream.
     case childRefusedStreams(peer: String, Endpoint)
+    /// A node that is none of the stream's candidate entrypoints, by name and address, announces it.
+    case announcementRefused(StreamName, by: String, Endpoint)
+    /// An entrypoint announces more streams than are taken from one, or than there is room for.
+    case announcementsFull(by: String, Endpoint)
+    /// A child says another portset of a stream than the zone; the zone is followed.
+    case portsetCorrected(StreamName, claimed: PortsetID, zone: PortsetID, by: String, Endpoint)
+    /// A node claims to be what the zone says that it is not.
+    case identityRefused(IdentityConflict)
+    /// A parent refuses this node for what it claims to be.
+    case identityRefusedByPeer(peer: String, Endpoint)
+    /// Another node answers where the zone has this one.
+    case parentMistaken(expected: String, found: String, Endpoint)
+    /// Children or viewers ask for more streams than there is room for.
+    case streamsFull
 
     public var description: String {
         switch self {
@@ -80,6 +85,22 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .payloadRaised(let stream, let bytes): "\(stream): payloads of \(bytes) bytes again"
         case .childRefusedStreams(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has long lost over 20 %: no new streams on it"
+        case .announcementRefused(let stream, let peer, let endpoint):
+            "\(peer) (\(endpoint)) announces \(stream), but the zone does not name it there as a candidate: not taken; "
+                + "add it to the stream's entrypoints=, correct its address, or find out who uses its key file"
+        case .announcementsFull(let peer, let endpoint):
+            "\(peer) (\(endpoint)) announces more streams than there is room for: the rest is not taken"
+        case .portsetCorrected(let stream, let claimed, let zone, let peer, let endpoint):
+            "\(peer) (\(endpoint)) asks for \(stream) as of \(claimed), but the zone says \(zone): the zone is followed"
+        case .identityRefused(let conflict): "\(conflict)"
+        case .identityRefusedByPeer(let peer, let endpoint):
+            "\(peer) (\(endpoint)) refuses this node: the zone says otherwise of its name, role, region or address; "
+                + "compare them with the records of its name below 'nodes' in the zone"
+        case .parentMistaken(let expected, let found, let endpoint):
+            "\(found) answers at \(endpoint), where the zone has \(expected): it is not asked for streams; start it as "
+                + "\(expected), or correct the addresses in the zone"
+        case .streamsFull:
+            "more streams are asked for than this node holds: those that carry nothing yet go first"
         }
     }
 

@@ -73,7 +73,17 @@ public struct RelayConfiguration: Sendable {
     public var subscriptionsPerLinkMax = 4_096
     public var queuePacketsMax = 4_096
     public var gapsMax = 4_096
-    public var lookUpsMax = 4_096
+    /// Names looked up: as many as streams, and as many for their parents.
+    public var lookUpsMax = 32_768
+    /// Streams taken from all entrypoints' announcements, those being received included: some 200 bytes each.
+    public var announcementsMax = 65_536
+    /// The same from one entrypoint.
+    public var announcementsPerLinkMax = 16_384
+    /// A list of which pages are missing this long is dropped.
+    public var announcementPatience: TimeSpan = .seconds(10)
+    /// Names of streams that a child may bring up at once, and a second, which this node does not carry yet.
+    public var newNamesBurst = 1_024
+    public var newNamesPerSecond = 128
     public var controlBytesMax = 1 << 20
 
     public init(name: String, role: NodeRole, region: RegionID? = nil) {

@@ -51,6 +51,10 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case subscribesRefusedLoop
     /// On a link whose circuit breaker is open.
     case subscribesRefusedLossy
+    /// Whether there is such a stream could not be found out.
+    case subscribesRefusedUndecided
+    /// A child brought up more new names than it may.
+    case subscribesRefusedNames
     case parentChanges
     /// Given up because their link has long lost too much, or because the parent is nearly full.
     case pathsShed
@@ -61,7 +65,21 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case lookUpsAnswered
     case lookUpsFailed
     case lookUpsKeptOld
+    /// Names that went for others because the table was full.
+    case lookUpsEvicted
     case announcementsReceived
+    /// Streams announced by a node that is none of their candidates.
+    case announcementsRefused
+    /// Streams taken from an entrypoint that no name server could confirm.
+    case announcementsUnconfirmed
+    /// Lists of which pages stayed away.
+    case announcementsIncomplete
+    /// Portsets that children claimed and the zone contradicts.
+    case portsetsCorrected
+    /// Children refused for a name, role, region or address that the zone contradicts.
+    case identitiesRefused
+    /// Parents left because they are not the host that the zone names.
+    case parentsMistaken
     case heartbeatsReceived
     case probesAnswered
     /// Hosts of answers that have no address of a family that this node has.
@@ -75,6 +93,9 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
 
     case droppedLinkTableFull
     case droppedStreamTableFull
+    /// Streams that carried nothing and went for others.
+    case streamsEvicted
+    case droppedAnnouncementsFull
     case droppedQueueFull
     case droppedOverwritten
     case droppedGapTableFull

@@ -12,37 +12,89 @@ extension RelayNode {
     }
 
     func candidates(for stream: StreamState, at now: MonotonicInstant) -> Candidates {
-        if stream.portset == nil || configuration.role == .edge {
-            let name = ReflectorName.candidates(stream.name)
-            use(name, at: now)
-            if let portset = directory.answer(name, at: now)?.portset {
-                stream.portset = portset
-            } else if stream.portset == nil {
-                return directory.isUndecided(name, at: now) ? .undecided : .none(.noSuchStream)
-            }
-        }
-        guard let portset = stream.portset else { return .none(.noSuchStream) }
+        let name = ReflectorName.candidates(stream.name)
+        use(name, isCarrying: stream.isCarrying(at: now), at: now)
+        if let absence = learnPortset(of: stream, from: name, at: now) { return absence }
+        guard let portset = stream.portset else { return .none(.noPortset) }
         if let region = configuration.region {
-            let parents = parents(of: region, portset, at: now)
+            let parents = parents(of: region, portset, for: stream, at: now)
             switch parents {
             case .none(.noParents) where configuration.role == .set: break
+            case .none(.nameServersFail) where configuration.role == .set: break
             default: return parents
             }
         }
         return entrypoints(for: stream, at: now)
     }
 
-    private func parents(of region: RegionID, _ portset: PortsetID, at now: MonotonicInstant) -> Candidates {
+    /// The zone says which portset a stream has. What children say is a hint, for as long as no answer comes although it
+    /// should have. Returns what to do where neither is known.
+    private func learnPortset(
+        of stream: StreamState, from name: ReflectorName, at now: MonotonicInstant
+    ) -> Candidates? {
+        if let answer = directory.answer(name, at: now) {
+            if let portset = answer.portset {
+                if stream.portset != portset || stream.isPortsetHint { correctClaims(of: stream, portset, at: now) }
+                stream.portset = portset
+                stream.isPortsetHint = false
+            } else if stream.portset == nil, configuration.role == .set {
+                stream.takePortsetHint()
+            }
+            return nil
+        }
+        switch directory.absence(of: name, at: now) {
+        case .noSuchName: return .none(.noSuchStream)
+        case .full where stream.portset == nil: return .none(.tableFull)
+        case .undecided where configuration.role == .edge:
+            return stream.portset == nil ? .undecided : nil
+        case .undecided where directory.isFresh(name, at: now) && !directory.serversAreSilent:
+            return .undecided
+        case .failed(let failure) where configuration.role == .edge:
+            return stream.portset == nil ? .none(.nameServersFail(failure)) : nil
+        case .undecided, .failed, .full:
+            if stream.portset == nil || stream.isPortsetHint { stream.takePortsetHint() }
+            return nil
+        }
+    }
+
+    /// Children that say another portset than the zone: counted, and told now and then.
+    private func correctClaims(of stream: StreamState, _ portset: PortsetID, at now: MonotonicInstant) {
+        for child in stream.children { checkClaim(of: child, stream, zone: portset, at: now) }
+    }
+
+    /// Counts and tells what a child claims against the zone.
+    func checkClaim(
+        of child: ChildSubscription, _ stream: StreamState, zone: PortsetID, at now: MonotonicInstant
+    ) {
+        guard configuration.role == .set, child.portset != zone else { return }
+        counters.add(.portsetsCorrected)
+        let link = child.link
+        guard link.alarms.isDue(at: now) else { return }
+        post(
+            .alarm(
+                .portsetCorrected(
+                    stream.name, claimed: child.portset, zone: zone, by: link.name, link.endpoint)))
+    }
+
+    private func parents(
+        of region: RegionID, _ portset: PortsetID, for stream: StreamState, at now: MonotonicInstant
+    ) -> Candidates {
         var list: [ParentCandidate] = []
         var leavesOut = false
+        var failure: LookUpFailure?
+        let isCarrying = stream.isCarrying(at: now)
         for rank in ParentRank.allCases {
             let name = ReflectorName.parents(rank, region, portset)
-            use(name, at: now)
+            use(name, isCarrying: isCarrying, at: now)
             if rank == .first, directory.isUndecided(name, at: now) {
                 // A set reflector has its entrypoints to go by, if the name servers are silent.
                 if configuration.role == .edge || directory.isFresh(name, at: now) { return .undecided }
             }
-            guard let answer = directory.answer(name, at: now) else { continue }
+            guard let answer = directory.answer(name, at: now) else {
+                if case .failed(let cause) = directory.absence(of: name, at: now) { failure = failure ?? cause }
+                if rank == .first, directory[name] == nil { return .none(.tableFull) }
+                continue
+            }
             // Said in so many words, and it stands for all three: what n2 and n3 answered before is over too.
             if rank == .first, answer.hosts.isEmpty { return .none(.parentsTakenAway) }
             let ranked = answer.ranked(region: region, portset: portset, by: addressOrder)
@@ -56,22 +108,30 @@ extension RelayNode {
                         serial: answer.serial))
             }
         }
-        return list.isEmpty ? .none(leavesOut ? .noCommonFamily : .noParents) : .list(list)
+        if !list.isEmpty { return .list(list) }
+        if leavesOut { return .none(.noCommonFamily) }
+        return .none(failure.map { .nameServersFail($0) } ?? .noParents)
     }
 
     /// Announced ones in the order of the stream's candidate list, then those that did not announce: a relay that lacks
     /// the announcement asks them itself (design §7). One that serves us needs no announcement. If children resume an
     /// incarnation that nobody has announced here, those not heard of yet come first: one of them must have it.
+    ///
+    /// Whoever has the network key can announce: it counts only from the name and address of a candidate as the zone has
+    /// them, by its last good answer if the name servers are silent. Where there never was one, the control plane is
+    /// lost, which must not stop data: then the announcement is all there is.
     private func entrypoints(for stream: StreamState, at now: MonotonicInstant) -> Candidates {
         let name = ReflectorName.candidates(stream.name)
-        use(name, at: now)
         let listed = directory.answer(name, at: now)
+        let isUnknowable = listed == nil && (directory.serversAreSilent || !directory.isUndecided(name, at: now))
+        if listed == nil, !isUnknowable { return .undecided }
         var announced: [ParentCandidate] = []
         var resumed: String?
         for slot in announcers {
             guard let link = childLinks[slot], let item = link.announcements?[stream.name],
                 let heard = link.heartbeatReceived, now - heard <= configuration.heartbeatInterval * 3
             else { continue }
+            guard isCandidate(link, of: stream, listed, at: now) else { continue }
             let tag = IncarnationTag(stream: stream.name, source: link.node, incarnation: item.incarnation)
             if isResumed(tag, by: stream.children) { resumed = link.name }
             announced.append(
@@ -103,7 +163,32 @@ extension RelayNode {
         }
         let list = unheard + announced + silent.filter { !unheard.contains($0) }
         if !list.isEmpty { return .list(list) }
-        return directory.isUndecided(name, at: now) ? .undecided : .none(.noSuchStream)
+        switch directory.absence(of: name, at: now) {
+        case .undecided: return listed == nil ? .undecided : .none(.noSource)
+        case .noSuchName: return .none(.noSuchStream)
+        case .failed(let failure): return .none(.nameServersFail(failure))
+        case .full: return .none(.tableFull)
+        }
+    }
+
+    /// Whether the zone names the announcing node as a candidate of the stream, at the address that it announces from.
+    private func isCandidate(
+        _ link: ChildLink, of stream: StreamState, _ listed: LookUpAnswer?, at now: MonotonicInstant
+    ) -> Bool {
+        guard let listed else {
+            if link.announcements?.isConfirmed == false { counters.add(.announcementsUnconfirmed) }
+            return true
+        }
+        let isListed = isListed(link, in: listed)
+        if isListed {
+            link.announcements?.isConfirmed = true
+        } else if link.announcements?.noteRefusal(of: stream.name) == true {
+            counters.add(.announcementsRefused)
+            if link.alarms.isDue(at: now) {
+                post(.alarm(.announcementRefused(stream.name, by: link.name, link.endpoint)))
+            }
+        }
+        return isListed
     }
 
     private func isResumed(_ tag: IncarnationTag, by children: [ChildSubscription]) -> Bool {
@@ -123,8 +208,17 @@ extension RelayNode {
     // MARK: Look-ups
 
     /// Notes that an answer is needed and asks for it where it is missing or old.
-    func use(_ name: ReflectorName, at now: MonotonicInstant) {
-        if directory.use(name, at: now) { ask(name, at: now) }
+    ///
+    /// - Parameter isCarrying: data goes by the answer: it is kept, also over a restart.
+    func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant) {
+        let evicted = directory.evicted
+        switch directory.use(name, isCarrying: isCarrying, at: now) {
+        case .ask: ask(name, at: now)
+        case .full: counters.add(.droppedLookUpTableFull)
+        case .nothing: break
+        }
+        counters.add(.lookUpsEvicted, directory.evicted &- evicted)
+        if isCarrying, let answer = directory.takeUnsaved(name) { post(.remember(name, answer)) }
     }
 
     func ask(_ name: ReflectorName, at now: MonotonicInstant) {
@@ -137,19 +231,20 @@ extension RelayNode {
     public func lookUpFinished(_ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant) {
         let outcome = directory.finish(name, result, at: now, random: &random)
         scheduleNode(max(directory.nextRenewal, now))
-        switch outcome {
-        case .failed: counters.add(.lookUpsFailed)
-        case .kept:
+        if case .failed = result { counters.add(.lookUpsFailed) } else { counters.add(.lookUpsAnswered) }
+        if outcome == .kept {
             counters.add(.lookUpsKeptOld)
             post(.alarm(.parentsKept(name)))
-        case .unchanged, .changed:
-            counters.add(.lookUpsAnswered)
-            if case .records(let answer) = result { post(.remember(name, answer)) }
-            if outcome == .changed, case .records(let answer) = result { warnOfFamilies(name, answer) }
         }
+        if outcome == .changed, case .records(let answer) = result { warnOfFamilies(name, answer) }
+        if let answer = directory.takeUnsaved(name) { post(.remember(name, answer)) }
         if case .announceTargets = name, case .records(let answer) = result {
             announceTargets = answer.hosts(by: addressOrder)
             scheduleNode(now)
+        }
+        if case .node(let host) = name { judgeIdentities(of: host, at: now) }
+        if case .candidates(let stream) = name, case .records(let answer) = result {
+            confirmAnnouncers(of: stream, by: answer)
         }
         for stream in concerned(by: name) {
             if stream.origin != nil {
@@ -190,7 +285,7 @@ extension RelayNode {
         case .parents(_, let region, let portset):
             guard region == configuration.region else { return [] }
             return streams.all.filter { $0.portset == portset || $0.portset == nil }
-        case .rootSets, .announceTargets: return []
+        case .rootSets, .announceTargets, .node: return []
         }
     }
 

@@ -56,6 +56,7 @@ extension RelayNode {
             } else if path.link.isAlive, now >= path.nextTry {
                 if path.tries > configuration.retriesMax {
                     stream.noteRefusal(by: path.candidate.endpoint, at: now)
+                    stream.refusedAs.insert(.other)
                     removePath(path, of: stream, at: now)
                     choosePaths(for: stream, at: now)
                 } else {

@@ -4,21 +4,11 @@ import RelayWire
 /// The child's part: which parents a stream is fetched from. One path as a rule; another joins before one is left, and
 /// when a parent cannot restore its own upstream.
 extension RelayNode {
-    /// The stream of that name, made now if there is none. Nil if the table is full.
-    func stream(named name: StreamName) -> StreamState? {
-        if let slot = streamByName[name] { return streams[slot] }
-        guard streams.count < configuration.streamsMax else {
-            counters.add(.droppedStreamTableFull)
-            return nil
-        }
-        let stream = streams.insert { StreamState(slot: $0, name: name) }
-        streamByName[name] = stream.slot
-        return stream
-    }
-
     /// A viewer of this region wants a stream.
     public func want(_ name: StreamName, at now: MonotonicInstant) {
-        guard let stream = stream(named: name) else { return }
+        guard let stream = stream(named: name, at: now) else {
+            return tellUnavailable(name, .tableFull, at: now)
+        }
         stream.isWanted = true
         stream.leaveAt = nil
         stream.retryAt = nil
@@ -29,6 +19,8 @@ extension RelayNode {
     public func release(_ name: StreamName, at now: MonotonicInstant) {
         guard let slot = streamByName[name], let stream = streams[slot] else { return }
         stream.isWanted = false
+        // What never came need not be waited for: many ask for names that do not exist.
+        if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil { return discard(stream, at: now) }
         noteDemand(of: stream, at: now)
     }
 
@@ -61,7 +53,7 @@ extension RelayNode {
                 } else if let leaving = stream.paths.first {
                     leaving.state = .live
                 } else {
-                    report(.refused, for: stream, at: now)
+                    report(stream.refusedAs.reason, for: stream, at: now)
                 }
                 break
             }
@@ -259,16 +251,18 @@ extension RelayNode {
     /// Nobody can give it: viewers are told, and it is tried again after a while.
     private func report(_ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant) {
         stream.forgetRefusals()
+        stream.refusedAs = []
+        stream.problem = reason
         stream.retryAt = now + .seconds(1)
         schedule(stream, now + .seconds(1))
         if configuration.role == .edge {
-            post(.unavailable(stream.name, reason))
+            if stream.isWanted { tellUnavailable(stream.name, reason, at: now) }
         } else {
             for child in stream.children where child.state == .pending {
                 _ = child.link.remove(child.id)
-                let status: SubscribeStatus = reason == .noSuchStream ? .unknownStream : .noSource
+                let (status, counter) = Self.refusal(for: reason)
                 let reply = SubscribeReply(subscription: child.id, status: status, retryAfterMilliseconds: 1_000)
-                counters.add(.subscribesRefusedUnknown)
+                counters.add(counter)
                 send(.subscribeReply(reply), on: child.link, at: now)
             }
             stream.children.removeAll { $0.state == .pending }
@@ -276,6 +270,16 @@ extension RelayNode {
                 endChildren(of: stream, reason: .noSource, at: now)
             }
             noteDemand(of: stream, at: now)
+        }
+    }
+
+    /// What children are told, and what is counted.
+    private static func refusal(for reason: UnavailableReason) -> (SubscribeStatus, RelayCounter) {
+        switch reason {
+        case .noSuchStream: (.unknownStream, .subscribesRefusedUnknown)
+        case .nameServersFail, .parentUndecided, .noPortset: (.undecided, .subscribesRefusedUndecided)
+        case .parentsFull, .tableFull: (.busy, .subscribesRefusedBusy)
+        case .noParents, .parentsTakenAway, .noSource, .refused: (.noSource, .subscribesRefusedUnknown)
         }
     }
 

@@ -29,9 +29,10 @@ extension RelayNode {
             continueHandshake(of: link, at: now)
         case .open(let open): accept(open, from: source, at: now)
         case .opened(let opened): finish(opened, from: source, at: now)
-        case .refused(_, _, let nonce):
+        case .refused(_, let reason, let nonce):
             guard let link = opening(at: source, nonce: nonce) else { return counters.add(.rejectedUnexpected) }
             counters.add(.linksRefused)
+            noteRefusal(of: link, reason, at: now)
             fail(link, at: now)
         case .probe(let probe): answer(probe, from: source, at: now)
         case .probeReport: counters.add(.rejectedUnexpected)
@@ -120,6 +121,10 @@ extension RelayNode {
                 phase: opened.keyPhase, childNonce: link.nonce, parentNonce: opened.parentNonce, child: id,
                 parent: opened.node)
         else { return counters.add(.rejectedUnexpected) }
+        guard isExpected(opened, on: link, at: now) else {
+            crypto.release(keys)
+            return fail(link, at: now)
+        }
         link.state = .alive
         link.keys = keys
         link.parentToken = opened.parentToken
@@ -147,6 +152,10 @@ extension RelayNode {
         guard open.node != id else { return refuse(open, .ownID, to: source, at: now) }
         guard isValid(open.cookie, for: source, node: open.node, nonce: open.nonce, at: now) else {
             return counters.add(.rejectedBadCookie)
+        }
+        if let conflict = conflict(of: open, from: source, at: now) {
+            note(conflict, at: now)
+            return refuse(open, .identity, to: source, at: now)
         }
         if let slot = childByEndpoint[source], let link = childLinks[slot] {
             if link.nonce == open.nonce { return sendOpened(link, at: now) }

@@ -6,7 +6,8 @@ extension RelayNode {
     /// An encoder provides a stream: draws an incarnation and announces it. An encoder that comes back within its grace
     /// goes on in the old one. False if the table is full.
     public func provide(_ name: StreamName, at now: MonotonicInstant) -> Bool {
-        guard let stream = stream(named: name) else { return false }
+        if streamByName[name] == nil, streams.count >= configuration.streamsMax { withdrawIdle(at: now) }
+        guard let stream = stream(named: name, at: now) else { return false }
         if stream.origin != nil {
             stream.origin?.withdrawAt = nil
             return true
@@ -22,7 +23,7 @@ extension RelayNode {
         stream.incarnation = state
         stream.origin = StreamOrigin(lastPacket: now)
         streamByTag[tag] = stream.slot
-        use(.candidates(name), at: now)
+        use(.candidates(name), isCarrying: true, at: now)
         noteOriginPortset(of: stream, at: now)
         schedule(stream, now + configuration.fillerInterval)
         return true
@@ -88,6 +89,15 @@ extension RelayNode {
         var wake = max(origin.lastPacket, now - configuration.fillerInterval / 2) + configuration.fillerInterval
         if let withdrawAt = origin.withdrawAt { wake = min(wake, withdrawAt) }
         schedule(stream, max(wake, now + .milliseconds(1)))
+    }
+
+    /// Makes room for an encoder: of those that have gone and may come back, the one that has been gone longest.
+    private func withdrawIdle(at now: MonotonicInstant) {
+        let idle = streams.all.filter { $0.origin?.withdrawAt != nil }
+        let longest = idle.min { ($0.origin?.withdrawAt ?? now) < ($1.origin?.withdrawAt ?? now) }
+        guard let longest else { return }
+        counters.add(.streamsEvicted)
+        withdraw(longest, at: now)
     }
 
     private func withdraw(_ stream: StreamState, at now: MonotonicInstant) {
@@ -201,12 +211,7 @@ extension RelayNode {
 
     func receive(_ page: Announce, on link: ChildLink, at now: MonotonicInstant) {
         guard link.role == .entrypoint else { return counters.add(.rejectedUnexpected) }
-        if link.announcements == nil {
-            link.announcements = AnnouncementList()
-            announcers.append(link.slot)
-        }
-        link.heartbeatReceived = now
-        guard link.announcements?.take(page, source: link.node) == true else { return }
+        guard takePage(page, on: link, at: now) else { return }
         counters.add(.announcementsReceived)
         for stream in streams.all where stream.hasDemand {
             if link.announcements?[stream.name] != nil {
@@ -220,7 +225,9 @@ extension RelayNode {
         guard link.role == .entrypoint else { return counters.add(.rejectedUnexpected) }
         counters.add(.heartbeatsReceived)
         link.heartbeatReceived = now
-        if link.announcements?.version != heartbeat.version || link.announcements?.digest != heartbeat.digest {
+        let isOther =
+            link.announcements?.version != heartbeat.version || link.announcements?.digest != heartbeat.digest
+        if isOther, now >= link.announcements?.pullNotBefore ?? .zero {
             send(.announcePull(versionHeld: link.announcements?.version ?? 0), on: link, at: now)
         }
         send(.heartbeatReply(echoedTimestamp: heartbeat.timestamp), on: link, at: now)
@@ -231,11 +238,12 @@ extension RelayNode {
     /// Renews look-ups, and keeps an entrypoint's links to the set reflectors that it announces to.
     func handleNodeTimer(at now: MonotonicInstant) {
         for name in directory.dueRenewals(at: now) { ask(name, at: now) }
+        expireAnnouncements(at: now)
         shedExtraPaths(at: now)
         var wake = now + .seconds(1)
         if configuration.role == .entrypoint {
             let name = ReflectorName.announceTargets(host: configuration.name)
-            use(name, at: now)
+            use(name, isCarrying: true, at: now)
             useOrigins(at: now)
             sendOwedAnnouncement(at: now)
             closeUnlistedTargets(at: now)
@@ -250,6 +258,7 @@ extension RelayNode {
         }
         wake = min(wake, max(directory.nextRenewal, now + .milliseconds(1)))
         if configuration.role == .entrypoint || streams.count > 0 { scheduleNode(wake) }
+        if let expiry = announcementExpiry { scheduleNode(max(expiry, now + .milliseconds(1))) }
     }
 
     /// Keeps the candidate lists of the streams provided here from being forgotten (`ParentDirectory.idleMax`), or asks
@@ -257,6 +266,8 @@ extension RelayNode {
     private func useOrigins(at now: MonotonicInstant) {
         if let last = originsUsedAt, now - last < .seconds(10) { return }
         originsUsedAt = now
-        for stream in streams.all where stream.origin != nil { use(.candidates(stream.name), at: now) }
+        for stream in streams.all where stream.origin != nil {
+            use(.candidates(stream.name), isCarrying: true, at: now)
+        }
     }
 }

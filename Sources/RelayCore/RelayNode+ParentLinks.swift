@@ -15,7 +15,7 @@ extension RelayNode {
     }
 
     /// Streams with a path on the link, in a fixed order.
-    private func waiting(on link: ParentLink) -> [Int] {
+    func waiting(on link: ParentLink) -> [Int] {
         // Sorted, because a dictionary's order differs between processes.
         Array(link.subscriptions.values).sorted()
     }
@@ -32,11 +32,19 @@ extension RelayNode {
         case .ok:
             path.tries = 0
             path.nextTry = .distantFuture
+            stream.refusedAs = []
+            stream.problem = nil
             stream.forgetRefusal(by: path.candidate.endpoint)
             path.backlogEnd = reply.highest.rawValue
             adopt(reply, on: path, of: stream, at: now)
         case .crowded: leaveCrowded(path, of: stream, at: now)
-        case .unknownStream, .busy, .loop, .tableFull, .noSource:
+        case .unknownStream, .busy, .loop, .tableFull, .noSource, .undecided:
+            switch reply.status {
+            case .unknownStream, .noSource: stream.refusedAs.insert(.noSource)
+            case .busy, .tableFull: stream.refusedAs.insert(.full)
+            case .undecided: stream.refusedAs.insert(.undecided)
+            default: stream.refusedAs.insert(.other)
+            }
             stream.noteRefusal(by: path.candidate.endpoint, ofExtra: path.isExtra, at: now)
             removePath(path, of: stream, at: now)
             choosePaths(for: stream, at: now)
@@ -248,6 +256,7 @@ extension RelayNode {
         forget(link)
         for slot in affected {
             guard let stream = streams[slot] else { continue }
+            stream.refusedAs.insert(.other)
             for path in stream.paths where path.link === link {
                 urgeLookUp(for: path, at: now)
                 // What it was like is not known of a link without data, so it is remembered.

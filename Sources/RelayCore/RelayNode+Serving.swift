@@ -40,11 +40,17 @@ extension RelayNode {
             }
             stream = provided
         } else {
-            guard let found = self.stream(named: request.stream) else {
+            if streamByName[request.stream] == nil {
+                // What the zone has just denied needs no place in the table.
+                guard !directory.isKnownAbsent(.candidates(request.stream), at: now) else {
+                    return refuse(.unknownStream, .subscribesRefusedUnknown)
+                }
+                guard mayBringUp(newName: link, at: now) else { return refuse(.busy, .subscribesRefusedNames) }
+            }
+            guard let found = self.stream(named: request.stream, at: now) else {
                 return refuse(.tableFull, .droppedStreamTableFull)
             }
             stream = found
-            if stream.portset == nil { stream.portset = request.portset }
         }
         let subscription = ChildSubscription(
             id: request.subscription, link: link, stream: stream.slot, request: request,
@@ -53,6 +59,9 @@ extension RelayNode {
         measure(link)
         stream.children.append(subscription)
         stream.leaveAt = nil
+        if let portset = stream.portset, !stream.isPortsetHint {
+            checkClaim(of: subscription, stream, zone: portset, at: now)
+        }
         if canServe(stream) { activate(subscription, of: stream, at: now) } else { answer(subscription, at: now) }
         if stream.origin == nil { choosePaths(for: stream, at: now) }
     }

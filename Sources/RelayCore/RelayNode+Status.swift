@@ -29,7 +29,13 @@ extension RelayNode {
             uptimeSeconds: (now - startedAt).seconds, serial: directory.serial,
             links: links,
             streams: told.elements.map { status(of: $0, viewers: viewers($0.name), at: now) }, counters: counted,
-            streamsTotal: streams.count, nextStreams: told.next, residence: residence)
+            streamsTotal: streams.count, nextStreams: told.next, residence: residence,
+            unavailable: unavailable.isEmpty
+                ? nil
+                : unavailable.reversed().map { one in
+                    UnavailableStream(
+                        name: one.name.text, reason: one.reason.description, secondsAgo: (now - one.at).seconds)
+                })
     }
 
     private func status(_ link: ParentLink, at now: MonotonicInstant) -> LinkStatus {
@@ -91,7 +97,8 @@ extension RelayNode {
             bytesIn: stream.bytesIn, packetsOut: stream.packetsOut, children: stream.children.count,
             viewers: viewers, paths: paths, delivered: stream.delivered, lost: stream.lost,
             repaired: stream.repaired, duplicates: stream.duplicates,
-            gapMillisecondsMax: stream.gapMax.seconds * 1_000, residence: stream.residence)
+            gapMillisecondsMax: stream.gapMax.seconds * 1_000, residence: stream.residence,
+            problem: stream.problem?.description)
     }
 
     private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {

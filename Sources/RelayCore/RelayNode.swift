@@ -45,6 +45,17 @@ public final class RelayNode {
     var childReports = ReportTotals()
     /// Child links whose entrypoint announces to us, in order of opening.
     var announcers: [Int] = []
+    /// When incomplete lists of theirs are next looked for; nil if there is none.
+    var announcementExpiry: MonotonicInstant?
+    /// Streams that carried nothing when they were made, oldest first: whom a full table gives up (`RelayNode+Room`).
+    var unproven = Deque<UnprovenStream>()
+    var streamsMade: UInt64 = 0
+    /// Edge: the streams that could not be had last, oldest first.
+    var unavailable: [(name: StreamName, reason: UnavailableReason, at: MonotonicInstant)] = []
+    /// When a full table of streams is told again.
+    var roomAlarms = AlarmPace()
+    /// When another node that is not what it says is told.
+    var identityAlarms = AlarmPace()
     var streamByName: [StreamName: Int] = [:]
     var streamByTag: [IncarnationTag: Int] = [:]
     /// Slots of the link and the stream of the last packet: often they are the next one's too, and need no look-up.

@@ -5,11 +5,15 @@ import RelayWire
 final class StreamState {
     let slot: Int
     let name: StreamName
-    /// Known from the zone (edge, entrypoint) or from the child's Subscribe (set reflector).
+    /// Of all streams that this node ever had.
+    var number: UInt64 = 0
+    /// Known from the zone, or a hint from children.
     var portset: PortsetID?
     /// Largest payload that all paths behind this node carry, and at an entrypoint when it was last lowered.
     var payloadLimit = WireLimits.payloadUsual
     var limitedAt: MonotonicInstant = .zero
+    /// The zone has not confirmed it: children said so, and the name servers say nothing.
+    var isPortsetHint = false
     var scheduled: MonotonicInstant = .distantFuture
 
     var incarnation: IncarnationState?
@@ -27,6 +31,10 @@ final class StreamState {
     var leaveAt: MonotonicInstant?
     /// When to try parents again after all of them refused.
     var retryAt: MonotonicInstant?
+    /// Why it cannot be had now, as last reported; nil once a parent gives it.
+    var problem: UnavailableReason?
+    /// How the parents that refused it said so, since it was last reported.
+    var refusedAs = RefusalKinds()
     /// Candidates that lately refused this stream, and when; or only an extra path of it.
     private(set) var refusals: [(endpoint: Endpoint, isOfExtra: Bool, at: MonotonicInstant)] = []
     /// When the parents are next compared with what the zone says.
@@ -87,6 +95,32 @@ final class StreamState {
     }
 
     var hasDemand: Bool { isWanted || !children.isEmpty }
+
+    /// Data came or was made here lately: what it goes by is kept when there is no room for all.
+    func isCarrying(at now: MonotonicInstant) -> Bool {
+        origin != nil || incarnation != nil && now - lastArrival < Self.carryingSpan
+    }
+
+    private static let carryingSpan: TimeSpan = .seconds(30)
+
+    /// The portset that most children say, the one said first among equals.
+    func takePortsetHint() {
+        var votes: [(portset: PortsetID, count: Int)] = []
+        for child in children.prefix(Self.votersMax) {
+            if let index = votes.firstIndex(where: { $0.portset == child.portset }) {
+                votes[index].count += 1
+            } else {
+                votes.append((child.portset, 1))
+            }
+        }
+        guard var best = votes.first else { return }
+        for vote in votes where vote.count > best.count { best = vote }
+        portset = best.portset
+        isPortsetHint = true
+    }
+
+    /// Children whose claims are counted.
+    private static let votersMax = 64
 
     /// Most refusals and finished incarnations that are remembered.
     private static let memoryMax = 32

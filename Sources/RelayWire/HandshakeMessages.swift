@@ -96,4 +96,6 @@ public enum RefusedReason: UInt8, Sendable, CaseIterable {
     case version = 1
     case cookie = 2
     case ownID = 3
+    /// The zone says otherwise of the name, role, region or address that the child claims.
+    case identity = 4
 }

@@ -72,6 +72,8 @@ public enum SubscribeStatus: UInt8, Sendable, CaseIterable {
     case noSource = 6
     /// Of a subscription that goes on: whoever has the stream by another path as well should end this one.
     case crowded = 7
+    /// Whether there is such a stream cannot be found out: the parent's name servers give no answer.
+    case undecided = 8
 }
 
 /// A parent's answer to Subscribe; sent again whenever the source or incarnation changes.

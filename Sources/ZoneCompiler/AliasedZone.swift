@@ -114,6 +114,12 @@ private struct ZoneListing {
                 .streams, owner: Names.wire(labels.joined(separator: "."), below: streams),
                 ExportedRecord.stream(content, stream))
         }
+        let nodes = Names.wire("nodes", below: zoneName)
+        for entry in content.nodeEntries {
+            add(
+                .nodes, owner: Names.wire(content.hosts[entry.host].name, below: nodes),
+                ExportedRecord.node(content, entry))
+        }
         for section in sections.keys { sections[section]?.sort() }
     }
 

@@ -45,6 +45,15 @@ enum ExportedRecord {
         }
     }
 
+    /// SRV and TXT of what a host is.
+    static func node(_ content: ZoneContent, _ entry: ZoneContent.NodeEntry) -> [RecordData] {
+        let target = Names.wire(content.hosts[entry.host].name, below: content.wireName)
+        return [
+            .service(priority: 0, weight: 1, port: entry.port, target: target),
+            .text(entry.parts.map(\.description)),
+        ]
+    }
+
     /// SRV of the candidates in order, and TXT, of a stream line.
     static func stream(_ content: ZoneContent, _ stream: ZoneContent.StreamRule) -> [RecordData] {
         let zone = content.wireName

@@ -73,13 +73,13 @@ enum Names {
     }
 
     /// What labels of our own begin with.
-    private static let initials = Array("srmpe_".utf8)
+    private static let initials = Array("srmpen_".utf8)
 
     /// Why a label just below the zone is ours (design §4). Nil if it is free.
     static func reserved(_ label: ArraySlice<UInt8>) -> String? {
         guard let initial = label.first, initials.contains(initial) else { return nil }
         let text = String(decoding: label, as: UTF8.self)
-        if ["sets", "streams", "maps", "parents", "explain", "_status"].contains(text) { return text }
+        if ["sets", "streams", "nodes", "maps", "parents", "explain", "_status"].contains(text) { return text }
         guard let first = text.utf8.first, text.utf8.count > 1,
             text.utf8.dropFirst().allSatisfy({ $0 >= 48 && $0 <= 57 })
         else { return nil }

@@ -65,6 +65,7 @@ private struct Explainer {
             result.reasons = ["put a name before it: n1.r1283.s4096.explain"]
         case ("streams", _)?: stream(labels.dropLast().reversed(), &result)
         case ("sets", _)?: announceTargets(labels.dropLast().joined(separator: "."), &result)
+        case ("nodes", _)?: node(labels.dropLast().joined(separator: "."), &result)
         case (let last, _)? where PortsetID(label: last) != nil || RegionID(label: last) != nil:
             mapped(labels, &result)
         default: written(labels, &result)
@@ -164,6 +165,24 @@ private struct Explainer {
         result.reasons =
             ["root set regions of \(portset): " + roots.map { content.setRegions[$0].name }.joined(separator: ", ")]
             + ExportedRecord.hosts(content, sets: roots).map(flat)
+    }
+
+    // MARK: Hosts
+
+    private func node(_ host: String, _ result: inout ZoneExplanation) {
+        let entries = content.nodeEntries
+        if host.isEmpty {
+            result.outcome = entries.isEmpty ? .noSuchName : .noData
+            result.reasons = ["names below it answer, one for each host that a line gives a part to"]
+            return
+        }
+        guard let entry = entries.first(where: { content.hosts[$0.host].name == host }) else {
+            result.reasons = ["no setregion, region or stream line names '\(host)'"]
+            return
+        }
+        result.outcome = .answer
+        result.reasons =
+            ["first named by \(entry.source)"] + ExportedRecord.node(content, entry).map(flat)
     }
 
     // MARK: Streams

@@ -35,6 +35,8 @@ public struct ZoneRecord: Sendable, Equatable {
         /// `{host}.sets`.
         case announceTargets
         case streams
+        /// `{host}.nodes`.
+        case nodes
 
         static func < (a: Section, b: Section) -> Bool { a.rawValue < b.rawValue }
     }

@@ -21,7 +21,7 @@ public struct ZoneRecordCursor: IteratorProtocol {
     public mutating func next() -> ZoneRecord? {
         while true {
             switch section {
-            case .file, .parents, .unions, .announceTargets, .streams:
+            case .file, .parents, .unions, .announceTargets, .streams, .nodes:
                 if let list = zone.listed[section], index < list.count {
                     index += 1
                     return list[index - 1]

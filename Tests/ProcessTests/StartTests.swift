@@ -30,8 +30,13 @@ struct StartTests {
             try await log(
                 "foreign", of: network,
                 has: "sjc-1.example.org: 127.104.0.1:5300 is not authoritative for example.org (REFUSED): is --zone")
-            try await log("unnamed", of: network, has: "no stream line names sjc-1 as an entrypoint")
+            try await log(
+                "unnamed", of: network,
+                has: "this node is started as role=entrypoint, but the zone says that sjc-1 is role=set region=r9003")
             try await log("edge-bos", of: network, has: "region r9999 is not declared")
+            try await log(
+                "edge-bos", of: network,
+                has: "started as role=edge region=r9999, but the zone says that edge-bos is role=edge region=r1283")
             try await log("lon-1", of: network, has: "state folder can't be written: answers won't survive a restart")
         }
     }

@@ -37,6 +37,12 @@ final class Bench {
     /// Of nodes with several: the first is their `endpoint`. Their numbers are places here, from 1 on.
     private var addresses: [ObjectIdentifier: [Endpoint]] = [:]
     private(set) var limits: [Int] = []
+    /// What edges said of streams that cannot be had.
+    private(set) var unavailable: [UnavailableReason] = []
+    /// Questions of all nodes so far.
+    private(set) var questions: [ReflectorName] = []
+    /// What a node at an address believes instead of the zone; nil for what it does not lie about.
+    var lies: (Endpoint, ReflectorName) -> LookUpResult? = { _, _ in nil }
     /// Datagrams for which this is true are lost.
     var loses: (Datagram) -> Bool = { _ in false }
     private var batch: DatagramBatch
@@ -131,8 +137,11 @@ final class Bench {
             while let action = node.nextAction() {
                 if case .alarm(let alarm) = action { alarms.append(alarm) }
                 if case .limitPayload(_, let bytes) = action { limits.append(bytes) }
+                if case .unavailable(_, let reason) = action { unavailable.append(reason) }
                 guard case .lookUp(let name) = action else { continue }
-                node.lookUpFinished(name, answers[name] ?? .noSuchName(serial: 1), at: now)
+                questions.append(name)
+                let result = lies(endpoint, name) ?? answers[name] ?? .noSuchName(serial: 1)
+                node.lookUpFinished(name, result, at: now)
             }
             while node.hasOutput(at: now) {
                 batch.removeAll()

@@ -90,7 +90,7 @@ struct StrictDecodingTests {
         let end = Bytes.encode(.subscriptionEnd(subscription: 1, reason: .shed))
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(end, 23, 5)) }
         let reply = Bytes.encode(.subscribeReply(SubscribeReply(subscription: 1, status: .ok)))
-        #expect(throws: WireError.unknownValue) { try Bytes.control(with(reply, 23, 8)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(reply, 23, 9)) }
     }
 
     @Test("Subscribe: an unknown start, numbers without a resume, too long a path, a bad stream name")

@@ -222,6 +222,42 @@ struct ServerTests {
         }
     }
 
+    @Test("A stream that cannot be had now is 503, with the reason and when to try again")
+    func outOfReach() async throws {
+        let hub = hub { _ in }
+        try await serve(hub) { endpoint in
+            hub.setDemandHandler { name, wanted in
+                if wanted { hub.unavailable(stream: name, reason: "the name servers are silent", isAbsence: false) }
+            }
+            for path in ["live/news.ts", "live/news/index.m3u8"] {
+                let answer = try await get("http://\(endpoint)/\(path)")
+                #expect(answer.status == 503)
+                #expect(String(decoding: answer.body, as: UTF8.self).contains("the name servers are silent"))
+            }
+        }
+    }
+
+    @Test("A hub that is full gives up the oldest stream of which nothing has come, never one that flows")
+    func fullHub() async throws {
+        let hub = hub {
+            $0.streamsMax = 2
+            $0.firstByteWait = .seconds(5)
+        }
+        let name = name
+        for (index, payload) in TransportStreamFile.payloads().prefix(20).enumerated() {
+            deliver(payload, to: hub, name, at: index)
+        }
+        try await serve(hub) { endpoint in
+            async let first = get("http://\(endpoint)/cold/1.ts")
+            while hub.existing(StreamName("cold/1")!) == nil { try await Task.sleep(for: .milliseconds(1)) }
+            async let second = get("http://\(endpoint)/cold/2.ts")
+            #expect(try await first.status == 503)
+            #expect(hub.existing(name) != nil)
+            hub.unavailable(stream: StreamName("cold/2")!, reason: "none")
+            #expect(try await second.status == 404)
+        }
+    }
+
     @Test("Unknown streams are 404 with the reason, silent ones 504, too many viewers 503")
     func refusals() async throws {
         let hub = hub {

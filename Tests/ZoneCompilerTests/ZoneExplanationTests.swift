@@ -31,7 +31,7 @@ struct ZoneExplanationTests {
             ("news.live.streams", .answer),
             ("other.live.streams", .answer), ("x.news.live.streams", .noSuchName), ("live.streams", .noData),
             ("streams", .noData), ("x.dead.streams", .noSuchName), ("ep-bos.sets", .answer),
-            ("nyc-1.sets", .noSuchName),
+            ("nyc-1.sets", .noSuchName), ("nyc-1.nodes", .answer), ("nodes", .noData), ("ns1.nodes", .noSuchName),
             ("nyc-1", .answer), ("nope", .noSuchName), ("n1.r1283.s70000", .noSuchName), ("", .answer),
         ])
     func outcomes(_ name: String, _ outcome: ZoneExplanation.Outcome) {

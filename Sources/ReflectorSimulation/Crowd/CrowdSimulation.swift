@@ -168,6 +168,7 @@ public final class CrowdSimulation {
             let above = layers[layer - 1]
             guard Int(rank.rawValue) <= above.count else { return .noData(serial: 1) }
             return NodeAddress.records([above[(place + Int(rank.rawValue) - 1) % above.count]], of: nodes)
+        case .node: return .noSuchName(serial: 1)
         case .rootSets, .announceTargets: return NodeAddress.records(layers[1], of: nodes)
         }
     }

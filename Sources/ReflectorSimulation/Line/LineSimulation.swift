@@ -362,6 +362,7 @@ public final class LineSimulation {
             }
             let parent = parents(of: index)
             return parent == [entrypoint] ? .noData(serial: 1) : records(parent)
+        case .node: return .noSuchName(serial: 1)
         case .rootSets, .announceTargets: return .noData(serial: 1)
         }
     }

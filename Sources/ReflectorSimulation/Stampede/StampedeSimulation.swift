@@ -200,6 +200,7 @@ public final class StampedeSimulation {
                 return .noData(serial: 1)
             }
             return NodeAddress.records([parent], of: nodes)
+        case .node: return .noSuchName(serial: 1)
         case .rootSets, .announceTargets: return NodeAddress.records(Array(options.entrypoints..<edgesFrom), of: nodes)
         }
     }

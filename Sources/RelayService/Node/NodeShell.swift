@@ -134,8 +134,8 @@ final class NodeShell: DatagramHandler {
             let memory = memory
             Task { await memory.keep(answer, for: name) }
         case .unavailable(let stream, let reason):
-            logger.warning("stream unavailable", metadata: ["stream": "\(stream)", "reason": "\(reason.rawValue)"])
-            output?.unavailable(stream: stream, reason: reason.rawValue)
+            logger.warning("stream unavailable", metadata: ["stream": "\(stream)", "reason": "\(reason)"])
+            output?.unavailable(stream: stream, reason: reason.description, isAbsence: reason.isAbsence)
         case .limitPayload(let stream, let bytes): payloadLimits.set(bytes, for: stream)
         case .alarm(let alarm):
             logger.warning("\(alarm)")

@@ -20,6 +20,7 @@ public struct RunningNode: Sendable {
     private let memory: NodeMemory
     private let configuration: NodeConfiguration
     private let inUse: KeysInUse
+    private let demand = DemandChanges()
 
     /// Finds the node's own addresses, binds, and starts its event loop. Asks the name servers until they answer, or
     /// takes the address of the last run if they do not.
@@ -51,7 +52,7 @@ public struct RunningNode: Sendable {
             metadata: [
                 "name": "\(configuration.name)", "endpoint": "\(listening.map(\.description).joined(separator: ","))",
             ])
-        Task { await RoleCheck(configuration: configuration, resolver: resolver).run(logger) }
+        Task { await RoleCheck(configuration: configuration, resolver: resolver, endpoints: bound).run(logger) }
         let watch = Task { await addAddresses(missing, known: bound, own, opener, to: handle, on: loop) }
         return RunningNode(
             endpoints: bound, watch: watch, payloadLimits: payloadLimits, loop: loop, shell: handle, resolver: resolver,
@@ -111,12 +112,33 @@ public struct RunningNode: Sendable {
 
     /// A viewer wants a stream, or the last one has left.
     public func setDemand(_ isWanted: Bool, for stream: StreamName) {
-        let (loop, shell) = (loop, shell)
-        loop.execute {
-            if isWanted {
-                shell.value.node.want(stream, at: loop.now)
-            } else {
-                shell.value.node.release(stream, at: loop.now)
+        guard demand.note(isWanted, for: stream) else { return }
+        if tellDemand() { return }
+        // The loop has too much to do: soon it has not, or it has ended.
+        let node = self
+        Task {
+            for _ in 0..<Self.demandTriesMax {
+                try? await Task.sleep(for: Self.demandRetry)
+                if node.tellDemand() { return }
+            }
+            _ = node.demand.take()
+        }
+    }
+
+    private static let demandRetry = Duration.milliseconds(20)
+    /// Ten seconds: a loop that stands still for longer serves nobody.
+    private static let demandTriesMax = 500
+
+    /// False if the loop takes no work.
+    private func tellDemand() -> Bool {
+        let (loop, shell, demand) = (loop, shell, demand)
+        return loop.execute {
+            for change in demand.take() {
+                if change.isWanted {
+                    shell.value.node.want(change.stream, at: loop.now)
+                } else {
+                    shell.value.node.release(change.stream, at: loop.now)
+                }
             }
         }
     }
@@ -125,7 +147,9 @@ public struct RunningNode: Sendable {
     /// - Parameter page: the streams to tell; few at a time, since this is done between packets.
     public func status(streams page: StreamPage = .first) async -> NodeStatus? {
         let (shell, zone) = (shell, configuration.zone)
-        return await loop.query { shell.value.status(zone: zone, streams: page) }
+        var status = await loop.query { shell.value.status(zone: zone, streams: page) }
+        status?.counters["demand_dropped"] = demand.dropped
+        return status
     }
 
     public func isReady() async -> Bool {

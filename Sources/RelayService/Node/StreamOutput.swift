@@ -7,6 +7,7 @@ public protocol StreamOutput: Sendable {
     /// `lost` packets were given up, or (0) another source or incarnation follows.
     func discontinuity(stream: StreamName, lost: UInt64)
     func ended(stream: StreamName)
-    func unavailable(stream: StreamName, reason: String)
+    /// - Parameter isAbsence: the network says that it does not have the stream; otherwise it may have it.
+    func unavailable(stream: StreamName, reason: String, isAbsence: Bool)
     func viewers(of stream: StreamName) -> Int
 }

@@ -38,6 +38,7 @@ struct ViewerResponder: HTTPResponder {
 
     private func progressive(_ name: StreamName, _ request: Request, _ context: ViewerContext) async -> Response {
         let channel = context.channel
+        guard await mayAsk(for: name, context) else { return tooManyNames(name) }
         let viewer: StreamViewer
         switch admit(to: name, isProgressive: true, evict: { channel.close(promise: nil) }) {
         case .success(let admitted): viewer = admitted
@@ -45,6 +46,7 @@ struct ViewerResponder: HTTPResponder {
         }
         switch await viewer.next(deadline: context.arrival + hub.configuration.firstByteWait) {
         case .bytes(let first):
+            refund(viewer, context)
             return Response(
                 status: .ok,
                 headers: [.contentType: "video/mp2t", .cacheControl: "no-store", .connection: "close"],
@@ -83,6 +85,7 @@ struct ViewerResponder: HTTPResponder {
     // MARK: HLS
 
     private func playlist(_ name: StreamName, _ context: ViewerContext) async -> Response {
+        guard await mayAsk(for: name, context) else { return tooManyNames(name) }
         let viewer: StreamViewer
         switch admit(to: name, isProgressive: false, evict: {}) {
         case .success(let admitted): viewer = admitted
@@ -93,6 +96,7 @@ struct ViewerResponder: HTTPResponder {
         let firstByte = context.arrival + hub.configuration.firstByteWait
         var waited = await viewer.next(deadline: firstByte)
         if case .bytes = waited {
+            refund(viewer, context)
             waited = await viewer.playlist(deadline: context.arrival + hub.configuration.firstSegmentWait)
         }
         switch waited {
@@ -171,13 +175,18 @@ struct ViewerResponder: HTTPResponder {
         case .unavailable(let reason):
             hub.count("streams_unavailable")
             return Self.text(.notFound, "Stream \(name) is not to be had: \(reason)")
+        case .outOfReach(let reason):
+            hub.count("streams_out_of_reach")
+            var response = Self.text(.serviceUnavailable, "Stream \(name) cannot be had now: \(reason)")
+            response.headers[.retryAfter] = "2"
+            return response
         case .ended(let reason):
             hub.count("streams_ended")
             return Self.text(.serviceUnavailable, "Stream \(name) has just ended: \(reason)")
         }
     }
 
-    private static func text(_ status: HTTPResponse.Status, _ text: String) -> Response {
+    static func text(_ status: HTTPResponse.Status, _ text: String) -> Response {
         var response = body(text + "\n", type: "text/plain; charset=utf-8", age: nil)
         response.status = status
         return response

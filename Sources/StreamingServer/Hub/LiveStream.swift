@@ -5,6 +5,7 @@ import Synchronization
 /// One stream at the hub: its state behind a lock, the demand that follows from it, and the suspension of viewers.
 final class LiveStream: Sendable {
     let name: StreamName
+    let made = ContinuousClock.now
     private let state: Mutex<LiveStreamState>
     private let loop: any EventLoop
     private let onDemand: @Sendable (StreamName, Bool) -> Void
@@ -68,6 +69,8 @@ final class LiveStream: Sendable {
         change { $0.touch(now) }
     }
 
+    /// Nothing has come yet.
+    var isCold: Bool { state.withLock { $0.isCold } }
     var window: SegmentWindow { state.withLock { $0.window } }
     var ending: LiveStreamState.Ending? { state.withLock { $0.ending } }
 

@@ -31,6 +31,8 @@ public final class LiveStreamHub: Sendable {
 
     public let configuration: LiveStreamConfiguration
     let logger: Logger
+    /// Of streams that are not here.
+    let newNames = NewNameLimit()
     private let loop: any EventLoop
     private let directory = Mutex(Directory())
     private let statisticsSoFar = Mutex(StreamingStatistics())
@@ -75,8 +77,11 @@ public final class LiveStreamHub: Sendable {
     /// The stream has ended: viewers get what was delivered, then the end. A later request asks for it anew.
     public func ended(stream name: StreamName, reason: String) { end(name, .ended(reason)) }
 
-    /// The network does not have this stream: waiting requests are answered 404 with the reason.
-    public func unavailable(stream name: StreamName, reason: String) { end(name, .unavailable(reason)) }
+    /// The stream cannot be had: waiting requests are answered with the reason, 404 if the network does not have it, else
+    /// 503.
+    public func unavailable(stream name: StreamName, reason: String, isAbsence: Bool = true) {
+        end(name, isAbsence ? .unavailable(reason) : .outOfReach(reason))
+    }
 
     /// Everything counted so far.
     public func statistics() -> StreamingStatistics {
@@ -164,10 +169,17 @@ public final class LiveStreamHub: Sendable {
     }
 
     private func stream(_ name: StreamName) throws(Refusal) -> LiveStream {
+        var given: LiveStream?
         let found: Result<LiveStream, Refusal> = directory.withLock { directory in
             if let stream = directory.streams[name] { return .success(stream) }
             if directory.isShuttingDown { return .failure(.shuttingDown) }
-            guard directory.streams.count < configuration.streamsMax else { return .failure(.streamsMax) }
+            if directory.streams.count >= configuration.streamsMax {
+                // One of which nothing has come yet goes for it, the oldest first: its requests may be tried again.
+                let cold = directory.streams.values.filter(\.isCold).min { $0.made < $1.made }
+                guard let cold else { return .failure(.streamsMax) }
+                directory.streams[cold.name] = nil
+                given = cold
+            }
             let stream = LiveStream(
                 name: name, configuration: configuration, sequenceMin: directory.sequences[name] ?? 0, loop: loop
             ) { [weak self] name, wanted in
@@ -176,6 +188,10 @@ public final class LiveStreamHub: Sendable {
             directory.streams[name] = stream
             beginning.yield()
             return .success(stream)
+        }
+        if let given {
+            count("streams_evicted")
+            given.end(.outOfReach("too many streams are asked for at this edge"))
         }
         return try found.get()
     }

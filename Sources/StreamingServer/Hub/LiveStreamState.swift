@@ -8,6 +8,8 @@ struct LiveStreamState {
     enum Ending: Equatable, Sendable {
         /// The network does not have it.
         case unavailable(String)
+        /// The network may have it, but it cannot be had now.
+        case outOfReach(String)
         /// It was there and is no more.
         case ended(String)
     }

@@ -212,6 +212,8 @@ private struct HubOutput: StreamOutput {
         hub.discontinuity(stream: stream, isOtherSource: lost == 0)
     }
     func ended(stream: StreamName) { hub.ended(stream: stream, reason: "the stream has ended") }
-    func unavailable(stream: StreamName, reason: String) { hub.unavailable(stream: stream, reason: reason) }
+    func unavailable(stream: StreamName, reason: String, isAbsence: Bool) {
+        hub.unavailable(stream: stream, reason: reason, isAbsence: isAbsence)
+    }
     func viewers(of stream: StreamName) -> Int { hub.viewers(of: stream) }
 }

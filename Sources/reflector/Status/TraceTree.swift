@@ -62,7 +62,10 @@ struct TraceTree: Encodable {
         var hop = Hop(
             node: name, role: status.role, endpoint: status.endpoint, serial: status.serial, path: path, parents: [])
         guard let carried = status.streams.first(where: { $0.name == stream }) else {
-            hop.note = "does not carry the stream"
+            let problem = status.unavailable?.first { $0.name == stream }
+            hop.note =
+                problem.map { "cannot have it: \($0.reason) (\(Int($0.secondsAgo)) s ago)" }
+                ?? "does not carry the stream"
             return hop
         }
         hop.incarnation = carried.incarnation
@@ -75,7 +78,9 @@ struct TraceTree: Encodable {
         hop.parents = carried.paths.map { path in
             Self.hop(path.parent, path: path, stream: stream, statuses: statuses, above: above + [name])
         }
-        if hop.parents.isEmpty, status.role != "entrypoint" { hop.note = "has no parent for the stream" }
+        if hop.parents.isEmpty, status.role != "entrypoint" {
+            hop.note = "has no parent for the stream" + (carried.problem.map { ": \($0)" } ?? "")
+        }
         return hop
     }
 

@@ -1,0 +1,50 @@
+import ReflectorModel
+
+extension ZoneContent {
+    /// What `{host}.nodes` says of one host: its parts in the network, by which others check what it claims to be.
+    public struct NodeEntry: Sendable, Equatable {
+        /// Index in `hosts`.
+        public var host: Int
+        public var port: UInt16
+        public var parts: [NodeListing.Part]
+        /// The first line that names the host.
+        public var source: SourceLine
+    }
+
+    /// A host with more parts is left out: nothing is said of it, and so nothing it claims is refused.
+    private static var partsMax: Int { 32 }
+
+    /// Every host that a line gives a part to, in order of first mention: set reflectors, then edge reflectors, then
+    /// entrypoints.
+    public var nodeEntries: [NodeEntry] {
+        var entries: [NodeEntry] = []
+        var numberOf: [Int: Int] = [:]
+        func add(_ host: Int, _ part: NodeListing.Part, port: UInt16, _ source: SourceLine) {
+            guard hosts.indices.contains(host) else { return }
+            guard let known = numberOf[host] else {
+                numberOf[host] = entries.count
+                return entries.append(NodeEntry(host: host, port: port, parts: [part], source: source))
+            }
+            if !entries[known].parts.contains(part), entries[known].parts.count <= Self.partsMax {
+                entries[known].parts.append(part)
+            }
+        }
+        for region in setRegions {
+            for member in region.members {
+                add(member.host, .init(role: .set, region: region.id), port: member.port, region.source)
+            }
+        }
+        for regions in edgeRegions {
+            for host in regions.hosts {
+                let part = NodeListing.Part(role: .edge, region: RegionID(regions.ids.lowerBound))
+                add(host, part, port: defaults.port, regions.source)
+            }
+        }
+        for stream in streams {
+            for host in stream.entrypoints {
+                add(host, .init(role: .entrypoint), port: defaults.port, stream.source)
+            }
+        }
+        return entries.filter { $0.parts.count <= Self.partsMax }
+    }
+}

@@ -1,0 +1,79 @@
+import ReflectorModel
+import Testing
+
+@testable import RelayService
+
+@Suite("A node's part in the zone")
+struct RoleCheckTests {
+    private func findings(
+        _ name: String, _ role: NodeRole, _ region: RegionID?, listen: String, zone: [String], at address: String
+    ) throws -> [String] {
+        let configuration = NodeConfiguration(
+            name: name, role: role, region: region, zone: "reflector.net", servers: [],
+            keys: KeyFile(networkKeys: [], streamKeys: StreamKeys()))
+        let host = ResolvedHost(
+            name: name, endpoint: Endpoint(address: try #require(IPAddress(address)), port: 4900), priority: 0,
+            weight: 1)
+        return RoleCheck.findings(
+            configuration, listening: [try #require(Endpoint(listen))],
+            LookUpAnswer(hosts: [host], ttlSeconds: 20, text: zone))
+    }
+
+    @Test("A node as the zone has it is no finding, whatever it listens on if it is all addresses")
+    func good() throws {
+        for listen in ["192.0.2.1:4900", "0.0.0.0:4900", "[::]:4900"] {
+            #expect(
+                try findings(
+                    "edge-bos", .edge, RegionID(1283), listen: listen, zone: ["role=edge region=r1283"], at: "192.0.2.1"
+                ).isEmpty)
+        }
+    }
+
+    @Test("Wrong command, wrong region and a second host of the name are told, with what to do")
+    func bad() throws {
+        let command = try findings(
+            "edge-bos", .set, nil, listen: "192.0.2.1:4900", zone: ["role=edge region=r1283"], at: "192.0.2.1")
+        #expect(command.count == 1)
+        #expect(command.first?.contains("started as role=set, but the zone says") == true)
+        #expect(command.first?.contains("role=edge region=r1283") == true)
+        let region = try findings(
+            "edge-bos", .edge, RegionID(1284), listen: "192.0.2.1:4900", zone: ["role=edge region=r1283"],
+            at: "192.0.2.1")
+        #expect(region.count == 1)
+        let second = try findings(
+            "edge-bos", .edge, RegionID(1283), listen: "192.0.2.9:4900", zone: ["role=edge region=r1283"],
+            at: "192.0.2.1")
+        #expect(second.count == 1)
+        #expect(second.first?.contains("192.0.2.1") == true)
+    }
+}
+
+@Suite("Changes of demand")
+struct DemandChangesTests {
+    @Test("One piece of work takes all changes, the last of each stream, in order of the first")
+    func coalesces() throws {
+        let a = try #require(StreamName("live/a"))
+        let b = try #require(StreamName("live/b"))
+        let changes = DemandChanges()
+        #expect(changes.note(true, for: a))
+        #expect(!changes.note(true, for: b))
+        #expect(!changes.note(false, for: a))
+        let taken = changes.take()
+        #expect(taken.map(\.stream) == [a, b])
+        #expect(taken.map(\.isWanted) == [false, true])
+        #expect(changes.take().isEmpty)
+        #expect(changes.note(true, for: a))
+    }
+
+    @Test("The table of changes is bounded, and never forgets an end of demand")
+    func bounded() throws {
+        let changes = DemandChanges()
+        for number in 0..<DemandChanges.countMax + 100 {
+            _ = changes.note(true, for: try #require(StreamName("live/n\(number)")))
+        }
+        #expect(changes.dropped == 100)
+        let last = try #require(StreamName("live/last"))
+        _ = changes.note(false, for: last)
+        #expect(changes.take().last?.stream == last)
+    }
+}
