@@ -101,7 +101,6 @@ struct PlaylistTests {
         }
         let parts = known.sorted { $0.key < $1.key }.map(\.value.part)
         #expect(zip(parts, parts.dropFirst()).allSatisfy { $0 <= $1 }, sourceLocation: sourceLocation)
-        #expect(Set(known.values.map(\.file)).count == known.count, sourceLocation: sourceLocation)
     }
 
     private func programme(_ seconds: Double, from start: Double = 10, group: Int = 25, size: Int = 40) -> TestMux {
@@ -157,7 +156,7 @@ struct PlaylistTests {
             edge.clock = clock
             edge.look()
             #expect(edge.playlists.isEmpty == (life == 0))
-            edge.deliver(programme(9.4, from: [10, 10, 5_000, 30, 95_000, 10][life]), seconds: 9.4)
+            edge.deliver(programme(9.4, from: [10, 10.4, 5_000, 30, 95_000, 10][life]), seconds: 9.4)
             _ = edge.state.end(.unavailable("no encoder"))
             edge.look()
             playlists += edge.playlists
@@ -252,8 +251,12 @@ struct PlaylistTests {
 
     @Test("Groups of 10 s at 20 Mb/s are cut at their key frames, and all are held")
     func longGroups() throws {
-        var edge = Edge()
-        edge.deliver(programme(45, group: 250, size: 100_000), seconds: 45)
+        // A tenth of the rate, with a tenth of the room.
+        var edge = Edge {
+            $0.bufferBytesMax /= 10
+            $0.segmentBytesMax /= 10
+        }
+        edge.deliver(programme(45, group: 250, size: 9_300), seconds: 45)
         check(edge.playlists)
         #expect(edge.state.segmentsDropped == 0)
         let last = try #require(edge.playlists.last)
@@ -262,11 +265,11 @@ struct PlaylistTests {
 
     @Test("Groups too large to be held are cut where there is no key frame, and the encoder is named")
     func largeGroups() throws {
-        var edge = Edge { $0.segmentBytesMax = 10 << 20 }
-        edge.deliver(programme(30, group: 250, size: 40_000), seconds: 30)
+        var edge = Edge { $0.segmentBytesMax = 2 << 20 }
+        edge.deliver(programme(30, group: 250, size: 8_000), seconds: 30)
         check(edge.playlists)
         #expect(edge.state.segmentsDropped == 0)
-        #expect(edge.state.window.byteCount <= 10 << 20)
+        #expect(edge.state.window.byteCount <= 2 << 20)
         #expect(edge.state.dueFaults(.now).contains { $0.fault == .groupsTooLong })
     }
 

@@ -56,7 +56,7 @@ struct ProgramTests {
         mux.sections(4096, TestMux.map(1, [(0x1b, 256, [])] + sounds))
         mux.unit(256, at: 900_000, TestMux.picture(key: true), indicator: true)
         #expect(mux.units.count == 1)
-        #expect(mux.scan().scanner.program.tables?.count == 6 * 188)
+        #expect(mux.scan().scanner.program.tables?.count == 5 * 188)
     }
 
     @Test("A PES header over two packets is read, wherever it is cut", arguments: [9, 10, 13, 14, 20, 30])

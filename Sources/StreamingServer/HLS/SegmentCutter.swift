@@ -159,8 +159,10 @@ struct SegmentCutter {
             }
             return ticks - since >= Self.durationMax
         }
+        // Where a segment cannot be entered anyhow, nothing is gained by a longer one.
+        let limit = segment.isDependent && segment.groupTicks == 0 ? min(slotTicks, durationMax) : durationMax
         // The next access unit would come too late.
-        let isLong = ticks - segment.startTicks + min(longestStep, TimestampUnwrapper.ticksPerSecond) > durationMax
+        let isLong = ticks - segment.startTicks + min(longestStep, TimestampUnwrapper.ticksPerSecond) > limit
         return isLong || offset - segment.start >= bytesMax
     }
 

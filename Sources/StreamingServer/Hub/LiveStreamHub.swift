@@ -195,8 +195,14 @@ public final class LiveStreamHub: Sendable {
             over -= entry.stream.evictSegments(bytes: over, isListed: true)
         }
         for entry in sized where over > 0 { over -= entry.stream.evictSegments(bytes: over, isListed: false) }
-        for entry in sized where over > 0 {
-            over -= entry.stream.evictSegments(bytes: min(over, entry.totals.segmentBytes / 2), isListed: true)
+        var freed = 1
+        while over > 0, freed > 0 {
+            freed = 0
+            for entry in sized where over > freed {
+                freed += entry.stream.evictSegments(
+                    bytes: min(over - freed, max(entry.totals.segmentBytes / 2, 1)), isListed: true)
+            }
+            over -= freed
         }
     }
 

@@ -156,7 +156,9 @@ struct LiveStreamState {
             splice = nil
             nextIsOtherSource = true
         }
+        let skipped = framer.skipped
         framer.reset(isOtherSource: isOtherSource)
+        if framer.skipped != skipped { segmenter.note(.outOfSync) }
         segmenter.discontinuity(isOtherSource: isOtherSource, in: &buffer, clock: clock)
     }
 

@@ -25,6 +25,8 @@ struct TransportStreamScanner {
 
     /// How long sound goes on without a picture before it leads, 90 kHz.
     private static let silenceMax = 3 * UInt64(TimestampUnwrapper.ticksPerSecond)
+    /// Sound that is remembered meanwhile: 170 frames a second.
+    private static let soundUnitsMax = 512
     private static let timestampMask: UInt64 = 1 << 33 - 1
 
     /// What the bytes last scanned held.
@@ -37,8 +39,8 @@ struct TransportStreamScanner {
     private var main: AccessUnitReader?
     private var sound: AccessUnitReader?
     private var isSoundLeading = false
-    /// Time stamp of the first sound after the last picture.
-    private var soundSince: UInt64?
+    /// The sound since the last picture, which is passed on late if it comes to lead.
+    private var soundUnits: [AccessUnit] = []
     private var parameters: UInt64?
 
     /// Reads whole packets, which lie at `offset`, and fills `events`.
@@ -57,7 +59,7 @@ struct TransportStreamScanner {
         program.reset()
         main?.reset()
         sound?.reset()
-        soundSince = nil
+        soundUnits.removeAll(keepingCapacity: true)
         if isOtherSource {
             parameters = nil
             program = ProgramFinder()
@@ -92,12 +94,12 @@ struct TransportStreamScanner {
         main = program.map?.leading.flatMap { stream in stream.codec.map { AccessUnitReader(stream, codec: $0) } }
         sound = program.map?.video == nil ? nil : program.map?.audio.map { AccessUnitReader($0, codec: .audio) }
         isSoundLeading = false
-        soundSince = nil
+        soundUnits.removeAll(keepingCapacity: true)
         parameters = nil
     }
 
     private mutating func take(picture unit: AccessUnit) {
-        soundSince = nil
+        soundUnits.removeAll(keepingCapacity: true)
         if isSoundLeading {
             guard unit.randomAccess else { return }
             isSoundLeading = false
@@ -112,19 +114,14 @@ struct TransportStreamScanner {
 
     private mutating func take(sound unit: AccessUnit) {
         if isSoundLeading { return events.append(.unit(unit)) }
-        guard let since = soundSince else {
-            soundSince = unit.timestamp
-            return
-        }
-        let silence = (unit.timestamp &- since) & Self.timestampMask
+        let silence = soundUnits.first.map { (unit.timestamp &- $0.timestamp) & Self.timestampMask } ?? 0
         // A step of the clock is no silence.
-        guard silence < 1 << 32 else {
-            soundSince = unit.timestamp
-            return
-        }
-        guard silence > Self.silenceMax else { return }
+        if silence >= 1 << 32 { soundUnits.removeAll(keepingCapacity: true) }
+        if soundUnits.count < Self.soundUnitsMax { soundUnits.append(unit) }
+        guard soundUnits.count > 1, silence > Self.silenceMax, silence < 1 << 32 else { return }
         isSoundLeading = true
         events.append(.leaderChange(isSound: true))
-        events.append(.unit(unit))
+        for unit in soundUnits { events.append(.unit(unit)) }
+        soundUnits.removeAll(keepingCapacity: true)
     }
 }
