@@ -7,6 +7,11 @@ import Testing
 struct SegmentTests {
     private typealias Unit = TransportStreamScanner.AccessUnit
 
+    private func window(listed: Int, kept: Int, numbering: SegmentNumbering? = nil) -> SegmentWindow {
+        let limits = SegmentWindow.Limits(targetSeconds: 2, listedMin: listed, keptMin: kept, bytesMax: 1 << 20)
+        return SegmentWindow(limits: limits, numbering: numbering)
+    }
+
     /// Feeds pictures of `interval` ticks with a random access point every `every`, from the `first`th on.
     private func cut(
         first: Int, count: Int, every: Int, interval: UInt64 = 3_600, start: UInt64 = 90_000 * 100
@@ -43,7 +48,8 @@ struct SegmentTests {
     func longGroups() {
         let segments = cut(first: 0, count: 800, every: 75)
         #expect(segments.allSatisfy { $0.durationTicks == 270_000 })
-        var window = SegmentWindow(targetSeconds: 2, listedMax: 3, keptMax: 4, bytesMax: 1 << 20)
+        var window = window(listed: 3, kept: 4)
+        #expect(window.playlist == nil)
         for segment in segments { window.append(segment, bytes: [ByteBuffer(string: "x")]) }
         // Names skip, sequence numbers do not.
         let playlist = window.playlist ?? ""
@@ -70,13 +76,13 @@ struct SegmentTests {
         #expect(finished.first { $0.range.upperBound == 180_000 } != nil)
     }
 
-    @Test("The playlist lists the newest, keeps a few more, and counts discontinuities that have gone")
+    @Test("The playlist lists three target durations, keeps as many more, and counts discontinuities that have gone")
     func playlist() {
-        var window = SegmentWindow(targetSeconds: 2, listedMax: 2, keptMax: 3, bytesMax: 1 << 20)
-        #expect(window.playlist == nil)
-        for slot in 7..<12 as Range<Int64> {
+        var window = window(listed: 2, kept: 3)
+        for slot in 7..<14 as Range<Int64> {
+            #expect((window.playlist == nil) == (slot < 10))
             let segment = SegmentCutter.Segment(
-                slot: slot, range: 0..<1, durationTicks: 180_090, isDiscontinuous: slot == 8 || slot == 11)
+                slot: slot, range: 0..<1, durationTicks: 180_090, isDiscontinuous: slot == 8 || slot == 12)
             window.append(segment, bytes: [ByteBuffer(string: "\(slot)")])
         }
         #expect(
@@ -84,43 +90,45 @@ struct SegmentTests {
                 #EXTM3U
                 #EXT-X-VERSION:3
                 #EXT-X-TARGETDURATION:2
-                #EXT-X-MEDIA-SEQUENCE:10
+                #EXT-X-MEDIA-SEQUENCE:11
                 #EXT-X-DISCONTINUITY-SEQUENCE:1
                 #EXTINF:2.001,
-                \(name(10).file)
+                \(name(11).file)
                 #EXT-X-DISCONTINUITY
                 #EXTINF:2.001,
-                \(name(11).file)
+                \(name(12).file)
+                #EXTINF:2.001,
+                \(name(13).file)
 
                 """)
-        #expect(window.segment(name(9)) != nil)
-        #expect(window.segment(name(8)) == nil)
+        #expect(window.segment(name(8)) != nil)
+        #expect(window.segment(name(7)) == nil)
     }
 
-    private func name(_ slot: Int64) -> SegmentWindow.Name {
-        SegmentWindow.Name(slot: slot, bytes: [ByteBuffer(string: "\(slot)")])
+    private func name(_ slot: Int64) -> SegmentName {
+        SegmentName(slot: slot, bytes: [ByteBuffer(string: "\(slot)")])
     }
 
     @Test("A name stands for its content: however the bytes are cut, and another for other bytes of the same slot")
     func names() throws {
         let bytes = (0..<2_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-        let whole = SegmentWindow.Name(slot: 5, bytes: [ByteBuffer(bytes: bytes)])
-        let parts = SegmentWindow.Name(
+        let whole = SegmentName(slot: 5, bytes: [ByteBuffer(bytes: bytes)])
+        let parts = SegmentName(
             slot: 5, bytes: [ByteBuffer(bytes: bytes[..<100]), ByteBuffer(), ByteBuffer(bytes: bytes[100...])])
         #expect(whole == parts)
         var other = bytes
         other[150] ^= 1
-        #expect(SegmentWindow.Name(slot: 5, bytes: [ByteBuffer(bytes: other)]) != whole)
-        #expect(SegmentWindow.Name(slot: 5, bytes: [ByteBuffer(bytes: bytes + [0])]) != whole)
-        #expect(SegmentWindow.Name(file: whole.file) == whole)
+        #expect(SegmentName(slot: 5, bytes: [ByteBuffer(bytes: other)]) != whole)
+        #expect(SegmentName(slot: 5, bytes: [ByteBuffer(bytes: bytes + [0])]) != whole)
+        #expect(SegmentName(file: whole.file) == whole)
         for text in ["seg5.ts", "seg5-.ts", "seg5-1.ts", "seg+5-00000001.ts", "seg5-0000000G.ts", "seg5-0000000A.ts"] {
-            #expect(SegmentWindow.Name(file: text) == nil, "\(text)")
+            #expect(SegmentName(file: text) == nil, "\(text)")
         }
     }
 
     @Test("A slot that comes again, after an encoder starts over, takes no other segment off the playlist")
     func slotAgain() {
-        var window = SegmentWindow(targetSeconds: 2, listedMax: 6, keptMax: 12, bytesMax: 1 << 20)
+        var window = window(listed: 6, kept: 12)
         for (index, slot) in [7, 8, 9, 10, 9, 10].enumerated() {
             let segment = SegmentCutter.Segment(
                 slot: Int64(slot), range: 0..<1, durationTicks: 180_000, isDiscontinuous: index == 4)
@@ -134,23 +142,26 @@ struct SegmentTests {
 
     @Test("Sequence numbers go on where they were when a stream comes back with earlier time stamps")
     func sequenceAfterAbsence() {
-        var window = SegmentWindow(targetSeconds: 2, listedMax: 2, keptMax: 3, bytesMax: 1 << 20, sequenceMin: 500)
-        let segment = SegmentCutter.Segment(slot: 7, range: 0..<1, durationTicks: 180_000, isDiscontinuous: false)
-        window.append(segment, bytes: [ByteBuffer(string: "x")])
-        #expect(window.playlist?.contains("#EXT-X-MEDIA-SEQUENCE:500\n") == true)
-        #expect(window.nextSequence == 501)
+        var window = window(listed: 2, kept: 3, numbering: SegmentNumbering(next: 500))
+        for slot in 7..<10 as Range<Int64> {
+            let segment = SegmentCutter.Segment(
+                slot: slot, range: 0..<1, durationTicks: 180_000, isDiscontinuous: false)
+            window.append(segment, bytes: [ByteBuffer(string: "x")])
+        }
+        #expect(window.playlist?.contains("#EXT-X-MEDIA-SEQUENCE:500\n#EXT-X-DISCONTINUITY\n") == true)
+        #expect(window.numbering?.next == 503)
     }
 
     @Test(
         "The target duration of the first playlist holds for the segments to come",
         arguments: [(25, 2), (30, 2), (24, 3), (40, 3), (20, 2), (75, 3), (50, 2)])
     func targetDuration(group: Int, seconds: Int) {
-        var window = SegmentWindow(targetSeconds: 2, listedMax: 6, keptMax: 12, bytesMax: 1 << 20)
+        var window = window(listed: 6, kept: 12)
         var told: Set<Int> = []
         // 30 pictures of 1/25 s: two groups are 2.4 s, rounded 2.
         for segment in cut(first: 0, count: 3_000, every: group) {
             window.append(segment, bytes: [ByteBuffer(string: "x")])
-            told.insert(window.targetDurationSeconds)
+            if let seconds = window.toldSeconds { told.insert(seconds) }
         }
         #expect(told == [seconds])
     }

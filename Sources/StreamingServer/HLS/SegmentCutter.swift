@@ -5,6 +5,9 @@
 /// random access point of a slot, has the slot's number, and ends where the next begins. An edge that joins in the
 /// middle of a slot cannot know whether the first random access point it sees is the slot's first; it leaves that one
 /// out unless it has watched the second before the slot began.
+///
+/// Where random access points are too far apart, or there are none, a segment is cut at another access unit: it would
+/// become longer than players were told, or larger than can be held.
 struct SegmentCutter {
     /// A finished segment: bytes `range` of the stream.
     struct Segment: Equatable {
@@ -17,6 +20,8 @@ struct SegmentCutter {
         var groupTicks: Int64 = 0
         /// It does not continue the segment before it in time or content.
         var isDiscontinuous: Bool
+        /// Its first picture is no random access point: it can be played only after the one before it.
+        var isDependent = false
     }
 
     /// What an access unit brought about.
@@ -25,13 +30,21 @@ struct SegmentCutter {
         var finished: Segment?
         /// A segment begins with this access unit.
         var begins = false
+        /// The time stamps do not go on from those before.
+        var isTimeBreak = false
+        /// A segment was cut where there is no random access point.
+        var isForced = false
     }
 
-    /// A step of the time stamps larger than this begins a new time line.
+    /// A step of the time stamps larger than this begins a new time line, whatever the steps before.
     private static let stepMax = 10 * TimestampUnwrapper.ticksPerSecond
+    /// So does one that is larger than this and than four times the longest before.
+    private static let stepUsual = TimestampUnwrapper.ticksPerSecond * 3 / 2
     /// Longer than any picture is reordered: a step back by more begins a new time line, and one must have watched this
     /// long before a slot to know its first random access point.
     private static let reorderMax = TimestampUnwrapper.ticksPerSecond
+    /// Longest segment before players are told a target duration, and longest wait for a random access point.
+    static let durationMax = 12 * TimestampUnwrapper.ticksPerSecond
 
     private struct Open {
         var slot: Int64
@@ -42,18 +55,31 @@ struct SegmentCutter {
         var groupTicks: Int64 = 0
         var unitCount: Int64
         var isDiscontinuous: Bool
+        var isDependent: Bool
     }
 
     let slotTicks: Int64
+    /// Bytes after which a segment is cut at the next access unit.
+    private let bytesMax: UInt64
+    /// Segments may not become longer than this, 90 kHz.
+    var durationMax = Self.durationMax
     private var unwrapper = TimestampUnwrapper()
     private var open: Open?
     /// Slot of the newest random access point, or the one that is known to have none before it.
     private var seenSlot: Int64?
     private var nextIsDiscontinuous = false
+    /// Longest usual step of the time line, and how many steps were looked at.
+    private var longestStep: Int64 = 0
+    private var stepCount = 0
+    /// When the wait for a random access point began.
+    private var waitsSince: Int64?
 
-    /// - Parameter targetSeconds: length of a slot, at least 1.
-    init(targetSeconds: Int) {
+    /// - Parameters:
+    ///   - targetSeconds: length of a slot, at least 1.
+    ///   - bytesMax: bytes after which a segment is cut at the next access unit.
+    init(targetSeconds: Int, bytesMax: Int = .max) {
         slotTicks = Int64(max(targetSeconds, 1)) * TimestampUnwrapper.ticksPerSecond
+        self.bytesMax = UInt64(max(bytesMax, 1))
     }
 
     /// First byte of the segment under way, which must be kept until it is finished.
@@ -64,10 +90,15 @@ struct SegmentCutter {
     mutating func onSourceChange(at offset: UInt64) -> Segment? {
         let finished = close(at: offset, ticks: nil)
         nextIsDiscontinuous = true
-        if unwrapper.hasBegun {
-            unwrapper.restart()
-            seenSlot = Int64.min
-        }
+        if unwrapper.hasBegun { beginTimeLine() }
+        return finished
+    }
+
+    /// The tracks or their codecs are others from byte `offset` on; the time line goes on.
+    mutating func onTracksChange(at offset: UInt64) -> Segment? {
+        let finished = close(at: offset, ticks: nil)
+        nextIsDiscontinuous = true
+        if seenSlot != nil { seenSlot = Int64.min }
         return finished
     }
 
@@ -83,26 +114,27 @@ struct SegmentCutter {
         _ unit: TransportStreamScanner.AccessUnit, wallClockSeconds: Int64
     ) -> Outcome {
         var outcome = Outcome()
-        var startsAnew = false
-        if let step = unwrapper.step(to: unit.timestamp), step > Self.stepMax || step < -Self.reorderMax {
-            outcome.finished = close(at: unit.offset, ticks: nil)
-            unwrapper.restart()
-            nextIsDiscontinuous = true
-            startsAnew = true
+        if let step = unwrapper.step(to: unit.timestamp) {
+            if isBreak(step) {
+                outcome.finished = close(at: unit.offset, ticks: nil)
+                outcome.isTimeBreak = true
+                nextIsDiscontinuous = true
+                beginTimeLine()
+            } else {
+                longestStep = max(longestStep, step)
+                stepCount += 1
+            }
         }
         let ticks = unwrapper.unwrap(unit.timestamp, wallClockSeconds: wallClockSeconds)
-        if startsAnew { seenSlot = Int64.min }
         guard let seen = seenSlot else {
             seenSlot = slot(of: ticks &+ Self.reorderMax)
-            return outcome
-        }
-        guard unit.randomAccess else {
-            note(ticks)
+            waitsSince = ticks
             return outcome
         }
         let slot = slot(of: ticks)
-        noteGroup(ticks)
-        guard slot > seen else {
+        if unit.randomAccess { noteGroup(ticks) }
+        let isForced = !(unit.randomAccess && slot > seen) && mustCut(at: unit.offset, ticks)
+        guard (unit.randomAccess && slot > seen) || isForced else {
             note(ticks)
             return outcome
         }
@@ -110,10 +142,42 @@ struct SegmentCutter {
         if let finished = close(at: unit.offset, ticks: ticks) { outcome.finished = finished }
         open = Open(
             slot: slot, start: unit.offset, startTicks: ticks, highestTicks: ticks, randomAccessTicks: ticks,
-            unitCount: 1, isDiscontinuous: nextIsDiscontinuous)
+            unitCount: 1, isDiscontinuous: nextIsDiscontinuous, isDependent: !unit.randomAccess)
         nextIsDiscontinuous = false
+        waitsSince = nil
         outcome.begins = true
+        outcome.isForced = isForced
         return outcome
+    }
+
+    /// True when no random access point can be waited for.
+    private mutating func mustCut(at offset: UInt64, _ ticks: Int64) -> Bool {
+        guard let segment = open else {
+            guard let since = waitsSince else {
+                waitsSince = ticks
+                return false
+            }
+            return ticks - since >= Self.durationMax
+        }
+        // Where a segment cannot be entered anyhow, nothing is gained by a longer one.
+        let limit = segment.isDependent && segment.groupTicks == 0 ? min(slotTicks, durationMax) : durationMax
+        // The next access unit would come too late.
+        let isLong = ticks - segment.startTicks + min(longestStep, TimestampUnwrapper.ticksPerSecond) > limit
+        return isLong || offset - segment.start >= bytesMax
+    }
+
+    private func isBreak(_ step: Int64) -> Bool {
+        if step < -Self.reorderMax { return true }
+        guard step > Self.stepUsual else { return false }
+        return step > (stepCount < 2 ? Self.stepMax : min(Self.stepMax, max(4 * longestStep, Self.stepUsual)))
+    }
+
+    private mutating func beginTimeLine() {
+        unwrapper.restart()
+        seenSlot = Int64.min
+        longestStep = 0
+        stepCount = 0
+        waitsSince = nil
     }
 
     private func slot(of ticks: Int64) -> Int64 {
@@ -141,7 +205,8 @@ struct SegmentCutter {
         let seen = segment.highestTicks - segment.startTicks
         let duration = ticks.map { $0 - segment.startTicks } ?? seen + seen / max(segment.unitCount - 1, 1)
         return Segment(
-            slot: segment.slot, range: segment.start..<end, durationTicks: duration, groupTicks: segment.groupTicks,
-            isDiscontinuous: segment.isDiscontinuous)
+            slot: segment.slot, range: segment.start..<end, durationTicks: max(duration, 0),
+            groupTicks: segment.groupTicks, isDiscontinuous: segment.isDiscontinuous,
+            isDependent: segment.isDependent)
     }
 }

@@ -5,64 +5,19 @@ import ReflectorModel
 /// The newest finished segments of one stream and the media playlist that lists them (RFC 8216 §4.3.3). Segments that
 /// have left the playlist stay readable a while for late readers (RFC 8216 §6.2.2).
 ///
-/// What players and caches may rely on, and what not:
-/// - A name stands for the same bytes for ever, at every edge: it is made of slot and content. An encoder that starts
-///   over, or another source that repeats a little, gives other names for the same slots.
-/// - At one edge, media sequence numbers go on by ones whatever happens to the stream, also while it is away. They begin with the number of the
-///   first segment's slot, so edges that serve one undisturbed stream number alike; after a slot without a random access
-///   point, or an encoder that started over, they may not. A player should stay at its edge while that lives.
-/// - An edge that was started again begins with the slot's number once more. That is never less than before while the
-///   encoder's time stamps go on; if they have begun anew meanwhile, players must load the playlist afresh.
+/// What players and caches may rely on:
+/// - A name stands for the same bytes for ever, at every edge (`SegmentName`).
+/// - At one edge, media sequence numbers and discontinuity sequence numbers never go back, whatever is started again:
+///   the encoder, the entrypoint, or, with a state folder, the edge itself. They begin with the number of the first
+///   segment's slot, so edges that serve one undisturbed stream number alike; after a slot without a random access
+///   point, or an encoder that started over, they may not.
+/// - There is no playlist before it lists three target durations, below which players may not start (RFC 8216 §6.3.3);
+///   from then on it never lists less, and the target duration does not change (§6.2.1).
 struct SegmentWindow {
-    /// What the URL of a segment says: its slot, and a mark of its content.
-    struct Name: Hashable {
-        var slot: Int64
-        var mark: UInt32
-
-        init(slot: Int64, mark: UInt32) {
-            self.slot = slot
-            self.mark = mark
-        }
-
-        /// - Parameter bytes: of the segment, without the tables.
-        init(slot: Int64, bytes: [ByteBuffer]) {
-            var hash = UInt64(bytes.reduce(0) { $0 + $1.readableBytes })
-            var left = Self.markedBytesMax
-            for buffer in bytes where left > 0 {
-                for byte in buffer.readableBytesView.prefix(left) { hash = (hash ^ UInt64(byte)) &* Self.prime }
-                left -= buffer.readableBytes
-            }
-            self.init(slot: slot, mark: UInt32(truncatingIfNeeded: FixedHash.mix(hash)))
-        }
-
-        /// The length and the first packets of the picture at the front tell contents apart.
-        private static let markedBytesMax = 4 * TransportPacket.length
-        /// Of FNV-1a.
-        private static let prime: UInt64 = 0x0000_0100_0000_01b3
-
-        /// `seg123-0f3a9c55.ts`.
-        var file: String {
-            let digits = String(mark, radix: 16)
-            return "seg\(slot)-\(String(repeating: "0", count: 8 - digits.count))\(digits).ts"
-        }
-
-        /// Nil for anything but what `file` gives.
-        init?(file: some StringProtocol) {
-            guard file.hasPrefix("seg"), file.hasSuffix(".ts") else { return nil }
-            let parts = file.dropFirst(3).dropLast(3).split(separator: "-", omittingEmptySubsequences: false)
-            guard parts.count == 2, let slot = Int64(parts[0]), let mark = UInt32(parts[1], radix: 16) else {
-                return nil
-            }
-            self.init(slot: slot, mark: mark)
-            guard self.file == file else { return nil }
-        }
-    }
-
     /// A finished segment with its bytes, which are shared with the stream's buffer.
     struct Entry {
-        var name: Name
-        /// Media sequence number. The first is the slot's number, and so the same at every edge; it goes on by ones,
-        /// as RFC 8216 §4.3.2 demands, even where a slot had no random access point.
+        var name: SegmentName
+        /// Media sequence number.
         var sequence: Int64
         var durationTicks: Int64
         var isDiscontinuous: Bool
@@ -70,64 +25,158 @@ struct SegmentWindow {
         var byteCount: Int
     }
 
-    private let targetSeconds: Int
-    private let listedMax: Int
-    private let keptMax: Int
-    private let bytesMax: Int
+    /// Sizes and lengths.
+    struct Limits {
+        /// Shortest `EXT-X-TARGETDURATION` told.
+        var targetSeconds: Int
+        /// Segments in the playlist, at least.
+        var listedMin: Int
+        /// Segments readable, those in the playlist included; more if the playlist is long.
+        var keptMin: Int
+        /// Bytes of all segments kept; the oldest go first.
+        var bytesMax: Int
+    }
+
+    /// What a playlist must list, in target durations.
+    static let targetsListed = 3
+    /// Segments kept at most, however short.
+    private static let keptMax = 256
+
+    private let limits: Limits
     private var entries: Deque<Entry> = []
+    /// How many of the newest are in the playlist.
+    private var listedCount = 0
+    private(set) var byteCount = 0
+    /// Where the numbers stand; nil before the first segment of a stream that was never here.
+    private(set) var numbering: SegmentNumbering?
     private let sequenceMin: Int64
-    /// Media sequence number after the newest; nil before the first segment.
-    private(set) var nextSequence: Int64?
-    private var byteCount = 0
-    private var discontinuitiesGone = 0
     private var longestSeconds: Int
+    /// The target duration that players of an earlier playlist were told, and still hold.
+    private var heldSeconds: Int?
+    /// The target duration that players were told.
+    private(set) var toldSeconds: Int?
+    /// The next segment does not continue the one before it.
+    private var isBroken = false
+    /// When the newest segment was finished.
+    private(set) var newest: ContinuousClock.Instant?
 
     /// - Parameters:
-    ///   - targetSeconds: shortest `EXT-X-TARGETDURATION` told.
-    ///   - listedMax: segments in the playlist.
-    ///   - keptMax: segments readable, those in the playlist included.
-    ///   - bytesMax: bytes of all segments kept; the oldest go first.
-    ///   - sequenceMin: least media sequence number.
-    init(targetSeconds: Int, listedMax: Int, keptMax: Int, bytesMax: Int, sequenceMin: Int64 = 0) {
+    ///   - numbering: where the numbers stood when the stream was last here.
+    ///   - sequenceMin: least media sequence number of a stream that was never here.
+    init(limits: Limits, numbering: SegmentNumbering? = nil, sequenceMin: Int64 = 0) {
+        self.limits = limits
+        self.numbering = numbering
         self.sequenceMin = sequenceMin
-        self.targetSeconds = targetSeconds
-        self.listedMax = max(listedMax, 1)
-        self.keptMax = max(keptMax, listedMax)
-        self.bytesMax = bytesMax
-        longestSeconds = targetSeconds
+        isBroken = numbering != nil
+        heldSeconds = numbering?.targetSeconds
+        longestSeconds = heldSeconds ?? limits.targetSeconds
     }
 
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
-    /// `EXT-X-TARGETDURATION`, which must not change (RFC 8216 §6.2.1): so the first segment decides it, for as long as
-    /// segments can become at its distance of random access points. If one is longer after all, it must be raised.
-    var targetDurationSeconds: Int { longestSeconds }
+    /// True when there is a playlist.
+    var isReady: Bool { toldSeconds != nil && !entries.isEmpty }
+    /// `EXT-X-TARGETDURATION`, told or as it would be.
+    var targetDurationSeconds: Int { toldSeconds ?? longestSeconds }
+    /// The target duration that new segments must keep to; nil while it may still grow.
+    var fixedSeconds: Int? { toldSeconds ?? heldSeconds }
+    /// Seconds of segments held, for messages.
+    var seconds: Int { Int(entries.reduce(0) { $0 + $1.durationTicks } / TimestampUnwrapper.ticksPerSecond) }
+    /// What is to be kept over a restart: all that is held now will be gone.
+    var lastingNumbering: SegmentNumbering? {
+        numbering.map { numbering in
+            var lasting = numbering
+            lasting.discontinuities += Int64(entries.count { $0.isDiscontinuous })
+            lasting.targetSeconds = toldSeconds
+            return lasting
+        }
+    }
 
     /// Appends a finished segment.
     /// - Parameter tables: go in front of its bytes.
-    mutating func append(_ segment: SegmentCutter.Segment, tables: ByteBuffer = ByteBuffer(), bytes: [ByteBuffer]) {
-        let name = Name(slot: segment.slot, bytes: bytes)
+    mutating func append(
+        _ segment: SegmentCutter.Segment, tables: ByteBuffer = ByteBuffer(), bytes: [ByteBuffer],
+        at now: ContinuousClock.Instant = .now
+    ) {
+        let name = SegmentName(slot: segment.slot, bytes: bytes)
         let bytes = [tables] + bytes
-        if nextSequence == nil { longestSeconds = max(longestSeconds, Self.seconds(bound(of: segment))) }
-        let entry = Entry(
-            name: name, sequence: nextSequence ?? max(segment.slot, sequenceMin), durationTicks: segment.durationTicks,
-            isDiscontinuous: segment.isDiscontinuous && nextSequence != nil, bytes: bytes,
+        let numbering = numbering ?? SegmentNumbering(next: max(segment.slot, sequenceMin))
+        let sequence = entries.last.map { $0.sequence + 1 } ?? numbering.first(slot: segment.slot)
+        let isFirstEver = self.numbering == nil
+        var entry = Entry(
+            name: name, sequence: sequence, durationTicks: segment.durationTicks,
+            isDiscontinuous: (segment.isDiscontinuous || isBroken) && !isFirstEver, bytes: bytes,
             byteCount: bytes.reduce(0) { $0 + $1.readableBytes })
-        nextSequence = entry.sequence + 1
+        isBroken = false
+        noteTarget(segment, &entry)
+        self.numbering = SegmentNumbering(
+            next: sequence + 1, lead: sequence &- segment.slot, discontinuities: numbering.discontinuities)
         byteCount += entry.byteCount
-        longestSeconds = max(longestSeconds, Self.seconds(entry.durationTicks))
         entries.append(entry)
-        while entries.count > keptMax || (byteCount > bytesMax && entries.count > 1) { removeFirst() }
+        listedCount += 1
+        newest = now
+        trimList()
+        while entries.count > keptCount || (byteCount > limits.bytesMax && entries.count > 1) { removeFirst() }
+    }
+
+    /// What is appended next does not continue what was appended before.
+    mutating func breakOff() { isBroken = numbering != nil }
+
+    /// Takes everything off the playlist: nobody has watched it for so long that what it lists is of no use. The numbers
+    /// stay, and a new target duration may be told.
+    mutating func clear() {
+        while !entries.isEmpty { removeFirst() }
+        toldSeconds = nil
+        heldSeconds = nil
+        longestSeconds = limits.targetSeconds
+        breakOff()
+    }
+
+    /// Lets the oldest segment go that no playlist lists, or, with `isListed`, the oldest of all. False if there is none.
+    mutating func evictFirst(isListed: Bool) -> Bool {
+        guard !entries.isEmpty, isListed || entries.count > listedCount else { return false }
+        removeFirst()
+        return true
     }
 
     /// The segment of that name, if it is still held.
-    func segment(_ name: Name) -> Entry? { entries.last { $0.name == name } }
+    func segment(_ name: SegmentName) -> Entry? { entries.last { $0.name == name } }
+
+    /// The media playlist; nil before it lists enough.
+    var playlist: String? {
+        guard let toldSeconds else { return nil }
+        let listed = entries.suffix(listedCount)
+        guard let first = listed.first else { return nil }
+        let unlisted = entries.dropLast(listed.count).count { $0.isDiscontinuous }
+        let gone = (numbering?.discontinuities ?? 0) + Int64(unlisted)
+        var text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:\(toldSeconds)\n"
+        text += "#EXT-X-MEDIA-SEQUENCE:\(first.sequence)\n"
+        if gone > 0 { text += "#EXT-X-DISCONTINUITY-SEQUENCE:\(gone)\n" }
+        for entry in listed {
+            if entry.isDiscontinuous { text += "#EXT-X-DISCONTINUITY\n" }
+            text += "#EXTINF:\(Self.decimal(entry.durationTicks)),\n\(entry.name.file)\n"
+        }
+        return text
+    }
+
+    // MARK: The target duration
+
+    /// The segments of the first playlist decide it, for as long as segments can become at their distance of random
+    /// access points. From then on the cutter cuts no longer ones; where a stream has no access unit to cut at, the
+    /// length told is the longest that it may be.
+    private mutating func noteTarget(_ segment: SegmentCutter.Segment, _ entry: inout Entry) {
+        if let fixedSeconds {
+            entry.durationTicks = min(entry.durationTicks, Self.longest(roundedTo: fixedSeconds))
+        } else {
+            longestSeconds = max(longestSeconds, Self.seconds(bound(of: segment)), Self.seconds(entry.durationTicks))
+        }
+    }
 
     /// How long segments become if random access points go on at the distance seen: a slot's first to the next slot's
     /// first, which is a whole number of groups, and the fewest that are a slot.
     private func bound(of segment: SegmentCutter.Segment) -> Int64 {
         guard segment.groupTicks > 0 else { return segment.durationTicks }
-        let slot = Int64(targetSeconds) * TimestampUnwrapper.ticksPerSecond - Self.toleranceTicks
+        let slot = Int64(limits.targetSeconds) * TimestampUnwrapper.ticksPerSecond - Self.toleranceTicks
         return (slot + segment.groupTicks - 1) / segment.groupTicks * segment.groupTicks
     }
 
@@ -140,25 +189,34 @@ struct SegmentWindow {
         return Int((ticks + second / 2) / second)
     }
 
-    /// The media playlist, nil before the first segment.
-    var playlist: String? {
-        let listed = entries.suffix(listedMax)
-        guard let first = listed.first else { return nil }
-        let gone = discontinuitiesGone + entries.dropLast(listed.count).count { $0.isDiscontinuous }
-        var text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:\(targetDurationSeconds)\n"
-        text += "#EXT-X-MEDIA-SEQUENCE:\(first.sequence)\n"
-        if gone > 0 { text += "#EXT-X-DISCONTINUITY-SEQUENCE:\(gone)\n" }
-        for entry in listed {
-            if entry.isDiscontinuous { text += "#EXT-X-DISCONTINUITY\n" }
-            text += "#EXTINF:\(Self.decimal(entry.durationTicks)),\n\(entry.name.file)\n"
-        }
-        return text
+    /// Longest duration that is rounded to so many seconds, with a margin for those who round decimals.
+    static func longest(roundedTo seconds: Int) -> Int64 {
+        Int64(seconds) * TimestampUnwrapper.ticksPerSecond + TimestampUnwrapper.ticksPerSecond * 49 / 100
     }
+
+    // MARK: What is listed and kept
+
+    /// The newest segments that are at least `listedMin` and three target durations.
+    private mutating func trimList() {
+        let target = Int64(targetDurationSeconds) * Int64(Self.targetsListed) * TimestampUnwrapper.ticksPerSecond
+        var ticks = entries.suffix(listedCount).reduce(0) { $0 + $1.durationTicks }
+        if toldSeconds == nil, ticks + Self.toleranceTicks >= target { toldSeconds = longestSeconds }
+        while listedCount > limits.listedMin, listedCount <= entries.count {
+            let first = entries[entries.count - listedCount]
+            guard ticks - first.durationTicks + Self.toleranceTicks >= target else { return }
+            ticks -= first.durationTicks
+            listedCount -= 1
+        }
+    }
+
+    /// Those that left the playlist stay readable for about as long as it is.
+    private var keptCount: Int { min(max(limits.keptMin, 2 * listedCount), Self.keptMax) }
 
     private mutating func removeFirst() {
         guard let gone = entries.popFirst() else { return }
         byteCount -= gone.byteCount
-        if gone.isDiscontinuous { discontinuitiesGone += 1 }
+        listedCount = min(listedCount, entries.count)
+        if gone.isDiscontinuous { numbering?.discontinuities += 1 }
     }
 
     /// Seconds with three decimals.

@@ -10,7 +10,7 @@ enum ViewerRequest: Equatable {
     /// `/live/news/index.m3u8`
     case playlist(StreamName)
     /// `/live/news/seg123-0f3a9c55.ts`; a stream of such a name cannot be watched progressively.
-    case segment(StreamName, SegmentWindow.Name)
+    case segment(StreamName, SegmentName)
 
     /// Nil for any other path.
     init?(path: some StringProtocol) {
@@ -27,7 +27,7 @@ enum ViewerRequest: Equatable {
                 self = .playlist(name)
                 return
             }
-            if let segment = SegmentWindow.Name(file: last) {
+            if let segment = SegmentName(file: last) {
                 guard let name = StreamName(whole[..<slash]) else { return nil }
                 self = .segment(name, segment)
                 return

@@ -92,13 +92,13 @@ struct ViewerResponder: HTTPResponder {
         case .failure(let refusal): return refused(refusal)
         }
         defer { viewer.leave() }
-        // Two waits: a stream that does not come at all is not waited for as long as a first segment.
-        let firstByte = context.arrival + hub.configuration.firstByteWait
-        var waited = await viewer.next(deadline: firstByte)
-        if case .bytes = waited {
-            refund(viewer, context)
-            waited = await viewer.playlist(deadline: context.arrival + hub.configuration.firstSegmentWait)
-        }
+        // Also a wait in vain shows that somebody wants the stream.
+        viewer.stream.touch()
+        // Two waits: a stream that does not come at all is not waited for as long as its segments.
+        let waited = await viewer.playlist(
+            firstByte: context.arrival + hub.configuration.firstByteWait,
+            deadline: context.arrival + hub.configuration.firstPlaylistWait)
+        if !viewer.stream.isCold { refund(viewer, context) }
         switch waited {
         case .playlist(let text):
             viewer.stream.touch()
@@ -112,18 +112,35 @@ struct ViewerResponder: HTTPResponder {
         case .over(let ending): return over(name, ending)
         case .timedOut, .bytes:
             hub.count("waits_timed_out")
-            return Self.text(
-                .gatewayTimeout,
-                "Stream \(name) has no segment yet: nothing came, or it is no MPEG-TS with random access points.")
+            return noPlaylist(viewer.stream)
         }
     }
 
-    private func segment(_ name: StreamName, _ file: SegmentWindow.Name, _ context: ViewerContext) -> Response {
-        guard let stream = hub.existing(name), let segment = stream.window.segment(file) else {
+    /// Says why there is no playlist yet, and when to ask again.
+    private func noPlaylist(_ stream: LiveStream) -> Response {
+        let lack = stream.playlistLack
+        var response: Response
+        if lack.isCold {
+            response = Self.text(
+                .gatewayTimeout, "Stream \(stream.name) was asked for, but nothing has arrived yet. Try again.")
+        } else if let fault = lack.fault {
+            response = Self.text(.gatewayTimeout, "Stream \(stream.name) has no segments: \(fault.text).")
+        } else {
+            response = Self.text(
+                .serviceUnavailable,
+                "Stream \(stream.name) has \(lack.seconds) s of segments; a player needs three target durations of"
+                    + " \(lack.targetSeconds) s to start. Try again.")
+        }
+        response.headers[.retryAfter] = "\(max(lack.targetSeconds, 1))"
+        return response
+    }
+
+    private func segment(_ name: StreamName, _ file: SegmentName, _ context: ViewerContext) -> Response {
+        guard let segment = hub.segments(of: name)?.segment(file) else {
             hub.count("segments_not_found")
             return Self.text(.notFound, "No such segment: it has gone, or is still to come. See /\(name)/index.m3u8.")
         }
-        stream.touch()
+        hub.existing(name)?.touch()
         hub.count("segments")
         let headers: HTTPFields = [
             .contentType: "video/mp2t", .cacheControl: "public, max-age=\(hub.configuration.segmentTargetSeconds * 6)",

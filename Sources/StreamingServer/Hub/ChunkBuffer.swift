@@ -55,11 +55,16 @@ struct ChunkBuffer {
         }
     }
 
-    /// Lets the oldest chunks go: beyond `bytesMax` always, older than `span` if they lie before `kept`.
-    mutating func trim(bytesMax: Int, span: TimeSpan, kept: UInt64, now: MonotonicInstant) {
+    /// Lets the oldest chunks go: older than `span` if they lie before `kept`; beyond `bytesMax` also if they do not, but
+    /// those of the segment under way, from `openStart` on, only beyond `openBytesMax`.
+    mutating func trim(
+        bytesMax: Int, span: TimeSpan, kept: UInt64, openStart: UInt64? = nil, openBytesMax: Int = 0,
+        now: MonotonicInstant
+    ) {
         while let first = chunks.first {
             let isStale = now - first.arrival > span && first.end <= kept
-            guard byteCount > bytesMax || isStale else { return }
+            let isOpen = openStart.map { first.end > $0 } ?? false
+            guard byteCount > (isOpen ? max(bytesMax, openBytesMax) : bytesMax) || isStale else { return }
             chunks.removeFirst()
             start = first.end
         }

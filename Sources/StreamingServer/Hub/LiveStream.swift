@@ -11,17 +11,18 @@ final class LiveStream: Sendable {
     private let onDemand: @Sendable (StreamName, Bool) -> Void
 
     /// - Parameters:
-    ///   - sequenceMin: least media sequence number.
+    ///   - window: segments of the stream's earlier time here, and where their numbers stand.
+    ///   - watched: when the playlist was last asked for in that time.
     ///   - loop: runs time-outs.
     ///   - onDemand: called in the order of changes, under the lock: it must not call back.
     init(
-        name: StreamName, configuration: LiveStreamConfiguration, sequenceMin: Int64, loop: any EventLoop,
-        onDemand: @escaping @Sendable (StreamName, Bool) -> Void
+        name: StreamName, configuration: LiveStreamConfiguration, window: SegmentWindow,
+        watched: ContinuousClock.Instant?, loop: any EventLoop, onDemand: @escaping @Sendable (StreamName, Bool) -> Void
     ) {
         self.name = name
         self.loop = loop
         self.onDemand = onDemand
-        state = Mutex(LiveStreamState(configuration: configuration, sequenceMin: sequenceMin, now: .now))
+        state = Mutex(LiveStreamState(configuration: configuration, window: window, watched: watched, now: .now))
     }
 
     /// True when suspended viewers are to be woken soon, by `wake()`.
@@ -30,7 +31,10 @@ final class LiveStream: Sendable {
         return state.withLock { $0.deliver(payload, at: now, clock: clock) }
     }
 
-    func discontinuity(isOtherSource: Bool) { state.withLock { $0.discontinuity(isOtherSource: isOtherSource) } }
+    func discontinuity(isOtherSource: Bool) {
+        let clock = ContinuousClock.now
+        state.withLock { $0.discontinuity(isOtherSource: isOtherSource, clock: clock) }
+    }
 
     /// Makes every viewer go that is still there, also one that is stuck in a write.
     func evictAll() {
@@ -69,9 +73,32 @@ final class LiveStream: Sendable {
         change { $0.touch(now) }
     }
 
+    /// The media playlist, once there is one.
+    var playlist: String? {
+        let now = ContinuousClock.now
+        return state.withLock { $0.playlist(now) }
+    }
+
+    /// Why the stream has no playlist.
+    var playlistLack: (isCold: Bool, fault: StreamFault?, seconds: Int, targetSeconds: Int) {
+        state.withLock { ($0.isCold, $0.diagnosis, $0.window.seconds, $0.window.targetDurationSeconds) }
+    }
+
     /// Nothing has come yet.
     var isCold: Bool { state.withLock { $0.isCold } }
     var window: SegmentWindow { state.withLock { $0.window } }
+    var watched: ContinuousClock.Instant? { state.withLock { $0.watched } }
+
+    /// Lets the oldest segments go until `bytes` are free, or, without `isListed`, only those that no playlist lists.
+    /// Returns how many bytes became free.
+    func evictSegments(bytes: Int, isListed: Bool) -> Int {
+        state.withLock { state in
+            let before = state.window.byteCount
+            while before - state.window.byteCount < bytes, state.evictSegment(isListed: isListed) {}
+            return before - state.window.byteCount
+        }
+    }
+
     var ending: LiveStreamState.Ending? { state.withLock { $0.ending } }
 
     /// Suspends until the viewer has something to do, the stream is over, the deadline passes or the task is cancelled;
@@ -108,6 +135,8 @@ final class LiveStream: Sendable {
     struct Sweep {
         var isForgettable: Bool
         var overrun: [@Sendable () -> Void]
+        /// Faults of the encoder's stream that are to be logged.
+        var faults: [StreamFaults.Report]
     }
 
     /// Lets absent HLS viewers go; to be called about once a second. A stream found forgettable is over from then on,
@@ -118,7 +147,8 @@ final class LiveStream: Sendable {
             let isForgettable = state.isForgettable(now)
             let overrun = state.overrun()
             if isForgettable { _ = state.end(.ended("idle")) }
-            return Sweep(isForgettable: isForgettable, overrun: overrun)
+            state.clearUnfollowed(now)
+            return Sweep(isForgettable: isForgettable, overrun: overrun, faults: state.dueFaults(now))
         }
     }
 
@@ -128,7 +158,9 @@ final class LiveStream: Sendable {
         return state.withLock { state in
             LiveStreamTotals(
                 name: name, packets: state.packets, bytes: state.bytes, segmentsDropped: state.segmentsDropped,
+                segmentsEvicted: state.segmentsEvicted, bytesSkipped: state.bytesSkipped,
                 viewersOverrun: state.viewersOverrun, segments: state.window.count,
+                segmentBytes: state.window.byteCount,
                 progressiveViewers: state.progressiveViewers, isPlaylistWatched: state.isPlaylistWatched(now),
                 isWanted: state.isWanted)
         }

@@ -22,19 +22,18 @@ public final class LiveStreamHub: Sendable {
         var viewerCount = 0
         var isShuttingDown = false
         var onDemand: (@Sendable (StreamName, Bool) -> Void)?
-        /// Next media sequence numbers of streams that were here before.
-        var sequences: [StreamName: Int64] = [:]
+        /// Segments and numbers of streams that were here before.
+        var history: SegmentHistory
     }
-
-    /// Most streams of the past whose numbers are remembered.
-    private static let sequencesMax = 65_536
 
     public let configuration: LiveStreamConfiguration
     let logger: Logger
     /// Of streams that are not here.
     let newNames = NewNameLimit()
     private let loop: any EventLoop
-    private let directory = Mutex(Directory())
+    private let directory: Mutex<Directory>
+    /// Keeps the numbers of playlists over a restart.
+    private let numberKeeper: SegmentNumberKeeper?
     private let statisticsSoFar = Mutex(StreamingStatistics())
     /// Streams whose viewers wait to be woken; the wake-up is scheduled while this is not empty.
     private let wakePending = Mutex<[LiveStream]>([])
@@ -48,6 +47,15 @@ public final class LiveStreamHub: Sendable {
         self.configuration = configuration
         self.logger = logger
         loop = MultiThreadedEventLoopGroup.singleton.next()
+        let wallClock = configuration.wallClockSeconds()
+        numberKeeper = configuration.numbersPath.map { SegmentNumberKeeper(file: SegmentNumberFile(path: $0)) }
+        let kept = numberKeeper?.load(now: wallClock, logger: logger)
+        directory = Mutex(
+            Directory(
+                history: SegmentHistory(
+                    limits: configuration.windowLimits, numbers: kept ?? [:],
+                    // Nothing tells what was used before but the clock.
+                    sequenceMin: kept == nil ? wallClock : 0)))
     }
 
     // MARK: The node's side
@@ -129,7 +137,18 @@ public final class LiveStreamHub: Sendable {
     /// The stream of this name if there is one.
     func existing(_ name: StreamName) -> LiveStream? { directory.withLock { $0.streams[name] } }
 
-    func count(_ event: String) { statisticsSoFar.withLock { $0.counters[event, default: 0] += 1 } }
+    /// The segments of a stream that is here, or was a moment ago.
+    func segments(of name: StreamName) -> SegmentWindow? {
+        directory.withLock { directory in
+            directory.streams[name].map(\.window) ?? directory.history.window(of: name, watchedAt: .now)
+        }
+    }
+
+    /// - Parameter event: one of a fixed set of names, never what came from outside.
+    func count(_ event: String, _ number: UInt64 = 1) {
+        guard number > 0 else { return }
+        statisticsSoFar.withLock { $0.counters[event, default: 0] += number }
+    }
 
     func countFirstByte(isCold: Bool, milliseconds: Double) {
         statisticsSoFar.withLock { isCold ? $0.cold.add(milliseconds) : $0.warm.add(milliseconds) }
@@ -138,7 +157,7 @@ public final class LiveStreamHub: Sendable {
     // MARK: The server's side
 
     /// True while there are no streams, and nothing to sweep.
-    var isIdle: Bool { directory.withLock { $0.streams.isEmpty } }
+    var isIdle: Bool { directory.withLock { $0.streams.isEmpty && $0.history.isIdle } }
 
     /// Evicts viewers that lag too far behind, lets absent HLS viewers go and forgets idle streams. To be called about
     /// once a second, unless `isIdle`.
@@ -146,8 +165,63 @@ public final class LiveStreamHub: Sendable {
         for stream in directory.withLock({ Array($0.streams.values) }) {
             let found = stream.sweep()
             for evict in found.overrun { evict() }
+            for report in found.faults {
+                logger.warning(
+                    "encoder's stream",
+                    metadata: [
+                        "stream": "\(stream.name)", "fault": "\(report.fault.rawValue)", "count": "\(report.count)",
+                        "what": "\(report.fault.text)",
+                    ])
+            }
             if found.isForgettable { forget(stream) }
         }
+        boundSegments()
+        keepNumbers(isLast: false)
+    }
+
+    /// Keeps the segments of all streams within their bytes: those of streams that are away go first, then those of
+    /// streams that nobody watches, then those that no playlist lists, then the oldest of the largest.
+    private func boundSegments() {
+        let streams = directory.withLock { directory in
+            directory.history.sweep(at: .now)
+            return Array(directory.streams.values)
+        }
+        var sized = streams.map { (stream: $0, totals: $0.totals) }
+        var over = sized.reduce(0) { $0 + $1.totals.segmentBytes } - configuration.segmentBytesOfAllMax
+        over += directory.withLock { directory in
+            let past = directory.history.byteCount
+            while over + directory.history.byteCount > 0, directory.history.evictPast() {}
+            count("segments_evicted_streams", past == directory.history.byteCount ? 0 : 1)
+            return directory.history.byteCount
+        }
+        guard over > 0 else { return }
+        sized.sort { $0.totals.segmentBytes > $1.totals.segmentBytes }
+        for entry in sized where over > 0 && !entry.totals.isWanted {
+            over -= entry.stream.evictSegments(bytes: over, isListed: true)
+        }
+        for entry in sized where over > 0 { over -= entry.stream.evictSegments(bytes: over, isListed: false) }
+        var freed = 1
+        while over > 0, freed > 0 {
+            freed = 0
+            for entry in sized where over > freed {
+                freed += entry.stream.evictSegments(
+                    bytes: min(over - freed, max(entry.totals.segmentBytes / 2, 1)), isListed: true)
+            }
+            over -= freed
+        }
+    }
+
+    /// - Parameter isLast: the edge is about to end.
+    private func keepNumbers(isLast: Bool) {
+        guard let numberKeeper else { return }
+        let numbers = directory.withLock { directory in
+            var all = directory.history.lasting
+            for (name, stream) in directory.streams {
+                if let numbering = stream.window.lastingNumbering { all[name] = numbering }
+            }
+            return all
+        }
+        numberKeeper.keep(numbers, isLast: isLast, now: configuration.wallClockSeconds(), logger: logger)
     }
 
     /// What viewers are given to read the rest when the server shuts down.
@@ -163,6 +237,7 @@ public final class LiveStreamHub: Sendable {
             stream.end(.ended("the server is shutting down"))
             forget(stream)
         }
+        keepNumbers(isLast: true)
         loop.scheduleTask(in: Self.shutDownGrace) {
             for stream in streams { stream.evictAll() }
         }
@@ -178,10 +253,12 @@ public final class LiveStreamHub: Sendable {
                 let cold = directory.streams.values.filter(\.isCold).min { $0.made < $1.made }
                 guard let cold else { return .failure(.streamsMax) }
                 directory.streams[cold.name] = nil
+                directory.history.put(cold.window, of: cold.name, watched: cold.watched, at: .now)
                 given = cold
             }
+            let (window, watched) = directory.history.take(name, at: .now)
             let stream = LiveStream(
-                name: name, configuration: configuration, sequenceMin: directory.sequences[name] ?? 0, loop: loop
+                name: name, configuration: configuration, window: window, watched: watched, loop: loop
             ) { [weak self] name, wanted in
                 self?.tellDemand(name, wanted)
             }
@@ -206,10 +283,7 @@ public final class LiveStreamHub: Sendable {
         let isGone = directory.withLock { directory in
             guard directory.streams[stream.name] === stream else { return false }
             directory.streams[stream.name] = nil
-            if let next = stream.window.nextSequence {
-                if directory.sequences.count >= Self.sequencesMax { directory.sequences.removeAll() }
-                directory.sequences[stream.name] = next
-            }
+            directory.history.put(stream.window, of: stream.name, watched: stream.watched, at: .now)
             return true
         }
         if isGone { statisticsSoFar.withLock { $0.add(stream.totals) } }
@@ -249,6 +323,8 @@ extension StreamingStatistics {
         counters["packets_delivered", default: 0] += totals.packets
         counters["bytes_delivered", default: 0] += totals.bytes
         counters["segments_dropped", default: 0] += totals.segmentsDropped
+        counters["segments_evicted", default: 0] += totals.segmentsEvicted
+        counters["bytes_skipped", default: 0] += totals.bytesSkipped
         counters["viewers_overrun", default: 0] += totals.viewersOverrun
     }
 }

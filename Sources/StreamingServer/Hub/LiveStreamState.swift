@@ -17,7 +17,7 @@ struct LiveStreamState {
     /// What a suspended viewer waits for.
     enum Condition {
         case bytes
-        case segment
+        case playlist
     }
 
     /// What reading a stream gives.
@@ -47,14 +47,15 @@ struct LiveStreamState {
 
     private let configuration: LiveStreamConfiguration
     private var buffer = ChunkBuffer()
-    private var scanner = TransportStreamScanner()
-    private var cutter: SegmentCutter
-    private(set) var window: SegmentWindow
-    /// PAT and PMT as they were when the segment under way began.
-    private var openTables = ByteBuffer()
-    /// Where a new viewer begins: the PAT before the newest random access point, as long as it is held.
-    private var joinOffset: UInt64?
+    private var framer = PacketFramer()
+    /// There while another source is joined to the one before.
+    private var splice: SourceSplice?
+    private var nextIsOtherSource = false
+    private var segmenter: StreamSegmenter
     private var lastDelivery: ContinuousClock.Instant
+    private var lastArrival = MonotonicInstant.zero
+    /// When the playlist was last asked for.
+    private(set) var watched: ContinuousClock.Instant?
     private var presentUntil: ContinuousClock.Instant?
     private var viewers: [UInt64: Viewer] = [:]
     private var nextViewer: UInt64 = 0
@@ -66,21 +67,29 @@ struct LiveStreamState {
     var isWakeArmed = false
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
-    private(set) var segmentsDropped: UInt64 = 0
+    private(set) var segmentsEvicted: UInt64 = 0
     private(set) var viewersOverrun: UInt64 = 0
 
-    /// - Parameter sequenceMin: least media sequence number: beyond those of the stream's earlier times here.
-    init(configuration: LiveStreamConfiguration, sequenceMin: Int64 = 0, now: ContinuousClock.Instant) {
+    /// - Parameters:
+    ///   - window: segments of the stream's earlier time here, and where their numbers stand.
+    ///   - watched: when the playlist was last asked for in that time.
+    init(
+        configuration: LiveStreamConfiguration, window: SegmentWindow? = nil, watched: ContinuousClock.Instant? = nil,
+        now: ContinuousClock.Instant
+    ) {
         self.configuration = configuration
-        cutter = SegmentCutter(targetSeconds: configuration.segmentTargetSeconds)
-        window = SegmentWindow(
-            targetSeconds: configuration.segmentTargetSeconds, listedMax: configuration.segmentsListed,
-            keptMax: configuration.segmentsKept, bytesMax: configuration.segmentBytesMax, sequenceMin: sequenceMin)
+        segmenter = StreamSegmenter(
+            configuration: configuration, window: window ?? SegmentWindow(limits: configuration.windowLimits))
+        self.watched = watched
         lastDelivery = now
     }
 
     /// True before the first byte.
-    var isCold: Bool { buffer.end == 0 }
+    var isCold: Bool { bytes == 0 }
+    var window: SegmentWindow { segmenter.window }
+    var segmentsDropped: UInt64 { segmenter.segmentsDropped }
+    /// Bytes left out because they were part of no whole transport packet.
+    var bytesSkipped: UInt64 { framer.skipped }
     var progressiveViewers: Int { viewers.values.count { $0.isProgressive } }
 
     // MARK: Input
@@ -90,50 +99,78 @@ struct LiveStreamState {
         _ payload: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
     ) -> Bool {
         guard ending == nil, !payload.isEmpty, payload.count <= ChunkBuffer.chunkBytesMax else { return false }
-        let offset = buffer.end
-        buffer.append(payload, at: now)
         packets &+= 1
         bytes &+= UInt64(payload.count)
         lastDelivery = clock
-        scanner.scan(payload.bindMemory(to: UInt8.self).span, at: offset)
-        for unit in scanner.units { take(unit) }
-        let kept = min(joinOffset ?? .max, cutter.openStart ?? .max)
-        buffer.trim(bytesMax: configuration.bufferBytesMax, span: configuration.bufferSpan, kept: kept, now: now)
-        if let open = cutter.openStart, open < buffer.start {
-            cutter.dropOpenSegment()
-            segmentsDropped &+= 1
+        lastArrival = now
+        let skipped = framer.skipped
+        switch framer.take(payload.bindMemory(to: UInt8.self).span) {
+        case .unchanged: accept(payload, at: now, clock: clock)
+        case .bytes(let framed): framed.withUnsafeBytes { accept($0, at: now, clock: clock) }
         }
+        if framer.skipped != skipped { segmenter.note(.outOfSync) }
         guard !waiters.isEmpty, !isWakeArmed else { return false }
         isWakeArmed = true
         return true
     }
 
-    private mutating func take(_ unit: TransportStreamScanner.AccessUnit) {
-        if unit.randomAccess, let tables = scanner.tables { joinOffset = tables.offset }
-        let outcome = cutter.onAccessUnit(unit, wallClockSeconds: configuration.wallClockSeconds())
-        if let segment = outcome.finished { keep(segment) }
-        if outcome.begins, let tables = scanner.tables { openTables = ByteBuffer(bytes: tables.packets) }
-    }
-
-    private mutating func keep(_ segment: SegmentCutter.Segment) {
-        buffer.seal()
-        if let slices = buffer.slices(segment.range) {
-            window.append(segment, tables: openTables, bytes: slices)
-        } else {
-            segmentsDropped &+= 1
+    /// Takes whole packets, or what is no transport stream.
+    private mutating func accept(
+        _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
+    ) {
+        guard !bytes.isEmpty else { return }
+        if nextIsOtherSource {
+            nextIsOtherSource = false
+            if framer.isLocked, buffer.end > 0 { splice = SourceSplice(at: now) }
         }
+        if splice?.isOver(at: now) ?? false { splice = nil }
+        guard splice != nil else { return append(bytes, at: now, clock: clock) }
+        let joined = splice?.take(bytes.bindMemory(to: UInt8.self).span, at: now) ?? []
+        joined.withUnsafeBytes { append($0, at: now, clock: clock) }
     }
 
-    /// What follows does not continue what came before. After a loss the time line goes on, with a hole that players
-    /// conceal; another source begins a new one (RFC 8216 §4.3.2.3).
-    mutating func discontinuity(isOtherSource: Bool) {
-        scanner.reset()
-        if isOtherSource, let segment = cutter.onSourceChange(at: buffer.end) { keep(segment) }
+    private mutating func append(
+        _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
+    ) {
+        var rest = bytes
+        while !rest.isEmpty {
+            // Whole packets that fit a chunk.
+            let count = min(rest.count, ChunkBuffer.chunkBytesMax / TransportPacket.length * TransportPacket.length)
+            let part = UnsafeRawBufferPointer(rebasing: rest[..<count])
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            let offset = buffer.end
+            buffer.append(part, at: now)
+            if framer.isLocked {
+                segmenter.scan(part.bindMemory(to: UInt8.self).span, at: offset, in: &buffer, clock: clock)
+            }
+        }
+        buffer.trim(
+            bytesMax: configuration.bufferBytesMax, span: configuration.bufferSpan, kept: segmenter.keptOffset,
+            openStart: segmenter.openStart, openBytesMax: configuration.segmentBytesMax, now: now)
+        segmenter.drop(before: buffer.start)
+    }
+
+    /// What follows does not continue what came before.
+    mutating func discontinuity(isOtherSource: Bool, clock: ContinuousClock.Instant) {
+        guard ending == nil else { return }
+        if isOtherSource {
+            if let held = splice?.finish() { held.withUnsafeBytes { append($0, at: lastArrival, clock: clock) } }
+            splice = nil
+            nextIsOtherSource = true
+        }
+        let skipped = framer.skipped
+        framer.reset(isOtherSource: isOtherSource)
+        if framer.skipped != skipped { segmenter.note(.outOfSync) }
+        segmenter.discontinuity(isOtherSource: isOtherSource, in: &buffer, clock: clock)
     }
 
     /// The stream is over for all its viewers. Returns those to wake.
     mutating func end(_ ending: Ending) -> [Waiter] {
         guard self.ending == nil else { return [] }
+        let rest = framer.finish()
+        if !rest.isEmpty { rest.withUnsafeBytes { buffer.append($0, at: lastArrival) } }
+        // What has come of the segment under way is worth showing.
+        segmenter.discontinuity(isOtherSource: true, in: &buffer, clock: lastDelivery)
         self.ending = ending
         buffer.seal()
         presentUntil = nil
@@ -153,9 +190,9 @@ struct LiveStreamState {
     }
 
     private var startOffset: UInt64 {
-        if let joinOffset, joinOffset >= buffer.start { return joinOffset }
-        if let tables = scanner.tables?.offset { return max(tables, buffer.start) }
-        return scanner.isLocked ? buffer.start : buffer.end
+        if let joinOffset = segmenter.joinOffset, joinOffset >= buffer.start { return joinOffset }
+        if let tables = segmenter.scanner.program.tablesOffset { return max(tables, buffer.start) }
+        return framer.isLocked ? buffer.start : buffer.end
     }
 
     mutating func detach(_ viewer: UInt64) -> Waiter? {
@@ -185,7 +222,7 @@ struct LiveStreamState {
         guard ending == nil, let position = viewers[viewer]?.position else { return true }
         switch condition {
         case .bytes: return position != buffer.end
-        case .segment: return !window.isEmpty
+        case .playlist: return window.isReady
         }
     }
 
@@ -219,6 +256,39 @@ struct LiveStreamState {
     mutating func touch(_ now: ContinuousClock.Instant) {
         let target = Duration.seconds(3 * window.targetDurationSeconds)
         presentUntil = now + max(configuration.playlistPresence, target)
+        watched = now
+    }
+
+    /// The media playlist, unless it lists only what is long past. One that players no longer follow is begun afresh.
+    func playlist(_ now: ContinuousClock.Instant) -> String? {
+        guard let newest = window.newest, now - newest <= configuration.playlistStaleMax else { return nil }
+        return window.playlist
+    }
+
+    /// Takes off the playlist what nobody has followed and nothing continues.
+    mutating func clearUnfollowed(_ now: ContinuousClock.Instant) {
+        guard let newest = window.newest, now - newest > SegmentHistory.followedMax, !window.isEmpty else { return }
+        if watched.map({ now - $0 > SegmentHistory.followedMax }) ?? true
+            || now - newest > configuration.playlistStaleMax
+        {
+            segmenter.clearPlaylist()
+        }
+    }
+
+    /// Why the stream has no playlist, as far as its bytes tell.
+    var diagnosis: StreamFault? {
+        guard bytes > 0 else { return nil }
+        return framer.isLocked ? segmenter.diagnosis : .noTransportStream
+    }
+
+    /// What is to be logged of the stream now.
+    mutating func dueFaults(_ now: ContinuousClock.Instant) -> [StreamFaults.Report] { segmenter.dueFaults(now) }
+
+    /// Lets the oldest segment go to make room for others; false if there is none.
+    mutating func evictSegment(isListed: Bool) -> Bool {
+        guard segmenter.evictSegment(isListed: isListed) else { return false }
+        segmentsEvicted &+= 1
+        return true
     }
 
     /// True while an HLS viewer counts as present.

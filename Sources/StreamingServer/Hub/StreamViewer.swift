@@ -55,13 +55,18 @@ final class StreamViewer: Sendable {
         return .over(.ended("cancelled"))
     }
 
-    /// The media playlist as soon as it lists a segment.
-    func playlist(deadline: ContinuousClock.Instant) async -> Waited {
+    /// The media playlist as soon as it lists enough to start with.
+    /// - Parameters:
+    ///   - firstByte: until when a stream that does not come at all is waited for.
+    ///   - deadline: until when the playlist is waited for.
+    func playlist(firstByte: ContinuousClock.Instant, deadline: ContinuousClock.Instant) async -> Waited {
         while !Task.isCancelled {
-            if let text = stream.window.playlist { return .playlist(text) }
+            if let text = stream.playlist { return .playlist(text) }
             if let ending = stream.ending { return .over(ending) }
-            if deadline <= .now { return .timedOut }
-            await stream.suspend(number, until: .segment, deadline: deadline)
+            let now = ContinuousClock.now
+            let limit = stream.isCold && firstByte > now ? min(firstByte, deadline) : deadline
+            if limit <= now || (stream.isCold && firstByte <= now) { return .timedOut }
+            await stream.suspend(number, until: .playlist, deadline: limit)
         }
         return .over(.ended("cancelled"))
     }

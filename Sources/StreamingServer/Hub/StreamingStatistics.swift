@@ -8,10 +8,16 @@ public struct LiveStreamTotals: Sendable, Equatable {
     public var bytes: UInt64
     /// Segments given up because the stream's buffer could not hold them.
     public var segmentsDropped: UInt64
+    /// Segments given up to make room for those of other streams.
+    public var segmentsEvicted: UInt64
+    /// Bytes left out because they were part of no whole transport packet.
+    public var bytesSkipped: UInt64
     /// Viewers disconnected because they lagged further behind than the buffer reaches.
     public var viewersOverrun: UInt64
     /// Segments that can be fetched.
     public var segments: Int
+    /// Their bytes.
+    public var segmentBytes: Int
     public var progressiveViewers: Int
     /// An HLS viewer has asked lately.
     public var isPlaylistWatched: Bool

@@ -1,66 +1,75 @@
-/// The PAT: which PID carries the PMT of the stream's first program (ISO/IEC 13818-1 §2.4.4.3).
+/// The PAT: which PIDs carry the PMTs of which programs (ISO/IEC 13818-1 §2.4.4.3).
 struct ProgramAssociation: Equatable {
-    var programMapPID: UInt16
+    struct Program: Equatable {
+        var number: UInt16
+        var mapPID: UInt16
+    }
+
+    /// Programs beyond are not looked at.
+    static let programsMax = 64
+
+    /// In the order of the table.
+    var programs: [Program] = []
 
     /// Nil unless `section` is a PAT in force that names a program.
     init?(section: [UInt8]) {
         guard section.count >= 12, section[0] == 0x00, section[5] & 0x01 != 0 else { return nil }
         var index = 8
-        while index + 4 <= section.count - 4 {
-            let program = UInt16(section[index]) << 8 | UInt16(section[index + 1])
+        while index + 4 <= section.count - 4, programs.count < Self.programsMax {
+            let number = UInt16(section[index]) << 8 | UInt16(section[index + 1])
+            let pid = UInt16(section[index + 2] & 0x1f) << 8 | UInt16(section[index + 3])
             // Program 0 is the network information table.
-            if program != 0 {
-                programMapPID = UInt16(section[index + 2] & 0x1f) << 8 | UInt16(section[index + 3])
-                return
-            }
+            if number != 0, pid != 0 { programs.append(Program(number: number, mapPID: pid)) }
             index += 4
         }
-        return nil
+        guard !programs.isEmpty else { return nil }
+    }
+
+    /// The section of a PAT like `section` that names one program alone (RFC 8216 §3.2: a segment has one program).
+    static func section(like section: [UInt8], naming program: Program) -> [UInt8] {
+        var only: [UInt8] = [0x00, 0xb0, 13]
+        only += section[3...5]
+        only += [0, 0]
+        only += [UInt8(program.number >> 8), UInt8(program.number & 0xff)]
+        only += [0xe0 | UInt8(program.mapPID >> 8), UInt8(program.mapPID & 0xff)]
+        let crc = SectionAssembler.checksum(only)
+        return only + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: crc >> UInt32($0)) }
     }
 }
 
-/// The PMT: what elementary streams the program has (ISO/IEC 13818-1 §2.4.4.8).
+/// The PMT: what elementary streams a program has (ISO/IEC 13818-1 §2.4.4.8).
 struct ProgramMap: Equatable {
-    /// What an elementary stream carries, as far as finding random access points needs to know.
-    enum Codec: Equatable {
-        case mpegVideo
-        case h264
-        case h265
-        case audio
-
-        init?(streamType: UInt8) {
-            switch streamType {
-            case 0x01, 0x02: self = .mpegVideo
-            case 0x1b: self = .h264
-            case 0x24: self = .h265
-            case 0x03, 0x04, 0x0f, 0x11, 0x81, 0x87: self = .audio
-            default: return nil
-            }
-        }
-    }
-
     struct ElementaryStream: Equatable {
         var pid: UInt16
-        var codec: Codec
+        var type: UInt8
+        /// Nil for what is neither picture nor sound, as far as can be told.
+        var codec: ElementaryCodec?
     }
 
-    /// The streams of a known codec, in the order of the table.
+    var number: UInt16
+    var clockPID: UInt16
+    /// In the order of the table.
     var streams: [ElementaryStream] = []
 
     /// The stream whose time stamps and random access points rule the program: the first video, else the first audio.
-    var leading: ElementaryStream? { streams.first { $0.codec != .audio } ?? streams.first }
+    var leading: ElementaryStream? { video ?? audio }
+    var video: ElementaryStream? { streams.first { $0.codec.map { $0 != .audio } ?? false } }
+    var audio: ElementaryStream? { streams.first { $0.codec == .audio } }
 
     /// Nil unless `section` is a PMT in force.
     init?(section: [UInt8]) {
         guard section.count >= 16, section[0] == 0x02, section[5] & 0x01 != 0 else { return nil }
+        number = UInt16(section[3]) << 8 | UInt16(section[4])
+        clockPID = UInt16(section[8] & 0x1f) << 8 | UInt16(section[9])
         let end = section.count - 4
         var index = 12 + (Int(section[10] & 0x0f) << 8 | Int(section[11]))
         while index + 5 <= end {
             let pid = UInt16(section[index + 1] & 0x1f) << 8 | UInt16(section[index + 2])
-            if let codec = Codec(streamType: section[index]) {
-                streams.append(ElementaryStream(pid: pid, codec: codec))
-            }
-            index += 5 + (Int(section[index + 3] & 0x0f) << 8 | Int(section[index + 4]))
+            let length = Int(section[index + 3] & 0x0f) << 8 | Int(section[index + 4])
+            let descriptors = section[min(index + 5, end)..<min(index + 5 + length, end)]
+            let codec = ElementaryCodec(streamType: section[index], descriptors: descriptors)
+            streams.append(ElementaryStream(pid: pid, type: section[index], codec: codec))
+            index += 5 + length
         }
     }
 }

@@ -1,55 +1,96 @@
-/// Puts together the sections of one PID (ISO/IEC 13818-1 §2.4.4) from its packets, and keeps the packets themselves,
-/// so that HLS can repeat the tables at the start of a segment.
+/// Puts together the sections of one PID (ISO/IEC 13818-1 §2.4.4) from its packets: one after another, also where
+/// several begin in one packet or one goes on over many.
 struct SectionAssembler {
     /// Longest PAT or PMT section: 3 bytes and a `section_length` of at most 1021.
     static let sectionLengthMax = 1024
+    /// Shortest that has a CRC.
+    private static let sectionLengthMin = 12
 
-    /// A complete section whose CRC is right, and the packets that carried it.
-    struct Section {
+    /// A complete section whose CRC is right.
+    struct Section: Equatable {
         var bytes: [UInt8]
-        var packets: [UInt8]
-        /// Where the first of these packets lies in the stream.
+        /// `continuity_counter` of the packet that it begins in.
+        var continuity: UInt8
+        /// Where that packet lies in the stream.
         var offset: UInt64
     }
 
     private var section: [UInt8] = []
-    private var packets: [UInt8] = []
     private var offset: UInt64 = 0
+    private var continuity: UInt8 = 0
 
-    /// Takes the next packet of this PID. Returns a section when this packet completes one.
-    mutating func receive(_ header: TransportPacket, _ bytes: Span<UInt8>, at position: UInt64) -> Section? {
+    /// Takes the next packet of this PID. Returns the sections that this packet completes.
+    mutating func receive(_ header: TransportPacket, _ bytes: Span<UInt8>, at position: UInt64) -> [Section] {
         var start = header.payload.lowerBound
-        guard start < bytes.count else { return nil }
+        guard start < bytes.count else { return [] }
+        var found: [Section] = []
         if header.payloadUnitStart {
-            // Only the first section that starts in a packet is read: PAT and PMT stand alone in practice.
-            start += 1 + Int(bytes[start])
-            guard start < bytes.count else {
-                reset()
-                return nil
+            let first = start + 1 + Int(bytes[start])
+            guard first < bytes.count else {
+                section.removeAll(keepingCapacity: true)
+                return []
             }
-            reset()
-            offset = position
-        } else if packets.isEmpty {
-            return nil
+            // What lies before the pointer's target ends the section that began earlier.
+            if !section.isEmpty {
+                for index in start + 1..<first { section.append(bytes[index]) }
+                takeWhole(into: &found)
+            }
+            section.removeAll(keepingCapacity: true)
+            start = first
+        } else if section.isEmpty {
+            return []
         }
-        for index in 0..<bytes.count { packets.append(bytes[index]) }
         for index in start..<bytes.count { section.append(bytes[index]) }
-        guard section.count >= 3 else { return nil }
-        let length = 3 + (Int(section[1] & 0x0f) << 8 | Int(section[2]))
-        guard length <= Self.sectionLengthMax, length >= 12 else {
-            reset()
-            return nil
+        if header.payloadUnitStart {
+            offset = position
+            continuity = header.continuity
+            while takeWhole(into: &found) {}
+        } else if takeWhole(into: &found) {
+            // Only stuffing can follow in a packet in which no section begins.
+            section.removeAll(keepingCapacity: true)
         }
-        guard section.count >= length else { return nil }
-        defer { reset() }
-        section.removeLast(section.count - length)
-        guard Self.checksum(section) == 0 else { return nil }
-        return Section(bytes: section, packets: packets, offset: offset)
+        return found
     }
 
-    private mutating func reset() {
-        section.removeAll(keepingCapacity: true)
-        packets.removeAll(keepingCapacity: true)
+    /// Takes a section off the front, if it is complete. True if something may follow it.
+    @discardableResult
+    private mutating func takeWhole(into found: inout [Section]) -> Bool {
+        guard let table = section.first else { return false }
+        // Stuffing fills the rest.
+        guard table != 0xff else {
+            section.removeAll(keepingCapacity: true)
+            return false
+        }
+        guard section.count >= 3 else { return false }
+        let length = 3 + (Int(section[1] & 0x0f) << 8 | Int(section[2]))
+        guard length <= Self.sectionLengthMax else {
+            section.removeAll(keepingCapacity: true)
+            return false
+        }
+        guard section.count >= length else { return false }
+        let whole = section[..<length]
+        if length >= Self.sectionLengthMin, Self.checksum(whole) == 0 {
+            found.append(Section(bytes: Array(whole), continuity: continuity, offset: offset))
+        }
+        section.removeFirst(length)
+        return true
+    }
+
+    /// The packets that carry a section by itself.
+    /// - Parameter continuity: counter of the first.
+    static func packets(of section: [UInt8], pid: UInt16, continuity: UInt8) -> [UInt8] {
+        let payload = [0] + section
+        let room = TransportPacket.length - 4
+        var packets: [UInt8] = []
+        for (index, start) in stride(from: 0, to: payload.count, by: room).enumerated() {
+            let part = payload[start..<min(start + room, payload.count)]
+            let high = UInt8(truncatingIfNeeded: pid >> 8) & 0x1f | (index == 0 ? 0x40 : 0)
+            let counter = (continuity &+ UInt8(truncatingIfNeeded: index)) & 0x0f
+            packets += [TransportPacket.syncByte, high, UInt8(truncatingIfNeeded: pid), 0x10 | counter]
+            packets += part
+            packets += [UInt8](repeating: 0xff, count: room - part.count)
+        }
+        return packets
     }
 
     /// CRC-32/MPEG-2 (ISO/IEC 13818-1 annex A): 0 over a section that ends in its own CRC.

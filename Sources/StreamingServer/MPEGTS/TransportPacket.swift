@@ -13,16 +13,21 @@ struct TransportPacket: Equatable {
     var randomAccess: Bool
     /// `program_clock_reference_base`, 33 bits of 90 kHz, where the packet carries one.
     var programClock: UInt64?
+    /// `continuity_counter`, 4 bits.
+    var continuity: UInt8
+    /// The payload is encrypted: nothing in it can be read here.
+    var isScrambled: Bool
     /// Where the payload begins in the packet; empty when there is none.
     var payload: Range<Int>
 
-    /// Nil unless `bytes` are one whole, undamaged packet: sync byte, no transport error, not scrambled, and an
-    /// adaptation field that fits.
+    /// Nil unless `bytes` are one whole, undamaged packet: sync byte, no transport error, and an adaptation field that
+    /// fits.
     init?(_ bytes: Span<UInt8>) {
         guard bytes.count == Self.length, bytes[0] == Self.syncByte, bytes[1] & 0x80 == 0 else { return nil }
-        guard bytes[3] & 0xc0 == 0 else { return nil }
         pid = UInt16(bytes[1] & 0x1f) << 8 | UInt16(bytes[2])
         payloadUnitStart = bytes[1] & 0x40 != 0
+        continuity = bytes[3] & 0x0f
+        isScrambled = bytes[3] & 0xc0 != 0
         randomAccess = false
         programClock = nil
         var start = 4

@@ -1,8 +1,7 @@
-/// Reads a stream as it passes, whatever its packet sizes: finds transport stream packets, keeps the newest PAT and
-/// PMT, and lists each access unit of the leading elementary stream. Bytes that are no transport stream are skipped
-/// without harm; nothing here ever changes the stream.
+/// Reads a stream's whole transport packets as they pass: follows one program, and lists each access unit of its leading
+/// elementary stream. Nothing here ever changes the stream.
 ///
-///     searching ──3 sync bytes, 188 apart──▶ locked ──no sync byte where one is due, or reset()──▶ searching
+/// The leading elementary stream is the first video. While that is silent and sound goes on, the first audio leads.
 struct TransportStreamScanner {
     /// An access unit of the leading stream begins.
     struct AccessUnit: Equatable {
@@ -11,117 +10,118 @@ struct TransportStreamScanner {
         /// 33 bits of 90 kHz.
         var timestamp: UInt64
         var randomAccess: Bool
+        /// A hash of the sequence parameter sets that it brings; nil if it brings none.
+        var parameters: UInt64?
     }
 
-    /// PAT and PMT as they last passed.
-    struct Tables {
-        /// Their transport packets, PAT first.
-        var packets: [UInt8]
-        /// Where that PAT lies in the stream.
-        var offset: UInt64
+    /// What is found, in order.
+    enum Event: Equatable {
+        case unit(AccessUnit)
+        /// From this byte on, the program has other elementary streams, or the leading one other parameters.
+        case tracksChange(offset: UInt64)
+        /// The leading stream has gone silent, and sound leads instead; or it has come back.
+        case leaderChange(isSound: Bool)
     }
 
-    /// Sync bytes in a row that prove a transport stream.
-    private static let proofCount = 3
-    private static let proofLength = (proofCount - 1) * TransportPacket.length + 1
+    /// How long sound goes on without a picture before it leads, 90 kHz.
+    private static let silenceMax = 3 * UInt64(TimestampUnwrapper.ticksPerSecond)
+    /// Sound that is remembered meanwhile: 170 frames a second.
+    private static let soundUnitsMax = 512
+    private static let timestampMask: UInt64 = 1 << 33 - 1
 
-    private(set) var isLocked = false
-    /// Access units that began in the bytes last scanned, in order.
-    private(set) var units: [AccessUnit] = []
-    /// The newest pair of tables; nil until both have passed.
-    private(set) var tables: Tables?
-    /// What the newest PMT says.
-    private(set) var programMap: ProgramMap?
+    /// What the bytes last scanned held.
+    private(set) var events: [Event] = []
+    private(set) var program = ProgramFinder()
+    /// Packets that are encrypted.
+    private(set) var scrambledPackets: UInt64 = 0
+    private(set) var packets: UInt64 = 0
 
-    /// Bytes not yet consumed: part of a packet, or what is searched. At most `proofLength` plus one payload.
-    private var carry: [UInt8] = []
-    private var carryOffset: UInt64 = 0
-    private var associationAssembler = SectionAssembler()
-    private var mapAssembler = SectionAssembler()
-    private var programMapPID: UInt16?
-    private var association: SectionAssembler.Section?
+    private var main: AccessUnitReader?
+    private var sound: AccessUnitReader?
+    private var isSoundLeading = false
+    /// The sound since the last picture, which is passed on late if it comes to lead.
+    private var soundUnits: [AccessUnit] = []
+    private var parameters: UInt64?
 
-    /// Reads the next bytes of the stream, which lie at `offset`, and fills `units`.
+    /// Reads whole packets, which lie at `offset`, and fills `events`.
     mutating func scan(_ bytes: Span<UInt8>, at offset: UInt64) {
-        units.removeAll(keepingCapacity: true)
-        if carry.isEmpty {
-            // The usual case: whole packets in every payload, read in place.
-            var index = 0
-            if isLocked || Self.beginsWithProof(bytes) {
-                isLocked = true
-                while bytes.count - index >= TransportPacket.length, bytes[index] == TransportPacket.syncByte {
-                    receive(bytes.extracting(index..<index + TransportPacket.length), at: offset &+ UInt64(index))
-                    index += TransportPacket.length
-                }
-                if index == bytes.count { return }
-                isLocked = bytes[index] == TransportPacket.syncByte
-            }
-            carryOffset = offset &+ UInt64(index)
-            for rest in index..<bytes.count { carry.append(bytes[rest]) }
-        } else {
-            for index in 0..<bytes.count { carry.append(bytes[index]) }
+        events.removeAll(keepingCapacity: true)
+        var index = 0
+        while bytes.count - index >= TransportPacket.length {
+            receive(bytes.extracting(index..<index + TransportPacket.length), at: offset &+ UInt64(index))
+            index += TransportPacket.length
         }
-        scanCarry()
     }
 
     /// The bytes that follow do not continue those before.
-    mutating func reset() {
-        isLocked = false
-        carry.removeAll(keepingCapacity: true)
-        associationAssembler = SectionAssembler()
-        mapAssembler = SectionAssembler()
-    }
-
-    private mutating func scanCarry() {
-        let held = carry
-        let bytes = held.span
-        var index = 0
-        while true {
-            if isLocked {
-                guard bytes.count - index >= TransportPacket.length else { break }
-                if bytes[index] == TransportPacket.syncByte {
-                    let packet = bytes.extracting(index..<index + TransportPacket.length)
-                    receive(packet, at: carryOffset &+ UInt64(index))
-                    index += TransportPacket.length
-                } else {
-                    isLocked = false
-                }
-            } else {
-                guard bytes.count - index >= Self.proofLength else { break }
-                if Self.beginsWithProof(bytes.extracting(index..<bytes.count)) { isLocked = true } else { index += 1 }
-            }
+    /// - Parameter isOtherSource: they may have other parameters, and other clocks.
+    mutating func reset(isOtherSource: Bool) {
+        program.reset()
+        main?.reset()
+        sound?.reset()
+        soundUnits.removeAll(keepingCapacity: true)
+        if isOtherSource {
+            parameters = nil
+            program = ProgramFinder()
         }
-        carry.removeFirst(index)
-        carryOffset &+= UInt64(index)
-    }
-
-    private static func beginsWithProof(_ bytes: Span<UInt8>) -> Bool {
-        guard bytes.count >= proofLength else { return false }
-        for index in 0..<proofCount where bytes[index * TransportPacket.length] != TransportPacket.syncByte {
-            return false
-        }
-        return true
     }
 
     private mutating func receive(_ bytes: Span<UInt8>, at offset: UInt64) {
         guard let header = TransportPacket(bytes) else { return }
-        if header.pid == 0 {
-            guard let section = associationAssembler.receive(header, bytes, at: offset),
-                let table = ProgramAssociation(section: section.bytes)
-            else { return }
-            if table.programMapPID != programMapPID { mapAssembler = SectionAssembler() }
-            programMapPID = table.programMapPID
-            association = section
-        } else if header.pid == programMapPID {
-            guard let section = mapAssembler.receive(header, bytes, at: offset),
-                let map = ProgramMap(section: section.bytes), let association
-            else { return }
-            programMap = map
-            tables = Tables(packets: association.packets + section.packets, offset: association.offset)
-        } else if let leading = programMap?.leading, header.pid == leading.pid, header.payloadUnitStart {
-            guard let start = AccessUnitStart(header, bytes) else { return }
-            let randomAccess = header.randomAccess || start.showsRandomAccess(leading.codec, bytes)
-            units.append(AccessUnit(offset: offset, timestamp: start.timestamp, randomAccess: randomAccess))
+        packets &+= 1
+        if program.isTable(header.pid) {
+            let before = program.map
+            if program.receive(header, bytes, at: offset) == .tracks { events.append(.tracksChange(offset: offset)) }
+            if program.map?.streams != before?.streams { follow() }
+            return
         }
+        guard !header.isScrambled else {
+            scrambledPackets &+= 1
+            return
+        }
+        if header.pid == main?.pid {
+            var units: [AccessUnit] = []
+            main?.receive(header, bytes, at: offset) { units.append($0) }
+            for unit in units { take(picture: unit) }
+        } else if header.pid == sound?.pid {
+            var units: [AccessUnit] = []
+            sound?.receive(header, bytes, at: offset) { units.append($0) }
+            for unit in units { take(sound: unit) }
+        }
+    }
+
+    private mutating func follow() {
+        main = program.map?.leading.flatMap { stream in stream.codec.map { AccessUnitReader(stream, codec: $0) } }
+        sound = program.map?.video == nil ? nil : program.map?.audio.map { AccessUnitReader($0, codec: .audio) }
+        isSoundLeading = false
+        soundUnits.removeAll(keepingCapacity: true)
+        parameters = nil
+    }
+
+    private mutating func take(picture unit: AccessUnit) {
+        soundUnits.removeAll(keepingCapacity: true)
+        if isSoundLeading {
+            guard unit.randomAccess else { return }
+            isSoundLeading = false
+            events.append(.leaderChange(isSound: false))
+        }
+        if let found = unit.parameters {
+            if let parameters, parameters != found { events.append(.tracksChange(offset: unit.offset)) }
+            parameters = found
+        }
+        events.append(.unit(unit))
+    }
+
+    private mutating func take(sound unit: AccessUnit) {
+        if isSoundLeading { return events.append(.unit(unit)) }
+        let silence = soundUnits.first.map { (unit.timestamp &- $0.timestamp) & Self.timestampMask } ?? 0
+        // A step of the clock is no silence.
+        if silence >= 1 << 32 { soundUnits.removeAll(keepingCapacity: true) }
+        if soundUnits.count < Self.soundUnitsMax { soundUnits.append(unit) }
+        guard soundUnits.count > 1, silence > Self.silenceMax, silence < 1 << 32 else { return }
+        isSoundLeading = true
+        events.append(.leaderChange(isSound: true))
+        for unit in soundUnits { events.append(.unit(unit)) }
+        soundUnits.removeAll(keepingCapacity: true)
     }
 }

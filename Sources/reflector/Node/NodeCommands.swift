@@ -174,7 +174,9 @@ struct EdgeCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try node.configuration(role: .edge, region: try NodeOptions.region(region))
         let logger = Logger(label: "edge")
-        let hub = LiveStreamHub(logger: logger)
+        var viewing = LiveStreamConfiguration()
+        viewing.numbersPath = node.state.map { "\($0)/playlists.json" }
+        let hub = LiveStreamHub(configuration: viewing, logger: logger)
         try await RunningNode.with(configuration, output: HubOutput(hub: hub), logger: logger) { running in
             hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
             let doors = try node.endpoints(http, option: "--http", own: running.endpoints, port: 8_080)

@@ -96,11 +96,12 @@ actor TestNetwork {
     }
 
     /// An encoder that pushes a file over and over by HTTP, in real time.
-    func startEncoder(_ stream: StreamName, file: String, at entrypoint: String) throws {
+    @discardableResult
+    func startEncoder(_ stream: StreamName, file: String, at entrypoint: String) throws -> pid_t {
         let feed = StreamFeed(stream: stream, source: .file(file))
         let key = keys.streamKeys.keys(for: stream)?.first ?? ""
         let arguments = feed.pushArguments(testPicture: file, to: try node(entrypoint).ingest, key: key)
-        try startProgram("ffmpeg", arguments, name: feed.name)
+        return try startProgram("ffmpeg", arguments, name: feed.name)
     }
 
     /// A viewer of `live/news` at an edge: curl, which tries again until the stream is there.

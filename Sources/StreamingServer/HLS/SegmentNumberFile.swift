@@ -1,0 +1,51 @@
+import FoundationEssentials
+import ReflectorModel
+
+/// Where an edge keeps the numbers of its playlists over a restart: a small JSON file, replaced whole. Without it, the
+/// numbers of a stream begin at the wall clock's seconds, which segments of a second and more never overtake.
+struct SegmentNumberFile: Sendable {
+    /// Largest file that is read, in bytes.
+    private static let bytesMax = 8 << 20
+    private static let version = 1
+    /// A player that was told a target duration longer ago has gone.
+    private static let targetAgeMax: Int64 = 120
+
+    private struct Document: Codable {
+        var version: Int
+        /// Seconds since 1970.
+        var savedAt: Int64
+        var streams: [String: SegmentNumbering]
+    }
+
+    let path: String
+
+    /// What is on the disk; with a sentence if there was a file that could not be used. No file is no problem.
+    /// - Parameter now: seconds since 1970.
+    func load(now: Int64) -> (numbers: [StreamName: SegmentNumbering], problem: String?) {
+        guard FileManager.default.fileExists(atPath: path) else { return ([:], nil) }
+        guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)), data.count <= Self.bytesMax,
+            let document = try? JSONDecoder().decode(Document.self, from: data), document.version == Self.version
+        else { return ([:], "\(path): damaged, numbers of playlists begin at the wall clock's seconds") }
+        var numbers: [StreamName: SegmentNumbering] = [:]
+        var skipped = 0
+        for (text, numbering) in document.streams {
+            guard let name = StreamName(text), var restored = numbering.restored else {
+                skipped += 1
+                continue
+            }
+            let (age, overflow) = now.subtractingReportingOverflow(document.savedAt)
+            if overflow || age < 0 || age > Self.targetAgeMax { restored.targetSeconds = nil }
+            numbers[name] = restored
+        }
+        return (numbers, skipped == 0 ? nil : "\(path): \(skipped) entries could not be read and are left out")
+    }
+
+    /// Replaces the file. Blocks: not for the packet path.
+    func save(_ numbers: [StreamName: SegmentNumbering], now: Int64) throws {
+        let streams = Dictionary(uniqueKeysWithValues: numbers.map { ($0.key.text, $0.value) })
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let data = try encoder.encode(Document(version: Self.version, savedAt: now, streams: streams))
+        try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    }
+}

@@ -1,0 +1,121 @@
+import NIOCore
+
+/// The way of a stream's bytes into HLS segments: scanned for access units, cut, and kept in the window.
+struct StreamSegmenter {
+    /// Bytes and time after which a stream is said to lack what segments need.
+    private static let patiencePackets: UInt64 = 2_000
+
+    private let configuration: LiveStreamConfiguration
+    private(set) var scanner = TransportStreamScanner()
+    private var cutter: SegmentCutter
+    private(set) var window: SegmentWindow
+    private var faults = StreamFaults()
+    /// PAT and PMT as they were when the segment under way began.
+    private var openTables = ByteBuffer()
+    private var openProgram: ProgramFinder?
+    /// Where a new viewer begins: the PAT before the newest random access point, as long as it is held.
+    private(set) var joinOffset: UInt64?
+    private(set) var segmentsDropped: UInt64 = 0
+    private var unitCount: UInt64 = 0
+
+    init(configuration: LiveStreamConfiguration, window: SegmentWindow) {
+        self.configuration = configuration
+        self.window = window
+        cutter = SegmentCutter(
+            targetSeconds: configuration.segmentTargetSeconds,
+            bytesMax: configuration.segmentBytesMax / LiveStreamConfiguration.segmentsInBytes)
+        keepToTarget()
+    }
+
+    /// First byte that must be kept.
+    var keptOffset: UInt64 { min(joinOffset ?? .max, cutter.openStart ?? .max) }
+    var openStart: UInt64? { cutter.openStart }
+    /// Why there may be no playlist; nil when all is well.
+    var diagnosis: StreamFault? {
+        if scanner.packets == 0 { return .noTransportStream }
+        if scanner.program.map == nil { return .noTables }
+        if unitCount > 0 { return nil }
+        return scanner.scrambledPackets > 0 ? .scrambled : .nothingToPlay
+    }
+
+    /// Takes the next whole packets, which were appended to `buffer` at `offset`.
+    mutating func scan(
+        _ packets: Span<UInt8>, at offset: UInt64, in buffer: inout ChunkBuffer, clock: ContinuousClock.Instant
+    ) {
+        let before = scanner.packets
+        scanner.scan(packets, at: offset)
+        if before / Self.patiencePackets != scanner.packets / Self.patiencePackets, let diagnosis {
+            faults.note(diagnosis)
+        }
+        for event in scanner.events {
+            switch event {
+            case .unit(let unit): take(unit, in: &buffer, clock: clock)
+            case .tracksChange(let offset):
+                faults.note(.tracksChange)
+                if let segment = cutter.onTracksChange(at: offset) { keep(segment, in: &buffer, clock: clock) }
+            case .leaderChange(let isSound): if isSound { faults.note(.videoSilent) }
+            }
+        }
+    }
+
+    private mutating func take(
+        _ unit: TransportStreamScanner.AccessUnit, in buffer: inout ChunkBuffer, clock: ContinuousClock.Instant
+    ) {
+        unitCount &+= 1
+        if unit.randomAccess, let tables = scanner.program.tablesOffset { joinOffset = tables }
+        let outcome = cutter.onAccessUnit(unit, wallClockSeconds: configuration.wallClockSeconds())
+        if outcome.isTimeBreak { faults.note(.timeBreak) }
+        if let segment = outcome.finished { keep(segment, in: &buffer, clock: clock) }
+        if outcome.isForced { faults.note(outcome.finished == nil ? .noRandomAccess : .groupsTooLong) }
+        if outcome.begins, let tables = scanner.program.tables {
+            openTables = ByteBuffer(bytes: tables)
+            openProgram = scanner.program.hasOtherPrograms ? scanner.program : nil
+        }
+    }
+
+    private mutating func keep(
+        _ segment: SegmentCutter.Segment, in buffer: inout ChunkBuffer, clock: ContinuousClock.Instant
+    ) {
+        buffer.seal()
+        guard var slices = buffer.slices(segment.range) else { return segmentsDropped &+= 1 }
+        if let openProgram { slices = ProgramFilter.filter(slices, of: openProgram) }
+        window.append(segment, tables: openTables, bytes: slices, at: clock)
+        keepToTarget()
+    }
+
+    private mutating func keepToTarget() {
+        guard let seconds = window.fixedSeconds else { return cutter.durationMax = SegmentCutter.durationMax }
+        cutter.durationMax = SegmentWindow.longest(roundedTo: seconds)
+    }
+
+    /// Gives up the segment under way if its bytes are gone.
+    mutating func drop(before start: UInt64) {
+        guard let open = cutter.openStart, open < start else { return }
+        cutter.dropOpenSegment()
+        segmentsDropped &+= 1
+        faults.note(.groupsTooLong)
+    }
+
+    /// What follows does not continue what came before. After a loss the time line goes on, with a hole that players
+    /// conceal; another source begins a new one (RFC 8216 §4.3.2.3).
+    mutating func discontinuity(isOtherSource: Bool, in buffer: inout ChunkBuffer, clock: ContinuousClock.Instant) {
+        scanner.reset(isOtherSource: isOtherSource)
+        if isOtherSource, let segment = cutter.onSourceChange(at: buffer.end) {
+            keep(segment, in: &buffer, clock: clock)
+        }
+    }
+
+    mutating func note(_ fault: StreamFault) { faults.note(fault) }
+
+    /// What is to be logged of the stream now.
+    mutating func dueFaults(_ now: ContinuousClock.Instant) -> [StreamFaults.Report] { faults.due(now) }
+
+    /// Takes everything off a playlist that nobody has followed for long.
+    mutating func clearPlaylist() {
+        window.clear()
+        keepToTarget()
+    }
+
+    /// Lets the oldest segment go to make room for others; false if there is none.
+    mutating func evictSegment(isListed: Bool) -> Bool { window.evictFirst(isListed: isListed) }
+}

@@ -1,0 +1,72 @@
+/// Reads the start of each PES packet of one elementary stream (ISO/IEC 13818-1 §2.4.3.6), over as many packets as its
+/// header and what shows the kind of its picture take.
+struct AccessUnitReader {
+    /// Bytes of a PES packet that are looked at, at most.
+    private static let headMax = 2_048
+
+    let pid: UInt16
+    let codec: ElementaryCodec
+    private var head: [UInt8] = []
+    private var offset: UInt64 = 0
+    private var indicator = false
+    private var isCollecting = false
+    /// The encoder has set `random_access_indicator` in this elementary stream.
+    private var isIndicating = false
+
+    init(_ stream: ProgramMap.ElementaryStream, codec: ElementaryCodec) {
+        pid = stream.pid
+        self.codec = codec
+    }
+
+    /// Takes the next packet of the elementary stream, and passes on what access units are known by it.
+    mutating func receive(
+        _ header: TransportPacket, _ bytes: Span<UInt8>, at position: UInt64,
+        into units: (TransportStreamScanner.AccessUnit) -> Void
+    ) {
+        if header.payloadUnitStart {
+            if isCollecting { evaluate(isAll: true, into: units) }
+            head.removeAll(keepingCapacity: true)
+            offset = position
+            indicator = header.randomAccess
+            if indicator { isIndicating = true }
+            isCollecting = true
+        }
+        guard isCollecting else { return }
+        for index in header.payload { head.append(bytes[index]) }
+        evaluate(isAll: head.count >= Self.headMax, into: units)
+    }
+
+    /// What follows does not continue what came before.
+    mutating func reset() {
+        isCollecting = false
+        head.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func evaluate(isAll: Bool, into units: (TransportStreamScanner.AccessUnit) -> Void) {
+        guard head.count >= 14 else {
+            if isAll { isCollecting = false }
+            return
+        }
+        guard let timestamp = Self.timestamp(head) else {
+            isCollecting = false
+            return
+        }
+        let start = min(9 + Int(head[8]), head.count)
+        let picture = PictureStart(
+            codec, head[start...], indicator: indicator, isIndicating: isIndicating, isAll: isAll)
+        guard let randomAccess = picture.randomAccess else { return }
+        isCollecting = false
+        units(
+            TransportStreamScanner.AccessUnit(
+                offset: offset, timestamp: timestamp, randomAccess: randomAccess, parameters: picture.parameters))
+    }
+
+    /// The presentation time stamp; nil for no PES packet that has one.
+    private static func timestamp(_ head: [UInt8]) -> UInt64? {
+        guard head[0] == 0, head[1] == 0, head[2] == 1 else { return nil }
+        guard head[6] & 0xc0 == 0x80, head[7] & 0x80 != 0, head[8] >= 5 else { return nil }
+        guard head[9] & 0x01 == 1, head[11] & 0x01 == 1, head[13] & 0x01 == 1 else { return nil }
+        let high = UInt64(head[9] >> 1 & 0x07) << 30 | UInt64(head[10]) << 22
+        return high | UInt64(head[11] >> 1) << 15 | UInt64(head[12]) << 7 | UInt64(head[13]) >> 1
+    }
+}

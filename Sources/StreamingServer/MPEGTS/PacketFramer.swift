@@ -1,0 +1,137 @@
+/// Makes whole transport stream packets of what arrives, so that no viewer is ever given part of one: half a packet of
+/// an encoder that died, or what lies between two packets, is left out. What is no transport stream passes unchanged.
+///
+///     searching ──3 sync bytes, 188 apart──▶ locked ──another source──▶ searching
+///     searching ──none in `searchedMax` bytes──▶ raw ──a payload that begins so──▶ locked
+struct PacketFramer {
+    /// What to pass on for a payload.
+    enum Framed {
+        /// The payload itself.
+        case unchanged
+        /// These bytes in its stead; may be empty.
+        case bytes([UInt8])
+    }
+
+    private enum Mode {
+        case searching
+        case locked
+        case raw
+    }
+
+    /// Sync bytes in a row that prove a transport stream.
+    private static let proofCount = 3
+    private static let proofLength = (proofCount - 1) * TransportPacket.length + 1
+    /// Bytes without proof after which a stream is taken to be no transport stream.
+    private static let searchedMax = 4 * proofLength
+
+    private var mode = Mode.searching
+    /// Bytes not yet passed on: part of a packet, or what is searched.
+    private var carry: [UInt8] = []
+    /// Bytes left out because they were part of no whole packet.
+    private(set) var skipped: UInt64 = 0
+
+    /// True when the stream is one of transport packets.
+    var isLocked: Bool { mode == .locked }
+
+    /// Takes the next payload of the stream.
+    mutating func take(_ payload: Span<UInt8>) -> Framed {
+        if carry.isEmpty {
+            if mode != .locked, Self.beginsWithProof(payload) { mode = .locked }
+            switch mode {
+            case .locked: if Self.isWhole(payload) { return .unchanged }
+            case .raw: return .unchanged
+            case .searching: break
+            }
+        }
+        for index in 0..<payload.count { carry.append(payload[index]) }
+        if mode == .searching { return search() }
+        return .bytes(packets())
+    }
+
+    /// What follows does not continue what came before.
+    /// - Parameter isOtherSource: it may also be something else altogether.
+    mutating func reset(isOtherSource: Bool) {
+        if mode == .locked || isOtherSource {
+            skipped &+= UInt64(carry.count)
+            carry.removeAll(keepingCapacity: true)
+        }
+        if isOtherSource { mode = .searching }
+    }
+
+    /// What is held of a stream that ends before it showed what it is.
+    mutating func finish() -> [UInt8] {
+        defer { carry.removeAll() }
+        return mode == .searching ? carry : []
+    }
+
+    private mutating func search() -> Framed {
+        let held = carry
+        let bytes = held.span
+        guard bytes.count >= Self.proofLength else { return .bytes([]) }
+        for index in 0...bytes.count - Self.proofLength
+        where Self.beginsWithProof(bytes.extracting(index..<bytes.count)) {
+            skipped &+= UInt64(index)
+            carry.removeFirst(index)
+            mode = .locked
+            return .bytes(packets())
+        }
+        guard carry.count >= Self.searchedMax else { return .bytes([]) }
+        mode = .raw
+        defer { carry.removeAll(keepingCapacity: true) }
+        return .bytes(carry)
+    }
+
+    /// Takes the whole packets off the front of what is carried.
+    private mutating func packets() -> [UInt8] {
+        var whole: [UInt8] = []
+        let held = carry
+        let bytes = held.span
+        var index = 0
+        var isLost = false
+        while true {
+            let left = bytes.count - index
+            if isLost {
+                guard left >= Self.proofLength else { break }
+                if Self.beginsWithProof(bytes.extracting(index..<bytes.count)) {
+                    isLost = false
+                } else {
+                    index += 1
+                    skipped &+= 1
+                }
+            } else {
+                guard left > 0 else { break }
+                // A packet is believed when another follows it, as far as can be seen.
+                let next = index + TransportPacket.length
+                if bytes[index] != TransportPacket.syncByte
+                    || (next < bytes.count && bytes[next] != TransportPacket.syncByte)
+                {
+                    isLost = true
+                } else {
+                    guard left >= TransportPacket.length else { break }
+                    whole.append(contentsOf: held[index..<next])
+                    index = next
+                }
+            }
+        }
+        carry.removeFirst(index)
+        return whole
+    }
+
+    private static func isWhole(_ bytes: Span<UInt8>) -> Bool {
+        guard bytes.count % TransportPacket.length == 0 else { return false }
+        var index = 0
+        while index < bytes.count {
+            guard bytes[index] == TransportPacket.syncByte else { return false }
+            index += TransportPacket.length
+        }
+        return true
+    }
+
+    private static func beginsWithProof(_ bytes: Span<UInt8>) -> Bool {
+        guard bytes.count >= proofLength else { return false }
+        for index in 0..<proofCount where bytes[index * TransportPacket.length] != TransportPacket.syncByte {
+            return false
+        }
+        return true
+    }
+}

@@ -1,0 +1,23 @@
+import NIOCore
+
+/// Takes out of a segment what belongs to other programs than the one that is followed (RFC 8216 §3.2: a segment has
+/// one program): players take the first that the PAT names, whether or not it comes. The tables that lead the segment
+/// name the one alone.
+enum ProgramFilter {
+    /// A copy of whole packets without other programs, their tables and the PAT.
+    static func filter(_ buffers: [ByteBuffer], of program: ProgramFinder) -> [ByteBuffer] {
+        var result = ByteBufferAllocator().buffer(capacity: buffers.reduce(0) { $0 + $1.readableBytes })
+        // Slices end anywhere, so packets are gathered first.
+        var packet: [UInt8] = []
+        for buffer in buffers {
+            for byte in buffer.readableBytesView {
+                packet.append(byte)
+                guard packet.count == TransportPacket.length else { continue }
+                let pid = UInt16(packet[1] & 0x1f) << 8 | UInt16(packet[2])
+                if program.isOfProgram(pid), !program.isTable(pid) { result.writeBytes(packet) }
+                packet.removeAll(keepingCapacity: true)
+            }
+        }
+        return [result]
+    }
+}

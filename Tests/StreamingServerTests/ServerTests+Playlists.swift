@@ -1,0 +1,159 @@
+import Foundation
+import ReflectorModel
+import Testing
+
+@testable import StreamingServer
+
+/// Playlists and joints over HTTP, through the hub.
+extension ServerTests {
+    private func send(_ bytes: [UInt8], to hub: LiveStreamHub, _ name: StreamName) {
+        for (index, start) in stride(from: 0, to: bytes.count, by: 1316).enumerated() {
+            deliver(bytes[start..<min(start + 1316, bytes.count)], to: hub, name, at: index)
+        }
+    }
+
+    @Test("While an encoder is away, its playlist and segments are still there for those who follow them")
+    func awayOverHTTP() async throws {
+        let hub = hub()
+        let name = name
+        try await serve(hub) { endpoint in
+            var mux = TestMux()
+            mux.programme(seconds: 12)
+            send(mux.bytes, to: hub, name)
+            let before = try await get("http://\(endpoint)/live/news/index.m3u8")
+            #expect(before.status == 200)
+            hub.unavailable(stream: name, reason: "no entrypoint has it")
+            let after = try await get("http://\(endpoint)/live/news/index.m3u8")
+            #expect(after.status == 200)
+            // The segment under way was finished when the stream went.
+            let lines = String(decoding: after.body, as: UTF8.self).split(separator: "\n")
+            for file in lines where !file.hasPrefix("#") {
+                let segment = try await get("http://\(endpoint)/live/news/\(file)")
+                #expect(segment.status == 200)
+                #expect(segment.body.count % 188 == 0)
+            }
+            // Its comeback goes on in the same playlist.
+            var again = TestMux()
+            again.programme(seconds: 12, from: 3)
+            send(again.bytes, to: hub, name)
+            let back = String(
+                decoding: try await get("http://\(endpoint)/live/news/index.m3u8").body, as: UTF8.self)
+            #expect(back.contains("#EXT-X-DISCONTINUITY\n"))
+        }
+    }
+
+    @Test("A playlist that does not come is answered with the reason and Retry-After", arguments: [0, 1, 2])
+    func retryAfter(kind: Int) async throws {
+        let hub = hub {
+            $0.firstByteWait = .milliseconds(200)
+            $0.firstPlaylistWait = .milliseconds(300)
+        }
+        let name = name
+        try await serve(hub) { endpoint in
+            var mux = TestMux()
+            switch kind {
+            case 0: break
+            case 1: mux.programme(seconds: 5)
+            default: for _ in 0..<50 { mux.sections(0, TestMux.association([(5, 500)])) }
+            }
+            if kind > 0 { send(mux.bytes, to: hub, name) }
+            let answer = try await get("http://\(endpoint)/live/news/index.m3u8")
+            #expect(answer.status == (kind == 1 ? 503 : 504))
+            #expect(answer.response.headers.first(name: "retry-after") == "2")
+            let text = String(decoding: answer.body, as: UTF8.self)
+            #expect(text.contains(["nothing has arrived", "three target durations", "PMT does not come"][kind]))
+        }
+    }
+
+    @Test("At a change of source a progressive viewer gets whole packets, and the joint is marked")
+    func sourceChangeOverHTTP() async throws {
+        let hub = hub()
+        let name = name
+        try await serve(hub) { endpoint in
+            async let answer = get("http://\(endpoint)/live/news.ts")
+            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            var before = TestMux()
+            before.programme(seconds: 3)
+            var after = TestMux()
+            after.programme(seconds: 5, from: 400)
+            // It dies in a packet.
+            send(before.bytes + before.bytes.prefix(100), to: hub, name)
+            hub.discontinuity(stream: name, isOtherSource: true)
+            send(Array(after.bytes.dropFirst(17 * 188)), to: hub, name)
+            hub.ended(stream: name, reason: "done")
+            let body = try await answer.body
+            #expect(body.count % 188 == 0)
+            #expect(stride(from: 0, to: body.count, by: 188).allSatisfy { body[$0] == 0x47 })
+            let marked = stride(from: 0, to: body.count, by: 188).count {
+                body[$0 + 3] & 0x20 != 0 && body[$0 + 4] > 0 && body[$0 + 5] & 0x80 != 0
+            }
+            #expect(marked == 4)
+            #expect(hub.statistics().counters["bytes_skipped"] == 100)
+        }
+    }
+
+    @Test("The segments of all streams keep within their bytes: those that nobody watches go first, and are counted")
+    func segmentBytesOfAll() throws {
+        let hub = hub { $0.segmentBytesOfAllMax = 2 << 20 }
+        var mux = TestMux()
+        mux.programme(seconds: 12, size: 4_000)
+        let names = ["live/a", "live/b", "live/c"].compactMap { StreamName($0) }
+        for name in names { send(mux.bytes, to: hub, name) }
+        hub.existing(names[1])?.touch()
+        hub.sweep()
+        let streams = hub.statistics().streams
+        #expect(streams.reduce(0) { $0 + $1.segmentBytes } <= 2 << 20)
+        let watched = try #require(streams.first { $0.name == names[1] })
+        #expect(watched.segmentsEvicted == 0 && watched.segments >= 4)
+        #expect((hub.statistics().counters["segments_evicted"] ?? 0) > 0)
+        // Also one stream alone, watched, keeps within.
+        for _ in 0..<4 {
+            mux = TestMux()
+            mux.programme(seconds: 12, size: 8_000)
+            send(mux.bytes, to: hub, names[1])
+            hub.sweep()
+            #expect(hub.statistics().streams.reduce(0) { $0 + $1.segmentBytes } <= 2 << 20)
+        }
+    }
+
+    @Test("Numbers of playlists survive the edge, and its hub's end")
+    func numbersSurvive() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("numbers-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var sequences: [Int] = []
+        for start in [500.0, 10, 90, 3] {
+            let hub = hub { $0.numbersPath = path }
+            var mux = TestMux()
+            mux.programme(seconds: 14, from: start)
+            send(mux.bytes, to: hub, name)
+            hub.existing(name)?.touch()
+            let playlist = try #require(hub.existing(name)?.playlist)
+            let line = try #require(playlist.split(separator: "\n").first { $0.hasPrefix("#EXT-X-MEDIA-SEQUENCE:") })
+            sequences.append(try #require(line.split(separator: ":").last.flatMap { Int($0) }))
+            // A sweep writes them, so that a killed edge has them too.
+            if start == 500 { hub.sweep() } else { hub.shutDown() }
+        }
+        #expect(zip(sequences, sequences.dropFirst()).allSatisfy { $0 < $1 }, "\(sequences)")
+    }
+
+    @Test("The memory of streams that were here is bounded, and forgets the oldest without going back")
+    func historyBound() {
+        let limits = LiveStreamConfiguration().windowLimits
+        var history = SegmentHistory(limits: limits, sequenceMin: 0)
+        let now = ContinuousClock.now
+        for index in 0..<20_000 {
+            let name = StreamName("live/s\(index)")!
+            var window = history.take(name, at: now).window
+            let segment = SegmentCutter.Segment(
+                slot: 1_000 + Int64(index), range: 0..<1, durationTicks: 180_000, isDiscontinuous: false)
+            window.append(segment, bytes: [])
+            history.put(window, of: name, watched: now, at: now)
+        }
+        #expect(history.lasting.count <= 16_384)
+        #expect(history.evicted >= 20_000 - 16_384)
+        var forgotten = history.take(StreamName("live/s0")!, at: now).window
+        forgotten.append(
+            .init(slot: 5, range: 0..<1, durationTicks: 180_000, isDiscontinuous: false), bytes: [])
+        #expect((forgotten.numbering?.next ?? 0) > 1_001)
+    }
+}
