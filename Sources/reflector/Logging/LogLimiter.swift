@@ -41,6 +41,9 @@ struct LogLimiter {
         var file: String
         var line: UInt
         var isGrave: Bool
+
+        /// Stands for every place when the table is full.
+        static let all = Place(file: "", line: 0, isGrave: true)
     }
 
     private struct Window {
@@ -119,9 +122,4 @@ struct LogLimiter {
         }
         return shape
     }
-}
-
-extension LogLimiter.Place {
-    /// Stands for every place when the table is full.
-    fileprivate static let all = LogLimiter.Place(file: "", line: 0, isGrave: true)
 }

@@ -143,7 +143,7 @@ extension OverrideSubject {
         do {
             let secrets = try OperatorKeyFile.load(path).secrets
             guard let first = secrets.phased.first, let signer = OverrideSigner(secret: first) else {
-                throw KeyFile.Invalid(problems: [])
+                throw ValidationError("\(path): libcrypto refuses the secret")
             }
             return (signer, try ReplyAuthenticator(networkKeys: network.phased))
         } catch let error as KeyFile.Invalid {
