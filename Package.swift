@@ -53,7 +53,9 @@ let package = Package(
         .target(
             name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"],
             swiftSettings: hotPath),
-        .target(name: "TransactionSigning", dependencies: ["CCrypto"]),
+        .target(name: "CSecretFiles"),
+        .target(name: "SecretFiles", dependencies: ["CSecretFiles"]),
+        .target(name: "TransactionSigning", dependencies: ["CCrypto", "SecretFiles"]),
         .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "ReflectorModel"]),
 
         // The shell.
@@ -64,13 +66,13 @@ let package = Package(
             name: "DNSService",
             dependencies: [
                 "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "RelayWire", "PacketSealing",
-                "ReflectorModel",
+                "SecretFiles", "ReflectorModel",
                 log, nioCore, nioPosix,
             ]),
         .target(
             name: "RelayService",
             dependencies: [
-                "RelayCore", "RelayWire", "PacketSealing", "DatagramIO", "LDNSKit", "ReflectorModel",
+                "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "ReflectorModel",
                 histogram, log, nioCore, nioPosix, nioHTTP, httpClient,
             ]),
         .target(
@@ -91,7 +93,7 @@ let package = Package(
             dependencies: [
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
                 "DNSAnswers",
-                "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing",
+                "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "SecretFiles",
                 argumentParser, log, lifecycle, signals, hummingbird, httpClient, nioCore, nioPosix, heap,
             ]),
 
@@ -131,10 +133,15 @@ let package = Package(
             ]),
         .testTarget(
             name: "RelayServiceTests",
-            dependencies: ["RelayService", "RelayCore", "LDNSKit", "ReflectorModel", log, nioCore, nioPosix]),
+            dependencies: [
+                "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "ReflectorModel", log, nioCore,
+                nioPosix,
+            ]),
         .testTarget(
             name: "StreamingServerTests",
-            dependencies: ["StreamingServer", "OpsEndpoint", "ReflectorModel", httpClient, log, nioCore]),
+            dependencies: [
+                "StreamingServer", "OpsEndpoint", "HTTPServing", "ReflectorModel", httpClient, log, nioCore,
+            ]),
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
@@ -144,7 +151,8 @@ let package = Package(
         .testTarget(
             name: "ProcessTests",
             dependencies: [
-                "reflector", "DatagramIO", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit", "ReflectorModel",
+                "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
+                "ReflectorModel",
                 nioCore, nioPosix,
             ]),
     ],

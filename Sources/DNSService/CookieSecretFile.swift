@@ -1,5 +1,5 @@
 import DNSAnswers
-import Glibc
+import SecretFiles
 
 /// The secrets of server cookies, shared by the servers of a zone: one to three lines of 32 hexadecimal digits, `#`
 /// comments; the first signs. To roll: add the new secret as second everywhere, then move it up to be the first, and an
@@ -12,31 +12,15 @@ public enum CookieSecretFile {
 
     private static let bytesMax = 4_096
 
-    /// Reads a file that nobody but its owner may read.
+    /// Reads a file that only we may read (`PrivateFile`).
     public static func read(_ path: String) throws(Failure) -> ServerCookies {
-        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw failure(path, "open", errno) }
-        defer { close(file) }
-        var status = stat()
-        guard fstat(file, &status) == 0 else { throw failure(path, "fstat", errno) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw Failure(description: "\(path): not a regular file") }
-        guard status.st_mode & 0o077 == 0 else {
-            let mode = String(status.st_mode & 0o7777, radix: 8)
-            throw Failure(description: "\(path): mode \(mode) lets others in; chmod 600 it")
+        let text: String
+        do throws(PrivateFile.Failure) {
+            text = try PrivateFile.read(path, bytesMax: bytesMax)
+        } catch {
+            throw Failure(description: error.description)
         }
-        var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
-        var count = 0
-        while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { all in
-                Glibc.read(file, all.baseAddress.map { $0 + count }, all.count - count)
-            }
-            if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw failure(path, "read", errno) }
-            if got == 0 { break }
-            count += got
-        }
-        guard count <= bytesMax else { throw Failure(description: "\(path): more than \(bytesMax) bytes") }
-        return try parse(String(decoding: bytes[..<count], as: UTF8.self), path: path)
+        return try parse(text, path: path)
     }
 
     static func parse(_ text: String, path: String) throws(Failure) -> ServerCookies {
@@ -63,9 +47,5 @@ public enum CookieSecretFile {
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }
         return ServerCookies.Secret(bytes).flatMap { ServerCookies([$0]) }
-    }
-
-    private static func failure(_ path: String, _ operation: String, _ code: Int32) -> Failure {
-        Failure(description: "\(path): \(operation): \(String(cString: strerror(code)))")
     }
 }

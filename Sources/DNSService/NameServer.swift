@@ -3,6 +3,7 @@ import DatagramIO
 import Logging
 import NIOPosix
 import ReflectorModel
+import TransactionSigning
 import ZoneCompiler
 
 /// An authoritative name server for the zones of a directory, embeddable:
@@ -266,6 +267,15 @@ public final class NameServer: Sendable {
 
     /// Reads the directory again, as SIGHUP asks for.
     public func reload() async { pending.filesChanged() }
+
+    /// Probes with other network keys from now on, where it probes at all. Throws, and changes nothing, if one can't be
+    /// used.
+    public func replaceProbeKeys(_ keys: [(phase: UInt8, key: [UInt8])]) async throws {
+        try await running.health?.replaceKeys(keys)
+    }
+
+    /// Verifies and signs transfers with other TSIG keys from now on.
+    public func replaceTransferKeys(_ keys: TSIGKeyring) { configuration.transfers.keys = keys }
 
     /// Lets `run` end.
     public func stop() async { pending.finish() }

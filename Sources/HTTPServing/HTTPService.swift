@@ -17,17 +17,25 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     public struct Configuration: Sendable {
         /// Port 0 takes a free one, told to `onReady`.
         public var endpoint: Endpoint
-        /// A connection without a request is closed after this long.
-        public var idleTimeout: TimeAmount
-        /// Most connections at once; further ones wait.
-        public var connectionsMax: Int
+        /// What the port is for, as the log names it.
+        public var name: String
+        public var bounds: ConnectionBounds
+        /// Counts what happens to connections.
+        public var onEvent: @Sendable (ConnectionEvent) -> Void
 
-        public init(endpoint: Endpoint, idleTimeout: TimeAmount, connectionsMax: Int) {
+        public init(
+            endpoint: Endpoint, name: String, bounds: ConnectionBounds,
+            onEvent: @escaping @Sendable (ConnectionEvent) -> Void = { _ in }
+        ) {
             self.endpoint = endpoint
-            self.idleTimeout = idleTimeout
-            self.connectionsMax = connectionsMax
+            self.name = name
+            self.bounds = bounds
+            self.onEvent = onEvent
         }
     }
+
+    /// Connections that the kernel holds until we take them.
+    private static var backlog: Int { 1_024 }
 
     /// The request ended in the middle of the response.
     private struct BrokenOff: Error {}
@@ -35,6 +43,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     private let configuration: Configuration
     private let responder: Responder
     private let logger: Logger
+    private let ledger: ConnectionLedger
     private let onReady: @Sendable (Endpoint) -> Void
 
     /// - Parameter onReady: called once with the bound address.
@@ -45,6 +54,10 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         self.configuration = configuration
         self.responder = responder
         self.onReady = onReady
+        var bounds = configuration.bounds
+        bounds.connectionsMax = min(bounds.connectionsMax, OpenFiles.forConnections)
+        ledger = ConnectionLedger(
+            bounds: bounds, name: configuration.name, logger: logger, onEvent: configuration.onEvent)
         var quiet = logger
         // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.
         quiet.logLevel = .critical
@@ -54,26 +67,26 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     /// Serves until the task is cancelled or the service group shuts down. Throws if the address cannot be bound.
     public func run() async throws {
         let endpoint = configuration.endpoint
-        let server = try HTTPServerBuilder.http1(configuration: .init(idleTimeout: configuration.idleTimeout))
-            .buildServer(
-                configuration: ServerConfiguration(
-                    address: .hostname("\(endpoint.address)", port: Int(endpoint.port)),
-                    availableConnectionsDelegate: MaximumAvailableConnections(configuration.connectionsMax)),
-                eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger,
-                responder: { [responder, logger] request, writer, channel in
-                    let context = Responder.Context(source: .init(channel: channel, logger: logger))
-                    let response = try await Self.respond(to: request, with: responder, context)
-                    do {
-                        try await writer.write(response: response.head, body: response.body)
-                    } catch is HTTPParserError {
-                        // This error itself would be answered, after half a response.
-                        throw BrokenOff()
-                    }
-                },
-                onServerRunning: { [onReady] channel in
-                    let port = UInt16(clamping: channel.localAddress?.port ?? Int(endpoint.port))
-                    onReady(Endpoint(address: endpoint.address, port: port))
-                })
+        let channel = BoundedHTTPChannel(ledger: ledger) { [responder, logger] request, writer, channel in
+            let context = Responder.Context(source: .init(channel: channel, logger: logger))
+            let response = try await Self.respond(to: request, with: responder, context)
+            // The head that a GET would have had, its length included (RFC 9110 §9.3.2).
+            if request.method == .head { return try await writer.writeResponse(response.head) }
+            do {
+                try await writer.write(response: response.head, body: response.body)
+            } catch is HTTPParserError {
+                // This error itself would be answered, after half a response.
+                throw BrokenOff()
+            }
+        }
+        let server = Server(
+            childChannelSetup: channel,
+            configuration: ServerConfiguration(
+                address: .hostname("\(endpoint.address)", port: Int(endpoint.port)), backlog: Self.backlog),
+            onServerRunning: { [onReady] channel in
+                let port = UInt16(clamping: channel.localAddress?.port ?? Int(endpoint.port))
+                onReady(Endpoint(address: endpoint.address, port: port))
+            }, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         try await server.run()
     }
 
@@ -92,6 +105,12 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         to request: Request, with responder: Responder, _ context: Responder.Context
     ) async throws(HTTPParserError) -> Response {
         var response: Response
+        if let name = HTTPField.Name(RequestRules.mark), let problem = request.headers[name] {
+            response = Response(
+                status: .badRequest, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: problem + "\n")))
+            return withDate(response)
+        }
         do {
             response = try await responder.respond(to: request, context: context)
         } catch let error as HTTPParserError {
@@ -99,7 +118,12 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         } catch {
             response = Response(status: .internalServerError)
         }
-        // RFC 9110 §6.6.1.
+        return withDate(response)
+    }
+
+    /// RFC 9110 §6.6.1.
+    private static func withDate(_ response: Response) -> Response {
+        var response = response
         response.headers[.date] = date()
         response.headers[.server] = "reflector"
         return response

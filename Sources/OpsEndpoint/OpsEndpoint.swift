@@ -15,10 +15,11 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     public struct Configuration: Sendable {
         /// Port 0 takes a free one, told to `onReady`.
         public var endpoint: Endpoint
-        /// Most connections at once; further ones wait.
-        public var connectionsMax = 256
-        /// A connection without a request is closed after this long.
-        public var idleTimeout = TimeAmount.seconds(30)
+        /// Who may have how much of the port. Answers are short, so the oldest connection makes room for a new one: whoever
+        /// fills the port can't keep a health check out.
+        public var bounds = ConnectionBounds(
+            connectionsMax: 256, connectionsPerAddressMax: 64, headTimeout: .seconds(5), stallTimeout: .seconds(10),
+            closesBusy: true)
 
         public init(endpoint: Endpoint) { self.endpoint = endpoint }
     }
@@ -47,6 +48,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     private let logger: Logger
     private let responder: CallbackResponder<BasicRequestContext>
     private let onReady: @Sendable (Endpoint) -> Void
+    private let events = ConnectionEventCounts()
 
     /// - Parameters:
     ///   - status: what `/status` tells; of a node, with which of its streams (`/status?from=N&count=M`).
@@ -64,35 +66,35 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         self.configuration = configuration
         self.logger = logger
         self.onReady = onReady
-        responder = CallbackResponder { request, _ in
+        responder = CallbackResponder { [events] request, _ in
             if let command, request.method == .post, request.uri.path == command.path {
                 return await Self.answer(request, by: command)
             }
             guard request.method == .get || request.method == .head else {
                 return Self.answer(.methodNotAllowed, "only GET and HEAD\n")
             }
-            var response =
-                switch request.uri.path {
-                case "/healthz": Self.answer(.ok, "ok\n")
-                case "/readyz":
-                    if let reason = await ready() {
-                        Self.answer(.serviceUnavailable, "not ready: \(reason)\n")
-                    } else {
-                        Self.answer(.ok, "ready\n")
-                    }
-                case "/status":
-                    if let page = Self.page(of: request) {
-                        Self.json(await status(page))
-                    } else {
-                        Self.answer(.badRequest, "from is 0 or more, count 0 to \(StreamPage.countMax)\n")
-                    }
-                case "/metrics":
-                    Self.answer(
-                        .ok, MetricText.text(await metrics()), type: "text/plain; version=0.0.4; charset=utf-8")
-                default: Self.answer(.notFound, "/healthz /readyz /status /metrics\n")
+            return
+                switch request.uri.path
+            {
+            case "/healthz": Self.answer(.ok, "ok\n")
+            case "/readyz":
+                if let reason = await ready() {
+                    Self.answer(.serviceUnavailable, "not ready: \(reason)\n")
+                } else {
+                    Self.answer(.ok, "ready\n")
                 }
-            if request.method == .head { response.body = ResponseBody() }
-            return response
+            case "/status":
+                if let page = Self.page(of: request) {
+                    Self.json(await status(page))
+                } else {
+                    Self.answer(.badRequest, "from is 0 or more, count 0 to \(StreamPage.countMax)\n")
+                }
+            case "/metrics":
+                Self.answer(
+                    .ok, MetricText.text(await metrics() + events.samples),
+                    type: "text/plain; version=0.0.4; charset=utf-8")
+            default: Self.answer(.notFound, "/healthz /readyz /status /metrics\n")
+            }
         }
     }
 
@@ -100,8 +102,8 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     public func run() async throws {
         let service = HTTPService(
             configuration: .init(
-                endpoint: configuration.endpoint, idleTimeout: configuration.idleTimeout,
-                connectionsMax: configuration.connectionsMax),
+                endpoint: configuration.endpoint, name: "health and status", bounds: configuration.bounds,
+                onEvent: { [events] in events.count($0) }),
             responder: responder, logger: logger, onReady: onReady)
         try await service.run()
     }

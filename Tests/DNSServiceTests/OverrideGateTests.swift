@@ -1,4 +1,5 @@
 import DNSAnswers
+import PacketSealing
 import Testing
 
 @testable import DNSService
@@ -6,7 +7,12 @@ import Testing
 @Suite("Who may override, and how often serials rise")
 struct OverrideGateTests {
     private static func signer(_ byte: UInt8 = 1) throws -> OverrideSigner {
-        try OverrideSigner(keys: [(phase: 1, key: Array(repeating: byte, count: 32))])
+        try #require(OverrideSigner(secret: (phase: 1, key: Array(repeating: byte, count: 32))))
+    }
+
+    private static func verifier(_ byte: UInt8 = 1) throws -> OverrideVerifier {
+        let seed = [UInt8](repeating: byte, count: 32)
+        return OverrideVerifier(keys: [(phase: 1, key: try #require(Ed25519.publicKey(seed: seed)))])
     }
 
     private static func request(
@@ -20,9 +26,9 @@ struct OverrideGateTests {
     @Test("A signed, fresh request is taken once")
     func once() throws {
         let signer = try Self.signer()
-        var gate = OverrideGate(signer: signer, endpoint: "192.0.2.1:4980", startedAt: 900)
+        var gate = OverrideGate(verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
         let body = Self.request().body
-        let signature = signer.signature(ofRequest: body)
+        let signature = signer.signature(of: body)
         #expect(try gate.admit(body, signature: signature, at: 1_010).subject == "nyc-1")
         #expect(throws: OverrideGate.Refusal.replayed) { try gate.admit(body, signature: signature, at: 1_011) }
         #expect(throws: OverrideGate.Refusal.self) { try gate.admit(body, signature: signature, at: 1_000_000) }
@@ -31,11 +37,14 @@ struct OverrideGateTests {
     @Test("A changed byte, another key, and a reply's signature are not the operator's")
     func forged() throws {
         let signer = try Self.signer()
-        var gate = OverrideGate(signer: signer, endpoint: nil, startedAt: 0)
+        var gate = OverrideGate(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
         var body = Self.request().body
-        let own = signer.signature(ofRequest: body)
+        let own = signer.signature(of: body)
+        // What every node of the network could make: the network key, also if it is the public key's bytes.
+        let replies = try ReplyAuthenticator(networkKeys: [(phase: 1, key: Array(repeating: 1, count: 32))])
         for signature in [
-            try Self.signer(2).signature(ofRequest: body), signer.signature(ofReply: body), "", "1:", "x",
+            try Self.signer(2).signature(of: body), replies.signature(of: body), "", "1:", "x",
+            "1:" + String(repeating: "00", count: 64),
         ] {
             #expect(throws: OverrideGate.Refusal.unauthorized) { try gate.admit(body, signature: signature, at: 1_000) }
         }
@@ -43,17 +52,34 @@ struct OverrideGateTests {
         #expect(throws: OverrideGate.Refusal.unauthorized) { try gate.admit(body, signature: own, at: 1_000) }
     }
 
+    @Test("Without a public key nobody may override, and other keys are taken at once")
+    func rolling() throws {
+        let (old, new) = (try Self.signer(1), try Self.signer(2))
+        var gate = OverrideGate(verifier: OverrideVerifier(keys: []), endpoint: nil, startedAt: 0)
+        let body = Self.request().body
+        for signer in [old, new] {
+            #expect(throws: OverrideGate.Refusal.unauthorized) {
+                try gate.admit(body, signature: signer.signature(of: body), at: 1_000)
+            }
+        }
+        gate.verifier = try Self.verifier(2)
+        #expect(throws: OverrideGate.Refusal.unauthorized) {
+            try gate.admit(body, signature: old.signature(of: body), at: 1_000)
+        }
+        #expect(try gate.admit(body, signature: new.signature(of: body), at: 1_000).subject == "nyc-1")
+    }
+
     @Test("What was made for another server, at another time, or before the start, is of no use")
     func elsewhere() throws {
         let signer = try Self.signer()
-        var gate = OverrideGate(signer: signer, endpoint: "192.0.2.1:4980", startedAt: 900)
+        var gate = OverrideGate(verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
         for request in [
             Self.request(to: "192.0.2.2:4980"), Self.request(issued: 930), Self.request(issued: 1_070),
             Self.request(issued: 899), Self.request(issued: .max), Self.request(issued: .min),
         ] {
             let body = request.body
             #expect(throws: OverrideGate.Refusal.self) {
-                try gate.admit(body, signature: signer.signature(ofRequest: body), at: 1_000)
+                try gate.admit(body, signature: signer.signature(of: body), at: 1_000)
             }
         }
     }
@@ -61,12 +87,12 @@ struct OverrideGateTests {
     @Test("Requests remembered are bounded")
     func bounded() throws {
         let signer = try Self.signer()
-        var gate = OverrideGate(signer: signer, endpoint: nil, startedAt: 0)
+        var gate = OverrideGate(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
         var refused = 0
         for _ in 0..<OverrideGate.noncesMax + 10 {
             let body = Self.request().body
             do throws(OverrideGate.Refusal) {
-                _ = try gate.admit(body, signature: signer.signature(ofRequest: body), at: 1_000)
+                _ = try gate.admit(body, signature: signer.signature(of: body), at: 1_000)
             } catch {
                 #expect(error == .tooMany)
                 refused += 1

@@ -166,6 +166,29 @@ struct TransferTests {
         }
     }
 
+    @Test("TSIG keys are replaced while the server runs: the new one is taken, the old one is no more")
+    func keysRoll() async throws {
+        let old = try #require(TSIGKey.generate(name: "k1", algorithm: .hmacSHA256))
+        let new = try #require(TSIGKey.generate(name: "k1", algorithm: .hmacSHA256))
+        try await ServedDirectory.serve("127.82.20.14") {
+            $0.transfers = TransferPolicy(
+                rules: [TransferPolicy.Rule(block: AddressBlock.loopback[0], key: "k1")], keys: TSIGKeyring([old]))
+        } _: { served async throws in
+            func rcode(_ key: TSIGKey) throws -> UInt16 {
+                var query = try transferQuery(252)
+                var session = TSIGSession(key)
+                let isSigned = session.sign(&query, now: Int64(time(nil)))
+                #expect(isSigned)
+                let stream = try StreamClient("127.82.20.14", port: served.client.port)
+                try stream.send(query)
+                return try LDNSMessage.parse(#require(try stream.message())).rcode
+            }
+            #expect(try rcode(old) == 0 && rcode(new) == 9)
+            served.server.replaceTransferKeys(TSIGKeyring([new]))
+            #expect(try rcode(old) == 9 && rcode(new) == 0)
+        }
+    }
+
     @Test("All messages of a signed transfer are signed, and so are plain answers over UDP, cut to their room")
     func signed() async throws {
         let key = try #require(TSIGKey.generate(name: "a.long.name.of.a.key", algorithm: .hmacSHA512))

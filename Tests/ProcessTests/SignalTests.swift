@@ -1,5 +1,7 @@
+import DNSService
 import Foundation
 import Glibc
+import OpsEndpoint
 import ReflectorModel
 import RelayService
 import Testing
@@ -17,7 +19,9 @@ struct SignalTests {
         }
     }
 
-    @Test("network keys roll by SIGHUP in three steps while a stream flows: nothing is lost, the old key is forgotten")
+    @Test(
+        "network keys roll by SIGHUP in three steps, name servers included: nothing is lost, probes and overrides go on"
+    )
     func keysRoll() async throws {
         try await TestNetwork.with(net: 81) { network in
             try await watch(network)
@@ -25,11 +29,13 @@ struct SignalTests {
             let new = KeyFile.NetworkKey(phase: 2, bytes: Array(repeating: 0x5a, count: 32))
             for (step, keys) in [[old, new], [new, old], [new]].enumerated() {
                 try FileManager.default.removeItem(atPath: network.keysPath)
-                try KeyFile(networkKeys: keys, streamKeys: network.keys.streamKeys).write(to: network.keysPath)
-                for node in network.plan.nodes where node.role != .nameServer {
+                try KeyFile(
+                    networkKeys: keys, streamKeys: network.keys.streamKeys, operatorKeys: network.keys.operatorKeys
+                ).write(to: network.keysPath)
+                for node in network.plan.nodes {
                     kill(try #require(await network.pid(of: node.name)), SIGHUP)
                 }
-                for node in network.plan.nodes where node.role != .nameServer {
+                for node in network.plan.nodes {
                     try await eventually("keys of \(node.name), step \(step)") {
                         network.log(of: node.name).split(separator: "\n").count { $0.contains("keys read again") }
                             > step
@@ -40,11 +46,31 @@ struct SignalTests {
                     (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before + 100
                 }
             }
+            // Name servers have rolled too: they still hear every set reflector, and take an override.
+            for server in network.plan.nameServers {
+                let status = try await OpsClient().status(NameServer.Status.self, of: server.ops)
+                #expect(!status.probing.contains("frozen"), "\(status.probing)")
+                #expect(status.hosts.allSatisfy { $0.health == "alive" }, "\(status.hosts)")
+            }
+            func override(_ words: String...) throws -> Program.Result {
+                try Program.run(
+                    Program.reflector,
+                    ["override"] + words + ["--keys", network.keysPath, "--zones", network.zones.path])
+            }
+            let drained = try override("drain", "lon-1", "--for", "1h", "--why", "test")
+            #expect(drained.code == 0 && drained.lines.count == 2, "\(drained.errors)")
+            #expect(try override("clear", "lon-1").code == 0)
             // Rings still hold what the old key sealed: an operator forgets it only when they do no more.
             try await Task.sleep(for: .seconds(6))
             // Two nodes that have never seen the old key: they can neither shake hands by it nor open what it sealed.
             let parent = try #require(try await network.stream("live/news", at: "edge-bos")?.paths.first?.parent)
             try await network.kill(parent)
+            for server in network.plan.nameServers {
+                try await eventually("\(server.name) sees \(parent) die, by probes with the new key") {
+                    try await OpsClient().status(NameServer.Status.self, of: server.ops).hosts
+                        .contains { $0.name == parent && $0.health == "dead" }
+                }
+            }
             try await network.start(parent)
             try await network.waitUntilReady(parent)
             try await network.kill("edge-nen")

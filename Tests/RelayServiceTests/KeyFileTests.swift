@@ -1,8 +1,10 @@
 import Foundation
+import PacketSealing
 import ReflectorModel
 import Testing
 
 @testable import RelayService
+@testable import SecretFiles
 
 @Suite("Key files")
 struct KeyFileTests {
@@ -110,6 +112,99 @@ struct KeyFileTests {
             #expect(throws: KeyFile.Invalid.self) { try KeyFile.load(folder + "/none") }
             let error = #expect(throws: KeyFile.Invalid.self) { try KeyFile.load(folder) }
             #expect(error?.description.contains("not a regular file") == true)
+        }
+    }
+}
+
+@Suite("Operators' keys and other secret files")
+struct OperatorKeyTests {
+    private let hex = String(repeating: "0f", count: 32)
+
+    @Test("An operator's secret is in a file of its own; the key file has only the public key")
+    func operators() async throws {
+        try await withTemporaryFolder { folder in
+            let secret = OperatorKeyFile.generate(phase: 3)
+            try secret.write(to: folder + "/keys.operator")
+            let keys = KeyFile.generate(streams: [], operators: secret)
+            try keys.write(to: folder + "/keys")
+            #expect(try OperatorKeyFile.load(folder + "/keys.operator") == secret)
+            #expect(try KeyFile.load(folder + "/keys").operatorKeys == secret.publicKeys)
+            #expect(keys.operatorKeys.map(\.phase) == [3] && keys.operatorKeys != secret.secrets)
+            let mode = try FileManager.default.attributesOfItem(atPath: folder + "/keys.operator")[.posixPermissions]
+            #expect(mode as? Int == 0o600)
+            let message = [UInt8]("a request".utf8)
+            let signature = try #require(Ed25519.sign(message, seed: secret.secrets[0].bytes))
+            #expect(Ed25519.isValid(signature, of: message, publicKey: keys.operatorKeys[0].bytes))
+            #expect(!Ed25519.isValid(signature, of: message + [0], publicKey: keys.operatorKeys[0].bytes))
+        }
+    }
+
+    @Test("Ed25519 signs as RFC 8032 does")
+    func vector() throws {
+        func bytes(_ hex: String) -> [UInt8] {
+            let digits = hex.compactMap(\.hexDigitValue)
+            return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+        }
+        // §7.1, TEST 2.
+        let seed = bytes("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
+        let publicKey = bytes("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+        #expect(Ed25519.publicKey(seed: seed) == publicKey)
+        let signature = bytes(
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+                + "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00")
+        #expect(Ed25519.sign([0x72], seed: seed) == signature)
+        #expect(Ed25519.isValid(signature, of: [0x72], publicKey: publicKey))
+        for wrong in [[], [UInt8](repeating: 0, count: 64), [UInt8](repeating: 0xff, count: 64)] {
+            #expect(!Ed25519.isValid(wrong, of: [0x72], publicKey: publicKey))
+        }
+    }
+
+    @Test("Secrets of operators in the nodes' file, and the operator lines of before, are refused with what to do")
+    func misplaced() throws {
+        for (line, remedy) in [
+            ("operator-secret 1 \(hex)", "file of its own"), ("operator 1 \(hex)", "reflector keys operator"),
+        ] {
+            let error = #expect(throws: KeyFile.Invalid.self) {
+                try KeyFile.parse("network 1 \(hex)\n\(line)\n", path: "k")
+            }
+            #expect(error?.description.hasPrefix("k:2:1: ") == true && error?.description.contains(remedy) == true)
+            #expect(error?.description.contains(hex) == false)
+        }
+        let lines = (1...9).map { "operator-public \($0) \(hex)\n" }.joined()
+        #expect(throws: KeyFile.Invalid.self) { try KeyFile.parse("network 1 \(hex)\n\(lines)", path: "k") }
+    }
+
+    @Test(
+        "A credential of systemd, root's file that an access control list opens to us alone, is private; others are not"
+    )
+    func accessLists() {
+        func list(_ entries: [(tag: UInt16, permissions: UInt16, id: UInt32)]) -> AccessList? {
+            AccessList(
+                bytes: [2, 0, 0, 0]
+                    + entries.flatMap { entry -> [UInt8] in
+                        let id = entry.id
+                        return [
+                            UInt8(entry.tag), 0, UInt8(entry.permissions), 0, UInt8(id & 255), UInt8(id >> 8 & 255),
+                            UInt8(id >> 16 & 255), UInt8(id >> 24),
+                        ]
+                    })
+        }
+        let none = UInt32.max
+        // What systemd 254 gives a service of user 64,123: u::r--, u:64123:r--, g::---, m::r--, o::---.
+        let credential = list([(1, 4, none), (2, 4, 64_123), (4, 0, none), (16, 4, none), (32, 0, none)])
+        #expect(credential?.isPrivate(to: 64_123) == true)
+        #expect(credential?.isPrivate(to: 64_124) == false)
+        for other in [
+            list([(1, 6, none), (2, 4, 1), (4, 4, none), (16, 4, none), (32, 0, none)]),
+            list([(1, 6, none), (2, 4, 1), (4, 0, none), (8, 4, 50), (16, 4, none), (32, 0, none)]),
+            list([(1, 6, none), (4, 0, none), (32, 4, none)]), list([(1, 6, none), (99, 0, none)]),
+        ] {
+            #expect(other?.isPrivate(to: 1) == false)
+        }
+        // What the mask takes away is no access.
+        #expect(list([(1, 6, none), (2, 4, 7), (4, 4, none), (16, 0, none), (32, 0, none)])?.isPrivate(to: 1) == true)
+        for broken in [[], [2, 0, 0], [3, 0, 0, 0], [2, 0, 0, 0, 1]] as [[UInt8]] {
+            #expect(AccessList(bytes: broken) == nil)
         }
     }
 }

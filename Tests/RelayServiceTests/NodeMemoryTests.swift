@@ -4,6 +4,7 @@ import ReflectorModel
 import Testing
 
 @testable import RelayService
+@testable import SecretFiles
 
 @Suite("What a node remembers")
 struct NodeMemoryTests {

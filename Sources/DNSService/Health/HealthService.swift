@@ -35,9 +35,10 @@ struct HealthService: Sendable {
             sockets.append(socket)
         }
         var seed = SystemRandomNumberGenerator()
-        let prober = Prober(name: name, crypto: try LibcryptoPacketCrypto(networkKeys: keys), seed: seed.next())
+        let crypto = try LibcryptoPacketCrypto(networkKeys: keys)
+        let prober = Prober(name: name, crypto: crypto, seed: seed.next())
         let (completed, complete) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let handler = ProbeLoop(loop: loop, prober: prober, sockets: sockets) { report, isComplete in
+        let handler = ProbeLoop(loop: loop, prober: prober, crypto: crypto, sockets: sockets) { report, isComplete in
             Self.log(report, logger)
             changed(report)
             if isComplete { complete.finish() }
@@ -62,6 +63,13 @@ struct HealthService: Sendable {
     func setTargets(_ targets: [ProbeTarget]) {
         let handler = handler
         loop.execute { handler.value.setTargets(targets) }
+    }
+
+    /// Probes with other network keys from now on. Throws, and changes nothing, if libcrypto refuses one.
+    func replaceKeys(_ keys: [(phase: UInt8, key: [UInt8])]) throws(PacketSealingError) {
+        _ = try LibcryptoPacketCrypto(networkKeys: keys)
+        let handler = handler
+        loop.execute { handler.value.replaceKeys(keys) }
     }
 
     var counters: [String: UInt64] {

@@ -8,6 +8,7 @@ import RelayWire
 final class ProbeLoop: DatagramHandler {
     private let loop: DatagramLoop
     private let prober: Prober
+    private let crypto: LibcryptoPacketCrypto
     private let sockets: [DatagramSocket]
     private let published: @Sendable (ProberReport, _ isComplete: Bool) -> Void
     private var publishedRevision: UInt64?
@@ -16,11 +17,12 @@ final class ProbeLoop: DatagramHandler {
     private static let batchMax = 64
 
     init(
-        loop: DatagramLoop, prober: Prober, sockets: [DatagramSocket],
+        loop: DatagramLoop, prober: Prober, crypto: LibcryptoPacketCrypto, sockets: [DatagramSocket],
         published: @escaping @Sendable (ProberReport, Bool) -> Void
     ) {
         self.loop = loop
         self.prober = prober
+        self.crypto = crypto
         self.sockets = sockets
         self.published = published
         headers = .allocate(byteCount: Self.batchMax * WireLimits.handshakeLengthMax, alignment: 16)
@@ -45,6 +47,12 @@ final class ProbeLoop: DatagramHandler {
     }
 
     func setTargets(_ targets: [ProbeTarget]) { prober.setTargets(targets, at: loop.now) }
+
+    /// Takes other network keys, which libcrypto has taken a moment ago.
+    func replaceKeys(_ keys: [(phase: UInt8, key: [UInt8])]) {
+        guard (try? crypto.replaceNetworkKeys(keys)) != nil else { return }
+        prober.keysChanged()
+    }
 
     var counters: [String: UInt64] {
         [

@@ -113,6 +113,11 @@ final class Prober {
         handleTimeout(at: now)
     }
 
+    /// The keys behind `crypto` have changed: the next tries begin with a new cookie under the first of them.
+    func keysChanged() {
+        for target in board.targets { courses[target]?.cookie = nil }
+    }
+
     /// When `handleTimeout` is next due.
     var nextTimeout: MonotonicInstant { due }
 

@@ -18,7 +18,7 @@ struct OverrideGate: Sendable {
 
         var description: String {
             switch self {
-            case .unauthorized: "not signed with the operator's key"
+            case .unauthorized: "not signed with the secret of an `operator-public` line of this name server's key file"
             case .malformed: "not a request for an override"
             case .otherServer(let name): "it was made for \(name)"
             case .clock(let seconds):
@@ -29,21 +29,22 @@ struct OverrideGate: Sendable {
         }
     }
 
-    private let signer: OverrideSigner
+    /// Whose requests are taken.
+    var verifier: OverrideVerifier
     /// What requests must be made for; nil where we cannot know (a wildcard address).
     private let endpoint: String?
     /// Nothing older is taken: what was taken before we started is not known.
     private let startedAt: Int64
     private var seen: [String: Int64] = [:]
 
-    init(signer: OverrideSigner, endpoint: String?, startedAt: Int64) {
-        self.signer = signer
+    init(verifier: OverrideVerifier, endpoint: String?, startedAt: Int64) {
+        self.verifier = verifier
         self.endpoint = endpoint
         self.startedAt = startedAt
     }
 
     mutating func admit(_ body: [UInt8], signature: String, at now: Int64) throws(Refusal) -> OverrideRequest {
-        guard body.count <= Self.lengthMax, signer.isValid(signature, ofRequest: body) else { throw .unauthorized }
+        guard body.count <= Self.lengthMax, verifier.signer(of: body, signature) != nil else { throw .unauthorized }
         guard let request = OverrideRequest(body: body), request.nonce.utf8.count <= 64 else { throw .malformed }
         if let endpoint, request.to != endpoint { throw .otherServer(request.to) }
         guard request.issued >= startedAt, request.issued >= now - Self.skewMax, request.issued <= now + Self.skewMax

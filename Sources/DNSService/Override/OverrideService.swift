@@ -11,14 +11,26 @@ public actor OverrideService {
     }
 
     private let server: NameServer
-    private let signer: OverrideSigner
+    private var replies: ReplyAuthenticator
     private var gate: OverrideGate
 
-    /// - Parameter endpoint: where requests arrive, as ADDRESS:PORT; nil if that is a wildcard address.
-    public init(server: NameServer, signer: OverrideSigner, endpoint: String?) {
+    /// - Parameters:
+    ///   - operators: public keys of those who may override.
+    ///   - networkKeys: what replies are authenticated with.
+    ///   - endpoint: where requests arrive, as ADDRESS:PORT; nil if that is a wildcard address.
+    public init(
+        server: NameServer, operators: [PhasedKey], networkKeys: [PhasedKey], endpoint: String?
+    ) throws {
         self.server = server
-        self.signer = signer
-        gate = OverrideGate(signer: signer, endpoint: endpoint, startedAt: WallClock.seconds)
+        replies = try ReplyAuthenticator(networkKeys: networkKeys)
+        gate = OverrideGate(
+            verifier: OverrideVerifier(keys: operators), endpoint: endpoint, startedAt: WallClock.seconds)
+    }
+
+    /// Takes other keys from now on. Throws, and changes nothing, if one can't be used.
+    public func replaceKeys(operators: [PhasedKey], networkKeys: [PhasedKey]) throws {
+        replies = try ReplyAuthenticator(networkKeys: networkKeys)
+        gate.verifier = OverrideVerifier(keys: operators)
     }
 
     public func answer(_ body: [UInt8], signature: String) async -> Response {
@@ -52,6 +64,6 @@ public actor OverrideService {
 
     private func reply(_ reply: OverrideReply) -> Response {
         let body = reply.body
-        return Response(isAuthorized: true, body: body, signature: signer.signature(ofReply: body))
+        return Response(isAuthorized: true, body: body, signature: replies.signature(of: body))
     }
 }

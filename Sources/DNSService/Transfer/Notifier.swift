@@ -45,7 +45,7 @@ final class Notifier: Sendable {
             sockets.append(socket)
         }
         let handler = NotifyLoop(
-            targets: targets, keys: configuration.transfers.keys, loop: loop, sockets: socketOf.map { sockets[$0] },
+            targets: targets, policy: configuration.transfers, loop: loop, sockets: socketOf.map { sockets[$0] },
             log: log, logger: logger)
         self.handler = try loop.start(handler: handler, name: "dns-notify")
     }
@@ -68,7 +68,7 @@ final class NotifyLoop: DatagramHandler {
     private static let lengthMax = 1_232
 
     private let targets: [NotifyTarget]
-    private let keys: TSIGKeyring
+    private let policy: TransferPolicy
     private let loop: DatagramLoop
     /// Where the messages to each target leave.
     private let sockets: [DatagramSocket]
@@ -81,11 +81,12 @@ final class NotifyLoop: DatagramHandler {
     private let headers = UnsafeMutableRawBufferPointer.allocate(byteCount: lengthMax, alignment: 16)
 
     init(
-        targets: [NotifyTarget], keys: TSIGKeyring, loop: DatagramLoop, sockets: [DatagramSocket], log: TransferLog,
+        targets: [NotifyTarget], policy: TransferPolicy, loop: DatagramLoop, sockets: [DatagramSocket],
+        log: TransferLog,
         logger: Logger
     ) {
         self.targets = targets
-        self.keys = keys
+        self.policy = policy
         self.loop = loop
         self.sockets = sockets
         self.log = log
@@ -166,7 +167,7 @@ final class NotifyLoop: DatagramHandler {
         bytes += message.zone.utf8.split(separator: UInt8(ascii: ".")).flatMap { [UInt8($0.count & 63)] + $0 } + [0]
         bytes += [0, 6, 0, 1]
         if let name = target.key {
-            guard let key = keys[name] else { return nil }
+            guard let key = policy.keys[name] else { return nil }
             var session = TSIGSession(key)
             guard session.sign(&bytes, now: Int64(time(nil))) else { return nil }
             sessions[message.target] = (message.id, session)

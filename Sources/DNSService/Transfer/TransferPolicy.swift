@@ -1,4 +1,5 @@
 import ReflectorModel
+import Synchronization
 import TransactionSigning
 
 /// Who may take whole zones.
@@ -29,11 +30,24 @@ public struct TransferPolicy: Sendable {
     }
 
     public var rules: [Rule]
-    public var keys: TSIGKeyring
+    private let keyring: Keyring
 
     public init(rules: [Rule] = [], keys: TSIGKeyring = TSIGKeyring()) {
         self.rules = rules
-        self.keys = keys
+        keyring = Keyring(keys)
+    }
+
+    /// What requests are verified and messages signed with now. Others are taken at once, in every copy of this policy: a
+    /// running server takes them without a restart.
+    public var keys: TSIGKeyring {
+        get { keyring.keys.withLock { $0 } }
+        nonmutating set { keyring.keys.withLock { $0 = newValue } }
+    }
+
+    /// Shared by the copies of a policy.
+    private final class Keyring: Sendable {
+        let keys: Mutex<TSIGKeyring>
+        init(_ keys: TSIGKeyring) { self.keys = Mutex(keys) }
     }
 
     /// - Parameter key: with which the request was signed, and found genuine.

@@ -70,8 +70,8 @@ public struct IngestConfiguration: Sendable {
         }
 
         /// Reads `STREAM=URL`. Nil for anything else.
-        public init?(_ text: String) {
-            guard let (stream, value) = splitAssignment(text),
+        public init?(_ text: some StringProtocol) {
+            guard let (stream, value) = splitAssignment(String(text)),
                 value.hasPrefix("http://") || value.hasPrefix("https://")
             else { return nil }
             self.init(stream: stream, url: String(value))

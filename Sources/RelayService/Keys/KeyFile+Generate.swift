@@ -1,9 +1,11 @@
 import ReflectorModel
+import SecretFiles
 
 extension KeyFile {
     /// Fresh keys from the system's random source (getrandom(2)): one network key of phase 1, and one stream key for
     /// each pattern.
-    public static func generate(streams: [StreamKeys.Pattern]) -> KeyFile {
+    /// - Parameter operators: whose overrides name servers shall take.
+    public static func generate(streams: [StreamKeys.Pattern], operators: OperatorKeyFile? = nil) -> KeyFile {
         var random = SystemRandomNumberGenerator()
         var streamKeys = StreamKeys()
         for pattern in streams {
@@ -12,8 +14,10 @@ extension KeyFile {
                 try? streamKeys.add(randomHex(bytes: 16, from: &random), for: pattern)
             }
         }
-        let network = (0..<networkKeyBytes).map { _ in UInt8.random(in: 0...255, using: &random) }
-        return KeyFile(networkKeys: [NetworkKey(phase: 1, bytes: network)], streamKeys: streamKeys)
+        return KeyFile(
+            networkKeys: [NetworkKey(phase: 1, bytes: randomBytes(networkKeyBytes, from: &random))],
+            streamKeys: streamKeys,
+            operatorKeys: operators?.publicKeys ?? [])
     }
 
     /// Writes a new file of mode 0600; an existing one is never overwritten.
@@ -29,16 +33,20 @@ extension KeyFile {
     var text: String {
         var lines = ["# Secrets of this network: keep the mode at 0600, and every node's copy the same."]
         for key in networkKeys { lines.append("network \(key.phase) \(Self.hex(key.bytes))") }
-        for key in operatorKeys { lines.append("operator \(key.phase) \(Self.hex(key.bytes))") }
+        for key in operatorKeys { lines.append("operator-public \(key.phase) \(Self.hex(key.bytes))") }
         for (pattern, key) in streamKeys.lines { lines.append("stream \(pattern) \(key)") }
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static func hex(_ bytes: [UInt8]) -> String {
+    static func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private static func randomHex(bytes: Int, from random: inout SystemRandomNumberGenerator) -> String {
-        hex((0..<bytes).map { _ in UInt8.random(in: 0...255, using: &random) })
+        hex(randomBytes(bytes, from: &random))
+    }
+
+    static func randomBytes(_ count: Int, from random: inout SystemRandomNumberGenerator) -> [UInt8] {
+        (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 }

@@ -1,11 +1,12 @@
 import ReflectorModel
+import SecretFiles
 
 /// The secrets of a node: network keys and stream keys, in a file of mode 0600 apart from `zones/`.
 ///
 /// ```
 /// network 1 64-HEX-DIGITS     # phase 0 to 255; the first network line is the one used for sending,
 /// network 2 64-HEX-DIGITS     # a second is accepted too, while keys roll
-/// operator 1 64-HEX-DIGITS    # what overrides are signed with; for operators and name servers only, never for nodes
+/// operator-public 1 64-HEX-DIGITS    # name servers take overrides from who holds its secret (`OperatorKeyFile`)
 /// stream live/news KEY        # what an encoder shows to push live/news
 /// stream live/* KEY           # and every other stream below live/
 /// ```
@@ -15,7 +16,9 @@ public struct KeyFile: Sendable, Equatable {
     public static let bytesMax = 1 << 20
     /// Network keys accepted at once (design §7).
     public static let networkKeysMax = 2
-    /// Bytes of a network key.
+    /// Operators' public keys accepted at once.
+    public static let operatorKeysMax = 8
+    /// Bytes of a network key, and of an operator's secret and public key.
     public static let networkKeyBytes = 32
     /// Characters of a stream key: `A-Z a-z 0-9 - . _ ~`, which stand for themselves in a URL (RFC 3986 §2.3).
     public static let streamKeyLength = 8...128
@@ -34,7 +37,7 @@ public struct KeyFile: Sendable, Equatable {
     /// One or two; the first is used for sending.
     public var networkKeys: [NetworkKey]
     public var streamKeys: StreamKeys
-    /// None, one or two; the first is used for signing.
+    /// Public keys of operators: a name server takes what is signed with the secret of one. Not secret themselves.
     public var operatorKeys: [NetworkKey]
 
     public init(networkKeys: [NetworkKey], streamKeys: StreamKeys, operatorKeys: [NetworkKey] = []) {

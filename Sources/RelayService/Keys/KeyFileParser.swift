@@ -9,7 +9,20 @@ struct KeyFileParser {
     private let path: String
     private var line = 0
 
-    init(path: String) { self.path = path }
+    /// Which lines the file may have.
+    enum Form {
+        /// Of nodes and name servers.
+        case nodes
+        /// Of operators.
+        case operators
+    }
+
+    private let form: Form
+
+    init(path: String, form: Form = .nodes) {
+        self.path = path
+        self.form = form
+    }
 
     private struct Word {
         var text: Substring
@@ -28,25 +41,51 @@ struct KeyFileParser {
             readLine(last)
             complain(last.count + 1, "the file does not end with a newline: was it cut off? add one")
         }
-        if networkKeys.isEmpty, problems.isEmpty {
+        guard problems.isEmpty else { return }
+        if form == .operators, operatorKeys.isEmpty {
+            line = 1
+            complain(1, "no operator's key; make a file of one with `reflector keys operator`")
+        } else if form == .nodes, networkKeys.isEmpty {
             line = 1
             complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
         }
     }
 
+    private mutating func readOperators(_ words: [Word], _ kind: Word) {
+        guard kind.text == "operator-secret" else {
+            return complain(kind.column, "unknown word; a line begins with `operator-secret`")
+        }
+        operatorKeys = read(words, after: operatorKeys, max: KeyFile.operatorKeysMax)
+    }
+
     private mutating func readLine(_ content: Substring) {
         let words = Self.words(content)
         guard let kind = words.first else { return }
+        if form == .operators { return readOperators(words, kind) }
         switch kind.text {
-        case "network": networkKeys = read(words, after: networkKeys)
-        case "operator": operatorKeys = read(words, after: operatorKeys)
+        case "network": networkKeys = read(words, after: networkKeys, max: KeyFile.networkKeysMax)
+        case "operator-public": operatorKeys = read(words, after: operatorKeys, max: KeyFile.operatorKeysMax)
+        case "operator-secret":
+            complain(
+                kind.column,
+                "an operator's secret has no place on nodes and name servers: keep it in a file of its own, and write "
+                    + "its `operator-public` line here, which `reflector keys operator FILE` prints")
+        case "operator":
+            complain(
+                kind.column,
+                "name servers verify overrides by a public key now: `reflector keys operator FILE` makes one, and prints "
+                    + "the `operator-public` line to put here")
         case "stream": readStream(words)
-        default: complain(kind.column, "unknown word; a line begins with `network`, `operator` or `stream`")
+        default:
+            complain(
+                kind.column, "unknown word; a line begins with `network`, `stream` or `operator-public`")
         }
     }
 
-    /// A network or an operator line.
-    private mutating func read(_ words: [Word], after keys: [KeyFile.NetworkKey]) -> [KeyFile.NetworkKey] {
+    /// A line of a phase and a key.
+    private mutating func read(
+        _ words: [Word], after keys: [KeyFile.NetworkKey], max countMax: Int
+    ) -> [KeyFile.NetworkKey] {
         let kind = words[0].text
         guard let expected = three(words, "\(kind) PHASE 64-HEX-DIGITS") else { return keys }
         let (phaseWord, keyWord) = expected
@@ -56,13 +95,13 @@ struct KeyFileParser {
         }
         let bytes = Self.hex(keyWord.text)
         if bytes == nil {
-            complain(keyWord.column, "a \(kind) key is \(2 * KeyFile.networkKeyBytes) hexadecimal digits")
+            complain(keyWord.column, "the key of a \(kind) line is \(2 * KeyFile.networkKeyBytes) hexadecimal digits")
         }
         guard let phase, let bytes else { return keys }
         if keys.contains(where: { $0.phase == phase }) {
             complain(phaseWord.column, "phase \(phase) has a key already; give the new key another phase")
-        } else if keys.count == KeyFile.networkKeysMax {
-            complain(words[0].column, "more than \(KeyFile.networkKeysMax) \(kind) keys; take the oldest out")
+        } else if keys.count == countMax {
+            complain(words[0].column, "more than \(countMax) \(kind) keys; take the oldest out")
         } else {
             return keys + [KeyFile.NetworkKey(phase: phase, bytes: bytes)]
         }

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import ReflectorModel
+import SecretFiles
 
 /// What a node remembers over a restart: the last good answers and its own address. Slow work, hence an actor.
 ///

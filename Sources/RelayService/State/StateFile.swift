@@ -1,5 +1,6 @@
 import Foundation
 import ReflectorModel
+import SecretFiles
 
 /// Where a node keeps its last good answers over a restart: a small JSON file, replaced whole. Losing it loses only
 /// the ability to start without name servers, so a damaged one is reported and treated as empty.

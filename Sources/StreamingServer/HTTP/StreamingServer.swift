@@ -11,10 +11,14 @@ public struct StreamingServer: Service {
     public struct Configuration: Sendable {
         /// Port 0 takes a free one, told to `onReady`.
         public var endpoint: Endpoint
-        /// A connection without a request is closed after this long.
-        public var idleTimeout = TimeAmount.seconds(60)
         /// Another server of the same hub looks after its streams: this one is only another address for viewers.
         public var isAdditional = false
+        /// Most connections of one IPv4 address or IPv6 /64: many viewers may stand behind one.
+        public var connectionsPerAddressMax = 1_024
+        /// The first request of a connection must be there after this long.
+        public var headTimeout = TimeAmount.seconds(10)
+        /// A connection without a further request is closed after this long.
+        public var idleTimeout = TimeAmount.seconds(30)
 
         public init(endpoint: Endpoint) { self.endpoint = endpoint }
     }
@@ -40,8 +44,12 @@ public struct StreamingServer: Service {
     public func run() async throws {
         let service = HTTPService(
             configuration: .init(
-                endpoint: configuration.endpoint, idleTimeout: configuration.idleTimeout,
-                connectionsMax: hub.configuration.viewersMax + Self.connectionsSpare),
+                endpoint: configuration.endpoint, name: "viewers",
+                bounds: ConnectionBounds(
+                    connectionsMax: hub.configuration.viewersMax + Self.connectionsSpare,
+                    connectionsPerAddressMax: configuration.connectionsPerAddressMax,
+                    headTimeout: configuration.headTimeout, idleTimeout: configuration.idleTimeout),
+                onEvent: { [hub] in hub.count($0.rawValue) }),
             responder: ViewerResponder(hub: hub), logger: hub.logger, onReady: onReady)
         if configuration.isAdditional { return try await service.run() }
         try await withThrowingTaskGroup(of: Void.self) { group in

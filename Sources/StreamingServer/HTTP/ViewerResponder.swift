@@ -12,12 +12,13 @@ struct ViewerResponder: HTTPResponder {
 
     func respond(to request: Request, context: ViewerContext) async throws -> Response {
         hub.count("requests")
+        if request.method == .options { return CrossOrigin.preflight(request) }
         guard request.method == .get || request.method == .head else {
-            var response = Self.text(.methodNotAllowed, "Only GET and HEAD are answered here.")
-            response.headers[.allow] = "GET, HEAD"
-            return response
+            var response = Self.text(.methodNotAllowed, "Only GET, HEAD and OPTIONS are answered here.")
+            response.headers[.allow] = CrossOrigin.methods
+            return CrossOrigin.allow(response)
         }
-        var response: Response
+        let response: Response
         switch ViewerRequest(path: request.uri.path) {
         case .index: response = Self.body(IndexPage.html(hub.statistics()), type: "text/html; charset=utf-8", age: nil)
         case .progressive(let name): response = await progressive(name, request, context)
@@ -28,10 +29,7 @@ struct ViewerResponder: HTTPResponder {
             response = Self.text(
                 .notFound, "No such page. A stream is at /NAME.ts (MPEG-TS) or /NAME/index.m3u8 (HLS); see /.")
         }
-        response.headers[.accessControlAllowOrigin] = "*"
-        // The length of the body that a GET would have had is kept.
-        if request.method == .head { response.body = ResponseBody() }
-        return response
+        return CrossOrigin.allow(response)
     }
 
     // MARK: Progressive
@@ -45,6 +43,11 @@ struct ViewerResponder: HTTPResponder {
         case .failure(let refusal): return refused(refusal)
         }
         switch await viewer.next(deadline: context.arrival + hub.configuration.firstByteWait) {
+        case .bytes where request.method == .head:
+            viewer.leave()
+            return Response(
+                status: .ok, headers: [.contentType: "video/mp2t", .cacheControl: "no-store"],
+                body: ResponseBody(contentLength: nil) { _ in })
         case .bytes(let first):
             refund(viewer, context)
             return Response(

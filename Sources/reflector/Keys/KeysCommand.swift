@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import RelayService
 import TransactionSigning
 
@@ -14,17 +15,23 @@ struct KeysCommand: ParsableCommand {
               network 2 64-HEX-DIGITS    # keys roll: the first one is sent with
               stream live/news KEY       # what an encoder shows to push live/news
               stream live/* KEY          # and every other stream below live/
+              operator-public 1 64-HEX   # name servers take overrides from its secret
+
+            The operator's secret is in a file of its own, FILE.operator: keep it on operators' machines alone.
 
             A customer is given only the KEY of his stream line, and pushes to
               http://ENTRYPOINT:8000/live/news?key=KEY
             A changed file is read at SIGHUP.
             """,
-        subcommands: [Generate.self, Check.self, TransferKey.self])
+        subcommands: [Generate.self, OperatorKey.self, Check.self, TransferKey.self])
 
     struct Generate: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write a new key file, mode 0600; an existing one is never overwritten.",
+            abstract: "Write new keys, mode 0600; an existing file is never overwritten.",
             discussion: """
+                Writes two files: FILE for every node and name server, and FILE.operator, which signs overrides, for \
+                operators alone.
+
                 Example:
                   reflector keys generate keys --stream live/news --stream 'live/*'
 
@@ -42,12 +49,15 @@ struct KeysCommand: ParsableCommand {
 
         func run() throws {
             do throws(KeyFile.Invalid) {
-                try KeyFile.generate(streams: streams.isEmpty ? Self.standard : streams).write(to: file)
+                try KeyPair.make(file, streams: streams.isEmpty ? Self.standard : streams)
             } catch {
                 StandardError.print("reflector: \(error)")
                 throw ExitCode(1)
             }
             StandardError.print("wrote \(file) (mode 0600); encoders push with ?key=KEY of their stream line")
+            StandardError.print(
+                "wrote \(file)\(OperatorKeyFile.suffix) (mode 0600): it signs overrides; keep it on operators' machines"
+            )
         }
 
         private static var standard: [StreamKeys.Pattern] { StreamKeys.Pattern("live/*").map { [$0] } ?? [] }
@@ -57,6 +67,45 @@ struct KeysCommand: ParsableCommand {
                 throw ValidationError("'\(text)' is no stream name; write it as live/news or live/*")
             }
             return pattern
+        }
+    }
+
+    struct OperatorKey: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "operator",
+            abstract: "Write a new operator's secret, or print the public line of one that is there.",
+            discussion: """
+                The `operator-public` line goes to standard output. Put it into the key file of every name server and send \
+                SIGHUP: from then on they take overrides that are signed with the secret. To roll, make a second one with \
+                another --phase, add its line, and take the old line out when nobody signs with the old secret.
+
+                Example:
+                  reflector keys operator alice.operator --phase 2
+
+                Exit status: 0 printed, 1 not, 2 wrong usage.
+                """)
+
+        @Argument(help: "The file to write, or to read if it is there.")
+        var file: String
+
+        @Option(help: "The number by which name servers know the key, 0 to 255, another for each.")
+        var phase: UInt8 = 1
+
+        func run() throws {
+            do throws(KeyFile.Invalid) {
+                let keys: OperatorKeyFile
+                if FileManager.default.fileExists(atPath: file) {
+                    keys = try OperatorKeyFile.load(file)
+                } else {
+                    keys = OperatorKeyFile.generate(phase: phase)
+                    try keys.write(to: file)
+                    StandardError.print("wrote \(file) (mode 0600); the line for the key files of name servers:")
+                }
+                print(keys.publicLines.joined(separator: "\n"))
+            } catch {
+                StandardError.print("reflector: \(error)")
+                throw ExitCode(1)
+            }
         }
     }
 
@@ -101,7 +150,8 @@ struct KeysCommand: ParsableCommand {
                 let keys = try KeyFile.load(file)
                 let network = Figures.count(keys.networkKeys.count, "network key", "network keys")
                 let streams = Figures.count(keys.streamKeys.count, "stream line", "stream lines")
-                StandardError.print("\(file) is good: \(network), \(streams)")
+                let operators = Figures.count(keys.operatorKeys.count, "operator", "operators")
+                StandardError.print("\(file) is good: \(network), \(streams), \(operators)")
             } catch {
                 print(error.description)
                 throw ExitCode(1)

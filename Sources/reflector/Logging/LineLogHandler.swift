@@ -1,17 +1,29 @@
 import Foundation
 import Logging
 
-/// Log lines on stderr, as logfmt or JSON: time, level, message, then the metadata in order of key.
+/// Log lines on stderr, as logfmt or JSON: time, level, message, then the metadata in order of key. Without secrets, and
+/// only so many of a kind (`LogLimiter`).
 struct LineLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .info
     private let format: LogFormat
+    private let gate: LogGate
 
-    init(format: LogFormat) { self.format = format }
+    init(format: LogFormat, gate: LogGate) {
+        self.format = format
+        self.gate = gate
+    }
 
     /// Makes every logger of this process write lines of this form.
     static func bootstrap(_ format: LogFormat) {
-        LoggingSystem.bootstrap { _ in LineLogHandler(format: format) }
+        let gate = LogGate { level, message, omitted in
+            let fields = [
+                ("time", time(Date())), ("level", "\(level)"), ("msg", SecretRedaction.text(message)),
+                ("omitted", "\(omitted)"),
+            ]
+            PlainOutput.write(line(fields, format) + "\n", to: .standardError)
+        }
+        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, gate: gate) }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -20,11 +32,13 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
+        guard gate.admits(event) else { return }
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         let fields =
             [("time", Self.time(Date())), ("level", "\(event.level)"), ("msg", event.message.description)]
             + all.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
-        PlainOutput.write(Self.line(fields, format) + "\n", to: .standardError)
+        let safe = fields.map { ($0.0, SecretRedaction.text($0.1)) }
+        PlainOutput.write(Self.line(safe, format) + "\n", to: .standardError)
     }
 
     /// One line without its end, whatever the fields hold.

@@ -13,8 +13,8 @@ struct NameServerCommand: AsyncParsableCommand {
         abstract: "Answer DNS queries for the zones of a directory.",
         discussion: """
             Changes of the files are noticed, checked whole, and taken or refused whole; a refused change is logged and \
-            the last good zone goes on being served. SIGHUP reads the directory and the cookie secrets again, SIGTERM \
-            ends the server.
+            the last good zone goes on being served. SIGHUP reads the directory and every file of secrets again (keys, \
+            TSIG keys, cookie secrets), SIGTERM ends the server.
 
             On this machine, then facing the Internet:
               reflector nameserver --zones zones --listen 127.0.0.1:5300 \\
@@ -98,8 +98,8 @@ struct NameServerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Key file (mode 0600): its network key probes set reflectors; its operator key, else the network key, signs "
-                + "overrides. Without a file there is neither.",
+            "Key file (mode 0600): its network key probes set reflectors; overrides are taken from the operators of its "
+                + "operator-public lines. Without a file there is neither.",
             valueName: "file"))
     var keys: String?
     @OptionGroup var log: LogOptions
@@ -118,11 +118,13 @@ struct NameServerCommand: AsyncParsableCommand {
         LineLogHandler.bootstrap(log.logFormat)
         let logger = Logger(label: "nameserver")
         let manager = ServiceManager()
-        let keys = try keys.map { try NameServerKeys.load($0) }
+        let file = try keys.map { try NameServerKeys.load($0) }
         var configuration = try transfers.apply(to: serverConfiguration)
-        configuration.probeKeys = keys?.probes ?? []
+        configuration.probeKeys = file?.networkKeys.phased ?? []
         let server = NameServer(configuration: configuration, logger: logger)
-        let opsEndpoint = NameServerOps(server: server, signer: try keys.map { try OverrideSigner(keys: $0.overrides) })
+        let opsEndpoint = try NameServerOps(server: server, keys: file, endpoint: ops)
+        let secrets = NameServerKeys(
+            path: keys, first: file, transfers: transfers, server: server, ops: opsEndpoint, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
@@ -132,6 +134,7 @@ struct NameServerCommand: AsyncParsableCommand {
                         return await server.stop()
                     }
                     manager.reloading()
+                    await secrets.reload()
                     await server.reload()
                     manager.ready()
                 }
@@ -140,6 +143,7 @@ struct NameServerCommand: AsyncParsableCommand {
                 do {
                     try await server.run { _ in
                         opsEndpoint.didOpen()
+                        secrets.warn(cookieSecrets: cookieSecrets)
                         manager.ready()
                     }
                 } catch {

@@ -2,26 +2,38 @@ import DNSService
 import Logging
 import OpsEndpoint
 import ReflectorModel
+import RelayService
 import Synchronization
 
 /// The name server's health, status and metrics over HTTP.
 struct NameServerOps: Sendable {
     private let server: NameServer
-    private let signer: OverrideSigner?
     private let isListening = Listening()
+    private let overrides: OverrideService?
 
     private final class Listening: Sendable {
         let value = Atomic(false)
     }
 
-    /// - Parameter signer: of overrides; without one they are not taken.
-    init(server: NameServer, signer: OverrideSigner?) {
+    /// - Parameters:
+    ///   - keys: whose operators may override; without a file nobody may.
+    ///   - endpoint: where it will listen, if anywhere.
+    init(server: NameServer, keys: KeyFile?, endpoint: Endpoint?) throws {
         self.server = server
-        self.signer = signer
+        overrides = try keys.map { keys in
+            try OverrideService(
+                server: server, operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased,
+                endpoint: endpoint.flatMap(Self.known))
+        }
     }
 
     /// The server answers queries from now on.
     func didOpen() { isListening.value.store(true, ordering: .releasing) }
+
+    /// Takes other keys from now on.
+    func replaceKeys(_ keys: KeyFile) async throws {
+        try await overrides?.replaceKeys(operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased)
+    }
 
     /// What to run beside the server.
     func endpoint(at endpoint: Endpoint, logger: Logger) -> OpsEndpoint<NameServer.Status> {
@@ -30,18 +42,25 @@ struct NameServerOps: Sendable {
             status: { _ in await server.status },
             metrics: { await server.metrics },
             ready: { isListening.value.load(ordering: .acquiring) ? nil : "not listening yet" },
-            command: signer.map { overrides(at: endpoint, $0) })
+            command: overrides.map { command(by: $0, logger) })
     }
 
-    private func overrides(at endpoint: Endpoint, _ signer: OverrideSigner) -> OpsEndpoint<NameServer.Status>.Command {
-        // Behind a wildcard, and where the port is not known yet, a request can't be told to be for another server.
-        let isKnown = endpoint.address != IPAddress(v4: 0) && endpoint.address != IPAddress(high: 0, low: 0)
-        let service = OverrideService(
-            server: server, signer: signer, endpoint: isKnown && endpoint.port != 0 ? "\(endpoint)" : nil)
-        return .init(path: "/override") { body, signature in
+    private func command(by service: OverrideService, _ logger: Logger) -> OpsEndpoint<NameServer.Status>.Command {
+        .init(path: "/override") { body, signature in
             let response = await service.answer(body, signature: signature)
-            guard response.isAuthorized else { return nil }
+            guard response.isAuthorized else {
+                logger.warning(
+                    "override refused: not signed by an operator of the key file (its operator-public lines)")
+                return nil
+            }
             return (response.body, response.signature)
         }
+    }
+
+    /// What a request must have been made for. Behind a wildcard, and where the port is not known yet, one can't be told to
+    /// be for another server.
+    private static func known(_ endpoint: Endpoint) -> String? {
+        let isKnown = endpoint.address != IPAddress(v4: 0) && endpoint.address != IPAddress(high: 0, low: 0)
+        return isKnown && endpoint.port != 0 ? "\(endpoint)" : nil
     }
 }

@@ -36,14 +36,20 @@ struct TransferOptions: ParsableArguments {
         guard maxRecords > 0 else { throw ValidationError("--max-records takes 1 or more, not \(maxRecords)") }
     }
 
+    /// The keys of the file, nil where none is given.
+    /// - Throws: for a file of keys that can't be used, or a key that is not in it.
+    func keys() throws -> TSIGKeyring? {
+        let keys = try tsigKeys.map { try TSIGKeyFile.load($0) }
+        for name in transferTo.compactMap(\.key) + notify.compactMap(\.key) where keys?[name] == nil {
+            throw ValidationError("key '\(name)' is not in the file of keys (--tsig-keys)")
+        }
+        return keys
+    }
+
     /// - Throws: for a file of keys that can't be used, or a key that is not in it.
     func apply(to configuration: NameServer.Configuration) throws -> NameServer.Configuration {
         var result = configuration
-        let keys = try tsigKeys.map { try TSIGKeyFile.load($0) } ?? TSIGKeyring()
-        for name in transferTo.compactMap(\.key) + notify.compactMap(\.key) where keys[name] == nil {
-            throw ValidationError("key '\(name)' is not in the file of keys (--tsig-keys)")
-        }
-        result.transfers = TransferPolicy(rules: transferTo, keys: keys)
+        result.transfers = TransferPolicy(rules: transferTo, keys: try keys() ?? TSIGKeyring())
         result.notify = notify
         result.transferRecordsMax = maxRecords
         return result

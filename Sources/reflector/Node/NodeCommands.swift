@@ -36,7 +36,11 @@ struct EntrypointCommand: AsyncParsableCommand {
     @Option(help: "Sources that raw ingest accepts, as 192.0.2.0/24. Repeatable; loopback by default.")
     var allow: [String] = []
 
-    @Option(help: "Pull a stream over HTTP, STREAM=URL. Repeatable.")
+    @Option(
+        help: """
+            Pull a stream over HTTP, STREAM=URL, or STREAM=@FILE with the URL in a file (mode 0600), where it shows in no \
+            list of processes. Repeatable.
+            """)
     var pull: [String] = []
 
     @Option(help: "Payload bytes of a packet: 1316, or 1128 for paths of MTU 1280.")
@@ -66,12 +70,7 @@ struct EntrypointCommand: AsyncParsableCommand {
         ingestion.rateBitsPerSecondMax = ingestRateMax
         ingestion.rawTCP = try tcp.map { try rawPort($0, "--tcp") }
         ingestion.rawUDP = try udp.map { try rawPort($0, "--udp") }
-        ingestion.pulls = try pull.map { text in
-            guard let pull = IngestConfiguration.Pull(text) else {
-                throw ValidationError("--pull: '\(text)' is not STREAM=URL, as live/sport=http://encoder/sport.ts")
-            }
-            return pull
-        }
+        ingestion.pulls = try pull.map(PullArgument.parse)
         if !allow.isEmpty {
             ingestion.allow = try allow.map { text in
                 guard let range = AddressRange(text) else {
@@ -87,7 +86,7 @@ struct EntrypointCommand: AsyncParsableCommand {
             ingestion.httpListenAlso = Array(doors.dropFirst())
             let server = try await IngestServer.start(
                 configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
-            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            let ops = try node.opsEndpoint(own: running.endpoint)
             try await daemon.run(
                 ops: ops, others: [IngestService(server: server)], replaceStreamKeys: { server.replaceKeys($0) },
                 extra: { server.counters.snapshot })
@@ -136,7 +135,7 @@ struct SetCommand: AsyncParsableCommand {
         let configuration = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
         let logger = Logger(label: "set")
         try await RunningNode.with(configuration, output: nil, logger: logger) { running in
-            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            let ops = try node.opsEndpoint(own: running.endpoint)
             let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
             try await daemon.run(ops: ops, others: [])
         }
@@ -190,7 +189,7 @@ struct EdgeCommand: AsyncParsableCommand {
                     what: "viewers", endpoint: endpoint,
                     service: StreamingServer(configuration: configuration, hub: hub), retries: logger)
             }
-            let ops = try node.endpoint(node.ops, option: "--ops", own: running.endpoint, port: 4_980)
+            let ops = try node.opsEndpoint(own: running.endpoint)
             try await daemon.run(
                 ops: ops, others: [ListeningService(what: "viewers", endpoint: viewers, service: server)] + more,
                 extra: { Self.counters(of: hub.statistics()) })

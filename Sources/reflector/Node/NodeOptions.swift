@@ -1,4 +1,5 @@
 import ArgumentParser
+import DNSService
 import Logging
 import ReflectorModel
 import RelayService
@@ -30,7 +31,11 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Relay protocol port on the host's own addresses.")
     var port: UInt16 = 4_900
 
-    @Option(help: "Health, status and metrics over HTTP; by default the node's own address, port 4980.")
+    @Option(
+        help: """
+            Health, status and metrics over HTTP on ADDRESS:PORT, for whoever can reach it. By default loopback, port 4980: \
+            the node's own address if that is one, else 127.0.0.1.
+            """)
     var ops: String?
 
     @Option(help: "Play-out deadline in milliseconds: how long a missing packet may hold back those behind it.")
@@ -73,6 +78,13 @@ struct NodeOptions: ParsableArguments {
         configuration.playOutDeadline = .milliseconds(Int64(deadline))
         configuration.capacity = capacity
         return configuration
+    }
+
+    /// Where health and status are told: to this machine alone unless said otherwise.
+    func opsEndpoint(own: Endpoint) throws -> Endpoint {
+        let isLoopback = AddressBlock.loopback.contains { $0.contains(own.address) }
+        let address = isLoopback ? own.address : IPAddress(v4: 0x7f00_0001)
+        return try endpoint(ops, option: "--ops", own: Endpoint(address: address, port: 0), port: 4_980)
     }
 
     /// The endpoint of an option, or the node's own address with a default port.

@@ -2,6 +2,7 @@ import ArgumentParser
 import DNSService
 import OpsEndpoint
 import ReflectorModel
+import RelayService
 
 /// `reflector override …`: an operator's decisions, beside the files and for a while.
 struct OverrideCommand: ParsableCommand {
@@ -20,7 +21,9 @@ struct OverrideCommand: ParsableCommand {
             A set region whose hosts are all drained stands aside where every map line that names it has another parent \
             in service. A depool is refused where cells of the map would have no parent left, unless with --force.
 
-            Requests are signed with the key file's operator key, or without one with its network key.
+            Requests are signed with the operator's secret, which `keys generate FILE` writes to FILE.operator: name servers \
+            take them from the operators of the operator-public lines in their key file, and from nobody else. The network \
+            keys of FILE only tell a name server's answer from a forged one.
             Exit status: 0 every server took it, 1 some did not, 2 wrong usage.
 
             Examples:
@@ -94,14 +97,20 @@ struct OverrideSubject: ParsableArguments {
     @Argument(help: ArgumentHelp("A host of a set region, as nyc-1, or a site.", valueName: "host-or-site"))
     var subject: String
 
-    @Option(help: "Key file (mode 0600) with the operator's key or the network key.")
+    @Option(help: ArgumentHelp("Key file (mode 0600) with the network's keys.", valueName: "file"))
     var keys: String
+
+    @Option(
+        help: ArgumentHelp(
+            "File (mode 0600) with the operator's secret. Default: the key file's name with .operator behind it.",
+            valueName: "file"))
+    var operatorKey: String?
 
     @OptionGroup var servers: OverrideServers
 
     /// Sends it to one server after the other. The first that refuses ends it: the rest would too, or ought to.
     func send(_ action: OverrideRequest.Action, _ term: OverrideTerm?, isForced: Bool = false) async throws {
-        let signer = try OverrideSigner(keys: NameServerKeys.load(keys).overrides)
+        let (signer, replies) = try signing()
         let (zone, targets) = try servers.targets()
         let seconds = try term?.seconds() ?? 0
         var failures = 0
@@ -109,7 +118,7 @@ struct OverrideSubject: ParsableArguments {
             let request = OverrideRequest(
                 to: "\(target)", action: action, subject: subject, zone: zone, seconds: seconds,
                 reason: term?.why ?? "", isForced: isForced, issued: WallTime.seconds)
-            switch await Self.send(request, to: target, signer) {
+            switch await Self.send(request, to: target, signer, replies) {
             case .success(let reply) where reply.isAccepted: print("\(target): \(reply.text)")
             case .success(let reply):
                 StandardError.print("\(target): refused: \(reply.text)")
@@ -125,17 +134,33 @@ struct OverrideSubject: ParsableArguments {
 
 extension OverrideSubject {
     private struct Unsigned: Error, CustomStringConvertible {
-        var description: String { "the answer is not signed with our key" }
+        var description: String { "the answer is not signed with a network key of the key file" }
+    }
+
+    private func signing() throws -> (OverrideSigner, ReplyAuthenticator) {
+        let network = try NameServerKeys.load(keys).networkKeys
+        let path = operatorKey ?? keys + OperatorKeyFile.suffix
+        do {
+            let secrets = try OperatorKeyFile.load(path).secrets
+            guard let first = secrets.phased.first, let signer = OverrideSigner(secret: first) else {
+                throw ValidationError("\(path): libcrypto refuses the secret")
+            }
+            return (signer, try ReplyAuthenticator(networkKeys: network.phased))
+        } catch let error as KeyFile.Invalid {
+            throw ValidationError(
+                "\(error)\nOverrides are signed with an operator's secret (--operator-key); "
+                    + "`reflector keys operator \(path)` makes one, for whose public line see its --help")
+        }
     }
 
     private static func send(
-        _ request: OverrideRequest, to target: Endpoint, _ signer: OverrideSigner
+        _ request: OverrideRequest, to target: Endpoint, _ signer: OverrideSigner, _ replies: ReplyAuthenticator
     ) async -> Result<OverrideReply, any Error> {
         let body = request.body
         do {
             let answer = try await OpsClient().post(
-                "/override", body: body, signature: signer.signature(ofRequest: body), to: target)
-            guard signer.isValid(answer.signature, ofReply: answer.body), let reply = OverrideReply(body: answer.body),
+                "/override", body: body, signature: signer.signature(of: body), to: target)
+            guard replies.isValid(answer.signature, of: answer.body), let reply = OverrideReply(body: answer.body),
                 reply.nonce == request.nonce
             else { return .failure(Unsigned()) }
             return .success(reply)

@@ -7,6 +7,7 @@ import RelayService
 ///
 /// ```
 /// keys            mode 0600
+/// keys.operator   mode 0600; signs overrides
 /// logs/NAME.log   what each process said
 /// NAME/           state of each node
 /// test.ts         the test picture, encoded once
@@ -40,9 +41,7 @@ struct RunFolder: Sendable {
     /// The keys of this network: those of an earlier run with the same folder, else new ones.
     func loadOrMakeKeys() throws(KeyFile.Invalid) -> KeyFile {
         if FileManager.default.fileExists(atPath: keys) { return try KeyFile.load(keys) }
-        let made = KeyFile.generate(streams: [.below(nil)])
-        try made.write(to: keys)
-        return made
+        return try KeyPair.make(keys, streams: [.below(nil)])
     }
 
     /// The last lines of a process's log, for a person to see why it failed.

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Files that only their owner may read: keys, and a node's memory.
-enum PrivateFile {
+/// Files that only we may read: keys, secrets of cookies, and a node's memory.
+public enum PrivateFile {
     /// Why a file was not read or written.
-    enum Failure: Error, Equatable, CustomStringConvertible {
+    public enum Failure: Error, Equatable, CustomStringConvertible {
         case system(call: String, path: String, code: Int32)
         case notRegular(path: String)
         case foreignOwner(path: String, owner: UInt32, us: UInt32)
@@ -11,32 +11,39 @@ enum PrivateFile {
         case tooLarge(path: String, bytes: Int, bytesMax: Int)
         case notText(path: String)
 
-        var description: String {
+        public var description: String {
             switch self {
             case .system(let call, let path, let code): "\(path): \(call): \(String(cString: strerror(code)))"
             case .notRegular(let path): "\(path): not a regular file"
             case .foreignOwner(let path, let owner, let us):
-                "\(path): belongs to user \(owner), not to us (\(us)); chown it"
+                "\(path): belongs to user \(owner), and we are user \(us); give it to the user of this process: chown \(us)"
             case .openToOthers(let path, let mode):
-                "\(path): mode \(String(mode, radix: 8)) lets others in; chmod 600 it"
+                "\(path): mode \(String(mode, radix: 8)) lets others in; chmod 600 it (and if it has an access control list, "
+                    + "that may name only user \(geteuid()))"
             case .tooLarge(let path, let bytes, let bytesMax): "\(path): \(bytes) bytes; at most \(bytesMax)"
             case .notText(let path): "\(path): not UTF-8 text"
             }
         }
     }
 
-    /// Reads a file of mode 0600 or stricter that belongs to us. The checks are made on the open file, not its name.
-    static func read(_ path: String, bytesMax: Int) throws(Failure) -> String {
+    /// Reads a file of mode 0600 or stricter that belongs to us, or to root who has let us in by an access control list
+    /// (which is how systemd hands out credentials). The checks are made on the open file, not its name.
+    public static func read(_ path: String, bytesMax: Int) throws(Failure) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", path: path, code: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular(path: path) }
-        guard status.st_uid == geteuid() else {
-            throw .foreignOwner(path: path, owner: status.st_uid, us: geteuid())
+        let us = geteuid()
+        // Root may read what belongs to the user that it is about to become.
+        guard status.st_uid == us || status.st_uid == 0 || us == 0 else {
+            throw .foreignOwner(path: path, owner: status.st_uid, us: us)
         }
-        guard status.st_mode & 0o077 == 0 else { throw .openToOthers(path: path, mode: status.st_mode & 0o7777) }
+        if status.st_mode & 0o077 != 0 {
+            guard status.st_mode & 0o007 == 0, let list = AccessList(descriptor: descriptor), list.isPrivate(to: us)
+            else { throw .openToOthers(path: path, mode: status.st_mode & 0o7777) }
+        }
         let size = Int(status.st_size)
         guard size <= bytesMax else { throw .tooLarge(path: path, bytes: size, bytesMax: bytesMax) }
         // The file may have grown since: one byte more shows it.
@@ -58,7 +65,7 @@ enum PrivateFile {
     }
 
     /// Writes a new file of mode 0600; one that exists already is an error.
-    static func create(_ path: String, text: String) throws(Failure) {
+    public static func create(_ path: String, text: String) throws(Failure) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .system(call: "create", path: path, code: errno) }
         defer { close(descriptor) }
@@ -66,7 +73,7 @@ enum PrivateFile {
     }
 
     /// Puts new contents in the place of a file, whole or not at all, also if the machine stops at any moment.
-    static func replace(_ path: String, bytes: [UInt8]) throws(Failure) {
+    public static func replace(_ path: String, bytes: [UInt8]) throws(Failure) {
         let temporary = "\(path).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .system(call: "create", path: temporary, code: errno) }
@@ -89,7 +96,7 @@ enum PrivateFile {
     }
 
     /// Writes all bytes and has them on the disk.
-    static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(Failure) {
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(Failure) {
         var count = 0
         while count < bytes.count {
             let wrote = bytes.withUnsafeBytes { all in

@@ -1,0 +1,11 @@
+// Extended attributes (xattr(7)), which Swift's Glibc module leaves out.
+#ifndef CSECRETFILES_H
+#define CSECRETFILES_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+// fgetxattr(2): the length of the value, or -1 and errno.
+ssize_t reflector_fgetxattr(int descriptor, const char *name, void *value, size_t size);
+
+#endif

@@ -1,0 +1,43 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// Hummingbird's HTTP/1 connection, let in by a `ConnectionLedger` and watched by a `ConnectionHandler`.
+struct BoundedHTTPChannel: ServerChildChannel {
+    typealias Value = HTTP1Channel.Value
+
+    /// Longest header field, target included, and longest head.
+    private static let fieldBytesMax = 8_192
+    private static let headBytesMax = 32_768
+    private static let fieldsMax = 100
+
+    private struct NotAdmitted: Error {}
+
+    private let http1: HTTP1Channel
+    private let ledger: ConnectionLedger
+
+    init(ledger: ConnectionLedger, responder: @escaping HTTPChannelHandler.Responder) {
+        self.ledger = ledger
+        http1 = HTTP1Channel(
+            responder: responder,
+            configuration: .init(
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: Self.fieldBytesMax, maxHeaderListSize: Self.headBytesMax,
+                    maxHeaderFieldCount: Self.fieldsMax)))
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        guard let id = ledger.admit(channel) else { return channel.eventLoop.makeFailedFuture(NotAdmitted()) }
+        channel.closeFuture.whenComplete { [ledger] _ in ledger.remove(id) }
+        return http1.setup(channel: channel, logger: logger).flatMapThrowing { [ledger] value in
+            let pipeline = channel.pipeline.syncOperations
+            let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(ConnectionHandler(id: id, ledger: ledger), position: .after(decoder))
+            return value
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async { await http1.handle(value: value, logger: logger) }
+}

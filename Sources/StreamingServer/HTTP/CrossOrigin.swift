@@ -1,0 +1,45 @@
+import HTTPTypes
+import Hummingbird
+
+/// Lets pages of other origins play from here (Fetch standard, CORS): everything may be read by everybody, errors
+/// included, and nothing here depends on cookies.
+enum CrossOrigin {
+    /// What is answered at all.
+    static let methods = "GET, HEAD, OPTIONS"
+    /// Longest list of header names that is said back.
+    private static let headersLengthMax = 1_024
+
+    /// The response, readable by a page of any origin.
+    static func allow(_ response: Response) -> Response {
+        var response = response
+        response.headers[.accessControlAllowOrigin] = "*"
+        response.headers[.accessControlExposeHeaders] = "*"
+        return response
+    }
+
+    /// The answer to a browser that asks first, since the page sends headers of its own (a token, a trace id).
+    static func preflight(_ request: Request) -> Response {
+        let asked = request.headers[.accessControlRequestHeaders] ?? ""
+        // `*` would not cover Authorization, so the names asked for are said back.
+        let isList = asked.utf8.count <= headersLengthMax && asked.utf8.allSatisfy(isListByte)
+        var response = Response(
+            status: .noContent,
+            headers: [
+                .allow: methods, .accessControlAllowMethods: methods,
+                .accessControlAllowHeaders: isList && !asked.isEmpty ? asked : "*", .accessControlMaxAge: "86400",
+                .vary: "Access-Control-Request-Headers",
+            ])
+        response.headers[.contentLength] = nil
+        return allow(response)
+    }
+
+    /// Of field names, commas and spaces.
+    private static func isListByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "-_!#$%&'*+.^`|~, ".utf8.contains(byte)
+        }
+    }
+}
