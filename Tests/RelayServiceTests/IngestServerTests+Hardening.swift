@@ -10,7 +10,7 @@ import Testing
 /// What clients may do to hurt, and what operators need to hear.
 extension IngestServerTests {
     /// Sends text to the HTTP server and returns all that comes back until it closes, and after how long.
-    private func exchange(
+    func exchange(
         _ server: IngestServer, _ text: String, from source: String = "127.47.0.7"
     ) async throws -> (answer: String, took: Duration) {
         let address = try #require(server.httpEndpoint)
@@ -53,14 +53,16 @@ extension IngestServerTests {
         var configuration = try configuration()
         configuration.wrongKeyDelay = .milliseconds(300)
         configuration.connectionsPerAddressMax = 3
+        configuration.rawTCP = [.init(stream: try news(), listen: try endpoint("127.47.0.1:0"))]
         try await withServer(sink: sink, configuration) { server, _ in
             let head = "PUT /live/news?key=wrong-key-0 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"
             let wrong = try await exchange(server, head)
             #expect(wrong.answer.hasPrefix("HTTP/1.1 401"))
             #expect(wrong.took >= .milliseconds(300))
-            // From another address: the server notices in its own time that the one before has gone.
+            // From another address: the server notices in its own time that the one before has gone. Raw ports need no
+            // key, so what connects there is not closed for others.
             let source = "127.47.0.8"
-            let address = try #require(server.httpEndpoint)
+            let address = try #require(server.rawTCPEndpoints.first)
             var open: [any Channel] = []
             for _ in 0..<3 {
                 open.append(
@@ -68,14 +70,45 @@ extension IngestServerTests {
                         .bind(to: SocketAddress(ipAddress: source, port: 0))
                         .connect(host: address.address.description, port: Int(address.port)).get())
             }
-            let refused = try await exchange(server, head, from: source)
-            #expect(refused.answer.isEmpty)
-            #expect(server.counters.value(.refusedTooManyConnections) >= 1)
-            for channel in open { try await channel.close() }
+            // A second encoder of the stream is turned away; the first holds it.
+            for channel in open.dropFirst() { try await channel.closeFuture.get() }
+            #expect(server.counters.value(.refusedBusy) == 2)
+            for channel in open { try? await channel.close() }
             #expect(
                 await eventually {
                     (try? await exchange(server, head, from: source).answer.hasPrefix("HTTP/1.1 401")) == true
                 })
+        }
+    }
+
+    @Test("Connections that say nothing are closed for new ones, from the same address and in all, and encoders stay")
+    func idleConnections() async throws {
+        let sink = MemorySink()
+        var configuration = try configuration()
+        (configuration.connectionsPerAddressMax, configuration.connectionsMax) = (4, 10)
+        try await withServer(sink: sink, configuration) { server, _ in
+            let address = try #require(server.httpEndpoint)
+            func connect(from source: String) async throws -> any Channel {
+                try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .bind(to: SocketAddress(ipAddress: source, port: 0))
+                    .connect(host: address.address.description, port: Int(address.port)).get()
+            }
+            let encoder = try await connect(from: "127.47.0.21")
+            let head = "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            try await encoder.writeAndFlush(ByteBuffer(string: head))
+            #expect(await eventually { sink.now.opened.count == 1 })
+            var idle: [any Channel] = []
+            for source in ["127.47.0.21", "127.47.0.22", "127.47.0.23", "127.47.0.24"] {
+                for _ in 0..<8 { idle.append(try await connect(from: source)) }
+            }
+            #expect(await eventually { server.counters.value(.connectionsEvicted) == 32 - 9 })
+            #expect(encoder.isActive)
+            let answer = try await exchange(
+                server, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", from: "127.47.0.25"
+            ).answer
+            #expect(answer.hasPrefix("HTTP/1.1 405"))
+            #expect(encoder.isActive && server.counters.value(.refusedTooManyConnections) == 0)
+            for channel in idle + [encoder] { try? await channel.close() }
         }
     }
 
@@ -85,17 +118,18 @@ extension IngestServerTests {
         sink.hold()
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let news = try news()
-        let pieces = try await loop.submit {
+        let capacity = try await loop.submit {
             let session = EncoderSession(
                 id: IngestSession(stream: news, number: 1), loop: loop, sink: sink,
-                configuration: IngestConfiguration(), counters: IngestCounters())
+                configuration: IngestConfiguration(), counters: IngestCounters(),
+                reports: IngestReports(loop: loop, counters: IngestCounters(), logger: Logger(label: "test")))
             // Fills what may be under way, so that the rest waits.
-            while session.isReady { session.receive(ByteBuffer(repeating: 1, count: 16_384)) }
-            for _ in 0..<10_000 { session.receive(ByteBuffer(integer: UInt8(7))) }
+            while session.isReady { session.receive(ByteBuffer(repeating: 0x47, count: 18_800)) }
+            for _ in 0..<10_000 { session.receive(ByteBuffer(integer: UInt8(0x47))) }
             defer { session.revoke() }
-            return session.queuedPieces
+            return session.queueCapacity
         }.get()
-        #expect(pieces <= 12)
+        #expect(capacity <= 131_072)
     }
 
     @Test("An address that cannot be listened on is named, with the reason and what to do")

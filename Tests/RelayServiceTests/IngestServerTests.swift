@@ -26,13 +26,14 @@ struct IngestServerTests {
 
     /// Runs `body` against a server.
     func withServer(
-        sink: MemorySink, _ changed: IngestConfiguration? = nil, _ body: (IngestServer, String) async throws -> Void
+        sink: MemorySink, _ changed: IngestConfiguration? = nil, logger: Logger = Logger(label: "test"),
+        _ body: (IngestServer, String) async throws -> Void
     ) async throws {
         let configuration = try changed ?? configuration()
         var keys = StreamKeys()
         try keys.add(Self.key, for: #require(StreamKeys.Pattern("live/*")))
         let server = try await IngestServer.start(
-            configuration: configuration, keys: keys, sink: sink, logger: Logger(label: "test"))
+            configuration: configuration, keys: keys, sink: sink, logger: logger)
         do {
             try await withTemporaryFolder { try await body(server, $0) }
         } catch {
@@ -42,11 +43,19 @@ struct IngestServerTests {
         await server.shutDown()
     }
 
-    private func randomFile(_ folder: String, count: Int) throws -> (path: String, bytes: [UInt8]) {
-        var random = SeededGenerator(seed: UInt64(count))
+    /// TS packets with random content.
+    func transportStream(packets: Int) -> [UInt8] {
+        var random = SeededGenerator(seed: UInt64(packets))
         var bytes = [UInt8]()
-        bytes.reserveCapacity(count)
-        for _ in 0..<count { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
+        bytes.reserveCapacity(packets * 188)
+        for index in 0..<packets * 188 {
+            bytes.append(index % 188 == 0 ? 0x47 : UInt8(truncatingIfNeeded: random.next()))
+        }
+        return bytes
+    }
+
+    func transportFile(_ folder: String, packets: Int) throws -> (path: String, bytes: [UInt8]) {
+        let bytes = transportStream(packets: packets)
         try Data(bytes).write(to: URL(fileURLWithPath: folder + "/input"))
         return (folder + "/input", bytes)
     }
@@ -59,21 +68,21 @@ struct IngestServerTests {
     func curlPut() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink) { server, folder in
-            let (path, bytes) = try randomFile(folder, count: 3_000_017)
+            let (path, bytes) = try transportFile(folder, packets: 16_000)
             let target = try url(server, "/live/news?key=\(Self.key)")
             for (index, extra) in [[], ["-H", "Transfer-Encoding: chunked"], ["-X", "POST"]].enumerated() {
                 let result = try await run(
                     ["curl", "-sS", "--max-time", "20", "-w", "%{http_code}", "-T", path] + extra + [target],
                     folder: folder)
                 #expect(result.status == 0)
-                #expect(result.output.hasPrefix("live/news: 3000017 bytes in "))
+                #expect(result.output.hasPrefix("live/news: 3008000 bytes in "))
                 #expect(result.output.hasSuffix(" packets\n200"))
                 #expect(sink.now.bytes.count == bytes.count * (index + 1))
                 #expect(Array(sink.now.bytes.suffix(bytes.count)) == bytes)
             }
             // Nearly all are full; where the sender paused, whole TS packets left early.
             #expect(sink.now.payloadLengths.count { $0 == 1_316 } > 6_000)
-            #expect(sink.now.payloadLengths.count { $0 % 188 != 0 } == 3)
+            #expect(sink.now.payloadLengths.allSatisfy { $0 % 188 == 0 })
             #expect(sink.now.closed == sink.now.opened && sink.now.opened.count == 3)
             #expect(sink.now.strays == 0)
             #expect(server.counters.value(.encodersAccepted) == 3)
@@ -109,7 +118,7 @@ struct IngestServerTests {
     func refusals() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink) { server, folder in
-            let (path, _) = try randomFile(folder, count: 200_000)
+            let (path, _) = try transportFile(folder, packets: 1_000)
             func status(_ arguments: [String], _ target: String) async throws -> String {
                 try await run(
                     ["curl", "-s", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}"] + arguments
@@ -134,7 +143,7 @@ struct IngestServerTests {
         }
         let closed = MemorySink(opening: .unknownStream)
         try await withServer(sink: closed) { server, folder in
-            let (path, _) = try randomFile(folder, count: 1_000)
+            let (path, _) = try transportFile(folder, packets: 5)
             let result = try await run(
                 ["curl", "-s", "-T", path, try url(server, "/live/news?key=\(Self.key)")], folder: folder)
             #expect(result.output == "live/news is not a stream of this entrypoint\n")
@@ -154,7 +163,7 @@ struct IngestServerTests {
             let head = "PUT /live/news?key=\(Self.key) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
             try await first.writeAndFlush(ByteBuffer(string: head + "3\r\nabc\r\n"))
             #expect(await eventually { sink.now.opened.count == 1 })
-            let (path, _) = try randomFile(folder, count: 1_000)
+            let (path, _) = try transportFile(folder, packets: 5)
             let command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-T", path]
             let target = try url(server, "/live/news?key=\(Self.key)")
             let refused = try await run(command + [target], folder: folder)
@@ -177,7 +186,7 @@ struct IngestServerTests {
         configuration.rateBitsPerSecondMax = 16_000_000
         configuration.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
         try await withServer(sink: sink, configuration) { server, folder in
-            let (path, bytes) = try randomFile(folder, count: 2_000_000)
+            let (path, bytes) = try transportFile(folder, packets: 10_640)
             let address = try #require(server.rawTCPEndpoints.first)
             let start = ContinuousClock.now
             let result = try await run(
@@ -200,7 +209,7 @@ struct IngestServerTests {
         configuration.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
         try await withServer(sink: sink, configuration) { server, folder in
             sink.hold()
-            let (path, bytes) = try randomFile(folder, count: 8_000_000)
+            let (path, bytes) = try transportFile(folder, packets: 42_000)
             let address = try #require(server.rawTCPEndpoints.first)
             async let sent = run(
                 ["bash", "-c", "cat \(path) > /dev/tcp/\(address.address)/\(address.port)"], folder: folder)
@@ -214,7 +223,9 @@ struct IngestServerTests {
         }
     }
 
-    @Test("Each datagram from an allowed source is a payload; too large, empty and foreign ones are counted")
+    @Test(
+        "Datagrams from an allowed source are the stream; other sources, empty ones and those without MPEG-TS are counted"
+    )
     func rawUDP() async throws {
         let sink = MemorySink()
         let news = try news()
@@ -227,19 +238,24 @@ struct IngestServerTests {
             let encoder = try await DatagramPeer(host: "127.47.1.1")
             let other = try await DatagramPeer(host: "127.47.1.2")
             let foreign = try await DatagramPeer(host: "127.47.2.1")
-            for length in [188, 1_316, 1_317, 0, 9_000, 7] {
-                try await encoder.send([UInt8](repeating: UInt8(length & 255), count: length), to: port)
+            let stream = transportStream(packets: 500)
+            try await other.send(Array("no stream".utf8), to: port)
+            var sent = 0
+            for length in [188, 1_316, 0, 1_472, 9_000, 60_000, 7] {
+                try await encoder.send(Array(stream[sent..<sent + length]), to: port)
+                sent += length
             }
-            #expect(await eventually { sink.now.payloadLengths.count == 3 })
-            try await other.send([1, 2, 3], to: port)
-            try await foreign.send([1, 2, 3], to: port)
+            let whole = sent / 188 * 188
+            #expect(await eventually { sink.now.bytes.count == whole })
+            try await other.send(Array(stream[..<188]), to: port)
+            try await foreign.send(Array(stream[..<188]), to: port)
             #expect(await eventually { server.counters.value(.refusedSource) == 1 })
             #expect(await eventually { server.counters.value(.refusedBusy) == 1 })
-            #expect(sink.now.payloadLengths == [188, 1_316, 7])
-            #expect(server.counters.value(.datagramTooLarge) == 2)
+            #expect(sink.now.bytes == Array(stream[..<whole]))
+            #expect(server.counters.value(.datagramNotTransportStream) == 1)
             #expect(server.counters.value(.datagramEmpty) == 1)
             #expect(await eventually { sink.now.closed.count == 1 })
-            try await other.send([1, 2, 3], to: port)
+            try await other.send(Array(stream[..<188]), to: port)
             #expect(await eventually { sink.now.opened.count == 2 })
             for peer in [encoder, other, foreign] { await peer.close() }
         }
@@ -280,14 +296,15 @@ struct IngestServerTests {
             #expect(server.counters.value(.headTimedOut) == 1)
             #expect(server.counters.value(.encodersTimedOut) == 1)
             #expect(await eventually { sink.now.closed.count == 1 })
-            #expect(sink.now.bytes == Array("abc".utf8))
+            // No part of a packet goes on.
+            #expect(sink.now.bytes.isEmpty)
         }
     }
 
     @Test("A stream is pulled from its encoder over a redirect, and again after it ends")
     func pull() async throws {
         try await withTemporaryFolder { folder in
-            let (_, bytes) = try randomFile(folder, count: 500_001)
+            let (_, bytes) = try transportFile(folder, packets: 2_660)
             let script = """
                 import http.server, sys
                 class H(http.server.SimpleHTTPRequestHandler):

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import NIOCore
 import NIOPosix
 import ReflectorModel
@@ -67,12 +68,13 @@ func eventually(_ condition: () async -> Bool) async -> Bool {
 final class MemorySink: IngestSink {
     struct Contents {
         var bytes: [UInt8] = []
+        var bytesByStream: [StreamName: Int] = [:]
         var payloadLengths: [Int] = []
         var opened: [IngestSession] = []
         var closed: [IngestSession] = []
         var strays = 0
         /// When `isHolding`, what is to be called later.
-        var held: [@Sendable () -> Void] = []
+        var held: [@Sendable (Bool) -> Void] = []
         var isHolding = false
     }
 
@@ -92,7 +94,7 @@ final class MemorySink: IngestSink {
             contents.isHolding = false
             return contents.held
         }
-        for taken in held { taken() }
+        for taken in held { taken(true) }
     }
 
     func open(_ session: IngestSession) async -> IngestOpening {
@@ -100,15 +102,20 @@ final class MemorySink: IngestSink {
         return opening
     }
 
-    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable () -> Void) {
+    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable (Bool) -> Void) {
         let isHeld = contents.withLock { contents in
-            if contents.opened.last != session || contents.closed.contains(session) { contents.strays += 1 }
+            if contents.opened.last(where: { $0.stream == session.stream }) != session
+                || contents.closed.contains(session)
+            {
+                contents.strays += 1
+            }
             contents.bytes += batch.bytes
+            contents.bytesByStream[session.stream, default: 0] += batch.bytes.count
             contents.payloadLengths += batch.payloads.map(\.count)
             if contents.isHolding { contents.held.append(taken) }
             return contents.isHolding
         }
-        if !isHeld { taken() }
+        if !isHeld { taken(true) }
     }
 
     func close(_ session: IngestSession) { contents.withLock { $0.closed.append(session) } }
@@ -172,5 +179,39 @@ final class DatagramPeer: Sendable {
             AddressedEnvelope(remoteAddress: try SocketAddress(endpoint), data: ByteBuffer(bytes: bytes)))
     }
 
+    /// Multicast goes out by the loopback interface.
+    func sendGroupsByLoopback() async throws {
+        guard let socket = channel as? any SocketOptionProvider else { return }
+        try await socket.setIPMulticastIF(in_addr(s_addr: UInt32(0x7f00_0001).bigEndian)).get()
+    }
+
     func close() async { try? await channel.close() }
+}
+
+/// Remembers log lines, as `message key=value …`.
+final class LogCollector: Sendable {
+    private let collected = Mutex<[String]>([])
+
+    var lines: [String] { collected.withLock { $0 } }
+
+    var logger: Logger { Logger(label: "test") { _ in Handler(collector: self) } }
+
+    private struct Handler: LogHandler {
+        let collector: LogCollector
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(
+            level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String,
+            function: String, line: UInt
+        ) {
+            let values = (metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            collector.collected.withLock { $0.append(([message.description] + values).joined(separator: " ")) }
+        }
+    }
 }

@@ -4,13 +4,13 @@ import NIOCore
 import ReflectorModel
 
 /// Fetches one stream from its encoder over HTTP, again and again: after an end or a failure it waits, twice as long
-/// each time, and tries anew.
+/// each time, and tries again.
 struct EncoderPull: Sendable {
     private static let waitFirst = TimeSpan.milliseconds(500)
     private static let waitMax = TimeSpan.seconds(15)
     /// A fetch that lasted this long was a good one: the next wait is the first again.
     private static let goodAfter = TimeSpan.seconds(30)
-    private static let redirectsMax = 3
+    private static let redirectsMax = 5
 
     let pull: IngestConfiguration.Pull
     let loop: any EventLoop
@@ -20,21 +20,25 @@ struct EncoderPull: Sendable {
 
     /// Runs until the task is cancelled.
     func run() async {
+        guard let address = PullAddress(pull.url) else {
+            return logger.error("pull impossible: no http or https URL", metadata: ["stream": "\(pull.stream)"])
+        }
         var settings = HTTPClient.Configuration(
-            redirectConfiguration: .follow(max: Self.redirectsMax, allowCycles: false),
-            timeout: .init(connect: .seconds(5), read: .seconds(10)))
+            redirectConfiguration: .disallow, timeout: .init(connect: .seconds(5), read: .seconds(10)))
         settings.httpVersion = .http1Only
         let client = HTTPClient(eventLoopGroupProvider: .shared(loop), configuration: settings)
         var wait = Self.waitFirst
         while !Task.isCancelled {
             let start = loop.instant
             do {
-                try await fetch(client)
-                logger.info("pull ended", metadata: ["stream": "\(pull.stream)"])
+                try await fetch(address, client)
+                logger.info("pull ended", metadata: ["stream": "\(pull.stream)", "url": "\(address.redacted)"])
             } catch {
                 if Task.isCancelled { break }
                 counters.add(to: .pullFailed)
-                logger.warning("pull failed", metadata: ["stream": "\(pull.stream)", "error": "\(error)"])
+                logger.warning(
+                    "pull failed",
+                    metadata: ["stream": "\(pull.stream)", "url": "\(address.redacted)", "error": "\(error)"])
             }
             if loop.instant - start >= Self.goodAfter { wait = Self.waitFirst }
             // Spread, so that an encoder that comes back is not met by all its pullers at once.
@@ -45,30 +49,76 @@ struct EncoderPull: Sendable {
         try? await client.shutdown()
     }
 
-    private struct StatusRefused: Error { var status: UInt }
+    /// What is wrong with an encoder's answer.
+    private enum Failure: Error, CustomStringConvertible {
+        case status(UInt)
+        case noLocation
+        case redirectLoop
+        case tooManyRedirects
+        case notTransportStream(String?)
 
-    private func fetch(_ client: HTTPClient) async throws {
-        var request = HTTPClientRequest(url: pull.url)
-        request.headers.add(name: "User-Agent", value: "reflector")
-        let response = try await client.execute(request, deadline: .distantFuture, logger: logger)
-        guard response.status == .ok else {
-            counters.add(to: .pullRefused)
-            throw StatusRefused(status: response.status.code)
+        var description: String {
+            switch self {
+            case .status(401):
+                "the encoder answers 401: give user and password, --pull STREAM=http://USER:PASSWORD@HOST/…"
+            case .status(let code): "the encoder answers \(code)"
+            case .noLocation: "the encoder redirects without a Location"
+            case .redirectLoop: "the encoder's redirects lead back to where they came from"
+            case .tooManyRedirects: "the encoder redirects more than \(EncoderPull.redirectsMax) times"
+            case .notTransportStream(let type):
+                "what the encoder sends is no MPEG-TS\(type.map { ", by its Content-Type \($0)" } ?? "")"
+            }
         }
+    }
+
+    private func fetch(_ address: PullAddress, _ client: HTTPClient) async throws {
+        let response = try await answer(address, client)
         let session = try await open()
         do {
             for try await bytes in response.body { try await session.receive(bytes) }
         } catch {
             await session.finish()
-            throw error
+            guard await session.isJunk else { throw error }
+            throw Failure.notTransportStream(response.headers.first(name: "content-type"))
         }
         await session.finish()
+        if await session.isJunk { throw Failure.notTransportStream(response.headers.first(name: "content-type")) }
+    }
+
+    /// Asks for the stream, and again wherever the encoder redirects. Each request has a connection of its own: what a
+    /// redirect came by may be closed already.
+    private func answer(_ first: PullAddress, _ client: HTTPClient) async throws -> HTTPClientResponse {
+        var address = first
+        var seen: Set<PullAddress> = [first]
+        while true {
+            var request = HTTPClientRequest(url: address.url)
+            request.headers.add(name: "User-Agent", value: "reflector")
+            request.headers.add(name: "Accept", value: "*/*")
+            request.headers.add(name: "Connection", value: "close")
+            if let authorization = address.authorization {
+                request.headers.add(name: "Authorization", value: authorization)
+            }
+            let response = try await client.execute(request, deadline: .distantFuture, logger: logger)
+            switch response.status.code {
+            case 200: return response
+            // The whole, though nobody asked for a range.
+            case 206 where response.headers.first(name: "content-range")?.hasPrefix("bytes 0-") == true: return response
+            case 301, 302, 303, 307, 308:
+                guard let location = response.headers.first(name: "location") else { throw Failure.noLocation }
+                address = try address.following(location)
+                guard seen.insert(address).inserted else { throw Failure.redirectLoop }
+                guard seen.count <= Self.redirectsMax + 1 else { throw Failure.tooManyRedirects }
+            case let code:
+                counters.add(to: .pullRefused)
+                throw Failure.status(code)
+            }
+        }
     }
 
     private func open() async throws -> PulledSession {
         let promise = loop.makePromise(of: PulledSession.self)
         loop.execute {
-            registry.value.open(pull.stream) { result in
+            registry.value.open(pull.stream, from: nil) { result in
                 switch result {
                 case .success(let session):
                     promise.succeed(PulledSession(session, registry: registry.value, loop: loop))
@@ -86,6 +136,7 @@ private struct PulledSession: Sendable {
         let session: EncoderSession
         var waiter: EventLoopPromise<Void>?
         var isRevoked = false
+        var isJunk = false
         init(_ session: EncoderSession) { self.session = session }
     }
 
@@ -106,6 +157,10 @@ private struct PulledSession: Sendable {
             registry.remove(session)
             closed.succeed()
         }
+        session.onJunk = {
+            state.isRevoked = true
+            state.isJunk = true
+        }
         session.onRevoked = {
             state.isRevoked = true
             state.waiter?.fail(ChannelError.alreadyClosed)
@@ -122,6 +177,7 @@ private struct PulledSession: Sendable {
             let state = state.value
             if state.isRevoked { return loop.makeFailedFuture(ChannelError.alreadyClosed) }
             state.session.receive(bytes)
+            if state.isRevoked { return loop.makeFailedFuture(ChannelError.alreadyClosed) }
             if state.session.isReady { return loop.makeSucceededVoidFuture() }
             let waiter = loop.makePromise(of: Void.self)
             state.waiter = waiter
@@ -133,5 +189,15 @@ private struct PulledSession: Sendable {
     func finish() async {
         loop.execute { [state] in state.value.session.finish() }
         try? await closed.get()
+    }
+
+    /// True if the session ended, or has run till now, without any MPEG-TS.
+    var isJunk: Bool {
+        get async {
+            (try? await loop.submit { [state] in
+                let session = state.value.session
+                return state.value.isJunk || (!session.hasFoundPackets && session.bytesReceived > 0)
+            }.get()) ?? false
+        }
     }
 }

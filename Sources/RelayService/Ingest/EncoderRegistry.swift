@@ -12,14 +12,17 @@ final class EncoderRegistry {
     let configuration: IngestConfiguration
     let counters: IngestCounters
     let logger: Logger
+    /// What is dropped or refused.
+    let reports: IngestReports
+    let connections: IngestConnections
     var keys: StreamKeys
     private let sink: any IngestSink
     private var sessions: [StreamName: EncoderSession] = [:]
     /// Streams for which the sink is being asked.
     private var opening: Set<StreamName> = []
     private var lastNumber: UInt64 = 0
-    private var connections: [IPAddress: Int] = [:]
-    private var connectionCount = 0
+    /// Starts of packets whose rest may come with the next request of the encoder. At most `encodersMax`.
+    private var beginnings: [StreamName: Beginning] = [:]
 
     init(
         loop: any EventLoop, configuration: IngestConfiguration, keys: StreamKeys, sink: any IngestSink,
@@ -31,6 +34,16 @@ final class EncoderRegistry {
         self.sink = sink
         self.counters = counters
         self.logger = logger
+        reports = IngestReports(loop: loop, counters: counters, logger: logger)
+        connections = IngestConnections(configuration: configuration, reports: reports)
+    }
+
+    /// How long the start of a packet waits for the request with the rest.
+    private static let beginningAge = TimeSpan.seconds(2)
+
+    private struct Beginning {
+        var bytes: [UInt8]
+        var ended: MonotonicInstant
     }
 
     /// Why an encoder is not let in.
@@ -54,9 +67,17 @@ final class EncoderRegistry {
     var streams: [StreamName] { sessions.keys.sorted() }
 
     /// Asks the sink and calls `body` on the loop with the session or why there is none.
-    func open(_ stream: StreamName, _ body: @escaping (Result<EncoderSession, Refusal>) -> Void) {
+    ///
+    /// - Parameters:
+    ///   - takesDatagrams: the stream comes over UDP.
+    ///   - source: of the encoder, for the log.
+    func open(
+        _ stream: StreamName, takesDatagrams: Bool = false, from source: IPAddress?,
+        _ body: @escaping (Result<EncoderSession, Refusal>) -> Void
+    ) {
         func refuse(_ refusal: Refusal) {
-            counters.add(to: refusal.counter)
+            // Its sender has shown the stream's key, or came in by the stream's own port.
+            reports.note(refusal.counter, stream: stream, ["from": "\(source?.description ?? "pull")"])
             body(.failure(refusal))
         }
         if opening.contains(stream) { return refuse(.busy) }
@@ -78,20 +99,40 @@ final class EncoderRegistry {
         loop.makeFutureWithTask { await sink.open(id) }.assumeIsolated().whenComplete { [self] result in
             opening.remove(stream)
             switch result {
-            case .success(.accepted): body(.success(start(id)))
+            case .success(.accepted): body(.success(start(id, takesDatagrams: takesDatagrams, from: source)))
             case .success(.unknownStream): refuse(.unknownStream)
             case .success(.unavailable), .failure: refuse(.unavailable)
             }
         }
     }
 
-    private func start(_ id: IngestSession) -> EncoderSession {
+    private func start(_ id: IngestSession, takesDatagrams: Bool, from source: IPAddress?) -> EncoderSession {
         let session = EncoderSession(
-            id: id, loop: loop, sink: sink, configuration: configuration, counters: counters)
+            id: id, loop: loop, sink: sink, configuration: configuration, counters: counters, reports: reports,
+            takesDatagrams: takesDatagrams, beginning: takeBeginning(of: id.stream))
         sessions[id.stream] = session
         counters.add(to: .encodersAccepted)
-        logger.info("encoder accepted", metadata: ["stream": "\(id.stream)", "session": "\(id.number)"])
+        logger.info(
+            "encoder accepted",
+            metadata: [
+                "stream": "\(id.stream)", "session": "\(id.number)", "from": "\(source?.description ?? "pull")",
+            ])
         return session
+    }
+
+    /// An encoder has ended a request in the middle of a packet: as GStreamer does, it may send the rest with the next.
+    func keep(beginning bytes: [UInt8], of stream: StreamName) {
+        let now = loop.instant
+        beginnings = beginnings.filter { now - $0.value.ended <= Self.beginningAge }
+        guard !bytes.isEmpty, beginnings.count < configuration.encodersMax else { return }
+        beginnings[stream] = Beginning(bytes: bytes, ended: now)
+    }
+
+    private func takeBeginning(of stream: StreamName) -> [UInt8] {
+        guard let beginning = beginnings.removeValue(forKey: stream),
+            loop.instant - beginning.ended <= Self.beginningAge
+        else { return [] }
+        return beginning.bytes
     }
 
     /// Takes the session out once it has closed; its connection calls this from `onClose`.
@@ -111,24 +152,6 @@ final class EncoderRegistry {
         let all = sessions
         sessions = [:]
         for stream in all.keys.sorted() { all[stream]?.revoke() }
-    }
-
-    /// Counts a connection until it closes. False, and counted, when there are too many, or too many from its address:
-    /// one that opens connections and says nothing must not lock the others out.
-    func admit(_ connection: any Channel) -> Bool {
-        let address = connection.remoteAddress?.ip ?? IPAddress(high: 0, low: 0)
-        let fromThere = connections[address] ?? 0
-        guard connectionCount < configuration.connectionsMax, fromThere < configuration.connectionsPerAddressMax else {
-            counters.add(to: .refusedTooManyConnections)
-            return false
-        }
-        connectionCount += 1
-        connections[address] = fromThere + 1
-        connection.closeFuture.assumeIsolated().whenComplete { [self] _ in
-            connectionCount -= 1
-            connections[address] = connections[address].flatMap { $0 > 1 ? $0 - 1 : nil }
-        }
-        return true
     }
 
     /// True if raw input may come from this address.

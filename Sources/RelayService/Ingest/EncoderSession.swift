@@ -1,27 +1,34 @@
 import NIOCore
 import ReflectorModel
 
-/// One encoder's bytes on their way to the node: queued, paced, packed, handed over. Lives on the ingest loop.
+/// One encoder's bytes on their way to the node: aligned to TS packets, queued, paced, packed, handed over. Lives on the
+/// ingest loop.
 ///
-/// Bytes are queued because a closed connection delivers at once all that the kernel held of it; the queue leaves at
-/// the pace of the token bucket, and no faster than the sink takes payloads. `onReadiness` tells the connection when
-/// to stop reading and when to go on, so the queue holds little more than one read.
+/// Bytes are queued because a closed connection delivers at once all that the kernel held of it, and because an encoder
+/// sends a picture over UDP in one burst; the queue leaves at the pace of the token bucket, and no faster than the sink
+/// takes payloads. `onReadiness` tells a connection when to stop reading and when to go on, so its queue holds little
+/// more than one read. Datagrams can't be held back: `policer` and the bound of the queue say which are dropped.
 final class EncoderSession {
     /// Bytes packed at a time: a tick's worth of packets, so that pacing is smooth.
     private static let stepBytes = 16_384
-    /// Pieces below this are copied together while they wait.
-    private static let smallBytesMax = 4_096
+    /// Memory that an empty queue keeps.
+    private static let idleQueueBytes = 262_144
     /// Bytes that may be with the sink, not yet taken.
     private static let underWayBytesMax = 131_072
 
     let id: IngestSession
     private let loop: any EventLoop
     private let sink: any IngestSink
+    private let configuration: IngestConfiguration
     private let counters: IngestCounters
+    private let reports: IngestReports
+    private var aligner: TransportAligner
     private var packer: PacketPacker
     private var bucket: TokenBucket
-    private var queue = CircularBuffer<ByteBuffer>()
-    private var queuedBytes = 0
+    /// Of a stream over UDP: what is over the rate.
+    private var policer: TokenBucket?
+    /// Whole TS packets.
+    private var queue = ByteBuffer()
     private var underWayBytes = 0
     private var inputEnded = false
     private var isClosed = false
@@ -30,8 +37,9 @@ final class EncoderSession {
     private var idleTimer: Scheduled<Void>?
     private var wasReady = true
 
-    /// When the encoder last sent something.
+    /// When the encoder last sent something; over UDP, something with MPEG-TS in it.
     private(set) var lastInput: MonotonicInstant
+    private(set) var bytesReceived = 0
     private(set) var bytesTaken = 0
     private(set) var payloadsTaken = 0
     /// Called when the connection may read again (true) or must not (false).
@@ -40,66 +48,105 @@ final class EncoderSession {
     var onClose: (() -> Void)?
     /// Called when the stream was given up to another encoder, to end the connection.
     var onRevoked: (() -> Void)?
+    /// Called when so much came without any MPEG-TS in it that the connection is of no use; then the session ends.
+    var onJunk: (() -> Void)?
 
+    /// - Parameters:
+    ///   - takesDatagrams: the stream comes over UDP.
+    ///   - beginning: see `TransportAligner`.
     init(
         id: IngestSession, loop: any EventLoop, sink: any IngestSink, configuration: IngestConfiguration,
-        counters: IngestCounters
+        counters: IngestCounters, reports: IngestReports, takesDatagrams: Bool = false, beginning: [UInt8] = []
     ) {
         self.id = id
         self.loop = loop
         self.sink = sink
+        self.configuration = configuration
         self.counters = counters
+        self.reports = reports
         let now = loop.instant
+        aligner = TransportAligner(beginning: beginning)
         packer = PacketPacker(payloadBytes: configuration.payloadBytes, flushAfter: configuration.flushAfter)
-        bucket = TokenBucket(
-            bitsPerSecond: configuration.rateBitsPerSecondMax, burstBytes: configuration.burstBytes, at: now)
+        var pace = configuration.rateBitsPerSecondMax
+        if takesDatagrams {
+            policer = TokenBucket(bitsPerSecond: pace, burstBytes: configuration.datagramBurstBytes, at: now)
+            // A queue that leaves no faster than it may fill would never get shorter.
+            pace = pace.addingReportingOverflow(pace / 4).overflow ? pace : pace + pace / 4
+        }
+        bucket = TokenBucket(bitsPerSecond: pace, burstBytes: configuration.burstBytes, at: now)
         lastInput = now
     }
 
-    /// Pieces of memory that wait.
-    var queuedPieces: Int { queue.count }
+    private var queuedBytes: Int { queue.readableBytes }
+
+    /// Memory of what waits.
+    var queueCapacity: Int { queue.capacity }
 
     /// True while the connection may read.
     var isReady: Bool { queuedBytes < Self.stepBytes && underWayBytes < Self.underWayBytesMax }
+
+    /// True once MPEG-TS has come.
+    var hasFoundPackets: Bool { aligner.hasFoundPackets }
 
     /// Takes bytes of the stream.
     func receive(_ bytes: ByteBuffer) {
         guard !inputEnded, !isClosed, bytes.readableBytes > 0 else { return }
         lastInput = loop.instant
-        // A small piece may hold a whole read's memory: while such pieces wait, they are put together.
-        if !queue.isEmpty, bytes.readableBytes < Self.smallBytesMax {
-            queue[queue.index(before: queue.endIndex)].writeImmutableBuffer(bytes)
-        } else {
-            queue.append(bytes)
+        bytesReceived += bytes.readableBytes
+        bytes.withUnsafeReadableBytes { input in
+            aligner.append(input) { _ = queue.writeBytes($0) }
         }
-        queuedBytes += bytes.readableBytes
+        noteSkipped()
+        guard aligner.skippedInRow <= configuration.junkBytesMax else { return giveUpJunk() }
         pump()
     }
 
-    /// Takes one datagram as one payload. False if it had to be dropped.
-    func receiveDatagram(_ bytes: ByteBuffer, into batch: inout PayloadBatch) -> Bool {
-        guard !isClosed else { return false }
+    /// Takes one datagram; `pump` hands over what many of them brought. False if it had to be dropped.
+    @discardableResult
+    func receiveDatagram(_ bytes: ByteBuffer) -> Bool {
+        guard !inputEnded, !isClosed else { return false }
         let now = loop.instant
-        lastInput = now
-        guard underWayBytes < Self.underWayBytesMax else {
-            counters.add(to: .datagramOverload)
+        guard queuedBytes + bytes.readableBytes <= configuration.datagramQueueBytesMax else {
+            reports.note(.datagramOverload, stream: id.stream)
             return false
         }
-        guard bucket.wait(at: now) == .zero else {
-            counters.add(to: .datagramOverRate)
+        guard policer?.wait(at: now) ?? .zero == .zero else {
+            reports.note(
+                .datagramOverRate, stream: id.stream, ["limit": "\(configuration.rateBitsPerSecondMax) bit/s"])
             return false
         }
-        bucket.take(bytes.readableBytes)
-        bytes.withUnsafeReadableBytes { batch.append($0) }
-        batch.endPayload()
+        policer?.take(bytes.readableBytes)
+        let before = queuedBytes
+        bytes.withUnsafeReadableBytes { input in
+            aligner.appendDatagram(input) { _ = queue.writeBytes($0) }
+        }
+        if queuedBytes > before { lastInput = now }
+        noteSkipped()
         return true
     }
 
-    /// The encoder has ended the stream: what is queued still goes out, then the session closes.
-    func finish() {
-        guard !inputEnded, !isClosed else { return }
+    private func noteSkipped() {
+        reports.note(.bytesOutOfSync, stream: id.stream, count: aligner.takeSkipped())
+        reports.note(.rtpMissing, stream: id.stream, count: aligner.takeMissingRTP())
+    }
+
+    private func giveUpJunk() {
+        reports.note(.refusedNotTransportStream, stream: id.stream)
+        onJunk?()
+        finish()
+    }
+
+    /// The encoder has ended the stream: what is queued still goes out, then the session closes. Returns the start of a
+    /// packet whose rest did not come: it goes nowhere, unless the encoder sends the rest on another connection.
+    @discardableResult
+    func finish() -> [UInt8] {
+        guard !inputEnded, !isClosed else { return [] }
         inputEnded = true
+        let rest = aligner.finish { _ = queue.writeBytes($0) }
+        noteSkipped()
+        if !rest.isEmpty { counters.add(to: .partialPackets) }
         pump()
+        return rest
     }
 
     /// Ends the session at once, without what is queued.
@@ -114,7 +161,7 @@ final class EncoderSession {
     func watchIdle(_ timeout: TimeSpan, drop: @escaping () -> Void) {
         let left = isReady ? lastInput + timeout - loop.instant : timeout
         guard left > .zero else {
-            counters.add(to: .encodersTimedOut)
+            reports.note(.encodersTimedOut, stream: id.stream)
             return drop()
         }
         idleTimer = loop.assumeIsolated().scheduleTask(in: left.amount) { [self] in
@@ -122,27 +169,27 @@ final class EncoderSession {
         }
     }
 
-    private func pump() {
-        while !isClosed, underWayBytes < Self.underWayBytesMax, var part = queue.first {
+    /// Hands over what the pace and the sink allow.
+    func pump() {
+        while !isClosed, underWayBytes < Self.underWayBytesMax, queuedBytes > 0 {
             let now = loop.instant
             let wait = bucket.wait(at: now)
             guard wait == .zero else {
                 pumpLater(wait)
                 break
             }
-            let step = min(part.readableBytes, Self.stepBytes)
+            let step = min(queuedBytes, Self.stepBytes)
             var batch = PayloadBatch()
             packer.limit(to: sink.payloadLimit(of: id))
-            part.readWithUnsafeReadableBytes { all in
+            queue.readWithUnsafeReadableBytes { all in
                 packer.append(UnsafeRawBufferPointer(rebasing: all[..<step]), at: now, into: &batch)
                 return step
             }
             bucket.take(step)
-            queuedBytes -= step
-            if part.readableBytes == 0 { queue.removeFirst() } else { queue[queue.startIndex] = part }
             hand(over: batch)
         }
-        if inputEnded, queue.isEmpty, !isClosed {
+        tidyQueue()
+        if inputEnded, queuedBytes == 0, !isClosed {
             var batch = PayloadBatch()
             packer.finish(into: &batch)
             hand(over: batch)
@@ -155,18 +202,32 @@ final class EncoderSession {
         }
     }
 
-    /// Gives payloads to the sink and counts them as under way until it has taken them.
-    func hand(over batch: PayloadBatch) {
+    /// Memory in front of the queue is used again, at most as often as that much has gone; a long queue's is let go.
+    private func tidyQueue() {
+        if queuedBytes == 0 {
+            if queue.capacity > Self.idleQueueBytes { queue = ByteBuffer() } else { queue.clear() }
+        } else if queue.readerIndex > queuedBytes {
+            queue.discardReadBytes()
+        }
+    }
+
+    /// Gives payloads to the sink and counts them as under way until it has dealt with them.
+    private func hand(over batch: PayloadBatch) {
         guard !batch.isEmpty else { return }
-        let bytes = batch.bytes.count
+        let (bytes, count) = (batch.bytes.count, batch.count)
         underWayBytes += bytes
         bytesTaken += bytes
-        payloadsTaken += batch.count
+        payloadsTaken += count
         counters.add(bytes, to: .bytes)
-        counters.add(batch.count, to: .payloads)
+        counters.add(count, to: .payloads)
         let loop = loop
         let bound = NIOLoopBound(self, eventLoop: loop)
-        sink.take(batch, of: id) { loop.execute { bound.value.taken(bytes) } }
+        sink.take(batch, of: id) { isTaken in
+            loop.execute {
+                if !isTaken { bound.value.reports.note(.payloadsRefused, stream: bound.value.id.stream, count: count) }
+                bound.value.taken(bytes)
+            }
+        }
     }
 
     private func taken(_ bytes: Int) {
@@ -191,7 +252,7 @@ final class EncoderSession {
             flushTimer = nil
             guard !isClosed else { return }
             // While the queue waits for the rate limit, more input follows and fills the payload.
-            if queue.isEmpty {
+            if queuedBytes == 0 {
                 var batch = PayloadBatch()
                 packer.handleTimeout(at: loop.instant, into: &batch)
                 hand(over: batch)
@@ -210,8 +271,7 @@ final class EncoderSession {
 
     private func close() {
         isClosed = true
-        queue.removeAll()
-        queuedBytes = 0
+        queue = ByteBuffer()
         pumpTimer?.cancel()
         flushTimer?.cancel()
         idleTimer?.cancel()
@@ -224,6 +284,7 @@ final class EncoderSession {
         onReadiness = nil
         onClose = nil
         onRevoked = nil
+        onJunk = nil
     }
 }
 

@@ -2,8 +2,7 @@ import NIOCore
 import NIOHTTP1
 import ReflectorModel
 
-/// A connection of an encoder that pushes by HTTP: one `PUT` or `POST` of `/STREAM`, its body the stream, its key in
-/// `?key=` or `Authorization: Bearer`. One request a connection.
+/// A connection of an encoder that pushes by HTTP: one `PushRequest`, its body the stream. One request a connection.
 ///
 /// ```
 /// awaitingHead ─▶ opening ─▶ streaming ─▶ ending ─▶ answered
@@ -11,8 +10,8 @@ import ReflectorModel
 /// ```
 /// Answers: 200 at the end of the stream; 400 malformed, 401 no key or a wrong one, 404 no such stream at this
 /// entrypoint, 405 other methods, 408 no head in time, 409 another encoder provides the stream (see
-/// `EncoderRegistry` for when it yields), 411 a body of no stated form, 503 too many encoders or the node cannot take it
-/// now.
+/// `EncoderRegistry` for when it yields), 411 a body of no stated form, 415 no MPEG-TS, 417 an expectation other than
+/// 100-continue, 503 too many encoders or the node cannot take it now.
 final class HTTPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -21,6 +20,8 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     /// would reset the connection and the answer could be lost (RFC 9112 §9.6).
     private static let lingerTime = TimeSpan.seconds(1)
     private static let lingerBytesMax = 1 << 20
+    /// A shorter body that has no MPEG-TS in it may be a part of some.
+    private static let judgedBytes = 1_024
 
     private enum State {
         case awaitingHead
@@ -36,6 +37,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     /// What came while the sink was asked: at most what the kernel held.
     private var early: [ByteBuffer] = []
     private var bodyEnded = false
+    private var isJunk = false
     private var isInactive = false
     private var lingeredBytes = 0
     private var timer: Scheduled<Void>?
@@ -51,7 +53,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         let limit = registry.configuration.headTimeout
         timer = registry.loop.assumeIsolated().scheduleTask(in: limit.amount) { [self] in
             guard case .awaitingHead = state else { return }
-            registry.counters.add(to: .headTimedOut)
+            note(.headTimedOut)
             answer(.requestTimeout, "no request within \(limit.milliseconds) ms")
         }
     }
@@ -62,7 +64,9 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         case (.body(let bytes), .opening): early.append(bytes)
         case (.body(let bytes), .streaming(let session)): session.receive(bytes)
         case (.end, .opening): bodyEnded = true
-        case (.end, .streaming(let session)): finish(session)
+        case (.end, .streaming(let session)):
+            bodyEnded = true
+            finish(session)
         case (.body(let bytes), _):
             lingeredBytes += bytes.readableBytes
             if lingeredBytes > Self.lingerBytesMax { context.close(promise: nil) }
@@ -79,49 +83,50 @@ final class HTTPIngestHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // The protocol error handler has answered 400 already where the request could not be read.
-        if case .awaitingHead = state { registry.counters.add(to: .refusedMalformed) }
+        switch state {
+        case .awaitingHead where error is HTTPParserError: note(.refusedMalformed)
+        case .streaming where error is HTTPParserError: note(.refusedMalformed)
+        default: break
+        }
         context.close(promise: nil)
     }
 
     private func receive(_ head: HTTPRequestHead) {
         timer?.cancel()
-        guard head.method == .PUT || head.method == .POST else {
-            return refuse(.refusedMethod, .methodNotAllowed, "push with PUT or POST", [("Allow", "PUT, POST")])
+        let request: PushRequest
+        do throws(PushRequest.Refusal) {
+            request = try PushRequest(head)
+        } catch {
+            return refuse(error.counter, error.status, error.reason, error.fields)
         }
-        let target = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let path = target.first, path.first == "/", let stream = StreamName(path.dropFirst()) else {
-            return refuse(.refusedUnknownStream, .notFound, "the path is no stream name")
-        }
-        let presented = Self.bearer(head.headers) ?? Self.key(inQuery: target.count == 2 ? target[1] : "")
-        switch registry.keys.verdict(on: presented, for: stream) {
+        let stream = request.stream
+        switch registry.keys.verdict(on: request.key, for: stream) {
         case .accepted: break
         case .missing:
-            return refuse(.refusedMissingKey, .unauthorized, "key missing", [("WWW-Authenticate", "Bearer")])
+            return refuse(.refusedMissingKey, .unauthorized, "key missing", Self.challenge)
         case .wrong: return refuseLater()
         case .unknownStream: return refuse(.refusedUnknownStream, .notFound, "no such stream here")
         }
-        // RFC 9112 §6.3: a request that says neither has no body, whatever follows.
-        guard head.headers.contains(name: "transfer-encoding") || head.headers.contains(name: "content-length") else {
-            return refuse(.refusedMalformed, .lengthRequired, "send the stream chunked, or say its length")
-        }
-        let expectations = head.headers[canonicalForm: "expect"]
-        open(stream, expectsContinue: expectations.contains { $0.lowercased() == "100-continue" })
+        if let channel { registry.connections.prove(channel) }
+        open(stream, expectsContinue: request.expectsContinue)
     }
+
+    private static let challenge = [("WWW-Authenticate", "Bearer"), ("WWW-Authenticate", "Basic realm=\"reflector\"")]
 
     /// A wrong key waits for its answer, unread, so that guessing takes long.
     private func refuseLater() {
-        registry.counters.add(to: .refusedWrongKey)
+        note(.refusedWrongKey)
         state = .ending
         gate.set(open: false)
         timer = registry.loop.assumeIsolated().scheduleTask(in: registry.configuration.wrongKeyDelay.amount) { [self] in
-            answer(.unauthorized, "wrong key", [("WWW-Authenticate", "Bearer")])
+            answer(.unauthorized, "wrong key", Self.challenge)
         }
     }
 
     private func open(_ stream: StreamName, expectsContinue: Bool) {
         state = .opening(expectsContinue: expectsContinue)
         gate.set(open: false)
-        registry.open(stream) { [self] result in
+        registry.open(stream, from: channel?.remoteAddress?.ip) { [self] result in
             switch result {
             case .success(let session): start(session, expectsContinue: expectsContinue)
             case .failure(.busy):
@@ -137,8 +142,10 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         state = .streaming(session)
         session.onReadiness = { [gate] in gate.set(open: $0) }
         session.onRevoked = { [self] in channel?.close(promise: nil) }
+        session.onJunk = { [self] in (state, isJunk) = (.ending, true) }
         session.onClose = { [self] in
             registry.remove(session)
+            if isJunk { return answer(.unsupportedMediaType, "this is not MPEG-TS; push MPEG-TS (ffmpeg: -f mpegts)") }
             answer(.ok, "\(session.id.stream): \(session.bytesTaken) bytes in \(session.payloadsTaken) packets")
         }
         if expectsContinue, early.isEmpty, !bodyEnded {
@@ -149,22 +156,30 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         early = []
         if bodyEnded || isInactive {
             finish(session)
-        } else {
+        } else if case .streaming = state {
             gate.set(open: session.isReady)
             session.watchIdle(registry.configuration.idleTimeout) { [self] in channel?.close(promise: nil) }
         }
     }
 
     private func finish(_ session: EncoderSession) {
+        if !session.hasFoundPackets, session.bytesReceived >= Self.judgedBytes { isJunk = true }
         state = .ending
-        session.finish()
+        let rest = session.finish()
+        // The request was whole, so the encoder is there and may send the packet's rest with the next.
+        if bodyEnded { registry.keep(beginning: rest, of: session.id.stream) }
     }
 
     private func refuse(
         _ counter: IngestCounter, _ status: HTTPResponseStatus, _ reason: String, _ fields: [(String, String)] = []
     ) {
-        registry.counters.add(to: counter)
+        note(counter)
         answer(status, reason, fields)
+    }
+
+    /// The stream's name is only claimed.
+    private func note(_ cause: IngestCounter) {
+        registry.reports.note(cause, ["from": "\(channel?.remoteAddress?.ip?.description ?? "")"])
     }
 
     private func answer(_ status: HTTPResponseStatus, _ reason: String, _ fields: [(String, String)] = []) {
@@ -186,18 +201,5 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         timer = registry.loop.assumeIsolated().scheduleTask(in: Self.lingerTime.amount) {
             channel.close(promise: nil)
         }
-    }
-
-    private static func bearer(_ headers: HTTPHeaders) -> Substring? {
-        guard let field = headers.first(name: "authorization"), field.lowercased().hasPrefix("bearer ") else {
-            return nil
-        }
-        return field.dropFirst("bearer ".count)
-    }
-
-    /// The value of `key` in a query. Keys are made of characters that stand for themselves in a URL, so nothing is to
-    /// be decoded.
-    private static func key(inQuery query: Substring) -> Substring? {
-        query.split(separator: "&").first { $0.hasPrefix("key=") }?.dropFirst("key=".count)
     }
 }

@@ -8,7 +8,7 @@ public struct IngestConfiguration: Sendable {
     public var httpListenAlso: [Endpoint] = []
     /// Ports of one stream each that take its bytes over TCP as they are.
     public var rawTCP: [RawPort] = []
-    /// Ports of one stream each that take its payloads over UDP, one a datagram.
+    /// Ports of one stream each that take MPEG-TS over UDP, in datagrams of any size.
     public var rawUDP: [RawPort] = []
     /// Who may send to the raw ports; they have no key.
     public var allow: [AddressRange] = AddressRange.loopback
@@ -19,16 +19,23 @@ public struct IngestConfiguration: Sendable {
     /// Longest time that whole TS packets wait for a payload to fill.
     public var flushAfter = TimeSpan.milliseconds(10)
     /// Fastest that one stream is let in, in bits a second; 0 for no limit. An encoder over TCP or HTTP is read more
-    /// slowly, one over UDP loses what is over it.
+    /// slowly, one over UDP loses what is over it for longer than `datagramBurstBytes` last.
     public var rateBitsPerSecondMax: UInt64 = 50_000_000
-    /// What one stream may bring at once after a pause, in bytes.
+    /// What of one stream goes to the node at once after a pause, in bytes; the rest follows at the rate.
     public var burstBytes = 65_536
+    /// What one stream may bring over UDP at once, in bytes, before any of it is over the rate: a few pictures that
+    /// leave the encoder each in one burst.
+    public var datagramBurstBytes = 4 << 20
+    /// Most bytes of a stream over UDP that wait to go to the node.
+    public var datagramQueueBytesMax = 8 << 20
     /// Most streams taken in at once.
     public var encodersMax = 64
     /// Most connections to one port, accepted or still being asked for their key.
     public var connectionsMax = 256
     /// Of these from one address.
     public var connectionsPerAddressMax = 80
+    /// A connection that brings this much in a row without any MPEG-TS packet is refused.
+    public var junkBytesMax = 1 << 20
     /// How long a wrong key waits for its answer: with the limit above, what guessing is slowed down to.
     public var wrongKeyDelay = TimeSpan.milliseconds(500)
     /// Longest from a connection to its whole HTTP head.
@@ -41,27 +48,10 @@ public struct IngestConfiguration: Sendable {
 
     public init() {}
 
-    /// A port of a stream's own: `live/news=127.0.0.1:7001`.
-    public struct RawPort: Hashable, Sendable {
-        public var stream: StreamName
-        public var listen: Endpoint
-
-        public init(stream: StreamName, listen: Endpoint) {
-            self.stream = stream
-            self.listen = listen
-        }
-
-        /// Reads `STREAM=ADDRESS:PORT`. Nil for anything else.
-        public init?(_ text: String) {
-            guard let (stream, value) = splitAssignment(text), let listen = Endpoint(value) else { return nil }
-            self.init(stream: stream, listen: listen)
-        }
-    }
-
     /// A stream and where its encoder serves it: `live/sport=http://encoder.example/sport.ts`.
     public struct Pull: Hashable, Sendable {
         public var stream: StreamName
-        /// `http` or `https`.
+        /// `http` or `https`, perhaps with `USER:PASSWORD@`.
         public var url: String
 
         public init(stream: StreamName, url: String) {
@@ -70,16 +60,15 @@ public struct IngestConfiguration: Sendable {
         }
 
         /// Reads `STREAM=URL`. Nil for anything else.
-        public init?(_ text: some StringProtocol) {
-            guard let (stream, value) = splitAssignment(String(text)),
-                value.hasPrefix("http://") || value.hasPrefix("https://")
-            else { return nil }
+        public init?(_ text: String) {
+            guard let (stream, value) = splitAssignment(text), PullAddress(String(value)) != nil else { return nil }
             self.init(stream: stream, url: String(value))
         }
     }
 }
 
-private func splitAssignment(_ text: String) -> (StreamName, Substring)? {
+/// Reads `STREAM=VALUE`.
+func splitAssignment(_ text: String) -> (StreamName, Substring)? {
     guard let equals = text.firstIndex(of: "="), let stream = StreamName(text[..<equals]) else { return nil }
     return (stream, text[text.index(after: equals)...])
 }

@@ -19,11 +19,25 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case refusedUnavailable = "ingest_refused_unavailable"
     case refusedSource = "ingest_refused_source"
     case refusedMalformed = "ingest_refused_malformed"
+    case refusedNotTransportStream = "ingest_refused_not_transport_stream"
     case headTimedOut = "ingest_head_timed_out"
-    case datagramTooLarge = "ingest_datagram_too_large"
+    /// Connections that had not shown a key yet, closed for another one.
+    case connectionsEvicted = "ingest_connections_evicted"
     case datagramEmpty = "ingest_datagram_empty"
+    /// From a source that does not provide the stream, and without MPEG-TS.
+    case datagramNotTransportStream = "ingest_datagram_not_transport_stream"
     case datagramOverRate = "ingest_datagram_over_rate"
     case datagramOverload = "ingest_datagram_overload"
+    /// Dropped by the kernel: its receive buffer was full.
+    case datagramKernelDropped = "ingest_datagram_kernel_dropped"
+    /// Numbers missing among the RTP packets of an encoder.
+    case rtpMissing = "ingest_rtp_missing"
+    /// Bytes let go because no MPEG-TS packet could be found in them.
+    case bytesOutOfSync = "ingest_bytes_out_of_sync"
+    /// Packets whose end never came, because the connection ended in them.
+    case partialPackets = "ingest_partial_packets"
+    /// Payloads that the node's loop had no room for.
+    case payloadsRefused = "ingest_payloads_refused"
     case pullFailed = "ingest_pull_failed"
     case pullRefused = "ingest_pull_refused"
 }

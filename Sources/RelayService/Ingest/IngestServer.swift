@@ -10,11 +10,13 @@ public final class IngestServer: Sendable {
     /// Kernel buffer of an encoder's connection: what may come unpaced when it closes, and so what a session may have
     /// to queue.
     private static let receiveBufferBytes = 131_072
-    /// A second of a fast stream, in case this thread is late.
-    private static let datagramBufferBytes = 4 << 20
+    /// Kernel buffer of a stream over UDP, as asked for: a few pictures of 1 MB, in case this thread is late.
+    private static let datagramBufferBytes = 8 << 20
+    /// No datagram is longer.
+    private static let datagramBytesMax = 65_536
     /// Largest read; a session's step.
     private static let readBytes = 16_384
-    private static let datagramsPerRead = 32
+    private static let datagramsPerRead = 16
 
     /// What was counted since the start, by name.
     public let counters: IngestCounters
@@ -64,7 +66,7 @@ public final class IngestServer: Sendable {
             for port in configuration.rawUDP {
                 listeners.append(
                     try await ListenFailure.naming("the encoder of \(port.stream)", port.listen, .udp) {
-                        try await listenUDP(port, loop: loop, registry: registry)
+                        try await listenUDP(port, loop: loop, registry: registry, logger: logger)
                     })
             }
             for endpoint in configuration.httpListenAlso {
@@ -129,7 +131,7 @@ public final class IngestServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let registry = registry.value
-                    guard registry.admit(channel) else { return channel.close(promise: nil) }
+                    guard registry.connections.admit(channel) else { return channel.close(promise: nil) }
                     let gate = ReadGate()
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(gate)
@@ -148,10 +150,12 @@ public final class IngestServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let registry = registry.value
                     guard registry.allows(channel.remoteAddress?.ip) else {
-                        registry.counters.add(to: .refusedSource)
+                        let source = channel.remoteAddress?.ip?.description ?? ""
+                        registry.reports.note(.refusedSource, stream: port.stream, ["from": "\(source)"])
                         return channel.close(promise: nil)
                     }
-                    guard registry.admit(channel) else { return channel.close(promise: nil) }
+                    guard registry.connections.admit(channel) else { return channel.close(promise: nil) }
+                    registry.connections.prove(channel)
                     let gate = ReadGate(isOpen: false)
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(gate)
@@ -173,20 +177,38 @@ public final class IngestServer: Sendable {
     }
 
     private static func listenUDP(
-        _ port: IngestConfiguration.RawPort, loop: any EventLoop, registry: NIOLoopBound<EncoderRegistry>
+        _ port: IngestConfiguration.RawPort, loop: any EventLoop, registry: NIOLoopBound<EncoderRegistry>,
+        logger: Logger
     ) async throws -> any Channel {
-        // Room for one byte more than fits a payload shows what is too large, however large.
-        let slot = (try await loop.submit { registry.value.configuration.payloadBytes }.get()) + 1
-        return try await DatagramBootstrap(group: loop)
-            .channelOption(.socketOption(.so_rcvbuf), value: datagramBufferBytes)
+        let options = try DatagramPortOptions(port)
+        let channel = try await DatagramBootstrap(group: loop)
+            .channelOption(.socketOption(.so_reuseaddr), value: port.isGroup ? 1 : 0)
             .channelOption(.datagramVectorReadMessageCount, value: datagramsPerRead)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: slot * datagramsPerRead))
+            .channelOption(
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: datagramBytesMax * datagramsPerRead)
+            )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        RawUDPIngestHandler(stream: port.stream, registry: registry.value))
+                        RawUDPIngestHandler(port: port, registry: registry.value))
                 }
             }
-            .bind(to: SocketAddress(port.listen)).get()
+            .bind(to: try options.bindAddress).get()
+        do {
+            try await options.join(on: channel)
+            let granted = await options.setReceiveBuffer(datagramBufferBytes, of: channel)
+            if granted < datagramBufferBytes {
+                logger.warning(
+                    "small receive buffer: a picture that comes in one burst may lose datagrams",
+                    metadata: [
+                        "stream": "\(port.stream)", "granted": "\(granted)", "wanted": "\(datagramBufferBytes)",
+                        "remedy": "sysctl -w net.core.rmem_max=\(datagramBufferBytes), or grant CAP_NET_ADMIN",
+                    ])
+            }
+        } catch {
+            try? await channel.close()
+            throw error
+        }
+        return channel
     }
 }

@@ -28,9 +28,10 @@ public protocol IngestSink: Sendable {
     /// An encoder wants to provide the stream. May ask the DNS, hence asynchronous.
     func open(_ session: IngestSession) async -> IngestOpening
 
-    /// Payloads in order. The sink calls `taken` exactly once, on any thread, when it has dealt with them; until then
-    /// the bytes count as under way, and with too many under way the encoder is read no further.
-    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable () -> Void)
+    /// Payloads in order. The sink calls `taken` exactly once, on any thread, when it has dealt with them, with false if it
+    /// had to drop them; until then the bytes count as under way, and with too many under way the encoder is read no
+    /// further.
+    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable (_ isTaken: Bool) -> Void)
 
     /// Most bytes of a payload that the paths of the stream carry; nil for any. Asked before each `take`.
     func payloadLimit(of session: IngestSession) -> Int?

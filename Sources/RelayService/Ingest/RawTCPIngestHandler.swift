@@ -21,7 +21,7 @@ final class RawTCPIngestHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         let channel = context.channel
-        registry.open(stream) { [self] result in
+        registry.open(stream, from: channel.remoteAddress?.ip) { [self] result in
             guard case .success(let session) = result else {
                 channel.close(promise: nil)
                 return
@@ -34,6 +34,7 @@ final class RawTCPIngestHandler: ChannelInboundHandler {
         self.session = session
         session.onReadiness = { [gate] in gate.set(open: $0) }
         session.onRevoked = { channel.close(promise: nil) }
+        session.onJunk = { channel.close(promise: nil) }
         session.onClose = { [registry] in
             registry.remove(session)
             channel.close(promise: nil)

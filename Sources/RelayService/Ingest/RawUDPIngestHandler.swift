@@ -1,86 +1,94 @@
 import NIOCore
 import ReflectorModel
 
-/// A stream's own UDP port: each datagram from an allowed source is one payload, as it is. The first source to send
-/// provides the stream until it has been silent for `yieldAfter`.
+/// A stream's own UDP port: MPEG-TS in datagrams of any size from an allowed source, plain or in RTP. The first source
+/// to send some provides the stream until it has been silent for `yieldAfter`.
 final class RawUDPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    /// Datagrams kept while the sink is asked whether it takes the stream.
-    private static let earlyMax = 64
+    /// Datagrams kept while the sink is asked whether it takes the stream; their bytes are bounded as the queue's are.
+    private static let earlyMax = 8_192
+    /// How often the kernel is asked what it had to drop.
+    private static let dropsInterval = TimeSpan.milliseconds(250)
 
-    private let stream: StreamName
+    private let port: IngestConfiguration.RawPort
     private let registry: EncoderRegistry
     private var source: Endpoint?
     private var session: EncoderSession?
     private var early: [ByteBuffer] = []
-    private var batch = PayloadBatch()
+    private var earlyBytes = 0
     private var silenceTimer: Scheduled<Void>?
     /// After a refusal the sink is not asked again before this.
     private var askAgain = MonotonicInstant.zero
+    private var dropsAsked = MonotonicInstant.zero
+    private var dropsSeen: UInt32 = 0
+    private var isInactive = false
 
-    init(stream: StreamName, registry: EncoderRegistry) {
-        self.stream = stream
+    init(port: IngestConfiguration.RawPort, registry: EncoderRegistry) {
+        self.port = port
         self.registry = registry
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let envelope = unwrapInboundIn(data)
         let bytes = envelope.data
-        guard let sender = envelope.remoteAddress.endpoint, registry.allows(sender.address) else {
-            return registry.counters.add(to: .refusedSource)
+        guard let sender = envelope.remoteAddress.endpoint else { return }
+        guard port.source == sender.address || (port.source == nil && registry.allows(sender.address)) else {
+            return note(.refusedSource, sender)
         }
-        guard bytes.readableBytes > 0 else { return registry.counters.add(to: .datagramEmpty) }
-        guard bytes.readableBytes <= registry.configuration.payloadBytes else {
-            return registry.counters.add(to: .datagramTooLarge)
-        }
+        guard bytes.readableBytes > 0 else { return note(.datagramEmpty, sender) }
         guard let source else {
-            guard registry.loop.instant >= askAgain else { return registry.counters.add(to: .refusedUnavailable) }
-            early.append(bytes)
+            guard bytes.withUnsafeReadableBytes(TransportAligner.isPlausible) else {
+                return note(.datagramNotTransportStream, sender)
+            }
+            guard registry.loop.instant >= askAgain else { return note(.refusedUnavailable, sender) }
+            keepEarly(bytes)
             return open(for: sender)
         }
-        guard sender == source else { return registry.counters.add(to: .refusedBusy) }
-        if let session {
-            _ = session.receiveDatagram(bytes, into: &batch)
-        } else if early.count < Self.earlyMax {
-            early.append(bytes)
-        } else {
-            registry.counters.add(to: .datagramOverload)
-        }
+        guard sender == source else { return note(.refusedBusy, sender) }
+        if let session { session.receiveDatagram(bytes) } else { keepEarly(bytes) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        handOver()
+        session?.pump()
+        askDrops(context.channel)
         context.fireChannelReadComplete()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        isInactive = true
         silenceTimer?.cancel()
         session?.finish()
     }
 
+    private func note(_ cause: IngestCounter, _ sender: Endpoint) {
+        registry.reports.note(cause, stream: port.stream, ["from": "\(sender)"])
+    }
+
+    /// A copy: what was read together shares its memory.
+    private func keepEarly(_ bytes: ByteBuffer) {
+        guard early.count < Self.earlyMax,
+            earlyBytes + bytes.readableBytes <= registry.configuration.datagramQueueBytesMax
+        else { return registry.reports.note(.datagramOverload, stream: port.stream) }
+        early.append(ByteBuffer(bytes: bytes.readableBytesView))
+        earlyBytes += bytes.readableBytes
+    }
+
     private func open(for sender: Endpoint) {
         source = sender
-        registry.open(stream) { [self] result in
+        registry.open(port.stream, takesDatagrams: true, from: sender.address) { [self] result in
+            defer { (early, earlyBytes) = ([], 0) }
             guard case .success(let session) = result else {
                 source = nil
-                early = []
                 askAgain = registry.loop.instant + .seconds(1)
                 return
             }
             self.session = session
             session.onClose = { [registry] in registry.remove(session) }
             session.onRevoked = { [self] in forget() }
-            for bytes in early { _ = session.receiveDatagram(bytes, into: &batch) }
-            early = []
-            handOver()
-            watchSilence()
+            for bytes in early { session.receiveDatagram(bytes) }
+            session.pump()
+            if isInactive { session.finish() } else { watchSilence() }
         }
-    }
-
-    private func handOver() {
-        guard !batch.isEmpty else { return }
-        session?.hand(over: batch)
-        batch = PayloadBatch()
     }
 
     private func watchSilence() {
@@ -97,6 +105,17 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         silenceTimer?.cancel()
         session = nil
         source = nil
-        batch = PayloadBatch()
+    }
+
+    /// What the kernel dropped shows nowhere else.
+    private func askDrops(_ channel: any Channel) {
+        let now = registry.loop.instant
+        guard now - dropsAsked >= Self.dropsInterval else { return }
+        dropsAsked = now
+        DatagramPortOptions.drops(of: channel).assumeIsolated().whenSuccess { [self] total in
+            let new = total &- dropsSeen
+            dropsSeen = total
+            registry.reports.note(.datagramKernelDropped, stream: port.stream, count: Int(new))
+        }
     }
 }

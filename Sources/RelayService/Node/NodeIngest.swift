@@ -26,14 +26,14 @@ struct NodeIngest: IngestSink {
         return isProvided == true ? .accepted : .unavailable
     }
 
-    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable () -> Void) {
+    func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable (Bool) -> Void) {
         let (loop, shell) = (loop, shell)
         let isAccepted = loop.execute {
             let now = loop.now
             batch.forEach { payload in shell.value.node.ingest(payload, stream: session.stream, at: now) }
-            taken()
+            taken(true)
         }
-        if !isAccepted { taken() }
+        if !isAccepted { taken(false) }
     }
 
     func payloadLimit(of session: IngestSession) -> Int? { payloadLimits.limit(of: session.stream) }

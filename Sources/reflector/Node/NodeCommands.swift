@@ -15,6 +15,8 @@ struct EntrypointCommand: AsyncParsableCommand {
                 'http://ADDRESS:8000/live/news?key=KEY'
             or raw over TCP or UDP to a port of the stream's own (--tcp, --udp, sources limited by --allow),
             or are pulled over HTTP (--pull live/sport=http://encoder.example/sport.ts).
+            UDP may come in datagrams of any size, plain or in RTP, and from a multicast group, which is
+            joined: --udp live/news=239.1.2.3:5000,interface=eth1,source=192.0.2.7
             \(NodeOptions.signals)
 
             Example:
@@ -30,7 +32,11 @@ struct EntrypointCommand: AsyncParsableCommand {
     @Option(help: "Raw TCP ingest, STREAM=ADDRESS:PORT. Repeatable.")
     var tcp: [String] = []
 
-    @Option(help: "Raw UDP ingest, STREAM=ADDRESS:PORT, one payload a datagram. Repeatable.")
+    @Option(
+        help: """
+            MPEG-TS over UDP, STREAM=ADDRESS:PORT[,interface=NAME][,source=ADDRESS]; a multicast address is joined. \
+            Repeatable.
+            """)
     var udp: [String] = []
 
     @Option(help: "Sources that raw ingest accepts, as 192.0.2.0/24. Repeatable; loopback by default.")
@@ -38,15 +44,20 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            Pull a stream over HTTP, STREAM=URL, or STREAM=@FILE with the URL in a file (mode 0600), where it shows in no \
-            list of processes. Repeatable.
+            Pull a stream over HTTP, STREAM=URL, perhaps with USER:PASSWORD@; STREAM=@FILE reads the URL from a file (mode 0600), \
+            so that no list of processes shows it. \
+            Repeatable.
             """)
     var pull: [String] = []
 
     @Option(help: "Payload bytes of a packet: 1316, or 1128 for paths of MTU 1280.")
     var payload = 1_316
 
-    @Option(help: "Most bits a second taken from one encoder over TCP or HTTP.")
+    @Option(
+        help: """
+            Most bits a second taken from one encoder. Over TCP and HTTP it is read no faster; over UDP what exceeds this \
+            by more than a burst of 4 MB is dropped.
+            """)
     var ingestRateMax: UInt64 = 50_000_000
 
     /// Less could not carry sound.
@@ -68,8 +79,22 @@ struct EntrypointCommand: AsyncParsableCommand {
         var ingestion = IngestConfiguration()
         ingestion.payloadBytes = payload
         ingestion.rateBitsPerSecondMax = ingestRateMax
-        ingestion.rawTCP = try tcp.map { try rawPort($0, "--tcp") }
-        ingestion.rawUDP = try udp.map { try rawPort($0, "--udp") }
+        ingestion.rawTCP = try tcp.map { text in
+            let port = try rawPort(text, "--tcp")
+            guard !port.isGroup, port.interface == nil, port.source == nil else {
+                throw ValidationError(
+                    "--tcp: '\(text)' takes STREAM=ADDRESS:PORT only; groups and sources are for --udp")
+            }
+            return port
+        }
+        ingestion.rawUDP = try udp.map { text in
+            let port = try rawPort(text, "--udp")
+            guard port.isGroup || port.interface == nil else {
+                throw ValidationError(
+                    "--udp: '\(text)': interface= is for multicast groups; give the interface's address")
+            }
+            return port
+        }
         ingestion.pulls = try pull.map(PullArgument.parse)
         if !allow.isEmpty {
             ingestion.allow = try allow.map { text in

@@ -21,7 +21,8 @@ enum PullArgument {
             throw ValidationError("--pull: \(error)")
         }
         let lines = content.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("#") }
-        guard lines.count == 1, let line = lines.first, let pull = IngestConfiguration.Pull(text[...equals] + line)
+        guard lines.count == 1, let line = lines.first,
+            let pull = IngestConfiguration.Pull(String(text[...equals]) + line)
         else {
             throw ValidationError("--pull: \(path) does not hold one line with a URL, as http://encoder/sport.ts")
         }

@@ -25,8 +25,9 @@ final class DeliveryMeter: Sendable {
     /// A payload of a `NumberedFeed` came.
     func note(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) {
         guard payload.count == NumberedFeed.payloadLength else { return }
-        let number = payload.loadUnaligned(as: UInt64.self)
-        let sent = MonotonicInstant(nanoseconds: payload.loadUnaligned(fromByteOffset: 8, as: Int64.self))
+        let number = payload.loadUnaligned(fromByteOffset: NumberedFeed.numberOffset, as: UInt64.self)
+        let sent = MonotonicInstant(
+            nanoseconds: payload.loadUnaligned(fromByteOffset: NumberedFeed.timeOffset, as: Int64.self))
         guard number > 0, number < 1 << 24 else { return }
         state.withLock { state in
             if state.seen.count <= Int(number) {

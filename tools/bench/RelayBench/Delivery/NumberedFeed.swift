@@ -5,6 +5,9 @@ import ReflectorModel
 /// Receives on further sockets what transports that end in UDP bring back.
 final class NumberedFeed: DatagramHandler {
     static let payloadLength = 1_316
+    /// Where number and time stand: behind the header of the first of seven TS packets.
+    static let numberOffset = 4
+    static let timeOffset = 12
 
     private let loop: DatagramLoop
     private let source: DatagramSocket
@@ -71,8 +74,8 @@ final class NumberedFeed: DatagramHandler {
 
     private func emit(at now: MonotonicInstant) {
         sent += 1
-        payload.storeBytes(of: sent, as: UInt64.self)
-        payload.storeBytes(of: now.nanoseconds, toByteOffset: 8, as: Int64.self)
+        payload.storeBytes(of: sent, toByteOffset: Self.numberOffset, as: UInt64.self)
+        payload.storeBytes(of: now.nanoseconds, toByteOffset: Self.timeOffset, as: Int64.self)
         for target in targets {
             batch.append(to: target, headerLengthMax: 0, body: UnsafeRawBufferPointer(payload)) { _ in 0 }
         }

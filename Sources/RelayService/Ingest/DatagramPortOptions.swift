@@ -1,0 +1,134 @@
+import Glibc
+import NIOCore
+import ReflectorModel
+
+/// What NIO has no option for on the socket of a stream over UDP: the multicast group to join, a receive buffer larger than
+/// `net.core.rmem_max`, and what the kernel dropped.
+struct DatagramPortOptions {
+    /// Why a group can't be joined.
+    struct Problem: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// linux/socket.h, linux/in.h, linux/in6.h.
+    private enum Option {
+        static let receiveBuffer: CInt = 8
+        static let receiveBufferForce: CInt = 33
+        static let memoryInformation: CInt = 55
+        static let joinGroup: CInt = 42
+        static let joinSourceGroup: CInt = 46
+        static let allGroupsV4: CInt = 49
+        static let allGroupsV6: CInt = 29
+    }
+
+    /// SK_MEMINFO_VARS numbers (linux/sock_diag.h).
+    private struct MemoryInformation {
+        var others: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0, 0, 0, 0)
+        var drops: UInt32 = 0
+    }
+
+    private let port: IngestConfiguration.RawPort
+    /// 0: as the routing table says.
+    private let interface: UInt32
+
+    /// Throws where the interface does not exist.
+    init(_ port: IngestConfiguration.RawPort) throws {
+        self.port = port
+        guard let name = port.interface else {
+            interface = 0
+            return
+        }
+        interface = if_nametoindex(name)
+        guard interface != 0 else {
+            throw Problem(
+                description: "no interface '\(name)' for the encoder of \(port.stream); 'ip link' shows which there are"
+            )
+        }
+    }
+
+    /// A group's own address, so that nothing else sent to the port comes in; with its interface where IPv6 needs one.
+    var bindAddress: SocketAddress {
+        get throws { try socketAddress(port.listen, scope: interface) }
+    }
+
+    /// Joins the group, if the address is one.
+    func join(on channel: any Channel) async throws {
+        guard port.isGroup, let socket = channel as? any SocketOptionProvider else { return }
+        let isV4 = port.listen.address.isV4
+        let level = SocketOptionLevel(isV4 ? IPPROTO_IP : IPPROTO_IPV6)
+        let group = try storage(port.listen)
+        // Only what this socket has joined, not what others of this machine have.
+        try? await socket.unsafeSetSocketOption(
+            level: level, name: SocketOptionName(isV4 ? Option.allGroupsV4 : Option.allGroupsV6), value: CInt(0)
+        ).get()
+        do {
+            if let source = port.source {
+                var request = group_source_req()
+                request.gsr_interface = interface
+                request.gsr_group = group
+                request.gsr_source = try storage(Endpoint(address: source, port: 0))
+                try await socket.unsafeSetSocketOption(
+                    level: level, name: SocketOptionName(Option.joinSourceGroup), value: request
+                ).get()
+            } else {
+                var request = group_req()
+                request.gr_interface = interface
+                request.gr_group = group
+                try await socket.unsafeSetSocketOption(
+                    level: level, name: SocketOptionName(Option.joinGroup), value: request
+                ).get()
+            }
+        } catch let error as IOError {
+            let hint =
+                interface == 0 ? "; name the interface: --udp \(port.stream)=\(port.listen),interface=eth0" : ""
+            throw Problem(
+                description: "cannot join \(port.listen.address) for the encoder of \(port.stream): "
+                    + String(cString: strerror(error.errnoCode)) + hint)
+        }
+    }
+
+    /// Returns the bytes granted.
+    func setReceiveBuffer(_ bytes: Int, of channel: any Channel) async -> Int {
+        guard let socket = channel as? any SocketOptionProvider else { return bytes }
+        let level = SocketOptionLevel(SOL_SOCKET)
+        for option in [Option.receiveBufferForce, Option.receiveBuffer] {
+            let set: Void? = try? await socket.unsafeSetSocketOption(
+                level: level, name: SocketOptionName(option), value: CInt(bytes)
+            ).get()
+            if set != nil { break }
+        }
+        let granted: CInt? = try? await socket.unsafeGetSocketOption(
+            level: level, name: SocketOptionName(Option.receiveBuffer)
+        ).get()
+        // The kernel doubles what was asked, for its own bookkeeping (socket(7)).
+        return granted.map { Int($0) / 2 } ?? bytes
+    }
+
+    /// Datagrams that the kernel has dropped because the receive buffer was full, since the socket was opened; wraps.
+    static func drops(of channel: any Channel) -> EventLoopFuture<UInt32> {
+        guard let socket = channel as? any SocketOptionProvider else {
+            return channel.eventLoop.makeSucceededFuture(0)
+        }
+        let information: EventLoopFuture<MemoryInformation> = socket.unsafeGetSocketOption(
+            level: SocketOptionLevel(SOL_SOCKET), name: SocketOptionName(Option.memoryInformation))
+        return information.map { $0.drops }
+    }
+
+    private func socketAddress(_ endpoint: Endpoint, scope: UInt32) throws -> SocketAddress {
+        let address = try SocketAddress(endpoint)
+        guard case .v6(let v6) = address, scope != 0 else { return address }
+        var raw = v6.address
+        raw.sin6_scope_id = scope
+        return SocketAddress(raw, host: "")
+    }
+
+    private func storage(_ endpoint: Endpoint) throws -> sockaddr_storage {
+        var storage = sockaddr_storage()
+        try socketAddress(endpoint, scope: interface).withSockAddr { address, length in
+            withUnsafeMutableBytes(of: &storage) {
+                $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min(length, $0.count)))
+            }
+        }
+        return storage
+    }
+}

@@ -1,0 +1,78 @@
+import NIOCore
+import ReflectorModel
+
+/// Connections of encoders: how many may be there, in all and from one address. Those that have not shown a key yet go first:
+/// whoever opens connections and says nothing locks nobody out. Lives on the ingest loop.
+final class IngestConnections {
+    private struct Connection {
+        let id: ObjectIdentifier
+        let address: IPAddress
+        let channel: any Channel
+    }
+
+    private let configuration: IngestConfiguration
+    private let reports: IngestReports
+    /// Have not shown a key, oldest first. At most `connectionsMax`.
+    private var pending: [Connection] = []
+    /// Have shown one, or came from an allowed address to a raw port. At most `connectionsMax` with those pending.
+    private var proven: [ObjectIdentifier: IPAddress] = [:]
+
+    init(configuration: IngestConfiguration, reports: IngestReports) {
+        self.configuration = configuration
+        self.reports = reports
+    }
+
+    /// Connections that are counted now.
+    var count: Int { pending.count + proven.count }
+
+    /// Takes a connection in until it closes. False, and counted, if there is no room and nobody to make room.
+    func admit(_ channel: any Channel) -> Bool {
+        let address = Self.group(channel.remoteAddress?.ip ?? IPAddress(high: 0, low: 0))
+        let fromThere = pending.count { $0.address == address } + proven.values.count { $0 == address }
+        let hasRoom =
+            (fromThere < configuration.connectionsPerAddressMax || evict(from: address))
+            && (count < configuration.connectionsMax || evict(from: mostPending))
+        guard hasRoom else {
+            reports.note(.refusedTooManyConnections, ["from": "\(address)"])
+            return false
+        }
+        let id = ObjectIdentifier(channel)
+        pending.append(Connection(id: id, address: address, channel: channel))
+        channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.forget(id) }
+        return true
+    }
+
+    /// The connection has shown that it may provide a stream: it is no longer closed for another one.
+    func prove(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        guard let index = pending.firstIndex(where: { $0.id == id }) else { return }
+        proven[id] = pending.remove(at: index).address
+    }
+
+    private func forget(_ id: ObjectIdentifier) {
+        proven[id] = nil
+        pending.removeAll { $0.id == id }
+    }
+
+    /// Closes the oldest connection of an address that has shown no key.
+    private func evict(from address: IPAddress?) -> Bool {
+        guard let index = pending.firstIndex(where: { $0.address == address }) else { return false }
+        let connection = pending.remove(at: index)
+        reports.note(.connectionsEvicted, ["from": "\(connection.address)"])
+        connection.channel.close(promise: nil)
+        return true
+    }
+
+    /// The address with the most connections that have shown no key; of equals, the one of the oldest connection.
+    private var mostPending: IPAddress? {
+        var counts: [IPAddress: Int] = [:]
+        for connection in pending { counts[connection.address, default: 0] += 1 }
+        let most = counts.values.max()
+        return pending.first { counts[$0.address] == most }?.address
+    }
+
+    /// An IPv6 host may have a whole /64: that counts as one address.
+    private static func group(_ address: IPAddress) -> IPAddress {
+        address.isV4 ? address : IPAddress(high: address.high, low: 0)
+    }
+}

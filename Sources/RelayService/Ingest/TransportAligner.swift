@@ -1,0 +1,263 @@
+import ReflectorModel
+
+/// Finds the MPEG-TS packets in an encoder's bytes and lets nothing else through (ISO/IEC 13818-1 §2.4.3.2): what stands
+/// before the first packet, what is left of one whose end never came, and what is no MPEG-TS at all stay here, counted.
+///
+/// ```
+/// searching ──3 sync bytes in a row, one distance apart──▶ locked ──a packet without sync byte──▶ searching
+/// ```
+/// Packets of 204 bytes (with Reed–Solomon bytes) and 192 bytes (with a time stamp, M2TS) come out as 188. A datagram may
+/// end inside a packet, as ffmpeg's 1,472 bytes do, and may be RTP (RFC 2250).
+struct TransportAligner {
+    static let packetBytes = PacketPacker.transportPacketBytes
+    static let syncByte: UInt8 = 0x47
+    /// Bytes from one packet to the next: plain, with Reed–Solomon bytes, with a time stamp.
+    private static let strides = [188, 204, 192]
+    private static let syncsToLock = 3
+
+    /// Called with whole TS packets, one after the other; the memory is valid during the call.
+    typealias Emit = (UnsafeRawBufferPointer) -> Void
+
+    /// Bytes whose packet is not complete, or among which a first packet is searched for.
+    private var carry: [UInt8]
+    private var stride = Self.packetBytes
+    private(set) var isLocked = false
+    /// True once a packet has been found.
+    private(set) var hasFoundPackets = false
+    /// Bytes let go since the last packet that was found.
+    private(set) var skippedInRow = 0
+    private var skipped = 0
+    private var lastRTPNumber: UInt16?
+    private var missingRTP = 0
+
+    /// - Parameter beginning: the start of a packet that another connection of this encoder ended in. It counts only if
+    ///   the input completes it.
+    init(beginning: [UInt8] = []) { carry = beginning }
+
+    /// Takes bytes of a connection.
+    mutating func append(_ input: UnsafeRawBufferPointer, _ emit: Emit) {
+        if carry.isEmpty {
+            let used = scan(input, emit)
+            if used < input.count { carry.append(contentsOf: UnsafeRawBufferPointer(rebasing: input[used...])) }
+        } else {
+            var bytes: [UInt8] = []
+            swap(&bytes, &carry)
+            bytes.append(contentsOf: input)
+            let used = bytes.withUnsafeBytes { scan($0, emit) }
+            bytes.removeFirst(used)
+            swap(&bytes, &carry)
+        }
+    }
+
+    /// Takes a datagram. One that begins with a packet makes a fresh start, so that the loss of another costs no more than
+    /// the packets that were in it.
+    mutating func appendDatagram(_ input: UnsafeRawBufferPointer, _ emit: Emit) {
+        if carry.isEmpty, let body = RTPDatagram(input), Self.wholePackets(in: body.payload) == body.payload.count {
+            guard noteRTP(body.number) else { return }
+            return take(whole: body.payload, emit)
+        }
+        let whole = Self.wholePackets(in: input)
+        let rest = input.count - whole
+        let isPadded = rest > 0 && rest < Self.packetBytes && input[whole] != Self.syncByte
+        if whole > 0, rest == 0 || isPadded, !continuesPacket(input) {
+            skip(carry.count + rest)
+            carry.removeAll(keepingCapacity: true)
+            return take(whole: UnsafeRawBufferPointer(rebasing: input[..<whole]), emit)
+        }
+        append(input, emit)
+    }
+
+    /// The input has ended. Returns the start of a packet whose rest did not come.
+    mutating func finish(_ emit: Emit) -> [UInt8] {
+        let bytes = carry
+        carry = []
+        let distances = isLocked ? [stride] : Self.strides
+        let fitting = distances.first { distance in
+            Swift.stride(from: 0, to: bytes.count, by: distance).allSatisfy { bytes[$0] == Self.syncByte }
+        }
+        guard let fitting else {
+            skip(bytes.count)
+            return []
+        }
+        var start = 0
+        bytes.withUnsafeBytes { all in
+            while start + Self.packetBytes <= all.count {
+                found(UnsafeRawBufferPointer(rebasing: all[start..<start + Self.packetBytes]), emit)
+                start += min(fitting, all.count - start)
+            }
+        }
+        return Array(bytes[start...])
+    }
+
+    /// Bytes let go since this was last asked.
+    mutating func takeSkipped() -> Int {
+        defer { skipped = 0 }
+        return skipped
+    }
+
+    /// RTP packets that were missing since this was last asked.
+    mutating func takeMissingRTP() -> Int {
+        defer { missingRTP = 0 }
+        return missingRTP
+    }
+
+    /// True if a datagram has MPEG-TS in it: whole packets, or two sync bytes a packet apart.
+    static func isPlausible(_ datagram: UnsafeRawBufferPointer) -> Bool {
+        if wholePackets(in: datagram) > 0 { return true }
+        if let body = RTPDatagram(datagram), wholePackets(in: body.payload) > 0 { return true }
+        return strides.contains { distance in
+            guard datagram.count > distance else { return false }
+            return (0..<min(distance, datagram.count - distance)).contains { start in
+                Swift.stride(from: start, to: datagram.count, by: distance).allSatisfy { datagram[$0] == syncByte }
+            }
+        }
+    }
+
+    // MARK: Searching and following
+
+    /// Emits what is complete and returns how many bytes are dealt with.
+    private mutating func scan(_ all: UnsafeRawBufferPointer, _ emit: Emit) -> Int {
+        var at = 0
+        while true {
+            if !isLocked {
+                let start = search(all, from: at)
+                skip(start - at)
+                at = start
+                guard isLocked else { return at }
+            }
+            at = follow(all, from: at, emit)
+            guard !isLocked else { return at }
+        }
+    }
+
+    /// Where packets begin, locked; or not locked, where more input may show that they do.
+    private mutating func search(_ all: UnsafeRawBufferPointer, from first: Int) -> Int {
+        for start in first..<max(all.count, first) where all[start] == Self.syncByte {
+            var isOpen = false
+            for distance in Self.strides {
+                let last = start + (Self.syncsToLock - 1) * distance
+                let seen = Swift.stride(from: start, through: min(last, all.count - 1), by: distance)
+                guard seen.allSatisfy({ all[$0] == Self.syncByte }) else { continue }
+                if last < all.count {
+                    (stride, isLocked) = (distance, true)
+                    return start
+                }
+                isOpen = true
+                // The plainest reading that is still possible is waited for.
+                break
+            }
+            if isOpen { return start }
+        }
+        return max(all.count, first)
+    }
+
+    /// Emits packets as long as each is followed by a sync byte or by nothing. Returns where it stopped: before what is not
+    /// complete, or, no longer locked, where to search from.
+    private mutating func follow(_ all: UnsafeRawBufferPointer, from first: Int, _ emit: Emit) -> Int {
+        var (start, at) = (first, first)
+        func run() -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: all[start..<at]) }
+        while at < all.count {
+            guard all[at] == Self.syncByte else {
+                isLocked = false
+                break
+            }
+            let next = at + stride
+            guard next <= all.count else { break }
+            if next < all.count, all[next] != Self.syncByte {
+                // One packet with a broken sync byte, or this one's rest is missing.
+                let afterNext = next + stride
+                guard afterNext < all.count, all[afterNext] == Self.syncByte else {
+                    isLocked = false
+                    break
+                }
+                at = emitOne(all, at, run: &start, emit)
+                if stride == Self.packetBytes { found(run(), emit) }
+                skip(stride)
+                at += stride
+                start = at
+                continue
+            }
+            at = emitOne(all, at, run: &start, emit)
+        }
+        if stride == Self.packetBytes, at > start { found(run(), emit) }
+        guard !isLocked, at < all.count else { return at }
+        skip(1)
+        return at + 1
+    }
+
+    /// Passes over a packet: plain ones are emitted in runs, others one by one. Returns where the next begins.
+    private mutating func emitOne(
+        _ all: UnsafeRawBufferPointer, _ at: Int, run start: inout Int, _ emit: Emit
+    ) -> Int {
+        let next = at + stride
+        if stride != Self.packetBytes {
+            found(UnsafeRawBufferPointer(rebasing: all[at..<at + Self.packetBytes]), emit)
+            start = next
+        }
+        return next
+    }
+
+    private mutating func take(whole packets: UnsafeRawBufferPointer, _ emit: Emit) {
+        (stride, isLocked) = (Self.packetBytes, true)
+        found(packets, emit)
+    }
+
+    private mutating func found(_ packets: UnsafeRawBufferPointer, _ emit: Emit) {
+        hasFoundPackets = true
+        skippedInRow = 0
+        emit(packets)
+    }
+
+    private mutating func skip(_ count: Int) {
+        skipped += count
+        skippedInRow += count
+    }
+
+    // MARK: Datagrams
+
+    /// Bytes of the whole packets with which a datagram begins.
+    private static func wholePackets(in datagram: UnsafeRawBufferPointer) -> Int {
+        var end = 0
+        while end + packetBytes <= datagram.count, datagram[end] == syncByte { end += packetBytes }
+        return end
+    }
+
+    /// True if the datagram goes on with the packet in which the one before ended.
+    private func continuesPacket(_ datagram: UnsafeRawBufferPointer) -> Bool {
+        guard isLocked, stride == Self.packetBytes, !carry.isEmpty else { return false }
+        let missing = Self.packetBytes - carry.count
+        guard missing < datagram.count else { return false }
+        return Swift.stride(from: missing, to: datagram.count, by: stride).allSatisfy { datagram[$0] == Self.syncByte }
+    }
+
+    /// False for a packet that came twice.
+    private mutating func noteRTP(_ number: UInt16) -> Bool {
+        defer { lastRTPNumber = number }
+        guard let last = lastRTPNumber else { return true }
+        let step = number &- last
+        guard step != 0 else { return false }
+        // Beyond this the sender has begun with other numbers, or the packet is late.
+        if step < 1_000 { missingRTP += Int(step) - 1 }
+        return true
+    }
+}
+
+/// An RTP packet (RFC 3550 §5.1), as far as its payload's place goes.
+private struct RTPDatagram {
+    let number: UInt16
+    let payload: UnsafeRawBufferPointer
+
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count > 12, bytes[0] >> 6 == 2 else { return nil }
+        var start = 12 + 4 * Int(bytes[0] & 15)
+        if bytes[0] & 0x10 != 0 {
+            guard start + 4 <= bytes.count else { return nil }
+            start += 4 + 4 * (Int(bytes[start + 2]) << 8 | Int(bytes[start + 3]))
+        }
+        var end = bytes.count
+        if bytes[0] & 0x20 != 0 { end -= Int(bytes[bytes.count - 1]) }
+        guard start < end else { return nil }
+        number = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+        payload = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+    }
+}
