@@ -34,21 +34,6 @@ public struct LDNSRecord: Sendable, Equatable {
         if data.count > 65_535 { throw LDNSError("RDATA over 65535 bytes", input: text) }
     }
 
-    /// Type and RDATA alone of a record in master-file form, for those who read many.
-    public static func data(
-        parsing text: String, origin: [UInt8], defaultTTL: UInt32
-    ) throws(LDNSError) -> (type: UInt16, data: [UInt8]) {
-        let (type, data) = try parse(text, origin, defaultTTL, nil) { record in
-            var data: [UInt8] = []
-            for index in 0..<ldns_rr_rd_count(record) {
-                if let field = ldns_rr_rdf(record, index) { data.append(contentsOf: LDNSText.bytes(field)) }
-            }
-            return (UInt16(truncatingIfNeeded: ldns_rr_get_type(record).rawValue), data)
-        }
-        if data.count > 65_535 { throw LDNSError("RDATA over 65535 bytes", input: text) }
-        return (type, data)
-    }
-
     private static func parse<Result>(
         _ text: String, _ origin: [UInt8], _ defaultTTL: UInt32, _ previousOwner: [UInt8]?,
         _ read: (UnsafePointer<ldns_rr>) -> Result

@@ -139,7 +139,7 @@ struct ZoneFileChecks {
                     let other = zone.records[besideCNAME]
                     problems.error(
                         place,
-                        "CNAME beside other data (\(LDNSType.name(other.type)) on line \(other.source.line)); a name "
+                        "CNAME beside other data (\(RecordSchema.name(other.type)) on line \(other.source.line)); a name "
                             + "with a CNAME has nothing else")
                 }
             }
@@ -186,7 +186,7 @@ struct ZoneFileChecks {
                 continue
             }
             let place = zone.places[index].data
-            let type = LDNSType.name(record.type)
+            let type = RecordSchema.name(record.type)
             let text = LDNSName.text(target) ?? ""
             if let owner = owner(target), owner.has.contains(.cname) {
                 problems.error(place, "\(type) target \(text) is a CNAME; point at the name that has the address")
