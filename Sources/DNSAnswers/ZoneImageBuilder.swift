@@ -31,8 +31,9 @@ struct ZoneImageBuilder {
         try builder.addZoneFile()
         builder.addEntrypoints()
         builder.addStreams()
+        builder.addOurNames()
         builder.layOutNodes()
-        guard builder.arena.bytes.count <= UInt32.max else { throw .tooLarge }
+        guard builder.arena.bytes.count <= UInt32.max, !builder.arena.isCut else { throw .tooLarge }
         return builder
     }
 

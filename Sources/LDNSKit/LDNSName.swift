@@ -24,7 +24,9 @@ public enum LDNSName {
             }
             if byte == UInt8(ascii: ".") {
                 let count = name.count - label - 1
-                guard count > 0 else { throw LDNSError("an empty label (two dots, or a dot at the front)", input: text) }
+                guard count > 0 else {
+                    throw LDNSError("an empty label (two dots, or a dot at the front)", input: text)
+                }
                 name[label] = UInt8(count)
                 isComplete = true
                 continue
@@ -49,7 +51,8 @@ public enum LDNSName {
         }
         guard name.count <= lengthMax else {
             throw LDNSError(
-                origin.count > 1 && !isComplete ? "a name over 255 bytes, with the zone's name" : "a name over 255 bytes",
+                origin.count > 1 && !isComplete
+                    ? "a name over 255 bytes, with the zone's name" : "a name over 255 bytes",
                 input: text)
         }
         return name

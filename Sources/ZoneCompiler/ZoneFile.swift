@@ -116,7 +116,8 @@ struct ZoneFile {
         else { return }
         guard type == LDNSType.a || !address.isV4 else {
             problems.warning(
-                word, "an IPv4-mapped address is nothing that a host can be reached at; write '\(relative) A \(address)'")
+                word,
+                "an IPv4-mapped address is nothing that a host can be reached at; write '\(relative) A \(address)'")
             return
         }
         addresses[relative, default: []].append(address)
@@ -186,7 +187,8 @@ struct RecordHead {
             } else {
                 if ttl == nil, Self.isTime(word.text) {
                     problems.error(
-                        word, "TTL '\(word.text.prefix(40))' is over \(ZoneFile.ttlMax) seconds (RFC 2181 §8); lower it")
+                        word, "TTL '\(word.text.prefix(40))' is over \(ZoneFile.ttlMax) seconds (RFC 2181 §8); lower it"
+                    )
                     return nil
                 }
                 guard let number = RecordSchema.number(upper) else {

@@ -47,7 +47,8 @@ struct RecordOracleTests {
             }
         }
         print("record oracle: seed \(seed), all accept \(accepted), all refuse \(refused), they differ on \(split)")
-        #expect(faults.isEmpty, "\(faults.count) of \(total), seed \(seed):\n\(faults.prefix(40).joined(separator: "\n"))")
+        #expect(
+            faults.isEmpty, "\(faults.count) of \(total), seed \(seed):\n\(faults.prefix(40).joined(separator: "\n"))")
         #expect(accepted > total / 10 && refused > total / 20)
     }
 
@@ -96,9 +97,14 @@ struct CheckerRun {
     static let all = [
         CheckerRun(
             command: "named-checkzone",
-            arguments: ["-i", "none", "-k", "ignore", "-n", "ignore", "-m", "ignore", "-r", "ignore", "-S", "ignore", "lab.test"],
+            arguments: [
+                "-i", "none", "-k", "ignore", "-n", "ignore", "-m", "ignore", "-r", "ignore", "-S", "ignore",
+                "lab.test",
+            ],
             before: "z.db:", behind: ":"),
-        CheckerRun(command: "kzonecheck", arguments: ["-v", "-d", "off", "-o", "lab.test"], before: "z.db', line ", behind: " "),
+        CheckerRun(
+            command: "kzonecheck", arguments: ["-v", "-d", "off", "-o", "lab.test"], before: "z.db', line ", behind: " "
+        ),
         CheckerRun(command: "nsd-checkzone", arguments: ["lab.test"], before: "z.db:", behind: ":"),
     ]
 
@@ -120,7 +126,7 @@ struct CheckerRun {
         try Data(text.utf8).write(to: file)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [command] + arguments + [file.path]
+        process.arguments = ["timeout", "-s", "KILL", "60", command] + arguments + [file.path]
         process.environment = ["PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"]
         let pipe = Pipe()
         process.standardOutput = pipe
@@ -128,6 +134,7 @@ struct CheckerRun {
         try process.run()
         let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
+        try #require(process.terminationStatus != 137, "\(command) never comes back from \(file.path)")
         return (process.terminationStatus, output)
     }
 }

@@ -64,7 +64,8 @@ enum BinaryText {
             let group = bytes[at..<min(at + 3, bytes.endIndex)]
             let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
             for digit in 0..<4 {
-                text.append(digit > group.count ? UInt8(ascii: "=") : digits64[Int(bits >> UInt32(18 - 6 * digit) & 63)])
+                text.append(
+                    digit > group.count ? UInt8(ascii: "=") : digits64[Int(bits >> UInt32(18 - 6 * digit) & 63)])
             }
             at += 3
         }

@@ -29,7 +29,8 @@ extension RecordReader {
             let word = try bare("\(positive) or \(negative) of the \(what)")
             let upper = word.text.uppercased()
             if upper == positive || upper == negative, !parts.isEmpty {
-                let total = (parts[0] * 60 + (parts.count > 1 ? parts[1] : 0)) * 60_000 + (parts.count > 2 ? parts[2] : 0)
+                let total =
+                    (parts[0] * 60 + (parts.count > 1 ? parts[1] : 0)) * 60_000 + (parts.count > 2 ? parts[2] : 0)
                 guard total <= most * 3_600_000 else {
                     throw failure(first ?? word, "\(what) over \(most) degrees; correct it")
                 }
@@ -52,7 +53,8 @@ extension RecordReader {
         let isNegative = text.hasPrefix("-")
         if isNegative { text.removeFirst() }
         guard let value = Self.decimal(text, places: 2), range.contains(isNegative ? -value : value) else {
-            throw failure(word, "'\(word.text.prefix(40))' is not \(what) that a LOC record can hold; write metres: 10m")
+            throw failure(
+                word, "'\(word.text.prefix(40))' is not \(what) that a LOC record can hold; write metres: 10m")
         }
         return isNegative ? -value : value
     }

@@ -144,7 +144,8 @@ struct RecordReader {
         case .seconds:
             let word = try bare("a time")
             guard let value = RecordHead.seconds(word.text, max: 0xffff_ffff) else {
-                throw failure(word, "'\(word.text.prefix(40))' is no time from 0 to 4294967295; write seconds, or 1h30m")
+                throw failure(
+                    word, "'\(word.text.prefix(40))' is no time from 0 to 4294967295; write seconds, or 1h30m")
             }
             append(value, bytes: 4)
         case .algorithm: append(try number(max: 255, RecordSchema.algorithms, "an algorithm"), bytes: 1)
@@ -177,7 +178,9 @@ struct RecordReader {
         case .address6: try address("an IPv6 address, as 2001:db8::1", AF_INET6, 16)
         case .hex(let least):
             let (text, first) = try joined("hexadecimal")
-            guard let bytes = BinaryText.hex(text) else { throw failure(first, "bad hexadecimal; write pairs of 0-9a-f") }
+            guard let bytes = BinaryText.hex(text) else {
+                throw failure(first, "bad hexadecimal; write pairs of 0-9a-f")
+            }
             guard bytes.count >= least else {
                 throw failure(first, "\(bytes.count) bytes of hexadecimal, and \(least) are the least; complete it")
             }
@@ -215,7 +218,8 @@ struct RecordReader {
             let parts = word.text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
             guard parts.count == 4 else { throw failure(word, "not four groups of hexadecimal; write 2001:db8:0:1") }
             for part in parts {
-                guard (1...4).contains(part.count), let value = UInt16(String(decoding: part, as: UTF8.self), radix: 16),
+                guard (1...4).contains(part.count),
+                    let value = UInt16(String(decoding: part, as: UTF8.self), radix: 16),
                     part.allSatisfy({ BinaryText.hexDigit($0) != nil })
                 else { throw failure(word, "a group is not up to four digits of hexadecimal; correct it") }
                 append(Int(value), bytes: 2)

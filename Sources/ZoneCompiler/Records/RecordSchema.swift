@@ -69,6 +69,9 @@ struct RecordSchema: Sendable {
     let name: String
     let fields: [Field]
 
+    /// DS, which stands beside the NS of a delegation.
+    static let ds: UInt16 = 43
+
     /// APL, the one type of text whose data may be empty.
     static let prefixesType: UInt16 = 42
 

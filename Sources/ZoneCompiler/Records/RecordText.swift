@@ -138,7 +138,9 @@ enum RecordText {
         func metres(_ centimetres: Int) -> String {
             (centimetres < 0 ? "-" : "") + decimal(abs(centimetres), places: 2) + "m"
         }
-        func size(_ byte: UInt8) -> String { metres((0..<Int(byte & 15)).reduce(Int(byte >> 4)) { value, _ in value * 10 }) }
+        func size(_ byte: UInt8) -> String {
+            metres((0..<Int(byte & 15)).reduce(Int(byte >> 4)) { value, _ in value * 10 })
+        }
         let altitude = metres(number(data[12..<16]) - 10_000_000)
         return [angle(4, ("N", "S")), angle(8, ("E", "W")), altitude, size(data[1]), size(data[2]), size(data[3])]
             .joined(separator: " ")
@@ -213,6 +215,7 @@ enum RecordText {
 
     /// Letters, digits and a few signs that nobody gives a meaning.
     private static func isPlain(_ byte: UInt8) -> Bool {
-        (byte >= 48 && byte <= 57) || (byte | 0x20 >= 97 && byte | 0x20 <= 122) || byte == 45 || byte == 46 || byte == 47
+        (byte >= 48 && byte <= 57) || (byte | 0x20 >= 97 && byte | 0x20 <= 122) || byte == 45 || byte == 46
+            || byte == 47
     }
 }

@@ -175,7 +175,8 @@ struct RecordWire {
             last = window
             try take(length, "a map of types")
             guard data[at - 1] != 0 else {
-                throw Invalid(message: "a map of types with zeros at its end (RFC 4034 §4.1.2); write the types by name")
+                throw Invalid(
+                    message: "a map of types with zeros at its end (RFC 4034 §4.1.2); write the types by name")
             }
         }
     }
@@ -225,7 +226,8 @@ struct RecordWire {
         while left > 0 {
             let key = try word("a parameter")
             guard key > keys.last ?? -1 else {
-                throw Invalid(message: "parameters that are repeated or not ascending (RFC 9460 §2.2); keep one of each")
+                throw Invalid(
+                    message: "parameters that are repeated or not ascending (RFC 9460 §2.2); keep one of each")
             }
             keys.append(key)
             let count = try word("a parameter")
@@ -254,7 +256,8 @@ struct RecordWire {
         for key in mandatory where key == 0 || !keys.contains(key) {
             throw Invalid(
                 message: "'mandatory' names \(ServiceKey.name(UInt16(key))), which "
-                    + (key == 0 ? "can't stand there" : "the record lacks") + " (RFC 9460 §8); add it or remove the name")
+                    + (key == 0 ? "can't stand there" : "the record lacks")
+                    + " (RFC 9460 §8); add it or remove the name")
         }
         if keys.contains(Int(ServiceKey.noDefaultALPN)), !keys.contains(Int(ServiceKey.alpn)) {
             throw Invalid(message: "'no-default-alpn' without 'alpn' (RFC 9460 §7.1.1); add alpn=h2, say")

@@ -18,7 +18,8 @@ enum NameServerKeys {
             let operators = file.operatorKeys.map { ($0.phase, $0.bytes) }
             return Keys(probes: network, overrides: operators.isEmpty ? network : operators)
         } catch {
-            throw ValidationError(error.description)
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(1)
         }
     }
 }

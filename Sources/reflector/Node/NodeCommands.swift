@@ -42,8 +42,8 @@ struct EntrypointCommand: AsyncParsableCommand {
     @Option(help: "Payload bytes of a packet: 1316, or 1128 for paths of MTU 1280.")
     var payload = 1_316
 
-    @Option(help: "Most bits a second taken from one encoder over TCP or HTTP.")
-    var ingestRateMax: UInt64 = 50_000_000
+    @Option(help: "Most bits a second taken from one encoder, as 50Mbps or 50000000.")
+    var ingestRateMax = BitRate(50_000_000)
 
     /// Less could not carry sound.
     private static let ingestRateLeast: UInt64 = 8_000
@@ -52,7 +52,7 @@ struct EntrypointCommand: AsyncParsableCommand {
         guard (188...1_316).contains(payload), payload % 188 == 0 else {
             throw ValidationError("--payload takes a multiple of 188 up to 1316, not \(payload)")
         }
-        guard ingestRateMax >= Self.ingestRateLeast else {
+        guard ingestRateMax.bitsPerSecond >= Self.ingestRateLeast else {
             throw ValidationError("--ingest-rate-max takes \(Self.ingestRateLeast) bits a second or more")
         }
         if let ingest { _ = try node.endpoint(ingest, option: "--ingest") }
@@ -63,7 +63,7 @@ struct EntrypointCommand: AsyncParsableCommand {
         let logger = Logger(label: "entrypoint")
         var ingestion = IngestConfiguration()
         ingestion.payloadBytes = payload
-        ingestion.rateBitsPerSecondMax = ingestRateMax
+        ingestion.rateBitsPerSecondMax = ingestRateMax.bitsPerSecond
         ingestion.rawTCP = try tcp.map { try rawPort($0, "--tcp") }
         ingestion.rawUDP = try udp.map { try rawPort($0, "--udp") }
         ingestion.pulls = try pull.map { text in
