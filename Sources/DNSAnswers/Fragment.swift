@@ -43,12 +43,15 @@ struct FragmentArena {
     private(set) var bytes: [UInt8] = []
     private(set) var patches: [Patch] = []
     private(set) var fragments: [Fragment] = []
+    /// A record that an answer needs did not fit.
+    private(set) var isCut = false
 
     init() { _ = add { _ in } }
 
     mutating func add(_ write: (inout FragmentWriter) -> Void) -> UInt32 {
         var writer = FragmentWriter()
         write(&writer)
+        if writer.isCut { isCut = true }
         fragments.append(writer.fragment(offset: UInt32(bytes.count), firstPatch: UInt32(patches.count)))
         bytes += writer.bytes
         patches += writer.patches
@@ -82,6 +85,8 @@ struct FragmentWriter {
 
     private(set) var bytes: [UInt8] = []
     private(set) var patches: [Patch] = []
+    /// An answer or authority record was left out.
+    private(set) var isCut = false
     /// Without glue in the additional section the answer is of no use.
     var needsAdditionals = false
     private var counts: (answer: UInt16, authority: UInt16, additional: UInt16) = (0, 0, 0)
@@ -93,7 +98,10 @@ struct FragmentWriter {
     mutating func record(
         _ section: Section = .answer, owner: Owner = .question, type: UInt16, ttl: TTL, data: [UInt8]
     ) -> Int? {
-        guard bytes.count + 12 + data.count <= Fragment.lengthMax, data.count <= 65_535 else { return nil }
+        guard bytes.count + 12 + data.count <= Fragment.lengthMax, data.count <= 65_535 else {
+            if section != .additional { isCut = true }
+            return nil
+        }
         if section == .additional, mandatory == nil { mandatory = (bytes.count, patches.count) }
         switch owner {
         case .question: append16(0xc00c)

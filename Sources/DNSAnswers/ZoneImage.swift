@@ -9,9 +9,12 @@ public final class ZoneImage: Sendable {
         case zoneName
         /// There is no SOA at the apex, or its data is too short.
         case startOfAuthority
-        /// More than 2³² bytes of records.
+        /// More than 2³² bytes of records, or an RRset that no message holds.
         case tooLarge
     }
+
+    /// Most bytes of one RRset, each record with 12 for its head, that every answer has room for.
+    public static let answerBytesMax = Fragment.lengthMax
 
     /// Zone name without the final dot, lower case.
     public let zone: String

@@ -188,6 +188,17 @@ extension ZoneImageBuilder {
         }
     }
 
+    /// `parents` and `maps` exist where the aliased form has something below them, so that no wildcard speaks for them
+    /// (RFC 4592 §2.2.2): the two forms of a zone give equal answers.
+    mutating func addOurNames() {
+        let hasParents = !content.setRegions.isEmpty || content.rules.contains(where: \.takesParentsAway)
+        let index = tables.view
+        let hasMaps = (0...UInt16.max).contains { index.entry(of: $0).exists }
+        for (label, isThere) in [("parents", hasParents), ("maps", hasMaps)] where isThere {
+            if let name = WireName.bytes(of: label, suffix: zoneName) { _ = tree.node(name) }
+        }
+    }
+
     // MARK: Layout
 
     /// What `explain` says of a stored name: the line that wrote it. The first line stands for an RRset.

@@ -32,8 +32,9 @@ struct ZoneImageBuilder {
         builder.addEntrypoints()
         builder.addStreams()
         builder.addNodes()
+        builder.addOurNames()
         builder.layOutNodes()
-        guard builder.arena.bytes.count <= UInt32.max else { throw .tooLarge }
+        guard builder.arena.bytes.count <= UInt32.max, !builder.arena.isCut else { throw .tooLarge }
         return builder
     }
 

@@ -1,27 +1,106 @@
-import CLDNS
-
-/// Domain names between text and wire form (RFC 1035 §3.1, §5.1).
+/// Domain names between text and wire form (RFC 1035 §3.1, §5.1). Written out here and not left to libldns, which
+/// writes names with quotes, `$` and `@` in a form that other servers read otherwise.
 public enum LDNSName {
-    /// Uncompressed wire form of a name in presentation form, taken as absolute with or without the final dot. Case is
-    /// kept. Throws for empty or overlong labels, names over 255 bytes and bad escapes.
-    public static func wire(_ text: String) throws(LDNSError) -> [UInt8] {
-        guard !text.utf8.contains(0), text.utf8.count <= 1_024 else {
-            throw LDNSError("not a domain name", input: text)
+    /// Longest name in wire form, the root's zero included.
+    public static let lengthMax = 255
+
+    /// Uncompressed wire form of a name in presentation form. Case is kept. Throws for empty or overlong labels, names
+    /// over 255 bytes and bad escapes.
+    ///
+    /// - Parameter origin: wire form of what completes a name without a final dot; by default the root.
+    public static func wire(_ text: String, origin: [UInt8] = [0]) throws(LDNSError) -> [UInt8] {
+        guard !text.isEmpty else { throw LDNSError("an empty name", input: text) }
+        if text == "." { return [0] }
+        var name: [UInt8] = [0]
+        name.reserveCapacity(text.utf8.count + 1 + origin.count)
+        var label = 0
+        var isComplete = false
+        var bytes = text.utf8.makeIterator()
+        while let byte = bytes.next() {
+            if isComplete {
+                label = name.count
+                name.append(0)
+                isComplete = false
+            }
+            if byte == UInt8(ascii: ".") {
+                let count = name.count - label - 1
+                guard count > 0 else {
+                    throw LDNSError("an empty label (two dots, or a dot at the front)", input: text)
+                }
+                name[label] = UInt8(count)
+                isComplete = true
+                continue
+            }
+            var value = byte
+            if byte == UInt8(ascii: "\\") {
+                guard let escaped = escape(&bytes) else {
+                    throw LDNSError("a bad escape (\\DDD goes to \\255)", input: text)
+                }
+                value = escaped
+            }
+            name.append(value)
+            guard name.count - label <= 64 else { throw LDNSError("a label over 63 bytes", input: text) }
+            // Far beyond what any origin could complete.
+            guard name.count <= lengthMax else { throw LDNSError("a name over 255 bytes", input: text) }
         }
-        var rdf: UnsafeMutablePointer<ldns_rdf>?
-        let status = ldns_str2rdf_dname(&rdf, text)
-        defer { ldns_rdf_deep_free(rdf) }
-        guard status == LDNS_STATUS_OK else { throw LDNSError(status, input: text) }
-        return Array(LDNSText.bytes(rdf))
+        if isComplete {
+            name.append(0)
+        } else {
+            name[label] = UInt8(name.count - label - 1)
+            name += origin
+        }
+        guard name.count <= lengthMax else {
+            throw LDNSError(
+                origin.count > 1 && !isComplete
+                    ? "a name over 255 bytes, with the zone's name" : "a name over 255 bytes",
+                input: text)
+        }
+        return name
     }
 
-    /// Presentation form of an uncompressed wire name, without the final dot. Nil for bytes that are no name.
+    /// What follows a backslash: one byte as it is, or three decimal digits.
+    public static func escape(_ bytes: inout some IteratorProtocol<UInt8>) -> UInt8? {
+        guard let first = bytes.next() else { return nil }
+        guard first >= 48, first <= 57 else { return first }
+        var value = Int(first - 48)
+        for _ in 0..<2 {
+            guard let next = bytes.next(), next >= 48, next <= 57 else { return nil }
+            value = value * 10 + Int(next - 48)
+        }
+        return UInt8(exactly: value)
+    }
+
+    /// Presentation form of an uncompressed wire name, without the final dot; "" for the root. Nil for bytes that are no
+    /// name. What master files give a meaning of its own is escaped, so that any server reads the same name.
     public static func text(_ wire: [UInt8]) -> String? {
-        var position = 0
-        var rdf: UnsafeMutablePointer<ldns_rdf>?
-        let status = wire.withUnsafeBufferPointer { ldns_wire2dname(&rdf, $0.baseAddress, $0.count, &position) }
-        defer { ldns_rdf_deep_free(rdf) }
-        guard status == LDNS_STATUS_OK, position == wire.count else { return nil }
-        return LDNSText.name(rdf)
+        guard wire.count <= lengthMax else { return nil }
+        var text: [UInt8] = []
+        text.reserveCapacity(wire.count)
+        var at = 0
+        while at < wire.count {
+            let count = Int(wire[at])
+            if count == 0 { return at == wire.count - 1 ? String(decoding: text, as: UTF8.self) : nil }
+            guard count < 64, at + 1 + count < wire.count else { return nil }
+            if at > 0 { text.append(UInt8(ascii: ".")) }
+            for byte in wire[(at + 1)..<(at + 1 + count)] { append(byte, to: &text) }
+            at += 1 + count
+        }
+        return nil
+    }
+
+    private static func append(_ byte: UInt8, to text: inout [UInt8]) {
+        switch byte {
+        case UInt8(ascii: "."), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: ";"), UInt8(ascii: "("),
+            UInt8(ascii: ")"), UInt8(ascii: "@"), UInt8(ascii: "$"):
+            text.append(UInt8(ascii: "\\"))
+            text.append(byte)
+        case 0x21...0x7e:
+            text.append(byte)
+        default:
+            text.append(UInt8(ascii: "\\"))
+            text.append(48 + byte / 100)
+            text.append(48 + byte / 10 % 10)
+            text.append(48 + byte % 10)
+        }
     }
 }

@@ -17,65 +17,6 @@ public struct LDNSRecord: Sendable, Equatable {
     /// Owner in uncompressed wire form, lower case.
     public var ownerWire: [UInt8]
 
-    /// Longest text of one record that is handed to libldns, in bytes.
-    public static let textLengthMax = 10_000
-
-    /// Reads one record in master-file form (RFC 1035 §5.1) from one line: owner, optional TTL and class, type, RDATA.
-    ///
-    /// - Parameters:
-    ///   - text: the record; parentheses and comments already taken out.
-    ///   - origin: wire form of the name that relative names are completed with.
-    ///   - defaultTTL: seconds, for a record without a TTL.
-    ///   - previousOwner: wire form of the owner for a record that begins with white space.
-    public init(
-        parsing text: String, origin: [UInt8], defaultTTL: UInt32, previousOwner: [UInt8]? = nil
-    ) throws(LDNSError) {
-        self = try Self.parse(text, origin, defaultTTL, previousOwner) { Self($0) }
-        if data.count > 65_535 { throw LDNSError("RDATA over 65535 bytes", input: text) }
-    }
-
-    /// Type and RDATA alone of a record in master-file form, for those who read many.
-    public static func data(
-        parsing text: String, origin: [UInt8], defaultTTL: UInt32
-    ) throws(LDNSError) -> (type: UInt16, data: [UInt8]) {
-        let (type, data) = try parse(text, origin, defaultTTL, nil) { record in
-            var data: [UInt8] = []
-            for index in 0..<ldns_rr_rd_count(record) {
-                if let field = ldns_rr_rdf(record, index) { data.append(contentsOf: LDNSText.bytes(field)) }
-            }
-            return (UInt16(truncatingIfNeeded: ldns_rr_get_type(record).rawValue), data)
-        }
-        if data.count > 65_535 { throw LDNSError("RDATA over 65535 bytes", input: text) }
-        return (type, data)
-    }
-
-    private static func parse<Result>(
-        _ text: String, _ origin: [UInt8], _ defaultTTL: UInt32, _ previousOwner: [UInt8]?,
-        _ read: (UnsafePointer<ldns_rr>) -> Result
-    ) throws(LDNSError) -> Result {
-        guard !text.utf8.contains(0), text.utf8.count <= textLengthMax else {
-            throw LDNSError("record too long or with a NUL byte", input: text)
-        }
-        let originField = nameField(origin)
-        defer { ldns_rdf_deep_free(originField) }
-        // libldns frees and replaces `previous` as it goes.
-        var previous = previousOwner.flatMap { nameField($0) }
-        defer { ldns_rdf_deep_free(previous) }
-        var record: UnsafeMutablePointer<ldns_rr>?
-        let status = ldns_rr_new_frm_str(&record, text, defaultTTL, originField, &previous)
-        guard status == LDNS_STATUS_OK, let record else { throw LDNSError(status, input: text) }
-        defer { ldns_rr_free(record) }
-        return read(record)
-    }
-
-    /// One line of a master file for a record in wire form. Nil if the bytes are no record of that type.
-    public static func line(owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) -> String? {
-        withRecord(owner: owner, type: type, ttl: ttl, data: data) { record in
-            let text = LDNSText.take(ldns_rr2str(record))
-            return text.hasSuffix("\n") ? String(text.dropLast()) : text
-        }
-    }
-
     /// The record in canonical form: names in its data in lower case too, for the types that RFC 4034 §6.2 lists.
     public var canonical: LDNSRecord {
         Self.withRecord(owner: ownerWire, type: type, ttl: ttl, data: data) { record in
@@ -121,10 +62,6 @@ public struct LDNSRecord: Sendable, Equatable {
             words.append(LDNSText.take(ldns_rdf2str(field)))
         }
         text = words.joined(separator: " ")
-    }
-
-    private static func nameField(_ wire: [UInt8]) -> UnsafeMutablePointer<ldns_rdf>? {
-        wire.withUnsafeBytes { ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, $0.count, $0.baseAddress) }
     }
 }
 

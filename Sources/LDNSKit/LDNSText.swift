@@ -25,7 +25,7 @@ enum LDNSText {
     }
 }
 
-/// Record types by name and number (RFC 1035 §3.2.2, RFC 3597 §5 for the unknown ones).
+/// Numbers of record types (RFC 1035 §3.2.2 and what followed it).
 public enum LDNSType {
     public static let a: UInt16 = 1
     public static let ns: UInt16 = 2
@@ -38,15 +38,4 @@ public enum LDNSType {
     public static let srv: UInt16 = 33
     public static let dname: UInt16 = 39
     public static let opt: UInt16 = 41
-
-    /// `AAAA` or `TYPE28`; nil for a word that is no type.
-    public static func number(_ name: String) -> UInt16? {
-        guard !name.isEmpty, name.utf8.count <= 20, !name.utf8.contains(0) else { return nil }
-        let type = ldns_get_rr_type_by_name(name)
-        return type.rawValue == 0 || type.rawValue > 65_535 ? nil : UInt16(type.rawValue)
-    }
-
-    public static func name(_ number: UInt16) -> String {
-        LDNSText.take(ldns_rr_type2str(ldns_rr_type(rawValue: UInt32(number))))
-    }
 }

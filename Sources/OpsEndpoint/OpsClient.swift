@@ -68,7 +68,8 @@ public struct OpsClient: Sendable {
                 positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
             return try decoder.decode(type, from: data)
         } catch {
-            throw .unusable(endpoint, "\(error)")
+            throw .unusable(
+                endpoint, "its /status is not what was expected; is it another kind of process, or of another version?")
         }
     }
 

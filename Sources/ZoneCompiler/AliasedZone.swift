@@ -174,12 +174,26 @@ private struct ZoneListing {
             let key = Key(owner: record.owner, type: record.type)
             lowest[key] = min(lowest[key] ?? .max, record.ttl)
         }
-        let records = content.records.filter { $0.type != LDNSType.soa }.map { record in
+        var records = content.records.filter { $0.type != LDNSType.soa }.map { record in
             let ttl = lowest[Key(owner: record.owner, type: record.type)] ?? record.ttl
             return ZoneRecord(
                 .init(section: .file), owner: record.owner, type: record.type, ttl: ttl, data: record.data)
         }
+        records += keptFromWildcard(content)
         return sortedUnique(records)
+    }
+
+    /// Names that are ours and have nothing in the aliased form exist there all the same if a wildcard would speak for
+    /// them (RFC 4592 §4.1).
+    private static func keptFromWildcard(_ content: ZoneContent) -> [ZoneRecord] {
+        let wildcard = Names.wire("*", below: content.wireName)
+        guard content.records.contains(where: { $0.owner == wildcard }) else { return [] }
+        let text = RecordData.text(["answered only by reflector nameserver, to --explain-from"])
+        return ["explain", "_status"].map { name in
+            ZoneRecord(
+                .init(section: .file), owner: Names.wire(name, below: content.wireName), type: text.type,
+                ttl: content.defaults.ttl, data: text.data)
+        }
     }
 }
 

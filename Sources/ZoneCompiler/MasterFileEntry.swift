@@ -88,7 +88,7 @@ struct MasterFileEntry: Equatable {
                     open = nil
                     at += 1
                 default:
-                    guard let word = word(&problems) else {
+                    guard let word = word(isParameter: words.contains(where: Self.hasParameters), &problems) else {
                         isBroken = true
                         continue
                     }
@@ -118,11 +118,23 @@ struct MasterFileEntry: Equatable {
             entries.append(MasterFileEntry(words: words, ownerOmitted: blank))
         }
 
+        /// True for the types whose data are parameters, which may have their values in quotes: `alpn="h2"`.
+        private static func hasParameters(_ word: Word) -> Bool {
+            switch word.text.utf8.count {
+            case 4: word.text.uppercased() == "SVCB"
+            case 5: word.text.uppercased() == "HTTPS"
+            case 6: word.text.uppercased() == "TYPE64" || word.text.uppercased() == "TYPE65"
+            default: false
+            }
+        }
+
         /// Reads a bare or quoted word. Nil, with a report, for one that can't be.
-        private mutating func word(_ problems: inout ProblemList) -> Word? {
+        ///
+        /// - Parameter isParameter: a quote behind `=` opens a string within the word (RFC 9460 §2.1).
+        private mutating func word(isParameter: Bool, _ problems: inout ProblemList) -> Word? {
             let start = at
             let place = (line: line, column: column)
-            let isQuoted = bytes[at] == UInt8(ascii: "\"")
+            var isQuoted = bytes[at] == UInt8(ascii: "\"")
             if isQuoted { at += 1 }
             while at < bytes.count {
                 let byte = bytes[at]
@@ -136,6 +148,10 @@ struct MasterFileEntry: Equatable {
                 at += byte == UInt8(ascii: "\\") && at + 1 < bytes.count && bytes[at + 1] != newline ? 2 : 1
                 if isQuoted, byte == UInt8(ascii: "\"") {
                     return Word(text: text(start..<at), line: place.line, column: place.column)
+                }
+                if isParameter, byte == UInt8(ascii: "="), at < bytes.count, bytes[at] == UInt8(ascii: "\"") {
+                    isQuoted = true
+                    at += 1
                 }
             }
             if isQuoted {
@@ -156,6 +172,23 @@ struct MasterFileEntry: Equatable {
             while at < bytes.count, bytes[at] != newline { at += 1 }
         }
 
-        private func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+        /// Bytes that are not UTF-8 become `\DDD`, which is the same to whoever reads the word, and can be shown: no
+        /// byte is lost.
+        private func text(_ range: Range<Int>) -> String {
+            if let text = String(validating: bytes[range], as: UTF8.self) { return text }
+            var text: [UInt8] = []
+            var isEscaped = false
+            for byte in bytes[range] {
+                if byte < 0x80 {
+                    text.append(byte)
+                    isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+                    continue
+                }
+                if !isEscaped { text.append(UInt8(ascii: "\\")) }
+                isEscaped = false
+                text += [48 + byte / 100, 48 + byte / 10 % 10, 48 + byte % 10]
+            }
+            return String(decoding: text, as: UTF8.self)
+        }
     }
 }

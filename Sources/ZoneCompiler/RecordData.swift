@@ -36,36 +36,9 @@ struct RecordData: Hashable, Comparable {
             })
     }
 
-    /// Type and RDATA in presentation form, `separator` between them; names below `zone` (in wire form) relative to
-    /// it. Nil for other types than those above, CNAME and DNAME.
-    func text(zone: [UInt8], separator: String = " ") -> String? {
-        switch type {
-        case LDNSType.a, LDNSType.aaaa:
-            return IPAddress(bytes: data).map { (type == LDNSType.a ? "A" : "AAAA") + separator + $0.description }
-        case LDNSType.srv:
-            guard data.count > 6 else { return nil }
-            let numbers = (0..<3).map { "\(UInt16(data[2 * $0]) << 8 | UInt16(data[2 * $0 + 1]))" }
-            return "SRV" + separator + (numbers + [Names.presentation(Array(data[6...]), zone)]).joined(separator: " ")
-        case LDNSType.txt:
-            var strings: [String] = []
-            var rest = data[...]
-            while let length = rest.popFirst(), rest.count >= Int(length) {
-                strings.append("\"" + Self.escaped(String(decoding: rest.prefix(Int(length)), as: UTF8.self)) + "\"")
-                rest = rest.dropFirst(Int(length))
-            }
-            return "TXT" + separator + strings.joined(separator: " ")
-        case LDNSType.cname: return "CNAME" + separator + Names.presentation(data, zone)
-        case LDNSType.dname: return "DNAME" + separator + Names.presentation(data, zone)
-        default: return nil
-        }
-    }
-
-    /// A character string of a master file, without its quotes (RFC 1035 §5.1).
-    private static func escaped(_ string: String) -> String {
-        string.reduce(into: "") { text, character in
-            if character == "\"" || character == "\\" { text += "\\" }
-            text.append(character)
-        }
+    /// Type and RDATA in presentation form; names below `zone` (in wire form) relative to it.
+    func text(zone: [UInt8]) -> String {
+        RecordSchema.name(type) + " " + RecordText.text(type: type, data, zone: zone)
     }
 }
 
@@ -79,20 +52,5 @@ extension Names {
             result.append(contentsOf: label.prefix(63))
         }
         return result + suffix
-    }
-
-    /// A name of plain labels as master files have it: relative to `zone` where it is below, else with a final dot.
-    static func presentation(_ name: [UInt8], _ zone: [UInt8]) -> String {
-        let isBelow = name.count > zone.count && isWithin(name, zone)
-        var text: [UInt8] = []
-        var at = 0
-        let end = isBelow ? name.count - zone.count : name.count - 1
-        while at < end, at + Int(name[at]) < end {
-            if at > 0 { text.append(UInt8(ascii: ".")) }
-            text += name[(at + 1)..<(at + 1 + Int(name[at]))]
-            at += 1 + Int(name[at])
-        }
-        if !isBelow { text.append(UInt8(ascii: ".")) }
-        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -113,19 +113,29 @@ enum SidecarValues {
 
     /// `10Gbps` in bits a second.
     static func capacity(_ word: Word, _ problems: inout ProblemList) -> UInt64? {
-        let units: [(String, Double)] = [
-            ("tbps", 1e12), ("gbps", 1e9), ("mbps", 1e6), ("kbps", 1e3), ("bps", 1),
-        ]
-        let text = word.text.lowercased()
+        if let capacity = Capacity.bitsPerSecond(word.text) { return capacity }
+        problems.error(word, "'\(word.text)' is no capacity; write a number and bps, kbps, Mbps, Gbps or Tbps: 10Gbps")
+        return nil
+    }
+}
+
+/// How much a line or host carries, as zone files and options write it.
+public enum Capacity {
+    private static let units: [(name: String, factor: Double)] = [
+        ("tbps", 1e12), ("gbps", 1e9), ("mbps", 1e6), ("kbps", 1e3), ("bps", 1),
+    ]
+
+    /// Bits a second of `10Gbps`; nil for anything else.
+    public static func bitsPerSecond(_ text: String) -> UInt64? {
+        let text = text.lowercased()
         for (unit, factor) in units where text.hasSuffix(unit) {
             let number = text.dropLast(unit.utf8.count)
             guard !number.isEmpty, number.utf8.count <= 12,
                 number.utf8.allSatisfy({ ($0 >= 48 && $0 <= 57) || $0 == 46 }), let value = Double(number),
                 value > 0, value * factor >= 1, value * factor <= 1e15
-            else { break }
+            else { return nil }
             return UInt64(value * factor)
         }
-        problems.error(word, "'\(word.text)' is no capacity; write a number and bps, kbps, Mbps, Gbps or Tbps: 10Gbps")
         return nil
     }
 }

@@ -33,11 +33,10 @@ enum ZoneChanges {
             if record.type == LDNSType.soa, data.count > 20 {
                 for index in (data.count - 20)..<(data.count - 16) { data[index] = 0 }
             }
-            let line = LDNSRecord.line(owner: [0], type: record.type, ttl: record.ttl, data: data) ?? "?"
-            let words = line.split(maxSplits: 4, whereSeparator: { $0 == "\t" || $0 == " " })
+            let text = RecordText.text(type: record.type, data)
             let owner = LDNSName.text(record.owner) ?? "?"
-            let key = "\(owner) \(LDNSType.name(record.type))"
-            sets[key, default: []].append("\(words.last ?? "?") (TTL \(record.ttl))")
+            let key = "\(owner) \(RecordSchema.name(record.type))"
+            sets[key, default: []].append("\(text) (TTL \(record.ttl))")
         }
         return sets.map { ($0.key, $0.value.sorted().joined(separator: ", ")) }.sorted { $0.0 < $1.0 }
     }

@@ -24,7 +24,11 @@ public enum ZoneCompiler {
     static let zonesMax = 64
 
     /// Compiles files given by name (without directory) and content, in any order. Never traps, whatever the bytes.
-    public static func compile(files: [(name: String, bytes: [UInt8])]) -> CompiledZones {
+    ///
+    /// - Parameter unreadable: names of files that are there and can't be read; others don't call them absent.
+    public static func compile(
+        files: [(name: String, bytes: [UInt8])], unreadable: Set<String> = []
+    ) -> CompiledZones {
         var zones: [String: [FileKind: (name: String, bytes: [UInt8])]] = [:]
         var problems: [ZoneProblem] = []
         for file in files.sorted(by: { $0.name < $1.name }) {
@@ -47,6 +51,7 @@ public enum ZoneCompiler {
         var contents: [ZoneContent] = []
         for (stem, parts) in zones.sorted(by: { $0.key < $1.key }) {
             guard let zone = parts[.zone] else {
+                if unreadable.contains(where: { $0.lowercased() == stem + ".zone" }) { continue }
                 for (_, file) in parts.sorted(by: { $0.value.name < $1.value.name }) {
                     problems.append(
                         problem(.error, file.name, "no \(stem).zone beside it; add that file, or remove this one"))
@@ -61,7 +66,8 @@ public enum ZoneCompiler {
             problems += result.problems
             if let content = result.content { contents.append(content) }
         }
-        if contents.isEmpty, !problems.contains(where: { $0.severity == .error }) {
+        problems += ZoneNesting.problems(contents)
+        if contents.isEmpty, unreadable.isEmpty, !problems.contains(where: { $0.severity == .error }) {
             problems.append(
                 problem(
                     .error, ZoneProblem.directory, "no .zone file here; add one, named for its zone: reflector.net.zone"
@@ -77,7 +83,7 @@ public enum ZoneCompiler {
         streams: (name: String, bytes: [UInt8])?
     ) -> (content: ZoneContent?, problems: [ZoneProblem]) {
         guard let apex = try? LDNSName.wire(stem).map({ $0 }), apex.count > 1, apex.count <= 128,
-            stem.split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ SidecarValues.isLabel($0) })
+            stem.split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ isZoneLabel($0) })
         else {
             let message = "'\(stem)' is no zone name; name the file for its zone: reflector.net.zone"
             return (nil, [problem(.error, zone.name, message)])
@@ -98,7 +104,16 @@ public enum ZoneCompiler {
             reader.readStreams(streams.bytes, file: streams.name, &list)
             problems += list.finished()
         }
+        problems += RecordSetSizes.problems(reader.content)
         return (reader.content, problems)
+    }
+
+    /// Letters, digits, hyphens and underscores: `_msdcs.example` is a zone like others (RFC 2181 §11).
+    private static func isZoneLabel(_ text: Substring) -> Bool {
+        (1...63).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                (byte | 0x20 >= 97 && byte | 0x20 <= 122) || (byte >= 48 && byte <= 57) || byte == 45 || byte == 95
+            }
     }
 
     private static func problem(_ severity: ZoneProblem.Severity, _ file: String, _ message: String) -> ZoneProblem {

@@ -60,7 +60,7 @@ public enum ZoneDirectory {
             }
             files.append((name, bytes))
         }
-        var compiled = ZoneCompiler.compile(files: files)
+        var compiled = ZoneCompiler.compile(files: files, unreadable: Set(problems.map(\.file)))
         if !problems.isEmpty {
             compiled.problems = (compiled.problems + problems).sorted()
             compiled.contents = []

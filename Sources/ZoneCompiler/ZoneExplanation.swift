@@ -289,7 +289,7 @@ private struct Explainer {
         guard !records.isEmpty else { return false }
         result.outcome = .answer
         for record in records {
-            let text = LDNSRecord.line(owner: record.owner, type: record.type, ttl: record.ttl, data: record.data) ?? ""
+            let text = RecordText.line(owner: record.owner, type: record.type, ttl: record.ttl, data: record.data)
             result.lines.append(
                 .init(
                     file: record.source.file, line: record.source.line,
@@ -315,7 +315,7 @@ private struct Explainer {
         .init(file: stream.source.file, line: stream.source.line, text: "stream \(stream.name)", wins: wins)
     }
 
-    private func flat(_ record: RecordData) -> String { record.text(zone: content.wireName) ?? "" }
+    private func flat(_ record: RecordData) -> String { record.text(zone: content.wireName) }
 }
 
 /// A range that can be sorted.

@@ -1,5 +1,4 @@
 import DNSAnswers
-import LDNSKit
 import ReflectorModel
 
 /// The aliased form of a zone as a master file (design §4), for any name server.
@@ -25,10 +24,10 @@ public enum ZoneExport {
         var cursor = zone.records
         var next: ZoneRecord? = zone.startOfAuthority
         while let record = next {
-            if let line = line(record, zone.zoneName) {
-                piece += line + "\n"
-                count += 1
-            }
+            piece += RecordText.line(
+                owner: record.owner, type: record.type, ttl: record.ttl, data: record.data, zone: zone.zoneName)
+            piece += "\n"
+            count += 1
             if piece.utf8.count > pieceBytes {
                 write(piece)
                 piece = ""
@@ -44,15 +43,5 @@ public enum ZoneExport {
         var text = ""
         try write(content, serial: serial) { text += $0 }
         return text
-    }
-
-    private static func line(_ record: ZoneRecord, _ zone: [UInt8]) -> String? {
-        // What people wrote may need escapes; the names that we make never do.
-        guard record.place.section != .file,
-            let data = RecordData(type: record.type, data: record.data).text(zone: zone, separator: "\t")
-        else {
-            return LDNSRecord.line(owner: record.owner, type: record.type, ttl: record.ttl, data: record.data)
-        }
-        return "\(Names.presentation(record.owner, zone))\t\(record.ttl)\tIN\t\(data)"
     }
 }

@@ -2,8 +2,8 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// The `.zone` file read: its records, and what the sidecars ask of it. libldns reads each record; where records begin,
-/// which zone they are in and what they may stand beside is checked here and in `ZoneFileChecks`.
+/// The `.zone` file read: its records, and what the sidecars ask of it. `RecordReader` reads each record's data; where
+/// records begin and which zone they are in is checked here, what they may stand beside in `ZoneFileChecks`.
 struct ZoneFile {
     /// Lower case, without the final dot.
     let zone: String
@@ -72,23 +72,24 @@ struct ZoneFile {
         }
     }
 
-    /// Reads RDATA through libldns and keeps the record.
+    /// Reads RDATA and keeps the record.
     private mutating func add(
         _ owner: [UInt8], _ ownerWord: Word, _ head: RecordHead, _ rest: ArraySlice<Word>, ttl: UInt32,
         origin: [UInt8], _ problems: inout ProblemList
     ) {
-        let typeName = head.type.text.uppercased()
-        guard let dataWord = rest.first else {
+        let typeName = RecordSchema.name(head.number)
+        // An APL may be empty (RFC 3123 §4): it says that there are no prefixes.
+        guard !rest.isEmpty || head.number == RecordSchema.prefixesType else {
             problems.error(head.type, "\(typeName) record without data; write it behind the type")
             brokenOwners.insert(owner)
             return
         }
-        let data = rest.map(\.text).joined(separator: " ")
-        let record: (type: UInt16, data: [UInt8])
-        do throws(LDNSError) {
-            record = try LDNSRecord.data(parsing: ". 1 IN \(typeName) \(data)", origin: origin, defaultTTL: 1)
+        let dataWord = rest.first ?? head.type
+        let data: [UInt8]
+        do throws(RecordError) {
+            data = try RecordReader.read(type: head.number, rest, behind: head.type, origin: origin)
         } catch {
-            problems.error(dataWord, "bad \(typeName) data '\(data.prefix(60))': \(error.message); correct it")
+            problems.error(error.word, "bad \(typeName) data: \(error.message)")
             brokenOwners.insert(owner)
             return
         }
@@ -100,28 +101,32 @@ struct ZoneFile {
         }
         records.append(
             ZoneContent.Record(
-                owner: owner, type: record.type, ttl: ttl, data: record.data,
+                owner: owner, type: head.number, ttl: ttl, data: data,
                 source: .init(file: file, line: ownerWord.line)))
         places.append((ownerWord, dataWord))
-        let isAddress = record.type == LDNSType.a || record.type == LDNSType.aaaa
-        if isAddress, let address = IPAddress(bytes: record.data), let relative = Names.relative(owner, to: apex) {
-            addresses[relative, default: []].append(address)
+        addAddress(owner, head.number, data, dataWord, &problems)
+    }
+
+    /// Notes what a host of this name would be reached at.
+    private mutating func addAddress(
+        _ owner: [UInt8], _ type: UInt16, _ data: [UInt8], _ word: Word, _ problems: inout ProblemList
+    ) {
+        guard type == LDNSType.a || type == LDNSType.aaaa, let address = IPAddress(bytes: data),
+            let relative = Names.relative(owner, to: apex)
+        else { return }
+        guard type == LDNSType.a || !address.isV4 else {
+            problems.warning(
+                word,
+                "an IPv4-mapped address is nothing that a host can be reached at; write '\(relative) A \(address)'")
+            return
         }
+        addresses[relative, default: []].append(address)
     }
 
     private func name(_ word: Word, origin: [UInt8], _ problems: inout ProblemList) -> [UInt8]? {
         if word.text == "@" { return origin }
         do throws(LDNSError) {
-            var name = try LDNSName.wire(word.text)
-            if !Names.isAbsolute(word.text) {
-                name.removeLast()
-                name += origin
-            }
-            guard name.count <= 255 else {
-                problems.error(word, "'\(word.text)' makes a name over 255 bytes; shorten it")
-                return nil
-            }
-            return Names.lowercased(name)
+            return Names.lowercased(try LDNSName.wire(word.text, origin: origin))
         } catch {
             problems.error(word, "'\(word.text.prefix(80))' is no domain name: \(error.message); correct it")
             return nil
@@ -163,6 +168,8 @@ struct ZoneFile {
 struct RecordHead {
     var ttl: UInt32?
     var type: Word
+    /// Of `type`.
+    var number: UInt16
 
     /// Takes its words from `rest`. Nil, with a report, if there is no known type or the class is not IN.
     init?(_ rest: inout ArraySlice<Word>, behind: Word, _ problems: inout ProblemList) {
@@ -172,24 +179,31 @@ struct RecordHead {
             if ttl == nil, let value = Self.ttl(word.text) {
                 ttl = value
             } else if !seenClass, ["IN", "CH", "HS", "CS", "ANY", "NONE"].contains(upper) || upper.hasPrefix("CLASS") {
-                guard upper == "IN" else {
+                guard upper == "IN" || upper == "CLASS1" else {
                     problems.error(word, "class \(word.text.prefix(20)) is not served; write IN, or leave it out")
                     return nil
                 }
                 seenClass = true
             } else {
-                guard let number = LDNSType.number(upper) else {
+                if ttl == nil, Self.isTime(word.text) {
+                    problems.error(
+                        word, "TTL '\(word.text.prefix(40))' is over \(ZoneFile.ttlMax) seconds (RFC 2181 §8); lower it"
+                    )
+                    return nil
+                }
+                guard let number = RecordSchema.number(upper) else {
                     problems.error(
                         word, "'\(word.text.prefix(40))' is no record type; write A, AAAA, NS, MX, TXT, SRV or the like"
                     )
                     return nil
                 }
                 // OPT and the query types (RFC 6895 §3.1) are no data.
-                guard number != LDNSType.opt, !(128...255).contains(number) else {
+                guard number != 0, number != LDNSType.opt, !(128...255).contains(number) else {
                     problems.error(word, "type \(upper) can't stand in a zone; remove the record")
                     return nil
                 }
                 type = word
+                self.number = number
                 rest = rest.dropFirst()
                 return
             }
@@ -199,31 +213,42 @@ struct RecordHead {
         return nil
     }
 
-    /// Seconds, or weeks to seconds as `1h30m`. Nil for anything else.
-    static func ttl(_ text: String) -> UInt32? {
+    /// Seconds, or weeks to seconds as `1h30m`, up to the most that a TTL may be. Nil for anything else.
+    static func ttl(_ text: String) -> UInt32? { seconds(text, max: ZoneFile.ttlMax).map { UInt32($0) } }
+
+    /// The same up to `max`.
+    static func seconds(_ text: String, max: Int) -> Int? {
         var total = 0
         var number: Int?
         for byte in text.utf8 {
             if byte >= 48 && byte <= 57 {
                 number = (number ?? 0) * 10 + Int(byte - 48)
             } else {
-                let unit: Int
-                switch byte | 0x20 {
-                case UInt8(ascii: "w"): unit = 604_800
-                case UInt8(ascii: "d"): unit = 86_400
-                case UInt8(ascii: "h"): unit = 3_600
-                case UInt8(ascii: "m"): unit = 60
-                case UInt8(ascii: "s"): unit = 1
-                default: return nil
-                }
-                guard let count = number else { return nil }
+                guard let count = number, let unit = unit(byte) else { return nil }
                 total += count * unit
                 number = nil
             }
-            guard (number ?? 0) <= ZoneFile.ttlMax, total <= ZoneFile.ttlMax else { return nil }
+            guard (number ?? 0) <= max, total <= max else { return nil }
         }
         guard !text.isEmpty else { return nil }
         total += number ?? 0
-        return total <= ZoneFile.ttlMax ? UInt32(total) : nil
+        return total <= max ? total : nil
+    }
+
+    private static func unit(_ byte: UInt8) -> Int? {
+        switch byte | 0x20 {
+        case UInt8(ascii: "w"): 604_800
+        case UInt8(ascii: "d"): 86_400
+        case UInt8(ascii: "h"): 3_600
+        case UInt8(ascii: "m"): 60
+        case UInt8(ascii: "s"): 1
+        default: nil
+        }
+    }
+
+    /// True for what is written like a time, whatever its value.
+    private static func isTime(_ text: String) -> Bool {
+        guard let first = text.utf8.first, first >= 48, first <= 57 else { return false }
+        return text.utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || unit($0) != nil }
     }
 }

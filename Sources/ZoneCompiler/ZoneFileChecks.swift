@@ -120,9 +120,11 @@ struct ZoneFileChecks {
         return nil
     }
 
-    /// One CNAME alone, one SOA, one TTL in an RRset, no record twice.
+    /// One CNAME alone, one SOA, one TTL in an RRset, no record twice, no set too large.
     private func recordSetChecks(_ problems: inout ProblemList) {
-        for owner in owners where owner.count > 1 {
+        for owner in owners {
+            sizeChecks(owner, &problems)
+            guard owner.count > 1 else { continue }
             var seen: [UInt16: (first: Int, data: [BytesKey: Int])] = [:]
             let besideCNAME = owner.has.contains(.cname) ? records(of: owner).first(where: isBesideCNAME) : nil
             for index in records(of: owner) {
@@ -139,12 +141,40 @@ struct ZoneFileChecks {
                     let other = zone.records[besideCNAME]
                     problems.error(
                         place,
-                        "CNAME beside other data (\(LDNSType.name(other.type)) on line \(other.source.line)); a name "
+                        "CNAME beside other data (\(RecordSchema.name(other.type)) on line \(other.source.line)); a name "
                             + "with a CNAME has nothing else")
                 }
             }
         }
     }
+
+    /// Sets that no message holds, or that secondaries refuse.
+    private func sizeChecks(_ owner: Owner, _ problems: inout ProblemList) {
+        // Few records are large only if one of them is.
+        guard owner.count > RecordSetSizes.recordsMaxOfBIND || records(of: owner).contains(where: isLong) else {
+            return
+        }
+        let sets = Dictionary(grouping: records(of: owner), by: { zone.records[$0].type })
+        for (type, indices) in sets.sorted(by: { $0.value[0] < $1.value[0] }) {
+            let bytes = indices.reduce(0) { $0 + RecordSetSizes.bytes(zone.records[$1].data) }
+            let name = RecordSchema.name(type) + " of \(LDNSName.text(zone.records[indices[0]].owner) ?? "")"
+            guard let problem = RecordSetSizes.problem(name, records: indices.count, bytes: bytes) else { continue }
+            let place = zone.places[indices[0]].owner
+            if problem.isError {
+                problems.error(place, problem.message)
+            } else {
+                problems.warning(place, problem.message)
+            }
+        }
+        if sets.count > RecordSetSizes.recordsMaxOfBIND {
+            problems.warning(
+                zone.places[owner.first].owner,
+                "\(sets.count) types at one name; a secondary that is BIND refuses the zone beyond "
+                    + "\(RecordSetSizes.recordsMaxOfBIND) unless it has 'max-types-per-name 0;'")
+        }
+    }
+
+    private func isLong(_ index: Int) -> Bool { zone.records[index].data.count > 500 }
 
     /// A record of a set that is not its first; `same` is the line of an equal one.
     private func check(
@@ -186,7 +216,7 @@ struct ZoneFileChecks {
                 continue
             }
             let place = zone.places[index].data
-            let type = LDNSType.name(record.type)
+            let type = RecordSchema.name(record.type)
             let text = LDNSName.text(target) ?? ""
             if let owner = owner(target), owner.has.contains(.cname) {
                 problems.error(place, "\(type) target \(text) is a CNAME; point at the name that has the address")

@@ -5,7 +5,7 @@ import ReflectorModel
 /// streams. "What uses this box?" before it is switched off.
 public struct ZoneUse: Sendable, Equatable, Codable {
     public enum Subject: Sendable, Equatable {
-        /// By its name in the zone, relative to it.
+        /// By its name in the zone, relative to it or absolute.
         case host(String)
         case portset(PortsetID)
         case region(RegionID)
@@ -61,7 +61,14 @@ public struct ZoneUse: Sendable, Equatable, Codable {
     // MARK: A host
 
     private mutating func addHost(_ name: String, _ content: ZoneContent, _ cellsMax: Int) {
-        guard let host = content.hosts.firstIndex(where: { $0.name == name }) else { return }
+        // Relative to the zone, or absolute with or without its final dot.
+        let absolute = name.hasSuffix(".") ? String(name.dropLast()) : name
+        let suffix = "." + content.zone
+        let relative = absolute.hasSuffix(suffix) ? String(absolute.dropLast(suffix.count)) : absolute
+        guard
+            let host = content.hosts.firstIndex(where: { $0.name == name })
+                ?? content.hosts.firstIndex(where: { $0.name == relative })
+        else { return }
         facts = content.hosts[host].addresses.map(\.description)
         var isIn = Array(repeating: false, count: content.setRegions.count)
         for (number, set) in content.setRegions.enumerated() where set.members.contains(where: { $0.host == host }) {

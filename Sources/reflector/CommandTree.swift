@@ -18,6 +18,24 @@ enum CommandTree {
         }
     }
 
+    /// Throws if the words before `--help` name a command that does not exist: ArgumentParser would show the help of the
+    /// last that does, and call that a success.
+    static func checkSubcommands(_ arguments: some Sequence<String>) throws {
+        let words = Array(arguments)
+        guard words.contains("--help") || words.contains("-h") || words.contains("-help") else { return }
+        var command: any ParsableCommand.Type = Reflector.self
+        // Commands that only hold others have no arguments of their own.
+        for word in words where !word.hasPrefix("-") {
+            let subcommands = command.configuration.subcommands
+            if subcommands.isEmpty || word == "help" { return }
+            guard let next = subcommands.first(where: { $0._commandName == word }) else {
+                let path = (self.path(to: command) ?? []).joined(separator: " ")
+                throw ValidationError("no command '\(path) \(word)'")
+            }
+            command = next
+        }
+    }
+
     /// What to print of wrong usage that a command found only when it ran: by then ArgumentParser no longer knows which
     /// command that was.
     static func message(_ error: ValidationError, of command: any ParsableCommand.Type) -> String {

@@ -30,6 +30,7 @@ struct Reflector: AsyncParsableCommand {
     private static func runToTheEnd() async -> Never {
         do {
             try CommandTree.checkHelp(CommandLine.arguments.dropFirst())
+            try CommandTree.checkSubcommands(CommandLine.arguments.dropFirst())
             let command = try parseAsRoot()
             do {
                 try await run(command)

@@ -39,6 +39,25 @@ struct StoredNamesTests {
         #expect(try exchange.ask("x.streams.example.net").rcode == 3)
         #expect(try exchange.ask("n1.r1283.s10000.example.net").addresses == [[127, 9, 9, 9]])
         #expect(try exchange.ask("other.example.net").addresses == [[127, 9, 9, 9]])
+        // They exist in the aliased form, with names below them.
+        for name in ["maps", "parents"] {
+            #expect(try exchange.ask("\(name).example.net").rcode == 0)
+            #expect(try exchange.ask("\(name).example.net").answers.isEmpty)
+            #expect(try exchange.ask("x.\(name).example.net").rcode == 3)
+        }
+    }
+
+    @Test("An RRset that no message holds is refused, and none of its records is lost without a word")
+    func tooLarge() {
+        var content = ExampleZone.content
+        for number in 0..<300 {
+            content.records.append(
+                .init(
+                    owner: ExampleZone.name("big.example.net"), type: 16, ttl: 60,
+                    data: [250] + Array(repeating: UInt8(number % 256), count: 249) + [UInt8(number / 256)],
+                    source: .init(file: "z", line: 1)))
+        }
+        #expect(throws: ZoneImage.Invalid.tooLarge) { try ZoneImage(content, serial: 1) }
     }
 
     @Test("CNAMEs are followed within the zone, also to synthesised names")

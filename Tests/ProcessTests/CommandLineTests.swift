@@ -15,10 +15,12 @@ struct CommandLineTests {
             (["trace", "live/news", "--region", "abc"], "reflector trace"),
             (["trace", "LIVE NEWS", "--region", "1"], "reflector trace"),
             (["keys", "generate", "/nowhere/keys", "--stream", "live*"], "reflector keys generate"),
-            (["set", "sjc-1", "--keys", "/nowhere"], "reflector set"),
-            (["edge", "edge-1", "--region", "1", "--keys", "/nowhere"], "reflector edge"),
-            (["edge", "edge-1", "--region", "1", "--keys", "/nowhere", "--http", "x"], "reflector edge"),
-            (["entrypoint", "ep-1", "--keys", "/nowhere", "--pull", "x"], "reflector entrypoint"),
+            (["set", "sjc-1", "--keys", "/nowhere", "--capacity", "10Gbit"], "reflector set"),
+            (["set", "sjc-1", "--keys", "/nowhere", "--deadline", "0"], "reflector set"),
+            (["set", "sjc-1", "--keys", "/nowhere", "--port", "0"], "reflector set"),
+            (["edge", "edge-1", "--region", "1", "--keys", "/nowhere", "--ops", "x"], "reflector edge"),
+            (["entrypoint", "ep-1", "--keys", "/nowhere", "--ingest-rate-max", "1"], "reflector entrypoint"),
+            (["status", "--role", "king"], "reflector status"),
         ])
     func usage(_ arguments: [String], _ command: String) throws {
         let result = try Program.run(Program.reflector, arguments)
@@ -26,6 +28,28 @@ struct CommandLineTests {
         #expect(result.errors.hasPrefix("Error: "), "\(result.errors)")
         #expect(result.errors.contains("\nUsage: \(command) "), "\(result.errors)")
         #expect(result.errors.contains("See '\(command) --help'"), "\(result.errors)")
+    }
+
+    @Test("A key file that can't be used is a problem found, not wrong usage: exit 1, and one line that names it")
+    func keyFile() throws {
+        for arguments in [
+            ["set", "sjc-1", "--capacity", "10Gbps"], ["edge", "edge-1", "--region", "1"], ["entrypoint", "ep-1"],
+        ] {
+            let result = try Program.run(Program.reflector, arguments + ["--keys", "/nowhere"])
+            #expect(result.code == 1, "\(result.errors)")
+            #expect(result.errors.hasPrefix("reflector: /nowhere"), "\(result.errors)")
+        }
+    }
+
+    @Test("An unknown command with --help is wrong usage")
+    func helpOfNothing() throws {
+        for words in [["nosuch"], ["zone", "nosuch"]] {
+            let result = try Program.run(Program.reflector, words + ["--help"])
+            #expect(result.code == 2)
+            #expect(result.errors.hasPrefix("Error: no command 'reflector \(words.joined(separator: " "))'"))
+        }
+        #expect(try run("zone", "check", "--help").code == 0)
+        #expect(try run("zone", "--help").code == 0)
     }
 
     @Test("Help of a command that does not exist is wrong usage; that of one that does is not")

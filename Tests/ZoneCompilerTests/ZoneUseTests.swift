@@ -24,6 +24,9 @@ struct ZoneUseTests {
             ])
         #expect(use.streams.map(\.part) == ["carried", "carried", "carried"])
         #expect(!use.isCutShort)
+        for name in ["sjc-1.reflector.net", "SJC-1.reflector.net."] {
+            #expect(ZoneUse(of: .host(name), in: content).cells == use.cells)
+        }
     }
 
     @Test(

@@ -31,7 +31,8 @@ struct NameServerKeys: Sendable {
         do throws(KeyFile.Invalid) {
             return try KeyFile.load(path)
         } catch {
-            throw ValidationError(error.description)
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(1)
         }
     }
 

@@ -33,7 +33,9 @@ struct TransferOptions: ParsableArguments {
     var maxRecords: Int = AliasedZone.recordsMax
 
     func validate() throws {
-        guard maxRecords > 0 else { throw ValidationError("--max-records takes 1 or more, not \(maxRecords)") }
+        guard (1...100_000_000).contains(maxRecords) else {
+            throw ValidationError("--max-records takes 1 to 100000000, not \(maxRecords)")
+        }
     }
 
     /// The keys of the file, nil where none is given.

@@ -55,10 +55,10 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            Most bits a second taken from one encoder. Over TCP and HTTP it is read no faster; over UDP what exceeds this \
+            Most bits a second taken from one encoder, as 50Mbps. Over TCP and HTTP it is read no faster; over UDP what exceeds this \
             by more than a burst of 4 MB is dropped.
             """)
-    var ingestRateMax: UInt64 = 50_000_000
+    var ingestRateMax = BitRate(50_000_000)
 
     /// Less could not carry sound.
     private static let ingestRateLeast: UInt64 = 8_000
@@ -67,7 +67,7 @@ struct EntrypointCommand: AsyncParsableCommand {
         guard (188...1_316).contains(payload), payload % 188 == 0 else {
             throw ValidationError("--payload takes a multiple of 188 up to 1316, not \(payload)")
         }
-        guard ingestRateMax >= Self.ingestRateLeast else {
+        guard ingestRateMax.bitsPerSecond >= Self.ingestRateLeast else {
             throw ValidationError("--ingest-rate-max takes \(Self.ingestRateLeast) bits a second or more")
         }
         if let ingest { _ = try node.endpoint(ingest, option: "--ingest") }
@@ -78,7 +78,7 @@ struct EntrypointCommand: AsyncParsableCommand {
         let logger = Logger(label: "entrypoint")
         var ingestion = IngestConfiguration()
         ingestion.payloadBytes = payload
-        ingestion.rateBitsPerSecondMax = ingestRateMax
+        ingestion.rateBitsPerSecondMax = ingestRateMax.bitsPerSecond
         ingestion.rawTCP = try tcp.map { text in
             let port = try rawPort(text, "--tcp")
             guard !port.isGroup, port.interface == nil, port.source == nil else {

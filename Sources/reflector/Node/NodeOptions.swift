@@ -41,8 +41,8 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Play-out deadline in milliseconds: how long a missing packet may hold back those behind it.")
     var deadline = 500
 
-    @Option(help: "Egress capacity in bits a second; 0 is unlimited.")
-    var capacity: UInt64 = 0
+    @Option(help: "Egress capacity, as 10Gbps or in bits a second; 0 is unlimited.")
+    var capacity = BitRate(0)
 
     @OptionGroup var log: LogOptions
 
@@ -52,9 +52,10 @@ struct NodeOptions: ParsableArguments {
         """
 
     func validate() throws {
-        guard (0...60_000).contains(deadline) else {
-            throw ValidationError("--deadline takes 0 to 60000 milliseconds, not \(deadline)")
+        guard (10...60_000).contains(deadline) else {
+            throw ValidationError("--deadline takes 10 to 60000 milliseconds, not \(deadline)")
         }
+        guard port > 0 else { throw ValidationError("--port takes 1 to 65535, not 0") }
         for server in servers { _ = try endpoint(server, option: "--server") }
         if let listen { _ = try endpoint(listen, option: "--listen") }
         if let ops { _ = try endpoint(ops, option: "--ops") }
@@ -68,7 +69,8 @@ struct NodeOptions: ParsableArguments {
         do throws(KeyFile.Invalid) {
             file = try KeyFile.load(keys)
         } catch {
-            throw ValidationError(error.description)
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(1)
         }
         var configuration = NodeConfiguration(
             name: name.lowercased(), role: role, region: region, zone: zone, servers: endpoints, keys: file)
@@ -76,7 +78,7 @@ struct NodeOptions: ParsableArguments {
         configuration.port = port
         configuration.stateDirectory = state
         configuration.playOutDeadline = .milliseconds(Int64(deadline))
-        configuration.capacity = capacity
+        configuration.capacity = capacity.bitsPerSecond
         return configuration
     }
 

@@ -231,7 +231,7 @@ struct OverrideServers: ParsableArguments {
             for entry in entries {
                 for override in entry.overrides {
                     let left = max(override.until - WallTime.seconds, 0)
-                    print("\(entry.server): \(override.text), \(left) s left")
+                    print("\(entry.server): \(override.text), until \(UTCTime.text(override.until)) (\(left) s left)")
                 }
                 if entry.overrides.isEmpty { print("\(entry.server): none") }
             }

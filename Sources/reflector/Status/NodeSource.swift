@@ -1,4 +1,5 @@
 import ArgumentParser
+import DNSService
 import OpsEndpoint
 import ReflectorModel
 
@@ -21,20 +22,24 @@ struct NodeSource: ParsableArguments {
         var name: String
         var endpoint: Endpoint
         var result: Result<NodeStatus, OpsClient.Failure>
+        /// What it said if it is a name server; `result` is then a failure.
+        var nameServer: NameServer.Status?
 
         var status: NodeStatus? { try? result.get() }
 
         /// Why there is none, as a line for people; nil where there is one.
         var complaint: String? {
-            guard case .failure(let failure) = result else { return nil }
+            guard case .failure(let failure) = result, nameServer == nil else { return nil }
             return name == "\(endpoint)" ? "\(failure)" : "\(name): \(failure)"
         }
     }
 
     /// Asks all nodes at once. Ends the command where none answers: there is nothing to show.
-    func ask() async throws -> [Answer] {
-        let answers = await Self.ask(try targets())
-        guard !json, !answers.contains(where: { $0.status != nil }) else { return answers }
+    ///
+    /// - Parameter nameServers: with the name servers of the folder's zones.
+    func ask(nameServers: Bool = false) async throws -> [Answer] {
+        let answers = await Self.ask(try targets(nameServers: nameServers))
+        guard !json, !answers.contains(where: { $0.complaint == nil }) else { return answers }
         if nodes.isEmpty {
             let first = answers.first?.complaint.map { " (\($0))" } ?? ""
             StandardError.print(
@@ -64,7 +69,11 @@ struct NodeSource: ParsableArguments {
                     } catch {
                         result = .failure(error)
                     }
-                    return (index, Answer(name: target.name, endpoint: target.endpoint, result: result))
+                    var answer = Answer(name: target.name, endpoint: target.endpoint, result: result)
+                    if case .failure(.unusable) = result {
+                        answer.nameServer = try? await client.status(NameServer.Status.self, of: target.endpoint)
+                    }
+                    return (index, answer)
                 }
             }
             var answers: [(Int, Answer)] = []
@@ -73,11 +82,12 @@ struct NodeSource: ParsableArguments {
         }
     }
 
-    private func targets() throws -> [(name: String, endpoint: Endpoint)] {
+    private func targets(nameServers: Bool) throws -> [(name: String, endpoint: Endpoint)] {
         guard nodes.isEmpty else { return nodes.map { ("\($0)", $0) } }
         return try ZoneFolder.contents(zones).flatMap { content in
             do throws(NetworkPlan.Unusable) {
-                return try NetworkPlan(content).nodes.filter { $0.role != .nameServer }.map { ($0.name, $0.ops) }
+                return try NetworkPlan(content).nodes.filter { nameServers || $0.role != .nameServer }
+                    .map { ($0.name, $0.ops) }
             } catch {
                 StandardError.print("reflector: \(error)")
                 throw ExitCode(2)

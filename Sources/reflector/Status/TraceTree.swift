@@ -46,7 +46,8 @@ struct TraceTree: Encodable {
     var lines: [String] {
         var table = TextTable(
             ("HOP", .left), ("ROLE", .left), ("PATH", .left), ("RTT", .right), ("VARIATION", .right), ("LOSS", .right),
-            ("RETRANSMITS", .right), ("PACKETS", .right), ("RESIDENCE", .right), ("SERIAL", .right),
+            ("RETRANSMITS", .right), ("PACKETS", .right), ("RESIDENCE", .right), ("ZONE SERIAL", .right),
+            ("ANSWER SINCE", .right),
             ("BECAUSE OF", .left))
         for edge in edges { Self.add(edge, depth: 0, to: &table) }
         let title = "\(stream)\(portset.map { " (\($0))" } ?? "") to \(region)"
@@ -99,7 +100,7 @@ struct TraceTree: Encodable {
             path.map { Figures.percent($0.lossPercent) } ?? "", path.map { "\($0.retransmitsAsked)" } ?? "",
             path.map { "\($0.packets)" } ?? "",
             Figures.spread(hop.residence),
-            (path?.serial ?? hop.serial).map { "\($0)" } ?? "", because)
+            hop.serial.map { "\($0)" } ?? "", path?.serial.map { "\($0)" } ?? "", because)
         for parent in hop.parents { add(parent, depth: depth + 1, to: &table) }
     }
 }

@@ -50,7 +50,7 @@ struct RunningDifference: Encodable {
     private static func lines(_ status: NameServer.Status, _ contents: [ZoneContent]) -> [String] {
         var lines = status.problems.isEmpty ? [] : ["the files were refused: \(status.problems.count) problems"]
         if status.probing.hasPrefix("frozen") { lines.append("probing is \(status.probing)") }
-        lines += status.overrides.map { "override \($0.text), until \($0.until)" }
+        lines += status.overrides.map { "override \($0.text), until \(UTCTime.text($0.until))" }
         for content in contents {
             for region in content.setRegions {
                 let weight = Int(ZoneContent.weight(capacity: region.capacity))

@@ -1,0 +1,50 @@
+import DNSAnswers
+import LDNSKit
+
+/// Zones of one directory of which one is below another: the one below answers all names from its own down, whatever
+/// the one above says of them.
+enum ZoneNesting {
+    static func problems(_ zones: [ZoneContent]) -> [ZoneProblem] {
+        zones.flatMap { child in
+            zones.filter { $0.zone != child.zone && Names.isWithin(child.wireName, $0.wireName) }
+                .flatMap { problems(child, below: $0) }
+        }
+    }
+
+    private static func problems(_ child: ZoneContent, below parent: ZoneContent) -> [ZoneProblem] {
+        let file = Self.file(child)
+        let above = Self.file(parent)
+        if let label = Names.firstLabelBelow(parent.wireName, in: child.wireName), let name = Names.reserved(label) {
+            let message =
+                "a zone below '\(name)' of \(parent.zone) would hide the names that its map makes; rename or remove it"
+            return [ZoneProblem(severity: .error, file: file, line: 1, column: 1, message: message)]
+        }
+        let apex = child.wireName
+        let inside = parent.records.filter { Names.isWithin($0.owner, apex) }
+        let isDelegated = inside.contains { $0.owner == apex && $0.type == LDNSType.ns }
+        let hosts = Set(parent.hosts.map { Names.wire($0.name, below: parent.wireName) })
+        var list = ProblemList(file: above)
+        for record in inside {
+            let isOfCut = record.owner == apex && (record.type == LDNSType.ns || record.type == RecordSchema.ds)
+            let isGlue = isDelegated && (record.type == LDNSType.a || record.type == LDNSType.aaaa)
+            if isOfCut || isGlue { continue }
+            let owner = LDNSName.text(record.owner) ?? ""
+            list.warning(
+                record.source.line, 1,
+                "\(hosts.contains(record.owner) ? "host" : "record of") \(owner) is hidden by the zone in \(file), which answers for it; move "
+                    + "the record there, or remove that file")
+        }
+        var problems = list.finished()
+        if !isDelegated {
+            let message =
+                "\(parent.zone) does not delegate \(child.zone): servers that have only \(above) deny its names; add "
+                + "'\(child.zone). NS …' to \(above)"
+            problems.append(ZoneProblem(severity: .warning, file: file, line: 1, column: 1, message: message))
+        }
+        return problems
+    }
+
+    private static func file(_ content: ZoneContent) -> String {
+        content.records.first?.source.file ?? content.zone + ".zone"
+    }
+}

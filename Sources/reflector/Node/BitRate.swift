@@ -1,0 +1,24 @@
+import ArgumentParser
+import ZoneCompiler
+
+/// A rate of an option: bits a second, or as in zone files: `10Gbps`.
+struct BitRate: ExpressibleByArgument, Equatable {
+    /// A petabit: nothing carries more.
+    static let most: UInt64 = 1_000_000_000_000_000
+
+    var bitsPerSecond: UInt64
+
+    init(_ bitsPerSecond: UInt64) { self.bitsPerSecond = bitsPerSecond }
+
+    init?(argument: String) {
+        if let number = UInt64(argument), number <= Self.most {
+            self.init(number)
+        } else if let capacity = Capacity.bitsPerSecond(argument) {
+            self.init(capacity)
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String { "\(bitsPerSecond)" }
+}

@@ -1,0 +1,140 @@
+import Foundation
+import Testing
+
+@testable import ZoneCompiler
+
+/// 9,000 records in every run; `REFLECTOR_RECORDS=100000` for more, `REFLECTOR_RECORD_SEED` for others.
+@Suite("Records against other name servers' checkers")
+struct RecordOracleTests {
+    /// Fewer than the problems that are kept of one file.
+    private static let perZone = 900
+    /// Lines before the records of a zone.
+    private static let head = "$TTL 60\n@ SOA ns1 hostmaster 1 3600 600 604800 5\n@ NS ns1\nns1 A 192.0.2.1\n"
+
+    private static func environment(_ name: String) -> Int? {
+        ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
+    }
+
+    @Test("Whatever BIND, Knot and NSD all refuse is refused here, and whatever all accept is accepted")
+    func allTypes() throws {
+        let total = Self.environment("REFLECTOR_RECORDS") ?? 9_000
+        let seed = Self.environment("REFLECTOR_RECORD_SEED") ?? 7
+        var generator = RecordGenerator(seed: UInt64(seed))
+        let directory = try TemporaryZones()
+        defer { directory.remove() }
+        var (accepted, refused, split) = (0, 0, 0)
+        var faults: [String] = []
+        for _ in 0..<(total + Self.perZone - 1) / Self.perZone {
+            let lines = (0..<Self.perZone).map { "o\($0) \(generator.line())" }
+            let text = Self.head + lines.joined(separator: "\n") + "\n"
+            let others = try CheckerRun.all.map { try $0.refusedLines(text, in: directory) }
+            let problems = ZoneCompiler.compile(files: [("lab.test.zone", Array(text.utf8))]).errors
+            let ours = Dictionary(grouping: problems, by: \.line)
+            for (index, line) in lines.enumerated() {
+                let number = index + 5
+                let count = others.count { $0.contains(number) }
+                if count == others.count {
+                    refused += 1
+                    if ours[number] == nil { faults.append("taken, and all refuse it: \(line)") }
+                } else if count == 0 {
+                    accepted += 1
+                    if let problem = ours[number]?.first, !Self.isOurRule(problem.message) {
+                        faults.append("refused, and all take it: \(line): \(problem.message)")
+                    }
+                } else {
+                    split += 1
+                }
+            }
+        }
+        print("record oracle: seed \(seed), all accept \(accepted), all refuse \(refused), they differ on \(split)")
+        #expect(
+            faults.isEmpty, "\(faults.count) of \(total), seed \(seed):\n\(faults.prefix(40).joined(separator: "\n"))")
+        #expect(accepted > total / 10 && refused > total / 20)
+    }
+
+    /// What a zone of ours may not have although its data are right.
+    private static func isOurRule(_ message: String) -> Bool {
+        message.contains("has no address in the zone") || message.contains("is a CNAME")
+    }
+
+    @Test("So are numbers and times of an SOA")
+    func startOfAuthority() throws {
+        let directory = try TemporaryZones()
+        defer { directory.remove() }
+        for data in [
+            "1 3600 600 604800 5", "4294967295 1h 10m 1w 5", "4294967296 1 1 1 1", "-1 1 1 1 1", "20261126011 1 1 1 1",
+            "1 -1 1 1 1", "1 100000w 1 1 1", "1 1 1 1", "1 1 1 1 1 1", "1 2147483647 1 1 1", "1 4294967296 1 1 1",
+            "1 1h30m 1 1 1", "1 1x 1 1 1", "x 1 1 1 1",
+        ] {
+            let text = "$TTL 60\n@ SOA ns1 hostmaster \(data)\n@ NS ns1\nns1 A 192.0.2.1\n"
+            let others = try CheckerRun.all.map { try $0.refuses(text, in: directory) }
+            let problems = ZoneCompiler.compile(files: [("lab.test.zone", Array(text.utf8))]).errors
+            if Set(others).count == 1 { #expect(others[0] == !problems.isEmpty, "\(data): \(problems)") }
+        }
+    }
+}
+
+/// A folder for one test's zones.
+struct TemporaryZones {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appendingPathComponent("records-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    func remove() { try? FileManager.default.removeItem(at: url) }
+}
+
+/// Another name server's checker of master files, and how it says which line it refuses.
+struct CheckerRun {
+    var command: String
+    var arguments: [String]
+    /// What stands before and behind the number of a line that is refused.
+    var before: String
+    var behind: Character
+
+    static let all = [
+        CheckerRun(
+            command: "named-checkzone",
+            arguments: [
+                "-i", "none", "-k", "ignore", "-n", "ignore", "-m", "ignore", "-r", "ignore", "-S", "ignore",
+                "lab.test",
+            ],
+            before: "z.db:", behind: ":"),
+        CheckerRun(
+            command: "kzonecheck", arguments: ["-v", "-d", "off", "-o", "lab.test"], before: "z.db', line ", behind: " "
+        ),
+        CheckerRun(command: "nsd-checkzone", arguments: ["lab.test"], before: "z.db:", behind: ":"),
+    ]
+
+    func refusedLines(_ text: String, in directory: TemporaryZones) throws -> Set<Int> {
+        var lines: Set<Int> = []
+        for line in try run(text, directory).output.split(separator: "\n") where !line.contains("warning:") {
+            guard let start = line.range(of: before), let end = line[start.upperBound...].firstIndex(of: behind),
+                let number = Int(line[start.upperBound..<end])
+            else { continue }
+            lines.insert(number)
+        }
+        return lines
+    }
+
+    func refuses(_ text: String, in directory: TemporaryZones) throws -> Bool { try run(text, directory).status != 0 }
+
+    func run(_ text: String, _ directory: TemporaryZones) throws -> (status: Int32, output: String) {
+        let file = directory.url.appendingPathComponent("z.db")
+        try Data(text.utf8).write(to: file)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["timeout", "-s", "KILL", "60", command] + arguments + [file.path]
+        process.environment = ["PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        try #require(process.terminationStatus != 137, "\(command) never comes back from \(file.path)")
+        return (process.terminationStatus, output)
+    }
+}
