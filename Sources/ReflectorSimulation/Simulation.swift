@@ -129,7 +129,10 @@ public final class Simulation {
             switch alarm {
             case .parentChanged: counts.parentChanges += 1
             case .linkDied: counts.linksDied += 1
-            case .parentsKept, .parentLeaves, .sourceChanged, .loopRefused, .linkLossy, .childRefusedStreams: break
+            case .parentsKept, .parentLeaves, .sourceChanged, .loopRefused, .linkLossy, .childRefusedStreams,
+                .linksRefused,
+                .linksEvicted, .controlFlood:
+                break
             }
         }
     }

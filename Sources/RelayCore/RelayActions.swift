@@ -20,6 +20,24 @@ public enum UnavailableReason: String, Sendable {
     case refused = "no parent carries it"
 }
 
+/// Why there is no room for a link of a child.
+public enum LinkRefusal: Sendable, Equatable {
+    case tableFull
+    case addressFull
+
+    /// What is full, and what to do.
+    var text: String {
+        switch self {
+        case .tableFull:
+            "all links that this node may have fetch streams; spread the children over more set reflectors, or, if these "
+                + "are no nodes of yours, block their addresses and roll the network key"
+        case .addressFull:
+            "all links that one address may have fetch streams; if these are no nodes of yours, block the address and "
+                + "roll the network key"
+        }
+    }
+}
+
 public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     /// A name that used to answer says NXDOMAIN or NODATA; the old parents are kept (design §4).
     case parentsKept(ReflectorName)
@@ -33,6 +51,12 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case linkLossy(peer: String, Endpoint)
     /// A link to a child has done so for twenty: it begins no stream.
     case childRefusedStreams(peer: String, Endpoint)
+    /// So many links were refused since the last alarm, the newest from there.
+    case linksRefused(LinkRefusal, count: UInt64, peer: String, Endpoint)
+    /// So many links without use were closed since the last alarm to make room, the newest of this node.
+    case linksEvicted(count: UInt64, peer: String, Endpoint)
+    /// A child sends more control messages than any needs: so many were dropped since the last alarm.
+    case controlFlood(count: UInt64, peer: String, Endpoint)
 
     public var description: String {
         switch self {
@@ -46,6 +70,14 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
             "link to \(peer) (\(endpoint)) has long lost over 20 %: no extra paths on it"
         case .childRefusedStreams(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has long lost over 20 %: no new streams on it"
+        case .linksRefused(let reason, let count, let peer, let endpoint):
+            "\(count) links refused, the newest of \(peer) (\(endpoint)): \(reason.text)"
+        case .linksEvicted(let count, let peer, let endpoint):
+            "\(count) links on which nothing was fetched closed to make room, the newest of \(peer) (\(endpoint)); if these "
+                + "are no nodes of yours, block their address and roll the network key"
+        case .controlFlood(let count, let peer, let endpoint):
+            "\(count) control messages dropped, the newest of \(peer) (\(endpoint)), which sends more than any node needs; "
+                + "stop it, or block its address and roll the network key"
         }
     }
 }

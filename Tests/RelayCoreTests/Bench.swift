@@ -67,6 +67,9 @@ final class Bench {
         return node
     }
 
+    /// Lets go of what was sent so far.
+    func forgetSent() { sent.removeAll(keepingCapacity: true) }
+
     func remove(_ node: RelayNode) { nodes.removeAll { $0.node === node } }
 
     /// Puts a datagram before a node as if it came from `from`.
