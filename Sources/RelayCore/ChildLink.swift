@@ -43,11 +43,26 @@ final class ChildLink {
     var leaseExpires: MonotonicInstant
     var digestMismatch = false
 
+    /// A control message of the child has come, which shows that it has the link's keys.
+    var hasSpoken = false
+    /// What the child may send: NAKs, which are many where a line loses, and all else; and of it, what makes work.
+    var nakMessages = TokenBucket(rate: 20_000, depth: 20_000)
+    var messages = TokenBucket(rate: 2_000, depth: 10_000)
+    var orders = TokenBucket(rate: 500, depth: 512)
+    /// Orders that wait for their turn (`OrderQueue`), and the subscription ids of the Subscribes among them.
+    var waitingOrders = Deque<RelayMessage>()
+    var waitingSubscribes: Set<UInt32> = []
+    /// Backlogs that may begin with a whole burst.
+    var bursts = TokenBucket(rate: 32, depth: 256)
+    /// Until then no Renew is answered or carried out again.
+    var renewedAt: MonotonicInstant?
     var nextLinkNumber: UInt32 = 1
     var lastHeartbeat: MonotonicInstant
     var lastSent: MonotonicInstant
     var lastReceived: MonotonicInstant
     var subscriptions: [UInt32: ChildSubscription] = [:]
+    /// Ids by slot of the stream: a link has one subscription of each.
+    private var idOfStream: [Int: UInt32] = [:]
     /// The same in order of subscribing, for everything that walks them.
     var ordered: [ChildSubscription] = []
     var digest: UInt64 = 0
@@ -66,21 +81,24 @@ final class ChildLink {
     var burst = 0
     var burstStart: MonotonicInstant = .zero
 
-    /// NAK bucket in packets, scaled by 1024.
+    /// NAK bucket in packets, scaled by 1024; the packets a second of all the link's streams by which it fills; and when
+    /// these were last added up.
     var nakTokens: Int64 = 0
     var nakRefilled: MonotonicInstant
+    var ratesTotal = 0.0
+    var ratesTotalledAt: MonotonicInstant?
     var answered = AnsweredTable()
 
     var packetsSent: UInt64 = 0
     var retransmitsSent: UInt64 = 0
-    var reportedReceived: UInt32 = 0
-    var reportedLost: UInt32 = 0
     /// What its path carries.
     var size = PathSize()
+    var report = ChildReport()
     /// By what the child reports.
     var breaker = CircuitBreaker()
     /// For an entrypoint that announces on this link.
     var announcements: AnnouncementList?
+    var announces: Bool { announcements != nil }
     var heartbeatReceived: MonotonicInstant?
     /// Streams that it may bring up which this node does not carry yet.
     var newNames: NameAllowance?
@@ -117,14 +135,20 @@ final class ChildLink {
 
     func add(_ subscription: ChildSubscription) {
         if subscriptions.updateValue(subscription, forKey: subscription.id) == nil {
+            idOfStream[subscription.stream] = subscription.id
             ordered.append(subscription)
             digest = digest &+ FixedHash.mix(UInt64(subscription.id))
         }
     }
 
+    /// The subscription of the stream in that slot.
+    func subscription(ofStream slot: Int) -> ChildSubscription? { idOfStream[slot].flatMap { subscriptions[$0] } }
+
     func remove(_ id: UInt32) -> ChildSubscription? {
         guard let subscription = subscriptions.removeValue(forKey: id) else { return nil }
-        ordered.removeAll { $0 === subscription }
+        // Mostly one of the newest or the oldest.
+        if let index = ordered.lastIndex(where: { $0 === subscription }) { ordered.remove(at: index) }
+        if idOfStream[subscription.stream] == id { idOfStream[subscription.stream] = nil }
         digest = digest &- FixedHash.mix(UInt64(id))
         return subscription
     }
@@ -155,6 +179,8 @@ final class ChildSubscription {
     /// The child has the stream by another path too, and when it was last asked to end this one for that.
     var isExtra: Bool
     var askedToEndAt: MonotonicInstant?
+    /// By how much it raised what the node counts on sending (`admit`), and since which count.
+    var admitted: Admission?
     private(set) var state: State = .pending
     /// First number the child is to get.
     private(set) var from: UInt64 = 0
@@ -169,14 +195,16 @@ final class ChildSubscription {
     private(set) var ownAllowance: Int64 = 0
     private var allowanceCounted: MonotonicInstant
 
-    init(id: UInt32, link: ChildLink, stream: Int, request: Subscribe, expires: MonotonicInstant, now: MonotonicInstant)
-    {
+    init(
+        id: UInt32, link: ChildLink, stream: Int, request: Subscribe, rateSixteenths: UInt8,
+        expires: MonotonicInstant, now: MonotonicInstant
+    ) {
         self.id = id
         unmanagedLink = .passUnretained(link)
         self.stream = stream
         portset = request.portset
         start = request.start
-        rateSixteenths = request.rateSixteenths
+        self.rateSixteenths = rateSixteenths
         path = request.path
         isExtra = request.isExtra
         self.expires = expires
@@ -190,7 +218,7 @@ final class ChildSubscription {
         stream.noteService(of: self)
     }
 
-    /// A backlog begins, with a whole burst.
+    /// A backlog begins, with a burst.
     func beginBacklog(burst: Int, at now: MonotonicInstant) {
         allowance = Int64(burst) << 10
         ownAllowance = 0

@@ -78,6 +78,14 @@ struct GapTable {
         if gaps.isEmpty { reset() }
     }
 
+    /// Drops every gap below `sequence`.
+    mutating func giveUp(below sequence: UInt64) {
+        let count = position(of: sequence)
+        guard count > 0 else { return }
+        gaps.removeFirst(count)
+        if gaps.isEmpty { reset() }
+    }
+
     mutating func removeAll() {
         gaps.removeAll(keepingCapacity: true)
         reset()

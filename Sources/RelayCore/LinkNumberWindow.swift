@@ -14,17 +14,21 @@ struct LinkNumberWindow {
     /// Link numbers that should have come by now and have not.
     var missing: UInt32 { highest &- received }
 
-    /// Notes a number, and returns how far behind the highest it came: 0 in order. Nil if it had come before or is too
-    /// old to tell.
+    /// Notes a number, and returns how far behind the highest it came: 0 in order, and for one so far from the highest that it
+    /// is not noted at all. Nil if it had come before.
+    ///
+    /// Link numbers are not authenticated, as each child's differ: whoever hears a packet can send it again with another
+    /// one. So a packet alone moves the window by its width at most; further only the parent's heartbeat does (`expect`).
     mutating func note(_ number: UInt32) -> UInt32? {
         let ahead = Int32(bitPattern: number &- highest)
+        guard ahead.magnitude < Self.width else { return 0 }
         var behind: UInt32 = 0
         if ahead > 0 {
             if ahead > 1 { newestMissing = number &- 1 }
             advance(to: number)
         } else {
-            behind = UInt32(bitPattern: -ahead)
-            guard behind < Self.width, !contains(number) else { return nil }
+            behind = ahead.magnitude
+            guard !contains(number) else { return nil }
         }
         bits[Int((number / 64) % (Self.width / 64))] |= 1 << UInt64(number % 64)
         received &+= 1
@@ -32,12 +36,18 @@ struct LinkNumberWindow {
         return behind
     }
 
-    /// The parent says that it has sent all numbers below `next`.
+    /// The parent says that it has sent all numbers below `next`, and no other.
     mutating func expect(next: UInt32) {
         let last = next &- 1
-        guard Int32(bitPattern: last &- highest) > 0 else { return }
-        advance(to: last)
-        newestMissing = last
+        let ahead = Int32(bitPattern: last &- highest)
+        if ahead > 0 {
+            advance(to: last)
+            newestMissing = last
+        } else if ahead.magnitude >= Self.width {
+            // Not by reordering: somebody has made us believe in numbers that were never sent.
+            for index in bits.indices { bits[index] = 0 }
+            (highest, received, newestMissing) = (last, last, 0)
+        }
     }
 
     /// True if any number strictly between the two has not come.

@@ -119,6 +119,18 @@ struct SequenceIndex {
         return log.holds(slot, tag, SequenceNumber(sequence)) ? slot : nil
     }
 
+    /// The first number from `first` on, and below `limit`, whose packet is held; `limit` if none is. However far apart
+    /// the two are, it looks at no more numbers than the window has.
+    func nextHeld(from first: UInt64, below limit: UInt64, in log: PacketLog, _ steps: inout UInt64) -> UInt64 {
+        var sequence = min(max(first, lowest), limit)
+        while sequence < limit, sequence <= highest {
+            if slot(sequence, in: log) != nil { return sequence }
+            sequence += 1
+            steps &+= 1
+        }
+        return limit
+    }
+
     /// True if the number lies so far outside the window that it cannot be stored.
     func refuses(_ sequence: UInt64) -> Bool {
         if highest == 0 { return false }

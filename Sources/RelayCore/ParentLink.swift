@@ -57,6 +57,11 @@ final class ParentLink {
     var lastRenew: MonotonicInstant = .zero
     var lastResync: MonotonicInstant = .zero
     var lastHeartbeatSent: MonotonicInstant = .zero
+    /// When the parent last asked for the list of announcements, and when what it says of single streams was last read.
+    var lastPulled = MonotonicInstant(nanoseconds: .min / 2)
+    var lastEntries = MonotonicInstant(nanoseconds: .min / 2)
+    /// What the parent may send; as many replies as there are subscriptions come at once.
+    var messages = TokenBucket(rate: 2_000, depth: 20_000)
     /// Stream table slots by subscription id on this link.
     var subscriptions: [UInt32: Int] = [:]
     var digest: UInt64 = 0

@@ -15,10 +15,13 @@ public struct PathPolicy: Sendable, Equatable {
         public var repaired: UInt64
 
         public init(delivered: UInt64, missing: UInt64, repaired: UInt64) {
-            self.delivered = delivered
-            self.missing = missing
-            self.repaired = repaired
+            self.delivered = min(delivered, Self.most)
+            self.missing = min(missing, Self.most)
+            self.repaired = min(repaired, Self.most)
         }
+
+        /// A parent can make us count any number as missing; more than this says nothing more, and no sum overflows.
+        private static let most: UInt64 = 1 << 48
 
         private var packets: UInt64 { delivered + missing }
         /// One in a thousand missing ([A]: residual loss < 0.1 %), or one in twenty saved by a retransmit alone.

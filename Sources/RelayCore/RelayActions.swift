@@ -15,6 +15,24 @@ public enum RelayAction: Sendable, Equatable {
     case alarm(RelayAlarm)
 }
 
+/// Why there is no room for a link of a child.
+public enum LinkRefusal: Sendable, Equatable {
+    case tableFull
+    case addressFull
+
+    /// What is full, and what to do.
+    var text: String {
+        switch self {
+        case .tableFull:
+            "all links that this node may have fetch streams; spread the children over more set reflectors, or, if these "
+                + "are no nodes of yours, block their addresses and roll the network key"
+        case .addressFull:
+            "all links that one address may have fetch streams; if these are no nodes of yours, block the address and "
+                + "roll the network key"
+        }
+    }
+}
+
 public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     /// A name that used to answer says NXDOMAIN or NODATA; the old parents are kept (design §4).
     case parentsKept(ReflectorName)
@@ -54,6 +72,12 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case parentMistaken(expected: String, found: String, Endpoint)
     /// Children or viewers ask for more streams than there is room for.
     case streamsFull
+    /// So many links were refused since the last alarm, the newest from there.
+    case linksRefused(LinkRefusal, count: UInt64, peer: String, Endpoint)
+    /// So many links without use were closed since the last alarm to make room, the newest of this node.
+    case linksEvicted(count: UInt64, peer: String, Endpoint)
+    /// A child sends more control messages than any needs: so many were dropped since the last alarm.
+    case controlFlood(count: UInt64, peer: String, Endpoint)
 
     public var description: String {
         switch self {
@@ -101,6 +125,14 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
                 + "\(expected), or correct the addresses in the zone"
         case .streamsFull:
             "more streams are asked for than this node holds: those that carry nothing yet go first"
+        case .linksRefused(let reason, let count, let peer, let endpoint):
+            "\(count) links refused, the newest of \(peer) (\(endpoint)): \(reason.text)"
+        case .linksEvicted(let count, let peer, let endpoint):
+            "\(count) links on which nothing was fetched closed to make room, the newest of \(peer) (\(endpoint)); if these "
+                + "are no nodes of yours, block their address and roll the network key"
+        case .controlFlood(let count, let peer, let endpoint):
+            "\(count) control messages dropped, the newest of \(peer) (\(endpoint)), which sends more than any node needs; "
+                + "stop it, or block its address and roll the network key"
         }
     }
 

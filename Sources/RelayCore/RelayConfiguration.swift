@@ -60,6 +60,8 @@ public struct RelayConfiguration: Sendable {
     public var backlogSixteenths: UInt8 = 32
     /// Output waits at most this long, and only while so much comes that runs of packets are gathered (`FlushPace`).
     public var flushInterval: TimeSpan = .microseconds(700)
+    /// Fastest backlog that a child may ask for, in the same sixteenths.
+    public var backlogSixteenthsMax: UInt8 = 64
     /// Largest burst of backlog or retransmits to one child in one flush.
     public var burstMax = 16
 
@@ -67,6 +69,10 @@ public struct RelayConfiguration: Sendable {
     public var capacity: UInt64 = 0
 
     public var linksMax = 4_096
+    /// Links of children from one IPv4 address, or one IPv6 network of 64 bits: many nodes behind one NAT fit.
+    public var linksPerAddressMax = 256
+    /// Links of one child node: it may have one by each of its addresses.
+    public var linksPerNodeMax = 4
     /// Links whose delays are measured: at most 28 kB each in the daemons.
     public var measuredLinksMax = 1_024
     public var streamsMax = 16_384

@@ -19,6 +19,10 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case rejectedUnexpected
     case rejectedVersion
     case rejectedTooOld
+    /// A stream begun again at lower numbers, as a parent had led it too far ahead.
+    case rewinds
+    /// So far ahead of what other packets bring that it cannot be true.
+    case rejectedTooFar
 
     case duplicates
     case fillerSent
@@ -43,9 +47,17 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case linksOpened
     case linksDied
     case linksRefused
+    /// Closed because the same node opened another one.
+    case linksReplaced
+    /// Closed to make room, because nothing was fetched on them.
+    case linksEvicted
     case leasesExpired
     case subscribesSent
     case subscribesReceived
+    /// Ended by another one of the same child for the same stream.
+    case subscriptionsReplaced
+    /// Subscribes and the like that waited for their turn, as their link had sent many.
+    case ordersDeferred
     case subscribesRefusedUnknown
     case subscribesRefusedBusy
     case subscribesRefusedLoop
@@ -103,6 +115,12 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case droppedLookUpTableFull
     case droppedOversizePayload
     case droppedMeasurementsFull
+    /// Control messages of a link that sends more than any node needs.
+    case droppedControlFlood
+    /// Subscribes and the like of a link that has too many waiting already.
+    case droppedOrdersFull
+    /// Link packets that a child says it received or missed, and that were never sent to it.
+    case reportsDisbelieved
 
     /// Name in `/status` and, with a prefix, in `/metrics`.
     public var name: String {

@@ -132,12 +132,13 @@ extension RelayNode {
         guard let subscription = link.subscriptions[nak.subscription], subscription.state != .pending,
             let stream = streams[subscription.stream], let incarnation = stream.incarnation
         else { return }
-        refillNakBucket(of: link, for: stream, at: now)
+        refillNakBucket(of: link, at: now)
         budget.refill(at: now)
         var asked = 0
         for run in nak.runs {
             for offset in 0..<UInt64(run.count) {
                 asked += 1
+                work &+= 1
                 guard asked <= Nak.numbersMax else { return }
                 let sequence = run.first.rawValue &+ offset
                 if case .backlog(let cursor) = subscription.state, sequence >= cursor { continue }
@@ -176,11 +177,22 @@ extension RelayNode {
 
     /// A quarter of the live rate (design §8), at least 100 packets a second, saved up for at most two seconds: what a
     /// short outage of a whole link costs.
-    private func refillNakBucket(of link: ChildLink, for stream: StreamState, at now: MonotonicInstant) {
-        let rate = max(arrivalRate(of: stream, at: now) * Double(max(link.ordered.count, 1)) / 4, 100)
+    private func refillNakBucket(of link: ChildLink, at now: MonotonicInstant) {
+        let rate = max(liveRate(of: link, at: now) / 4, 100)
         let elapsed = link.nakTokens == 0 && link.retransmitsSent == 0 ? 2 : (now - link.nakRefilled).seconds
         link.nakRefilled = now
         link.nakTokens = min(
             link.nakTokens + Int64(rate * elapsed * 1_024), Int64(max(rate * 8, 512)) << 10)
+    }
+
+    /// Packets a second of all streams on the link. Added up ten times a second at most: a link may have thousands.
+    private func liveRate(of link: ChildLink, at now: MonotonicInstant) -> Double {
+        if let last = link.ratesTotalledAt, now - last < .milliseconds(100) { return link.ratesTotal }
+        link.ratesTotalledAt = now
+        link.ratesTotal = link.ordered.reduce(0) { total, subscription in
+            total + (streams[subscription.stream].map { arrivalRate(of: $0, at: now) } ?? 0)
+        }
+        work &+= UInt64(link.ordered.count)
+        return link.ratesTotal
     }
 }

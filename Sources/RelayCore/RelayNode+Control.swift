@@ -18,6 +18,7 @@ extension RelayNode {
             }
             guard link.replay.accept(header.counter) else { return counters.add(.rejectedReplayed) }
             counters.add(.controlReceived)
+            guard link.messages.take(at: now) else { return dropFlood(from: link.peerName, link.endpoint, at: now) }
             link.lastReceived = now
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case .child(let slot):
@@ -28,6 +29,10 @@ extension RelayNode {
             }
             guard link.replay.accept(header.counter) else { return counters.add(.rejectedReplayed) }
             counters.add(.controlReceived)
+            link.hasSpoken = true
+            let isAllowed =
+                ControlCodec.isNak(datagram) ? link.nakMessages.take(at: now) : link.messages.take(at: now)
+            guard isAllowed else { return dropFlood(from: link.name, link.endpoint, at: now) }
             link.lastReceived = now
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case nil:
@@ -42,7 +47,11 @@ extension RelayNode {
         case .subscriptionEnd(let subscription, let reason):
             endSubscription(subscription, reason, on: link, at: now)
         case .linkHeartbeat(let heartbeat): receive(heartbeat, on: link, at: now)
-        case .announcePull: sendAnnouncements(on: link, at: now)
+        case .announcePull:
+            // The list is long, and the question short; an honest set reflector asks as often as it hears a heartbeat.
+            guard now - link.lastPulled >= configuration.heartbeatInterval / 2 else { return }
+            link.lastPulled = now
+            sendAnnouncements(on: link, at: now)
         case .heartbeatReply(let echoed):
             if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: 0, at: now) {
                 link.roundTrip.sample(sample)
@@ -60,11 +69,9 @@ extension RelayNode {
     /// From a child.
     private func receive(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
         switch message {
-        case .subscribe(let request): receive(request, on: link, at: now)
-        case .unsubscribe(let subscription): unsubscribe(subscription, on: link, at: now)
+        case .subscribe, .unsubscribe, .announce: order(message, on: link, at: now)
         case .renew(let renew): receive(renew, on: link, at: now)
         case .nak(let nak): receive(nak, on: link, at: now)
-        case .announce(let page): receive(page, on: link, at: now)
         case .heartbeat(let heartbeat): receive(heartbeat, on: link, at: now)
         case .close: remove(link, at: now)
         case .sizeReport(let length): receiveSizeReport(length, on: link, at: now)

@@ -84,6 +84,8 @@ extension RelayNode {
         }
         if stream.incarnation!.index.refuses(sequence) {
             guard sequence > stream.incarnation!.index.highest else { return counters.add(.rejectedTooOld) }
+            // While other packets go on where they were, this one is a lie, or a mistake: it must not end the stream.
+            guard isStranded(stream, at: now) else { return counters.add(.rejectedTooFar) }
             jump(stream, to: sequence, at: now)
         }
         let slot = log.append(
@@ -99,6 +101,8 @@ extension RelayNode {
             path.lag.note(.zero)
             if let gap, gap.lostOn & path.bit != 0 { noteReordered(gap, on: path, at: now) }
         }
+        stream.lastKept = now
+        if stream.incarnation!.index.isEmpty { startLower(sequence, stream, at: now) }
         noteHoles(before: sequence, in: stream, at: now)
         stream.incarnation!.index.insert(sequence, slot: slot)
         stream.arrivalRate.note(at: now)
@@ -115,18 +119,54 @@ extension RelayNode {
         if configuration.role == .edge { deliver(stream, at: now) }
     }
 
-    /// The stream runs too far ahead of what is held (a long sleep): begin anew there.
+    /// Whether nothing new of the stream has come for so long that the place where it is held to be may be wrong.
+    func isStranded(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
+        now - stream.lastKept >= Self.strandedAfter
+    }
+
+    private static var strandedAfter: TimeSpan { .seconds(1) }
+
+    /// The stream runs too far ahead of what is held (a long sleep): begin again there.
     private func jump(_ stream: StreamState, to sequence: UInt64, at now: MonotonicInstant) {
-        guard let old = stream.incarnation else { return }
-        if old.nextToDeliver != 0 {
-            let lost = sequence - old.nextToDeliver
-            stream.lost += lost
+        guard let incarnation = stream.incarnation else { return }
+        if incarnation.nextToDeliver != 0 {
+            let lost = sequence - incarnation.nextToDeliver
+            stream.lost &+= lost
             counters.add(.lost, lost)
             sink?.discontinuity(stream: stream.name, lost: lost)
-            stream.incarnation!.nextToDeliver = sequence
+            if incarnation.soundFrom == 0 { incarnation.soundFrom = incarnation.nextToDeliver }
+            incarnation.nextToDeliver = sequence
         }
-        stream.incarnation!.index = SequenceIndex(tag: old.tag)
-        stream.incarnation!.gaps.removeAll()
-        stream.incarnation!.start = sequence
+        incarnation.index = SequenceIndex(tag: incarnation.tag)
+        incarnation.gaps.removeAll()
+        incarnation.start = sequence
+    }
+
+    /// A parent whose word is fresh says that the stream is far behind where it is held to be, and nothing has come that fits
+    /// there: somebody has lied before, and it begins again where the parent is. Nothing is handed out a second time.
+    func rewind(_ stream: StreamState, to reply: SubscribeReply, at now: MonotonicInstant) {
+        guard let incarnation = stream.incarnation, stream.origin == nil, reply.highest != .none else { return }
+        let place = max(incarnation.index.highest, incarnation.nextToDeliver, incarnation.start)
+        guard place > reply.highest.rawValue + SequenceIndex.windowMax, isStranded(stream, at: now),
+            now - (stream.adoptedAt ?? .zero) >= Self.strandedAfter
+        else { return }
+        counters.add(.rewinds)
+        stream.lastKept = now
+        incarnation.index = SequenceIndex(tag: incarnation.tag)
+        incarnation.gaps.removeAll()
+        incarnation.start = reply.oldest.rawValue
+        if incarnation.nextToDeliver != 0 {
+            sink?.discontinuity(stream: stream.name, lost: 0)
+            incarnation.nextToDeliver = max(incarnation.soundFrom, incarnation.start)
+        }
+        for path in stream.paths { (path.lastSequence, path.promised) = (0, 0) }
+        restartChildren(of: stream, at: now)
+    }
+
+    /// The first packet lies below the number from which the parent said that it would send: children wait for none below.
+    private func startLower(_ sequence: UInt64, _ stream: StreamState, at now: MonotonicInstant) {
+        guard let incarnation = stream.incarnation, sequence < incarnation.start else { return }
+        incarnation.start = sequence
+        if !stream.children.isEmpty { restartChildren(of: stream, at: now) }
     }
 }

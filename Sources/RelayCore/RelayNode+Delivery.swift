@@ -39,17 +39,23 @@ extension RelayNode {
     /// Gives up the missing numbers from the next one on whose deadline has passed.
     private func skip(_ stream: StreamState, isLast: Bool, at now: MonotonicInstant) {
         guard let incarnation = stream.incarnation else { return }
+        let end = incarnation.index.highest + 1
         var next = incarnation.nextToDeliver
-        while next <= incarnation.index.highest, incarnation.index.slot(next, in: log) == nil {
-            if let gap = stream.incarnation!.gaps.first, gap.sequence == next {
-                guard isLast || now >= gap.detected + configuration.playOutDeadline else { break }
-                _ = stream.incarnation!.gaps.remove(next)
-            }
+        var steps = UInt64(0)
+        var isWaiting = false
+        for gap in incarnation.gaps.gaps where gap.sequence >= next && gap.sequence < end {
+            // Between two gaps of the table, numbers are missing only where the table was full.
+            next = incarnation.index.nextHeld(from: next, below: gap.sequence, in: log, &steps)
+            isWaiting = next < gap.sequence || !isLast && now < gap.detected + configuration.playOutDeadline
+            guard !isWaiting else { break }
             next += 1
         }
+        if !isWaiting { next = incarnation.index.nextHeld(from: next, below: end, in: log, &steps) }
+        work &+= steps
+        incarnation.gaps.giveUp(below: next)
         let lost = next - incarnation.nextToDeliver
-        stream.incarnation!.nextToDeliver = next
-        stream.lost += lost
+        incarnation.nextToDeliver = next
+        stream.lost &+= lost
         counters.add(.lost, lost)
         sink?.discontinuity(stream: stream.name, lost: lost)
     }

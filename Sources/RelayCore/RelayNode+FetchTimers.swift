@@ -87,7 +87,7 @@ extension RelayNode {
 
     /// The backstop of [A] §IV-B: a stream without any packet for two seconds although its link lives.
     private func judgeSilence(of stream: StreamState, at now: MonotonicInstant) {
-        let silentSince = max(stream.lastArrival, stream.lastJoin, judgeSilenceFrom)
+        let silentSince = max(stream.lastKept, stream.lastJoin, judgeSilenceFrom)
         guard stream.incarnation != nil, !stream.paths.isEmpty, now - silentSince >= configuration.streamSilenceMax
         else { return }
         stream.extraPathsUntil = now + .seconds(10)

@@ -265,7 +265,7 @@ extension RelayNode {
                 counters.add(counter)
                 send(.subscribeReply(reply), on: child.link, at: now)
             }
-            stream.children.removeAll { $0.state == .pending }
+            stream.removeChildren { $0.state == .pending }
             if reason == .parentsTakenAway || now - stream.lastArrival >= configuration.streamSilenceMax {
                 endChildren(of: stream, reason: .noSource, at: now)
             }

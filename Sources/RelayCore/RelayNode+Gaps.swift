@@ -27,8 +27,30 @@ extension RelayNode {
         let floor = max(incarnation.start, incarnation.nextToDeliver)
         let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
         guard sequence > known, sequence - known <= SequenceIndex.windowMax else { return }
+        noteMissing(known..<sequence, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now)
+    }
+
+    /// The same for what a heartbeat promises up to and with `highest`, and no heartbeat has promised before.
+    func notePromised(
+        upTo highest: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
+        at now: MonotonicInstant
+    ) {
+        guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty else { return }
+        let floor = max(incarnation.start, incarnation.nextToDeliver, path.promised)
+        let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
+        // What lies further ahead than anything that can be held is not believed.
+        guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
+        path.promised = highest + 1
+        noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now)
+    }
+
+    private func noteMissing(
+        _ numbers: Range<UInt64>, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
+        _ incarnation: IncarnationState, at now: MonotonicInstant
+    ) {
+        work &+= UInt64(numbers.count)
         let isLost = path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
-        for missing in known..<sequence where incarnation.index.slot(missing, in: log) == nil {
+        for missing in numbers where incarnation.index.slot(missing, in: log) == nil {
             let isNoted = incarnation.gaps.note(missing, max: configuration.gapsMax, at: now) { gap in
                 let wasLost = gap.lostOn != 0
                 gap.passedOn |= path.bit
@@ -95,6 +117,7 @@ extension RelayNode {
             path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
         else { return }
         let due = now + path.link.reordering.time(path.link.roundTrip)
+        work &+= UInt64(incarnation.gaps.count)
         incarnation.gaps.updateAll { gap in
             guard gap.lostOn & path.bit == 0, gap.passedOn & path.bit != 0 else { return }
             gap.lostOn |= path.bit
@@ -117,6 +140,7 @@ extension RelayNode {
         let floor = max(next, incarnation.nextToDeliver)
         guard floor > 0, sequence > floor else { return }
         for missing in floor..<sequence where !incarnation.gaps.contains(missing) {
+            work &+= 1
             let isNoted = incarnation.gaps.note(missing, max: configuration.gapsMax, at: now) { gap in
                 gap.due = now + .milliseconds(100)
             }
@@ -139,6 +163,7 @@ extension RelayNode {
     func askForGaps(of stream: StreamState, arrivedOn path: StreamPath?, at now: MonotonicInstant) {
         guard let incarnation = stream.incarnation, incarnation.gaps.mayBeDue(at: now) else { return }
         guard stream.paths.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) else { return }
+        work &+= UInt64(incarnation.gaps.count)
         let isRepeated = incarnation.gaps.count <= Self.repeatedGapsMax
         var naks = NakBuilder()
         incarnation.gaps.takeDue(at: now, path: path?.bit ?? 0, linkHighest: path?.link.window.highest ?? 0) { gap in

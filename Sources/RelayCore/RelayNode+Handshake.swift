@@ -158,13 +158,18 @@ extension RelayNode {
             return refuse(open, .identity, to: source, at: now)
         }
         if let slot = childByEndpoint[source], let link = childLinks[slot] {
+            // An Open that is said again, as its answer was lost.
             if link.nonce == open.nonce { return sendOpened(link, at: now) }
             // An Open from before this link, heard by somebody and sent again, must not end it.
             guard open.cookie.milliseconds >= link.cookieMilliseconds else { return counters.add(.rejectedReplayed) }
             remove(link, at: now)
         }
-        guard childLinks.count < configuration.linksMax else {
+        guard !linkShares.isReplay(open, from: source) else { return counters.add(.rejectedReplayed) }
+        if let refusal = makeRoom(for: open, from: source, at: now) {
             counters.add(.droppedLinkTableFull)
+            if let count = alarmPace.note(.linksRefused, at: now) {
+                post(.alarm(.linksRefused(refusal, count: count, peer: open.name, source)))
+            }
             return refuse(open, .tableFull, to: source, at: now)
         }
         let parentNonce = HandshakeNonce(high: random64(), low: random64())
@@ -181,6 +186,7 @@ extension RelayNode {
                 leaseNonce: leaseNonce, lease: configuration.lease, now: now)
         }
         childByEndpoint[source] = link.slot
+        linkShares.add(link)
         linkByToken[token] = .child(link.slot)
         counters.add(.linksOpened)
         sendOpened(link, at: now)

@@ -10,8 +10,13 @@ extension RelayNode {
         noteReport(renew, of: link, at: now)
         guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else { return }
         link.leaseExpires = now + configuration.lease
+        // However often a child says it, its subscriptions are walked now and then, and a heartbeat answers now and then.
+        let isRepeated = link.renewedAt.map { now - $0 < Self.renewSpacing } ?? false
+        guard !isRepeated else { return }
+        link.renewedAt = now
         if renew.digest == link.digest, Int(renew.subscriptions) == link.ordered.count {
             link.digestMismatch = false
+            work &+= UInt64(link.ordered.count)
             for subscription in link.ordered { subscription.expires = link.leaseExpires }
         } else {
             // The child says again what it wants; what it does not say expires.
@@ -19,6 +24,9 @@ extension RelayNode {
             sendHeartbeat(on: link, at: now)
         }
     }
+
+    /// Renews that follow each other more closely only prolong the link's lease.
+    private static var renewSpacing: TimeSpan { .milliseconds(20) }
 
     func sendHeartbeat(on link: ChildLink, at now: MonotonicInstant) {
         if now - link.leaseNonceAge >= configuration.renewInterval {
@@ -36,7 +44,7 @@ extension RelayNode {
                 let incarnation = stream.incarnation
             else { continue }
             var highest = incarnation.index.highest
-            if case .backlog(let cursor) = subscription.state { highest = cursor - 1 }
+            if case .backlog(let cursor) = subscription.state { highest = cursor &- 1 }
             let silentSince = stream.origin != nil ? now : max(stream.lastArrival, stream.fetchedSince ?? now)
             entries.append(
                 LinkHeartbeat.Entry(

@@ -15,24 +15,31 @@ extension RelayNode {
     /// Who was asked to end an extra path, and has it still, is asked again after this.
     private static var askAgainAfter: TimeSpan { .seconds(2) }
 
-    /// Whether what goes out now and this stream once more fit.
-    func hasCapacity(for request: Subscribe, at now: MonotonicInstant) -> Bool {
-        guard configuration.capacity > 0 else { return true }
+    /// Whether what goes out now and this stream once more fit. It is counted as sent from now on; nil if it does not fit.
+    func admit(_ request: Subscribe, at now: MonotonicInstant) -> Admission? {
+        guard configuration.capacity > 0 else { return Admission(rate: 0, isExtra: false, countedAt: nil) }
         countEgress(at: now)
         let known = streamByName[request.stream].flatMap { streams[$0] }.flatMap { bitRate(of: $0, at: now) }
         let more = known ?? averageCopy
         let capacity = Double(configuration.capacity)
-        guard !request.isExtra else {
-            guard egress + more <= capacity * Self.shareForExtraPaths else { return false }
-            egress += more
-            extraEgress += more
-            return true
-        }
         // Extra paths will go if they must.
-        let isAdmitted = egress - extraEgress + more <= capacity * Self.shareForAll
-        if isAdmitted { egress += more }
-        shedExtraPaths(at: now)
-        return isAdmitted
+        let isAdmitted =
+            request.isExtra
+            ? egress + more <= capacity * Self.shareForExtraPaths
+            : egress - extraEgress + more <= capacity * Self.shareForAll
+        if isAdmitted {
+            egress += more
+            if request.isExtra { extraEgress += more }
+        }
+        if !request.isExtra { shedExtraPaths(at: now) }
+        return isAdmitted ? Admission(rate: more, isExtra: request.isExtra, countedAt: egressCountedAt) : nil
+    }
+
+    /// What was admitted goes out no more. If it has been counted since, the next count leaves it out.
+    func takeBack(_ admission: Admission) {
+        guard admission.countedAt != nil, admission.countedAt == egressCountedAt else { return }
+        egress = max(egress - admission.rate, 0)
+        if admission.isExtra { extraEgress = max(extraEgress - admission.rate, 0) }
     }
 
     /// What goes out is added up ten times a second at most, and what is admitted meanwhile on top: when a thousand
@@ -103,4 +110,13 @@ extension RelayNode {
         let overhead = Double(WireLimits.dataOverhead + EgressBudget.networkOverhead)
         return arrivalRate(of: stream, at: now) * 8 * (Double(stream.bytesIn) / Double(stream.packetsIn) + overhead)
     }
+}
+
+/// What a subscription added to what a node counts on sending.
+struct Admission {
+    /// In bits a second.
+    var rate: Double
+    var isExtra: Bool
+    /// The count on top of which it was added.
+    var countedAt: MonotonicInstant?
 }

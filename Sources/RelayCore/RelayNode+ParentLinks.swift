@@ -54,11 +54,12 @@ extension RelayNode {
     /// Takes over the incarnation that a parent says it sends.
     private func adopt(_ reply: SubscribeReply, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         let tag = IncarnationTag(stream: stream.name, source: reply.source, incarnation: reply.incarnation)
+        if let old = path.tag, old != tag { (path.lastSequence, path.promised) = (0, 0) }
         path.tag = tag
         if let current = stream.incarnation {
             if current.tag == tag {
                 if reply.highest.rawValue == 0, path.state == .joining { becameLive(path, of: stream, at: now) }
-                return
+                return rewind(stream, to: reply, at: now)
             }
             let others = stream.paths.contains { $0 !== path && $0.state == .live }
             if others, now - stream.lastArrival < .seconds(1) {
@@ -67,6 +68,12 @@ extension RelayNode {
                 path.nextTry = now + .seconds(1)
                 return schedule(stream, path.nextTry)
             }
+        }
+        if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
+            // Each change starts all children again: a parent that names another source each time is heard now and then.
+            path.isDeferred = true
+            path.nextTry = now + .milliseconds(500)
+            return schedule(stream, path.nextTry)
         }
         if path.isDeferred {
             // What it was to begin with was not taken, and is long past: it is asked anew.
@@ -80,6 +87,8 @@ extension RelayNode {
                 phase: reply.keyPhase, stream: stream.name, source: reply.source, incarnation: reply.incarnation)
         else { return counters.add(.rejectedHandshakeMAC) }
         let isChange = stream.incarnation != nil
+        stream.adoptedAt = now
+        stream.lastKept = now
         forgetIncarnation(of: stream, at: now)
         let incarnation = IncarnationState(
             source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key)
@@ -89,7 +98,7 @@ extension RelayNode {
         }
         stream.incarnation = incarnation
         streamByTag[tag] = stream.slot
-        path.lastSequence = 0
+        (path.lastSequence, path.promised) = (0, 0)
         if isChange {
             post(.alarm(.sourceChanged(stream.name, source: reply.source)))
             sink?.discontinuity(stream: stream.name, lost: 0)
@@ -172,7 +181,19 @@ extension RelayNode {
             heartbeat.echoedTimestamp < TimestampEcho.stamp(link.lastRenew)
             && now - link.lastRenew >= link.roundTrip.retransmitTimeout
         if isNewNonce || isRenewLost { sendRenew(on: link, at: now) }
-        for entry in heartbeat.entries { receive(entry, heartbeat, on: link, at: now) }
+        if now - link.lastEntries >= Self.entriesSpacing {
+            link.lastEntries = now
+            var strangers = 0
+            for entry in heartbeat.entries {
+                if link.subscriptions[entry.subscription] != nil {
+                    receive(entry, heartbeat, on: link, at: now)
+                } else if strangers < Self.strangersMax {
+                    // Left long ago; the parent has missed it.
+                    strangers += 1
+                    send(.unsubscribe(subscription: entry.subscription), on: link, at: now)
+                }
+            }
+        }
         if heartbeat.digestMismatch, now - link.lastResync >= .seconds(1) {
             link.lastResync = now
             for slot in waiting(on: link) {
@@ -188,11 +209,10 @@ extension RelayNode {
     private func receive(
         _ entry: LinkHeartbeat.Entry, _ heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant
     ) {
-        guard let slot = link.subscriptions[entry.subscription] else {
-            // Left long ago; the parent has missed it.
-            return send(.unsubscribe(subscription: entry.subscription), on: link, at: now)
-        }
-        guard let stream = streams[slot], let path = stream.path(on: link), path.state != .leaving else { return }
+        guard let slot = link.subscriptions[entry.subscription], let stream = streams[slot],
+            let path = stream.path(on: link), path.state != .leaving
+        else { return }
+        work &+= 1
         let silent = TimeSpan.milliseconds(Int64(entry.upstreamSilentMilliseconds))
         let starved = now - max(path.lastArrival, path.lastAsked)
         if path.tag == nil || silent + Self.starvedMax < starved, starved >= .milliseconds(50) {
@@ -205,7 +225,7 @@ extension RelayNode {
         if highest > 0 {
             if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
             if highest >= path.lastSequence {
-                noteMissing(upTo: highest + 1, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
+                notePromised(upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
                 noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
             }
             askForGaps(of: stream, arrivedOn: path, at: now)
@@ -214,6 +234,10 @@ extension RelayNode {
         if path.upstreamSilent, path.state == .live { wantExtraPath(stream, at: now) }
     }
 
+    /// Heartbeats that follow each other more closely are only signs of life.
+    private static var entriesSpacing: TimeSpan { .milliseconds(10) }
+    /// Most subscriptions that are ended in answer to one heartbeat; the others are by the next.
+    private static var strangersMax: Int { 4 }
     /// A path that brings nothing this much longer than its parent's own upstream is asked for again.
     private static var starvedMax: TimeSpan { .milliseconds(400) }
 

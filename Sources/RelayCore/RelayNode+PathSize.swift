@@ -33,11 +33,7 @@ extension RelayNode {
     }
 
     /// Whether a report shows so many packets missing more than the last one that the path may be too small for them.
-    func hasLost(_ renew: Renew, after last: (received: UInt32, lost: UInt32)) -> Bool {
-        let lost = Int64(Int32(bitPattern: renew.lost &- last.lost))
-        let received = Int64(Int32(bitPattern: renew.received &- last.received))
-        return lost >= 10 && lost > received / 4
-    }
+    static func hasLost(received: UInt64, lost: UInt64) -> Bool { lost >= 10 && lost > received / 4 }
 
     /// A child says what those behind it can take.
     func receiveLimit(_ bytes: Int, of subscription: UInt32, on link: ChildLink, at now: MonotonicInstant) {

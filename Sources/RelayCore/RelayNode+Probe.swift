@@ -21,15 +21,27 @@ extension RelayNode {
 
     /// A child says what came on its link.
     func noteReport(_ renew: Renew, of link: ChildLink, at now: MonotonicInstant) {
-        let last = (link.reportedReceived, link.reportedLost)
-        guard childReports.add(received: renew.received, lost: renew.lost, after: last) else { return }
-        link.reportedReceived = renew.received
-        link.reportedLost = renew.lost
-        if hasLost(renew, after: last) { link.size.suspect(at: now) }
+        let last = (received: link.report.received, lost: link.report.lost)
+        guard
+            let disbelieved = link.report.take(received: renew.received, lost: renew.lost, sent: link.packetsSent)
+        else { return }
+        counters.add(.reportsDisbelieved, disbelieved)
+        let (received, lost) = (link.report.received, link.report.lost)
+        if Self.hasLost(received: received - last.received, lost: lost - min(last.lost, lost)) {
+            link.size.suspect(at: now)
+        }
         let hasRisen = link.breaker.note(
-            expected: renew.received &+ renew.lost, received: renew.received, at: now)
+            expected: UInt32(truncatingIfNeeded: received &+ lost), received: UInt32(truncatingIfNeeded: received),
+            at: now)
         if hasRisen, link.breaker.level(at: now) == .refusesStreams {
             post(.alarm(.childRefusedStreams(peer: link.name, link.endpoint)))
         }
+        guard childReports.isDue(at: now) else { return }
+        childReports.count(
+            childLinks.all.map { child in
+                let new = child.report.takeNew()
+                return ReportTotals.Vote(
+                    address: LinkShares.key(child.endpoint.address), received: new.received, lost: new.lost)
+            })
     }
 }

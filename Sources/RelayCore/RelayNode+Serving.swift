@@ -8,9 +8,13 @@ extension RelayNode {
     func receive(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
         counters.add(.subscribesReceived)
         if let known = link.subscriptions[request.subscription] {
-            known.expires = now + configuration.lease
-            known.isExtra = request.isExtra
-            return answer(known, at: now)
+            if streams[known.stream]?.name == request.stream {
+                known.expires = now + configuration.lease
+                known.isExtra = request.isExtra
+                return answer(known, at: now)
+            }
+            // The id stands for another stream from now on.
+            unsubscribe(known.id, on: link, at: now)
         }
         func refuse(_ status: SubscribeStatus, _ counter: RelayCounter) {
             counters.add(counter)
@@ -20,22 +24,29 @@ extension RelayNode {
         }
         guard configuration.role != .edge else { return refuse(.unknownStream, .subscribesRefusedUnknown) }
         if request.path.contains(id) {
-            post(.alarm(.loopRefused(request.stream)))
+            if alarmPace.note(.loopRefused, at: now) != nil { post(.alarm(.loopRefused(request.stream))) }
             return refuse(.loop, .subscribesRefusedLoop)
+        }
+        // One subscription for each link and stream: whatever else it may be, a second copy is none.
+        if let slot = streamByName[request.stream], let old = link.subscription(ofStream: slot) {
+            counters.add(.subscriptionsReplaced)
+            unsubscribe(old.id, on: link, at: now)
         }
         guard link.ordered.count < configuration.subscriptionsPerLinkMax else {
             return refuse(.tableFull, .droppedStreamTableFull)
         }
-        guard !isDraining, hasCapacity(for: request, at: now) else {
+        guard !isDraining, let admission = admit(request, at: now) else {
             return refuse(.busy, .subscribesRefusedBusy)
         }
         // What is watched already goes on; what has not begun would only lose with the rest.
         guard request.start.isResume || link.breaker.level(at: now) < .refusesStreams else {
+            takeBack(admission)
             return refuse(.busy, .subscribesRefusedLossy)
         }
         let stream: StreamState
         if configuration.role == .entrypoint {
             guard let slot = streamByName[request.stream], let provided = streams[slot], provided.origin != nil else {
+                takeBack(admission)
                 return refuse(.unknownStream, .subscribesRefusedUnknown)
             }
             stream = provided
@@ -43,27 +54,38 @@ extension RelayNode {
             if streamByName[request.stream] == nil {
                 // What the zone has just denied needs no place in the table.
                 guard !directory.isKnownAbsent(.candidates(request.stream), at: now) else {
+                    takeBack(admission)
                     return refuse(.unknownStream, .subscribesRefusedUnknown)
                 }
-                guard mayBringUp(newName: link, at: now) else { return refuse(.busy, .subscribesRefusedNames) }
+                guard mayBringUp(newName: link, at: now) else {
+                    takeBack(admission)
+                    return refuse(.busy, .subscribesRefusedNames)
+                }
             }
             guard let found = self.stream(named: request.stream, at: now) else {
+                takeBack(admission)
                 return refuse(.tableFull, .droppedStreamTableFull)
             }
             stream = found
         }
         let subscription = ChildSubscription(
             id: request.subscription, link: link, stream: stream.slot, request: request,
+            rateSixteenths: min(request.rateSixteenths, configuration.backlogSixteenthsMax),
             expires: now + configuration.lease, now: now)
+        subscription.admitted = admission
         link.add(subscription)
         measure(link)
-        stream.children.append(subscription)
+        stream.add(subscription)
         stream.leaveAt = nil
         if let portset = stream.portset, !stream.isPortsetHint {
             checkClaim(of: subscription, stream, zone: portset, at: now)
         }
         if canServe(stream) { activate(subscription, of: stream, at: now) } else { answer(subscription, at: now) }
-        if stream.origin == nil { choosePaths(for: stream, at: now) }
+        // While a parent brings it, the stream's own timer sees to the paths: a crowd of children costs no more than each its
+        // answer.
+        if stream.origin == nil, !stream.paths.contains(where: { $0.state == .live }) {
+            choosePaths(for: stream, at: now)
+        }
     }
 
     /// True once it is known what would be sent: here is the origin, or a parent has accepted us.
@@ -105,7 +127,8 @@ extension RelayNode {
         let isPast = from < next && !stream.incarnation!.index.isEmpty
         if isPast || subscription.start != .live && isFilling(stream, at: now) {
             subscription.serve(.backlog(cursor: from), from: from, of: stream)
-            subscription.beginBacklog(burst: configuration.burstMax, at: now)
+            let hasBurst = subscription.link.bursts.take(at: now)
+            subscription.beginBacklog(burst: hasBurst ? configuration.burstMax : 0, at: now)
             pumpBacklog(of: subscription.link, at: now)
         } else {
             subscription.serve(.live, from: from, of: stream)
@@ -139,6 +162,7 @@ extension RelayNode {
         let oldest = incarnation.index.trim(log, horizon: now - configuration.ringSpan)
         guard let span else { return oldest }
         var sequence = incarnation.index.highest + 1
+        work &+= sequence - oldest
         while sequence > oldest {
             if let slot = incarnation.index.slot(sequence - 1, in: log), log[slot].arrival < now - span { break }
             sequence -= 1
@@ -155,6 +179,7 @@ extension RelayNode {
         while sequence <= incarnation.index.highest {
             if let slot = incarnation.index.slot(sequence, in: log), log[slot].arrival >= horizon { break }
             sequence += 1
+            work &+= 1
         }
         return sequence
     }
@@ -168,8 +193,10 @@ extension RelayNode {
             let path = stream.paths.first(where: { $0.state != .leaving })
         else { return oldest }
         let lowest = max(wanted, oldest > 2_048 ? oldest - 2_048 : 1, 1)
+        work &+= oldest - lowest
         for sequence in lowest..<oldest {
-            let isNoted = incarnation.gaps.note(sequence, max: configuration.gapsMax, at: now) { gap in
+            // Half of the table is left to what is missing of the stream itself.
+            let isNoted = incarnation.gaps.note(sequence, max: configuration.gapsMax / 2, at: now) { gap in
                 gap.passedOn |= path.bit
                 gap.lostOn |= path.bit
                 gap.due = now
@@ -190,14 +217,15 @@ extension RelayNode {
     }
 
     private func drop(_ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant) {
-        stream.children.removeAll { $0 === subscription }
+        if let admission = subscription.admitted { takeBack(admission) }
+        stream.remove(subscription)
         noteDemand(of: stream, at: now)
     }
 
     /// Tells every child that the stream is over here, and forgets them.
     func endChildren(of stream: StreamState, reason: SubscriptionEndReason, at now: MonotonicInstant) {
         let children = stream.children
-        stream.children = []
+        stream.removeChildren { _ in true }
         for subscription in children {
             _ = subscription.link.remove(subscription.id)
             send(.subscriptionEnd(subscription: subscription.id, reason: reason), on: subscription.link, at: now)
@@ -216,10 +244,12 @@ extension RelayNode {
     /// Removes a link and all that its child fetched.
     func remove(_ link: ChildLink, at now: MonotonicInstant) {
         let subscriptions = link.ordered
-        for subscription in subscriptions {
+        for subscription in subscriptions.reversed() {
             _ = link.remove(subscription.id)
             if let stream = streams[subscription.stream] { drop(subscription, of: stream, at: now) }
         }
+        forgetOrders(of: link)
+        linkShares.remove(link)
         linkByToken[link.parentToken] = nil
         if childByEndpoint[link.endpoint] == link.slot { childByEndpoint[link.endpoint] = nil }
         announcers.removeAll { $0 == link.slot }

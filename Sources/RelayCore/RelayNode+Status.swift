@@ -57,11 +57,11 @@ extension RelayNode {
     }
 
     private func status(_ link: ChildLink, at now: MonotonicInstant) -> LinkStatus {
-        let reported = Double(link.reportedReceived) + Double(link.reportedLost)
+        let reported = Double(link.report.received) + Double(link.report.lost)
         return LinkStatus(
             peer: link.name, endpoint: link.endpoint.description, part: "child", state: "alive",
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
-            lossPercent: reported == 0 ? 0 : 100 * Double(link.reportedLost) / reported,
+            lossPercent: reported == 0 ? 0 : 100 * Double(link.report.lost) / reported,
             packetsSent: link.packetsSent, packetsReceived: 0, retransmits: link.retransmitsSent,
             subscriptions: link.ordered.count,
             roundTrip: link.measurements?.summary(of: .roundTrip, at: now),

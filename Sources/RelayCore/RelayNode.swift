@@ -22,6 +22,8 @@ public final class RelayNode {
     public let configuration: RelayConfiguration
     public let id: NodeID
     public internal(set) var counters = RelayCounters()
+    /// Rounds of loops whose length others can choose: what tests bound per message, as no clock could.
+    var work: UInt64 = 0
 
     let crypto: any PacketCrypto
     weak var sink: (any StreamSink)?
@@ -43,6 +45,10 @@ public final class RelayNode {
     var parentByEndpoint: [Endpoint: Int] = [:]
     var childByEndpoint: [Endpoint: Int] = [:]
     var childReports = ReportTotals()
+    /// How many links each address and each node has here, and which have lately been closed.
+    var linkShares = LinkShares()
+    var orders = OrderQueue()
+    var alarmPace = AlarmPace()
     /// Child links whose entrypoint announces to us, in order of opening.
     var announcers: [Int] = []
     /// When incomplete lists of theirs are next looked for; nil if there is none.
@@ -180,6 +186,7 @@ public final class RelayNode {
         case .childLink(let slot): childLinks[slot]?.scheduled == at
         case .stream(let slot): streams[slot]?.scheduled == at
         case .node: nodeScheduled == at
+        case .orders: orders.scheduled == at
         }
     }
 
@@ -206,6 +213,10 @@ public final class RelayNode {
                 guard nodeScheduled == at else { continue }
                 nodeScheduled = .distantFuture
                 handleNodeTimer(at: now)
+            case .orders:
+                guard orders.scheduled == at else { continue }
+                orders.scheduled = .distantFuture
+                handleOrders(at: now)
             }
         }
     }
@@ -237,6 +248,10 @@ public final class RelayNode {
 
     func schedule(_ stream: StreamState, _ at: MonotonicInstant) {
         timers.schedule(.stream(stream.slot), at: at, scheduled: &stream.scheduled)
+    }
+
+    func scheduleOrders(_ at: MonotonicInstant) {
+        timers.schedule(.orders, at: at, scheduled: &orders.scheduled)
     }
 
     func scheduleNode(_ at: MonotonicInstant) {

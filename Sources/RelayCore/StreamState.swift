@@ -17,9 +17,7 @@ final class StreamState {
     var scheduled: MonotonicInstant = .distantFuture
 
     var incarnation: IncarnationState?
-    var children: [ChildSubscription] = [] {
-        didSet { buildFanOut() }
-    }
+    private(set) var children: [ChildSubscription] = []
     /// What a packet needs to know of each child, in the same order.
     private(set) var fanOut: [FanOutEntry] = []
     var paths: [StreamPath] = []
@@ -53,6 +51,11 @@ final class StreamState {
     var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
     var lastExtraPath: MonotonicInstant = .zero
     var lastArrival: MonotonicInstant = .zero
+    /// When a packet last came that was new, and when the incarnation last changed.
+    var lastKept: MonotonicInstant = .zero
+    var adoptedAt: MonotonicInstant?
+    /// How often another source, or another incarnation of it, may follow.
+    var sourceChanges = TokenBucket(rate: 2, depth: 4)
     /// When fetching began, however often the parent has changed since; nil before.
     var fetchedSince: MonotonicInstant?
     /// When the newest path was asked for: silence is not judged from before.
@@ -83,7 +86,21 @@ final class StreamState {
         self.name = name
     }
 
-    private func buildFanOut() {
+    func add(_ child: ChildSubscription) {
+        child.place = children.count
+        children.append(child)
+        fanOut.append(FanOutEntry(child))
+    }
+
+    func remove(_ child: ChildSubscription) {
+        guard children.indices.contains(child.place), children[child.place] === child else { return }
+        children.remove(at: child.place)
+        fanOut.remove(at: child.place)
+        for place in child.place..<children.count { children[place].place = place }
+    }
+
+    func removeChildren(where isOver: (ChildSubscription) -> Bool) {
+        children.removeAll(where: isOver)
         for (place, child) in children.enumerated() { child.place = place }
         fanOut = children.map(FanOutEntry.init)
     }
@@ -182,6 +199,8 @@ final class IncarnationState {
     var start: UInt64 = 0
     /// At an edge: the next number to hand out; 0 until the start is known.
     var nextToDeliver: UInt64 = 0
+    /// The lowest number that was not handed out before the numbers last leapt (`RelayNode.jump`), or since.
+    var soundFrom: UInt64 = 0
 
     init(source: NodeID, incarnation: Incarnation, tag: IncarnationTag, keyPhase: UInt8, key: SealKey) {
         self.source = source
@@ -232,6 +251,8 @@ final class StreamPath {
     /// Newest stream packet that came by this path, and its link packet number: a gap on this path lies between.
     var lastSequence: UInt64 = 0
     var lastLinkNumber: UInt32
+    /// Up to where the parent's heartbeats have said that there is something: what they say again is not new.
+    var promised: UInt64 = 0
     /// What its backlog reaches to.
     var backlogEnd: UInt64 = 0
     var upstreamSilent = false

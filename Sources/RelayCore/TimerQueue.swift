@@ -1,12 +1,14 @@
 import HeapModule
 import ReflectorModel
 
-/// What a timer belongs to: a link or a stream of the node's tables.
+/// What a timer belongs to: a link or a stream of the node's tables, or the node itself.
 enum TimerOwner: Equatable {
     case parentLink(Int)
     case childLink(Int)
     case stream(Int)
     case node
+    /// Orders of children that wait for their turn (`OrderQueue`).
+    case orders
 }
 
 /// Wake-ups of everything in a node. An owner has at most one that counts: its `scheduled` instant; entries in the heap

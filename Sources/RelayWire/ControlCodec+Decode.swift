@@ -4,7 +4,7 @@ extension ControlCodec {
     /// Reads the message in a whole control datagram, of which the MAC was verified before.
     ///
     /// Throws what `ControlHeader` throws, `unknownKind`, and by body: `tooShort`, `trailingBytes`, `unknownValue`,
-    /// `badName`, `tooMany`.
+    /// `badName`, `tooMany`, `outOfRange`.
     public static func decodeBody(_ datagram: UnsafeRawBufferPointer) throws(WireError) -> RelayMessage {
         _ = try ControlHeader(parsing: datagram)
         guard let kind = Kind(rawValue: datagram[WireLimits.controlHeaderLength - 1]) else { throw .unknownKind }
@@ -63,7 +63,7 @@ extension ControlCodec {
             try reader.readZeros(count: 16)
         case 2:
             let tag = IncarnationTag(try reader.read())
-            start = .resume(tag, SequenceNumber(try reader.read()))
+            start = .resume(tag, try reader.readSequence())
         default:
             throw .unknownValue
         }
@@ -84,8 +84,8 @@ extension ControlCodec {
         let keyPhase = try reader.read(UInt8.self)
         let source = NodeID(try reader.read())
         let incarnation = try reader.readIncarnation()
-        let oldest = SequenceNumber(try reader.read())
-        let highest = SequenceNumber(try reader.read())
+        let oldest = try reader.readSequence()
+        let highest = try reader.readSequence()
         return SubscribeReply(
             subscription: subscription, status: status, keyPhase: keyPhase, source: source, incarnation: incarnation,
             oldest: oldest, highest: highest, retryAfterMilliseconds: try reader.read())
@@ -117,7 +117,7 @@ extension ControlCodec {
         entries.reserveCapacity(Int(count))
         for _ in 0..<count {
             let subscription = try reader.read(UInt32.self)
-            let highest = SequenceNumber(try reader.read())
+            let highest = try reader.readSequence()
             entries.append(
                 LinkHeartbeat.Entry(
                     subscription: subscription, highest: highest, upstreamSilentMilliseconds: try reader.read()))
@@ -137,7 +137,7 @@ extension ControlCodec {
         var runs: [Nak.Run] = []
         runs.reserveCapacity(Int(count))
         for _ in 0..<count {
-            let first = SequenceNumber(try reader.read())
+            let first = try reader.readSequence()
             let run = Nak.Run(first: first, count: try reader.read())
             guard run.isWellFormed else { throw .unknownValue }
             numbers += Int(run.count)
@@ -153,6 +153,7 @@ extension ControlCodec {
         let version = try reader.read(UInt64.self)
         let page = try reader.read(UInt16.self)
         let pages = try reader.read(UInt16.self)
+        guard page < pages else { throw .outOfRange }
         let count = try reader.read(UInt8.self)
         var entries: [Announce.Entry] = []
         for _ in 0..<count {

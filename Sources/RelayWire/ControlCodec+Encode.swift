@@ -131,7 +131,7 @@ extension ControlCodec {
 }
 
 extension Nak {
-    /// Asks for at least one number, for at most `numbersMax`, and for none before 1 or behind 2⁶⁴−1.
+    /// Asks for at least one number, for at most `numbersMax`, and for none before 1 or behind `WireLimits.sequenceMax`.
     var isWellFormed: Bool {
         let numbers = runs.reduce(0) { $0 + Int($1.count) }
         return (1...Nak.numbersMax).contains(numbers) && runs.allSatisfy { $0.isWellFormed }
@@ -140,7 +140,8 @@ extension Nak {
 
 extension Nak.Run {
     var isWellFormed: Bool {
-        count > 0 && first != .none && UInt64.max - first.rawValue >= UInt64(count) - 1
+        count > 0 && first != .none && first.rawValue <= WireLimits.sequenceMax
+            && WireLimits.sequenceMax - first.rawValue >= UInt64(count) - 1
     }
 }
 

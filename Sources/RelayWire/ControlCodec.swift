@@ -25,6 +25,11 @@ public enum ControlCodec {
         case payloadLimit = 15
     }
 
+    /// True if a whole control datagram is a NAK, by its kind alone. It must be as long as a `ControlHeader`.
+    public static func isNak(_ datagram: UnsafeRawBufferPointer) -> Bool {
+        datagram[WireLimits.controlHeaderLength - 1] == Kind.nak.rawValue
+    }
+
     /// True if the MAC at the end of a whole control datagram is right. False also for a wrong length.
     public static func verify(_ datagram: UnsafeRawBufferPointer, key: MACKey, crypto: any PacketCrypto) -> Bool {
         guard (lengthMin...WireLimits.controlLengthMax).contains(datagram.count) else { return false }

@@ -32,7 +32,7 @@ public struct DataHeader: Hashable, Sendable {
     /// Reads the headers of a whole datagram. Nothing is authenticated yet.
     ///
     /// Throws `empty`, `tooShort` or `tooLong`, `unknownType` if it is no data packet, `unknownKind`, `unknownValue`
-    /// for sequence number 0, `badLength` for a filler with a payload.
+    /// for sequence number 0, `outOfRange` for one beyond `WireLimits.sequenceMax`, `badLength` for a filler with a payload.
     @inlinable
     public init(parsing bytes: UnsafeRawBufferPointer) throws(WireError) {
         guard case .data(let retransmitted) = try DatagramType.of(bytes) else { throw .unknownType }
@@ -50,6 +50,7 @@ public struct DataHeader: Hashable, Sendable {
         default: throw .unknownKind
         }
         guard sequence != .none else { throw .unknownValue }
+        guard sequence.rawValue <= WireLimits.sequenceMax else { throw .outOfRange }
         guard !isFiller || bytes.count == WireLimits.dataOverhead else { throw .badLength }
     }
 

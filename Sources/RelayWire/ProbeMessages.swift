@@ -114,7 +114,7 @@ extension ProbeReport {
         for _ in 0..<count {
             let tag = IncarnationTag(try reader.read())
             let source = NodeID(try reader.read())
-            let highest = SequenceNumber(try reader.read())
+            let highest = try reader.readSequence()
             leads.append(Lead(tag: tag, source: source, highest: highest, silentMilliseconds: try reader.read()))
         }
     }

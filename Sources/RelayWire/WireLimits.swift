@@ -30,6 +30,10 @@ public enum WireLimits {
     public static let controlLengthMax = 1400
     /// Longest page of an announcement: it must get through a path of MTU 1280 as well.
     public static let announceLengthMax = 1_200
+    /// Highest sequence number that a packet or message may carry: a stream of 10,000 packets a second takes 14 million
+    /// years to get there. The sum of any two still fits into 64 bits, so that arithmetic on numbers from the wire cannot
+    /// overflow.
+    public static let sequenceMax: UInt64 = (1 << 62) - 1
     /// Longest host name in `Open` and `Opened`: its length is one byte.
     public static let nameMax = 255
 }

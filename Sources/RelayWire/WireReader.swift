@@ -1,3 +1,5 @@
+import ReflectorModel
+
 /// A cursor over a received message: every read checks what is left, so that no input reads out of bounds.
 struct WireReader {
     private let bytes: UnsafeRawBufferPointer
@@ -26,6 +28,13 @@ struct WireReader {
     ) throws(WireError) -> Value where Value.RawValue == UInt8 {
         guard let value = Value(rawValue: try read(UInt8.self)) else { throw .unknownValue }
         return value
+    }
+
+    /// A sequence number, or 0 for none. Throws `tooShort`, or `outOfRange` beyond `WireLimits.sequenceMax`.
+    mutating func readSequence() throws(WireError) -> SequenceNumber {
+        let value = try read(UInt64.self)
+        guard value <= WireLimits.sequenceMax else { throw .outOfRange }
+        return SequenceNumber(value)
     }
 
     /// A byte of flags of which bit 0 alone has a meaning. Throws `tooShort` or `unknownValue`.

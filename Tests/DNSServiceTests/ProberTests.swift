@@ -130,10 +130,28 @@ struct ProberTests {
         let network = ProbedNetwork(count: 4)
         for target in network.targets { network.kill(target) }
         network.run(for: .seconds(30))
-        #expect(network.isFrozen && network.targets.allSatisfy { network.standing($0) == .unprobed })
+        #expect(!network.isFrozen && network.reports.allSatisfy { $0.report.probing == .on }, "that is no doubt")
+        #expect(network.targets.allSatisfy { network.standing($0) == .unprobed })
         for target in network.targets { network.start(target) }
         network.run(for: .seconds(4))
         #expect(!network.isFrozen && network.targets.allSatisfy { network.standing($0) == .alive })
+    }
+
+    @Test(
+        "Of a network that is only half there, who answers is alive and may die; most have to be there for the rest to be dead"
+    )
+    func partialNetwork() {
+        let network = ProbedNetwork(count: 4)
+        for target in network.targets[1...] { network.kill(target) }
+        network.run(for: .seconds(20))
+        #expect(!network.isFrozen)
+        #expect(network.targets.map { network.standing($0) } == [.alive, .unprobed, .unprobed, .unprobed])
+        network.kill(network.targets[0])
+        network.run(for: .seconds(5))
+        #expect(network.standing(network.targets[0]) == .dead)
+        for target in network.targets[..<3] { network.start(target) }
+        network.run(for: .seconds(20))
+        #expect(network.targets.map { network.standing($0) } == [.alive, .alive, .alive, .dead])
     }
 
     @Test("A node that starts anew between two probes is not missed")
@@ -208,6 +226,21 @@ struct LossJudgeTests {
         Self.run(&judge, loss: 0, seconds: 55, from: 147)
         #expect(judge.share <= 4, "slowly")
         Self.run(&judge, loss: 0, seconds: 300, from: 202)
+        #expect(judge.share == 16)
+    }
+
+    @Test("Counts near 2⁶⁴, which no node can have come to, say nothing and stop nothing")
+    func nonsense() {
+        var judge = LossJudge()
+        Self.run(&judge, loss: 0, seconds: 30, from: 1)
+        for (second, number) in [UInt64.max, UInt64.max - 1, 1 << 63, 1 << 62, 0, .max].enumerated() {
+            var report = ProbeReport(
+                keyPhase: 0, node: NodeID(1), nonce: HandshakeNonce(high: 0, low: 0), number: 0)
+            report.uptimeMilliseconds = .max
+            report.received = number
+            report.lost = .max
+            judge.take(report, at: MonotonicInstant(nanoseconds: Int64(40 + 10 * second) * 1_000_000_000))
+        }
         #expect(judge.share == 16)
     }
 

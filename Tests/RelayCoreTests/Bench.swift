@@ -106,6 +106,8 @@ final class Bench {
         let isV4 = entry.destination.address.isV4
         return named ?? all.first { $0.address.isV4 == isV4 }
     }
+    /// Lets go of what was sent so far.
+    func forgetSent() { sent.removeAll(keepingCapacity: true) }
 
     func remove(_ node: RelayNode) { nodes.removeAll { $0.node === node } }
 

@@ -226,12 +226,13 @@ struct LinkNumberWindowTests {
         #expect(window.highest == 3)
     }
 
-    @Test("Numbers wrap, and what lies too far back is not taken")
+    @Test("Numbers wrap, and what lies too far back is not counted")
     func wraps() {
         var window = LinkNumberWindow()
         var number = UInt32.max - 3
         // A link begins at 1, so it gets near the end by steps.
-        for step in stride(from: UInt32(1), to: number, by: 1 << 30) { _ = window.note(step) }
+        for step in stride(from: UInt32(1), to: number, by: 1 << 30) { window.expect(next: step) }
+        window.expect(next: number)
         #expect(did(&window) { $0.note(number) } == 0)
         for _ in 0..<6 {
             number = number &+ 1
@@ -239,6 +240,26 @@ struct LinkNumberWindowTests {
             #expect(did(&window) { $0.note(number) } == nil)
         }
         #expect(window.highest == 2)
-        #expect(did(&window) { $0.note(number &- LinkNumberWindow.width) } == nil)
+        let before = window.received
+        #expect(did(&window) { $0.note(number &- LinkNumberWindow.width) } == 0)
+        #expect(window.received == before)
+    }
+
+    @Test(
+        "A packet alone moves the window by its width at most; the parent's word moves it on, and back from a forgery")
+    func forgery() {
+        var window = LinkNumberWindow()
+        for number in 1...100 as ClosedRange<UInt32> { #expect(did(&window) { $0.note(number) } == 0) }
+        for number in [100 + LinkNumberWindow.width, 1 << 31, (1 << 31) + 100, .max - 5_000] as [UInt32] {
+            #expect(did(&window) { $0.note(number) } == 0)
+        }
+        #expect(window.highest == 100)
+        #expect(window.missing == 0)
+        for step in 1...4 as ClosedRange<UInt32> { _ = window.note(100 + step * (LinkNumberWindow.width - 1)) }
+        window.expect(next: 102)
+        #expect(window.highest == 101)
+        #expect(did(&window) { $0.note(102) } == 0)
+        window.expect(next: 1_000_000)
+        #expect(window.highest == 999_999)
     }
 }

@@ -305,22 +305,3 @@ struct SmallStateTests {
         #expect(rate.perSecond(at: instant(30_000)) < 5)
     }
 }
-
-@Suite("What children report")
-struct ReportTotalsTests {
-    @Test("Reports add up over a turn of the counter; one that was overtaken adds nothing")
-    func adds() {
-        var totals = ReportTotals()
-        #expect(did(&totals) { $0.add(received: 100, lost: 7, after: (0, 0)) })
-        // What was missed came after all.
-        #expect(did(&totals) { $0.add(received: 150, lost: 3, after: (100, 7)) })
-        #expect(totals.received == 150)
-        #expect(totals.lost == 3)
-        #expect(!did(&totals) { $0.add(received: 120, lost: 5, after: (150, 3)) })
-        #expect(totals.received == 150)
-        #expect(did(&totals) { $0.add(received: 9, lost: 3, after: (UInt32.max, 3)) })
-        #expect(totals.received == 160)
-        #expect(did(&totals) { $0.add(received: 10, lost: 0, after: (9, 10)) })
-        #expect(totals.lost == 0)
-    }
-}

@@ -47,7 +47,7 @@ extension SeededGenerator {
         for _ in 0..<Int.random(in: 0...ProbeReport.leadsMax, using: &self) {
             report.leads.append(
                 .init(
-                    tag: IncarnationTag(word()), source: NodeID(word()), highest: SequenceNumber(word()),
+                    tag: IncarnationTag(word()), source: NodeID(word()), highest: SequenceNumber(word() >> 2),
                     silentMilliseconds: UInt16(truncatingIfNeeded: word())))
         }
         return report
@@ -62,8 +62,8 @@ extension SeededGenerator {
                 SubscribeReply(
                     subscription: subscription, status: SubscribeStatus.allCases.randomElement(using: &self) ?? .ok,
                     keyPhase: UInt8(truncatingIfNeeded: word()), source: NodeID(word()),
-                    incarnation: Incarnation(high: word(), low: word()), oldest: SequenceNumber(word()),
-                    highest: SequenceNumber(word()), retryAfterMilliseconds: UInt16(truncatingIfNeeded: word())))
+                    incarnation: Incarnation(high: word(), low: word()), oldest: SequenceNumber(word() >> 2),
+                    highest: SequenceNumber(word() >> 2), retryAfterMilliseconds: UInt16(truncatingIfNeeded: word())))
         case 2: return .unsubscribe(subscription: subscription)
         case 3:
             return .subscriptionEnd(
@@ -93,7 +93,7 @@ extension SeededGenerator {
         DataHeader(
             retransmitted: Bool.random(using: &self), keyPhase: UInt8(truncatingIfNeeded: word()), token: word(),
             linkNumber: UInt32(truncatingIfNeeded: word()), tag: IncarnationTag(word()),
-            sequence: SequenceNumber(max(1, word())), isFiller: Bool.random(using: &self))
+            sequence: SequenceNumber(max(1, word() >> 2)), isFiller: Bool.random(using: &self))
     }
 
     mutating func streamName() -> StreamName {
@@ -118,7 +118,7 @@ extension SeededGenerator {
 
     private mutating func subscribe() -> Subscribe {
         let starts: [Subscribe.Start] = [
-            .live, .preburst, .resume(IncarnationTag(word()), SequenceNumber(word())),
+            .live, .preburst, .resume(IncarnationTag(word()), SequenceNumber(word() >> 2)),
         ]
         let start = starts.randomElement(using: &self) ?? .live
         let path = (0..<Int.random(in: 0...Subscribe.pathLengthMax, using: &self)).map { _ in NodeID(word()) }
@@ -131,7 +131,7 @@ extension SeededGenerator {
     private mutating func linkHeartbeat() -> LinkHeartbeat {
         let entries = (0..<Int.random(in: 0...LinkHeartbeat.entriesMax, using: &self)).map { _ in
             LinkHeartbeat.Entry(
-                subscription: UInt32(truncatingIfNeeded: word()), highest: SequenceNumber(word()),
+                subscription: UInt32(truncatingIfNeeded: word()), highest: SequenceNumber(word() >> 2),
                 upstreamSilentMilliseconds: UInt16(truncatingIfNeeded: word()))
         }
         return LinkHeartbeat(
@@ -145,7 +145,7 @@ extension SeededGenerator {
         var runs: [Nak.Run] = []
         while left > 0 {
             let count = Int.random(in: 1...left, using: &self)
-            runs.append(.init(first: SequenceNumber(max(1, word() >> 1)), count: UInt8(count)))
+            runs.append(.init(first: SequenceNumber(max(1, word() >> 3)), count: UInt8(count)))
             left -= count
         }
         return Nak(
@@ -161,8 +161,7 @@ extension SeededGenerator {
                 keyPhase: UInt8(truncatingIfNeeded: word()), incarnation: Incarnation(high: word(), low: word()))
         }
         let page = Array(entries.prefix(ControlCodec.entriesInOnePage(entries[...])))
-        return Announce(
-            version: word(), page: UInt16(truncatingIfNeeded: word()), pages: UInt16(truncatingIfNeeded: word()),
-            entries: page)
+        let pages = UInt16.random(in: 1...UInt16.max, using: &self)
+        return Announce(version: word(), page: .random(in: 0..<pages, using: &self), pages: pages, entries: page)
     }
 }

@@ -93,6 +93,46 @@ struct StrictDecodingTests {
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(reply, 23, 9)) }
     }
 
+    private static let most = WireLimits.sequenceMax
+
+    @Test(
+        "No message and no data packet may carry a sequence number beyond 2⁶²−1", arguments: [most + 1, 1 << 63, .max])
+    func implausibleNumbers(value: UInt64) throws {
+        let number = SequenceNumber(value)
+        let tag = IncarnationTag(1)
+        let stream = try #require(StreamName("live/news"))
+        let messages: [RelayMessage] = [
+            .subscribe(
+                Subscribe(
+                    subscription: 1, stream: stream, portset: PortsetID(1), start: .resume(tag, number),
+                    rateSixteenths: 16, path: [])),
+            .subscribeReply(SubscribeReply(subscription: 1, status: .ok, oldest: number)),
+            .subscribeReply(SubscribeReply(subscription: 1, status: .ok, highest: number)),
+            .linkHeartbeat(
+                LinkHeartbeat(
+                    nextLinkNumber: 0, leaseNonce: 0, timestamp: 0, echoedTimestamp: 0, echoDelayMicroseconds: 0,
+                    digestMismatch: false,
+                    entries: [.init(subscription: 1, highest: number, upstreamSilentMilliseconds: 0)])),
+        ]
+        for message in messages {
+            #expect(throws: WireError.outOfRange) { try Bytes.control(Bytes.encode(message)) }
+        }
+        let header = DataHeader(
+            retransmitted: false, keyPhase: 0, token: 1, linkNumber: 1, tag: tag, sequence: number, isFiller: false)
+        #expect(throws: WireError.outOfRange) { try Bytes.dataHeader(Bytes.unsealed(header, payload: 1)) }
+        var report = ProbeReport(keyPhase: 0, node: NodeID(1), nonce: HandshakeNonce(high: 0, low: 0), number: 0)
+        report.leads = [.init(tag: tag, source: NodeID(2), highest: number, silentMilliseconds: 0)]
+        #expect(throws: WireError.outOfRange) { try Bytes.handshake(Bytes.encode(.probeReport(report))) }
+    }
+
+    @Test("Announce: a page that is not below the number of pages")
+    func announce() {
+        for (page, pages) in [(UInt16(0), UInt16(0)), (1, 1), (.max, .max)] {
+            let announce = Announce(version: 1, page: page, pages: pages, entries: [])
+            #expect(throws: WireError.outOfRange) { try Bytes.control(Bytes.encode(.announce(announce))) }
+        }
+    }
+
     @Test("Subscribe: an unknown start, numbers without a resume, too long a path, a bad stream name")
     func subscribe() {
         let bytes = Bytes.encode(
@@ -120,11 +160,13 @@ struct StrictDecodingTests {
             for (first, count) in runs { bytes += withUnsafeBytes(of: first.bigEndian) { Array($0) } + [count] }
             return bytes + [UInt8](repeating: 0, count: 16)
         }
-        #expect(throws: Never.self) { try Bytes.control(nak([(.max, 1), (.max - 62, 63)])) }
+        #expect(throws: Never.self) { try Bytes.control(nak([(Self.most, 1), (Self.most - 62, 63)])) }
         #expect(throws: WireError.unknownValue) { try Bytes.control(nak([])) }
         #expect(throws: WireError.unknownValue) { try Bytes.control(nak([(1, 0)])) }
         #expect(throws: WireError.unknownValue) { try Bytes.control(nak([(0, 1)])) }
-        #expect(throws: WireError.unknownValue) { try Bytes.control(nak([(.max, 2)])) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(nak([(Self.most, 2)])) }
+        #expect(throws: WireError.outOfRange) { try Bytes.control(nak([(Self.most + 1, 1)])) }
+        #expect(throws: WireError.outOfRange) { try Bytes.control(nak([(.max, 1)])) }
         #expect(throws: WireError.tooMany) { try Bytes.control(nak([(1, 65)])) }
         #expect(throws: WireError.tooMany) { try Bytes.control(nak([(1, 60), (100, 5)])) }
         #expect(throws: WireError.tooMany) { try Bytes.control(nak(Array(repeating: (1, 1), count: 65))) }

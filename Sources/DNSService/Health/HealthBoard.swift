@@ -3,6 +3,9 @@ import ReflectorModel
 
 /// All targets of a prober, and its doubt of itself: if more than half of them die within 10 s, it is rather the prober
 /// that is cut off. Then everybody stands as before those deaths, until more than half answer again.
+///
+/// Targets that have never answered are another matter: at a first start the network may begin after its name servers. As
+/// long as they are more than half, they stand as unprobed, which is no error.
 struct HealthBoard: Sendable {
     /// Deaths within this span of each other count as one event.
     static let suspicionSpan = TimeSpan.seconds(10)
@@ -13,6 +16,8 @@ struct HealthBoard: Sendable {
     private(set) var targets: [ProbeTarget] = []
     private var healthOf: [ProbeTarget: TargetHealth] = [:]
     private(set) var isFrozen = false
+    /// Most targets have not answered yet, since the start or since they were named.
+    private(set) var isWaiting = false
     /// Freezes since the start.
     private(set) var freezes: UInt64 = 0
     /// Raised with every change of what `report` says.
@@ -35,9 +40,11 @@ struct HealthBoard: Sendable {
     mutating func round(_ target: ProbeTarget, isAnswered: Bool, at now: MonotonicInstant) {
         guard var health = healthOf[target] else { return }
         let before = health.health
-        health.round(isAnswered: isAnswered, isHeld: isFrozen, at: now)
+        let isUnheard = isWaiting && !isAnswered && !health.hasLived
+        health.round(isAnswered: isAnswered, isHeld: isFrozen || isUnheard, at: now)
         healthOf[target] = health
         if health.health != before { revision += 1 }
+        if isWaiting, isAnswered { settle(at: now) }
         if isFrozen { thaw(at: now) } else if !isAnswered { freeze(at: now) }
     }
 
@@ -50,7 +57,7 @@ struct HealthBoard: Sendable {
     }
 
     /// Every target has been judged at least once.
-    var isComplete: Bool { isFrozen || targets.allSatisfy { healthOf[$0]?.state != .unknown } }
+    var isComplete: Bool { isFrozen || isWaiting || targets.allSatisfy { healthOf[$0]?.state != .unknown } }
 
     var report: ProberReport {
         var health: [ProbeTarget: ZoneContent.Health] = [:]
@@ -65,11 +72,26 @@ struct HealthBoard: Sendable {
             return now - health.since < Self.suspicionSpan
         }
         guard fallen.count * 2 > targets.count else { return }
+        let unheard = fallen.filter { healthOf[$0]?.stateBefore == .unknown }
+        guard unheard.count * 2 <= targets.count else {
+            isWaiting = true
+            revision += 1
+            for target in unheard { healthOf[target]?.revive() }
+            return
+        }
         isFrozen = true
         freezes += 1
         revision += 1
         silentAtFreeze = targets.count { (healthOf[$0]?.unanswered ?? 0) > 0 }
         for target in fallen { healthOf[target]?.revive() }
+    }
+
+    /// Once more than half have answered, who has not is judged like any other in its next round.
+    private mutating func settle(at now: MonotonicInstant) {
+        guard targets.count(where: { healthOf[$0]?.hasLived ?? false }) * 2 > targets.count else { return }
+        isWaiting = false
+        revision += 1
+        for target in targets where healthOf[target]?.hasLived == false { healthOf[target]?.release(at: now) }
     }
 
     private mutating func thaw(at now: MonotonicInstant) {

@@ -83,7 +83,9 @@ struct HealthService: Sendable {
 
     private static func log(_ report: ProberReport, _ logger: Logger) {
         let dead = report.health.filter { $0.value == .dead }.map(\.key.name).sorted()
-        let metadata: Logger.Metadata = ["probing": "\(report.probing)", "dead": "\(dead.joined(separator: ","))"]
+        let unheard = report.health.filter { $0.value == .unprobed }.map(\.key.name).sorted()
+        var metadata: Logger.Metadata = ["probing": "\(report.probing)", "dead": "\(dead.joined(separator: ","))"]
+        if !unheard.isEmpty { metadata["not heard yet"] = "\(unheard.joined(separator: ","))" }
         if case .frozen = report.probing {
             logger.error("prober doubts itself: standings frozen", metadata: metadata)
         } else {

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Judges from its own reports whether a node is on lossy ground: its children's link packets, received and missed. The
-/// share of its weight falls by halves while loss lasts, and rises again one step a minute, so that it never flaps.
+/// Judges from its own reports whether a node is on lossy ground: its children's link packets, received and missed, of which
+/// the node reports no more than the median over its children bears out (`ReportTotals`). The share of its weight falls by halves while loss lasts, and rises again one step a minute, so that it never flaps.
 struct LossJudge: Sendable, Equatable {
     /// In sixteenths of the weight.
     static let shareMax: UInt8 = 16
@@ -10,6 +10,8 @@ struct LossJudge: Sendable, Equatable {
     /// Loss is taken over windows of this length, if they have enough packets.
     static let window = TimeSpan.seconds(5)
     static let packetsMin: UInt64 = 500
+    /// Ten million packets a second for 7,000 years: a report that says more tells nothing.
+    static let plausibleMax: UInt64 = 1 << 61
     /// Above the first the share is halved; below the second it may rise. Between them nothing changes.
     static let badLoss = 0.05
     static let goodLoss = 0.01
@@ -23,8 +25,10 @@ struct LossJudge: Sendable, Equatable {
     private var changedAt: MonotonicInstant?
 
     mutating func take(_ report: ProbeReport, at now: MonotonicInstant) {
-        guard let before = last, report.uptimeMilliseconds >= before.uptime, report.received >= before.received else {
-            // The first report, or the first of another life.
+        guard let before = last, report.uptimeMilliseconds >= before.uptime, report.received >= before.received,
+            max(report.received, report.lost) <= Self.plausibleMax
+        else {
+            // The first report, the first of another life, or nonsense.
             return begin(report, at: now)
         }
         guard now - before.at >= Self.window else { return }

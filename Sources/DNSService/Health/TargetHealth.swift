@@ -30,7 +30,8 @@ struct TargetHealth: Sendable, Equatable {
     /// Rounds answered, or unanswered, without a break.
     private(set) var answered = 0
     private(set) var unanswered = 0
-    private var hasLived = false
+    /// It has answered at least once.
+    private(set) var hasLived = false
     private var deaths = 0
     var loss = LossJudge()
 
