@@ -33,5 +33,8 @@ public struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
         other.high & mask.high == address.high && other.low & mask.low == address.low
     }
 
+    /// The address of a block that holds one; nil for a larger block.
+    public var only: IPAddress? { bits == 128 ? address : nil }
+
     public var description: String { "\(address)/\(address.isV4 ? bits - 96 : bits)" }
 }

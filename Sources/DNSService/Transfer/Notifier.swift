@@ -11,7 +11,7 @@ final class Notifier: Sendable {
     private let handler: LoopBound<NotifyLoop>
 
     /// Nil without secondaries to tell.
-    /// - Parameter endpoints: those the server listens on: secondaries know us by their addresses.
+    /// - Parameter endpoints: those the server listens on: secondaries know us by their addresses (`NotifySource`).
     init?(
         _ configuration: NameServer.Configuration, from endpoints: [Endpoint], log: TransferLog, logger: Logger
     ) throws {
@@ -29,17 +29,25 @@ final class Notifier: Sendable {
         var socketOptions = DatagramSocketOptions.queries
         socketOptions.receiveBufferBytes = 1 << 16
         socketOptions.sendBufferBytes = 1 << 16
+        // One socket for each address that some target is told from.
         var sockets: [DatagramSocket] = []
-        for isV4 in [true, false] where targets.contains(where: { $0.endpoint.address.isV4 == isV4 }) {
-            let wildcard = isV4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
-            let source = endpoints.map(\.address).first { $0.isV4 == isV4 } ?? wildcard
-            let socket = try DatagramSocket(bind: Endpoint(address: source, port: 0), options: socketOptions)
+        var socketOfTarget: [Int] = []
+        for target in targets {
+            let wanted = NotifySource.address(
+                towards: target, listening: endpoints.map(\.address),
+                route: LocalAddresses.source(towards: target.endpoint))
+            if let known = sockets.firstIndex(where: { $0.local.address == wanted }) {
+                socketOfTarget.append(known)
+                continue
+            }
+            let socket = try DatagramSocket(bind: Endpoint(address: wanted, port: 0), options: socketOptions)
             try loop.add(socket)
+            socketOfTarget.append(sockets.count)
             sockets.append(socket)
         }
         let handler = NotifyLoop(
-            targets: targets, keys: configuration.transfers.keys, loop: loop, sockets: sockets, log: log,
-            logger: logger)
+            targets: targets, keys: configuration.transfers.keys, loop: loop, sockets: sockets,
+            socketOfTarget: socketOfTarget, log: log, logger: logger)
         self.handler = try loop.start(handler: handler, name: "dns-notify")
     }
 
@@ -64,6 +72,8 @@ final class NotifyLoop: DatagramHandler {
     private let keys: TSIGKeyring
     private let loop: DatagramLoop
     private let sockets: [DatagramSocket]
+    /// Index in `sockets` for each target.
+    private let socketOfTarget: [Int]
     private let log: TransferLog
     private let logger: Logger
     private var schedule = NotifySchedule()
@@ -73,9 +83,10 @@ final class NotifyLoop: DatagramHandler {
     private let headers = UnsafeMutableRawBufferPointer.allocate(byteCount: lengthMax, alignment: 16)
 
     init(
-        targets: [NotifyTarget], keys: TSIGKeyring, loop: DatagramLoop, sockets: [DatagramSocket], log: TransferLog,
-        logger: Logger
+        targets: [NotifyTarget], keys: TSIGKeyring, loop: DatagramLoop, sockets: [DatagramSocket],
+        socketOfTarget: [Int], log: TransferLog, logger: Logger
     ) {
+        self.socketOfTarget = socketOfTarget
         self.targets = targets
         self.keys = keys
         self.loop = loop
@@ -128,9 +139,8 @@ final class NotifyLoop: DatagramHandler {
     private func sendDue(at now: MonotonicInstant) {
         for message in schedule.due(at: now) {
             let target = targets[message.target]
-            guard let bytes = bytes(message, target),
-                let socket = sockets.first(where: { $0.local.address.isV4 == target.endpoint.address.isV4 })
-            else { continue }
+            guard let bytes = bytes(message, target) else { continue }
+            let socket = sockets[socketOfTarget[message.target]]
             var batch = DatagramBatch(countMax: 1, headers: headers)
             batch.append(to: target.endpoint, headerLengthMax: bytes.count, body: nil) {
                 $0.copyBytes(from: bytes)

@@ -1,0 +1,25 @@
+import ReflectorModel
+
+/// The address from which a secondary is told. It knows its primary by an address, and asks it there: one that we listen
+/// on, which it can reach, and the one that the route picks if there are several.
+enum NotifySource {
+    /// - Parameters:
+    ///   - listening: addresses that we listen on, wildcards among them.
+    ///   - route: the address from which the kernel would send; nil without a route.
+    /// - Returns: an address to bind to; a wildcard leaves the choice to the kernel.
+    static func address(towards target: NotifyTarget, listening: [IPAddress], route: IPAddress?) -> IPAddress {
+        if let source = target.source { return source }
+        let isV4 = target.endpoint.address.isV4
+        let wildcard = isV4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
+        let own = listening.filter { $0.isV4 == isV4 && $0 != wildcard }
+        if let route, own.contains(route) { return route }
+        // From loopback nothing leaves the machine, and to loopback other addresses are strangers.
+        let isNear = isLoopback(target.endpoint.address)
+        if let same = own.first(where: { isLoopback($0) == isNear }) { return same }
+        return isNear ? own.first ?? wildcard : wildcard
+    }
+
+    private static func isLoopback(_ address: IPAddress) -> Bool {
+        AddressBlock.loopback.contains { $0.contains(address) }
+    }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import Glibc
+import Logging
+import Synchronization
+import Testing
+
+@testable import DNSService
+
+/// A folder of files that a test changes, and how often the watch has told of it.
+private final class WatchedFolder: Sendable {
+    let root: String
+    private let told = Mutex(0)
+
+    init() throws {
+        root = NSTemporaryDirectory() + "watched-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: root + "/zones", withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: root) }
+
+    func write(_ text: String, to path: String) throws {
+        try text.write(toFile: root + "/" + path, atomically: false, encoding: .utf8)
+    }
+
+    func directory(_ path: String) throws {
+        try FileManager.default.createDirectory(atPath: root + "/" + path, withIntermediateDirectories: true)
+    }
+
+    /// A link that takes the place of another at once, as git-sync and Kubernetes make it.
+    func link(_ path: String, to target: String) throws {
+        try FileManager.default.createSymbolicLink(atPath: root + "/" + path + ".new", withDestinationPath: target)
+        guard rename(root + "/" + path + ".new", root + "/" + path) == 0 else { throw CocoaError(.fileWriteUnknown) }
+    }
+
+    /// Makes a change and waits until the watch has told of it. Returns how often.
+    func change(
+        _ path: String, options: DirectoryWatch.Options = .init(), within limit: Duration = .seconds(3),
+        _ change: () throws -> Void
+    ) async throws -> Int {
+        let watch = try DirectoryWatch(
+            root + "/" + path, options: options, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        ) { [told] in told.withLock { $0 += 1 } }
+        defer { watch.stop() }
+        // The first look is over once the watch has set its watches; changes before it count too.
+        try await Task.sleep(for: .milliseconds(100))
+        let before = told.withLock { $0 }
+        try change()
+        let end = ContinuousClock.now + limit
+        while ContinuousClock.now < end, told.withLock({ $0 }) == before {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return told.withLock { $0 } - before
+    }
+}
+
+@Suite("A folder that is watched", .serialized)
+struct DirectoryWatchTests {
+    @Test("Writing, an editor's rename, and removing a file are told, once each")
+    func plain() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        #expect(try await folder.change("zones") { try folder.write("2", to: "zones/a.zone") } == 1)
+        let renamed = try await folder.change("zones") {
+            try folder.write("3", to: "zones/.a.zone.swp")
+            rename(folder.root + "/zones/.a.zone.swp", folder.root + "/zones/a.zone")
+        }
+        #expect(renamed == 1)
+        #expect(try await folder.change("zones") { unlink(folder.root + "/zones/a.zone") } == 1)
+    }
+
+    @Test("An editor's other files are not told")
+    func droppings() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        let told = try await folder.change("zones", within: .milliseconds(500)) {
+            try folder.write("x", to: "zones/.a.zone.swp")
+            try folder.write("x", to: "zones/a.zone~")
+        }
+        #expect(told == 0)
+    }
+
+    @Test("The folder is a symbolic link that is swapped (git-sync, current)")
+    func swappedLink() async throws {
+        let folder = try WatchedFolder()
+        for name in ["one", "two", "three"] {
+            try folder.directory(name)
+            try folder.write(name, to: name + "/a.zone")
+        }
+        try folder.link("current", to: "one")
+        #expect(try await folder.change("current") { try folder.link("current", to: "two") } == 1)
+        #expect(try await folder.change("current") { try folder.link("current", to: folder.root + "/three") } == 1)
+        #expect(try await folder.change("current") { try folder.write("new", to: "three/a.zone") } == 1)
+    }
+
+    @Test("A folder above is a link that is swapped, or is replaced")
+    func swappedAbove() async throws {
+        let folder = try WatchedFolder()
+        for name in ["one", "two"] {
+            try folder.directory(name + "/deep/zones")
+            try folder.write(name, to: name + "/deep/zones/a.zone")
+        }
+        try folder.link("current", to: "one")
+        #expect(try await folder.change("current/deep/zones") { try folder.link("current", to: "two") } == 1)
+        let replaced = try await folder.change("two/deep/zones") {
+            rename(folder.root + "/two", folder.root + "/old")
+            rename(folder.root + "/one", folder.root + "/two")
+        }
+        #expect(replaced == 1)
+    }
+
+    @Test("A folder that comes back after a while is told")
+    func comesBack() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        rename(folder.root + "/zones", folder.root + "/away")
+        #expect(try await folder.change("zones") { rename(folder.root + "/away", folder.root + "/zones") } == 1)
+    }
+
+    @Test("A ConfigMap: files are links through ..data, which is swapped")
+    func configMap() async throws {
+        let folder = try WatchedFolder()
+        for name in ["..1", "..2"] {
+            try folder.directory("zones/" + name)
+            try folder.write(name, to: "zones/\(name)/a.zone")
+        }
+        try folder.link("zones/..data", to: "..1")
+        try folder.link("zones/a.zone", to: "..data/a.zone")
+        #expect(try await folder.change("zones") { try folder.link("zones/..data", to: "..2") } == 1)
+    }
+
+    @Test("A link or a hard link put in is told")
+    func linksPutIn() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "elsewhere.zone")
+        let soft = try await folder.change("zones") {
+            symlink(folder.root + "/elsewhere.zone", folder.root + "/zones/a.zone")
+        }
+        #expect(soft == 1)
+        let hard = try await folder.change("zones") {
+            Glibc.link(folder.root + "/elsewhere.zone", folder.root + "/zones/b.zone")
+        }
+        #expect(hard == 1)
+    }
+
+    @Test("What a link leads to is edited or replaced, also through another name of a hard link")
+    func targets() async throws {
+        let folder = try WatchedFolder()
+        try folder.directory("other")
+        try folder.write("1", to: "other/x")
+        try folder.write("1", to: "other/y")
+        symlink("../other/x", folder.root + "/zones/a.zone")
+        Glibc.link(folder.root + "/other/y", folder.root + "/zones/b.zone")
+        #expect(try await folder.change("zones") { try folder.write("22", to: "other/x") } == 1)
+        let replaced = try await folder.change("zones") {
+            try folder.write("333", to: "other/new")
+            rename(folder.root + "/other/new", folder.root + "/other/x")
+        }
+        #expect(replaced == 1)
+        #expect(try await folder.change("zones") { try folder.write("22", to: "other/y") } == 1)
+    }
+
+    @Test("chmod of a file, of the folder, and of one above is told")
+    func permissions() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        for path in ["zones/a.zone", "zones"] {
+            chmod(folder.root + "/" + path, 0)
+            #expect(try await folder.change("zones") { chmod(folder.root + "/" + path, 0o755) } == 1, "\(path)")
+        }
+    }
+
+    @Test("rsync's way and a copy in place are told")
+    func rsync() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        let renamed = try await folder.change("zones") {
+            try folder.write("2", to: "zones/.a.zone.Xy12z")
+            // The old time of modification, as `rsync -t` sets it.
+            var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+            utimensat(AT_FDCWD, folder.root + "/zones/.a.zone.Xy12z", &times, 0)
+            rename(folder.root + "/zones/.a.zone.Xy12z", folder.root + "/zones/a.zone")
+        }
+        #expect(renamed == 1)
+    }
+
+    @Test("Where the kernel gives no notice, a look from time to time finds every change, and nothing else")
+    func poll() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        try folder.directory("two")
+        try folder.write("2", to: "two/a.zone")
+        try folder.link("current", to: "zones")
+        var options = DirectoryWatch.Options()
+        options.usesNotices = false
+        options.pollAlone = .milliseconds(50)
+        #expect(try await folder.change("current", options: options) { try folder.link("current", to: "two") } == 1)
+        #expect(try await folder.change("current", options: options) { try folder.write("3", to: "two/a.zone") } == 1)
+        #expect(try await folder.change("current", options: options, within: .milliseconds(300)) {} == 0)
+    }
+}
