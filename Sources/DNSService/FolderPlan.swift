@@ -80,7 +80,9 @@ struct FolderPlan: Equatable {
     }
 
     /// Last first.
-    private static func components(_ path: String) -> [String] { path.split(separator: "/").reversed().map(String.init) }
+    private static func components(_ path: String) -> [String] {
+        path.split(separator: "/").reversed().map(String.init)
+    }
 
     private static func target(of link: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))

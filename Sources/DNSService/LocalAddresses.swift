@@ -50,7 +50,8 @@ enum SocketAddress {
             address.sin_port = endpoint.port.bigEndian
             address.sin_addr.s_addr = endpoint.address.v4.bigEndian
             length = MemoryLayout<sockaddr_in>.size
-            withUnsafeMutableBytes(of: &storage) { bytes in withUnsafeBytes(of: &address) { bytes.copyMemory(from: $0) } }
+            withUnsafeMutableBytes(of: &storage) { bytes in withUnsafeBytes(of: &address) { bytes.copyMemory(from: $0) }
+            }
         } else {
             var address = sockaddr_in6()
             address.sin6_family = sa_family_t(AF_INET6)
@@ -60,7 +61,8 @@ enum SocketAddress {
                 bytes.storeBytes(of: endpoint.address.low.bigEndian, toByteOffset: 8, as: UInt64.self)
             }
             length = MemoryLayout<sockaddr_in6>.size
-            withUnsafeMutableBytes(of: &storage) { bytes in withUnsafeBytes(of: &address) { bytes.copyMemory(from: $0) } }
+            withUnsafeMutableBytes(of: &storage) { bytes in withUnsafeBytes(of: &address) { bytes.copyMemory(from: $0) }
+            }
         }
         return withUnsafePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
@@ -84,7 +86,8 @@ extension Endpoint {
                     (0..<2).map { UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
                 }
                 return Endpoint(
-                    address: IPAddress(high: words[0], low: words[1]), port: UInt16(bigEndian: address.pointee.sin6_port))
+                    address: IPAddress(high: words[0], low: words[1]),
+                    port: UInt16(bigEndian: address.pointee.sin6_port))
             }
         default: return nil
         }

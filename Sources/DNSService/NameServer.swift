@@ -1,7 +1,6 @@
 import DNSAnswers
 import DatagramIO
 import Logging
-import NIOPosix
 import ReflectorModel
 import ZoneCompiler
 

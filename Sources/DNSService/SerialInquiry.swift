@@ -1,5 +1,4 @@
 import DNSAnswers
-import Foundation
 import Glibc
 import NIOPosix
 import ReflectorModel

@@ -15,7 +15,8 @@ public struct SerialStore: Sendable {
         var outlivingClasses = 0
 
         init(
-            serial: UInt32, digest: String, sets: [SetChange] = [], sidecars: Set<String> = [], outlivingClasses: Int = 0
+            serial: UInt32, digest: String, sets: [SetChange] = [], sidecars: Set<String> = [],
+            outlivingClasses: Int = 0
         ) {
             (self.serial, self.digest, self.sets) = (serial, digest, sets)
             (self.sidecars, self.outlivingClasses) = (sidecars, outlivingClasses)
@@ -90,7 +91,9 @@ public struct SerialStore: Sendable {
 
     /// Zones of which a serial is kept, sorted.
     public var zones: [String] {
-        FolderPlan.names(in: directory).filter { $0.hasSuffix(Self.suffix) }.map { String($0.dropLast(Self.suffix.count)) }
+        FolderPlan.names(in: directory).filter { $0.hasSuffix(Self.suffix) }.map {
+            String($0.dropLast(Self.suffix.count))
+        }
     }
 
     // MARK: Serials that an operator asks for
@@ -114,6 +117,7 @@ public struct SerialStore: Sendable {
 
     /// Against torn and rotten files, not against people.
     private static func checksum(_ serial: UInt32, _ digest: String) -> String {
-        NodeID(digest.utf8.reduce(FixedHash.combine(0, UInt64(serial))) { FixedHash.combine($0, UInt64($1)) }).description
+        NodeID(digest.utf8.reduce(FixedHash.combine(0, UInt64(serial))) { FixedHash.combine($0, UInt64($1)) })
+            .description
     }
 }

@@ -174,6 +174,7 @@ actor ZoneKeeper {
     private func missingSidecars(_ found: [String: Set<String>]) -> [String] {
         found.sorted { $0.key < $1.key }.flatMap { zone, kinds in
             var known = served.first { $0.files.zone == zone }?.entry.sidecars
+            known = known ?? gone.first { $0.zone == zone }?.entry.sidecars
             if known == nil, let store, case .entry(let kept) = store.load(zone: zone) { known = kept.sidecars }
             return (known ?? []).subtracting(kinds).sorted().map { kind in
                 "\(zone).\(kind):1:1: was there and is gone; put it back, or, if everything in it is to go, run "
@@ -188,9 +189,9 @@ actor ZoneKeeper {
         var raised: [ServedZone] = []
         for content in files {
             let before = served.first { $0.files.zone == content.zone }
-            let kept = before == nil ? kept(content.zone) : nil
+            let kept = before == nil ? self.kept(content.zone) : nil
             var context = ServedZone.Context()
-            context.floor = floor(content.zone, isFirst: before == nil)
+            context.floor = self.floor(content.zone, isFirst: before == nil)
             context.exceeded = store?.raise(zone: content.zone)
             context.previous = kept.flatMap { archive.content(of: content.zone, serial: $0.serial) }
             context.isTransferred = isTransferred
@@ -249,7 +250,7 @@ actor ZoneKeeper {
     /// The highest serial that the zone is known to have had: of other servers, and of generations kept.
     private func floor(_ zone: String, isFirst: Bool) -> UInt32? {
         let archived = isFirst ? archive.serials(of: zone).last : nil
-        return [floors[zone], archived].compactMap { $0 }.reduce(nil) { highest, serial in
+        return [floors[zone], archived].compactMap { $0 }.reduce(UInt32?.none) { highest, serial in
             guard let highest else { return serial }
             return ZoneSerial.isAfter(serial, highest) ? serial : highest
         }
@@ -277,8 +278,8 @@ actor ZoneKeeper {
     /// Keeps serials, those that could not be kept before among them.
     private func save(_ zones: [ServedZone]) {
         guard let store else { return }
-        for zone in served where unsaved.contains(zone.files.zone) || zones.contains(where: { $0.files.zone == zone.files.zone })
-        {
+        let names = unsaved.union(zones.map(\.files.zone))
+        for zone in served where names.contains(zone.files.zone) {
             do {
                 try store.save(zone.entry, zone: zone.files.zone)
                 if unsaved.remove(zone.files.zone) != nil {

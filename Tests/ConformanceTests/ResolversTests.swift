@@ -110,7 +110,9 @@ struct ResolversTests {
                 }
             }
             let ours = DNSTestClient("127.82.40.1", port: own)
-            let isSettled = try ours.ask("example.net", 6).answers.first?.data == secondary.client.ask("example.net", 6)
+            let isSettled =
+                try ours.ask("example.net", 6).answers.first?.data
+                == secondary.client.ask("example.net", 6)
                 .answers.first?.data
             #expect(isSettled, "the secondary has followed")
             print("\(asked) queries over \(edits) edits through \(makes.map(\.rawValue)): \(failures.count) failed")

@@ -38,7 +38,8 @@ private final class WatchedFolder: Sendable {
         _ change: () throws -> Void
     ) async throws -> Int {
         let watch = try DirectoryWatch(
-            root + "/" + path, options: options, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            root + "/" + path, options: options,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         ) { [told] in told.withLock { $0 += 1 } }
         defer { watch.stop() }
         // The first look is over once the watch has set its watches; changes before it count too.

@@ -31,7 +31,8 @@ struct ServedDirectory {
     /// Runs `body` while the server answers on a free port of `address`, or on `port`.
     /// - Parameter files: in place of the usual ones, or besides; nil leaves one out.
     static func serve(
-        _ address: String, port: UInt16 = 0, state: String? = nil, files: [String: String?] = [:], workers: Int = 1, connectionsMax: Int = 1_024,
+        _ address: String, port: UInt16 = 0, state: String? = nil, files: [String: String?] = [:], workers: Int = 1,
+        connectionsMax: Int = 1_024,
         explainFrom: [AddressBlock] = AddressBlock.loopback, cookieSecrets: String? = nil,
         rateLimit: ResponseLimiter.Configuration? = nil,
         configure: (inout NameServer.Configuration) -> Void = { _ in },
@@ -50,6 +51,7 @@ struct ServedDirectory {
         configuration.workers = workers
         configuration.tcp.connectionsMax = connectionsMax
         configuration.explainFrom = explainFrom
+        configuration.explainsToOwnAddresses = explainFrom == AddressBlock.loopback
         configuration.cookieSecrets = cookieSecrets
         configuration.rateLimit = rateLimit
         configuration.rateLimitExempt = []

@@ -59,7 +59,8 @@ struct TransferOptions: ParsableArguments {
 
     private static func target(_ text: String) throws -> NotifyTarget {
         guard let target = NotifyTarget(text) else {
-            throw ValidationError("'\(text)' is no address with or without port, key and source, as 192.0.2.1:53,key=NAME,from=192.0.2.9")
+            throw ValidationError(
+                "'\(text)' is no address with or without port, key and source, as 192.0.2.1:53,key=NAME,from=192.0.2.9")
         }
         return target
     }
