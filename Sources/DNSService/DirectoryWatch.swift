@@ -29,7 +29,8 @@ final class DirectoryWatch: Sendable {
         _ directory: String, options: Options = Options(), logger: Logger, changed: @escaping @Sendable () -> Void
     ) throws(SerialStore.Failure) {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, Int32(O_CLOEXEC)) == 0 else { throw .init(path: directory, operation: "pipe", code: errno) }
+        guard pipe(&ends) == 0 else { throw .init(path: directory, operation: "pipe", code: errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         stopDescriptor = Mutex(ends[1])
         let stop = ends[0]
         let path = FolderPlan.absolute(directory)

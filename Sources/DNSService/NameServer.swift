@@ -221,9 +221,10 @@ public final class NameServer: Sendable {
         let heard = Set(answers.map(\.question))
         if !isKept, answers.isEmpty {
             logger.warning(
-                "no serial is kept, and no other server of the zones says which it has: serials start from the files and "
-                    + "the clock; should secondaries have higher ones, they ignore this server until `reflector zone "
-                    + "serial --raise`",
+                """
+                no serial is kept, and no other server of the zones says which it has: serials start from the files and \
+                the clock; should secondaries have higher ones, they ignore this server until `reflector zone serial --raise`
+                """,
                 metadata: ["asked": "\(questions.count)"])
         }
         return questions.filter { $0.isSecondary && !heard.contains($0) }

@@ -121,8 +121,17 @@ struct SerialInquiry: Sendable {
         var bytes: [UInt8] = []
         bytes.append(word: UInt16.random(in: 0...UInt16.max))
         bytes += [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
-        bytes += zone.utf8.split(separator: UInt8(ascii: ".")).flatMap { [UInt8($0.count & 63)] + $0 } + [0]
+        bytes += wireName(zone)
         return bytes + [0, 6, 0, 1]
+    }
+
+    static func wireName(_ zone: String) -> [UInt8] {
+        var name: [UInt8] = []
+        for label in zone.utf8.split(separator: UInt8(ascii: ".")) {
+            name.append(UInt8(label.count & 63))
+            name += Array(label)
+        }
+        return name + [0]
     }
 
     /// The serial of an authoritative answer to `query`; nil for any other message.
@@ -149,7 +158,7 @@ struct SerialInquiry: Sendable {
 extension ZoneContent {
     /// Addresses that the zone has for the servers of its NS set.
     fileprivate var nameServerAddresses: [IPAddress] {
-        let apex = zone.utf8.split(separator: UInt8(ascii: ".")).flatMap { [UInt8($0.count & 63)] + $0 } + [0]
+        let apex = SerialInquiry.wireName(zone)
         func lower(_ name: [UInt8]) -> [UInt8] { name.map { $0 >= 65 && $0 <= 90 ? $0 | 32 : $0 } }
         let servers = Set(records.filter { $0.type == 2 && $0.owner == apex }.map { lower($0.data) })
         var result: [IPAddress] = []
