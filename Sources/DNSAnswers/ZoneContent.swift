@@ -198,6 +198,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     public var streams: [StreamRule]
     /// Where the members' health comes from.
     public var probing = Probing.off
+    /// What transfers carry besides, for resolvers that hold aliases of earlier generations; our own answers have none.
+    public var outliving: Outliving?
 
     public init(
         zone: String, defaults: Defaults = Defaults(), records: [Record] = [], hosts: [Host] = [],

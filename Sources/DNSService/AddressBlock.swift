@@ -1,4 +1,3 @@
-import NIOCore
 import ReflectorModel
 
 /// A run of addresses with a common prefix: `127.0.0.0/8`, `::1`, `2001:db8::/32`.
@@ -10,13 +9,6 @@ public struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
 
     /// Loopback, both families.
     public static let loopback = [AddressBlock("127.0.0.0/8"), AddressBlock("::1/128")].compactMap { $0 }
-
-    /// Loopback, and every address that this host has now: whoever asks from one of them is on this host.
-    public static func ofThisHost() -> [AddressBlock] {
-        let devices = (try? System.enumerateDevices()) ?? []
-        let own = devices.compactMap { $0.address?.ipAddress }.compactMap { AddressBlock($0) }
-        return loopback + Set(own).sorted { $0.address < $1.address }.filter { !$0.address.isLoopback }
-    }
 
     /// Reads an address, or an address, a slash and a prefix length. Nil for anything else, and where bits behind the
     /// prefix are set.
@@ -40,6 +32,9 @@ public struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
     public func contains(_ other: IPAddress) -> Bool {
         other.high & mask.high == address.high && other.low & mask.low == address.low
     }
+
+    /// The address of a block that holds one; nil for a larger block.
+    public var only: IPAddress? { bits == 128 ? address : nil }
 
     public var description: String { "\(address)/\(address.isV4 ? bits - 96 : bits)" }
 }

@@ -18,7 +18,7 @@ struct Listeners: Sendable {
         office: TransferOffice
     ) async throws -> Listeners {
         let tcp = try TCPService(
-            engine: engine, privileged: configuration.explainFrom, limits: configuration.tcp,
+            engine: engine, privileged: settings.privileged, limits: configuration.tcp,
             desk: office.desk(engine), sources: office.sources)
         do {
             if let cookies = settings.cookies { tcp.replace(cookies) }

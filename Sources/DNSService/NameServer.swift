@@ -1,7 +1,6 @@
 import DNSAnswers
 import DatagramIO
 import Logging
-import NIOPosix
 import ReflectorModel
 import TransactionSigning
 import ZoneCompiler
@@ -27,6 +26,9 @@ public final class NameServer: Sendable {
         public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
         /// Who may ask `explain` and `_status`.
         public var explainFrom = AddressBlock.loopback
+        /// The addresses of this machine's interfaces may ask them too: a query from the machine to its own public
+        /// address comes from there.
+        public var explainsToOwnAddresses = true
         /// NSID, `id.server` and `hostname.bind`.
         public var identity = "reflector"
         /// `version.bind`.
@@ -119,6 +121,7 @@ public final class NameServer: Sendable {
         keeper = ZoneKeeper(
             directory: configuration.zones, store: configuration.state.map { SerialStore(directory: $0) },
             archive: archive, identity: .init(server: configuration.identity, version: configuration.version),
+            isTransferred: !configuration.transfers.rules.isEmpty, recordsMax: configuration.transferRecordsMax,
             logger: logger)
         let pending = pending
         overrideDesk = OverrideDesk(
@@ -137,6 +140,7 @@ public final class NameServer: Sendable {
             try CookieSecretFile.read(path)
         }
         guard let targets = await keeper.readAhead() else { throw StartError.zones(await keeper.problems) }
+        let unheard = await askForSerials()
         let health = try await startProbing(targets)
         defer { health?.stop() }
         let standings = Standings(overrides: await overrideDesk.entries).updated(by: pending.take())
@@ -157,9 +161,7 @@ public final class NameServer: Sendable {
         }
         let watch: DirectoryWatch
         do {
-            watch = try await DirectoryWatch(
-                configuration.zones, group: .singletonMultiThreadedEventLoopGroup, logger: logger
-            ) { [pending] in pending.filesChanged() }
+            watch = try DirectoryWatch(configuration.zones, logger: logger) { [pending] in pending.filesChanged() }
         } catch {
             notifier?.stop()
             await listeners.close()
@@ -170,7 +172,7 @@ public final class NameServer: Sendable {
             try privileges?.drop(readable: [configuration.zones], writable: configuration.state.map { [$0] } ?? [])
         } catch {
             notifier?.stop()
-            await watch.stop()
+            watch.stop()
             await listeners.close()
             throw error
         }
@@ -185,6 +187,7 @@ public final class NameServer: Sendable {
         await office.keep(first.zones)
         await withTaskCancellationHandler {
             async let expiry: Void = expireOverrides()
+            async let serials: Void = keepSerials(unheard)
             await takeChanges { outcome, areFilesChanged in
                 // Transfers first: who hears of a serial in an answer may come for it at once.
                 if outcome.isSerialRaised { await office.serve(outcome.zones) }
@@ -197,14 +200,53 @@ public final class NameServer: Sendable {
                 await office.keep(outcome.zones)
             }
             await running.end()
-            _ = await expiry
+            _ = await (expiry, serials)
         } onCancel: {
             pending.finish()
         }
-        await watch.stop()
+        watch.stop()
         notifier?.stop()
         await listeners.close()
         logger.info("stopped")
+    }
+
+    /// Asks secondaries and the other servers of the NS sets for their serials, before ours is fixed. Returns the
+    /// secondaries that did not answer.
+    private func askForSerials() async -> [SerialInquiry.Question] {
+        let questions = SerialInquiry.questions(await keeper.contentsAhead, configuration)
+        guard !questions.isEmpty else { return [] }
+        // What is kept is right unless it was restored from a backup: then less patience will do.
+        let isKept = await keeper.isStateComplete
+        let answers = await SerialInquiry.ask(questions, within: isKept ? 0.5 : 1.5)
+        _ = await keeper.note(answers)
+        let heard = Set(answers.map(\.question))
+        if !isKept, answers.isEmpty {
+            logger.warning(
+                """
+                no serial is kept, and no other server of the zones says which it has: serials start from the files and \
+                the clock; should secondaries have higher ones, they ignore this server until `reflector zone serial --raise`
+                """,
+                metadata: ["asked": "\(questions.count)"])
+        }
+        return questions.filter { $0.isSecondary && !heard.contains($0) }
+    }
+
+    /// Asks the secondaries that did not answer at the start again, until they do; keeps serials that could not be kept,
+    /// and raises those that an operator asks for.
+    private func keepSerials(_ questions: [SerialInquiry.Question]) async {
+        var unheard = questions
+        var ticks = 0
+        while await running.listeners != nil {
+            try? await Task.sleep(for: .milliseconds(250))
+            ticks += 1
+            if ticks % 20 == 0 { await keeper.retrySaves() }
+            if ticks % 4 == 0, await keeper.asksForRaise { pending.filesChanged() }
+            guard ticks % 120 == 0, !unheard.isEmpty else { continue }
+            let answers = await SerialInquiry.ask(unheard, within: 1)
+            let heard = Set(answers.map(\.question))
+            unheard.removeAll { heard.contains($0) }
+            if await keeper.note(answers) { pending.filesChanged() }
+        }
     }
 
     private func settings(
@@ -215,7 +257,7 @@ public final class NameServer: Sendable {
         let workers = max(configuration.workers, 1)
         if let whole = limiter?.answersPerSecond { limiter?.answersPerSecond = max((whole + workers - 1) / workers, 1) }
         return QueryLoop.Settings(
-            privileged: configuration.explainFrom, exempt: configuration.rateLimitExempt, limiter: limiter,
+            privileged: configuration.privileged, exempt: configuration.rateLimitExempt, limiter: limiter,
             cookies: cookies, sampleEvery: configuration.logEvery, sample: sample)
     }
 
@@ -309,8 +351,16 @@ public final class NameServer: Sendable {
             let status = await status
             result["generations_taken"] = UInt64(status.generation)
             result["generations_refused"] = UInt64(status.refusals)
+            result["serials_not_kept"] = await keeper.serialsNotKept
             return result
         }
+    }
+}
+
+extension NameServer.Configuration {
+    /// Everybody who may ask `explain` and `_status`.
+    var privileged: [AddressBlock] {
+        explainFrom + (explainsToOwnAddresses ? LocalAddresses.all.compactMap { AddressBlock("\($0)") } : [])
     }
 }
 

@@ -1,5 +1,6 @@
 import DNSAnswers
 import ReflectorModel
+import ZoneCompiler
 
 /// One zone as it is served: the files' content, how its hosts stand, the serial and the image made of both.
 struct ServedZone {
@@ -11,13 +12,33 @@ struct ServedZone {
     let entry: SerialStore.Entry
     let image: ZoneImage
     private let digest: ContentDigest
+    /// Classes that should have outlived an edit and were too many.
+    let outlivingDropped: Int
+
+    /// What decides about a generation besides its content and the one before.
+    struct Context {
+        /// The highest serial that others are known to have of the zone.
+        var floor: UInt32?
+        /// An operator wants a serial above this one.
+        var exceeded: UInt32?
+        /// The generation that an earlier process served last.
+        var previous: ZoneContent?
+        /// Secondaries may take the zone.
+        var isTransferred = false
+        /// Most records of a zone that is transferred.
+        var recordsMax = AliasedZone.recordsMax
+        /// Files beside the `.zone` file; nil for those of the generation before.
+        var sidecars: Set<String>?
+    }
 
     /// - Parameters:
     ///   - before: the zone as served until now.
     ///   - kept: what an earlier process left, where there is nothing before.
+    ///   - context: what else decides the serial, and what outlives.
     ///   - unixTime: seconds since 1970.
     init(
-        _ files: ZoneContent, standings: Standings, before: ServedZone?, kept: SerialStore.Entry?, unixTime: Int64
+        _ files: ZoneContent, standings: Standings, before: ServedZone?, kept: SerialStore.Entry?,
+        context: Context = Context(), unixTime: Int64
     ) throws(ZoneImage.Invalid) {
         let isSameFiles = before?.files == files
         var content = standings.applied(to: files)
@@ -27,8 +48,25 @@ struct ServedZone {
         whole.add(sets)
         let last = before?.entry ?? kept
         var serial = last?.serial ?? 0
-        if last?.digest != whole.description {
-            serial = ZoneSerial.next(after: last?.serial, file: files.fileSerial, unixTime: unixTime)
+        var highest = last?.serial
+        if let floor = context.floor, highest.map({ ZoneSerial.isAfter(floor, $0) }) ?? true { highest = floor }
+        var isAskedFor = false
+        if let exceeded = context.exceeded, highest.map({ !ZoneSerial.isAfter($0, exceeded) }) ?? true {
+            (highest, isAskedFor) = (exceeded, true)
+        }
+        let previous = before?.content ?? context.previous
+        // Secondaries have more than we know of any more: a difference from that serial would be wrong.
+        let isForgotten = (last?.outlivingClasses ?? 0) > 0 && previous?.outliving == nil
+        let isRaised = last?.digest != whole.description || highest != last?.serial || isForgotten || isAskedFor
+        if isRaised { serial = ZoneSerial.next(after: highest, file: files.fileSerial, unixTime: unixTime) }
+        if isRaised, context.isTransferred, let previous {
+            let outliving = OutlivingAliases.outliving(
+                previous, in: files, at: unixTime, recordsMax: context.recordsMax)
+            content.outliving = outliving.outliving
+            outlivingDropped = outliving.dropped
+        } else {
+            content.outliving = isRaised ? nil : previous?.outliving
+            outlivingDropped = 0
         }
         let lastSets = Dictionary((last?.sets ?? []).map { ($0.name, $0) }) { first, _ in first }
         let regionsBefore = Dictionary((before?.content.setRegions ?? []).map { ($0.name, $0) }) { first, _ in first }
@@ -46,7 +84,9 @@ struct ServedZone {
         self.files = files
         self.content = content
         digest = fileDigest
-        entry = SerialStore.Entry(serial: serial, digest: whole.description, sets: sets)
+        entry = SerialStore.Entry(
+            serial: serial, digest: whole.description, sets: sets, sidecars: context.sidecars ?? last?.sidecars ?? [],
+            outlivingClasses: content.outliving?.classes.count ?? 0)
         if let before, isSameFiles, before.content == content {
             image = before.image
         } else {

@@ -5,9 +5,16 @@ struct StateFile {
     let path: String
 
     /// Its text; nil for none, one that can't be read, or one longer than `lengthMax` bytes.
-    func text(lengthMax: Int) -> String? {
+    func text(lengthMax: Int) -> String? { (try? contents(lengthMax: lengthMax)) ?? nil }
+
+    /// Its text; nil if there is no file.
+    /// - Throws: if it can't be read, or is longer than `lengthMax` bytes.
+    func contents(lengthMax: Int) throws(SerialStore.Failure) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
+        guard file >= 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw .init(path: path, operation: "open", code: errno)
+        }
         defer { close(file) }
         var buffer = [UInt8](repeating: 0, count: lengthMax + 1)
         var count = 0
@@ -16,11 +23,27 @@ struct StateFile {
                 let room = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
                 return read(file, room.baseAddress, room.count)
             }
-            guard got >= 0 else { return nil }
+            guard got >= 0 else { throw .init(path: path, operation: "read", code: errno) }
             if got == 0 { break }
             count += got
         }
-        return count <= lengthMax ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+        guard count <= lengthMax else { throw .init(path: path, operation: "read", code: EFBIG) }
+        return String(decoding: buffer[..<count], as: UTF8.self)
+    }
+
+    /// Writes over the first line where it stands, which takes no room on a full disk. Nothing happens if there is no
+    /// file, or its first line is shorter.
+    func overwriteFirstLine(_ line: String) {
+        let file = open(path, O_RDWR | O_CLOEXEC)
+        guard file >= 0 else { return }
+        defer { close(file) }
+        var buffer = [UInt8](repeating: 0, count: 1_024)
+        let count = pread(file, &buffer, buffer.count, 0)
+        guard count > 0, let end = buffer[..<count].firstIndex(of: UInt8(ascii: "\n")), line.utf8.count <= end else {
+            return
+        }
+        let bytes = Array(line.utf8) + Array(repeating: UInt8(ascii: " "), count: end - line.utf8.count)
+        if pwrite(file, bytes, bytes.count, 0) == bytes.count { fsync(file) }
     }
 
     func replace(_ text: String) throws(SerialStore.Failure) {
@@ -32,7 +55,10 @@ struct StateFile {
         let isWritten = Self.write(bytes, to: file) && fsync(file) == 0
         let code = errno
         close(file)
-        guard isWritten else { throw .init(path: temporary, operation: "write", code: code) }
+        guard isWritten else {
+            unlink(temporary)
+            throw .init(path: temporary, operation: "write", code: code)
+        }
         guard rename(temporary, path) == 0 else { throw .init(path: path, operation: "rename", code: errno) }
     }
 

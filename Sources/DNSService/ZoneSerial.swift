@@ -1,5 +1,6 @@
 /// Serials of the zone (RFC 1982): a change raises it to the largest of what the file says, one more than the last,
-/// and Unix time, so that it never goes backwards, whoever restarts with whatever clock.
+/// and Unix time. It never goes backwards as long as the last one is known, from the state directory or from other
+/// servers of the zone (`SerialInquiry`): date serials are above Unix time until 2034.
 public enum ZoneSerial {
     /// True when `a` comes after `b` in serial arithmetic.
     public static func isAfter(_ a: UInt32, _ b: UInt32) -> Bool { a != b && a &- b < 1 << 31 }

@@ -104,8 +104,15 @@ private struct ZoneListing {
                 .parents, owner: Names.wire(region.name, below: parents),
                 [ExportedRecord.setText(content, region, serial: serial)])
         }
+        var served = Set(content.setRegions.map(\.name))
         if content.rules.contains(where: \.takesParentsAway) {
+            served.insert(ZoneContent.Rule.none)
             add(.parents, owner: Names.wire(ZoneContent.Rule.none, below: parents), ExportedRecord.none)
+        }
+        for set in content.outliving?.sets ?? [] where served.insert(set.name).inserted {
+            add(
+                .parents, owner: Names.wire(set.name, below: parents),
+                set.records.map { RecordData(type: $0.type, data: $0.data) })
         }
         let streams = Names.wire("streams", below: zoneName)
         for stream in content.streams {
@@ -129,7 +136,8 @@ private struct ZoneListing {
         let maps = Names.wire("maps", below: zoneName)
         for union in classes.unions {
             let owner = PortsetClasses.label("u", union.hash) + maps
-            add(.unions, owner: owner, ExportedRecord.hosts(content, sets: union.sets), major: union.hash)
+            let records = union.records ?? ExportedRecord.hosts(content, sets: union.sets)
+            add(.unions, owner: owner, records, major: union.hash)
         }
         let sets = Names.wire("sets", below: zoneName)
         for entrypoint in AnnounceTargets.all(content, classes) {

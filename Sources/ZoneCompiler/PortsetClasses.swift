@@ -33,6 +33,8 @@ struct PortsetClasses: Sendable {
         var hash: UInt64
         /// Ascending indices of set regions.
         var sets: [Int]
+        /// What it is answered with if it outlives one of its set regions; nil for the hosts of `sets`.
+        var records: [RecordData]?
     }
 
     /// The map is too finely divided; the lines that take part most, with their share of the records found so far.
@@ -66,20 +68,61 @@ struct PortsetClasses: Sendable {
             guard builder.records <= recordsMax else { throw TooMany(responsible: builder.responsible) }
         }
         answers = builder.answers
+        classes = builder.classes
+        unions = builder.unions
         recordCount = builder.records
-        let order = builder.classes.indices.sorted { builder.classes[$0].hash < builder.classes[$1].hash }
+        if let outliving = content.outliving { add(outliving, content) }
+        sort()
+    }
+
+    /// Classes and unions in the order of their hashes.
+    private mutating func sort() {
+        let order = classes.indices.sorted { classes[$0].hash < classes[$1].hash }
         var position = Array(repeating: 0, count: order.count)
         for (new, old) in order.enumerated() { position[old] = new }
-        let unionOrder = builder.unions.indices.sorted { builder.unions[$0].hash < builder.unions[$1].hash }
+        let unionOrder = unions.indices.sorted { unions[$0].hash < unions[$1].hash }
         var unionPosition = Array(repeating: 0, count: unionOrder.count)
         for (new, old) in unionOrder.enumerated() { unionPosition[old] = new }
         classes = order.map { number in
-            var result = builder.classes[number]
+            var result = classes[number]
             result.union = result.union.map { unionPosition[$0] }
             return result
         }
-        unions = unionOrder.map { builder.unions[$0] }
+        unions = unionOrder.map { unions[$0] }
         for run in runs.indices { runs[run].number = position[runs[run].number] }
+    }
+
+    /// Adds what resolvers may still hold aliases to. No portset leads there any more.
+    private mutating func add(_ outliving: ZoneContent.Outliving, _ content: ZoneContent) {
+        var taken = Set(classes.map(\.hash) + unions.map(\.hash))
+        var unionNumbers = Dictionary(unions.enumerated().map { ($1.hash, $0) }) { first, _ in first }
+        let setNumbers = Dictionary(content.setRegions.enumerated().map { ($1.name, $0) }) { first, _ in first }
+        for union in outliving.unions where taken.insert(union.hash).inserted {
+            let sets = union.sets.compactMap { setNumbers[$0] }.sorted()
+            let isWhole = sets.count == union.sets.count
+            unionNumbers[union.hash] = unions.count
+            unions.append(
+                Union(
+                    hash: union.hash, sets: sets,
+                    records: isWhole ? nil : union.records.map { RecordData(type: $0.type, data: $0.data) }))
+        }
+        var answerNumbers = Dictionary(answers.enumerated().map { ($1, $0) }) { first, _ in first }
+        for outlived in outliving.classes where taken.insert(outlived.hash).inserted {
+            var cells: [Cell] = []
+            for cell in outlived.cells {
+                let answer = Answer(parents: cell.parents, ttl: cell.ttl)
+                let number = answerNumbers[answer] ?? answers.count
+                if number == answers.count {
+                    answerNumbers[answer] = number
+                    answers.append(answer)
+                }
+                cells.append(Cell(regions: cell.regions, answer: number))
+                recordCount += cell.regions.count * cell.parents.count
+            }
+            let union = outlived.union.flatMap { unionNumbers[$0] }
+            if union != nil { recordCount += 1 }
+            classes.append(Class(hash: outlived.hash, cells: cells, union: union))
+        }
     }
 
     /// Indices of the root set regions of a class.

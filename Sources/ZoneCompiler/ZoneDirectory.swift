@@ -12,6 +12,18 @@ public struct ZoneGeneration: Sendable {
     public var problems: [ZoneProblem] { compiled.problems }
     /// True if the generation is refused.
     public var hasErrors: Bool { compiled.hasErrors }
+
+    /// The files that each zone has beside its `.zone` file, by zone: `portsets`, `streams`.
+    public var sidecars: [String: Set<String>] {
+        var result: [String: Set<String>] = [:]
+        for file in files {
+            guard case .part(let kind, let stem) = FileKind.of(file.name) else { continue }
+            var kinds = result[stem.lowercased()] ?? []
+            if kind != .zone { kinds.insert("\(kind)") }
+            result[stem.lowercased()] = kinds
+        }
+        return result
+    }
 }
 
 /// Reads a `zones/` directory. Always whole: the files of a generation are checked together.
@@ -26,6 +38,11 @@ public enum ZoneDirectory {
         public var path: String
         public var reason: String
         public var description: String { "\(path): \(reason)" }
+    }
+
+    /// True for the name of a file that a zone is made of; false for editors' droppings and other files.
+    public static func isPart(_ name: String) -> Bool {
+        if case .part = FileKind.of(name) { true } else { false }
     }
 
     /// Reads and compiles a directory. Files that can't be read are problems of the generation.

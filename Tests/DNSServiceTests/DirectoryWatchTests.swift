@@ -1,213 +1,201 @@
 import Foundation
+import Glibc
 import Logging
-import NIOCore
-import NIOPosix
+import Synchronization
 import Testing
 
 @testable import DNSService
 
-/// Every way in which the files of a directory change is noticed, whatever delivers them.
-@Suite(.timeLimit(.minutes(1))) struct DirectoryWatchTests {
-    /// Makes folders, watches one path, does something, and returns once the watch has told of a change; a change that
-    /// goes unseen runs into the suite's time limit.
-    private func expectChange(
-        _ path: String = "zones", prepare: (Folder) throws -> Void, _ change: (Folder) throws -> Void
-    ) async throws {
-        let folder = try Folder()
-        defer { folder.remove() }
-        try prepare(folder)
-        let (changes, signal) = AsyncStream.makeStream(of: Void.self)
-        // So slow a poll that it can't be what finds the change.
-        let watch = try await DirectoryWatch(
-            folder.path(path), poll: .hours(1), group: .singletonMultiThreadedEventLoopGroup,
+/// A folder of files that a test changes, and how often the watch has told of it.
+private final class WatchedFolder: Sendable {
+    let root: String
+    private let told = Mutex(0)
+
+    init() throws {
+        root = NSTemporaryDirectory() + "watched-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: root + "/zones", withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: root) }
+
+    func write(_ text: String, to path: String) throws {
+        try text.write(toFile: root + "/" + path, atomically: false, encoding: .utf8)
+    }
+
+    func directory(_ path: String) throws {
+        try FileManager.default.createDirectory(atPath: root + "/" + path, withIntermediateDirectories: true)
+    }
+
+    /// A link that takes the place of another at once, as git-sync and Kubernetes make it.
+    func link(_ path: String, to target: String) throws {
+        try FileManager.default.createSymbolicLink(atPath: root + "/" + path + ".new", withDestinationPath: target)
+        guard rename(root + "/" + path + ".new", root + "/" + path) == 0 else { throw CocoaError(.fileWriteUnknown) }
+    }
+
+    /// Makes a change and waits until the watch has told of it. Returns how often.
+    func change(
+        _ path: String, options: DirectoryWatch.Options = .init(), within limit: Duration = .seconds(3),
+        _ change: () throws -> Void
+    ) async throws -> Int {
+        let watch = try DirectoryWatch(
+            root + "/" + path, options: options,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        ) { signal.yield() }
-        try change(folder)
-        var seen = changes.makeAsyncIterator()
-        await seen.next()
-        await watch.stop()
-    }
-
-    @Test func `a file that is written, renamed over, removed or moved away is noticed`() async throws {
-        for change: (Folder) throws -> Void in [
-            { try $0.write("zones/a.zone", "new") },
-            { try $0.write("new", "new"); try $0.rename("new", "zones/a.zone") },
-            { try $0.delete("zones/a.zone") },
-            { try $0.rename("zones/a.zone", "elsewhere") },
-        ] {
-            try await expectChange(prepare: { try $0.write("zones/a.zone", "old") }, change)
+        ) { [told] in told.withLock { $0 += 1 } }
+        defer { watch.stop() }
+        // The first look is over once the watch has set its watches; changes before it count too.
+        try await Task.sleep(for: .milliseconds(100))
+        let before = told.withLock { $0 }
+        try change()
+        let end = ContinuousClock.now + limit
+        while ContinuousClock.now < end, told.withLock({ $0 }) == before {
+            try await Task.sleep(for: .milliseconds(10))
         }
-    }
-
-    @Test func `a link and a hard link that are put in are noticed`() async throws {
-        func prepare(_ folder: Folder) throws {
-            try folder.write("zones/a.zone", "old")
-            try folder.write("elsewhere/b.zone", "b")
-        }
-        try await expectChange(prepare: prepare) { try $0.link("zones/b.zone", to: $0.path("elsewhere/b.zone")) }
-        try await expectChange(prepare: prepare) { try $0.hardLink("zones/b.zone", to: "elsewhere/b.zone") }
-    }
-
-    @Test func `the target of a link is edited in another folder, and the edit is noticed`() async throws {
-        func prepare(_ folder: Folder) throws {
-            try folder.write("elsewhere/b.zone", "b")
-            try folder.write("zones/a.zone", "a")
-            try folder.link("zones/b.zone", to: "../elsewhere/b.zone")
-        }
-        try await expectChange(prepare: prepare) { try $0.write("elsewhere/b.zone", "new") }
-        try await expectChange(prepare: prepare) {
-            try $0.write("elsewhere/new", "new")
-            try $0.rename("elsewhere/new", "elsewhere/b.zone")
-        }
-    }
-
-    @Test func `a change of permissions is noticed`() async throws {
-        try await expectChange(prepare: { try $0.write("zones/a.zone", "a") }) {
-            try $0.setMode("zones/a.zone", 0o600)
-        }
-    }
-
-    @Test func `the watched path is a link that is swapped, and the swap and later edits are noticed`() async throws {
-        func prepare(_ folder: Folder) throws {
-            try folder.write("one/a.zone", "one")
-            try folder.write("two/a.zone", "two")
-            try folder.link("current", to: "one")
-        }
-        func swap(_ folder: Folder) throws {
-            try folder.link("next", to: "two")
-            try folder.rename("next", "current")
-        }
-        try await expectChange("current", prepare: prepare, swap)
-        try await expectChange("current", prepare: { try prepare($0); try swap($0) }) {
-            try $0.write("two/a.zone", "edited")
-        }
-    }
-
-    @Test func `after a swap the new target is watched`() async throws {
-        let folder = try Folder()
-        defer { folder.remove() }
-        try folder.write("one/a.zone", "one")
-        try folder.write("two/a.zone", "two")
-        try folder.link("current", to: "one")
-        let (changes, signal) = AsyncStream.makeStream(of: Void.self)
-        let watch = try await DirectoryWatch(
-            folder.path("current"), poll: .hours(1), group: .singletonMultiThreadedEventLoopGroup,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        ) { signal.yield() }
-        var seen = changes.makeAsyncIterator()
-        try folder.link("next", to: "two")
-        try folder.rename("next", "current")
-        await seen.next()
-        try folder.write("two/a.zone", "edited")
-        await seen.next()
-        await watch.stop()
-    }
-
-    @Test func `a folder above the watched one is swapped or a link in it is`() async throws {
-        try await expectChange("deploy/zones", prepare: { try $0.write("deploy/zones/a.zone", "old") }) {
-            try $0.write("new/zones/a.zone", "new")
-            try $0.rename("deploy", "old")
-            try $0.rename("new", "deploy")
-        }
-        try await expectChange(
-            "deploy/zones",
-            prepare: {
-                try $0.write("one/zones/a.zone", "one")
-                try $0.write("two/zones/a.zone", "two")
-                try $0.link("deploy", to: "one")
-            },
-            { try $0.link("next", to: "two"); try $0.rename("next", "deploy") })
-    }
-
-    @Test func `a directory that is removed and made again is noticed`() async throws {
-        try await expectChange(prepare: { try $0.write("zones/a.zone", "old") }) {
-            try $0.delete("zones")
-            try $0.write("zones/a.zone", "new")
-        }
-    }
-
-    @Test func `files that Kubernetes delivers by swapping its ..data link are noticed`() async throws {
-        try await expectChange(
-            prepare: {
-                try $0.write("zones/..2026_1/a.zone", "one")
-                try $0.link("zones/..data", to: "..2026_1")
-                try $0.link("zones/a.zone", to: "..data/a.zone")
-            },
-            {
-                try $0.write("zones/..2026_2/a.zone", "two")
-                try $0.link("zones/..data_tmp", to: "..2026_2")
-                try $0.rename("zones/..data_tmp", "zones/..data")
-                try $0.delete("zones/..2026_1")
-            })
-    }
-
-    @Test func `what changes beside the path is not looked at`() throws {
-        let folder = try Folder()
-        defer { folder.remove() }
-        try folder.write("deploy/zones/a.zone", "a")
-        let names = PathTrace(folder.path("deploy/zones")).names
-        #expect(names[folder.root]! == ["deploy"])
-        #expect(names[folder.path("deploy")]! == ["zones"])
-        #expect(names[folder.path("deploy/zones")]! == nil)
-    }
-
-    @Test func `links that lead in a circle end the trace`() throws {
-        let folder = try Folder()
-        defer { folder.remove() }
-        try folder.link("a", to: "b")
-        try folder.link("b", to: "a")
-        #expect(PathTrace(folder.path("a")).names[folder.root]! == ["a", "b"])
-    }
-
-    @Test func `a poll sees what no event told of`() throws {
-        let folder = try Folder()
-        defer { folder.remove() }
-        try folder.write("zones/a.zone", "old")
-        let before = DirectoryFingerprint(folder.path("zones"))
-        #expect(before == DirectoryFingerprint(folder.path("zones")))
-        try folder.write("zones/a.zone", "newer")
-        #expect(before != DirectoryFingerprint(folder.path("zones")))
-        #expect(before != DirectoryFingerprint(folder.path("absent")))
+        return told.withLock { $0 } - before
     }
 }
 
-/// A temporary folder for one test.
-private struct Folder {
-    /// Without links in its path.
-    let root: String
-
-    init() throws {
-        let made = NSTemporaryDirectory() + "watch-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: made, withIntermediateDirectories: true)
-        root = URL(fileURLWithPath: made).resolvingSymlinksInPath().path
+@Suite("A folder that is watched", .serialized)
+struct DirectoryWatchTests {
+    @Test("Writing, an editor's rename, and removing a file are told, once each")
+    func plain() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        #expect(try await folder.change("zones") { try folder.write("2", to: "zones/a.zone") } == 1)
+        let renamed = try await folder.change("zones") {
+            try folder.write("3", to: "zones/.a.zone.swp")
+            rename(folder.root + "/zones/.a.zone.swp", folder.root + "/zones/a.zone")
+        }
+        #expect(renamed == 1)
+        #expect(try await folder.change("zones") { unlink(folder.root + "/zones/a.zone") } == 1)
     }
 
-    func path(_ name: String) -> String { root + "/" + name }
-
-    func write(_ name: String, _ text: String) throws {
-        let parent = (path(name) as NSString).deletingLastPathComponent
-        try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
-        try text.write(toFile: path(name), atomically: false, encoding: .utf8)
+    @Test("An editor's other files are not told")
+    func droppings() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        let told = try await folder.change("zones", within: .milliseconds(500)) {
+            try folder.write("x", to: "zones/.a.zone.swp")
+            try folder.write("x", to: "zones/a.zone~")
+        }
+        #expect(told == 0)
     }
 
-    func link(_ name: String, to target: String) throws {
-        try FileManager.default.createSymbolicLink(atPath: path(name), withDestinationPath: target)
+    @Test("The folder is a symbolic link that is swapped (git-sync, current)")
+    func swappedLink() async throws {
+        let folder = try WatchedFolder()
+        for name in ["one", "two", "three"] {
+            try folder.directory(name)
+            try folder.write(name, to: name + "/a.zone")
+        }
+        try folder.link("current", to: "one")
+        #expect(try await folder.change("current") { try folder.link("current", to: "two") } == 1)
+        #expect(try await folder.change("current") { try folder.link("current", to: folder.root + "/three") } == 1)
+        #expect(try await folder.change("current") { try folder.write("new", to: "three/a.zone") } == 1)
     }
 
-    func hardLink(_ name: String, to target: String) throws {
-        try FileManager.default.linkItem(atPath: path(target), toPath: path(name))
+    @Test("A folder above is a link that is swapped, or is replaced")
+    func swappedAbove() async throws {
+        let folder = try WatchedFolder()
+        for name in ["one", "two"] {
+            try folder.directory(name + "/deep/zones")
+            try folder.write(name, to: name + "/deep/zones/a.zone")
+        }
+        try folder.link("current", to: "one")
+        #expect(try await folder.change("current/deep/zones") { try folder.link("current", to: "two") } == 1)
+        let replaced = try await folder.change("two/deep/zones") {
+            rename(folder.root + "/two", folder.root + "/old")
+            rename(folder.root + "/one", folder.root + "/two")
+        }
+        #expect(replaced == 1)
     }
 
-    /// As rename(2): what is in the way is replaced.
-    func rename(_ from: String, _ to: String) throws {
-        guard Glibc.rename(path(from), path(to)) == 0 else { throw CocoaError(.fileWriteUnknown) }
+    @Test("A folder that comes back after a while is told")
+    func comesBack() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        rename(folder.root + "/zones", folder.root + "/away")
+        #expect(try await folder.change("zones") { rename(folder.root + "/away", folder.root + "/zones") } == 1)
     }
 
-    func delete(_ name: String) throws { try FileManager.default.removeItem(atPath: path(name)) }
-
-    func setMode(_ name: String, _ mode: Int) throws {
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path(name))
+    @Test("A ConfigMap: files are links through ..data, which is swapped")
+    func configMap() async throws {
+        let folder = try WatchedFolder()
+        for name in ["..1", "..2"] {
+            try folder.directory("zones/" + name)
+            try folder.write(name, to: "zones/\(name)/a.zone")
+        }
+        try folder.link("zones/..data", to: "..1")
+        try folder.link("zones/a.zone", to: "..data/a.zone")
+        #expect(try await folder.change("zones") { try folder.link("zones/..data", to: "..2") } == 1)
     }
 
-    func remove() { try? FileManager.default.removeItem(atPath: root) }
+    @Test("A link or a hard link put in is told")
+    func linksPutIn() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "elsewhere.zone")
+        let soft = try await folder.change("zones") {
+            symlink(folder.root + "/elsewhere.zone", folder.root + "/zones/a.zone")
+        }
+        #expect(soft == 1)
+        let hard = try await folder.change("zones") {
+            Glibc.link(folder.root + "/elsewhere.zone", folder.root + "/zones/b.zone")
+        }
+        #expect(hard == 1)
+    }
+
+    @Test("What a link leads to is edited or replaced, also through another name of a hard link")
+    func targets() async throws {
+        let folder = try WatchedFolder()
+        try folder.directory("other")
+        try folder.write("1", to: "other/x")
+        try folder.write("1", to: "other/y")
+        symlink("../other/x", folder.root + "/zones/a.zone")
+        Glibc.link(folder.root + "/other/y", folder.root + "/zones/b.zone")
+        #expect(try await folder.change("zones") { try folder.write("22", to: "other/x") } == 1)
+        let replaced = try await folder.change("zones") {
+            try folder.write("333", to: "other/new")
+            rename(folder.root + "/other/new", folder.root + "/other/x")
+        }
+        #expect(replaced == 1)
+        #expect(try await folder.change("zones") { try folder.write("22", to: "other/y") } == 1)
+    }
+
+    @Test("chmod of a file, of the folder, and of one above is told")
+    func permissions() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        for path in ["zones/a.zone", "zones"] {
+            chmod(folder.root + "/" + path, 0)
+            #expect(try await folder.change("zones") { chmod(folder.root + "/" + path, 0o755) } == 1, "\(path)")
+        }
+    }
+
+    @Test("rsync's way and a copy in place are told")
+    func rsync() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        let renamed = try await folder.change("zones") {
+            try folder.write("2", to: "zones/.a.zone.Xy12z")
+            // The old time of modification, as `rsync -t` sets it.
+            var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+            utimensat(AT_FDCWD, folder.root + "/zones/.a.zone.Xy12z", &times, 0)
+            rename(folder.root + "/zones/.a.zone.Xy12z", folder.root + "/zones/a.zone")
+        }
+        #expect(renamed == 1)
+    }
+
+    @Test("Where the kernel gives no notice, a look from time to time finds every change, and nothing else")
+    func poll() async throws {
+        let folder = try WatchedFolder()
+        try folder.write("1", to: "zones/a.zone")
+        try folder.directory("two")
+        try folder.write("2", to: "two/a.zone")
+        try folder.link("current", to: "zones")
+        var options = DirectoryWatch.Options()
+        options.usesNotices = false
+        options.pollAlone = .milliseconds(50)
+        #expect(try await folder.change("current", options: options) { try folder.link("current", to: "two") } == 1)
+        #expect(try await folder.change("current", options: options) { try folder.write("3", to: "two/a.zone") } == 1)
+        #expect(try await folder.change("current", options: options, within: .milliseconds(300)) {} == 0)
+    }
 }

@@ -28,9 +28,11 @@ struct ServedDirectory {
 
         """
 
-    /// Runs `body` while the server answers on a free port of `address`.
+    /// Runs `body` while the server answers on a free port of `address`, or on `port`.
+    /// - Parameter files: in place of the usual ones, or besides; nil leaves one out.
     static func serve(
-        _ address: String, state: String? = nil, workers: Int = 1, connectionsMax: Int = 1_024,
+        _ address: String, port: UInt16 = 0, state: String? = nil, files: [String: String?] = [:], workers: Int = 1,
+        connectionsMax: Int = 1_024,
         explainFrom: [AddressBlock] = AddressBlock.loopback, cookieSecrets: String? = nil,
         rateLimit: ResponseLimiter.Configuration? = nil,
         configure: (inout NameServer.Configuration) -> Void = { _ in },
@@ -39,14 +41,17 @@ struct ServedDirectory {
         let path = NSTemporaryDirectory() + "nameserver-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: path) }
-        try write(zone, to: path + "/example.net.zone")
-        try write(portsets, to: path + "/example.net.portsets")
-        guard let listen = Endpoint(address + ":0") else { return }
+        let usual: [String: String?] = ["example.net.zone": zone, "example.net.portsets": portsets]
+        for (name, text) in usual.merging(files, uniquingKeysWith: { $1 }) {
+            if let text { try write(text, to: path + "/" + name) }
+        }
+        guard let listen = Endpoint("\(address):\(port)") else { return }
         var configuration = NameServer.Configuration(zones: path, listen: [listen], state: state)
         configuration.identity = "test"
         configuration.workers = workers
         configuration.tcp.connectionsMax = connectionsMax
         configuration.explainFrom = explainFrom
+        configuration.explainsToOwnAddresses = explainFrom == AddressBlock.loopback
         configuration.cookieSecrets = cookieSecrets
         configuration.rateLimit = rateLimit
         configuration.rateLimitExempt = []

@@ -123,4 +123,74 @@ struct AliasedZoneTests {
         let third = try Network.content(map + "map s1 r10 t5\n", zone: "h1 A 10.0.1.2\n")
         #expect(third.stamped(after: second, serial: 9).setRegions.map(\.changedSerial) == [5, 8, 5, 5, 5, 5])
     }
+
+    private func owners(_ content: ZoneContent) throws -> Set<[UInt8]> {
+        Set(records(try AliasedZone(content).records).map(\.owner))
+    }
+
+    @Test("After an edit the aliases that resolvers hold are still answered, until their TTL has passed")
+    func outliving() throws {
+        let map = "map s* r* t0 t1 t2\nmap s100-s199 r10-r19 t3 t4 t5\n"
+        let before = try Network.content(map)
+        let edited = try Network.content("map s* r* t0 t1 t2 ttl=30\nmap s100-s199 r10-r19 t3 t5 t4\n")
+        var after = edited
+        let old = try owners(before)
+        #expect(!old.isSubset(of: try owners(edited)), "an edit renames classes")
+        let now: Int64 = 1_000_000
+        after.outliving = OutlivingAliases.outliving(before, in: edited, at: now).outliving
+        #expect(old.isSubset(of: try owners(after)))
+        let zone = try AliasedZone(after)
+        let all = records(zone.records)
+        #expect(all.count + 1 == zone.recordCount)
+        #expect(zip(all, all.dropFirst()).allSatisfy { $0 < $1 })
+        // Nothing is lost or changed of what the edit says.
+        #expect(Set(records(try AliasedZone(edited).records).map { "\($0)" }).isSubset(of: Set(all.map { "\($0)" })))
+
+        // The next edit keeps what still must be answered, and forgets it when it need not.
+        let soon = OutlivingAliases.outliving(after, in: before, at: now + 10).outliving
+        var back = before
+        back.outliving = soon
+        #expect(try owners(after).isSubset(of: owners(back)))
+        var later = try Network.content(map + "map s7 r10 t1\n")
+        later.outliving = OutlivingAliases.outliving(back, in: later, at: now + 10_000).outliving
+        let classes = try PortsetClasses(back, recordsMax: 1_000_000).classes
+        let mine = try PortsetClasses(before, recordsMax: 1_000_000).classes.map(\.hash)
+        let kept = (later.outliving?.classes ?? []).map(\.hash)
+        #expect(Set(kept).isSubset(of: Set(mine)), "only those of the last")
+        #expect(classes.count > mine.count)
+    }
+
+    @Test("A set region that goes is answered for as long, as it was")
+    func outlivingSets() throws {
+        let before = try Network.content("map s* r* t0 t1 t5\nmap s9 r10 none\n")
+        var after = before
+        after.setRegions.removeLast()
+        after.rules = [after.rules[0]]
+        after.rules[0].parents = [0, 1]
+        after.outliving = OutlivingAliases.outliving(before, in: after, at: 5).outliving
+        let old = records(try AliasedZone(before).records).filter { $0.place.section == .parents && $0.type != 16 }
+        let new = Set(records(try AliasedZone(after).records).map { "\($0)" })
+        #expect(old.allSatisfy { new.contains("\($0)") })
+        #expect(after.outliving?.sets.map(\.name).sorted() == ["none", "t5"])
+        // What comes back is itself again.
+        var back = before
+        back.outliving = OutlivingAliases.outliving(after, in: before, at: 6).outliving
+        #expect(back.outliving?.sets.isEmpty == true)
+    }
+
+    @Test("Edits without end keep no more than a bound, the last edits first")
+    func outlivingBound() throws {
+        var content = try Network.content("map s* r* t0 t1 t2\n", regions: "r10-r9999")
+        var dropped = 0
+        for edit in 0..<20 {
+            var next = try Network.content("map s* r* t0 t1 t2 ttl=\(100 + edit)\n", regions: "r10-r9999")
+            let result = OutlivingAliases.outliving(content, in: next, at: 1_000 + Int64(edit))
+            next.outliving = result.outliving
+            dropped += result.dropped
+            content = next
+        }
+        let zone = try AliasedZone(content)
+        #expect(dropped > 0 && zone.recordCount < 140_000 + OutlivingAliases.recordsMin)
+        #expect(content.outliving?.classes.map(\.until).max() == 1_019 + 20 + 118 + OutlivingAliases.margin)
+    }
 }

@@ -52,6 +52,7 @@ extension ZoneContent {
     var withoutStandings: ZoneContent {
         var content = self
         content.probing = .off
+        content.outliving = nil
         for set in content.setRegions.indices {
             content.setRegions[set].cause = "zone"
             content.setRegions[set].changedSerial = 0

@@ -29,24 +29,25 @@ final class Notifier: Sendable {
         var socketOptions = DatagramSocketOptions.queries
         socketOptions.receiveBufferBytes = 1 << 16
         socketOptions.sendBufferBytes = 1 << 16
-        let listening = endpoints.map(\.address)
+        // One socket for each address that some target is told from.
         var sockets: [DatagramSocket] = []
-        var socketOf: [Int] = []
+        var socketOfTarget: [Int] = []
         for target in targets {
-            let source = NotifySource.choose(
-                to: target.endpoint.address, listening: listening, routed: NotifySource.routed(to: target.endpoint))
-            if let known = sockets.firstIndex(where: { $0.local.address == source }) {
-                socketOf.append(known)
+            let wanted = NotifySource.address(
+                towards: target, listening: endpoints.map(\.address),
+                route: LocalAddresses.source(towards: target.endpoint))
+            if let known = sockets.firstIndex(where: { $0.local.address == wanted }) {
+                socketOfTarget.append(known)
                 continue
             }
-            let socket = try DatagramSocket(bind: Endpoint(address: source, port: 0), options: socketOptions)
+            let socket = try DatagramSocket(bind: Endpoint(address: wanted, port: 0), options: socketOptions)
             try loop.add(socket)
-            socketOf.append(sockets.count)
+            socketOfTarget.append(sockets.count)
             sockets.append(socket)
         }
         let handler = NotifyLoop(
-            targets: targets, policy: configuration.transfers, loop: loop, sockets: socketOf.map { sockets[$0] },
-            log: log, logger: logger)
+            targets: targets, policy: configuration.transfers, loop: loop, sockets: sockets,
+            socketOfTarget: socketOfTarget, log: log, logger: logger)
         self.handler = try loop.start(handler: handler, name: "dns-notify")
     }
 
@@ -70,8 +71,9 @@ final class NotifyLoop: DatagramHandler {
     private let targets: [NotifyTarget]
     private let policy: TransferPolicy
     private let loop: DatagramLoop
-    /// Where the messages to each target leave.
     private let sockets: [DatagramSocket]
+    /// Index in `sockets` for each target.
+    private let socketOfTarget: [Int]
     private let log: TransferLog
     private let logger: Logger
     private var schedule = NotifySchedule()
@@ -82,9 +84,9 @@ final class NotifyLoop: DatagramHandler {
 
     init(
         targets: [NotifyTarget], policy: TransferPolicy, loop: DatagramLoop, sockets: [DatagramSocket],
-        log: TransferLog,
-        logger: Logger
+        socketOfTarget: [Int], log: TransferLog, logger: Logger
     ) {
+        self.socketOfTarget = socketOfTarget
         self.targets = targets
         self.policy = policy
         self.loop = loop
@@ -138,12 +140,13 @@ final class NotifyLoop: DatagramHandler {
         for message in schedule.due(at: now) {
             let target = targets[message.target]
             guard let bytes = bytes(message, target) else { continue }
+            let socket = sockets[socketOfTarget[message.target]]
             var batch = DatagramBatch(countMax: 1, headers: headers)
             batch.append(to: target.endpoint, headerLengthMax: bytes.count, body: nil) {
                 $0.copyBytes(from: bytes)
                 return bytes.count
             }
-            sockets[message.target].send(batch)
+            socket.send(batch)
             log.add(.notifySent)
         }
         for message in schedule.givenUp {

@@ -1,50 +1,21 @@
-import Glibc
-import NIOCore
 import ReflectorModel
 
-/// Which of our addresses a NOTIFY leaves from. A secondary takes it only from the address that it knows as its primary
-/// (RFC 1996 §3.11), and a packet from a loopback address never leaves the host.
+/// The address from which a secondary is told. It knows its primary by an address, and asks it there: one that we listen
+/// on, which it can reach, and the one that the route picks if there are several.
 enum NotifySource {
     /// - Parameters:
-    ///   - listening: addresses that the server listens on, in the operator's order.
-    ///   - routed: what the kernel would send from; nil without a route.
-    /// - Returns: the address to bind to; the wildcard lets the kernel choose.
-    static func choose(to target: IPAddress, listening: [IPAddress], routed: IPAddress?) -> IPAddress {
-        let wildcard = target.isV4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
-        let own = listening.filter { $0.isV4 == target.isV4 }
-        // The secondary can ask us at the routed address: it is the one it sees.
-        if let routed, own.contains(routed) || own.contains(wildcard) { return routed }
-        let reaching = own.filter { $0 != wildcard && $0.isLoopback == target.isLoopback }
-        return reaching.first ?? routed ?? wildcard
-    }
-
-    /// The address that packets to a target leave from, as the kernel's routes have it by now. Nil without a route.
-    static func routed(to target: Endpoint) -> IPAddress? {
-        guard let address = try? SocketAddress(ipAddress: target.address.description, port: Int(target.port)) else {
-            return nil
-        }
-        let file = socket(target.address.isV4 ? AF_INET : AF_INET6, Int32(SOCK_DGRAM.rawValue), 0)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        // Connecting a UDP socket sends nothing; it only looks the route up.
-        guard address.withSockAddr({ connect(file, $0, socklen_t($1)) }) == 0 else { return nil }
-        var local = sockaddr_in6()
-        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
-        return withUnsafeMutablePointer(to: &local) { pointer -> IPAddress? in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name -> IPAddress? in
-                guard getsockname(file, name, &length) == 0 else { return nil }
-                return target.address.isV4
-                    ? name.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                        IPAddress(v4: UInt32(bigEndian: $0.pointee.sin_addr.s_addr))
-                    }
-                    : name.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
-                        withUnsafeBytes(of: address.pointee.sin6_addr) { bytes in
-                            IPAddress(
-                                high: UInt64(bigEndian: bytes.load(as: UInt64.self)),
-                                low: UInt64(bigEndian: bytes.load(fromByteOffset: 8, as: UInt64.self)))
-                        }
-                    }
-            }
-        }
+    ///   - listening: addresses that we listen on, wildcards among them.
+    ///   - route: the address from which the kernel would send; nil without a route.
+    /// - Returns: an address to bind to; a wildcard leaves the choice to the kernel.
+    static func address(towards target: NotifyTarget, listening: [IPAddress], route: IPAddress?) -> IPAddress {
+        if let source = target.source { return source }
+        let isV4 = target.endpoint.address.isV4
+        let wildcard = isV4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
+        let own = listening.filter { $0.isV4 == isV4 && $0 != wildcard }
+        if let route, own.contains(route) { return route }
+        // From loopback nothing leaves the machine, and to loopback other addresses are strangers.
+        let isNear = target.endpoint.address.isLoopback
+        if let same = own.first(where: { $0.isLoopback == isNear }) { return same }
+        return isNear ? own.first ?? wildcard : wildcard
     }
 }

@@ -60,21 +60,24 @@ public struct TransferPolicy: Sendable {
     }
 }
 
-/// One name server to be told of new serials: `ADDR[:PORT][,key=NAME]`.
+/// One name server to be told of new serials: `ADDR[:PORT][,key=NAME][,from=ADDR]`.
 public struct NotifyTarget: Sendable, Hashable, CustomStringConvertible {
     public var endpoint: Endpoint
     /// With which the message is signed.
     public var key: String?
+    /// The address that it knows us by; nil for one that we listen on.
+    public var source: IPAddress?
 
-    public init(endpoint: Endpoint, key: String? = nil) {
+    public init(endpoint: Endpoint, key: String? = nil, source: IPAddress? = nil) {
         self.endpoint = endpoint
         self.key = key
+        self.source = source
     }
 
     /// Nil for text of another form. Without a port: 53.
     public init?(_ text: String) {
-        let parts = text.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let first = parts.first else { return nil }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        guard let first = parts.first, parts.count <= 3 else { return nil }
         if let endpoint = Endpoint(first), endpoint.port != 0 {
             self.init(endpoint: endpoint)
         } else if let address = IPAddress(first) {
@@ -82,13 +85,22 @@ public struct NotifyTarget: Sendable, Hashable, CustomStringConvertible {
         } else {
             return nil
         }
-        if parts.count == 2 {
-            guard let name = keyName(parts[1]) else { return nil }
-            key = name
+        for part in parts.dropFirst() {
+            if key == nil, let name = keyName(part) {
+                key = name
+            } else if source == nil, part.hasPrefix("from="), let address = IPAddress(part.dropFirst(5)),
+                address.isV4 == endpoint.address.isV4
+            {
+                source = address
+            } else {
+                return nil
+            }
         }
     }
 
-    public var description: String { "\(endpoint)" + (key.map { ",key=\($0)" } ?? "") }
+    public var description: String {
+        "\(endpoint)" + (key.map { ",key=\($0)" } ?? "") + (source.map { ",from=\($0)" } ?? "")
+    }
 }
 
 /// NAME of `key=NAME`.

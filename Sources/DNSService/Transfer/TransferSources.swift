@@ -20,6 +20,7 @@ actor TransferSources {
     private let recordsMax: Int
     private let logger: Logger
     private var served: [String: (content: ZoneContent, serial: UInt32)] = [:]
+    private var warned: ContinuousClock.Instant?
     /// Aliased forms, those used longest ago first.
     private var forms: [(key: Key, form: Form)] = []
 
@@ -57,13 +58,25 @@ actor TransferSources {
             return .tooLarge(error.description)
         }
         guard let clientSerial else { return .send(.whole(new)) }
-        guard ZoneSerial.isAfter(new.serial, clientSerial) else { return .send(.nothing(new)) }
+        guard ZoneSerial.isAfter(new.serial, clientSerial) else {
+            if new.serial != clientSerial { warn(zone, ours: new.serial, theirs: clientSerial) }
+            return .send(.nothing(new))
+        }
         guard let old = await older(zone, clientSerial) else { return .fallback(.whole(new)) }
         // Each record of either takes about as much; the SOAs of both are four and two.
         let changes = await Task.detached {
             ZoneDifference.count(from: old, to: new, limit: new.recordCount)
         }.value
         return changes + 4 < new.recordCount + 1 ? .send(.changes(from: old, to: new)) : .fallback(.whole(new))
+    }
+
+    /// A secondary that is ahead takes nothing from us: somebody must know. Once a minute at most.
+    private func warn(_ zone: String, ours: UInt32, theirs: UInt32) {
+        guard warned.map({ ContinuousClock.now - $0 > .seconds(60) }) ?? true else { return }
+        warned = .now
+        logger.error(
+            "a secondary has a higher serial than ours and ignores this server; raise ours: reflector zone serial --raise",
+            metadata: ["zone": "\(zone)", "ours": "\(ours)", "secondary": "\(theirs)"])
     }
 
     private func older(_ zone: String, _ serial: UInt32) async -> AliasedZone? {

@@ -13,8 +13,10 @@ struct NameServerCommand: AsyncParsableCommand {
         abstract: "Answer DNS queries for the zones of a directory.",
         discussion: """
             Changes of the files are noticed, checked whole, and taken or refused whole; a refused change is logged and \
-            the last good zone goes on being served. SIGHUP reads the directory and every file of secrets again (keys, \
-            TSIG keys, cookie secrets), SIGTERM ends the server.
+            the last good zone goes on being served. So is a folder from which a .portsets or .streams file has gone \
+            (`reflector zone accept` if that is meant). With secondaries, or other servers in the NS set, the serial \
+            is compared with theirs before the first answer, so that it never falls. SIGHUP reads the directory and \
+            every file of secrets again (keys, TSIG keys, cookie secrets), SIGTERM ends the server.
 
             On this machine, then facing the Internet:
               reflector nameserver --zones zones --listen 127.0.0.1:5300 \\
@@ -38,7 +40,8 @@ struct NameServerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Who may ask explain and _status: an address or prefix, several times. Default: this host, by any address.",
+            "Who may ask explain and _status: an address or prefix, several times. Default: this machine, by loopback "
+                + "or its own addresses.",
             valueName: "cidr"),
         transform: Self.block)
     var explainFrom: [AddressBlock] = []
@@ -182,7 +185,10 @@ struct NameServerCommand: AsyncParsableCommand {
         let standard = Endpoint(address: IPAddress(v4: 0x7f00_0001), port: 5_300)
         var configuration = NameServer.Configuration(
             zones: zones, listen: listen.isEmpty ? [standard] : listen, state: state)
-        configuration.explainFrom = explainFrom.isEmpty ? AddressBlock.ofThisHost() : explainFrom
+        if !explainFrom.isEmpty {
+            configuration.explainFrom = explainFrom
+            configuration.explainsToOwnAddresses = false
+        }
         configuration.identity = identity
         configuration.workers = workers ?? min(ProcessorCount.usable, 64)
         configuration.user = user

@@ -15,8 +15,9 @@ struct TransferOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A secondary to be told of new serials by NOTIFY, several times; with a key, signed.",
-            valueName: "addr[:port][,key=name]"),
+            "A secondary to be told of new serials by NOTIFY, several times; with a key, signed. It is told from an "
+                + "address of --listen that it can reach; from= names another.",
+            valueName: "addr[:port][,key=name][,from=addr]"),
         transform: Self.target)
     var notify: [NotifyTarget] = []
 
@@ -66,7 +67,8 @@ struct TransferOptions: ParsableArguments {
 
     private static func target(_ text: String) throws -> NotifyTarget {
         guard let target = NotifyTarget(text) else {
-            throw ValidationError("'\(text)' is no address with or without port and key, as 192.0.2.1:53,key=NAME")
+            throw ValidationError(
+                "'\(text)' is no address with or without port, key and source, as 192.0.2.1:53,key=NAME,from=192.0.2.9")
         }
         return target
     }

@@ -84,8 +84,7 @@ struct NodeOptions: ParsableArguments {
 
     /// Where health and status are told: to this machine alone unless said otherwise.
     func opsEndpoint(own: Endpoint) throws -> Endpoint {
-        let isLoopback = AddressBlock.loopback.contains { $0.contains(own.address) }
-        let address = isLoopback ? own.address : IPAddress(v4: 0x7f00_0001)
+        let address = own.address.isLoopback ? own.address : IPAddress(v4: 0x7f00_0001)
         return try endpoint(ops, option: "--ops", own: Endpoint(address: address, port: 0), port: 4_980)
     }
 

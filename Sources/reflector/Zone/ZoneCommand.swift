@@ -16,5 +16,6 @@ struct ZoneCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ZoneCheck.self, ZoneExplain.self, ZoneListCommand.self, ZoneDiffCommand.self, ZoneExportCommand.self,
+            ZoneAcceptCommand.self, ZoneSerialCommand.self,
         ])
 }

@@ -16,6 +16,10 @@ struct ZoneExportCommand: AsyncParsableCommand {
             Example:
               reflector zone export zones > reflector.net.db
               nsd-checkzone reflector.net reflector.net.db
+
+            An edit renames classes, and resolvers hold aliases to the old names until their TTL has passed. Keep them \
+            answered by exporting with the folder as it was, until the next export:
+              reflector zone export zones --previous zones.old > reflector.net.db
             """)
 
     @Argument(help: "The directory with the .zone, .portsets and .streams files.")
@@ -24,6 +28,10 @@ struct ZoneExportCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Which zone, if the directory has several.", valueName: "name"))
     var zone: String?
 
+    @Option(
+        help: ArgumentHelp("Folder as it was exported last: its classes go on being answered.", valueName: "dir"))
+    var previous: String?
+
     @Option(help: "Serial for the SOA; by default that of the .zone file.")
     var serial: UInt32?
 
@@ -31,12 +39,15 @@ struct ZoneExportCommand: AsyncParsableCommand {
         let contents = try ZoneFolder.contents(directory)
         let wanted = zone.map { $0.lowercased() }
         guard
-            let content = wanted == nil && contents.count == 1
+            var content = wanted == nil && contents.count == 1
                 ? contents.first : contents.first(where: { $0.zone == wanted })
         else {
             let names = contents.map(\.zone).joined(separator: ", ")
             StandardError.print("reflector: choose one zone with --zone: \(names)")
             throw ExitCode(2)
+        }
+        if let previous, let old = try ZoneFolder.contents(previous).first(where: { $0.zone == content.zone }) {
+            content.outliving = OutlivingAliases.outliving(old, in: content, at: WallTime.seconds).outliving
         }
         var failure: (any Error)?
         do {

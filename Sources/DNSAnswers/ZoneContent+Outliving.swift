@@ -1,0 +1,68 @@
+extension ZoneContent {
+    /// Names of the aliased form that earlier generations gave out and this one has no use for (design §4). Resolvers
+    /// hold a DNAME or CNAME to them until its TTL has passed, and would deny what they lead to if they were gone.
+    public struct Outliving: Sendable, Equatable, Codable {
+        /// Regions that are answered alike, by the names of their parents.
+        public struct Cell: Sendable, Equatable, Codable {
+            public var regions: ClosedRange<UInt32>
+            public var parents: [String]
+            public var ttl: UInt32
+            public init(regions: ClosedRange<UInt32>, parents: [String], ttl: UInt32) {
+                (self.regions, self.parents, self.ttl) = (regions, parents, ttl)
+            }
+        }
+
+        /// A class of identically mapped portsets.
+        public struct Class: Sendable, Equatable, Codable {
+            /// Names it.
+            public var hash: UInt64
+            public var cells: [Cell]
+            /// Hash of the union of its root set regions; nil for none.
+            public var union: UInt64?
+            /// Seconds since 1970 until which it must be answered.
+            public var until: Int64
+            public init(hash: UInt64, cells: [Cell], union: UInt64?, until: Int64) {
+                (self.hash, self.cells, self.union, self.until) = (hash, cells, union, until)
+            }
+        }
+
+        /// Type and RDATA in uncompressed wire form.
+        public struct Data: Sendable, Equatable, Codable {
+            public var type: UInt16
+            public var data: [UInt8]
+            public init(type: UInt16, data: [UInt8]) { (self.type, self.data) = (type, data) }
+        }
+
+        /// The hosts of some root set regions together.
+        public struct Union: Sendable, Equatable, Codable {
+            public var hash: UInt64
+            /// Names of the set regions.
+            public var sets: [String]
+            /// As last served: what is answered once one of the set regions is gone.
+            public var records: [Data]
+            public var until: Int64
+            public init(hash: UInt64, sets: [String], records: [Data], until: Int64) {
+                (self.hash, self.sets, self.records, self.until) = (hash, sets, records, until)
+            }
+        }
+
+        /// A set region that is gone, as last served.
+        public struct Set: Sendable, Equatable, Codable {
+            public var name: String
+            public var records: [Data]
+            public var until: Int64
+            public init(name: String, records: [Data], until: Int64) {
+                (self.name, self.records, self.until) = (name, records, until)
+            }
+        }
+
+        public var classes: [Class] = []
+        public var unions: [Union] = []
+        public var sets: [Set] = []
+
+        public init() {}
+
+        /// Nothing outlives.
+        public var isEmpty: Bool { classes.isEmpty && unions.isEmpty && sets.isEmpty }
+    }
+}

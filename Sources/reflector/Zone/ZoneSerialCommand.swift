@@ -1,0 +1,81 @@
+import ArgumentParser
+import DNSService
+import ReflectorModel
+
+/// `reflector zone serial DIR`.
+struct ZoneSerialCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serial",
+        abstract: "Show the serials that a name server keeps, and raise them above those of others.",
+        discussion: """
+            Secondaries take a zone only if its serial is higher than theirs (RFC 1982). A name server asks them when it \
+            starts and never falls below; where it could not, its serial may have fallen behind, and they ignore it. \
+            --raise asks the server that keeps its state in DIR for a higher one: it takes it within seconds, or when it \
+            starts. Without a state directory, write a higher serial into the SOA of the .zone file.
+
+            Exit status: 0 done, 1 nothing is kept or a number that can't be reached, 2 wrong usage.
+
+            Examples:
+              reflector zone serial /var/lib/reflector-ns
+              reflector zone serial /var/lib/reflector-ns --raise --above "$(dig +short @192.0.2.2 reflector.net SOA | cut -d' ' -f3)"
+            """)
+
+    @Argument(help: "The name server's state directory (--state).")
+    var directory: String
+
+    @Option(help: ArgumentHelp("Which zone, if several are kept.", valueName: "name"))
+    var zone: String?
+
+    @Flag(help: "Ask for a higher serial.")
+    var raise = false
+
+    @Option(help: ArgumentHelp("What the serial must exceed; by default what is kept.", valueName: "serial"))
+    var above: UInt32?
+
+    func validate() throws {
+        if above != nil, !raise { throw ValidationError("--above goes with --raise") }
+    }
+
+    func run() async throws {
+        let store = SerialStore(directory: directory)
+        let zones = zone.map { [$0.lowercased()] } ?? store.zones
+        guard !zones.isEmpty else {
+            StandardError.print("reflector: \(directory): no serial is kept here; give the --state of a name server")
+            throw ExitCode(1)
+        }
+        guard raise else {
+            for zone in zones { print("\(zone) \(text(store.load(zone: zone)))") }
+            return
+        }
+        guard zones.count == 1, let zone = zones.first else {
+            throw ValidationError("choose one zone with --zone: \(zones.joined(separator: ", "))")
+        }
+        var kept: UInt32?
+        if case .entry(let entry) = store.load(zone: zone) { kept = entry.serial }
+        guard let above = above ?? kept else {
+            StandardError.print("reflector: no serial of \(zone) is kept; say what to exceed with --above")
+            throw ExitCode(1)
+        }
+        if let kept, above != kept, !ZoneSerial.isAfter(above, kept) {
+            StandardError.print(
+                "reflector: \(above) is not above \(kept) as serials are compared (RFC 1982); raise it to "
+                    + "\(kept &+ 0x7fff_ffff) first, let the secondaries take that, then raise it again")
+            throw ExitCode(1)
+        }
+        do {
+            try store.askForRaise(above: above, zone: zone)
+        } catch {
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(1)
+        }
+        print("\(zone): the name server takes a serial above \(above) within seconds, or when it starts")
+    }
+
+    private func text(_ kept: SerialStore.Kept) -> String {
+        switch kept {
+        case .entry(let entry): "\(entry.serial)"
+        case .absent: "none kept"
+        case .damaged(let why): "damaged: \(why)"
+        }
+    }
+}
