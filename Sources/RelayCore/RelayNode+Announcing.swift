@@ -14,16 +14,14 @@ extension RelayNode {
         // A list is changed where it is, never copied.
         link.announcements = nil
         var others = announcers.reduce(0) { $0 + (childLinks[$1]?.announcements?.held ?? 0) }
-        /// While a list is being replaced, both are held; a link's own bound is of what it announces.
-        func room(_ others: Int) -> Int {
-            min(
-                configuration.announcementsMax - others - list.held,
-                configuration.announcementsPerLinkMax - (list.held - list.count))
-        }
         if page.entries.count > configuration.announcementsMax - others - list.held {
             others -= dropUnconfirmed(at: now)
         }
-        let outcome = list.take(page, source: link.node, room: room(others), at: now)
+        // While a list is being replaced, both are held; a link's own bound is of what it announces.
+        let room = min(
+            configuration.announcementsMax - others - list.held,
+            configuration.announcementsPerLinkMax - (list.held - list.count))
+        let outcome = list.take(page, source: link.node, room: room, at: now)
         link.announcements = list
         if list.isIncomplete, announcementExpiry == nil {
             announcementExpiry = now + configuration.announcementPatience
