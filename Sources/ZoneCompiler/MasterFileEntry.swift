@@ -59,6 +59,7 @@ struct MasterFileEntry: Equatable {
             var words: [Word] = []
             var open: (at: Int, line: Int, lineStart: Int)?
             var isBroken = false
+            var hasParameters = false
             let start = at
             scan: while at < bytes.count {
                 let byte = bytes[at]
@@ -88,11 +89,13 @@ struct MasterFileEntry: Equatable {
                     open = nil
                     at += 1
                 default:
-                    guard let word = word(isParameter: words.contains(where: Self.hasParameters), &problems) else {
+                    guard let word = word(isParameter: hasParameters, &problems) else {
                         isBroken = true
                         continue
                     }
                     if !isBroken { words.append(word) }
+                    // Owner, TTL and class come before the type.
+                    if words.count <= 4, Self.hasParameters(word) { hasParameters = true }
                 }
             }
             if let open {

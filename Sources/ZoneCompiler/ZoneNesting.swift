@@ -26,13 +26,15 @@ enum ZoneNesting {
         var list = ProblemList(file: above)
         for record in inside {
             let isOfCut = record.owner == apex && (record.type == LDNSType.ns || record.type == RecordSchema.ds)
-            let isGlue = isDelegated && (record.type == LDNSType.a || record.type == LDNSType.aaaa)
+            let isAddress = record.type == LDNSType.a || record.type == LDNSType.aaaa
+            let isHost = isAddress && hosts.contains(record.owner)
+            let isGlue = isDelegated && isAddress && !isHost
             if isOfCut || isGlue { continue }
             let owner = LDNSName.text(record.owner) ?? ""
             list.warning(
                 record.source.line, 1,
-                "\(hosts.contains(record.owner) ? "host" : "record of") \(owner) is hidden by the zone in \(file), which answers for it; move "
-                    + "the record there, or remove that file")
+                "\(isHost ? "host" : "record of") \(owner) is hidden by the zone in \(file), which answers for it; "
+                    + "move the record there, or remove that file")
         }
         var problems = list.finished()
         if !isDelegated {

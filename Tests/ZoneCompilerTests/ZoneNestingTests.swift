@@ -26,6 +26,7 @@ struct ZoneNestingTests {
         let found = problems([
             child, ("reflector.net.zone", hidden), ("reflector.net.portsets", "setregion nyc hosts=nyc-1.lab\n"),
         ])
+        #expect(found.contains { $0.contains(":5:1: warning: host nyc-1.lab.reflector.net is hidden by the zone in") })
         #expect(found.contains { $0.contains(":8:1: warning: record of x.lab.reflector.net is hidden by the zone in") })
         let apart = Self.head + "lab NS ns1.lab\nns1.lab A 127.0.0.3\n"
         #expect(problems([child, ("reflector.net.zone", apart)]) == [])

@@ -11,7 +11,8 @@ struct TraceCommand: AsyncParsableCommand {
             Each line is a node; indented below it, whom it fetches the stream from. PATH, RTT, VARIATION, LOSS, \
             RETRANSMITS and PACKETS are of the path to the line above, as the node above sees it. VARIATION is how \
             much longer than at best packets are on that path (median and 99th percentile of the last minute), \
-            RESIDENCE how long they stay in the node.
+            RESIDENCE how long they stay in the node. ZONE SERIAL is the newest that the node has seen, ANSWER SINCE the \
+            serial at which the answer that the path follows last changed.
 
             Exit status: 0 the stream's way is whole, 1 it is not, 2 wrong usage.
 
