@@ -38,6 +38,11 @@ struct UpTests {
         try await eventually("13 processes", within: .seconds(40)) {
             try processes(mentioning: folder.path).count >= 14
         }
+        // What everybody on the machine can read holds no secret, the encoder's key neither.
+        let keys = try String(contentsOfFile: folder.path + "/run/keys", encoding: .utf8)
+        for secret in keys.split(whereSeparator: \.isWhitespace) where secret.utf8.count >= 32 {
+            #expect(try processes(mentioning: String(secret)).isEmpty)
+        }
         kill(up.processIdentifier, SIGKILL)
         try await eventually("the end of all", within: .seconds(10)) { try processes(mentioning: folder.path).isEmpty }
     }
@@ -88,6 +93,11 @@ struct UpTests {
         defer { kill(first.processIdentifier, SIGKILL) }
         try await eventually("13 processes", within: .seconds(40)) {
             try processes(mentioning: folder.path).count >= 14
+        }
+        // What everybody on the machine can read holds no secret, the encoder's key neither.
+        let keys = try String(contentsOfFile: folder.path + "/run/keys", encoding: .utf8)
+        for secret in keys.split(whereSeparator: \.isWhitespace) where secret.utf8.count >= 32 {
+            #expect(try processes(mentioning: String(secret)).isEmpty)
         }
         let second = try Program.run(Program.reflector, ["up", "--zones", zones.path, "--for", "2"], seconds: 30)
         #expect(second.code == 1)

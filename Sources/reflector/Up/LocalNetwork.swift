@@ -109,16 +109,16 @@ final class LocalNetwork: Sendable {
     /// Starts the encoder of a feed at the stream's first entrypoint; each new start tries the next one.
     private func launch(_ feed: StreamFeed) async throws {
         let candidates = plan.candidates(for: feed.stream)
-        guard !candidates.isEmpty, let key = keys.streamKeys.keys(for: feed.stream)?.first else {
+        guard !candidates.isEmpty, keys.streamKeys.keys(for: feed.stream)?.first != nil else {
             throw Failure(description: "\(feed.stream) has no entrypoint and key to push to", culprit: nil)
         }
-        let testPicture = folder.testPicture
+        let (testPicture, keysPath) = (folder.testPicture, folder.keys)
         try await supervisor.start(
             .init(
-                name: feed.name, command: "ffmpeg",
+                name: feed.name, command: "/proc/self/exe",
                 arguments: { start in
                     feed.pushArguments(
-                        testPicture: testPicture, to: candidates[start % candidates.count].ingest, key: key)
+                        testPicture: testPicture, to: candidates[start % candidates.count].ingest, keys: keysPath)
                 },
                 log: folder.log(of: feed.name)))
     }

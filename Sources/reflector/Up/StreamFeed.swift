@@ -40,6 +40,16 @@ struct StreamFeed: Sendable, ExpressibleByArgument {
     /// Arguments of the ffmpeg that sends the stream. Nothing is encoded again, so that the machine is left to the
     /// network.
     func pushArguments(testPicture: String, to entrypoint: Endpoint, key: String) -> [String] {
+        encodeArguments(testPicture: testPicture) + ["-method", "PUT", "http://\(entrypoint)/\(stream)?key=\(key)"]
+    }
+
+    /// Arguments of the `reflector push` that does it with the key from a file: what `ps` shows holds no secret.
+    func pushArguments(testPicture: String, to entrypoint: Endpoint, keys: String) -> [String] {
+        ["push", stream.text, "--to", "\(entrypoint)", "--keys", keys, "--", "ffmpeg"]
+            + encodeArguments(testPicture: testPicture) + ["pipe:1"]
+    }
+
+    private func encodeArguments(testPicture: String) -> [String] {
         let input =
             switch source {
             case .test: ["-re", "-stream_loop", "-1", "-i", testPicture]
@@ -48,7 +58,6 @@ struct StreamFeed: Sendable, ExpressibleByArgument {
             }
         return ["-hide_banner", "-nostdin", "-loglevel", "warning"] + input
             + ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "mpegts", "-flush_packets", "1"]
-            + ["-method", "PUT", "http://\(entrypoint)/\(stream)?key=\(key)"]
     }
 }
 

@@ -1,0 +1,127 @@
+import Glibc
+import ReflectorModel
+
+/// One `PUT` of a stream whose end is not known, over a plain socket that blocks: nothing is kept longer than it takes to
+/// hand it on.
+struct HTTPPush {
+    enum Failure: Error, CustomStringConvertible {
+        case system(String, Int32)
+        /// The entrypoint's answer.
+        case refused(String)
+        /// The source ended in the middle.
+        case brokenOff
+
+        var description: String {
+            switch self {
+            case .system(let what, let code): "\(what): \(String(cString: strerror(code)))"
+            case .refused(let answer): "the entrypoint answers: \(answer)"
+            case .brokenOff: "the command that makes the stream has failed"
+            }
+        }
+    }
+
+    private static let chunkBytes = 65_536
+    private static let answerBytesMax = 4_096
+    /// How long the answer to the whole is waited for.
+    private static let answerMilliseconds: Int32 = 5_000
+
+    let stream: StreamName
+    let to: Endpoint
+    let key: String
+
+    /// Sends until the source ends. Throws if the entrypoint does not take it all.
+    /// - Parameter isWhole: asked at the end; false leaves the request unfinished, as a source that died left the stream.
+    func run(from source: Int32, isWhole: () -> Bool) throws(Failure) {
+        let connection = try connect()
+        defer { close(connection) }
+        try send(
+            Array(
+                ("PUT /\(stream) HTTP/1.1\r\nHost: \(to)\r\nAuthorization: Bearer \(key)\r\n"
+                    + "Content-Type: video/mp2t\r\nTransfer-Encoding: chunked\r\n\r\n").utf8), to: connection)
+        var buffer = [UInt8](repeating: 0, count: Self.chunkBytes)
+        while true {
+            // An answer before the end is a refusal.
+            var polled = [
+                pollfd(fd: source, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: connection, events: Int16(POLLIN), revents: 0),
+            ]
+            guard poll(&polled, 2, -1) > 0 || errno == EINTR else { throw .system("poll", errno) }
+            if polled[1].revents != 0 { throw .refused(answer(connection)) }
+            guard polled[0].revents != 0 else { continue }
+            let count = read(source, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            var chunk = Array("\(String(count, radix: 16))\r\n".utf8)
+            chunk.append(contentsOf: buffer[..<count])
+            chunk.append(contentsOf: "\r\n".utf8)
+            try send(chunk, to: connection)
+        }
+        guard isWhole() else { throw .brokenOff }
+        try send(Array("0\r\n\r\n".utf8), to: connection)
+        var polled = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+        guard poll(&polled, 1, Self.answerMilliseconds) == 1 else { throw .refused("nothing") }
+        let answer = self.answer(connection)
+        guard answer.hasPrefix("HTTP/1.1 200") else { throw .refused(answer) }
+    }
+
+    private func connect() throws(Failure) -> Int32 {
+        let family = to.address.isV4 ? AF_INET : AF_INET6
+        let connection = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard connection >= 0 else { throw .system("socket", errno) }
+        let code: Int32
+        if to.address.isV4 {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = to.port.bigEndian
+            address.sin_addr.s_addr = to.address.v4.bigEndian
+            code = withUnsafeBytes(of: &address) { Self.connect(connection, $0) }
+        } else {
+            var address = sockaddr_in6()
+            address.sin6_family = sa_family_t(AF_INET6)
+            address.sin6_port = to.port.bigEndian
+            withUnsafeMutableBytes(of: &address.sin6_addr) { bytes in
+                bytes.storeBytes(of: to.address.high.bigEndian, as: UInt64.self)
+                bytes.storeBytes(of: to.address.low.bigEndian, toByteOffset: 8, as: UInt64.self)
+            }
+            code = withUnsafeBytes(of: &address) { Self.connect(connection, $0) }
+        }
+        guard code == 0 else {
+            let failure = Failure.system("\(to)", errno)
+            close(connection)
+            throw failure
+        }
+        return connection
+    }
+
+    private static func connect(_ connection: Int32, _ address: UnsafeRawBufferPointer) -> Int32 {
+        Glibc.connect(
+            connection, address.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(address.count))
+    }
+
+    private func send(_ bytes: [UInt8], to connection: Int32) throws(Failure) {
+        var count = 0
+        while count < bytes.count {
+            let sent = bytes[count...].withUnsafeBytes {
+                Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if sent < 0, errno == EINTR { continue }
+            guard sent > 0 else {
+                let code = errno
+                let text = self.answer(connection)
+                throw text.isEmpty ? .system("\(to)", code) : .refused(text)
+            }
+            count += sent
+        }
+    }
+
+    /// The status line and the last line of what has come.
+    private func answer(_ connection: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: Self.answerBytesMax)
+        let count = recv(connection, &buffer, buffer.count, 0)
+        guard count > 0 else { return "" }
+        let lines = String(decoding: buffer[..<count], as: UTF8.self).split(whereSeparator: \.isNewline)
+        guard let first = lines.first else { return "" }
+        return lines.count > 1 && lines.last?.contains(":") != true
+            ? "\(first): \(lines[lines.count - 1])" : String(first)
+    }
+}

@@ -1,0 +1,92 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import ReflectorModel
+import RelayService
+
+/// `reflector push`: hands what an encoder writes to an entrypoint, with the stream's key where `ps` does not show it.
+struct PushCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "push",
+        abstract: "Push a stream to an entrypoint, its key from a file or the environment.",
+        discussion: """
+            Sends standard input, or what the command after -- writes to its standard output, by HTTP. In an encoder's own \\
+            command line the key would stand for everybody on the machine to read.
+
+            Example:
+              reflector push live/news --to 192.0.2.10:8000 --key-file news.key -- \\
+                  ffmpeg -re -i in.mp4 -c copy -f mpegts -
+
+            Exit status: 0 the stream has ended, 1 refused or broken off, 2 wrong usage.
+            """)
+
+    @Argument(help: "The stream, as live/news.", transform: Self.stream)
+    var stream: StreamName
+
+    @Option(
+        help: ArgumentHelp("HTTP ingest of the entrypoint, ADDRESS:PORT.", valueName: "addr:port"),
+        transform: Self.endpoint)
+    var to: Endpoint
+
+    @Option(
+        help: ArgumentHelp(
+            "File (mode 0600) that holds the key alone. Default: the environment's \(Self.variable).", valueName: "file"
+        ))
+    var keyFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Key file of the network instead, from whose stream lines the key is taken.", valueName: "file"))
+    var keys: String?
+
+    @Argument(parsing: .postTerminator, help: "A command that writes the stream to its standard output.")
+    var command: [String] = []
+
+    private static let variable = "REFLECTOR_STREAM_KEY"
+
+    func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        let key = try self.key()
+        let source = command.isEmpty ? nil : try PushSource.start(command)
+        let push = HTTPPush(stream: stream, to: to, key: key)
+        do throws(HTTPPush.Failure) {
+            try push.run(from: source?.descriptor ?? STDIN_FILENO) { (source?.exitCode() ?? 0) == 0 }
+        } catch {
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    private func key() throws -> String {
+        if let keys {
+            let file = try NameServerKeys.load(keys)
+            guard let key = file.streamKeys.keys(for: stream)?.first else {
+                throw ValidationError("\(keys) has no stream line for \(stream)")
+            }
+            return key
+        }
+        let text: String
+        if let keyFile {
+            text = try KeyText.read(keyFile)
+        } else if let value = ProcessInfo.processInfo.environment[Self.variable] {
+            text = value
+        } else {
+            throw ValidationError("no key: give --key-file, --keys or \(Self.variable)")
+        }
+        guard KeyFile.streamKeyLength.contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
+        else { throw ValidationError("the stream's key is no key: 8 to 128 letters, digits, - . _ or ~") }
+        return text
+    }
+
+    private static func stream(_ text: String) throws -> StreamName {
+        guard let name = StreamName(text) else { throw ValidationError("'\(text)' is no stream name, as live/news") }
+        return name
+    }
+
+    private static func endpoint(_ text: String) throws -> Endpoint {
+        guard let endpoint = Endpoint(text) else {
+            throw ValidationError("--to: '\(text)' is not ADDRESS:PORT, as 127.0.0.1:8000")
+        }
+        return endpoint
+    }
+}
