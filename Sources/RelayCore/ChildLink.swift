@@ -103,7 +103,7 @@ final class ChildLink {
     /// Streams that it may bring up which this node does not carry yet.
     var newNames: NameAllowance?
     /// When something wrong with it is told again.
-    var alarms = AlarmPace()
+    var alarms = AlarmSpacing()
 
     init(
         slot: Int, endpoint: Endpoint, local: UInt8 = 0, open: Open, parentToken: UInt64, parentNonce: HandshakeNonce,

@@ -46,13 +46,15 @@ extension RelayNode {
     /// Forgets a stream of which nothing has come: nobody is told but children that wait for it.
     func discard(_ stream: StreamState, at now: MonotonicInstant) {
         for path in stream.paths { removePath(path, of: stream, at: now) }
-        for child in stream.children {
+        let children = stream.children
+        stream.removeChildren { _ in true }
+        for child in children {
+            if let admission = child.admitted { takeBack(admission) }
             _ = child.link.remove(child.id)
             let reply = SubscribeReply(subscription: child.id, status: .busy, retryAfterMilliseconds: 1_000)
             counters.add(.subscribesRefusedBusy)
             send(.subscribeReply(reply), on: child.link, at: now)
         }
-        stream.children = []
         streamByName[stream.name] = nil
         streams.remove(stream.slot)
     }

@@ -59,9 +59,9 @@ public final class RelayNode {
     /// Edge: the streams that could not be had last, oldest first.
     var unavailable: [(name: StreamName, reason: UnavailableReason, at: MonotonicInstant)] = []
     /// When a full table of streams is told again.
-    var roomAlarms = AlarmPace()
+    var roomAlarms = AlarmSpacing()
     /// When another node that is not what it says is told.
-    var identityAlarms = AlarmPace()
+    var identityAlarms = AlarmSpacing()
     var streamByName: [StreamName: Int] = [:]
     var streamByTag: [IncarnationTag: Int] = [:]
     /// Slots of the link and the stream of the last packet: often they are the next one's too, and need no look-up.

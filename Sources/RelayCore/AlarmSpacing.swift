@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// Lets one alarm in ten seconds through: what goes on being wrong is told again, and no peer can fill the log.
-struct AlarmPace {
+struct AlarmSpacing {
     private static let spacing: TimeSpan = .seconds(10)
     private var last: MonotonicInstant?
 
