@@ -73,7 +73,7 @@ extension RelayNode {
         case .unsubscribe(let subscription): unsubscribe(subscription, on: link, at: now)
         case .announce(let page): receive(page, on: link, at: now)
         case .subscribeReply, .subscriptionEnd, .renew, .linkHeartbeat, .nak, .heartbeat, .announcePull,
-            .heartbeatReply, .close:
+            .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit:
             break
         }
     }
