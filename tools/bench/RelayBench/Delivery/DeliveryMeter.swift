@@ -89,6 +89,6 @@ struct MeterOutput: StreamOutput {
     }
     func discontinuity(stream: StreamName, lost: UInt64) {}
     func ended(stream: StreamName) {}
-    func unavailable(stream: StreamName, reason: String) {}
+    func unavailable(stream: StreamName, reason: String, isAbsence: Bool) {}
     func viewers(of stream: StreamName) -> Int { 1 }
 }
