@@ -8,7 +8,8 @@ import Testing
 @Suite("A child that holds the network key and means harm")
 struct HostileChildTests {
     private func running(_ change: (inout RelayConfiguration) -> Void = { _ in }) throws -> Tree {
-        var tree = try #require(Tree(sets: 1, change))
+        let built = Tree(sets: 1, change)
+        var tree = try #require(built)
         tree.edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(1))
         #expect(tree.isGapless)
