@@ -56,7 +56,10 @@ struct HostileChildTests {
         for _ in 0..<5 { child.subscribe(tree.stream, 1) }
         #expect(tree.sets[0].counters[.subscriptionsReplaced] == 0)
         #expect(tree.sets[0].census.subscriptions == 2)
-        child.subscribe(try #require(StreamName("live/other")), 1)
+        let other = try #require(StreamName("live/other"))
+        tree.bench.answers[.candidates(other)] = tree.bench.answers[.candidates(tree.stream)]
+        #expect(tree.entrypoint.provide(other, at: tree.bench.now))
+        child.subscribe(other, 1)
         let link = try #require(tree.sets[0].childLinks.all.first { $0.name == "hostile" })
         #expect(link.ordered.count == 1)
         #expect(link.ordered.first.flatMap { tree.sets[0].streams[$0.stream]?.name.text } == "live/other")

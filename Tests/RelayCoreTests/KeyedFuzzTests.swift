@@ -116,6 +116,7 @@ struct KeyedFuzzTests {
         }
         bench.answers[.announceTargets(host: "ep")] = .records(
             LookUpAnswer(hosts: [hosts[2]], ttlSeconds: 2, serial: 1))
+        tree.sink.only = tree.stream
         let second = bench.add("edge-2", .edge, 101, region: RegionID(7), sink: Bench.Sink())
         tree.edge.want(tree.stream, at: bench.now)
         tree.edge.want(bad, at: bench.now)
