@@ -72,9 +72,7 @@ extension RelayNode {
         case .subscribe(let request): receive(request, on: link, at: now)
         case .unsubscribe(let subscription): unsubscribe(subscription, on: link, at: now)
         case .announce(let page): receive(page, on: link, at: now)
-        case .subscribeReply, .subscriptionEnd, .renew, .linkHeartbeat, .nak, .heartbeat, .announcePull,
-            .heartbeatReply, .close:
-            break
+        default: break
         }
     }
 

@@ -52,7 +52,7 @@ extension RelayNode {
             counters.add(.subscribesRefusedBusy)
             send(.subscribeReply(reply), on: child.link, at: now)
         }
-        stream.children = []
+        stream.removeChildren { _ in true }
         streamByName[stream.name] = nil
         streams.remove(stream.slot)
     }
