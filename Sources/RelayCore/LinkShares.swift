@@ -98,7 +98,7 @@ extension RelayNode {
         let idle = childLinks.all.filter { $0.ordered.isEmpty && !$0.announces && isCandidate($0) }
         guard let link = Self.leastUseful(idle, linkShares) else { return false }
         counters.add(.linksEvicted)
-        if let count = alarmPace.note(.linksEvicted, at: now) {
+        if let count = alarmCounts.note(.linksEvicted, at: now) {
             post(.alarm(.linksEvicted(count: count, peer: link.name, link.endpoint)))
         }
         send(.close(.leaving), on: link, at: now)

@@ -167,7 +167,7 @@ extension RelayNode {
         guard !linkShares.isReplay(open, from: source) else { return counters.add(.rejectedReplayed) }
         if let refusal = makeRoom(for: open, from: source, at: now) {
             counters.add(.droppedLinkTableFull)
-            if let count = alarmPace.note(.linksRefused, at: now) {
+            if let count = alarmCounts.note(.linksRefused, at: now) {
                 post(.alarm(.linksRefused(refusal, count: count, peer: open.name, source)))
             }
             return refuse(open, .tableFull, to: source, at: now)

@@ -81,7 +81,7 @@ extension RelayNode {
     /// A control message of a link that has used up what it may send. Counted, and told to a person now and then.
     func dropFlood(from peer: String, _ endpoint: Endpoint, at now: MonotonicInstant) {
         counters.add(.droppedControlFlood)
-        if let count = alarmPace.note(.controlFlood, at: now) {
+        if let count = alarmCounts.note(.controlFlood, at: now) {
             post(.alarm(.controlFlood(count: count, peer: peer, endpoint)))
         }
     }

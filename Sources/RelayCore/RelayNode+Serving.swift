@@ -24,7 +24,7 @@ extension RelayNode {
         }
         guard configuration.role != .edge else { return refuse(.unknownStream, .subscribesRefusedUnknown) }
         if request.path.contains(id) {
-            if alarmPace.note(.loopRefused, at: now) != nil { post(.alarm(.loopRefused(request.stream))) }
+            if alarmCounts.note(.loopRefused, at: now) != nil { post(.alarm(.loopRefused(request.stream))) }
             return refuse(.loop, .subscribesRefusedLoop)
         }
         // One subscription for each link and stream: whatever else it may be, a second copy is none.

@@ -48,7 +48,7 @@ public final class RelayNode {
     /// How many links each address and each node has here, and which have lately been closed.
     var linkShares = LinkShares()
     var orders = OrderQueue()
-    var alarmPace = AlarmPace()
+    var alarmCounts = AlarmCounts()
     /// Child links whose entrypoint announces to us, in order of opening.
     var announcers: [Int] = []
     /// When incomplete lists of theirs are next looked for; nil if there is none.

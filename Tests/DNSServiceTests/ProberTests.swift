@@ -190,7 +190,8 @@ struct ProberTests {
     func wrongKey() {
         let network = ProbedNetwork(count: 3, proberKey: 0xbad)
         network.run(for: .seconds(5))
-        #expect(network.counters.answered == 0 && network.isFrozen)
+        #expect(network.counters.answered == 0 && !network.isFrozen)
+        #expect(network.targets.allSatisfy { network.standing($0) == .unprobed })
     }
 
     @Test("The cost is constant: under four datagrams a second and target, both ways")

@@ -17,10 +17,14 @@ final class Bench {
     final class Sink: StreamSink {
         var payloads: [[UInt8]] = []
         var lost: UInt64 = 0
+        /// If set, what comes of other streams is not looked at.
+        var only: StreamName?
         func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
-            payloads.append(Array(payload))
+            if only == nil || only == stream { payloads.append(Array(payload)) }
         }
-        func discontinuity(stream: StreamName, lost: UInt64) { self.lost += lost }
+        func discontinuity(stream: StreamName, lost: UInt64) {
+            if only == nil || only == stream { self.lost += lost }
+        }
         func ended(stream: StreamName) {}
     }
 

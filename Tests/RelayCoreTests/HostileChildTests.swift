@@ -8,7 +8,8 @@ import Testing
 @Suite("A child that holds the network key and means harm")
 struct HostileChildTests {
     private func running(_ change: (inout RelayConfiguration) -> Void = { _ in }) throws -> Tree {
-        var tree = try #require(Tree(sets: 1, change))
+        let built = Tree(sets: 1, change)
+        var tree = try #require(built)
         tree.edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(1))
         #expect(tree.isGapless)
@@ -55,7 +56,10 @@ struct HostileChildTests {
         for _ in 0..<5 { child.subscribe(tree.stream, 1) }
         #expect(tree.sets[0].counters[.subscriptionsReplaced] == 0)
         #expect(tree.sets[0].census.subscriptions == 2)
-        child.subscribe(try #require(StreamName("live/other")), 1)
+        let other = try #require(StreamName("live/other"))
+        tree.bench.answers[.candidates(other)] = tree.bench.answers[.candidates(tree.stream)]
+        #expect(tree.entrypoint.provide(other, at: tree.bench.now))
+        child.subscribe(other, 1)
         let link = try #require(tree.sets[0].childLinks.all.first { $0.name == "hostile" })
         #expect(link.ordered.count == 1)
         #expect(link.ordered.first.flatMap { tree.sets[0].streams[$0.stream]?.name.text } == "live/other")

@@ -116,6 +116,7 @@ struct KeyedFuzzTests {
         }
         bench.answers[.announceTargets(host: "ep")] = .records(
             LookUpAnswer(hosts: [hosts[2]], ttlSeconds: 2, serial: 1))
+        tree.sink.only = tree.stream
         let second = bench.add("edge-2", .edge, 101, region: RegionID(7), sink: Bench.Sink())
         tree.edge.want(tree.stream, at: bench.now)
         tree.edge.want(bad, at: bench.now)
@@ -232,7 +233,7 @@ struct HostileMessages {
     private var word: UInt32 { mutating get { UInt32(truncatingIfNeeded: number) } }
 
     mutating func next(_ nonce: UInt64) -> RelayMessage {
-        switch random.next(below: 24) {
+        switch random.next(below: 27) {
         case 0, 1, 2: return .subscribe(subscribe())
         case 3, 4, 5, 6:
             return .subscribeReply(
@@ -262,6 +263,9 @@ struct HostileMessages {
         case 20: return .heartbeat(Heartbeat(version: number, digest: number, timestamp: number))
         case 21: return .announcePull(versionHeld: number)
         case 22: return .heartbeatReply(echoedTimestamp: number)
+        case 23: return .sizeProbe(length: UInt16(64 + random.next(below: 1_300)))
+        case 24: return .sizeReport(length: short)
+        case 25: return .payloadLimit(subscription: id, bytes: UInt16(1 + random.next(below: 1_400)))
         default:
             return random.chance(0.02) ? .close(random.pick(CloseReason.allCases)) : .announcePull(versionHeld: number)
         }
