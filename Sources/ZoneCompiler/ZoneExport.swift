@@ -25,7 +25,8 @@ public enum ZoneExport {
         var next: ZoneRecord? = zone.startOfAuthority
         while let record = next {
             piece += RecordText.line(
-                owner: record.owner, type: record.type, ttl: record.ttl, data: record.data, zone: zone.zoneName)
+                owner: record.owner, type: record.type, ttl: record.ttl, data: record.data, zone: zone.zoneName,
+                isPortable: true)
             piece += "\n"
             count += 1
             if piece.utf8.count > pieceBytes {

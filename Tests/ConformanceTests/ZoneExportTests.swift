@@ -50,7 +50,7 @@ struct ZoneExportTests {
     func escapes() throws {
         let lines = [
             "a\\\"b A 192.0.2.1", "\\\" A 192.0.2.1", "c CNAME a\\\"b", "d PTR a\\\"b", "e MX 10 a\\\"b.example.",
-            "f RP \\\". .", "\\$x A 192.0.2.2", "\\$ORIGIN A 192.0.2.2", "\\@ A 192.0.2.3", "a\\;b A 192.0.2.4",
+            "f RP \\\". .", "\\$x A 192.0.2.2", "\\$origin A 192.0.2.2", "\\@ A 192.0.2.3", "a\\;b A 192.0.2.4",
             "a\\(b A 192.0.2.5", "a\\)b A 192.0.2.5", "a\\.b A 192.0.2.6", "a\\032b A 192.0.2.7", "a\\000b A 192.0.2.8",
             "a\\\\b A 192.0.2.9", "a\\255b A 192.0.2.9", "g TXT \"$ORIGIN \\\" \\\\ ;\" \"\\000\\010\\255\"",
             "h CAA 0 issue \"a;\\\" b\"", "i SVCB 1 . alpn=h2,h3 port=443 ipv4hint=192.0.2.1 key667=a",

@@ -26,6 +26,19 @@ struct NameServerOperationTests {
         }
     }
 
+    @Test("status shows a name server with its serial, counts what it shows, and leaves out what was not asked for")
+    func status() async throws {
+        let listen = ["--listen", "127.81.2.6:5386", "--ops", "127.81.2.6:4980"]
+        try await RunningNameServer.with(net: 80, listen) { _ in
+            let shown = try Program.run(Program.reflector, ["status", "--node", "127.81.2.6:4980"])
+            #expect(shown.code == 0 && shown.errors.isEmpty, "\(shown.errors)")
+            #expect(shown.output.contains("name server: serves reflector.net (serial "), "\(shown.output)")
+            #expect(shown.output.contains("\ntotal: 0 nodes, 1 name server, 0 streams, 0 viewers; "), "\(shown.output)")
+            let edges = ["status", "--node", "127.81.2.6:4980", "--role", "edge"]
+            #expect(try !Program.run(Program.reflector, edges).output.contains("name server: serves"))
+        }
+    }
+
     @Test("Several addresses of both families answer; a second server on one of them does not start")
     func addresses() async throws {
         let listen = ["--listen", "127.81.2.3:5384", "--listen", "127.81.2.4:5385", "--listen", "[::1]:5384"]

@@ -122,7 +122,7 @@ struct RecordSchema: Sendable {
             (63, "ZONEMD", [.number32, .number8, .number8, .hex(12)]), (64, "SVCB", service), (65, "HTTPS", service),
             (99, "SPF", [.strings]), (104, "NID", [.number16, .locator]), (105, "L32", [.number16, .address4]),
             (106, "L64", [.number16, .locator]), (107, "LP", [.number16, .name]), (108, "EUI48", [.dashedHex(6)]),
-            (109, "EUI64", [.dashedHex(8)]), (256, "URI", [.number16, .number16, .text(1)]),
+            (109, "EUI64", [.dashedHex(8)]), (256, "URI", [.number16, .number16, .text(0)]),
             (257, "CAA", [.number8, .tag, .text(0)]), (258, "AVC", [.strings]),
             (259, "DOA", [.number32, .number32, .number8, .string, .base64(0)]), (260, "AMTRELAY", [.relay]),
             (32_768, "TA", digest), (32_769, "DLV", digest),
@@ -138,6 +138,14 @@ struct RecordSchema: Sendable {
 
     private static let byName: [String: UInt16] = Dictionary(
         uniqueKeysWithValues: byNumber.map { ($0.value.name, $0.key) } + numberOnly.map { ($0.value, $0.key) })
+
+    /// Types that some of BIND 9.18, Knot 3.2 and NSD 4.6 don't know by name.
+    private static let littleKnown: Set<UInt16> = [
+        3, 4, 7, 8, 9, 11, 20, 22, 23, 24, 26, 27, 55, 56, 57, 58, 258, 259, 260, 32_768, 32_769,
+    ]
+
+    /// True for a type whose name every name server reads.
+    static func isWidelyKnown(_ type: UInt16) -> Bool { byNumber[type] != nil && !littleKnown.contains(type) }
 
     /// DNSSEC algorithms by name (RFC 4034 appendix A.1 and what followed it).
     static let algorithms: [String: Int] = [

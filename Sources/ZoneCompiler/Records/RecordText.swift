@@ -6,9 +6,15 @@ import ReflectorModel
 enum RecordText {
     /// One line without its end: owner, TTL, class, type and data, tabs between them.
     ///
-    /// - Parameter zone: names below it stand relative to it; the root writes all with a final dot.
-    static func line(owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8], zone: [UInt8] = [0]) -> String {
-        "\(name(owner, zone))\t\(ttl)\tIN\t\(RecordSchema.name(type))\t\(text(type: type, data, zone: zone))"
+    /// - Parameters:
+    ///   - zone: names below it stand relative to it; the root writes all with a final dot.
+    ///   - isPortable: types that some name servers don't know by name are written by number, their data as bytes.
+    static func line(
+        owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8], zone: [UInt8] = [0], isPortable: Bool = false
+    ) -> String {
+        let head = "\(name(owner, zone))\t\(ttl)\tIN\t"
+        if isPortable, !RecordSchema.isWidelyKnown(type) { return head + "TYPE\(type)\t\(unknown(data))" }
+        return head + "\(RecordSchema.name(type))\t\(text(type: type, data, zone: zone))"
     }
 
     /// RDATA. Where a type is known by number only, or its data is malformed: `\# LENGTH HEX`.

@@ -86,8 +86,8 @@ struct OverrideTerm: ParsableArguments {
     func seconds() throws -> Int64 {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
         guard let unit = span.last.flatMap({ units[$0] }), let number = Int64(span.dropLast()), number > 0,
-            case (let seconds, false) = number.multipliedReportingOverflow(by: unit)
-        else { throw ValidationError("--for: '\(span)' is no time, as 30s, 10m, 1h or 2d") }
+            case (let seconds, false) = number.multipliedReportingOverflow(by: unit), seconds <= 30 * 86_400
+        else { throw ValidationError("--for: '\(span)' is no time up to 30d, as 30s, 10m, 1h or 2d") }
         return seconds
     }
 }

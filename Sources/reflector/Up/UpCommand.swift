@@ -42,7 +42,9 @@ struct UpCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...1_000).contains(viewers) else { throw ValidationError("--viewers takes 0 to 1000") }
-        if let duration, duration < 1 { throw ValidationError("--for takes a number of seconds from 1") }
+        if let duration, !(1...31_536_000).contains(duration) {
+            throw ValidationError("--for takes 1 to 31536000 seconds, not \(duration)")
+        }
     }
 
     func run() async throws {
