@@ -4,7 +4,8 @@ import Foundation
 import Logging
 import ReflectorModel
 import Testing
-import TransactionSigning
+
+@testable import TransactionSigning
 
 /// Unbound, BIND and PowerDNS Recursor hold pieces of the aliased form while it is edited: a name that exists before
 /// and after an edit is never denied meanwhile.
