@@ -1,6 +1,7 @@
 import DNSService
 import DNSTestClient
 import Foundation
+import LDNSKit
 import Logging
 import ReflectorModel
 import Testing
@@ -87,7 +88,7 @@ struct ResolversTests {
             let start = ContinuousClock.now
             var waiting = resolvers
             while !waiting.isEmpty, ContinuousClock.now - start < .seconds(20) {
-                waiting.removeAll { (try? $0.client.ask("n1.r1283.s9.example.net"))?.answers.isEmpty == false }
+                waiting.removeAll { (try? $0.ask("n1.r1283.s9.example.net"))?.answers.isEmpty == false }
                 try await Task.sleep(for: .milliseconds(100))
             }
             #expect(waiting.isEmpty, "\(waiting.map(\.report)) \(secondary.report)")
@@ -101,7 +102,7 @@ struct ResolversTests {
                     let portset = [1, 9, 55, 60, 100, 101, 4_096].randomElement(using: &random) ?? 1
                     let name = "n1.r\(region).s\(portset).example.net"
                     for resolver in resolvers {
-                        let answer = try resolver.client.ask(name)
+                        let answer = try resolver.ask(name)
                         asked += 1
                         if answer.rcode != 0 || !answer.answers.contains(where: { $0.type == 1 }) {
                             failures.append("edit \(edit): \(resolver.make) \(name): rcode \(answer.rcode)")
