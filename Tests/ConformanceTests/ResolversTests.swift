@@ -76,9 +76,11 @@ struct ResolversTests {
                 .nsd, zone: "example.net", primary: "127.82.40.1", port: own, address: "127.82.40.2", own: port,
                 directory: work, key: ("transfer.key", "hmac-sha256", secret))
             let resolvers = try makes.enumerated().map { number, make in
-                try Resolver(
-                    make, zone: "example.net", server: ("127.82.40.2", port), address: "127.82.40.\(10 + number)",
-                    port: port, directory: work)
+                // BIND listens only on addresses that an interface has.
+                let address = make == .bind ? "127.0.0.1" : "127.82.40.\(10 + number)"
+                return try Resolver(
+                    make, zone: "example.net", server: ("127.82.40.2", port), address: address, port: port,
+                    directory: work)
             }
             defer {
                 for resolver in resolvers { resolver.stop() }
