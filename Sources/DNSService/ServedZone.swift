@@ -87,7 +87,7 @@ struct ServedZone {
         entry = SerialStore.Entry(
             serial: serial, digest: whole.description, sets: sets, sidecars: context.sidecars ?? last?.sidecars ?? [],
             outlivingClasses: content.outliving?.classes.count ?? 0)
-        if let before, isSameFiles, before.content == content {
+        if let before, isSameFiles, before.content == content, before.entry.serial == serial {
             image = before.image
         } else {
             let sharing = before.flatMap { $0.files.hasSameMap(as: files) ? $0.image : nil }

@@ -1,10 +1,12 @@
 import DNSService
 import DNSTestClient
 import Foundation
+import LDNSKit
 import Logging
 import ReflectorModel
 import Testing
-import TransactionSigning
+
+@testable import TransactionSigning
 
 /// Unbound, BIND and PowerDNS Recursor hold pieces of the aliased form while it is edited: a name that exists before
 /// and after an edit is never denied meanwhile.
@@ -74,9 +76,11 @@ struct ResolversTests {
                 .nsd, zone: "example.net", primary: "127.82.40.1", port: own, address: "127.82.40.2", own: port,
                 directory: work, key: ("transfer.key", "hmac-sha256", secret))
             let resolvers = try makes.enumerated().map { number, make in
-                try Resolver(
-                    make, zone: "example.net", server: ("127.82.40.2", port), address: "127.82.40.\(10 + number)",
-                    port: port, directory: work)
+                // BIND listens only on addresses that an interface has.
+                let address = make == .bind ? "127.0.0.1" : "127.82.40.\(10 + number)"
+                return try Resolver(
+                    make, zone: "example.net", server: ("127.82.40.2", port), address: address, port: port,
+                    directory: work)
             }
             defer {
                 for resolver in resolvers { resolver.stop() }
@@ -86,7 +90,7 @@ struct ResolversTests {
             let start = ContinuousClock.now
             var waiting = resolvers
             while !waiting.isEmpty, ContinuousClock.now - start < .seconds(20) {
-                waiting.removeAll { (try? $0.client.ask("n1.r1283.s9.example.net"))?.answers.isEmpty == false }
+                waiting.removeAll { (try? $0.ask("n1.r1283.s9.example.net"))?.answers.isEmpty == false }
                 try await Task.sleep(for: .milliseconds(100))
             }
             #expect(waiting.isEmpty, "\(waiting.map(\.report)) \(secondary.report)")
@@ -100,7 +104,7 @@ struct ResolversTests {
                     let portset = [1, 9, 55, 60, 100, 101, 4_096].randomElement(using: &random) ?? 1
                     let name = "n1.r\(region).s\(portset).example.net"
                     for resolver in resolvers {
-                        let answer = try resolver.client.ask(name)
+                        let answer = try resolver.ask(name)
                         asked += 1
                         if answer.rcode != 0 || !answer.answers.contains(where: { $0.type == 1 }) {
                             failures.append("edit \(edit): \(resolver.make) \(name): rcode \(answer.rcode)")

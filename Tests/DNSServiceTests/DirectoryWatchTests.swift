@@ -40,7 +40,7 @@ private final class WatchedFolder: Sendable {
         let watch = try DirectoryWatch(
             root + "/" + path, options: options,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        ) { [told] in told.withLock { $0 += 1 } }
+        ) { [self] in told.withLock { $0 += 1 } }
         defer { watch.stop() }
         // The first look is over once the watch has set its watches; changes before it count too.
         try await Task.sleep(for: .milliseconds(100))

@@ -176,7 +176,7 @@ struct SerialTests {
 
     @Test("Only an authoritative answer to the question counts")
     func answers() {
-        let query = SerialInquiry.query("Example.net")
+        let query = SerialInquiry.query("example.net")
         let soa: [UInt8] =
             [0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 60, 0, 22, 0, 0] + [1, 2, 3, 4] + Array(repeating: 0, count: 16)
         func reply(_ flags: [UInt8], _ tail: [UInt8], question: [UInt8]? = nil, answers: UInt8 = 1) -> [UInt8] {

@@ -1,4 +1,5 @@
 import Foundation
+import LDNSKit
 
 /// A real resolver that asks one authoritative server for one zone, for one test.
 public final class Resolver {
@@ -99,6 +100,17 @@ public final class Resolver {
         try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
         process = try PeerProcess(command, log: log)
         client = DNSTestClient(address, port: port)
+    }
+
+    /// Asks as a stub does, for recursion: without it resolvers answer from their caches only, or not at all.
+    public func ask(_ name: String, _ type: UInt16 = 1) throws -> LDNSMessage {
+        var query = try LDNSMessage.query(id: UInt16.random(in: 0...UInt16.max), name: name, type: type)
+        query[2] |= 1
+        for _ in 0..<3 {
+            let reply = try client.exchange(query, datagram: true)
+            if !reply.isEmpty { return try LDNSMessage.parse(reply) }
+        }
+        throw DNSTestClient.Failure(why: "\(make): no answer to \(name)")
     }
 
     /// What it wrote of itself.

@@ -124,6 +124,11 @@ struct AliasedZoneTests {
         #expect(third.stamped(after: second, serial: 9).setRegions.map(\.changedSerial) == [5, 8, 5, 5, 5, 5])
     }
 
+    /// All of a record, in short.
+    private func key(_ record: ZoneRecord) -> [UInt8] {
+        record.owner + [UInt8(record.type & 255), UInt8(truncatingIfNeeded: record.ttl)] + record.data
+    }
+
     private func owners(_ content: ZoneContent) throws -> Set<[UInt8]> {
         Set(records(try AliasedZone(content).records).map(\.owner))
     }
@@ -144,7 +149,8 @@ struct AliasedZoneTests {
         #expect(all.count + 1 == zone.recordCount)
         #expect(zip(all, all.dropFirst()).allSatisfy { $0 < $1 })
         // Nothing is lost or changed of what the edit says.
-        #expect(Set(records(try AliasedZone(edited).records).map { "\($0)" }).isSubset(of: Set(all.map { "\($0)" })))
+        let said = records(try AliasedZone(edited).records).map(key)
+        #expect(Set(said).isSubset(of: Set(all.map(key))))
 
         // The next edit keeps what still must be answered, and forgets it when it need not.
         let soon = OutlivingAliases.outliving(after, in: before, at: now + 10).outliving
@@ -169,8 +175,8 @@ struct AliasedZoneTests {
         after.rules[0].parents = [0, 1]
         after.outliving = OutlivingAliases.outliving(before, in: after, at: 5).outliving
         let old = records(try AliasedZone(before).records).filter { $0.place.section == .parents && $0.type != 16 }
-        let new = Set(records(try AliasedZone(after).records).map { "\($0)" })
-        #expect(old.allSatisfy { new.contains("\($0)") })
+        let new = Set(records(try AliasedZone(after).records).map(key))
+        #expect(old.allSatisfy { new.contains(key($0)) })
         #expect(after.outliving?.sets.map(\.name).sorted() == ["none", "t5"])
         // What comes back is itself again.
         var back = before
