@@ -38,6 +38,26 @@ extension IngestServerTests {
         }
     }
 
+    @Test("An encoder started again, on another port of its host, is taken in at once; one on another host waits")
+    func restart() async throws {
+        let sink = MemorySink()
+        try await withServer(sink: sink, try udpConfiguration()) { server, _ in
+            let port = try #require(server.rawUDPEndpoints.first)
+            let stream = transportStream(packets: 7)
+            let first = try await DatagramPeer(host: "127.47.1.1")
+            try await first.send(stream, to: port)
+            #expect(await eventually { sink.now.bytes.count == 1_316 })
+            try await Task.sleep(for: .milliseconds(550))
+            let other = try await DatagramPeer(host: "127.47.1.2")
+            try await other.send(stream, to: port)
+            #expect(await eventually { server.counters.value(.refusedBusy) == 1 })
+            let second = try await DatagramPeer(host: "127.47.1.1")
+            try await second.send(stream, to: port)
+            #expect(await eventually { sink.now.opened.count == 2 && sink.now.bytes.count == 2_632 })
+            for peer in [first, second, other] { await peer.close() }
+        }
+    }
+
     @Test("What is faster than the rate for long is dropped, counted and said with the remedy")
     func overRate() async throws {
         let sink = MemorySink()

@@ -206,12 +206,9 @@ final class LogCollector: Sendable {
             set { metadata[key] = newValue }
         }
 
-        func log(
-            level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String,
-            function: String, line: UInt
-        ) {
-            let values = (metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-            collector.collected.withLock { $0.append(([message.description] + values).joined(separator: " ")) }
+        func log(event: LogEvent) {
+            let values = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            collector.collected.withLock { $0.append(([event.message.description] + values).joined(separator: " ")) }
         }
     }
 }

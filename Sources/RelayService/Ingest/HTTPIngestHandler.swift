@@ -82,10 +82,11 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // The protocol error handler has answered 400 already where the request could not be read.
-        switch state {
-        case .awaitingHead where error is HTTPParserError: note(.refusedMalformed)
-        case .streaming where error is HTTPParserError: note(.refusedMalformed)
+        // The protocol error handler has answered 400 already where the request could not be read. A connection that ended
+        // in the middle of one is no malformed request.
+        switch (state, error as? HTTPParserError) {
+        case (_, nil), (_, .invalidEOFState?): break
+        case (.awaitingHead, _), (.streaming, _): note(.refusedMalformed)
         default: break
         }
         context.close(promise: nil)

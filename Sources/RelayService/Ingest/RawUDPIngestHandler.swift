@@ -7,6 +7,8 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
     /// Datagrams kept while the sink is asked whether it takes the stream; their bytes are bounded as the queue's are.
     private static let earlyMax = 8_192
+    /// Silence after which another port of the same host is the same encoder, started again.
+    private static let restartSilence = TimeSpan.milliseconds(500)
     /// How often the kernel is asked what it had to drop.
     private static let dropsInterval = TimeSpan.milliseconds(250)
 
@@ -36,6 +38,10 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
             return note(.refusedSource, sender)
         }
         guard bytes.readableBytes > 0 else { return note(.datagramEmpty, sender) }
+        if isRestart(sender, bytes) {
+            session?.finish()
+            forget()
+        }
         guard let source else {
             guard bytes.withUnsafeReadableBytes(TransportAligner.isPlausible) else {
                 return note(.datagramNotTransportStream, sender)
@@ -58,6 +64,13 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         isInactive = true
         silenceTimer?.cancel()
         session?.finish()
+    }
+
+    /// An encoder that was started again sends from another port of the same host; it need not wait for `yieldAfter`.
+    private func isRestart(_ sender: Endpoint, _ bytes: ByteBuffer) -> Bool {
+        guard let source, let session, sender != source, sender.address == source.address else { return false }
+        return registry.loop.instant - session.lastInput >= Self.restartSilence
+            && bytes.withUnsafeReadableBytes(TransportAligner.isPlausible)
     }
 
     private func note(_ cause: IngestCounter, _ sender: Endpoint) {
@@ -84,7 +97,9 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
             }
             self.session = session
             session.onClose = { [registry] in registry.remove(session) }
-            session.onRevoked = { [self] in forget() }
+            session.onRevoked = { [self, weak session] in
+                if self.session === session { forget() }
+            }
             for bytes in early { session.receiveDatagram(bytes) }
             session.pump()
             if isInactive { session.finish() } else { watchSilence() }

@@ -232,12 +232,12 @@ struct TransportAligner {
 
     /// False for a packet that came twice.
     private mutating func noteRTP(_ number: UInt16) -> Bool {
-        defer { lastRTPNumber = number }
-        guard let last = lastRTPNumber else { return true }
-        let step = number &- last
+        let step = number &- (lastRTPNumber ?? number &- 1)
         guard step != 0 else { return false }
-        // Beyond this the sender has begun with other numbers, or the packet is late.
+        // A packet that is late was counted as missing; far beyond, the sender has begun with other numbers.
+        if step >= 0x8000, step > 0xffff - 1_000 { return true }
         if step < 1_000 { missingRTP += Int(step) - 1 }
+        lastRTPNumber = number
         return true
     }
 }

@@ -44,9 +44,8 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            Pull a stream over HTTP, STREAM=URL, perhaps with USER:PASSWORD@; STREAM=@FILE reads the URL from a file (mode 0600), \
-            so that no list of processes shows it. \
-            Repeatable.
+            Pull a stream over HTTP, STREAM=URL, perhaps with USER:PASSWORD@; STREAM=@FILE reads the URL from a file \
+            (mode 0600), so that no list of processes shows it. Repeatable.
             """)
     var pull: [String] = []
 
