@@ -53,9 +53,9 @@ public final class LiveStreamHub: Sendable {
         directory = Mutex(
             Directory(
                 history: SegmentHistory(
-                    limits: configuration.windowLimits, numbers: kept ?? [:],
+                    limits: configuration.windowLimits, numbers: kept?.numbers ?? [:],
                     // Nothing tells what was used before but the clock.
-                    sequenceMin: kept == nil ? wallClock : 0)))
+                    sequenceMin: kept?.isComplete ?? false ? 0 : wallClock)))
     }
 
     // MARK: The node's side
