@@ -141,4 +141,18 @@ struct ReportedStreamTests {
         let (text, marks) = try playlist(mux)
         #expect(marks == 0 && seconds(text).allSatisfy { $0 == 2 })
     }
+
+    @Test("A key frame every 25 s gives a playlist all the same (ws4channels#46)")
+    func longGroups() throws {
+        var mux = TestMux()
+        for index in 0..<900 {
+            if index % 5 == 0 { mux.tables() }
+            let isKey = index % 250 == 0
+            let ticks = 900_000 + UInt64(index) * 9_000
+            mux.unit(256, at: ticks, TestMux.picture(key: isKey), indicator: isKey)
+            mux.unit(257, at: ticks, [0xff, 0xf1, 0, 0])
+        }
+        let (text, marks) = try playlist(mux)
+        #expect(marks == 0 && seconds(text).allSatisfy { $0 <= 12.5 } && seconds(text).reduce(0, +) > 60)
+    }
 }

@@ -25,6 +25,12 @@ extension ServerTests {
             hub.unavailable(stream: name, reason: "no entrypoint has it")
             let after = try await get("http://\(endpoint)/live/news/index.m3u8")
             #expect(after.status == 200)
+            // Those who follow it are none who ask for names that do not exist, however many share an address.
+            hub.unavailable(stream: name, reason: "no entrypoint has it")
+            for _ in 0..<300 {
+                #expect(try await get("http://\(endpoint)/live/news/index.m3u8").status == 200)
+                hub.unavailable(stream: name, reason: "no entrypoint has it")
+            }
             // The segment under way was finished when the stream went.
             let lines = String(decoding: after.body, as: UTF8.self).split(separator: "\n")
             for file in lines where !file.hasPrefix("#") {
@@ -147,7 +153,7 @@ extension ServerTests {
             let segment = SegmentCutter.Segment(
                 slot: 1_000 + Int64(index), range: 0..<1, durationTicks: 180_000, isDiscontinuous: false)
             window.append(segment, bytes: [])
-            history.put(window, of: name, watched: now, at: now)
+            history.put(window, of: name, watched: index.isMultiple(of: 10) ? now : nil, at: now)
         }
         #expect(history.lasting.count <= 16_384)
         #expect(history.evicted >= 20_000 - 16_384)

@@ -71,6 +71,9 @@ struct SegmentHistory {
         return past[name]?.window
     }
 
+    /// True if segments of a stream that is away are kept.
+    func holds(_ name: StreamName) -> Bool { past[name] != nil }
+
     /// Lets segments go that nobody has asked for lately.
     mutating func sweep(at now: ContinuousClock.Instant) {
         for name in past.filter({ !Self.isFollowed($0.value.watched, at: now) }).keys { forget(name) }

@@ -18,14 +18,11 @@ final class SegmentNumberKeeper: Sendable {
 
     init(file: SegmentNumberFile) { self.file = file }
 
-    /// What was kept; nil if that cannot be known.
-    func load(now: Int64, logger: Logger) -> [StreamName: SegmentNumbering]? {
+    /// What was kept, and whether that is all.
+    func load(now: Int64, logger: Logger) -> (numbers: [StreamName: SegmentNumbering], isComplete: Bool) {
         let (numbers, problem) = file.load(now: now)
-        if let problem {
-            logger.warning("numbers of playlists", metadata: ["problem": "\(problem)"])
-            return numbers.isEmpty ? nil : numbers
-        }
-        return numbers
+        if let problem { logger.warning("numbers of playlists", metadata: ["problem": "\(problem)"]) }
+        return (numbers, problem == nil)
     }
 
     /// Writes the numbers if it is time to.

@@ -7,7 +7,7 @@ import ReflectorModel
 extension ViewerResponder {
     /// False if the viewer's address has asked for too many names.
     func mayAsk(for name: StreamName, _ context: ViewerContext) async -> Bool {
-        guard hub.existing(name)?.isCold ?? true else { return true }
+        guard !hub.holds(name) else { return true }
         switch hub.newNames.ask(IPAddress(context.channel.remoteAddress), at: .now) {
         case .admitted: return true
         case .wait(let span):

@@ -53,9 +53,9 @@ public final class LiveStreamHub: Sendable {
         directory = Mutex(
             Directory(
                 history: SegmentHistory(
-                    limits: configuration.windowLimits, numbers: kept ?? [:],
+                    limits: configuration.windowLimits, numbers: kept?.numbers ?? [:],
                     // Nothing tells what was used before but the clock.
-                    sequenceMin: kept == nil ? wallClock : 0)))
+                    sequenceMin: kept?.isComplete ?? false ? 0 : wallClock)))
     }
 
     // MARK: The node's side
@@ -136,6 +136,13 @@ public final class LiveStreamHub: Sendable {
 
     /// The stream of this name if there is one.
     func existing(_ name: StreamName) -> LiveStream? { directory.withLock { $0.streams[name] } }
+
+    /// True if there is something of the stream to be given: bytes, or segments of one whose encoder is away.
+    func holds(_ name: StreamName) -> Bool {
+        directory.withLock { directory in
+            directory.streams[name].map { !$0.isCold || !$0.window.isEmpty } ?? directory.history.holds(name)
+        }
+    }
 
     /// The segments of a stream that is here, or was a moment ago.
     func segments(of name: StreamName) -> SegmentWindow? {

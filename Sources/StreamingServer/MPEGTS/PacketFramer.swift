@@ -21,8 +21,9 @@ struct PacketFramer {
     /// Sync bytes in a row that prove a transport stream.
     private static let proofCount = 3
     private static let proofLength = (proofCount - 1) * TransportPacket.length + 1
-    /// Bytes without proof after which a stream is taken to be no transport stream.
-    private static let searchedMax = 4 * proofLength
+    /// Bytes without proof after which a stream is taken to be no transport stream: enough for part of a packet before
+    /// the proof.
+    private static let searchedMax = proofLength + TransportPacket.length - 1
 
     private var mode = Mode.searching
     /// Bytes not yet passed on: part of a packet, or what is searched.

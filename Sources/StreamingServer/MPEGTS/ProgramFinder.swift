@@ -15,8 +15,9 @@ struct ProgramFinder {
     private(set) var association: ProgramAssociation?
     private var associationSection: SectionAssembler.Section?
     private var associationAssembler = SectionAssembler()
-    /// One for each PID of a PMT, at most `ProgramAssociation.programsMax`.
-    private var mapAssemblers: [(pid: UInt16, assembler: SectionAssembler)] = []
+    /// The PIDs of PMTs, at most `ProgramAssociation.programsMax`, and an assembler for each.
+    private var mapPIDs: [UInt16] = []
+    private var mapAssemblers: [SectionAssembler] = []
 
     /// Of the program that is followed.
     private(set) var map: ProgramMap?
@@ -27,9 +28,7 @@ struct ProgramFinder {
 
     /// True for packets that belong to `receive`.
     func isTable(_ pid: UInt16) -> Bool {
-        if pid == 0 { return true }
-        for entry in mapAssemblers where entry.pid == pid { return true }
-        return false
+        pid == 0 || mapPIDs.contains(pid)
     }
 
     /// True when the stream has more than the program that is followed, which a segment may not (RFC 8216 §3.2).
@@ -41,9 +40,9 @@ struct ProgramFinder {
             for section in associationAssembler.receive(header, bytes, at: offset) { take(association: section) }
             return .none
         }
-        guard let index = mapAssemblers.firstIndex(where: { $0.pid == header.pid }) else { return .none }
+        guard let index = mapPIDs.firstIndex(of: header.pid) else { return .none }
         var change = Change.none
-        for section in mapAssemblers[index].assembler.receive(header, bytes, at: offset)
+        for section in mapAssemblers[index].receive(header, bytes, at: offset)
         where take(map: section, pid: header.pid) == .tracks {
             change = .tracks
         }
@@ -55,9 +54,9 @@ struct ProgramFinder {
         associationSection = section
         guard table != association else { return }
         association = table
-        var pids: [UInt16] = []
-        for program in table.programs where !pids.contains(program.mapPID) { pids.append(program.mapPID) }
-        mapAssemblers = pids.map { ($0, SectionAssembler()) }
+        mapPIDs = []
+        for program in table.programs where !mapPIDs.contains(program.mapPID) { mapPIDs.append(program.mapPID) }
+        mapAssemblers = mapPIDs.map { _ in SectionAssembler() }
         if let program, !table.programs.contains(program) { self.program = nil }
     }
 
@@ -94,6 +93,6 @@ struct ProgramFinder {
     /// What follows does not continue what came before: halves of sections are forgotten.
     mutating func reset() {
         associationAssembler = SectionAssembler()
-        for index in mapAssemblers.indices { mapAssemblers[index].assembler = SectionAssembler() }
+        for index in mapAssemblers.indices { mapAssemblers[index] = SectionAssembler() }
     }
 }
