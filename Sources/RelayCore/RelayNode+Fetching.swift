@@ -279,7 +279,7 @@ extension RelayNode {
         case .noSuchStream: (.unknownStream, .subscribesRefusedUnknown)
         case .nameServersFail, .parentUndecided, .noPortset: (.undecided, .subscribesRefusedUndecided)
         case .parentsFull, .tableFull: (.busy, .subscribesRefusedBusy)
-        case .noParents, .parentsTakenAway, .noSource, .refused: (.noSource, .subscribesRefusedUnknown)
+        case .noParents, .noCommonFamily, .parentsTakenAway, .noSource, .refused: (.noSource, .subscribesRefusedUnknown)
         }
     }
 
