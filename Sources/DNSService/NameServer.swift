@@ -24,11 +24,9 @@ public final class NameServer: Sendable {
         /// Network keys with their phases, the first to send with: set reflectors are probed with them. None: nobody is
         /// probed.
         public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
-        /// Who may ask `explain` and `_status`.
-        public var explainFrom = AddressBlock.loopback
-        /// The addresses of this machine's interfaces may ask them too: a query from the machine to its own public
-        /// address comes from there.
-        public var explainsToOwnAddresses = true
+        /// Who may ask `explain` and `_status`. Nil is this machine, by loopback or by the address of an interface: a query
+        /// from the machine to its own public address comes from there.
+        public var explainFrom: [AddressBlock]?
         /// NSID, `id.server` and `hostname.bind`.
         public var identity = "reflector"
         /// `version.bind`.
@@ -360,7 +358,7 @@ public final class NameServer: Sendable {
 extension NameServer.Configuration {
     /// Everybody who may ask `explain` and `_status`.
     var privileged: [AddressBlock] {
-        explainFrom + (explainsToOwnAddresses ? LocalAddresses.all.compactMap { AddressBlock("\($0)") } : [])
+        explainFrom ?? AddressBlock.loopback + LocalAddresses.all.compactMap { AddressBlock("\($0)") }
     }
 }
 

@@ -18,10 +18,10 @@ struct NameAllowance {
     /// True if one more is allowed, which is noted.
     mutating func take(at now: MonotonicInstant) -> Bool {
         // Whole milliseconds are counted, so that no part of one is lost; an hour fills every bucket.
-        let passed = min(max((now - counted).milliseconds, 0), 3_600_000)
+        let passed = max((now - counted).milliseconds, 0)
         if passed > 0 {
             counted = counted + .milliseconds(passed)
-            tokens = min(tokens + passed * perSecond, burst * 1_000)
+            tokens = min(tokens + min(passed, 3_600_000) * perSecond, burst * 1_000)
         }
         guard tokens >= 1_000 else { return false }
         tokens -= 1_000

@@ -52,7 +52,7 @@ struct SynthesisedNamesTests {
             "n1.r1284.s1", "n1.r1283.s04096", "n1.r1283.s65536", "n1.r1283.s10000", "s10000", "r1.s1", "n1.r1284",
             "x.n1.r1283.s1", "n1.x.r1283.s1", "sets.s10000", "x.sets.s1", "n1.r9001.s0",
             "n2.r9001.s5", "n1.r9002.s5", "n4.r2000.s50", "n1.r9001.s98", "sets.s20000", "n1.r4294967296.s1",
-            "nobody.sets", "s", "r", "n1", "maps", "x.r1283",
+            "nobody.sets", "s", "r", "n1", "x.maps", "x.r1283",
         ])
     func nameErrors(name: String) throws {
         let reply = try exchange.ask(name + ".example.net")

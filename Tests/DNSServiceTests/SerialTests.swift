@@ -260,7 +260,7 @@ struct OwnAddressTests {
         let listen = try #require(Endpoint("192.0.2.1:53"))
         var configuration = NameServer.Configuration(zones: "zones", listen: [listen])
         for address in own { #expect(configuration.privileged.contains { $0.contains(address) }, "\(address)") }
-        configuration.explainsToOwnAddresses = false
+        configuration.explainFrom = AddressBlock.loopback
         #expect(configuration.privileged == AddressBlock.loopback)
     }
 }

@@ -93,6 +93,7 @@ public final class Resolver {
                 disable-syslog=yes
                 hint-file=no
                 dont-query=
+                packetcache-servfail-ttl=0
 
                 """
             command = [program, "--config-dir=\(folder)"]

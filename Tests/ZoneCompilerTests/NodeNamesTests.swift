@@ -20,6 +20,7 @@ struct NodeNamesTests {
                     ep A 192.0.2.2
                     nyc-1 A 192.0.2.3
                     both A 192.0.2.4
+                    edge-1 A 192.0.2.5
 
                     """.utf8)
             ),
@@ -28,7 +29,7 @@ struct NodeNamesTests {
                 Array(
                     """
                     setregion nyc id=r9001 hosts=nyc-1:4901,both
-                    region r1283 hosts=both
+                    region r1283 hosts=edge-1
                     map s* r* nyc
 
                     """.utf8)
@@ -48,7 +49,8 @@ struct NodeNamesTests {
         #expect(
             told == [
                 "nyc-1:4901 role=set region=r9001",
-                "both:4900 role=set region=r9001, role=edge region=r1283, role=entrypoint", "ep:4900 role=entrypoint",
+                "both:4900 role=set region=r9001, role=entrypoint", "edge-1:4900 role=edge region=r1283",
+                "ep:4900 role=entrypoint",
             ])
     }
 
@@ -56,7 +58,7 @@ struct NodeNamesTests {
     func exported() throws {
         let zone = try AliasedZone(try content())
         let nodes = IteratorSequence(zone.records).filter { $0.place.section == .nodes }
-        #expect(nodes.map(\.type).sorted() == [16, 16, 16, 33, 33, 33])
+        #expect(nodes.map(\.type).sorted() == [16, 16, 16, 16, 33, 33, 33, 33])
         #expect(nodes.allSatisfy { Names.relative($0.owner, to: zone.zoneName)?.hasSuffix(".nodes") == true })
     }
 

@@ -44,7 +44,7 @@ struct RecordReaderTests {
             "x NS \\# 2 0161", "x TXT \\# 2 0561", "x ZONEMD 1 1 1 0011", "x ZONEMD 1 1 240 00112233445566778899aa",
             "x DS 1 13 2 00", "x SSHFP 1 1 00", "x NSEC \\# 4 00000100", "x CAA 0 a-b \"c\"", "x CAA 0 \"\" \"c\"",
             "x EUI48 00-00-5e-00-53", "x NID 1 1:2:3", "x HINFO a", "x HINFO \"a\" \"b\" \"c\"", "x A 1.2.3.4 x",
-            "x DHCID AAA",
+            "x DHCID AAA", "x KEY 0 3 255", "x CDNSKEY 256 3 RSASHA256", "x SSHFP 1 1",
         ])
     func malformed(_ line: String) {
         #expect(problems(line).count == 1, "\(line): \(problems(line))")
@@ -71,7 +71,7 @@ struct RecordReaderTests {
         arguments: [
             "x CAA 0 issue ca.example", "x CLASS1 A 192.0.2.1", "x 300 CLASS1 TYPE16 \\# 4 03616263", "x APL",
             "x CLASS1 300 TYPE1 \\# 4 c0000201", "x IN 600 A 192.0.2.1", "x HTTPS 0 @", "x 1W IN TXT a", "x CNAME \\@",
-            "x PTR a\\@b", "x TYPE65280 \\# 0",
+            "x PTR a\\@b", "x TYPE65280 \\# 0", "x SSHFP \\# 2 0104",
             "x HTTPS 1 . alpn=\"h2,h3\" port=443", "x SVCB 1 a key65333=\"a b\"", "x SVCB 0 a", "x A ( 1.2.3.4 )",
             "x LOC 90 N 180 W -100000.00m 0m", "x CDS 0 0 0 00", "x CDNSKEY 0 3 0 AA==", "x CSYNC 0 0",
             "x IPSECKEY 10 0 0 .", "x AMTRELAY 10 0 0 .", "x NSEC3PARAM 1 0 0 -", "x AAAA ::ffff:192.0.2.1",

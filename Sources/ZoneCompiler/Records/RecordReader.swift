@@ -74,6 +74,7 @@ struct RecordReader {
     /// The rest as one text without the spaces between the words.
     private mutating func joined(_ what: String) throws(RecordError) -> (text: [UInt8], first: Word) {
         let first = words.first ?? last
+        guard !words.isEmpty else { throw failure(first, "\(what) is missing; add it") }
         var text: [UInt8] = []
         while !words.isEmpty { text += Array(try bare(what).text.utf8) }
         return (text, first)

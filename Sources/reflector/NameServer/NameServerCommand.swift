@@ -185,10 +185,7 @@ struct NameServerCommand: AsyncParsableCommand {
         let standard = Endpoint(address: IPAddress(v4: 0x7f00_0001), port: 5_300)
         var configuration = NameServer.Configuration(
             zones: zones, listen: listen.isEmpty ? [standard] : listen, state: state)
-        if !explainFrom.isEmpty {
-            configuration.explainFrom = explainFrom
-            configuration.explainsToOwnAddresses = false
-        }
+        if !explainFrom.isEmpty { configuration.explainFrom = explainFrom }
         configuration.identity = identity
         configuration.workers = workers ?? min(ProcessorCount.usable, 64)
         configuration.user = user
