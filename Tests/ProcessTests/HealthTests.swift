@@ -152,7 +152,7 @@ struct HealthTests {
 
             let list = try Program.run(Program.reflector, ["override", "list", "--zones", network.zones.path])
             #expect(list.lines.count == 2, "\(list.output)")
-            #expect(list.output.contains("drain site us-east: new kernel, 3"))
+            #expect(list.output.contains("drain site us-east: new kernel, until 20"))
 
             try await network.kill("ns1")
             try await network.start("ns1")

@@ -19,7 +19,7 @@ struct NodeNamesTests {
                     ns1 A 192.0.2.1
                     ep A 192.0.2.2
                     nyc-1 A 192.0.2.3
-                    both A 192.0.2.4
+                    nyc-2 A 192.0.2.4
                     edge-1 A 192.0.2.5
 
                     """.utf8)
@@ -28,13 +28,13 @@ struct NodeNamesTests {
                 "reflector.net.portsets",
                 Array(
                     """
-                    setregion nyc id=r9001 hosts=nyc-1:4901,both
+                    setregion nyc id=r9001 hosts=nyc-1:4901,nyc-2
                     region r1283 hosts=edge-1
                     map s* r* nyc
 
                     """.utf8)
             ),
-            ("reflector.net.streams", Array("stream live/* hash(0-9) entrypoints=ep,both push\n".utf8)),
+            ("reflector.net.streams", Array("stream live/* hash(0-9) entrypoints=ep push\n".utf8)),
         ])
         #expect(!compiled.hasErrors, "\(compiled.errors)")
         return try #require(compiled.contents.first)
@@ -49,7 +49,7 @@ struct NodeNamesTests {
         #expect(
             told == [
                 "nyc-1:4901 role=set region=r9001",
-                "both:4900 role=set region=r9001, role=entrypoint", "edge-1:4900 role=edge region=r1283",
+                "nyc-2:4900 role=set region=r9001", "edge-1:4900 role=edge region=r1283",
                 "ep:4900 role=entrypoint",
             ])
     }

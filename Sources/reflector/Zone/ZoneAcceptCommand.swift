@@ -14,8 +14,9 @@ struct ZoneAcceptCommand: AsyncParsableCommand {
 
             Exit status: 0 done, 2 wrong usage or a file that can't be made.
 
-            Example:
-              rm zones/reflector.net.streams && reflector zone accept zones/reflector.net.streams
+            Examples:
+              rm zones/reflector.net.streams
+              reflector zone accept zones/reflector.net.streams
             """)
 
     @Argument(help: "The file that is gone, with its folder: zones/reflector.net.portsets.")

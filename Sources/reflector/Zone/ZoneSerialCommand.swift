@@ -17,7 +17,8 @@ struct ZoneSerialCommand: AsyncParsableCommand {
 
             Examples:
               reflector zone serial /var/lib/reflector-ns
-              reflector zone serial /var/lib/reflector-ns --raise --above "$(dig +short @192.0.2.2 reflector.net SOA | cut -d' ' -f3)"
+              dig +short @192.0.2.2 reflector.net SOA    # what a secondary has
+              reflector zone serial /var/lib/reflector-ns --raise --above 1795751853
             """)
 
     @Argument(help: "The name server's state directory (--state).")
