@@ -111,7 +111,7 @@ private struct WatchLoop {
         }
     }
 
-    /// Sets the watches anew. True if the files look different from before.
+    /// Sets the watches again. True if the files look different from before.
     private mutating func look() -> Bool {
         setWatches()
         let found = FolderSignature(path)

@@ -69,7 +69,9 @@ extension RelayNode {
                 keyPhase: crypto.keyPhases.first ?? 0, nonce: nonce, childToken: token, now: now)
         }
         parentByEndpoint[endpoint] = link.slot
-        for other in link.others where parentByEndpoint[other] == nil { parentByEndpoint[other] = link.slot }
+        for address in [first] + link.others where parentByEndpoint[address] == nil {
+            parentByEndpoint[address] = link.slot
+        }
         linkByToken[token] = .parent(link.slot)
         continueHandshake(of: link, at: now)
         return link

@@ -93,9 +93,6 @@ struct DualStackTests {
         line.tree.bench.loses = { $0.to == Self.set6 || $0.from == Self.set6 }
         let before = line.tree.numbers.count
         line.tree.stream(for: .seconds(1))
-        print("DEBUG", line.tree.bench.alarms, line.tree.numbers.count - before, line.tree.edge.census.paths)
-        line.tree.stream(for: .seconds(3))
-        print("DEBUG", line.tree.bench.alarms, line.tree.numbers.count - before, line.tree.edge.census.paths)
         #expect(line.tree.numbers.count > before + 100)
         #expect(!line.tree.bench.data(to: Self.edge4).isEmpty)
         #expect(line.tree.sink.lost == 0)
@@ -119,7 +116,6 @@ struct DualStackTests {
         var line = try #require(Line(entrypoint: [Self.ep4], set: [Self.set4], edge: [Self.edge6]))
         line.watch(for: .milliseconds(200))
         line.tree.bench.setAddresses([Self.edge6, Self.edge4], of: line.tree.edge)
-        line.tree.stream(for: .seconds(3))
         #expect(line.tree.numbers.count > 100)
     }
 

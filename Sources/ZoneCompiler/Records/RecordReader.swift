@@ -74,7 +74,6 @@ struct RecordReader {
     /// The rest as one text without the spaces between the words.
     private mutating func joined(_ what: String) throws(RecordError) -> (text: [UInt8], first: Word) {
         let first = words.first ?? last
-        guard !words.isEmpty else { throw failure(first, "\(what) is missing; add it") }
         var text: [UInt8] = []
         while !words.isEmpty { text += Array(try bare(what).text.utf8) }
         return (text, first)
@@ -178,7 +177,8 @@ struct RecordReader {
         case .address4: try address("an IPv4 address, as 192.0.2.1", AF_INET, 4)
         case .address6: try address("an IPv6 address, as 2001:db8::1", AF_INET6, 16)
         case .hex(let least):
-            let (text, first) = try joined("hexadecimal")
+            guard let first = words.first else { throw failure(last, "hexadecimal is missing; add it") }
+            let text = try joined("hexadecimal").text
             guard let bytes = BinaryText.hex(text) else {
                 throw failure(first, "bad hexadecimal; write pairs of 0-9a-f")
             }
@@ -187,7 +187,8 @@ struct RecordReader {
             }
             data += bytes
         case .base64(let least):
-            let (text, first) = try joined("base 64")
+            guard let first = words.first else { throw failure(last, "base 64 is missing; add it") }
+            let text = try joined("base 64").text
             guard let bytes = BinaryText.base64(text) else { throw failure(first, "bad base 64; copy it again, whole") }
             guard bytes.count >= least else { throw failure(first, "base 64 is missing; add it") }
             data += bytes
