@@ -77,6 +77,8 @@ extension RelayNode {
             let own = isRateKnown(of: stream, at: now) ? arrivals : 0
             subscription.accrue(rate: rate, own: own, most: configuration.burstMax, at: now)
             let isDrained = link.repair.isEmpty
+            // A parent may have jumped ahead by any number: what is below the window is never held again.
+            cursor = max(cursor, incarnation.index.lowest)
             let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
             while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
                 link.repair.count < configuration.queuePacketsMax,

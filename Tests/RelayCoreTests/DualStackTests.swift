@@ -116,6 +116,7 @@ struct DualStackTests {
         var line = try #require(Line(entrypoint: [Self.ep4], set: [Self.set4], edge: [Self.edge6]))
         line.watch(for: .milliseconds(200))
         line.tree.bench.setAddresses([Self.edge6, Self.edge4], of: line.tree.edge)
+        line.tree.stream(for: .seconds(3))
         #expect(line.tree.numbers.count > 100)
     }
 
