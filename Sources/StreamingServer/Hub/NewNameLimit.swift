@@ -40,7 +40,7 @@ final class NewNameLimit: Sendable {
     private let state = Mutex(State())
 
     init(
-        perAddress: Rate = Rate(interval: .milliseconds(100), burst: 100, waitMax: .seconds(3)),
+        perAddress: Rate = Rate(interval: .milliseconds(100), burst: 100, waitMax: .milliseconds(300)),
         inAll: Rate = Rate(interval: .milliseconds(2), burst: 1_000, waitMax: .seconds(1))
     ) {
         self.perAddress = perAddress
