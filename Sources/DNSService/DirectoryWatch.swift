@@ -99,11 +99,20 @@ private struct WatchLoop {
         while true {
             var now = ContinuousClock.now
             if let due, now >= due {
-                (self.due, firstChange) = (nil, nil)
-                if look() || isFileTold { changed() }
-                isFileTold = false
+                let isDifferent = look()
+                if isDifferent, notices < 0, let firstChange, now < firstChange + options.settleMost {
+                    settle()
+                } else {
+                    (self.due, firstChange) = (nil, nil)
+                    if isDifferent || isFileTold { changed() }
+                    isFileTold = false
+                }
             } else if now >= nextPoll {
-                if look() { changed() }
+                // Whoever writes may be in the middle of it.
+                if look() {
+                    isFileTold = true
+                    settle()
+                }
                 nextPoll = now + (notices >= 0 ? options.poll : options.pollAlone)
             }
             now = .now
@@ -167,6 +176,11 @@ private struct WatchLoop {
         } else if mask & UInt32(IN_CLOSE_WRITE) != 0 {
             isFileTold = true
         }
+        settle()
+    }
+
+    /// Waits for quiet, from now on.
+    private mutating func settle() {
         let now = ContinuousClock.now
         let first = firstChange ?? now
         firstChange = first

@@ -41,6 +41,7 @@ actor ZoneKeeper {
     /// Serials that could not be kept so far.
     private(set) var serialsNotKept: UInt64 = 0
     private static let goneMax = 64
+    private static let readingsMax = 3
     /// `ahead` is what an earlier run has kept, because the files are wrong.
     private var isAheadKept = false
     private(set) var standings = Standings()
@@ -155,7 +156,7 @@ actor ZoneKeeper {
     private func compile() -> [ZoneContent]? {
         let read: ZoneGeneration
         do {
-            read = try ZoneDirectory.compile(directory)
+            read = try compileUndisturbed()
         } catch {
             return refuse(["\(error)"])
         }
@@ -167,6 +168,17 @@ actor ZoneKeeper {
         guard missing.isEmpty else { return refuse(missing) }
         sidecars = read.sidecars
         return compiled.contents
+    }
+
+    /// Reads again where somebody has written meanwhile: a file that is cut short and written anew is empty for a
+    /// moment, and a map without a line is a valid one.
+    private func compileUndisturbed() throws -> ZoneGeneration {
+        for _ in 1..<Self.readingsMax {
+            let before = FolderSignature(directory)
+            let read = try? ZoneDirectory.compile(directory)
+            if let read, FolderSignature(directory) == before { return read }
+        }
+        return try ZoneDirectory.compile(directory)
     }
 
     /// A sidecar that was there and is gone takes the whole map, or all streams, with it: more often an accident (`rm`,

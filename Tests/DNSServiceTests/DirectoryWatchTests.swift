@@ -198,4 +198,34 @@ struct DirectoryWatchTests {
         #expect(try await folder.change("current", options: options) { try folder.write("3", to: "two/a.zone") } == 1)
         #expect(try await folder.change("current", options: options, within: .milliseconds(300)) {} == 0)
     }
+
+    @Test("A file that is being written while the watch begins is told of once it is whole", arguments: [true, false])
+    func half(usesNotices: Bool) async throws {
+        let folder = try WatchedFolder()
+        var options = DirectoryWatch.Options()
+        options.usesNotices = usesNotices
+        options.pollAlone = .milliseconds(20)
+        for round in 0..<5 {
+            try folder.write("whole", to: "zones/a.zone")
+            let seen = Mutex<[String]>([])
+            let path = folder.root + "/zones/a.zone"
+            let watch = try DirectoryWatch(
+                folder.root + "/zones", options: options,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            ) {
+                let text = try? String(contentsOfFile: path, encoding: .utf8)
+                seen.withLock { $0.append(text ?? "") }
+            }
+            defer { watch.stop() }
+            let file = try #require(fopen(path, "w"))
+            try await Task.sleep(for: .milliseconds(100))
+            fputs("again \(round)", file)
+            fclose(file)
+            let end = ContinuousClock.now + .seconds(3)
+            while ContinuousClock.now < end, seen.withLock({ $0 }).last != "again \(round)" {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(seen.withLock { $0 } == ["again \(round)"])
+        }
+    }
 }

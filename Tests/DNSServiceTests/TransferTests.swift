@@ -50,10 +50,11 @@ private func transferred(_ stream: StreamClient, _ query: [UInt8]) throws -> [LD
 private func key(_ record: LDNSRecord) -> String { "\(record.ownerWire) \(record.type) \(record.ttl) \(record.data)" }
 private func key(_ record: ZoneRecord) -> String { "\(record.owner) \(record.type) \(record.ttl) \(record.data)" }
 
-private func records(of path: String, serial: UInt32) throws -> [String] {
+/// What a folder's zone consists of, without its SOA and its texts, which tell of the build.
+private func records(of path: String, serial: UInt32) throws -> Set<String> {
     let content = try #require(try ZoneDirectory.compile(path).contents.first)
     let zone = try AliasedZone(content.stamped(after: nil, serial: serial), serial: serial)
-    return IteratorSequence(zone.records).map(key)
+    return Set(IteratorSequence(zone.records).lazy.filter { ![6, 16].contains($0.type) }.map(key))
 }
 
 @Suite("Transfers", .serialized)
@@ -62,19 +63,23 @@ struct TransferTests {
     func whole() async throws {
         try await ServedDirectory.serve("127.82.20.1", configure: { $0.transfers.rules = loopback }) {
             served async throws in
+            let former = try records(of: served.path, serial: served.serial())
             try served.replacePortsets(ServedDirectory.portsets + "region r2000-r4999\nmap s1-s30000 r* b a\n")
             _ = try await served.wait { await served.server.status.generation == 2 }
             let stream = try StreamClient("127.82.20.1", port: served.client.port)
             let serial = try served.serial()
+            // Before the connection is open: it takes seconds, and the server closes what is idle for ten.
+            let wanted = try records(of: served.path, serial: serial)
             // Queries before, between and behind transfers are answered in turn.
             for edns in [false, true] {
                 let all = try transferred(stream, transferQuery(252, edns: edns))
                 #expect(all.first?.type == 6 && all.last == all.first)
-                let content = try #require(try ZoneDirectory.compile(served.path).contents.first)
-                #expect(all.count == (try AliasedZone(content, serial: serial)).recordCount + 1)
-                let stamped = Set(all.dropFirst().dropLast().filter { $0.type != 16 }.map(key))
-                let wanted = try records(of: served.path, serial: serial)
-                #expect(stamped.isSubset(of: Set(wanted)))
+                let sent = Set(all.dropFirst().dropLast().filter { $0.type != 16 }.map(key))
+                let missing = wanted.subtracting(sent)
+                #expect(missing.isEmpty)
+                // The class that the edit ended stays for as long as resolvers may hold aliases to it.
+                let extra = sent.subtracting(wanted)
+                #expect(extra.count == 3 && extra.isSubset(of: former))
                 try stream.send(LDNSMessage.query(id: 9, name: "ns1.example.net", type: 1))
                 let answer = try #require(try stream.message())
                 #expect(try LDNSMessage.parse(answer).answers.count == 1)
