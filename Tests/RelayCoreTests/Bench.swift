@@ -1,12 +1,14 @@
 import ReflectorModel
-import ReflectorSimulation
 import RelayWire
 
+@testable import ReflectorSimulation
 @testable import RelayCore
 
-/// A few nodes joined by a perfect network of 5 ms, with every datagram in sight. No zone: look-ups are answered from
-/// `answers`.
-final class Bench {
+/// A few nodes on a `VirtualNetwork` that delivers everything after 5 ms, with every datagram in sight. Look-ups are
+/// answered from `answers`.
+final class Bench: NetworkScenario {
+    typealias Event = Never
+
     struct Datagram {
         var from: Endpoint
         var to: Endpoint
@@ -17,7 +19,7 @@ final class Bench {
     final class Sink: StreamSink {
         var payloads: [[UInt8]] = []
         var lost: UInt64 = 0
-        /// If set, what comes of other streams is not looked at.
+        /// If set, packets of other streams are ignored.
         var only: StreamName?
         func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
             if only == nil || only == stream { payloads.append(Array(payload)) }
@@ -29,38 +31,46 @@ final class Bench {
     }
 
     static let networkKey: UInt64 = 0xfeed
-    private(set) var now = MonotonicInstant.zero
-    private(set) var nodes: [(endpoint: Endpoint, node: RelayNode)] = []
-    /// Nodes so far: each has secrets of its own, also one that starts anew.
+    private static let delay = TimeSpan.milliseconds(5)
+
+    let network = VirtualNetwork<Event>()
+    /// Starts of nodes so far: each life has its own secrets.
     private var lives: UInt64 = 0
-    private var flying: [(at: MonotonicInstant, datagram: Datagram)] = []
+    private let batchMax: Int
     /// Everything that was sent.
     private(set) var sent: [Datagram] = []
-    var answers: [ReflectorName: LookUpResult] = [:]
     private(set) var alarms: [RelayAlarm] = []
-    /// Of nodes with several: the first is their `endpoint`. Their numbers are places here, from 1 on.
-    private var addresses: [ObjectIdentifier: [Endpoint]] = [:]
     private(set) var limits: [Int] = []
-    /// What edges said of streams that cannot be had.
+    /// Why streams were unavailable, as edges reported it.
     private(set) var unavailable: [UnavailableReason] = []
     /// Questions of all nodes so far.
     private(set) var questions: [ReflectorName] = []
-    /// What a node at an address believes instead of the zone; nil for what it does not lie about.
+    /// What a node at an address gets in place of the zone's answer; nil for the zone's answer.
     var lies: (Endpoint, ReflectorName) -> LookUpResult? = { _, _ in nil }
     /// Datagrams for which this is true are lost.
     var loses: (Datagram) -> Bool = { _ in false }
-    private var batch: DatagramBatch
-    private let headers: UnsafeMutableRawBufferPointer
 
     init(batchMax: Int = 4) {
-        headers = .allocate(byteCount: 1_500 * 64, alignment: 16)
-        batch = DatagramBatch(countMax: batchMax, headers: headers)
+        self.batchMax = batchMax
+        network.scenario = self
     }
 
-    deinit { headers.deallocate() }
+    var now: MonotonicInstant { network.now }
+    /// Nodes that run.
+    var nodes: [(endpoint: Endpoint, node: RelayNode)] {
+        network.nodes.compactMap { host in host.relay.map { (host.endpoint, $0) } }
+    }
+    var answers: [ReflectorName: LookUpResult] {
+        get { network.names.answers }
+        set { network.names.answers = newValue }
+    }
 
     static func endpoint(_ number: UInt32) -> Endpoint {
         Endpoint(address: IPAddress(v4: 0x0a00_0000 + number), port: 4900)
+    }
+
+    static func endpointV6(_ number: UInt32) -> Endpoint {
+        Endpoint(address: IPAddress(high: 0x2001_0db8_0000_0000, low: UInt64(number)), port: 4900)
     }
 
     func add(
@@ -76,44 +86,28 @@ final class Bench {
         let node = RelayNode(
             configuration: configuration, crypto: crypto, seed: UInt64(number), sink: sink,
             makeMeasurements: makeMeasurements, now: now)
-        nodes.append((Self.endpoint(number), node))
+        network.add(NodeSetUp(configuration, batchMax: batchMax), running: node, at: Self.endpoint(number))
         return node
     }
 
-    static func endpointV6(_ number: UInt32) -> Endpoint {
-        Endpoint(address: IPAddress(high: 0x2001_0db8_0000_0000, low: UInt64(number)), port: 4900)
-    }
-
-    /// Gives a node these addresses instead of the one it has.
+    /// Gives a node these addresses in place of the one it has.
     func setAddresses(_ endpoints: [Endpoint], of node: RelayNode) {
-        guard let place = nodes.firstIndex(where: { $0.node === node }) else { return }
-        nodes[place].endpoint = endpoints[0]
-        addresses[ObjectIdentifier(node)] = endpoints
+        guard let host = host(of: node) else { return }
+        network.setAddresses(endpoints, of: host)
         node.setAddresses(endpoints.map(\.address), at: now)
     }
 
-    private func deliver(_ datagram: Datagram) {
-        for (endpoint, node) in nodes {
-            let all = addresses[ObjectIdentifier(node)] ?? [endpoint]
-            guard let place = all.firstIndex(of: datagram.to) else { continue }
-            datagram.bytes.withUnsafeBytes {
-                node.receive($0, from: datagram.from, to: UInt8(place + 1), at: now)
-            }
-            return
-        }
-    }
-
-    /// Where a datagram leaves: at the address with the number, else at the first one of the family.
-    private func source(of entry: DatagramBatch.Entry, _ node: RelayNode, else endpoint: Endpoint) -> Endpoint? {
-        guard let all = addresses[ObjectIdentifier(node)] else { return endpoint }
-        let named = entry.local == 0 ? nil : all[Int(entry.local) - 1]
-        let isV4 = entry.destination.address.isV4
-        return named ?? all.first { $0.address.isV4 == isV4 }
-    }
-    /// Lets go of what was sent so far.
+    /// Forgets what was sent so far.
     func forgetSent() { sent.removeAll(keepingCapacity: true) }
 
-    func remove(_ node: RelayNode) { nodes.removeAll { $0.node === node } }
+    /// Takes a node off the network.
+    func remove(_ node: RelayNode) {
+        guard let host = host(of: node) else { return }
+        network.setAddresses([], of: host)
+        network.crash(host)
+    }
+
+    private func host(of node: RelayNode) -> VirtualNode? { network.nodes.first { $0.relay === node } }
 
     /// Puts a datagram before a node as if it came from `from`.
     func inject(_ bytes: [UInt8], from: Endpoint, to node: RelayNode) {
@@ -122,50 +116,37 @@ final class Bench {
     }
 
     func run(for span: TimeSpan) {
-        let end = now + span
         settle()
-        while true {
-            let next = min(
-                flying.map(\.at).min() ?? .distantFuture, nodes.map(\.node.nextTimeout).min() ?? .distantFuture)
-            guard next <= end else { break }
-            now = max(now, next)
-            let due = flying.filter { $0.at <= now }
-            flying.removeAll { $0.at <= now }
-            for (_, datagram) in due { deliver(datagram) }
-            for (_, node) in nodes { node.handleTimeout(at: now) }
-            settle()
-        }
-        now = end
+        network.run(until: now + span)
     }
 
+    /// Carries out what tests have asked of the nodes.
     private func settle() {
-        for (endpoint, node) in nodes {
-            while let action = node.nextAction() {
-                if case .alarm(let alarm) = action { alarms.append(alarm) }
-                if case .limitPayload(_, let bytes) = action { limits.append(bytes) }
-                if case .unavailable(_, let reason) = action { unavailable.append(reason) }
-                guard case .lookUp(let name) = action else { continue }
-                questions.append(name)
-                let result = lies(endpoint, name) ?? answers[name] ?? .noSuchName(serial: 1)
-                node.lookUpFinished(name, result, at: now)
-            }
-            while node.hasOutput(at: now) {
-                batch.removeAll()
-                _ = node.transmit(at: now, into: &batch)
-                for entry in batch.entries {
-                    if let source = source(of: entry, node, else: endpoint) { send(entry, from: source) }
-                }
-            }
+        for host in network.nodes { network.settle(host) }
+    }
+
+    func handle(_ event: Never) {}
+
+    func lookUp(_ name: ReflectorName, by node: VirtualNode) {
+        questions.append(name)
+        let result = lies(node.endpoint, name) ?? network.names.answer(name)
+        node.relay?.lookUpFinished(name, result, at: now)
+    }
+
+    func perform(_ action: RelayAction, of node: VirtualNode) {
+        switch action {
+        case .alarm(let alarm): alarms.append(alarm)
+        case .limitPayload(_, let bytes): limits.append(bytes)
+        case .unavailable(_, let reason): unavailable.append(reason)
+        case .lookUp, .remember: break
         }
     }
 
-    private func send(_ entry: DatagramBatch.Entry, from: Endpoint) {
-        let start = Int(entry.headerOffset)
-        var bytes = Array(headers[start..<start + Int(entry.headerLength)])
-        bytes += UnsafeRawBufferPointer(start: entry.body, count: Int(entry.bodyLength))
-        let datagram = Datagram(from: from, to: entry.destination, bytes: bytes)
-        sent.append(datagram)
-        if !loses(datagram) { flying.append((now + .milliseconds(5), datagram)) }
+    func transmit(_ datagram: OutgoingDatagram, from node: VirtualNode) {
+        guard let source = node.source(of: datagram) else { return }
+        let one = Datagram(from: source, to: datagram.destination, bytes: datagram.bytes)
+        sent.append(one)
+        if !loses(one) { network.send(datagram, from: source, at: now + Self.delay) }
     }
 
     func data(to endpoint: Endpoint) -> [Datagram] { sent.filter { $0.to == endpoint && $0.type & 0xfe == 0x30 } }

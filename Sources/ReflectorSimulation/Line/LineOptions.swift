@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayCore
 
-/// What a `LineSimulation` runs: a chain of nodes, one stream, and the links' weather.
+/// What a `LineSimulation` runs: a chain of nodes, one stream, and the impairment of the links.
 public struct LineOptions: Sendable {
     /// Set reflectors between the entrypoint and the edges; with none the edges fetch from the entrypoint.
     public var sets = 1
@@ -22,20 +22,20 @@ public struct LineOptions: Sendable {
     public var lastHop = ImpairmentOptions()
     /// How that changes from the first instant on; nil: it stays as it is.
     public var lastHopTrace: ImpairmentTrace?
-    /// A line that all paths of an edge have in common, beside what each link does: one loss, one bottleneck for all, in
-    /// each direction.
+    /// An access line that all paths of an edge share, in addition to what each link does: one loss and one bottleneck
+    /// for all, in each direction.
     public var access = ImpairmentOptions()
     public var accessTrace: ImpairmentTrace?
     /// Both directions of the links before them.
     public var otherHops = ImpairmentOptions()
-    /// Makes what keeps the measurements of a link; nobody does without.
+    /// Makes what keeps the measurements of a link; nil: nobody keeps them.
     public var makeMeasurements: (@Sendable () -> any LinkMeasurements)?
     public var seed: UInt64 = 1
 
     public init() {}
 }
 
-/// What came of it.
+/// The figures of one run.
 public struct LineReport: Sendable {
     /// Counted packets of the encoder, for all edges together.
     public var sent: UInt64 = 0
@@ -43,7 +43,7 @@ public struct LineReport: Sendable {
     public var lost: UInt64 = 0
     /// Out of order or twice.
     public var wrong: UInt64 = 0
-    /// Packets lost in one stroke of bad luck each.
+    /// Packets lost in each loss episode.
     public var episodes: [Double] = []
     public var delayMax = TimeSpan.zero
     public var delayMean = TimeSpan.zero
@@ -56,7 +56,7 @@ public struct LineReport: Sendable {
     public var backBytes: UInt64 = 0
     /// The same for each hop before the last, from the entrypoint on: data, retransmits, datagrams back.
     public var hops: [(data: UInt64, retransmits: UInt64, back: UInt64)] = []
-    /// Of everything that happened.
+    /// Hash of every datagram and of the edges' counters: equal for equal options.
     public var digest: UInt64 = 0
 
     /// Data packets beyond one for each that was sent, per cent.
@@ -65,8 +65,8 @@ public struct LineReport: Sendable {
     }
     public var lossPercent: Double { sent == 0 ? 0 : 100 * Double(lost) / Double(sent) }
 
-    /// Upper end of the loss, per cent, at 95 % confidence: as if episodes came at random (Poisson) and were as uneven as
-    /// they were seen to be.
+    /// Upper end of the loss, per cent, at 95 % confidence: assuming that episodes come at random (Poisson) and that
+    /// their sizes vary as observed.
     public var lossPercentBound: Double {
         guard sent > 0 else { return 100 }
         let sum = episodes.reduce(0, +)

@@ -1,16 +1,16 @@
 import ReflectorModel
 import RelayCore
 
-/// What one edge of a `LineSimulation` got, judged by the numbers in the payloads and not by what the edge says.
+/// What one edge of a `LineSimulation` got, measured by the numbers in the payloads and not by what the edge reports.
 final class LineReceiver: StreamSink {
-    /// A run of missing numbers, or several less than a second apart: one stroke of bad luck.
+    /// A run of missing numbers, or several less than a second apart: one loss episode.
     private(set) var episodes: [Double] = []
     private var lastLoss = MonotonicInstant.zero
     private var next: UInt64 = 0
     private var lastAt = MonotonicInstant.zero
 
-    /// What else arrives is only counted; nil: everything is judged.
-    var judged: StreamName?
+    /// The stream that is measured; packets of others are only counted.
+    private let stream: StreamName
     private(set) var deliveredOfOthers: UInt64 = 0
 
     /// Of packets sent from then on.
@@ -25,9 +25,11 @@ final class LineReceiver: StreamSink {
     /// Longest time between two deliveries.
     private(set) var gapMax = TimeSpan.zero
 
+    init(counting stream: StreamName) { self.stream = stream }
+
     /// Payload: the number from 1 and the instant of sending, 8 bytes each.
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
-        guard judged == nil || stream == judged else {
+        guard stream == self.stream else {
             deliveredOfOthers += 1
             return
         }

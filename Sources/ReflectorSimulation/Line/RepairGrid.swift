@@ -1,9 +1,9 @@
 import ReflectorModel
 
-/// The grid that repair is judged by: loss × mean burst on one link, both ways, driven by packets and by time, with the
-/// limits that are promised.
+/// The grid that repair is measured on: loss × mean burst on one link, both ways, driven by packets and by time, with the
+/// limits of each point.
 public struct RepairGrid: Sendable {
-    /// One weather, with its limits.
+    /// One kind of loss, with its limits.
     public struct Point: Sendable {
         /// Per cent.
         public let loss: Double
@@ -34,7 +34,7 @@ public struct RepairGrid: Sendable {
         }
     }()
 
-    /// What a point came to.
+    /// The figures of one point.
     public struct Result: Sendable {
         public let point: Point
         public let report: LineReport
@@ -77,7 +77,7 @@ public struct RepairGrid: Sendable {
         return Result(point: point, report: report)
     }
 
-    /// A number without needless zeros, at most six decimals.
+    /// A number without trailing zeros, at most six decimals.
     public static func text(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e12 else { return "?" }
         let scaled = (abs(value) * 1e6).rounded()

@@ -5,32 +5,33 @@ import ReflectorSimulation
 /// `reflector simulate`: the daemons' nodes in virtual time.
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run whole networks in virtual time and judge what is promised.",
+        abstract: "Run whole networks in virtual time and check their invariants.",
         subcommands: [
-            SimulateNetworks.self, SimulateLine.self, SimulateGrid.self, SimulateFailover.self, SimulateMonth.self,
-            SimulateCrowd.self, SimulateStampede.self,
+            SimulateNetworks.self, SimulateLine.self, SimulateGrid.self, SimulateFailover.self, SimulateLongRun.self,
+            SimulateScale.self, SimulateThunderingHerd.self,
         ],
         defaultSubcommand: SimulateNetworks.self)
 }
 
-/// `reflector simulate networks`, or without the word: whole networks, many seeds.
+/// `reflector simulate networks`, the default: whole networks under injected faults, many seeds.
 struct SimulateNetworks: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "networks", abstract: "Run whole networks with faults, many seeds.",
+        commandName: "networks", abstract: "Run whole networks with injected faults, many seeds.",
         discussion: """
-            The same nodes as in the daemons, on a network that loses, reorders, doubles and forges, with crashes, edits \
-            and name servers that fall silent. A seed decides everything: the same seed gives the same digest anywhere.
+            The same nodes as in the daemons, on a network that loses, reorders, duplicates and forges datagrams, with \
+            crashes, edits of the zone and name servers that stop answering. The seed decides the whole run: the same \
+            seed gives the same digest on any machine.
 
-            Exit status: 0 every promise was kept, 1 one was not (the command that shows it again is printed), \
+            Exit status: 0 every invariant held, 1 one did not (the command that repeats the run is printed), \
             2 wrong usage.
 
             Examples:
               reflector simulate --seeds 1-100
-              reflector simulate --scenario \(Scenario.allCases[0].rawValue) --seeds 7 --trace
+              reflector simulate --scenario \(FaultScenario.allCases[0].rawValue) --seeds 7 --trace
             """)
 
-    @Option(help: "One of: \(Scenario.allCases.map(\.rawValue).joined(separator: ", ")); all by default.")
-    var scenario: Scenario?
+    @Option(help: "One of: \(FaultScenario.allCases.map(\.rawValue).joined(separator: ", ")); all by default.")
+    var scenario: FaultScenario?
 
     @Option(help: "Seeds, as 7 or 1-100.")
     var seeds: SeedRange = SeedRange(range: 1...20)
@@ -38,10 +39,10 @@ struct SimulateNetworks: ParsableCommand {
     @Option(help: "Virtual seconds of each run, at least 16; the last 11 are without faults.")
     var seconds: Int = 24
 
-    @Option(help: "A fault to put into the product, to see it caught: \(Self.canaries).")
+    @Option(help: "A deliberate fault of the product, which the invariants must catch: \(Self.canaries).")
     var canary: Canary?
 
-    @Flag(help: "Tell of faults, alarms and discontinuities as they happen.")
+    @Flag(help: "Print faults, alarms and discontinuities as they happen.")
     var trace = false
 
     @Flag(help: "Print the digest of every run.")
@@ -58,14 +59,14 @@ struct SimulateNetworks: ParsableCommand {
         let clock = ContinuousClock()
         let started = clock.now
         var runs = 0
-        for scenario in scenario.map({ [$0] }) ?? Scenario.allCases {
+        for scenario in scenario.map({ [$0] }) ?? FaultScenario.allCases {
             let begun = clock.now
-            var summary = SimulationSummary()
+            var summary = FaultSummary()
             for seed in seeds.range {
-                var options = SimulationOptions(scenario: scenario, seed: seed)
+                var options = FaultOptions(scenario: scenario, seed: seed)
                 options.span = .seconds(Int64(seconds))
                 options.canary = canary
-                let simulation = Simulation(options)
+                let simulation = FaultSimulation(options)
                 if trace { simulation.trace = { print("    \($0)") } }
                 let report = simulation.run()
                 summary.add(report)
@@ -106,7 +107,7 @@ struct SeedRange: ExpressibleByArgument {
     var defaultValueDescription: String { "\(range.lowerBound)-\(range.upperBound)" }
 }
 
-extension Scenario: ExpressibleByArgument {}
+extension FaultScenario: ExpressibleByArgument {}
 extension Canary: ExpressibleByArgument {}
 
 /// Seeds a second, with one decimal.
@@ -116,7 +117,7 @@ private func rate(_ runs: Int, _ span: Duration) -> Double {
 }
 
 /// Totals of one scenario.
-private struct SimulationSummary {
+private struct FaultSummary {
     private var runs = 0
     private(set) var failed = 0
     private var delivered: UInt64 = 0
@@ -125,7 +126,7 @@ private struct SimulationSummary {
     private var firstMax = TimeSpan.zero
     private var datagrams: UInt64 = 0
 
-    mutating func add(_ report: SimulationReport) {
+    mutating func add(_ report: FaultReport) {
         runs += 1
         if !report.isGood { failed += 1 }
         delivered += report.delivered

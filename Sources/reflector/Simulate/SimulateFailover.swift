@@ -2,13 +2,14 @@ import ArgumentParser
 import ReflectorModel
 import ReflectorSimulation
 
-/// `reflector simulate failover`: deaths and returns of parents and links, many seeds.
+/// `reflector simulate failover`: parents and links die and return, many seeds.
 struct SimulateFailover: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "failover", abstract: "Let parents and links die and return; nothing may be lost.",
         discussion: """
-            An edge with three parents, 20 to 40 packets a second, a play-out deadline of 500 ms. Prints how the longest \
-            gaps in the output are distributed. Exit 1 if any run loses a packet, or pays for two copies before or after.
+            An edge with three parents, 20 to 40 packets a second, a play-out deadline of 500 ms. Prints the \
+            distribution of the longest gaps in the output. Exit status 1 if any run loses a packet, or receives more \
+            than one copy of the stream before the death or after the return.
             """)
 
     @Option(help: "Seeds, as 7 or 1-10000.")

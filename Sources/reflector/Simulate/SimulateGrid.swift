@@ -3,14 +3,15 @@ import Glibc
 import ReflectorModel
 import ReflectorSimulation
 
-/// `reflector simulate grid`: how well losses are repaired, against what is promised.
+/// `reflector simulate grid`: how well losses are repaired, against the limits.
 struct SimulateGrid: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "grid", abstract: "Measure repair over a grid of losses, against the promised limits.",
+        commandName: "grid", abstract: "Measure repair over a grid of losses, against the limits.",
         discussion: """
-            Encoder, entrypoint and edge in virtual time; the link to the edge loses both ways, by a Gilbert–Elliott chain \
-            that steps with packets or with time. Prints for each point what was lost for good, with the upper end of its \
-            95 % confidence interval, and how much was sent besides one copy of each packet. Exit 1 if a limit is missed.
+            Encoder, entrypoint and edge in virtual time; the link to the edge loses in both directions, by a \
+            Gilbert–Elliott chain that steps with packets or with time. Prints for each point the residual loss, with the \
+            upper end of its 95 % confidence interval, and how much was sent in addition to one copy of each packet. Exit \
+            status 1 if a limit is exceeded.
             """)
 
     @Option(help: "Packets a point. 20 million take about a minute; fewer widen the confidence interval.")

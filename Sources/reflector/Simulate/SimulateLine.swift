@@ -3,16 +3,16 @@ import Glibc
 import ReflectorModel
 import ReflectorSimulation
 
-/// `reflector simulate line`: one stream to one edge, under weather of one's own.
+/// `reflector simulate line`: one stream to one edge, under path conditions of your choice.
 struct SimulateLine: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "line", abstract: "Send one stream to an edge over bad links, and tell what comes of it in time.",
+        commandName: "line", abstract: "Send one stream to an edge over bad links, and print the results over time.",
         discussion: """
             Encoder, entrypoint, one to three parents and an edge in virtual time. The links from the parents to the edge \
-            lose and delay, both ways, as the options or a trace say: each by itself, or with --common as one access line \
-            that all of them share. Each row is one interval: packets sent, delivered in order and on time, copies on the \
-            links to the edge for each packet sent, and the parents it fetches from at the end. Exit 1 if anything is \
-            handed out twice or out of order.
+            lose and delay in both directions, by the options or by a trace: each link by itself, or with --common one \
+            access line that all of them share. Each row is one interval: packets sent, delivered in order and on time, copies on the \
+            links to the edge for each packet sent, and the parents it fetches from at the end. Exit status 1 if a \
+            packet is delivered twice or out of order.
 
             Example:
               reflector simulate line --parents 3 --trace-file evening.trace --common
@@ -31,7 +31,7 @@ struct SimulateLine: ParsableCommand {
     @Option(help: "Rate of the bottleneck, as 10Mbps (default: none).", transform: ImpairmentArgument.rate)
     var bottleneck: Int64?
     @Option(
-        help: "File that says loss, delay, jitter and rate by time; instead of those options.", completion: .file())
+        help: "File with loss, delay, jitter and rate by time, in place of those options.", completion: .file())
     var traceFile: String?
     @Flag(help: "One access line for all parents' links, instead of each link by itself.")
     var common = false
@@ -50,16 +50,16 @@ struct SimulateLine: ParsableCommand {
         guard (1...3).contains(parents), (1...86_400).contains(seconds), (1...86_400).contains(every),
             (1...100_000).contains(rate), (1...10_000).contains(deadline)
         else { throw ValidationError("a figure is out of range") }
-        for problem in weather.problems { throw ValidationError(problem) }
+        for problem in impairment.problems { throw ValidationError(problem) }
     }
 
-    private var weather: ImpairmentOptions {
-        var weather = ImpairmentOptions()
-        weather.loss = loss
-        if let burst { weather.episode = .datagrams(burst) }
-        weather.delay = delay
-        weather.bitsPerSecond = bottleneck
-        return weather
+    private var impairment: ImpairmentOptions {
+        var impairment = ImpairmentOptions()
+        impairment.loss = loss
+        if let burst { impairment.episode = .datagrams(burst) }
+        impairment.delay = delay
+        impairment.bitsPerSecond = bottleneck
+        return impairment
     }
 
     func run() throws {
@@ -70,10 +70,10 @@ struct SimulateLine: ParsableCommand {
         options.seed = seed
         let trace = try traceFile.map(TraceFile.read)
         if common {
-            options.access = weather
+            options.access = impairment
             options.accessTrace = trace
         } else {
-            options.lastHop = weather
+            options.lastHop = impairment
             options.lastHopTrace = trace
         }
         guard let simulation = LineSimulation(options) else { throw ExitCode(2) }

@@ -1,0 +1,66 @@
+import ReflectorModel
+import RelayCore
+
+/// Nodes with the network key that are not in the zone: two entrypoints, one of them under an honest one's name, that
+/// announce every stream with payloads of their own, and an edge that is the first to ask for each stream, with a wrong
+/// portset, and then for ever more names. Honest viewers must not notice.
+extension FaultSimulation {
+    private static var insiderInterval: TimeSpan { .milliseconds(50) }
+    private static var namesAtOnce: UInt64 { 4 }
+    private static var namesKept: UInt64 { 60 }
+
+    func actAsInsiders() {
+        network.schedule(.insiders, at: now + Self.insiderInterval)
+        for index in topology.insiders {
+            let node = hosts[index].node
+            guard let relay = node.relay else { continue }
+            if topology.hosts[index].role == .entrypoint { announceFalsely(relay) } else { floodNames(relay) }
+            network.settle(node)
+        }
+    }
+
+    private func announceFalsely(_ relay: RelayNode) {
+        for stream in topology.zone.streams where relay.provide(stream.name, at: now) {
+            withUnsafeBytes(of: UInt64.max) { relay.ingest($0, stream: stream.name, at: now) }
+        }
+    }
+
+    private func floodNames(_ relay: RelayNode) {
+        for stream in topology.zone.streams { relay.want(stream.name, at: now) }
+        for _ in 0..<Self.namesAtOnce {
+            insiderNames += 1
+            if let name = StreamName("junk/n\(insiderNames)") { relay.want(name, at: now) }
+            guard insiderNames > Self.namesKept else { continue }
+            if let name = StreamName("junk/n\(insiderNames - Self.namesKept)") { relay.release(name, at: now) }
+        }
+    }
+
+    /// What the insider edge believes: every stream exists, in another stream's portset.
+    func lie(_ name: ReflectorName) -> LookUpResult {
+        guard case .candidates(let stream) = name, let first = topology.zone.streams.first else {
+            return network.names.answer(name)
+        }
+        let other = topology.zone.streams.last { $0.name != stream } ?? first
+        guard case .records(var answer) = network.names.answer(.candidates(other.name)) else {
+            return .noSuchName(serial: nil)
+        }
+        answer.portset = other.portset
+        return .records(answer)
+    }
+
+    /// No honest node fetches from an insider, or from a host that the map does not name.
+    func checkSources(_ snapshot: RelayCensus, of host: ObservedHost) {
+        guard options.scenario.hasInsiders else { return }
+        for path in snapshot.paths {
+            if let parent = network.node(at: path.parent)?.index, topology.hosts[parent].isInsider {
+                violate("\(host.node.name) fetches \(path.stream) from an insider")
+            }
+            guard host.host.role == .set, let region = host.host.region, path.rank == 0,
+                let stream = zone.streams.first(where: { $0.name == path.stream })
+            else { continue }
+            if !zone.parents(of: region, stream.portset).isEmpty {
+                violate("\(host.node.name) fetches \(path.stream) from an entrypoint against the map")
+            }
+        }
+    }
+}

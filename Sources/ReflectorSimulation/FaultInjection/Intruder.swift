@@ -1,0 +1,92 @@
+import ReflectorModel
+import RelayWire
+
+/// An attacker on the network who hears everything and sends anything from any address: replays, changed and forged
+/// datagrams, and, as an insider with the network key, handshakes under another node's name.
+struct Intruder {
+    struct Overheard {
+        var bytes: [UInt8]
+        var claimed: Endpoint
+        var to: Int
+    }
+
+    private var random: SeededGenerator
+    private let crypto: SimulatedCrypto
+    private let stranger: SimulatedCrypto
+    private var overheard: [Overheard] = []
+    private static let memoryMax = 256
+
+    init(networkKey: UInt64, seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+        crypto = SimulatedCrypto(networkKeys: [networkKey], seed: random.next())
+        stranger = SimulatedCrypto(networkKeys: [~networkKey], seed: random.next())
+    }
+
+    /// Keeps a datagram for later attacks; sometimes returns a changed copy, which arrives before the original.
+    mutating func overhear(_ bytes: [UInt8], claimed: Endpoint, to: Int) -> [UInt8]? {
+        let one = Overheard(bytes: bytes, claimed: claimed, to: to)
+        if overheard.count < Self.memoryMax {
+            overheard.append(one)
+        } else if random.chance(bytes[0] < 0x30 ? 0.5 : 0.05) {
+            overheard[Int(random.next(below: UInt64(Self.memoryMax)))] = one
+        }
+        guard bytes.count > WireLimits.dataOverhead, bytes[0] == 0x30, random.chance(0.01) else { return nil }
+        var forged = bytes
+        // In the ciphertext, or in the tag behind it.
+        let start = WireLimits.linkHeaderLength + WireLimits.streamHeaderLength
+        forged[start + Int(random.next(below: UInt64(bytes.count - start)))] ^= 0x40
+        return forged
+    }
+
+    /// Something to send now.
+    mutating func attack(_ network: Topology) -> Overheard? {
+        guard !overheard.isEmpty else { return nil }
+        var one = random.pick(overheard)
+        switch random.next(below: 6) {
+        case 0: break
+        case 1, 2:
+            // Behind the link header, so that token and address are right.
+            let low = one.bytes.count > 31 && one.bytes[0] >= 0x30 ? 14 : 0
+            let place = low + Int(random.next(below: UInt64(one.bytes.count - low)))
+            one.bytes[place] ^= UInt8(1 + random.next(below: 255))
+        case 3: one.claimed = network.hosts[random.pick(network.all)].endpoint
+        case 4: one.bytes = (0..<random.next(below: 120)).map { _ in UInt8(random.next(below: 256)) } + [0]
+        default:
+            one.claimed = network.hosts[random.pick(network.edges)].endpoint
+            one.to = random.pick(network.sets)
+            one.bytes = handshake(random.chance(0.5) ? crypto : stranger, network)
+        }
+        return one
+    }
+
+    private mutating func handshake(_ crypto: SimulatedCrypto, _ network: Topology) -> [UInt8] {
+        let node = NodeID(name: network.hosts[random.pick(network.all)].name)
+        let nonce = HandshakeNonce(high: random.next(), low: random.next())
+        let cookie = HandshakeCookie(milliseconds: 3_000, macHigh: random.next(), macLow: random.next())
+        let message: HandshakeMessage =
+            random.chance(0.5)
+            ? .hello(keyPhase: 0, role: .edge, node: node, nonce: nonce)
+            : .open(
+                Open(
+                    keyPhase: 0, role: .edge, node: node, nonce: nonce, cookie: cookie, childToken: random.next(),
+                    region: nil, name: "intruder"))
+        var bytes = [UInt8](repeating: 0, count: WireLimits.handshakeLengthMax)
+        let length = bytes.withUnsafeMutableBytes { buffer in
+            let length = HandshakeCodec.encode(message, into: buffer)
+            _ = HandshakeCodec.finish(UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), crypto: crypto)
+            return length
+        }
+        return Array(bytes[..<length])
+    }
+}
+
+extension FaultSimulation {
+    func intrude() {
+        guard intruder != nil else { return }
+        network.schedule(.intrude, at: now + .milliseconds(5) + random.time(upTo: .milliseconds(20)))
+        guard let attack = intruder?.attack(topology) else { return }
+        network.send(
+            attack.bytes, from: attack.claimed, to: hosts[attack.to].node,
+            at: now + random.time(upTo: .milliseconds(10)))
+    }
+}

@@ -1,0 +1,54 @@
+import ReflectorModel
+import RelayCore
+
+/// A host of the fault-injection network, as the invariant checks see it: what its node may send, how often it wakes, and
+/// what survives a restart.
+final class ObservedHost {
+    let host: Topology.Host
+    let node: VirtualNode
+    /// The streaming server of an edge.
+    let receiver: EdgeReceiver?
+    var ledger = AddressLedger()
+    var held = PossessionTable()
+    /// The state file: last good answers, in order of first asking.
+    private var remembered: [(name: ReflectorName, answer: LookUpAnswer)] = []
+
+    /// Wake-ups by timer since the last inspection.
+    var wakes = 0
+    /// Without links and streams at the last inspection.
+    var wasIdle = false
+    private var wakesAtOnce = 0
+    private(set) var lastWake = MonotonicInstant.zero
+    var leavingSince: [StreamName: MonotonicInstant] = [:]
+
+    init(_ host: Topology.Host, node: VirtualNode, receiver: EdgeReceiver?) {
+        self.host = host
+        self.node = node
+        self.receiver = receiver
+    }
+
+    /// The node has just started: it remembers its state file and nothing else.
+    func noteStart(at now: MonotonicInstant) {
+        ledger.reset()
+        held.reset()
+        leavingSince = [:]
+        wasIdle = false
+        for (name, answer) in remembered { node.relay?.restore(name, answer, at: now) }
+    }
+
+    func remember(_ name: ReflectorName, _ answer: LookUpAnswer) {
+        if let index = remembered.firstIndex(where: { $0.name == name }) {
+            remembered[index].answer = answer
+        } else if remembered.count < 256 {
+            remembered.append((name, answer))
+        }
+    }
+
+    /// Counts a wake-up; true if it is the fiftieth in a row at the same instant.
+    func noteWake(at now: MonotonicInstant) -> Bool {
+        wakes += 1
+        wakesAtOnce = lastWake == now ? wakesAtOnce + 1 : 0
+        lastWake = now
+        return wakesAtOnce == 50
+    }
+}

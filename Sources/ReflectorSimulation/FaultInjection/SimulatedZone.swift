@@ -1,0 +1,93 @@
+import ReflectorModel
+
+/// A small zone: what the simulated nodes look up. Edits and outages are its faults.
+struct SimulatedZone {
+    struct Host: Equatable {
+        var name: String
+        var endpoint: Endpoint
+    }
+
+    struct Stream: Equatable {
+        var name: StreamName
+        var portset: PortsetID
+        /// Hosts of the candidate entrypoints, best first.
+        var candidates: [String]
+    }
+
+    /// Rule: the set regions that serve a region for a portset, n1 n2 n3.
+    struct Map: Equatable {
+        var region: RegionID
+        var portset: PortsetID
+        var parents: [RegionID]
+    }
+
+    private(set) var serial: UInt32 = 1
+    var ttlSeconds: UInt32
+    var hosts: [Host]
+    /// Hosts of each set region.
+    var setRegions: [(id: RegionID, hosts: [String])]
+    var maps: [Map]
+    var streams: [Stream]
+    /// Role and region of each host.
+    var parts: [String: NodeListing.Part] = [:]
+    /// The name server does not answer.
+    var isDown = false
+
+    /// Replaces the parents of a region for a portset.
+    mutating func edit(_ region: RegionID, _ portset: PortsetID, parents: [RegionID]) {
+        guard let index = maps.firstIndex(where: { $0.region == region && $0.portset == portset }) else { return }
+        maps[index].parents = parents
+        serial += 1
+    }
+
+    func parents(of region: RegionID, _ portset: PortsetID) -> [RegionID] {
+        maps.first { $0.region == region && $0.portset == portset }?.parents ?? []
+    }
+
+    /// Names of the hosts of the set regions that may serve a region for a portset.
+    func hosts(serving region: RegionID, _ portset: PortsetID) -> [String] {
+        parents(of: region, portset).flatMap { id in setRegions.first { $0.id == id }?.hosts ?? [] }
+    }
+
+    /// Every name of the zone with its answer, for the name server.
+    var names: SimulatedNames {
+        var names = SimulatedNames(serial: serial)
+        for map in maps {
+            for (rank, parent) in zip(ParentRank.allCases, map.parents) {
+                guard let set = setRegions.first(where: { $0.id == parent }) else { continue }
+                names.answers[.parents(rank, map.region, map.portset)] = records(
+                    set.hosts, text: ["serial=\(serial)", "set=\(set.id)"])
+            }
+        }
+        for stream in streams {
+            names.answers[.candidates(stream.name)] = records(
+                stream.candidates, isOrdered: true, portset: stream.portset)
+            names.answers[.rootSets(stream.portset)] = records(rootHosts)
+        }
+        for host in hosts {
+            guard let part = parts[host.name] else { continue }
+            names.answers[.node(host: host.name)] = records([host.name], text: ["\(part)"])
+            names.answers[.announceTargets(host: host.name)] = records(rootHosts)
+        }
+        return names
+    }
+
+    /// Hosts of the set regions that have no parents themselves.
+    private var rootHosts: [String] {
+        setRegions.filter { set in !maps.contains { $0.region == set.id } }.flatMap(\.hosts)
+    }
+
+    private func records(
+        _ names: [String], isOrdered: Bool = false, text: [String] = [], portset: PortsetID? = nil
+    ) -> LookUpResult {
+        let resolved = names.enumerated().compactMap { place, name in
+            hosts.first { $0.name == name }.map {
+                ResolvedHost(
+                    name: name, endpoint: $0.endpoint, priority: isOrdered ? UInt16(place) : 0, weight: 100)
+            }
+        }
+        guard !resolved.isEmpty else { return .noData(serial: serial) }
+        return .records(
+            LookUpAnswer(hosts: resolved, ttlSeconds: ttlSeconds, text: text, serial: serial, portset: portset))
+    }
+}

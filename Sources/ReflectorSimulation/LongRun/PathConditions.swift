@@ -1,0 +1,113 @@
+import Glibc
+import ReflectorModel
+
+/// The conditions of one path over a long run: long quiet times, between which lie bad episodes with bursts in which
+/// everything is lost. All times are drawn at random.
+///
+///     ───────quiet───────|▁▁█▁▁▁█▁▁▁▁▁██▁▁| episode: lossy `loss` of the time, in bursts of `burst` on average |───quiet──
+struct PathConditions {
+    struct Episode {
+        var start: Int64
+        var end: Int64
+        /// Share of the time in which nothing passes.
+        var loss: Double
+        /// Where nothing passes, in nanoseconds: begin and end, one after the other.
+        var bursts: [(from: Int64, to: Int64)]
+    }
+
+    private(set) var episodes: [Episode] = []
+
+    /// - Parameters:
+    ///   - quiet: mean time between episodes.
+    ///   - bad: their mean length.
+    init(span: TimeSpan, quiet: TimeSpan, bad: TimeSpan, _ random: inout SeededGenerator) {
+        var at = random.exponential(quiet)
+        while at < span.nanoseconds {
+            let end = min(at + max(random.exponential(bad), 5_000_000_000), span.nanoseconds)
+            // Log-uniform: mostly light losses in short bursts, sometimes the path is as good as dead.
+            let loss = 0.005 * random.power(of: 180)
+            let burst = 5_000_000 * random.power(of: 160)
+            episodes.append(
+                Episode(start: at, end: end, loss: loss, bursts: Self.bursts(at..<end, loss, burst, &random)))
+            at = end + random.exponential(quiet)
+        }
+    }
+
+    private static func bursts(
+        _ range: Range<Int64>, _ loss: Double, _ burst: Double, _ random: inout SeededGenerator
+    ) -> [(from: Int64, to: Int64)] {
+        var bursts: [(from: Int64, to: Int64)] = []
+        let good = TimeSpan(nanoseconds: Int64(burst * (1 - loss) / loss))
+        let bad = TimeSpan(nanoseconds: Int64(burst))
+        var at = range.lowerBound + random.exponential(good)
+        while at < range.upperBound {
+            let end = min(at + random.exponential(bad), range.upperBound)
+            bursts.append((at, end))
+            at = end + random.exponential(good)
+        }
+        return bursts
+    }
+}
+
+/// Reads a path's conditions forward in time.
+struct PathConditionsCursor {
+    let conditions: PathConditions
+    private var episode = 0
+    private var burst = 0
+
+    init(_ conditions: PathConditions) { self.conditions = conditions }
+
+    /// The episode that lies in or follows `at`.
+    mutating func next(at: Int64) -> PathConditions.Episode? {
+        while episode < conditions.episodes.count, conditions.episodes[episode].end <= at {
+            episode += 1
+            burst = 0
+        }
+        return episode < conditions.episodes.count ? conditions.episodes[episode] : nil
+    }
+
+    /// The share of loss of the episode at `at`; 0 when quiet.
+    mutating func loss(at: Int64) -> Double {
+        guard let episode = next(at: at), episode.start <= at else { return 0 }
+        return episode.loss
+    }
+
+    /// Start of the episode in or after `at`; `.max` if none.
+    mutating func nextStart(at: Int64) -> Int64 {
+        _ = next(at: at)
+        return episode < conditions.episodes.count ? conditions.episodes[episode].start : .max
+    }
+
+    /// Whether a packet passes at `at`, which never goes back by more than `lookAhead` queries do.
+    mutating func passes(at: Int64) -> Bool {
+        _ = next(at: at)
+        guard episode < conditions.episodes.count, conditions.episodes[episode].start <= at else { return true }
+        let count = conditions.episodes[episode].bursts.count
+        while burst < count, conditions.episodes[episode].bursts[burst].to <= at { burst += 1 }
+        return burst == count || conditions.episodes[episode].bursts[burst].from > at
+    }
+
+    /// The same for a moment a little later, without moving on.
+    func passesLater(at: Int64) -> Bool {
+        var episode = episode
+        var burst = burst
+        while episode < conditions.episodes.count, conditions.episodes[episode].end <= at {
+            episode += 1
+            burst = 0
+        }
+        guard episode < conditions.episodes.count, conditions.episodes[episode].start <= at else { return true }
+        let count = conditions.episodes[episode].bursts.count
+        while burst < count, conditions.episodes[episode].bursts[burst].to <= at { burst += 1 }
+        return burst == count || conditions.episodes[episode].bursts[burst].from > at
+    }
+}
+
+extension SeededGenerator {
+    /// Exponentially distributed with the given mean, in nanoseconds.
+    mutating func exponential(_ mean: TimeSpan) -> Int64 {
+        Int64(-log(1 - unit()) * Double(mean.nanoseconds))
+    }
+
+    /// Between 1 and `top`, uniform in the logarithm.
+    mutating func power(of top: Double) -> Double { pow(top, unit()) }
+}

@@ -1,0 +1,215 @@
+import ReflectorModel
+import RelayCore
+
+/// The one network and clock of every simulation: nodes, datagrams under way, the script of a scenario, and a name
+/// server, in virtual time.
+///
+///     soonest of │ datagram arrives ─▶ receive ┐
+///                │ scenario's event ─▶ handle  ├─▶ settle: actions, look-ups, datagrams to send, next wake-up
+///                │ node wakes ─▶ handleTimeout ┘
+///
+/// At one instant datagrams come first, then events, then timers: an event loop drains its socket first, too. Equal
+/// instants keep the order of scheduling, and nodes wake in order of their number. So a seed decides the whole run.
+final class VirtualNetwork<Event> {
+    private struct Flight {
+        var from: Endpoint
+        var to: Int32
+        var local: UInt8
+        var place: Int32
+    }
+
+    private(set) var now = MonotonicInstant.zero
+    private(set) var nodes: [VirtualNode] = []
+    /// Datagrams that arrived, events and wake-ups so far.
+    private(set) var steps: UInt64 = 0
+    /// Datagrams that did not fit into a paused node's socket.
+    private(set) var socketDrops: UInt64 = 0
+    /// The node that settled last.
+    private(set) var lastSettled = 0
+    /// What look-ups are answered from.
+    var names = SimulatedNames()
+    /// Set once, by the scenario that owns the network.
+    unowned var scenario: (any NetworkScenario<Event>)?
+
+    private var addresses: [Endpoint: (node: Int32, local: UInt8)] = [:]
+    private let pool = DatagramPool()
+    private var flights = EventQueue<Flight>()
+    private var events = EventQueue<Event>()
+    private var wakes = WakeTree()
+
+    // MARK: Nodes
+
+    /// Adds a node, which does not run yet.
+    @discardableResult
+    func add(_ setUp: NodeSetUp, at endpoint: Endpoint? = nil) -> VirtualNode {
+        let index = nodes.count
+        let endpoint = endpoint ?? NodeAddress.endpoint(index)
+        let node = VirtualNode(index: index, setUp, endpoint: endpoint)
+        nodes.append(node)
+        wakes.grow(to: nodes.count)
+        addresses[endpoint] = (Int32(index), 0)
+        return node
+    }
+
+    /// Adds a node whose process runs already, with its caller's secrets.
+    func add(_ setUp: NodeSetUp, running relay: RelayNode, at endpoint: Endpoint) {
+        add(setUp, at: endpoint).adopt(relay)
+    }
+
+    /// Gives a node these addresses, numbered from 1, in place of the ones it has; none takes it off the network.
+    func setAddresses(_ endpoints: [Endpoint], of node: VirtualNode) {
+        for endpoint in node.addresses where addresses[endpoint]?.node == Int32(node.index) {
+            addresses[endpoint] = nil
+        }
+        node.addresses = endpoints
+        for (place, endpoint) in endpoints.enumerated() {
+            addresses[endpoint] = (Int32(node.index), UInt8(place + 1))
+        }
+    }
+
+    func node(at endpoint: Endpoint) -> VirtualNode? { addresses[endpoint].map { nodes[Int($0.node)] } }
+
+    func node(_ name: String) -> VirtualNode? { nodes.first { $0.name == name } }
+
+    /// Starts a node's process with secrets that follow from its seed.
+    func start(_ node: VirtualNode) {
+        let seed = FixedHash.combine(node.setUp.seed, UInt64(node.life + 1))
+        node.start(crypto: SimulatedCrypto(networkKeys: [0x11fe], seed: seed), seed: seed, at: now)
+    }
+
+    /// Starts a node's process with these secrets.
+    func start(_ node: VirtualNode, crypto: SimulatedCrypto, seed: UInt64) {
+        node.start(crypto: crypto, seed: seed, at: now)
+    }
+
+    /// Ends a node's process: what it held is gone, and what is sent to it is lost.
+    func crash(_ node: VirtualNode) {
+        for datagram in node.emptySocket() { pool.remove(datagram.place) }
+        node.crash()
+        wakes.set(node.index, .distantFuture)
+    }
+
+    /// A node's process does nothing until then: its datagrams wait in its socket.
+    func pause(_ node: VirtualNode, until: MonotonicInstant) {
+        guard node.isUp else { return }
+        node.pause(until: until)
+        wakes.set(node.index, node.nextTimeout == .distantFuture ? node.pausedUntil : node.nextTimeout)
+    }
+
+    /// Wakes a node at this instant or before.
+    func wake(_ node: VirtualNode, noLaterThan at: MonotonicInstant) {
+        wakes.set(node.index, min(wakes[node.index], at))
+    }
+
+    // MARK: Scheduling
+
+    func schedule(_ event: Event, at: MonotonicInstant) { events.schedule(event, at: at) }
+
+    /// Puts a datagram on its way. Nothing happens if nobody has the destination.
+    func send(
+        _ datagram: OutgoingDatagram, from source: Endpoint, at: MonotonicInstant, copyAt: MonotonicInstant? = nil
+    ) {
+        guard let (node, local) = addresses[datagram.destination] else { return }
+        let flight = Flight(
+            from: source, to: node, local: local, place: pool.insert(datagram.header, datagram.body))
+        launch(flight, at: at, copyAt: copyAt)
+    }
+
+    /// Puts bytes on their way to a node, as if they came from `source`.
+    func send(
+        _ bytes: [UInt8], from source: Endpoint, to node: VirtualNode, at: MonotonicInstant,
+        copyAt: MonotonicInstant? = nil
+    ) {
+        let place = bytes.withUnsafeBytes { pool.insert($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+        launch(Flight(from: source, to: Int32(node.index), local: 0, place: place), at: at, copyAt: copyAt)
+    }
+
+    private func launch(_ flight: Flight, at: MonotonicInstant, copyAt: MonotonicInstant?) {
+        flights.schedule(flight, at: at)
+        guard let copyAt else { return }
+        var copy = flight
+        copy.place = pool.copy(flight.place)
+        flights.schedule(copy, at: copyAt)
+    }
+
+    // MARK: Running
+
+    /// Runs everything that is due up to and including `end`.
+    func run(until end: MonotonicInstant) {
+        while step(until: end) {}
+        advance(to: end)
+    }
+
+    /// Runs everything that is due before `end`.
+    func run(before end: MonotonicInstant) {
+        while step(until: end - TimeSpan(nanoseconds: 1)) {}
+        advance(to: end)
+    }
+
+    /// Lets time pass in which nothing happens.
+    func advance(to end: MonotonicInstant) { now = max(now, end) }
+
+    /// Runs the soonest thing that is due up to and including `end`. False if there is none.
+    func step(until end: MonotonicInstant) -> Bool {
+        let next = min(flights.next, events.next, wakes.next)
+        guard next <= end else { return false }
+        now = max(now, next)
+        steps += 1
+        if flights.next == next, let flight = flights.pop() {
+            arrive(flight)
+        } else if events.next == next, let event = events.pop() {
+            scenario?.handle(event)
+        } else {
+            wake(nodes[wakes.first])
+        }
+        return true
+    }
+
+    private func arrive(_ flight: Flight) {
+        let node = nodes[Int(flight.to)]
+        scenario?.willReceive(pool[flight.place], from: flight.from, at: node)
+        guard let relay = node.relay else { return pool.remove(flight.place) }
+        guard now >= node.pausedUntil else {
+            guard node.keep(VirtualNode.Waiting(place: flight.place, from: flight.from, local: flight.local)) else {
+                socketDrops += 1
+                return pool.remove(flight.place)
+            }
+            return wakes.set(node.index, node.pausedUntil)
+        }
+        relay.receive(pool[flight.place], from: flight.from, to: flight.local, at: now)
+        pool.remove(flight.place)
+        settle(node)
+    }
+
+    /// As an event loop would: first the socket, then the timers.
+    private func wake(_ node: VirtualNode) {
+        scenario?.willWake(node)
+        for datagram in node.emptySocket() {
+            node.relay?.receive(pool[datagram.place], from: datagram.from, to: datagram.local, at: now)
+            pool.remove(datagram.place)
+        }
+        node.relay?.handleTimeout(at: now)
+        settle(node)
+    }
+
+    /// Carries out what a node wants after a call: its actions, its datagrams, its next wake-up.
+    func settle(_ node: VirtualNode) {
+        lastSettled = node.index
+        guard let relay = node.relay else { return }
+        performActions(of: node, relay)
+        node.drain(at: now) { scenario?.transmit($0, from: node) }
+        performActions(of: node, relay)
+        wakes.set(node.index, node.nextTimeout)
+        scenario?.didSettle(node)
+    }
+
+    private func performActions(of node: VirtualNode, _ relay: RelayNode) {
+        while let action = relay.nextAction() {
+            if case .lookUp(let name) = action {
+                scenario?.lookUp(name, by: node)
+            } else {
+                scenario?.perform(action, of: node)
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import ReflectorModel
+import RelayCore
+
+/// What a node of the virtual network is started with.
+struct NodeSetUp {
+    var configuration: RelayConfiguration
+    /// Where an edge delivers.
+    var sink: (any StreamSink)?
+    var makeMeasurements: (() -> any LinkMeasurements)?
+    /// Each life of the node derives its secrets from it.
+    var seed: UInt64 = 0
+    /// Datagrams in one batch; small batches show whether half-drained queues lose anything.
+    var batchMax = 64
+
+    init(
+        _ configuration: RelayConfiguration, sink: (any StreamSink)? = nil,
+        makeMeasurements: (() -> any LinkMeasurements)? = nil, seed: UInt64 = 0, batchMax: Int = 64
+    ) {
+        self.configuration = configuration
+        self.sink = sink
+        self.makeMeasurements = makeMeasurements
+        self.seed = seed
+        self.batchMax = batchMax
+    }
+}
+
+/// A host of the virtual network: a `RelayNode` while its process runs, and its socket.
+final class VirtualNode {
+    /// A datagram that waits in the socket.
+    struct Waiting {
+        var place: Int32
+        var from: Endpoint
+        var local: UInt8
+    }
+
+    let index: Int
+    let setUp: NodeSetUp
+    /// Where it is, best first; none when it is off the network. Changed with `VirtualNetwork.setAddresses`.
+    var addresses: [Endpoint] {
+        didSet { endpoint = addresses.first ?? endpoint }
+    }
+    /// Its first address.
+    private(set) var endpoint: Endpoint
+    /// Nil while the process does not run.
+    private(set) var relay: RelayNode?
+    private(set) var crypto: SimulatedCrypto?
+    /// Counts the starts of the process; an answer to an earlier life is dropped.
+    private(set) var life = 0
+    /// The process does not run before this; datagrams wait in the socket.
+    private(set) var pausedUntil = MonotonicInstant.zero
+    /// What has arrived while the process was paused.
+    private(set) var socket: [Waiting] = []
+    private let outbox: Outbox
+    /// Datagrams that a socket holds at most.
+    static let socketMax = 2_048
+
+    init(index: Int, _ setUp: NodeSetUp, endpoint: Endpoint) {
+        self.index = index
+        self.setUp = setUp
+        self.endpoint = endpoint
+        addresses = [endpoint]
+        outbox = Outbox(datagramsMax: setUp.batchMax, headerBytes: 1 << 16)
+    }
+
+    var name: String { setUp.configuration.name }
+    var role: NodeRole { setUp.configuration.role }
+    var region: RegionID? { setUp.configuration.region }
+    var isUp: Bool { relay != nil }
+
+    func start(crypto: SimulatedCrypto, seed: UInt64, at now: MonotonicInstant) {
+        life += 1
+        self.crypto = crypto
+        pausedUntil = now
+        relay = RelayNode(
+            configuration: setUp.configuration, crypto: crypto, seed: seed, sink: setUp.sink,
+            makeMeasurements: setUp.makeMeasurements, now: now)
+    }
+
+    /// Runs a process that the caller has made.
+    func adopt(_ relay: RelayNode) {
+        life += 1
+        self.relay = relay
+    }
+
+    func crash() {
+        relay = nil
+        crypto = nil
+    }
+
+    func pause(until: MonotonicInstant) { pausedUntil = max(pausedUntil, until) }
+
+    /// False if the socket is full.
+    func keep(_ datagram: Waiting) -> Bool {
+        guard socket.count < Self.socketMax else { return false }
+        socket.append(datagram)
+        return true
+    }
+
+    func emptySocket() -> [Waiting] {
+        defer { socket.removeAll() }
+        return socket
+    }
+
+    /// Takes out everything that the node sends now.
+    func drain(at now: MonotonicInstant, _ send: (OutgoingDatagram) -> Void) {
+        guard let relay else { return }
+        outbox.drain(relay, at: now) { entry, header in send(OutgoingDatagram(entry, header: header)) }
+    }
+
+    /// Where a datagram leaves: at the address with its number, or else at the first one of the destination's family.
+    func source(of datagram: OutgoingDatagram) -> Endpoint? {
+        if datagram.local > 0 { return addresses[Int(datagram.local) - 1] }
+        return addresses.first { $0.address.isV4 == datagram.destination.address.isV4 }
+    }
+
+    /// When the node next wants to run.
+    var nextTimeout: MonotonicInstant { relay.map { max($0.nextTimeout, pausedUntil) } ?? .distantFuture }
+}

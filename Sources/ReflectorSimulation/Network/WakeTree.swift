@@ -1,0 +1,46 @@
+import ReflectorModel
+
+/// When each node wakes next, and which is first: a tournament tree. Changing one costs the logarithm of the number of
+/// nodes, and no stale entries are left behind, however often it changes.
+struct WakeTree {
+    /// From `leaves` on, the nodes' instants; at 1 ..< `leaves`, the sooner of the two below.
+    private var instants: [MonotonicInstant] = [.distantFuture, .distantFuture]
+    private var leaves = 1
+
+    /// The soonest instant.
+    var next: MonotonicInstant { instants[1] }
+
+    /// The node that wakes then; of several, the one with the lowest number.
+    var first: Int {
+        var place = 1
+        while place < leaves {
+            place *= 2
+            if instants[place] != instants[place / 2] { place += 1 }
+        }
+        return place - leaves
+    }
+
+    /// When this node wakes.
+    subscript(_ node: Int) -> MonotonicInstant { instants[leaves + node] }
+
+    /// Makes room for so many nodes; new ones do not wake.
+    mutating func grow(to count: Int) {
+        guard count > leaves else { return }
+        let before = instants[leaves...]
+        while leaves < count { leaves *= 2 }
+        instants = Array(repeating: .distantFuture, count: 2 * leaves)
+        for (node, at) in before.enumerated() { set(node, at) }
+    }
+
+    mutating func set(_ node: Int, _ at: MonotonicInstant) {
+        var place = leaves + node
+        guard instants[place] != at else { return }
+        instants[place] = at
+        while place > 1 {
+            place /= 2
+            let sooner = min(instants[2 * place], instants[2 * place + 1])
+            guard instants[place] != sooner else { return }
+            instants[place] = sooner
+        }
+    }
+}
