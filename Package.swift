@@ -108,7 +108,8 @@ let package = Package(
         .testTarget(
             name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
         .testTarget(
-            name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
+            name: "ZoneCompilerTests",
+            dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel", "TestSupport"]),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
@@ -124,35 +125,39 @@ let package = Package(
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
-        .target(name: "DNSTestClient", dependencies: ["LDNSKit"], path: "Tests/DNSTestClient"),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(
+            name: "DNSTestClient", dependencies: ["DNSService", "LDNSKit", "TestSupport", log],
+            path: "Tests/DNSTestClient"),
         .testTarget(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
-                "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
+                "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", "TestSupport", log,
             ]),
         .testTarget(
             name: "RelayServiceTests",
             dependencies: [
-                "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "ReflectorModel", log, nioCore,
-                nioPosix,
+                "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "ReflectorModel", "TestSupport",
+                log, nioCore, nioPosix,
             ]),
         .testTarget(
             name: "StreamingServerTests",
             dependencies: [
-                "StreamingServer", "OpsEndpoint", "HTTPServing", "ReflectorModel", httpClient, log, nioCore,
+                "StreamingServer", "OpsEndpoint", "HTTPServing", "ReflectorModel", "TestSupport", httpClient, log,
+                nioCore,
             ]),
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "ZoneCompiler", "TransactionSigning", "DNSAnswers", "LDNSKit",
-                "ReflectorModel", log,
+                "ReflectorModel", "TestSupport", log,
             ]),
         .testTarget(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
-                "ReflectorModel",
+                "ReflectorModel", "TestSupport",
                 nioCore, nioPosix,
             ]),
     ],

@@ -1,3 +1,4 @@
+import TestSupport
 import DNSAnswers
 import DNSService
 import DNSTestClient
@@ -14,10 +15,11 @@ import Testing
 struct NameServerNSDTests {
     @Test("5,000 sampled names agree")
     func sampledNames() async throws {
-        let work = FileManager.default.temporaryDirectory.appendingPathComponent("nsd-\(UUID().uuidString)")
+        let folder = try TemporaryFolder()
+        let work = folder.url
         let zones = work.appendingPathComponent("zones")
         try FileManager.default.createDirectory(at: zones, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: work) }
+        defer { folder.remove() }
         var random = SeededGenerator(seed: 5_000)
         for (name, text) in SampledNetwork.files(&random) {
             try Data(text.utf8).write(to: zones.appendingPathComponent(name))
@@ -30,32 +32,20 @@ struct NameServerNSDTests {
         defer { nsd.stop() }
 
         let listen = try #require(Endpoint("127.44.3.2:0"))
-        let server = NameServer(
-            configuration: .init(zones: zones.path, listen: [listen]),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let names = SampledNetwork.names(&random, count: 5_000)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            let (ready, announce) = AsyncStream.makeStream(of: UInt16.self)
-            group.addTask {
-                defer { announce.finish() }
-                try await server.run { announce.yield($0[0].port) }
+        try await withNameServer(.init(zones: zones.path, listen: [listen])) { _, port in
+            let ours = DNSTestClient("127.44.3.2", port: port)
+            var disagreements: [String] = []
+            var answered = 0
+            for (number, name) in names.enumerated() {
+                let type = [UInt16(1), 28, 33, 16][number % 4]
+                let mine = try Essence(ours.ask(name, type), type)
+                let theirs = try Essence(nsd.client.ask(name, type), type)
+                if !mine.records.isEmpty { answered += 1 }
+                if mine != theirs { disagreements.append("\(name) \(type): \(mine) but NSD \(theirs)") }
             }
-            for await port in ready {
-                let ours = DNSTestClient("127.44.3.2", port: port)
-                var disagreements: [String] = []
-                var answered = 0
-                for (number, name) in names.enumerated() {
-                    let type = [UInt16(1), 28, 33, 16][number % 4]
-                    let mine = try Essence(ours.ask(name, type), type)
-                    let theirs = try Essence(nsd.client.ask(name, type), type)
-                    if !mine.records.isEmpty { answered += 1 }
-                    if mine != theirs { disagreements.append("\(name) \(type): \(mine) but NSD \(theirs)") }
-                }
-                #expect(disagreements.isEmpty, "\(disagreements.count): \(disagreements.prefix(12))")
-                #expect(answered > 1_500, "the sample must not be all empty: \(answered)")
-                await server.stop()
-            }
-            try await group.waitForAll()
+            #expect(disagreements.isEmpty, "\(disagreements.count): \(disagreements.prefix(12))")
+            #expect(answered > 1_500, "the sample must not be all empty: \(answered)")
         }
     }
 }

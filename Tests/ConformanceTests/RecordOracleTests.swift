@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import Testing
 
@@ -20,7 +21,7 @@ struct RecordOracleTests {
         let total = Self.environment("REFLECTOR_RECORDS") ?? 9_000
         let seed = Self.environment("REFLECTOR_RECORD_SEED") ?? 7
         var generator = RecordGenerator(seed: UInt64(seed))
-        let directory = try TemporaryZones()
+        let directory = try TemporaryFolder()
         defer { directory.remove() }
         var (accepted, refused, split) = (0, 0, 0)
         var faults: [String] = []
@@ -58,7 +59,7 @@ struct RecordOracleTests {
 
     /// True if all checkers say the same of a record alone: in a zone of many, BIND stops at some errors, and says
     /// nothing of what is behind them.
-    private static func isAgreed(_ line: String, refused: Bool, _ directory: TemporaryZones) throws -> Bool {
+    private static func isAgreed(_ line: String, refused: Bool, _ directory: TemporaryFolder) throws -> Bool {
         try CheckerRun.all.allSatisfy { checker in
             try checker.refusedLines(head + line + "\n", in: directory).isEmpty != refused
         }
@@ -71,7 +72,7 @@ struct RecordOracleTests {
 
     @Test("So are numbers and times of an SOA")
     func startOfAuthority() throws {
-        let directory = try TemporaryZones()
+        let directory = try TemporaryFolder()
         defer { directory.remove() }
         for data in [
             "1 3600 600 604800 5", "4294967295 1h 10m 1w 5", "4294967296 1 1 1 1", "-1 1 1 1 1", "20261126011 1 1 1 1",
@@ -84,18 +85,6 @@ struct RecordOracleTests {
             if Set(others).count == 1 { #expect(others[0] == !problems.isEmpty, "\(data): \(problems)") }
         }
     }
-}
-
-/// A folder for one test's zones.
-struct TemporaryZones {
-    let url: URL
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appendingPathComponent("records-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    }
-
-    func remove() { try? FileManager.default.removeItem(at: url) }
 }
 
 /// Another name server's checker of master files, and how it says which line it refuses.
@@ -120,7 +109,7 @@ struct CheckerRun {
         CheckerRun(command: "nsd-checkzone", arguments: ["lab.test"], before: "z.db:", behind: ":"),
     ]
 
-    func refusedLines(_ text: String, in directory: TemporaryZones) throws -> Set<Int> {
+    func refusedLines(_ text: String, in directory: TemporaryFolder) throws -> Set<Int> {
         var lines: Set<Int> = []
         for line in try run(text, directory).output.split(separator: "\n") where !line.contains("warning:") {
             guard let start = line.range(of: before), let end = line[start.upperBound...].firstIndex(of: behind),
@@ -131,9 +120,9 @@ struct CheckerRun {
         return lines
     }
 
-    func refuses(_ text: String, in directory: TemporaryZones) throws -> Bool { try run(text, directory).status != 0 }
+    func refuses(_ text: String, in directory: TemporaryFolder) throws -> Bool { try run(text, directory).status != 0 }
 
-    func run(_ text: String, _ directory: TemporaryZones) throws -> (status: Int32, output: String) {
+    func run(_ text: String, _ directory: TemporaryFolder) throws -> (status: Int32, output: String) {
         let file = directory.url.appendingPathComponent("z.db")
         try Data(text.utf8).write(to: file)
         let process = Process()

@@ -1,3 +1,4 @@
+import TestSupport
 import DNSService
 import DNSTestClient
 import Foundation
@@ -45,10 +46,11 @@ struct ResolversTests {
         let makes = Resolver.Make.allCases.filter { $0.program != nil }
         try #require(!makes.isEmpty)
         let edits = ProcessInfo.processInfo.environment["RESOLVER_EDITS"].flatMap { Int($0) } ?? 6
-        let work = FileManager.default.temporaryDirectory.appendingPathComponent("resolvers-\(UUID().uuidString)")
+        let folder = try TemporaryFolder()
+        let work = folder.url
         let zones = work.appendingPathComponent("zones")
         try FileManager.default.createDirectory(at: zones, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: work) }
+        defer { folder.remove() }
         func write(_ text: String, _ name: String) throws {
             try text.write(toFile: zones.path + "/" + name, atomically: true, encoding: .utf8)
         }
@@ -63,15 +65,8 @@ struct ResolversTests {
         configuration.transfers = TransferPolicy(
             rules: [try #require(TransferPolicy.Rule("127.82.40.2,key=transfer.key"))], keys: keys)
         configuration.notify = [try #require(NotifyTarget("127.82.40.2:\(port),key=transfer.key"))]
-        let server = NameServer(
-            configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let (ready, announce) = AsyncStream.makeStream(of: UInt16.self)
-        let running = Task {
-            defer { announce.finish() }
-            try await server.run { announce.yield($0[0].port) }
-        }
         var failures: [String] = []
-        for await own in ready {
+        try await withNameServer(configuration) { _, own in
             let secondary = try Secondary(
                 .nsd, zone: "example.net", primary: "127.82.40.1", port: own, address: "127.82.40.2", own: port,
                 directory: work, key: ("transfer.key", "hmac-sha256", secret))
@@ -87,16 +82,13 @@ struct ResolversTests {
                 secondary.stop()
             }
             // The secondary first: a resolver that finds it without the zone remembers that.
-            let start = ContinuousClock.now
-            while (try? secondary.client.ask("example.net", 6))?.answers.isEmpty != false,
-                ContinuousClock.now - start < .seconds(10)
-            {
-                try await Task.sleep(for: .milliseconds(100))
+            _ = await eventually {
+                (try? secondary.client.ask("example.net", 6))?.answers.isEmpty == false
             }
             var waiting = resolvers
-            while !waiting.isEmpty, ContinuousClock.now - start < .seconds(20) {
+            _ = await eventually {
                 waiting.removeAll { (try? $0.ask("n1.r1283.s9.example.net"))?.answers.isEmpty == false }
-                try await Task.sleep(for: .milliseconds(100))
+                return waiting.isEmpty
             }
             #expect(waiting.isEmpty, "\(waiting.map(\.report)) \(secondary.report)")
             var asked = 0
@@ -125,9 +117,7 @@ struct ResolversTests {
                 .answers.first?.data
             #expect(isSettled, "the secondary has followed")
             print("\(asked) queries over \(edits) edits through \(makes.map(\.rawValue)): \(failures.count) failed")
-            await server.stop()
         }
-        try await running.value
         #expect(failures.isEmpty, "\(failures.count): \(failures.prefix(10))")
     }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import DNSService
 import DNSTestClient
 import Foundation
@@ -8,16 +9,6 @@ import Testing
 
 @testable import TransactionSigning
 @testable import ZoneCompiler
-
-/// Waits until something is so, for at most `limit`. Returns how long it took; nil if it was too long.
-private func eventually(within limit: Duration, _ isSo: () async throws -> Bool) async throws -> Duration? {
-    let start = ContinuousClock.now
-    while ContinuousClock.now - start < limit {
-        if try await isSo() { return ContinuousClock.now - start }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-    return nil
-}
 
 /// NSD and Knot take our zones as any secondary would, and what they serve is what we serve.
 @Suite("Secondaries of other makes", .serialized)
@@ -40,7 +31,7 @@ struct SecondariesTests {
 
         /// Until all secondaries have the primary's serial.
         func settled(within limit: Duration) async throws -> Duration? {
-            try await eventually(within: limit) {
+            try await elapsed(within: limit) {
                 let serial = try serial()
                 return secondaries.allSatisfy { $0.serial(of: SecondariesTests.zone) == serial }
             }
@@ -54,10 +45,11 @@ struct SecondariesTests {
     }
 
     private static func with(algorithm: TSIGAlgorithm, _ body: (Setting) async throws -> Void) async throws {
-        let work = FileManager.default.temporaryDirectory.appendingPathComponent("secondaries-\(UUID().uuidString)")
+        let folder = try TemporaryFolder()
+        let work = folder.url
         let zones = work.appendingPathComponent("zones")
         try FileManager.default.createDirectory(at: zones, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: work) }
+        defer { folder.remove() }
         var random = SeededGenerator(seed: 82)
         for (name, text) in SampledNetwork.files(&random) {
             try Data(text.utf8).write(to: zones.appendingPathComponent(name))
@@ -73,33 +65,18 @@ struct SecondariesTests {
         configuration.transfers = TransferPolicy(
             rules: try addresses.map { try #require(TransferPolicy.Rule("\($0),key=transfer.key")) }, keys: keys)
         configuration.notify = try addresses.map { try #require(NotifyTarget("\($0):\(port),key=transfer.key")) }
-        let server = NameServer(
-            configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let (ready, announce) = AsyncStream.makeStream(of: UInt16.self)
-        let running = Task {
-            defer { announce.finish() }
-            try await server.run { announce.yield($0[0].port) }
-        }
-        do {
-            for await own in ready {
-                let secondaries = try zip(Secondary.Make.allCases, addresses).map { make, address in
-                    try Secondary(
-                        make, zone: zone, primary: primary, port: own, address: address, own: port, directory: work,
-                        key: ("transfer.key", algorithm.rawValue, secret))
-                }
-                defer { for secondary in secondaries { secondary.stop() } }
-                try await body(
-                    Setting(
-                        server: server, ours: DNSTestClient(primary, port: own), secondaries: secondaries,
-                        zones: zones, random: random))
-                await server.stop()
+        try await withNameServer(configuration) { server, own in
+            let secondaries = try zip(Secondary.Make.allCases, addresses).map { make, address in
+                try Secondary(
+                    make, zone: zone, primary: primary, port: own, address: address, own: port, directory: work,
+                    key: ("transfer.key", algorithm.rawValue, secret))
             }
-        } catch {
-            await server.stop()
-            try? await running.value
-            throw error
+            defer { for secondary in secondaries { secondary.stop() } }
+            try await body(
+                Setting(
+                    server: server, ours: DNSTestClient(primary, port: own), secondaries: secondaries, zones: zones,
+                    random: random))
         }
-        try await running.value
     }
 
     @Test(
@@ -114,7 +91,7 @@ struct SecondariesTests {
 
             let before = try setting.serial()
             try setting.edit("example.net.portsets") { $0 + "map s5 r10 t5 t4 ttl=7\n" }
-            let took = try await eventually(within: .seconds(5)) {
+            let took = try await elapsed(within: .seconds(5)) {
                 try setting.secondaries.allSatisfy { secondary in
                     try secondary.client.ask("n1.r10.s5.example.net", 33).answers.contains {
                         $0.type == 33 && $0.service?.target == "h5-1.example.net"
@@ -164,7 +141,7 @@ struct SecondariesTests {
                     try await Task.sleep(for: .milliseconds(120))
                 }
                 try setting.edit("example.net.zone") { $0 + "extra-\(round) A 127.0.99.\(round)\n" }
-                let isServed = try await eventually(within: .seconds(5)) {
+                let isServed = try await elapsed(within: .seconds(5)) {
                     try !setting.ours.ask("extra-\(round).example.net").answers.isEmpty
                 }
                 #expect(isServed != nil)

@@ -1,3 +1,4 @@
+import TestSupport
 import DNSAnswers
 import Foundation
 import Testing
@@ -14,9 +15,10 @@ struct ZoneExportTests {
 
     /// Runs every checker on a file.
     private func check(_ text: String) throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("export-\(UUID().uuidString).db")
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let file = folder.url.appendingPathComponent("export.db")
         try Data(text.utf8).write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
         for checker in Self.checkers {
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -71,7 +73,7 @@ struct ZoneExportTests {
         #expect(!compiled.hasErrors, "\(compiled.errors)")
         let exported = try ZoneExport.text(try #require(compiled.contents.first))
         try check(exported)
-        let directory = try TemporaryZones()
+        let directory = try TemporaryFolder()
         defer { directory.remove() }
         let dump = CheckerRun(
             command: "named-compilezone",

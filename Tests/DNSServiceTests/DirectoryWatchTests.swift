@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import Glibc
 import Logging
@@ -8,15 +9,14 @@ import Testing
 
 /// A folder of files that a test changes, and how often the watch has told of it.
 private final class WatchedFolder: Sendable {
-    let root: String
+    private let temporary: TemporaryFolder
+    var root: String { temporary.path }
     private let told = Mutex(0)
 
     init() throws {
-        root = NSTemporaryDirectory() + "watched-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: root + "/zones", withIntermediateDirectories: true)
+        temporary = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: temporary.path + "/zones", withIntermediateDirectories: true)
     }
-
-    deinit { try? FileManager.default.removeItem(atPath: root) }
 
     func write(_ text: String, to path: String) throws {
         try text.write(toFile: root + "/" + path, atomically: false, encoding: .utf8)

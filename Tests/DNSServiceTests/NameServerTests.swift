@@ -1,3 +1,4 @@
+import TestSupport
 import DNSService
 import DNSTestClient
 import Foundation
@@ -99,10 +100,10 @@ struct NameServerTests {
 
     @Test("The serial goes on where it was after a restart, and a change raises it")
     func keptSerial() async throws {
-        let state = NSTemporaryDirectory() + "serial-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: state) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let state = folder.path
         let future = UInt32(truncatingIfNeeded: Int64(Date().timeIntervalSince1970)) + 100_000
-        try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
         try "\(future) 0\n".write(toFile: state + "/example.net.serial", atomically: true, encoding: .utf8)
         try await ServedDirectory.serve("127.44.1.7", state: state) { served async throws in
             #expect(try served.serial() == future + 1)
@@ -124,9 +125,9 @@ struct NameServerTests {
 
     @Test("Wrong files at the start are an error that names every problem")
     func wrongAtStart() async throws {
-        let path = NSTemporaryDirectory() + "wrong-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let wrong = try TemporaryFolder()
+        defer { wrong.remove() }
+        let path = wrong.path
         try "rubbish\n".write(toFile: path + "/example.net.zone", atomically: false, encoding: .utf8)
         let listen = try #require(Endpoint("127.44.1.9:0"))
         let server = NameServer(configuration: .init(zones: path, listen: [listen]))

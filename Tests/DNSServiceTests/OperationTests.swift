@@ -1,3 +1,4 @@
+import TestSupport
 import DNSAnswers
 import DNSTestClient
 import Foundation
@@ -77,8 +78,9 @@ struct OperationTests {
 
     @Test("Two servers with the same secrets take each other's cookies; a reload rolls them")
     func sharedCookies() async throws {
-        let file = NSTemporaryDirectory() + "cookies-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: file) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let file = folder.path + "/cookies"
         @Sendable func write(_ secrets: String...) throws {
             try secrets.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
             try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
@@ -127,8 +129,9 @@ struct OperationTests {
     func wrongSecrets(text: String, problem: String) throws {
         let error = #expect(throws: CookieSecretFile.Failure.self) { try CookieSecretFile.parse(text, path: "f") }
         #expect(error?.description.contains(problem) == true, "\(String(describing: error))")
-        let file = NSTemporaryDirectory() + "cookies-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: file) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let file = folder.path + "/cookies"
         try "e5e973e5a6b2a43f48e7dc849e37bfcf\n".write(toFile: file, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file)
         let open = #expect(throws: CookieSecretFile.Failure.self) { try CookieSecretFile.read(file) }

@@ -1,3 +1,4 @@
+import TestSupport
 import DNSService
 import DNSTestClient
 import Foundation
@@ -82,8 +83,9 @@ struct OverrideTests {
 
     @Test("Overrides survive a restart, with the serial and the causes; they are not among the files")
     func restart() async throws {
-        let state = NSTemporaryDirectory() + "state-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: state) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let state = folder.path
         let name = "n1.r1283.s1.example.net"
         let before = Mutex<[String]>([])
         try await ServedDirectory.serve("127.44.2.4", state: state) { served async throws in

@@ -1,3 +1,4 @@
+import TestSupport
 import DNSAnswers
 import DNSTestClient
 import Foundation
@@ -14,13 +15,6 @@ private let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandle
 struct SerialTests {
     /// Of a zone whose serials are dates, above Unix time until 2034.
     private static let dates = ServedDirectory.zone.replacing(" 1 3600", with: " 2026112601 3600")
-
-    private func withFolder(_ body: (String) async throws -> Void) async throws {
-        let path = NSTemporaryDirectory() + "serials-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try await body(path)
-    }
 
     /// Runs `body` with a server that stands for a secondary with a high serial, and its address.
     private func withSecondary(
@@ -63,7 +57,7 @@ struct SerialTests {
 
     @Test("State restored from a backup: the serial is raised above the secondary's")
     func backup() async throws {
-        try await withFolder { state in
+        try await withTemporaryFolder { state in
             try await ServedDirectory.serve("127.83.1.6", state: state, files: ["example.net.zone": Self.dates]) {
                 served async throws in #expect(try served.serial() == 2_026_112_601)
             }
@@ -106,7 +100,7 @@ struct SerialTests {
 
     @Test("A damaged file of the serial is told from none, and what the archive has stands in for it")
     func damaged() async throws {
-        try await withFolder { state in
+        try await withTemporaryFolder { state in
             let store = SerialStore(directory: state)
             #expect(store.load(zone: "example.net") == .absent)
             let path = state + "/example.net.serial"
@@ -140,7 +134,7 @@ struct SerialTests {
 
     @Test("Where the file can't be replaced, as on a full disk, the serial is written over the old one")
     func fullDisk() async throws {
-        try await withFolder { state in
+        try await withTemporaryFolder { state in
             let store = SerialStore(directory: state)
             let digest = String(repeating: "a", count: 32)
             try store.save(.init(serial: 2_026_112_601, digest: digest, sidecars: ["portsets"]), zone: "example.net")
@@ -160,7 +154,7 @@ struct SerialTests {
 
     @Test("An operator's wish for a higher serial is fulfilled while the server runs, once")
     func raise() async throws {
-        try await withFolder { state in
+        try await withTemporaryFolder { state in
             try await ServedDirectory.serve("127.83.1.10", state: state) { served async throws in
                 let before = try served.serial()
                 try SerialStore(directory: state).askForRaise(above: before + 1_000_000, zone: "example.net")
@@ -217,8 +211,9 @@ struct MissingSidecarTests {
 
     @Test("Also across a restart, where state is kept")
     func restart() async throws {
-        let state = NSTemporaryDirectory() + "sidecars-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: state) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let state = folder.path
         try await ServedDirectory.serve("127.83.2.2", state: state) { served async throws in
             _ = try await served.wait { (try? FileManager.default.contentsOfDirectory(atPath: state).count) == 2 }
         }

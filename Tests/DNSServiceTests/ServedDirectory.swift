@@ -1,3 +1,4 @@
+import TestSupport
 import DNSAnswers
 import DNSService
 import DNSTestClient
@@ -38,9 +39,9 @@ struct ServedDirectory {
         configure: (inout NameServer.Configuration) -> Void = { _ in },
         _ body: @escaping @Sendable (ServedDirectory) async throws -> Void
     ) async throws {
-        let path = NSTemporaryDirectory() + "nameserver-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let path = folder.path
         let usual: [String: String?] = ["example.net.zone": zone, "example.net.portsets": portsets]
         for (name, text) in usual.merging(files, uniquingKeysWith: { $1 }) {
             if let text { try write(text, to: path + "/" + name) }
@@ -55,26 +56,8 @@ struct ServedDirectory {
         configuration.rateLimit = rateLimit
         configuration.rateLimitExempt = []
         configure(&configuration)
-        let server = NameServer(
-            configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            let (ready, announce) = AsyncStream.makeStream(of: UInt16.self)
-            group.addTask {
-                defer { announce.finish() }
-                try await server.run { announce.yield($0[0].port) }
-            }
-            for await port in ready {
-                let served = ServedDirectory(
-                    path: path, server: server, client: DNSTestClient(address, port: port))
-                do {
-                    try await body(served)
-                } catch {
-                    await server.stop()
-                    throw error
-                }
-                await server.stop()
-            }
-            try await group.waitForAll()
+        try await withNameServer(configuration) { server, port in
+            try await body(ServedDirectory(path: path, server: server, client: DNSTestClient(address, port: port)))
         }
     }
 
@@ -82,12 +65,7 @@ struct ServedDirectory {
 
     /// Asks until `isDone`, for at most `limit`. Returns how long it took; nil if it was too long.
     func wait(_ limit: Duration = .seconds(5), until isDone: () async throws -> Bool) async throws -> Duration? {
-        let start = ContinuousClock.now
-        while ContinuousClock.now - start < limit {
-            if try await isDone() { return ContinuousClock.now - start }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        return nil
+        try await elapsed(within: limit, until: isDone)
     }
 
     func address(_ name: String) throws -> [UInt8]? { try client.ask(name).answers.first?.addressBytes }

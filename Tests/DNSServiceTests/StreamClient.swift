@@ -53,9 +53,10 @@ final class StreamClient {
         try send(raw: [UInt8(message.count >> 8), UInt8(message.count & 255)] + message)
     }
 
-    /// The next message; nil at the end of the stream.
+    /// The next message; nil at the end of the stream. Throws if it is not complete within 30 s.
     func message() throws -> [UInt8]? {
-        while true {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < deadline {
             if received.count >= 2 {
                 let length = Int(received[0]) << 8 | Int(received[1])
                 if received.count >= 2 + length {
@@ -69,5 +70,6 @@ final class StreamClient {
             guard count > 0 else { throw Failure(why: "recv: \(String(cString: strerror(errno)))") }
             received += buffer[..<count]
         }
+        throw Failure(why: "no complete message within 30 s")
     }
 }

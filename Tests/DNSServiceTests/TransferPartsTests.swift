@@ -1,3 +1,4 @@
+import TestSupport
 import DNSAnswers
 import Foundation
 import LDNSKit
@@ -27,9 +28,9 @@ struct TransferPartsTests {
     }
 
     private func withDirectory(_ body: (String) throws -> Void) throws {
-        let path = NSTemporaryDirectory() + "archive-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try body(path)
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        try body(folder.path + "/archive")
     }
 
     @Test("A generation comes back as it was, also after a restart; sixteen are kept, around the end of serials too")

@@ -1,3 +1,4 @@
+import TestSupport
 import DNSAnswers
 import DNSTestClient
 import Foundation
@@ -288,16 +289,17 @@ struct TransferTests {
         "Wrong files at the start: the last good generation is served, and changes from it are sent when they are right"
     )
     func restored() async throws {
-        let state = NSTemporaryDirectory() + "generations-" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: state) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let state = folder.path
         let serial = Mutex<UInt32>(0)
         try await ServedDirectory.serve("127.82.20.10", state: state) { served async throws in
             serial.withLock { $0 = (try? served.serial()) ?? 0 }
             _ = try await served.wait { (try? FileManager.default.contentsOfDirectory(atPath: state).count) == 2 }
         }
-        let path = NSTemporaryDirectory() + "wrong-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let wrong = try TemporaryFolder()
+        defer { wrong.remove() }
+        let path = wrong.path
         try "rubbish\n".write(toFile: path + "/example.net.zone", atomically: false, encoding: .utf8)
         try await ServedDirectory.serve(
             "127.82.20.10", state: state,

@@ -45,7 +45,8 @@ public final class BatchExchange {
         _ = send(socket, lasts[0], lasts[0].count, Int32(MSG_NOSIGNAL))
         var answers = [[UInt8]?](repeating: nil, count: queries.count)
         return try withUnsafeTemporaryAllocation(byteCount: 65_535, alignment: 8) { buffer in
-            while true {
+            let deadline = ContinuousClock.now + .seconds(30)
+            while ContinuousClock.now < deadline {
                 let count = recv(socket, buffer.baseAddress, buffer.count, 0)
                 if count < 0, errno == EAGAIN { return nil }
                 guard count >= 0 else {
@@ -59,6 +60,7 @@ public final class BatchExchange {
                 guard answered & 0xff00 == id, number < answers.count else { continue }
                 answers[number] = Array(buffer[..<count])
             }
+            return nil
         }
     }
 }

@@ -64,8 +64,8 @@ public final class StallWitness: Sendable {
         _ what: String, limit: Duration, isolation: isolated (any Actor)? = #isolation,
         _ measure: (_ number: Int) async throws -> Duration?
     ) async throws -> Duration? {
-        var number = 0
-        while true {
+        var last: Duration?
+        for number in 0..<measurementsMax {
             let witness = StallWitness()
             let took: Duration?
             do {
@@ -75,11 +75,12 @@ public final class StallWitness: Sendable {
                 throw error
             }
             let stall = witness.end()
-            number += 1
+            last = took
             let isMissed = took.map { $0 >= limit } ?? true
-            guard isMissed, stall > stallMax, number < measurementsMax else { return took }
-            print("\(what): \(took.map { "\($0)" } ?? "given up"), but the host stood still for \(stall): once more")
+            guard isMissed, stall > stallMax, number + 1 < measurementsMax else { return took }
+            print("\(what): \(took.map { "\($0)" } ?? "given up"), but the host stood still for \(stall): again")
         }
+        return last
     }
 
     private typealias Affinity = @convention(c) (pid_t, Int, UnsafeMutableRawPointer) -> Int32

@@ -196,7 +196,12 @@ private final class ImpairProcess {
         process.standardError = errors
         try process.run()
         var line = ""
-        while !line.contains("\n") {
+        // It ends the wait for a program that says nothing: the pipe is then at its end.
+        let process = process
+        let patience = DispatchWorkItem { process.terminate() }
+        DispatchQueue.global().asyncAfter(deadline: .now() + 10, execute: patience)
+        defer { patience.cancel() }
+        while !line.contains("\n"), line.count < 1 << 16 {
             let data = errors.fileHandleForReading.availableData
             if data.isEmpty { break }
             line += String(decoding: data, as: UTF8.self)

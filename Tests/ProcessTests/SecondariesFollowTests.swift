@@ -1,3 +1,4 @@
+import TestSupport
 import DNSTestClient
 import Foundation
 import Glibc

@@ -1,3 +1,4 @@
+import TestSupport
 import DNSService
 import Foundation
 import Glibc

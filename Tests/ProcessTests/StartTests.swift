@@ -1,3 +1,4 @@
+import TestSupport
 import DatagramIO
 import Foundation
 import ReflectorModel

@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import Testing
 
@@ -6,9 +7,9 @@ import Testing
 struct TwoFamiliesTests {
     private func run(_ name: String) throws -> (values: [String: String], output: String) {
         let script = Program.root.appendingPathComponent("Tests/Scripts/two-families.sh").path
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("two-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let result = try Program.run("unshare", ["-n", script, Program.reflector, folder, name], seconds: 40)
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let result = try Program.run("unshare", ["-n", script, Program.reflector, folder.path, name], seconds: 40)
         #expect(result.code == 0, "\(result.errors)")
         var values: [String: String] = [:]
         for line in result.lines {

@@ -7,14 +7,6 @@ import Synchronization
 
 @testable import RelayService
 
-/// Runs `body` with a fresh folder that is removed afterwards.
-func withTemporaryFolder<R>(_ body: (String) async throws -> R) async throws -> R {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try await body(folder)
-}
-
 /// Runs a program to its end; standard output and error are read from files, so that no pipe can fill.
 func run(_ arguments: [String], folder: String) async throws -> (status: Int32, output: String) {
     let output = "\(folder)/output-\(UUID().uuidString)"
@@ -53,15 +45,6 @@ final class Companion {
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
-}
-
-/// Waits for a condition of another thread or process; false after 10 s.
-func eventually(_ condition: () async -> Bool) async -> Bool {
-    for _ in 0..<2_000 {
-        if await condition() { return true }
-        try? await Task.sleep(for: .milliseconds(5))
-    }
-    return await condition()
 }
 
 /// Remembers all that ingest hands over.

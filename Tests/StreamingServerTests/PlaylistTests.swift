@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import NIOCore
 import ReflectorModel
@@ -193,8 +194,9 @@ struct PlaylistTests {
 
     @Test("Numbers go on after a restart of the edge, from its file; without one, from the wall clock")
     func restart() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("numbers-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let path = folder.path + "/numbers"
         let name = StreamName("live/news")!
         let file = SegmentNumberFile(path: path)
         #expect(file.load(now: 0).numbers.isEmpty && file.load(now: 0).problem == nil)

@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import ReflectorModel
 import Testing
@@ -124,8 +125,9 @@ extension ServerTests {
 
     @Test("Numbers of playlists survive the edge, and its hub's end")
     func numbersSurvive() async throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("numbers-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let path = folder.path + "/numbers"
         var sequences: [Int] = []
         for start in [500.0, 10, 90, 3] {
             let hub = hub { $0.numbersPath = path }

@@ -115,7 +115,10 @@ private final class StuckClient {
         var head = ""
         var count = 0
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
             let got = read(descriptor, &buffer, buffer.count)
             guard got > 0 else { break }
             if head.isEmpty { head = String(decoding: buffer[..<min(got, 1_024)], as: UTF8.self) }

@@ -1,3 +1,4 @@
+import TestSupport
 import AsyncHTTPClient
 import Foundation
 import Logging
@@ -14,23 +15,8 @@ func serving<Result: Sendable>(
     _ run: @escaping @Sendable (Endpoint, @escaping @Sendable (Endpoint) -> Void) async throws -> Void,
     _ body: @escaping @Sendable (Endpoint) async throws -> Result
 ) async throws -> Result {
-    let (bound, tell) = AsyncStream<Endpoint>.makeStream()
     let endpoint = try #require(Endpoint("\(address):0"))
-    return try await withThrowingTaskGroup(of: Result?.self) { group in
-        group.addTask {
-            try await run(endpoint) { tell.yield($0) }
-            return nil
-        }
-        group.addTask {
-            for await endpoint in bound { return try await body(endpoint) }
-            return nil
-        }
-        defer { group.cancelAll() }
-        while let result = try await group.next() {
-            if let result { return result }
-        }
-        throw CancellationError()
-    }
+    return try await withRunningService(run: { try await run(endpoint, $0) }, body)
 }
 
 func deliver(_ payload: ArraySlice<UInt8>, to hub: LiveStreamHub, _ name: StreamName, at index: Int) {

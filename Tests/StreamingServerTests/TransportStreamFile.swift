@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import ReflectorModel
 import Testing
@@ -9,8 +10,9 @@ enum TransportStreamFile {
     static let payloadLength = 1316
 
     static let bytes: [UInt8] = {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-\(UUID().uuidString).ts")
-        defer { try? FileManager.default.removeItem(at: path) }
+        guard let folder = try? TemporaryFolder() else { return [] }
+        defer { folder.remove() }
+        let path = folder.url.appendingPathComponent("picture.ts")
         let status = run([
             "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i",
             "sine=frequency=440", "-t", "\(seconds)", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-b:v",

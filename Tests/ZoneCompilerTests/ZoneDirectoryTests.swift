@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import Glibc
 import Testing
@@ -8,9 +9,9 @@ import Testing
 struct ZoneDirectoryTests {
     /// Problems of a directory with one more entry, which `make` makes at a path, named `x.org.zone`.
     private func problems(_ make: (String) throws -> Void) throws -> [String] {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("zones-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let temporary = try TemporaryFolder()
+        defer { temporary.remove() }
+        let folder = temporary.path
         try make(folder + "/x.org.zone")
         return try ZoneDirectory.compile(folder).problems.map { $0.description(in: "zones") }
     }
@@ -53,9 +54,9 @@ struct ZoneDirectoryTests {
 
     @Test("A problem of the directory itself has no line")
     func empty() throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("zones-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let temporary = try TemporaryFolder()
+        defer { temporary.remove() }
+        let folder = temporary.path
         let problem = try #require(try ZoneDirectory.compile(folder).problems.first)
         #expect(problem.description(in: "empty").hasPrefix("empty: no .zone file here; "))
         #expect(problem.description.hasPrefix("no .zone file here; "))

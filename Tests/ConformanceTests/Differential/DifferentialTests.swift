@@ -1,3 +1,4 @@
+import TestSupport
 import DNSAnswers
 import DNSService
 import DNSTestClient
@@ -21,10 +22,11 @@ struct DifferentialTests {
         let environment = ProcessInfo.processInfo.environment
         let count = environment["DIFFERENTIAL_QUERIES"].flatMap { Int($0) } ?? 200_000
         let seed = environment["DIFFERENTIAL_SEED"].flatMap { UInt64($0) } ?? 2_181
-        let work = FileManager.default.temporaryDirectory.appendingPathComponent("differential-\(UUID().uuidString)")
+        let folder = try TemporaryFolder()
+        let work = folder.url
         let files = work.appendingPathComponent("zones")
         try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: work) }
+        defer { folder.remove() }
         for file in DifferentialZones.files {
             try Data(file.text.utf8).write(to: files.appendingPathComponent(file.name))
         }
@@ -36,29 +38,13 @@ struct DifferentialTests {
         try PeerServer.cookieSecret.write(toFile: secrets, atomically: true, encoding: .utf8)
         chmod(secrets, 0o600)
         configuration.cookieSecrets = secrets
-        let server = NameServer(
-            configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            let (ready, announce) = AsyncStream.makeStream(of: UInt16.self)
-            group.addTask {
-                defer { announce.finish() }
-                try await server.run { announce.yield($0[0].port) }
-            }
-            for await port in ready {
-                do {
-                    let peers = try await Self.startPeers(files.path, server, work)
-                    defer { for peer in peers { peer.stop() } }
-                    var comparison = try DifferentialRun(ours: (Self.ours, port), peers: peers, seed: seed)
-                    try comparison.run(count)
-                    print(comparison.report)
-                    #expect(comparison.failures == 0, "\(comparison.examples.joined(separator: "\n"))")
-                } catch {
-                    await server.stop()
-                    throw error
-                }
-                await server.stop()
-            }
-            try await group.waitForAll()
+        try await withNameServer(configuration) { server, port in
+            let peers = try await Self.startPeers(files.path, server, work)
+            defer { for peer in peers { peer.stop() } }
+            var comparison = try DifferentialRun(ours: (Self.ours, port), peers: peers, seed: seed)
+            try comparison.run(count)
+            print(comparison.report)
+            #expect(comparison.failures == 0, "\(comparison.examples.joined(separator: "\n"))")
         }
     }
 

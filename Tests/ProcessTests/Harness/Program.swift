@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 
 /// The programs that tests run.
@@ -29,12 +30,11 @@ enum Program {
     /// - Parameter command: path, or a name on the PATH.
     @discardableResult
     static func run(_ command: String, _ arguments: [String], seconds: Int = 15) throws -> Result {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("run-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
         // Files, not pipes: nobody has to read while the program runs.
-        let output = folder.appendingPathComponent("output")
-        let errors = folder.appendingPathComponent("errors")
+        let output = folder.url.appendingPathComponent("output")
+        let errors = folder.url.appendingPathComponent("errors")
         for file in [output, errors] { try Data().write(to: file) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")

@@ -1,9 +1,11 @@
+import TestSupport
 import Foundation
 import Glibc
 
 /// A `reflector nameserver` of its own, over a copy of the example zones, for one test.
 final class RunningNameServer {
-    let folder: String
+    private let temporary: TemporaryFolder
+    var folder: String { temporary.path }
     let zones: ZonesCopy
     private let process = Process()
     private let logFile: String
@@ -19,7 +21,8 @@ final class RunningNameServer {
     init(
         net: UInt8, _ arguments: [String], prepare: (String, ZonesCopy) throws -> [String] = { _, _ in [] }
     ) throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("nameserver-\(UUID().uuidString)").path
+        temporary = try TemporaryFolder()
+        let folder = temporary.path
         zones = try ZonesCopy(net: net, in: folder)
         logFile = folder + "/log"
         try Data().write(to: URL(fileURLWithPath: logFile))
@@ -56,6 +59,6 @@ final class RunningNameServer {
     func end() async {
         send(SIGKILL)
         try? await eventually("end", every: .milliseconds(5)) { self.hasEnded }
-        try? FileManager.default.removeItem(atPath: folder)
+        temporary.remove()
     }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import Glibc
 import NIOCore
@@ -14,7 +15,8 @@ actor TestNetwork {
     /// How long nodes may take to be ready.
     static let readyTime = Duration.seconds(20)
 
-    nonisolated let folder: String
+    private nonisolated let temporary: TemporaryFolder
+    nonisolated var folder: String { temporary.path }
     nonisolated let zones: ZonesCopy
     nonisolated let plan: NetworkPlan
     nonisolated let keys: KeyFile
@@ -31,8 +33,8 @@ actor TestNetwork {
     ///   - edit: changes the zones before they are read.
     init(net: UInt8, edit: @Sendable (ZonesCopy) throws -> Void = { _ in }) throws {
         loop = MultiThreadedEventLoopGroup.singleton.next()
-        folder =
-            FileManager.default.temporaryDirectory.appendingPathComponent("reflector-test-\(UUID().uuidString)").path
+        temporary = try TemporaryFolder()
+        let folder = temporary.path
         zones = try ZonesCopy(net: net, in: folder)
         try edit(zones)
         plan = try NetworkPlan(try ZoneFolder.contents(zones.path)[0])
@@ -168,7 +170,7 @@ actor TestNetwork {
         for process in all {
             try? await eventually("end", every: .milliseconds(5)) { process.exit() != nil }
         }
-        try? FileManager.default.removeItem(atPath: folder)
+        temporary.remove()
     }
 
     private nonisolated func printLogs() {
