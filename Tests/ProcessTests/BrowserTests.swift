@@ -7,13 +7,28 @@ import Testing
 /// Chromium's own HLS player (version 142 and newer) on the playlists of a whole network.
 @Suite("Chromium plays HLS", .serialized)
 struct BrowserTests {
+    /// How the encoder comes back.
+    struct Return: CustomTestStringConvertible, Sendable {
+        var afterSeconds: Int
+        /// Its clock has gone on, as that of a device does; else it begins again, as that of a program.
+        var hasClock: Bool
+        var testDescription: String {
+            "after \(afterSeconds) s, \(hasClock ? "its clock went on" : "its clock begins again")"
+        }
+    }
+
     @Test(
-        "the first viewer of a region plays, and plays on when the encoder is gone for 13 s and its clock begins again",
-        .enabled(if: Browser.path != nil, "chromium is not installed: tools/setup"))
-    func interruption() async throws {
+        "the first viewer of a region plays, and plays on when the encoder dies and comes back",
+        .enabled(if: Browser.path != nil, "chromium is not installed: tools/setup"),
+        arguments: [
+            Return(afterSeconds: 4, hasClock: false), Return(afterSeconds: 4, hasClock: true),
+            Return(afterSeconds: 13, hasClock: false),
+        ])
+    func interruption(_ way: Return) async throws {
         try await TestNetwork.with(net: 107) { network in
             try await network.startAll()
             let stream = try #require(StreamName("live/news"))
+            let start = ContinuousClock.now
             let encoder = try await network.startEncoder(stream, file: TestPictureFile.path, at: "ep-bos")
             try await eventually("packets at the entrypoint") {
                 (try await network.stream("live/news", at: "ep-bos")?.packetsIn ?? 0) > 50
@@ -23,11 +38,13 @@ struct BrowserTests {
                 playing: "http://\(address)/live/news/index.m3u8", beside: network)
             let first = try await browser.time(beyond: 4, within: .seconds(40))
             kill(encoder, SIGKILL)
-            try await Task.sleep(for: .seconds(13))
-            try await network.startEncoder(stream, file: TestPictureFile.path, at: "ep-bos")
+            try await Task.sleep(for: .seconds(way.afterSeconds))
+            let passed = (ContinuousClock.now - start) / .seconds(1)
+            try await network.startEncoder(
+                stream, file: TestPictureFile.path, at: "ep-bos", clock: way.hasClock ? passed : 0)
             // What it had, then what came after.
             let last = try await browser.time(beyond: first + 15, within: .seconds(60))
-            print("Chromium played \(first) s before and \(last) s after the interruption")
+            print("Chromium played \(first) s before and \(last) s after the interruption (\(way.testDescription))")
             #expect(browser.errors.isEmpty, "\(browser.errors)")
             #expect(last > first + 15)
         }

@@ -1,0 +1,103 @@
+import ReflectorModel
+import ReflectorSimulation
+import RelayWire
+import Testing
+
+@testable import RelayCore
+
+@Suite("Peers that send more control messages than anybody needs")
+struct FloodTests {
+    private func floods(_ tree: Tree) -> Int {
+        tree.bench.alarms.filter { if case .controlFlood = $0 { true } else { false } }.count
+    }
+
+    @Test("NAKs beyond 20,000 a second are dropped, counted and reported once, and others get their stream")
+    func naks() throws {
+        var tree = try #require(Tree(sets: 1))
+        tree.edge.want(tree.stream, at: tree.bench.now)
+        tree.stream(for: .seconds(1))
+        let set = tree.sets[0]
+        let child = HostilePeer("hostile", .edge, at: Bench.endpoint(66), of: set, tree.bench, seed: 66)
+        #expect(child.open())
+        child.subscribe(tree.stream)
+        tree.stream(for: .milliseconds(100))
+        tree.bench.forgetSent()
+        let highest = try #require(set.streams.all.first?.incarnation).index.highest
+        let first = SequenceNumber(highest > 64 ? highest - 63 : 1)
+        for turn in 0..<25_000 {
+            let nak = Nak(
+                subscription: 1, tryNumber: UInt8(1 + turn % Int(Nak.triesMax)), runs: [.init(first: first, count: 64)])
+            child.send(.nak(nak))
+        }
+        #expect(set.counters[.naksReceived] == 20_000)
+        #expect(set.counters[.droppedControlFlood] == 5_000)
+        #expect(floods(tree) == 1)
+        tree.bench.run(for: .milliseconds(20))
+        // 64 numbers, each as often as its repair may be on its way: not 20,000 times.
+        #expect(tree.bench.data(to: child.endpoint).count < 4_096)
+        let before = tree.numbers.count
+        tree.stream(for: .seconds(1))
+        #expect(tree.isGapless && tree.numbers.count - before >= 195)
+    }
+
+    /// An entrypoint whose only set reflector is hostile.
+    private func announcing(streams: Int) throws -> (bench: Bench, entrypoint: RelayNode, parent: HostilePeer) {
+        let bench = Bench()
+        let set = Bench.endpoint(60)
+        bench.answers[.announceTargets(host: "ep")] = .records(
+            LookUpAnswer(hosts: [ResolvedHost(name: "set-0", endpoint: set, priority: 0, weight: 1)], ttlSeconds: 20))
+        let entrypoint = bench.add("ep", .entrypoint, 61)
+        let parent = HostilePeer("set-0", .set, at: set, of: entrypoint, bench, seed: 6)
+        for index in 0..<streams {
+            #expect(entrypoint.provide(try #require(StreamName("live/\(index)")), at: bench.now))
+        }
+        for _ in 0..<100 where !parent.isOpen {
+            bench.run(for: .milliseconds(10))
+            parent.answer()
+        }
+        try #require(parent.isOpen)
+        return (bench, entrypoint, parent)
+    }
+
+    @Test("A parent that pulls the announcements again and again gets them as often as an honest one")
+    func pulls() throws {
+        let (bench, entrypoint, parent) = try announcing(streams: 500)
+        bench.run(for: .milliseconds(200))
+        parent.answer()
+        bench.forgetSent()
+        for _ in 0..<1_000 { parent.send(.announcePull(versionHeld: 0)) }
+        let pages = bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.count
+        #expect(pages > 0, "the first is answered")
+        bench.forgetSent()
+        for _ in 0..<1_000 { parent.send(.announcePull(versionHeld: 0)) }
+        #expect(bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.isEmpty)
+        bench.run(for: .milliseconds(150))
+        parent.answer()
+        bench.forgetSent()
+        parent.send(.announcePull(versionHeld: 0))
+        #expect(bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.count == pages)
+        #expect(entrypoint.counters[.droppedControlFlood] == 0)
+    }
+
+    @Test("A parent's messages beyond 20,000 at once are dropped, counted and reported once")
+    func parents() throws {
+        let (bench, entrypoint, parent) = try announcing(streams: 1)
+        for _ in 0..<25_000 { parent.send(.heartbeatReply(echoedTimestamp: .max)) }
+        #expect(entrypoint.counters[.droppedControlFlood] >= 4_900)
+        #expect(bench.alarms.filter { if case .controlFlood = $0 { true } else { false } }.count == 1)
+    }
+
+    @Test("More names than the shell takes in one turn are dropped and counted, and asked for later")
+    func requests() throws {
+        var tree = try #require(Tree(sets: 1))
+        tree.edge.want(tree.stream, at: tree.bench.now)
+        tree.stream(for: .seconds(1))
+        for number in 0..<10_000 {
+            tree.edge.want(try #require(StreamName("junk/n\(number)")), at: tree.bench.now)
+        }
+        #expect(tree.edge.counters[.droppedLookUpTableFull] > 1_000)
+        tree.stream(for: .seconds(6))
+        #expect(tree.bench.unavailable.count == 10_000, "each viewer hears what became of the stream")
+        #expect(tree.isGapless)
+    }
+}
