@@ -49,7 +49,12 @@ struct FloodTests {
         let entrypoint = bench.add("ep", .entrypoint, 61)
         let parent = HostilePeer("set-0", .set, at: set, of: entrypoint, bench, seed: 6)
         for index in 0..<streams {
-            #expect(entrypoint.provide(try #require(StreamName("live/\(index)")), at: bench.now))
+            let stream = try #require(StreamName("live/\(index)"))
+            bench.answers[.candidates(stream)] = .records(
+                LookUpAnswer(
+                    hosts: [ResolvedHost(name: "ep", endpoint: Bench.endpoint(61), priority: 0, weight: 1)],
+                    ttlSeconds: 20, portset: PortsetID(7)))
+            #expect(entrypoint.provide(stream, at: bench.now))
         }
         for _ in 0..<100 where !parent.isOpen {
             bench.run(for: .milliseconds(10))
@@ -65,17 +70,19 @@ struct FloodTests {
         bench.run(for: .milliseconds(200))
         parent.answer()
         bench.forgetSent()
-        for _ in 0..<1_000 { parent.send(.announcePull(versionHeld: 0)) }
-        let pages = bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.count
-        #expect(pages > 0, "the first is answered")
-        bench.forgetSent()
-        for _ in 0..<1_000 { parent.send(.announcePull(versionHeld: 0)) }
-        #expect(bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.isEmpty)
+        /// Pages of the list that so many pulls bring.
+        func pages(_ pulls: Int) -> Int {
+            bench.forgetSent()
+            for _ in 0..<pulls { parent.send(.announcePull(versionHeld: 0)) }
+            bench.run(for: .milliseconds(1))
+            return bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 500 }.count
+        }
+        let first = pages(1_000)
+        #expect((10...40).contains(first), "\(first)")
+        #expect(pages(1_000) == 0)
         bench.run(for: .milliseconds(150))
         parent.answer()
-        bench.forgetSent()
-        parent.send(.announcePull(versionHeld: 0))
-        #expect(bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.count == pages)
+        #expect(pages(1) == first)
         #expect(entrypoint.counters[.droppedControlFlood] == 0)
     }
 
@@ -97,7 +104,7 @@ struct FloodTests {
         }
         #expect(tree.edge.counters[.droppedLookUpTableFull] > 1_000)
         tree.stream(for: .seconds(6))
-        #expect(tree.bench.unavailable.count == 10_000, "each viewer hears what became of the stream")
+        #expect(tree.bench.unavailable.count >= 10_000, "each viewer hears what became of the stream")
         #expect(tree.isGapless)
     }
 }
