@@ -107,4 +107,47 @@ struct FloodTests {
         #expect(tree.bench.unavailable.count >= 10_000, "each viewer hears what became of the stream")
         #expect(tree.isGapless)
     }
+
+    @Test("After a parent that named another source each time, an honest parent's source is taken within seconds")
+    func sources() throws {
+        var tree = try #require(Tree(sets: 1))
+        let bench = tree.bench
+        let (stream, region) = (try #require(StreamName("live/flips")), RegionID(7))
+        bench.answers[.candidates(stream)] = .records(
+            LookUpAnswer(
+                hosts: [ResolvedHost(name: "ep", endpoint: Tree.entrypointEndpoint, priority: 0, weight: 1)],
+                ttlSeconds: 2, portset: PortsetID(8)))
+        func answer(_ name: String, _ endpoint: Endpoint, serial: UInt32) {
+            for rank in ParentRank.allCases {
+                bench.answers[.parents(rank, region, PortsetID(8))] = .records(
+                    LookUpAnswer(
+                        hosts: [ResolvedHost(name: name, endpoint: endpoint, priority: 0, weight: 1)],
+                        ttlSeconds: 2, serial: serial))
+            }
+        }
+        let place = Bench.endpoint(66)
+        answer("hostile", place, serial: 1)
+        let edge = bench.add("edge-2", .edge, 101, region: region, sink: Bench.Sink())
+        let parent = HostilePeer("hostile", .set, at: place, of: edge, bench, seed: 3)
+        edge.want(stream, at: bench.now)
+        var changes: UInt64 = 0
+        for turn in 0..<400 as Range<UInt64> {
+            parent.answer()
+            if let request = parent.subscribed {
+                var reply = SubscribeReply(subscription: request.subscription, status: .ok)
+                (reply.source, reply.incarnation) = (NodeID(9), Incarnation(high: 1, low: turn))
+                parent.send(.subscribeReply(reply))
+                changes += 1
+            }
+            tree.stream(for: .milliseconds(10))
+        }
+        #expect(changes > 200)
+        answer("set-0", Tree.setEndpoint(0), serial: 2)
+        #expect(tree.entrypoint.provide(stream, at: bench.now))
+        for _ in 0..<1_000 {
+            tree.entrypoint.ingest(UnsafeRawBufferPointer(start: nil, count: 0), stream: stream, at: bench.now)
+            tree.stream(for: .milliseconds(5))
+        }
+        #expect(edge.counters[.delivered] > 300)
+    }
 }
