@@ -10,7 +10,6 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -33,7 +32,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -53,6 +51,8 @@ let package = Package(
         .target(
             name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"],
             swiftSettings: hotPath),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "HTTPFetching", dependencies: ["CCurl", nioCore, nioHTTP]),
         .target(name: "CSecretFiles"),
         .target(name: "SecretFiles", dependencies: ["CSecretFiles"]),
         .target(name: "TransactionSigning", dependencies: ["CCrypto", "SecretFiles"]),
@@ -72,8 +72,9 @@ let package = Package(
         .target(
             name: "RelayService",
             dependencies: [
-                "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "ReflectorModel",
-                histogram, log, nioCore, nioPosix, nioHTTP, httpClient,
+                "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "HTTPFetching",
+                "ReflectorModel",
+                histogram, log, nioCore, nioPosix, nioHTTP,
             ]),
         .target(
             name: "HTTPServing",
@@ -86,15 +87,16 @@ let package = Package(
         .target(
             name: "OpsEndpoint",
             dependencies: [
-                "HTTPServing", "ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioHTTP, nioPosix,
+                "HTTPServing", "HTTPFetching", "ReflectorModel", hummingbird, lifecycle, log, nioCore, nioHTTP,
+                nioPosix,
             ]),
         .executableTarget(
             name: "reflector",
             dependencies: [
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
-                "DNSAnswers",
+                "DNSAnswers", "HTTPFetching",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "SecretFiles",
-                argumentParser, log, lifecycle, signals, hummingbird, httpClient, nioCore, nioPosix, heap,
+                argumentParser, log, lifecycle, signals, hummingbird, nioCore, nioPosix, heap,
             ]),
 
         // Tests, and the simulator they share with `reflector simulate`.
@@ -124,6 +126,7 @@ let package = Package(
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
+        .testTarget(name: "HTTPFetchingTests", dependencies: ["HTTPFetching", nioCore, nioHTTP]),
         .target(name: "DNSTestClient", dependencies: ["LDNSKit"], path: "Tests/DNSTestClient"),
         .testTarget(
             name: "DNSServiceTests",
@@ -140,7 +143,7 @@ let package = Package(
         .testTarget(
             name: "StreamingServerTests",
             dependencies: [
-                "StreamingServer", "OpsEndpoint", "HTTPServing", "ReflectorModel", httpClient, log, nioCore,
+                "StreamingServer", "OpsEndpoint", "HTTPServing", "HTTPFetching", "ReflectorModel", log, nioCore,
             ]),
         .testTarget(
             name: "ConformanceTests",
