@@ -19,6 +19,10 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 /// quarter of all our own code. The compiler's own check stays, and a debug build checks everything.
 let hotPath: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+/// Tests that spend no time in their own code: without optimization, which halves the time of their compilation. What
+/// they test is optimized all the same.
+let testsOnly: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 let package = Package(
     name: "reflector",
     products: [
@@ -110,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
         .testTarget(
-            name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
+            name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"],
+            swiftSettings: testsOnly),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
@@ -126,38 +131,39 @@ let package = Package(
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
-        .testTarget(name: "HTTPFetchingTests", dependencies: ["HTTPFetching", nioCore, nioHTTP]),
+        .testTarget(
+            name: "HTTPFetchingTests", dependencies: ["HTTPFetching", nioCore, nioHTTP], swiftSettings: testsOnly),
         .target(name: "DNSTestClient", dependencies: ["LDNSKit"], path: "Tests/DNSTestClient"),
         .testTarget(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
                 "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
-            ]),
+            ], swiftSettings: testsOnly),
         .testTarget(
             name: "RelayServiceTests",
             dependencies: [
                 "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "ReflectorModel", log, nioCore,
                 nioPosix,
-            ]),
+            ], swiftSettings: testsOnly),
         .testTarget(
             name: "StreamingServerTests",
             dependencies: [
                 "StreamingServer", "OpsEndpoint", "HTTPServing", "HTTPFetching", "ReflectorModel", log, nioCore,
-            ]),
+            ], swiftSettings: testsOnly),
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "ZoneCompiler", "TransactionSigning", "DNSAnswers", "LDNSKit",
                 "ReflectorModel", log,
-            ]),
+            ], swiftSettings: testsOnly),
         .testTarget(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
                 "ReflectorModel",
                 nioCore, nioPosix,
-            ]),
+            ], swiftSettings: testsOnly),
     ],
     swiftLanguageModes: [.v6]
 )

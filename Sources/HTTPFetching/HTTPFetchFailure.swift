@@ -33,6 +33,8 @@ public enum HTTPFetchFailure: Error, Equatable, Sendable, CustomStringConvertibl
         case .transferCoding: "the answer has a transfer coding that nobody asked for"
         case .bodyTooLong(let bytes): "the answer is longer than \(bytes) bytes"
         case .tooManyFetches: "more than \(CurlThread.transfersMax) fetches are under way"
+        case .libcurl(CURLE_PEER_FAILED_VERIFICATION.rawValue):
+            "the server's certificate is not trusted, or not for its name"
         case .libcurl(let code): String(cString: curl_easy_strerror(CURLcode(code)))
         }
     }
