@@ -133,7 +133,8 @@ let package = Package(
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
         .testTarget(
-            name: "HTTPFetchingTests", dependencies: ["HTTPFetching", nioCore, nioHTTP], swiftSettings: testsOnly),
+            name: "HTTPFetchingTests", dependencies: ["HTTPFetching", "TestSupport", nioCore, nioHTTP],
+            swiftSettings: testsOnly),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
             name: "DNSTestClient", dependencies: ["DNSService", "LDNSKit", "TestSupport", log],

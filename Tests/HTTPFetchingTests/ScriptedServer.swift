@@ -107,12 +107,3 @@ func withServer<R>(
     defer { server.stop() }
     return try await body(server)
 }
-
-/// Waits for a condition of another thread; false after 10 s.
-func eventually(_ condition: () -> Bool) async -> Bool {
-    for _ in 0..<2_000 {
-        if condition() { return true }
-        try? await Task.sleep(for: .milliseconds(5))
-    }
-    return condition()
-}

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import reflector
@@ -42,9 +43,9 @@ struct FolderCommandTests {
 
     @Test("`zone serial` shows what is kept, and --raise lifts a running server above it, for good")
     func raise() async throws {
-        let state = FileManager.default.temporaryDirectory.appendingPathComponent("state-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: state) }
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let state = folder.path
         let nothing = try Program.run(Program.reflector, ["zone", "serial", state])
         #expect(nothing.code == 1 && nothing.errors.contains("no serial is kept here"), "\(nothing.errors)")
         let arguments = ["--listen", "127.109.1.1:5300", "--state", state]

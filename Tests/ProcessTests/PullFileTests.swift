@@ -1,5 +1,6 @@
 import Foundation
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import reflector

@@ -78,7 +78,7 @@ extension ServerTests {
         let name = name
         try await serve(hub) { endpoint in
             async let answer = get("http://\(endpoint)/live/news.ts")
-            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
             var before = TestMux()
             before.programme(seconds: 3)
             var after = TestMux()

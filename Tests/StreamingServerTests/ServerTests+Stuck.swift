@@ -3,6 +3,7 @@ import Glibc
 import HTTPFetching
 import ReflectorModel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import StreamingServer
@@ -16,7 +17,7 @@ extension ServerTests {
         try await serve(hub) { endpoint in
             // Its body is never read: the client stops reading the socket.
             async let slow = HTTPFetch("http://\(endpoint)/live/news.ts").answer()
-            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
             let payload = [UInt8](repeating: 0xaa, count: 1316)
             deliver(payload[...], to: hub, name, at: 0)
             let response = try await slow
@@ -55,10 +56,7 @@ extension ServerTests {
             let file = try #require(
                 String(decoding: playlist.body, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("seg") })
             let viewer = try StuckClient(endpoint, path: "/live/news/\(file)")
-            let deadline = ContinuousClock.now + .seconds(10)
-            while hub.statistics().counters["segments_too_slow"] == nil, ContinuousClock.now < deadline {
-                try await Task.sleep(for: .milliseconds(5))
-            }
+            try await eventually("the end of the transfer") { hub.statistics().counters["segments_too_slow"] != nil }
             #expect(hub.statistics().counters["segments_too_slow"] == 1)
             #expect(viewer.isCutOff)
         }
@@ -71,7 +69,7 @@ extension ServerTests {
         let start = Mutex(ContinuousClock.now)
         try await serve(hub) { endpoint in
             let viewer = try StuckClient(endpoint, path: "/live/news.ts")
-            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
             let payload = [UInt8](repeating: 0xaa, count: 1316)
             // More than the sockets hold and less than the hub: it is stuck in a write, and not evicted.
             for index in 0..<10_000 { deliver(payload[...], to: hub, name, at: index) }

@@ -39,8 +39,7 @@ private actor Demand {
     private(set) var changes: [Bool] = []
     func add(_ wanted: Bool) { changes.append(wanted) }
     func wait(for expected: [Bool]) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while changes != expected, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+        _ = await eventually { changes == expected }
         #expect(changes == expected)
     }
 }
@@ -80,7 +79,7 @@ struct ServerTests {
                 deliver(payload, to: hub, name, at: index)
             }
             async let warm = get("http://\(endpoint)/live/news.ts")
-            while hub.viewers(of: name) < 2 { try await Task.sleep(for: .milliseconds(2)) }
+            try await eventually("2 viewers", every: .milliseconds(2)) { hub.viewers(of: name) >= 2 }
             for (index, payload) in payloads.enumerated().dropFirst(payloads.count / 2) {
                 deliver(payload, to: hub, name, at: index)
             }
@@ -108,7 +107,7 @@ struct ServerTests {
         let name = name
         try await serve(hub) { endpoint in
             async let answer = get("http://\(endpoint)/live/news.ts")
-            while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
             var random = SplitMix(state: 1)
             var sent: [UInt8] = []
             for index in 0..<500 {
@@ -162,7 +161,7 @@ struct ServerTests {
             let play = ["ffmpeg", "-v", "error", "-i", "http://\(endpoint)/live/news.ts", "-f", "null", "-"]
             for program in [play, probe + ["http://\(endpoint)/live/news.ts"]] {
                 async let result = Self.run(program)
-                while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
+                try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
                 // Eight times as fast as it would play.
                 let payloads = TransportStreamFile.payloads()
                 let pause = Duration.seconds(TransportStreamFile.seconds) / (8 * payloads.count)
@@ -236,7 +235,7 @@ struct ServerTests {
         }
         try await serve(hub) { endpoint in
             async let first = get("http://\(endpoint)/cold/1.ts")
-            while hub.existing(StreamName("cold/1")!) == nil { try await Task.sleep(for: .milliseconds(1)) }
+            try await eventually("the stream", every: .milliseconds(1)) { hub.existing(StreamName("cold/1")!) != nil }
             async let second = get("http://\(endpoint)/cold/2.ts")
             #expect(try await first.status == 503)
             #expect(hub.existing(name) != nil)
@@ -261,7 +260,9 @@ struct ServerTests {
             #expect(unknown.status == 404)
             #expect(String(decoding: unknown.body, as: UTF8.self).contains("no such name in the zone"))
             async let waiting = get("http://\(endpoint)/live/silent.ts")
-            while hub.viewers(of: StreamName("live/silent")!) < 1 { try await Task.sleep(for: .milliseconds(1)) }
+            try await eventually("1 viewer", every: .milliseconds(1)) {
+                hub.viewers(of: StreamName("live/silent")!) >= 1
+            }
             let refused = try await get("http://\(endpoint)/live/other.ts")
             #expect(refused.status == 503)
             #expect(try await waiting.status == 504)
@@ -284,7 +285,9 @@ struct ServerTests {
             for (index, payload) in TransportStreamFile.payloads().prefix(50).enumerated() {
                 deliver(payload, to: hub, name, at: index)
             }
-            while hub.statistics().cold.count < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            try await eventually("the first delivery to a cold viewer", every: .milliseconds(2)) {
+                hub.statistics().cold.count >= 1
+            }
             viewer.cancel()
             try await demand.wait(for: [true, false])
         }
