@@ -161,7 +161,7 @@ struct SegmentTests {
         // 30 pictures of 1/25 s: two groups are 2.4 s, rounded 2.
         for segment in cut(first: 0, count: 3_000, every: group) {
             window.append(segment, bytes: [ByteBuffer(string: "x")])
-            if let seconds = window.toldSeconds { told.insert(seconds) }
+            if let seconds = window.announcedSeconds { told.insert(seconds) }
         }
         #expect(told == [seconds])
     }

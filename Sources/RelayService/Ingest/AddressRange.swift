@@ -18,8 +18,8 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
         self.bits = bits
     }
 
-    /// Reads `10.0.0.0/8`, `2001:db8::/32`, or one address. Nil for anything else, also when bits beyond the prefix
-    /// are set (`10.0.0.1/8`): whoever wrote that meant something else.
+    /// Reads `10.0.0.0/8`, `2001:db8::/32`, or one address. Nil for anything else, also when bits beyond the prefix are
+    /// set (`10.0.0.1/8`): that is a typing error.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let base = IPAddress(first) else { return nil }
@@ -40,7 +40,7 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(base)/\(base.isV4 && bits >= 96 ? bits - 96 : bits)" }
 
     private static func masked(_ address: IPAddress, bits: Int) -> IPAddress {
-        // Shifts by 64 or more give zero in Swift, which is what is wanted here.
+        // Shifts by 64 or more give zero in Swift, as this code needs.
         IPAddress(
             high: address.high & (UInt64.max << (64 - min(bits, 64))),
             low: address.low & (UInt64.max << (128 - max(bits, 64))))

@@ -1,15 +1,15 @@
 import NIOCore
 import ReflectorModel
 
-/// A stream's own UDP port: MPEG-TS in datagrams of any size from an allowed source, plain or in RTP. The first source
-/// to send some provides the stream until it has been silent for `yieldAfter`.
+/// The UDP port of one stream: MPEG-TS in datagrams of any size from an allowed source, plain or in RTP. The first
+/// source that sends MPEG-TS provides the stream until it has been silent for `yieldAfter`.
 final class RawUDPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    /// Datagrams kept while the sink is asked whether it takes the stream; their bytes are bounded as the queue's are.
+    /// Datagrams kept until the sink answers whether it takes the stream; their bytes are bounded as the queue's are.
     private static let earlyMax = 8_192
-    /// Silence after which another port of the same host is the same encoder, started again.
+    /// After this silence, another port of the same host counts as the same encoder after a restart.
     private static let restartSilence = TimeSpan.milliseconds(500)
-    /// How often the kernel is asked what it had to drop.
+    /// How often the kernel's drop counter is read.
     private static let dropsInterval = TimeSpan.milliseconds(250)
 
     private let port: IngestConfiguration.RawPort
@@ -19,7 +19,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
     private var early: [ByteBuffer] = []
     private var earlyBytes = 0
     private var silenceTimer: Scheduled<Void>?
-    /// After a refusal the sink is not asked again before this.
+    /// After a refusal, the sink is not asked again before this time.
     private var askAgain = MonotonicInstant.zero
     private var dropsAsked = MonotonicInstant.zero
     private var dropsSeen: UInt32 = 0
@@ -66,7 +66,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         session?.finish()
     }
 
-    /// An encoder that was started again sends from another port of the same host; it need not wait for `yieldAfter`.
+    /// An encoder that was restarted sends from another port of the same host; it need not wait for `yieldAfter`.
     private func isRestart(_ sender: Endpoint, _ bytes: ByteBuffer) -> Bool {
         guard let source, let session, sender != source, sender.address == source.address else { return false }
         return registry.loop.instant - session.lastInput >= Self.restartSilence
@@ -77,7 +77,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         registry.reports.note(cause, stream: port.stream, ["from": "\(sender)"])
     }
 
-    /// A copy: what was read together shares its memory.
+    /// A copy, because datagrams that were read together share memory.
     private func keepEarly(_ bytes: ByteBuffer) {
         guard early.count < Self.earlyMax,
             earlyBytes + bytes.readableBytes <= registry.configuration.datagramQueueBytesMax
@@ -122,7 +122,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         source = nil
     }
 
-    /// What the kernel dropped shows nowhere else.
+    /// Reads the kernel's drop counter: those drops show nowhere else.
     private func askDrops(_ channel: any Channel) {
         let now = registry.loop.instant
         guard now - dropsAsked >= Self.dropsInterval else { return }

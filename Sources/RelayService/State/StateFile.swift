@@ -2,19 +2,20 @@ import Foundation
 import ReflectorModel
 import SecretFiles
 
-/// Where a node keeps its last good answers over a restart: a small JSON file, replaced whole. Losing it loses only
-/// the ability to start without name servers, so a damaged one is reported and treated as empty.
+/// Where a node keeps its last good answers over a restart: a small JSON file, replaced as a whole. Without it, the
+/// node only cannot start when no name server answers, so a damaged file is reported and treated as empty.
 public struct StateFile: Sendable {
     /// Largest file that is read, in bytes.
     public static let bytesMax = 8 << 20
-    /// Of the form below; another is treated as damage.
+    /// Version of the format below; another version is treated as damage.
     static let version = 1
 
     public let path: String
 
     public init(path: String) { self.path = path }
 
-    /// What is on the disk; with a sentence if there was a file that could not be used. No file at all is no problem.
+    /// The saved answers, and a sentence about the problem if a file could not be used. A missing file is not a
+    /// problem.
     public func load() -> (answers: SavedAnswers, problem: String?) {
         let text: String
         do throws(PrivateFile.Failure) {
@@ -35,7 +36,7 @@ public struct StateFile: Sendable {
             for name in document.names {
                 if let entry = name.entry { answers.insert(entry, key: name.name) } else { skipped += 1 }
             }
-            return (answers, skipped == 0 ? nil : "\(path): \(skipped) entries could not be read and are left out")
+            return (answers, skipped == 0 ? nil : "\(path): \(skipped) entries could not be read and were skipped")
         } catch {
             return (SavedAnswers(), "\(path): damaged, starting without it")
         }
@@ -46,7 +47,7 @@ public struct StateFile: Sendable {
         public var description: String
     }
 
-    /// Replaces the file, atomically, and has it on the disk. Blocks: not for the packet path.
+    /// Replaces the file atomically, and waits until it is on the disk. Blocks: not for the packet path.
     public func save(_ answers: SavedAnswers) throws(WriteError) {
         let names = answers.entries.sorted { $0.key < $1.key }.map { Document.Name($0.key, $0.value) }
         let encoder = JSONEncoder()
@@ -61,7 +62,7 @@ public struct StateFile: Sendable {
         }
     }
 
-    /// The file's form.
+    /// The file's format.
     fileprivate struct Document: Codable {
         var version: Int
         var names: [Name]

@@ -7,23 +7,23 @@ struct LineLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .info
     private let format: LogFormat
-    private let gate: LogGate
+    private let limiter: SharedLogLimiter
 
-    init(format: LogFormat, gate: LogGate) {
+    init(format: LogFormat, limiter: SharedLogLimiter) {
         self.format = format
-        self.gate = gate
+        self.limiter = limiter
     }
 
     /// Makes every logger of this process write lines of this form.
     static func bootstrap(_ format: LogFormat) {
-        let gate = LogGate { level, message, omitted in
+        let limiter = SharedLogLimiter { level, message, omitted in
             let fields = [
                 ("time", time(Date())), ("level", "\(level)"), ("msg", SecretRedaction.text(message)),
                 ("omitted", "\(omitted)"),
             ]
             PlainOutput.write(line(fields, format) + "\n", to: .standardError)
         }
-        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, gate: gate) }
+        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, limiter: limiter) }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -32,7 +32,7 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        guard gate.admits(event) else { return }
+        guard limiter.admits(event) else { return }
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         let fields =
             [("time", Self.time(Date())), ("level", "\(event.level)"), ("msg", event.message.description)]

@@ -1,5 +1,5 @@
 /// Decides which log lines are written: of each kind a few in a window of time, and then one that says how many were left
-/// out. A kind is a place in the source and a level, and the message without what differs from line to line (names, numbers,
+/// out. A kind is a location in the source and a level, and the message without what differs from line to line (names, numbers,
 /// addresses). So nobody who can cause a message can fill the disk, or hide other messages, by causing it often.
 struct LogLimiter {
     /// Nanoseconds of a window, which begins with a kind's first line.
@@ -7,8 +7,8 @@ struct LogLimiter {
     /// Lines of a kind in a window: of warnings and errors, and of anything less grave.
     static let warningsMax = 4
     static let noticesMax = 20
-    /// Kinds of one place in the source that are told apart; further ones count together.
-    static let kindsPerPlaceMax = 8
+    /// Kinds of one location in the source that are told apart; further ones count together.
+    static let kindsPerLocationMax = 8
     /// Kinds remembered; with more, further ones count together.
     static let kindsMax = 1_024
     /// Longest message that is kept for the line about those left out.
@@ -32,18 +32,18 @@ struct LogLimiter {
     }
 
     private struct Kind: Hashable {
-        var place: Place
-        /// Empty for all kinds of a place for which there was no room.
+        var location: Location
+        /// Empty for all kinds of a location for which there was no room.
         var shape: String
     }
 
-    private struct Place: Hashable {
+    private struct Location: Hashable {
         var file: String
         var line: UInt
         var isGrave: Bool
 
-        /// Stands for every place when the table is full.
-        static let all = Place(file: "", line: 0, isGrave: true)
+        /// Stands for every location when the table is full.
+        static let all = Location(file: "", line: 0, isGrave: true)
     }
 
     private struct Window {
@@ -54,7 +54,7 @@ struct LogLimiter {
     }
 
     private var windows: [Kind: Window] = [:]
-    private var shapes: [Place: Int] = [:]
+    private var shapes: [Location: Int] = [:]
     /// When the oldest window began; nothing is over before it is.
     private var oldest = Int64.max
 
@@ -87,8 +87,8 @@ struct LogLimiter {
                 continue
             }
             windows[kind] = nil
-            shapes[kind.place, default: 1] -= 1
-            if shapes[kind.place] == 0 { shapes[kind.place] = nil }
+            shapes[kind.location, default: 1] -= 1
+            if shapes[kind.location] == 0 { shapes[kind.location] = nil }
             guard window.omitted > 0 else { continue }
             let seconds = Int((now - window.start) / 1_000_000_000)
             omissions.append(
@@ -102,12 +102,12 @@ struct LogLimiter {
     }
 
     private mutating func kind(of line: Line) -> Kind {
-        let place = Place(file: line.file, line: line.line, isGrave: line.isGrave)
-        let exact = Kind(place: place, shape: Self.shape(of: line.message))
+        let location = Location(file: line.file, line: line.line, isGrave: line.isGrave)
+        let exact = Kind(location: location, shape: Self.shape(of: line.message))
         if windows[exact] != nil { return exact }
-        let hasRoom = windows.count < Self.kindsMax && (shapes[place] ?? 0) < Self.kindsPerPlaceMax
-        let kind = hasRoom ? exact : Kind(place: windows.count < Self.kindsMax ? place : .all, shape: "")
-        if windows[kind] == nil { shapes[kind.place, default: 0] += 1 }
+        let hasRoom = windows.count < Self.kindsMax && (shapes[location] ?? 0) < Self.kindsPerLocationMax
+        let kind = hasRoom ? exact : Kind(location: windows.count < Self.kindsMax ? location : .all, shape: "")
+        if windows[kind] == nil { shapes[kind.location, default: 0] += 1 }
         return kind
     }
 

@@ -12,18 +12,18 @@ struct NodeDaemon {
     let keysPath: String
     let logger: Logger
     private let manager = ServiceManager()
-    private let gate: StartGate
+    private let startLatch: CountDownLatch
 
     /// - Parameter listeners: how many will call `listens` before the daemon does its work, the ops endpoint not counted.
     init(node: RunningNode, keysPath: String, listeners: Int, logger: Logger) {
         self.node = node
         self.keysPath = keysPath
         self.logger = logger
-        gate = StartGate(count: listeners + 1) { [manager] in manager.ready() }
+        startLatch = CountDownLatch(count: listeners + 1) { [manager] in manager.ready() }
     }
 
     /// Another part of the daemon can be reached now.
-    func listens() { gate.arrived() }
+    func listens() { startLatch.arrived() }
 
     /// - Parameters:
     ///   - others: end first, in reverse order: what feeds the node, or is fed by it.
@@ -47,12 +47,12 @@ struct NodeDaemon {
             configuration: .init(endpoint: ops), logger: logger, status: status,
             metrics: { NodeMetrics.samples(of: await status(.none)) },
             ready: { await node.isReady() ? nil : "stopping, or no set reflector hears this entrypoint yet" },
-            onReady: { [gate] _ in gate.arrived() })
+            onReady: { [startLatch] _ in startLatch.arrived() })
         // They end in reverse order: last the ops endpoint, so that the node can be watched while its children leave it.
         let services: [any Service] = [
             ListeningService(what: "health and status", endpoint: ops, service: endpoint),
             WatchdogService(node: node, manager: manager), NodeService(node: node, logger: logger),
-            ReloadService(node: node, path: keysPath, manager: manager, logger: logger, tell: replaceStreamKeys),
+            ReloadService(node: node, path: keysPath, manager: manager, logger: logger, replace: replaceStreamKeys),
         ]
         var configuration = ServiceGroupConfiguration(
             services: services + others + [StopNotice(manager: manager, logger: logger)],
@@ -76,13 +76,13 @@ struct ListeningService: Service {
     private static let retryInterval = Duration.seconds(5)
 
     func run() async throws {
-        var isTold = false
+        var isLogged = false
         while true {
             do {
                 return try await ListenFailure.naming(what, endpoint, .tcp) { try await service.run() }
             } catch let failure as ListenFailure where retries != nil && failure.isAddressMissing {
-                if !isTold { retries?.warning("trying again", metadata: ["problem": "\(failure)"]) }
-                isTold = true
+                if !isLogged { retries?.warning("trying again", metadata: ["problem": "\(failure)"]) }
+                isLogged = true
                 let waited: Void? = try? await cancelWhenGracefulShutdown {
                     try await Task.sleep(for: Self.retryInterval)
                 }
@@ -143,7 +143,7 @@ private struct ReloadService: Service {
     let path: String
     let manager: ServiceManager
     let logger: Logger
-    let tell: @Sendable (StreamKeys) -> Void
+    let replace: @Sendable (StreamKeys) -> Void
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { await reload() }
@@ -155,7 +155,7 @@ private struct ReloadService: Service {
         do {
             let keys = try KeyFile.load(path)
             try await node.replaceKeys(keys)
-            tell(keys.streamKeys)
+            replace(keys.streamKeys)
             let phases = keys.networkKeys.map { "\($0.phase)" }.joined(separator: ",")
             logger.info("keys read again", metadata: ["path": "\(path)", "network": "\(phases)"])
         } catch {

@@ -28,7 +28,7 @@ struct NodeSource: ParsableArguments {
         var status: NodeStatus? { try? result.get() }
 
         /// Why there is none, as a line for people; nil where there is one.
-        var complaint: String? {
+        var problem: String? {
             guard case .failure(let failure) = result, nameServer == nil else { return nil }
             return name == "\(endpoint)" ? "\(failure)" : "\(name): \(failure)"
         }
@@ -39,14 +39,14 @@ struct NodeSource: ParsableArguments {
     /// - Parameter nameServers: with the name servers of the folder's zones.
     func ask(nameServers: Bool = false) async throws -> [Answer] {
         let answers = await Self.ask(try targets(nameServers: nameServers))
-        guard !json, !answers.contains(where: { $0.complaint == nil }) else { return answers }
+        guard !json, !answers.contains(where: { $0.problem == nil }) else { return answers }
         if nodes.isEmpty {
-            let first = answers.first?.complaint.map { " (\($0))" } ?? ""
+            let first = answers.first?.problem.map { " (\($0))" } ?? ""
             StandardError.print(
                 "reflector: none of the \(answers.count) nodes of \(zones) answers\(first): nothing runs here; "
                     + "start with 'reflector up'")
         } else {
-            for answer in answers { StandardError.print("reflector: \(answer.complaint ?? "")") }
+            for answer in answers { StandardError.print("reflector: \(answer.problem ?? "")") }
         }
         throw ExitCode(1)
     }

@@ -81,7 +81,7 @@ struct StatusCommand: AsyncParsableCommand {
             }
             for line in NodeTable.lines(rows, rates: [:], showsDelays: true) { print(line) }
             print(totals.sentence)
-            for complaint in answers.compactMap(\.complaint) { StandardError.print(complaint) }
+            for problem in answers.compactMap(\.problem) { StandardError.print(problem) }
         }
         if !unanswered.isEmpty { throw ExitCode(1) }
     }

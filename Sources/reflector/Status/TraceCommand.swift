@@ -36,7 +36,7 @@ struct TraceCommand: AsyncParsableCommand {
         } else if !tree.edges.isEmpty {
             for line in tree.lines { print(line) }
         }
-        for complaint in answers.compactMap(\.complaint) { StandardError.print(complaint) }
+        for problem in answers.compactMap(\.problem) { StandardError.print(problem) }
         if tree.edges.isEmpty { StandardError.print("reflector: no edge of \(region) answers") }
         guard tree.isComplete else { throw ExitCode(1) }
     }

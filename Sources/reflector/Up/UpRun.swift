@@ -41,7 +41,7 @@ struct UpRun: Sendable {
         // While the processes still run: a node that has ended says nothing.
         let summary = network.isUp ? await network.summary() : RunSummary()
         await network.stop()
-        return judge(end, summary)
+        return outcome(end, summary)
     }
 
     private func startAndShow() async -> End? {
@@ -83,7 +83,7 @@ struct UpRun: Sendable {
         left.map { "\(max($0, .zero).components.seconds) s left" } ?? "Ctrl-C ends it"
     }
 
-    private func judge(_ end: End, _ summary: RunSummary) -> Outcome {
+    private func outcome(_ end: End, _ summary: RunSummary) -> Outcome {
         if case .failed(let failure) = end {
             StandardError.print("reflector: \(failure)")
             if let culprit = failure.culprit {

@@ -5,7 +5,7 @@ import Synchronization
 
 /// The `LogLimiter` of this process, with a clock: asks it of every line, and writes what was left out once a window is
 /// over. Sleeps while nothing is left out.
-final class LogGate: Sendable {
+final class SharedLogLimiter: Sendable {
     /// Messages of which the operator has said how many to write (`nameserver --log-queries`).
     private static let unlimited: Set<String> = ["query"]
 
@@ -34,7 +34,7 @@ final class LogGate: Sendable {
             if mustWait { state.isWaiting = true }
             return (isAdmitted, omissions, mustWait)
         }
-        tell(omissions)
+        writeAll(omissions)
         if mustWait {
             let delay = Double(LogLimiter.windowNanoseconds) / 1e9
             DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + delay) { [self] in windowEnded() }
@@ -47,10 +47,10 @@ final class LogGate: Sendable {
             state.isWaiting = false
             return state.limiter.expire(at: Self.now)
         }
-        tell(omissions)
+        writeAll(omissions)
     }
 
-    private func tell(_ omissions: [LogLimiter.Omission]) {
+    private func writeAll(_ omissions: [LogLimiter.Omission]) {
         for omission in omissions {
             write(
                 omission.isGrave ? .warning : .info,

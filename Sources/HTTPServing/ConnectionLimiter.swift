@@ -3,8 +3,9 @@ import NIOCore
 import ReflectorModel
 import Synchronization
 
-/// The connections of one HTTP port, of all its event loops: lets new ones in, closes others for them, and counts.
-final class ConnectionLedger: Sendable {
+/// Limits the connections of one HTTP port, over all its event loops: admits new ones, evicts others for them, and
+/// counts.
+final class ConnectionLimiter: Sendable {
     private struct State {
         var table: ConnectionTable
         var channels: [ConnectionTable.ID: any Channel] = [:]
@@ -52,7 +53,7 @@ final class ConnectionLedger: Sendable {
         return id
     }
 
-    /// A whole request head has come.
+    /// A complete request head has arrived.
     func busy(_ id: ConnectionTable.ID) {
         let now = Self.now
         state.withLock { $0.table.busy(id, at: now) }
@@ -81,11 +82,11 @@ final class ConnectionLedger: Sendable {
         switch event {
         case .evictedOfAddress, .refusedOfAddress:
             logger.warning(
-                "\(name): an address has all the connections it may have, see who it is and whether to block it",
+                "\(name): an address is at its connection limit; find out which client it is and whether to block it",
                 metadata: ["from": "\(from)", "max": "\(each)", "what": "\(event.rawValue)"])
         default:
             logger.warning(
-                "\(name): all connections are taken, the one idle longest is closed for each new one",
+                "\(name): all connections are taken; each new one evicts the one idle longest",
                 metadata: ["from": "\(from)", "max": "\(inAll)", "what": "\(event.rawValue)"])
         }
     }

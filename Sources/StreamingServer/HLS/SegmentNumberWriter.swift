@@ -2,9 +2,9 @@ import Logging
 import ReflectorModel
 import Synchronization
 
-/// Decides when the numbers of playlists are written to their file: soon after a time line or a discontinuity began,
-/// else every few seconds, since a number that is a little old is made up for when it is read.
-final class SegmentNumberKeeper: Sendable {
+/// Decides when to write the numbers of playlists to their file: soon after a time line or a discontinuity began,
+/// otherwise every few seconds, because the reader corrects numbers that are a little old.
+final class SegmentNumberWriter: Sendable {
     private struct State {
         var saved: [StreamName: SegmentNumbering] = [:]
         var savedAt = ContinuousClock.now
@@ -18,14 +18,14 @@ final class SegmentNumberKeeper: Sendable {
 
     init(file: SegmentNumberFile) { self.file = file }
 
-    /// What was kept, and whether that is all.
+    /// The saved numbers, and whether they are complete.
     func load(now: Int64, logger: Logger) -> (numbers: [StreamName: SegmentNumbering], isComplete: Bool) {
         let (numbers, problem) = file.load(now: now)
         if let problem { logger.warning("numbers of playlists", metadata: ["problem": "\(problem)"]) }
         return (numbers, problem == nil)
     }
 
-    /// Writes the numbers if it is time to.
+    /// Writes the numbers if they are due.
     func keep(_ numbers: [StreamName: SegmentNumbering], isLast: Bool, now: Int64, logger: Logger) {
         let clock = ContinuousClock.now
         let isDue = state.withLock { state in
@@ -50,7 +50,7 @@ final class SegmentNumberKeeper: Sendable {
             }
             guard isFirst else { return }
             logger.warning(
-                "numbers of playlists cannot be kept: after a restart of this edge they begin further on",
+                "numbers of playlists cannot be saved: after a restart of this edge they skip ahead",
                 metadata: ["file": "\(file.path)", "error": "\(error)"])
         }
     }

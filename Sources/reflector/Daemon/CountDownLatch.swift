@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Opens once everything that a daemon waits for at its start has come about.
-final class StartGate: Sendable {
+final class CountDownLatch: Sendable {
     private let missing: Mutex<Int>
     private let onOpen: @Sendable () -> Void
 

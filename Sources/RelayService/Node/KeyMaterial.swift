@@ -1,8 +1,8 @@
 import PacketSealing
 import RelayWire
 
-/// Network keys, checked before the node's thread starts, from which that thread makes its own `PacketCrypto`.
-struct LibcryptoBox: Sendable {
+/// Network keys, checked before the node's thread starts. That thread makes its own `PacketCrypto` from them.
+struct KeyMaterial: Sendable {
     private let keys: [(phase: UInt8, key: [UInt8])]
 
     /// Throws if libcrypto refuses a key.
@@ -11,12 +11,12 @@ struct LibcryptoBox: Sendable {
         _ = try LibcryptoPacketCrypto(networkKeys: keys)
     }
 
-    /// Puts these keys in the place of those that `crypto` has.
+    /// Replaces the keys of `crypto` by these.
     func replaceKeys(of crypto: LibcryptoPacketCrypto) {
         do {
             try crypto.replaceNetworkKeys(keys)
         } catch {
-            preconditionFailure("keys that libcrypto took a moment ago: \(error)")
+            preconditionFailure("libcrypto refused keys that it took before: \(error)")
         }
     }
 
@@ -24,7 +24,7 @@ struct LibcryptoBox: Sendable {
         do {
             return try LibcryptoPacketCrypto(networkKeys: keys)
         } catch {
-            preconditionFailure("keys that libcrypto took a moment ago: \(error)")
+            preconditionFailure("libcrypto refused keys that it took before: \(error)")
         }
     }
 }

@@ -4,13 +4,13 @@ import Testing
 @testable import StreamingServer
 
 @Suite("Names of streams that are not here")
-struct NewNameLimitTests {
+struct NewNameRateLimiterTests {
     private let start = ContinuousClock.now
     private func address(_ number: UInt32) -> IPAddress { IPAddress(v4: 0xc000_0200 + number) }
 
     @Test("An address gets a burst, then waits ever longer, then is refused, and pays off in time")
     func oneAddress() {
-        let limit = NewNameLimit()
+        let limit = NewNameRateLimiter()
         for _ in 0..<100 { #expect(limit.ask(address(1), at: start) == .admitted) }
         for number in 1...3 {
             #expect(limit.ask(address(1), at: start) == .wait(.milliseconds(100 * number)))
@@ -23,7 +23,7 @@ struct NewNameLimitTests {
 
     @Test("What turns out to be a stream costs nothing: a proxy may ask for thousands")
     func refund() {
-        let limit = NewNameLimit()
+        let limit = NewNameRateLimiter()
         for number in 0..<5_000 {
             let now = start + .milliseconds(5 * number)
             #expect(limit.ask(address(1), at: now) == .admitted)
@@ -33,7 +33,7 @@ struct NewNameLimitTests {
 
     @Test("Many addresses that ask again and again leave room for one that asks for the first time")
     func manyAddresses() {
-        let limit = NewNameLimit()
+        let limit = NewNameRateLimiter()
         var refused = 0
         for round in 0..<20 {
             for number in 0..<100 where limit.ask(address(UInt32(number)), at: start + .milliseconds(round)) == .refused
@@ -47,11 +47,11 @@ struct NewNameLimitTests {
 
     @Test("The table of addresses is bounded, forgets who has paid, and takes an IPv6 network for one address")
     func bounded() throws {
-        let limit = NewNameLimit(inAll: .init(interval: .zero, burst: 1, waitMax: .seconds(1)))
-        for number in 0..<UInt32(NewNameLimit.addressesMax + 1_000) {
+        let limit = NewNameRateLimiter(inAll: .init(interval: .zero, burst: 1, waitMax: .seconds(1)))
+        for number in 0..<UInt32(NewNameRateLimiter.addressesMax + 1_000) {
             _ = limit.ask(IPAddress(v4: number), at: start)
         }
-        #expect(limit.count == NewNameLimit.addressesMax)
+        #expect(limit.count == NewNameRateLimiter.addressesMax)
         #expect(limit.ask(IPAddress(v4: 1 << 30), at: start + .seconds(1)) == .admitted)
         #expect(limit.count == 1)
         for number in UInt64(0)..<1_000 {

@@ -1,35 +1,36 @@
 import ReflectorModel
 import Synchronization
 
-/// How many streams that the edge does not carry viewers may ask for, by address and in all: anybody can invent names,
-/// and each costs the network look-ups and subscriptions. What turns out to be a stream costs nothing, so that a proxy
-/// may ask for hundreds; whoever asks for what does not exist waits ever longer, and is then refused.
+/// Rate limit of requests for streams that the edge does not carry, for each address and in all: anybody can invent
+/// names, and each costs the network look-ups and subscriptions. A name that turns out to be a stream costs nothing, so
+/// that a proxy may request hundreds; an address that requests names that do not exist waits longer and longer, and is
+/// then refused.
 ///
-/// A virtual scheduler (ITU-T I.371, GCRA): each address has the instant at which it has paid for what it asked.
-final class NewNameLimit: Sendable {
+/// A virtual scheduler (ITU-T I.371, GCRA): for each address, it keeps the time at which all its requests are paid.
+final class NewNameRateLimiter: Sendable {
     struct Rate: Sendable {
-        /// What one name costs.
+        /// The cost of one name.
         var interval: Duration
-        /// Names at once.
+        /// Names allowed at once.
         var burst: Int
-        /// Longest wait; beyond, a request is refused.
+        /// Longest wait; a request that would wait longer is refused.
         var waitMax: Duration
     }
 
     enum Verdict: Equatable {
         case admitted
-        /// It may go on after this.
+        /// The request may continue after this time.
         case wait(Duration)
         case refused
     }
 
-    /// Addresses that are told apart. Beyond, new ones share what is left for all.
+    /// Addresses with a limit of their own. When the table is full, new ones share the limit for all.
     static let addressesMax = 8_192
 
     private struct State {
         var paidUntil: [IPAddress: ContinuousClock.Instant] = [:]
-        /// Of addresses that have not asked for a new name lately, and of those that have: who asks again and again
-        /// leaves those alone who come for the first time.
+        /// Two shared limits: one for addresses without a recent new name, one for the others. So addresses that
+        /// request again and again do not block those that come for the first time.
         var first: ContinuousClock.Instant?
         var repeated: ContinuousClock.Instant?
         var swept: ContinuousClock.Instant?
@@ -47,7 +48,7 @@ final class NewNameLimit: Sendable {
         self.inAll = inAll
     }
 
-    /// Whether an address may ask for one more name.
+    /// Whether an address may request one more name.
     func ask(_ address: IPAddress?, at now: ContinuousClock.Instant) -> Verdict {
         let key = Self.key(address)
         return state.withLock { state in
@@ -70,7 +71,7 @@ final class NewNameLimit: Sendable {
         }
     }
 
-    /// What the address asked for is a stream: it gets back what it paid.
+    /// The requested name is a stream: refund its cost.
     func refund(_ address: IPAddress?, at now: ContinuousClock.Instant) {
         let key = Self.key(address)
         state.withLock { state in
@@ -83,7 +84,7 @@ final class NewNameLimit: Sendable {
     /// Addresses remembered now.
     var count: Int { state.withLock { $0.paidUntil.count } }
 
-    /// Takes the price of one name. Returns how long the name has to wait.
+    /// Charges one name. Returns how long its request must wait.
     private static func charge(
         _ paidUntil: inout ContinuousClock.Instant?, _ rate: Rate, at now: ContinuousClock.Instant
     ) -> Duration {
@@ -92,14 +93,14 @@ final class NewNameLimit: Sendable {
         return max(next - now - rate.interval * rate.burst, .zero)
     }
 
-    /// Forgets the addresses that have paid; at most ten times a second, since it looks at all.
+    /// Removes addresses that owe nothing; at most ten times a second, because it visits all of them.
     private func sweep(_ state: inout State, at now: ContinuousClock.Instant) {
         if let swept = state.swept, now - swept < .milliseconds(100) { return }
         state.swept = now
         state.paidUntil = state.paidUntil.filter { $0.value > now }
     }
 
-    /// An IPv6 host has as many addresses as it likes in its /64.
+    /// An IPv6 host can use any address of its /64.
     private static func key(_ address: IPAddress?) -> IPAddress {
         guard let address else { return IPAddress(high: 0, low: 0) }
         return address.isV4 ? address : IPAddress(high: address.high, low: 0)
