@@ -5,9 +5,9 @@ import Testing
 
 @testable import reflector
 
-@Suite("Daemons among other programs", .serialized)
+@Suite("Daemons and their environment", .serialized)
 struct DaemonTests {
-    @Test("systemd is told: ready when it can be reached, reloading and ready again at SIGHUP, signs of life, stopping")
+    @Test("systemd is notified: ready when reachable, reloading and ready again at SIGHUP, keep-alives, stopping")
     func serviceManager() async throws {
         try await TestNetwork.with(net: 84) { network in
             for name in ["ns1", "edge-bos"] {
@@ -18,7 +18,7 @@ struct DaemonTests {
                         + (try network.arguments(of: name)), name: name)
                 try await eventually("READY of \(name)") { socket.heard.contains("READY=1") }
                 #expect(try await OpsIsUp.check(network.node(name).ops))
-                try await eventually("signs of life") { socket.heard.count { $0 == "WATCHDOG=1" } > 2 }
+                try await eventually("keep-alives") { socket.heard.count { $0 == "WATCHDOG=1" } > 2 }
                 kill(pid, SIGHUP)
                 try await eventually("RELOADING") {
                     guard let at = socket.heard.firstIndex(where: { $0.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") })
@@ -33,7 +33,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("an abstract socket is told too; no socket, or a silly one, is no error")
+    @Test("an abstract socket is notified too; no socket, or an invalid one, is not an error")
     func notifyAddresses() throws {
         ServiceManager(environment: [:]).ready()
         for text in ["", "@", "relative", "/" + String(repeating: "x", count: 200), "/nowhere/at/all"] {
@@ -47,7 +47,7 @@ struct DaemonTests {
         #expect(ServiceManager(environment: ["WATCHDOG_USEC": "-3"]).watchdogInterval == nil)
     }
 
-    @Test("an address in use is named, with what to do, and the exit status is 1")
+    @Test("an address in use is reported with the remedy, and the exit status is 1")
     func addressInUse() async throws {
         try await TestNetwork.with(net: 85) { network in
             try await network.start("ns1")
@@ -59,7 +59,7 @@ struct DaemonTests {
             #expect(again.code == 1)
             #expect(
                 again.errors.contains("cannot listen on UDP \(relay.address):4900 for the relay protocol: Address al"))
-            #expect(again.errors.contains("another process does (ss -ulpn"))
+            #expect(again.errors.contains("another process listens there (ss -ulpn"))
             let ops = try Program.run(
                 Program.reflector, try network.arguments(of: "sjc-1") + ["--listen", "\(relay.address):4901"])
             #expect(ops.code == 1)
@@ -89,7 +89,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("a log line is one line, whatever is in it, and can be read back")
+    @Test("a log line is one line for any content, and can be parsed again")
     func logLines() throws {
         let nasty = "a\r\nb\u{1b}[31m \"c\" \\ =\u{0}\u{7f}é"
         let fields = [("msg", nasty), ("a key", "plain"), ("empty", "")]
@@ -115,14 +115,14 @@ struct DaemonTests {
     }
 }
 
-/// Whether something answers at `/healthz`.
+/// Whether a process answers at `/healthz`.
 private enum OpsIsUp {
     static func check(_ endpoint: Endpoint) async throws -> Bool {
         try Program.run("curl", ["-sf", "--max-time", "2", "http://\(endpoint)/healthz"]).code == 0
     }
 }
 
-/// A socket as systemd listens on.
+/// A socket like that of systemd.
 private final class NotifySocket {
     let path: String
     private let descriptor: Int32
@@ -145,7 +145,7 @@ private final class NotifySocket {
 
     deinit { close(descriptor) }
 
-    /// Everything told so far.
+    /// All notifications so far.
     var heard: [String] {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while true {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import reflector
 
-/// The commands that are for a name server's folders, while it runs on them.
+/// The commands for a name server's folders, while the server uses them.
 @Suite("zone accept and zone serial", .serialized)
 struct FolderCommandTests {
     private func serial(_ server: String) throws -> UInt32? {
@@ -15,7 +15,7 @@ struct FolderCommandTests {
         try Program.dig("+short", "n1.r1283.s4096.reflector.net", server: server).output.hasPrefix("127.")
     }
 
-    @Test("A map that is gone is refused, the old one is served, and `zone accept` makes the server take the loss")
+    @Test("A removed map is refused, the old one is served, and `zone accept` makes the server accept the removal")
     func accept() async throws {
         try await RunningNameServer.with(net: 108, ["--listen", "127.108.1.1:5300"]) { server in
             let file = server.zones.path + "/reflector.net.portsets"
@@ -33,13 +33,13 @@ struct FolderCommandTests {
             #expect(try #require(try serial("127.108.1.1")) > before)
 
             let again = try Program.run(Program.reflector, ["zone", "accept", file])
-            #expect(again.code == 2 && again.errors.contains("is there; nothing to accept"), "\(again.errors)")
+            #expect(again.code == 2 && again.errors.contains("exists; nothing to accept"), "\(again.errors)")
             let nowhere = try Program.run(Program.reflector, ["zone", "accept", "/nowhere/x.streams"])
             #expect(nowhere.code == 2 && nowhere.errors.contains("no /nowhere/x.zone beside it"), "\(nowhere.errors)")
         }
     }
 
-    @Test("`zone serial` shows what is kept, and --raise lifts a running server above it, for good")
+    @Test("`zone serial` shows the kept serial, and --raise raises a running server above it permanently")
     func raise() async throws {
         let state = FileManager.default.temporaryDirectory.appendingPathComponent("state-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RelayService
 
-/// Streams over UDP, as encoders send them.
+/// Streams over UDP, sent as encoders do.
 extension IngestServerTests {
     private func udpConfiguration(_ listen: String = "127.47.0.1:0") throws -> IngestConfiguration {
         var configuration = try configuration()
@@ -38,7 +38,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("An encoder started again, on another port of its host, is taken in at once; one on another host waits")
+    @Test("An encoder that restarts on another port of its host is accepted at once; one on another host waits")
     func restart() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink, try udpConfiguration()) { server, _ in
@@ -58,7 +58,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("What is faster than the rate for long is dropped, counted and said with the remedy")
+    @Test("Datagrams above the rate for too long are dropped, counted and logged with the remedy")
     func overRate() async throws {
         let sink = MemorySink()
         var configuration = try udpConfiguration()
@@ -102,7 +102,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("A port's text names group, interface and source, and nothing else")
+    @Test("A port's text may have group, interface and source, and nothing else")
     func portText() throws {
         let port = try #require(IngestConfiguration.RawPort("live/news=[ff15::1]:5000,source=fe80::1,interface=eth0"))
         #expect(port.isGroup && port.interface == "eth0" && port.source == IPAddress("fe80::1"))

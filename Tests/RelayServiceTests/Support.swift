@@ -7,7 +7,7 @@ import Synchronization
 
 @testable import RelayService
 
-/// Runs `body` with a fresh folder that is removed afterwards.
+/// Runs `body` with a new folder, and removes it afterwards.
 func withTemporaryFolder<R>(_ body: (String) async throws -> R) async throws -> R {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -37,7 +37,7 @@ func run(_ arguments: [String], folder: String) async throws -> (status: Int32, 
 final class Companion {
     private let process = Process()
 
-    /// Its output goes nowhere: it must not hold the test runner's pipes open, should the test crash.
+    /// Its output is discarded, so that it does not hold the test runner's pipes open if the test crashes.
     init(_ arguments: [String], folder: String) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = arguments
@@ -48,7 +48,7 @@ final class Companion {
         try process.run()
     }
 
-    /// By SIGKILL: a child of a concurrency thread inherits a signal mask that blocks SIGTERM.
+    /// Uses SIGKILL: a child of a concurrency thread inherits a signal mask that blocks SIGTERM.
     func stop() {
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
@@ -64,7 +64,7 @@ func eventually(_ condition: () async -> Bool) async -> Bool {
     return await condition()
 }
 
-/// Remembers all that ingest hands over.
+/// Records everything that ingest hands over.
 final class MemorySink: IngestSink {
     struct Contents {
         var bytes: [UInt8] = []
@@ -73,7 +73,7 @@ final class MemorySink: IngestSink {
         var opened: [IngestSession] = []
         var closed: [IngestSession] = []
         var strays = 0
-        /// When `isHolding`, what is to be called later.
+        /// While `isHolding`, the callbacks to call later.
         var held: [@Sendable (Bool) -> Void] = []
         var isHolding = false
     }
@@ -121,12 +121,12 @@ final class MemorySink: IngestSink {
     func close(_ session: IngestSession) { contents.withLock { $0.closed.append(session) } }
 }
 
-/// A UDP socket of a test: sends, and answers what it receives.
+/// A UDP socket of a test: sends datagrams, and answers those that it receives.
 final class DatagramPeer: Sendable {
-    /// From a datagram and its sender to the answers.
+    /// Maps a datagram and its sender to the answers.
     typealias Response = @Sendable ([UInt8], Endpoint) async -> [[UInt8]]
 
-    /// The same, answering when it likes.
+    /// The same, with answers at any time.
     private typealias Respond =
         @Sendable (
             [UInt8], Endpoint, _ reply: @escaping @Sendable ([[UInt8]]) -> Void
@@ -154,7 +154,7 @@ final class DatagramPeer: Sendable {
     let endpoint: Endpoint
 
     convenience init(host: String, respond: @escaping @Sendable ([UInt8]) -> [[UInt8]] = { _ in [] }) async throws {
-        // On the event loop: the threads of tasks may all be busy with other tests for longer than anybody waits.
+        // On the event loop: the threads of tasks may be busy with other tests for longer than any time-out.
         try await self.init(host) { query, _, reply in reply(respond(query)) }
     }
 
@@ -179,7 +179,7 @@ final class DatagramPeer: Sendable {
             AddressedEnvelope(remoteAddress: try SocketAddress(endpoint), data: ByteBuffer(bytes: bytes)))
     }
 
-    /// Multicast goes out by the loopback interface.
+    /// Sends multicast through the loopback interface.
     func sendGroupsByLoopback() async throws {
         guard let socket = channel as? any SocketOptionProvider else { return }
         try await socket.setIPMulticastIF(in_addr(s_addr: UInt32(0x7f00_0001).bigEndian)).get()
@@ -188,7 +188,7 @@ final class DatagramPeer: Sendable {
     func close() async { try? await channel.close() }
 }
 
-/// Remembers log lines, as `message key=value …`.
+/// Records log lines, as `message key=value …`.
 final class LogCollector: Sendable {
     private let collected = Mutex<[String]>([])
 

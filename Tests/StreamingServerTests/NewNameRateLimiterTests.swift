@@ -3,12 +3,12 @@ import Testing
 
 @testable import StreamingServer
 
-@Suite("Names of streams that are not here")
+@Suite("Requests for streams that are not here")
 struct NewNameRateLimiterTests {
     private let start = ContinuousClock.now
     private func address(_ number: UInt32) -> IPAddress { IPAddress(v4: 0xc000_0200 + number) }
 
-    @Test("An address gets a burst, then waits ever longer, then is refused, and pays off in time")
+    @Test("An address gets a burst, then waits longer and longer, then is refused, and recovers over time")
     func oneAddress() {
         let limit = NewNameRateLimiter()
         for _ in 0..<100 { #expect(limit.ask(address(1), at: start) == .admitted) }
@@ -17,11 +17,11 @@ struct NewNameRateLimiterTests {
         }
         for _ in 0..<1_000 { #expect(limit.ask(address(1), at: start) == .refused) }
         #expect(limit.ask(address(2), at: start) == .admitted)
-        // What was refused costs nothing.
+        // A refused request costs nothing.
         #expect(limit.ask(address(1), at: start + .seconds(4)) == .admitted)
     }
 
-    @Test("What turns out to be a stream costs nothing: a proxy may ask for thousands")
+    @Test("A name that turns out to be a stream costs nothing: a proxy may request thousands")
     func refund() {
         let limit = NewNameRateLimiter()
         for number in 0..<5_000 {
@@ -31,7 +31,7 @@ struct NewNameRateLimiterTests {
         }
     }
 
-    @Test("Many addresses that ask again and again leave room for one that asks for the first time")
+    @Test("Addresses that request again and again leave room for one that requests for the first time")
     func manyAddresses() {
         let limit = NewNameRateLimiter()
         var refused = 0
@@ -45,7 +45,7 @@ struct NewNameRateLimiterTests {
         #expect(limit.ask(address(200), at: start + .milliseconds(21)) == .admitted)
     }
 
-    @Test("The table of addresses is bounded, forgets who has paid, and takes an IPv6 network for one address")
+    @Test("The table of addresses is bounded, drops those that owe nothing, and treats an IPv6 network as one address")
     func bounded() throws {
         let limit = NewNameRateLimiter(inAll: .init(interval: .zero, burst: 1, waitMax: .seconds(1)))
         for number in 0..<UInt32(NewNameRateLimiter.addressesMax + 1_000) {

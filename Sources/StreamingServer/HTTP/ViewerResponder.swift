@@ -141,7 +141,7 @@ struct ViewerResponder: HTTPResponder {
     private func segment(_ name: StreamName, _ file: SegmentName, _ context: ViewerContext) -> Response {
         guard let segment = hub.segments(of: name)?.segment(file) else {
             hub.count("segments_not_found")
-            return Self.text(.notFound, "No such segment: it has expired or does not exist yet. See /\(name)/index.m3u8.")
+            return Self.text(.notFound, "No such segment: expired or not there yet. See /\(name)/index.m3u8.")
         }
         hub.existing(name)?.touch()
         hub.count("segments")

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Opens once everything that a daemon waits for at its start has come about.
+/// Opens when all events that a daemon waits for at its start have happened.
 final class CountDownLatch: Sendable {
     private let missing: Mutex<Int>
     private let onOpen: @Sendable () -> Void
@@ -11,7 +11,7 @@ final class CountDownLatch: Sendable {
         self.onOpen = onOpen
     }
 
-    /// One of the events has come about.
+    /// One of the events has happened.
     func arrived() {
         let isOpening = missing.withLock { missing in
             missing -= 1

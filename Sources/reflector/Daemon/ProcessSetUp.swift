@@ -1,9 +1,9 @@
 import Glibc
 
-/// What every daemon does first.
+/// The first steps of every daemon.
 enum ProcessSetUp {
-    /// Raises the limit of open files to what the system allows (a viewer is one; login shells and systemd start programs
-    /// with 1,024), and outlives readers of its pipes and, until it can reload, SIGHUP.
+    /// Raises the limit of open files to the system's maximum (each viewer needs one; login shells and systemd start
+    /// programs with 1,024), and ignores SIGPIPE and, until it can reload, SIGHUP.
     static func run() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)

@@ -1,8 +1,8 @@
 import Foundation
 import Logging
 
-/// Log lines on stderr, as logfmt or JSON: time, level, message, then the metadata in order of key. Without secrets, and
-/// only so many of a kind (`LogLimiter`).
+/// Log lines on stderr, as logfmt or JSON: time, level, message, then the metadata sorted by key. Secrets are removed,
+/// and lines of one kind are limited (`LogLimiter`).
 struct LineLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .info
@@ -14,7 +14,7 @@ struct LineLogHandler: LogHandler {
         self.limiter = limiter
     }
 
-    /// Makes every logger of this process write lines of this form.
+    /// Makes every logger of this process write lines in this format.
     static func bootstrap(_ format: LogFormat) {
         let limiter = SharedLogLimiter { level, message, omitted in
             let fields = [
@@ -66,7 +66,7 @@ struct LineLogHandler: LogHandler {
         scalar.value > 0x20 && scalar.value != 0x7f && scalar != "\"" && scalar != "=" && scalar != "\\"
     }
 
-    /// A JSON string (RFC 8259 §7). By scalars: to Swift, CR LF is one character, and not the character LF.
+    /// A JSON string (RFC 8259 §7). By scalars: in Swift, CR LF is one character, different from LF.
     private static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

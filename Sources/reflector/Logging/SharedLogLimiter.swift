@@ -3,10 +3,10 @@ import Glibc
 import Logging
 import Synchronization
 
-/// The `LogLimiter` of this process, with a clock: asks it of every line, and writes what was left out once a window is
-/// over. Sleeps while nothing is left out.
+/// The `LogLimiter` of this process, with a clock: checks every line, and reports the omitted lines when a window is
+/// over. Sleeps while nothing is omitted.
 final class SharedLogLimiter: Sendable {
-    /// Messages of which the operator has said how many to write (`nameserver --log-queries`).
+    /// Messages whose number the operator has chosen (`nameserver --log-queries`).
     private static let unlimited: Set<String> = ["query"]
 
     private struct State {
@@ -17,10 +17,10 @@ final class SharedLogLimiter: Sendable {
     private let state = Mutex(State())
     private let write: @Sendable (Logger.Level, _ message: String, _ omitted: Int) -> Void
 
-    /// - Parameter write: writes a line about those left out.
+    /// - Parameter write: writes a line about the omitted ones.
     init(write: @escaping @Sendable (Logger.Level, _ message: String, _ omitted: Int) -> Void) { self.write = write }
 
-    /// True if the line is to be written now.
+    /// True if the line must be written now.
     func admits(_ event: LogEvent) -> Bool {
         let message = event.message.description
         guard event.level < .critical, !Self.unlimited.contains(message) else { return true }

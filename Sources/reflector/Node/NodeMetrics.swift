@@ -1,7 +1,7 @@
 import OpsEndpoint
 import ReflectorModel
 
-/// A node's status as Prometheus metrics: per node and link; streams stand in `/status`.
+/// A node's status as Prometheus metrics: per node and link; streams are in `/status`.
 enum NodeMetrics {
     private typealias Labels = [(name: String, value: String)]
 
@@ -40,7 +40,7 @@ enum NodeMetrics {
         return [
             MetricSample(
                 name: "reflector_link_loss_ratio", labels: labels, value: link.lossPercent / 100, kind: .gauge,
-                help: "Share of the link's packets that were lost the first time, 0 to 1."),
+                help: "Share of the link's packets that were lost at first transmission, 0 to 1."),
             MetricSample(
                 name: "reflector_link_smoothed_round_trip_seconds", labels: labels,
                 value: (link.roundTripMilliseconds ?? .nan) / 1_000, kind: .gauge,
@@ -51,13 +51,13 @@ enum NodeMetrics {
                 help: "Round trips; quantiles of the last whole minute.")
             + summary(
                 link.delayVariation, name: "reflector_link_delay_variation_seconds", labels: labels,
-                help: "Delay on the way here beyond the lowest of late; quantiles of the last whole minute.")
+                help: "Delay of packets above the recent minimum, on the way here; quantiles of the last minute.")
             + summary(
                 link.residence, name: "reflector_link_residence_seconds", labels: labels,
-                help: "How long live packets stayed here until sent on the link; quantiles of the last whole minute.")
+                help: "How long live packets stayed here before they were sent; quantiles of the last minute.")
     }
 
-    /// As a Prometheus summary; the quantile 1 is the longest. Quantiles of nothing are NaN, as is the custom.
+    /// A Prometheus summary; quantile 1 is the longest. Without samples, quantiles are NaN, as usual.
     private static func summary(
         _ delay: DelaySummary?, name: String, labels: Labels, help: String
     ) -> [MetricSample] {
@@ -72,8 +72,8 @@ enum NodeMetrics {
             + [sample("_sum", [], delay.sumMilliseconds / 1_000), sample("_count", [], Double(delay.count))]
     }
 
-    /// Buckets told together, so that a node's histogram is nine lines: each told one reaches four times as far as the
-    /// one before, from 33 µs to 0.54 s.
+    /// Number of buckets merged into one, so that a node's histogram has nine lines: each reported bucket reaches four
+    /// times as far as the one before, from 33 µs to 0.54 s.
     private static let bucketsTogether = 4
 
     private static func histogram(

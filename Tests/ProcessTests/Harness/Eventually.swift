@@ -1,11 +1,11 @@
-/// What was waited for did not come.
+/// An awaited event did not happen.
 struct NeverCame: Error, CustomStringConvertible {
     var what: String
     var last: String
     var description: String { "\(what) did not come; last: \(last)" }
 }
 
-/// Asks until there is an answer, at most for a time.
+/// Polls until there is an answer, with a time limit.
 /// - Parameter ask: nil for "not yet".
 func eventually<Value>(
     _ what: String, within limit: Duration = .seconds(10), every interval: Duration = .milliseconds(50),
@@ -24,7 +24,7 @@ func eventually<Value>(
     }
 }
 
-/// Asks until it is so, at most for a time.
+/// Polls until a condition holds, with a time limit.
 func eventually(
     _ what: String, within limit: Duration = .seconds(10), every interval: Duration = .milliseconds(50),
     isolation: isolated (any Actor)? = #isolation, isSo: () async throws -> Bool

@@ -13,7 +13,7 @@ enum Program {
         }.flatMap { FileManager.default.isExecutableFile(atPath: $0) ? $0 : nil }
         ?? root.appendingPathComponent(".build/release/reflector").path
 
-    /// What a program that has ended left behind.
+    /// The result of a program that has ended.
     struct Result: Sendable {
         var code: Int32
         var output: String
@@ -22,7 +22,7 @@ enum Program {
         var lines: [String] { output.split(separator: "\n").map(String.init) }
     }
 
-    /// Code of a program that was ended because its time was over (timeout(1)).
+    /// Exit code of a program that exceeded its time (timeout(1)).
     static let timedOut: Int32 = 124
 
     /// Runs a program to its end, at most `seconds`.
@@ -32,7 +32,7 @@ enum Program {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("run-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        // Files, not pipes: nobody has to read while the program runs.
+        // Files, not pipes: nothing has to read while the program runs.
         let output = folder.appendingPathComponent("output")
         let errors = folder.appendingPathComponent("errors")
         for file in [output, errors] { try Data().write(to: file) }
