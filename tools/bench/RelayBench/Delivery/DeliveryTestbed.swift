@@ -11,7 +11,7 @@ import RelayService
 /// feeds ─▶ entrypoint ─▶ one of many sets ─▶ impairment of its own ─▶ edge        deaths
 /// feed ─▶ sender ─▶ impairment ─▶ receiver ─▶ sink          SRT, RIST
 /// ```
-struct DeliveryPlace {
+struct DeliveryTestbed {
     static let zone = "bench.example"
     static func stream(_ number: Int) -> String { "bench/\(number)" }
 
@@ -21,13 +21,13 @@ struct DeliveryPlace {
 
     func address(_ last: Int) -> String { "127.\(net).1.\(last)" }
     var nameServer: String { address(9) + ":5300" }
-    /// The one that edges ask.
+    /// The name server of the edges.
     var edgeNameServer: String { address(10) + ":5300" }
     var entrypoint: String { address(1) }
-    /// Where the encoder of a stream sends.
+    /// The address to which the encoder of a stream sends.
     func encoderPort(_ stream: Int = 0) -> String { address(1) + ":\(9_000 + stream)" }
     func set(_ number: Int) -> String { address(10 + number) }
-    /// Where the impairment before a set reflector, or before a peer's receiver, listens.
+    /// The listening address of the impairment before a set reflector or a peer's receiver.
     func impairment(_ set: Int = 1) -> String { address(30 + set) }
     func edge(_ number: Int) -> String { address(41 + number) }
     var feed: String { address(2) }
@@ -38,9 +38,9 @@ struct DeliveryPlace {
 
     /// Writes keys and the zone.
     /// - Parameters:
-    ///   - name: of the folder.
-    ///   - sets: names and addresses of set reflectors, as an asker shall see them.
-    ///   - regionSize: how many of them make a set region, which is named after its first.
+    ///   - name: name of the folder.
+    ///   - sets: names and addresses of set reflectors, as the answers show them.
+    ///   - regionSize: number of them in each set region, which is named after its first.
     ///   - maps: lines of the map.
     func writeZone(
         _ name: String, sets: [(name: String, address: String)], regionSize: Int = 1, maps: [String]
@@ -76,7 +76,7 @@ struct DeliveryPlace {
         try start(["nameserver", "--zones", zones(name), "--listen", endpoint])
     }
 
-    /// - Parameter streams: how many encoders it listens for.
+    /// - Parameter streams: number of encoders it listens for.
     func startEntrypoint(streams: Int = 1) throws -> Companion {
         try start(
             node("entrypoint", "ep-1", server: nameServer, at: entrypoint)
@@ -90,7 +90,7 @@ struct DeliveryPlace {
                 + (region.map { ["--region", "\($0)"] } ?? []))
     }
 
-    /// An edge reflector as a process of its own, with its streaming server.
+    /// Starts an edge reflector as a separate process, with its streaming server.
     func startEdgeProcess(server: String) throws -> Companion {
         try start(
             node("edge", "edge-9", server: server, at: edge(9)) + ["--region", "1", "--http", "\(edge(9)):8080"])
@@ -101,7 +101,7 @@ struct DeliveryPlace {
             + ["--ops", "\(address):4980"]
     }
 
-    /// An edge reflector in this process, whose output is a meter for each stream.
+    /// Starts an edge reflector in this process, with a meter for the output of each stream.
     func startEdge(_ number: Int, deadline: TimeSpan, meters: [DeliveryMeter]) async throws -> RunningNode {
         guard let server = Endpoint(edgeNameServer), let own = Endpoint(edge(number) + ":4900") else {
             throw Companion.Failure(description: "net \(net): no addresses")

@@ -3,8 +3,8 @@ import Foundation
 import ReflectorModel
 import Synchronization
 
-/// Notices that the machine stood still: a thread that sleeps briefly, over and over, and notes how late it wakes.
-final class StallWatch: Sendable {
+/// Detects stalls of the machine: a thread that sleeps briefly in a loop and measures how late it wakes.
+final class StallDetector: Sendable {
     private static let nap = TimeSpan.milliseconds(10)
 
     private let longest = Mutex(TimeSpan.zero)
@@ -22,7 +22,7 @@ final class StallWatch: Sendable {
         longest.withLock { $0 = max($0, lateness) }
     }
 
-    /// The longest stall since it was asked last.
+    /// The longest stall since the last call.
     func take() -> TimeSpan {
         longest.withLock { longest in
             defer { longest = .zero }
