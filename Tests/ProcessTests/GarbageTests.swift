@@ -49,7 +49,7 @@ struct GarbageTests {
                 print("\(name):", Self.line(rejected))
                 #expect(rejected.count >= 4)
                 #expect(rejected.values.reduce(0, +) > Double(Self.count) * 0.9)
-                try await eventually("delivery goes on") {
+                try await eventually("delivery continues") {
                     (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > delivered + 300
                 }
             }

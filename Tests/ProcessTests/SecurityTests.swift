@@ -120,7 +120,7 @@ struct SecurityTests {
                 return delivered.count > input.count * 8 / 10 && input.suffix(delivered.count) == delivered
             }
             let forged = wiretap.forged
-            _ = try? await eventually("the edge to have counted what was forged") {
+            _ = try? await eventually("the edge to have counted the forged packets") {
                 let counters = try await network.status(of: "edge-bos").counters
                 return (counters["rejected_unknown_token"] ?? 0) + (counters["rejected_bad_seal"] ?? 0)
                     >= UInt64(forged)

@@ -38,8 +38,8 @@ struct LinkHistogramTests {
         #expect(silent.p50Milliseconds == nil && silent.maxMilliseconds == nil)
         #expect(silent.count == 90, "the total count stays")
         histograms.record(.roundTrip, .milliseconds(20), count: 1, at: at(400))
-        let anew = try #require(histograms.summary(of: .roundTrip, at: at(401)))
-        #expect(abs((anew.p99Milliseconds ?? 0) - 20) < 0.3, "not older samples")
+        let latest = try #require(histograms.summary(of: .roundTrip, at: at(401)))
+        #expect(abs((latest.p99Milliseconds ?? 0) - 20) < 0.3, "not older samples")
     }
 
     @Test("a run counts once for each packet, and values out of range as the end of the range")

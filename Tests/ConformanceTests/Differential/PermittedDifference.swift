@@ -148,7 +148,7 @@ struct PermittedDifference: Sendable {
         PermittedDifference(
             title: "types of DNSSEC at an alias",
             reason:
-                "RRSIG, NSEC and NSEC3 may stand beside a CNAME (RFC 4034 §2.5): in an unsigned zone Knot denies the "
+                "RRSIG, NSEC and NSEC3 may exist beside a CNAME (RFC 4034 §2.5): in an unsigned zone Knot denies the "
                 + "first two and NSD the third, we and the other follow the alias"
         ) { query, ours, theirs in
             [46, 47, 50].contains(query.type) && [0, 3].contains(ours?.rcode) && theirs?.rcode == 0
