@@ -95,7 +95,7 @@ struct LogLimiter {
                 (
                     window.start,
                     Omission(
-                        message: window.sample, isGrave: kind.place.isGrave, count: window.omitted, seconds: seconds)
+                        message: window.sample, isGrave: kind.location.isGrave, count: window.omitted, seconds: seconds)
                 ))
         }
         return omissions.sorted { $0.start < $1.start }.map(\.1)
