@@ -61,7 +61,7 @@ struct TransferOptions: ParsableArguments {
 
     private static func rule(_ text: String) throws -> TransferPolicy.Rule {
         guard let rule = TransferPolicy.Rule(text) else {
-            throw ValidationError("'\(text)' is not an address or prefix, perhaps with a key, e.g. 192.0.2.0/24,key=NAME")
+            throw ValidationError("'\(text)' is not an address or prefix with optional key, e.g. 192.0.2.0/24,key=NAME")
         }
         return rule
     }
@@ -69,7 +69,8 @@ struct TransferOptions: ParsableArguments {
     private static func target(_ text: String) throws -> NotifyTarget {
         guard let target = NotifyTarget(text) else {
             throw ValidationError(
-                "'\(text)' is not an address, perhaps with port, key and source, e.g. 192.0.2.1:53,key=NAME,from=192.0.2.9")
+                "'\(text)' is not an address with optional port, key and source, e.g. 192.0.2.1:53,key=NAME,from=192.0.2.9"
+            )
         }
         return target
     }
