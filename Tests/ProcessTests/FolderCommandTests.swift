@@ -53,11 +53,11 @@ struct FolderCommandTests {
             let shown = try Program.run(Program.reflector, ["zone", "serial", state])
             #expect(shown.output == "reflector.net \(before)\n")
 
-            let wish = before &+ 1_000_000
-            let asked = try Program.run(Program.reflector, ["zone", "serial", state, "--raise", "--above", "\(wish)"])
+            let target = before &+ 1_000_000
+            let asked = try Program.run(Program.reflector, ["zone", "serial", state, "--raise", "--above", "\(target)"])
             #expect(asked.code == 0, "\(asked.errors)")
             try await eventually("a higher serial", within: .seconds(10)) {
-                try serial("127.109.1.1") ?? 0 > wish
+                try serial("127.109.1.1") ?? 0 > target
             }
             raised = try #require(try serial("127.109.1.1"))
 
