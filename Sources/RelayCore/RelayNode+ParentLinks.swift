@@ -69,17 +69,19 @@ extension RelayNode {
                 return schedule(stream, path.nextTry)
             }
         }
-        if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
-            // Each change starts all children again: a parent that names another source each time is heard now and then.
-            path.isDeferred = true
-            path.nextTry = now + .milliseconds(500)
-            return schedule(stream, path.nextTry)
-        }
         if path.isDeferred {
-            // What it was to begin with was not taken, and is long past: it is asked anew.
+            // Its first packets were dropped and are gone: subscribe again. This takes no token from the bucket of source
+            // changes; otherwise an empty bucket would stay empty, and the stream would never return.
             removePath(path, of: stream, at: now)
             join(path.candidate, stream, at: now)
             return
+        }
+        if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
+            // Each change restarts all children: a parent that names another source each time succeeds at most twice a
+            // second.
+            path.isDeferred = true
+            path.nextTry = now + .milliseconds(500)
+            return schedule(stream, path.nextTry)
         }
         if askFromWhereItWasLeft(tag, reply, path, of: stream, at: now) { return }
         guard

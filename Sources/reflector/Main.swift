@@ -23,6 +23,7 @@ struct Reflector: AsyncParsableCommand {
     /// thread would end up in Dispatch as a thread that glibc considers exiting. glibc then skips it when the process
     /// changes its user: it would stay root (`nameserver --user`).
     static func main() {
+        ProcessSetUp.openStandardFiles()
         Task.detached { await runToTheEnd() }
         while true { pause() }
     }

@@ -10,7 +10,7 @@ struct PlaylistNumberTests {
     private struct Playlist {
         var sequence: Int
         var discontinuity: Int
-        /// Number of each segment by its name.
+        /// Names of its segments.
         var segments: [String]
 
         init?(_ text: String) {
@@ -32,7 +32,7 @@ struct PlaylistNumberTests {
             var encoder = try await network.startEncoder(stream, file: TestPictureFile.path, at: "ep-bos")
             let url = "http://\(try network.node("edge-bos").http)/live/news/index.m3u8"
             var seen: [Playlist] = []
-            /// The number of each segment.
+            /// The number of each segment. An edge that restarts gives segments new numbers and keeps their names.
             var places: [String: Int] = [:]
 
             func look() throws -> Playlist? {
@@ -68,6 +68,7 @@ struct PlaylistNumberTests {
                 for victim in victims {
                     if victim == "encoder" { kill(encoder, SIGKILL) } else { try await network.kill(victim) }
                 }
+                if victims.contains("edge-bos") { places = [:] }
                 for victim in victims where victim != "encoder" {
                     try await network.start(victim)
                     try await network.waitUntilReady(victim)

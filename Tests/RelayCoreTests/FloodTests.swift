@@ -49,7 +49,12 @@ struct FloodTests {
         let entrypoint = bench.add("ep", .entrypoint, 61)
         let parent = HostilePeer("set-0", .set, at: set, of: entrypoint, bench, seed: 6)
         for index in 0..<streams {
-            #expect(entrypoint.provide(try #require(StreamName("live/\(index)")), at: bench.now))
+            let stream = try #require(StreamName("live/\(index)"))
+            bench.answers[.candidates(stream)] = .records(
+                LookUpAnswer(
+                    hosts: [ResolvedHost(name: "ep", endpoint: Bench.endpoint(61), priority: 0, weight: 1)],
+                    ttlSeconds: 20, portset: PortsetID(7)))
+            #expect(entrypoint.provide(stream, at: bench.now))
         }
         for _ in 0..<100 where !parent.isOpen {
             bench.run(for: .milliseconds(10))
@@ -65,17 +70,19 @@ struct FloodTests {
         bench.run(for: .milliseconds(200))
         parent.answer()
         bench.forgetSent()
-        for _ in 0..<1_000 { parent.send(.announcePull(versionHeld: 0)) }
-        let pages = bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.count
-        #expect(pages > 0, "the first is answered")
-        bench.forgetSent()
-        for _ in 0..<1_000 { parent.send(.announcePull(versionHeld: 0)) }
-        #expect(bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.isEmpty)
+        /// Pages of the list that answer this many pulls.
+        func pages(_ pulls: Int) -> Int {
+            bench.forgetSent()
+            for _ in 0..<pulls { parent.send(.announcePull(versionHeld: 0)) }
+            bench.run(for: .milliseconds(1))
+            return bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 500 }.count
+        }
+        let first = pages(1_000)
+        #expect((10...40).contains(first), "\(first)")
+        #expect(pages(1_000) == 0)
         bench.run(for: .milliseconds(150))
         parent.answer()
-        bench.forgetSent()
-        parent.send(.announcePull(versionHeld: 0))
-        #expect(bench.sent.filter { $0.to == parent.endpoint && $0.bytes.count > 1_000 }.count == pages)
+        #expect(pages(1) == first)
         #expect(entrypoint.counters[.droppedControlFlood] == 0)
     }
 
@@ -97,7 +104,50 @@ struct FloodTests {
         }
         #expect(tree.edge.counters[.droppedLookUpTableFull] > 1_000)
         tree.stream(for: .seconds(6))
-        #expect(tree.bench.unavailable.count == 10_000, "each viewer hears what became of the stream")
+        #expect(tree.bench.unavailable.count >= 10_000, "each viewer hears what became of the stream")
         #expect(tree.isGapless)
+    }
+
+    @Test("After a parent that named another source each time, an honest parent's source is taken within seconds")
+    func sources() throws {
+        var tree = try #require(Tree(sets: 1))
+        let bench = tree.bench
+        let (stream, region) = (try #require(StreamName("live/flips")), RegionID(7))
+        bench.answers[.candidates(stream)] = .records(
+            LookUpAnswer(
+                hosts: [ResolvedHost(name: "ep", endpoint: Tree.entrypointEndpoint, priority: 0, weight: 1)],
+                ttlSeconds: 2, portset: PortsetID(8)))
+        func answer(_ name: String, _ endpoint: Endpoint, serial: UInt32) {
+            for rank in ParentRank.allCases {
+                bench.answers[.parents(rank, region, PortsetID(8))] = .records(
+                    LookUpAnswer(
+                        hosts: [ResolvedHost(name: name, endpoint: endpoint, priority: 0, weight: 1)],
+                        ttlSeconds: 2, serial: serial))
+            }
+        }
+        let place = Bench.endpoint(66)
+        answer("hostile", place, serial: 1)
+        let edge = bench.add("edge-2", .edge, 101, region: region, sink: Bench.Sink())
+        let parent = HostilePeer("hostile", .set, at: place, of: edge, bench, seed: 3)
+        edge.want(stream, at: bench.now)
+        var changes: UInt64 = 0
+        for turn in 0..<400 as Range<UInt64> {
+            parent.answer()
+            if let request = parent.subscribed {
+                var reply = SubscribeReply(subscription: request.subscription, status: .ok)
+                (reply.source, reply.incarnation) = (NodeID(9), Incarnation(high: 1, low: turn))
+                parent.send(.subscribeReply(reply))
+                changes += 1
+            }
+            tree.stream(for: .milliseconds(10))
+        }
+        #expect(changes > 200)
+        answer("set-0", Tree.setEndpoint(0), serial: 2)
+        #expect(tree.entrypoint.provide(stream, at: bench.now))
+        for _ in 0..<1_000 {
+            tree.entrypoint.ingest(UnsafeRawBufferPointer(start: nil, count: 0), stream: stream, at: bench.now)
+            tree.stream(for: .milliseconds(5))
+        }
+        #expect(edge.counters[.delivered] > 300)
     }
 }

@@ -299,6 +299,23 @@ struct ForgedAnswerTests {
         for peer in [lame, broken, good] { await peer.close() }
     }
 
+    @Test("A look-up fails if a server stops between its answers: no answer about the portset does not mean no portset")
+    func halfAnswered() async throws {
+        let half = try await DatagramPeer(host: "127.47.0.4") { query in
+            let isText = query.count > 5 && Array(query.suffix(15)).contains(16)
+            return isText ? [] : [Self.answer(query, address: Self.genuine)]
+        }
+        let resolver = StubResolver(servers: [half.endpoint], zone: "z")
+        let stream = try #require(StreamName("live/news"))
+        #expect(await resolver.lookUp(.candidates(stream)) == .failed(.timedOut))
+        guard case .records(let found) = await resolver.lookUp(name) else {
+            Issue.record("the text of parents is only for people")
+            return
+        }
+        #expect(found.text == [])
+        await half.close()
+    }
+
     @Test("With too many look-ups running, the next is refused at once")
     func overload() async throws {
         let silent = try await DatagramPeer(host: "127.47.0.4")

@@ -179,10 +179,10 @@ final class DatagramPeer: Sendable {
             AddressedEnvelope(remoteAddress: try SocketAddress(endpoint), data: ByteBuffer(bytes: bytes)))
     }
 
-    /// Sends multicast through the loopback interface.
-    func sendGroupsByLoopback() async throws {
+    /// Sends multicast through the interface that has this address, by default the loopback interface.
+    func sendGroups(from address: UInt32 = 0x7f00_0001) async throws {
         guard let socket = channel as? any SocketOptionProvider else { return }
-        try await socket.setIPMulticastIF(in_addr(s_addr: UInt32(0x7f00_0001).bigEndian)).get()
+        try await socket.setIPMulticastIF(in_addr(s_addr: address.bigEndian)).get()
     }
 
     func close() async { try? await channel.close() }
@@ -210,5 +210,39 @@ final class LogCollector: Sendable {
             let values = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             collector.collected.withLock { $0.append(([event.message.description] + values).joined(separator: " ")) }
         }
+    }
+}
+
+/// A virtual network interface, for tests that remove one and make it again.
+struct TestInterface {
+    private let name: String
+    private let address: String
+
+    /// False if this user may not make one.
+    static let isAllowed = (try? TestInterface("reflector-t1", address: "198.51.100.77/32"))?.remove() != nil
+
+    init(_ name: String, address: String) throws {
+        self.name = name
+        self.address = address
+        remove()
+        try make()
+    }
+
+    func make() throws {
+        try Self.ip("link", "add", name, "type", "bridge")
+        try Self.ip("address", "add", address, "dev", name)
+        try Self.ip("link", "set", name, "up")
+    }
+
+    func remove() { try? Self.ip("link", "delete", name) }
+
+    private static func ip(_ words: String...) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["ip"] + words
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw CocoaError(.featureUnsupported) }
     }
 }

@@ -140,6 +140,6 @@ echo "payloadMax=$(jq -r '[.links[]|select(.part=="child" and .peer=="edge")][0]
 grep -h -o 'does not carry datagrams of [0-9]* bytes' set.log | head -1
 grep -h -o 'payloads of [0-9]* bytes from now on' ep.log | head -1
 grep -h -o 'does not answer at [^:]*:[^ ]*: using [^;]*' edge.log | head -1
-grep -h -o 'own address not there' set.log | head -1
+grep -h -o 'own address missing' set.log | head -1
 grep -h 'datagrams not sent' set.log | head -1
 exit 0

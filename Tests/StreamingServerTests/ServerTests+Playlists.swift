@@ -67,7 +67,7 @@ extension ServerTests {
             #expect(answer.status == (kind == 1 ? 503 : 504))
             #expect(answer.response.headers.first(name: "retry-after") == "2")
             let text = String(decoding: answer.body, as: UTF8.self)
-            #expect(text.contains(["nothing has arrived", "three target durations", "PMT does not come"][kind]))
+            #expect(text.contains(["nothing has arrived", "three target durations", "PMT does not arrive"][kind]))
         }
     }
 

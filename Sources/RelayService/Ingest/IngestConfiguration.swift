@@ -4,7 +4,7 @@ import ReflectorModel
 public struct IngestConfiguration: Sendable {
     /// Address and port of the HTTP server to which encoders push; nil for none.
     public var httpListen: Endpoint?
-    /// More addresses of this server; those that no interface has are left out.
+    /// More addresses of this server; one that no interface has is retried until an interface has it.
     public var httpListenAlso: [Endpoint] = []
     /// Ports that take one stream each as plain bytes over TCP.
     public var rawTCP: [RawPort] = []
@@ -45,6 +45,8 @@ public struct IngestConfiguration: Sendable {
     /// An encoder that has been silent for this long yields its stream to the next one that asks for it; a stream over
     /// UDP ends.
     public var yieldAfter = TimeSpan.seconds(3)
+    /// A multicast group that is silent for this long is joined again.
+    public var rejoinAfter = TimeSpan.seconds(10)
 
     public init() {}
 

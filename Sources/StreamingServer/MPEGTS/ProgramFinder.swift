@@ -31,8 +31,9 @@ struct ProgramFinder {
         pid == 0 || mapPIDs.contains(pid)
     }
 
-    /// True if the stream has other programs too, which a segment may not have (RFC 8216 §3.2).
-    var hasOtherPrograms: Bool { (association?.programs.count ?? 0) > 1 }
+    /// True if the stream has other programs too, which a segment may not have (RFC 8216 §3.2), or a network information
+    /// table: players that use the PAT's first entry take that table for their program.
+    var hasOtherPrograms: Bool { association.map { $0.programs.count > 1 || $0.namesNetwork } ?? false }
 
     /// Takes a packet of a PID that carries tables.
     mutating func receive(_ header: TransportPacket, _ bytes: Span<UInt8>, at offset: UInt64) -> Change {
