@@ -38,10 +38,10 @@ struct TableRepeaterTests {
         // A pause does not mean that tables are missing.
         #expect(!pass(pictures, at: 60))
         // The encoder sends its tables again: their counters continue those of the inserted ones.
-        #expect(!pass([pictures[0], packet(0, 1, Self.pat), packet(4_096, 15, Self.pmt)], at: 61))
+        #expect(pass([pictures[0], packet(0, 1, Self.pat), packet(4_096, 15, Self.pmt)], at: 61))
         let counters = output.filter { $0[1] & 0x1f == 0 && $0[2] == 0 }.map { $0[3] & 15 }
-        #expect(counters == [2, 3])
-        #expect(output.filter { $0[1] & 0x1f == 0x10 }.map { $0[3] & 15 } == [0, 1])
+        #expect(counters == [2, 3, 4])
+        #expect(output.filter { $0[1] & 0x1f == 0x10 }.map { $0[3] & 15 } == [0, 1, 2])
     }
 
     @Test("A stream with frequent tables, or none, passes unchanged")

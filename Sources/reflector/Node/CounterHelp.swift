@@ -149,7 +149,7 @@ enum CounterHelp {
             "Encoders refused because the zone does not list this entrypoint for the stream.",
         "ingest_refused_wrong_key": "Requests refused because of a wrong stream key.",
         "ingest_rtp_missing": "RTP packets missing from encoders, by sequence number.",
-        "ingest_tables_repeated": "Times that the tables of an encoder were repeated because it sends them too seldom.",
+        "ingest_tables_repeated": "Times that PAT and PMT were repeated because the encoder sends them too seldom.",
         "ingest_throttled": "Times that an encoder had to wait because of --ingest-rate-max.",
         // Look-ups.
         "resolver_bad_cookie": "BADCOOKIE answers of name servers.",
