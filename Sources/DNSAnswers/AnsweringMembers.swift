@@ -1,4 +1,4 @@
-/// Which hosts of a set region are answered, and with what weight: the one place where standings become answers, for
+/// Which hosts of a set region are answered, and with what weight: the one place where hostStates become answers, for
 /// the name server, the export and `explain` alike.
 ///
 /// ```
@@ -42,18 +42,18 @@ extension ZoneContent {
             region.members.filter { hosts.indices.contains($0.host) && isAnswered($0) }
         }
         let inService = members { member in
-            switch member.standing {
+            switch member.state {
             case .serving, .weighedDown, .pinned: true
             case .dead, .drained, .depooled: false
             }
         }
         if !inService.isEmpty { return (weighed(inService, of: region), .serving) }
         if region.standsAside { return ([], .aside) }
-        let drained = members { $0.standing == .drained && $0.health != .dead }
+        let drained = members { $0.state == .drained && $0.health != .dead }
         if !drained.isEmpty { return (weighed(drained, of: region), .drained) }
-        let silent = members { $0.standing == .dead }
+        let silent = members { $0.state == .dead }
         if !silent.isEmpty { return (weighed(silent, of: region), .files) }
-        let left = members { $0.standing == .drained }
+        let left = members { $0.state == .drained }
         return (weighed(left, of: region), left.isEmpty ? .nobody : .files)
     }
 
@@ -77,7 +77,7 @@ extension ZoneContent {
         let changed = region.changedSerial == 0 ? serial : region.changedSerial
         let text = ["set=\(region.name)", "serial=\(changed)", "cause=\(region.cause)"]
         guard answering.basis != .files else { return text }
-        let dead = region.members.filter { $0.standing == .dead && hosts.indices.contains($0.host) }
+        let dead = region.members.filter { $0.state == .dead && hosts.indices.contains($0.host) }
         var names = ""
         for name in dead.map({ hosts[$0.host].name }) where names.utf8.count + name.utf8.count < 249 {
             names += (names.isEmpty ? "" : ",") + name
@@ -87,7 +87,7 @@ extension ZoneContent {
 
     /// What `explain` says of a set region beside the rule: whether it is probed, on what the answer rests where that
     /// is not the hosts in service, what last changed it, and every host.
-    public func standingText(_ region: SetRegion) -> [String] {
+    public func stateText(_ region: SetRegion) -> [String] {
         let answering = answering(region)
         var text = ["health=\(probing)"]
         switch answering.basis {
@@ -112,8 +112,8 @@ extension ZoneContent {
 
     /// Marks the set regions that can stand aside: see `SetRegion.standsAside`.
     public mutating func letDrainedStandAside() {
-        func hasHost(_ set: Int, _ standings: (Standing) -> Bool) -> Bool {
-            setRegions.indices.contains(set) && setRegions[set].members.contains { standings($0.standing) }
+        func hasHost(_ set: Int, _ hostStates: (HostState) -> Bool) -> Bool {
+            setRegions.indices.contains(set) && setRegions[set].members.contains { hostStates($0.state) }
         }
         var isInService = Array(repeating: false, count: setRegions.count)
         var isDrained = isInService
@@ -134,16 +134,16 @@ extension ZoneContent {
     /// Where one is weighed down, all weights are sixteenfold, so that even the weight 1 has room below it.
     private func weighed(_ members: [Member], of region: SetRegion) -> [AnsweringMember] {
         let weight = Self.weight(capacity: region.capacity)
-        let isWeighedDown = members.contains { $0.standing.isWeighedDown }
+        let isWeighedDown = members.contains { $0.state.isWeighedDown }
         return members.map { member in
             var own = UInt32(weight)
             if isWeighedDown, weight < 4_096 { own *= 16 }
-            if case .weighedDown(let share) = member.standing { own = max(own * UInt32(share) / 16, 1) }
+            if case .weighedDown(let share) = member.state { own = max(own * UInt32(share) / 16, 1) }
             return AnsweringMember(host: member.host, port: member.port, weight: UInt16(clamping: own))
         }
     }
 }
 
-extension ZoneContent.Standing {
+extension ZoneContent.HostState {
     var isWeighedDown: Bool { if case .weighedDown = self { true } else { false } }
 }

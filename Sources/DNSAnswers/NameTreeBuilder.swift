@@ -1,7 +1,7 @@
 /// The stored names of a zone while an image is built, with the empty non-terminals between them and the apex.
 struct NameTreeBuilder {
     struct Node {
-        /// Fragments by type, in order of appearance.
+        /// RRsets by type, in order of appearance.
         var sets: [StoredSet] = []
         var alias: UInt32 = 0
         var referral: UInt32 = 0

@@ -32,7 +32,7 @@ struct Query {
     /// True for what gets no reply at all, so that two servers can't be made to answer each other.
     @inline(__always) var isDropped: Bool { problem == .tooShort || problem == .isResponse }
 
-    @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout NameScratch) -> Query {
+    @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout QueryName) -> Query {
         var query = Query()
         guard message.count >= 12, let raw = message.baseAddress else { return query.rejected(.tooShort, 0) }
         let bytes = raw.assumingMemoryBound(to: UInt8.self)

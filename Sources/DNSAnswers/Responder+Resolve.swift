@@ -9,17 +9,17 @@ extension Responder {
         var labels = count
         var owner = 12
         for followed in 0...Self.aliasesMax {
-            var fragment = FragmentArena.empty
+            var rrset = RRsetArena.empty
             var ttl: UInt32 = 0
             switch zone.pointee.locate(name, labels: labels) {
             case .parents(let rank, let tag, _, _):
                 let rule = zone.pointee.rules + (Int(tag) &- 1)
                 ttl = rule.pointee.ttl
-                let first = zone.pointee.firstSetFragment &+ 4 &* rule.pointee.parent(rank)
-                fragment = zone.pointee.fragment(first: first, type: query.type, hasText: true)
+                let first = zone.pointee.firstSetRRset &+ 4 &* rule.pointee.parent(rank)
+                rrset = zone.pointee.rrset(first: first, type: query.type, hasText: true)
             case .rootSets(let number, _):
-                let first = zone.pointee.firstRootFragment &+ 3 &* number
-                fragment = zone.pointee.fragment(first: first, type: query.type, hasText: false)
+                let first = zone.pointee.firstRootRRset &+ 3 &* number
+                rrset = zone.pointee.rrset(first: first, type: query.type, hasText: false)
             case .emptyNonTerminal:
                 break
             case .nameError:
@@ -35,7 +35,7 @@ extension Responder {
                     add(.referred)
                     return ResponseCode.noError
                 }
-                fragment = zone.pointee.fragment(node: zone.pointee.nodes[node], type: query.type)
+                rrset = zone.pointee.rrset(node: zone.pointee.nodes[node], type: query.type)
             case .stored(let node):
                 let stored = zone.pointee.nodes[node]
                 if stored.alias != 0, query.type != RecordType.cname, query.type != RecordType.any {
@@ -56,13 +56,13 @@ extension Responder {
                     labels = above
                     continue
                 }
-                fragment = zone.pointee.fragment(node: stored, type: query.type)
+                rrset = zone.pointee.rrset(node: stored, type: query.type)
             }
-            if zone.pointee.fragments[Int(fragment)].answers == 0 {
+            if zone.pointee.rrsets[Int(rrset)].answers == 0 {
                 writer.append(zone.pointee.negative, of: zone, ttl: 0)
                 add(.noData)
             } else {
-                writer.append(fragment, of: zone, ttl: ttl, owner: owner, ownerLength: name.length)
+                writer.append(rrset, of: zone, ttl: ttl, owner: owner, ownerLength: name.length)
                 add(.answered)
             }
             return ResponseCode.noError

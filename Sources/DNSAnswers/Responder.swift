@@ -26,8 +26,8 @@ public struct Responder: ~Copyable {
 
     private(set) var views: UnsafePointer<ZoneView>
     var zoneTable: ZoneTableView
-    var name = NameScratch()
-    var inner = NameScratch()
+    var name = QueryName()
+    var inner = QueryName()
     private var limiter: ResponseLimiter
     private let words: UnsafeMutablePointer<UInt64>
     /// Hashes of the names whose CNAMEs are in the answer.
@@ -38,8 +38,8 @@ public struct Responder: ~Copyable {
         self.engine = engine
         self.limiter = ResponseLimiter(limiter, seed: seed)
         (views, zoneTable) = (engine.views.base, engine.zoneTable)
-        words = .allocate(capacity: AnswerTally.words)
-        words.initialize(repeating: 0, count: AnswerTally.words)
+        words = .allocate(capacity: QueryStatistics.words)
+        words.initialize(repeating: 0, count: QueryStatistics.words)
         aliases = .allocate(capacity: Self.aliasesMax + 1)
         aliases.initialize(repeating: 0, count: Self.aliasesMax + 1)
     }
@@ -52,7 +52,7 @@ public struct Responder: ~Copyable {
     public func count(of counter: AnswerCounter) -> UInt64 { words[counter.rawValue] }
 
     /// Everything counted so far.
-    public var tally: AnswerTally { AnswerTally(words) }
+    public var statistics: QueryStatistics { QueryStatistics(words) }
 
     /// Buckets of the limiter that had to be given up while in use.
     public var limiterEvictions: UInt64 { limiter.evictions }
@@ -99,7 +99,7 @@ public struct Responder: ~Copyable {
             if query.isCookieOnly {
                 add(.cookieFetched)
             } else {
-                words[AnswerTally.firstType &+ min(Int(query.type), AnswerTally.typesMax)] &+= 1
+                words[QueryStatistics.firstType &+ min(Int(query.type), QueryStatistics.typesMax)] &+= 1
                 rcode = respond(query, over: transport, isPrivileged: isPrivileged, &writer, &isAuthoritative)
                 if writer.isTruncated { add(.truncated) }
             }
@@ -107,7 +107,7 @@ public struct Responder: ~Copyable {
         if limiter.isOn, let source, transport == .udp, !isExempt, !options.hasValidCookie {
             guard limit(&writer, &rcode, source) else { return 0 }
         }
-        words[AnswerTally.firstCode &+ min(Int(rcode), AnswerTally.codesMax &- 1)] &+= 1
+        words[QueryStatistics.firstCode &+ min(Int(rcode), QueryStatistics.codesMax &- 1)] &+= 1
         return writer.finish(query, rcode: rcode, isAuthoritative: isAuthoritative, options)
     }
 

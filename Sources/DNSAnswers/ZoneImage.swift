@@ -14,7 +14,7 @@ public final class ZoneImage: Sendable {
     }
 
     /// Most bytes of one RRset, each record with 12 for its head, that every answer has room for.
-    public static let answerBytesMax = Fragment.lengthMax
+    public static let answerBytesMax = PrecompiledRRset.lengthMax
 
     /// Zone name without the final dot, lower case.
     public let zone: String
@@ -26,13 +26,13 @@ public final class ZoneImage: Sendable {
     private let nodes: FlatArray<NameNode>
     private let sets: FlatArray<StoredSet>
     private let tables: RuleTables
-    private let fragments: FlatArray<Fragment>
+    private let rrsets: FlatArray<PrecompiledRRset>
     private let patches: FlatArray<Patch>
     private let bytes: FlatArray<UInt8>
     private let setNames: FlatArray<TextReference>
-    private let setStandings: FlatArray<StringsReference>
-    private let firstSetFragment: UInt32
-    private let firstRootFragment: UInt32
+    private let setStateTexts: FlatArray<StringsReference>
+    private let firstSetRRset: UInt32
+    private let firstRootRRset: UInt32
     private let negative: UInt32
 
     /// - Parameters:
@@ -56,13 +56,13 @@ public final class ZoneImage: Sendable {
         names = NameTable(built.names)
         nodes = FlatArray(built.nodes)
         sets = FlatArray(built.sets)
-        fragments = FlatArray(built.arena.fragments)
+        rrsets = FlatArray(built.arena.rrsets)
         patches = FlatArray(built.arena.patches)
         bytes = FlatArray(built.arena.bytes)
         setNames = FlatArray(built.setNames)
-        setStandings = FlatArray(built.setStandings)
-        firstSetFragment = built.firstSetFragment
-        firstRootFragment = built.firstRootFragment
+        setStateTexts = FlatArray(built.setStateTexts)
+        firstSetRRset = built.firstSetRRset
+        firstRootRRset = built.firstRootRRset
         negative = built.negative
     }
 
@@ -79,7 +79,7 @@ public final class ZoneImage: Sendable {
     /// Bytes of all tables: what this generation holds in memory.
     public var byteCount: Int {
         names.slots.byteCount + names.names.byteCount + nodes.byteCount + sets.byteCount + tables.byteCount
-            + fragments.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount + setStandings.byteCount
+            + rrsets.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount + setStateTexts.byteCount
     }
 
     /// The set regions of a set of roots.
@@ -90,10 +90,10 @@ public final class ZoneImage: Sendable {
         ZoneView(
             names: names.view, nodes: nodes.base, sets: sets.base,
             index: tables.view, rules: tables.rules.base, ruleCount: tables.rules.count, ruleText: tables.text.base,
-            fragments: fragments.base, patches: patches.base,
-            bytes: bytes.base, setNames: setNames.base, setStandings: setStandings.base,
-            firstSetFragment: firstSetFragment,
-            firstRootFragment: firstRootFragment, negative: negative, zoneLength: zoneName.count,
+            rrsets: rrsets.base, patches: patches.base,
+            bytes: bytes.base, setNames: setNames.base, setStateTexts: setStateTexts.base,
+            firstSetRRset: firstSetRRset,
+            firstRootRRset: firstRootRRset, negative: negative, zoneLength: zoneName.count,
             zoneHash: WireName.hash(zoneName),
             defaultPortset: tables.defaultPortset, serial: serial)
     }

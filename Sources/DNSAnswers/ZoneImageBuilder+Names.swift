@@ -36,11 +36,11 @@ extension ZoneImageBuilder {
                 tree.nodes[key.node].referral = addReferral(
                     owner: records[0].owner, targets: list, ttl: ttl, addresses: addresses)
             }
-            let fragment = arena.add { writer in
+            let rrset = arena.add { writer in
                 for data in list { writer.record(type: key.type, ttl: .fixed(ttl), data: data) }
             }
-            if key.type == RecordType.cname { tree.nodes[key.node].alias = fragment }
-            tree.nodes[key.node].sets.append(StoredSet(type: key.type, fragment: fragment))
+            if key.type == RecordType.cname { tree.nodes[key.node].alias = rrset }
+            tree.nodes[key.node].sets.append(StoredSet(type: key.type, rrset: rrset))
             explain(key.node, source: records[0].source, more: [])
         }
         guard negative != 0 else { throw .startOfAuthority }
@@ -134,8 +134,8 @@ extension ZoneImageBuilder {
                 let node = tree.node(name)
             else { continue }
             let targets = targets(roots)
-            let fragment = arena.add { $0.hosts(targets, ttl: .fixed(ttl)) }
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: fragment))
+            let rrset = arena.add { $0.hosts(targets, ttl: .fixed(ttl)) }
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, rrset: rrset))
             explain(node, source: content.streams[entrypoint.firstStream].source, more: [])
         }
     }
@@ -163,8 +163,8 @@ extension ZoneImageBuilder {
             let text = arena.add {
                 $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: Self.textData(strings))
             }
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: services))
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, fragment: text))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, rrset: services))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, rrset: text))
             explain(node, source: stream.source, more: [stream.portset.text])
         }
     }
@@ -182,8 +182,8 @@ extension ZoneImageBuilder {
             let text = arena.add {
                 $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: Self.textData(entry.parts.map(\.description)))
             }
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: service))
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, fragment: text))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, rrset: service))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, rrset: text))
             explain(node, source: entry.source, more: [])
         }
     }

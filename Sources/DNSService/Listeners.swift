@@ -15,11 +15,11 @@ struct Listeners: Sendable {
 
     static func open(
         _ configuration: NameServer.Configuration, engine: AnswerEngine, settings: QueryLoop.Settings,
-        office: TransferOffice
+        transferService: TransferService
     ) async throws -> Listeners {
         let tcp = try TCPService(
             engine: engine, privileged: settings.privileged, limits: configuration.tcp,
-            desk: office.desk(engine), sources: office.sources)
+            requestHandler: transferService.requestHandler(engine), sources: transferService.sources)
         do {
             if let cookies = settings.cookies { tcp.replace(cookies) }
             var endpoints: [Endpoint] = []
@@ -27,7 +27,7 @@ struct Listeners: Sendable {
             var loops: [(DatagramLoop, LoopBound<QueryLoop>)] = []
             do {
                 for _ in 0..<max(configuration.workers, 1) {
-                    loops.append(try startLoop(configuration, endpoints, engine, settings, office))
+                    loops.append(try startLoop(configuration, endpoints, engine, settings, transferService))
                 }
             } catch {
                 for (loop, _) in loops { loop.stop() }
@@ -53,7 +53,7 @@ struct Listeners: Sendable {
 
     private static func startLoop(
         _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ engine: AnswerEngine,
-        _ settings: QueryLoop.Settings, _ office: TransferOffice
+        _ settings: QueryLoop.Settings, _ transferService: TransferService
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
@@ -70,7 +70,7 @@ struct Listeners: Sendable {
         }
         var generator = SystemRandomNumberGenerator()
         let handler = QueryLoop(
-            engine: engine, sockets: sockets, settings: settings, desk: office.desk(engine), seed: generator.next())
+            engine: engine, sockets: sockets, settings: settings, requestHandler: transferService.requestHandler(engine), seed: generator.next())
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 

@@ -106,7 +106,7 @@ public final class NameServer: Sendable {
     private let configuration: Configuration
     private let logger: Logger
     let keeper: ZoneKeeper
-    let overrideDesk: OverrideDesk
+    let overrideRegistry: OverrideRegistry
     private let pending = PendingChanges()
     private let archive: GenerationArchive
     private let transferLog = TransferLog()
@@ -122,7 +122,7 @@ public final class NameServer: Sendable {
             isTransferred: !configuration.transfers.rules.isEmpty, recordsMax: configuration.transferRecordsMax,
             logger: logger)
         let pending = pending
-        overrideDesk = OverrideDesk(
+        overrideRegistry = OverrideRegistry(
             store: configuration.state.map { OverrideStore(directory: $0) }, logger: logger, at: WallClock.seconds
         ) { pending.overridesChanged($0) }
     }
@@ -141,15 +141,15 @@ public final class NameServer: Sendable {
         let unheard = await askForSerials()
         let health = try await startProbing(targets)
         defer { health?.stop() }
-        let standings = Standings(overrides: await overrideDesk.entries).updated(by: pending.take())
-        let first = await keeper.update(readsFiles: true, standings: standings, unixTime: WallClock.seconds)
+        let hostStates = HostStates(overrides: await overrideRegistry.entries).updated(by: pending.take())
+        let first = await keeper.update(readsFiles: true, hostStates: hostStates, unixTime: WallClock.seconds)
         guard let engine = first.engine else { throw StartError.zones(await keeper.problems) }
-        let office = TransferOffice(configuration, archive: archive, log: transferLog, logger: logger)
-        await office.serve(first.zones)
+        let transferService = TransferService(configuration, archive: archive, log: transferLog, logger: logger)
+        await transferService.serve(first.zones)
         let queryLog = QueryLog(logger: logger)
         let listeners = try await Listeners.open(
             configuration, engine: engine,
-            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), office: office)
+            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), transferService: transferService)
         let notifier: Notifier?
         do {
             notifier = try Notifier(configuration, from: listeners.endpoints, log: transferLog, logger: logger)
@@ -182,20 +182,20 @@ public final class NameServer: Sendable {
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
         ready(listeners.endpoints)
         notifier?.announce(first.zones)
-        await office.keep(first.zones)
+        await transferService.keep(first.zones)
         await withTaskCancellationHandler {
             async let expiry: Void = expireOverrides()
             async let serials: Void = keepSerials(unheard)
             await takeChanges { outcome, areFilesChanged in
                 // Transfers first: who hears of a serial in an answer may come for it at once.
-                if outcome.isSerialRaised { await office.serve(outcome.zones) }
+                if outcome.isSerialRaised { await transferService.serve(outcome.zones) }
                 if let engine = outcome.engine { await listeners.replace(engine) }
                 if areFilesChanged { reloadCookies(listeners) }
                 if areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
                 await running.note(await keeper.status)
                 guard outcome.isSerialRaised else { return }
                 notifier?.announce(outcome.zones)
-                await office.keep(outcome.zones)
+                await transferService.keep(outcome.zones)
             }
             await running.end()
             _ = await (expiry, serials)
@@ -282,25 +282,25 @@ public final class NameServer: Sendable {
     /// Until `stop()`: takes what waits, together, as often as serials may rise.
     /// - Parameter use: gets what came of it.
     private func takeChanges(_ use: (ZoneKeeper.Outcome, _ areFilesChanged: Bool) async -> Void) async {
-        var pace = SerialPace()
+        var limiter = SerialRateLimiter()
         for await _ in pending.signals {
-            let next = pace.next(at: .now)
+            let next = limiter.next(at: .now)
             if next > .now { try? await Task.sleep(until: next, clock: .continuous) }
             let batch = pending.take()
             if batch.isEmpty { continue }
             let isStandingChanged = batch.health != nil || batch.overrides != nil
             let outcome = await keeper.update(
                 readsFiles: batch.areFilesChanged,
-                standings: isStandingChanged ? await keeper.standings.updated(by: batch) : nil,
+                hostStates: isStandingChanged ? await keeper.hostStates.updated(by: batch) : nil,
                 unixTime: WallClock.seconds)
-            if outcome.isSerialRaised { pace.raised(at: .now) }
+            if outcome.isSerialRaised { limiter.raised(at: .now) }
             await use(outcome, batch.areFilesChanged)
         }
     }
 
     private func expireOverrides() async {
         while await running.listeners != nil {
-            await overrideDesk.expire(at: WallClock.seconds)
+            await overrideRegistry.expire(at: WallClock.seconds)
             try? await Task.sleep(for: .milliseconds(250))
         }
     }

@@ -41,9 +41,9 @@ final class PendingChanges: Sendable {
     }
 }
 
-extension Standings {
+extension HostStates {
     /// These with what is new in `batch`.
-    func updated(by batch: PendingChanges.Batch) -> Standings {
+    func updated(by batch: PendingChanges.Batch) -> HostStates {
         var result = self
         if let report = batch.health { (result.probing, result.health) = (report.probing, report.health) }
         if let overrides = batch.overrides { result.overrides = overrides }

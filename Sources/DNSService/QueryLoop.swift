@@ -30,16 +30,16 @@ final class QueryLoop: DatagramHandler {
     private var batchStart = MonotonicInstant(nanoseconds: .min)
     private var batchCount = 0
     private var untilSample: Int
-    private let desk: RequestDesk
+    private let requestHandler: RequestHandler
 
     /// - Parameter seed: random, for the limiter's table.
     init(
-        engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, desk: RequestDesk, seed: UInt64
+        engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, requestHandler: RequestHandler, seed: UInt64
     ) {
         responder = Responder(engine, limiter: settings.limiter, seed: seed)
         responder.cookies = settings.cookies
         responder.hasDesk = true
-        self.desk = desk
+        self.requestHandler = requestHandler
         self.sockets = sockets
         self.settings = settings
         untilSample = settings.sampleEvery
@@ -64,7 +64,7 @@ final class QueryLoop: DatagramHandler {
             var length = responder.answer(
                 query, from: source, over: .udp, isPrivileged: isPrivileged, isExempt: isExempt, into: buffer)
             if length < 0 {
-                length = desk.answer(
+                length = requestHandler.answer(
                     datagram: query, from: datagram.source, isPrivileged: isPrivileged, &responder, into: buffer)
                 if length > 0, !isExempt, !responder.maySend(to: source) { length = 0 }
             }
@@ -86,7 +86,7 @@ final class QueryLoop: DatagramHandler {
     /// Answers from `engine` from the next query on.
     func replace(_ engine: AnswerEngine) {
         responder.engine = engine
-        desk.replace(engine)
+        requestHandler.replace(engine)
     }
 
     func replace(_ cookies: ServerCookies) { responder.cookies = cookies }
@@ -94,7 +94,7 @@ final class QueryLoop: DatagramHandler {
     /// What this loop has done so far, with its sockets.
     var report: LoopReport {
         var result = LoopReport(
-            tally: responder.tally, latencies: latencies, limiterEvictions: responder.limiterEvictions, sockets: [:])
+            statistics: responder.statistics, latencies: latencies, limiterEvictions: responder.limiterEvictions, sockets: [:])
         for socket in sockets {
             socket.readDrops()
             for (name, value) in socket.statistics.counters { result.sockets[name, default: 0] &+= value }
@@ -119,14 +119,14 @@ final class QueryLoop: DatagramHandler {
 
 /// What one loop has done, or several together.
 struct LoopReport: Sendable {
-    var tally = AnswerTally()
+    var statistics = QueryStatistics()
     var latencies = LatencyHistogram()
     var limiterEvictions: UInt64 = 0
     /// Counters of the sockets by name.
     var sockets: [String: UInt64] = [:]
 
     static func += (a: inout LoopReport, b: LoopReport) {
-        a.tally += b.tally
+        a.statistics += b.statistics
         a.latencies += b.latencies
         a.limiterEvictions &+= b.limiterEvictions
         a.sockets.merge(b.sockets) { $0 &+ $1 }

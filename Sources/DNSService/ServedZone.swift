@@ -4,7 +4,7 @@ import ZoneCompiler
 
 /// One zone as it is served: the files' content, how its hosts stand, the serial and the image made of both.
 struct ServedZone {
-    /// As the compiler made it: no standings.
+    /// As the compiler made it: no hostStates.
     let files: ZoneContent
     /// Files, overrides and health, and what last changed each set region's answer.
     let content: ZoneContent
@@ -37,11 +37,11 @@ struct ServedZone {
     ///   - context: what else decides the serial, and what outlives.
     ///   - unixTime: seconds since 1970.
     init(
-        _ files: ZoneContent, standings: Standings, before: ServedZone?, kept: SerialStore.Entry?,
+        _ files: ZoneContent, hostStates: HostStates, before: ServedZone?, kept: SerialStore.Entry?,
         context: Context = Context(), unixTime: Int64
     ) throws(ZoneImage.Invalid) {
         let isSameFiles = before?.files == files
-        var content = standings.applied(to: files)
+        var content = hostStates.applied(to: files)
         var sets = content.setRegions.map { SetChange($0, in: content) }
         let fileDigest = if let before, isSameFiles { before.digest } else { ContentDigest(files) }
         var whole = fileDigest

@@ -29,7 +29,7 @@ extension TCPLoop {
             var size = responder.answer(
                 message, from: connection.address, over: .tcp, isPrivileged: connection.isPrivileged, into: room)
             if size < 0 {
-                switch desk.handle(
+                switch requestHandler.handle(
                     Array(message), over: .tcp, from: connection.address, isPrivileged: connection.isPrivileged,
                     &responder)
                 {
@@ -134,7 +134,7 @@ extension TCPLoop {
     ) {
         guard self.connection(connection.tag) != nil else { return }
         guard transfers < limits.transfersMax else {
-            return answerInstead(desk.busy(client, now: responder.now), connection, at: now)
+            return answerInstead(requestHandler.busy(client, now: responder.now), connection, at: now)
         }
         transfers += 1
         enter(.planning, connection, at: now)
@@ -153,14 +153,14 @@ extension TCPLoop {
         responder.now = Int64(time(nil))
         switch plan {
         case .send(let kind), .fallback(let kind):
-            if case .fallback = plan { desk.log.add(.fallback) }
+            if case .fallback = plan { requestHandler.log.add(.fallback) }
             connection.transfer = OutgoingTransfer(kind, for: client)
             enter(.writing, connection, at: now)
             sendTransfer(connection, at: now)
         case .tooLarge, .unknown:
             transfers -= 1
             enter(.idle, connection, at: now)
-            answerInstead(desk.failure(client, plan, now: responder.now), connection, at: now)
+            answerInstead(requestHandler.failure(client, plan, now: responder.now), connection, at: now)
         }
     }
 
@@ -201,13 +201,13 @@ extension TCPLoop {
         transfers -= 1
         guard let transfer = connection.transfer else { return }
         connection.transfer = nil
-        guard isWhole else { return desk.log.add(.broken) }
+        guard isWhole else { return requestHandler.log.add(.broken) }
         switch transfer.kind {
-        case .whole: desk.log.add(.whole)
-        case .changes: desk.log.add(.changes)
-        case .nothing: desk.log.add(.current)
+        case .whole: requestHandler.log.add(.whole)
+        case .changes: requestHandler.log.add(.changes)
+        case .nothing: requestHandler.log.add(.current)
         }
-        desk.log.completed(
+        requestHandler.log.completed(
             NameServer.Secondary(
                 address: connection.address.description, zone: transfer.kind.zone.zone,
                 serial: transfer.kind.zone.serial, at: Int64(time(nil)), kind: transfer.kind.name,

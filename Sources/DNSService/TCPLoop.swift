@@ -17,7 +17,7 @@ final class TCPLoop: DatagramHandler {
 
     let loop: DatagramLoop
     let limits: TCPLimits
-    let desk: RequestDesk
+    let requestHandler: RequestHandler
     let sources: TransferSources
     private let privileged: [AddressBlock]
     var responder: Responder
@@ -36,13 +36,13 @@ final class TCPLoop: DatagramHandler {
     var counts: [TCPCounter: UInt64] = [:]
 
     init(
-        engine: AnswerEngine, loop: DatagramLoop, limits: TCPLimits, privileged: [AddressBlock], desk: RequestDesk,
+        engine: AnswerEngine, loop: DatagramLoop, limits: TCPLimits, privileged: [AddressBlock], requestHandler: RequestHandler,
         sources: TransferSources
     ) {
         self.loop = loop
         self.limits = limits
         self.privileged = privileged
-        self.desk = desk
+        self.requestHandler = requestHandler
         self.sources = sources
         responder = Responder(engine)
         responder.hasDesk = true
@@ -61,7 +61,7 @@ final class TCPLoop: DatagramHandler {
 
     func replace(_ engine: AnswerEngine) {
         responder.engine = engine
-        desk.replace(engine)
+        requestHandler.replace(engine)
     }
 
     func replace(_ cookies: ServerCookies) { responder.cookies = cookies }

@@ -9,7 +9,7 @@ final class TCPService: Sendable {
     private let handler: LoopBound<TCPLoop>
 
     init(
-        engine: AnswerEngine, privileged: [AddressBlock], limits: TCPLimits, desk: sending RequestDesk,
+        engine: AnswerEngine, privileged: [AddressBlock], limits: TCPLimits, requestHandler: sending RequestHandler,
         sources: TransferSources
     ) throws {
         Self.allowDescriptors(limits.connectionsMax)
@@ -20,7 +20,7 @@ final class TCPService: Sendable {
         let loop = try DatagramLoop(options: options)
         self.loop = loop
         let handler = TCPLoop(
-            engine: engine, loop: loop, limits: limits, privileged: privileged, desk: desk, sources: sources)
+            engine: engine, loop: loop, limits: limits, privileged: privileged, requestHandler: requestHandler, sources: sources)
         self.handler = try loop.start(handler: handler, name: "dns-tcp")
     }
 
@@ -53,9 +53,9 @@ final class TCPService: Sendable {
     var samples: [MetricSample] {
         get async {
             let handler = handler
-            let tally = await loop.query { handler.value.responder.tally } ?? AnswerTally()
+            let statistics = await loop.query { handler.value.responder.statistics } ?? QueryStatistics()
             let connections = await counters.filter { $0.key.hasPrefix("tcp_connections_") }.sorted { $0.key < $1.key }
-            return tally.samples(transport: "tcp")
+            return statistics.samples(transport: "tcp")
                 + connections.map { name, value in
                     let isGauge = name == "tcp_connections_open"
                     return MetricSample(

@@ -44,7 +44,7 @@ actor ZoneKeeper {
     private static let readingsMax = 3
     /// `ahead` is what an earlier run has kept, because the files are wrong.
     private var isAheadKept = false
-    private(set) var standings = Standings()
+    private(set) var hostStates = HostStates()
     private var servedSince: Int64 = 0
     private(set) var problems: [String] = []
     private(set) var generation = 0
@@ -63,7 +63,7 @@ actor ZoneKeeper {
         self.logger = logger
     }
 
-    /// The files' content of what is served, without standings.
+    /// The files' content of what is served, without hostStates.
     var files: [ZoneContent] { served.map(\.files) }
     /// What is served: files, overrides and health.
     var contents: [ZoneContent] { served.map(\.content) }
@@ -76,7 +76,7 @@ actor ZoneKeeper {
     func readAhead() -> [ProbeTarget]? {
         ahead = compile()
         if ahead == nil {
-            let kept = archive.zones.compactMap { archive.latest(of: $0)?.content.withoutStandings }
+            let kept = archive.zones.compactMap { archive.latest(of: $0)?.content.withoutHostStates }
             guard !kept.isEmpty else { return nil }
             (ahead, isAheadKept) = (kept, true)
             logger.critical(
@@ -125,11 +125,11 @@ actor ZoneKeeper {
     ///
     /// - Parameters:
     ///   - readsFiles: read the directory again; else the files are those served.
-    ///   - standings: how hosts stand now; nil for no change. One that changes no answer raises no serial, but `explain`
+    ///   - hostStates: how hosts stand now; nil for no change. One that changes no answer raises no serial, but `explain`
     ///     follows.
     ///   - unixTime: seconds since 1970.
-    func update(readsFiles: Bool, standings new: Standings? = nil, unixTime: Int64) -> Outcome {
-        if let new { standings = new }
+    func update(readsFiles: Bool, hostStates new: HostStates? = nil, unixTime: Int64) -> Outcome {
+        if let new { hostStates = new }
         let isKept = isAheadKept
         let compiled = readsFiles ? ahead ?? compile() : nil
         (ahead, isAheadKept) = (nil, false)
@@ -195,7 +195,7 @@ actor ZoneKeeper {
         }
     }
 
-    /// Serves `files` with the standings of now. True if a serial was raised or a zone has gone.
+    /// Serves `files` with the hostStates of now. True if a serial was raised or a zone has gone.
     private func settle(_ files: [ZoneContent], unixTime: Int64) throws(ZoneImage.Invalid) -> Bool {
         var next: [ServedZone] = []
         var raised: [ServedZone] = []
@@ -210,7 +210,7 @@ actor ZoneKeeper {
             context.recordsMax = recordsMax
             context.sidecars = isSidecarsRead ? sidecars[content.zone] ?? [] : nil
             let zone = try ServedZone(
-                content, standings: standings, before: before, kept: kept, context: context, unixTime: unixTime)
+                content, hostStates: hostStates, before: before, kept: kept, context: context, unixTime: unixTime)
             tell(zone, last: (before?.entry ?? kept)?.serial, context)
             if zone.entry != before?.entry, zone.entry != kept { raised.append(zone) }
             next.append(zone)
@@ -328,7 +328,7 @@ actor ZoneKeeper {
 
     private var engine: AnswerEngine {
         AnswerEngine(
-            zones: served.map(\.image), identity: identity, problems: problems, notes: standings.notes,
+            zones: served.map(\.image), identity: identity, problems: problems, notes: hostStates.notes,
             servedSince: servedSince)
     }
 
@@ -342,7 +342,7 @@ actor ZoneKeeper {
                 NameServer.Status.Zone(name: $0.files.zone, serial: $0.image.serial, rules: $0.image.ruleCount)
             },
             servedSince: servedSince, generation: generation, refusals: refusals, problems: problems,
-            probing: standings.probing.description, hosts: served.flatMap(\.hostStatus),
-            overrides: standings.overrides.map { NameServer.Status.Override($0) })
+            probing: hostStates.probing.description, hosts: served.flatMap(\.hostStatus),
+            overrides: hostStates.overrides.map { NameServer.Status.Override($0) })
     }
 }

@@ -61,7 +61,7 @@ public final class DatagramLoop: @unchecked Sendable {
     private static let watchedBit: UInt64 = 1 << 62
     private var wakeup: MonotonicInstant?
     private var wakeupCount: UInt64 = 0
-    private var gathering: GatheringPolicy?
+    private var gathering: ReceiveCoalescing?
     /// A socket was left with more waiting.
     private var isBacklogged = false
 
@@ -73,7 +73,7 @@ public final class DatagramLoop: @unchecked Sendable {
         poll = cdg_poll_create()
         guard poll >= 0 else { throw DatagramError(operation: "epoll_create1", code: -poll, subject: "loop") }
         readable = .allocate(capacity: Self.readableMax)
-        gathering = options.gathering.map { GatheringPolicy(span: $0) }
+        gathering = options.gathering.map { ReceiveCoalescing(span: $0) }
         let code = cdg_poll_add(poll, mailbox.event, Self.mailboxKey)
         guard code == 0 else { throw DatagramError(operation: "epoll_ctl", code: -code, subject: "mailbox") }
     }

@@ -146,7 +146,7 @@ struct PortsetAxis: Sendable {
 }
 
 /// Finds the winning rule of every column of one row after another: lines are laid from the last to the first, each
-/// only on what is still bare.
+/// only on what is still uncovered.
 struct RowPainter {
     let axis: RegionAxis
     private let content: ZoneContent
@@ -156,7 +156,7 @@ struct RowPainter {
     private var ends: [[Int32]]
     /// Rules of the current row, ascending.
     private var active: [Int32] = []
-    private var bare: BareCells
+    private var uncovered: DisjointSet
     private var portset = -1
     private let columnCount: Int
 
@@ -164,7 +164,7 @@ struct RowPainter {
         self.content = content
         self.axis = axis
         columnCount = axis.segments.count + content.setRegions.count
-        bare = BareCells(count: columnCount)
+        uncovered = DisjointSet(count: columnCount)
         spans = content.rules.map { axis.columns($0.regions) }
         begins = Array(repeating: [], count: 65_537)
         ends = begins
@@ -185,17 +185,17 @@ struct RowPainter {
             for rule in begins[portset] { active.insert(rule, at: lowerBound(active, rule)) }
         }
         var result = Array(repeating: Int32(-1), count: columnCount)
-        bare.uncoverAll()
+        uncovered.clear()
         var left = columnCount
         for rule in active.reversed() {
             if left == 0 { break }
             let span = spans[Int(rule)]
-            var column = bare.first(from: span.lowerBound)
+            var column = uncovered.first(from: span.lowerBound)
             while column < span.upperBound {
                 result[column] = rule
                 left -= 1
-                bare.cover(column)
-                column = bare.first(from: column + 1)
+                uncovered.cover(column)
+                column = uncovered.first(from: column + 1)
             }
         }
         return result

@@ -59,7 +59,7 @@ enum ZoneFileReader {
     private static func unreadable(_ path: String, _ code: Int32) -> Unreadable {
         switch code {
         case ENOENT: Unreadable(message: "a link that leads nowhere\(target(path)); correct or remove it")
-        case ELOOP: Unreadable(message: "symbolic links that lead in a circle\(target(path)); correct or remove them")
+        case ELOOP: Unreadable(message: "symbolic links that lead in a cycle\(target(path)); correct or remove them")
         case EACCES: Unreadable(message: "no permission to read it; check its mode and owner")
         default: Unreadable(message: "can't be read: \(String(cString: strerror(code)))")
         }

@@ -8,10 +8,10 @@ public struct ZoneRecord: Sendable, Equatable {
     /// RDATA in uncompressed wire form.
     public var data: [UInt8]
     /// Where it stands among the records of its zone, and of every other generation of it.
-    var place: Place
+    var sortKey: SortKey
 
-    init(_ place: Place, owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) {
-        self.place = place
+    init(_ sortKey: SortKey, owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) {
+        self.sortKey = sortKey
         self.owner = owner
         self.type = type
         self.ttl = ttl
@@ -42,12 +42,12 @@ public struct ZoneRecord: Sendable, Equatable {
     }
 
     /// Orders records without a look at their names: a section, and numbers that mean the same in every generation.
-    struct Place: Comparable, Hashable {
+    struct SortKey: Comparable, Hashable {
         var section: Section
         var major: UInt64 = 0
         var minor: UInt64 = 0
 
-        static func < (a: Place, b: Place) -> Bool {
+        static func < (a: SortKey, b: SortKey) -> Bool {
             if a.section != b.section { return a.section < b.section }
             return (a.major, a.minor) < (b.major, b.minor)
         }
@@ -57,7 +57,7 @@ public struct ZoneRecord: Sendable, Equatable {
 /// The order in which generations are compared: equal records meet, and no others are equal.
 extension ZoneRecord: Comparable {
     public static func < (a: ZoneRecord, b: ZoneRecord) -> Bool {
-        if a.place != b.place { return a.place < b.place }
+        if a.sortKey != b.sortKey { return a.sortKey < b.sortKey }
         if a.owner != b.owner { return a.owner.lexicographicallyPrecedes(b.owner) }
         if a.type != b.type { return a.type < b.type }
         if a.data != b.data { return a.data.lexicographicallyPrecedes(b.data) }

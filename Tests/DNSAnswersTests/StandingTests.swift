@@ -31,8 +31,8 @@ struct StandingTests {
         #expect(weights(0) == ["nyc-1 100", "nyc-2 100"], "fail open")
         #expect(content.answering(content.setRegions[0]).basis == .files)
         #expect(!content.setText(content.setRegions[0], serial: 77).contains { $0.hasPrefix("dead=") })
-        let standing = content.standingText(content.setRegions[0])
-        #expect(standing.contains("answer=as the files have it: all hosts seem dead"))
+        let state = content.stateText(content.setRegions[0])
+        #expect(state.contains("answer=as the files have it: all hosts seem dead"))
     }
 
     @Test("A lossy host keeps its share of the weight, even of the weight 1")
@@ -80,7 +80,7 @@ struct StandingTests {
         #expect(text.contains("answer=none: all hosts are depooled"))
     }
 
-    @Test("An image that shares the rules of another answers by its own standings")
+    @Test("An image that shares the rules of another answers by its own hostStates")
     mutating func sharedRules() throws {
         let first = try ZoneImage(content, serial: 77)
         stand(0, 0, .dead)

@@ -44,7 +44,7 @@ struct NameServerTests {
     func reload() async throws {
         try await ServedDirectory.serve("127.44.1.4") { served async throws in
             let limit = Duration.seconds(1)
-            let took = try await StallWitness.measure("an edit", limit: limit) { number in
+            let took = try await StallDetector.measure("an edit", limit: limit) { number in
                 // There and back.
                 let (parents, address) = number % 2 == 0 ? ("b a", UInt8(2)) : ("a b", 1)
                 let before = try served.serial()

@@ -95,16 +95,16 @@ struct ZoneCompilerTests {
             ("setregion par hosts=ep-bos:0", 28, "no port"),
             ("default ttl=1", 1, "second 'default'"),
             ("colour s1", 1, "unknown line"),
-            ("map s1-s2 nyc sjc", 1, "circle"),
+            ("map s1-s2 nyc sjc", 1, "cycle"),
         ])
     func findsMistake(_ line: String, _ column: Int, _ words: String) {
         let compiled = ExampleZone.compile(portsets: ExampleZone.portsets + line + "\n")
-        let found = compiled.errors.filter { $0.line == 11 || $0.message.contains("circle") }
+        let found = compiled.errors.filter { $0.line == 11 || $0.message.contains("cycle") }
         #expect(
             found.contains { $0.column == column && $0.message.contains(words) }, "\(compiled.problems)")
     }
 
-    @Test("A circle among set regions is an error for the portsets where it closes, and only there")
+    @Test("A cycle among set regions is an error for the portsets where it closes, and only there")
     func findsCircles() {
         let apart = ExampleZone.compile(portsets: ExampleZone.portsets + "map s100-s200 nyc sjc\n")
         #expect(!apart.hasErrors, "\(apart.problems)")

@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// One target as its prober judges it: the rounds of probes go in, one standing comes out.
+/// One target as its prober judges it: the rounds of probes go in, one state comes out.
 ///
 /// ```
 /// unknown ─ a round answered ──▶ alive ─ a round unanswered (two misses) ─▶ dead
@@ -33,7 +33,7 @@ struct TargetHealth: Sendable, Equatable {
     /// It has answered at least once.
     private(set) var hasLived = false
     private var deaths = 0
-    var loss = LossJudge()
+    var loss = LossMonitor()
 
     init(at now: MonotonicInstant) { since = now }
 
@@ -88,7 +88,7 @@ struct TargetHealth: Sendable, Equatable {
     var health: ZoneContent.Health {
         switch state {
         case .unknown: .unprobed
-        case .alive: loss.share < LossJudge.shareMax ? .lossy(share: loss.share) : .alive
+        case .alive: loss.share < LossMonitor.shareMax ? .lossy(share: loss.share) : .alive
         case .dead: .dead
         }
     }

@@ -56,10 +56,10 @@ struct OverrideTable: Sendable, Equatable {
     /// - Parameters:
     ///   - subject: a host name, or else a site.
     ///   - seconds: how long it lasts.
-    ///   - standings: those of now, of which the overrides are ours.
+    ///   - hostStates: those of now, of which the overrides are ours.
     mutating func put(
         _ action: ZoneContent.Override.Action, _ subject: String, zone files: ZoneContent, seconds: Int64,
-        reason: String, isForced: Bool, standings: Standings, at now: Int64
+        reason: String, isForced: Bool, hostStates: HostStates, at now: Int64
     ) throws(Refusal) -> HostOverride {
         guard (1...Self.spanMax).contains(seconds) else { throw .span }
         guard HostOverride.isReason(reason) else { throw .reason }
@@ -74,10 +74,10 @@ struct OverrideTable: Sendable, Equatable {
         guard after.entries.count < Self.countMax else { throw .tableFull }
         after.entries.append(entry)
         if !isForced, action == .depool {
-            var standings = standings
-            let before = Set(EmptiedCells.rules(standings.applied(to: files)))
-            standings.overrides = after.entries
-            let emptied = EmptiedCells.rules(standings.applied(to: files)).filter { !before.contains($0) }
+            var hostStates = hostStates
+            let before = Set(EmptiedCells.rules(hostStates.applied(to: files)))
+            hostStates.overrides = after.entries
+            let emptied = EmptiedCells.rules(hostStates.applied(to: files)).filter { !before.contains($0) }
             guard emptied.isEmpty else { throw .emptiesCells(Self.lines(emptied, of: files)) }
         }
         self = after

@@ -46,7 +46,7 @@ final class GenerationArchive: Sendable {
         }
         entries.withLock { entries in
             entries = found.mapValues { list in
-                // Serials of one zone lie within half of their circle (RFC 1982).
+                // Serials of one zone lie within half of their cycle (RFC 1982).
                 list.sorted { ZoneSerial.isAfter($1.serial, $0.serial) }
             }
         }

@@ -1,6 +1,6 @@
 import DNSAnswers
 
-/// A message of one question as the request desk reads it.
+/// A message of one question as the request requestHandler reads it.
 struct TransferRequest: Equatable {
     static let typeIXFR: UInt16 = 251
     static let typeAXFR: UInt16 = 252

@@ -32,7 +32,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     }
 
     private let registry: EncoderRegistry
-    private let gate: ReadGate
+    private let backPressure: ReadBackPressure
     private var state = State.awaitingHead
     /// What came while the sink was asked: at most what the kernel held.
     private var early: [ByteBuffer] = []
@@ -43,9 +43,9 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var channel: (any Channel)?
 
-    init(registry: EncoderRegistry, gate: ReadGate) {
+    init(registry: EncoderRegistry, backPressure: ReadBackPressure) {
         self.registry = registry
-        self.gate = gate
+        self.backPressure = backPressure
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -118,7 +118,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     private func refuseLater() {
         note(.refusedWrongKey)
         state = .ending
-        gate.set(open: false)
+        backPressure.set(open: false)
         timer = registry.loop.assumeIsolated().scheduleTask(in: registry.configuration.wrongKeyDelay.amount) { [self] in
             answer(.unauthorized, "wrong key", Self.challenge)
         }
@@ -126,7 +126,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
 
     private func open(_ stream: StreamName, expectsContinue: Bool) {
         state = .opening(expectsContinue: expectsContinue)
-        gate.set(open: false)
+        backPressure.set(open: false)
         registry.open(stream, from: channel?.remoteAddress?.ip) { [self] result in
             switch result {
             case .success(let session): start(session, expectsContinue: expectsContinue)
@@ -141,7 +141,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
 
     private func start(_ session: EncoderSession, expectsContinue: Bool) {
         state = .streaming(session)
-        session.onReadiness = { [gate] in gate.set(open: $0) }
+        session.onReadiness = { [backPressure] in backPressure.set(open: $0) }
         session.onRevoked = { [self] in channel?.close(promise: nil) }
         session.onJunk = { [self] in (state, isJunk) = (.ending, true) }
         session.onClose = { [self] in
@@ -158,7 +158,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         if bodyEnded || isInactive {
             finish(session)
         } else if case .streaming = state {
-            gate.set(open: session.isReady)
+            backPressure.set(open: session.isReady)
             session.watchIdle(registry.configuration.idleTimeout) { [self] in channel?.close(promise: nil) }
         }
     }
@@ -198,7 +198,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         channel.writeAndFlush(HTTPServerResponsePart.end(nil)).assumeIsolated().whenComplete { _ in
             channel.close(mode: .output, promise: nil)
         }
-        gate.set(open: true)
+        backPressure.set(open: true)
         timer = registry.loop.assumeIsolated().scheduleTask(in: Self.lingerTime.amount) {
             channel.close(promise: nil)
         }

@@ -132,11 +132,11 @@ public final class IngestServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let registry = registry.value
                     guard registry.connections.admit(channel) else { return channel.close(promise: nil) }
-                    let gate = ReadGate()
+                    let backPressure = ReadBackPressure()
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(gate)
+                    try pipeline.addHandler(backPressure)
                     try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false)
-                    try pipeline.addHandler(HTTPIngestHandler(registry: registry, gate: gate))
+                    try pipeline.addHandler(HTTPIngestHandler(registry: registry, backPressure: backPressure))
                 }
             }
             .bind(to: SocketAddress(endpoint)).get()
@@ -156,11 +156,11 @@ public final class IngestServer: Sendable {
                     }
                     guard registry.connections.admit(channel) else { return channel.close(promise: nil) }
                     registry.connections.prove(channel)
-                    let gate = ReadGate(isOpen: false)
+                    let backPressure = ReadBackPressure(isOpen: false)
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(gate)
+                    try pipeline.addHandler(backPressure)
                     try pipeline.addHandler(
-                        RawTCPIngestHandler(stream: port.stream, registry: registry, gate: gate))
+                        RawTCPIngestHandler(stream: port.stream, registry: registry, backPressure: backPressure))
                 }
             }
             .bind(to: SocketAddress(port.listen)).get()

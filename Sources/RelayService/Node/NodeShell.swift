@@ -22,7 +22,7 @@ final class NodeShell: DatagramHandler {
     private let headers: UnsafeMutableRawBufferPointer
 
     init(
-        loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, crypto: LibcryptoBox,
+        loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, crypto: CryptoKeyMaterial,
         resolver: StubResolver, memory: NodeMemory, restored: [(ReflectorName, LookUpAnswer)],
         output: (any StreamOutput)?, payloadLimits: PayloadLimits, logger: Logger
     ) {
@@ -101,7 +101,7 @@ final class NodeShell: DatagramHandler {
     }
 
     /// Takes other network keys; what is under way goes on.
-    func replaceKeys(_ keys: LibcryptoBox) {
+    func replaceKeys(_ keys: CryptoKeyMaterial) {
         keys.replaceKeys(of: crypto)
         node.networkKeysChanged(at: loop.now)
     }

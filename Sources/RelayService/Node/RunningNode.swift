@@ -31,7 +31,7 @@ public struct RunningNode: Sendable {
         let memory = NodeMemory(directory: configuration.stateDirectory, logger: logger)
         let own = OwnAddress(configuration: configuration, resolver: resolver, memory: memory, logger: logger)
         let wanted = try await own.find()
-        let crypto = try LibcryptoBox(configuration.keys)
+        let crypto = try CryptoKeyMaterial(configuration.keys)
         let loop = try DatagramLoop()
         let opener = NodeSockets(logger: logger)
         let (sockets, missing) = try await opener.open(wanted)
@@ -170,10 +170,10 @@ public struct RunningNode: Sendable {
     /// Takes other network keys; links and streams go on. Throws, and changes nothing, if a phase that is in use would
     /// stand for another key, or libcrypto refuses one.
     public func replaceKeys(_ keys: KeyFile) async throws {
-        let box = try LibcryptoBox(keys)
+        let keyMaterial = try CryptoKeyMaterial(keys)
         try inUse.replace(keys.networkKeys)
         let shell = shell
-        loop.execute { shell.value.replaceKeys(box) }
+        loop.execute { shell.value.replaceKeys(keyMaterial) }
     }
 
     /// Ends the node. Its children are told first and move away, make before break, for at most `drainTimeMax`; then

@@ -47,7 +47,7 @@ struct OutgoingQuery: Sendable {
     }
 
     /// Judges a datagram, or a message over TCP.
-    func judge(_ reply: [UInt8]) -> Reply {
+    func classify(_ reply: [UInt8]) -> Reply {
         guard reply.count >= Self.headerBytes else { return .mismatched(.mismatchedHeader) }
         guard UInt16(reply[0]) << 8 | UInt16(reply[1]) == id else { return .mismatched(.mismatchedID) }
         // QR, opcode 0.

@@ -96,7 +96,7 @@ private final class AnswerWaiting {
     }
 
     func receive(_ bytes: [UInt8]) {
-        let reply = query.judge(bytes)
+        let reply = query.classify(bytes)
         if case .mismatched(let counter) = reply { return counters.add(to: counter) }
         promise?.succeed(reply)
         promise = nil

@@ -15,7 +15,7 @@ actor ServerQueries {
     private let servers: [Endpoint]
     private let zone: String
     private let exchange: QueryExchange
-    private var standing: ServerOrder
+    private var serverOrder: ServerOrder
     private let clientCookies: [[UInt8]]
     private var serverCookies: [[UInt8]?]
     private var random = SystemRandomNumberGenerator()
@@ -24,7 +24,7 @@ actor ServerQueries {
         self.servers = servers
         self.zone = zone
         self.exchange = exchange
-        standing = ServerOrder(count: servers.count)
+        serverOrder = ServerOrder(count: servers.count)
         clientCookies = servers.map { _ in OutgoingQuery.newClientCookie() }
         serverCookies = servers.map { _ in nil }
     }
@@ -48,7 +48,7 @@ actor ServerQueries {
             return UnansweredLookUp(name: name, zone: zone, failure: failure, complaints: known)
         }
         while true {
-            for index in standing.order(at: exchange.loop.instant) {
+            for index in serverOrder.order(at: exchange.loop.instant) {
                 let left = deadline - exchange.loop.instant
                 guard left > .zero, !Task.isCancelled else { return .failure(unanswered()) }
                 let message: LDNSMessage
@@ -61,7 +61,7 @@ actor ServerQueries {
                 let reading = AnswerReading(message, name: name.lowercased(), type: type)
                 if case .lame(let rcode) = reading {
                     exchange.counters.add(to: .lame)
-                    standing.failed(index, at: exchange.loop.instant)
+                    serverOrder.failed(index, at: exchange.loop.instant)
                     failure = .serverFailure(rcode: rcode)
                     complaints[index] = .init(
                         rcode: UInt8(clamping: message.rcode), isAuthoritative: message.isAuthoritative)
@@ -97,16 +97,16 @@ actor ServerQueries {
                     exchange.counters.add(to: .badCookie)
                     continue
                 }
-                standing.succeeded(index, roundTrip: answer.roundTrip)
+                serverOrder.succeeded(index, roundTrip: answer.roundTrip)
                 return .success(message)
             } catch {
                 // A server that no longer sends cookies is heard again from the next query on.
                 serverCookies[index] = nil
-                standing.failed(index, at: exchange.loop.instant)
+                serverOrder.failed(index, at: exchange.loop.instant)
                 return .failure(error)
             }
         }
-        standing.failed(index, at: exchange.loop.instant)
+        serverOrder.failed(index, at: exchange.loop.instant)
         return .failure(.malformed)
     }
 }

@@ -8,7 +8,7 @@ struct LogLimiter {
     static let warningsMax = 4
     static let noticesMax = 20
     /// Kinds of one place in the source that are told apart; further ones count together.
-    static let kindsPerPlaceMax = 8
+    static let kindsPerCallSiteMax = 8
     /// Kinds remembered; with more, further ones count together.
     static let kindsMax = 1_024
     /// Longest message that is kept for the line about those left out.
@@ -32,18 +32,18 @@ struct LogLimiter {
     }
 
     private struct Kind: Hashable {
-        var place: Place
+        var place: CallSite
         /// Empty for all kinds of a place for which there was no room.
         var shape: String
     }
 
-    private struct Place: Hashable {
+    private struct CallSite: Hashable {
         var file: String
         var line: UInt
         var isGrave: Bool
 
         /// Stands for every place when the table is full.
-        static let all = Place(file: "", line: 0, isGrave: true)
+        static let all = CallSite(file: "", line: 0, isGrave: true)
     }
 
     private struct Window {
@@ -54,7 +54,7 @@ struct LogLimiter {
     }
 
     private var windows: [Kind: Window] = [:]
-    private var shapes: [Place: Int] = [:]
+    private var shapes: [CallSite: Int] = [:]
     /// When the oldest window began; nothing is over before it is.
     private var oldest = Int64.max
 
@@ -102,10 +102,10 @@ struct LogLimiter {
     }
 
     private mutating func kind(of line: Line) -> Kind {
-        let place = Place(file: line.file, line: line.line, isGrave: line.isGrave)
+        let place = CallSite(file: line.file, line: line.line, isGrave: line.isGrave)
         let exact = Kind(place: place, shape: Self.shape(of: line.message))
         if windows[exact] != nil { return exact }
-        let hasRoom = windows.count < Self.kindsMax && (shapes[place] ?? 0) < Self.kindsPerPlaceMax
+        let hasRoom = windows.count < Self.kindsMax && (shapes[place] ?? 0) < Self.kindsPerCallSiteMax
         let kind = hasRoom ? exact : Kind(place: windows.count < Self.kindsMax ? place : .all, shape: "")
         if windows[kind] == nil { shapes[kind.place, default: 0] += 1 }
         return kind

@@ -1,15 +1,15 @@
-/// A line of cells that get covered one by one, and a quick answer to "which is the next bare one?" (union-find with
+/// A line of cells that get covered one by one, and a quick answer to "which is the next uncovered one?" (union-find with
 /// path compression).
-struct BareCells {
+struct DisjointSet {
     private var next: [Int32]
 
     init(count: Int) { next = (0...Int32(count)).map { $0 } }
 
-    mutating func uncoverAll() {
+    mutating func clear() {
         for index in next.indices { next[index] = Int32(index) }
     }
 
-    /// First bare cell at or behind `cell`; the count if there is none.
+    /// First uncovered cell at or behind `cell`; the count if there is none.
     mutating func first(from cell: Int) -> Int {
         var end = cell
         while next[end] != end { end = Int(next[end]) }

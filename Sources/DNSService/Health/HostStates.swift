@@ -1,13 +1,13 @@
 import DNSAnswers
 
 /// What is known of hosts beside the files: content = files + overrides + health.
-struct Standings: Sendable, Equatable {
+struct HostStates: Sendable, Equatable {
     var probing = ZoneContent.Probing.off
     /// A target that is not in it is unprobed.
     var health: [ProbeTarget: ZoneContent.Health] = [:]
     var overrides: [HostOverride] = []
 
-    /// The files' content with every host standing as it does.
+    /// The files' content with every host state as it does.
     func applied(to files: ZoneContent) -> ZoneContent {
         var content = files
         content.probing = probing
@@ -49,7 +49,7 @@ struct Standings: Sendable, Equatable {
 
 extension ZoneContent {
     /// As the files alone have it.
-    var withoutStandings: ZoneContent {
+    var withoutHostStates: ZoneContent {
         var content = self
         content.probing = .off
         content.outliving = nil

@@ -5,7 +5,7 @@ import TransactionSigning
 
 /// Requests that an image alone does not answer: signed ones, and those for transfers. One for each loop; what all have
 /// in common is shared.
-final class RequestDesk {
+final class RequestHandler {
     /// What becomes of a request over TCP.
     enum Outcome {
         case reply([UInt8])
@@ -58,7 +58,7 @@ final class RequestDesk {
         _ responder: inout Responder
     ) -> Outcome {
         let now = responder.now
-        switch TSIGRequest.judge(message, keys: policy.keys, now: now) {
+        switch TSIGRequest.verify(message, keys: policy.keys, now: now) {
         case .malformed: return .reply(Self.error(message, Self.formatError))
         case .rejected(let rejection):
             note(rejection, address)

@@ -3,7 +3,7 @@ import Logging
 import ReflectorModel
 
 /// What the transfers of a name server have in common: whom they are for, what they are made from, and who took them.
-struct TransferOffice: Sendable {
+struct TransferService: Sendable {
     let sources: TransferSources
     private let policy: TransferPolicy
     private let archive: GenerationArchive
@@ -18,9 +18,9 @@ struct TransferOffice: Sendable {
         self.logger = logger
     }
 
-    /// A desk for one loop.
-    func desk(_ engine: AnswerEngine) -> RequestDesk {
-        RequestDesk(policy: policy, log: log, logger: logger, engine: engine)
+    /// A requestHandler for one loop.
+    func requestHandler(_ engine: AnswerEngine) -> RequestHandler {
+        RequestHandler(policy: policy, log: log, logger: logger, engine: engine)
     }
 
     /// Takes what is answered from now on for transfers.

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Holds a connection's reading back while its session is not ready; stands first in the pipeline.
-final class ReadGate: ChannelOutboundHandler, RemovableChannelHandler {
+final class ReadBackPressure: ChannelOutboundHandler, RemovableChannelHandler {
     typealias OutboundIn = Never
 
     private var isOpen: Bool

@@ -6,7 +6,7 @@ import ReflectorModel
 ///
 /// Targets that have never answered are another matter: at a first start the network may begin after its name servers. As
 /// long as they are more than half, they stand as unprobed, which is no error.
-struct HealthBoard: Sendable {
+struct HealthMonitor: Sendable {
     /// Deaths within this span of each other count as one event.
     static let suspicionSpan = TimeSpan.seconds(10)
     /// Rounds that a target must have answered without a break to count towards the thaw.
@@ -48,7 +48,7 @@ struct HealthBoard: Sendable {
         if isFrozen { thaw(at: now) } else if !isAnswered { freeze(at: now) }
     }
 
-    mutating func noteLoss(_ target: ProbeTarget, _ change: (inout LossJudge) -> Void) {
+    mutating func noteLoss(_ target: ProbeTarget, _ change: (inout LossMonitor) -> Void) {
         guard var health = healthOf[target], !isFrozen else { return }
         let before = health.health
         change(&health.loss)

@@ -4,7 +4,7 @@ import ReflectorModel
 /// that a loop under moderate load does half the work if it sleeps a moment first. Sparse datagrams are never delayed,
 /// under full load they gather by themselves, and where sleeping gathers nothing, as with one client that waits for each
 /// answer, it is given up for a while.
-struct GatheringPolicy {
+struct ReceiveCoalescing {
     /// Wake-ups without a sleep after one that gathered nothing.
     static let barredWakeups = 64
 

@@ -3,7 +3,7 @@ import Logging
 
 /// Keeps the overrides of a running name server: takes and ends them, writes them to the state directory, and tells
 /// the answers. Time is given in seconds since 1970.
-actor OverrideDesk {
+actor OverrideRegistry {
     private var table: OverrideTable
     private let store: OverrideStore?
     private let logger: Logger
@@ -24,10 +24,10 @@ actor OverrideDesk {
 
     func put(
         _ action: ZoneContent.Override.Action, _ subject: String, zone: ZoneContent, seconds: Int64, reason: String,
-        isForced: Bool, standings: Standings, at now: Int64
+        isForced: Bool, hostStates: HostStates, at now: Int64
     ) throws(OverrideTable.Refusal) -> HostOverride {
         let entry = try table.put(
-            action, subject, zone: zone, seconds: seconds, reason: reason, isForced: isForced, standings: standings,
+            action, subject, zone: zone, seconds: seconds, reason: reason, isForced: isForced, hostStates: hostStates,
             at: now)
         logger.notice("override", metadata: ["line": "\(entry.line)"])
         publish()

@@ -1,5 +1,5 @@
 /// Lets signed, fresh requests for overrides in, each once. Time is given in seconds since 1970.
-struct OverrideGate: Sendable {
+struct RequestAuthenticator: Sendable {
     /// How far the operator's clock may be from ours.
     static let skewMax: Int64 = 60
     /// Requests remembered; with more in two minutes, further ones are turned away.

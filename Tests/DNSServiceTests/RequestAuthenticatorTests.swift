@@ -5,7 +5,7 @@ import Testing
 @testable import DNSService
 
 @Suite("Who may override, and how often serials rise")
-struct OverrideGateTests {
+struct RequestAuthenticatorTests {
     private static func signer(_ byte: UInt8 = 1) throws -> OverrideSigner {
         try #require(OverrideSigner(secret: (phase: 1, key: Array(repeating: byte, count: 32))))
     }
@@ -26,18 +26,18 @@ struct OverrideGateTests {
     @Test("A signed, fresh request is taken once")
     func once() throws {
         let signer = try Self.signer()
-        var gate = OverrideGate(verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
+        var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
         let body = Self.request().body
         let signature = signer.signature(of: body)
-        #expect(try gate.admit(body, signature: signature, at: 1_010).subject == "nyc-1")
-        #expect(throws: OverrideGate.Refusal.replayed) { try gate.admit(body, signature: signature, at: 1_011) }
-        #expect(throws: OverrideGate.Refusal.self) { try gate.admit(body, signature: signature, at: 1_000_000) }
+        #expect(try authenticator.admit(body, signature: signature, at: 1_010).subject == "nyc-1")
+        #expect(throws: RequestAuthenticator.Refusal.replayed) { try authenticator.admit(body, signature: signature, at: 1_011) }
+        #expect(throws: RequestAuthenticator.Refusal.self) { try authenticator.admit(body, signature: signature, at: 1_000_000) }
     }
 
     @Test("A changed byte, another key, and a reply's signature are not the operator's")
     func forged() throws {
         let signer = try Self.signer()
-        var gate = OverrideGate(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
+        var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
         var body = Self.request().body
         let own = signer.signature(of: body)
         // What every node of the network could make: the network key, also if it is the public key's bytes.
@@ -46,40 +46,40 @@ struct OverrideGateTests {
             try Self.signer(2).signature(of: body), replies.signature(of: body), "", "1:", "x",
             "1:" + String(repeating: "00", count: 64),
         ] {
-            #expect(throws: OverrideGate.Refusal.unauthorized) { try gate.admit(body, signature: signature, at: 1_000) }
+            #expect(throws: RequestAuthenticator.Refusal.unauthorized) { try authenticator.admit(body, signature: signature, at: 1_000) }
         }
         body[body.count / 2] ^= 1
-        #expect(throws: OverrideGate.Refusal.unauthorized) { try gate.admit(body, signature: own, at: 1_000) }
+        #expect(throws: RequestAuthenticator.Refusal.unauthorized) { try authenticator.admit(body, signature: own, at: 1_000) }
     }
 
     @Test("Without a public key nobody may override, and other keys are taken at once")
     func rolling() throws {
         let (old, new) = (try Self.signer(1), try Self.signer(2))
-        var gate = OverrideGate(verifier: OverrideVerifier(keys: []), endpoint: nil, startedAt: 0)
+        var authenticator = RequestAuthenticator(verifier: OverrideVerifier(keys: []), endpoint: nil, startedAt: 0)
         let body = Self.request().body
         for signer in [old, new] {
-            #expect(throws: OverrideGate.Refusal.unauthorized) {
-                try gate.admit(body, signature: signer.signature(of: body), at: 1_000)
+            #expect(throws: RequestAuthenticator.Refusal.unauthorized) {
+                try authenticator.admit(body, signature: signer.signature(of: body), at: 1_000)
             }
         }
-        gate.verifier = try Self.verifier(2)
-        #expect(throws: OverrideGate.Refusal.unauthorized) {
-            try gate.admit(body, signature: old.signature(of: body), at: 1_000)
+        authenticator.verifier = try Self.verifier(2)
+        #expect(throws: RequestAuthenticator.Refusal.unauthorized) {
+            try authenticator.admit(body, signature: old.signature(of: body), at: 1_000)
         }
-        #expect(try gate.admit(body, signature: new.signature(of: body), at: 1_000).subject == "nyc-1")
+        #expect(try authenticator.admit(body, signature: new.signature(of: body), at: 1_000).subject == "nyc-1")
     }
 
     @Test("What was made for another server, at another time, or before the start, is of no use")
     func elsewhere() throws {
         let signer = try Self.signer()
-        var gate = OverrideGate(verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
+        var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
         for request in [
             Self.request(to: "192.0.2.2:4980"), Self.request(issued: 930), Self.request(issued: 1_070),
             Self.request(issued: 899), Self.request(issued: .max), Self.request(issued: .min),
         ] {
             let body = request.body
-            #expect(throws: OverrideGate.Refusal.self) {
-                try gate.admit(body, signature: signer.signature(of: body), at: 1_000)
+            #expect(throws: RequestAuthenticator.Refusal.self) {
+                try authenticator.admit(body, signature: signer.signature(of: body), at: 1_000)
             }
         }
     }
@@ -87,12 +87,12 @@ struct OverrideGateTests {
     @Test("Requests remembered are bounded")
     func bounded() throws {
         let signer = try Self.signer()
-        var gate = OverrideGate(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
+        var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
         var refused = 0
-        for _ in 0..<OverrideGate.noncesMax + 10 {
+        for _ in 0..<RequestAuthenticator.noncesMax + 10 {
             let body = Self.request().body
-            do throws(OverrideGate.Refusal) {
-                _ = try gate.admit(body, signature: signer.signature(of: body), at: 1_000)
+            do throws(RequestAuthenticator.Refusal) {
+                _ = try authenticator.admit(body, signature: signer.signature(of: body), at: 1_000)
             } catch {
                 #expect(error == .tooMany)
                 refused += 1
@@ -102,17 +102,17 @@ struct OverrideGateTests {
     }
 
     @Test("Two serials may follow each other; then one a second")
-    func pace() {
-        var pace = SerialPace()
+    func limiter() {
+        var limiter = SerialRateLimiter()
         let start = ContinuousClock.now
-        #expect(pace.next(at: start) == start)
-        pace.raised(at: start)
-        #expect(pace.next(at: start + .milliseconds(10)) == start + .milliseconds(10))
-        pace.raised(at: start + .milliseconds(10))
-        #expect(pace.next(at: start + .milliseconds(20)) == start + .seconds(1))
-        pace.raised(at: start + .seconds(1))
-        #expect(pace.next(at: start + .milliseconds(1_001)) == start + .seconds(2))
-        #expect(pace.next(at: start + .seconds(9)) == start + .seconds(9))
+        #expect(limiter.next(at: start) == start)
+        limiter.raised(at: start)
+        #expect(limiter.next(at: start + .milliseconds(10)) == start + .milliseconds(10))
+        limiter.raised(at: start + .milliseconds(10))
+        #expect(limiter.next(at: start + .milliseconds(20)) == start + .seconds(1))
+        limiter.raised(at: start + .seconds(1))
+        #expect(limiter.next(at: start + .milliseconds(1_001)) == start + .seconds(2))
+        #expect(limiter.next(at: start + .seconds(9)) == start + .seconds(9))
     }
 
     @Test("An override's line in the state file reads back; others are left out")

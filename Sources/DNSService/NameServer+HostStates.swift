@@ -23,9 +23,9 @@ extension NameServer {
             throw OverrideRefused(description: "\(OverrideTable.Refusal.unknownZone(zone))")
         }
         do {
-            return try await overrideDesk.put(
+            return try await overrideRegistry.put(
                 action, subject, zone: files, seconds: seconds, reason: reason, isForced: isForced,
-                standings: await keeper.standings, at: WallClock.seconds)
+                hostStates: await keeper.hostStates, at: WallClock.seconds)
         } catch {
             throw OverrideRefused(description: "\(error)")
         }
@@ -34,7 +34,7 @@ extension NameServer {
     /// Ends an override before its time.
     public func clearOverride(of subject: String, zone: String) async throws(OverrideRefused) -> HostOverride {
         do {
-            return try await overrideDesk.clear(subject, zone: zone.lowercased())
+            return try await overrideRegistry.clear(subject, zone: zone.lowercased())
         } catch {
             throw OverrideRefused(description: "\(error)")
         }

@@ -1,5 +1,5 @@
 /// What a name of a zone is.
-enum Place {
+enum NameLookup {
     /// `n{k}.r{R}.s{P}` or `n{k}.r{R}`: parent `rank` by rule `tag - 1`.
     case parents(rank: Int, tag: UInt32, portset: UInt16, region: UInt32)
     /// `sets.s{P}`.
@@ -15,7 +15,7 @@ enum Place {
 
 extension ZoneView {
     /// What the name in `name` is, of whose labels the first `count` are above the apex.
-    @inline(__always) func locate(_ name: borrowing NameScratch, labels count: Int) -> Place {
+    @inline(__always) func locate(_ name: borrowing QueryName, labels count: Int) -> NameLookup {
         guard count > 0 else { return .stored(node: 0) }
         let last = name.label(count - 1)
         // Every synthesised name begins, from the right, with s or r and a number.
@@ -27,7 +27,7 @@ extension ZoneView {
     }
 
     /// `s{P}` and below. Nil where `s{P}` does not exist, so that a wildcard at the apex may speak (RFC 4592 §2.2).
-    @inline(__always) private func locateUnderPortset(_ name: borrowing NameScratch, labels count: Int) -> Place? {
+    @inline(__always) private func locateUnderPortset(_ name: borrowing QueryName, labels count: Int) -> NameLookup? {
         guard let number = name.number(count - 1, letter: UInt8(ascii: "s"), most: 65_535) else { return nil }
         let portset = UInt16(truncatingIfNeeded: number)
         let entry = index.entry(of: portset)
@@ -44,7 +44,7 @@ extension ZoneView {
     }
 
     /// `r{R}` and below: the default portset. Nil where `r{R}` does not exist.
-    @inline(__always) private func locateUnderRegion(_ name: borrowing NameScratch, labels count: Int) -> Place? {
+    @inline(__always) private func locateUnderRegion(_ name: borrowing QueryName, labels count: Int) -> NameLookup? {
         guard let number = name.number(count - 1, letter: UInt8(ascii: "r"), most: UInt64(UInt32.max)) else {
             return nil
         }
@@ -56,8 +56,8 @@ extension ZoneView {
 
     /// A region with `count` labels to its left.
     @inline(__always) private func locateParents(
-        _ name: borrowing NameScratch, labels count: Int, portset: UInt16, region: UInt32
-    ) -> Place {
+        _ name: borrowing QueryName, labels count: Int, portset: UInt16, region: UInt32
+    ) -> NameLookup {
         let tag = index.winner(portset: portset, region: region)
         guard tag != 0 else { return .nameError }
         let parents = rules[Int(tag) - 1].parentCount
@@ -72,7 +72,7 @@ extension ZoneView {
 
     /// Walks down from the apex: a delegation on the way ends the walk, and where it can't go on the last name is the
     /// closest encloser, below which a wildcard may stand (RFC 4592 §3.3.1).
-    @inline(__always) private func locateStored(_ name: borrowing NameScratch, labels count: Int) -> Place {
+    @inline(__always) private func locateStored(_ name: borrowing QueryName, labels count: Int) -> NameLookup {
         var node = 0
         var label = count
         var hash = zoneHash

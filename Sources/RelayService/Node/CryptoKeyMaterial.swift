@@ -2,7 +2,7 @@ import PacketSealing
 import RelayWire
 
 /// Network keys, checked before the node's thread starts, from which that thread makes its own `PacketCrypto`.
-struct LibcryptoBox: Sendable {
+struct CryptoKeyMaterial: Sendable {
     private let keys: [(phase: UInt8, key: [UInt8])]
 
     /// Throws if libcrypto refuses a key.

@@ -2,7 +2,7 @@ import DNSAnswers
 import ReflectorModel
 
 /// What responders have counted, by name and as metrics.
-extension AnswerTally {
+extension QueryStatistics {
     /// All counts, named `udp_answered` and so on.
     func counters(transport: String) -> [String: UInt64] {
         var result: [String: UInt64] = [:]
@@ -52,13 +52,13 @@ extension AnswerTally {
 
 extension Responder {
     /// All counts, named `udp_answered` and so on.
-    func counters(transport: String) -> [String: UInt64] { tally.counters(transport: transport) }
+    func counters(transport: String) -> [String: UInt64] { statistics.counters(transport: transport) }
 }
 
 extension LoopReport {
     /// All counts by name, for programs.
     var counters: [String: UInt64] {
-        var result = tally.counters(transport: "udp")
+        var result = statistics.counters(transport: "udp")
         for (name, value) in sockets { result["udp_socket_\(name)"] = value }
         return result
     }
@@ -75,7 +75,7 @@ extension LoopReport {
                 name: "reflector_dns_udp_socket_total", labels: [("event", Self.snake(name))], value: Double(value),
                 kind: .counter, help: "What the UDP sockets did and what was lost there.")
         }
-        return tally.samples(transport: "udp") + latency + [evictions] + socket
+        return statistics.samples(transport: "udp") + latency + [evictions] + socket
     }
 
     /// `receiveBufferFull` as `receive_buffer_full`.
@@ -114,7 +114,7 @@ extension NameServer.Status {
                     "When a secondary last took the zone."),
             ]
         }
-        return own + secondaries + standing + [
+        return own + secondaries + state + [
             sample(
                 "zone_age_seconds", [], Double(max(unixTime - servedSince, 0)), .gauge,
                 "Seconds since the content now served was taken."),
@@ -129,7 +129,7 @@ extension NameServer.Status {
     }
 
     /// What probes and overrides say.
-    private var standing: [MetricSample] {
+    private var state: [MetricSample] {
         let targets = hosts.map { host in
             MetricSample(
                 name: "reflector_target_up", labels: [("zone", host.zone), ("set", host.set), ("host", host.name)],

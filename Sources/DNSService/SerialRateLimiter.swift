@@ -2,7 +2,7 @@
 /// follow closely, so that an edit, an override or a death right after another change is answered at once too. When
 /// changes come without end, each waits for the next second: then, and only then, an edit may show up to
 /// `interval` + settling time + compilation after its write.
-struct SerialPace {
+struct SerialRateLimiter {
     static let interval = Duration.seconds(1)
     /// Serials that may follow each other without a pause.
     static let burst = 2

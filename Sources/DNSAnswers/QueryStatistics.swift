@@ -1,5 +1,5 @@
 /// What a responder has counted, as a value that can be added up with those of other loops.
-public struct AnswerTally: Sendable, Equatable {
+public struct QueryStatistics: Sendable, Equatable {
     /// Types that are counted one by one: 0 to 255. All others are counted together.
     static let typesMax = 256
     /// Response codes that are counted one by one: up to BADCOOKIE (RFC 7873).
@@ -33,7 +33,7 @@ public struct AnswerTally: Sendable, Equatable {
         }
     }
 
-    public static func += (a: inout AnswerTally, b: AnswerTally) {
+    public static func += (a: inout QueryStatistics, b: QueryStatistics) {
         for index in a.words.indices { a.words[index] &+= b.words[index] }
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Tells whether the host itself stood still while something was measured: on every processor a thread sleeps for 2 ms
 /// over and over, and notes how late it wakes.
-public final class StallWitness: Sendable {
+public final class StallDetector: Sendable {
     /// A measurement during which the host stood still for longer says nothing of what was measured.
     public static let stallMax = Duration.milliseconds(100)
     /// Measurements made at most.
@@ -66,7 +66,7 @@ public final class StallWitness: Sendable {
     ) async throws -> Duration? {
         var number = 0
         while true {
-            let witness = StallWitness()
+            let witness = StallDetector()
             let took: Duration?
             do {
                 took = try await measure(number)

@@ -38,7 +38,7 @@ extension ZoneContent {
     }
 
     /// How a host stands with regard to answers.
-    public enum Standing: Sendable, Hashable {
+    public enum HostState: Sendable, Hashable {
         case serving
         /// Answered with so many sixteenths of its weight.
         case weighedDown(share: UInt8)
@@ -60,7 +60,7 @@ extension ZoneContent {
 
 extension ZoneContent.Member {
     /// A decision outweighs a probe.
-    public var standing: ZoneContent.Standing {
+    public var state: ZoneContent.HostState {
         switch (override?.action, health) {
         case (.drain, _): .drained
         case (.depool, _): .depooled

@@ -4,14 +4,14 @@ import Testing
 @testable import DatagramIO
 
 @Suite("Gathering")
-struct GatheringTests {
+struct ReceiveCoalescingTests {
     private static let span = TimeSpan.microseconds(100)
 
     /// A policy after `count` wake-ups, each `gap` microseconds after the last, and whether it slept before each.
     private func sleeps(
         _ count: Int, gap: Int64, datagrams: UInt64, isBacklogged: Bool = false, nextTimer: MonotonicInstant? = nil
     ) -> [Bool] {
-        var policy = GatheringPolicy(span: Self.span)
+        var policy = ReceiveCoalescing(span: Self.span)
         var now = MonotonicInstant(nanoseconds: 1_000_000_000)
         return (0..<count).map { _ in
             let hasSlept = policy.beginsWithSleep(nextTimer: nextTimer)
@@ -37,6 +37,6 @@ struct GatheringTests {
         let all = sleeps(200, gap: 50, datagrams: 1)
         #expect(all.filter { $0 }.count == 4)
         #expect(all.firstIndex(of: true) == 2)
-        #expect(all[3...(2 + GatheringPolicy.barredWakeups)].allSatisfy { !$0 })
+        #expect(all[3...(2 + ReceiveCoalescing.barredWakeups)].allSatisfy { !$0 })
     }
 }

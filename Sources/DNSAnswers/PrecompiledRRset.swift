@@ -1,7 +1,7 @@
 /// A precompiled piece of answer: the records of one RRset (or referral, or SOA of a negative answer) in wire form,
 /// with the additional records that go with them. At query time it is copied behind the question and its few
 /// `Patch`es are applied.
-struct Fragment: BitwiseCopyable {
+struct PrecompiledRRset: BitwiseCopyable {
     /// Most bytes: with header, question and OPT a message still fits 65,535.
     static let lengthMax = 65_535 - 12 - 259 - 300
 
@@ -20,14 +20,14 @@ struct Fragment: BitwiseCopyable {
     var needsAdditionals: Bool
 }
 
-/// A place in a fragment that depends on the question or on the rule that won.
+/// A place in a rrset that depends on the question or on the rule that won.
 struct Patch: BitwiseCopyable {
     enum Kind {
         /// 32-bit TTL of the winning rule.
         static let ttl: UInt16 = 0
         /// Compression pointer to that suffix of the question whose length in bytes stands there.
         static let suffix: UInt16 = 1
-        /// Compression pointer to that offset of the fragment which stands there.
+        /// Compression pointer to that offset of the rrset which stands there.
         static let local: UInt16 = 2
     }
 
@@ -35,44 +35,44 @@ struct Patch: BitwiseCopyable {
     var kind: UInt16
 }
 
-/// All fragments of an image while it is built.
-struct FragmentArena {
-    /// Fragment 0 has no records.
+/// All rrsets of an image while it is built.
+struct RRsetArena {
+    /// PrecompiledRRset 0 has no records.
     static let empty: UInt32 = 0
 
     private(set) var bytes: [UInt8] = []
     private(set) var patches: [Patch] = []
-    private(set) var fragments: [Fragment] = []
+    private(set) var rrsets: [PrecompiledRRset] = []
     /// A record that an answer needs did not fit.
     private(set) var isCut = false
 
     init() { _ = add { _ in } }
 
-    mutating func add(_ write: (inout FragmentWriter) -> Void) -> UInt32 {
-        var writer = FragmentWriter()
+    mutating func add(_ write: (inout RRsetWriter) -> Void) -> UInt32 {
+        var writer = RRsetWriter()
         write(&writer)
         if writer.isCut { isCut = true }
-        fragments.append(writer.fragment(offset: UInt32(bytes.count), firstPatch: UInt32(patches.count)))
+        rrsets.append(writer.rrset(offset: UInt32(bytes.count), firstPatch: UInt32(patches.count)))
         bytes += writer.bytes
         patches += writer.patches
-        return UInt32(fragments.count - 1)
+        return UInt32(rrsets.count - 1)
     }
 
-    /// Puts other bytes beside the fragments. Returns their offset.
+    /// Puts other bytes beside the rrsets. Returns their offset.
     mutating func append(_ other: [UInt8]) -> UInt32 {
         bytes += other
         return UInt32(bytes.count - other.count)
     }
 }
 
-/// Writes the records of one fragment. A record that would make it longer than `Fragment.lengthMax` is left out.
-struct FragmentWriter {
+/// Writes the records of one rrset. A record that would make it longer than `PrecompiledRRset.lengthMax` is left out.
+struct RRsetWriter {
     enum Owner {
         /// The name asked for.
         case question
         /// The last so many bytes of the name asked for.
         case suffix(length: Int)
-        /// A name that stands in the data of an earlier record of this fragment.
+        /// A name that stands in the data of an earlier record of this rrset.
         case local(offset: Int)
     }
 
@@ -92,13 +92,13 @@ struct FragmentWriter {
     private var counts: (answer: UInt16, authority: UInt16, additional: UInt16) = (0, 0, 0)
     private var mandatory: (length: Int, patches: Int)?
 
-    /// Appends a record; additional ones come last. Returns the offset of its data in the fragment, or nil if it did
+    /// Appends a record; additional ones come last. Returns the offset of its data in the rrset, or nil if it did
     /// not fit.
     @discardableResult
     mutating func record(
         _ section: Section = .answer, owner: Owner = .question, type: UInt16, ttl: TTL, data: [UInt8]
     ) -> Int? {
-        guard bytes.count + 12 + data.count <= Fragment.lengthMax, data.count <= 65_535 else {
+        guard bytes.count + 12 + data.count <= PrecompiledRRset.lengthMax, data.count <= 65_535 else {
             if section != .additional { isCut = true }
             return nil
         }
@@ -109,7 +109,7 @@ struct FragmentWriter {
             patches.append(Patch(offset: UInt16(bytes.count), kind: Patch.Kind.suffix))
             append16(UInt16(length))
         case .local(let offset):
-            // Pointers have 14 bits, and what stands before the fragment needs some of them.
+            // Pointers have 14 bits, and what stands before the rrset needs some of them.
             guard offset < 8_192 else { return nil }
             patches.append(Patch(offset: UInt16(bytes.count), kind: Patch.Kind.local))
             append16(UInt16(offset))
@@ -135,8 +135,8 @@ struct FragmentWriter {
         return bytes.count - data.count
     }
 
-    func fragment(offset: UInt32, firstPatch: UInt32) -> Fragment {
-        Fragment(
+    func rrset(offset: UInt32, firstPatch: UInt32) -> PrecompiledRRset {
+        PrecompiledRRset(
             offset: offset, length: UInt32(mandatory?.length ?? bytes.count), fullLength: UInt32(bytes.count),
             firstPatch: firstPatch, patchCount: UInt16(mandatory?.patches ?? patches.count),
             fullPatchCount: UInt16(patches.count), answers: counts.answer, authorities: counts.authority,

@@ -1,6 +1,6 @@
 /// Working memory for one name: its bytes in lower case and where its labels begin. One for each loop, used again for
 /// every query.
-struct NameScratch: ~Copyable {
+struct QueryName: ~Copyable {
     static let labelsMax = 127
 
     /// `WireName.lengthMax` bytes and room to read on eight bytes at a time.

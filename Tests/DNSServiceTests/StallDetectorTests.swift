@@ -2,15 +2,15 @@ import DNSTestClient
 import Glibc
 import Testing
 
-@Suite("The witness of stalls", .serialized)
-struct StallWitnessTests {
+@Suite("The detector of stalls", .serialized)
+struct StallDetectorTests {
     /// Stands still with all threads, as on a host that has lost its processors.
     private func stall() { _ = system("kill -STOP \(getpid()); sleep 0.2; kill -CONT \(getpid())") }
 
     @Test("A missed limit is measured again if the host stood still meanwhile, three times in all, and then is missed")
     func stalled() async throws {
         var measurements: [Int] = []
-        let took = try await StallWitness.measure("a test of the witness", limit: .milliseconds(200)) { number in
+        let took = try await StallDetector.measure("a test of the detector", limit: .milliseconds(200)) { number in
             measurements.append(number)
             stall()
             return .milliseconds(200 + Int64(number))
@@ -23,7 +23,7 @@ struct StallWitnessTests {
     func once() async throws {
         for (span, isStalled) in [(Duration.seconds(1), false), (.milliseconds(199), true)] {
             var measurements = 0
-            let took = try await StallWitness.measure("a test of the witness", limit: .milliseconds(200)) { _ in
+            let took = try await StallDetector.measure("a test of the detector", limit: .milliseconds(200)) { _ in
                 measurements += 1
                 if isStalled { stall() }
                 return span

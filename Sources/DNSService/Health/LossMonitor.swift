@@ -3,7 +3,7 @@ import RelayWire
 
 /// Judges from its own reports whether a node is on lossy ground: its children's link packets, received and missed, of which
 /// the node reports no more than the median over its children bears out (`ReportTotals`). The share of its weight falls by halves while loss lasts, and rises again one step a minute, so that it never flaps.
-struct LossJudge: Sendable, Equatable {
+struct LossMonitor: Sendable, Equatable {
     /// In sixteenths of the weight.
     static let shareMax: UInt8 = 16
     static let shareMin: UInt8 = 2
@@ -61,5 +61,5 @@ struct LossJudge: Sendable, Equatable {
         last = (report.received, report.lost, report.uptimeMilliseconds, now)
     }
 
-    static func == (a: LossJudge, b: LossJudge) -> Bool { a.share == b.share && a.smoothed == b.smoothed }
+    static func == (a: LossMonitor, b: LossMonitor) -> Bool { a.share == b.share && a.smoothed == b.smoothed }
 }

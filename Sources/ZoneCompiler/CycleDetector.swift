@@ -1,7 +1,7 @@
 import DNSAnswers
 
 /// Looks for a set region that is its own ancestor, under the rules in force for one portset.
-struct CircleSearch {
+struct CycleDetector {
     /// Winning rule of each set region; -1 for none.
     var ruleOf: [Int]
     /// Set regions visited so far, over all searches.
@@ -18,7 +18,7 @@ struct CircleSearch {
     }
 
     /// The way from a set region through parents back to itself, both ends included. Nil if there is none.
-    mutating func circle(from start: Int) -> [Int]? {
+    mutating func cycle(from start: Int) -> [Int]? {
         pass += 1
         // The way from `start` to here, and at each step the parent to try next.
         var path = [(set: start, next: 0)]
