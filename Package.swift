@@ -40,7 +40,7 @@ let package = Package(
         // Pure cores: no Foundation, NIO, clock, random source or logger.
         .target(name: "ReflectorModel"),
         .target(
-            name: "RelayWire", dependencies: ["ReflectorModel"], exclude: ["WireFormat.md"], swiftSettings: hotPath),
+            name: "RelayWire", dependencies: ["ReflectorModel"], exclude: ["WireFormat.md"]),
         .target(
             name: "RelayCore", dependencies: ["ReflectorModel", "RelayWire", collections, heap],
             swiftSettings: hotPath),
@@ -51,8 +51,7 @@ let package = Package(
         .target(name: "LDNSKit", dependencies: ["CLDNS"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(
-            name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"],
-            swiftSettings: hotPath),
+            name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"]),
         .target(name: "CSecretFiles"),
         .target(name: "SecretFiles", dependencies: ["CSecretFiles"]),
         .target(name: "TransactionSigning", dependencies: ["CCrypto", "SecretFiles"]),
@@ -61,7 +60,7 @@ let package = Package(
         // The shell.
         .target(name: "CDatagram"),
         .target(
-            name: "DatagramIO", dependencies: ["CDatagram", "ReflectorModel"], swiftSettings: hotPath),
+            name: "DatagramIO", dependencies: ["CDatagram", "ReflectorModel"]),
         .target(
             name: "DNSService",
             dependencies: [
@@ -129,7 +128,7 @@ let package = Package(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
-                "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
+                "DatagramIO", "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
             ]),
         .testTarget(
             name: "RelayServiceTests",

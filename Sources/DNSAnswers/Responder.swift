@@ -22,7 +22,7 @@ public struct Responder: ~Copyable {
     public var instant = MonotonicInstant(nanoseconds: 0)
 
     /// There is somebody to answer signed queries and transfers: `answer` gives -1 for them. Else they are refused.
-    public var hasDesk = false
+    public var hasRequestHandler = false
 
     private(set) var views: UnsafePointer<ZoneView>
     var zoneTable: ZoneTableView
@@ -64,14 +64,14 @@ public struct Responder: ~Copyable {
     ///   - isPrivileged: the source may read `explain` and `_status`.
     ///   - isExempt: the limiter does not apply to the source.
     ///   - buffer: for the reply; at least 1,232 bytes, 65,535 over TCP.
-    /// - Returns: length of the reply; 0: none is to be sent; -1: with `hasDesk`, others are to answer.
+    /// - Returns: length of the reply; 0: none is to be sent; -1: with `hasRequestHandler`, others are to answer.
     public mutating func answer(
         _ message: UnsafeRawBufferPointer, from source: IPAddress? = nil, over transport: Transport, isPrivileged: Bool,
         isExempt: Bool = false, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
         add(.received)
         let query = Query.read(message, name: &name)
-        if hasDesk, query.isForDesk {
+        if hasRequestHandler, query.isForDesk {
             add(.handedOver)
             return -1
         }

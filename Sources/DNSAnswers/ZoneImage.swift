@@ -42,7 +42,9 @@ public final class ZoneImage: Sendable {
     ///     by far the largest part, is shared.
     public init(_ content: ZoneContent, serial: UInt32, sharing other: ZoneImage? = nil) throws(Invalid) {
         let tables: RuleTables
-        if let other, other.ruleCount == content.rules.count, other.tables.setRegionCount == content.setRegions.count {
+        if let other, other.ruleCount == content.rules.count,
+            other.tables.map.setRegionCount == content.setRegions.count
+        {
             tables = other.tables
         } else {
             tables = RuleTables(content)
@@ -69,12 +71,11 @@ public final class ZoneImage: Sendable {
     /// Index in `ZoneContent.rules` of the `map` line that wins for a region, the last that matches. Nil if none
     /// does or the region is neither a declared edge region nor a set region's id.
     public func winningRule(portset: PortsetID, region: RegionID) -> Int? {
-        let tag = view.index.winner(portset: portset.rawValue, region: region.rawValue)
-        return tag == 0 ? nil : Int(tag) - 1
+        tables.map.winner(portset: portset, region: region)
     }
 
     /// Nodes of the rule index, a measure of its memory (20 bytes each).
-    public var ruleIndexNodeCount: Int { tables.nodes.count }
+    public var ruleIndexNodeCount: Int { tables.map.nodes.count }
 
     /// Bytes of all tables: what this generation holds in memory.
     public var byteCount: Int {
@@ -83,13 +84,13 @@ public final class ZoneImage: Sendable {
     }
 
     /// The set regions of a set of roots.
-    func rootSets(_ number: UInt32) -> [Int] { tables.rootSets[Int(number)] }
+    func rootSets(_ number: UInt32) -> [Int] { tables.map.rootSets[Int(number)] }
 
     /// Valid as long as the image is.
     var view: ZoneView {
         ZoneView(
             names: names.view, nodes: nodes.base, sets: sets.base,
-            index: tables.view, rules: tables.rules.base, ruleCount: tables.rules.count, ruleText: tables.text.base,
+            index: tables.map.view, rules: tables.rules.base, ruleCount: tables.rules.count, ruleText: tables.text.base,
             rrsets: rrsets.base, patches: patches.base,
             bytes: bytes.base, setNames: setNames.base, setStateTexts: setStateTexts.base,
             firstSetRRset: firstSetRRset,

@@ -82,7 +82,7 @@ extension ZoneImageBuilder {
             for (number, records) in glue.enumerated() {
                 guard let offset = offsets[number] else { continue }
                 for record in records {
-                    if WireName.ends(record.owner, with: owner) { writer.needsAdditionals = true }
+                    if WireName.isWithin(record.owner, owner) { writer.needsAdditionals = true }
                     writer.record(
                         .additional, owner: .local(offset: offset), type: record.type, ttl: .fixed(record.ttl),
                         data: record.data)
@@ -128,7 +128,7 @@ extension ZoneImageBuilder {
         let ttl = content.defaults.ttl
         for entrypoint in entrypoints {
             let ranges = entrypoint.ranges.sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
-            let roots = tables.roots(of: ranges)
+            let roots = tables.map.roots(of: ranges)
             guard !roots.isEmpty, let base = WireName.bytes(of: "sets", suffix: zoneName),
                 let name = WireName.bytes(of: content.hosts[entrypoint.host].name, suffix: base),
                 let node = tree.node(name)
@@ -192,7 +192,7 @@ extension ZoneImageBuilder {
     /// (RFC 4592 §2.2.2): the two forms of a zone give equal answers.
     mutating func addOurNames() {
         let hasParents = !content.setRegions.isEmpty || content.rules.contains(where: \.takesParentsAway)
-        let index = tables.view
+        let index = tables.map.view
         let hasMaps = (0...UInt16.max).contains { index.entry(of: $0).exists }
         for (label, isThere) in [("parents", hasParents), ("maps", hasMaps)] where isThere {
             if let name = WireName.bytes(of: label, suffix: zoneName) { _ = tree.node(name) }

@@ -67,7 +67,7 @@ struct ZoneImageBuilder {
 
     private mutating func addRootSets() {
         firstRootRRset = UInt32(arena.rrsets.count)
-        for roots in tables.rootSets {
+        for roots in tables.map.rootSets {
             addHostFragments(of: targets(roots), ttl: .fixed(content.defaults.ttl))
         }
     }

@@ -70,7 +70,8 @@ struct Listeners: Sendable {
         }
         var generator = SystemRandomNumberGenerator()
         let handler = QueryLoop(
-            engine: engine, sockets: sockets, settings: settings, requestHandler: transferService.requestHandler(engine), seed: generator.next())
+            engine: engine, sockets: sockets, settings: settings,
+            requestHandler: transferService.requestHandler(engine), seed: generator.next())
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 

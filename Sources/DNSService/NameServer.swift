@@ -26,7 +26,7 @@ public final class NameServer: Sendable {
         public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
         /// Who may ask `explain` and `_status`. Nil is this machine, by loopback or by the address of an interface: a query
         /// from the machine to its own public address comes from there.
-        public var explainFrom: [AddressBlock]?
+        public var explainFrom: [CIDRBlock]?
         /// NSID, `id.server` and `hostname.bind`.
         public var identity = "reflector"
         /// `version.bind`.
@@ -47,7 +47,7 @@ public final class NameServer: Sendable {
         /// Limit of replies over UDP, of all workers together; nil sends every reply.
         public var rateLimit: ResponseLimiter.Configuration?
         /// Whom the limit does not apply to.
-        public var rateLimitExempt = AddressBlock.loopback
+        public var rateLimitExempt = CIDRBlock.loopback
         /// Whom to become once all ports are bound; nil stays who started it.
         public var user: String?
         /// Logs every so many of the queries of each worker; 0 logs none.
@@ -149,7 +149,8 @@ public final class NameServer: Sendable {
         let queryLog = QueryLog(logger: logger)
         let listeners = try await Listeners.open(
             configuration, engine: engine,
-            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), transferService: transferService)
+            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take),
+            transferService: transferService)
         let notifier: Notifier?
         do {
             notifier = try Notifier(configuration, from: listeners.endpoints, log: transferLog, logger: logger)
@@ -357,8 +358,8 @@ public final class NameServer: Sendable {
 
 extension NameServer.Configuration {
     /// Everybody who may ask `explain` and `_status`.
-    var privileged: [AddressBlock] {
-        explainFrom ?? AddressBlock.loopback + LocalAddresses.all.compactMap { AddressBlock("\($0)") }
+    var privileged: [CIDRBlock] {
+        explainFrom ?? CIDRBlock.loopback + LocalAddresses.all.compactMap { CIDRBlock("\($0)") }
     }
 }
 

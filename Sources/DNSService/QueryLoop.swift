@@ -8,9 +8,9 @@ final class QueryLoop: DatagramHandler {
     /// What all loops of a server have in common.
     struct Settings: Sendable {
         /// Who may ask `explain` and `_status`.
-        var privileged: [AddressBlock]
+        var privileged: [CIDRBlock]
         /// Whom the limiter does not apply to.
-        var exempt: [AddressBlock]
+        var exempt: [CIDRBlock]
         /// Nil sends every reply.
         var limiter: ResponseLimiter.Configuration?
         var cookies: ServerCookies?
@@ -34,11 +34,12 @@ final class QueryLoop: DatagramHandler {
 
     /// - Parameter seed: random, for the limiter's table.
     init(
-        engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, requestHandler: RequestHandler, seed: UInt64
+        engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, requestHandler: RequestHandler,
+        seed: UInt64
     ) {
         responder = Responder(engine, limiter: settings.limiter, seed: seed)
         responder.cookies = settings.cookies
-        responder.hasDesk = true
+        responder.hasRequestHandler = true
         self.requestHandler = requestHandler
         self.sockets = sockets
         self.settings = settings
@@ -94,7 +95,8 @@ final class QueryLoop: DatagramHandler {
     /// What this loop has done so far, with its sockets.
     var report: LoopReport {
         var result = LoopReport(
-            statistics: responder.statistics, latencies: latencies, limiterEvictions: responder.limiterEvictions, sockets: [:])
+            statistics: responder.statistics, latencies: latencies, limiterEvictions: responder.limiterEvictions,
+            sockets: [:])
         for socket in sockets {
             socket.readDrops()
             for (name, value) in socket.statistics.counters { result.sockets[name, default: 0] &+= value }

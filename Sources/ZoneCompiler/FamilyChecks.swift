@@ -36,16 +36,17 @@ enum FamilyChecks {
         guard sets.contains(where: { $0 != .both && !$0.isEmpty }),
             content.edgeRegions.count * content.rules.count <= pairsMax
         else { return }
-        var isTold: Set<Int> = []
-        func check(_ hosts: [Int], ruleIndices: [Int]) {
-            for index in RuleChecks.winners(content, among: ruleIndices) where !isTold.contains(index) {
+        let map = RuleMap(content)
+        var isReported: Set<Int> = []
+        func check(_ hosts: [Int], winners: [Int]) {
+            for index in winners where index >= 0 && !isReported.contains(index) {
                 let parents = content.rules[index].parents.reduce(into: Families()) { $0.formUnion(sets[$1]) }
                 guard !parents.isEmpty,
                     let host = hosts.first(where: {
                         families.indices.contains($0) && !families[$0].isEmpty && families[$0].isDisjoint(with: parents)
                     })
                 else { continue }
-                isTold.insert(index)
+                isReported.insert(index)
                 let names = content.rules[index].parents.map { content.setRegions[$0].name }.joined(separator: ", ")
                 problems.warning(
                     words[index],
@@ -55,18 +56,10 @@ enum FamilyChecks {
             }
         }
         for region in content.edgeRegions where !region.hosts.isEmpty {
-            let matching = content.rules.indices.filter { index in
-                switch content.rules[index].regions {
-                case .allEdge: true
-                case .edge(let ids): ids.contains(region.ids.lowerBound)
-                case .setRegion: false
-                }
-            }
-            check(region.hosts, ruleIndices: Array(matching))
+            check(region.hosts, winners: map.winners(region: RegionID(region.ids.lowerBound)))
         }
         for (number, set) in content.setRegions.enumerated() {
-            let matching = content.rules.indices.filter { content.rules[$0].regions == .setRegion(number) }
-            check(set.members.map(\.host), ruleIndices: Array(matching))
+            check(set.members.map(\.host), winners: Set(map.runs(ofSetRegion: number).map(\.rule)).sorted())
         }
     }
 

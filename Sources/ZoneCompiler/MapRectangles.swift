@@ -38,12 +38,12 @@ struct MapRectangles {
     ) {
         let axis = RegionAxis([content])
         let rows = PortsetAxis([content])
-        var painter = RowPainter(content, axis)
+        var ruleRows = RuleRows(content, axis)
         var open: [Strip: ClosedRange<UInt16>] = [:]
         for row in rows.rowsMeeting(wanted) {
             let portsets = rows.portsets(row).clamped(to: wanted)
             var still: [Strip: ClosedRange<UInt16>] = [:]
-            let winners = painter.winners(portset: portsets.lowerBound)
+            let winners = ruleRows.winners(portset: portsets.lowerBound)
             for strip in Self.strips(content, axis, winners, isWanted, region) {
                 let start = open.removeValue(forKey: strip)?.lowerBound ?? portsets.lowerBound
                 still[strip] = start...portsets.upperBound

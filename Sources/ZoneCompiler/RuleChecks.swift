@@ -54,15 +54,10 @@ enum RuleChecks {
 
     /// Portset by portset where something changes, looks for a set region that is its own ancestor.
     private static func cycles(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
-        var rulesOf: [Int: [Int]] = [:]
-        for (index, rule) in content.rules.enumerated() {
-            if case .setRegion(let set) = rule.regions { rulesOf[set, default: []].append(index) }
-        }
+        let map = RuleMap(setRegionsOf: content)
         var changes: [(portset: Int, set: Int, rule: Int)] = []
-        for (set, rules) in rulesOf {
-            changes += runs(rules.map { content.rules[$0] }).map {
-                ($0.portset, set, $0.rule < 0 ? -1 : rules[$0.rule])
-            }
+        for set in content.setRegions.indices {
+            changes += map.runs(ofSetRegion: set).map { ($0.portset, set, $0.rule) }
         }
         changes.sort { ($0.portset, $0.set) < ($1.portset, $1.set) }
 
@@ -92,33 +87,5 @@ enum RuleChecks {
                 return
             }
         }
-    }
-
-    /// Those of the rules, given by ascending index, that win for some portset.
-    static func winners(_ content: ZoneContent, among rules: [Int]) -> [Int] {
-        guard !rules.isEmpty else { return [] }
-        return sortedUnique(runs(rules.map { content.rules[$0] }).filter { $0.rule >= 0 }.map { rules[$0.rule] })
-    }
-
-    /// Where the winning rule of one column changes, from portset 0 up; -1 for none.
-    private static func runs(_ rules: [ZoneContent.Rule]) -> [(portset: Int, rule: Int)] {
-        let starts = sortedUnique(
-            [0] + rules.flatMap { [Int($0.portsets.lowerBound), Int($0.portsets.upperBound) + 1] })
-        var winner = Array(repeating: -1, count: starts.count)
-        var uncovered = DisjointSet(count: starts.count)
-        for (index, rule) in rules.enumerated().reversed() {
-            let end = lowerBound(starts, Int(rule.portsets.upperBound) + 1)
-            var at = uncovered.first(from: lowerBound(starts, Int(rule.portsets.lowerBound)))
-            while at < end {
-                winner[at] = index
-                uncovered.cover(at)
-                at = uncovered.first(from: at + 1)
-            }
-        }
-        var result: [(portset: Int, rule: Int)] = []
-        for (start, rule) in zip(starts, winner) where start <= 65_535 && result.last?.rule != rule {
-            result.append((start, rule))
-        }
-        return result
     }
 }

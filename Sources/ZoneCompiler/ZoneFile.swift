@@ -93,7 +93,7 @@ struct ZoneFile {
             brokenOwners.insert(owner)
             return
         }
-        guard Names.isWithin(owner, apex) else {
+        guard WireName.isWithin(owner, apex) else {
             let text = LDNSName.text(owner) ?? ""
             problems.error(
                 ownerWord, "'\(text)' is outside the zone \(zone); remove it, or drop its final dot if it is relative")
@@ -112,7 +112,7 @@ struct ZoneFile {
         _ owner: [UInt8], _ type: UInt16, _ data: [UInt8], _ word: Word, _ problems: inout ProblemList
     ) {
         guard type == LDNSType.a || type == LDNSType.aaaa, let address = IPAddress(bytes: data),
-            let relative = Names.relative(owner, to: apex)
+            let relative = WireName.relative(owner, to: apex)
         else { return }
         guard type == LDNSType.a || !address.isV4 else {
             problems.warning(
@@ -126,7 +126,7 @@ struct ZoneFile {
     private func name(_ word: Word, origin: [UInt8], _ problems: inout ProblemList) -> [UInt8]? {
         if word.text == "@" { return origin }
         do throws(LDNSError) {
-            return Names.lowercased(try LDNSName.wire(word.text, origin: origin))
+            return WireName.lowercased(try LDNSName.wire(word.text, origin: origin))
         } catch {
             problems.error(word, "'\(word.text.prefix(80))' is no domain name: \(error.message); correct it")
             return nil
@@ -151,7 +151,7 @@ struct ZoneFile {
                 return
             }
             guard let name = name(argument, origin: origin, &problems) else { return }
-            guard Names.isWithin(name, apex) else {
+            guard WireName.isWithin(name, apex) else {
                 problems.error(argument, "$ORIGIN \(argument.text) is outside the zone; use a name in \(zone).")
                 return
             }

@@ -26,12 +26,17 @@ struct RequestAuthenticatorTests {
     @Test("A signed, fresh request is taken once")
     func once() throws {
         let signer = try Self.signer()
-        var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
+        var authenticator = RequestAuthenticator(
+            verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
         let body = Self.request().body
         let signature = signer.signature(of: body)
         #expect(try authenticator.admit(body, signature: signature, at: 1_010).subject == "nyc-1")
-        #expect(throws: RequestAuthenticator.Refusal.replayed) { try authenticator.admit(body, signature: signature, at: 1_011) }
-        #expect(throws: RequestAuthenticator.Refusal.self) { try authenticator.admit(body, signature: signature, at: 1_000_000) }
+        #expect(throws: RequestAuthenticator.Refusal.replayed) {
+            try authenticator.admit(body, signature: signature, at: 1_011)
+        }
+        #expect(throws: RequestAuthenticator.Refusal.self) {
+            try authenticator.admit(body, signature: signature, at: 1_000_000)
+        }
     }
 
     @Test("A changed byte, another key, and a reply's signature are not the operator's")
@@ -46,10 +51,14 @@ struct RequestAuthenticatorTests {
             try Self.signer(2).signature(of: body), replies.signature(of: body), "", "1:", "x",
             "1:" + String(repeating: "00", count: 64),
         ] {
-            #expect(throws: RequestAuthenticator.Refusal.unauthorized) { try authenticator.admit(body, signature: signature, at: 1_000) }
+            #expect(throws: RequestAuthenticator.Refusal.unauthorized) {
+                try authenticator.admit(body, signature: signature, at: 1_000)
+            }
         }
         body[body.count / 2] ^= 1
-        #expect(throws: RequestAuthenticator.Refusal.unauthorized) { try authenticator.admit(body, signature: own, at: 1_000) }
+        #expect(throws: RequestAuthenticator.Refusal.unauthorized) {
+            try authenticator.admit(body, signature: own, at: 1_000)
+        }
     }
 
     @Test("Without a public key nobody may override, and other keys are taken at once")
@@ -72,7 +81,8 @@ struct RequestAuthenticatorTests {
     @Test("What was made for another server, at another time, or before the start, is of no use")
     func elsewhere() throws {
         let signer = try Self.signer()
-        var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
+        var authenticator = RequestAuthenticator(
+            verifier: try Self.verifier(), endpoint: "192.0.2.1:4980", startedAt: 900)
         for request in [
             Self.request(to: "192.0.2.2:4980"), Self.request(issued: 930), Self.request(issued: 1_070),
             Self.request(issued: 899), Self.request(issued: .max), Self.request(issued: .min),

@@ -137,7 +137,8 @@ struct SignatureTests {
                 }
             }
         }
-        guard case .rejected(let rejection) = TSIGRequest.verify(signed(try key(secret: 8)), keys: ring, now: now) else {
+        guard case .rejected(let rejection) = TSIGRequest.verify(signed(try key(secret: 8)), keys: ring, now: now)
+        else {
             return
         }
         var reply = query

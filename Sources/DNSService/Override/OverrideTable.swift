@@ -41,9 +41,6 @@ struct OverrideTable: Sendable, Equatable {
 
     init(entries: [HostOverride] = []) { self.entries = Array(entries.prefix(Self.countMax)) }
 
-    /// When the next one ends.
-    var nextEnd: Int64? { entries.map(\.override.until).min() }
-
     /// Takes out what has ended. True if anything had.
     mutating func expire(at now: Int64) -> Bool {
         let before = entries.count

@@ -37,7 +37,7 @@ final class RequestHandler {
 
     func replace(_ engine: AnswerEngine) {
         zones = [:]
-        for zone in engine.zones { zones[Self.wireName(zone.zone)] = zone.zone }
+        for zone in engine.zones { zones[WireName.joined(zone.zone, below: [0])] = zone.zone }
     }
 
     /// Answers a request that came in a datagram. Returns the reply's length in `reply`; 0 for none.
@@ -181,11 +181,6 @@ final class RequestHandler {
         logger.notice(
             "signature rejected",
             metadata: ["from": "\(address)", "key": "\(rejection.keyName)", "why": "\(rejection.reason)"])
-    }
-
-    /// Wire form of a zone's name.
-    private static func wireName(_ zone: String) -> [UInt8] {
-        zone.utf8.split(separator: UInt8(ascii: ".")).flatMap { [UInt8($0.count & 63)] + $0 } + [0]
     }
 
     // MARK: Replies without records

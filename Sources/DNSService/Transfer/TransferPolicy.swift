@@ -6,11 +6,11 @@ import TransactionSigning
 public struct TransferPolicy: Sendable {
     /// `ADDR/PREFIX[,key=NAME]`.
     public struct Rule: Sendable, CustomStringConvertible {
-        public var block: AddressBlock
+        public var block: CIDRBlock
         /// Requests must be signed with this key; nil asks for no signature.
         public var key: String?
 
-        public init(block: AddressBlock, key: String? = nil) {
+        public init(block: CIDRBlock, key: String? = nil) {
             self.block = block
             self.key = key
         }
@@ -18,7 +18,7 @@ public struct TransferPolicy: Sendable {
         /// Nil for text of another form.
         public init?(_ text: String) {
             let parts = text.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let first = parts.first, let block = AddressBlock(first) else { return nil }
+            guard let first = parts.first, let block = CIDRBlock(first) else { return nil }
             self.init(block: block)
             if parts.count == 2 {
                 guard let name = keyName(parts[1]) else { return nil }

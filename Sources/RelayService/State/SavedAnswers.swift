@@ -39,9 +39,6 @@ public struct SavedAnswers: Sendable, Equatable {
         return true
     }
 
-    /// Forgets a name whose parents were taken away explicitly (`map … none`).
-    public mutating func forget(_ name: ReflectorName) { entries[name.description] = nil }
-
     mutating func insert(_ entry: Entry, key: String) {
         if entries.count < Self.namesMax { entries[key] = entry }
     }

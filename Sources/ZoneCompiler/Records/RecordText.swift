@@ -1,3 +1,4 @@
+import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
@@ -35,7 +36,7 @@ enum RecordText {
     /// A name, relative to `zone` where it is below it, else with a final dot.
     static func name(_ name: [UInt8], _ zone: [UInt8]) -> String {
         if name == zone, zone.count > 1 { return "@" }
-        let isBelow = zone.count > 1 && Names.isWithin(name, zone)
+        let isBelow = zone.count > 1 && WireName.isWithin(name, zone)
         guard let text = LDNSName.text(isBelow ? Array(name.dropLast(zone.count)) + [0] : name) else { return "." }
         return isBelow ? text : text + "."
     }

@@ -1,39 +1,14 @@
+import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// Domain names in uncompressed, lower-case wire form.
-enum Names {
-    static func lowercased(_ name: [UInt8]) -> [UInt8] {
-        // Length bytes are at most 63, below every letter.
-        name.map { $0 >= 65 && $0 <= 90 ? $0 | 0x20 : $0 }
-    }
-
+/// Names between wire form and the text of files, and the labels that a zone keeps for itself.
+extension WireName {
     /// True for text with an unescaped final dot.
     static func isAbsolute(_ text: String) -> Bool {
         guard text.utf8.last == UInt8(ascii: ".") else { return false }
         let escapes = text.utf8.dropLast().reversed().prefix { $0 == UInt8(ascii: "\\") }.count
         return escapes % 2 == 0
-    }
-
-    /// Offsets at which labels begin, the root left out.
-    static func labels(_ name: [UInt8]) -> [Int] {
-        var offsets: [Int] = []
-        var at = 0
-        while at < name.count, name[at] != 0 {
-            offsets.append(at)
-            at += Int(name[at]) + 1
-        }
-        return offsets
-    }
-
-    /// True if `name` is `zone` or below it.
-    static func isWithin(_ name: [UInt8], _ zone: [UInt8]) -> Bool {
-        guard name.count >= zone.count else { return false }
-        let cut = name.count - zone.count
-        for index in zone.indices where name[cut + index] != zone[index] { return false }
-        var at = 0
-        while at < cut { at += Int(name[at]) + 1 }
-        return at == cut
     }
 
     /// Presentation form of `name` without `zone`; "" for the zone itself. Nil outside.
@@ -61,15 +36,6 @@ enum Names {
             at = end
         }
         return String(decoding: text, as: UTF8.self)
-    }
-
-    /// The label just below `zone`, as bytes. Nil for the zone itself and outside.
-    static func firstLabelBelow(_ zone: [UInt8], in name: [UInt8]) -> ArraySlice<UInt8>? {
-        guard isWithin(name, zone) else { return nil }
-        let cut = name.count - zone.count
-        var (offset, next) = (0, 0)
-        while next < cut { (offset, next) = (next, next + Int(name[next]) + 1) }
-        return cut == 0 ? nil : name[(offset + 1)..<next]
     }
 
     /// What labels of our own begin with.

@@ -8,7 +8,7 @@ import Testing
 struct LocalAddressTests {
     /// Answers each datagram with the same bytes from where it was sent to, as a node does.
     private final class Echo: DatagramHandler {
-        let locals = LocalAddresses()
+        let locals = LocalSockets()
         let outbox = Outbox()
         func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
             let bytes = Array(datagram.bytes)
@@ -76,7 +76,7 @@ struct LocalAddressTests {
 
     @Test("What no socket has the family for is counted once, and the rest leaves")
     func wrongFamily() throws {
-        let locals = LocalAddresses()
+        let locals = LocalSockets()
         for address in ["127.45.0.1:0", "127.45.0.2:0"] {
             locals.add(try DatagramSocket(bind: try #require(Endpoint(address))))
         }

@@ -6,6 +6,8 @@ struct RuleIndexBuilder {
     static let sharedNodesMax = 1 << 19
 
     private let content: ZoneContent
+    /// Rules of other portsets are left out.
+    private let portsets: ClosedRange<UInt16>
     private var index = RuleIndex()
     /// Ordinals of each rule's edge regions as disjoint ranges; none for rules of set regions.
     private var ordinals: [ClosedRange<UInt32>?] = []
@@ -18,15 +20,26 @@ struct RuleIndexBuilder {
     private var isDirty: [Bool] = []
     private var known: [RuleIndex.Node: UInt32] = [:]
 
-    static func build(_ content: ZoneContent) -> RuleIndex {
-        var builder = RuleIndexBuilder(content)
+    /// - Parameter portsets: what will be asked for.
+    static func build(_ content: ZoneContent, portsets: ClosedRange<UInt16>) -> RuleIndex {
+        var builder = RuleIndexBuilder(content, portsets)
         builder.numberRegions()
         builder.buildSetRegions()
         builder.sweep()
         return builder.index
     }
 
-    private init(_ content: ZoneContent) { self.content = content }
+    /// Only the runs of set regions.
+    static func buildSetRegions(_ content: ZoneContent) -> RuleIndex {
+        var builder = RuleIndexBuilder(content, 0...UInt16.max)
+        builder.buildSetRegions()
+        return builder.index
+    }
+
+    private init(_ content: ZoneContent, _ portsets: ClosedRange<UInt16>) {
+        self.content = content
+        self.portsets = portsets
+    }
 
     // MARK: Regions
 
@@ -49,7 +62,7 @@ struct RuleIndexBuilder {
         for rule in content.rules {
             let range: ClosedRange<UInt32>? =
                 switch rule.regions {
-                case _ where next == 0: nil
+                case _ where next == 0 || !rule.portsets.overlaps(portsets): nil
                 case .allEdge: 0...last
                 case .edge(let ids): ordinalRange(of: ids, count: next)
                 case .setRegion: nil
@@ -91,7 +104,10 @@ struct RuleIndexBuilder {
     private mutating func buildSetRegions() {
         var rulesOf: [[Int]] = Array(repeating: [], count: content.setRegions.count)
         for (number, rule) in content.rules.enumerated() {
-            if case .setRegion(let set) = rule.regions, rulesOf.indices.contains(set) { rulesOf[set].append(number) }
+            if case .setRegion(let set) = rule.regions, rulesOf.indices.contains(set), rule.portsets.overlaps(portsets)
+            {
+                rulesOf[set].append(number)
+            }
         }
         for (set, region) in content.setRegions.enumerated() where !rulesOf[set].isEmpty {
             let first = index.runs.count
@@ -136,7 +152,7 @@ struct RuleIndexBuilder {
         var begin = edgeRules.sorted { rules[$0].portsets.lowerBound < rules[$1].portsets.lowerBound }[...]
         var end = edgeRules.sorted { rules[$0].portsets.upperBound < rules[$1].portsets.upperBound }[...]
         var roots = RootSetFinder(content)
-        let points = eventPoints(of: rules.indices)
+        let points = eventPoints(of: rules.indices.filter { rules[$0].portsets.overlaps(portsets) })
         index.classOf.reserveCapacity(65_536)
         for (number, point) in points.enumerated() {
             while let first = end.first, UInt32(rules[first].portsets.upperBound) + 1 <= point {

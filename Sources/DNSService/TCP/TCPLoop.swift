@@ -19,7 +19,7 @@ final class TCPLoop: DatagramHandler {
     let limits: TCPLimits
     let requestHandler: RequestHandler
     let sources: TransferSources
-    private let privileged: [AddressBlock]
+    private let privileged: [CIDRBlock]
     var responder: Responder
     private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: inputBytes, alignment: 16)
     let output = UnsafeMutableRawBufferPointer.allocate(byteCount: outputBytes, alignment: 16)
@@ -36,7 +36,8 @@ final class TCPLoop: DatagramHandler {
     var counts: [TCPCounter: UInt64] = [:]
 
     init(
-        engine: AnswerEngine, loop: DatagramLoop, limits: TCPLimits, privileged: [AddressBlock], requestHandler: RequestHandler,
+        engine: AnswerEngine, loop: DatagramLoop, limits: TCPLimits, privileged: [CIDRBlock],
+        requestHandler: RequestHandler,
         sources: TransferSources
     ) {
         self.loop = loop
@@ -45,7 +46,7 @@ final class TCPLoop: DatagramHandler {
         self.requestHandler = requestHandler
         self.sources = sources
         responder = Responder(engine)
-        responder.hasDesk = true
+        responder.hasRequestHandler = true
     }
 
     deinit {

@@ -4,7 +4,7 @@ import SecretFiles
 
 /// Where a node keeps its last good answers over a restart: a small JSON file, replaced whole. Losing it loses only
 /// the ability to start without name servers, so a damaged one is reported and treated as empty.
-public struct StateFile: Sendable {
+public struct SavedAnswersFile: Sendable {
     /// Largest file that is read, in bytes.
     public static let bytesMax = 8 << 20
     /// Of the form below; another is treated as damage.
@@ -85,7 +85,7 @@ public struct StateFile: Sendable {
     }
 }
 
-extension StateFile.Document.Name {
+extension SavedAnswersFile.Document.Name {
     fileprivate init(_ name: String, _ entry: SavedAnswers.Entry) {
         let answer = entry.answer
         self.init(

@@ -1,45 +1,9 @@
 import Glibc
 import ReflectorModel
 
-/// The addresses of this machine's interfaces.
-enum LocalAddresses {
-    /// Empty if the system does not tell them.
-    static var all: [IPAddress] {
-        var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0 else { return [] }
-        defer { freeifaddrs(list) }
-        var addresses: [IPAddress] = []
-        var next = list
-        while let entry = next {
-            if let address = entry.pointee.ifa_addr, let found = Endpoint(address)?.address,
-                !addresses.contains(found)
-            {
-                addresses.append(found)
-            }
-            next = entry.pointee.ifa_next
-        }
-        return addresses
-    }
-
-    /// The address from which the kernel would send to `target`; nil without a route.
-    static func source(towards target: Endpoint) -> IPAddress? {
-        let descriptor = socket(target.address.isV4 ? AF_INET : AF_INET6, Int32(SOCK_DGRAM.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        guard SocketAddress.with(target, { connect(descriptor, $0, $1) }) == 0 else { return nil }
-        var own = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutablePointer(to: &own) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                getsockname(descriptor, $0, &length) == 0 ? Endpoint($0)?.address : nil
-            }
-        }
-    }
-}
-
-/// Endpoints as the socket calls want them.
-enum SocketAddress {
-    static func with<Result>(
+/// Endpoints as socket calls take them (`sockaddr_in`, `sockaddr_in6`).
+public enum RawSocketAddress {
+    public static func with<Result>(
         _ endpoint: Endpoint, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
         var storage = sockaddr_storage()

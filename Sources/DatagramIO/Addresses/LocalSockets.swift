@@ -6,7 +6,7 @@ import ReflectorModel
 ///
 /// Each address has a small number from 1 on, that `number(of:on:)` gives with what is received and that
 /// `DatagramBatch.Entry.local` takes with what is sent. Confined to the loop of the sockets.
-public final class LocalAddresses {
+public final class LocalSockets {
     private struct Known {
         var socket: Int
         var address: IPAddress

@@ -7,7 +7,7 @@ extension ZoneContent {
     /// - Parameters:
     ///   - last: what was served before; nil for nothing.
     ///   - serial: of this content.
-    public func stamped(after last: ZoneContent?, serial: UInt32) -> ZoneContent {
+    func stamped(after last: ZoneContent?, serial: UInt32) -> ZoneContent {
         var result = self
         var numbers: [String: Int] = [:]
         for (number, region) in (last?.setRegions ?? []).enumerated() { numbers[region.name] = number }

@@ -15,7 +15,7 @@ extension DatagramSocket {
     }
 
     /// Sends those datagrams of `batch` that leave by this one of several sockets.
-    func send(_ batch: DatagramBatch, of locals: LocalAddresses) {
+    func send(_ batch: DatagramBatch, of locals: LocalSockets) {
         readyTransmitter().send(batch, on: self, of: locals)
     }
 

@@ -1,4 +1,5 @@
 import DNSAnswers
+import DatagramIO
 import Glibc
 import NIOPosix
 import ReflectorModel
@@ -79,7 +80,7 @@ struct SerialInquiry: Sendable {
             let descriptor = socket(isV4 ? AF_INET : AF_INET6, kind, 0)
             guard descriptor >= 0 else { continue }
             // Connected: others than the one who was asked are not heard, and who is not there says so.
-            guard SocketAddress.with(question.server, { connect(descriptor, $0, $1) }) == 0 else {
+            guard RawSocketAddress.with(question.server, { connect(descriptor, $0, $1) }) == 0 else {
                 close(descriptor)
                 continue
             }
@@ -121,17 +122,8 @@ struct SerialInquiry: Sendable {
         var bytes: [UInt8] = []
         bytes.append(word: UInt16.random(in: 0...UInt16.max))
         bytes += [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
-        bytes += wireName(zone)
+        bytes += WireName.joined(zone, below: [0])
         return bytes + [0, 6, 0, 1]
-    }
-
-    static func wireName(_ zone: String) -> [UInt8] {
-        var name: [UInt8] = []
-        for label in zone.utf8.split(separator: UInt8(ascii: ".")) {
-            name.append(UInt8(label.count & 63))
-            name += Array(label)
-        }
-        return name + [0]
     }
 
     /// The serial of an authoritative answer to `query`; nil for any other message.
@@ -158,7 +150,7 @@ struct SerialInquiry: Sendable {
 extension ZoneContent {
     /// Addresses that the zone has for the servers of its NS set.
     fileprivate var nameServerAddresses: [IPAddress] {
-        let apex = SerialInquiry.wireName(zone)
+        let apex = WireName.joined(zone, below: [0])
         func lower(_ name: [UInt8]) -> [UInt8] { name.map { $0 >= 65 && $0 <= 90 ? $0 | 32 : $0 } }
         let servers = Set(records.filter { $0.type == 2 && $0.owner == apex }.map { lower($0.data) })
         var result: [IPAddress] = []

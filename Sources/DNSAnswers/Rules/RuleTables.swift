@@ -3,61 +3,21 @@ import ReflectorModel
 /// The part of a zone image that follows from the `map` lines alone, and grows with them: shared by all images of one
 /// generation of the files, so that a host that dies or is drained costs nothing for them.
 final class RuleTables: Sendable {
-    let declared: FlatArray<RuleIndex.Declared>
-    let nodes: FlatArray<RuleIndex.Node>
-    let classOf: FlatArray<UInt16>
-    let classes: FlatArray<RuleIndex.PortsetClass>
-    let setRegions: FlatArray<RuleIndex.SetRegionEntry>
-    let runs: FlatArray<RuleIndex.Run>
+    let map: RuleMap
     let rules: FlatArray<RuleEntry>
     /// Where the rules were written.
     let text: FlatArray<UInt8>
-    /// Distinct sets of root set regions; the first is empty.
-    let rootSets: [[Int]]
     let defaultPortset: UInt16
-    /// Number of set regions that rules may name.
-    let setRegionCount: Int
 
     init(_ content: ZoneContent) {
-        let index = RuleIndexBuilder.build(content)
-        declared = FlatArray(index.declared)
-        nodes = FlatArray(index.nodes)
-        classOf = FlatArray(index.classOf)
-        classes = FlatArray(index.classes)
-        setRegions = FlatArray(index.setRegions)
-        runs = FlatArray(index.runs)
-        rootSets = index.rootSets
+        map = RuleMap(content)
         var text: [UInt8] = []
         rules = FlatArray(content.rules.map { RuleEntry($0, in: content, text: &text) })
         self.text = FlatArray(text)
         defaultPortset = content.defaults.portset.rawValue
-        setRegionCount = content.setRegions.count
     }
 
-    var byteCount: Int {
-        declared.byteCount + nodes.byteCount + classOf.byteCount + classes.byteCount + setRegions.byteCount
-            + runs.byteCount + rules.byteCount + text.byteCount
-    }
-
-    /// Valid as long as the tables are.
-    var view: RuleIndexView {
-        RuleIndexView(
-            declared: declared.base, declaredCount: declared.count, nodes: nodes.base, classOf: classOf.base,
-            classes: classes.base, setRegions: setRegions.base, setRegionCount: setRegions.count, runs: runs.base)
-    }
-
-    /// Union of the root set regions of every portset in `ranges`, ascending.
-    func roots(of ranges: [ClosedRange<UInt16>]) -> [Int] {
-        var isSeen = Array(repeating: false, count: rootSets.count)
-        var isRoot = Array(repeating: false, count: setRegionCount)
-        for portset in ranges.joined() {
-            let number = Int(view.entry(of: portset).rootSets)
-            if isSeen[number] { continue }
-            isSeen[number] = true
-            for root in rootSets[number] { isRoot[root] = true }
-        }
-        return isRoot.indices.filter { isRoot[$0] }
-    }
+    var byteCount: Int { map.byteCount + rules.byteCount + text.byteCount }
 }
 
 extension RuleEntry {

@@ -1,4 +1,5 @@
 import Glibc
+import SecretFiles
 
 /// A small file of the state directory, replaced whole: after a crash it is the old one or the new one.
 struct StateFile {
@@ -46,29 +47,16 @@ struct StateFile {
         if pwrite(file, bytes, bytes.count, 0) == bytes.count { fsync(file) }
     }
 
+    /// Replaces the file in one step; makes its directory if need be.
     func replace(_ text: String) throws(SerialStore.Failure) {
-        let temporary = path + ".new"
         if let slash = path.lastIndex(of: "/") { _ = mkdir(String(path[..<slash]), 0o755) }
-        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw .init(path: temporary, operation: "open", code: errno) }
-        let bytes = Array(text.utf8)
-        let isWritten = Self.write(bytes, to: file) && fsync(file) == 0
-        let code = errno
-        close(file)
-        guard isWritten else {
-            unlink(temporary)
-            throw .init(path: temporary, operation: "write", code: code)
+        do throws(PrivateFile.Failure) {
+            try AtomicFile.replace(path, bytes: Array(text.utf8), mode: 0o644)
+        } catch {
+            guard case .system(let call, let path, let code) = error else {
+                throw .init(path: path, operation: "write", code: EIO)
+            }
+            throw .init(path: path, operation: call, code: code)
         }
-        guard rename(temporary, path) == 0 else { throw .init(path: path, operation: "rename", code: errno) }
-    }
-
-    private static func write(_ bytes: [UInt8], to file: Int32) -> Bool {
-        var done = 0
-        while done < bytes.count {
-            let count = bytes[done...].withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-            guard count > 0 else { return false }
-            done += count
-        }
-        return true
     }
 }

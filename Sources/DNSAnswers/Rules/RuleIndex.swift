@@ -64,7 +64,7 @@ struct RuleIndex {
     var rootSets: [[Int]] = [[]]
 }
 
-/// The same, as the query path reads it.
+/// A rule index as the query path reads it.
 struct RuleIndexView {
     let declared: UnsafePointer<RuleIndex.Declared>
     let declaredCount: Int
@@ -78,7 +78,12 @@ struct RuleIndexView {
     /// The winning rule (index + 1), or 0: none, or a region that is not declared.
     @inline(__always) func winner(portset: UInt16, region: UInt32) -> UInt32 {
         guard let ordinal = ordinal(of: region) else { return setRegionWinner(portset: portset, region: region) }
-        var node = entry(of: portset).root
+        return winner(root: entry(of: portset).root, ordinal: ordinal)
+    }
+
+    /// The winning rule (index + 1) of an edge region in the tree of a portset, or 0.
+    @inline(__always) func winner(root: UInt32, ordinal: UInt32) -> UInt32 {
+        var node = root
         var best: UInt32 = 0
         while true {
             let entry = nodes + Int(node)
@@ -112,9 +117,13 @@ struct RuleIndexView {
             if setRegions[middle].id < UInt64(region) { low = middle + 1 } else { high = middle }
         }
         guard low < setRegionCount, setRegions[low].id == UInt64(region) else { return 0 }
-        let entry = setRegions[low]
-        low = 0
-        high = Int(entry.runCount)
+        return runTag(of: setRegions[low], portset: portset)
+    }
+
+    /// The winning rule (index + 1) of a set region, or 0.
+    func runTag(of entry: RuleIndex.SetRegionEntry, portset: UInt16) -> UInt32 {
+        var low = 0
+        var high = Int(entry.runCount)
         while low < high {
             let middle = (low + high) >> 1
             if runs[Int(entry.firstRun) + middle].firstPortset <= UInt32(portset) {

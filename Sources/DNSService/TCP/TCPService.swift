@@ -9,7 +9,7 @@ final class TCPService: Sendable {
     private let handler: LoopBound<TCPLoop>
 
     init(
-        engine: AnswerEngine, privileged: [AddressBlock], limits: TCPLimits, requestHandler: sending RequestHandler,
+        engine: AnswerEngine, privileged: [CIDRBlock], limits: TCPLimits, requestHandler: sending RequestHandler,
         sources: TransferSources
     ) throws {
         Self.allowDescriptors(limits.connectionsMax)
@@ -20,7 +20,8 @@ final class TCPService: Sendable {
         let loop = try DatagramLoop(options: options)
         self.loop = loop
         let handler = TCPLoop(
-            engine: engine, loop: loop, limits: limits, privileged: privileged, requestHandler: requestHandler, sources: sources)
+            engine: engine, loop: loop, limits: limits, privileged: privileged, requestHandler: requestHandler,
+            sources: sources)
         self.handler = try loop.start(handler: handler, name: "dns-tcp")
     }
 

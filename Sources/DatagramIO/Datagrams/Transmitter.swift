@@ -45,7 +45,7 @@ final class Transmitter {
     }
 
     /// - Parameter locals: which of several sockets each datagram leaves by; without, all leave by this one.
-    func send(_ outgoing: DatagramBatch, on socket: DatagramSocket, of locals: LocalAddresses? = nil) {
+    func send(_ outgoing: DatagramBatch, on socket: DatagramSocket, of locals: LocalSockets? = nil) {
         patienceEnd = nil
         let runMax = socket.maySegment() ? Self.runMax : 1
         outgoing.entries.withUnsafeBufferPointer { entries in
