@@ -1,5 +1,5 @@
-/// Which hosts of a set region are answered, and with what weight: the one place where hostStates become answers, for
-/// the name server, the export and `explain` alike.
+/// Which hosts of a set region are answered, and with what weight. The name server, the export and `explain` all use
+/// this one place.
 ///
 /// ```
 /// pinned, serving, weighed down    answered while there is one of them
@@ -7,8 +7,8 @@
 /// dead                             where not even those: probes prove nothing then, and the files are believed
 /// depooled                         never
 /// ```
-/// A set region without any is answered as SRV `0 0 0 .`, "decidedly not available" (RFC 2782): nodes then go on to the
-/// next parent, where an answer without data would make them keep what they had.
+/// A set region without hosts is answered as SRV `0 0 0 .`, "decidedly not available" (RFC 2782). Nodes then try the
+/// next parent; after an answer without data they would keep the old one.
 extension ZoneContent {
     /// A host in an answer.
     public struct AnsweringMember: Sendable, Hashable {
@@ -19,15 +19,15 @@ extension ZoneContent {
         public var weight: UInt16
     }
 
-    /// On what an answer rests.
+    /// The reason why these hosts are answered.
     public enum AnswerBasis: Sendable, Equatable {
         /// Hosts in service.
         case serving
-        /// None is in service; those that are being drained stand in.
+        /// None is in service; the drained hosts are answered.
         case drained
-        /// All that are not depooled seem dead: what the files say is answered (fail open).
+        /// All hosts that are not depooled seem dead: the hosts of the files are answered (fail open).
         case files
-        /// All are drained or depooled, and other parents stand in.
+        /// All are drained or depooled, and other parents take over.
         case aside
         /// All are depooled.
         case nobody
@@ -69,8 +69,8 @@ extension ZoneContent {
     }
 
     /// Strings of the TXT record of a set region's answer: the set, the serial of the last change of this answer and
-    /// what it was, and the hosts that are left out for no other reason than that they seem dead, so that a node whose
-    /// parent works need not leave it.
+    /// its cause, and the hosts that are left out only because they seem dead, so that a node whose parent works can
+    /// stay with it.
     /// - Parameter serial: of the generation.
     public func setText(_ region: SetRegion, serial: UInt32) -> [String] {
         let answering = answering(region)
@@ -85,8 +85,8 @@ extension ZoneContent {
         return names.isEmpty ? text : text + ["dead=\(names)"]
     }
 
-    /// What `explain` says of a set region beside the rule: whether it is probed, on what the answer rests where that
-    /// is not the hosts in service, what last changed it, and every host.
+    /// What `explain` reports about a set region besides the rule: whether it is probed, why its hosts are answered (if
+    /// not because they are in service), what last changed it, and every host.
     public func stateText(_ region: SetRegion) -> [String] {
         let answering = answering(region)
         var text = ["health=\(probing)"]
@@ -131,7 +131,7 @@ extension ZoneContent {
         }
     }
 
-    /// Where one is weighed down, all weights are sixteenfold, so that even the weight 1 has room below it.
+    /// If one host has a reduced weight, all weights are multiplied by 16, so that even the weight 1 can be reduced.
     private func weighed(_ members: [Member], of region: SetRegion) -> [AnsweringMember] {
         let weight = Self.weight(capacity: region.capacity)
         let isWeighedDown = members.contains { $0.state.isWeighedDown }

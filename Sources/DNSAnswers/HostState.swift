@@ -1,23 +1,23 @@
-/// What is known of a set region's hosts beside the files: what probes say, and what operators have decided.
+/// State of a set region's hosts that is not in the files: probe results and operators' overrides.
 extension ZoneContent {
-    /// What probes say of one set reflector.
+    /// Probe result of one set reflector.
     public enum Health: Sendable, Hashable, Codable {
-        /// Nobody probes it, or no probe has come to an end yet.
+        /// It is not probed, or no probe has finished yet.
         case unprobed
         case alive
-        /// Alive, but its children report loss: it is given so many sixteenths of its weight, 1 to 15.
+        /// Alive, but its children report loss: its weight is reduced to this many sixteenths, 1 to 15.
         case lossy(share: UInt8)
         case dead
     }
 
-    /// What an operator has decided about a host until some time.
+    /// An operator's override of a host, with an expiry time.
     public struct Override: Sendable, Hashable, Codable {
         public enum Action: String, Sendable, Hashable, CaseIterable, Codable {
-            /// Answered only where nothing else is left.
+            /// Answered only if no other host is left.
             case drain
             /// Never answered.
             case depool
-            /// Answered with its full weight, whatever probes say.
+            /// Answered with its full weight, regardless of probes.
             case pin
         }
 
@@ -37,10 +37,10 @@ extension ZoneContent {
         }
     }
 
-    /// How a host stands with regard to answers.
+    /// Whether and how answers include a host.
     public enum HostState: Sendable, Hashable {
         case serving
-        /// Answered with so many sixteenths of its weight.
+        /// Answered with this many sixteenths of its weight.
         case weighedDown(share: UInt8)
         case dead
         case drained
@@ -50,16 +50,17 @@ extension ZoneContent {
 
     /// Where the health of the members comes from.
     public enum Probing: Sendable, Hashable, Codable {
-        /// Nobody probes: there is no key.
+        /// Probing is off: there is no key.
         case off
         case on
-        /// So many targets fell silent together that the prober doubts itself and not them: everybody stands as before.
+        /// Panic mode: so many targets fell silent together that the prober itself is probably cut off. All hosts keep
+        /// the state that they had.
         case frozen(silent: Int, targets: Int)
     }
 }
 
 extension ZoneContent.Member {
-    /// A decision outweighs a probe.
+    /// An override takes precedence over a probe.
     public var state: ZoneContent.HostState {
         switch (override?.action, health) {
         case (.drain, _): .drained

@@ -1,5 +1,5 @@
-/// The fixed hash by which names are found in an image. What is in the table comes from the zone's files alone, so
-/// that nobody who only asks can lengthen its probes.
+/// The fixed hash by which names are found in an image. Only the zone's files put names into the table, so clients
+/// cannot lengthen its probes.
 enum NameHash {
     static let root: UInt64 = 0x9e37_79b9_7f4a_7c15
 

@@ -1,4 +1,4 @@
-/// What a name of a zone is.
+/// The result of looking a name up in a zone.
 enum NameLookup {
     /// `n{k}.r{R}.s{P}` or `n{k}.r{R}`: parent `rank` by rule `tag - 1`.
     case parents(rank: Int, tag: UInt32, portset: UInt16, region: UInt32)
@@ -7,14 +7,14 @@ enum NameLookup {
     /// A name without records that has names below it.
     case emptyNonTerminal
     case nameError
-    /// A stored name, or the wildcard that stands for the name asked for.
+    /// A stored name, or the wildcard that matches the query name.
     case stored(node: Int)
     /// At (`isExact`) or below a name that is delegated to other servers.
     case delegated(node: Int, isExact: Bool)
 }
 
 extension ZoneView {
-    /// What the name in `name` is, of whose labels the first `count` are above the apex.
+    /// Looks up a name. Its first `count` labels are below the apex.
     @inline(__always) func locate(_ name: borrowing QueryName, labels count: Int) -> NameLookup {
         guard count > 0 else { return .stored(node: 0) }
         let last = name.label(count - 1)
@@ -26,7 +26,7 @@ extension ZoneView {
         return locateStored(name, labels: count)
     }
 
-    /// `s{P}` and below. Nil where `s{P}` does not exist, so that a wildcard at the apex may speak (RFC 4592 §2.2).
+    /// `s{P}` and below. Nil where `s{P}` does not exist, so that a wildcard at the apex can match (RFC 4592 §2.2).
     @inline(__always) private func locateUnderPortset(_ name: borrowing QueryName, labels count: Int) -> NameLookup? {
         guard let number = name.number(count - 1, letter: UInt8(ascii: "s"), most: 65_535) else { return nil }
         let portset = UInt16(truncatingIfNeeded: number)
@@ -70,8 +70,8 @@ extension ZoneView {
         return .parents(rank: Int(rank), tag: tag, portset: portset, region: region)
     }
 
-    /// Walks down from the apex: a delegation on the way ends the walk, and where it can't go on the last name is the
-    /// closest encloser, below which a wildcard may stand (RFC 4592 §3.3.1).
+    /// Walks down from the apex. A delegation ends the walk. The last name that exists is the closest encloser, which
+    /// may have a wildcard (RFC 4592 §3.3.1).
     @inline(__always) private func locateStored(_ name: borrowing QueryName, labels count: Int) -> NameLookup {
         var node = 0
         var label = count

@@ -1,5 +1,5 @@
-/// A query as read from a datagram or a TCP message. Whatever the bytes, reading ends with a query to answer, an error
-/// to send back, or nothing.
+/// A query read from a datagram or a TCP message. For any bytes, reading gives a query to answer, an error to send
+/// back, or nothing.
 struct Query {
     var id: UInt16 = 0
     var flags: UInt16 = 0
@@ -24,7 +24,7 @@ struct Query {
     /// Why it isn't answered; nil, if it is to be.
     var problem: AnswerCounter?
 
-    /// Signed, or for a transfer: more than an image is needed to answer it.
+    /// It is signed or asks for a transfer: the image alone cannot answer it.
     @inline(__always) var isForDesk: Bool {
         problem == .signed || problem == nil && (type == RecordType.ixfr || type == RecordType.axfr)
     }
@@ -133,7 +133,7 @@ struct Query {
     }
 
     /// RFC 7871 §7.1.2: a known family, scope 0, as many address bytes as the prefix needs, unused bits zero. Family 0
-    /// comes with prefix 0 only, from those who want no subnet to be told (RFC 7871 §7.1.2).
+    /// comes with prefix 0 only, from clients that want no subnet to be sent on (RFC 7871 §7.1.2).
     private static func isSubnet(_ data: UnsafePointer<UInt8>, _ length: Int) -> Bool {
         guard length >= 4, data[3] == 0 else { return false }
         let prefix = Int(data[2])

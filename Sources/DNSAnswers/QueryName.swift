@@ -1,5 +1,5 @@
-/// Working memory for one name: its bytes in lower case and where its labels begin. One for each loop, used again for
-/// every query.
+/// The name of the query that is being answered: its bytes in lower case and the offsets of its labels. Each loop has
+/// one and reuses it for every query.
 struct QueryName: ~Copyable {
     static let labelsMax = 127
 
@@ -89,7 +89,8 @@ struct QueryName: ~Copyable {
         return table.find(hash: hash, name: UnsafePointer(bytes + start), count: length &- start)
     }
 
-    /// The longest of the zones that this name is or is below: its number, or -1, and the label where it begins; `first`
+    /// The longest of the zones that this name is or is below: its number, or -1, and the label where it begins;
+    /// `first`
     /// is the leftmost label where it may.
     @inline(__always) func longestSuffix(in zones: ZoneTableView, first: Int = 0) -> (number: Int, label: Int) {
         var label = labelCount

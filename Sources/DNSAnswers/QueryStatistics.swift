@@ -1,4 +1,4 @@
-/// What a responder has counted, as a value that can be added up with those of other loops.
+/// Query statistics of one responder. Values of several loops can be added.
 public struct QueryStatistics: Sendable, Equatable {
     /// Types that are counted one by one: 0 to 255. All others are counted together.
     static let typesMax = 256
@@ -16,8 +16,8 @@ public struct QueryStatistics: Sendable, Equatable {
 
     public subscript(counter: AnswerCounter) -> UInt64 { words[counter.rawValue] }
 
-    /// Well-formed queries by type, in ascending order; those of types above 255 come last, under nil. Types that
-    /// nobody asked for are left out.
+    /// Well-formed queries by type, in ascending order; those of types above 255 come last, under nil. Types without
+    /// queries are left out.
     public var types: [(type: UInt16?, count: UInt64)] {
         (0...Self.typesMax).compactMap { type in
             let count = words[Self.firstType + type]

@@ -1,4 +1,4 @@
-/// What the server says of itself: CHAOS names, `_status`, and why a name is answered as it is.
+/// Answers about the server itself: CHAOS names, `_status`, and `explain`.
 extension Responder {
     /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892).
     /// Nobody is authoritative for them: AA stays clear, as others do it.

@@ -1,7 +1,7 @@
 /// From a name of a zone to the records of its answer.
 extension Responder {
-    /// Writes the records of a name of a zone, of whose labels the first `count` are above the apex; CNAMEs are followed
-    /// within the zone.
+    /// Writes the records of a name of a zone. Its first `count` labels are below the apex. CNAMEs are followed within
+    /// the zone.
     @inline(__always) mutating func resolve(
         _ query: Query, _ zone: UnsafePointer<ZoneView>, labels count: Int, _ writer: inout ReplyWriter,
         _ isAuthoritative: inout Bool
@@ -67,12 +67,12 @@ extension Responder {
             }
             return ResponseCode.noError
         }
-        // A long chain of CNAMEs: what was followed is answer enough.
+        // The chain of CNAMEs is long: the part that was followed is a sufficient answer.
         add(.answered)
         return ResponseCode.noError
     }
 
-    /// True if `name` is one whose CNAME is in the answer already. Notes it as number `followed` of the chain.
+    /// True if the CNAME of `name` is already in the answer. Notes it as number `followed` of the chain.
     private func isLoop(_ followed: Int) -> Bool {
         let hash = name.wholeHash
         for earlier in 0..<followed where aliases[earlier] == hash { return true }

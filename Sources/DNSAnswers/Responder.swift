@@ -60,7 +60,7 @@ public struct Responder: ~Copyable {
     /// Answers one message.
     /// - Parameters:
     ///   - message: the query, without TCP's length.
-    ///   - source: who asks. It decides over cookies and limits, never over records; nil leaves both out.
+    ///   - source: the client. Cookies and limits depend on it, records never do; nil leaves both out.
     ///   - isPrivileged: the source may read `explain` and `_status`.
     ///   - isExempt: the limiter does not apply to the source.
     ///   - buffer: for the reply; at least 1,232 bytes, 65,535 over TCP.

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// One zone of one generation, ready to answer: immutable, shared by all loops, its size that of the rules and never
-/// of the names.
+/// One zone of one generation, ready to answer. It is immutable and shared by all loops; its size depends on the number
+/// of rules, not of names.
 public final class ZoneImage: Sendable {
     /// Why content can't be served. The zone compiler reports all of these at their lines first.
     public enum Invalid: Error, Equatable {

@@ -201,7 +201,7 @@ extension ZoneImageBuilder {
 
     // MARK: Layout
 
-    /// What `explain` says of a stored name: the line that wrote it. The first line stands for an RRset.
+    /// What `explain` reports about a stored name: the line that defines it. The first line stands for an RRset.
     private mutating func explain(_ node: Int, source: ZoneContent.SourceLine, more: [String]) {
         guard tree.nodes[node].explanation == 0 else { return }
         let strings = ["rule=\(source)"] + more + ["serial=\(serial)"]

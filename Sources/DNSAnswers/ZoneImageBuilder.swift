@@ -54,8 +54,8 @@ struct ZoneImageBuilder {
         addNone()
     }
 
-    /// What a cell answers whose parents a line takes away (`map … none`), as if by a last set region: "the service is
-    /// decidedly not available" (RFC 2782), which NXDOMAIN would not say: a node keeps its parents through that.
+    /// The answer of a cell whose parents a line takes away (`map … none`): "the service is decidedly not available"
+    /// (RFC 2782). NXDOMAIN would not do, since a node keeps its parents on NXDOMAIN.
     private mutating func addNone() {
         setNames.append(arena.text(ZoneContent.Rule.none))
         setStateTexts.append(StringsReference())
@@ -164,7 +164,7 @@ extension RRsetArena {
 }
 
 extension RRsetWriter {
-    /// SRV of set reflectors; of none, that the service is decidedly not available (RFC 2782).
+    /// SRV of set reflectors; without any, "decidedly not available" (RFC 2782).
     mutating func hosts(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
         services(targets, ttl: ttl)
         if targets.isEmpty { record(type: RecordType.srv, ttl: ttl, data: [0, 0, 0, 0, 0, 0, 0]) }

@@ -7,7 +7,7 @@ struct NameNode: BitwiseCopyable {
     var alias: UInt32 = 0
     /// PrecompiledRRset of the referral, or 0 where no zone is delegated.
     var referral: UInt32 = 0
-    /// PrecompiledRRset of what `explain` says of it, or 0.
+    /// Precompiled RRset of what `explain` reports about it, or 0.
     var explanation: UInt32 = 0
     /// Node of `*` below it, or -1.
     var wildcard: Int32 = -1

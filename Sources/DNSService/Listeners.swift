@@ -78,7 +78,7 @@ struct Listeners: Sendable {
     /// Hands a new generation to every loop. Each takes it between two batches, so that a query is answered from one
     /// generation and nothing is locked or counted for it. Returns once all have.
     func replace(_ engine: AnswerEngine) async {
-        // All at once, and only then waited for: they should differ for as short a time as can be.
+        // All loops get it first and are waited for afterwards, so that they differ for as short a time as possible.
         for (loop, handler) in loops { loop.execute { handler.value.replace(engine) } }
         await tcp.replace(engine)
         for (loop, _) in loops { await loop.query {} }

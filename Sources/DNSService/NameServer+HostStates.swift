@@ -1,9 +1,9 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Overrides, and how hosts stand: what operators ask a running server beside DNS.
+/// Overrides and host states: what operators ask a running server outside DNS.
 extension NameServer {
-    /// Why an override is not taken: a sentence for people.
+    /// Why an override is refused: a sentence for people.
     public struct OverrideRefused: Error, Sendable, CustomStringConvertible {
         public var description: String
     }

@@ -21,11 +21,11 @@ public final class NameServer: Sendable {
         public var listen: [Endpoint]
         /// Directory in which serials are kept across restarts; nil keeps none.
         public var state: String?
-        /// Network keys with their phases, the first to send with: set reflectors are probed with them. None: nobody is
-        /// probed.
+        /// Network keys with their phases, the first to send with: set reflectors are probed with them. Without keys
+        /// nothing is probed.
         public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
-        /// Who may ask `explain` and `_status`. Nil is this machine, by loopback or by the address of an interface: a query
-        /// from the machine to its own public address comes from there.
+        /// Clients that may query `explain` and `_status`. Nil means this machine: loopback and the addresses of its
+        /// interfaces, from which queries to its own public address come.
         public var explainFrom: [CIDRBlock]?
         /// NSID, `id.server` and `hostname.bind`.
         public var identity = "reflector"
@@ -35,9 +35,9 @@ public final class NameServer: Sendable {
         public var workers = 1
         /// How much TCP clients may have.
         public var tcp = TCPLimits()
-        /// Who may take whole zones.
+        /// Who may transfer zones.
         public var transfers = TransferPolicy()
-        /// Secondaries that are told of new serials.
+        /// Secondaries that are notified of new serials.
         public var notify: [NotifyTarget] = []
         /// Most records of a zone that is transferred.
         public var transferRecordsMax = AliasedZone.recordsMax
@@ -46,11 +46,11 @@ public final class NameServer: Sendable {
         public var cookieSecrets: String?
         /// Limit of replies over UDP, of all workers together; nil sends every reply.
         public var rateLimit: ResponseLimiter.Configuration?
-        /// Whom the limit does not apply to.
+        /// Clients that the limit does not apply to.
         public var rateLimitExempt = CIDRBlock.loopback
-        /// Whom to become once all ports are bound; nil stays who started it.
+        /// The account to switch to once all ports are bound; nil keeps the one that started it.
         public var user: String?
-        /// Logs every so many of the queries of each worker; 0 logs none.
+        /// Each worker logs one in this many queries; 0 logs none.
         public var logEvery = 0
 
         public init(zones: String, listen: [Endpoint], state: String? = nil) {
@@ -60,7 +60,7 @@ public final class NameServer: Sendable {
         }
     }
 
-    /// What a name server says of itself.
+    /// The status of a name server.
     public struct Status: Codable, Sendable, Equatable {
         public struct Zone: Codable, Sendable, Equatable {
             public var name: String
@@ -76,13 +76,13 @@ public final class NameServer: Sendable {
         public var refusals: Int
         /// Problems of the newest generation if it was refused, as `file:line:column: …`; empty if it is served.
         public var problems: [String]
-        /// Whether hosts are probed, and whether the prober doubts itself.
+        /// Whether hosts are probed, and whether the prober is in panic mode.
         public var probing: String
-        /// How the set reflectors stand.
+        /// The states of the set reflectors.
         public var hosts: [Host]
         /// In force now.
         public var overrides: [Override]
-        /// What each secondary last took of each zone.
+        /// The last transfer of each secondary and zone.
         public var secondaries: [Secondary] = []
     }
 
@@ -131,7 +131,7 @@ public final class NameServer: Sendable {
     /// - Parameter ready: called once, when every address answers, with the addresses and their real ports.
     /// - Throws: `StartError`, or what kept an address from being opened.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
-        // Before anything is written: what root makes in the state directory, the user could not replace later.
+        // Before anything is written: the user could not replace files that root makes in the state directory.
         let privileges = try configuration.user.map { user throws(Privileges.Failure) in try Privileges(user: user) }
         if let state = configuration.state { try privileges?.own(state) }
         let cookies = try configuration.cookieSecrets.map { path throws(CookieSecretFile.Failure) in
@@ -188,7 +188,7 @@ public final class NameServer: Sendable {
             async let expiry: Void = expireOverrides()
             async let serials: Void = keepSerials(unheard)
             await takeChanges { outcome, areFilesChanged in
-                // Transfers first: who hears of a serial in an answer may come for it at once.
+                // Transfers first: a secondary that sees a new serial in an answer may request it at once.
                 if outcome.isSerialRaised { await transferService.serve(outcome.zones) }
                 if let engine = outcome.engine { await listeners.replace(engine) }
                 if areFilesChanged { reloadCookies(listeners) }
@@ -214,7 +214,7 @@ public final class NameServer: Sendable {
     private func askForSerials() async -> [SerialInquiry.Question] {
         let questions = SerialInquiry.questions(await keeper.contentsAhead, configuration)
         guard !questions.isEmpty else { return [] }
-        // What is kept is right unless it was restored from a backup: then less patience will do.
+        // The serials kept are right unless they were restored from a backup, so a shorter wait is enough.
         let isKept = await keeper.isStateComplete
         let answers = await SerialInquiry.ask(questions, within: isKept ? 0.5 : 1.5)
         _ = await keeper.note(answers)
@@ -230,7 +230,8 @@ public final class NameServer: Sendable {
         return questions.filter { $0.isSecondary && !heard.contains($0) }
     }
 
-    /// Asks the secondaries that did not answer at the start again, until they do; keeps serials that could not be kept,
+    /// Asks the secondaries that did not answer at the start again, until they do; keeps serials that could not be
+    /// kept,
     /// and raises those that an operator asks for.
     private func keepSerials(_ questions: [SerialInquiry.Question]) async {
         var unheard = questions
@@ -270,7 +271,7 @@ public final class NameServer: Sendable {
         }
     }
 
-    /// Begins to probe and waits for the first round, so that the first answers leave out who is dead.
+    /// Begins to probe and waits for the first round, so that the first answers leave out dead hosts.
     private func startProbing(_ targets: [ProbeTarget]) async throws -> HealthService? {
         guard !configuration.probeKeys.isEmpty else { return nil }
         let health = try HealthService(
@@ -280,8 +281,8 @@ public final class NameServer: Sendable {
         return health
     }
 
-    /// Until `stop()`: takes what waits, together, as often as serials may rise.
-    /// - Parameter use: gets what came of it.
+    /// Until `stop()`: applies all pending changes together, as often as serials may rise.
+    /// - Parameter use: gets the result.
     private func takeChanges(_ use: (ZoneKeeper.Outcome, _ areFilesChanged: Bool) async -> Void) async {
         var limiter = SerialRateLimiter()
         for await _ in pending.signals {
@@ -321,7 +322,7 @@ public final class NameServer: Sendable {
     /// Lets `run` end.
     public func stop() async { pending.finish() }
 
-    /// As answers and transfers are by now: a generation counts as taken once every loop answers from it.
+    /// The current state of answers and transfers: a generation counts as taken once every loop answers from it.
     public var status: Status {
         get async {
             let told = await running.status
@@ -367,7 +368,7 @@ extension NameServer.Configuration {
 private actor RunningServer {
     private(set) var listeners: Listeners?
     private(set) var health: HealthService?
-    /// Of what is answered, not of what is being made ready.
+    /// Of what is being answered, not of what is being prepared.
     private(set) var status: NameServer.Status?
 
     func begin(_ listeners: Listeners, _ health: HealthService?, _ status: NameServer.Status) {

@@ -3,24 +3,25 @@ import DatagramIO
 import Glibc
 import ReflectorModel
 
-/// Answers the datagrams of one loop: each where it lies into a reply buffer, all replies of a batch sent together.
+/// Answers the datagrams of one loop. Each is read in place and answered into a reply buffer; the replies of a batch
+/// are sent together.
 final class QueryLoop: DatagramHandler {
     /// What all loops of a server have in common.
     struct Settings: Sendable {
-        /// Who may ask `explain` and `_status`.
+        /// Clients that may query `explain` and `_status`.
         var privileged: [CIDRBlock]
-        /// Whom the limiter does not apply to.
+        /// Clients that the limiter does not apply to.
         var exempt: [CIDRBlock]
         /// Nil sends every reply.
         var limiter: ResponseLimiter.Configuration?
         var cookies: ServerCookies?
-        /// Takes every so many of the queries; 0 takes none.
+        /// One in this many queries is sampled; 0 samples none.
         var sampleEvery: Int
         /// Takes a sampled query; must not block.
         var sample: @Sendable (QuerySample) -> Void
     }
 
-    /// Only this loop's thread touches it: a check at run time of each access would be for nothing.
+    /// Only this loop's thread uses it, so run-time exclusivity checks would cost time and find nothing.
     @exclusivity(unchecked) private var responder: Responder
     private let replies = ReplyBatch(countMax: 64, capacity: 64 * AnswerEngine.udpSizeMax)
     private let sockets: [DatagramSocket]

@@ -9,7 +9,8 @@ import NIOPosix
 import ReflectorModel
 import ServiceLifecycle
 
-/// An HTTP/1.1 server that sleeps while nobody asks: Hummingbird's `Application` has a clock that wakes the process each
+/// An HTTP/1.1 server that is idle without requests: Hummingbird's `Application` has a clock that wakes the process
+/// each
 /// second, and an idle node does not wake (`tools/bench/relay`).
 public struct HTTPService<Responder: HTTPResponder>: Service
 where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {

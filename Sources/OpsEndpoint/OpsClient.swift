@@ -73,7 +73,7 @@ public struct OpsClient: Sendable {
         }
     }
 
-    /// True if the process says at `/readyz` that it can do its work.
+    /// True if the process reports at `/readyz` that it is ready.
     public func isReady(_ endpoint: Endpoint) async -> Bool { (try? await get("/readyz", of: endpoint)) != nil }
 
     /// Sends a signed command. Returns the answer with its signature, which the caller must check.

@@ -9,13 +9,14 @@ import ReflectorModel
 import ServiceLifecycle
 
 /// What operators and their machines ask a process: `/healthz` (it runs), `/readyz` (it can do its work), `/status`
-/// (JSON) and `/metrics` (Prometheus). A node tells its `NodeStatus`; the name server uses the same with its own.
+/// (JSON) and `/metrics` (Prometheus). A node reports its `NodeStatus`; the name server reports its own status.
 public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     /// Where to listen.
     public struct Configuration: Sendable {
         /// Port 0 takes a free one, told to `onReady`.
         public var endpoint: Endpoint
-        /// Who may have how much of the port. Answers are short, so the oldest connection makes room for a new one: whoever
+        /// Who may have how much of the port. Answers are short, so the oldest connection makes room for a new one:
+        /// whoever
         /// fills the port can't keep a health check out.
         public var bounds = ConnectionBounds(
             connectionsMax: 256, connectionsPerAddressMax: 64, headTimeout: .seconds(5), stallTimeout: .seconds(10),
@@ -28,7 +29,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     public struct Command: Sendable {
         /// `/override`.
         public var path: String
-        /// Takes the body and the signature that came with it. Nil is answered as forbidden, and nothing is said.
+        /// Takes the body and the signature that came with it. Nil is answered as forbidden, without a reason.
         public var perform:
             @Sendable (_ body: [UInt8], _ signature: String) async -> (body: [UInt8], signature: String)?
 
@@ -51,8 +52,8 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     private let events = ConnectionEventCounts()
 
     /// - Parameters:
-    ///   - status: what `/status` tells; of a node, with which of its streams (`/status?from=N&count=M`).
-    ///   - metrics: what `/metrics` tells.
+    ///   - status: the document at `/status`; of a node, with a page of its streams (`/status?from=N&count=M`).
+    ///   - metrics: the samples at `/metrics`.
     ///   - ready: nil while the process can do its work, else why not, for `/readyz`.
     ///   - command: what may be POSTed; nothing by default.
     ///   - onReady: called once with the bound address.
@@ -108,7 +109,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         try await service.run()
     }
 
-    /// Nil if what the request says of it is no page.
+    /// Nil if the request's parameters are no page.
     private static func page(of request: Request) -> StreamPage? {
         func number(_ name: Substring, else usual: Int) -> Int? {
             guard let text = request.uri.queryParameters[name] else { return usual }

@@ -1,6 +1,6 @@
 import DNSAnswers
 
-/// Looks for a set region that is its own ancestor, under the rules in force for one portset.
+/// Finds a set region that is its own ancestor, under the rules in force for one portset.
 struct CycleDetector {
     /// Winning rule of each set region; -1 for none.
     var ruleOf: [Int]
@@ -17,7 +17,7 @@ struct CycleDetector {
         seen = Array(repeating: 0, count: content.setRegions.count)
     }
 
-    /// The way from a set region through parents back to itself, both ends included. Nil if there is none.
+    /// The cycle from a set region through parents back to itself, both ends included. Nil if there is none.
     mutating func cycle(from start: Int) -> [Int]? {
         pass += 1
         // The way from `start` to here, and at each step the parent to try next.

@@ -1,7 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Nodes that must talk to each other and have no address family in common: an edge and all its parents, a set reflector
+/// Nodes that must talk to each other and have no address family in common: an edge and all its parents, a set
+/// reflector
 /// and all of its, an entrypoint and all set reflectors. Only warnings: a host may be on its way to the other family.
 enum FamilyChecks {
     /// Pairs of regions and lines that are looked at; a larger map is left alone.
@@ -63,7 +64,7 @@ enum FamilyChecks {
         }
     }
 
-    /// An entrypoint that no set reflector can be reached from announces to nobody.
+    /// Warns of an entrypoint that can reach no set reflector.
     static func run(
         entrypoints: [Int], of line: Word, _ content: ZoneContent, _ problems: inout ProblemList
     ) {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Reads one file of a `zones/` directory whole, and tells apart why one can't be read.
+/// Reads one file of a `zones/` directory, and reports why a file can't be read.
 enum ZoneFileReader {
     /// Largest file in bytes.
     static let bytesMax = MasterFileEntry.fileSizeMax

@@ -2,7 +2,7 @@ import DNSAnswers
 import LDNSKit
 
 /// Zones of one directory of which one is below another: the one below answers all names from its own down, whatever
-/// the one above says of them.
+/// the zone above has for them.
 enum ZoneNesting {
     static func problems(_ zones: [ZoneContent]) -> [ZoneProblem] {
         zones.flatMap { child in

@@ -1,5 +1,5 @@
-/// A max-heap of rule numbers in which rules that have ended are dropped when they come to the top: which they are is
-/// known from the rule itself, so that nothing need be found and removed inside.
+/// A max-heap of rule numbers. Rules that have ended are dropped when they reach the top, so nothing is ever removed
+/// from the middle.
 struct RuleHeap {
     private var items: [UInt32] = []
 

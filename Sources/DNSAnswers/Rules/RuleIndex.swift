@@ -1,7 +1,8 @@
 /// Which `map` line wins for a portset and a region: the last one that matches. Built once per generation.
 ///
-/// Declared edge regions are numbered through (ordinals), so that holes between them cost nothing. Over the ordinals
-/// stands a segment tree in which a rule tags the O(log n) nodes that make up its regions; the answer is the highest
+/// Declared edge regions have consecutive numbers (ordinals), so that gaps between region ids cost nothing. A segment
+/// tree over the ordinals holds the rules: a rule tags the O(log n) nodes that make up its regions; the answer is the
+/// highest
 /// tag on the way from the root to the region. There is one such tree for each portset, but trees of neighbouring
 /// portsets share all nodes that no rule between them touches (path copying), so that memory is O(n log n) in the
 /// number of rules even where the visible pieces of n overlapping rectangles are n². Subtrees that cannot beat a tag
@@ -22,11 +23,11 @@ struct RuleIndex {
         var tag: UInt32
         var left: UInt32
         var right: UInt32
-        /// Highest tag of this node and all below it: what is at least that can't be beaten any more.
+        /// Highest tag of this node and all below it: a rule with at least this number cannot be beaten.
         var highest: UInt32
     }
 
-    /// What holds for a run of portsets at which no line begins or ends.
+    /// Properties of a run of portsets in which no line begins or ends.
     struct PortsetClass: BitwiseCopyable, Equatable {
         /// Root of its tree in `nodes`.
         var root: UInt32

@@ -14,7 +14,7 @@ package final class RuleMap: Sendable {
     /// Index in `setRegions` of each set region of the content; -1 for one that no line is about.
     private let entryOfSet: [Int32]
 
-    /// - Parameter portsets: what will be asked for. A map of few portsets is built from few lines.
+    /// - Parameter portsets: the portsets that callers will ask about. Lines about other portsets are skipped.
     package convenience init(_ content: ZoneContent, portsets: ClosedRange<UInt16> = 0...UInt16.max) {
         self.init(RuleIndexBuilder.build(content, portsets: portsets), setRegionCount: content.setRegions.count)
     }
@@ -115,9 +115,9 @@ package final class RuleMap: Sendable {
     /// Number of an edge region among the declared ones; nil if it is not declared.
     package func ordinal(of region: UInt32) -> UInt32? { view.ordinal(of: region) }
 
-    /// Writes the line that decides about each of `ordinals`, which ascend, into `result` at the same place; -1 for none.
-    /// Returns without writing if `result` already has what this portset has: portsets that share a tree do.
-    /// - Parameter tree: what `result` was written for; another than any for the first time.
+    /// Writes the winning line of each ordinal to `result` at the same position; -1 for none. `ordinals` ascend. Writes
+    /// nothing if `result` already holds the row of a portset that shares this portset's tree.
+    /// - Parameter tree: the tree that `result` was written for; nil at first.
     package func fill(
         _ result: inout [Int32], ordinals: [UInt32], portset: UInt16, tree: inout UInt32?
     ) {

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The part of a zone image that follows from the `map` lines alone, and grows with them: shared by all images of one
-/// generation of the files, so that a host that dies or is drained costs nothing for them.
+/// The part of a zone image that depends on the `map` lines only. All images of one generation of the files share it,
+/// so a host that dies or is drained rebuilds none of it.
 final class RuleTables: Sendable {
     let map: RuleMap
     let rules: FlatArray<RuleEntry>

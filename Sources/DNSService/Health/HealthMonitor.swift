@@ -1,33 +1,34 @@
 import DNSAnswers
 import ReflectorModel
 
-/// All targets of a prober, and its doubt of itself: if more than half of them die within 10 s, it is rather the prober
-/// that is cut off. Then everybody stands as before those deaths, until more than half answer again.
+/// The health of all targets of a prober, with a panic mode: if more than half of the targets die within 10 s, the
+/// prober itself is probably cut off. All targets then keep the state from before those deaths until more than half
+/// answer again.
 ///
-/// Targets that have never answered are another matter: at a first start the network may begin after its name servers. As
-/// long as they are more than half, they stand as unprobed, which is no error.
+/// Targets that have never answered are a different case: at first the network may start after its name servers. While
+/// more than half have never answered, they count as unprobed, which is no error.
 struct HealthMonitor: Sendable {
     /// Deaths within this span of each other count as one event.
     static let suspicionSpan = TimeSpan.seconds(10)
-    /// Rounds that a target must have answered without a break to count towards the thaw.
+    /// Consecutive answered rounds after which a target counts towards the end of panic mode.
     static let thawRounds = 2
 
-    /// In the order given; what is walked.
+    /// In the order given, for iteration.
     private(set) var targets: [ProbeTarget] = []
     private var healthOf: [ProbeTarget: TargetHealth] = [:]
     private(set) var isFrozen = false
     /// Most targets have not answered yet, since the start or since they were named.
     private(set) var isWaiting = false
-    /// Freezes since the start.
+    /// How often panic mode has begun since the start.
     private(set) var freezes: UInt64 = 0
-    /// Raised with every change of what `report` says.
+    /// Incremented with every change of `report`.
     private(set) var revision: UInt64 = 0
-    /// Targets that were silent when it froze.
+    /// Targets that were silent when panic mode began.
     private var silentAtFreeze = 0
 
     subscript(_ target: ProbeTarget) -> TargetHealth? { healthOf[target] }
 
-    /// Sets whom to judge. Who stays is known as before.
+    /// Sets the targets. Targets that stay keep their state.
     mutating func replace(_ targets: [ProbeTarget], at now: MonotonicInstant) {
         let known = healthOf
         self.targets = targets
@@ -36,7 +37,7 @@ struct HealthMonitor: Sendable {
         revision += 1
     }
 
-    /// A round of probes of a target came to its end.
+    /// A round of probes of a target has finished.
     mutating func round(_ target: ProbeTarget, isAnswered: Bool, at now: MonotonicInstant) {
         guard var health = healthOf[target] else { return }
         let before = health.health
@@ -56,7 +57,7 @@ struct HealthMonitor: Sendable {
         if health.health != before { revision += 1 }
     }
 
-    /// Every target has been judged at least once.
+    /// Every target has a first result.
     var isComplete: Bool { isFrozen || isWaiting || targets.allSatisfy { healthOf[$0]?.state != .unknown } }
 
     var report: ProberReport {
@@ -86,7 +87,7 @@ struct HealthMonitor: Sendable {
         for target in fallen { healthOf[target]?.revive() }
     }
 
-    /// Once more than half have answered, who has not is judged like any other in its next round.
+    /// Once more than half have answered, the others are evaluated normally in their next round.
     private mutating func settle(at now: MonotonicInstant) {
         guard targets.count(where: { healthOf[$0]?.hasLived ?? false }) * 2 > targets.count else { return }
         isWaiting = false

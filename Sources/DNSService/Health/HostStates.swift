@@ -1,13 +1,13 @@
 import DNSAnswers
 
-/// What is known of hosts beside the files: content = files + overrides + health.
+/// Host states that are not in the files: content = files + overrides + health.
 struct HostStates: Sendable, Equatable {
     var probing = ZoneContent.Probing.off
     /// A target that is not in it is unprobed.
     var health: [ProbeTarget: ZoneContent.Health] = [:]
     var overrides: [HostOverride] = []
 
-    /// The files' content with every host state as it does.
+    /// The files' content with every host's current state.
     func applied(to files: ZoneContent) -> ZoneContent {
         var content = files
         content.probing = probing
@@ -25,7 +25,7 @@ struct HostStates: Sendable, Equatable {
         return content
     }
 
-    /// What `_status` says of them.
+    /// Their strings in `_status`.
     var notes: [String] {
         let counts = [
             ("alive", health.values.count { $0 == .alive }), ("dead", health.values.count { $0 == .dead }),
@@ -40,7 +40,7 @@ struct HostStates: Sendable, Equatable {
             }
     }
 
-    /// What names the host outweighs what names its site.
+    /// An override of the host takes precedence over one of its site.
     private func override(of host: String, site: String, zone: String) -> ZoneContent.Override? {
         let own = overrides.filter { $0.zone == zone }
         return (own.first { $0.subject == .host(host) } ?? own.first { $0.subject == .site(site) })?.override
@@ -48,7 +48,7 @@ struct HostStates: Sendable, Equatable {
 }
 
 extension ZoneContent {
-    /// As the files alone have it.
+    /// The content of the files alone.
     var withoutHostStates: ZoneContent {
         var content = self
         content.probing = .off

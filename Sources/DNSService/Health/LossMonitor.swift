@@ -1,8 +1,9 @@
 import ReflectorModel
 import RelayWire
 
-/// Judges from its own reports whether a node is on lossy ground: its children's link packets, received and missed, of which
-/// the node reports no more than the median over its children bears out (`ReportTotals`). The share of its weight falls by halves while loss lasts, and rises again one step a minute, so that it never flaps.
+/// Detects from a node's reports whether its children see loss: link packets received and missed, capped by the median
+/// over its children (`ReportTotals`). While loss lasts the share of its weight is halved step by step; afterwards it
+/// doubles once a minute, so that it never flaps.
 struct LossMonitor: Sendable, Equatable {
     /// In sixteenths of the weight.
     static let shareMax: UInt8 = 16
@@ -10,7 +11,7 @@ struct LossMonitor: Sendable, Equatable {
     /// Loss is taken over windows of this length, if they have enough packets.
     static let window = TimeSpan.seconds(5)
     static let packetsMin: UInt64 = 500
-    /// Ten million packets a second for 7,000 years: a report that says more tells nothing.
+    /// Ten million packets a second for 7,000 years: a larger number is implausible.
     static let plausibleMax: UInt64 = 1 << 61
     /// Above the first the share is halved; below the second it may rise. Between them nothing changes.
     static let badLoss = 0.05
@@ -28,7 +29,7 @@ struct LossMonitor: Sendable, Equatable {
         guard let before = last, report.uptimeMilliseconds >= before.uptime, report.received >= before.received,
             max(report.received, report.lost) <= Self.plausibleMax
         else {
-            // The first report, the first of another life, or nonsense.
+            // The first report, the first after a restart, or an implausible one.
             return begin(report, at: now)
         }
         guard now - before.at >= Self.window else { return }
@@ -39,7 +40,7 @@ struct LossMonitor: Sendable, Equatable {
             let loss = Double(lost) / Double(received + lost)
             smoothed = smoothed.map { 0.5 * $0 + 0.5 * loss } ?? loss
         } else if let old = smoothed {
-            // Hardly anybody asks it any more: what was seen grows old.
+            // It has little traffic now: the measured loss decays.
             smoothed = old * 0.9
         }
         step(at: now)

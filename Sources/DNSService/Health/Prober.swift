@@ -13,8 +13,9 @@ import RelayWire
 ///             both 500 ms without: two misses, the target is silent
 /// ```
 /// The second try goes to the target's address of the other family, if it has one.
-/// A try after a restart of the target finds its cookie void, so the second always begins anew. Within a try each step is
-/// sent again every 125 ms, so that lost datagrams alone hardly make a miss.
+/// A try after a restart of the target finds its cookie invalid, so the second try always starts with a hello. Within a
+/// try each step is
+/// sent again every 125 ms, so that lost datagrams alone rarely cause a miss.
 final class Prober {
     struct Configuration: Sendable {
         /// From one round of a target to the next, ± `jitter`.
@@ -66,9 +67,9 @@ final class Prober {
         var answering: Endpoint?
     }
 
-    /// Timers are judged on this grid, so that many targets cost few wake-ups.
+    /// Timers are rounded to this grid, so that many targets cost few wake-ups.
     private static let grid: Int64 = 5_000_000
-    /// A wake-up later than this was our own pause: others' silence then proves nothing for a moment.
+    /// A wake-up later than this means that we were paused ourselves: missing replies then prove nothing for a moment.
     private static let latenessMax = TimeSpan.milliseconds(50)
 
     private(set) var monitor = HealthMonitor()
@@ -97,7 +98,7 @@ final class Prober {
 
     deinit { buffer.deallocate() }
 
-    /// Sets whom to probe; who stays goes on as before, who is new is asked at once.
+    /// Sets the targets. Targets that stay continue; new ones are probed at once.
     func setTargets(_ wanted: [ProbeTarget], at now: MonotonicInstant) {
         let targets = Array(wanted.prefix(configuration.targetsMax))
         counters.targetsLeftOut = UInt64(wanted.count - targets.count)

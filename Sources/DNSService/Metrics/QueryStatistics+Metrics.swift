@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What responders have counted, by name and as metrics.
+/// Query statistics by name and as metrics.
 extension QueryStatistics {
     /// All counts, named `udp_answered` and so on.
     func counters(transport: String) -> [String: UInt64] {
@@ -42,7 +42,7 @@ extension QueryStatistics {
         return samples
     }
 
-    /// Types that are told even while nobody has asked for them, so that a rate can be taken from the start.
+    /// Types that are reported even without queries, so that a rate exists from the start.
     private static func withCommon(_ types: [(type: UInt16?, count: UInt64)]) -> [(type: UInt16?, count: UInt64)] {
         let common: [UInt16] = [1, 6, 16, 28, 33]
         let missing = common.filter { type in !types.contains { $0.type == type } }

@@ -1,8 +1,8 @@
 import DNSAnswers
 import Logging
 
-/// Keeps the overrides of a running name server: takes and ends them, writes them to the state directory, and tells
-/// the answers. Time is given in seconds since 1970.
+/// The overrides of a running name server: adds and expires them, writes them to the state directory, and reports every
+/// change. Times are in seconds since 1970.
 actor OverrideRegistry {
     private var table: OverrideTable
     private let store: OverrideStore?
@@ -41,7 +41,7 @@ actor OverrideRegistry {
         return entry
     }
 
-    /// Ends what has had its time.
+    /// Removes expired overrides.
     func expire(at now: Int64) {
         guard table.expire(at: now) else { return }
         logger.notice("overrides ended", metadata: ["left": "\(table.entries.count)"])

@@ -4,7 +4,7 @@ import DNSAnswers
 public actor OverrideService {
     /// What to send back.
     public struct Response: Sendable {
-        /// False where the request was not signed by the operator: then nothing is said.
+        /// False if the operator did not sign the request: then no reason is given.
         public var isAuthorized: Bool
         public var body: [UInt8]
         public var signature: String

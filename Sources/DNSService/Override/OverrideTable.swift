@@ -1,14 +1,14 @@
 import DNSAnswers
 import ZoneCompiler
 
-/// The overrides in force, and the rules by which they come and go. Time is given in seconds since 1970.
+/// The overrides in force, and the rules for adding and removing them. Times are in seconds since 1970.
 struct OverrideTable: Sendable, Equatable {
     /// Most at a time.
     static let countMax = 256
-    /// Longest, in seconds: whoever needs more edits the files.
+    /// Longest duration, in seconds: for more, edit the files.
     static let spanMax: Int64 = 30 * 86_400
 
-    /// Why an override is not taken.
+    /// Why an override is refused.
     enum Refusal: Error, Equatable, CustomStringConvertible {
         case unknownZone(String)
         case unknownSubject(String, zone: String)
@@ -41,7 +41,7 @@ struct OverrideTable: Sendable, Equatable {
 
     init(entries: [HostOverride] = []) { self.entries = Array(entries.prefix(Self.countMax)) }
 
-    /// Takes out what has ended. True if anything had.
+    /// Removes expired overrides. True if there were any.
     mutating func expire(at now: Int64) -> Bool {
         let before = entries.count
         entries.removeAll { $0.override.until <= now }
@@ -53,7 +53,7 @@ struct OverrideTable: Sendable, Equatable {
     /// - Parameters:
     ///   - subject: a host name, or else a site.
     ///   - seconds: how long it lasts.
-    ///   - hostStates: those of now, of which the overrides are ours.
+    ///   - hostStates: the current ones, with the overrides of this table.
     mutating func put(
         _ action: ZoneContent.Override.Action, _ subject: String, zone files: ZoneContent, seconds: Int64,
         reason: String, isForced: Bool, hostStates: HostStates, at now: Int64

@@ -1,14 +1,14 @@
-/// Lets signed, fresh requests for overrides in, each once. Time is given in seconds since 1970.
+/// Authenticates requests for overrides: signed, recent, and never used before. Times are in seconds since 1970.
 struct RequestAuthenticator: Sendable {
     /// How far the operator's clock may be from ours.
     static let skewMax: Int64 = 60
-    /// Requests remembered; with more in two minutes, further ones are turned away.
+    /// Nonces that are remembered. Above this number in two minutes, further requests are refused.
     static let noncesMax = 1_024
     /// Longest request in bytes.
     static let lengthMax = 4_096
 
     enum Refusal: Error, Equatable, CustomStringConvertible {
-        /// Not ours to explain: no key, or a wrong one.
+        /// No key, or a wrong one; the reply gives no reason.
         case unauthorized
         case malformed
         case otherServer(String)
@@ -29,11 +29,11 @@ struct RequestAuthenticator: Sendable {
         }
     }
 
-    /// Whose requests are taken.
+    /// The keys that may sign requests.
     var verifier: OverrideVerifier
     /// What requests must be made for; nil where we cannot know (a wildcard address).
     private let endpoint: String?
-    /// Nothing older is taken: what was taken before we started is not known.
+    /// Older requests are refused: we don't know which requests were accepted before we started.
     private let startedAt: Int64
     private var seen: [String: Int64] = [:]
 

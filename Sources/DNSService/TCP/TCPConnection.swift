@@ -1,8 +1,8 @@
 import DatagramIO
 import ReflectorModel
 
-/// One connection of a client (RFC 7766) and what waits in it. A client that does not take its answers is not listened
-/// to, so that a connection holds at most one reading and one writing of the loop's buffers.
+/// One connection of a client (RFC 7766) and what waits in it. While a client does not read its answers, nothing is
+/// read from it (back-pressure), so a connection holds at most one input and one output buffer.
 final class TCPConnection {
     /// What the connection waits for, each with a time limit of its own.
     enum State: Int, CaseIterable {

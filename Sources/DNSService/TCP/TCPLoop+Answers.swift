@@ -78,7 +78,7 @@ extension TCPLoop {
     // MARK: Writing
 
     /// Writes the first bytes of the output buffer; what the kernel does not take waits with the connection. False if
-    /// the connection is no more.
+    /// the connection has been closed.
     private func write(_ connection: TCPConnection, _ count: Int, at now: MonotonicInstant) -> Bool {
         if !connection.output.isEmpty {
             // Behind what waits already.

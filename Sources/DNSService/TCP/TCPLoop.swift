@@ -144,8 +144,8 @@ final class TCPLoop: DatagramHandler {
         queues[connection.state.rawValue].append(connection)
     }
 
-    /// Closes the connection that can best be spared: one that makes us wait for the rest of a message, else one that
-    /// has been idle longest. False if all are being served.
+    /// Closes the least useful connection: one whose message is incomplete, otherwise the one that has been idle
+    /// longest. False if all are being served.
     private func evict() -> Bool {
         guard
             let spared = queues[TCPConnection.State.reading.rawValue].first
@@ -182,7 +182,7 @@ final class TCPLoop: DatagramHandler {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }
 
-    /// Begins the time of a state anew.
+    /// Enters a state and restarts its timer.
     func enter(_ state: TCPConnection.State, _ connection: TCPConnection, at now: MonotonicInstant) {
         queues[connection.state.rawValue].remove(connection)
         let isRead = connection.state == .idle || connection.state == .reading
@@ -229,14 +229,14 @@ final class TCPLoop: DatagramHandler {
     }
 }
 
-/// What became of connections.
+/// Outcomes of connections.
 enum TCPCounter: String, CaseIterable {
     case accepted = "tcp_connections_accepted"
     /// Closed at once: the client had too many, or all were being served.
     case refused = "tcp_connections_refused"
     /// Closed to make room for another.
     case evicted = "tcp_connections_evicted"
-    /// Closed for want of a whole query in time.
+    /// Closed because no whole query arrived in time.
     case idled = "tcp_connections_idled"
     /// Closed because the client did not take its answers.
     case stalled = "tcp_connections_stalled"

@@ -3,7 +3,9 @@ import DatagramIO
 import Glibc
 import ReflectorModel
 
-/// The TCP half of the name server: one loop on a thread of its own, with all listeners and connections.
+/// The TCP half of the name server: one loop on a thread of its own, with all listeners and connections. It uses the
+/// epoll loop of the UDP half and not SwiftNIO: a query is answered in place in the loop's buffers without an
+/// allocation or a channel pipeline, and the limits on connections and buffered bytes are checked in one place.
 final class TCPService: Sendable {
     private let loop: DatagramLoop
     private let handler: LoopBound<TCPLoop>

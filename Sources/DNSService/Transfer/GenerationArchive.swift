@@ -152,7 +152,7 @@ final class GenerationArchive: Sendable {
         "\(directory)/\(zone).\(serial)\(Self.suffix)"
     }
 
-    /// Against torn and rotten files, not against people.
+    /// It detects torn and corrupt files, not tampering.
     private static func digest(_ payload: Data) -> String {
         var hash = FixedHash.combine(0, UInt64(payload.count))
         var word: UInt64 = 0

@@ -3,10 +3,10 @@ import Logging
 import ReflectorModel
 import TransactionSigning
 
-/// Requests that an image alone does not answer: signed ones, and those for transfers. One for each loop; what all have
-/// in common is shared.
+/// Handles requests that a zone image alone cannot answer: signed requests and zone transfers. Each loop has one; the
+/// handlers share policy and log.
 final class RequestHandler {
-    /// What becomes of a request over TCP.
+    /// The outcome of a request over TCP.
     enum Outcome {
         case reply([UInt8])
         /// Allowed: to be planned, then sent.
@@ -52,7 +52,7 @@ final class RequestHandler {
         return bytes.count
     }
 
-    /// Answers a request, or says that a transfer is to begin.
+    /// Answers a request, or starts a transfer.
     func handle(
         _ message: [UInt8], over transport: Responder.Transport, from address: IPAddress, isPrivileged: Bool,
         _ responder: inout Responder
@@ -73,7 +73,7 @@ final class RequestHandler {
         }
     }
 
-    /// A reply that says why a transfer does not take place after all.
+    /// The reply to a transfer request that cannot be served, with the reason.
     func failure(_ client: OutgoingTransfer.Client, _ plan: TransferSources.Plan, now: Int64) -> [UInt8]? {
         switch plan {
         case .send, .fallback: return nil
@@ -84,7 +84,7 @@ final class RequestHandler {
         }
     }
 
-    /// A reply for a transfer that would be one too many.
+    /// The reply to a transfer above the limit.
     func busy(_ client: OutgoingTransfer.Client, now: Int64) -> [UInt8]? {
         log.add(.busy)
         return finish(
@@ -102,7 +102,7 @@ final class RequestHandler {
             let client = OutgoingTransfer.Client(id: message.word(0), request: request, session: session)
             return transfer(client, transport, address, &responder)
         }
-        // Unsigned, it was handed over for a transfer, and that can't be read.
+        // It is not signed, so it was passed on as a transfer request, and cannot be parsed.
         guard let session else { return .reply(Self.error(message, Self.formatError)) }
         return signed(message, request, session, transport, isPrivileged, &responder)
     }
@@ -164,7 +164,7 @@ final class RequestHandler {
         guard length > 0 else { return .drop }
         var reply = Array(buffer[..<length])
         if reply.count + session.length > size {
-            // Header and question, with the word that there is more (TC).
+            // Header and question with the TC bit.
             reply = Self.error(message, 0)
             reply[2] |= 0x02
         }
@@ -204,7 +204,7 @@ final class RequestHandler {
         reply += [0, 1, 0, 0, 0, 0, 0, 0] + client.request.question
         guard client.request.sizeOffset != nil else { return reply }
         reply.set(word: 1, at: 10)
-        // Extended DNS error 0, Other (RFC 8914 §4.1), with words.
+        // Extended DNS error 0, Other (RFC 8914 §4.1), with a text.
         let text = Array((why ?? "").utf8.prefix(400))
         var option: [UInt8] = []
         if !text.isEmpty {

@@ -2,7 +2,7 @@ import ReflectorModel
 import Synchronization
 import TransactionSigning
 
-/// Who may take whole zones.
+/// Who may transfer zones.
 public struct TransferPolicy: Sendable {
     /// `ADDR/PREFIX[,key=NAME]`.
     public struct Rule: Sendable, CustomStringConvertible {
@@ -37,7 +37,8 @@ public struct TransferPolicy: Sendable {
         keyring = Keyring(keys)
     }
 
-    /// What requests are verified and messages signed with now. Others are taken at once, in every copy of this policy: a
+    /// What requests are verified and messages signed with now. Others are taken at once, in every copy of this policy:
+    /// a
     /// running server takes them without a restart.
     public var keys: TSIGKeyring {
         get { keyring.keys.withLock { $0 } }
@@ -50,7 +51,7 @@ public struct TransferPolicy: Sendable {
         init(_ keys: TSIGKeyring) { self.keys = Mutex(keys) }
     }
 
-    /// - Parameter key: with which the request was signed, and found genuine.
+    /// - Parameter key: the key that the verified request was signed with.
     func allows(_ address: IPAddress, key: TSIGKey?) -> Bool {
         rules.contains { rule in
             guard rule.block.contains(address) else { return false }
@@ -60,7 +61,7 @@ public struct TransferPolicy: Sendable {
     }
 }
 
-/// One name server to be told of new serials: `ADDR[:PORT][,key=NAME][,from=ADDR]`.
+/// One name server to notify of new serials: `ADDR[:PORT][,key=NAME][,from=ADDR]`.
 public struct NotifyTarget: Sendable, Hashable, CustomStringConvertible {
     public var endpoint: Endpoint
     /// With which the message is signed.

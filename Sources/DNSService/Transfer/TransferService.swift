@@ -2,7 +2,7 @@ import DNSAnswers
 import Logging
 import ReflectorModel
 
-/// What the transfers of a name server have in common: whom they are for, what they are made from, and who took them.
+/// What all zone transfers of a name server share: the policy, the generations, and the log.
 struct TransferService: Sendable {
     let sources: TransferSources
     private let policy: TransferPolicy
@@ -18,15 +18,15 @@ struct TransferService: Sendable {
         self.logger = logger
     }
 
-    /// A requestHandler for one loop.
+    /// A request handler for one loop.
     func requestHandler(_ engine: AnswerEngine) -> RequestHandler {
         RequestHandler(policy: policy, log: log, logger: logger, engine: engine)
     }
 
-    /// Takes what is answered from now on for transfers.
+    /// Sets the zones that transfers serve.
     func serve(_ zones: [(content: ZoneContent, serial: UInt32)]) async { await sources.serve(zones) }
 
-    /// Puts what is served into the archive, and forgets zones that are no more.
+    /// Archives the generations that are served, and removes zones that are no longer served.
     func keep(_ zones: [(content: ZoneContent, serial: UInt32)]) async {
         let archive = archive
         await Task.detached {

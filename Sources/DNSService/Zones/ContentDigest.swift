@@ -1,8 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// A fixed 128-bit fingerprint of what the files of a zone say, and of what its set regions are answered with. Lines and columns are left out: a comment more changes no answer,
-/// and so raises no serial.
+/// A fixed 128-bit fingerprint of a zone's content and of its set regions' answers. Line numbers are left out: a new
+/// comment changes no answer and raises no serial.
 struct ContentDigest: Equatable, CustomStringConvertible {
     private var first: UInt64 = 0x243f_6a88_85a3_08d3
     private var second: UInt64 = 0x1319_8a2e_0370_7344

@@ -4,10 +4,10 @@ import Logging
 import Synchronization
 import ZoneCompiler
 
-/// Tells when the files of a folder have changed, once they have settled: nothing for 200 ms, but no later than 600 ms
-/// after the first change, however busy the folder. It follows the folder's path and not the inode: links on the way
-/// may be swapped (git-sync, ConfigMaps, `current`), the folder replaced, links put in it or what they lead to written
-/// (`FolderPlan`). What inotify does not tell, as on network file systems, a look every 30 s finds.
+/// Reports a change of a folder's files once they have settled: after 200 ms without a change, but at most 600 ms after
+/// the first. It follows the folder's path and not its inode: symbolic links on the path may be swapped (git-sync,
+/// ConfigMaps, `current`), the folder may be replaced, and links in it or their targets may be written (`FolderPlan`).
+/// A poll every 30 s finds what inotify does not report, as on network file systems.
 final class DirectoryWatch: Sendable {
     /// How a folder is watched.
     struct Options: Sendable {
@@ -55,7 +55,7 @@ final class DirectoryWatch: Sendable {
 
 /// The watch's part on its thread.
 private struct WatchLoop {
-    /// Watches that are set; what is over is found by looking.
+    /// Most inotify watches; polls find changes of what is not watched.
     private static let watchesMax = 4_096
 
     private let path: String
@@ -70,7 +70,7 @@ private struct WatchLoop {
     private var signature: FolderSignature
     private var firstChange: ContinuousClock.Instant?
     private var due: ContinuousClock.Instant?
-    /// Told of a file itself: its content may differ though it looks the same.
+    /// inotify reported the file itself: its content may have changed though its signature is equal.
     private var isFileTold = false
     private var nextPoll = ContinuousClock.now
 
@@ -94,7 +94,7 @@ private struct WatchLoop {
             close(stop)
             if notices >= 0 { close(notices) }
         }
-        // What changed before the first watch stood is found by the signature.
+        // The signature finds changes that happened before the first watch was set.
         nextPoll = .now
         while true {
             var now = ContinuousClock.now
@@ -108,7 +108,7 @@ private struct WatchLoop {
                     isFileTold = false
                 }
             } else if now >= nextPoll {
-                // Whoever writes may be in the middle of it.
+                // The writer may not have finished.
                 if look() {
                     isFileTold = true
                     settle()

@@ -1,9 +1,9 @@
 import Glibc
 import ZoneCompiler
 
-/// What must be watched so that no change of a folder goes unseen, whatever the path to it is made of: every directory
-/// on the way, links followed one by one, the folder, and the files themselves (a hard link or the target of a link may
-/// be written under another name).
+/// The directories and files to watch so that no change of a folder is missed: every directory on the path to it, each
+/// symbolic link followed, the folder, and its files (a hard link or a link's target may be written under another
+/// name).
 struct FolderPlan: Equatable {
     /// Links that are followed on one way, as the kernel does.
     private static let linksMax = 40

@@ -1,8 +1,7 @@
 import DNSAnswers
 import Synchronization
 
-/// What waits to be taken into the answers: changes come from several sides and are taken together, so that one serial
-/// stands for all of them.
+/// Changes that are not yet in the answers. They come from several sources and are applied together, under one serial.
 final class PendingChanges: Sendable {
     struct Batch: Sendable {
         /// The files are to be read again.

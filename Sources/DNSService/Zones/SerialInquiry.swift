@@ -5,8 +5,8 @@ import NIOPosix
 import ReflectorModel
 
 /// Asks other servers of a zone which serial they have (SOA), so that ours never falls below it: secondaries would
-/// ignore us until the numbers have caught up. Where the state is gone, or older than what secondaries have, only they
-/// know.
+/// ignore us until the numbers have caught up. If the state is lost or older than what secondaries have, only they know
+/// the serial.
 struct SerialInquiry: Sendable {
     /// Most questions of one round.
     static let questionsMax = 256
@@ -25,8 +25,8 @@ struct SerialInquiry: Sendable {
         var serial: UInt32
     }
 
-    /// Whom to ask about what a server is to serve: the secondaries that it tells of changes and lets take zones, and
-    /// the other servers of the NS sets whose addresses the zones have.
+    /// The servers to ask: the secondaries that are notified and may transfer the zones, and the other servers of the
+    /// NS sets whose addresses are in the zones.
     static func questions(_ zones: [ZoneContent], _ configuration: NameServer.Configuration) -> [Question] {
         let ports = Set(configuration.listen.map(\.port).filter { $0 != 0 } + [53]).sorted()
         let own = Set(LocalAddresses.all)
@@ -58,7 +58,7 @@ struct SerialInquiry: Sendable {
         return result
     }
 
-    /// Asks all at once and returns who answered, as soon as all have answered or refused, `seconds` later at most.
+    /// Asks all at once. Returns the answers as soon as all servers have answered or refused, after `seconds` at most.
     static func ask(_ questions: [Question], within seconds: Double) async -> [Answer] {
         guard !questions.isEmpty else { return [] }
         return (try? await NIOThreadPool.singleton.runIfActive { askBlocking(questions, within: seconds) }) ?? []
@@ -79,7 +79,7 @@ struct SerialInquiry: Sendable {
             let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
             let descriptor = socket(isV4 ? AF_INET : AF_INET6, kind, 0)
             guard descriptor >= 0 else { continue }
-            // Connected: others than the one who was asked are not heard, and who is not there says so.
+            // A connected socket receives from that server only, and reports ICMP errors if nothing listens there.
             guard RawSocketAddress.with(question.server, { connect(descriptor, $0, $1) }) == 0 else {
                 close(descriptor)
                 continue

@@ -1,6 +1,6 @@
-/// At most one serial a second, on average: serials rest on Unix time and must not run away from it. One more may
-/// follow closely, so that an edit, an override or a death right after another change is answered at once too. When
-/// changes come without end, each waits for the next second: then, and only then, an edit may show up to
+/// Limits serials to one a second on average, since serials follow Unix time and must not run ahead of it. A burst of
+/// two is allowed, so that an edit, an override or a death right after another change is answered at once. Only while
+/// changes never stop does each wait for the next second: an edit may then show up to
 /// `interval` + settling time + compilation after its write.
 struct SerialRateLimiter {
     static let interval = Duration.seconds(1)

@@ -23,7 +23,7 @@ public struct SerialStore: Sendable {
         }
     }
 
-    /// Why nothing could be kept or read.
+    /// Why a file could not be written or read.
     public struct Failure: Error, CustomStringConvertible, Sendable {
         public var path: String
         public var operation: String
@@ -75,7 +75,7 @@ public struct SerialStore: Sendable {
                 sidecars: Set(sidecars.map(String.init)), outlivingClasses: outliving))
     }
 
-    /// Replaces what is kept. With a full disk the serial alone is written over the old one, where there is one.
+    /// Replaces what is kept. On a full disk only the serial is overwritten in place.
     /// - Throws: if the file could not be replaced; the serial may be kept all the same.
     func save(_ entry: Entry, zone: String) throws(Failure) {
         let first = "\(entry.serial) \(entry.digest) \(Self.checksum(entry.serial, entry.digest))"
@@ -98,7 +98,8 @@ public struct SerialStore: Sendable {
 
     // MARK: Serials that an operator asks for
 
-    /// Asks the name server that keeps its serials here for a serial above `serial`. It takes it within seconds, or when
+    /// Asks the name server that keeps its serials here for a serial above `serial`. It takes it within seconds, or
+    /// when
     /// it starts.
     public func askForRaise(above serial: UInt32, zone: String) throws(Failure) {
         try raiseFile(zone).replace("\(serial)\n")
@@ -115,7 +116,7 @@ public struct SerialStore: Sendable {
     private func file(_ zone: String) -> StateFile { StateFile(path: "\(directory)/\(zone)\(Self.suffix)") }
     private func raiseFile(_ zone: String) -> StateFile { StateFile(path: "\(directory)/\(zone).raise") }
 
-    /// Against torn and rotten files, not against people.
+    /// It detects torn and corrupt files, not tampering.
     private static func checksum(_ serial: UInt32, _ digest: String) -> String {
         NodeID(digest.utf8.reduce(FixedHash.combine(0, UInt64(serial))) { FixedHash.combine($0, UInt64($1)) })
             .description

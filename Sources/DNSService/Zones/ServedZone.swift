@@ -4,7 +4,7 @@ import ZoneCompiler
 
 /// One zone as it is served: the files' content, how its hosts stand, the serial and the image made of both.
 struct ServedZone {
-    /// As the compiler made it: no hostStates.
+    /// As compiled from the files, without host states.
     let files: ZoneContent
     /// Files, overrides and health, and what last changed each set region's answer.
     let content: ZoneContent
@@ -15,7 +15,7 @@ struct ServedZone {
     /// Classes that should have outlived an edit and were too many.
     let outlivingDropped: Int
 
-    /// What decides about a generation besides its content and the one before.
+    /// What a generation depends on besides its content and the generation before.
     struct Context {
         /// The highest serial that others are known to have of the zone.
         var floor: UInt32?
@@ -55,7 +55,7 @@ struct ServedZone {
             (highest, isAskedFor) = (exceeded, true)
         }
         let previous = before?.content ?? context.previous
-        // Secondaries have more than we know of any more: a difference from that serial would be wrong.
+        // Secondaries have a serial that we no longer know: a difference from it would be wrong.
         let isForgotten = (last?.outlivingClasses ?? 0) > 0 && previous?.outliving == nil
         let isRaised = last?.digest != whole.description || highest != last?.serial || isForgotten || isAskedFor
         if isRaised { serial = ZoneSerial.next(after: highest, file: files.fileSerial, unixTime: unixTime) }

@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What a set region's answer is, in short, and what last changed it.
+/// A fingerprint of a set region's answer, and the cause of its last change.
 struct SetChange: Equatable, Sendable {
     /// Longest cause in bytes: a character string of a TXT record holds 255 with its key.
     static let causeMax = 200
@@ -42,7 +42,7 @@ struct SetChange: Equatable, Sendable {
         (name, self.digest, self.serial, cause) = (String(words[1]), digest, serial, String(words[4]))
     }
 
-    /// What made `after` answer otherwise than `before`: the files, or else a decision, or else a probe.
+    /// Why `after` is answered differently from `before`: the files, an override, or a probe.
     /// - Parameter before: nil if the set region is new, or was served by an earlier process.
     static func cause(before: (ZoneContent, ZoneContent.SetRegion)?, after: (ZoneContent, ZoneContent.SetRegion))
         -> String

@@ -1,7 +1,7 @@
 import Glibc
 import SecretFiles
 
-/// A small file of the state directory, replaced whole: after a crash it is the old one or the new one.
+/// A small file of the state directory. It is replaced atomically (`AtomicFile`).
 struct StateFile {
     let path: String
 
@@ -32,7 +32,7 @@ struct StateFile {
         return String(decoding: buffer[..<count], as: UTF8.self)
     }
 
-    /// Writes over the first line where it stands, which takes no room on a full disk. Nothing happens if there is no
+    /// Overwrites the first line in place, which needs no space on a full disk. Nothing happens if there is no
     /// file, or its first line is shorter.
     func overwriteFirstLine(_ line: String) {
         let file = open(path, O_RDWR | O_CLOEXEC)

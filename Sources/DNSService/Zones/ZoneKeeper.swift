@@ -3,12 +3,12 @@ import Logging
 import ReflectorModel
 import ZoneCompiler
 
-/// Turns generations of the files, and how hosts stand, into engines: each generation is taken whole, or refused whole
-/// while the last good one goes on being served. Compiling takes long, so it happens here and not on a loop.
+/// Makes answer engines from the files and the host states. A generation of the files is accepted or refused as a
+/// whole; while it is refused, the last good one is served. Compiling is slow, so it runs here and not on a loop.
 actor ZoneKeeper {
-    /// What came of a change.
+    /// The result of a change.
     struct Outcome: Sendable {
-        /// What to answer from now on; nil while there has never been a good generation.
+        /// The new engine; nil until there is a good generation.
         var engine: AnswerEngine?
         var isAccepted: Bool
         var isSerialRaised: Bool
@@ -32,11 +32,11 @@ actor ZoneKeeper {
     private var isSidecarsRead = false
     /// The highest serial that others are known to have, by zone: never more zones than are served.
     private var floors: [String: UInt32] = [:]
-    /// Of zones that were served and are gone: they may come back. The one gone longest makes room.
+    /// Of removed zones, which may come back. The oldest is evicted.
     private var gone: [(zone: String, entry: SerialStore.Entry)] = []
-    /// Zones whose serial could not be kept.
+    /// Zones whose serial could not be written.
     private var unsaved: Set<String> = []
-    /// What operators asked for that is done, by zone: their files may not be ours to remove.
+    /// Raises that operators asked for and that are done, by zone: we may lack permission to remove their files.
     private var raisesDone: [String: UInt32] = [:]
     /// Serials that could not be kept so far.
     private(set) var serialsNotKept: UInt64 = 0
@@ -68,7 +68,7 @@ actor ZoneKeeper {
     /// What is served: files, overrides and health.
     var contents: [ZoneContent] { served.map(\.content) }
 
-    /// Whom to probe: every set reflector of every zone once.
+    /// The targets to probe: every set reflector of every zone once.
     var probeTargets: [ProbeTarget] { Self.targets(of: served.map(\.files)) }
 
     /// Reads the directory for the first `update`, so that probes may go out before it. Where the files are wrong, the
@@ -125,7 +125,8 @@ actor ZoneKeeper {
     ///
     /// - Parameters:
     ///   - readsFiles: read the directory again; else the files are those served.
-    ///   - hostStates: how hosts stand now; nil for no change. One that changes no answer raises no serial, but `explain`
+    ///   - hostStates: how hosts stand now; nil for no change. One that changes no answer raises no serial, but
+    ///     `explain`
     ///     follows.
     ///   - unixTime: seconds since 1970.
     func update(readsFiles: Bool, hostStates new: HostStates? = nil, unixTime: Int64) -> Outcome {
@@ -170,8 +171,8 @@ actor ZoneKeeper {
         return compiled.contents
     }
 
-    /// Reads again where somebody has written meanwhile: a file that is cut short and written anew is empty for a
-    /// moment, and a map without a line is a valid one.
+    /// Reads again if a file was written in the meantime: a file that is truncated and rewritten is empty for a moment,
+    /// and an empty map is valid.
     private func compileUndisturbed() throws -> ZoneGeneration {
         for _ in 1..<Self.readingsMax {
             let before = FolderSignature(directory)
@@ -181,8 +182,8 @@ actor ZoneKeeper {
         return try ZoneDirectory.compile(directory)
     }
 
-    /// A sidecar that was there and is gone takes the whole map, or all streams, with it: more often an accident (`rm`,
-    /// a copy half done) than a wish, and `zone check` can't tell.
+    /// Without its sidecar a zone loses the whole map, or all streams. That is usually an accident (`rm`, an unfinished
+    /// copy), and `zone check` cannot detect it.
     private func missingSidecars(_ found: [String: Set<String>]) -> [String] {
         found.sorted { $0.key < $1.key }.flatMap { zone, kinds in
             var known = served.first { $0.files.zone == zone }?.entry.sidecars
@@ -195,7 +196,7 @@ actor ZoneKeeper {
         }
     }
 
-    /// Serves `files` with the hostStates of now. True if a serial was raised or a zone has gone.
+    /// Serves `files` with the current host states. True if a serial was raised or a zone has gone.
     private func settle(_ files: [ZoneContent], unixTime: Int64) throws(ZoneImage.Invalid) -> Bool {
         var next: [ServedZone] = []
         var raised: [ServedZone] = []

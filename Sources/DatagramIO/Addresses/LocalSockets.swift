@@ -1,7 +1,8 @@
 import CDatagram
 import ReflectorModel
 
-/// The sockets of one owner that is reached at several addresses: one for each, or a pair bound to 0.0.0.0 and `::`. What
+/// The sockets of one owner that is reached at several addresses: one for each, or a pair bound to 0.0.0.0 and `::`.
+/// What
 /// is sent leaves from the address that the peer knows, since peers take nothing from another one.
 ///
 /// Each address has a small number from 1 on, that `number(of:on:)` gives with what is received and that
@@ -14,7 +15,7 @@ public final class LocalSockets {
         var interface: UInt32
     }
 
-    /// Most numbers; what comes in at further addresses is answered from whichever the kernel picks, and counted.
+    /// Most numbers. Datagrams to further addresses are answered from the address that the kernel picks, and counted.
     static let countMax = 255
 
     /// In order of adding.
@@ -40,7 +41,7 @@ public final class LocalSockets {
         } else {
             firstV6 = firstV6 ?? socket.tag
         }
-        // Wildcards learn their addresses from what comes.
+        // Wildcard sockets learn their addresses from received datagrams.
         if !socket.isWildcard { _ = learn(socket.local.address, interface: 0, of: socket.tag) }
     }
 

@@ -2,7 +2,7 @@ import CDatagram
 import Glibc
 
 extension DatagramLoop {
-    /// Runs the loop on a thread of its own and returns at once. The handler moves there for good: whoever needs it
+    /// Runs the loop on a thread of its own and returns at once. The handler stays there: code that needs it
     /// later opens the result in work given to `execute` or `query`.
     /// - Parameter name: the thread's name, at most 15 bytes, as `top -H` shows it.
     @discardableResult

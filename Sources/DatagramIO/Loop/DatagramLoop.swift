@@ -124,7 +124,7 @@ public final class DatagramLoop: @unchecked Sendable {
         }
     }
 
-    /// Changes what is waited for on a watched descriptor; with neither, only failures are told.
+    /// Changes what is waited for on a watched descriptor; with neither, only failures are reported.
     public func expect(_ descriptor: Int32, tag: UInt32, readable: Bool, writable: Bool) {
         checkConfined()
         let code = cdg_poll_change(poll, descriptor, Self.watchedBit | UInt64(tag), readable, writable)

@@ -1,11 +1,11 @@
 import ReflectorModel
 
-/// When a loop lets datagrams gather before it looks for more. Being woken costs several times what a datagram costs, so
-/// that a loop under moderate load does half the work if it sleeps a moment first. Sparse datagrams are never delayed,
-/// under full load they gather by themselves, and where sleeping gathers nothing, as with one client that waits for each
-/// answer, it is given up for a while.
+/// Receive coalescing: when a loop sleeps briefly so that more datagrams arrive before it reads them. A wake-up costs
+/// several times what a datagram costs, so under moderate load this halves the work. Sparse datagrams are never
+/// delayed, and under full load they coalesce without a sleep. If a sleep collects nothing, as with one client that
+/// waits for each answer, the loop stops sleeping for a while.
 struct ReceiveCoalescing {
-    /// Wake-ups without a sleep after one that gathered nothing.
+    /// Wake-ups without a sleep after a sleep that collected nothing.
     static let barredWakeups = 64
 
     /// How long to sleep.

@@ -2,9 +2,9 @@ import CDatagram
 import Glibc
 import ReflectorModel
 
-/// A listening TCP socket or a connection, never blocking; closed when its owner lets go of it. Confined to one loop.
+/// A listening TCP socket or a connection, never blocking; closed when its owner releases it. Confined to one loop.
 public final class StreamSocket {
-    /// What came of reading or writing.
+    /// The result of reading or writing.
     public enum Outcome: Equatable {
         /// So many bytes went through; at least one.
         case moved(Int)
@@ -40,7 +40,7 @@ public final class StreamSocket {
         return StreamSocket(descriptor: descriptor, endpoint: Endpoint(bound))
     }
 
-    /// What came of accepting.
+    /// The result of accepting.
     public enum Accepted {
         case connection(StreamSocket)
         /// None waits, or it went before it was taken.

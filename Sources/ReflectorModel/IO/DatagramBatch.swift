@@ -1,12 +1,13 @@
 /// Datagrams on their way out: what `transmit` fills and the socket loop empties. Each is a private header, copied into
 /// the batch, and a body that stays where it lies (a ring shared by all children), so that one payload serves every
-/// child. Reused for ever: in steady state nothing is allocated.
+/// child. It is reused: in steady state nothing is allocated.
 ///
 /// Bodies are borrowed: they are valid until the core that filled the batch is next called.
 public struct DatagramBatch {
     public struct Entry {
         public var destination: Endpoint
-        /// Which of the sender's own addresses it leaves from (`RelayNode.receive`); 0: any of the destination's family.
+        /// Which of the sender's own addresses it leaves from (`RelayNode.receive`); 0: any of the destination's
+        /// family.
         public var local: UInt8
         public var headerOffset: Int32
         public var headerLength: Int32

@@ -1,5 +1,4 @@
-/// How often which delay occurred, in 32 fixed buckets: little enough for one a stream, and nothing is allocated when a
-/// delay is noted.
+/// A histogram of delays in 32 fixed buckets: small enough for one per stream, and noting a delay allocates nothing.
 ///
 /// Bucket 0 is below 2¹⁵ ns (33 µs); each further one reaches √2 times as far, so bucket `i` is from 2^(15 + (i − 1)/2)
 /// to 2^(15 + i/2) ns; bucket 31 is everything from 2³⁰ ns (1.07 s) on.
@@ -44,7 +43,8 @@ public struct DelayBuckets: Sendable {
     /// How many were noted.
     public var total: UInt64 { counts.reduce(0, &+) }
 
-    /// The end of the bucket that the given share (0 to 1) of all delays does not go beyond, in milliseconds: at most √2
+    /// The end of the bucket that the given share (0 to 1) of all delays does not go beyond, in milliseconds: at most
+    /// √2
     /// times the true value. For the last bucket, its start. Nil if nothing was noted.
     public func quantileMilliseconds(_ share: Double) -> Double? {
         let total = total

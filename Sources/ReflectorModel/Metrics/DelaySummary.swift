@@ -1,4 +1,5 @@
-/// What is told of a delay that is measured on a link. The quantiles are those of the last whole minute, or of what there
+/// The summary of a delay that is measured on a link. The quantiles are those of the last whole minute, or of what
+/// there
 /// is so far in the first; nil if nothing was measured for two minutes.
 public struct DelaySummary: Codable, Sendable, Equatable {
     /// Measurements since the link was opened.

@@ -1,4 +1,4 @@
-/// One value of a metric, as `/metrics` tells it.
+/// One value of a metric, as `/metrics` reports it.
 public struct MetricSample: Sendable, Equatable {
     /// What the value is (Prometheus text format 0.0.4, `# TYPE`).
     public enum Kind: String, Sendable {
@@ -11,15 +11,15 @@ public struct MetricSample: Sendable, Equatable {
         case summary
     }
 
-    /// `reflector_packets_delivered_total`: what is not a letter, digit, `_` or `:` is told as `_`.
+    /// `reflector_packets_delivered_total`: other characters than letters, digits, `_` and `:` are written as `_`.
     public var name: String
     /// What a sample of a histogram or summary has behind the name of its metric.
     public var suffix: String
-    /// Told in the order given here.
+    /// Written in the order given here.
     public var labels: [(name: String, value: String)]
     public var value: Double
     public var kind: Kind
-    /// One sentence of what is counted. That of a name's first sample is told.
+    /// One sentence about what is counted. The first sample of a name gives the HELP text.
     public var help: String
 
     public init(

@@ -1,4 +1,4 @@
-/// The hashes that place or order something. `Hasher` is seeded anew in every process, so nothing that two nodes must
+/// The hashes that place or order something. `Hasher` has another seed in every process, so nothing that two nodes must
 /// agree on may come from it; these are fixed for ever by the vectors in `FixedHashTests`.
 public enum FixedHash {
     /// What a hash is for, so that equal text in two uses gives unrelated values.

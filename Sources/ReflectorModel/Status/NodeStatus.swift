@@ -1,4 +1,4 @@
-/// What a running node says of itself at `GET /status`, and what `reflector status`, `trace` and `up` read. All
+/// The status of a running node at `GET /status`, and what `reflector status`, `trace` and `up` read. All
 /// counters count from the node's start.
 public struct NodeStatus: Codable, Sendable, Equatable {
     public var name: String
@@ -18,7 +18,7 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var links: [LinkStatus]
     /// A page of them (`StreamPage`).
     public var streams: [StreamStatus]
-    /// How many there are in all; nil from a node that tells all at once.
+    /// How many there are in all; nil from a node that reports all at once.
     public var streamsTotal: Int?
     /// Where the next page starts; nil if this is the last.
     public var nextStreams: Int?
@@ -83,7 +83,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     /// Retransmits sent on this link (to a child) or asked for on it (from a parent).
     public var retransmits: UInt64
     public var subscriptions: Int
-    /// Round trips one by one. This and the next two are told of links that carry, or have carried, subscriptions.
+    /// Round trips one by one. This and the next two are reported for links that carry, or have carried, subscriptions.
     public var roundTrip: DelaySummary?
     /// How much later than the fastest of the last 10 to 20 s the other end's timestamps came: the queue on the way to
     /// us. No clocks are compared.
@@ -149,7 +149,7 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     /// How long its packets stayed in this node; at an edge, how long they waited for their order: what viewers pay for
     /// loss.
     public var residence: DelayBuckets?
-    /// Why it cannot be had now; nil if nothing is wrong.
+    /// Why it is unavailable now; nil if nothing is wrong.
     public var problem: String?
 
     public init(

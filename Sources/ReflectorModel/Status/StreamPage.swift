@@ -1,11 +1,11 @@
-/// Which of its streams a node tells in one status: it may have 16,384, and telling them takes its event loop's time.
+/// The page of streams that one status reports: a node may have 16,384, and reporting them takes its event loop's time.
 public struct StreamPage: Sendable, Equatable {
-    /// Most streams in a page, and how many there are if nothing is said.
+    /// Most streams in a page, and the default.
     public static let countMax = 1_024
     public static let countDefault = 256
 
-    /// Where to go on: 0, or the `nextStreams` of the page before. A place in the node's table, so that none is told
-    /// twice or left out because another has come or gone since.
+    /// Where to go on: 0, or the `nextStreams` of the page before. A position in the node's table, so that none is
+    /// reported twice or left out because another was added or removed in between.
     public let from: Int
     public let count: Int
 
@@ -21,6 +21,6 @@ public struct StreamPage: Sendable, Equatable {
     /// The node alone.
     public static let none = StreamPage(0)
 
-    /// The one that has the links too: they are told once.
+    /// The page that also reports the links, so that they are reported once.
     public var isFirst: Bool { from == 0 }
 }

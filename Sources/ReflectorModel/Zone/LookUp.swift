@@ -21,7 +21,7 @@ public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(name)=\(endpoint)" }
 }
 
-/// What the name servers said of a `ReflectorName` that exists.
+/// The name servers' answer for a `ReflectorName` that exists.
 public struct LookUpAnswer: Hashable, Sendable {
     /// By priority, then name, then address. Empty only where the zone says that there are none and shall be none (an
     /// SRV record with the target `.`, RFC 2782): then the node gives its old ones up.
@@ -65,7 +65,7 @@ public enum LookUpResult: Hashable, Sendable {
     case failed(LookUpFailure)
 }
 
-/// Why no answer came of a look-up.
+/// Why a look-up gave no answer.
 public enum LookUpFailure: Error, Hashable, Sendable {
     /// No server answered in time.
     case timedOut

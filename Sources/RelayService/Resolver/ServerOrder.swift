@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// In which order the name servers are asked: those that answer before those that did not lately, the quick before the
+/// In which order the name servers are asked: servers that answer come before servers that recently failed, fast before
 /// slow, and among equals as configured.
 struct ServerOrder {
     /// How long a server that did not answer stands behind the others.

@@ -220,7 +220,7 @@ enum RecordText {
         }
     }
 
-    /// Letters, digits and a few signs that nobody gives a meaning.
+    /// Letters, digits and a few characters without special meaning.
     private static func isPlain(_ byte: UInt8) -> Bool {
         (byte >= 48 && byte <= 57) || (byte | 0x20 >= 97 && byte | 0x20 <= 122) || byte == 45 || byte == 46
             || byte == 47
