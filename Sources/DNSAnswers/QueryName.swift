@@ -90,8 +90,7 @@ struct QueryName: ~Copyable {
     }
 
     /// The longest of the zones that this name is or is below: its number, or -1, and the label where it begins;
-    /// `first`
-    /// is the leftmost label where it may.
+    /// `first` is the leftmost label where it may.
     @inline(__always) func longestSuffix(in zones: ZoneTableView, first: Int = 0) -> (number: Int, label: Int) {
         var label = labelCount
         var hash = NameHash.root

@@ -231,8 +231,7 @@ public final class NameServer: Sendable {
     }
 
     /// Asks the secondaries that did not answer at the start again, until they do; keeps serials that could not be
-    /// kept,
-    /// and raises those that an operator asks for.
+    /// kept, and raises those that an operator asks for.
     private func keepSerials(_ questions: [SerialInquiry.Question]) async {
         var unheard = questions
         var ticks = 0

@@ -10,8 +10,7 @@ import ReflectorModel
 import ServiceLifecycle
 
 /// An HTTP/1.1 server that is idle without requests: Hummingbird's `Application` has a clock that wakes the process
-/// each
-/// second, and an idle node does not wake (`tools/bench/relay`).
+/// each second, and an idle node does not wake (`tools/bench/relay`).
 public struct HTTPService<Responder: HTTPResponder>: Service
 where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
     /// Where and how to listen.

@@ -16,8 +16,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         /// Port 0 takes a free one, told to `onReady`.
         public var endpoint: Endpoint
         /// Who may have how much of the port. Answers are short, so the oldest connection makes room for a new one:
-        /// whoever
-        /// fills the port can't keep a health check out.
+        /// whoever fills the port can't keep a health check out.
         public var bounds = ConnectionBounds(
             connectionsMax: 256, connectionsPerAddressMax: 64, headTimeout: .seconds(5), stallTimeout: .seconds(10),
             closesBusy: true)

@@ -2,8 +2,8 @@ import DNSAnswers
 import ReflectorModel
 
 /// Nodes that must talk to each other and have no address family in common: an edge and all its parents, a set
-/// reflector
-/// and all of its, an entrypoint and all set reflectors. Only warnings: a host may be on its way to the other family.
+/// reflector and all of its, an entrypoint and all set reflectors. Only warnings: a host may be on its way to the other
+/// family.
 enum FamilyChecks {
     /// Pairs of regions and lines that are looked at; a larger map is left alone.
     private static let pairsMax = 20_000_000

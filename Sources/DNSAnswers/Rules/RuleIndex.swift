@@ -2,11 +2,10 @@
 ///
 /// Declared edge regions have consecutive numbers (ordinals), so that gaps between region ids cost nothing. A segment
 /// tree over the ordinals holds the rules: a rule tags the O(log n) nodes that make up its regions; the answer is the
-/// highest
-/// tag on the way from the root to the region. There is one such tree for each portset, but trees of neighbouring
-/// portsets share all nodes that no rule between them touches (path copying), so that memory is O(n log n) in the
-/// number of rules even where the visible pieces of n overlapping rectangles are n². Subtrees that cannot beat a tag
-/// above them are cut off.
+/// highest tag on the way from the root to the region. There is one such tree for each portset, but trees of
+/// neighbouring portsets share all nodes that no rule between them touches (path copying), so that memory is O(n log n)
+/// in the number of rules even where the visible pieces of n overlapping rectangles are n². Subtrees that cannot beat a
+/// tag above them are cut off.
 struct RuleIndex {
     /// A run of declared edge regions and the ordinal of its first.
     struct Declared: BitwiseCopyable {

@@ -14,8 +14,7 @@ import RelayWire
 /// ```
 /// The second try goes to the target's address of the other family, if it has one.
 /// A try after a restart of the target finds its cookie invalid, so the second try always starts with a hello. Within a
-/// try each step is
-/// sent again every 125 ms, so that lost datagrams alone rarely cause a miss.
+/// try each step is sent again every 125 ms, so that lost datagrams alone rarely cause a miss.
 final class Prober {
     struct Configuration: Sendable {
         /// From one round of a target to the next, ± `jitter`.

@@ -38,8 +38,7 @@ public struct TransferPolicy: Sendable {
     }
 
     /// What requests are verified and messages signed with now. Others are taken at once, in every copy of this policy:
-    /// a
-    /// running server takes them without a restart.
+    /// a running server takes them without a restart.
     public var keys: TSIGKeyring {
         get { keyring.keys.withLock { $0 } }
         nonmutating set { keyring.keys.withLock { $0 = newValue } }

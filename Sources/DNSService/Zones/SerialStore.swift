@@ -99,8 +99,7 @@ public struct SerialStore: Sendable {
     // MARK: Serials that an operator asks for
 
     /// Asks the name server that keeps its serials here for a serial above `serial`. It takes it within seconds, or
-    /// when
-    /// it starts.
+    /// when it starts.
     public func askForRaise(above serial: UInt32, zone: String) throws(Failure) {
         try raiseFile(zone).replace("\(serial)\n")
     }

@@ -125,9 +125,8 @@ actor ZoneKeeper {
     ///
     /// - Parameters:
     ///   - readsFiles: read the directory again; else the files are those served.
-    ///   - hostStates: how hosts stand now; nil for no change. One that changes no answer raises no serial, but
-    ///     `explain`
-    ///     follows.
+    ///   - hostStates: the current host states; nil for no change. A change that affects no answer raises no serial, but
+    ///     `explain` shows it.
     ///   - unixTime: seconds since 1970.
     func update(readsFiles: Bool, hostStates new: HostStates? = nil, unixTime: Int64) -> Outcome {
         if let new { hostStates = new }

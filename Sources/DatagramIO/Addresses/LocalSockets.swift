@@ -2,8 +2,7 @@ import CDatagram
 import ReflectorModel
 
 /// The sockets of one owner that is reached at several addresses: one for each, or a pair bound to 0.0.0.0 and `::`.
-/// What
-/// is sent leaves from the address that the peer knows, since peers take nothing from another one.
+/// What is sent leaves from the address that the peer knows, since peers take nothing from another one.
 ///
 /// Each address has a small number from 1 on, that `number(of:on:)` gives with what is received and that
 /// `DatagramBatch.Entry.local` takes with what is sent. Confined to the loop of the sockets.

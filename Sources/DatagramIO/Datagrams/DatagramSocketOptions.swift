@@ -28,8 +28,7 @@ public struct DatagramSocketOptions: Sendable {
     /// UDP_GRO: the kernel may hand over several datagrams of one flow in one message. Split again before the owner.
     public var receiveOffload = true
     /// SO_RXQ_OVFL: each datagram carries the number that the kernel dropped before it, so that `receiveBufferFull` is
-    /// always
-    /// up to date. Once something has been dropped that costs 0.1 µs a datagram; without, ask `readDrops`.
+    /// always up to date. Once something has been dropped that costs 0.1 µs a datagram; without, ask `readDrops`.
     public var reportsDrops = true
     /// UDP_SEGMENT: runs of equal datagrams to one destination leave in one message.
     public var segmentationOffload = true

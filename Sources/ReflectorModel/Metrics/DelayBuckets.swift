@@ -44,8 +44,7 @@ public struct DelayBuckets: Sendable {
     public var total: UInt64 { counts.reduce(0, &+) }
 
     /// The end of the bucket that the given share (0 to 1) of all delays does not go beyond, in milliseconds: at most
-    /// √2
-    /// times the true value. For the last bucket, its start. Nil if nothing was noted.
+    /// √2 times the true value. For the last bucket, its start. Nil if nothing was noted.
     public func quantileMilliseconds(_ share: Double) -> Double? {
         let total = total
         guard total > 0 else { return nil }

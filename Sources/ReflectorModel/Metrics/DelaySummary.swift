@@ -1,6 +1,5 @@
 /// The summary of a delay that is measured on a link. The quantiles are those of the last whole minute, or of what
-/// there
-/// is so far in the first; nil if nothing was measured for two minutes.
+/// there is so far in the first; nil if nothing was measured for two minutes.
 public struct DelaySummary: Codable, Sendable, Equatable {
     /// Measurements since the link was opened.
     public var count: UInt64

@@ -1,6 +1,5 @@
 /// Cuts RDATA in wire form into the fields of its type, and reports what is wrong with it: the check that everything
-/// read
-/// from a master file passes, `\#` data of known types above all.
+/// read from a master file passes, `\#` data of known types above all.
 struct RecordWire {
     /// A field and its bytes.
     typealias Part = (field: RecordSchema.Field, bytes: ArraySlice<UInt8>)
