@@ -26,7 +26,7 @@ final class QueryLoop: DatagramHandler {
     private let replies = ReplyBatch(countMax: 64, capacity: 64 * AnswerEngine.udpSizeMax)
     private let sockets: [DatagramSocket]
     private let settings: Settings
-    private var latencies = LatencyHistogram()
+    private var latencies = DelayBuckets()
     /// When the batch now being answered was received, and its datagrams so far.
     private var batchStart = MonotonicInstant(nanoseconds: .min)
     private var batchCount = 0
@@ -81,7 +81,7 @@ final class QueryLoop: DatagramHandler {
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) {
         send(on: socket)
         // One look at the clock for a batch: none of its queries took longer.
-        latencies.add(DatagramLoop.now - batchStart, count: batchCount)
+        latencies.note(DatagramLoop.now - batchStart, count: UInt64(batchCount))
         batchCount = 0
     }
 
@@ -123,7 +123,7 @@ final class QueryLoop: DatagramHandler {
 /// What one loop has done, or several together.
 struct LoopReport: Sendable {
     var statistics = QueryStatistics()
-    var latencies = LatencyHistogram()
+    var latencies = DelayBuckets()
     var limiterEvictions: UInt64 = 0
     /// Counters of the sockets by name.
     var sockets: [String: UInt64] = [:]

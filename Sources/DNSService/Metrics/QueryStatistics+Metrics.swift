@@ -66,14 +66,14 @@ extension LoopReport {
     var samples: [MetricSample] {
         let latency = latencies.samples(
             name: "reflector_dns_latency_seconds", labels: [("transport", "udp")],
-            help: "From the receipt of a query to the hand-over of its reply, measured for each batch.")
+            help: "From the receipt of a query to the hand-over of its reply, measured for each batch.", step: 2)
         let evictions = MetricSample(
             name: "reflector_dns_rate_limit_evictions_total", value: Double(limiterEvictions), kind: .counter,
-            help: "Buckets of the rate limiter given up while in use.")
+            help: "Buckets of the rate limiter that were evicted while in use.")
         let socket = sockets.sorted { $0.key < $1.key }.map { name, value in
             MetricSample(
                 name: "reflector_dns_udp_socket_total", labels: [("event", Self.snake(name))], value: Double(value),
-                kind: .counter, help: "What the UDP sockets did and what was lost there.")
+                kind: .counter, help: "Events of the UDP sockets: datagrams sent, received and lost.")
         }
         return statistics.samples(transport: "udp") + latency + [evictions] + socket
     }

@@ -1,14 +1,14 @@
-/// A histogram of delays in 32 fixed buckets: small enough for one per stream, and noting a delay allocates nothing.
+/// A histogram of delays in 36 fixed buckets: small enough for one per stream, and noting a delay allocates nothing.
 ///
-/// Bucket 0 is below 2¹⁵ ns (33 µs); each further one reaches √2 times as far, so bucket `i` is from 2^(15 + (i − 1)/2)
-/// to 2^(15 + i/2) ns; bucket 31 is everything from 2³⁰ ns (1.07 s) on.
+/// Bucket 0 is below 2¹³ ns (8.2 µs); each further one reaches √2 times as far, so bucket `i` is from 2^(13 + (i − 1)/2)
+/// to 2^(13 + i/2) ns; bucket 35 is everything from 2³⁰ ns (1.07 s) on.
 public struct DelayBuckets: Sendable {
-    public static let count = 32
+    public static let count = 36
     /// Exponents of two, in nanoseconds, of the end of the first bucket and the start of the last.
-    private static let exponentMin = 15
+    private static let exponentMin = 13
     private static let exponentMax = 30
 
-    private var buckets = InlineArray<32, UInt64>(repeating: 0)
+    private var buckets = InlineArray<36, UInt64>(repeating: 0)
     /// Of all delays, in nanoseconds.
     public private(set) var sumNanoseconds: UInt64 = 0
 
@@ -22,6 +22,11 @@ public struct DelayBuckets: Sendable {
         let nanoseconds = UInt64(max(delay.nanoseconds, 0))
         buckets[Self.bucket(of: nanoseconds)] &+= count
         sumNanoseconds &+= nanoseconds &* count
+    }
+
+    public static func += (a: inout DelayBuckets, b: DelayBuckets) {
+        for bucket in 0..<count { a.buckets[bucket] &+= b.buckets[bucket] }
+        a.sumNanoseconds &+= b.sumNanoseconds
     }
 
     static func bucket(of nanoseconds: UInt64) -> Int {
