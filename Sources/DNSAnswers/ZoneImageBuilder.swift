@@ -44,7 +44,7 @@ struct ZoneImageBuilder {
         firstSetRRset = UInt32(arena.rrsets.count)
         for (number, region) in content.setRegions.enumerated() {
             setNames.append(arena.text(region.name))
-            addHostFragments(of: targets([number]), ttl: .ofRule)
+            addHostRRsets(of: targets([number]), ttl: .ofRule)
             let text = Self.textData(content.setText(region, serial: serial))
             _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: text) }
             let state = Self.textData(content.stateText(region))
@@ -68,12 +68,12 @@ struct ZoneImageBuilder {
     private mutating func addRootSets() {
         firstRootRRset = UInt32(arena.rrsets.count)
         for roots in tables.map.rootSets {
-            addHostFragments(of: targets(roots), ttl: .fixed(content.defaults.ttl))
+            addHostRRsets(of: targets(roots), ttl: .fixed(content.defaults.ttl))
         }
     }
 
     /// A, AAAA and SRV of a set of hosts.
-    private mutating func addHostFragments(of targets: [Target], ttl: RRsetWriter.TTL) {
+    private mutating func addHostRRsets(of targets: [Target], ttl: RRsetWriter.TTL) {
         var addresses: [IPAddress] = []
         var seen: Set<IPAddress> = []
         for address in targets.flatMap(\.addresses) where seen.insert(address).inserted { addresses.append(address) }

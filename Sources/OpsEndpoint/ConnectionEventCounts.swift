@@ -14,7 +14,7 @@ final class ConnectionEventCounts: Sendable {
         return ConnectionEvent.allCases.map { event in
             MetricSample(
                 name: "reflector_ops_\(event.rawValue)_total", labels: [], value: Double(counts[event] ?? 0),
-                kind: .counter, help: "Of the port for health and status, counted since the start.")
+                kind: .counter, help: "Connection events of the port for health and status.")
         }
     }
 }

@@ -79,7 +79,7 @@ enum FamilyChecks {
             problems.warning(
                 line,
                 "\(content.hosts[host].name) has \(own.text) addresses only and every set reflector \(sets.text) only: "
-                    + "nobody can fetch from it; give one side an address of the other family")
+                    + "no node can fetch from it; give one side an address of the other family")
         }
     }
 }

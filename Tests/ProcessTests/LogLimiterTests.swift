@@ -41,7 +41,7 @@ struct LogLimiterTests {
             let word = String([letters[number % 26], letters[number / 26 % 26], letters[number / 676 % 26]])
             if limiter.admits(line("viewer of \(word) refused"), at: Int64(number)) { written += 1 }
         }
-        #expect(written <= (LogLimiter.kindsPerPlaceMax + 1) * LogLimiter.warningsMax)
+        #expect(written <= (LogLimiter.kindsPerCallSiteMax + 1) * LogLimiter.warningsMax)
         for place in 0..<UInt(5_000) { _ = limiter.admits(line("x", at: place), at: 20_000) }
         #expect(limiter.kindCount <= LogLimiter.kindsMax + 1)
         let omitted = limiter.expire(at: 11 * Self.second).map(\.count).reduce(0, +)

@@ -71,7 +71,7 @@ struct MeasurementTests {
         }
     }
 
-    @Test("Metrics of a node with all kinds of links are well formed, also where nothing was measured of late")
+    @Test("Metrics of a node with all kinds of links are well formed, also where nothing was measured recently")
     func format() {
         var residence = DelayBuckets()
         residence.note(.microseconds(50), count: 90)
@@ -93,8 +93,8 @@ struct MeasurementTests {
         let samples = NodeMetrics.samples(of: status)
         #expect(samples.first { $0.name == "reflector_streams" }?.value == 700)
         let buckets = samples.filter { $0.name == "reflector_residence_seconds" && $0.suffix == "_bucket" }
-        #expect(buckets.count == 9)
-        #expect(buckets.map(\.value) == [0] + Array(repeating: 90, count: 7) + [100])
+        #expect(buckets.count == 10)
+        #expect(buckets.map(\.value) == [0, 0] + Array(repeating: 90, count: 7) + [100])
         let variation = samples.filter { $0.name == "reflector_link_delay_variation_seconds" }
         #expect(variation.count == 10)
         #expect(variation.first?.value == 0.001_5)

@@ -125,7 +125,7 @@ struct SignatureTests {
     @Test("Another secret, and any bit changed, are BADSIG or no message at all")
     func badSignature() throws {
         let ring = TSIGKeyring([try key()])
-        #expect(reason(.judge(signed(try key(secret: 8)), keys: ring, now: now)) == .badSignature)
+        #expect(reason(.verify(signed(try key(secret: 8)), keys: ring, now: now)) == .badSignature)
         let message = signed(try key())
         for position in message.indices {
             for bit in [0x01, 0x80] as [UInt8] {
@@ -181,9 +181,9 @@ struct SignatureTests {
         let ring = TSIGKeyring([try key()])
         let message = signed(try key())
         let cut = try edited(message) { $0.code = Array($0.code.prefix(16)) }
-        #expect(reason(.judge(cut, keys: ring, now: now)) == .badTruncation)
+        #expect(reason(.verify(cut, keys: ring, now: now)) == .badTruncation)
         let wrong = try edited(message) { $0.code = Array($0.code.suffix(16)) }
-        #expect(reason(.judge(wrong, keys: ring, now: now)) == .badSignature)
+        #expect(reason(.verify(wrong, keys: ring, now: now)) == .badSignature)
         for count in [0, 15, 33] {
             let bad = try edited(message) { $0.code = Array(repeating: 0, count: count) }
             guard case .malformed = TSIGRequest.verify(bad, keys: ring, now: now) else {

@@ -203,7 +203,7 @@ struct FamilyCheckTests {
         let entrypoint = warnings([
             ("ep-bos A 127.0.1.1", "ep-bos AAAA 2001:db8::b"), ("AAAA 2001:db8::5", "A 127.0.2.6"),
         ])
-        #expect(entrypoint.count == 1 && entrypoint[0].contains("nobody can fetch from it"), "\(entrypoint)")
+        #expect(entrypoint.count == 1 && entrypoint[0].contains("no node can fetch from it"), "\(entrypoint)")
         let set = warnings([("sjc-1 A 127.0.2.5", "sjc-1 AAAA 2001:db8::6")])
         #expect(set.count == 1 && set[0].contains("sjc-1 has IPv6 addresses only"), "\(set)")
     }

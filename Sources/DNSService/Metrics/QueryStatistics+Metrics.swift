@@ -134,12 +134,12 @@ extension NameServer.Status {
             MetricSample(
                 name: "reflector_target_up", labels: [("zone", host.zone), ("set", host.set), ("host", host.name)],
                 value: host.health == "dead" ? 0 : 1, kind: .gauge,
-                help: "0 while probes say that the set reflector is dead.")
+                help: "0 while probes report the set reflector as dead, otherwise 1.")
         }
         return targets + [
             MetricSample(
                 name: "reflector_probing_frozen", value: probing.hasPrefix("frozen") ? 1 : 0, kind: .gauge,
-                help: "1 while the prober doubts itself and all hosts stand as before."),
+                help: "1 while the prober is in panic mode and all hosts keep their state, otherwise 0."),
             MetricSample(
                 name: "reflector_overrides", value: Double(overrides.count), kind: .gauge, help: "Overrides in force."),
         ]

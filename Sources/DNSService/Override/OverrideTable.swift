@@ -30,7 +30,7 @@ struct OverrideTable: Sendable, Equatable {
             case .tableFull: "there are \(OverrideTable.countMax) overrides already; clear some"
             case .emptiesCells(let lines):
                 "it would leave no parent at all to what these lines map: " + lines.joined(separator: ", ")
-                    + "; give --force to do it all the same"
+                    + "; use --force to do it anyway"
             case .noSuchOverride(let subject): "there is no override of \(subject)"
             }
         }

@@ -63,7 +63,7 @@ final class TCPService: Sendable {
                     let isGauge = name == "tcp_connections_open"
                     return MetricSample(
                         name: "reflector_dns_\(name)" + (isGauge ? "" : "_total"), value: Double(value),
-                        kind: isGauge ? .gauge : .counter, help: "TCP connections.")
+                        kind: isGauge ? .gauge : .counter, help: "TCP connections and their queries by event.")
                 }
         }
     }

@@ -42,7 +42,7 @@ final class TransferLog: Sendable {
         counters.sorted { $0.key < $1.key }.map { name, value in
             MetricSample(
                 name: "reflector_dns_\(name)_total", value: Double(value), kind: .counter,
-                help: "Transfers, and NOTIFY messages, since the start.")
+                help: "Transfer requests and NOTIFY messages by outcome.")
         }
     }
 

@@ -53,10 +53,10 @@ struct StateFile {
         do throws(PrivateFile.Failure) {
             try AtomicFile.replace(path, bytes: Array(text.utf8), mode: 0o644)
         } catch {
-            guard case .system(let call, let path, let code) = error else {
+            guard case .system(let call, let file, let code) = error else {
                 throw .init(path: path, operation: "write", code: EIO)
             }
-            throw .init(path: path, operation: call, code: code)
+            throw .init(path: file, operation: call, code: code)
         }
     }
 }

@@ -32,7 +32,7 @@ public struct SendFailure: Equatable, Sendable, CustomStringConvertible {
         case ENETUNREACH:
             "this machine has no route to it (ip route get \(destination.address)): add one, or take the address out of "
                 + "the zone"
-        case EHOSTUNREACH: "nobody on the local network answers for it (ip neigh), or a route says unreachable"
+        case EHOSTUNREACH: "no host on the local network answers for it (ip neigh), or a route makes it unreachable"
         case EADDRNOTAVAIL, EINVAL, ENODEV:
             "the address that it would leave from is gone from this machine's interfaces (ip addr)"
         case EAFNOSUPPORT: "this machine does without its address family (sysctl net.ipv6.conf.all.disable_ipv6)"

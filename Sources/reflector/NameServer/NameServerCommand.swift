@@ -40,7 +40,7 @@ struct NameServerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Who may ask explain and _status: an address or prefix, several times. Default: this machine, by loopback "
+            "Clients that may query explain and _status: an address or prefix; may be given several times. Default: this machine, by loopback "
                 + "or its own addresses.",
             valueName: "cidr"),
         transform: Self.block)

@@ -8,14 +8,14 @@ import ZoneCompiler
 struct TransferOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Who may take whole zones by AXFR and IXFR, several times; with a key, only if signed with it.",
+            "Who may transfer zones by AXFR and IXFR; may be given several times; with a key, only if signed with it.",
             valueName: "cidr[,key=name]"),
         transform: Self.rule)
     var transferTo: [TransferPolicy.Rule] = []
 
     @Option(
         help: ArgumentHelp(
-            "A secondary to be told of new serials by NOTIFY, several times; with a key, signed. It is told from an "
+            "A secondary to notify of new serials (NOTIFY); may be given several times; with a key, signed. The source is an "
                 + "address of --listen that it can reach; from= names another.",
             valueName: "addr[:port][,key=name][,from=addr]"),
         transform: Self.target)
