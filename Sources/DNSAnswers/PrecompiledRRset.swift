@@ -20,14 +20,14 @@ struct PrecompiledRRset: BitwiseCopyable {
     var needsAdditionals: Bool
 }
 
-/// A place in a rrset that depends on the question or on the rule that won.
+/// A place in an RRset that depends on the question or on the rule that won.
 struct Patch: BitwiseCopyable {
     enum Kind {
         /// 32-bit TTL of the winning rule.
         static let ttl: UInt16 = 0
         /// Compression pointer to that suffix of the question whose length in bytes stands there.
         static let suffix: UInt16 = 1
-        /// Compression pointer to that offset of the rrset which stands there.
+        /// Compression pointer to that offset of the RRset which stands there.
         static let local: UInt16 = 2
     }
 
@@ -35,7 +35,7 @@ struct Patch: BitwiseCopyable {
     var kind: UInt16
 }
 
-/// All rrsets of an image while it is built.
+/// All RRsets of an image while it is built.
 struct RRsetArena {
     /// PrecompiledRRset 0 has no records.
     static let empty: UInt32 = 0
@@ -58,21 +58,21 @@ struct RRsetArena {
         return UInt32(rrsets.count - 1)
     }
 
-    /// Puts other bytes beside the rrsets. Returns their offset.
+    /// Puts other bytes beside the RRsets. Returns their offset.
     mutating func append(_ other: [UInt8]) -> UInt32 {
         bytes += other
         return UInt32(bytes.count - other.count)
     }
 }
 
-/// Writes the records of one rrset. A record that would make it longer than `PrecompiledRRset.lengthMax` is left out.
+/// Writes the records of one RRset. A record that would make it longer than `PrecompiledRRset.lengthMax` is left out.
 struct RRsetWriter {
     enum Owner {
         /// The name asked for.
         case question
         /// The last so many bytes of the name asked for.
         case suffix(length: Int)
-        /// A name that stands in the data of an earlier record of this rrset.
+        /// A name that stands in the data of an earlier record of this RRset.
         case local(offset: Int)
     }
 
@@ -92,7 +92,7 @@ struct RRsetWriter {
     private var counts: (answer: UInt16, authority: UInt16, additional: UInt16) = (0, 0, 0)
     private var mandatory: (length: Int, patches: Int)?
 
-    /// Appends a record; additional ones come last. Returns the offset of its data in the rrset, or nil if it did
+    /// Appends a record; additional ones come last. Returns the offset of its data in the RRset, or nil if it did
     /// not fit.
     @discardableResult
     mutating func record(
@@ -109,7 +109,7 @@ struct RRsetWriter {
             patches.append(Patch(offset: UInt16(bytes.count), kind: Patch.Kind.suffix))
             append16(UInt16(length))
         case .local(let offset):
-            // Pointers have 14 bits, and what stands before the rrset needs some of them.
+            // Pointers have 14 bits, and what stands before the RRset needs some of them.
             guard offset < 8_192 else { return nil }
             patches.append(Patch(offset: UInt16(bytes.count), kind: Patch.Kind.local))
             append16(UInt16(offset))

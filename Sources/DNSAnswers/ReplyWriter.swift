@@ -1,4 +1,4 @@
-/// Writes one reply into the caller's buffer: header, the question as it came, rrsets, OPT.
+/// Writes one reply into the caller's buffer: header, the question as it came, RRsets, OPT.
 struct ReplyWriter {
     private let base: UnsafeMutablePointer<UInt8>
     /// First byte that records may not use.
@@ -29,9 +29,9 @@ struct ReplyWriter {
 
     var bytes: UnsafePointer<UInt8> { UnsafePointer(base) }
 
-    /// Appends a rrset. Additional records that don't fit are left out; if others don't, the reply is truncated.
+    /// Appends an RRset. Additional records that don't fit are left out; if others don't, the reply is truncated.
     /// - Parameters:
-    ///   - ttl: of the winning rule, for rrsets that have no TTL of their own.
+    ///   - ttl: of the winning rule, for RRsets that have no TTL of their own.
     ///   - owner: where in the reply the name stands that these records belong to: 12, the question, or the target of a
     ///     CNAME; `ownerLength`: its bytes, if it is not the question.
     @inline(__always) mutating func append(

@@ -156,7 +156,7 @@ extension ZoneContent.SourceLine: CustomStringConvertible {
 }
 
 extension RRsetArena {
-    /// Puts text beside the rrsets, cut at 255 bytes.
+    /// Puts text beside the RRsets, cut at 255 bytes.
     mutating func text(_ string: String) -> TextReference {
         let utf8 = Array(string.utf8.prefix(255))
         return TextReference(offset: append(utf8), length: UInt8(utf8.count))

@@ -71,9 +71,9 @@ struct ZoneView {
     let setNames: UnsafePointer<TextReference>
     /// How the hosts of the set regions stand, for `explain`.
     let setStateTexts: UnsafePointer<StringsReference>
-    /// First of four rrsets for each set region: A, AAAA, SRV, TXT.
+    /// First of four RRsets for each set region: A, AAAA, SRV, TXT.
     let firstSetRRset: UInt32
-    /// First of three rrsets for each set of roots: A, AAAA, SRV.
+    /// First of three RRsets for each set of roots: A, AAAA, SRV.
     let firstRootRRset: UInt32
     /// SOA in the authority section.
     let negative: UInt32

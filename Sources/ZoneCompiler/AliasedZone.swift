@@ -4,8 +4,8 @@ import ReflectorModel
 
 /// One generation of a zone in aliased form (design §4): `s{P} DNAME {class}.maps` for each class of identically mapped
 /// portsets, `n{k}.r{R}.{class}.maps CNAME {set}.parents`, `sets.{class}.maps CNAME {union}.maps`, and hosts at
-/// `{set}.parents` and `{union}.maps`. Its memory follows the rules and classes; `records` makes the records one by
-/// one, in an order that is the same in all generations. The one source of master files and of transfers.
+/// `{set}.parents` and `{union}.maps`. Its memory depends on the rules and classes; `records` makes the records one by
+/// one, in an order that is the same in all generations. Master files and transfers are both made from it.
 public final class AliasedZone: Sendable {
     /// Most records.
     public static let recordsMax = 5_000_000
@@ -85,7 +85,7 @@ public final class AliasedZone: Sendable {
     }
 }
 
-/// The records that follow what people wrote line by line, and not the names that the map makes of it.
+/// The records that follow from single lines of the files, and not from the map.
 private struct ZoneListing {
     private(set) var sections: [ZoneRecord.Section: [ZoneRecord]] = [:]
     let startOfAuthority: ZoneRecord
@@ -193,8 +193,8 @@ private struct ZoneListing {
         return sortedUnique(records)
     }
 
-    /// Names that are ours and have nothing in the aliased form exist there all the same if a wildcard would speak for
-    /// them (RFC 4592 §4.1).
+    /// Reserved names without records in the aliased form still exist there if a wildcard would match them (RFC 4592
+    /// §4.1).
     private static func keptFromWildcard(_ content: ZoneContent) -> [ZoneRecord] {
         let wildcard = WireName.joined("*", below: content.wireName)
         guard content.records.contains(where: { $0.owner == wildcard }) else { return [] }

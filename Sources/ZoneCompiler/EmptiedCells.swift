@@ -3,7 +3,7 @@ import ReflectorModel
 
 /// Finds `map` lines that win somewhere and whose parents have no host left: their cells would be empty.
 public enum EmptiedCells {
-    /// Indices of such rules, ascending; lines that lose everywhere to later ones do not count.
+    /// Indices of such rules, ascending; lines that later ones cover completely do not count.
     public static func rules(_ content: ZoneContent) -> [Int] {
         let isEmpty = content.setRegions.map { content.answering($0).members.isEmpty }
         let emptied = content.rules.indices.filter { index in

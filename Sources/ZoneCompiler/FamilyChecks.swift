@@ -1,14 +1,14 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Nodes that must talk to each other and have no address family in common: an edge and all its parents, a set
-/// reflector and all of its, an entrypoint and all set reflectors. Only warnings: a host may be on its way to the other
-/// family.
+/// Warns of nodes that must communicate and have no address family in common: an edge and all its parents, a set
+/// reflector and all of its, an entrypoint and all set reflectors. Only warnings, since a host may be migrating to the
+/// other family.
 enum FamilyChecks {
-    /// Pairs of regions and lines that are looked at; a larger map is left alone.
+    /// Most pairs of regions and lines; a larger map is not checked.
     private static let pairsMax = 20_000_000
 
-    /// Families that a host has addresses of; link-local ones count for nothing, as a zone can't say their interface.
+    /// Families that a host has addresses of; link-local ones do not count, since a zone can't name their interface.
     private struct Families: OptionSet {
         let rawValue: UInt8
         static let v4 = Families(rawValue: 1)
@@ -33,7 +33,7 @@ enum FamilyChecks {
                 if families.indices.contains($1.host) { $0.formUnion(families[$1.host]) }
             }
         }
-        // Nothing to find while every set reflector has both, or all have one and the same.
+        // There is nothing to find if every set reflector has both families, or all have the same one.
         guard sets.contains(where: { $0 != .both && !$0.isEmpty }),
             content.edgeRegions.count * content.rules.count <= pairsMax
         else { return }

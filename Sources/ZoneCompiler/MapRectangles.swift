@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// The map as it shows: rectangles of portsets × regions in which one line wins.
+/// The effective map: rectangles of portsets × regions in which one line wins.
 struct MapRectangles {
     /// Which regions a rectangle is about.
     enum Columns: Hashable {

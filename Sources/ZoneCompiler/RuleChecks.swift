@@ -52,7 +52,7 @@ enum RuleChecks {
         }
     }
 
-    /// Portset by portset where something changes, looks for a set region that is its own ancestor.
+    /// Finds set regions that are their own ancestors, at every portset where a rule changes.
     private static func cycles(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
         let map = RuleMap(setRegionsOf: content)
         var changes: [(portset: Int, set: Int, rule: Int)] = []

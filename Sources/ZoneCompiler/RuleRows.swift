@@ -1,6 +1,6 @@
 import DNSAnswers
 
-/// Whole maps, row by row: the winning rule of every column of an axis, as `RuleMap` decides it.
+/// Reads whole maps row by row: the winning rule of every column of an axis, as `RuleMap` decides it.
 struct RuleRows {
     let map: RuleMap
     private let setRegionCount: Int

@@ -2,8 +2,8 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// The `.zone` file read: its records, and what the sidecars ask of it. `RecordReader` reads each record's data; where
-/// records begin and which zone they are in is checked here, what they may stand beside in `ZoneFileChecks`.
+/// The `.zone` file read: its records, and what the sidecars ask of it. `RecordReader` reads each record's data; the
+/// position of records and their zone are checked here, their combinations in `ZoneFileChecks`.
 struct ZoneFile {
     /// Lower case, without the final dot.
     let zone: String
@@ -15,7 +15,7 @@ struct ZoneFile {
     var places: [(owner: Word, data: Word)] = []
     /// Addresses by owner relative to the zone.
     var addresses: [String: [IPAddress]] = [:]
-    /// Owners (absolute, wire form) of records that could not be read: nothing is said to be missing at them.
+    /// Owners (absolute, wire form) of records that could not be read: nothing is reported as missing at them.
     var brokenOwners: Set<[UInt8]> = []
 
     /// Seconds; the most that RFC 2181 §8 allows.
@@ -51,7 +51,7 @@ struct ZoneFile {
             } else {
                 rest = rest.dropFirst()
                 guard let name = name(first, origin: origin, &problems) else {
-                    // Following records that leave their owner out would be blamed on the wrong name.
+                    // Otherwise the following records without an owner would be reported under the wrong name.
                     previous = nil
                     continue
                 }
@@ -78,7 +78,7 @@ struct ZoneFile {
         origin: [UInt8], _ problems: inout ProblemList
     ) {
         let typeName = RecordSchema.name(head.number)
-        // An APL may be empty (RFC 3123 §4): it says that there are no prefixes.
+        // An APL may be empty (RFC 3123 §4): it means that there are no prefixes.
         guard !rest.isEmpty || head.number == RecordSchema.prefixesType else {
             problems.error(head.type, "\(typeName) record without data; write it behind the type")
             brokenOwners.insert(owner)
@@ -107,7 +107,7 @@ struct ZoneFile {
         addAddress(owner, head.number, data, dataWord, &problems)
     }
 
-    /// Notes what a host of this name would be reached at.
+    /// Notes the addresses of a host of this name.
     private mutating func addAddress(
         _ owner: [UInt8], _ type: UInt16, _ data: [UInt8], _ word: Word, _ problems: inout ProblemList
     ) {

@@ -1,8 +1,8 @@
 import DNSAnswers
 import LDNSKit
 
-/// Zones of one directory of which one is below another: the one below answers all names from its own down, whatever
-/// the zone above has for them.
+/// Zones of one directory of which one is below another. The child zone answers all names at and below its apex,
+/// regardless of the parent zone's records.
 enum ZoneNesting {
     static func problems(_ zones: [ZoneContent]) -> [ZoneProblem] {
         zones.flatMap { child in

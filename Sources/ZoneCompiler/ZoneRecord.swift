@@ -7,7 +7,7 @@ public struct ZoneRecord: Sendable, Equatable {
     public var ttl: UInt32
     /// RDATA in uncompressed wire form.
     public var data: [UInt8]
-    /// Where it stands among the records of its zone, and of every other generation of it.
+    /// Its position in the order of records, the same in every generation of the zone.
     var sortKey: SortKey
 
     init(_ sortKey: SortKey, owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) {
@@ -41,7 +41,7 @@ public struct ZoneRecord: Sendable, Equatable {
         static func < (a: Section, b: Section) -> Bool { a.rawValue < b.rawValue }
     }
 
-    /// Orders records without a look at their names: a section, and numbers that mean the same in every generation.
+    /// Orders records without comparing names: a section, and numbers that mean the same in every generation.
     struct SortKey: Comparable, Hashable {
         var section: Section
         var major: UInt64 = 0
@@ -54,7 +54,7 @@ public struct ZoneRecord: Sendable, Equatable {
     }
 }
 
-/// The order in which generations are compared: equal records meet, and no others are equal.
+/// The order in which generations are compared.
 extension ZoneRecord: Comparable {
     public static func < (a: ZoneRecord, b: ZoneRecord) -> Bool {
         if a.sortKey != b.sortKey { return a.sortKey < b.sortKey }

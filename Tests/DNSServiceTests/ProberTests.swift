@@ -81,7 +81,7 @@ struct ProberTests {
         #expect(changes.count == 1, "dead once, and never back")
     }
 
-    @Test("A prober cut off doubts itself: all stand as before, also those already declared dead, until most answer")
+    @Test("A prober that is cut off enters panic mode: all keep their state, also those already declared dead, until most answer")
     func cutOff() {
         let network = ProbedNetwork(count: 8)
         network.run(for: .seconds(5))
@@ -130,7 +130,7 @@ struct ProberTests {
         let network = ProbedNetwork(count: 4)
         for target in network.targets { network.kill(target) }
         network.run(for: .seconds(30))
-        #expect(!network.isFrozen && network.reports.allSatisfy { $0.report.probing == .on }, "that is no doubt")
+        #expect(!network.isFrozen && network.reports.allSatisfy { $0.report.probing == .on }, "that is no panic mode")
         #expect(network.targets.allSatisfy { network.state($0) == .unprobed })
         for target in network.targets { network.start(target) }
         network.run(for: .seconds(4))

@@ -87,7 +87,7 @@ struct HealthService: Sendable {
         var metadata: Logger.Metadata = ["probing": "\(report.probing)", "dead": "\(dead.joined(separator: ","))"]
         if !unheard.isEmpty { metadata["not heard yet"] = "\(unheard.joined(separator: ","))" }
         if case .frozen = report.probing {
-            logger.error("prober doubts itself: hostStates frozen", metadata: metadata)
+            logger.error("prober in panic mode: host states frozen", metadata: metadata)
         } else {
             logger.notice("health", metadata: metadata)
         }

@@ -63,7 +63,7 @@ actor ZoneKeeper {
         self.logger = logger
     }
 
-    /// The files' content of what is served, without hostStates.
+    /// The files' content of what is served, without host states.
     var files: [ZoneContent] { served.map(\.files) }
     /// What is served: files, overrides and health.
     var contents: [ZoneContent] { served.map(\.content) }

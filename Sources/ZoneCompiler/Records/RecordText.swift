@@ -2,8 +2,8 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// Writes records in wire form as master files have them, so that any name server reads the same again: whatever has
-/// a meaning of its own there is escaped.
+/// Writes wire-form records as master-file text that any name server reads back unchanged: characters with a special
+/// meaning are escaped.
 enum RecordText {
     /// One line without its end: owner, TTL, class, type and data, tabs between them.
     ///

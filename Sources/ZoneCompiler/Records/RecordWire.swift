@@ -275,7 +275,7 @@ struct RecordWire {
 
     // MARK: Fields together
 
-    /// What one field says of another: the kind of a digest of its length.
+    /// Checks between fields: the kind of a digest gives its length.
     private func checkTogether(_ type: UInt16) throws(Invalid) {
         let kind: (at: Int, from: Int)
         switch type {

@@ -3,7 +3,7 @@ import ReflectorModel
 import Testing
 
 @Suite("How hosts stand decides which are answered")
-struct StandingTests {
+struct HostStateTests {
     /// nyc has nyc-1 and nyc-2, lon and sjc one host each.
     private var content = ExampleZone.content
 
@@ -80,7 +80,7 @@ struct StandingTests {
         #expect(text.contains("answer=none: all hosts are depooled"))
     }
 
-    @Test("An image that shares the rules of another answers by its own hostStates")
+    @Test("An image that shares the rules of another answers by its own host states")
     mutating func sharedRules() throws {
         let first = try ZoneImage(content, serial: 77)
         stand(0, 0, .dead)
