@@ -81,7 +81,9 @@ struct ProberTests {
         #expect(changes.count == 1, "dead once, and never back")
     }
 
-    @Test("A prober that is cut off enters panic mode: all keep their state, also those already declared dead, until most answer")
+    @Test(
+        "A prober that is cut off enters panic mode: all keep their state until most answer, also those just declared dead"
+    )
     func cutOff() {
         let network = ProbedNetwork(count: 8)
         network.run(for: .seconds(5))
@@ -203,7 +205,7 @@ struct ProberTests {
 }
 
 @Suite("The monitor of loss")
-struct LossJudgeTests {
+struct LossMonitorTests {
     private static func run(_ monitor: inout LossMonitor, loss: Double, seconds: Int, from start: Int) {
         for second in start..<start + seconds {
             var report = ProbeReport(
