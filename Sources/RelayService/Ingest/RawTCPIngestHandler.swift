@@ -51,7 +51,7 @@ final class RawTCPIngestHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        // The backPressure is closed until there is a session; but a peer's close delivers what the kernel holds.
+        // Reading is stopped until there is a session; but a peer's close delivers what the kernel holds.
         if let session { session.receive(bytes) } else { early.append(bytes) }
     }
 
