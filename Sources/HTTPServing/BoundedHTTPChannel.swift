@@ -4,7 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// Hummingbird's HTTP/1 connection, let in by a `ConnectionLedger` and watched by a `ConnectionHandler`.
+/// Hummingbird's HTTP/1 connection, let in by a `ConnectionLimiter` and watched by a `ConnectionHandler`.
 struct BoundedHTTPChannel: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 
@@ -16,9 +16,9 @@ struct BoundedHTTPChannel: ServerChildChannel {
     private struct NotAdmitted: Error {}
 
     private let http1: HTTP1Channel
-    private let ledger: ConnectionLedger
+    private let ledger: ConnectionLimiter
 
-    init(ledger: ConnectionLedger, responder: @escaping HTTPChannelHandler.Responder) {
+    init(ledger: ConnectionLimiter, responder: @escaping HTTPChannelHandler.Responder) {
         self.ledger = ledger
         http1 = HTTP1Channel(
             responder: responder,

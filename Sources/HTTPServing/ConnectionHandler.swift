@@ -27,7 +27,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let id: ConnectionTable.ID
-    private let ledger: ConnectionLedger
+    private let ledger: ConnectionLimiter
     private var unanswered = CircularBuffer<Facts>()
     private var requests = 0
     private var isBodyOpen = false
@@ -39,7 +39,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var timerAt = NIODeadline.distantFuture
 
-    init(id: ConnectionTable.ID, ledger: ConnectionLedger) {
+    init(id: ConnectionTable.ID, ledger: ConnectionLimiter) {
         self.id = id
         self.ledger = ledger
     }

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The connections of one HTTP port as a state machine without channel or clock: who is let in, and who is closed for
-/// it. Every step takes constant time, whatever is in the table.
+/// The connections of one HTTP port as a state machine without channel or clock: it decides which connections are
+/// admitted and which are closed for them. Every step takes constant time.
 ///
 /// ```
 /// admit ─▶ fresh ─▶ busy ⇄ idle ─▶ remove
@@ -17,14 +17,14 @@ struct ConnectionTable {
 
     enum Phase: Int { case fresh, idle, busy }
 
-    /// What becomes of a new connection.
+    /// The decision about a new connection.
     enum Admission: Equatable {
         /// Let in; `evicted` must be closed for it.
         case admitted(ID, evicted: ID?, ConnectionEvent?)
         case refused(ConnectionEvent)
     }
 
-    /// A fresh connection is given this long for its request before others are preferred to it.
+    /// A fresh connection has this long for its request before it may be closed for others.
     static let graceNanoseconds: Int64 = 1_000_000_000
 
     private struct Links {

@@ -43,7 +43,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     private let configuration: Configuration
     private let responder: Responder
     private let logger: Logger
-    private let ledger: ConnectionLedger
+    private let ledger: ConnectionLimiter
     private let onReady: @Sendable (Endpoint) -> Void
 
     /// - Parameter onReady: called once with the bound address.
@@ -56,7 +56,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         self.onReady = onReady
         var bounds = configuration.bounds
         bounds.connectionsMax = min(bounds.connectionsMax, OpenFiles.forConnections)
-        ledger = ConnectionLedger(
+        ledger = ConnectionLimiter(
             bounds: bounds, name: configuration.name, logger: logger, onEvent: configuration.onEvent)
         var quiet = logger
         // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.

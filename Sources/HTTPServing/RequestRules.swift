@@ -1,6 +1,6 @@
 import NIOHTTP1
 
-/// What HTTP/1.1 asks of a request head beyond its syntax, and the form in which responders get it.
+/// Checks a request head against HTTP/1.1's rules beyond syntax, and normalises it for responders.
 enum RequestRules {
     /// Field by which a request that must be answered with 400 is marked; one that a client sends is taken out.
     static let mark = "Reflector-Malformed"

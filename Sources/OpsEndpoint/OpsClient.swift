@@ -11,7 +11,7 @@ public struct OpsClient: Sendable {
     public enum Failure: Error, CustomStringConvertible {
         /// No answer within the time-out, or no connection; with the cause.
         case unreachable(Endpoint, String)
-        /// An answer that is none: HTTP status or what is wrong with the body.
+        /// An unusable answer: its HTTP status, or what is wrong with the body.
         case unusable(Endpoint, String)
 
         public var description: String {

@@ -1,11 +1,11 @@
 import CDatagram
 import ReflectorModel
 
-/// The sockets of one owner that is reached at several addresses: one for each, or a pair bound to 0.0.0.0 and `::`.
-/// What is sent leaves from the address that the peer knows, since peers take nothing from another one.
+/// The sockets of one owner that is reached at several addresses: one for each address, or a pair bound to 0.0.0.0 and
+/// `::`. Datagrams leave from the address that the peer knows, since peers accept no other.
 ///
-/// Each address has a small number from 1 on, that `number(of:on:)` gives with what is received and that
-/// `DatagramBatch.Entry.local` takes with what is sent. Confined to the loop of the sockets.
+/// Each address has a small number, from 1 up. `number(of:on:)` gives it for a received datagram, and
+/// `DatagramBatch.Entry.local` takes it for one to send. Confined to the loop of the sockets.
 public final class LocalSockets {
     private struct Known {
         var socket: Int
@@ -21,17 +21,17 @@ public final class LocalSockets {
     public private(set) var sockets: [DatagramSocket] = []
     private var known: [Known] = []
     private var lastFound = 0
-    /// Index of the socket by which what has no number leaves; by family.
+    /// Index of the socket for datagrams without a number, by family.
     private var firstV4: Int?
     private var firstV6: Int?
     /// Datagrams not sent because no socket has the family of their destination.
     public private(set) var unsentWrongFamily: UInt64 = 0
-    /// Datagrams received at an address that found no number.
+    /// Datagrams received at an address for which no number was left.
     public private(set) var receivedUnnumbered: UInt64 = 0
 
     public init() {}
 
-    /// Takes a socket that its loop has, or will have.
+    /// Adds a socket that belongs, or will belong, to the loop.
     public func add(_ socket: DatagramSocket) {
         socket.tag = sockets.count
         sockets.append(socket)

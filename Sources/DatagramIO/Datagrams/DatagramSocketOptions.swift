@@ -2,13 +2,13 @@ import CDatagram
 
 /// How a `DatagramSocket` is opened.
 public struct DatagramSocketOptions: Sendable {
-    /// What becomes of datagrams larger than the path.
+    /// What happens to datagrams larger than the path MTU.
     public enum PathMTU: Sendable {
         /// DF is set and a larger datagram fails with EMSGSIZE, counted. For relays (design §7).
         case dontFragment
         /// The path MTU is ignored and DF is clear, so that forged ICMP cannot shrink it. For name servers (RFC 9715).
         case omit
-        /// Whatever the machine is set to.
+        /// The machine's setting.
         case system
 
         var policy: cdg_mtu_policy {
@@ -20,7 +20,7 @@ public struct DatagramSocketOptions: Sendable {
         }
     }
 
-    /// SO_REUSEADDR. Off: two programs on one port is a mistake that should show at start.
+    /// SO_REUSEADDR. Off: two programs on one port are a mistake that should be reported at start.
     public var reuseAddress = false
     /// SO_REUSEPORT: several sockets share one port, the kernel spreads flows over them.
     public var reusePort = false
@@ -39,7 +39,7 @@ public struct DatagramSocketOptions: Sendable {
 
     public init() {}
 
-    /// For request and answer with strangers: no offload, path MTU ignored, drops asked for.
+    /// For requests and answers with unknown peers: no offload, path MTU ignored, drops read on request.
     public static var queries: DatagramSocketOptions {
         var options = DatagramSocketOptions()
         options.pathMTU = .omit

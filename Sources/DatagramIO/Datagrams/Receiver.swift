@@ -46,7 +46,7 @@ final class Receiver {
         return count == batch
     }
 
-    /// What a batch adds to the socket's statistics: those of a class are dearer to change, once for each datagram.
+    /// What a batch adds to the socket's statistics: changing a class's properties for each datagram costs more.
     private struct Tally {
         var datagrams: UInt64 = 0
         var bytes: UInt64 = 0

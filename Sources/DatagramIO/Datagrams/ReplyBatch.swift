@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// Answers to datagrams of one socket, collected while a batch is received and sent together when it ends. Each is
-/// written in place and leaves from the address its question was sent to. Reused for ever.
+/// written in place and leaves from the address its question was sent to. It is reused.
 public final class ReplyBatch {
     struct Reply {
         var destination: Endpoint

@@ -6,8 +6,8 @@ import ReflectorModel
 /// sockets.
 ///
 /// A run, that is consecutive datagrams of one destination and one length (the last may be shorter), becomes a single
-/// message that the kernel cuts (UDP_SEGMENT). Nothing that goes wrong is fatal: the datagram is counted by `errno`
-/// and the next one follows.
+/// message that the kernel cuts (UDP_SEGMENT). No failure is fatal: the datagram is counted by `errno` and the next one
+/// follows.
 final class Transmitter {
     /// Most datagrams in a run: what every kernel with UDP_SEGMENT takes (UDP_MAX_SEGMENTS).
     static let runMax = 64
@@ -71,7 +71,7 @@ final class Transmitter {
         flush(socket)
     }
 
-    /// One piece a message, counted in locals: properties of a class are dearer to change.
+    /// One piece a message, counted in local variables: changing a class's properties costs more.
     func send(_ replies: ReplyBatch, on socket: DatagramSocket) {
         patienceEnd = nil
         var count = 0
@@ -87,7 +87,7 @@ final class Transmitter {
             if socket.isWildcard {
                 message.has_source = true
                 message.source = cdg_address(reply.source)
-                // Elsewhere the routing table decides: the way back need not be the way in.
+                // Otherwise the routing table decides: the path back may differ from the path in.
                 if reply.source.isLinkLocal { message.interface = reply.interface }
             }
             messages[count] = message
@@ -103,7 +103,8 @@ final class Transmitter {
 
     private var isFull: Bool { messageCount == batch || pieceCount + 2 * Self.runMax > Self.piecesMax }
 
-    /// Adds the pieces of as many of `entries`, from the first, as can travel as one message; returns how many. This runs
+    /// Adds the pieces of as many of `entries`, from the first, as can travel as one message; returns how many. This
+    /// runs
     /// for every datagram, so what it counts lives in local variables.
     private func appendRun(_ entries: Slice<UnsafeBufferPointer<DatagramBatch.Entry>>, _ headers: UnsafeRawPointer)
         -> Int
@@ -222,8 +223,8 @@ final class Transmitter {
         [EINVAL, EIO, ENOPROTOOPT, EOPNOTSUPP, EMSGSIZE].contains(code)
     }
 
-    /// Sends a refused run datagram by datagram. If the first of them passes, it was the cutting that was refused, and
-    /// the socket does without for a while.
+    /// Sends a refused run datagram by datagram. If the first of them passes, the kernel refused the segmentation, and
+    /// the socket does not use it for a while.
     private func sendUncut(_ run: cdg_outgoing, on socket: DatagramSocket) {
         socket.statistics.segmentationFallbacks &+= 1
         var single = run

@@ -14,7 +14,7 @@ public struct ReceivedDatagram {
 /// The owner of a loop's sockets: a shell around a state machine. Every method is called on the loop's thread, one at
 /// a time, and must not block.
 public protocol DatagramHandler: AnyObject {
-    /// Called for every datagram, in the order the socket gave them. `now` is the same for a whole batch.
+    /// Called for every datagram, in the order the socket gave them. `now` is equal for a whole batch.
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant)
     /// Called after each batch of `receive` calls of one socket: the moment to send what they caused.
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant)

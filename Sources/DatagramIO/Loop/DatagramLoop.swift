@@ -12,8 +12,8 @@ import Synchronization
 ///     try loop.start(handler: Node(loop, socket))   // or, on the caller's thread, try loop.run(handler:)
 ///
 /// Every wake-up goes: sockets, then work from other threads, then the timer, then `wakeEnded`. After a late wake-up
-/// (over `latenessMax`) sockets are drained, not just visited, before the timer is judged (design §7): a machine that
-/// slept must not take its own sleep for its parents' silence.
+/// (over `latenessMax`) sockets are drained, not just visited, before the timer fires (design §7): a machine that was
+/// suspended must not mistake its own pause for silence of its parents.
 ///
 /// `@unchecked Sendable`: the mailbox, the stop flag and the thread's identity are behind a lock or atomics; all other
 /// state is touched only where `checkConfined` has passed, that is by the thread inside `run`, or by the one that sets
@@ -28,7 +28,7 @@ public final class DatagramLoop: @unchecked Sendable {
         /// Most pieces of work from other threads that may wait.
         public var mailboxMax = 4_096
         /// How long to let datagrams gather while wake-ups come close together; nil: not at all. Under moderate load
-        /// that halves the work, for a delay that no network notices; sparse datagrams are not delayed.
+        /// that halves the work at the cost of a negligible delay; sparse datagrams are not delayed.
         public var gathering: TimeSpan?
         /// Most sockets.
         public var socketsMax = 16_384
@@ -39,7 +39,7 @@ public final class DatagramLoop: @unchecked Sendable {
     public static let latenessMax = TimeSpan.milliseconds(20)
     /// Batches that one socket may take before others have their turn.
     static let batchesPerVisit = 4
-    /// Visits to all readable sockets before a late timer is judged: an upper bound, should traffic never end.
+    /// Most visits to all readable sockets before a late timer fires, in case traffic never ends.
     static let lateVisitsMax = 256
 
     let options: Options
@@ -105,7 +105,7 @@ public final class DatagramLoop: @unchecked Sendable {
         socket.transmitter = transmitter
     }
 
-    /// Receives from `socket` no more. It closes when the owner lets go of it too.
+    /// Stops receiving from `socket`. It closes when the owner releases it too.
     public func remove(_ socket: DatagramSocket) {
         checkConfined()
         guard let slot = socket.slot, sockets[slot] === socket else { return }
@@ -115,7 +115,7 @@ public final class DatagramLoop: @unchecked Sendable {
         socket.slot = nil
     }
 
-    /// Tells the handler, as `ready(tag)`, when a descriptor can be read. The descriptor stays the caller's.
+    /// Calls the handler's `ready(tag)` when a descriptor can be read. The descriptor stays the caller's.
     public func watch(_ descriptor: Int32, tag: UInt32) throws(DatagramError) {
         checkConfined()
         let code = cdg_poll_add(poll, descriptor, Self.watchedBit | UInt64(tag))
@@ -131,13 +131,13 @@ public final class DatagramLoop: @unchecked Sendable {
         precondition(code == 0, "DatagramLoop: a descriptor that is not watched")
     }
 
-    /// Watches a descriptor no more; before it is closed.
+    /// Stops watching a descriptor; call it before closing the descriptor.
     public func unwatch(_ descriptor: Int32) {
         checkConfined()
         _ = cdg_poll_remove(poll, descriptor)
     }
 
-    /// When `timerFired` is wanted next; nil: not at all. One timer, which fires once: the handler sets it again.
+    /// When to call `timerFired` next; nil for never. The timer fires once, and the handler sets it again.
     public var nextWakeup: MonotonicInstant? {
         get {
             checkConfined()
@@ -180,8 +180,8 @@ public final class DatagramLoop: @unchecked Sendable {
     /// Pieces of work refused because `Options.mailboxMax` waited already.
     public var mailboxDropped: UInt64 { mailbox.dropped }
 
-    /// Runs `work` on the loop's thread, soon and in order. False when it never will: the loop has ended, or too much
-    /// waits already (counted in `mailboxDropped`). What was accepted is always run.
+    /// Runs `work` on the loop's thread, soon and in order. False if it will not run: the loop has ended, or too much
+    /// work is waiting (counted in `mailboxDropped`). Accepted work always runs.
     @discardableResult
     public func execute(_ work: @Sendable @escaping () -> Void) -> Bool { mailbox.put(work) }
 

@@ -1,6 +1,6 @@
 import CDatagram
 
-/// What one socket has done since it was opened. Datagrams are counted one by one, also those that travelled together
+/// Statistics of one socket since it was opened. Datagrams are counted one by one, also those that travelled together
 /// in one message.
 public struct DatagramStatistics: Sendable, Equatable {
     public var datagramsReceived: UInt64 = 0

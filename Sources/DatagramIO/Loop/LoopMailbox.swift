@@ -1,7 +1,7 @@
 import CDatagram
 import Synchronization
 
-/// Work for a loop from other threads: a bounded list under a lock, and an eventfd that makes the loop look.
+/// Work for a loop from other threads: a bounded list under a lock, and an eventfd that wakes the loop.
 final class LoopMailbox: Sendable {
     typealias Work = @Sendable () -> Void
 
@@ -42,7 +42,7 @@ final class LoopMailbox: Sendable {
 
     var dropped: UInt64 { state.withLock { $0.dropped } }
 
-    /// Runs what waits now; what that work itself puts in waits for the next turn.
+    /// Runs the work that is waiting now. Work that it adds runs in the next turn.
     func runWaiting() {
         cdg_event_clear(event)
         let work = state.withLock { state in
@@ -52,7 +52,7 @@ final class LoopMailbox: Sendable {
         for piece in work { piece() }
     }
 
-    /// Runs what waits and refuses everything afterwards, so that no accepted work is ever forgotten.
+    /// Runs the work that is waiting and refuses any more, so that no accepted work is lost.
     func close() {
         let work = state.withLock { state in
             state.closed = true

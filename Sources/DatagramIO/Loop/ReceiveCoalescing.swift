@@ -17,7 +17,7 @@ struct ReceiveCoalescing {
 
     init(span: TimeSpan) { self.span = span }
 
-    /// Called before the loop waits: true, if it is to sleep for `span` first.
+    /// Called before the loop waits: true if it should sleep for `span` first.
     mutating func beginsWithSleep(nextTimer: MonotonicInstant?) -> Bool {
         hasSlept = isBusy && barred == 0 && nextTimer.map { $0 - workEnded > span } ?? true
         if barred > 0 { barred -= 1 }

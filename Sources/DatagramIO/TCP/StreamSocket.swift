@@ -6,11 +6,11 @@ import ReflectorModel
 public final class StreamSocket {
     /// The result of reading or writing.
     public enum Outcome: Equatable {
-        /// So many bytes went through; at least one.
+        /// This many bytes were transferred; at least one.
         case moved(Int)
         /// Nothing now: wait until the loop says so.
         case blocked
-        /// The peer has ended its half.
+        /// The peer has closed its half.
         case ended
         case failed
     }
@@ -43,7 +43,7 @@ public final class StreamSocket {
     /// The result of accepting.
     public enum Accepted {
         case connection(StreamSocket)
-        /// None waits, or it went before it was taken.
+        /// None is waiting, or it was closed before it was accepted.
         case none
         /// The process or the machine has no more descriptors or memory.
         case exhausted
@@ -60,7 +60,7 @@ public final class StreamSocket {
         }
     }
 
-    /// Reads into `buffer`, which has room.
+    /// Reads into `buffer`, which must not be empty.
     public func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
         let count = cdg_stream_read(descriptor, buffer.baseAddress, buffer.count)
         if count > 0 { return .moved(Int(count)) }
@@ -68,7 +68,7 @@ public final class StreamSocket {
         return Int32(truncatingIfNeeded: -count) == EAGAIN ? .blocked : .failed
     }
 
-    /// Writes what the kernel takes of `bytes`, which are some.
+    /// Writes as many of `bytes` as the kernel takes; `bytes` must not be empty.
     public func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         let count = cdg_stream_write(descriptor, bytes.baseAddress, bytes.count)
         if count > 0 { return .moved(Int(count)) }

@@ -3,8 +3,9 @@ import NIOCore
 import ReflectorModel
 import Synchronization
 
-/// The connections of one HTTP port, of all its event loops: lets new ones in, closes others for them, and counts.
-final class ConnectionLedger: Sendable {
+/// Limits the connections of one HTTP port, over all its event loops: admits new ones, closes others to make room, and
+/// counts.
+final class ConnectionLimiter: Sendable {
     private struct State {
         var table: ConnectionTable
         var channels: [ConnectionTable.ID: any Channel] = [:]
