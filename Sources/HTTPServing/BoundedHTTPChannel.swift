@@ -16,10 +16,10 @@ struct BoundedHTTPChannel: ServerChildChannel {
     private struct NotAdmitted: Error {}
 
     private let http1: HTTP1Channel
-    private let ledger: ConnectionLimiter
+    private let limiter: ConnectionLimiter
 
-    init(ledger: ConnectionLimiter, responder: @escaping HTTPChannelHandler.Responder) {
-        self.ledger = ledger
+    init(limiter: ConnectionLimiter, responder: @escaping HTTPChannelHandler.Responder) {
+        self.limiter = limiter
         http1 = HTTP1Channel(
             responder: responder,
             configuration: .init(
@@ -29,12 +29,12 @@ struct BoundedHTTPChannel: ServerChildChannel {
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        guard let id = ledger.admit(channel) else { return channel.eventLoop.makeFailedFuture(NotAdmitted()) }
-        channel.closeFuture.whenComplete { [ledger] _ in ledger.remove(id) }
-        return http1.setup(channel: channel, logger: logger).flatMapThrowing { [ledger] value in
+        guard let id = limiter.admit(channel) else { return channel.eventLoop.makeFailedFuture(NotAdmitted()) }
+        channel.closeFuture.whenComplete { [limiter] _ in limiter.remove(id) }
+        return http1.setup(channel: channel, logger: logger).flatMapThrowing { [limiter] value in
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandler(ConnectionHandler(id: id, ledger: ledger), position: .after(decoder))
+            try pipeline.addHandler(ConnectionHandler(id: id, limiter: limiter), position: .after(decoder))
             return value
         }
     }

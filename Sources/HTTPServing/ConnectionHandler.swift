@@ -27,7 +27,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let id: ConnectionTable.ID
-    private let ledger: ConnectionLimiter
+    private let limiter: ConnectionLimiter
     private var unanswered = CircularBuffer<Facts>()
     private var requests = 0
     private var isBodyOpen = false
@@ -39,13 +39,13 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var timerAt = NIODeadline.distantFuture
 
-    init(id: ConnectionTable.ID, ledger: ConnectionLimiter) {
+    init(id: ConnectionTable.ID, limiter: ConnectionLimiter) {
         self.id = id
-        self.ledger = ledger
+        self.limiter = limiter
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        expect(within: ledger.bounds.headTimeout, context)
+        expect(within: limiter.bounds.headTimeout, context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
@@ -57,27 +57,27 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(var head):
             guard !isClosing else { return }
             let problem = RequestRules.problem(of: head)
-            if problem != nil { ledger.count(.malformed) }
+            if problem != nil { limiter.count(.malformed) }
             head.headers.remove(name: RequestRules.mark)
             if let problem { head.headers.add(name: RequestRules.mark, value: problem) }
             head.uri = RequestRules.originForm(head.uri)
             requests += 1
             let isOld = RequestRules.isOld(head.version)
             let closes =
-                !head.isKeepAlive || isOld || problem != nil || requests >= ledger.bounds.requestsMax
+                !head.isKeepAlive || isOld || problem != nil || requests >= limiter.bounds.requestsMax
             unanswered.append(Facts(isHead: head.method == .HEAD, isOld: isOld, closes: closes))
             guard unanswered.count <= Self.unansweredMax else { return context.close(promise: nil) }
             isBodyOpen = true
             hasHadRequest = true
-            ledger.busy(id)
-            expect(within: ledger.bounds.headTimeout, context)
+            limiter.busy(id)
+            expect(within: limiter.bounds.headTimeout, context)
             context.fireChannelRead(wrapInboundOut(.head(head)))
         case .body:
             if !isClosing { context.fireChannelRead(data) }
         case .end:
             guard !isClosing else { return }
             isBodyOpen = false
-            if unanswered.isEmpty { expect(within: ledger.bounds.idleTimeout, context) } else { deadline = nil }
+            if unanswered.isEmpty { expect(within: limiter.bounds.idleTimeout, context) } else { deadline = nil }
             context.fireChannelRead(data)
         }
     }
@@ -115,8 +115,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 context.write(data, promise: promise)
             }
             guard unanswered.isEmpty, !facts.closes else { return }
-            ledger.idle(id)
-            if !isBodyOpen { expect(within: ledger.bounds.idleTimeout, context) }
+            limiter.idle(id)
+            if !isBodyOpen { expect(within: limiter.bounds.idleTimeout, context) }
         }
     }
 
@@ -125,7 +125,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             stalledAt = nil
         } else if stalledAt == nil {
             stalledAt = .now()
-            wake(at: .now() + ledger.bounds.stallTimeout, context)
+            wake(at: .now() + limiter.bounds.stallTimeout, context)
         }
         context.fireChannelWritabilityChanged()
     }
@@ -162,12 +162,12 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func timerFired(_ context: ChannelHandlerContext) {
         let now = NIODeadline.now()
         if let deadline, deadline <= now {
-            if !isClosing { ledger.count(hasHadRequest && !isBodyOpen ? .idleTimedOut : .headTimedOut) }
+            if !isClosing { limiter.count(hasHadRequest && !isBodyOpen ? .idleTimedOut : .headTimedOut) }
             return context.close(promise: nil)
         }
-        let stalled = stalledAt.map { $0 + ledger.bounds.stallTimeout }
+        let stalled = stalledAt.map { $0 + limiter.bounds.stallTimeout }
         if let stalled, stalled <= now {
-            ledger.count(.stalled)
+            limiter.count(.stalled)
             return context.close(promise: nil)
         }
         if let deadline { wake(at: deadline, context) }

@@ -43,7 +43,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     private let configuration: Configuration
     private let responder: Responder
     private let logger: Logger
-    private let ledger: ConnectionLimiter
+    private let limiter: ConnectionLimiter
     private let onReady: @Sendable (Endpoint) -> Void
 
     /// - Parameter onReady: called once with the bound address.
@@ -56,7 +56,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         self.onReady = onReady
         var bounds = configuration.bounds
         bounds.connectionsMax = min(bounds.connectionsMax, OpenFiles.forConnections)
-        ledger = ConnectionLimiter(
+        limiter = ConnectionLimiter(
             bounds: bounds, name: configuration.name, logger: logger, onEvent: configuration.onEvent)
         var quiet = logger
         // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.
@@ -67,7 +67,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     /// Serves until the task is cancelled or the service group shuts down. Throws if the address cannot be bound.
     public func run() async throws {
         let endpoint = configuration.endpoint
-        let channel = BoundedHTTPChannel(ledger: ledger) { [responder, logger] request, writer, channel in
+        let channel = BoundedHTTPChannel(limiter: limiter) { [responder, logger] request, writer, channel in
             let context = Responder.Context(source: .init(channel: channel, logger: logger))
             let response = try await Self.respond(to: request, with: responder, context)
             // The head that a GET would have had, its length included (RFC 9110 §9.3.2).

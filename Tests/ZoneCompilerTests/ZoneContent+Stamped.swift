@@ -1,5 +1,7 @@
 import DNSAnswers
 
+@testable import ZoneCompiler
+
 extension ZoneContent {
     /// This content with the serial and cause of the last change of each set region's answer filled in: those of
     /// `last` where the answer is the same as there, else `serial` and what the set region itself says.
