@@ -42,7 +42,7 @@ let package = Package(
         // Pure cores: no Foundation, NIO, clock, random source or logger.
         .target(name: "ReflectorModel"),
         .target(
-            name: "RelayWire", dependencies: ["ReflectorModel"], exclude: ["WireFormat.md"], swiftSettings: hotPath),
+            name: "RelayWire", dependencies: ["ReflectorModel"], exclude: ["WireFormat.md"]),
         .target(
             name: "RelayCore", dependencies: ["ReflectorModel", "RelayWire", collections, heap],
             swiftSettings: hotPath),
@@ -53,8 +53,7 @@ let package = Package(
         .target(name: "LDNSKit", dependencies: ["CLDNS"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(
-            name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"],
-            swiftSettings: hotPath),
+            name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "HTTPFetching", dependencies: ["CCurl", nioCore, nioHTTP]),
         .target(name: "CSecretFiles"),
@@ -65,7 +64,7 @@ let package = Package(
         // The shell.
         .target(name: "CDatagram"),
         .target(
-            name: "DatagramIO", dependencies: ["CDatagram", "ReflectorModel"], swiftSettings: hotPath),
+            name: "DatagramIO", dependencies: ["CDatagram", "ReflectorModel"]),
         .target(
             name: "DNSService",
             dependencies: [
@@ -138,7 +137,7 @@ let package = Package(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
-                "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
+                "DatagramIO", "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
             ], swiftSettings: testsOnly),
         .testTarget(
             name: "RelayServiceTests",

@@ -16,18 +16,18 @@ struct Listeners: Sendable {
 
     static func open(
         _ configuration: NameServer.Configuration, engine: AnswerEngine, settings: QueryLoop.Settings,
-        office: TransferOffice, logger: Logger
+        transferService: TransferService, logger: Logger
     ) async throws -> Listeners {
         let tcp = try TCPService(
             engine: engine, privileged: settings.privileged, limits: configuration.tcp,
-            desk: office.desk(engine), sources: office.sources)
+            requestHandler: transferService.requestHandler(engine), sources: transferService.sources)
         do {
             if let cookies = settings.cookies { tcp.replace(cookies) }
             let (endpoints, missing) = try await bindTCP(tcp, configuration.listen, logger)
             var loops: [(DatagramLoop, LoopBound<QueryLoop>)] = []
             do {
                 for _ in 0..<max(configuration.workers, 1) {
-                    loops.append(try startLoop(configuration, endpoints, missing, engine, settings, office))
+                    loops.append(try startLoop(configuration, endpoints, missing, engine, settings, transferService))
                 }
             } catch {
                 for (loop, _) in loops { loop.stop() }
@@ -87,7 +87,7 @@ struct Listeners: Sendable {
 
     private static func startLoop(
         _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ missing: Set<Endpoint>,
-        _ engine: AnswerEngine, _ settings: QueryLoop.Settings, _ office: TransferOffice
+        _ engine: AnswerEngine, _ settings: QueryLoop.Settings, _ transferService: TransferService
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
@@ -105,14 +105,15 @@ struct Listeners: Sendable {
         }
         var generator = SystemRandomNumberGenerator()
         let handler = QueryLoop(
-            engine: engine, sockets: sockets, settings: settings, desk: office.desk(engine), seed: generator.next())
+            engine: engine, sockets: sockets, settings: settings,
+            requestHandler: transferService.requestHandler(engine), seed: generator.next())
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 
     /// Hands a new generation to every loop. Each takes it between two batches, so that a query is answered from one
     /// generation and nothing is locked or counted for it. Returns once all have.
     func replace(_ engine: AnswerEngine) async {
-        // All at once, and only then waited for: they should differ for as short a time as can be.
+        // All loops get it first and are waited for afterwards, so that they differ for as short a time as possible.
         for (loop, handler) in loops { loop.execute { handler.value.replace(engine) } }
         await tcp.replace(engine)
         for (loop, _) in loops { await loop.query {} }

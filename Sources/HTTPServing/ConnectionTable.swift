@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The connections of one HTTP port as a state machine without channel or clock: which ones are admitted, and which
-/// ones are evicted for them. Every step takes constant time, whatever the size of the table.
+/// The connections of one HTTP port as a state machine without channel or clock: it decides which connections are
+/// admitted, and which ones are evicted for them. Every step takes constant time, whatever the size of the table.
 ///
 /// ```
 /// admit ─▶ fresh ─▶ busy ⇄ idle ─▶ remove
@@ -17,7 +17,7 @@ struct ConnectionTable {
 
     enum Phase: Int { case fresh, idle, busy }
 
-    /// Decision about a new connection.
+    /// The decision about a new connection.
     enum Admission: Equatable {
         /// Admitted; the caller must close `evicted`.
         case admitted(ID, evicted: ID?, ConnectionEvent?)

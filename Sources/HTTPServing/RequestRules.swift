@@ -1,6 +1,6 @@
 import NIOHTTP1
 
-/// The rules of HTTP/1.1 for a request head beyond its syntax, and the form in which responders get it.
+/// Checks a request head against the rules of HTTP/1.1 beyond its syntax, and normalises it for responders.
 enum RequestRules {
     /// Field that marks a request to answer with 400; removed if a client sends it.
     static let mark = "Reflector-Malformed"

@@ -96,8 +96,8 @@ struct MeasurementTests {
         let samples = NodeMetrics.samples(of: status)
         #expect(samples.first { $0.name == "reflector_streams" }?.value == 700)
         let buckets = samples.filter { $0.name == "reflector_residence_seconds" && $0.suffix == "_bucket" }
-        #expect(buckets.count == 9)
-        #expect(buckets.map(\.value) == [0] + Array(repeating: 90, count: 7) + [100])
+        #expect(buckets.count == 10)
+        #expect(buckets.map(\.value) == [0, 0] + Array(repeating: 90, count: 7) + [100])
         let variation = samples.filter { $0.name == "reflector_link_delay_variation_seconds" }
         #expect(variation.count == 10)
         #expect(variation.first?.value == 0.001_5)

@@ -46,7 +46,7 @@ struct RemapTests {
             }
         }
         let limit = Duration.seconds(1)
-        let measured = try await StallWitness.measure("an edit in dig", limit: limit) { number in
+        let measured = try await StallDetector.measure("an edit in dig", limit: limit) { number in
             if number > 0 {
                 try await edit(from: new, to: old, until: leaving)
                 // Serials are rate-limited: wait until the limit has recovered.

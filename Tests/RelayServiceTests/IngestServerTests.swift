@@ -231,7 +231,7 @@ struct IngestServerTests {
         let news = try news()
         var configuration = try configuration()
         configuration.rawUDP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
-        configuration.allow = [try #require(AddressRange("127.47.1.0/24"))]
+        configuration.allow = [try #require(CIDRBlock("127.47.1.0/24"))]
         configuration.yieldAfter = .seconds(1)
         try await withServer(sink: sink, configuration) { server, _ in
             let port = try #require(server.rawUDPEndpoints.first)
@@ -267,7 +267,7 @@ struct IngestServerTests {
         let news = try news()
         var configuration = try configuration()
         configuration.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
-        configuration.allow = [try #require(AddressRange("10.0.0.0/8"))]
+        configuration.allow = [try #require(CIDRBlock("10.0.0.0/8"))]
         try await withServer(sink: sink, configuration) { server, folder in
             let address = try #require(server.rawTCPEndpoints.first)
             _ = try await run(

@@ -226,7 +226,7 @@ struct StateFileTests {
     @Test("Answers are restored as they were saved, and an equal one needs no write")
     func roundTrip() async throws {
         try await withTemporaryFolder { folder in
-            let file = StateFile(path: folder + "/state.json")
+            let file = SavedAnswersFile(path: folder + "/state.json")
             #expect(file.load() == (SavedAnswers(), nil))
             var answers = SavedAnswers()
             #expect(try answers.keep(answer(1), for: name, unixSeconds: 100))
@@ -243,7 +243,7 @@ struct StateFileTests {
     @Test("A damaged file is reported and treated as empty, for damage of any byte")
     func damage() async throws {
         try await withTemporaryFolder { folder in
-            let file = StateFile(path: folder + "/state.json")
+            let file = SavedAnswersFile(path: folder + "/state.json")
             var answers = SavedAnswers()
             _ = try answers.keep(answer(1), for: name, unixSeconds: 100)
             try file.save(answers)

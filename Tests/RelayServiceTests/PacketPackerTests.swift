@@ -93,17 +93,17 @@ struct IngestLimitTests {
 
     @Test("An address range contains the addresses of its prefix")
     func ranges() throws {
-        let range = try #require(AddressRange("10.1.0.0/16"))
+        let range = try #require(CIDRBlock("10.1.0.0/16"))
         #expect(try range.contains(#require(IPAddress("10.1.255.255"))))
         #expect(try !range.contains(#require(IPAddress("10.2.0.0"))))
-        let six = try #require(AddressRange("2001:db8::/33"))
+        let six = try #require(CIDRBlock("2001:db8::/33"))
         #expect(try six.contains(#require(IPAddress("2001:db8:7fff::1"))))
         #expect(try !six.contains(#require(IPAddress("2001:db8:8000::1"))))
-        #expect(try #require(AddressRange("::/0")).contains(#require(IPAddress("1.2.3.4"))))
-        #expect(try #require(AddressRange("192.0.2.1")).description == "192.0.2.1/32")
-        #expect(try AddressRange.loopback[0].contains(#require(IPAddress("127.47.0.9"))))
+        #expect(try #require(CIDRBlock("::/0")).contains(#require(IPAddress("1.2.3.4"))))
+        #expect(try #require(CIDRBlock("192.0.2.1")).description == "192.0.2.1/32")
+        #expect(try CIDRBlock.loopback[0].contains(#require(IPAddress("127.47.0.9"))))
         for bad in ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "x/8", "", "::/129"] {
-            #expect(AddressRange(bad) == nil, "\(bad)")
+            #expect(CIDRBlock(bad) == nil, "\(bad)")
         }
     }
 }

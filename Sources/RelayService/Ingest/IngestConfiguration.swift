@@ -11,7 +11,7 @@ public struct IngestConfiguration: Sendable {
     /// Ports of one stream each that take MPEG-TS over UDP, in datagrams of any size.
     public var rawUDP: [RawPort] = []
     /// Who may send to the raw ports; they have no key.
-    public var allow: [AddressRange] = AddressRange.loopback
+    public var allow: [CIDRBlock] = CIDRBlock.loopback
     /// Streams that we fetch from their encoders.
     public var pulls: [Pull] = []
     /// Most bytes of a stream packet's payload: 1316, or 1128 for paths of MTU 1280 (design §7).

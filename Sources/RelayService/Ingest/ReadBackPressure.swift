@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Back-pressure: pauses reading from a connection while its session is not ready. First handler of the pipeline.
+/// Back-pressure: stops reading from a connection while its session is not ready. It is the first handler of the
+/// pipeline.
 final class ReadBackPressure: ChannelOutboundHandler, RemovableChannelHandler {
     typealias OutboundIn = Never
 

@@ -1,7 +1,8 @@
 import PacketSealing
 import RelayWire
 
-/// Network keys, checked before the node's thread starts. That thread makes its own `PacketCrypto` from them.
+/// Key material: the network keys, checked before the node's thread starts. That thread makes its own `PacketCrypto`
+/// from them.
 struct KeyMaterial: Sendable {
     private let keys: [(phase: UInt8, key: [UInt8])]
 

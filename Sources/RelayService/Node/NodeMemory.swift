@@ -12,7 +12,7 @@ actor NodeMemory {
     private static let addressBytesMax = 4_096
     private static let addressesMax = 64
 
-    private let file: StateFile?
+    private let file: SavedAnswersFile?
     private let addressPath: String?
     private let writeInterval: Duration
     private var answers = SavedAnswers()
@@ -36,7 +36,7 @@ actor NodeMemory {
             logger.warning(
                 "state folder can't be written: answers won't survive a restart", metadata: ["problem": "\(error)"])
         }
-        let file = StateFile(path: directory + "/answers.json")
+        let file = SavedAnswersFile(path: directory + "/answers.json")
         self.file = file
         addressPath = directory + "/address"
         let (loaded, problem) = file.load()
@@ -71,7 +71,7 @@ actor NodeMemory {
     func flush() {
         guard isWriteDue, let file else { return }
         isWriteDue = false
-        do throws(StateFile.WriteError) {
+        do throws(SavedAnswersFile.WriteError) {
             try file.save(answers)
         } catch {
             logger.error("state file not written", metadata: ["problem": "\(error)"])

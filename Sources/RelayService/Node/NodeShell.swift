@@ -7,7 +7,7 @@ import RelayCore
 /// The thin shell around one `RelayNode`: its sockets, its timer, its look-ups. Lives on its loop's thread.
 final class NodeShell: DatagramHandler {
     private let loop: DatagramLoop
-    private let locals = LocalAddresses()
+    private let locals = LocalSockets()
     private var sendFailures = SendFailureLog()
     let node: RelayNode
     /// Payload limits, which the ingest thread reads.

@@ -40,9 +40,6 @@ public struct SavedAnswers: Sendable, Equatable {
         return true
     }
 
-    /// Removes a name whose parents the zone removed explicitly (`map … none`).
-    public mutating func forget(_ name: ReflectorName) { entries[name.description] = nil }
-
     mutating func insert(_ entry: Entry, key: String) {
         if entries.count < Self.namesMax { entries[key] = entry }
     }

@@ -44,7 +44,7 @@ struct NameServerCommand: AsyncParsableCommand {
                 + "or its own addresses.",
             valueName: "cidr"),
         transform: Self.block)
-    var explainFrom: [AddressBlock] = []
+    var explainFrom: [CIDRBlock] = []
 
     @Option(help: ArgumentHelp("The answer to NSID, id.server and hostname.bind.", valueName: "text"))
     var identity: String = "reflector"
@@ -84,7 +84,7 @@ struct NameServerCommand: AsyncParsableCommand {
             with a valid cookie are never limited.
             """, valueName: "cidr"),
         transform: Self.block)
-    var rrlExempt: [AddressBlock] = []
+    var rrlExempt: [CIDRBlock] = []
 
     @Option(
         help: ArgumentHelp("Log a sample of the queries: 1/1000 logs every thousandth.", valueName: "1/n"),
@@ -210,8 +210,8 @@ struct NameServerCommand: AsyncParsableCommand {
         return every
     }
 
-    private static func block(_ text: String) throws -> AddressBlock {
-        guard let block = AddressBlock(text) else {
+    private static func block(_ text: String) throws -> CIDRBlock {
+        guard let block = CIDRBlock(text) else {
             throw ValidationError("'\(text)' is not an address or prefix, e.g. 127.0.0.0/8 or ::1")
         }
         return block

@@ -97,7 +97,7 @@ struct EntrypointCommand: AsyncParsableCommand {
         ingestion.pulls = try pull.map(PullArgument.parse)
         if !allow.isEmpty {
             ingestion.allow = try allow.map { text in
-                guard let range = AddressRange(text) else {
+                guard let range = CIDRBlock(text) else {
                     throw ValidationError("--allow: '\(text)' is not a prefix, e.g. 192.0.2.0/24")
                 }
                 return range
