@@ -1,5 +1,4 @@
-// libcurl as Swift sees it, and its calls with variable arguments, one for each type of argument, which Swift cannot
-// make.
+// libcurl for Swift. Swift cannot call functions with variable arguments, so each type of argument has a function here.
 #include <curl/curl.h>
 #include <sys/socket.h>
 
@@ -18,7 +17,7 @@ static inline CURLcode reflector_curl_set_fields(CURL *easy, struct curl_slist *
     return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fields);
 }
 
-// A body for POST. libcurl copies it.
+// Sets the body of a POST. libcurl copies it.
 static inline CURLcode reflector_curl_set_body(CURL *easy, const void *bytes, size_t count)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)count);
@@ -27,7 +26,7 @@ static inline CURLcode reflector_curl_set_body(CURL *easy, const void *bytes, si
 
 typedef size_t (*reflector_curl_receiver)(char *bytes, size_t one, size_t count, void *context);
 
-// Who gets the lines of the head and the bytes of the body; `context` comes back from reflector_curl_context too.
+// Sets the callbacks for the lines of the head and the bytes of the body. reflector_curl_context returns `context`.
 static inline CURLcode reflector_curl_set_receivers(
     CURL *easy, reflector_curl_receiver head, reflector_curl_receiver body, void *context)
 {
@@ -45,7 +44,7 @@ static inline void *reflector_curl_context(CURL *easy)
     return curl_easy_getinfo(easy, CURLINFO_PRIVATE, &context) == CURLE_OK ? context : NULL;
 }
 
-// errno of the connection that failed; 0 for none.
+// errno of the connection that failed, or 0.
 static inline long reflector_curl_errno(CURL *easy)
 {
     long code = 0;
@@ -59,13 +58,13 @@ static curl_socket_t reflector_curl_open_socket(void *context, curlsocktype purp
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-// Programs that this process starts do not inherit its connections.
+// Prevents programs that this process starts from inheriting its connections.
 static inline CURLcode reflector_curl_close_on_exec(CURL *easy)
 {
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, reflector_curl_open_socket);
 }
 
-// What a receiver returns to be asked again after curl_easy_pause.
+// A receiver returns this to get the same bytes again after curl_easy_pause.
 static inline size_t reflector_curl_pause(void)
 {
     return CURL_WRITEFUNC_PAUSE;

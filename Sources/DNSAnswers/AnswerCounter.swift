@@ -1,4 +1,4 @@
-/// What became of queries. Every query counts as `received` and once more, by outcome or by the reason of its
+/// Outcomes of queries. Every query counts as `received` and once more, by outcome or by the reason of its
 /// rejection; those of `onTop` come on top of an outcome.
 public enum AnswerCounter: Int, CaseIterable, Sendable {
     case received

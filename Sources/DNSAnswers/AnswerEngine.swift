@@ -1,7 +1,7 @@
-/// Everything a name server answers from at one moment: the zones of a generation and what it says of itself.
+/// Everything that a name server answers from at one moment: the zones of a generation, and its own status.
 /// Immutable and shared by all loops; a new generation is a new engine.
 public final class AnswerEngine: Sendable {
-    /// What a server says of itself.
+    /// The server's identity (NSID, CHAOS names).
     public struct Identity: Sendable, Equatable {
         /// NSID, `id.server` and `hostname.bind`; cut at 64 bytes.
         public var server: String
@@ -33,7 +33,7 @@ public final class AnswerEngine: Sendable {
     /// - Parameters:
     ///   - zones: distinct zones; the longest that a name is in answers it.
     ///   - problems: why the newest generation of the files was refused; empty if it is the one served.
-    ///   - notes: what else `_status` says: probing, overrides.
+    ///   - notes: further strings of `_status`: probing, overrides.
     ///   - servedSince: wall clock in seconds since 1970 when the zones began to be served.
     public init(
         zones: [ZoneImage], identity: Identity, problems: [String] = [], notes: [String] = [], servedSince: Int64

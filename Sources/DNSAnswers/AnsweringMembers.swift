@@ -1,5 +1,5 @@
-/// Which hosts of a set region are answered, and with what weight: the one place where standings become answers, for
-/// the name server, the export and `explain` alike.
+/// Which hosts of a set region are answered, and with what weight. The name server, the export and `explain` all use
+/// this one place.
 ///
 /// ```
 /// pinned, serving, weighed down    answered while there is one of them
@@ -7,8 +7,8 @@
 /// dead                             where not even those: probes prove nothing then, and the files are believed
 /// depooled                         never
 /// ```
-/// A set region without any is answered as SRV `0 0 0 .`, "decidedly not available" (RFC 2782): nodes then go on to the
-/// next parent, where an answer without data would make them keep what they had.
+/// A set region without hosts is answered as SRV `0 0 0 .`, "decidedly not available" (RFC 2782). Nodes then try the
+/// next parent; after an answer without data they would keep the old one.
 extension ZoneContent {
     /// A host in an answer.
     public struct AnsweringMember: Sendable, Hashable {
@@ -19,15 +19,15 @@ extension ZoneContent {
         public var weight: UInt16
     }
 
-    /// On what an answer rests.
+    /// The reason why these hosts are answered.
     public enum AnswerBasis: Sendable, Equatable {
         /// Hosts in service.
         case serving
-        /// None is in service; those that are being drained stand in.
+        /// None is in service; the drained hosts are answered.
         case drained
-        /// All that are not depooled seem dead: what the files say is answered (fail open).
+        /// All hosts that are not depooled seem dead: the hosts of the files are answered (fail open).
         case files
-        /// All are drained or depooled, and other parents stand in.
+        /// All are drained or depooled, and other parents take over.
         case aside
         /// All are depooled.
         case nobody
@@ -42,18 +42,18 @@ extension ZoneContent {
             region.members.filter { hosts.indices.contains($0.host) && isAnswered($0) }
         }
         let inService = members { member in
-            switch member.standing {
+            switch member.state {
             case .serving, .weighedDown, .pinned: true
             case .dead, .drained, .depooled: false
             }
         }
         if !inService.isEmpty { return (weighed(inService, of: region), .serving) }
         if region.standsAside { return ([], .aside) }
-        let drained = members { $0.standing == .drained && $0.health != .dead }
+        let drained = members { $0.state == .drained && $0.health != .dead }
         if !drained.isEmpty { return (weighed(drained, of: region), .drained) }
-        let silent = members { $0.standing == .dead }
+        let silent = members { $0.state == .dead }
         if !silent.isEmpty { return (weighed(silent, of: region), .files) }
-        let left = members { $0.standing == .drained }
+        let left = members { $0.state == .drained }
         return (weighed(left, of: region), left.isEmpty ? .nobody : .files)
     }
 
@@ -69,15 +69,15 @@ extension ZoneContent {
     }
 
     /// Strings of the TXT record of a set region's answer: the set, the serial of the last change of this answer and
-    /// what it was, and the hosts that are left out for no other reason than that they seem dead, so that a node whose
-    /// parent works need not leave it.
+    /// its cause, and the hosts that are left out only because they seem dead, so that a node whose parent works can
+    /// stay with it.
     /// - Parameter serial: of the generation.
     public func setText(_ region: SetRegion, serial: UInt32) -> [String] {
         let answering = answering(region)
         let changed = region.changedSerial == 0 ? serial : region.changedSerial
         let text = ["set=\(region.name)", "serial=\(changed)", "cause=\(region.cause)"]
         guard answering.basis != .files else { return text }
-        let dead = region.members.filter { $0.standing == .dead && hosts.indices.contains($0.host) }
+        let dead = region.members.filter { $0.state == .dead && hosts.indices.contains($0.host) }
         var names = ""
         for name in dead.map({ hosts[$0.host].name }) where names.utf8.count + name.utf8.count < 249 {
             names += (names.isEmpty ? "" : ",") + name
@@ -85,9 +85,9 @@ extension ZoneContent {
         return names.isEmpty ? text : text + ["dead=\(names)"]
     }
 
-    /// What `explain` says of a set region beside the rule: whether it is probed, on what the answer rests where that
-    /// is not the hosts in service, what last changed it, and every host.
-    public func standingText(_ region: SetRegion) -> [String] {
+    /// What `explain` reports about a set region besides the rule: whether it is probed, why its hosts are answered (if
+    /// not because they are in service), what last changed it, and every host.
+    public func stateText(_ region: SetRegion) -> [String] {
         let answering = answering(region)
         var text = ["health=\(probing)"]
         switch answering.basis {
@@ -112,8 +112,8 @@ extension ZoneContent {
 
     /// Marks the set regions that can stand aside: see `SetRegion.standsAside`.
     public mutating func letDrainedStandAside() {
-        func hasHost(_ set: Int, _ standings: (Standing) -> Bool) -> Bool {
-            setRegions.indices.contains(set) && setRegions[set].members.contains { standings($0.standing) }
+        func hasHost(_ set: Int, _ hostStates: (HostState) -> Bool) -> Bool {
+            setRegions.indices.contains(set) && setRegions[set].members.contains { hostStates($0.state) }
         }
         var isInService = Array(repeating: false, count: setRegions.count)
         var isDrained = isInService
@@ -131,19 +131,19 @@ extension ZoneContent {
         }
     }
 
-    /// Where one is weighed down, all weights are sixteenfold, so that even the weight 1 has room below it.
+    /// If one host has a reduced weight, all weights are multiplied by 16, so that even the weight 1 can be reduced.
     private func weighed(_ members: [Member], of region: SetRegion) -> [AnsweringMember] {
         let weight = Self.weight(capacity: region.capacity)
-        let isWeighedDown = members.contains { $0.standing.isWeighedDown }
+        let isWeighedDown = members.contains { $0.state.isWeighedDown }
         return members.map { member in
             var own = UInt32(weight)
             if isWeighedDown, weight < 4_096 { own *= 16 }
-            if case .weighedDown(let share) = member.standing { own = max(own * UInt32(share) / 16, 1) }
+            if case .weighedDown(let share) = member.state { own = max(own * UInt32(share) / 16, 1) }
             return AnsweringMember(host: member.host, port: member.port, weight: UInt16(clamping: own))
         }
     }
 }
 
-extension ZoneContent.Standing {
+extension ZoneContent.HostState {
     var isWeighedDown: Bool { if case .weighedDown = self { true } else { false } }
 }

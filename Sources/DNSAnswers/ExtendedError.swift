@@ -1,4 +1,4 @@
-/// What is said beside an error response, for people (RFC 8914).
+/// Explains an error response to people (RFC 8914).
 enum ExtendedError {
     /// `explain` or `_status` asked from elsewhere.
     case explainProhibited
@@ -6,7 +6,7 @@ enum ExtendedError {
     case transferProhibited
     /// The name is in no zone of ours.
     case notAuthoritative
-    /// A class or operation that there is nothing for here.
+    /// A class or operation that this server does not support.
     case notSupported
 
     /// RFC 8914 §5.2.

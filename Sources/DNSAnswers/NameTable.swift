@@ -73,7 +73,7 @@ struct NameTableView {
     }
 }
 
-/// The zones' names, as the query path looks for the one that a name is in.
+/// The zones' names, in which the query path finds the zone of a name.
 struct ZoneTableView {
     let names: NameTableView
     /// Bit n is set if a zone has n labels; bit 63 for all longer ones too.

@@ -1,7 +1,7 @@
 /// The stored names of a zone while an image is built, with the empty non-terminals between them and the apex.
 struct NameTreeBuilder {
     struct Node {
-        /// Fragments by type, in order of appearance.
+        /// RRsets by type, in order of appearance.
         var sets: [StoredSet] = []
         var alias: UInt32 = 0
         var referral: UInt32 = 0
@@ -26,7 +26,9 @@ struct NameTreeBuilder {
     /// that is not in the zone.
     mutating func node(_ name: [UInt8]) -> Int? {
         if let known = numberOf[name] { return known }
-        guard WireName.ends(name, with: apex), let first = name.first else { return nil }
+        guard WireName.labelOffsets(name) != nil, WireName.isWithin(name, apex), let first = name.first else {
+            return nil
+        }
         let isWildcard = first == 1 && name[1] == UInt8(ascii: "*")
         let parent = Array(name[(1 + Int(first))...])
         guard let above = node(parent) else { return nil }

@@ -1,5 +1,5 @@
-/// A query as read from a datagram or a TCP message. Whatever the bytes, reading ends with a query to answer, an error
-/// to send back, or nothing.
+/// A query read from a datagram or a TCP message. For any bytes, reading gives a query to answer, an error to send
+/// back, or nothing.
 struct Query {
     var id: UInt16 = 0
     var flags: UInt16 = 0
@@ -24,7 +24,7 @@ struct Query {
     /// Why it isn't answered; nil, if it is to be.
     var problem: AnswerCounter?
 
-    /// Signed, or for a transfer: more than an image is needed to answer it.
+    /// It is signed or asks for a transfer: the image alone cannot answer it.
     @inline(__always) var isForDesk: Bool {
         problem == .signed || problem == nil && (type == RecordType.ixfr || type == RecordType.axfr)
     }
@@ -32,7 +32,7 @@ struct Query {
     /// True for what gets no reply at all, so that two servers can't be made to answer each other.
     @inline(__always) var isDropped: Bool { problem == .tooShort || problem == .isResponse }
 
-    @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout NameScratch) -> Query {
+    @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout QueryName) -> Query {
         var query = Query()
         guard message.count >= 12, let raw = message.baseAddress else { return query.rejected(.tooShort, 0) }
         let bytes = raw.assumingMemoryBound(to: UInt8.self)
@@ -133,7 +133,7 @@ struct Query {
     }
 
     /// RFC 7871 §7.1.2: a known family, scope 0, as many address bytes as the prefix needs, unused bits zero. Family 0
-    /// comes with prefix 0 only, from those who want no subnet to be told (RFC 7871 §7.1.2).
+    /// comes with prefix 0 only, from clients that want no subnet to be sent on (RFC 7871 §7.1.2).
     private static func isSubnet(_ data: UnsafePointer<UInt8>, _ length: Int) -> Bool {
         guard length >= 4, data[3] == 0 else { return false }
         let prefix = Int(data[2])

@@ -5,13 +5,13 @@ struct ReplyOptions {
     /// NSID (RFC 5001); nil if it was not asked for.
     var identity: UnsafePointer<UInt8>?
     var identityLength = 0
-    /// The client subnet as it came. No answer depends on who asks: scope 0, which the query's own scope is already
-    /// (RFC 7871 §7.2.1).
+    /// The client subnet as the query has it. No answer depends on the client, so the scope is 0, as in the query (RFC
+    /// 7871 §7.2.1).
     var subnet: UnsafePointer<UInt8>?
     var subnetLength = 0
     /// The client's own cookie; nil if there was none (RFC 7873).
     var clientCookie: UnsafePointer<UInt8>?
-    /// Ours for it: header and hash as they lie in memory.
+    /// Our server cookie for it: header and hash in memory order.
     var serverCookie: (UInt64, UInt64) = (0, 0)
     var hasValidCookie = false
 }
@@ -41,7 +41,7 @@ extension ReplyWriter {
             words.storeBytes(of: options.serverCookie.1.littleEndian, toByteOffset: 8, as: UInt64.self)
             place += 16
         }
-        // Only beside errors, which have no records: there is room.
+        // Only errors carry it. They have no records, so there is room.
         if let error = extendedError {
             let text = error.text
             store16(place, EDNSOption.extendedError)

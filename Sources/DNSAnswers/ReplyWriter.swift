@@ -1,4 +1,4 @@
-/// Writes one reply into the caller's buffer: header, the question as it came, fragments, OPT.
+/// Writes one reply into the caller's buffer: header, the question as it came, RRsets, OPT.
 struct ReplyWriter {
     private let base: UnsafeMutablePointer<UInt8>
     /// First byte that records may not use.
@@ -29,32 +29,32 @@ struct ReplyWriter {
 
     var bytes: UnsafePointer<UInt8> { UnsafePointer(base) }
 
-    /// Appends a fragment. Additional records that don't fit are left out; if others don't, the reply is truncated.
+    /// Appends an RRset. Additional records that don't fit are left out; if others don't, the reply is truncated.
     /// - Parameters:
-    ///   - ttl: of the winning rule, for fragments that have no TTL of their own.
+    ///   - ttl: of the winning rule, for RRsets that have no TTL of their own.
     ///   - owner: where in the reply the name stands that these records belong to: 12, the question, or the target of a
     ///     CNAME; `ownerLength`: its bytes, if it is not the question.
     @inline(__always) mutating func append(
         _ number: UInt32, of zone: UnsafePointer<ZoneView>, ttl: UInt32, owner: Int = 12,
         ownerLength: Int = 0
     ) {
-        let fragment = zone.pointee.fragments[Int(number)]
+        let rrset = zone.pointee.rrsets[Int(number)]
         subject = zone.pointee.zoneHash &+ UInt64(number)
-        var length = Int(fragment.fullLength)
-        var patches = Int(fragment.fullPatchCount)
+        var length = Int(rrset.fullLength)
+        var patches = Int(rrset.fullPatchCount)
         let isWhole = position &+ length <= limit
         if !isWhole {
-            length = Int(fragment.length)
-            patches = Int(fragment.patchCount)
-            guard !fragment.needsAdditionals, position &+ length <= limit else {
+            length = Int(rrset.length)
+            patches = Int(rrset.patchCount)
+            guard !rrset.needsAdditionals, position &+ length <= limit else {
                 isTruncated = true
                 return
             }
         }
         let ownerEnd = owner == 12 ? 12 &+ nameLength : owner &+ ownerLength
         let start = base + position
-        start.update(from: zone.pointee.bytes + Int(fragment.offset), count: length)
-        var patch = zone.pointee.patches + Int(fragment.firstPatch)
+        start.update(from: zone.pointee.bytes + Int(rrset.offset), count: length)
+        var patch = zone.pointee.patches + Int(rrset.firstPatch)
         let end = patch + patches
         while patch < end {
             let place = start + Int(patch.pointee.offset)
@@ -69,11 +69,11 @@ struct ReplyWriter {
             }
             patch += 1
         }
-        if owner != 12 { setOwner(from: position, records: Int(fragment.answers), owner: owner) }
+        if owner != 12 { setOwner(from: position, records: Int(rrset.answers), owner: owner) }
         position &+= length
-        answers &+= fragment.answers
-        authorities &+= fragment.authorities
-        if isWhole { additionals &+= fragment.additionals }
+        answers &+= rrset.answers
+        authorities &+= rrset.authorities
+        if isWhole { additionals &+= rrset.additionals }
     }
 
     /// Points the owners of answer records at the target of a CNAME instead of the question.

@@ -1,4 +1,4 @@
-/// What the server says of itself: CHAOS names, `_status`, and why a name is answered as it is.
+/// Answers about the server itself: CHAOS names, `_status`, and `explain`.
 extension Responder {
     /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892).
     /// Nobody is authoritative for them: AA stays clear, as others do it.
@@ -61,7 +61,7 @@ extension Responder {
         case .nameError, .delegated: return deny(zone, .nameError, &writer)
         case .emptyNonTerminal: return deny(zone, .noData, &writer)
         case .stored(let node): explanation = zone.pointee.nodes[node].explanation
-        case .parents, .rootSets: explanation = FragmentArena.empty
+        case .parents, .rootSets: explanation = RRsetArena.empty
         }
         guard wantsText else { return deny(zone, .noData, &writer) }
         add(.answered)
@@ -78,7 +78,7 @@ extension Responder {
                 text.string("serial=", number: UInt64(zone.pointee.serial))
                 for root in roots {
                     zone.pointee.string("set=", zone.pointee.setNames[root], &text)
-                    zone.pointee.standing(of: root, &text)
+                    zone.pointee.state(of: root, &text)
                 }
             }
         default:
@@ -88,7 +88,7 @@ extension Responder {
     }
 
     /// What the name without its `explain` label is.
-    private mutating func locateExplained(_ zone: UnsafePointer<ZoneView>, labels: Int) -> Place? {
+    private mutating func locateExplained(_ zone: UnsafePointer<ZoneView>, labels: Int) -> NameLookup? {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: WireName.lengthMax) { buffer in
             guard let start = buffer.baseAddress else { return nil }
             let before = Int(name.offsets[labels - 1])

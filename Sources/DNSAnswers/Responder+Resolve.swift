@@ -1,7 +1,7 @@
 /// From a name of a zone to the records of its answer.
 extension Responder {
-    /// Writes the records of a name of a zone, of whose labels the first `count` are above the apex; CNAMEs are followed
-    /// within the zone.
+    /// Writes the records of a name of a zone. Its first `count` labels are below the apex. CNAMEs are followed within
+    /// the zone.
     @inline(__always) mutating func resolve(
         _ query: Query, _ zone: UnsafePointer<ZoneView>, labels count: Int, _ writer: inout ReplyWriter,
         _ isAuthoritative: inout Bool
@@ -9,17 +9,17 @@ extension Responder {
         var labels = count
         var owner = 12
         for followed in 0...Self.aliasesMax {
-            var fragment = FragmentArena.empty
+            var rrset = RRsetArena.empty
             var ttl: UInt32 = 0
             switch zone.pointee.locate(name, labels: labels) {
             case .parents(let rank, let tag, _, _):
                 let rule = zone.pointee.rules + (Int(tag) &- 1)
                 ttl = rule.pointee.ttl
-                let first = zone.pointee.firstSetFragment &+ 4 &* rule.pointee.parent(rank)
-                fragment = zone.pointee.fragment(first: first, type: query.type, hasText: true)
+                let first = zone.pointee.firstSetRRset &+ 4 &* rule.pointee.parent(rank)
+                rrset = zone.pointee.rrset(first: first, type: query.type, hasText: true)
             case .rootSets(let number, _):
-                let first = zone.pointee.firstRootFragment &+ 3 &* number
-                fragment = zone.pointee.fragment(first: first, type: query.type, hasText: false)
+                let first = zone.pointee.firstRootRRset &+ 3 &* number
+                rrset = zone.pointee.rrset(first: first, type: query.type, hasText: false)
             case .emptyNonTerminal:
                 break
             case .nameError:
@@ -35,7 +35,7 @@ extension Responder {
                     add(.referred)
                     return ResponseCode.noError
                 }
-                fragment = zone.pointee.fragment(node: zone.pointee.nodes[node], type: query.type)
+                rrset = zone.pointee.rrset(node: zone.pointee.nodes[node], type: query.type)
             case .stored(let node):
                 let stored = zone.pointee.nodes[node]
                 if stored.alias != 0, query.type != RecordType.cname, query.type != RecordType.any {
@@ -56,23 +56,23 @@ extension Responder {
                     labels = above
                     continue
                 }
-                fragment = zone.pointee.fragment(node: stored, type: query.type)
+                rrset = zone.pointee.rrset(node: stored, type: query.type)
             }
-            if zone.pointee.fragments[Int(fragment)].answers == 0 {
+            if zone.pointee.rrsets[Int(rrset)].answers == 0 {
                 writer.append(zone.pointee.negative, of: zone, ttl: 0)
                 add(.noData)
             } else {
-                writer.append(fragment, of: zone, ttl: ttl, owner: owner, ownerLength: name.length)
+                writer.append(rrset, of: zone, ttl: ttl, owner: owner, ownerLength: name.length)
                 add(.answered)
             }
             return ResponseCode.noError
         }
-        // A long chain of CNAMEs: what was followed is answer enough.
+        // The chain of CNAMEs is long: the part that was followed is a sufficient answer.
         add(.answered)
         return ResponseCode.noError
     }
 
-    /// True if `name` is one whose CNAME is in the answer already. Notes it as number `followed` of the chain.
+    /// True if the CNAME of `name` is already in the answer. Notes it as number `followed` of the chain.
     private func isLoop(_ followed: Int) -> Bool {
         let hash = name.wholeHash
         for earlier in 0..<followed where aliases[earlier] == hash { return true }

@@ -22,12 +22,12 @@ public struct Responder: ~Copyable {
     public var instant = MonotonicInstant(nanoseconds: 0)
 
     /// There is somebody to answer signed queries and transfers: `answer` gives -1 for them. Else they are refused.
-    public var hasDesk = false
+    public var hasRequestHandler = false
 
     private(set) var views: UnsafePointer<ZoneView>
     var zoneTable: ZoneTableView
-    var name = NameScratch()
-    var inner = NameScratch()
+    var name = QueryName()
+    var inner = QueryName()
     private var limiter: ResponseLimiter
     private let words: UnsafeMutablePointer<UInt64>
     /// Hashes of the names whose CNAMEs are in the answer.
@@ -38,8 +38,8 @@ public struct Responder: ~Copyable {
         self.engine = engine
         self.limiter = ResponseLimiter(limiter, seed: seed)
         (views, zoneTable) = (engine.views.base, engine.zoneTable)
-        words = .allocate(capacity: AnswerTally.words)
-        words.initialize(repeating: 0, count: AnswerTally.words)
+        words = .allocate(capacity: QueryStatistics.words)
+        words.initialize(repeating: 0, count: QueryStatistics.words)
         aliases = .allocate(capacity: Self.aliasesMax + 1)
         aliases.initialize(repeating: 0, count: Self.aliasesMax + 1)
     }
@@ -52,7 +52,7 @@ public struct Responder: ~Copyable {
     public func count(of counter: AnswerCounter) -> UInt64 { words[counter.rawValue] }
 
     /// Everything counted so far.
-    public var tally: AnswerTally { AnswerTally(words) }
+    public var statistics: QueryStatistics { QueryStatistics(words) }
 
     /// Buckets of the limiter that had to be given up while in use.
     public var limiterEvictions: UInt64 { limiter.evictions }
@@ -60,18 +60,18 @@ public struct Responder: ~Copyable {
     /// Answers one message.
     /// - Parameters:
     ///   - message: the query, without TCP's length.
-    ///   - source: who asks. It decides over cookies and limits, never over records; nil leaves both out.
+    ///   - source: the client. Cookies and limits depend on it, records never do; nil leaves both out.
     ///   - isPrivileged: the source may read `explain` and `_status`.
     ///   - isExempt: the limiter does not apply to the source.
     ///   - buffer: for the reply; at least 1,232 bytes, 65,535 over TCP.
-    /// - Returns: length of the reply; 0: none is to be sent; -1: with `hasDesk`, others are to answer.
+    /// - Returns: length of the reply; 0: none is to be sent; -1: with `hasRequestHandler`, others are to answer.
     public mutating func answer(
         _ message: UnsafeRawBufferPointer, from source: IPAddress? = nil, over transport: Transport, isPrivileged: Bool,
         isExempt: Bool = false, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
         add(.received)
         let query = Query.read(message, name: &name)
-        if hasDesk, query.isForDesk {
+        if hasRequestHandler, query.isForDesk {
             add(.handedOver)
             return -1
         }
@@ -99,7 +99,7 @@ public struct Responder: ~Copyable {
             if query.isCookieOnly {
                 add(.cookieFetched)
             } else {
-                words[AnswerTally.firstType &+ min(Int(query.type), AnswerTally.typesMax)] &+= 1
+                words[QueryStatistics.firstType &+ min(Int(query.type), QueryStatistics.typesMax)] &+= 1
                 rcode = respond(query, over: transport, isPrivileged: isPrivileged, &writer, &isAuthoritative)
                 if writer.isTruncated { add(.truncated) }
             }
@@ -107,7 +107,7 @@ public struct Responder: ~Copyable {
         if limiter.isOn, let source, transport == .udp, !isExempt, !options.hasValidCookie {
             guard limit(&writer, &rcode, source) else { return 0 }
         }
-        words[AnswerTally.firstCode &+ min(Int(rcode), AnswerTally.codesMax &- 1)] &+= 1
+        words[QueryStatistics.firstCode &+ min(Int(rcode), QueryStatistics.codesMax &- 1)] &+= 1
         return writer.finish(query, rcode: rcode, isAuthoritative: isAuthoritative, options)
     }
 

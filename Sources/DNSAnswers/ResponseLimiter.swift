@@ -1,20 +1,21 @@
 import ReflectorModel
 
-/// Response rate limiting: how often one network may be sent one answer over UDP, so that a server is of no use to
-/// those who send queries in another's name.
+/// Response rate limiting (RRL): limits how often one network gets one answer over UDP, so that the server is useless
+/// for reflection attacks with spoofed sources.
 ///
-/// A token bucket stands for a source prefix (/24, /56) and an answer. The answer is known by what is sent, not by the
-/// name asked for: all names that a set region answers share a bucket, all that don't exist in a zone share one, and
-/// errors of a kind share one. Counting names would limit nobody in a zone of 590 million names, each of which answers.
+/// Each source prefix (/24, /56) and answer has a token bucket. The answer is identified by what is sent, not by the
+/// query name: all names that a set region answers share a bucket, all names that don't exist in a zone share one, and
+/// errors of one kind share one. Buckets per name would limit no attacker, since a zone may have 590 million names that
+/// all answer.
 ///
-/// The table never grows. A bucket in use is given up only where four that are used more often stand in its way: its
-/// network then starts with a full one.
+/// The table never grows. A bucket in use is evicted only if the four slots that it may use hold busier buckets; its
+/// network then starts with a full bucket.
 public struct ResponseLimiter: ~Copyable {
     public struct Configuration: Sendable, Equatable {
-        /// Answers of a kind for a prefix each second, also the most at once.
+        /// Equal answers to a prefix per second; also the burst size.
         public var answersPerSecond: Int
-        /// Every so many of the answers over the limit is sent truncated, so that an honest client comes by TCP; 0
-        /// drops all, 1 none.
+        /// One in this many answers over the limit is sent truncated, so that a real client retries over TCP; 0 drops
+        /// all, 1 drops none.
         public var slip: Int
         /// Buckets of 16 bytes; raised to a power of two.
         public var buckets: Int
@@ -28,15 +29,15 @@ public struct ResponseLimiter: ~Copyable {
 
     enum Verdict {
         case send
-        /// To be sent without records, with the TC bit.
+        /// Send it without records and with the TC bit.
         case truncate
         case drop
     }
 
     private struct Bucket: BitwiseCopyable {
-        /// When it is full again, in nanoseconds; in the past, if it is.
+        /// When it is full again, in nanoseconds; in the past if it is full now.
         var fullAt: Int64
-        /// Of whom and what it is.
+        /// The source prefix and answer that it limits.
         var tag: UInt32
         /// Answers over the limit.
         var refused: UInt32
@@ -53,12 +54,12 @@ public struct ResponseLimiter: ~Copyable {
     private let slip: UInt32
     /// False for a limiter that lets everything pass.
     let isOn: Bool
-    /// Buckets in use that had to be given up.
+    /// Buckets that were evicted while in use.
     public private(set) var evictions: UInt64 = 0
 
     /// - Parameters:
     ///   - configuration: nil lets everything pass.
-    ///   - seed: random, so that nobody can choose sources that share a bucket.
+    ///   - seed: random, so that an attacker can't choose sources that share a bucket.
     public init(_ configuration: Configuration?, seed: UInt64) {
         isOn = configuration != nil
         let configuration = configuration ?? Configuration(answersPerSecond: 1, buckets: 1)

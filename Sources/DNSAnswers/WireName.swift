@@ -1,7 +1,8 @@
-/// Domain names in wire form while an image is built (RFC 1035 §3.1): lower case, absolute, uncompressed.
-enum WireName {
+/// Domain names in wire form (RFC 1035 §3.1): absolute, uncompressed, lower case. The one place that takes such names
+/// apart and puts them together; the query path has its own copy of a name in `QueryName`.
+package enum WireName {
     /// Longest name in bytes, the root's zero included.
-    static let lengthMax = 255
+    package static let lengthMax = 255
 
     /// `text`, a name without its final dot, followed by `suffix`. Nil for labels or names of a wrong length.
     static func bytes(of text: some StringProtocol, suffix: [UInt8] = [0]) -> [UInt8]? {
@@ -15,8 +16,20 @@ enum WireName {
         return result.count <= lengthMax ? result : nil
     }
 
+    /// `text`, a name of plain labels without its final dot, followed by `suffix`. Empty labels are left out, and the case
+    /// stays as it is.
+    package static func joined(_ text: String, below suffix: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.utf8.count + 1 + suffix.count)
+        for label in text.utf8.split(separator: UInt8(ascii: ".")) {
+            result.append(UInt8(truncatingIfNeeded: min(label.count, 63)))
+            result.append(contentsOf: label.prefix(63))
+        }
+        return result + suffix
+    }
+
     /// Offsets of the labels of a well-formed name, the root's left out. Nil if it is not well formed.
-    static func labelOffsets(_ name: [UInt8]) -> [Int]? {
+    package static func labelOffsets(_ name: [UInt8]) -> [Int]? {
         guard name.count <= lengthMax else { return nil }
         var offsets: [Int] = []
         var position = 0
@@ -28,14 +41,29 @@ enum WireName {
         return position == name.count - 1 ? offsets : nil
     }
 
-    /// True when `name` is `suffix` or below it.
-    static func ends(_ name: [UInt8], with suffix: [UInt8]) -> Bool {
-        guard let offsets = labelOffsets(name), name.count >= suffix.count else { return false }
-        let start = name.count - suffix.count
-        return (start == name.count - 1 || offsets.contains(start)) && name[start...].elementsEqual(suffix)
+    /// True when `name` is `zone` or below it. Both are well formed.
+    package static func isWithin(_ name: [UInt8], _ zone: [UInt8]) -> Bool {
+        guard name.count >= zone.count else { return false }
+        let cut = name.count - zone.count
+        for index in zone.indices where name[cut + index] != zone[index] { return false }
+        var at = 0
+        while at < cut { at += Int(name[at]) + 1 }
+        return at == cut
     }
 
-    static func lowercased(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 32 : byte }
+    /// The label just below `zone`, as bytes. Nil for the zone itself and outside.
+    package static func firstLabelBelow(_ zone: [UInt8], in name: [UInt8]) -> ArraySlice<UInt8>? {
+        guard isWithin(name, zone) else { return nil }
+        let cut = name.count - zone.count
+        var (offset, next) = (0, 0)
+        while next < cut { (offset, next) = (next, next + Int(name[next]) + 1) }
+        return cut == 0 ? nil : name[(offset + 1)..<next]
+    }
+
+    package static func lowercased(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 32 : byte }
+
+    /// A whole name; its length bytes are at most 63, below every letter.
+    package static func lowercased(_ name: [UInt8]) -> [UInt8] { name.map(lowercased) }
 
     /// Hash of a name: labels folded in from the root leftwards, so that a walk down the tree, or up through the
     /// suffixes of a query, gets each name's hash from its parent's.
@@ -49,28 +77,5 @@ enum WireName {
             }
         }
         return hash
-    }
-}
-
-/// The fixed hash by which names are found in an image. What is in the table comes from the zone's files alone, so
-/// that nobody who only asks can lengthen its probes.
-enum NameHash {
-    static let root: UInt64 = 0x9e37_79b9_7f4a_7c15
-
-    /// Folds the label at `label` (its length byte first) into the hash of the name to its right. Eight bytes at a
-    /// time; up to seven bytes behind the label are read and ignored.
-    @inline(__always) static func extend(_ hash: UInt64, label: UnsafeRawPointer) -> UInt64 {
-        var state = hash
-        let count = Int(label.load(as: UInt8.self)) + 1
-        var position = 0
-        while position < count {
-            var word = UInt64(littleEndian: label.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-            let left = count &- position
-            if left < 8 { word &= (1 << UInt64(8 &* left)) &- 1 }
-            let product = (state ^ word).multipliedFullWidth(by: 0x9fb2_1c65_1e98_df25)
-            state = product.high ^ product.low ^ 0xd6e8_feb8_6659_fd93
-            position &+= 8
-        }
-        return state
     }
 }

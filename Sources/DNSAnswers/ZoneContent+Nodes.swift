@@ -1,7 +1,7 @@
 import ReflectorModel
 
 extension ZoneContent {
-    /// What `{host}.nodes` says of one host: its parts in the network, by which others check what it claims to be.
+    /// What `{host}.nodes` says about one host: its roles in the network. Other nodes check its claims against them.
     public struct NodeEntry: Sendable, Equatable {
         /// Index in `hosts`.
         public var host: Int
@@ -11,7 +11,7 @@ extension ZoneContent {
         public var source: SourceLine
     }
 
-    /// A host with more parts is left out: nothing is said of it, and so nothing it claims is refused.
+    /// A host with more roles is left out, so that none of its claims is refused.
     private static var partsMax: Int { 32 }
 
     /// Every host that a line gives a part to, in order of first mention: set reflectors, then edge reflectors, then

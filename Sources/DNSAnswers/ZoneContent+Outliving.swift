@@ -1,6 +1,6 @@
 extension ZoneContent {
-    /// Names of the aliased form that earlier generations gave out and this one has no use for (design §4). Resolvers
-    /// hold a DNAME or CNAME to them until its TTL has passed, and would deny what they lead to if they were gone.
+    /// Names of the aliased form that earlier generations published and this one no longer needs (design §4). Resolvers
+    /// cache a DNAME or CNAME to them until its TTL expires, and would answer NXDOMAIN if the names were gone.
     public struct Outliving: Sendable, Equatable, Codable {
         /// Regions that are answered alike, by the names of their parents.
         public struct Cell: Sendable, Equatable, Codable {

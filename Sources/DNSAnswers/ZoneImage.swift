@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// One zone of one generation, ready to answer: immutable, shared by all loops, its size that of the rules and never
-/// of the names.
+/// One zone of one generation, ready to answer. It is immutable and shared by all loops; its size depends on the number
+/// of rules, not of names.
 public final class ZoneImage: Sendable {
     /// Why content can't be served. The zone compiler reports all of these at their lines first.
     public enum Invalid: Error, Equatable {
@@ -14,7 +14,7 @@ public final class ZoneImage: Sendable {
     }
 
     /// Most bytes of one RRset, each record with 12 for its head, that every answer has room for.
-    public static let answerBytesMax = Fragment.lengthMax
+    public static let answerBytesMax = PrecompiledRRset.lengthMax
 
     /// Zone name without the final dot, lower case.
     public let zone: String
@@ -26,13 +26,13 @@ public final class ZoneImage: Sendable {
     private let nodes: FlatArray<NameNode>
     private let sets: FlatArray<StoredSet>
     private let tables: RuleTables
-    private let fragments: FlatArray<Fragment>
+    private let rrsets: FlatArray<PrecompiledRRset>
     private let patches: FlatArray<Patch>
     private let bytes: FlatArray<UInt8>
     private let setNames: FlatArray<TextReference>
-    private let setStandings: FlatArray<StringsReference>
-    private let firstSetFragment: UInt32
-    private let firstRootFragment: UInt32
+    private let setStateTexts: FlatArray<StringsReference>
+    private let firstSetRRset: UInt32
+    private let firstRootRRset: UInt32
     private let negative: UInt32
 
     /// - Parameters:
@@ -42,7 +42,9 @@ public final class ZoneImage: Sendable {
     ///     by far the largest part, is shared.
     public init(_ content: ZoneContent, serial: UInt32, sharing other: ZoneImage? = nil) throws(Invalid) {
         let tables: RuleTables
-        if let other, other.ruleCount == content.rules.count, other.tables.setRegionCount == content.setRegions.count {
+        if let other, other.ruleCount == content.rules.count,
+            other.tables.map.setRegionCount == content.setRegions.count
+        {
             tables = other.tables
         } else {
             tables = RuleTables(content)
@@ -56,44 +58,43 @@ public final class ZoneImage: Sendable {
         names = NameTable(built.names)
         nodes = FlatArray(built.nodes)
         sets = FlatArray(built.sets)
-        fragments = FlatArray(built.arena.fragments)
+        rrsets = FlatArray(built.arena.rrsets)
         patches = FlatArray(built.arena.patches)
         bytes = FlatArray(built.arena.bytes)
         setNames = FlatArray(built.setNames)
-        setStandings = FlatArray(built.setStandings)
-        firstSetFragment = built.firstSetFragment
-        firstRootFragment = built.firstRootFragment
+        setStateTexts = FlatArray(built.setStateTexts)
+        firstSetRRset = built.firstSetRRset
+        firstRootRRset = built.firstRootRRset
         negative = built.negative
     }
 
     /// Index in `ZoneContent.rules` of the `map` line that wins for a region, the last that matches. Nil if none
     /// does or the region is neither a declared edge region nor a set region's id.
     public func winningRule(portset: PortsetID, region: RegionID) -> Int? {
-        let tag = view.index.winner(portset: portset.rawValue, region: region.rawValue)
-        return tag == 0 ? nil : Int(tag) - 1
+        tables.map.winner(portset: portset, region: region)
     }
 
     /// Nodes of the rule index, a measure of its memory (20 bytes each).
-    public var ruleIndexNodeCount: Int { tables.nodes.count }
+    public var ruleIndexNodeCount: Int { tables.map.nodes.count }
 
     /// Bytes of all tables: what this generation holds in memory.
     public var byteCount: Int {
         names.slots.byteCount + names.names.byteCount + nodes.byteCount + sets.byteCount + tables.byteCount
-            + fragments.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount + setStandings.byteCount
+            + rrsets.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount + setStateTexts.byteCount
     }
 
     /// The set regions of a set of roots.
-    func rootSets(_ number: UInt32) -> [Int] { tables.rootSets[Int(number)] }
+    func rootSets(_ number: UInt32) -> [Int] { tables.map.rootSets[Int(number)] }
 
     /// Valid as long as the image is.
     var view: ZoneView {
         ZoneView(
             names: names.view, nodes: nodes.base, sets: sets.base,
-            index: tables.view, rules: tables.rules.base, ruleCount: tables.rules.count, ruleText: tables.text.base,
-            fragments: fragments.base, patches: patches.base,
-            bytes: bytes.base, setNames: setNames.base, setStandings: setStandings.base,
-            firstSetFragment: firstSetFragment,
-            firstRootFragment: firstRootFragment, negative: negative, zoneLength: zoneName.count,
+            index: tables.map.view, rules: tables.rules.base, ruleCount: tables.rules.count, ruleText: tables.text.base,
+            rrsets: rrsets.base, patches: patches.base,
+            bytes: bytes.base, setNames: setNames.base, setStateTexts: setStateTexts.base,
+            firstSetRRset: firstSetRRset,
+            firstRootRRset: firstRootRRset, negative: negative, zoneLength: zoneName.count,
             zoneHash: WireName.hash(zoneName),
             defaultPortset: tables.defaultPortset, serial: serial)
     }

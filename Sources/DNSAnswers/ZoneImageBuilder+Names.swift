@@ -36,11 +36,11 @@ extension ZoneImageBuilder {
                 tree.nodes[key.node].referral = addReferral(
                     owner: records[0].owner, targets: list, ttl: ttl, addresses: addresses)
             }
-            let fragment = arena.add { writer in
+            let rrset = arena.add { writer in
                 for data in list { writer.record(type: key.type, ttl: .fixed(ttl), data: data) }
             }
-            if key.type == RecordType.cname { tree.nodes[key.node].alias = fragment }
-            tree.nodes[key.node].sets.append(StoredSet(type: key.type, fragment: fragment))
+            if key.type == RecordType.cname { tree.nodes[key.node].alias = rrset }
+            tree.nodes[key.node].sets.append(StoredSet(type: key.type, rrset: rrset))
             explain(key.node, source: records[0].source, more: [])
         }
         guard negative != 0 else { throw .startOfAuthority }
@@ -82,7 +82,7 @@ extension ZoneImageBuilder {
             for (number, records) in glue.enumerated() {
                 guard let offset = offsets[number] else { continue }
                 for record in records {
-                    if WireName.ends(record.owner, with: owner) { writer.needsAdditionals = true }
+                    if WireName.isWithin(record.owner, owner) { writer.needsAdditionals = true }
                     writer.record(
                         .additional, owner: .local(offset: offset), type: record.type, ttl: .fixed(record.ttl),
                         data: record.data)
@@ -128,14 +128,14 @@ extension ZoneImageBuilder {
         let ttl = content.defaults.ttl
         for entrypoint in entrypoints {
             let ranges = entrypoint.ranges.sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
-            let roots = tables.roots(of: ranges)
+            let roots = tables.map.roots(of: ranges)
             guard !roots.isEmpty, let base = WireName.bytes(of: "sets", suffix: zoneName),
                 let name = WireName.bytes(of: content.hosts[entrypoint.host].name, suffix: base),
                 let node = tree.node(name)
             else { continue }
             let targets = targets(roots)
-            let fragment = arena.add { $0.hosts(targets, ttl: .fixed(ttl)) }
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: fragment))
+            let rrset = arena.add { $0.hosts(targets, ttl: .fixed(ttl)) }
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, rrset: rrset))
             explain(node, source: content.streams[entrypoint.firstStream].source, more: [])
         }
     }
@@ -163,8 +163,8 @@ extension ZoneImageBuilder {
             let text = arena.add {
                 $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: Self.textData(strings))
             }
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: services))
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, fragment: text))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, rrset: services))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, rrset: text))
             explain(node, source: stream.source, more: [stream.portset.text])
         }
     }
@@ -182,8 +182,8 @@ extension ZoneImageBuilder {
             let text = arena.add {
                 $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: Self.textData(entry.parts.map(\.description)))
             }
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, fragment: service))
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, fragment: text))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, rrset: service))
+            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, rrset: text))
             explain(node, source: entry.source, more: [])
         }
     }
@@ -192,7 +192,7 @@ extension ZoneImageBuilder {
     /// (RFC 4592 §2.2.2): the two forms of a zone give equal answers.
     mutating func addOurNames() {
         let hasParents = !content.setRegions.isEmpty || content.rules.contains(where: \.takesParentsAway)
-        let index = tables.view
+        let index = tables.map.view
         let hasMaps = (0...UInt16.max).contains { index.entry(of: $0).exists }
         for (label, isThere) in [("parents", hasParents), ("maps", hasMaps)] where isThere {
             if let name = WireName.bytes(of: label, suffix: zoneName) { _ = tree.node(name) }
@@ -201,7 +201,7 @@ extension ZoneImageBuilder {
 
     // MARK: Layout
 
-    /// What `explain` says of a stored name: the line that wrote it. The first line stands for an RRset.
+    /// What `explain` reports about a stored name: the line that defines it. The first line stands for an RRset.
     private mutating func explain(_ node: Int, source: ZoneContent.SourceLine, more: [String]) {
         guard tree.nodes[node].explanation == 0 else { return }
         let strings = ["rule=\(source)"] + more + ["serial=\(serial)"]

@@ -7,14 +7,14 @@ struct ZoneImageBuilder {
     let zoneName: [UInt8]
     let addressTTLs: [[UInt8]: AddressTTLs]
     var tree: NameTreeBuilder
-    var arena = FragmentArena()
+    var arena = RRsetArena()
     let tables: RuleTables
     var nodes: [NameNode] = []
     var sets: [StoredSet] = []
     var setNames: [TextReference] = []
-    var setStandings: [StringsReference] = []
-    var firstSetFragment: UInt32 = 0
-    var firstRootFragment: UInt32 = 0
+    var setStateTexts: [StringsReference] = []
+    var firstSetRRset: UInt32 = 0
+    var firstRootRRset: UInt32 = 0
     var negative: UInt32 = 0
 
     var names: [[UInt8]] { tree.names }
@@ -41,24 +41,24 @@ struct ZoneImageBuilder {
     // MARK: Sets of hosts
 
     private mutating func addSetRegions() {
-        firstSetFragment = UInt32(arena.fragments.count)
+        firstSetRRset = UInt32(arena.rrsets.count)
         for (number, region) in content.setRegions.enumerated() {
             setNames.append(arena.text(region.name))
-            addHostFragments(of: targets([number]), ttl: .ofRule)
+            addHostRRsets(of: targets([number]), ttl: .ofRule)
             let text = Self.textData(content.setText(region, serial: serial))
             _ = arena.add { $0.record(type: RecordType.txt, ttl: .ofRule, data: text) }
-            let standing = Self.textData(content.standingText(region))
-            setStandings.append(
-                StringsReference(offset: arena.append(standing), length: UInt32(standing.count)))
+            let state = Self.textData(content.stateText(region))
+            setStateTexts.append(
+                StringsReference(offset: arena.append(state), length: UInt32(state.count)))
         }
         addNone()
     }
 
-    /// What a cell answers whose parents a line takes away (`map … none`), as if by a last set region: "the service is
-    /// decidedly not available" (RFC 2782), which NXDOMAIN would not say: a node keeps its parents through that.
+    /// The answer of a cell whose parents a line takes away (`map … none`): "the service is decidedly not available"
+    /// (RFC 2782). NXDOMAIN would not do, since a node keeps its parents on NXDOMAIN.
     private mutating func addNone() {
         setNames.append(arena.text(ZoneContent.Rule.none))
-        setStandings.append(StringsReference())
+        setStateTexts.append(StringsReference())
         for _ in [RecordType.a, RecordType.aaaa] { _ = arena.add { _ in } }
         _ = arena.add { $0.record(type: RecordType.srv, ttl: .ofRule, data: [0, 0, 0, 0, 0, 0, 0]) }
         let text = ["set=\(ZoneContent.Rule.none)", "cause=zone"]
@@ -66,14 +66,14 @@ struct ZoneImageBuilder {
     }
 
     private mutating func addRootSets() {
-        firstRootFragment = UInt32(arena.fragments.count)
-        for roots in tables.rootSets {
-            addHostFragments(of: targets(roots), ttl: .fixed(content.defaults.ttl))
+        firstRootRRset = UInt32(arena.rrsets.count)
+        for roots in tables.map.rootSets {
+            addHostRRsets(of: targets(roots), ttl: .fixed(content.defaults.ttl))
         }
     }
 
     /// A, AAAA and SRV of a set of hosts.
-    private mutating func addHostFragments(of targets: [Target], ttl: FragmentWriter.TTL) {
+    private mutating func addHostRRsets(of targets: [Target], ttl: RRsetWriter.TTL) {
         var addresses: [IPAddress] = []
         var seen: Set<IPAddress> = []
         for address in targets.flatMap(\.addresses) where seen.insert(address).inserted { addresses.append(address) }
@@ -155,16 +155,16 @@ extension ZoneContent.SourceLine: CustomStringConvertible {
     public var description: String { "\(file):\(line)" }
 }
 
-extension FragmentArena {
-    /// Puts text beside the fragments, cut at 255 bytes.
+extension RRsetArena {
+    /// Puts text beside the RRsets, cut at 255 bytes.
     mutating func text(_ string: String) -> TextReference {
         let utf8 = Array(string.utf8.prefix(255))
         return TextReference(offset: append(utf8), length: UInt8(utf8.count))
     }
 }
 
-extension FragmentWriter {
-    /// SRV of set reflectors; of none, that the service is decidedly not available (RFC 2782).
+extension RRsetWriter {
+    /// SRV of set reflectors; without any, "decidedly not available" (RFC 2782).
     mutating func hosts(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
         services(targets, ttl: ttl)
         if targets.isEmpty { record(type: RecordType.srv, ttl: ttl, data: [0, 0, 0, 0, 0, 0, 0]) }

@@ -6,12 +6,12 @@ extension ZoneView {
         string("set=", setNames[Int(rule.parent(rank))], &text)
         text.string("serial=", number: UInt64(serial))
         text.string("shadowed=", number: shadowed(by: tag, portset: portset, region: region))
-        standing(of: Int(rule.parent(rank)), &text)
+        state(of: Int(rule.parent(rank)), &text)
     }
 
     /// How the hosts of a set region stand.
-    func standing(of set: Int, _ text: inout TextWriter) {
-        let strings = setStandings[set]
+    func state(of set: Int, _ text: inout TextWriter) {
+        let strings = setStateTexts[set]
         text.wire(bytes + Int(strings.offset), count: Int(strings.length))
     }
 

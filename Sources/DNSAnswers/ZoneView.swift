@@ -3,11 +3,11 @@
 struct NameNode: BitwiseCopyable {
     var firstSet: UInt32 = 0
     var setCount: UInt32 = 0
-    /// Fragment of its CNAME, or 0.
+    /// PrecompiledRRset of its CNAME, or 0.
     var alias: UInt32 = 0
-    /// Fragment of the referral, or 0 where no zone is delegated.
+    /// PrecompiledRRset of the referral, or 0 where no zone is delegated.
     var referral: UInt32 = 0
-    /// Fragment of what `explain` says of it, or 0.
+    /// Precompiled RRset of what `explain` reports about it, or 0.
     var explanation: UInt32 = 0
     /// Node of `*` below it, or -1.
     var wildcard: Int32 = -1
@@ -16,7 +16,7 @@ struct NameNode: BitwiseCopyable {
 /// One RRset of a node.
 struct StoredSet: BitwiseCopyable {
     var type: UInt16
-    var fragment: UInt32
+    var rrset: UInt32
 }
 
 /// Text in the image's bytes, at most 255 of them.
@@ -64,17 +64,17 @@ struct ZoneView {
     let rules: UnsafePointer<RuleEntry>
     let ruleCount: Int
     let ruleText: UnsafePointer<UInt8>
-    let fragments: UnsafePointer<Fragment>
+    let rrsets: UnsafePointer<PrecompiledRRset>
     let patches: UnsafePointer<Patch>
     let bytes: UnsafePointer<UInt8>
     /// Names of the set regions.
     let setNames: UnsafePointer<TextReference>
     /// How the hosts of the set regions stand, for `explain`.
-    let setStandings: UnsafePointer<StringsReference>
-    /// First of four fragments for each set region: A, AAAA, SRV, TXT.
-    let firstSetFragment: UInt32
-    /// First of three fragments for each set of roots: A, AAAA, SRV.
-    let firstRootFragment: UInt32
+    let setStateTexts: UnsafePointer<StringsReference>
+    /// First of four RRsets for each set region: A, AAAA, SRV, TXT.
+    let firstSetRRset: UInt32
+    /// First of three RRsets for each set of roots: A, AAAA, SRV.
+    let firstRootRRset: UInt32
     /// SOA in the authority section.
     let negative: UInt32
     let zoneLength: Int
@@ -83,8 +83,8 @@ struct ZoneView {
     let defaultPortset: UInt16
     let serial: UInt32
 
-    /// The fragment of a host set that holds `type`: `first` begins its fragments in the order A, AAAA, SRV(, TXT).
-    @inline(__always) func fragment(first: UInt32, type: UInt16, hasText: Bool) -> UInt32 {
+    /// The rrset of a host set that holds `type`: `first` begins its rrsets in the order A, AAAA, SRV(, TXT).
+    @inline(__always) func rrset(first: UInt32, type: UInt16, hasText: Bool) -> UInt32 {
         switch type {
         case RecordType.a: return first
         case RecordType.aaaa: return first + 1
@@ -92,20 +92,20 @@ struct ZoneView {
         case RecordType.txt where hasText: return first + 3
         case RecordType.any:
             // One RRset is enough (RFC 8482 §4.1).
-            for candidate in first..<first + 3 where fragments[Int(candidate)].answers != 0 { return candidate }
-            return FragmentArena.empty
-        default: return FragmentArena.empty
+            for candidate in first..<first + 3 where rrsets[Int(candidate)].answers != 0 { return candidate }
+            return RRsetArena.empty
+        default: return RRsetArena.empty
         }
     }
 
-    /// The RRset of a stored name that answers `type`, or `FragmentArena.empty`.
-    @inline(__always) func fragment(node: NameNode, type: UInt16) -> UInt32 {
+    /// The RRset of a stored name that answers `type`, or `RRsetArena.empty`.
+    @inline(__always) func rrset(node: NameNode, type: UInt16) -> UInt32 {
         var position = Int(node.firstSet)
         let end = position + Int(node.setCount)
         while position < end {
-            if sets[position].type == type || type == RecordType.any { return sets[position].fragment }
+            if sets[position].type == type || type == RecordType.any { return sets[position].rrset }
             position += 1
         }
-        return FragmentArena.empty
+        return RRsetArena.empty
     }
 }

@@ -16,18 +16,18 @@ struct Listeners: Sendable {
 
     static func open(
         _ configuration: NameServer.Configuration, engine: AnswerEngine, settings: QueryLoop.Settings,
-        office: TransferOffice, logger: Logger
+        transferService: TransferService, logger: Logger
     ) async throws -> Listeners {
         let tcp = try TCPService(
             engine: engine, privileged: settings.privileged, limits: configuration.tcp,
-            desk: office.desk(engine), sources: office.sources)
+            requestHandler: transferService.requestHandler(engine), sources: transferService.sources)
         do {
             if let cookies = settings.cookies { tcp.replace(cookies) }
             let (endpoints, missing) = try await bindTCP(tcp, configuration.listen, logger)
             var loops: [(DatagramLoop, LoopBound<QueryLoop>)] = []
             do {
                 for _ in 0..<max(configuration.workers, 1) {
-                    loops.append(try startLoop(configuration, endpoints, missing, engine, settings, office))
+                    loops.append(try startLoop(configuration, endpoints, missing, engine, settings, transferService))
                 }
             } catch {
                 for (loop, _) in loops { loop.stop() }
@@ -40,9 +40,9 @@ struct Listeners: Sendable {
         }
     }
 
-    /// Where TCP listens, and which of these addresses no interface has. One that is not there yet, as an IPv6 address
-    /// under duplicate address detection or one of a tunnel, does not keep the server from answering on the others, and is
-    /// answered on from when it is there. Throws if none is there.
+    /// Returns the endpoints on which TCP listens, and those of them whose address no interface has. An address may be
+    /// missing at first, such as an IPv6 address during duplicate address detection or an address of a tunnel: the server
+    /// answers on the others, and on this one as soon as an interface has it. Throws if all addresses are missing.
     private static func bindTCP(
         _ tcp: TCPService, _ listen: [Endpoint], _ logger: Logger
     ) async throws -> (endpoints: [Endpoint], missing: Set<Endpoint>) {
@@ -62,13 +62,13 @@ struct Listeners: Sendable {
             bound[index] = try? await tcp.listen(wanted, freeBind: true)
             if let free = bound[index] { missing.insert(free) }
             logger.warning(
-                "address not there: answering on the others",
+                "no interface has this address: answering on the others",
                 metadata: [
                     "address": "\(wanted)",
                     "remedy": .string(
                         bound[index] == nil
-                            ? "this machine has no such family of addresses: leave out the --listen"
-                            : "add it to an interface, and it is answered on at once; or correct the --listen"),
+                            ? "this machine has no addresses of this family: remove the --listen"
+                            : "add it to an interface, then it is used at once; or correct the --listen"),
                 ])
         }
         return (bound.compactMap(\.self), missing)
@@ -87,7 +87,7 @@ struct Listeners: Sendable {
 
     private static func startLoop(
         _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ missing: Set<Endpoint>,
-        _ engine: AnswerEngine, _ settings: QueryLoop.Settings, _ office: TransferOffice
+        _ engine: AnswerEngine, _ settings: QueryLoop.Settings, _ transferService: TransferService
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
@@ -105,14 +105,15 @@ struct Listeners: Sendable {
         }
         var generator = SystemRandomNumberGenerator()
         let handler = QueryLoop(
-            engine: engine, sockets: sockets, settings: settings, desk: office.desk(engine), seed: generator.next())
+            engine: engine, sockets: sockets, settings: settings,
+            requestHandler: transferService.requestHandler(engine), seed: generator.next())
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 
     /// Hands a new generation to every loop. Each takes it between two batches, so that a query is answered from one
     /// generation and nothing is locked or counted for it. Returns once all have.
     func replace(_ engine: AnswerEngine) async {
-        // All at once, and only then waited for: they should differ for as short a time as can be.
+        // All loops get it first and are waited for afterwards, so that they differ for as short a time as possible.
         for (loop, handler) in loops { loop.execute { handler.value.replace(engine) } }
         await tcp.replace(engine)
         for (loop, _) in loops { await loop.query {} }

@@ -21,12 +21,12 @@ public final class NameServer: Sendable {
         public var listen: [Endpoint]
         /// Directory in which serials are kept across restarts; nil keeps none.
         public var state: String?
-        /// Network keys with their phases, the first to send with: set reflectors are probed with them. None: nobody is
-        /// probed.
+        /// Network keys with their phases, the first to send with: set reflectors are probed with them. Without keys
+        /// nothing is probed.
         public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
-        /// Who may ask `explain` and `_status`. Nil is this machine, by loopback or by the address of an interface: a query
-        /// from the machine to its own public address comes from there.
-        public var explainFrom: [AddressBlock]?
+        /// Clients that may query `explain` and `_status`. Nil means this machine: loopback and the addresses of its
+        /// interfaces, from which queries to its own public address come.
+        public var explainFrom: [CIDRBlock]?
         /// NSID, `id.server` and `hostname.bind`.
         public var identity = "reflector"
         /// `version.bind`.
@@ -35,9 +35,9 @@ public final class NameServer: Sendable {
         public var workers = 1
         /// How much TCP clients may have.
         public var tcp = TCPLimits()
-        /// Who may take whole zones.
+        /// Who may transfer zones.
         public var transfers = TransferPolicy()
-        /// Secondaries that are told of new serials.
+        /// Secondaries that are notified of new serials.
         public var notify: [NotifyTarget] = []
         /// Most records of a zone that is transferred.
         public var transferRecordsMax = AliasedZone.recordsMax
@@ -46,11 +46,11 @@ public final class NameServer: Sendable {
         public var cookieSecrets: String?
         /// Limit of replies over UDP, of all workers together; nil sends every reply.
         public var rateLimit: ResponseLimiter.Configuration?
-        /// Whom the limit does not apply to.
-        public var rateLimitExempt = AddressBlock.loopback
-        /// Whom to become once all ports are bound; nil stays who started it.
+        /// Clients that the limit does not apply to.
+        public var rateLimitExempt = CIDRBlock.loopback
+        /// The account to switch to once all ports are bound; nil keeps the one that started it.
         public var user: String?
-        /// Logs every so many of the queries of each worker; 0 logs none.
+        /// Each worker logs one in this many queries; 0 logs none.
         public var logEvery = 0
 
         public init(zones: String, listen: [Endpoint], state: String? = nil) {
@@ -60,7 +60,7 @@ public final class NameServer: Sendable {
         }
     }
 
-    /// What a name server says of itself.
+    /// The status of a name server.
     public struct Status: Codable, Sendable, Equatable {
         public struct Zone: Codable, Sendable, Equatable {
             public var name: String
@@ -76,13 +76,13 @@ public final class NameServer: Sendable {
         public var refusals: Int
         /// Problems of the newest generation if it was refused, as `file:line:column: …`; empty if it is served.
         public var problems: [String]
-        /// Whether hosts are probed, and whether the prober doubts itself.
+        /// Whether hosts are probed, and whether the prober is in panic mode.
         public var probing: String
-        /// How the set reflectors stand.
+        /// The states of the set reflectors.
         public var hosts: [Host]
         /// In force now.
         public var overrides: [Override]
-        /// What each secondary last took of each zone.
+        /// The last transfer of each secondary and zone.
         public var secondaries: [Secondary] = []
     }
 
@@ -106,7 +106,7 @@ public final class NameServer: Sendable {
     private let configuration: Configuration
     private let logger: Logger
     let keeper: ZoneKeeper
-    let overrideDesk: OverrideDesk
+    let overrideRegistry: OverrideRegistry
     private let pending = PendingChanges()
     private let archive: GenerationArchive
     private let transferLog = TransferLog()
@@ -122,7 +122,7 @@ public final class NameServer: Sendable {
             isTransferred: !configuration.transfers.rules.isEmpty, recordsMax: configuration.transferRecordsMax,
             logger: logger)
         let pending = pending
-        overrideDesk = OverrideDesk(
+        overrideRegistry = OverrideRegistry(
             store: configuration.state.map { OverrideStore(directory: $0) }, logger: logger, at: WallClock.seconds
         ) { pending.overridesChanged($0) }
     }
@@ -131,7 +131,7 @@ public final class NameServer: Sendable {
     /// - Parameter ready: called once, when every address answers, with the addresses and their real ports.
     /// - Throws: `StartError`, or what kept an address from being opened.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
-        // Before anything is written: what root makes in the state directory, the user could not replace later.
+        // Before anything is written: the user could not replace files that root makes in the state directory.
         let privileges = try configuration.user.map { user throws(Privileges.Failure) in try Privileges(user: user) }
         if let state = configuration.state { try privileges?.own(state) }
         let cookies = try configuration.cookieSecrets.map { path throws(CookieSecretFile.Failure) in
@@ -141,16 +141,16 @@ public final class NameServer: Sendable {
         let unheard = await askForSerials()
         let health = try await startProbing(targets)
         defer { health?.stop() }
-        let standings = Standings(overrides: await overrideDesk.entries).updated(by: pending.take())
-        let first = await keeper.update(readsFiles: true, standings: standings, unixTime: WallClock.seconds)
+        let hostStates = HostStates(overrides: await overrideRegistry.entries).updated(by: pending.take())
+        let first = await keeper.update(readsFiles: true, hostStates: hostStates, unixTime: WallClock.seconds)
         guard let engine = first.engine else { throw StartError.zones(await keeper.problems) }
-        let office = TransferOffice(configuration, archive: archive, log: transferLog, logger: logger)
-        await office.serve(first.zones)
+        let transferService = TransferService(configuration, archive: archive, log: transferLog, logger: logger)
+        await transferService.serve(first.zones)
         let queryLog = QueryLog(logger: logger)
         let listeners = try await Listeners.open(
             configuration, engine: engine,
-            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), office: office,
-            logger: logger)
+            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take),
+            transferService: transferService, logger: logger)
         let notifier: Notifier?
         do {
             notifier = try Notifier(configuration, from: listeners.endpoints, log: transferLog, logger: logger)
@@ -183,20 +183,20 @@ public final class NameServer: Sendable {
             metadata: ["listen": "\(listeners.endpoints.map(\.description).joined(separator: ","))"])
         ready(listeners.endpoints)
         notifier?.announce(first.zones)
-        await office.keep(first.zones)
+        await transferService.keep(first.zones)
         await withTaskCancellationHandler {
             async let expiry: Void = expireOverrides()
             async let serials: Void = keepSerials(unheard)
             await takeChanges { outcome, areFilesChanged in
-                // Transfers first: who hears of a serial in an answer may come for it at once.
-                if outcome.isSerialRaised { await office.serve(outcome.zones) }
+                // Transfers first: a secondary that sees a new serial in an answer may request it at once.
+                if outcome.isSerialRaised { await transferService.serve(outcome.zones) }
                 if let engine = outcome.engine { await listeners.replace(engine) }
                 if areFilesChanged { reloadCookies(listeners) }
                 if areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
                 await running.note(await keeper.status)
                 guard outcome.isSerialRaised else { return }
                 notifier?.announce(outcome.zones)
-                await office.keep(outcome.zones)
+                await transferService.keep(outcome.zones)
             }
             await running.end()
             _ = await (expiry, serials)
@@ -214,7 +214,7 @@ public final class NameServer: Sendable {
     private func askForSerials() async -> [SerialInquiry.Question] {
         let questions = SerialInquiry.questions(await keeper.contentsAhead, configuration)
         guard !questions.isEmpty else { return [] }
-        // What is kept is right unless it was restored from a backup: then less patience will do.
+        // The serials kept are right unless they were restored from a backup, so a shorter wait is enough.
         let isKept = await keeper.isStateComplete
         let answers = await SerialInquiry.ask(questions, within: isKept ? 0.5 : 1.5)
         _ = await keeper.note(answers)
@@ -230,8 +230,8 @@ public final class NameServer: Sendable {
         return questions.filter { $0.isSecondary && !heard.contains($0) }
     }
 
-    /// Asks the secondaries that did not answer at the start again, until they do; keeps serials that could not be kept,
-    /// and raises those that an operator asks for.
+    /// Asks the secondaries that did not answer at the start again, until they do; keeps serials that could not be
+    /// kept, and raises those that an operator asks for.
     private func keepSerials(_ questions: [SerialInquiry.Question]) async {
         var unheard = questions
         var ticks = 0
@@ -270,7 +270,7 @@ public final class NameServer: Sendable {
         }
     }
 
-    /// Begins to probe and waits for the first round, so that the first answers leave out who is dead.
+    /// Begins to probe and waits for the first round, so that the first answers leave out dead hosts.
     private func startProbing(_ targets: [ProbeTarget]) async throws -> HealthService? {
         guard !configuration.probeKeys.isEmpty else { return nil }
         let health = try HealthService(
@@ -280,28 +280,28 @@ public final class NameServer: Sendable {
         return health
     }
 
-    /// Until `stop()`: takes what waits, together, as often as serials may rise.
-    /// - Parameter use: gets what came of it.
+    /// Until `stop()`: applies all pending changes together, as often as serials may rise.
+    /// - Parameter use: gets the result.
     private func takeChanges(_ use: (ZoneKeeper.Outcome, _ areFilesChanged: Bool) async -> Void) async {
-        var pace = SerialPace()
+        var limiter = SerialRateLimiter()
         for await _ in pending.signals {
-            let next = pace.next(at: .now)
+            let next = limiter.next(at: .now)
             if next > .now { try? await Task.sleep(until: next, clock: .continuous) }
             let batch = pending.take()
             if batch.isEmpty { continue }
             let isStandingChanged = batch.health != nil || batch.overrides != nil
             let outcome = await keeper.update(
                 readsFiles: batch.areFilesChanged,
-                standings: isStandingChanged ? await keeper.standings.updated(by: batch) : nil,
+                hostStates: isStandingChanged ? await keeper.hostStates.updated(by: batch) : nil,
                 unixTime: WallClock.seconds)
-            if outcome.isSerialRaised { pace.raised(at: .now) }
+            if outcome.isSerialRaised { limiter.raised(at: .now) }
             await use(outcome, batch.areFilesChanged)
         }
     }
 
     private func expireOverrides() async {
         while await running.listeners != nil {
-            await overrideDesk.expire(at: WallClock.seconds)
+            await overrideRegistry.expire(at: WallClock.seconds)
             try? await Task.sleep(for: .milliseconds(250))
         }
     }
@@ -321,7 +321,7 @@ public final class NameServer: Sendable {
     /// Lets `run` end.
     public func stop() async { pending.finish() }
 
-    /// As answers and transfers are by now: a generation counts as taken once every loop answers from it.
+    /// The current state of answers and transfers: a generation counts as taken once every loop answers from it.
     public var status: Status {
         get async {
             let told = await running.status
@@ -358,8 +358,8 @@ public final class NameServer: Sendable {
 
 extension NameServer.Configuration {
     /// Everybody who may ask `explain` and `_status`.
-    var privileged: [AddressBlock] {
-        explainFrom ?? AddressBlock.loopback + LocalAddresses.all.compactMap { AddressBlock("\($0)") }
+    var privileged: [CIDRBlock] {
+        explainFrom ?? CIDRBlock.loopback + LocalAddresses.all.compactMap { CIDRBlock("\($0)") }
     }
 }
 
@@ -367,7 +367,7 @@ extension NameServer.Configuration {
 private actor RunningServer {
     private(set) var listeners: Listeners?
     private(set) var health: HealthService?
-    /// Of what is answered, not of what is being made ready.
+    /// Of what is being answered, not of what is being prepared.
     private(set) var status: NameServer.Status?
 
     func begin(_ listeners: Listeners, _ health: HealthService?, _ status: NameServer.Status) {

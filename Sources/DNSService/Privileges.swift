@@ -19,7 +19,7 @@ struct Privileges {
     /// - Parameter name: of an account of this machine.
     init(user name: String) throws(Failure) {
         errno = 0
-        // Only called while the server starts: nobody else asks at the same time.
+        // Called only while the server starts, so no other thread calls it at the same time.
         guard let account = getpwnam(name) else {
             throw errno == 0 ? Failure("no user '\(name)' on this machine") : Failure("getpwnam \(name)", errno)
         }

@@ -3,43 +3,45 @@ import DatagramIO
 import Glibc
 import ReflectorModel
 
-/// Answers the datagrams of one loop: each where it lies into a reply buffer, all replies of a batch sent together.
+/// Answers the datagrams of one loop. Each is read in place and answered into a reply buffer; the replies of a batch
+/// are sent together.
 final class QueryLoop: DatagramHandler {
     /// What all loops of a server have in common.
     struct Settings: Sendable {
-        /// Who may ask `explain` and `_status`.
-        var privileged: [AddressBlock]
-        /// Whom the limiter does not apply to.
-        var exempt: [AddressBlock]
+        /// Clients that may query `explain` and `_status`.
+        var privileged: [CIDRBlock]
+        /// Clients that the limiter does not apply to.
+        var exempt: [CIDRBlock]
         /// Nil sends every reply.
         var limiter: ResponseLimiter.Configuration?
         var cookies: ServerCookies?
-        /// Takes every so many of the queries; 0 takes none.
+        /// One in this many queries is sampled; 0 samples none.
         var sampleEvery: Int
         /// Takes a sampled query; must not block.
         var sample: @Sendable (QuerySample) -> Void
     }
 
-    /// Only this loop's thread touches it: a check at run time of each access would be for nothing.
+    /// Only this loop's thread uses it, so run-time exclusivity checks would cost time and find nothing.
     @exclusivity(unchecked) private var responder: Responder
     private let replies = ReplyBatch(countMax: 64, capacity: 64 * AnswerEngine.udpSizeMax)
     private let sockets: [DatagramSocket]
     private let settings: Settings
-    private var latencies = LatencyHistogram()
+    private var latencies = DelayBuckets()
     /// When the batch now being answered was received, and its datagrams so far.
     private var batchStart = MonotonicInstant(nanoseconds: .min)
     private var batchCount = 0
     private var untilSample: Int
-    private let desk: RequestDesk
+    private let requestHandler: RequestHandler
 
     /// - Parameter seed: random, for the limiter's table.
     init(
-        engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, desk: RequestDesk, seed: UInt64
+        engine: AnswerEngine, sockets: [DatagramSocket], settings: Settings, requestHandler: RequestHandler,
+        seed: UInt64
     ) {
         responder = Responder(engine, limiter: settings.limiter, seed: seed)
         responder.cookies = settings.cookies
-        responder.hasDesk = true
-        self.desk = desk
+        responder.hasRequestHandler = true
+        self.requestHandler = requestHandler
         self.sockets = sockets
         self.settings = settings
         untilSample = settings.sampleEvery
@@ -64,7 +66,7 @@ final class QueryLoop: DatagramHandler {
             var length = responder.answer(
                 query, from: source, over: .udp, isPrivileged: isPrivileged, isExempt: isExempt, into: buffer)
             if length < 0 {
-                length = desk.answer(
+                length = requestHandler.answer(
                     datagram: query, from: datagram.source, isPrivileged: isPrivileged, &responder, into: buffer)
                 if length > 0, !isExempt, !responder.maySend(to: source) { length = 0 }
             }
@@ -79,14 +81,14 @@ final class QueryLoop: DatagramHandler {
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) {
         send(on: socket)
         // One look at the clock for a batch: none of its queries took longer.
-        latencies.add(DatagramLoop.now - batchStart, count: batchCount)
+        latencies.note(DatagramLoop.now - batchStart, count: UInt64(batchCount))
         batchCount = 0
     }
 
     /// Answers from `engine` from the next query on.
     func replace(_ engine: AnswerEngine) {
         responder.engine = engine
-        desk.replace(engine)
+        requestHandler.replace(engine)
     }
 
     func replace(_ cookies: ServerCookies) { responder.cookies = cookies }
@@ -94,7 +96,8 @@ final class QueryLoop: DatagramHandler {
     /// What this loop has done so far, with its sockets.
     var report: LoopReport {
         var result = LoopReport(
-            tally: responder.tally, latencies: latencies, limiterEvictions: responder.limiterEvictions, sockets: [:])
+            statistics: responder.statistics, latencies: latencies, limiterEvictions: responder.limiterEvictions,
+            sockets: [:])
         for socket in sockets {
             socket.readDrops()
             for (name, value) in socket.statistics.counters { result.sockets[name, default: 0] &+= value }
@@ -119,14 +122,14 @@ final class QueryLoop: DatagramHandler {
 
 /// What one loop has done, or several together.
 struct LoopReport: Sendable {
-    var tally = AnswerTally()
-    var latencies = LatencyHistogram()
+    var statistics = QueryStatistics()
+    var latencies = DelayBuckets()
     var limiterEvictions: UInt64 = 0
     /// Counters of the sockets by name.
     var sockets: [String: UInt64] = [:]
 
     static func += (a: inout LoopReport, b: LoopReport) {
-        a.tally += b.tally
+        a.statistics += b.statistics
         a.latencies += b.latencies
         a.limiterEvictions &+= b.limiterEvictions
         a.sockets.merge(b.sockets) { $0 &+ $1 }

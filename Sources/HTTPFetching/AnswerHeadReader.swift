@@ -6,23 +6,23 @@ struct AnswerHead: Sendable, Equatable {
     var headers = HTTPHeaders()
 }
 
-/// Reads the lines of an answer's head (RFC 9112 §4, §5): interim answers (1xx), then the head, then, after the body,
-/// trailers, which it counts and drops.
+/// Reads the lines of an answer's head (RFC 9112 §4, §5): interim answers (1xx), then the head, then the trailers after
+/// the body, which it counts and drops.
 struct AnswerHeadReader {
     /// Most bytes of all lines together, trailers and interim answers included.
     static let bytesMax = 64 << 10
 
     private var head: AnswerHead?
-    /// True from the last line of the head on.
+    /// True after the last line of the head.
     private(set) var isComplete = false
     private var bytes = 0
 
-    /// Takes one line with its end. Returns the head with its last line, once.
+    /// Takes one line with its line end. Returns the head once, at its last line.
     mutating func take(_ line: UnsafeRawBufferPointer) throws(HTTPFetchFailure) -> AnswerHead? {
         bytes += line.count
         guard bytes <= Self.bytesMax else { throw .headTooLong }
         if isComplete { return nil }
-        // Bytes, as libcurl reads them: a character may be several, and what we see must be what it sees.
+        // Compares bytes, as libcurl does: a Swift character may consist of several, and both must read the same.
         guard let first = line.first, !first.isLineEnd else { return try endOfHead() }
         let content = Slice(base: line, bounds: line.indices).trimmed(of: \.isLineEnd)
         guard head != nil else {
@@ -35,7 +35,7 @@ struct AnswerHeadReader {
 
     private mutating func endOfHead() throws(HTTPFetchFailure) -> AnswerHead? {
         guard let head else { throw .headMalformed }
-        // Interim answers come before the one that counts (RFC 9110 §15.2).
+        // Interim answers come before the final one (RFC 9110 §15.2).
         guard head.status >= 200 else {
             self.head = nil
             return nil
@@ -52,8 +52,8 @@ struct AnswerHeadReader {
         return code
     }
 
-    /// What is no field is dropped: a line without a colon, without a name, or with other bytes in the name than a name
-    /// may have (RFC 9110 §5.6.2), and one that goes on with the field before it (obsolete, RFC 9112 §5.2).
+    /// Drops lines that are not fields: without a colon, without a name, with bytes that a name may not have (RFC 9110
+    /// §5.6.2), and lines that continue the field before them (obsolete, RFC 9112 §5.2).
     private mutating func takeField(_ line: Slice<UnsafeRawBufferPointer>) throws(HTTPFetchFailure) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
             line[..<colon].allSatisfy(\.isTokenByte)
@@ -61,7 +61,7 @@ struct AnswerHeadReader {
         let name = String(decoding: line[..<colon], as: UTF8.self)
         let blank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         let value = String(decoding: line[(colon + 1)...].trimmed(of: blank), as: UTF8.self)
-        // libcurl would unpack what a server packs unasked: a few bytes can become gigabytes.
+        // libcurl would decompress a body that nobody asked to compress: a few bytes can become gigabytes.
         if name.lowercased() == "transfer-encoding", !["chunked", "identity"].contains(value.lowercased()) {
             throw .transferCoding
         }
@@ -84,7 +84,7 @@ extension UInt8 {
 }
 
 extension Slice<UnsafeRawBufferPointer> {
-    /// Without such bytes at both ends.
+    /// The slice without such bytes at both ends.
     fileprivate func trimmed(of isDropped: (UInt8) -> Bool) -> Self {
         guard let first = firstIndex(where: { !isDropped($0) }), let last = lastIndex(where: { !isDropped($0) })
         else { return self[startIndex..<startIndex] }

@@ -2,14 +2,14 @@ import CCurl
 import Foundation
 import Synchronization
 
-/// The thread that runs all transfers, by libcurl's multi interface. It starts with the first one and never ends.
+/// The thread that runs all transfers with libcurl's multi interface. It starts with the first one and never ends.
 final class CurlThread: Sendable {
     static let shared = CurlThread()
 
     /// Most transfers at once.
     static let transfersMax = 4_096
 
-    /// What tasks want of the thread.
+    /// Requests of tasks to the thread.
     enum Command: Sendable {
         case start(HTTPFetch, Exchange)
         case resume(Exchange)
@@ -17,11 +17,11 @@ final class CurlThread: Sendable {
     }
 
     private let inbox = Mutex<[Command]>([])
-    /// Unsafe, but not here: other threads only call curl_multi_wakeup, which is made for that.
+    /// Other threads only call curl_multi_wakeup with it, which is safe from any thread.
     nonisolated(unsafe) private let multi: UnsafeMutableRawPointer
 
     private init() {
-        // Neither fails but for want of memory.
+        // Both fail only without memory.
         guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK, let multi = curl_multi_init() else {
             fatalError("libcurl does not start: no memory")
         }
@@ -31,14 +31,14 @@ final class CurlThread: Sendable {
         thread.start()
     }
 
-    /// From any thread. Commands are done in their order.
+    /// May be called from any thread. The thread executes commands in order.
     func post(_ command: Command) {
         inbox.withLock { $0.append(command) }
         curl_multi_wakeup(multi)
     }
 
     private func run() {
-        // Signals are other threads' business; a write to a closed connection is an error, not SIGPIPE.
+        // Other threads handle signals; a write to a closed connection is an error, not SIGPIPE.
         var all = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, nil)
@@ -48,7 +48,7 @@ final class CurlThread: Sendable {
                 defer { commands = [] }
                 return commands
             }) {
-                transfers.obey(command)
+                transfers.execute(command)
             }
             transfers.perform()
             transfers.endIdle(at: .now)
@@ -57,14 +57,14 @@ final class CurlThread: Sendable {
     }
 }
 
-/// The transfers under way.
+/// The running transfers.
 private struct CurlTransfers {
     private let multi: UnsafeMutableRawPointer
     private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
 
     init(_ multi: UnsafeMutableRawPointer) { self.multi = multi }
 
-    mutating func obey(_ command: CurlThread.Command) {
+    mutating func execute(_ command: CurlThread.Command) {
         switch command {
         case .start(let fetch, let exchange): start(fetch, exchange)
         case .resume(let exchange):
@@ -91,7 +91,7 @@ private struct CurlTransfers {
         }
     }
 
-    /// Reads and writes what can be read and written.
+    /// Reads and writes on all sockets that are ready.
     mutating func perform() {
         var running: Int32 = 0
         curl_multi_perform(multi, &running)
@@ -100,19 +100,19 @@ private struct CurlTransfers {
             guard message.pointee.msg == CURLMSG_DONE,
                 let context = reflector_curl_context(message.pointee.easy_handle)
             else { continue }
-            // Before the handle is removed, and the message with it.
+            // Read before the handle is removed, which removes the message too.
             let code = message.pointee.data.result
             end(Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue(), code)
         }
     }
 
-    /// Ends the transfers whose servers have said nothing for too long.
+    /// Ends the transfers whose servers have been silent for too long.
     mutating func endIdle(at now: ContinuousClock.Instant) {
         let idle = transfers.values.filter { transfer in transfer.idleDeadline.map { $0 <= now } ?? false }
         for transfer in idle { end(transfer, CURLE_OPERATION_TIMEDOUT) }
     }
 
-    /// Milliseconds until the next one is idle for too long, at most a minute; libcurl knows its own times.
+    /// Milliseconds until the next idle time-out, at most a minute; libcurl handles its own time-outs.
     func wait(from now: ContinuousClock.Instant) -> Int32 {
         let next = transfers.values.compactMap(\.idleDeadline).min() ?? now + .seconds(60)
         return Int32((min(max(next - now, .zero), .seconds(60)) / .milliseconds(1)).rounded(.up))

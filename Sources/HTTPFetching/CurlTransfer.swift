@@ -1,14 +1,14 @@
 import CCurl
 import NIOHTTP1
 
-/// Owns an easy handle of libcurl, from the request to the end of its answer. Lives on libcurl's thread.
+/// Owns an easy handle of libcurl from the request to the end of its answer. Used only on libcurl's thread.
 final class CurlTransfer {
     let easy: UnsafeMutableRawPointer
     let exchange: Exchange
     private let idleTimeout: Duration?
     private var fields: UnsafeMutablePointer<curl_slist>?
     private var headReader = AnswerHeadReader()
-    /// Why a receiver ended the transfer.
+    /// The reason why a receiver ended the transfer.
     private var failure: HTTPFetchFailure?
     private var isPaused = false
     private var lastProgress: ContinuousClock.Instant
@@ -25,21 +25,21 @@ final class CurlTransfer {
         curl_slist_free_all(fields)
     }
 
-    /// When it has been silent for too long; nil while it may be silent.
+    /// The instant at which it will have been silent for too long; nil while silence is allowed.
     var idleDeadline: ContinuousClock.Instant? {
         guard let idleTimeout, !isPaused else { return nil }
         return lastProgress + idleTimeout
     }
 
-    /// Gives the reader what it had no room for. Returns what to end the transfer with, if it fails.
+    /// Gives the reader the bytes for which it had no room. If this fails, the transfer ends with the returned code.
     func resume(at now: ContinuousClock.Instant) -> CURLcode {
         guard isPaused else { return CURLE_OK }
-        // libcurl calls the receiver from here, which may pause again.
+        // libcurl calls the receiver inside this call, which may pause again.
         (isPaused, lastProgress) = (false, now)
         return reflector_curl_resume(easy)
     }
 
-    /// Tells the reader of the end.
+    /// Reports the end to the reader.
     func finish(_ code: CURLcode) { exchange.finish(result(of: code)) }
 
     private func result(of code: CURLcode) -> Result<Void, HTTPFetchFailure> {
@@ -49,7 +49,7 @@ final class CurlTransfer {
         case CURLE_OPERATION_TIMEDOUT: .failure(.timedOut)
         case CURLE_COULDNT_CONNECT:
             .failure(.notConnected(errno: Int32(truncatingIfNeeded: reflector_curl_errno(easy))))
-        // What it says of a line that is longer than its own bound (100 kB), older and newer versions.
+        // The codes of older and newer versions for a line that is longer than libcurl's own limit (100 kB).
         case CURLE_OUT_OF_MEMORY, CURLcode(100): .failure(.headTooLong)
         default: .failure(.libcurl(code.rawValue))
         }
@@ -68,7 +68,7 @@ final class CurlTransfer {
 
     private func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Exchange.Receipt {
         lastProgress = .now
-        // Nobody would read it, and so it would wait for ever.
+        // Nobody would read it, so the transfer would never end.
         guard headReader.isComplete else {
             failure = .headMalformed
             return .ended
@@ -90,21 +90,21 @@ extension CurlTransfer {
         try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         try set(CURLOPT_FOLLOWLOCATION, 0)
         try set(CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
-        // None from the environment either.
+        // Ignores proxies of the environment.
         try set(CURLOPT_PROXY, "")
         try set(CURLOPT_NOSIGNAL, 1)
-        // What one request left behind (a connection, an address) does not decide how the next one fares.
+        // A connection or address of one request must not affect the next one.
         try set(CURLOPT_FRESH_CONNECT, 1)
         try set(CURLOPT_FORBID_REUSE, 1)
         try set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
-        // Or the end of one transfer would wait for its name look-up, and all others with it.
+        // Otherwise the end of one transfer waits for its name look-up, and all other transfers wait too.
         try set(CURLOPT_QUICK_EXIT, 1)
         try set(CURLOPT_CONNECTTIMEOUT_MS, fetch.connectTimeout.milliseconds)
         if let timeout = fetch.timeout { try set(CURLOPT_TIMEOUT_MS, timeout.milliseconds) }
         try check(reflector_curl_close_on_exec(easy))
         if let body = fetch.body {
             try check(body.withUnsafeBytes { reflector_curl_set_body(easy, $0.baseAddress, $0.count) })
-            // libcurl's own fields of a POST: a type that the body has not, and a question before a long one.
+            // Removes fields that libcurl adds to a POST: a wrong type, and an Expect before a long body.
             if !fetch.headers.contains(name: "Content-Type") { try add("Content-Type:") }
             try add("Expect:")
         }
@@ -124,7 +124,7 @@ extension CurlTransfer {
             case .ended: 0
             }
         }
-        // Unretained: the thread holds the transfer for as long as libcurl has its handle.
+        // Unretained: the thread holds the transfer as long as libcurl has its handle.
         let context = Unmanaged.passUnretained(self).toOpaque()
         try check(reflector_curl_set_receivers(easy, receiveHead, receiveBody, context))
     }
@@ -148,6 +148,6 @@ extension CurlTransfer {
 }
 
 extension Duration {
-    /// Whole milliseconds, at least 1 (0 means "no bound" to libcurl) and at most a day.
+    /// Whole milliseconds, at least 1 (0 means "no limit" to libcurl) and at most a day.
     fileprivate var milliseconds: Int { max(1, Int(min(self, .seconds(86_400)) / .milliseconds(1))) }
 }

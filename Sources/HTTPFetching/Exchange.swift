@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// One request and its answer, between libcurl's thread, which fills it, and one task, which reads it.
+/// One request and its answer, shared by libcurl's thread, which writes it, and one task, which reads it.
 final class Exchange: Sendable {
     /// The server waits while this much is unread.
     static let heldBytesMax = 64 << 10
@@ -28,12 +28,12 @@ final class Exchange: Sendable {
 
     // MARK: libcurl's thread
 
-    /// What became of bytes.
+    /// The result of receiving bytes.
     enum Receipt {
         case taken
-        /// They must be given again after `CurlThread.Command.resume`.
+        /// No room: libcurl must deliver them again after `CurlThread.Command.resume`.
         case full
-        /// Nobody reads any more.
+        /// Nobody reads them any more.
         case ended
     }
 
@@ -79,7 +79,7 @@ final class Exchange: Sendable {
         throw .headMalformed
     }
 
-    /// All bytes that have come, at least one; nil at the end.
+    /// All bytes that have arrived, at least one; nil at the end.
     func bytes() async throws(HTTPFetchFailure) -> ByteBuffer? {
         await wait { $0.body.readableBytes > 0 || $0.end != nil }
         let (bytes, end, isPaused) = state.withLock { state in
@@ -93,7 +93,7 @@ final class Exchange: Sendable {
         return nil
     }
 
-    /// Ends the exchange wherever it is; without effect after its end.
+    /// Ends the exchange at any point; no effect after its end.
     func cancel() {
         let (reader, isLate): (CheckedContinuation<Void, Never>?, Bool) = state.withLock { state in
             guard state.end == nil else { return (nil, true) }
@@ -110,13 +110,13 @@ final class Exchange: Sendable {
         await withTaskCancellationHandler {
             while !state.withLock({ isReady($0) }) {
                 await withCheckedContinuation { continuation in
-                    let mayGoOn = state.withLock { state in
+                    let mayContinue = state.withLock { state in
                         if isReady(state) { return true }
                         precondition(state.reader == nil, "an answer has one reader")
                         state.reader = continuation
                         return false
                     }
-                    if mayGoOn { continuation.resume() }
+                    if mayContinue { continuation.resume() }
                 }
             }
         } onCancel: {

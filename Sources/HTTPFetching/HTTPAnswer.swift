@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// An answer whose head has come.
+/// An answer whose head has arrived.
 public struct HTTPAnswer: Sendable {
     /// The status code, 200 to 999.
     public let status: UInt
@@ -9,7 +9,7 @@ public struct HTTPAnswer: Sendable {
     public let body: HTTPAnswerBody
 }
 
-/// An answer that has come to its end.
+/// A complete answer.
 public struct HTTPWholeAnswer: Sendable {
     /// The status code, 200 to 999.
     public let status: UInt
@@ -17,8 +17,8 @@ public struct HTTPWholeAnswer: Sendable {
     public let body: ByteBuffer
 }
 
-/// The body of an answer, in pieces as they come; for one reader, once. What is not read makes the server wait: at most
-/// `Exchange.heldBytesMax` and one read are held. The connection is closed when nobody holds the body any more.
+/// The body of an answer, in pieces as they arrive; for one reader, once. A reader that pauses makes the server wait: at
+/// most `Exchange.heldBytesMax` and one read are held. The connection closes when nobody holds the body any more.
 public struct HTTPAnswerBody: AsyncSequence, Sendable {
     let lease: ExchangeLease
 
@@ -32,7 +32,7 @@ public struct HTTPAnswerBody: AsyncSequence, Sendable {
     }
 }
 
-/// Ends an exchange when its last reader lets go.
+/// Ends an exchange when its last reader releases it.
 final class ExchangeLease: Sendable {
     let exchange: Exchange
 

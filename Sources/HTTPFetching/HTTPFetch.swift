@@ -1,31 +1,31 @@
 import NIOCore
 import NIOHTTP1
 
-/// A request over http or https by libcurl, on a connection of its own: GET, or POST if it has a body.
+/// A request over http or https with libcurl, on its own connection: GET, or POST if it has a body.
 ///
-/// HTTP/1.1 only. Redirects are answers like others; compression is not asked for; proxies and credentials come from
-/// nowhere but `headers`. Servers are not trusted: heads are bounded, bodies wait for their reader.
+/// HTTP/1.1 only. Redirects are returned like other answers. It asks for no compression and uses no proxy; credentials
+/// come only from `headers`. Servers are not trusted: heads are bounded, bodies wait for their reader.
 ///
-/// Why libcurl: what Swift has for this (AsyncHTTPClient) brings a TLS library of its own, which took a fifth of the
-/// time of our whole build and whose security updates are not the system's.
+/// Why libcurl: Swift's own client (AsyncHTTPClient) has its own TLS library, which took a fifth of the time of our whole
+/// build and does not get the system's security updates.
 public struct HTTPFetch: Sendable {
-    /// Without user and password: credentials go into `headers`, and so into no log.
+    /// Without user and password: credentials go into `headers`, so no log shows them.
     public var url: String
     public var headers = HTTPHeaders()
     /// Nil for GET.
     public var body: [UInt8]?
     /// Longest time for name look-up, TCP and TLS.
     public var connectTimeout = Duration.seconds(10)
-    /// Longest pause: between the request and the first byte, and between any bytes. It does not run while the reader
-    /// of the body lets the server wait. Nil for no bound.
+    /// Longest pause between the request and the first byte, and between any two bytes. It does not count while the
+    /// server waits for the reader of the body. Nil for no limit.
     public var idleTimeout: Duration?
-    /// Longest time from the request to the end of the body. Nil for no bound.
+    /// Longest time from the request to the end of the body. Nil for no limit.
     public var timeout: Duration?
 
-    /// A request without bounds of time, but for the connection.
+    /// A request whose only time limit is `connectTimeout`.
     public init(_ url: String) { self.url = url }
 
-    /// Sends the request and waits for the head of the answer; the body is read from there. Ends with the task.
+    /// Sends the request and waits for the head of the answer, from which the caller reads the body. Ends with the task.
     public func answer() async throws(HTTPFetchFailure) -> HTTPAnswer {
         let exchange = Exchange(on: .shared)
         let lease = ExchangeLease(exchange)

@@ -1,25 +1,25 @@
 import CCurl
 import Glibc
 
-/// Why there is no answer, or no end of it. No case holds anything of the URL, the fields or the answer.
+/// Why there is no answer, or only a part of it. No case holds any part of the URL, the fields or the answer.
 public enum HTTPFetchFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The task was cancelled.
     case cancelled
-    /// One of the request's times is over.
+    /// One of the request's time limits was exceeded.
     case timedOut
-    /// There is no connection; with errno, 0 if there is none.
+    /// The connection failed, with its errno, or 0 if there is none.
     case notConnected(errno: Int32)
     /// The head is longer than `AnswerHeadReader.bytesMax`.
     case headTooLong
     /// The head is not HTTP/1.
     case headMalformed
-    /// A transfer coding other than chunked, which nobody asked for.
+    /// A transfer coding other than chunked, for which nobody asked.
     case transferCoding
-    /// The body is longer than the caller takes, in bytes.
+    /// The body is longer than the caller allows, in bytes.
     case bodyTooLong(Int)
-    /// More than `CurlThread.transfersMax` fetches are under way.
+    /// `CurlThread.transfersMax` fetches are running already.
     case tooManyFetches
-    /// Anything else, by its CURLcode.
+    /// Any other failure, with its CURLcode.
     case libcurl(UInt32)
 
     public var description: String {
@@ -30,11 +30,11 @@ public enum HTTPFetchFailure: Error, Equatable, Sendable, CustomStringConvertibl
         case .notConnected(let code): String(cString: strerror(code)).lowercased()
         case .headTooLong: "the head of the answer is longer than \(AnswerHeadReader.bytesMax) bytes"
         case .headMalformed: "the answer is not HTTP"
-        case .transferCoding: "the answer has a transfer coding that nobody asked for"
+        case .transferCoding: "the answer has a transfer coding for which nobody asked"
         case .bodyTooLong(let bytes): "the answer is longer than \(bytes) bytes"
-        case .tooManyFetches: "more than \(CurlThread.transfersMax) fetches are under way"
+        case .tooManyFetches: "\(CurlThread.transfersMax) fetches are running already"
         case .libcurl(CURLE_PEER_FAILED_VERIFICATION.rawValue):
-            "the server's certificate is not trusted, or not for its name"
+            "the server's certificate is not trusted, or is for another name"
         case .libcurl(let code): String(cString: curl_easy_strerror(CURLcode(code)))
         }
     }

@@ -4,11 +4,11 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// Hummingbird's HTTP/1 connection, let in by a `ConnectionLedger` and watched by a `ConnectionHandler`.
+/// Hummingbird's HTTP/1 connection, admitted by a `ConnectionLimiter` and supervised by a `ConnectionHandler`.
 struct BoundedHTTPChannel: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 
-    /// Longest header field, target included, and longest head.
+    /// Longest header field, including the target, and longest head.
     private static let fieldBytesMax = 8_192
     private static let headBytesMax = 32_768
     private static let fieldsMax = 100
@@ -16,10 +16,10 @@ struct BoundedHTTPChannel: ServerChildChannel {
     private struct NotAdmitted: Error {}
 
     private let http1: HTTP1Channel
-    private let ledger: ConnectionLedger
+    private let limiter: ConnectionLimiter
 
-    init(ledger: ConnectionLedger, responder: @escaping HTTPChannelHandler.Responder) {
-        self.ledger = ledger
+    init(limiter: ConnectionLimiter, responder: @escaping HTTPChannelHandler.Responder) {
+        self.limiter = limiter
         http1 = HTTP1Channel(
             responder: responder,
             configuration: .init(
@@ -29,12 +29,12 @@ struct BoundedHTTPChannel: ServerChildChannel {
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        guard let id = ledger.admit(channel) else { return channel.eventLoop.makeFailedFuture(NotAdmitted()) }
-        channel.closeFuture.whenComplete { [ledger] _ in ledger.remove(id) }
-        return http1.setup(channel: channel, logger: logger).flatMapThrowing { [ledger] value in
+        guard let id = limiter.admit(channel) else { return channel.eventLoop.makeFailedFuture(NotAdmitted()) }
+        channel.closeFuture.whenComplete { [limiter] _ in limiter.remove(id) }
+        return http1.setup(channel: channel, logger: logger).flatMapThrowing { [limiter] value in
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandler(ConnectionHandler(id: id, ledger: ledger), position: .after(decoder))
+            try pipeline.addHandler(ConnectionHandler(id: id, limiter: limiter), position: .after(decoder))
             return value
         }
     }

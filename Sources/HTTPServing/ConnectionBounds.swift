@@ -1,10 +1,11 @@
 import NIOCore
 
-/// How much of an HTTP port its clients may have, in all and from one address.
+/// Limits of an HTTP port, in all and for each address.
 public struct ConnectionBounds: Sendable {
-    /// Most connections at once. For one more, the one that has been idle longest is closed.
+    /// Most connections at once. When full, a new one evicts the one that has been idle longest.
     public var connectionsMax: Int
-    /// Most connections of one IPv4 address or one IPv6 /64. For one more, an idle one of the same address is closed.
+    /// Most connections of one IPv4 address or one IPv6 /64. When full, a new one evicts an idle one of the same
+    /// address.
     public var connectionsPerAddressMax: Int
     /// A first request must be complete this long after the connection, and a body this long after its head.
     public var headTimeout: TimeAmount
@@ -14,8 +15,8 @@ public struct ConnectionBounds: Sendable {
     public var stallTimeout: TimeAmount
     /// Requests of one connection, after which it is closed.
     public var requestsMax: Int
-    /// In a full table without an idle connection, the oldest request makes room: right where every answer is short, so
-    /// that only a client that does not read takes long.
+    /// When the table is full and no connection is idle, evict the one with the oldest request. Useful where every
+    /// answer is short, so that only a client that does not read takes long.
     public var closesBusy: Bool
 
     public init(
@@ -33,19 +34,19 @@ public struct ConnectionBounds: Sendable {
     }
 }
 
-/// What happened to connections of an HTTP port, by name of its counter.
+/// Events of an HTTP port's connections, by the name of their counter.
 public enum ConnectionEvent: String, Sendable, CaseIterable {
-    /// An idle connection was closed, for its address had as many as it may have.
+    /// An idle connection was closed because its address was at its limit.
     case evictedOfAddress = "connections_evicted_of_address"
-    /// The connection idle longest was closed, for the port had as many as it may have.
+    /// The connection idle longest was closed because the port was at its limit.
     case evictedIdle = "connections_evicted_idle"
-    /// The request that took longest was ended, for the port had as many as it may have.
+    /// The longest-running request was ended because the port was at its limit.
     case evictedBusy = "connections_evicted_busy"
-    /// Not let in: every connection of its address has a request under way.
+    /// Refused: every connection of its address has a request under way.
     case refusedOfAddress = "connections_refused_of_address"
-    /// Not let in: every connection of the port has a request under way.
+    /// Refused: every connection of the port has a request under way.
     case refusedFull = "connections_refused_full"
-    /// No whole request in time.
+    /// No complete request in time.
     case headTimedOut = "connections_head_timed_out"
     /// Kept open without a request for too long.
     case idleTimedOut = "connections_idle_timed_out"

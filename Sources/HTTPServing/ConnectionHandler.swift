@@ -1,9 +1,9 @@
 import NIOCore
 import NIOHTTP1
 
-/// Stands between the HTTP/1 codec of a connection and everything else: knows which requests are not answered yet, ends
-/// what takes too long, and keeps what NIO's parts leave out of RFC 9112: no chunks to HTTP/1.0, no body after HEAD, 400
-/// without Host, and a connection that ends after `Connection: close`.
+/// Sits between the HTTP/1 codec of a connection and everything else: tracks unanswered requests, enforces time-outs,
+/// and adds the rules of RFC 9112 that NIO omits: no chunks to HTTP/1.0, no body after HEAD, 400 without Host, and an
+/// end of the connection after `Connection: close`.
 ///
 /// ```
 /// fresh ─▶ busy ⇄ idle
@@ -15,9 +15,9 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Requests read ahead of their answers; the channel's back-pressure ends it long before.
+    /// Requests read ahead of their answers; the channel's back-pressure stops reading long before.
     private static let unansweredMax = 64
-    /// How long a client may take for the end of an answer after which we close.
+    /// How long a client may take to read the end of the last answer before we close.
     private static let lingerTime = TimeAmount.seconds(1)
 
     private struct Facts {
@@ -27,25 +27,25 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let id: ConnectionTable.ID
-    private let ledger: ConnectionLedger
+    private let limiter: ConnectionLimiter
     private var unanswered = CircularBuffer<Facts>()
     private var requests = 0
     private var isBodyOpen = false
     private var hasHadRequest = false
     private var isClosing = false
-    /// When the request, the body or the next request must be there.
+    /// When the request, the body or the next request must be complete.
     private var deadline: NIODeadline?
     private var stalledAt: NIODeadline?
     private var timer: Scheduled<Void>?
     private var timerAt = NIODeadline.distantFuture
 
-    init(id: ConnectionTable.ID, ledger: ConnectionLedger) {
+    init(id: ConnectionTable.ID, limiter: ConnectionLimiter) {
         self.id = id
-        self.ledger = ledger
+        self.limiter = limiter
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        expect(within: ledger.bounds.headTimeout, context)
+        expect(within: limiter.bounds.headTimeout, context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
@@ -57,27 +57,27 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(var head):
             guard !isClosing else { return }
             let problem = RequestRules.problem(of: head)
-            if problem != nil { ledger.count(.malformed) }
+            if problem != nil { limiter.count(.malformed) }
             head.headers.remove(name: RequestRules.mark)
             if let problem { head.headers.add(name: RequestRules.mark, value: problem) }
             head.uri = RequestRules.originForm(head.uri)
             requests += 1
             let isOld = RequestRules.isOld(head.version)
             let closes =
-                !head.isKeepAlive || isOld || problem != nil || requests >= ledger.bounds.requestsMax
+                !head.isKeepAlive || isOld || problem != nil || requests >= limiter.bounds.requestsMax
             unanswered.append(Facts(isHead: head.method == .HEAD, isOld: isOld, closes: closes))
             guard unanswered.count <= Self.unansweredMax else { return context.close(promise: nil) }
             isBodyOpen = true
             hasHadRequest = true
-            ledger.busy(id)
-            expect(within: ledger.bounds.headTimeout, context)
+            limiter.busy(id)
+            expect(within: limiter.bounds.headTimeout, context)
             context.fireChannelRead(wrapInboundOut(.head(head)))
         case .body:
             if !isClosing { context.fireChannelRead(data) }
         case .end:
             guard !isClosing else { return }
             isBodyOpen = false
-            if unanswered.isEmpty { expect(within: ledger.bounds.idleTimeout, context) } else { deadline = nil }
+            if unanswered.isEmpty { expect(within: limiter.bounds.idleTimeout, context) } else { deadline = nil }
             context.fireChannelRead(data)
         }
     }
@@ -86,7 +86,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard let facts = unanswered.first else {
-            // The answer to what was no request at all.
+            // The answer to something that was not a request.
             return context.write(data, promise: promise)
         }
         switch unwrapOutboundIn(data) {
@@ -115,8 +115,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 context.write(data, promise: promise)
             }
             guard unanswered.isEmpty, !facts.closes else { return }
-            ledger.idle(id)
-            if !isBodyOpen { expect(within: ledger.bounds.idleTimeout, context) }
+            limiter.idle(id)
+            if !isBodyOpen { expect(within: limiter.bounds.idleTimeout, context) }
         }
     }
 
@@ -125,13 +125,13 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             stalledAt = nil
         } else if stalledAt == nil {
             stalledAt = .now()
-            wake(at: .now() + ledger.bounds.stallTimeout, context)
+            wake(at: .now() + limiter.bounds.stallTimeout, context)
         }
         context.fireChannelWritabilityChanged()
     }
 
-    /// Closes our side, and the whole soon after: a client that still sends would otherwise get a reset before it has
-    /// read the answer (RFC 9112 §9.6).
+    /// Closes our side, and the whole connection soon after: a client that still sends would otherwise get a reset
+    /// before it has read the answer (RFC 9112 §9.6).
     private func end(_ context: ChannelHandlerContext) {
         guard !isClosing else { return }
         isClosing = true
@@ -162,12 +162,12 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func timerFired(_ context: ChannelHandlerContext) {
         let now = NIODeadline.now()
         if let deadline, deadline <= now {
-            if !isClosing { ledger.count(hasHadRequest && !isBodyOpen ? .idleTimedOut : .headTimedOut) }
+            if !isClosing { limiter.count(hasHadRequest && !isBodyOpen ? .idleTimedOut : .headTimedOut) }
             return context.close(promise: nil)
         }
-        let stalled = stalledAt.map { $0 + ledger.bounds.stallTimeout }
+        let stalled = stalledAt.map { $0 + limiter.bounds.stallTimeout }
         if let stalled, stalled <= now {
-            ledger.count(.stalled)
+            limiter.count(.stalled)
             return context.close(promise: nil)
         }
         if let deadline { wake(at: deadline, context) }

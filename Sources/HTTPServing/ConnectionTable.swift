@@ -1,15 +1,15 @@
 import ReflectorModel
 
-/// The connections of one HTTP port as a state machine without channel or clock: who is let in, and who is closed for
-/// it. Every step takes constant time, whatever is in the table.
+/// The connections of one HTTP port as a state machine without channel or clock: it decides which connections are
+/// admitted, and which ones are evicted for them. Every step takes constant time, whatever the size of the table.
 ///
 /// ```
 /// admit ─▶ fresh ─▶ busy ⇄ idle ─▶ remove
 /// ```
-/// Fresh connections have not sent a whole request yet. Those are closed first, once they are a second old; then those
-/// that idle between requests, longest first.
+/// Fresh connections have not sent a complete request yet. They are evicted first, once they are a second old; then
+/// those that idle between requests, longest first.
 struct ConnectionTable {
-    /// A connection; of no use once it was removed.
+    /// A connection; invalid after its removal.
     struct ID: Hashable {
         fileprivate var slot: Int
         fileprivate var generation: UInt32
@@ -17,14 +17,14 @@ struct ConnectionTable {
 
     enum Phase: Int { case fresh, idle, busy }
 
-    /// What becomes of a new connection.
+    /// The decision about a new connection.
     enum Admission: Equatable {
-        /// Let in; `evicted` must be closed for it.
+        /// Admitted; the caller must close `evicted`.
         case admitted(ID, evicted: ID?, ConnectionEvent?)
         case refused(ConnectionEvent)
     }
 
-    /// A fresh connection is given this long for its request before others are preferred to it.
+    /// A fresh connection has this long for its request before it may be evicted first.
     static let graceNanoseconds: Int64 = 1_000_000_000
 
     private struct Links {
@@ -43,9 +43,9 @@ struct ConnectionTable {
         var address = IPAddress(high: 0, low: 0)
         var phase = Phase.fresh
         var since: Int64 = 0
-        /// In the list of its phase.
+        /// Links in the list of its phase.
         var byPhase = Links()
-        /// In the list of its address: fresh and idle ones only.
+        /// Links in the list of its address, for fresh and idle ones only.
         var byAddress = Links()
     }
 
@@ -72,7 +72,7 @@ struct ConnectionTable {
     /// Addresses that have connections.
     var addressCount: Int { addresses.count }
 
-    /// A client has connected. What is evicted for it has left the table already.
+    /// A client has connected. The evicted connection has already left the table.
     mutating func admit(_ address: IPAddress, at now: Int64) -> Admission {
         let address = Self.block(of: address)
         var evicted: ID?
@@ -88,13 +88,13 @@ struct ConnectionTable {
         return .admitted(insert(address, at: now), evicted: evicted, event)
     }
 
-    /// A whole request head has come.
+    /// A complete request head has arrived.
     mutating func busy(_ id: ID, at now: Int64) { move(id, to: .busy, at: now) }
 
     /// All answers are sent.
     mutating func idle(_ id: ID, at now: Int64) { move(id, to: .idle, at: now) }
 
-    /// The connection has ended. Once more does nothing.
+    /// The connection has ended. A second call does nothing.
     mutating func remove(_ id: ID) {
         guard isCurrent(id) else { return }
         unlink(id.slot)
@@ -107,7 +107,7 @@ struct ConnectionTable {
         count -= 1
     }
 
-    /// IPv6 hosts have a /64 to themselves.
+    /// An IPv6 host owns a whole /64.
     static func block(of address: IPAddress) -> IPAddress {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }
@@ -152,7 +152,7 @@ struct ConnectionTable {
         link(id.slot)
     }
 
-    /// At the end of the lists where it belongs.
+    /// Appends the slot to the lists it belongs to.
     private mutating func link(_ slot: Int) {
         let phase = entries[slot].phase.rawValue
         Self.append(slot, to: &phases[phase], &entries, \.byPhase)

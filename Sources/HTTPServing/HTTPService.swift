@@ -9,15 +9,15 @@ import NIOPosix
 import ReflectorModel
 import ServiceLifecycle
 
-/// An HTTP/1.1 server that sleeps while nobody asks: Hummingbird's `Application` has a clock that wakes the process each
-/// second, and an idle node does not wake (`tools/bench/relay`).
+/// An HTTP/1.1 server that sleeps while there are no requests: Hummingbird's `Application` has a clock that wakes the
+/// process each second, and an idle node must not wake (`tools/bench/relay`).
 public struct HTTPService<Responder: HTTPResponder>: Service
 where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
     /// Where and how to listen.
     public struct Configuration: Sendable {
-        /// Port 0 takes a free one, told to `onReady`.
+        /// Port 0 takes a free one, passed to `onReady`.
         public var endpoint: Endpoint
-        /// What the port is for, as the log names it.
+        /// The purpose of the port, for the log.
         public var name: String
         public var bounds: ConnectionBounds
         /// Counts what happens to connections.
@@ -34,7 +34,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         }
     }
 
-    /// Connections that the kernel holds until we take them.
+    /// Connections that the kernel holds until we accept them.
     private static var backlog: Int { 1_024 }
 
     /// The request ended in the middle of the response.
@@ -43,7 +43,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     private let configuration: Configuration
     private let responder: Responder
     private let logger: Logger
-    private let ledger: ConnectionLedger
+    private let limiter: ConnectionLimiter
     private let onReady: @Sendable (Endpoint) -> Void
 
     /// - Parameter onReady: called once with the bound address.
@@ -56,10 +56,10 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         self.onReady = onReady
         var bounds = configuration.bounds
         bounds.connectionsMax = min(bounds.connectionsMax, OpenFiles.forConnections)
-        ledger = ConnectionLedger(
+        limiter = ConnectionLimiter(
             bounds: bounds, name: configuration.name, logger: logger, onEvent: configuration.onEvent)
         var quiet = logger
-        // Its errors are the accept loop that a stop cancels, and failures that `run` throws anyway.
+        // It logs errors only for the accept loop that a stop cancels, and for failures that `run` throws anyway.
         quiet.logLevel = .critical
         self.logger = quiet
     }
@@ -67,15 +67,15 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     /// Serves until the task is cancelled or the service group shuts down. Throws if the address cannot be bound.
     public func run() async throws {
         let endpoint = configuration.endpoint
-        let channel = BoundedHTTPChannel(ledger: ledger) { [responder, logger] request, writer, channel in
+        let channel = BoundedHTTPChannel(limiter: limiter) { [responder, logger] request, writer, channel in
             let context = Responder.Context(source: .init(channel: channel, logger: logger))
             let response = try await Self.respond(to: request, with: responder, context)
-            // The head that a GET would have had, its length included (RFC 9110 §9.3.2).
+            // The head of the answer to a GET, including its length (RFC 9110 §9.3.2).
             if request.method == .head { return try await writer.writeResponse(response.head) }
             do {
                 try await writer.write(response: response.head, body: response.body)
             } catch is HTTPParserError {
-                // This error itself would be answered, after half a response.
+                // Hummingbird would answer this error itself, after half a response.
                 throw BrokenOff()
             }
         }
@@ -90,7 +90,8 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         try await server.run()
     }
 
-    /// Now, as RFC 9110 §5.6.7 writes it. Not by Foundation: its formats cost more than the rest of an answer.
+    /// The current time in the format of RFC 9110 §5.6.7. Not by Foundation: its formatters cost more than the rest of
+    /// an answer.
     private static func date() -> String {
         var seconds = time(nil)
         var parts = tm()

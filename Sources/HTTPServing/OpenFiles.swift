@@ -1,11 +1,11 @@
 import Glibc
 
-/// Open files that this process may have.
+/// The process's limit of open files.
 enum OpenFiles {
-    /// What logs, sockets and state files need beside connections.
+    /// Files kept free for logs, sockets and state files.
     private static let spare = 64
 
-    /// How many of them connections may take: a server that has none left could not even refuse.
+    /// How many connections may take: a server without a free file could not even refuse one.
     static var forConnections: Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 - spare }

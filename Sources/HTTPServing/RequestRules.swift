@@ -1,23 +1,23 @@
 import NIOHTTP1
 
-/// What HTTP/1.1 asks of a request head beyond its syntax, and the form in which responders get it.
+/// Checks a request head against the rules of HTTP/1.1 beyond its syntax, and normalises it for responders.
 enum RequestRules {
-    /// Field by which a request that must be answered with 400 is marked; one that a client sends is taken out.
+    /// Field that marks a request to answer with 400; removed if a client sends it.
     static let mark = "Reflector-Malformed"
 
     /// Before HTTP/1.1: no Host, no chunks, no further request.
     static func isOld(_ version: HTTPVersion) -> Bool { (version.major, version.minor) < (1, 1) }
 
-    /// Why a request gets 400 (RFC 9112 §3.2); nil if it is in order.
+    /// Why a request gets 400 (RFC 9112 §3.2); nil if it is valid.
     static func problem(of head: HTTPRequestHead) -> String? {
         let hosts = head.headers["host"]
         guard hosts.count <= 1 else { return "more than one Host" }
         guard let host = hosts.first else { return isOld(head.version) ? nil : "HTTP/1.1 without Host" }
-        return host.utf8.allSatisfy(isHostByte) ? nil : "Host is no host and port"
+        return host.utf8.allSatisfy(isHostByte) ? nil : "Host is not a host and port"
     }
 
-    /// The path and query of a target in absolute form, which every server must take (RFC 9112 §3.2.2); others as they
-    /// are.
+    /// The path and query of a target in absolute form, which every server must take (RFC 9112 §3.2.2); others
+    /// unchanged.
     static func originForm(_ target: String) -> String {
         guard let first = target.utf8.first, first != UInt8(ascii: "/"), first != UInt8(ascii: "*"),
             let scheme = target.firstRange(of: "://")

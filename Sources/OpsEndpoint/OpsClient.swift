@@ -9,7 +9,7 @@ public struct OpsClient: Sendable {
     public enum Failure: Error, CustomStringConvertible {
         /// No answer within the time-out, or no connection; with the cause.
         case unreachable(Endpoint, String)
-        /// An answer that is none: HTTP status or what is wrong with the body.
+        /// An unusable answer: its HTTP status, or what is wrong with the body.
         case unusable(Endpoint, String)
 
         public var description: String {
@@ -64,7 +64,7 @@ public struct OpsClient: Sendable {
         }
     }
 
-    /// True if the process says at `/readyz` that it can do its work.
+    /// True if the process reports at `/readyz` that it is ready.
     public func isReady(_ endpoint: Endpoint) async -> Bool { (try? await get("/readyz", of: endpoint)) != nil }
 
     /// Sends a signed command. Returns the answer with its signature, which the caller must check.

@@ -8,15 +8,16 @@ import NIOCore
 import ReflectorModel
 import ServiceLifecycle
 
-/// What operators and their machines ask a process: `/healthz` (it runs), `/readyz` (it can do its work), `/status`
-/// (JSON) and `/metrics` (Prometheus). A node tells its `NodeStatus`; the name server uses the same with its own.
+/// The HTTP endpoint for operators and monitoring: `/healthz` (the process runs), `/readyz` (it can do its work),
+/// `/status`
+/// (JSON) and `/metrics` (Prometheus). A node reports its `NodeStatus`; the name server reports its own status.
 public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     /// Where to listen.
     public struct Configuration: Sendable {
-        /// Port 0 takes a free one, told to `onReady`.
+        /// Port 0 takes a free one, which `onReady` gets.
         public var endpoint: Endpoint
-        /// Who may have how much of the port. Answers are short, so the oldest connection makes room for a new one: whoever
-        /// fills the port can't keep a health check out.
+        /// Limits of the port's connections. Answers are short, so the oldest connection is closed for a new one: a
+        /// client that fills the port can't block a health check.
         public var bounds = ConnectionBounds(
             connectionsMax: 256, connectionsPerAddressMax: 64, headTimeout: .seconds(5), stallTimeout: .seconds(10),
             closesBusy: true)
@@ -28,7 +29,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     public struct Command: Sendable {
         /// `/override`.
         public var path: String
-        /// Takes the body and the signature that came with it. Nil is answered as forbidden, and nothing is said.
+        /// Takes the body and the signature that came with it. Nil is answered as forbidden, without a reason.
         public var perform:
             @Sendable (_ body: [UInt8], _ signature: String) async -> (body: [UInt8], signature: String)?
 
@@ -51,10 +52,10 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     private let events = ConnectionEventCounts()
 
     /// - Parameters:
-    ///   - status: what `/status` tells; of a node, with which of its streams (`/status?from=N&count=M`).
-    ///   - metrics: what `/metrics` tells.
+    ///   - status: the document at `/status`; of a node, with a page of its streams (`/status?from=N&count=M`).
+    ///   - metrics: the samples at `/metrics`.
     ///   - ready: nil while the process can do its work, else why not, for `/readyz`.
-    ///   - command: what may be POSTed; nothing by default.
+    ///   - command: the command that may be POSTed; none by default.
     ///   - onReady: called once with the bound address.
     public init(
         configuration: Configuration, logger: Logger,
@@ -108,7 +109,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         try await service.run()
     }
 
-    /// Nil if what the request says of it is no page.
+    /// Nil if the request's parameters are no page.
     private static func page(of request: Request) -> StreamPage? {
         func number(_ name: Substring, else usual: Int) -> Int? {
             guard let text = request.uri.queryParameters[name] else { return usual }
@@ -136,7 +137,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     private static func json(_ status: Status) -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        // A rate over no time at all is not a number; the rest of the status is still worth telling.
+        // A rate over an empty interval is not a number; the rest of the status is still reported.
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         guard let data = try? encoder.encode(status) else {

@@ -70,14 +70,15 @@ extension RelayNode {
             }
         }
         if path.isDeferred {
-            // The packets that it began with were not taken and are gone: subscribe again. This takes nothing from the
-            // bucket of changes, or a bucket once empty would stay empty, and the stream away.
+            // Its first packets were dropped and are gone: subscribe again. This takes no token from the bucket of source
+            // changes; otherwise an empty bucket would stay empty, and the stream would never return.
             removePath(path, of: stream, at: now)
             join(path.candidate, stream, at: now)
             return
         }
         if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
-            // Each change starts all children again: a parent that names another source each time gets its way at most twice a second.
+            // Each change restarts all children: a parent that names another source each time succeeds at most twice a
+            // second.
             path.isDeferred = true
             path.nextTry = now + .milliseconds(500)
             return schedule(stream, path.nextTry)

@@ -16,8 +16,8 @@ struct WireWriter {
         length += size
     }
 
-    /// Writes a sequence number, or the highest that a message may carry: a parent may have led us there, and a peer
-    /// refuses a message with a higher one.
+    /// Writes a sequence number, at most the highest that a message may carry: a parent may have sent us higher ones, and
+    /// a peer refuses a message with them.
     mutating func writeSequence(_ sequence: SequenceNumber) { write(min(sequence.rawValue, WireLimits.sequenceMax)) }
 
     mutating func writeZeros(count: Int) {

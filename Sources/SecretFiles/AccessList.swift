@@ -2,7 +2,8 @@ import CSecretFiles
 import Glibc
 
 /// A file's POSIX access control list (acl(5)), as the kernel keeps it. Where there is one, the group bits of the mode
-/// are only its mask: systemd hands out credentials as root's files of mode 0440 that a list opens to the service alone.
+/// are only its mask: systemd hands out credentials as root's files of mode 0440 that a list opens to the service
+/// alone.
 struct AccessList: Equatable {
     /// Longest list that is read: 64 entries.
     private static let bytesMax = 516
@@ -45,7 +46,7 @@ struct AccessList: Equatable {
         self.init(bytes: Array(bytes[..<length]))
     }
 
-    /// True if nobody but the owner, root and `user` may do anything with the file.
+    /// True if only the owner, root and `user` have access to the file.
     func isPrivate(to user: UInt32) -> Bool {
         let mask = entries.first { $0.tag == Tag.mask.rawValue }?.permissions ?? 7
         return entries.allSatisfy { entry in

@@ -69,44 +69,11 @@ public enum PrivateFile {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .system(call: "create", path: path, code: errno) }
         defer { close(descriptor) }
-        try write(Array(text.utf8), to: descriptor, path: path)
+        try AtomicFile.write(Array(text.utf8), to: descriptor, path: path)
     }
 
-    /// Puts new contents in the place of a file, whole or not at all, also if the machine stops at any moment.
+    /// Replaces a file by one of mode 0600, whole or not at all, also if the machine stops at any moment.
     public static func replace(_ path: String, bytes: [UInt8]) throws(Failure) {
-        let temporary = "\(path).new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw .system(call: "create", path: temporary, code: errno) }
-        do throws(Failure) {
-            defer { close(descriptor) }
-            // One that was left behind keeps the mode it had.
-            guard fchmod(descriptor, 0o600) == 0 else { throw .system(call: "chmod", path: temporary, code: errno) }
-            try write(bytes, to: descriptor, path: temporary)
-            guard rename(temporary, path) == 0 else { throw .system(call: "rename", path: path, code: errno) }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
-        // The new name itself is on the disk only once the directory is.
-        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { throw .system(call: "open", path: folder, code: errno) }
-        defer { close(directory) }
-        guard fsync(directory) == 0 else { throw .system(call: "fsync", path: folder, code: errno) }
-    }
-
-    /// Writes all bytes and has them on the disk.
-    private static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(Failure) {
-        var count = 0
-        while count < bytes.count {
-            let wrote = bytes.withUnsafeBytes { all in
-                let rest = UnsafeRawBufferPointer(rebasing: all[count...])
-                return Glibc.write(descriptor, rest.baseAddress, rest.count)
-            }
-            if wrote < 0, errno == EINTR { continue }
-            guard wrote > 0 else { throw .system(call: "write", path: path, code: errno) }
-            count += wrote
-        }
-        guard fsync(descriptor) == 0 else { throw .system(call: "fsync", path: path, code: errno) }
+        try AtomicFile.replace(path, bytes: bytes, mode: 0o600)
     }
 }

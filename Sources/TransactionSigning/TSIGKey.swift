@@ -30,7 +30,7 @@ public struct TSIGKey: Sendable, Equatable {
         return code
     }
 
-    /// Compares in a time that says nothing about where two codes differ.
+    /// Compares in constant time, so that timing does not reveal where two codes differ.
     static func isEqual(_ a: some Collection<UInt8>, _ b: some Collection<UInt8>) -> Bool {
         let (a, b) = (Array(a), Array(b))
         return a.count == b.count && CRYPTO_memcmp(a, b, a.count) == 0

@@ -1,4 +1,7 @@
 /// The TSIG record of a message (RFC 8945 §4.2).
+///
+/// TSIG is our own code over libcrypto and not ldns's: `ldns_pkt_tsig_verify` has one status for every failure, while a
+/// server must tell BADKEY, BADSIG, BADTIME and BADTRUNC apart in its reply (RFC 8945 §5.2).
 struct TSIGRecord: Equatable {
     static let type: UInt16 = 250
     /// Class ANY.

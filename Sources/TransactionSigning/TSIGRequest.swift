@@ -56,7 +56,7 @@ public enum TSIGRequest: Sendable {
 
     /// Judges a request, in the order that the RFC gives: key, code, time, length.
     /// - Parameter now: seconds since 1970.
-    public static func judge(_ message: [UInt8], keys: TSIGKeyring, now: Int64) -> TSIGRequest {
+    public static func verify(_ message: [UInt8], keys: TSIGKeyring, now: Int64) -> TSIGRequest {
         let found: TSIGRecord?
         do throws(TSIGRecord.Failure) { found = try TSIGRecord.find(in: message) } catch { return .malformed }
         guard let found else { return .unsigned }

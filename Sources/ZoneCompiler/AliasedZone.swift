@@ -4,8 +4,8 @@ import ReflectorModel
 
 /// One generation of a zone in aliased form (design §4): `s{P} DNAME {class}.maps` for each class of identically mapped
 /// portsets, `n{k}.r{R}.{class}.maps CNAME {set}.parents`, `sets.{class}.maps CNAME {union}.maps`, and hosts at
-/// `{set}.parents` and `{union}.maps`. Its memory follows the rules and classes; `records` makes the records one by
-/// one, in an order that is the same in all generations. The one source of master files and of transfers.
+/// `{set}.parents` and `{union}.maps`. Its memory depends on the rules and classes; `records` makes the records one by
+/// one, in an order that is the same in all generations. Master files and transfers are both made from it.
 public final class AliasedZone: Sendable {
     /// Most records.
     public static let recordsMax = 5_000_000
@@ -59,8 +59,8 @@ public final class AliasedZone: Sendable {
         standard = classes.number(of: content.defaults.portset.rawValue)
         listed = listing.sections
         startOfAuthority = listing.startOfAuthority
-        let suffix = Names.wire("parents", below: zoneName)
-        parentNames = classes.answers.map { $0.parents.map { Names.wire($0, below: suffix) } }
+        let suffix = WireName.joined("parents", below: zoneName)
+        parentNames = classes.answers.map { $0.parents.map { WireName.joined($0, below: suffix) } }
         let portsets = classes.runs.reduce(0) { $0 + $1.portsets.count }
         let own = standard.map { number in
             classes.classes[number].cells.reduce(0) { $0 + $1.regions.count * classes.answers[$1.answer].parents.count }
@@ -85,7 +85,7 @@ public final class AliasedZone: Sendable {
     }
 }
 
-/// The records that follow what people wrote line by line, and not the names that the map makes of it.
+/// The records that follow from single lines of the files, and not from the map.
 private struct ZoneListing {
     private(set) var sections: [ZoneRecord.Section: [ZoneRecord]] = [:]
     let startOfAuthority: ZoneRecord
@@ -97,34 +97,36 @@ private struct ZoneListing {
         zoneName = content.wireName
         startOfAuthority = Self.startOfAuthority(content, serial)
         sections[.file] = Self.fileRecords(content)
-        let parents = Names.wire("parents", below: zoneName)
+        let parents = WireName.joined("parents", below: zoneName)
         for (number, region) in content.setRegions.enumerated() {
-            add(.parents, owner: Names.wire(region.name, below: parents), ExportedRecord.hosts(content, sets: [number]))
             add(
-                .parents, owner: Names.wire(region.name, below: parents),
+                .parents, owner: WireName.joined(region.name, below: parents),
+                ExportedRecord.hosts(content, sets: [number]))
+            add(
+                .parents, owner: WireName.joined(region.name, below: parents),
                 [ExportedRecord.setText(content, region, serial: serial)])
         }
         var served = Set(content.setRegions.map(\.name))
         if content.rules.contains(where: \.takesParentsAway) {
             served.insert(ZoneContent.Rule.none)
-            add(.parents, owner: Names.wire(ZoneContent.Rule.none, below: parents), ExportedRecord.none)
+            add(.parents, owner: WireName.joined(ZoneContent.Rule.none, below: parents), ExportedRecord.none)
         }
         for set in content.outliving?.sets ?? [] where served.insert(set.name).inserted {
             add(
-                .parents, owner: Names.wire(set.name, below: parents),
+                .parents, owner: WireName.joined(set.name, below: parents),
                 set.records.map { RecordData(type: $0.type, data: $0.data) })
         }
-        let streams = Names.wire("streams", below: zoneName)
+        let streams = WireName.joined("streams", below: zoneName)
         for stream in content.streams {
             let labels = (stream.isPattern ? ["*"] : []) + stream.segments.reversed()
             add(
-                .streams, owner: Names.wire(labels.joined(separator: "."), below: streams),
+                .streams, owner: WireName.joined(labels.joined(separator: "."), below: streams),
                 ExportedRecord.stream(content, stream))
         }
-        let nodes = Names.wire("nodes", below: zoneName)
+        let nodes = WireName.joined("nodes", below: zoneName)
         for entry in content.nodeEntries {
             add(
-                .nodes, owner: Names.wire(content.hosts[entry.host].name, below: nodes),
+                .nodes, owner: WireName.joined(content.hosts[entry.host].name, below: nodes),
                 ExportedRecord.node(content, entry))
         }
         for section in sections.keys { sections[section]?.sort() }
@@ -133,15 +135,15 @@ private struct ZoneListing {
     var count: Int { sections.values.reduce(0) { $0 + $1.count } }
 
     mutating func add(_ classes: PortsetClasses) {
-        let maps = Names.wire("maps", below: zoneName)
+        let maps = WireName.joined("maps", below: zoneName)
         for union in classes.unions {
             let owner = PortsetClasses.label("u", union.hash) + maps
             let records = union.records ?? ExportedRecord.hosts(content, sets: union.sets)
             add(.unions, owner: owner, records, major: union.hash)
         }
-        let sets = Names.wire("sets", below: zoneName)
+        let sets = WireName.joined("sets", below: zoneName)
         for entrypoint in AnnounceTargets.all(content, classes) {
-            let owner = Names.wire(content.hosts[entrypoint.host].name, below: sets)
+            let owner = WireName.joined(content.hosts[entrypoint.host].name, below: sets)
             add(.announceTargets, owner: owner, ExportedRecord.services(content, sets: entrypoint.roots))
         }
         sections[.unions]?.sort()
@@ -151,10 +153,10 @@ private struct ZoneListing {
     private mutating func add(
         _ section: ZoneRecord.Section, owner: [UInt8], _ records: [RecordData], major: UInt64 = 0
     ) {
-        let place = ZoneRecord.Place(section: section, major: major)
+        let sortKey = ZoneRecord.SortKey(section: section, major: major)
         for record in records {
             sections[section, default: []].append(
-                ZoneRecord(place, owner: owner, type: record.type, ttl: content.defaults.ttl, data: record.data))
+                ZoneRecord(sortKey, owner: owner, type: record.type, ttl: content.defaults.ttl, data: record.data))
         }
     }
 
@@ -191,15 +193,15 @@ private struct ZoneListing {
         return sortedUnique(records)
     }
 
-    /// Names that are ours and have nothing in the aliased form exist there all the same if a wildcard would speak for
-    /// them (RFC 4592 §4.1).
+    /// Reserved names without records in the aliased form still exist there if a wildcard would match them (RFC 4592
+    /// §4.1).
     private static func keptFromWildcard(_ content: ZoneContent) -> [ZoneRecord] {
-        let wildcard = Names.wire("*", below: content.wireName)
+        let wildcard = WireName.joined("*", below: content.wireName)
         guard content.records.contains(where: { $0.owner == wildcard }) else { return [] }
         let text = RecordData.text(["answered only by reflector nameserver, to --explain-from"])
         return ["explain", "_status"].map { name in
             ZoneRecord(
-                .init(section: .file), owner: Names.wire(name, below: content.wireName), type: text.type,
+                .init(section: .file), owner: WireName.joined(name, below: content.wireName), type: text.type,
                 ttl: content.defaults.ttl, data: text.data)
         }
     }

@@ -1,4 +1,5 @@
-/// The three bytes that some editors put before UTF-8 text (RFC 3629 §6): invisible there, and no part of a name here.
+/// The three bytes that some editors put before UTF-8 text (RFC 3629 §6): they are invisible there and not part of a
+/// name here.
 enum ByteOrderMark {
     private static let bytes: [UInt8] = [0xef, 0xbb, 0xbf]
 

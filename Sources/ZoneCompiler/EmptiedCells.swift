@@ -1,10 +1,9 @@
 import DNSAnswers
 import ReflectorModel
 
-/// `map` lines that decide somewhere and none of whose parents has a host left to answer with: their cells would be
-/// empty.
+/// Finds `map` lines that win somewhere and whose parents have no host left: their cells would be empty.
 public enum EmptiedCells {
-    /// Indices of such rules, ascending; lines that lose everywhere to later ones do not count.
+    /// Indices of such rules, ascending; lines that later ones cover completely do not count.
     public static func rules(_ content: ZoneContent) -> [Int] {
         let isEmpty = content.setRegions.map { content.answering($0).members.isEmpty }
         let emptied = content.rules.indices.filter { index in
@@ -21,7 +20,7 @@ public enum EmptiedCells {
         for index in content.rules.indices[first...].reversed() {
             let rule = content.rules[index]
             let columns = axis.columns(rule.regions)
-            // Over its limits it says nothing, and a line is taken to be seen.
+            // Above its limits there is no result, and the line counts as visible.
             guard let found = coverage.lay(index, rows: rows.rows(rule.portsets), columns: columns) else { break }
             isHidden[index] = !found.isSeen
         }

@@ -13,7 +13,8 @@ enum ExportedRecord {
             records += host.addresses.map { .address($0) }
             records.append(
                 .service(
-                    priority: 0, weight: member.weight, port: member.port, target: Names.wire(host.name, below: zone)))
+                    priority: 0, weight: member.weight, port: member.port,
+                    target: WireName.joined(host.name, below: zone)))
         }
         // Nobody: "decidedly not available" (RFC 2782).
         if records.isEmpty, !sets.isEmpty {
@@ -47,7 +48,7 @@ enum ExportedRecord {
 
     /// SRV and TXT of what a host is.
     static func node(_ content: ZoneContent, _ entry: ZoneContent.NodeEntry) -> [RecordData] {
-        let target = Names.wire(content.hosts[entry.host].name, below: content.wireName)
+        let target = WireName.joined(content.hosts[entry.host].name, below: content.wireName)
         return [
             .service(priority: 0, weight: 1, port: entry.port, target: target),
             .text(entry.parts.map(\.description)),
@@ -60,7 +61,7 @@ enum ExportedRecord {
         let candidates = stream.entrypoints.enumerated().map { order, host in
             RecordData.service(
                 priority: UInt16(clamping: order), weight: 1, port: content.defaults.port,
-                target: Names.wire(content.hosts[host].name, below: zone))
+                target: WireName.joined(content.hosts[host].name, below: zone))
         }
         return candidates + [.text([portset(stream.portset), stream.ingest == .push ? "ingest=push" : "ingest=pull"])]
     }
@@ -74,5 +75,5 @@ extension ZoneContent {
     }
 
     /// The zone's name in wire form, lower case.
-    var wireName: [UInt8] { Names.wire(zone, below: [0]) }
+    var wireName: [UInt8] { WireName.joined(zone, below: [0]) }
 }

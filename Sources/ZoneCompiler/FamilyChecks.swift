@@ -1,13 +1,14 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Nodes that must talk to each other and have no address family in common: an edge and all its parents, a set reflector
-/// and all of its, an entrypoint and all set reflectors. Only warnings: a host may be on its way to the other family.
+/// Warns of nodes that must communicate and have no address family in common: an edge and all its parents, a set
+/// reflector and all of its, an entrypoint and all set reflectors. Only warnings, since a host may be migrating to the
+/// other family.
 enum FamilyChecks {
-    /// Pairs of regions and lines that are looked at; a larger map is left alone.
+    /// Most pairs of regions and lines; a larger map is not checked.
     private static let pairsMax = 20_000_000
 
-    /// Families that a host has addresses of; link-local ones count for nothing, as a zone can't say their interface.
+    /// Families that a host has addresses of; link-local ones do not count, since a zone can't name their interface.
     private struct Families: OptionSet {
         let rawValue: UInt8
         static let v4 = Families(rawValue: 1)
@@ -32,20 +33,21 @@ enum FamilyChecks {
                 if families.indices.contains($1.host) { $0.formUnion(families[$1.host]) }
             }
         }
-        // Nothing to find while every set reflector has both, or all have one and the same.
+        // There is nothing to find if every set reflector has both families, or all have the same one.
         guard sets.contains(where: { $0 != .both && !$0.isEmpty }),
             content.edgeRegions.count * content.rules.count <= pairsMax
         else { return }
-        var isTold: Set<Int> = []
-        func check(_ hosts: [Int], ruleIndices: [Int]) {
-            for index in RuleChecks.winners(content, among: ruleIndices) where !isTold.contains(index) {
+        let map = RuleMap(content)
+        var isReported: Set<Int> = []
+        func check(_ hosts: [Int], winners: [Int]) {
+            for index in winners where index >= 0 && !isReported.contains(index) {
                 let parents = content.rules[index].parents.reduce(into: Families()) { $0.formUnion(sets[$1]) }
                 guard !parents.isEmpty,
                     let host = hosts.first(where: {
                         families.indices.contains($0) && !families[$0].isEmpty && families[$0].isDisjoint(with: parents)
                     })
                 else { continue }
-                isTold.insert(index)
+                isReported.insert(index)
                 let names = content.rules[index].parents.map { content.setRegions[$0].name }.joined(separator: ", ")
                 problems.warning(
                     words[index],
@@ -55,22 +57,14 @@ enum FamilyChecks {
             }
         }
         for region in content.edgeRegions where !region.hosts.isEmpty {
-            let matching = content.rules.indices.filter { index in
-                switch content.rules[index].regions {
-                case .allEdge: true
-                case .edge(let ids): ids.contains(region.ids.lowerBound)
-                case .setRegion: false
-                }
-            }
-            check(region.hosts, ruleIndices: Array(matching))
+            check(region.hosts, winners: map.winners(region: RegionID(region.ids.lowerBound)))
         }
         for (number, set) in content.setRegions.enumerated() {
-            let matching = content.rules.indices.filter { content.rules[$0].regions == .setRegion(number) }
-            check(set.members.map(\.host), ruleIndices: Array(matching))
+            check(set.members.map(\.host), winners: Set(map.runs(ofSetRegion: number).map(\.rule)).sorted())
         }
     }
 
-    /// An entrypoint that no set reflector can be reached from announces to nobody.
+    /// Warns of an entrypoint that can reach no set reflector.
     static func run(
         entrypoints: [Int], of line: Word, _ content: ZoneContent, _ problems: inout ProblemList
     ) {
@@ -85,7 +79,7 @@ enum FamilyChecks {
             problems.warning(
                 line,
                 "\(content.hosts[host].name) has \(own.text) addresses only and every set reflector \(sets.text) only: "
-                    + "nobody can fetch from it; give one side an address of the other family")
+                    + "no node can fetch from it; give one side an address of the other family")
         }
     }
 }

@@ -54,24 +54,22 @@ struct MapComparison {
     mutating func moves(limit: Int) -> (moves: [ZoneDiff.Move], isCutShort: Bool) {
         let oldAnswers = before.rules.map { intern(before, $0) }
         let newAnswers = after.rules.map { intern(after, $0) }
-        let oldDeclared = declared(before)
-        let newDeclared = declared(after)
-        var oldPainter = RowPainter(before, axis)
-        var newPainter = RowPainter(after, axis)
+        var oldRows = RuleRows(before, axis)
+        var newRows = RuleRows(after, axis)
         let edges = axis.segments.count
         var open: [Strip: Open] = [:]
         var done: [(Strip, Open)] = []
         for row in rows.starts.indices {
             let portsets = rows.portsets(row)
-            let old = oldPainter.winners(portset: portsets.lowerBound)
-            let new = newPainter.winners(portset: portsets.lowerBound)
+            let old = oldRows.winners(portset: portsets.lowerBound)
+            let new = newRows.winners(portset: portsets.lowerBound)
             var found: [Way: (columns: [Int], oldRule: Int32, newRule: Int32)] = [:]
             for column in 0..<(edges + sets.count) {
                 let oldRule: Int32
                 let newRule: Int32
                 if column < edges {
-                    oldRule = oldDeclared[column] ? old[column] : -1
-                    newRule = newDeclared[column] ? new[column] : -1
+                    oldRule = old[column]
+                    newRule = new[column]
                 } else {
                     oldRule = setNumbers[column - edges].old.map { old[edges + $0] } ?? -1
                     newRule = setNumbers[column - edges].new.map { new[edges + $0] } ?? -1
@@ -111,12 +109,6 @@ struct MapComparison {
         numbers[answer] = answers.count
         answers.append(answer)
         return answers.count - 1
-    }
-
-    private func declared(_ content: ZoneContent) -> [Bool] {
-        var table = RegionTable()
-        table.close(content.edgeRegions)
-        return axis.segments.map { table.meets($0) }
     }
 
     private func move(_ strip: Strip, _ open: Open) -> ZoneDiff.Move {

@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// The map as it shows: rectangles of portsets × regions in which one line wins.
+/// The effective map: rectangles of portsets × regions in which one line wins.
 struct MapRectangles {
     /// Which regions a rectangle is about.
     enum Columns: Hashable {
@@ -38,12 +38,12 @@ struct MapRectangles {
     ) {
         let axis = RegionAxis([content])
         let rows = PortsetAxis([content])
-        var painter = RowPainter(content, axis)
+        var ruleRows = RuleRows(content, axis)
         var open: [Strip: ClosedRange<UInt16>] = [:]
         for row in rows.rowsMeeting(wanted) {
             let portsets = rows.portsets(row).clamped(to: wanted)
             var still: [Strip: ClosedRange<UInt16>] = [:]
-            let winners = painter.winners(portset: portsets.lowerBound)
+            let winners = ruleRows.winners(portset: portsets.lowerBound)
             for strip in Self.strips(content, axis, winners, isWanted, region) {
                 let start = open.removeValue(forKey: strip)?.lowerBound ?? portsets.lowerBound
                 still[strip] = start...portsets.upperBound

@@ -1,6 +1,5 @@
-/// One entry of a master file (RFC 1035 §5.1): a record or a control entry, as words with their places. libldns reads
-/// a record only when it is cut out; this finds where it begins and ends, so that every error has a line and column and
-/// reading goes on behind it.
+/// One entry of a master file (RFC 1035 §5.1): a record or a control entry, as words with their places. This finds
+/// where an entry begins and ends, so that every error has a line and column, and reading continues after it.
 struct MasterFileEntry: Equatable {
     /// Words in order, quotes and escapes as written, parentheses and comments gone.
     var words: [Word]
@@ -13,7 +12,7 @@ struct MasterFileEntry: Equatable {
     static let countMax = 1_000_000
     /// Longest entry in bytes, all its lines together.
     static let lengthMax = 9_000
-    /// Parentheses left open that are recovered from; each costs reading on from the line behind it.
+    /// Unclosed parentheses from which reading recovers; each costs a restart at the next line.
     private static let recoveriesMax = 16
 
     /// Cuts a file into entries. What can't be cut is reported and skipped to the end of its line.
@@ -175,8 +174,7 @@ struct MasterFileEntry: Equatable {
             while at < bytes.count, bytes[at] != newline { at += 1 }
         }
 
-        /// Bytes that are not UTF-8 become `\DDD`, which is the same to whoever reads the word, and can be shown: no
-        /// byte is lost.
+        /// Bytes that are not UTF-8 become `\DDD`, which means the same and is printable: no byte is lost.
         private func text(_ range: Range<Int>) -> String {
             if let text = String(validating: bytes[range], as: UTF8.self) { return text }
             var text: [UInt8] = []

@@ -13,11 +13,12 @@ public enum OutlivingAliases {
     /// Records that may outlive whatever the size of the zone; larger zones may keep twice their own.
     static let recordsMin = 200_000
 
-    /// What came of it.
+    /// The result.
     public struct Result: Sendable, Equatable {
         /// Nil for nothing.
         public var outliving: ZoneContent.Outliving?
-        /// Classes left out because too many records would outlive: resolvers deny their names until the TTL has passed.
+        /// Classes left out because too many records would outlive: resolvers deny their names until the TTL has
+        /// passed.
         public var dropped = 0
     }
 

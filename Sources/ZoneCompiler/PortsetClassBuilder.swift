@@ -11,8 +11,7 @@ struct PortsetClassBuilder {
 
     private let content: ZoneContent
     private let hash: (UInt64, UInt64) -> UInt64
-    private let axis: RegionAxis
-    private var painter: RowPainter
+    private var rows: RuleRows
     /// For each rule, the answer it gives; -1 for `none` on a set region.
     private var answerOfRule: [Int32] = []
     private var answerHashes: [UInt64] = []
@@ -28,8 +27,8 @@ struct PortsetClassBuilder {
     init(_ content: ZoneContent, hash: @escaping (UInt64, UInt64) -> UInt64) {
         self.content = content
         self.hash = hash
-        axis = RegionAxis([content])
-        painter = RowPainter(content, axis)
+        let axis = RegionAxis([content])
+        rows = RuleRows(content, axis)
         columns = axis.segments.map { $0 } + content.setRegions.map { $0.id.map { $0.rawValue...$0.rawValue } }
         shares = Array(repeating: 0, count: content.rules.count)
         var known: [PortsetClasses.Answer: Int32] = [:]
@@ -57,12 +56,12 @@ struct PortsetClassBuilder {
     /// The class of a portset above the last one asked for; nil if nothing maps it. Counting ends somewhere above
     /// `recordsMax`.
     mutating func add(_ portset: UInt16, recordsMax: Int) -> Int? {
-        let rules = painter.winners(portset: portset)
+        let rules = rows.winners(portset: portset)
         let winners = rules.map { $0 < 0 ? -1 : answerOfRule[Int($0)] }
         if winners.allSatisfy({ $0 < 0 }) { return nil }
         if let known = numbers[winners] { return known }
         let cells = cells(winners)
-        let union = union(rules)
+        let union = union(portset)
         if union != nil { records += 1 }
         for cell in cells {
             let (count, isOver) = cell.regions.count.multipliedReportingOverflow(by: answers[cell.answer].parents.count)
@@ -119,10 +118,8 @@ struct PortsetClassBuilder {
         return joined
     }
 
-    private mutating func union(_ rules: [Int32]) -> Int? {
-        let edges = axis.segments.count
-        let edgeRules = sortedUnique(rules[..<edges].filter { $0 >= 0 }).map(Int.init)
-        let sets = Mapping.roots(content, edgeRules: edgeRules) { rules[edges + $0] < 0 ? nil : Int(rules[edges + $0]) }
+    private mutating func union(_ portset: UInt16) -> Int? {
+        let sets = rows.map.roots(of: portset)
         if sets.isEmpty { return nil }
         if let known = unionNumbers[sets] { return known }
         let names = sets.map { NodeID(name: content.setRegions[$0].name).rawValue }.sorted()

@@ -2,8 +2,8 @@ import DNSAnswers
 import ReflectorModel
 
 /// Portsets grouped by how they are mapped: all of one class have the same parents, TTLs and roots in every region.
-/// What the aliased form of a zone is built on (design §4). A class is named by a fixed hash of what it maps, so that
-/// it keeps its name from generation to generation however others come and go.
+/// The aliased form of a zone is built on them (design §4). A class is named by a fixed hash of what it maps, so that
+/// it keeps its name when other classes are added or removed.
 struct PortsetClasses: Sendable {
     /// Parents and their TTL, by name: comparable between generations.
     struct Answer: Hashable {
@@ -37,7 +37,8 @@ struct PortsetClasses: Sendable {
         var records: [RecordData]?
     }
 
-    /// The map is too finely divided; the lines that take part most, with their share of the records found so far.
+    /// The map is divided too finely. Names the lines that contribute most, with their share of the records found so
+    /// far.
     struct TooMany: Error {
         var responsible: [(rule: Int, records: Int)]
     }
@@ -51,7 +52,7 @@ struct PortsetClasses: Sendable {
     /// Records of all classes: names that begin with `n`, and `sets`.
     private(set) var recordCount = 0
 
-    /// - Parameter hash: folds one more word into a hash; another than the fixed one only to try collisions.
+    /// - Parameter hash: folds one more word into a hash; tests pass another one to force collisions.
     init(
         _ content: ZoneContent, recordsMax: Int, hash: @escaping (UInt64, UInt64) -> UInt64 = FixedHash.combine
     ) throws(TooMany) {
@@ -92,7 +93,7 @@ struct PortsetClasses: Sendable {
         for run in runs.indices { runs[run].number = position[runs[run].number] }
     }
 
-    /// Adds what resolvers may still hold aliases to. No portset leads there any more.
+    /// Adds names that resolvers may still have aliases to. No portset leads there any more.
     private mutating func add(_ outliving: ZoneContent.Outliving, _ content: ZoneContent) {
         var taken = Set(classes.map(\.hash) + unions.map(\.hash))
         var unionNumbers = Dictionary(unions.enumerated().map { ($1.hash, $0) }) { first, _ in first }

@@ -41,16 +41,3 @@ struct RecordData: Hashable, Comparable {
         RecordSchema.name(type) + " " + RecordText.text(type: type, data, zone: zone)
     }
 }
-
-extension Names {
-    /// Wire form of a name of plain labels, `text`, below `suffix` in wire form. Empty labels are left out.
-    static func wire(_ text: String, below suffix: [UInt8]) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(text.utf8.count + 1 + suffix.count)
-        for label in text.utf8.split(separator: UInt8(ascii: ".")) {
-            result.append(UInt8(truncatingIfNeeded: min(label.count, 63)))
-            result.append(contentsOf: label.prefix(63))
-        }
-        return result + suffix
-    }
-}

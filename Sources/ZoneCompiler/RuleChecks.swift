@@ -1,15 +1,15 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What is wrong with `map` lines taken together: circles among set regions, lines that never win, and lines whose
+/// What is wrong with `map` lines taken together: cycles among set regions, lines that never win, and lines whose
 /// order looks like a mistake.
 enum RuleChecks {
-    /// Most steps in search of circles.
+    /// Most steps in search of cycles.
     private static let stepsMax = 50_000_000
 
     /// - Parameter words: the keyword of each rule, for its place.
     static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
-        circles(content, words, &problems)
+        cycles(content, words, &problems)
         coverage(content, words, &problems)
         FamilyChecks.run(content, words, &problems)
     }
@@ -52,21 +52,16 @@ enum RuleChecks {
         }
     }
 
-    /// Portset by portset where something changes, looks for a set region that is its own ancestor.
-    private static func circles(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
-        var rulesOf: [Int: [Int]] = [:]
-        for (index, rule) in content.rules.enumerated() {
-            if case .setRegion(let set) = rule.regions { rulesOf[set, default: []].append(index) }
-        }
+    /// Finds set regions that are their own ancestors, at every portset where a rule changes.
+    private static func cycles(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
+        let map = RuleMap(setRegionsOf: content)
         var changes: [(portset: Int, set: Int, rule: Int)] = []
-        for (set, rules) in rulesOf {
-            changes += runs(rules.map { content.rules[$0] }).map {
-                ($0.portset, set, $0.rule < 0 ? -1 : rules[$0.rule])
-            }
+        for set in content.setRegions.indices {
+            changes += map.runs(ofSetRegion: set).map { ($0.portset, set, $0.rule) }
         }
         changes.sort { ($0.portset, $0.set) < ($1.portset, $1.set) }
 
-        var search = CircleSearch(content)
+        var search = CycleDetector(content)
         var reported: Set<Int> = []
         var next = 0
         while next < changes.count {
@@ -77,48 +72,20 @@ enum RuleChecks {
                 next += 1
             }
             for change in changes[first..<next] where change.rule >= 0 && !reported.contains(change.rule) {
-                guard let path = search.circle(from: change.set) else { continue }
+                guard let path = search.cycle(from: change.set) else { continue }
                 let names = path.map { content.setRegions[$0].name }.joined(separator: " → ")
                 for set in path { reported.insert(search.ruleOf[set]) }
                 problems.error(
                     words[change.rule],
-                    "parents go in a circle for s\(portset): \(names); a set region can't be its own ancestor, so "
+                    "parents go in a cycle for s\(portset): \(names); a set region can't be its own ancestor, so "
                         + "take one of these lines away")
             }
             if search.steps > stepsMax {
                 problems.error(
                     words[changes[first].rule < 0 ? 0 : changes[first].rule],
-                    "parents of set regions are too intricate to prove free of circles; merge ranges")
+                    "parents of set regions are too intricate to prove free of cycles; merge ranges")
                 return
             }
         }
-    }
-
-    /// Those of the rules, given by ascending index, that win for some portset.
-    static func winners(_ content: ZoneContent, among rules: [Int]) -> [Int] {
-        guard !rules.isEmpty else { return [] }
-        return sortedUnique(runs(rules.map { content.rules[$0] }).filter { $0.rule >= 0 }.map { rules[$0.rule] })
-    }
-
-    /// Where the winning rule of one column changes, from portset 0 up; -1 for none.
-    private static func runs(_ rules: [ZoneContent.Rule]) -> [(portset: Int, rule: Int)] {
-        let starts = sortedUnique(
-            [0] + rules.flatMap { [Int($0.portsets.lowerBound), Int($0.portsets.upperBound) + 1] })
-        var winner = Array(repeating: -1, count: starts.count)
-        var bare = BareCells(count: starts.count)
-        for (index, rule) in rules.enumerated().reversed() {
-            let end = lowerBound(starts, Int(rule.portsets.upperBound) + 1)
-            var at = bare.first(from: lowerBound(starts, Int(rule.portsets.lowerBound)))
-            while at < end {
-                winner[at] = index
-                bare.cover(at)
-                at = bare.first(from: at + 1)
-            }
-        }
-        var result: [(portset: Int, rule: Int)] = []
-        for (start, rule) in zip(starts, winner) where start <= 65_535 && result.last?.rule != rule {
-            result.append((start, rule))
-        }
-        return result
     }
 }

@@ -31,7 +31,7 @@ struct SidecarLine: Equatable {
     var keyword: Word
     var words: [Word] = []
     var options: [Option] = []
-    /// Just behind the last word, where something missing is reported.
+    /// Just behind the last word: the position at which a missing word is reported.
     var end: Word
 
     /// Longest line in bytes.

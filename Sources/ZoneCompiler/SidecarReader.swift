@@ -16,7 +16,7 @@ struct SidecarReader {
     var edgeRegionWords: [Word] = []
     var setRegionIDs: [(id: RegionID, word: Word)] = []
     /// Hosts of records that could not be read, relative to the zone.
-    private lazy var brokenHosts = Set(zoneFile.brokenOwners.compactMap { Names.relative($0, to: zoneFile.apex) })
+    private lazy var brokenHosts = Set(zoneFile.brokenOwners.compactMap { WireName.relative($0, to: zoneFile.apex) })
     /// Line of each region name.
     var regionNames: [String: Int] = [:]
 

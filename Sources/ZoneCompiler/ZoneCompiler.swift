@@ -1,9 +1,10 @@
 import DNSAnswers
 import LDNSKit
 
-/// What a directory's files compile to: zones ready to serve, or the problems why not.
+/// The result of compiling a directory's files: zones ready to serve, or the problems that prevent it.
 public struct CompiledZones: Sendable, Equatable {
-    /// One for each `.zone` file, by name. Empty if any file has an error: a generation is taken whole or refused whole.
+    /// One for each `.zone` file, by name. Empty if any file has an error: a generation is accepted or refused as a
+    /// whole.
     public var contents: [ZoneContent]
     /// Errors and warnings, by file, line and column.
     public var problems: [ZoneProblem]
@@ -23,9 +24,9 @@ public enum ZoneCompiler {
     /// Most zones in one directory.
     static let zonesMax = 64
 
-    /// Compiles files given by name (without directory) and content, in any order. Never traps, whatever the bytes.
+    /// Compiles files given by name (without directory) and content, in any order. Never traps on any input.
     ///
-    /// - Parameter unreadable: names of files that are there and can't be read; others don't call them absent.
+    /// - Parameter unreadable: names of files that exist and can't be read, so that they are not reported as missing.
     public static func compile(
         files: [(name: String, bytes: [UInt8])], unreadable: Set<String> = []
     ) -> CompiledZones {
@@ -129,7 +130,7 @@ enum FileKind: Hashable {
 
     enum Verdict: Equatable {
         case part(FileKind, stem: String)
-        /// Editors' droppings and hidden files.
+        /// Backup files of editors, and hidden files.
         case ignored
         case unknown
     }

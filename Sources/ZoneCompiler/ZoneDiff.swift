@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What an edit moves: for the map, rectangles of portsets × regions whose parents change, never a list of names.
+/// What an edit changes: for the map, rectangles of portsets × regions whose parents change, not a list of names.
 public struct ZoneDiff: Sendable, Equatable, Codable {
     /// Portsets of regions that get other parents, or another TTL.
     public struct Move: Sendable, Equatable, Codable {

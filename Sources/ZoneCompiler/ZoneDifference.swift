@@ -3,9 +3,9 @@
 public struct ZoneDifference: IteratorProtocol {
     /// Which records are wanted.
     public enum Side: Sendable {
-        /// Those of the old generation that the new one has not.
+        /// Records of the old generation that the new one does not have.
         case removed
-        /// Those of the new one that the old one has not.
+        /// Records of the new generation that the old one does not have.
         case added
         case both
     }

@@ -91,9 +91,9 @@ private struct Explainer {
             result.reasons = ["region \(region) is declared by no line"]
             return
         }
-        let matching = Mapping.matches(content, portset: effective, region: region)
-        result.lines = matching.map { line($0, wins: $0 == matching.last) }
-        guard let winner = matching.last else {
+        let decides = map(of: effective).winner(portset: effective, region: region)
+        result.lines = content.rulesMatching(portset: effective, region: region).map { line($0, wins: $0 == decides) }
+        guard let winner = decides else {
             result.reasons = ["no map line matches \(effective) in \(region)"]
             return
         }
@@ -136,7 +136,7 @@ private struct Explainer {
     private func whole(_ portset: PortsetID, _ result: inout ZoneExplanation) {
         let rules = content.rules.indices.filter { content.rules[$0].portsets.contains(portset.rawValue) }
         result.lines = rules.map { line($0, wins: false) }
-        let isMapped = isMapped(portset)
+        let isMapped = map(of: portset).isMapped(portset)
         result.outcome = isMapped ? .noData : .noSuchName
         result.reasons = [
             isMapped
@@ -144,18 +144,13 @@ private struct Explainer {
         ]
     }
 
-    private func isMapped(_ portset: PortsetID) -> Bool {
-        var painter = RowPainter(content, RegionAxis([content]))
-        let edges = painter.axis.segments.count
-        return painter.winners(portset: portset.rawValue).enumerated().contains { column, rule in
-            guard rule >= 0 else { return false }
-            if column < edges { return true }
-            return !content.rules[Int(rule)].parents.isEmpty && content.setRegions[column - edges].id != nil
-        }
+    /// The map of one portset.
+    private func map(of portset: PortsetID) -> RuleMap {
+        RuleMap(content, portsets: portset.rawValue...portset.rawValue)
     }
 
     private func rootSets(_ portset: PortsetID, _ result: inout ZoneExplanation) {
-        let roots = Mapping.roots(content, portset: portset)
+        let roots = map(of: portset).roots(of: portset.rawValue)
         guard !roots.isEmpty else {
             result.reasons = ["no edge region has parents for \(portset)"]
             return
@@ -200,27 +195,14 @@ private struct Explainer {
             return
         }
         result.lines = streams.map { streamLine($0, wins: true) }
-        var roots: Set<Int> = []
-        for range in sortedUnique(streams.map { PortsetRun($0.portset.range) }) {
-            var painter = RowPainter(content, RegionAxis([content]))
-            let edges = painter.axis.segments.count
-            let axis = PortsetAxis([content])
-            for row in axis.rowsMeeting(range.range) {
-                let winners = painter.winners(portset: axis.portsets(row).lowerBound)
-                let edgeRules = sortedUnique(winners[..<edges].filter { $0 >= 0 }).map(Int.init)
-                roots.formUnion(
-                    Mapping.roots(content, edgeRules: edgeRules) {
-                        winners[edges + $0] < 0 ? nil : Int(winners[edges + $0])
-                    })
-            }
-        }
+        let roots = RuleMap(content).roots(of: streams.map(\.portset.range))
         guard !roots.isEmpty else {
             result.reasons = ["no edge region has parents for the portsets of its streams"]
             return
         }
         result.outcome = .answer
-        result.lines += roots.sorted().map(setLine)
-        result.reasons = ExportedRecord.services(content, sets: roots.sorted()).map(flat)
+        result.lines += roots.map(setLine)
+        result.reasons = ExportedRecord.services(content, sets: roots).map(flat)
     }
 
     /// The exact line, else the pattern at the closest name that exists (RFC 4592 §3.3.1).
@@ -268,16 +250,16 @@ private struct Explainer {
             result.reasons = ["not a domain name"]
             return
         }
-        let owner = Names.lowercased(name)
+        let owner = WireName.lowercased(name)
         if take(content.records.filter { $0.owner == owner }, &result) { return }
-        if content.records.contains(where: { Names.isWithin($0.owner, owner) }) {
+        if content.records.contains(where: { WireName.isWithin($0.owner, owner) }) {
             result.outcome = .noData
             result.reasons = ["names below it answer"]
             return
         }
-        for offset in Names.labels(owner).dropFirst() {
+        for offset in (WireName.labelOffsets(owner) ?? []).dropFirst() {
             let encloser = Array(owner[offset...])
-            guard content.records.contains(where: { Names.isWithin($0.owner, encloser) }) else { continue }
+            guard content.records.contains(where: { WireName.isWithin($0.owner, encloser) }) else { continue }
             let wildcard = content.records.filter { $0.owner == [1, UInt8(ascii: "*")] + encloser }
             if take(wildcard, &result) { result.reasons.append("by the wildcard of the .zone file (RFC 4592)") }
             break
@@ -316,23 +298,6 @@ private struct Explainer {
     }
 
     private func flat(_ record: RecordData) -> String { record.text(zone: content.wireName) }
-}
-
-/// A range that can be sorted.
-private struct PortsetRun: Comparable {
-    var range: ClosedRange<UInt16>
-    init(_ range: ClosedRange<UInt16>) { self.range = range }
-    static func < (a: PortsetRun, b: PortsetRun) -> Bool {
-        (a.range.lowerBound, a.range.upperBound) < (b.range.lowerBound, b.range.upperBound)
-    }
-}
-
-extension PortsetAxis {
-    /// Rows that have a portset of the range, whether or not its ends are cuts.
-    func rowsMeeting(_ range: ClosedRange<UInt16>) -> Range<Int> {
-        let first = lowerBound(starts, Int(range.lowerBound) + 1) - 1
-        return first..<lowerBound(starts, Int(range.upperBound) + 1)
-    }
 }
 
 extension ZoneContent.Rule {

@@ -2,8 +2,8 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// The `.zone` file read: its records, and what the sidecars ask of it. `RecordReader` reads each record's data; where
-/// records begin and which zone they are in is checked here, what they may stand beside in `ZoneFileChecks`.
+/// The `.zone` file read: its records, and what the sidecars ask of it. `RecordReader` reads each record's data; the
+/// position of records and their zone are checked here, their combinations in `ZoneFileChecks`.
 struct ZoneFile {
     /// Lower case, without the final dot.
     let zone: String
@@ -15,7 +15,7 @@ struct ZoneFile {
     var places: [(owner: Word, data: Word)] = []
     /// Addresses by owner relative to the zone.
     var addresses: [String: [IPAddress]] = [:]
-    /// Owners (absolute, wire form) of records that could not be read: nothing is said to be missing at them.
+    /// Owners (absolute, wire form) of records that could not be read: nothing is reported as missing at them.
     var brokenOwners: Set<[UInt8]> = []
 
     /// Seconds; the most that RFC 2181 §8 allows.
@@ -51,7 +51,7 @@ struct ZoneFile {
             } else {
                 rest = rest.dropFirst()
                 guard let name = name(first, origin: origin, &problems) else {
-                    // Following records that leave their owner out would be blamed on the wrong name.
+                    // Otherwise the following records without an owner would be reported under the wrong name.
                     previous = nil
                     continue
                 }
@@ -78,7 +78,7 @@ struct ZoneFile {
         origin: [UInt8], _ problems: inout ProblemList
     ) {
         let typeName = RecordSchema.name(head.number)
-        // An APL may be empty (RFC 3123 §4): it says that there are no prefixes.
+        // An APL may be empty (RFC 3123 §4): it means that there are no prefixes.
         guard !rest.isEmpty || head.number == RecordSchema.prefixesType else {
             problems.error(head.type, "\(typeName) record without data; write it behind the type")
             brokenOwners.insert(owner)
@@ -93,7 +93,7 @@ struct ZoneFile {
             brokenOwners.insert(owner)
             return
         }
-        guard Names.isWithin(owner, apex) else {
+        guard WireName.isWithin(owner, apex) else {
             let text = LDNSName.text(owner) ?? ""
             problems.error(
                 ownerWord, "'\(text)' is outside the zone \(zone); remove it, or drop its final dot if it is relative")
@@ -107,12 +107,12 @@ struct ZoneFile {
         addAddress(owner, head.number, data, dataWord, &problems)
     }
 
-    /// Notes what a host of this name would be reached at.
+    /// Notes the addresses of a host of this name.
     private mutating func addAddress(
         _ owner: [UInt8], _ type: UInt16, _ data: [UInt8], _ word: Word, _ problems: inout ProblemList
     ) {
         guard type == LDNSType.a || type == LDNSType.aaaa, let address = IPAddress(bytes: data),
-            let relative = Names.relative(owner, to: apex)
+            let relative = WireName.relative(owner, to: apex)
         else { return }
         guard type == LDNSType.a || !address.isV4 else {
             problems.warning(
@@ -126,7 +126,7 @@ struct ZoneFile {
     private func name(_ word: Word, origin: [UInt8], _ problems: inout ProblemList) -> [UInt8]? {
         if word.text == "@" { return origin }
         do throws(LDNSError) {
-            return Names.lowercased(try LDNSName.wire(word.text, origin: origin))
+            return WireName.lowercased(try LDNSName.wire(word.text, origin: origin))
         } catch {
             problems.error(word, "'\(word.text.prefix(80))' is no domain name: \(error.message); correct it")
             return nil
@@ -151,7 +151,7 @@ struct ZoneFile {
                 return
             }
             guard let name = name(argument, origin: origin, &problems) else { return }
-            guard Names.isWithin(name, apex) else {
+            guard WireName.isWithin(name, apex) else {
                 problems.error(argument, "$ORIGIN \(argument.text) is outside the zone; use a name in \(zone).")
                 return
             }

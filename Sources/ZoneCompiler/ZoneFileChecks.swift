@@ -91,7 +91,7 @@ struct ZoneFileChecks {
         }
         for (index, record) in zone.records.enumerated() {
             let place = zone.places[index].owner
-            if let label = Names.firstLabelBelow(zone.apex, in: record.owner), let name = Names.reserved(label) {
+            if let label = WireName.firstLabelBelow(zone.apex, in: record.owner), let name = WireName.reserved(label) {
                 problems.error(
                     place,
                     "names under '\(name)' are answered by the map and can't be written here; choose another name")
@@ -113,7 +113,7 @@ struct ZoneFileChecks {
 
     private func delegation(above owner: [UInt8]) -> [UInt8]? {
         guard !delegations.isEmpty else { return nil }
-        for offset in Names.labels(owner) where owner.count - offset > zone.apex.count {
+        for offset in (WireName.labelOffsets(owner) ?? []) where owner.count - offset > zone.apex.count {
             let name = Array(owner[offset...])
             if delegations.contains(name) { return name }
         }
@@ -210,9 +210,9 @@ struct ZoneFileChecks {
             case LDNSType.srv: skip = 6
             default: continue
             }
-            let target = Names.lowercased(Array(record.data.dropFirst(skip)))
+            let target = WireName.lowercased(Array(record.data.dropFirst(skip)))
             // The root as target means "no such service" (RFC 2782, RFC 7505).
-            guard target.count > 1, Names.isWithin(target, zone.apex), !zone.brokenOwners.contains(target) else {
+            guard target.count > 1, WireName.isWithin(target, zone.apex), !zone.brokenOwners.contains(target) else {
                 continue
             }
             let place = zone.places[index].data
@@ -229,7 +229,7 @@ struct ZoneFileChecks {
     }
 
     private func wildcard(for name: [UInt8]) -> Owner? {
-        for offset in Names.labels(name).dropFirst() where name.count - offset >= zone.apex.count {
+        for offset in (WireName.labelOffsets(name) ?? []).dropFirst() where name.count - offset >= zone.apex.count {
             if let owner = owner([1, UInt8(ascii: "*")] + name[offset...]) { return owner }
         }
         return nil

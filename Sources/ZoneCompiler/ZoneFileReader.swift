@@ -1,6 +1,6 @@
 import Glibc
 
-/// Reads one file of a `zones/` directory whole, and tells apart why one can't be read.
+/// Reads one file of a `zones/` directory, and reports why a file can't be read.
 enum ZoneFileReader {
     /// Largest file in bytes.
     static let bytesMax = MasterFileEntry.fileSizeMax
@@ -59,7 +59,7 @@ enum ZoneFileReader {
     private static func unreadable(_ path: String, _ code: Int32) -> Unreadable {
         switch code {
         case ENOENT: Unreadable(message: "a link that leads nowhere\(target(path)); correct or remove it")
-        case ELOOP: Unreadable(message: "symbolic links that lead in a circle\(target(path)); correct or remove them")
+        case ELOOP: Unreadable(message: "symbolic links that lead in a cycle\(target(path)); correct or remove them")
         case EACCES: Unreadable(message: "no permission to read it; check its mode and owner")
         default: Unreadable(message: "can't be read: \(String(cString: strerror(code)))")
         }

@@ -1,12 +1,12 @@
 import DNSAnswers
 import LDNSKit
 
-/// Zones of one directory of which one is below another: the one below answers all names from its own down, whatever
-/// the one above says of them.
+/// Zones of one directory of which one is below another. The child zone answers all names at and below its apex,
+/// regardless of the parent zone's records.
 enum ZoneNesting {
     static func problems(_ zones: [ZoneContent]) -> [ZoneProblem] {
         zones.flatMap { child in
-            zones.filter { $0.zone != child.zone && Names.isWithin(child.wireName, $0.wireName) }
+            zones.filter { $0.zone != child.zone && WireName.isWithin(child.wireName, $0.wireName) }
                 .flatMap { problems(child, below: $0) }
         }
     }
@@ -14,15 +14,17 @@ enum ZoneNesting {
     private static func problems(_ child: ZoneContent, below parent: ZoneContent) -> [ZoneProblem] {
         let file = Self.file(child)
         let above = Self.file(parent)
-        if let label = Names.firstLabelBelow(parent.wireName, in: child.wireName), let name = Names.reserved(label) {
+        if let label = WireName.firstLabelBelow(parent.wireName, in: child.wireName),
+            let name = WireName.reserved(label)
+        {
             let message =
                 "a zone below '\(name)' of \(parent.zone) would hide the names that its map makes; rename or remove it"
             return [ZoneProblem(severity: .error, file: file, line: 1, column: 1, message: message)]
         }
         let apex = child.wireName
-        let inside = parent.records.filter { Names.isWithin($0.owner, apex) }
+        let inside = parent.records.filter { WireName.isWithin($0.owner, apex) }
         let isDelegated = inside.contains { $0.owner == apex && $0.type == LDNSType.ns }
-        let hosts = Set(parent.hosts.map { Names.wire($0.name, below: parent.wireName) })
+        let hosts = Set(parent.hosts.map { WireName.joined($0.name, below: parent.wireName) })
         var list = ProblemList(file: above)
         for record in inside {
             let isOfCut = record.owner == apex && (record.type == LDNSType.ns || record.type == RecordSchema.ds)

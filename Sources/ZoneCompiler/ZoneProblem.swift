@@ -3,7 +3,7 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
     public enum Severity: String, Sendable {
         /// The generation is refused.
         case error
-        /// The generation is served, but is probably not what was meant.
+        /// The generation is served, but is probably not as intended.
         case warning
     }
 
@@ -30,7 +30,7 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
 
     public var description: String { isOfDirectory ? sentence : "\(file):\(line):\(column): \(sentence)" }
 
-    /// As `description`, with the file named from where the reader stands.
+    /// As `description`, with the file's path from the working directory.
     public func description(in directory: String) -> String {
         isOfDirectory
             ? "\(directory): \(sentence)" : directory.hasSuffix("/") ? "\(directory)\(self)" : "\(directory)/\(self)"
@@ -44,7 +44,7 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
     }
 }
 
-/// Gathers problems of one file, keeping at most a named number, so that a hostile file can't exhaust memory.
+/// Collects the problems of one file. It keeps a limited number, so that a hostile file can't exhaust memory.
 struct ProblemList {
     /// Most problems kept per file; the rest are counted.
     static let countMax = 1_000
@@ -55,7 +55,7 @@ struct ProblemList {
 
     init(file: String) { self.file = file }
 
-    // The messages of problems that are only counted are never made.
+    // Messages of problems that are only counted are not built.
 
     mutating func error(_ line: Int, _ column: Int, _ message: @autoclosure () -> String) {
         add(.error, line, column, message)
@@ -71,7 +71,7 @@ struct ProblemList {
     }
 
     private mutating func add(_ severity: ZoneProblem.Severity, _ line: Int, _ column: Int, _ message: () -> String) {
-        // A refusal must not be crowded out by warnings: one error always fits.
+        // Warnings must not displace the reason of a refusal: one error always fits.
         if problems.count >= Self.countMax {
             dropped += 1
             guard severity == .error, !hasErrors else { return }

@@ -7,11 +7,11 @@ public struct ZoneRecord: Sendable, Equatable {
     public var ttl: UInt32
     /// RDATA in uncompressed wire form.
     public var data: [UInt8]
-    /// Where it stands among the records of its zone, and of every other generation of it.
-    var place: Place
+    /// Its position in the order of records, the same in every generation of the zone.
+    var sortKey: SortKey
 
-    init(_ place: Place, owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) {
-        self.place = place
+    init(_ sortKey: SortKey, owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8]) {
+        self.sortKey = sortKey
         self.owner = owner
         self.type = type
         self.ttl = ttl
@@ -41,23 +41,23 @@ public struct ZoneRecord: Sendable, Equatable {
         static func < (a: Section, b: Section) -> Bool { a.rawValue < b.rawValue }
     }
 
-    /// Orders records without a look at their names: a section, and numbers that mean the same in every generation.
-    struct Place: Comparable, Hashable {
+    /// Orders records without comparing names: a section, and numbers that mean the same in every generation.
+    struct SortKey: Comparable, Hashable {
         var section: Section
         var major: UInt64 = 0
         var minor: UInt64 = 0
 
-        static func < (a: Place, b: Place) -> Bool {
+        static func < (a: SortKey, b: SortKey) -> Bool {
             if a.section != b.section { return a.section < b.section }
             return (a.major, a.minor) < (b.major, b.minor)
         }
     }
 }
 
-/// The order in which generations are compared: equal records meet, and no others are equal.
+/// The order in which generations are compared.
 extension ZoneRecord: Comparable {
     public static func < (a: ZoneRecord, b: ZoneRecord) -> Bool {
-        if a.place != b.place { return a.place < b.place }
+        if a.sortKey != b.sortKey { return a.sortKey < b.sortKey }
         if a.owner != b.owner { return a.owner.lexicographicallyPrecedes(b.owner) }
         if a.type != b.type { return a.type < b.type }
         if a.data != b.data { return a.data.lexicographicallyPrecedes(b.data) }

@@ -1,3 +1,4 @@
+import DNSAnswers
 import LDNSKit
 
 /// Goes through the records of a zone's aliased form, one after another, without ever holding more than one.
@@ -15,7 +16,7 @@ public struct ZoneRecordCursor: IteratorProtocol {
 
     init(_ zone: AliasedZone) {
         self.zone = zone
-        maps = Names.wire("maps", below: zone.zoneName)
+        maps = WireName.joined("maps", below: zone.zoneName)
     }
 
     public mutating func next() -> ZoneRecord? {

@@ -94,7 +94,8 @@ public struct ZoneUse: Sendable, Equatable, Codable {
     // MARK: A portset
 
     private mutating func addPortset(_ portset: PortsetID, _ content: ZoneContent, _ cellsMax: Int) {
-        let roots = Mapping.roots(content, portset: portset).map { content.setRegions[$0].name }
+        let roots = RuleMap(content, portsets: portset.rawValue...portset.rawValue)
+            .roots(of: portset.rawValue).map { content.setRegions[$0].name }
         facts = ["root set regions: " + (roots.isEmpty ? "none" : roots.joined(separator: ", "))]
         let range = portset.rawValue...portset.rawValue
         let isWanted = Array(repeating: true, count: content.rules.count)

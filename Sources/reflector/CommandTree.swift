@@ -1,9 +1,9 @@
 import ArgumentParser
 
-/// The subcommands of `reflector` as a tree, for what ArgumentParser does not do by itself.
+/// The subcommands of `reflector` as a tree, for checks that ArgumentParser does not do.
 enum CommandTree {
     /// Throws if `reflector help WORD…` asks for a command that does not exist; ArgumentParser would show the help of
-    /// the last that does, and call that a success.
+    /// the last existing command and exit with success.
     static func checkHelp(_ arguments: some Sequence<String>) throws {
         var words = arguments.drop { $0.hasPrefix("-") }.makeIterator()
         guard words.next() == "help" else { return }
@@ -18,13 +18,13 @@ enum CommandTree {
         }
     }
 
-    /// Throws if the words before `--help` name a command that does not exist: ArgumentParser would show the help of the
-    /// last that does, and call that a success.
+    /// Throws if the words before `--help` name a command that does not exist: ArgumentParser would show the help of
+    /// the last existing command and exit with success.
     static func checkSubcommands(_ arguments: some Sequence<String>) throws {
         let words = Array(arguments)
         guard words.contains("--help") || words.contains("-h") || words.contains("-help") else { return }
         var command: any ParsableCommand.Type = Reflector.self
-        // Commands that only hold others have no arguments of their own.
+        // Commands that only contain others have no arguments of their own.
         for word in words where !word.hasPrefix("-") {
             let subcommands = command.configuration.subcommands
             if subcommands.isEmpty || word == "help" { return }
@@ -36,8 +36,8 @@ enum CommandTree {
         }
     }
 
-    /// What to print of wrong usage that a command found only when it ran: by then ArgumentParser no longer knows which
-    /// command that was.
+    /// The text to print for wrong usage that a command finds only when it runs: by then ArgumentParser no longer knows
+    /// which command it was.
     static func message(_ error: ValidationError, of command: any ParsableCommand.Type) -> String {
         let path = (self.path(to: command) ?? []).joined(separator: " ")
         return "Error: \(error.message)\nUsage: \(Reflector.usageString(for: command))\n"

@@ -19,16 +19,16 @@ struct Reflector: AsyncParsableCommand {
             WithParent.self,
         ])
 
-    /// Commands run in a task, and the first thread only takes the process's signals. As an `async` main it would end up in
-    /// Dispatch, as a thread that glibc takes for exiting and therefore leaves out when the process becomes another
-    /// user: it would stay root (`nameserver --user`).
+    /// Commands run in a task, and the first thread only handles the process's signals. With an `async` main, the first
+    /// thread would end up in Dispatch as a thread that glibc considers exiting. glibc then skips it when the process
+    /// changes its user: it would stay root (`nameserver --user`).
     static func main() {
         ProcessSetUp.openStandardFiles()
         Task.detached { await runToTheEnd() }
         while true { pause() }
     }
 
-    /// As ArgumentParser's own, but wrong usage ends with 2 rather than sysexits' 64.
+    /// Like ArgumentParser's own, but wrong usage exits with 2 instead of sysexits' 64.
     private static func runToTheEnd() async -> Never {
         do {
             try CommandTree.checkHelp(CommandLine.arguments.dropFirst())

@@ -25,7 +25,7 @@ struct NameServerNSDTests {
             try Data(text.utf8).write(to: zones.appendingPathComponent(name))
         }
         let content = try #require(try ZoneDirectory.compile(zones.path).contents.first)
-        // Not a fixed port: another run of this test, or what one left behind, must not answer in NSD's place.
+        // A random port: another run of this test, or a process left by one, must not answer in NSD's place.
         let nsd = try PeerServer.nsd(
             [.init(name: content.zone, text: ZoneExport.text(content))], directory: work, address: "127.81.3.1",
             port: .random(in: 20_000...30_000))
@@ -50,8 +50,8 @@ struct NameServerNSDTests {
     }
 }
 
-/// What is left of an answer when aliases have been followed: response code, and data of the type asked for. TTLs of
-/// the two forms differ along the chain; TXT differs in the serial.
+/// An answer after following aliases: response code, and data of the requested type. TTLs of the two forms differ along
+/// the chain; TXT differs in the serial.
 struct Essence: Equatable, CustomStringConvertible {
     var rcode: UInt16
     var records: [String]
@@ -69,7 +69,7 @@ struct Essence: Equatable, CustomStringConvertible {
     var description: String { "rcode \(rcode) \(records)" }
 }
 
-/// A network with every kind of line, and names of it: existing ones, near misses and rubbish.
+/// A network with every kind of line, and names in it: existing ones, near misses and rubbish.
 enum SampledNetwork {
     static func files(_ random: inout SeededGenerator) -> [(String, String)] {
         var zone = """

@@ -4,7 +4,7 @@ import Foundation
 /// Another name server, run for one test with settings like ours: minimal responses, answers of at most 1,232 bytes, no
 /// rate limit, the same identity and cookies.
 final class PeerServer {
-    /// What NSID, `id.server` and `hostname.bind` say.
+    /// The answer to NSID, `id.server` and `hostname.bind`.
     static let identity = "test"
     /// With the same secret all make the same server cookies (RFC 9018).
     static let cookieSecret = "e5e973e5a6b2a43f48e7dc849e37bfcf"

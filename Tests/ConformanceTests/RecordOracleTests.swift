@@ -7,7 +7,7 @@ import Testing
 /// 9,000 records in every run; `REFLECTOR_RECORDS=100000` for more, `REFLECTOR_RECORD_SEED` for others.
 @Suite("Records against other name servers' checkers")
 struct RecordOracleTests {
-    /// Fewer than the problems that are kept of one file.
+    /// Less than the maximum of problems kept for one file.
     private static let perZone = 900
     /// Lines before the records of a zone.
     private static let head = "$TTL 60\n@ SOA ns1 hostmaster 1 3600 600 604800 5\n@ NS ns1\nns1 A 192.0.2.1\n"
@@ -16,7 +16,7 @@ struct RecordOracleTests {
         ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
     }
 
-    @Test("Whatever BIND, Knot and NSD all refuse is refused here, and whatever all accept is accepted")
+    @Test("Records that BIND, Knot and NSD all refuse are refused here, and those that all accept are accepted")
     func allTypes() throws {
         let total = Self.environment("REFLECTOR_RECORDS") ?? 9_000
         let seed = Self.environment("REFLECTOR_RECORD_SEED") ?? 7
@@ -37,14 +37,14 @@ struct RecordOracleTests {
                 if count == others.count {
                     refused += 1
                     if ours[number] == nil, try Self.isAgreed(line, refused: true, directory) {
-                        faults.append("taken, and all refuse it: \(line)")
+                        faults.append("accepted, but all refuse it: \(line)")
                     }
                 } else if count == 0 {
                     accepted += 1
                     if let problem = ours[number]?.first, !Self.isOurRule(problem.message),
                         try Self.isAgreed(line, refused: false, directory)
                     {
-                        faults.append("refused, and all take it: \(line): \(problem.message)")
+                        faults.append("refused, but all accept it: \(line): \(problem.message)")
                     }
                 } else {
                     split += 1
@@ -57,20 +57,20 @@ struct RecordOracleTests {
         #expect(accepted > total / 10 && refused > total / 20)
     }
 
-    /// True if all checkers say the same of a record alone: in a zone of many, BIND stops at some errors, and says
-    /// nothing of what is behind them.
+    /// True if all checkers agree about a single record: in a zone with many, BIND stops at some errors and does not
+    /// report later ones.
     private static func isAgreed(_ line: String, refused: Bool, _ directory: TemporaryFolder) throws -> Bool {
         try CheckerRun.all.allSatisfy { checker in
             try checker.refusedLines(head + line + "\n", in: directory).isEmpty != refused
         }
     }
 
-    /// What a zone of ours may not have although its data are right.
+    /// Rules of our zones beyond valid data.
     private static func isOurRule(_ message: String) -> Bool {
         message.contains("has no address in the zone") || message.contains("is a CNAME")
     }
 
-    @Test("So are numbers and times of an SOA")
+    @Test("The same holds for numbers and times of an SOA")
     func startOfAuthority() throws {
         let directory = try TemporaryFolder()
         defer { directory.remove() }
@@ -87,11 +87,11 @@ struct RecordOracleTests {
     }
 }
 
-/// Another name server's checker of master files, and how it says which line it refuses.
+/// Another name server's checker of master files, and the format in which it reports refused lines.
 struct CheckerRun {
     var command: String
     var arguments: [String]
-    /// What stands before and behind the number of a line that is refused.
+    /// The text before and after the number of a refused line.
     var before: String
     var behind: Character
 
@@ -137,7 +137,7 @@ struct CheckerRun {
         try process.run()
         let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        try #require(process.terminationStatus != 137, "\(command) never comes back from \(file.path)")
+        try #require(process.terminationStatus != 137, "\(command) hangs on \(file.path)")
         return (process.terminationStatus, output)
     }
 }

@@ -10,7 +10,7 @@ import Testing
 @testable import TransactionSigning
 
 /// Unbound, BIND and PowerDNS Recursor hold pieces of the aliased form while it is edited: a name that exists before
-/// and after an edit is never denied meanwhile.
+/// and after an edit is never denied in between.
 @Suite("Edits behind resolvers", .serialized)
 struct ResolversTests {
     private static let zone = """
@@ -24,7 +24,7 @@ struct ResolversTests {
 
         """
 
-    /// Each edit moves other regions and portsets, names other set regions, or goes back to what was before.
+    /// Each edit moves other regions and portsets, names other set regions, or restores the state before.
     private static func portsets(_ edit: Int) -> String {
         let order = ["a b", "b a", "b c", "a c"][edit % 4]
         let third = edit % 4 >= 2 ? "setregion c hosts=c-1 capacity=10Gbps site=z\n" : ""
@@ -41,7 +41,7 @@ struct ResolversTests {
             """
     }
 
-    @Test("One query every 50 ms through each, over several edits: nothing is denied, nothing fails")
+    @Test("One query every 50 ms through each resolver, over several edits: none is denied, none fails")
     func edits() async throws {
         let makes = Resolver.Make.allCases.filter { $0.program != nil }
         try #require(!makes.isEmpty)
@@ -81,7 +81,7 @@ struct ResolversTests {
                 for resolver in resolvers { resolver.stop() }
                 secondary.stop()
             }
-            // The secondary first: a resolver that finds it without the zone remembers that.
+            // Start the secondary first: a resolver that finds it without the zone caches that.
             _ = await eventually {
                 (try? secondary.client.ask("example.net", 6))?.answers.isEmpty == false
             }
@@ -115,7 +115,7 @@ struct ResolversTests {
                 try ours.ask("example.net", 6).answers.first?.data
                 == secondary.client.ask("example.net", 6)
                 .answers.first?.data
-            #expect(isSettled, "the secondary has followed")
+            #expect(isSettled, "the secondary has the edit")
             print("\(asked) queries over \(edits) edits through \(makes.map(\.rawValue)): \(failures.count) failed")
         }
         #expect(failures.isEmpty, "\(failures.count): \(failures.prefix(10))")

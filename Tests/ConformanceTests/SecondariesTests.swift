@@ -10,8 +10,8 @@ import Testing
 @testable import TransactionSigning
 @testable import ZoneCompiler
 
-/// NSD and Knot take our zones as any secondary would, and what they serve is what we serve.
-@Suite("Secondaries of other makes", .serialized)
+/// NSD and Knot transfer our zones like any secondary, and serve the same as we do.
+@Suite("Secondaries with other software", .serialized)
 struct SecondariesTests {
     private static let primary = "127.82.1.1"
     private static let zone = "example.net"
@@ -29,7 +29,7 @@ struct SecondariesTests {
             return data.suffix(20).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
         }
 
-        /// Until all secondaries have the primary's serial.
+        /// Waits until all secondaries have the primary's serial.
         func settled(within limit: Duration) async throws -> Duration? {
             try await elapsed(within: limit) {
                 let serial = try serial()
@@ -55,7 +55,7 @@ struct SecondariesTests {
             try Data(text.utf8).write(to: zones.appendingPathComponent(name))
         }
         let keys = try TSIGKeyring.parse("transfer.key \(algorithm.rawValue) \(secret)\n").get()
-        // Not fixed: what another run left behind must not answer in their place.
+        // Random ports: a process left by another run must not answer in their place.
         var ports = SystemRandomNumberGenerator()
         let port = UInt16.random(in: 20_000...30_000, using: &ports)
         let addresses = ["127.82.1.2", "127.82.1.3"]
@@ -80,7 +80,7 @@ struct SecondariesTests {
     }
 
     @Test(
-        "The zone is taken by AXFR, an edit reaches both within 5 s by IXFR, and 10,000 names agree",
+        "The zone is transferred by AXFR, an edit reaches both within 5 s by IXFR, and 10,000 names agree",
         arguments: [TSIGAlgorithm.hmacSHA256, .hmacSHA512])
     func edits(_ algorithm: TSIGAlgorithm) async throws {
         try await Self.with(algorithm: algorithm) { setting in
@@ -102,7 +102,7 @@ struct SecondariesTests {
             #expect(try setting.serial() != before)
             #expect(try await setting.settled(within: .seconds(2)) != nil)
             let after = await setting.server.counters
-            #expect(after["transfers_ixfr"] == 2, "each asks for what changed")
+            #expect(after["transfers_ixfr"] == 2, "each requests only the change")
             #expect(after["transfers_axfr"] == whole["transfers_axfr"])
             print("\(algorithm.rawValue): both serve after \(first!), an edit after \(took ?? .zero)")
 
@@ -128,7 +128,7 @@ struct SecondariesTests {
         }
     }
 
-    @Test("Thirty edits in turn leave secondaries with what an AXFR gives")
+    @Test("Thirty edits in sequence leave secondaries with the same content as an AXFR")
     func manyEdits() async throws {
         try await Self.with(algorithm: .hmacSHA256) { setting in
             _ = try await setting.settled(within: .seconds(15))
@@ -151,7 +151,7 @@ struct SecondariesTests {
             let form = try AliasedZone(content)
             var wrong: [String] = []
             var count = 0
-            // Every record of the aliased form but those that carry serials.
+            // Every record of the aliased form except those with serials.
             for record in IteratorSequence(form.records) where record.type != 16 {
                 count += 1
                 guard count % 7 == 0, let name = LDNSName.text(record.owner), record.type != 2 || count < 100 else {
@@ -170,7 +170,7 @@ struct SecondariesTests {
         }
     }
 
-    @Test("dig and kdig: right keys are served, a wrong name, secret or time, and another address, refused as RFCs say")
+    @Test("dig and kdig: right keys are served; a wrong name, secret, time or address is refused as RFCs require")
     func diggers() async throws {
         try await Self.with(algorithm: .hmacSHA256) { setting in
             let port = "\(setting.ours.port)"

@@ -50,7 +50,7 @@ final class Exchange {
 
     func count(_ counter: AnswerCounter) -> UInt64 { responder.count(of: counter) }
 
-    var tally: AnswerTally { responder.tally }
+    var statistics: QueryStatistics { responder.statistics }
 
     var cookies: ServerCookies? {
         get { responder.cookies }

@@ -117,16 +117,16 @@ struct MessageTests {
     }
 
     @Test("Queries are counted by type, replies by code")
-    func tally() throws {
+    func statistics() throws {
         _ = try exchange.ask("nyc-1.example.net", 1)
         _ = try exchange.ask("nyc-1.example.net", 28)
         _ = try exchange.ask("nyc-1.example.net", 28)
         _ = try exchange.ask("nothing.example.net", 40_000)
-        #expect(exchange.tally.types.map(\.type) == [1, 28, nil])
-        #expect(exchange.tally.types.map(\.count) == [1, 2, 1])
-        #expect(exchange.tally.codes.map(\.code) == [0, 3] && exchange.tally.codes.map(\.count) == [3, 1])
-        var twice = exchange.tally
-        twice += exchange.tally
+        #expect(exchange.statistics.types.map(\.type) == [1, 28, nil])
+        #expect(exchange.statistics.types.map(\.count) == [1, 2, 1])
+        #expect(exchange.statistics.codes.map(\.code) == [0, 3] && exchange.statistics.codes.map(\.count) == [3, 1])
+        var twice = exchange.statistics
+        twice += exchange.statistics
         #expect(twice[.received] == 8)
     }
 

@@ -1,5 +1,6 @@
 import DNSTestClient
 import LDNSKit
+import ReflectorModel
 import Testing
 
 @testable import DNSService
@@ -36,15 +37,15 @@ struct ConnectionTests {
 
     @Test("Address blocks")
     func blocks() throws {
-        let four = try #require(AddressBlock("10.1.0.0/16"))
+        let four = try #require(CIDRBlock("10.1.0.0/16"))
         #expect(four.contains(try #require(.init("10.1.255.255"))))
         #expect(!four.contains(try #require(.init("10.2.0.0"))))
-        let six = try #require(AddressBlock("2001:db8::/32"))
+        let six = try #require(CIDRBlock("2001:db8::/32"))
         #expect(six.contains(try #require(.init("2001:db8:1::1"))))
         #expect(!six.contains(try #require(.init("10.1.0.0"))))
-        #expect(try #require(AddressBlock("0.0.0.0/0")).contains(try #require(.init("203.0.113.9"))))
+        #expect(try #require(CIDRBlock("0.0.0.0/0")).contains(try #require(.init("203.0.113.9"))))
         for text in ["10.1.0.1/16", "10.0.0.0/33", "x", "::/129", "10.0.0.0/", ""] {
-            #expect(AddressBlock(text) == nil)
+            #expect(CIDRBlock(text) == nil)
         }
         #expect(four.description == "10.1.0.0/16")
     }

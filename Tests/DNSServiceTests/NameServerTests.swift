@@ -45,7 +45,7 @@ struct NameServerTests {
     func reload() async throws {
         try await ServedDirectory.serve("127.44.1.4") { served async throws in
             let limit = Duration.seconds(1)
-            let took = try await StallWitness.measure("an edit", limit: limit) { number in
+            let took = try await StallDetector.measure("an edit", limit: limit) { number in
                 // There and back.
                 let (parents, address) = number % 2 == 0 ? ("b a", UInt8(2)) : ("a b", 1)
                 let before = try served.serial()
@@ -115,7 +115,7 @@ struct NameServerTests {
 
     @Test("explain and _status are refused to others")
     func privileges() async throws {
-        let others = [try #require(AddressBlock("192.0.2.0/24"))]
+        let others = [try #require(CIDRBlock("192.0.2.0/24"))]
         try await ServedDirectory.serve("127.44.1.8", explainFrom: others) { served async throws in
             #expect(try served.client.ask("_status.example.net", 16).rcode == 5)
             #expect(try served.client.ask("n1.r1283.s1.explain.example.net", 16).rcode == 5)
@@ -134,7 +134,7 @@ struct NameServerTests {
         await #expect(throws: NameServer.StartError.self) { try await server.run() }
     }
 
-    @Test("An address that is not there yet keeps nobody from the others (gdnsd#30); with none there it is an error")
+    @Test("A missing address does not stop answers on the others (gdnsd#30); if all are missing, it is an error")
     func missingAddress() async throws {
         let missing = try #require(Endpoint("[2001:db8:44::53]:5397"))
         try await ServedDirectory.serve("127.44.1.11", configure: { $0.listen.append(missing) }) { served async in

@@ -63,15 +63,15 @@ struct OperationTests {
 
     @Test("A histogram is cumulative and ends with +Inf")
     func histogram() {
-        var latencies = LatencyHistogram()
-        latencies.add(.microseconds(10), count: 2)
-        latencies.add(.microseconds(11), count: 3)
-        latencies.add(.seconds(5), count: 1)
+        var latencies = DelayBuckets()
+        latencies.note(.microseconds(8), count: 2)
+        latencies.note(.microseconds(15), count: 3)
+        latencies.note(.seconds(5), count: 1)
         var twice = latencies
         twice += latencies
-        let samples = twice.samples(name: "x", labels: [], help: "X.")
+        let samples = twice.samples(name: "x", labels: [], help: "X.", step: 2)
         #expect(samples.map(\.value).prefix(3) == [4, 10, 10])
-        #expect(samples.first?.labels.first?.value == "1e-05")
+        #expect(samples.first?.labels.first?.value == "8.192e-06")
         #expect(samples.dropLast(2).last?.labels.first?.value == "+Inf")
         #expect(samples.dropLast(2).last?.value == 12 && samples.last?.value == 12)
     }

@@ -108,7 +108,7 @@ struct OverrideTests {
     func twoEdits() async throws {
         try await ServedDirectory.serve("127.44.2.5") { served async throws in
             let limit = Duration.seconds(1)
-            let took = try await StallWitness.measure("a second edit", limit: limit) { number in
+            let took = try await StallDetector.measure("a second edit", limit: limit) { number in
                 // Serials are paced: what the measurement before has used must have come back.
                 if number > 0 { try await Task.sleep(for: .seconds(2)) }
                 try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 b a\n")

@@ -77,8 +77,8 @@ final class ProbedNetwork {
         nodes[other] = nodes.removeValue(forKey: target.endpoint)
     }
 
-    func standing(_ target: ProbeTarget) -> ZoneContentHealth { prober.board.report.health[target] ?? .unprobed }
-    var isFrozen: Bool { prober.board.isFrozen }
+    func state(_ target: ProbeTarget) -> ZoneContentHealth { prober.monitor.report.health[target] ?? .unprobed }
+    var isFrozen: Bool { prober.monitor.isFrozen }
     var counters: Prober.Counters { prober.counters }
 
     /// Lets time pass.
@@ -146,9 +146,9 @@ final class ProbedNetwork {
 
     private func collect() {
         for (destination, bytes) in prober.takeOutput() where !isCutOff { send(bytes, from: own, to: destination) }
-        guard prober.board.revision != revision else { return }
-        revision = prober.board.revision
-        reports.append((now, prober.board.report))
+        guard prober.monitor.revision != revision else { return }
+        revision = prober.monitor.revision
+        reports.append((now, prober.monitor.report))
     }
 
     private func send(_ bytes: [UInt8], from: Endpoint, to: Endpoint) {

@@ -1,6 +1,7 @@
 import TestSupport
 import DNSAnswers
 import DNSTestClient
+import DatagramIO
 import Foundation
 import Logging
 import ReflectorModel
@@ -255,7 +256,7 @@ struct OwnAddressTests {
         let listen = try #require(Endpoint("192.0.2.1:53"))
         var configuration = NameServer.Configuration(zones: "zones", listen: [listen])
         for address in own { #expect(configuration.privileged.contains { $0.contains(address) }, "\(address)") }
-        configuration.explainFrom = AddressBlock.loopback
-        #expect(configuration.privileged == AddressBlock.loopback)
+        configuration.explainFrom = CIDRBlock.loopback
+        #expect(configuration.privileged == CIDRBlock.loopback)
     }
 }

@@ -34,7 +34,7 @@ struct ServedDirectory {
     static func serve(
         _ address: String, port: UInt16 = 0, state: String? = nil, files: [String: String?] = [:], workers: Int = 1,
         connectionsMax: Int = 1_024,
-        explainFrom: [AddressBlock]? = nil, cookieSecrets: String? = nil,
+        explainFrom: [CIDRBlock]? = nil, cookieSecrets: String? = nil,
         rateLimit: ResponseLimiter.Configuration? = nil,
         configure: (inout NameServer.Configuration) -> Void = { _ in },
         _ body: @escaping @Sendable (ServedDirectory) async throws -> Void

@@ -151,7 +151,7 @@ struct TransferPartsTests {
     func requests() throws {
         let query = try LDNSMessage.query(id: 1, name: "EXAMPLE.net", type: 252)
         let request = try #require(TransferRequest(query))
-        #expect(request.name == Names.wire("example.net", below: [0]))
+        #expect(request.name == WireName.joined("example.net", below: [0]))
         #expect(request.isTransfer && request.udpSize == 1_232)
         for end in 0..<query.count { #expect(TransferRequest(Array(query[..<end])) == nil) }
         let incremental = try LDNSMessage.query(id: 1, name: "example.net", type: 251)

@@ -11,7 +11,7 @@ struct AnswerHeadReaderTests {
         }
     }
 
-    @Test("Fields come without white space around them; interim answers, trailers and odd lines are dropped")
+    @Test("Fields have no white space around them; interim answers, trailers and malformed lines are dropped")
     func fields() throws {
         let heads = try read([
             "HTTP/1.1 100 Continue", "A: interim", "", "HTTP/1.1 103 Early Hints", "", "HTTP/1.0 200", "A:  b c\t",
@@ -25,14 +25,14 @@ struct AnswerHeadReaderTests {
     }
 
     @Test(
-        "What is not HTTP/1 is refused",
+        "An answer that is not HTTP/1 is refused",
         arguments: ["", "HTTP/2 200", "HTTP/1.1", "HTTP/1.1 99", "HTTP/1.1 1000", "HTTP/1.1 -1", "ICY 200 OK", "x: y"])
     func malformed(line: String) {
         #expect(throws: HTTPFetchFailure.headMalformed) { try read([line]) }
     }
 
     @Test(
-        "A transfer coding that nobody asked for is refused",
+        "A transfer coding for which nobody asked is refused",
         arguments: ["gzip", "gzip, chunked", "chunked, br", "", "chunked\u{c}, gzip", "\u{301}, gzip", "chunked\0"])
     func coding(value: String) {
         #expect(throws: HTTPFetchFailure.transferCoding) {

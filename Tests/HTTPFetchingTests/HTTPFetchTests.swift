@@ -25,7 +25,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("A request says what it was told to say and no more; redirects and packed bodies come as they are")
+    @Test("A request contains the given fields and no more; redirects and compressed bodies are returned unchanged")
     func get() async throws {
         try await withServer { connection in
             connection.send(
@@ -45,7 +45,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("A body is posted as it is, without a question before it", arguments: [0, 1, 2_000_000])
+    @Test("A body is posted unchanged, without an Expect before it", arguments: [0, 1, 2_000_000])
     func post(count: Int) async throws {
         try await withServer { connection in
             connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\nT: u\r\n\r\n")
@@ -61,7 +61,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("Heads without end, unasked codings, answers that are none, and bodies too long or cut off are failures")
+    @Test("Endless heads, unrequested codings, answers that are not HTTP, and bodies too long or cut off are failures")
     func hostile() async throws {
         let ok = "HTTP/1.1 200 OK\r\n"
         let scripts: [(expected: HTTPFetchFailure, script: @Sendable (Connection) -> Void)] = [
@@ -85,7 +85,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("Times bound a server that says nothing, one that dribbles, and one that stops in the middle")
+    @Test("Time-outs end answers of servers that are silent, that trickle, and that stop in the middle")
     func times() async throws {
         try await withServer {
             _ = $0.waitForClose()
@@ -104,7 +104,7 @@ struct HTTPFetchTests {
                         $0.timeout = .milliseconds(500)
                         $0.idleTimeout = .milliseconds(300)
                     }) == .timedOut)
-            // Not by the idle time, as bytes came.
+            // The idle time-out did not end it, because bytes arrived.
             #expect(ContinuousClock.now - start >= .milliseconds(450))
         }
         try await withServer { connection in
@@ -118,9 +118,9 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("Who does not read makes the server wait, for longer than the idle time; who reads on gets every byte")
+    @Test("A reader that pauses makes the server wait, for longer than the idle time, and then gets every byte")
     func backPressure() async throws {
-        // Of 250 different bytes, again and again: it fits wherever a piece of it begins.
+        // 250 different bytes, repeated: each piece can be compared from its first byte.
         let pattern = [UInt8]((0..<200_000).map { UInt8($0 % 250) })
         let sent = Mutex(0)
         let total = 400 * pattern.count
@@ -135,13 +135,13 @@ struct HTTPFetchTests {
                 $0.idleTimeout = .milliseconds(300)
                 $0.timeout = .seconds(60)
             }.answer()
-            // Until it stands still.
+            // Until the server no longer sends.
             var before = -1
             while before != sent.withLock({ $0 }) {
                 before = sent.withLock { $0 }
                 try await Task.sleep(for: .milliseconds(500))
             }
-            // What the sockets hold.
+            // At most the bytes that the sockets hold.
             #expect(before > 0 && before < 16 << 20)
             var (count, isInOrder) = (0, true)
             for try await bytes in answer.body {
@@ -160,7 +160,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("A cancelled task ends at once and closes the connection, and so does letting go of the answer")
+    @Test("A cancelled task ends at once and closes the connection, and so does releasing the answer")
     func cancellation() async throws {
         let closed = Mutex(0)
         try await withServer { connection in
@@ -182,7 +182,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("Failures say what is wrong and nothing of the URL; only http and https are fetched")
+    @Test("Failures name the cause and no part of the URL; only http and https are fetched")
     func failures() async throws {
         let server = try ScriptedServer { _ in }
         let url = server.url("/?token=secret")

@@ -2,14 +2,14 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A server on loopback whose answers are scripts: each connection has a thread of its own, which reads the head of the
-/// request and then does what the script says.
+/// A server on loopback whose answers are scripts: each connection has its own thread, which reads the head of the
+/// request and then runs the script.
 final class ScriptedServer: Sendable {
     private let listener: Int32
     let port: UInt16
     private let heads = Mutex<[String]>([])
 
-    /// The requests, in the order of their arrival: heads, with what came along of their bodies.
+    /// The requests, in the order of their arrival: heads, with the part of their bodies that arrived with them.
     var requests: [String] { heads.withLock { $0 } }
 
     init(_ script: @escaping @Sendable (Connection) -> Void) throws {
@@ -30,7 +30,7 @@ final class ScriptedServer: Sendable {
         Thread.detachNewThread { [self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
-                // The thread that accepts closes: until then no other socket can have the number.
+                // Only this thread closes the listener, so no other socket can get its number while it is in use.
                 guard descriptor >= 0 else {
                     close(listener)
                     return
@@ -48,7 +48,7 @@ final class ScriptedServer: Sendable {
 
     func url(_ path: String = "/") -> String { "http://127.49.0.1:\(port)\(path)" }
 
-    /// Ends the thread that accepts: from here on connections are refused.
+    /// Ends the accepting thread: from now on connections are refused.
     func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 }
 
@@ -69,7 +69,7 @@ final class Connection: Sendable {
         return String(decoding: head, as: UTF8.self)
     }
 
-    /// False once the client has gone.
+    /// False after the client has closed.
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
@@ -99,7 +99,7 @@ final class Connection: Sendable {
     }
 }
 
-/// Runs `body` beside a server.
+/// Runs `body` while a server runs.
 func withServer<R>(
     _ script: @escaping @Sendable (Connection) -> Void, _ body: (ScriptedServer) async throws -> R
 ) async throws -> R {

@@ -8,12 +8,12 @@ import Testing
 /// Chromium's own HLS player (version 142 and newer) on the playlists of a whole network.
 @Suite("Chromium plays HLS", .serialized)
 struct BrowserTests {
-    /// How the encoder of a stream comes back.
+    /// How the encoder of a stream returns.
     private struct Return {
         var stream: String
         var entrypoint: String
         var seconds: Int
-        /// Its clock has gone on, as that of a device does; else it begins again, as that of a program.
+        /// Its clock has continued, as in a device; otherwise it starts again, as in a program.
         var hasClock: Bool
     }
 
@@ -24,7 +24,7 @@ struct BrowserTests {
     ]
 
     @Test(
-        "the first viewer of a region plays, and plays on when the encoder dies and comes back",
+        "the first viewer of a region plays, and continues when the encoder dies and returns",
         .enabled(if: Browser.path != nil, "chromium is not installed: tools/setup"))
     func interruptions() async throws {
         try await TestNetwork.with(net: 107) { network in
@@ -51,17 +51,17 @@ struct BrowserTests {
         let passed = (ContinuousClock.now - start) / .seconds(1)
         try await network.startEncoder(
             stream, file: TestPictureFile.path, at: way.entrypoint, clock: way.hasClock ? passed : 0)
-        // What it had, then what came after.
+        // The buffered part, then the part after the return.
         let last = try await browser.time(beyond: first + 15, within: .seconds(60))
-        let clock = way.hasClock ? "its clock went on" : "its clock began again"
+        let clock = way.hasClock ? "its clock continued" : "its clock restarted"
         print("Chromium played \(first) s before and \(last) s after \(way.seconds) s without encoder; \(clock)")
         #expect(browser.errors.isEmpty, "\(way): \(browser.errors)")
         #expect(last > first + 15, "\(way)")
     }
 }
 
-/// A headless Chromium that plays one URL in a `<video>`, and says on its console how far it is. The network that it is
-/// started beside ends it.
+/// A headless Chromium that plays one URL in a `<video>`, and reports its position on its console. The network of its
+/// test ends it.
 private struct Browser {
     static let path = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].first {
         FileManager.default.isExecutableFile(atPath: $0)
@@ -100,10 +100,10 @@ private struct Browser {
         }
     }
 
-    /// What the player complained of.
+    /// Errors of the player.
     var errors: [String] { said.filter { $0.first == "error" }.map { $0.joined(separator: " ") } }
 
-    /// Waits until the player is beyond a time, or has given up.
+    /// Waits until the player has passed a time, or has failed.
     func time(beyond seconds: Double, within limit: Duration) async throws -> Double {
         try await eventually("Chromium beyond \(seconds) s", within: limit, every: .milliseconds(250)) {
             let now = said.last { $0.first == "at" }?.last.flatMap { Double($0) } ?? 0

@@ -10,7 +10,7 @@ struct CommandLineTests {
     private func run(_ arguments: String...) throws -> Program.Result { try Program.run(Program.reflector, arguments) }
 
     @Test(
-        "Wrong usage ends with 2 and names the subcommand, also where only running it can tell",
+        "Wrong usage exits with 2 and names the subcommand, also if it shows only at run time",
         arguments: [
             (["status", "--node", "foo"], "reflector status"),
             (["trace", "live/news", "--region", "abc"], "reflector trace"),
@@ -31,7 +31,7 @@ struct CommandLineTests {
         #expect(result.errors.contains("See '\(command) --help'"), "\(result.errors)")
     }
 
-    @Test("A key file that can't be used is a problem found, not wrong usage: exit 1, and one line that names it")
+    @Test("An unusable key file is a problem, not wrong usage: exit 1, and one line that names it")
     func keyFile() throws {
         for arguments in [
             ["set", "sjc-1", "--capacity", "10Gbps"], ["edge", "edge-1", "--region", "1"], ["entrypoint", "ep-1"],
@@ -53,7 +53,7 @@ struct CommandLineTests {
         #expect(try run("zone", "--help").code == 0)
     }
 
-    @Test("Help of a command that does not exist is wrong usage; that of one that does is not")
+    @Test("Help of a command that does not exist is wrong usage; help of an existing one is not")
     func help() throws {
         for words in [["nosuch"], ["zone", "nosuch"]] {
             let result = try Program.run(Program.reflector, ["help"] + words)
@@ -65,7 +65,7 @@ struct CommandLineTests {
         #expect(try run("--version").output.hasPrefix("reflector "))
     }
 
-    @Test("Every command that is shown has a help whose examples can be copied: none is wrapped")
+    @Test("The help of every visible command has examples that can be copied: none is wrapped")
     func examples() {
         var commands: [any ParsableCommand.Type] = [Reflector.self]
         var examples = 0
@@ -80,16 +80,16 @@ struct CommandLineTests {
         #expect(examples > 12)
     }
 
-    @Test("A state folder that is none is one line and exit 2", arguments: ["/etc/passwd", "/proc/x"])
+    @Test("An unusable state folder gives one line and exit 2", arguments: ["/etc/passwd", "/proc/x"])
     func stateFolder(_ path: String) throws {
         let zones = Program.root.appendingPathComponent("zones").path
         let result = try run("up", "--zones", zones, "--state", path)
         #expect(result.code == 2)
-        #expect(result.errors.hasPrefix("reflector: --state: no folder can be made or written there: \(path)"))
+        #expect(result.errors.hasPrefix("reflector: --state: cannot create or write a folder there: \(path)"))
         #expect(result.errors.split(separator: "\n").count == 1 && result.output.isEmpty, "\(result.errors)")
     }
 
-    @Test("Statistics that cannot be written are noticed before anything is forwarded")
+    @Test("An unwritable statistics file is reported before anything is forwarded")
     func statistics() throws {
         let result = try run(
             "impair", "--listen", "127.104.9.1:0", "--to", "127.104.9.2:4900", "--stats", "/nonexistent/x")
@@ -97,7 +97,7 @@ struct CommandLineTests {
         #expect(result.errors == "reflector: --stats: /nonexistent/x: No such file or directory\n")
     }
 
-    @Test("Where nothing runs, status and trace say so instead of showing empty tables")
+    @Test("If nothing runs, status and trace say so instead of showing empty tables")
     func nothingRuns() throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 105, in: folder.path)
@@ -105,7 +105,7 @@ struct CommandLineTests {
             let result = try Program.run(Program.reflector, arguments + ["--zones", zones.path])
             #expect(result.code == 1 && result.output.isEmpty, "\(result.output)")
             #expect(result.errors.contains("connection refused"), "\(result.errors)")
-            #expect(result.errors.hasSuffix("nothing runs here; start with 'reflector up'\n"))
+            #expect(result.errors.hasSuffix("is the network running? start with 'reflector up'\n"))
             #expect(result.errors.split(separator: "\n").count == 1)
         }
         let one = try run("status", "--node", "127.105.9.9:4980")
@@ -113,7 +113,7 @@ struct CommandLineTests {
         #expect(one.code == 1 && one.output.isEmpty)
     }
 
-    @Test("Commands that are about something else stop after 20 problems and say where the rest are told")
+    @Test("Commands with another purpose stop after 20 problems and name the command that lists all")
     func manyProblems() throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 105, in: folder.path)
@@ -130,7 +130,7 @@ struct CommandLineTests {
         #expect(try run("zone", "check", zones.path).lines.count == 50)
     }
 
-    @Test("A key file that was written, and one that is good, are told")
+    @Test("A written key file and a good one are reported")
     func keys() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/keys"

@@ -6,9 +6,9 @@ import Testing
 
 @testable import reflector
 
-@Suite("Daemons among other programs", .serialized)
+@Suite("Daemons and their environment", .serialized)
 struct DaemonTests {
-    @Test("systemd is told: ready when it can be reached, reloading and ready again at SIGHUP, signs of life, stopping")
+    @Test("systemd is notified: ready when reachable, reloading and ready again at SIGHUP, keep-alives, stopping")
     func serviceManager() async throws {
         try await TestNetwork.with(net: 84) { network in
             for name in ["ns1", "edge-bos"] {
@@ -19,7 +19,7 @@ struct DaemonTests {
                         + (try network.arguments(of: name)), name: name)
                 try await eventually("READY of \(name)") { socket.heard.contains("READY=1") }
                 #expect(try await OpsIsUp.check(network.node(name).ops))
-                try await eventually("signs of life") { socket.heard.count { $0 == "WATCHDOG=1" } > 2 }
+                try await eventually("keep-alives") { socket.heard.count { $0 == "WATCHDOG=1" } > 2 }
                 kill(pid, SIGHUP)
                 try await eventually("RELOADING") {
                     guard let at = socket.heard.firstIndex(where: { $0.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") })
@@ -34,7 +34,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("an abstract socket is told too; no socket, or a silly one, is no error")
+    @Test("an abstract socket is notified too; no socket, or an invalid one, is not an error")
     func notifyAddresses() throws {
         ServiceManager(environment: [:]).ready()
         for text in ["", "@", "relative", "/" + String(repeating: "x", count: 200), "/nowhere/at/all"] {
@@ -48,7 +48,7 @@ struct DaemonTests {
         #expect(ServiceManager(environment: ["WATCHDOG_USEC": "-3"]).watchdogInterval == nil)
     }
 
-    @Test("an address in use is named, with what to do, and the exit status is 1")
+    @Test("an address in use is reported with the remedy, and the exit status is 1")
     func addressInUse() async throws {
         try await TestNetwork.with(net: 85) { network in
             try await network.start("ns1")
@@ -60,7 +60,7 @@ struct DaemonTests {
             #expect(again.code == 1)
             #expect(
                 again.errors.contains("cannot listen on UDP \(relay.address):4900 for the relay protocol: Address al"))
-            #expect(again.errors.contains("another process does (ss -ulpn"))
+            #expect(again.errors.contains("another process listens there (ss -ulpn"))
             let ops = try Program.run(
                 Program.reflector, try network.arguments(of: "sjc-1") + ["--listen", "\(relay.address):4901"])
             #expect(ops.code == 1)
@@ -90,7 +90,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("a log that nobody reads does not stop a node, and says how much was left out once somebody does")
+    @Test("a log that nobody reads does not stop a node, and reports the omitted lines to the next reader")
     func unreadLog() async throws {
         try await TestNetwork.with(net: 89) { network in
             try await network.start("ns1")
@@ -110,15 +110,15 @@ struct DaemonTests {
             #expect(!before.isEmpty && before.allSatisfy { $0 == UInt8(ascii: "x") })
             kill(pid, SIGHUP)
             var text = ""
-            for _ in 0..<100 where !text.contains("because nobody read them") || !text.hasSuffix("\n") {
+            for _ in 0..<100 where !text.contains("omitted because nobody read them") || !text.hasSuffix("\n") {
                 try await Task.sleep(for: .milliseconds(100))
                 text += String(decoding: Self.readAll(pipe), as: UTF8.self)
             }
-            #expect(text.contains("because nobody read them") && text.hasSuffix("\n"), "\(text)")
+            #expect(text.contains("omitted because nobody read them") && text.hasSuffix("\n"), "\(text)")
         }
     }
 
-    /// What a pipe holds now.
+    /// The bytes that a pipe holds now.
     private static func readAll(_ descriptor: Int32) -> [UInt8] {
         var bytes: [UInt8] = []
         while true {
@@ -130,7 +130,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("started with standard input, output and error closed, no socket takes their place")
+    @Test("started with standard input, output and error closed, a node opens no socket in their place")
     func closedStandardFiles() async throws {
         try await TestNetwork.with(net: 90) { network in
             try await network.start("ns1")
@@ -146,7 +146,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("a log line is one line, whatever is in it, and can be read back")
+    @Test("a log line is one line for any content, and can be parsed again")
     func logLines() throws {
         let nasty = "a\r\nb\u{1b}[31m \"c\" \\ =\u{0}\u{7f}é"
         let fields = [("msg", nasty), ("a key", "plain"), ("empty", "")]
@@ -172,14 +172,14 @@ struct DaemonTests {
     }
 }
 
-/// Whether something answers at `/healthz`.
+/// Whether a process answers at `/healthz`.
 private enum OpsIsUp {
     static func check(_ endpoint: Endpoint) async throws -> Bool {
         try Program.run("curl", ["-sf", "--max-time", "2", "http://\(endpoint)/healthz"]).code == 0
     }
 }
 
-/// A socket as systemd listens on.
+/// A socket like that of systemd.
 private final class NotifySocket {
     let path: String
     private let descriptor: Int32
@@ -202,7 +202,7 @@ private final class NotifySocket {
 
     deinit { close(descriptor) }
 
-    /// All messages so far.
+    /// All notifications so far.
     var heard: [String] {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         // The socket does not block.

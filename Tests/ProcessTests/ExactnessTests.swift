@@ -7,8 +7,8 @@ import Testing
 
 @Suite("Opaque and exact", .serialized)
 struct ExactnessTests {
-    /// Every set reflector stands behind an impairment relay that has its address in the zone, so that what entrypoints
-    /// send to it and what it sends to edges is lost in bursts: 2 %, 3 packets in the mean.
+    /// Every set reflector is behind an impairment relay that has its address in the zone, so that packets from
+    /// entrypoints and to edges are lost in bursts: 2 %, 3 packets on average.
     @Test("a file fed over TCP comes out of both edges byte for byte, with 2 % bursty loss on both hops")
     func exact() async throws {
         let sets = ["nyc-1", "nyc-2", "lon-1", "lon-2", "sjc-1"]
@@ -57,13 +57,13 @@ struct ExactnessTests {
                 }
             }
             for edge in ["edge-bos", "edge-nen"] {
-                // What is repaired last comes last: at most a deadline later, and the viewer has to write it.
+                // The last repaired packets come at most a deadline later, and the viewer still has to write them.
                 _ = try? await eventually("the last bytes at \(edge)", every: .milliseconds(250)) {
                     let output = try Data(contentsOf: URL(fileURLWithPath: outputs[edge] ?? ""))
                     return output.count > input.count * 9 / 10 && input.suffix(output.count) == output
                 }
             }
-            // Nothing comes after them.
+            // Nothing may come after them.
             try await Task.sleep(for: .seconds(1))
             for edge in ["edge-bos", "edge-nen"] {
                 let status = try #require(try await network.stream("live/news", at: edge))
@@ -71,7 +71,7 @@ struct ExactnessTests {
                 #expect(status.lost == 0)
                 #expect(output.count > input.count * 9 / 10)
                 #expect(input.suffix(output.count) == output, "\(edge): not the bytes of the input")
-                #expect(status.repaired > 10, "the loss was not there")
+                #expect(status.repaired > 10, "there was no loss")
                 print("\(edge): \(output.count) bytes exact, \(status.repaired) repaired, \(status.lost) lost")
             }
         }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import reflector
 
-/// The commands that are for a name server's folders, while it runs on them.
+/// The commands for a name server's folders, while the server uses them.
 @Suite("zone accept and zone serial", .serialized)
 struct FolderCommandTests {
     private func serial(_ server: String) throws -> UInt32? {
@@ -16,7 +16,7 @@ struct FolderCommandTests {
         try Program.dig("+short", "n1.r1283.s4096.reflector.net", server: server).output.hasPrefix("127.")
     }
 
-    @Test("A map that is gone is refused, the old one is served, and `zone accept` makes the server take the loss")
+    @Test("A removed map is refused, the old one is served, and `zone accept` makes the server accept the removal")
     func accept() async throws {
         try await RunningNameServer.with(net: 108, ["--listen", "127.108.1.1:5300"]) { server in
             let file = server.zones.path + "/reflector.net.portsets"
@@ -35,13 +35,13 @@ struct FolderCommandTests {
             #expect(after > before)
 
             let again = try Program.run(Program.reflector, ["zone", "accept", file])
-            #expect(again.code == 2 && again.errors.contains("is there; nothing to accept"), "\(again.errors)")
+            #expect(again.code == 2 && again.errors.contains("exists; nothing to accept"), "\(again.errors)")
             let nowhere = try Program.run(Program.reflector, ["zone", "accept", "/nowhere/x.streams"])
             #expect(nowhere.code == 2 && nowhere.errors.contains("no /nowhere/x.zone beside it"), "\(nowhere.errors)")
         }
     }
 
-    @Test("`zone serial` shows what is kept, and --raise lifts a running server above it, for good")
+    @Test("`zone serial` shows the kept serial, and --raise raises a running server above it permanently")
     func raise() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
@@ -55,11 +55,12 @@ struct FolderCommandTests {
             let shown = try Program.run(Program.reflector, ["zone", "serial", state])
             #expect(shown.output == "reflector.net \(before)\n")
 
-            let wish = before &+ 1_000_000
-            let asked = try Program.run(Program.reflector, ["zone", "serial", state, "--raise", "--above", "\(wish)"])
+            let target = before &+ 1_000_000
+            let asked = try Program.run(
+                Program.reflector, ["zone", "serial", state, "--raise", "--above", "\(target)"])
             #expect(asked.code == 0, "\(asked.errors)")
             try await eventually("a higher serial", within: .seconds(10)) {
-                try serial("127.109.1.1") ?? 0 > wish
+                try serial("127.109.1.1") ?? 0 > target
             }
             raised = try #require(try serial("127.109.1.1"))
 

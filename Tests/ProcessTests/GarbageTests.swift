@@ -8,12 +8,12 @@ import Testing
 @Suite("Random and mutated datagrams", .serialized)
 struct GarbageTests {
     private static let count = 100_000
-    /// Bytes that may wait at a port before more are sent: less than any socket's buffer holds.
+    /// Most bytes that wait at a port before more are sent: less than any socket's buffer.
     private static let waitingMax = 65_536
-    /// What a process may grow by, in KiB.
+    /// Most growth of a process, in KiB.
     private static let growthMax = 16_384
 
-    @Test("100,000 of them to the DNS port and to relay ports: still serving, memory flat, rejects counted by reason")
+    @Test("100,000 of them to DNS and relay ports: service continues, memory stays flat, rejects are counted by reason")
     func garbage() async throws {
         let net: UInt8 = 80
         try await TestNetwork.with(net: net) { network in
@@ -50,7 +50,7 @@ struct GarbageTests {
                 print("\(name):", Self.line(rejected))
                 #expect(rejected.count >= 4)
                 #expect(rejected.values.reduce(0, +) > Double(Self.count) * 0.9)
-                try await eventually("delivery goes on") {
+                try await eventually("delivery continues") {
                     (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > delivered + 300
                 }
             }
@@ -58,7 +58,7 @@ struct GarbageTests {
         }
     }
 
-    /// Sends the whole number to one port, as fast as its node reads, and returns what its counters grew by.
+    /// Sends all of them to one port, as fast as its node reads, and returns the growth of its counters.
     private func flood(
         _ name: String, _ endpoint: Endpoint, _ samples: [[UInt8]], from socket: UDPSocket, in network: TestNetwork,
         _ random: inout SplitMix
@@ -71,7 +71,8 @@ struct GarbageTests {
             if number.isMultiple(of: 50) {
                 while socket.receive() != nil {}
                 try await Task.sleep(for: .milliseconds(1))
-                // A node that was held up reads on before there is more: what its socket has no room for is not counted.
+                // Let a delayed node catch up before sending more: datagrams that its socket has no room for are not
+                // counted.
                 try await eventually("room at \(endpoint)", every: .milliseconds(1)) {
                     try Self.waiting(at: endpoint) < Self.waitingMax
                 }
@@ -103,7 +104,7 @@ struct GarbageTests {
         return sockets.reduce(0) { $0 + (Int($1[4].suffix(8), radix: 16) ?? 0) }
     }
 
-    /// A third is noise, two thirds are real messages with some bytes changed, cut off or added.
+    /// One third is noise, two thirds are real messages with bytes changed, removed or added.
     private static func garbage(_ samples: [[UInt8]], _ random: inout SplitMix) -> [UInt8] {
         if Int.random(in: 0..<3, using: &random) == 0 {
             return (0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -6,9 +6,9 @@ import Testing
 
 @testable import reflector
 
-@Suite("Answers that know who lives", .serialized)
+@Suite("Answers follow the health of hosts", .serialized)
 struct HealthTests {
-    /// What `dig` says of one name server of a network.
+    /// Answers of one name server of a network, by `dig`.
     private struct Server {
         let address: String
 
@@ -31,7 +31,7 @@ struct HealthTests {
         }
     }
 
-    /// Waits until a name is answered with just these hosts. Returns how long it took.
+    /// Waits until the answer for a name has exactly these hosts. Returns how long it took.
     @discardableResult
     private static func wait(
         _ server: Server, _ name: String, _ hosts: [String], within limit: Duration
@@ -51,7 +51,7 @@ struct HealthTests {
         }
     }
 
-    @Test("kill -9 and SIGSTOP of a set reflector are out of the answers within 3 s, and back without flapping")
+    @Test("A set reflector leaves the answers within 3 s of kill -9 or SIGSTOP, and returns without flapping")
     func death() async throws {
         try await TestNetwork.with(net: 91) { network in
             try await network.startAll()
@@ -83,7 +83,7 @@ struct HealthTests {
             try await network.start("nyc-1")
             let back = try await Self.wait(server, "n1.r1283", ["nyc-1", "nyc-2"], within: .seconds(30))
             try await Self.wait(server, "n2.r1283", ["lon-1", "lon-2"], within: .seconds(30))
-            #expect(back > .seconds(5), "not before it has been steady")
+            #expect(back > .seconds(5), "not before it has been stable")
             print("back after \(back)")
             let after = try server.serial()
             try await Task.sleep(for: .seconds(5))
@@ -93,7 +93,7 @@ struct HealthTests {
         }
     }
 
-    @Test("Half dead is believed; more than half is not: the prober freezes, says so, and thaws")
+    @Test("Half of the hosts dead is accepted; more than half is not: the prober freezes, reports it, and recovers")
     func frozen() async throws {
         try await TestNetwork.with(net: 92) { network in
             try await network.startAll()
@@ -115,7 +115,7 @@ struct HealthTests {
                 try server.text("_status").contains("health=frozen: ")
             }
             #expect(try server.text("n1.r1283.explain").contains("health=frozen: "))
-            #expect(network.log(of: "ns1").contains("prober doubts itself"))
+            #expect(network.log(of: "ns1").contains("prober in panic mode"))
             #expect(try server.hosts("sets.s5") == ["lon-1", "lon-2", "nyc-1", "nyc-2", "sjc-1"])
 
             for pid in pids { Glibc.kill(pid, SIGCONT) }
@@ -126,7 +126,7 @@ struct HealthTests {
         }
     }
 
-    @Test("Overrides act at every server within a second, show, survive a restart and end; a wrong key does nothing")
+    @Test("Overrides reach every server within a second, are listed, survive a restart and end; a wrong key fails")
     func overrides() async throws {
         try await TestNetwork.with(net: 93) { network in
             for name in ["ns1", "ns2"] { try await network.start(name) }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("reflector impair", .serialized)
 struct ImpairTests {
-    @Test("forwards both ways through a port per client, with the losses it reports")
+    @Test("forwards both ways through one port per client, with the losses that it reports")
     func forwards() throws {
         let count = 20_000
         let loop = try DatagramLoop()
@@ -34,7 +34,8 @@ struct ImpairTests {
         #expect(report.unsent == 0 && report.inFlight == 0)
         #expect((0.01...0.03).contains(Double(lost) / Double(count)))
         #expect((2.0...4.0).contains(Double(lost) / Double(report.up.lossRuns)))
-        // A port per client, on the address given; order kept in spite of jitter; replies from where they were asked.
+        // A port per client, on the address given; order kept in spite of jitter; replies come from the queried
+        // address.
         #expect(echo.sources.count == 2)
         #expect(echo.sources.allSatisfy { $0.address == IPAddress("127.45.2.4") })
         #expect(echo.outOfOrder == 0)
@@ -75,9 +76,9 @@ private final class Echo: DatagramHandler {
     var outOfOrder = 0
     var strange = 0
     var sources: Set<Endpoint> = []
-    /// More than there are on the way to the target as a rule, and few enough for any socket's buffer.
+    /// More than are usually on the way to the target, and few enough for any socket's buffer.
     private static let underWayMax = 300
-    /// Datagrams that nothing was heard of any more.
+    /// Datagrams that count as lost.
     private var givenUp = 0
     /// Shortest round trip.
     var fastest = TimeSpan.seconds(1_000)
@@ -102,7 +103,7 @@ private final class Echo: DatagramHandler {
 
     func timerFired(at now: MonotonicInstant) {
         if sent < countMax, underWay > Self.underWayMax {
-            // One of the two processes is held up: more would not find room in its socket's buffer.
+            // One of the two processes is delayed: more datagrams would not fit its socket's buffer.
             if now - quietSince > .milliseconds(300) { givenUp += underWay }
             loop.nextWakeup = now + .milliseconds(1)
         } else if sent < countMax {
@@ -127,7 +128,7 @@ private final class Echo: DatagramHandler {
         }
     }
 
-    /// Datagrams that have not reached the target, but for those that the relay is told to lose and those that never will.
+    /// Datagrams that have not reached the target, without those that the relay must lose and those that count as lost.
     private var underWay: Int { sent - atTarget - sent / 50 - givenUp }
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {

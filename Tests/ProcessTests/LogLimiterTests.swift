@@ -2,7 +2,7 @@ import Testing
 
 @testable import reflector
 
-@Suite("What goes to the log")
+@Suite("Limits of the log")
 struct LogLimiterTests {
     private static let second: Int64 = 1_000_000_000
 
@@ -10,7 +10,7 @@ struct LogLimiterTests {
         LogLimiter.Line(file: "A.swift", line: number, isGrave: grave, message: message)
     }
 
-    @Test("Of one kind a few lines are written in a window, then one that counts the rest; other kinds go on")
+    @Test("A few lines of one kind are written in a window, then one that counts the rest; other kinds continue")
     func counts() {
         var limiter = LogLimiter()
         var written = 0
@@ -32,7 +32,7 @@ struct LogLimiterTests {
         #expect(isWrittenAgain && late.isEmpty && limiter.kindCount == 0)
     }
 
-    @Test("Whoever chooses words of a message gains no lines by it, and the table of kinds is bounded")
+    @Test("A client that chooses words of a message gains no lines by it, and the table of kinds is bounded")
     func chosenWords() {
         var limiter = LogLimiter()
         let letters = Array("abcdefghijklmnopqrstuvwxyz")
@@ -41,7 +41,7 @@ struct LogLimiterTests {
             let word = String([letters[number % 26], letters[number / 26 % 26], letters[number / 676 % 26]])
             if limiter.admits(line("viewer of \(word) refused"), at: Int64(number)) { written += 1 }
         }
-        #expect(written <= (LogLimiter.kindsPerPlaceMax + 1) * LogLimiter.warningsMax)
+        #expect(written <= (LogLimiter.kindsPerLocationMax + 1) * LogLimiter.warningsMax)
         for place in 0..<UInt(5_000) { _ = limiter.admits(line("x", at: place), at: 20_000) }
         #expect(limiter.kindCount <= LogLimiter.kindsMax + 1)
         let omitted = limiter.expire(at: 11 * Self.second).map(\.count).reduce(0, +)
@@ -49,7 +49,7 @@ struct LogLimiterTests {
         #expect(limiter.kindCount == 0)
     }
 
-    @Test("Stream keys, passwords in URLs and bearer tokens do not get into the log")
+    @Test("Stream keys, passwords in URLs and bearer tokens do not appear in the log")
     func secrets() {
         for (text, safe) in [
             ("http://a:8000/live/news?key=abc123 refused", "http://a:8000/live/news?key=… refused"),

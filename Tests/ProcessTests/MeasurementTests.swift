@@ -5,9 +5,9 @@ import Testing
 
 @testable import reflector
 
-@Suite("What running nodes tell of delays", .serialized)
+@Suite("Delays reported by running nodes", .serialized)
 struct MeasurementTests {
-    @Test("status, trace and /metrics tell delay variation and residence of nodes and links; /metrics no streams")
+    @Test("status, trace and /metrics report delay variation and residence of nodes and links; /metrics has no streams")
     func told() async throws {
         try await TestNetwork.with(net: 65) { network in
             try await network.startAll()
@@ -22,7 +22,7 @@ struct MeasurementTests {
 
             let link = try #require(edge.links.first { $0.part == "parent" && $0.subscriptions > 0 })
             let variation = try #require(link.delayVariation)
-            // Loopback on a busy machine: milliseconds, and not the difference of two clocks.
+            // Loopback on a busy machine: milliseconds, not the difference of two clocks.
             #expect(try #require(variation.p50Milliseconds) < 20)
             #expect(try #require(variation.p99Milliseconds) >= variation.p50Milliseconds ?? .infinity)
             #expect(try #require(link.roundTrip?.p50Milliseconds) > 0)
@@ -30,7 +30,7 @@ struct MeasurementTests {
             #expect(waited.total >= 500)
             #expect(try #require(waited.quantileMilliseconds(0.5)) < 5)
 
-            // Only live packets have one at the parent: how many of the edge's came as its preburst, nobody can say.
+            // Only live packets have one at the parent; the number of the edge's preburst packets is unknown.
             let parent = try await eventually("measurements of the parent", within: .seconds(20)) {
                 let status = try await network.status(of: link.peer)
                 let child = status.links.first { $0.part == "child" && $0.peer == "edge-bos" }
@@ -57,7 +57,7 @@ struct MeasurementTests {
                 let text = try Program.run("curl", ["-s", "--max-time", "5", "http://\(ops)/metrics"]).output
                 #expect(MetricsFormat.problems(of: text) == [], "\(name)")
                 #expect(!text.contains("live/news"))
-                // Each metric says what it counts, and is written as Prometheus writes names.
+                // Each metric has a help text of its own, and a name in the style of Prometheus.
                 #expect(!text.contains("Counted since the node started."))
                 #expect(text.matches(of: /(?m)^# HELP \S*[A-Z]/).isEmpty)
                 #expect(text.contains("# TYPE reflector_residence_seconds histogram"))
@@ -75,7 +75,7 @@ struct MeasurementTests {
         }
     }
 
-    @Test("Metrics of a node with all kinds of links are well formed, also where nothing was measured of late")
+    @Test("Metrics of a node with all kinds of links are well formed, also without recent measurements")
     func format() {
         var residence = DelayBuckets()
         residence.note(.microseconds(50), count: 90)
@@ -97,8 +97,8 @@ struct MeasurementTests {
         let samples = NodeMetrics.samples(of: status)
         #expect(samples.first { $0.name == "reflector_streams" }?.value == 700)
         let buckets = samples.filter { $0.name == "reflector_residence_seconds" && $0.suffix == "_bucket" }
-        #expect(buckets.count == 9)
-        #expect(buckets.map(\.value) == [0] + Array(repeating: 90, count: 7) + [100])
+        #expect(buckets.count == 10)
+        #expect(buckets.map(\.value) == [0, 0] + Array(repeating: 90, count: 7) + [100])
         let variation = samples.filter { $0.name == "reflector_link_delay_variation_seconds" }
         #expect(variation.count == 10)
         #expect(variation.first?.value == 0.001_5)
@@ -106,9 +106,9 @@ struct MeasurementTests {
     }
 }
 
-/// The Prometheus text format 0.0.4, as far as our metrics use it.
+/// The Prometheus text format 0.0.4, the parts that our metrics use.
 private enum MetricsFormat {
-    /// Every rule that is broken, with the line; none of a good text.
+    /// Every broken rule, with the line; empty for a valid text.
     static func problems(of text: String) -> [String] {
         var problems: [String] = []
         var types: [String: String] = [:]
@@ -118,7 +118,7 @@ private enum MetricsFormat {
         for line in text.split(separator: "\n") {
             if let type = line.wholeMatch(of: /# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram|summary)/) {
                 let name = String(type.1)
-                if types.updateValue(String(type.2), forKey: name) != nil { problems.append("told twice: \(line)") }
+                if types.updateValue(String(type.2), forKey: name) != nil { problems.append("declared twice: \(line)") }
                 finished.insert(current)
                 current = name
                 continue

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("The name server as operators run it", .serialized)
+@Suite("The name server in operation", .serialized)
 struct NameServerOperationTests {
     private static let name = "n1.r1283.s4096.reflector.net"
 
@@ -13,11 +13,11 @@ struct NameServerOperationTests {
         ).lines
     }
 
-    @Test("On both wildcards every address answers by UDP and TCP, IPv4 and IPv6, from where it was asked")
+    @Test("On both wildcards every address answers over UDP and TCP, IPv4 and IPv6, from the queried address")
     func wildcards() async throws {
         let listen = ["--listen", "0.0.0.0:5383", "--listen", "[::]:5383", "--workers", "2"]
         try await RunningNameServer.with(net: 80, listen) { _ in
-            // dig takes no reply from another address than the one it asked.
+            // dig accepts replies only from the queried address.
             for server in ["127.81.2.1", "127.81.2.2", "::1"] {
                 for transport in ["+notcp", "+tcp"] {
                     let answers = try ask(server, port: 5_383, transport)
@@ -27,7 +27,7 @@ struct NameServerOperationTests {
         }
     }
 
-    @Test("status shows a name server with its serial, counts what it shows, and leaves out what was not asked for")
+    @Test("status shows a name server with its serial, counts what it shows, and omits what was not requested")
     func status() async throws {
         let listen = ["--listen", "127.81.2.6:5386", "--ops", "127.81.2.6:4980"]
         try await RunningNameServer.with(net: 80, listen) { _ in
@@ -55,7 +55,7 @@ struct NameServerOperationTests {
     }
 
     @Test(
-        "Started by root it binds port 53, hands over its state and becomes another user for good",
+        "Started by root it binds port 53, hands over its state and becomes another user permanently",
         .enabled(if: geteuid() == 0))
     func privileges() async throws {
         try await RunningNameServer.with(net: 80, ["--listen", "127.81.2.5:53", "--user", "nobody"]) { folder, _ in
@@ -79,7 +79,7 @@ struct NameServerOperationTests {
                 let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "Uid:\t\(user.pw_uid)"
                 #expect(text.contains("Uid:\t\(user.pw_uid)"))
             }
-            // It can still write what it must.
+            // It can still write its state.
             let file = server.folder + "/state/reflector.net.serial"
             let before = try String(contentsOfFile: file, encoding: .utf8)
             try server.zones.edit("reflector.net.portsets") { $0.replacing("sjc nyc lon", with: "lon nyc sjc") }
@@ -91,7 +91,7 @@ struct NameServerOperationTests {
         }
     }
 
-    @Test("A user that is none, or can't read the zones, is an error at the start", .enabled(if: geteuid() == 0))
+    @Test("An unknown user, or one that can't read the zones, is an error at the start", .enabled(if: geteuid() == 0))
     func wrongUsers() async throws {
         for (user, mode, problem) in [("no-such-user", 0o755, "no user"), ("nobody", 0o700, "can't read")] {
             let server = try RunningNameServer(net: 80, ["--listen", "127.81.2.6:5386", "--user", user]) { _, zones in
@@ -104,7 +104,7 @@ struct NameServerOperationTests {
         }
     }
 
-    @Test("The log is JSON where asked for, holds a sample of the queries, and SIGHUP reads the files again")
+    @Test("The log is JSON if requested, has a sample of the queries, and SIGHUP reloads the files")
     func logs() async throws {
         let options = ["--listen", "127.81.2.7:5387", "--log-format", "json", "--log-queries", "1/1", "--workers", "1"]
         try await RunningNameServer.with(net: 80, options) { server in
@@ -118,14 +118,14 @@ struct NameServerOperationTests {
                 #expect(object?["time"] != nil && object?["level"] != nil && object?["msg"] != nil, "\(line)")
             }
             server.send(SIGHUP)
-            #expect(try ask("127.81.2.7", port: 5_387) == ["127.80.2.5"], "it goes on after SIGHUP")
+            #expect(try ask("127.81.2.7", port: 5_387) == ["127.80.2.5"], "it continues after SIGHUP")
             server.send(SIGTERM)
             try await eventually("its end") { server.hasEnded }
             #expect(server.code == 0)
         }
     }
 
-    @Test("zone list says what uses a host, a portset and a region")
+    @Test("zone list shows what uses a host, a portset and a region")
     func zoneList() throws {
         let zones = Program.root.appendingPathComponent("zones").path
         let host = try Program.run(Program.reflector, ["zone", "list", "--host", "nyc-1", zones])

@@ -30,7 +30,7 @@ struct NameServerTests {
             authority = section("AUTHORITY")
         }
 
-        /// What the records say, without name, TTL, class and type.
+        /// The data of the records, without name, TTL, class and type.
         var data: [String] { answer.map { $0.dropFirst(4).joined(separator: " ") } }
         var isNoData: Bool { status == "NOERROR" && answer.isEmpty && hasSOA }
         var hasSOA: Bool { authority.count == 1 && authority[0].count > 4 && authority[0][3] == "SOA" }
@@ -85,7 +85,7 @@ struct NameServerTests {
         }
     }
 
-    /// Twelve mistakes: the file, a line to add to it, and the column at which it is wrong.
+    /// Twelve mistakes: the file, a line to add to it, and the column of the error.
     private static let mistakes: [(file: String, line: String, column: Int)] = [
         ("zone", "sjc-2       A     127.0.2.300", 19),
         ("zone", "r7          A     127.0.4.9", 1),
@@ -101,7 +101,7 @@ struct NameServerTests {
         ("streams", "stream  live/film  s1  entrypoints=ep-sfo  push", 36),
     ]
 
-    @Test("twelve mistakes are all named at file:line:column, and a running server goes on with the old zone")
+    @Test("twelve mistakes are all reported at file:line:column, and a running server keeps the old zone")
     func mistakes() async throws {
         try await TestNetwork.with(net: 76) { network in
             try await network.start("ns1")
@@ -135,7 +135,7 @@ struct NameServerTests {
             #expect(try parent(network) == "127.76.2.5")
             #expect(network.log(of: "ns1").contains("reflector.net.portsets:"))
 
-            // The mistakes go, and a change comes that is good: the server takes it.
+            // Remove the mistakes and make a valid change: the server takes it.
             for (name, text) in good.sorted(by: { $0.key < $1.key }) {
                 try network.zones.write(text.replacing("sjc nyc lon", with: "lon nyc sjc"), to: name)
             }

@@ -51,8 +51,8 @@ struct ParentDeathTests {
         }
     }
 
-    /// Kills the parent of edge-bos, waits until another brings the stream, and starts the killed one again. Returns
-    /// the largest gap of the edge's output so far in milliseconds.
+    /// Kills the parent of edge-bos, waits until another delivers the stream, and restarts the killed one. Returns the
+    /// largest gap of the edge's output so far in milliseconds.
     private func killParentInUse(_ network: TestNetwork) async throws -> Double {
         let status = try #require(try await network.stream("live/news", at: "edge-bos"))
         let parent = try #require(status.paths.first?.parent)

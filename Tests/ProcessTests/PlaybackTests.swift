@@ -7,7 +7,7 @@ import Testing
 
 @Suite("A stream from encoder to players", .serialized)
 struct PlaybackTests {
-    @Test("players find picture and sound by both ways, decode six seconds without a complaint, and nothing is lost")
+    @Test("players find picture and sound with both protocols, decode six seconds without errors, and nothing is lost")
     func plays() async throws {
         try await TestNetwork.with(net: 77) { network in
             try await network.startAll()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import reflector
 
-/// RFC 8216 §6.2.2: the numbers of a playlist never go back, whoever dies.
+/// RFC 8216 §6.2.2: the numbers of a playlist never go back, whichever process dies.
 @Suite("The numbers of playlists", .serialized)
 struct PlaylistNumberTests {
     private struct Playlist {
@@ -25,7 +25,7 @@ struct PlaylistNumberTests {
         }
     }
 
-    @Test("encoder, entrypoint and edge are killed and start again, in turn and together: no number goes back")
+    @Test("encoder, entrypoint and edge are killed and restart, one by one and together: no number goes back")
     func restarts() async throws {
         try await TestNetwork.with(net: 111) { network in
             try await network.startAll()
@@ -33,7 +33,7 @@ struct PlaylistNumberTests {
             var encoder = try await network.startEncoder(stream, file: TestPictureFile.path, at: "ep-bos")
             let url = "http://\(try network.node("edge-bos").http)/live/news/index.m3u8"
             var seen: [Playlist] = []
-            /// The number of each segment; those of an edge that starts again are new, their names are not.
+            /// The number of each segment. An edge that restarts gives segments new numbers and keeps their names.
             var places: [String: Int] = [:]
 
             func look() throws -> Playlist? {
@@ -48,7 +48,7 @@ struct PlaylistNumberTests {
                     #expect(playlist.sequence >= last.sequence)
                     #expect(playlist.discontinuity >= last.discontinuity)
                     let next = last.sequence + last.segments.count
-                    // New segments follow those that were there, under no number that another had.
+                    // New segments follow the old ones, with numbers that no other had.
                     #expect(
                         Set(playlist.segments).isSubset(of: last.segments)
                             || playlist.sequence + playlist.segments.count > next)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("A pull whose URL holds a secret", .serialized)
 struct PullFileTests {
-    /// Serves MPEG-TS to whoever gives the right name and password, to others 401.
+    /// Serves MPEG-TS to clients with the right name and password, 401 to others.
     private static let encoder = """
         import base64, http.server, sys, time
         wanted = 'Basic ' + base64.b64encode(b'news:s3cret').decode()
@@ -26,7 +26,7 @@ struct PullFileTests {
         http.server.ThreadingHTTPServer((host, int(port)), Encoder).serve_forever()
         """
 
-    @Test("--pull STREAM=@FILE sends what the file says, and neither the command line nor the log shows it")
+    @Test("--pull STREAM=@FILE uses the file's URL, and neither the command line nor the log shows it")
     func file() async throws {
         try await TestNetwork.with(net: 110) { network in
             let port = Endpoint(address: try network.node("ep-bos").address, port: 7_002)

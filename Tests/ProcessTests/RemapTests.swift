@@ -7,10 +7,10 @@ import Testing
 
 @testable import reflector
 
-@Suite("Edits of the map, and streams nobody watches", .serialized)
+@Suite("Edits of the map, and unwatched streams", .serialized)
 struct RemapTests {
     @Test(
-        "an edit of the portsets file shows in dig within a second and moves the edge within TTL + 2 s, losing nothing")
+        "an edit of the portsets file appears in dig within a second and moves the edge within TTL + 2 s without loss")
     func remap() async throws {
         try await TestNetwork.with(net: 72) { network in
             try await network.startAll()
@@ -47,10 +47,10 @@ struct RemapTests {
             }
         }
         let limit = Duration.seconds(1)
-        let measured = try await StallWitness.measure("an edit in dig", limit: limit) { number in
+        let measured = try await StallDetector.measure("an edit in dig", limit: limit) { number in
             if number > 0 {
                 try await edit(from: new, to: old, until: leaving)
-                // Serials are paced: let what these have used come back.
+                // Serials are rate-limited: wait until the limit has recovered.
                 try await Task.sleep(for: .seconds(2))
             }
             try await edit(from: old, to: new, until: parent)
@@ -65,7 +65,7 @@ struct RemapTests {
         let moved = ContinuousClock.now - written
         #expect(moved < .seconds(7), "TTL 5 s + 2 s; the edge had moved after \(moved)")
         print("dig after \(seen), edge moved after \(moved)")
-        try await eventually("\(leaving) carries the stream no more") {
+        try await eventually("\(leaving) no longer carries the stream") {
             try await network.stream("live/news", at: leaving) == nil
         }
     }

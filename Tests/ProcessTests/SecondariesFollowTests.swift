@@ -7,18 +7,18 @@ import Testing
 
 @testable import reflector
 
-/// NSD and Knot behind a running network: whatever changes our answers, by hand or by itself, reaches them too.
+/// NSD and Knot behind a running network: every change of our answers, manual or automatic, reaches them too.
 @Suite("Secondaries follow", .serialized)
 struct SecondariesFollowTests {
     private static let zone = "reflector.net"
 
-    /// Hosts that a server gives for a name; the aliased form's chain is followed within the answer.
+    /// The hosts in a server's answer for a name; follows the aliased form's chain within the answer.
     private static func hosts(_ client: DNSTestClient, _ name: String) throws -> [String] {
         try client.ask("\(name).\(zone)", 33).answers.compactMap { $0.service?.target }
             .map { String($0.prefix { $0 != "." }) }.sorted()
     }
 
-    /// Waits until every secondary answers with just these hosts. Returns how long it took.
+    /// Waits until every secondary answers with exactly these hosts. Returns how long it took.
     private static func wait(
         _ secondaries: [Secondary], _ name: String, _ hosts: [String], within limit: Duration = .seconds(5)
     ) async throws -> Duration {
@@ -77,7 +77,7 @@ struct SecondariesFollowTests {
             let dead = try await Self.wait(secondaries, name, ["lon-2"])
             print("both serve after \(taken), an edit \(edited), an override \(drained), a death \(dead)")
 
-            // What changed has not touched the rest.
+            // The change has not affected the rest.
             var random = SystemRandomNumberGenerator()
             var disagreements: [String] = []
             for _ in 0..<2_000 {

@@ -64,7 +64,7 @@ struct SecurityTests {
     func forgeries() async throws {
         let net: UInt8 = 79
         try await TestNetwork.with(net: net) { network in
-            // Between sjc-1 and everybody who sends to it stands one who hears all and forges.
+            // An attacker between sjc-1 and all its peers hears every datagram and forges some.
             let relay = try network.node("sjc-1")
             let edge = Endpoint(address: try network.node("edge-bos").address, port: 4_900)
             let real = try #require(Endpoint("127.\(net).12.1:4900"))
@@ -114,23 +114,24 @@ struct SecurityTests {
             try await eventually("the whole file at the edge", within: .seconds(30), every: .milliseconds(250)) {
                 (try await network.stream("live/news", at: "edge-bos")?.highestSequence ?? 0) >= expected
             }
-            // What is repaired last comes last, and the viewer has to write it; every forgery is counted somewhere.
+            // The last repaired packets come late, and the viewer has to write them; every forgery is counted
+            // somewhere.
             _ = try? await eventually("the last bytes at the viewer", every: .milliseconds(250)) {
                 let delivered = try Data(contentsOf: URL(fileURLWithPath: output))
                 return delivered.count > input.count * 8 / 10 && input.suffix(delivered.count) == delivered
             }
             let forged = wiretap.forged
-            _ = try? await eventually("the edge to have counted what was forged") {
+            _ = try? await eventually("the edge to have counted the forged packets") {
                 let counters = try await network.status(of: "edge-bos").counters
                 return (counters["rejected_unknown_token"] ?? 0) + (counters["rejected_bad_seal"] ?? 0)
                     >= UInt64(forged)
             }
-            // Nothing comes after them, and nothing to the stranger.
+            // Nothing may come after them, and nothing to the stranger.
             try await Task.sleep(for: .seconds(1))
             var received = 0
             while let (bytes, _) = stranger.receive() {
                 received += 1
-                #expect(bytes.first != 0x30 && bytes.first != 0x31, "data for an address that asked for nothing")
+                #expect(bytes.first != 0x30 && bytes.first != 0x31, "data for an address without a request")
             }
             let counters = try await network.status(of: "edge-bos").counters
             let status = try #require(try await network.stream("live/news", at: "edge-bos"))

@@ -21,7 +21,7 @@ struct SignalTests {
     }
 
     @Test(
-        "network keys roll by SIGHUP in three steps, name servers included: nothing is lost, probes and overrides go on"
+        "network keys roll by SIGHUP in three steps, at name servers too: nothing is lost, probes and overrides continue"
     )
     func keysRoll() async throws {
         try await TestNetwork.with(net: 81) { network in
@@ -38,7 +38,7 @@ struct SignalTests {
                 }
                 for node in network.plan.nodes {
                     try await eventually("keys of \(node.name), step \(step)") {
-                        network.log(of: node.name).split(separator: "\n").count { $0.contains("keys read again") }
+                        network.log(of: node.name).split(separator: "\n").count { $0.contains("keys reloaded") }
                             > step
                     }
                 }
@@ -47,7 +47,7 @@ struct SignalTests {
                     (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before + 100
                 }
             }
-            // Name servers have rolled too: they still hear every set reflector, and take an override.
+            // Name servers have rolled too: they still reach every set reflector, and accept an override.
             for server in network.plan.nameServers {
                 let status = try await OpsClient().status(NameServer.Status.self, of: server.ops)
                 #expect(!status.probing.contains("frozen"), "\(status.probing)")
@@ -61,9 +61,10 @@ struct SignalTests {
             let drained = try override("drain", "lon-1", "--for", "1h", "--why", "test")
             #expect(drained.code == 0 && drained.lines.count == 2, "\(drained.errors)")
             #expect(try override("clear", "lon-1").code == 0)
-            // Rings still hold what the old key sealed: an operator forgets it only when they do no more.
+            // Rings still hold packets sealed with the old key: an operator removes it only when they no longer do.
             try await Task.sleep(for: .seconds(6))
-            // Two nodes that have never seen the old key: they can neither shake hands by it nor open what it sealed.
+            // Two nodes that have never seen the old key: they can neither use it for handshakes nor open packets
+            // sealed with it.
             let parent = try #require(try await network.stream("live/news", at: "edge-bos")?.paths.first?.parent)
             try await network.kill(parent)
             for server in network.plan.nameServers {
@@ -88,7 +89,7 @@ struct SignalTests {
         }
     }
 
-    @Test("a key file that is wrong, or gives a phase another key, is refused by SIGHUP, and the keys in force stay")
+    @Test("SIGHUP refuses an invalid key file, or one that changes the key of a phase, and the keys in force stay")
     func badKeys() async throws {
         try await TestNetwork.with(net: 82) { network in
             try await watch(network)
@@ -97,11 +98,12 @@ struct SignalTests {
                 try text.write(toFile: network.keysPath, atomically: false, encoding: .utf8)
                 kill(try #require(await network.pid(of: "edge-bos")), SIGHUP)
                 try await eventually("a refusal") {
-                    network.log(of: "edge-bos").contains(text.hasPrefix("network") ? "is another one" : "unknown word")
+                    network.log(of: "edge-bos").contains(
+                        text.hasPrefix("network") ? "differs from the one in use" : "unknown word")
                 }
             }
             let before = try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0
-            try await eventually("delivery goes on") {
+            try await eventually("delivery continues") {
                 (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before + 200
             }
             #expect(try await network.stream("live/news", at: "edge-bos")?.lost == 0)
@@ -121,7 +123,7 @@ struct SignalTests {
             let after = try #require(try await network.stream("live/news", at: "edge-bos"))
             #expect(after.paths.first?.parent != parent)
             #expect(network.log(of: "edge-bos").contains("is about to stop"))
-            try await eventually("delivery goes on") {
+            try await eventually("delivery continues") {
                 (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before.delivered + 300
             }
             let end = try #require(try await network.stream("live/news", at: "edge-bos"))
@@ -129,7 +131,7 @@ struct SignalTests {
             print(
                 "\(parent) ended \(took) after SIGTERM; largest gap before \(Int(before.gapMillisecondsMax)) ms, "
                     + "after \(Int(end.gapMillisecondsMax)) ms; repaired \(end.repaired - before.repaired)")
-            // An edge and an entrypoint end by themselves too, with a viewer and an encoder at them.
+            // An edge with a viewer and an entrypoint with an encoder also end on their own.
             #expect(try await network.terminate("edge-bos") == .code(0))
             #expect(try await network.terminate("ep-bos") == .code(0))
         }

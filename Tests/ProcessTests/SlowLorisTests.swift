@@ -11,7 +11,7 @@ struct SlowLorisTests {
     private static let server = "127.81.2.20"
     private static let port: UInt16 = 5_388
 
-    @Test("10,000 connections that send a byte now and then leave UDP untouched, memory bounded, and TCP to others")
+    @Test("10,000 connections that rarely send a byte do not affect UDP, memory, or TCP for others")
     func slowLoris() async throws {
         try allowDescriptors(Self.connections + 512)
         try await RunningNameServer.with(net: 80, ["--listen", "\(Self.server):\(Self.port)"]) { server in
@@ -19,7 +19,7 @@ struct SlowLorisTests {
             #expect(try unanswered(200) == 0)
             let loris = Loris()
             defer { loris.close() }
-            // From forty addresses, so that no limit on one client ends it.
+            // From forty addresses, so that no limit for one client applies.
             try loris.open(Self.connections, to: Self.server, port: Self.port)
             #expect(loris.count == Self.connections)
             var lost = 0
@@ -45,7 +45,7 @@ struct SlowLorisTests {
         }
     }
 
-    /// Asks so many questions by UDP, one after the other. Returns how many had no answer within a second.
+    /// Sends so many UDP queries, one after the other. Returns how many had no answer within a second.
     private func unanswered(_ count: Int) throws -> Int {
         let socket = try UDPSocket(try #require(Endpoint("127.81.2.21:0")))
         defer { socket.close() }
@@ -114,7 +114,7 @@ private final class Loris {
         }
     }
 
-    /// Sends on every connection that is still there.
+    /// Sends on every connection that is still open.
     func send(_ bytes: [UInt8]) {
         for socket in sockets { _ = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) }
     }

@@ -6,16 +6,16 @@ import Testing
 
 @testable import reflector
 
-@Suite("What a start that goes wrong says", .serialized)
+@Suite("Messages of a failed start", .serialized)
 struct StartTests {
-    @Test("A node in the wrong part, with the wrong name, zone, server or state folder says which it is")
+    @Test("A node with the wrong role, name, zone, server or state folder reports which one is wrong")
     func misplaced() async throws {
         try await TestNetwork.with(net: 104) { network in
             let set = try network.arguments(of: "sjc-1")
             func start(_ name: String, _ change: ([String]) -> [String]) async throws {
                 try await network.startProgram(Program.reflector, change(set), name: name)
             }
-            // Before there is a name server.
+            // Start before there is a name server.
             try await start("early") { $0.map { $0 == "sjc-1" ? "early" : $0 } }
             try await log(
                 "early", of: network,
@@ -53,7 +53,7 @@ struct StartTests {
             try await network.waitUntilReady("ns1")
             #expect(try await network.terminate("ns1") == .code(0))
             #expect(network.log(of: "ns1").contains("stopped"))
-            // That no set reflector answers is right: none runs, and none has ever been heard.
+            // Unanswered probes are right: no set reflector runs, and none has ever answered.
             let errors = network.log(of: "ns1").split(separator: "\n").filter { $0.contains("error") }
             #expect(errors.isEmpty)
         }
@@ -74,7 +74,7 @@ struct StartTests {
         #expect(result.errors.contains("sjc-1 ended with exit code 1 at the start"), "\(result.errors)")
     }
 
-    @Test("Ctrl-C before the network is up says just that")
+    @Test("Ctrl-C before the network is up is reported as such")
     func interrupted() throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 104, in: folder.path)

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("The units of tools/systemd")
 struct SystemdUnitTests {
-    @Test("systemd-analyze verify accepts the units; each has keys, can be installed, and is never given up")
+    @Test("systemd-analyze verify accepts the units; each has keys, can be installed, and restarts for ever")
     func verify() throws {
         for unit in ["reflector@.service", "reflector-nameserver.service"] {
             let text = try String(
@@ -19,7 +19,7 @@ struct SystemdUnitTests {
         #expect(verdict.code == 0, "\(verdict.errors)")
     }
 
-    @Test("The documentation shows the units as they are")
+    @Test("The documentation shows the current units")
     func documented() throws {
         let page = try String(
             contentsOf: Program.root.appendingPathComponent("Sources/reflector/Documentation.docc/RunAsServices.md"),
@@ -27,7 +27,7 @@ struct SystemdUnitTests {
         for unit in ["reflector@.service", "reflector-nameserver.service"] {
             let text = try String(
                 contentsOf: Program.root.appendingPathComponent("tools/systemd/\(unit)"), encoding: .utf8)
-            #expect(page.contains(text), "\(unit) is not in RunAsServices.md, or another one is")
+            #expect(page.contains(text), "\(unit) is not in RunAsServices.md, or differs there")
         }
     }
 }

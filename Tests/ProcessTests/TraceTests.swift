@@ -6,7 +6,7 @@ import Testing
 
 @Suite("reflector status and trace", .serialized)
 struct TraceTests {
-    @Test("trace names each hop, the DNS answer it follows and the serial; it follows a killed parent's replacement")
+    @Test("trace shows each hop, the DNS answer that it follows and the serial, and the replacement of a killed parent")
     func trace() async throws {
         try await TestNetwork.with(net: 64) { network in
             try await network.startAll()

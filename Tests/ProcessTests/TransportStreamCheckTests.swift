@@ -17,7 +17,7 @@ struct TransportStreamCheckTests {
         return bytes
     }
 
-    /// Errors counted in these bytes, fed in pieces of every length.
+    /// Counts errors in these bytes, fed in pieces of every length.
     private func errors(_ packets: [[UInt8]]) -> [(UInt64, UInt64)] {
         let bytes = packets.flatMap { $0 }
         return [1, 5, 187, 188, 1_316, bytes.count].map { length in
@@ -31,13 +31,13 @@ struct TransportStreamCheckTests {
         }
     }
 
-    @Test("a stream that runs on, on two PIDs, through the counter's wrap, has no errors, however it is cut up")
+    @Test("a continuous stream on two PIDs, with the counter's wrap, has no errors, in pieces of any length")
     func good() {
         let packets = (0..<40).flatMap { [packet($0), packet($0 + 7, pid: 257)] }
         #expect(errors(packets).allSatisfy { $0 == (0, 0) })
     }
 
-    @Test("one packet that is missing is one error")
+    @Test("one missing packet is one error")
     func missing() {
         let packets = (0..<40).filter { $0 != 20 }.map { packet($0) }
         #expect(errors(packets).allSatisfy { $0 == (1, 0) })

@@ -2,7 +2,7 @@ import TestSupport
 import Foundation
 import Testing
 
-/// Real processes in network namespaces of their own; where those can't be made, there is nothing to test.
+/// Real processes in network namespaces of their own; skipped if those can't be created.
 @Suite("IPv4, IPv6 and the MTU", .serialized, .enabled(if: NetworkNamespaces.canBeMade))
 struct TwoFamiliesTests {
     private func run(_ name: String) throws -> (values: [String: String], output: String) {
@@ -19,10 +19,10 @@ struct TwoFamiliesTests {
         return (values, result.output)
     }
 
-    /// Half a second of the stream, which has a megabit a second.
+    /// Half a second of the stream, which has one megabit a second.
     private static let someBytes = 60_000
 
-    @Test("An edge with IPv6 only fetches from set reflectors that have both, and serves viewers over IPv6")
+    @Test("An IPv6-only edge fetches from set reflectors that have both, and serves viewers over IPv6")
     func v6only() throws {
         let (values, output) = try run("v6only")
         #expect(values["parent"] == "[2001:db8:9::3]:4900", "\(output)")
@@ -30,7 +30,7 @@ struct TwoFamiliesTests {
         #expect(values["lost"] == "0", "\(output)")
     }
 
-    @Test("An edge with both serves both from set reflectors that have IPv4 only")
+    @Test("An edge with both families serves both from IPv4-only set reflectors")
     func v4parent() throws {
         let (values, output) = try run("v4parent")
         #expect(values["parent"] == "10.9.0.3:4900", "\(output)")
@@ -38,16 +38,16 @@ struct TwoFamiliesTests {
         #expect(Int(values["four"] ?? "") ?? 0 > Self.someBytes, "\(output)")
     }
 
-    @Test("A set reflector whose AAAA record is on no interface is reached over IPv4, and both logs say so")
+    @Test("A set reflector whose AAAA address is on no interface is reached over IPv4, and both logs say so")
     func deadV6() throws {
         let (values, output) = try run("deadv6")
         #expect(values["parent"] == "10.9.0.3:4900", "\(output)")
         #expect(Int(values["six"] ?? "") ?? 0 > Self.someBytes, "\(output)")
         #expect(output.contains("does not answer at [2001:db8:9::3]:4900: using 10.9.0.3:4900"))
-        #expect(output.contains("own address not there"))
+        #expect(output.contains("own address missing"))
     }
 
-    @Test("On kernels without IPv6 (ipv6.disable=1) all works over IPv4; without --ops only loopback tells of a node")
+    @Test("On kernels without IPv6 (ipv6.disable=1) IPv4 suffices; without --ops only loopback serves a node's status")
     func noV6() throws {
         let (values, output) = try run("no6")
         #expect(values["parent"] == "10.9.0.3:4900", "\(output)")
@@ -56,7 +56,7 @@ struct TwoFamiliesTests {
         #expect(values["opsOutside"] == "000", "\(output)")
     }
 
-    @Test("What the kernel refuses to send for a while is in the log with its cause, and the stream comes back")
+    @Test("Datagrams that the kernel refuses for a while are logged with the cause, and the stream returns")
     func refused() throws {
         let (values, output) = try run("refused")
         #expect(values["parent"] == "10.9.0.3:4900", "\(output)")
@@ -65,7 +65,7 @@ struct TwoFamiliesTests {
         #expect(line.contains("Operation not permitted"), "\(output)")
     }
 
-    @Test("Behind an MTU of 1280 that nobody tells of, the stream comes in smaller packets, and the logs say why")
+    @Test("Behind an unreported MTU of 1280, the stream comes in smaller packets, and the logs say why")
     func mtu() throws {
         let (values, output) = try run("mtu")
         #expect(Int(values["six"] ?? "") ?? 0 > Self.someBytes, "\(output)")

@@ -7,8 +7,8 @@ import Testing
 
 @Suite("Pictures over UDP", .serialized)
 struct UDPPictureTests {
-    /// Sends 25 pictures of 1 MB, each at once, at 45 Mb/s, in ffmpeg's datagrams of 1,472 bytes. Each TS packet has its
-    /// number behind its header.
+    /// Sends 25 pictures of 1 MB, each at once, at 45 Mb/s, in ffmpeg's datagrams of 1,472 bytes. Each TS packet has
+    /// its number after its header.
     private static let encoder = """
         import socket, sys, time
         host, port = sys.argv[1].rsplit(':', 1)
@@ -26,7 +26,7 @@ struct UDPPictureTests {
             time.sleep(max(start + sent * 8 / 45e6 - time.monotonic(), 0))
         """
 
-    @Test("pictures of 1 MB that leave the encoder in one burst come out of an edge whole")
+    @Test("pictures of 1 MB that leave the encoder in one burst come out of an edge complete")
     func pictures() async throws {
         try await TestNetwork.with(net: 61) { network in
             let port = Endpoint(address: try network.node("ep-bos").address, port: 7_001)

@@ -25,7 +25,7 @@ struct UpTests {
         #expect(try processes(mentioning: folder.path).isEmpty)
     }
 
-    @Test("when killed outright, it leaves no process either")
+    @Test("killed by SIGKILL, it leaves no process either")
     func killed() async throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 62, in: folder.path)
@@ -39,7 +39,7 @@ struct UpTests {
         try await eventually("13 processes", within: .seconds(40)) {
             try processes(mentioning: folder.path).count >= 14
         }
-        // What everybody on the machine can read holds no secret, the encoder's key neither.
+        // Text that every user of the machine can read has no secret, not even the encoder's key.
         let keys = try String(contentsOfFile: folder.path + "/run/keys", encoding: .utf8)
         for secret in keys.split(whereSeparator: \.isWhitespace) where secret.utf8.count >= 32 {
             #expect(try processes(mentioning: String(secret)).isEmpty)
@@ -49,7 +49,7 @@ struct UpTests {
     }
 
     @Test(
-        "Ctrl-C ends it cleanly whatever it is doing, and leaves nothing",
+        "Ctrl-C ends it cleanly at any time, and leaves nothing",
         arguments: [50, 300, 900, 2_000, 4_000, 9_000])
     func interrupted(milliseconds: Int) async throws {
         let folder = try TemporaryFolder()
@@ -63,14 +63,14 @@ struct UpTests {
         defer { kill(up.processIdentifier, SIGKILL) }
         try await Task.sleep(for: .milliseconds(milliseconds))
         let start = ContinuousClock.now
-        // A test's own threads block signals, and children inherit that: a fresh Ctrl-C has to come from outside.
+        // A test's threads block signals, and children inherit that: the Ctrl-C has to come from outside.
         kill(up.processIdentifier, SIGINT)
         try await eventually("the end of up", within: .seconds(15)) { !up.isRunning }
         print("Ctrl-C after \(milliseconds) ms: ended \(ContinuousClock.now - start) later")
         #expect(try processes(mentioning: folder.path).isEmpty)
     }
 
-    @Test("the reader of its output may end before it")
+    @Test("the reader of its output may exit before it")
     func brokenPipe() throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 88, in: folder.path)
@@ -80,7 +80,7 @@ struct UpTests {
         #expect(try processes(mentioning: folder.path).isEmpty)
     }
 
-    @Test("a second one at the same time says so, and leaves the first alone")
+    @Test("a second one at the same time reports that, and does not disturb the first")
     func twice() async throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 82, in: folder.path)
@@ -95,7 +95,7 @@ struct UpTests {
         try await eventually("13 processes", within: .seconds(40)) {
             try processes(mentioning: folder.path).count >= 14
         }
-        // What everybody on the machine can read holds no secret, the encoder's key neither.
+        // Text that every user of the machine can read has no secret, not even the encoder's key.
         let keys = try String(contentsOfFile: folder.path + "/run/keys", encoding: .utf8)
         for secret in keys.split(whereSeparator: \.isWhitespace) where secret.utf8.count >= 32 {
             #expect(try processes(mentioning: String(secret)).isEmpty)
@@ -111,14 +111,14 @@ struct UpTests {
         #expect(said.contains("Nothing lost."))
     }
 
-    @Test("what can't be written is said in a line, with status 1", arguments: ["zone export", "zone check --json"])
+    @Test("a write error is reported in one line, with status 1", arguments: ["zone export", "zone check --json"])
     func fullDisk(command: String) throws {
         let result = try Program.run("bash", ["-c", "'\(Program.reflector)' \(command) zones >/dev/full"], seconds: 30)
         #expect(result.code == 1)
         #expect(result.errors == "reflector: standard output: No space left on device\n")
     }
 
-    @Test("a network that does not fit this machine is refused, every reason at once, with exit 2")
+    @Test("a network that does not fit this machine is refused with all reasons and exit 2")
     func refused() throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 63, in: folder.path)

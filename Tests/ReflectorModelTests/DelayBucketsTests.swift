@@ -3,17 +3,17 @@ import Testing
 
 @testable import ReflectorModel
 
-@Suite("32 fixed buckets of delay")
+@Suite("36 fixed buckets of delay")
 struct DelayBucketsTests {
-    @Test("each bucket reaches √2 times as far as the one before, from 33 µs to 1.07 s")
+    @Test("each bucket reaches √2 times as far as the one before, from 8.2 µs to 1.07 s")
     func bounds() {
-        #expect(DelayBuckets.bound(of: 0) == 32.768e-6)
+        #expect(DelayBuckets.bound(of: 0) == 8.192e-6)
         for bucket in 1..<DelayBuckets.count - 1 {
             let ratio = DelayBuckets.bound(of: bucket) / DelayBuckets.bound(of: bucket - 1)
             #expect(abs(ratio - 2.0.squareRoot()) < 1e-9)
         }
-        #expect(abs(DelayBuckets.bound(of: 30) - 1.073_741_824) < 1e-9)
-        #expect(DelayBuckets.bound(of: 31) == .infinity)
+        #expect(abs(DelayBuckets.bound(of: 34) - 1.073_741_824) < 1e-9)
+        #expect(DelayBuckets.bound(of: 35) == .infinity)
     }
 
     @Test("a delay falls into the bucket whose bounds enclose it, at every bound and for every size of number")
@@ -54,7 +54,7 @@ struct DelayBucketsTests {
         buckets.note(.nanoseconds(.max), count: .max)
         #expect(buckets.counts[0] == 2)
         #expect(buckets.counts[DelayBuckets.bucket(of: 1_000_000)] == 30)
-        #expect(buckets.counts[31] == .max)
+        #expect(buckets.counts[35] == .max)
     }
 
     @Test("JSON keeps the counts and tells the quantiles; another number of buckets is refused")

@@ -70,7 +70,7 @@ struct FloodTests {
         bench.run(for: .milliseconds(200))
         parent.answer()
         bench.forgetSent()
-        /// Pages of the list that so many pulls bring.
+        /// Pages of the list that answer this many pulls.
         func pages(_ pulls: Int) -> Int {
             bench.forgetSent()
             for _ in 0..<pulls { parent.send(.announcePull(versionHeld: 0)) }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import RelayService
 
-/// Streams over UDP, as encoders send them.
+/// Streams over UDP, sent as encoders do.
 extension IngestServerTests {
     private func udpConfiguration(_ listen: String = "127.47.0.1:0") throws -> IngestConfiguration {
         var configuration = try configuration()
@@ -39,7 +39,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("An encoder started again, on another port of its host, is taken in at once; one on another host waits")
+    @Test("An encoder that restarts on another port of its host is accepted at once; one on another host waits")
     func restart() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink, try udpConfiguration()) { server, _ in
@@ -59,7 +59,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("What is faster than the rate for long is dropped, counted and said with the remedy")
+    @Test("Datagrams above the rate for too long are dropped, counted and logged with the remedy")
     func overRate() async throws {
         let sink = MemorySink()
         var configuration = try udpConfiguration()
@@ -104,7 +104,7 @@ extension IngestServerTests {
     }
 
     @Test(
-        "A group is joined again on an interface that was made anew, as tunnels are (avahi#417)",
+        "A group is joined again on an interface that was removed and made again, as tunnels are (avahi#417)",
         .enabled(if: TestInterface.isAllowed))
     func newInterface() async throws {
         let sink = MemorySink()
@@ -132,7 +132,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("A port's text names group, interface and source, and nothing else")
+    @Test("A port's text may have group, interface and source, and nothing else")
     func portText() throws {
         let port = try #require(IngestConfiguration.RawPort("live/news=[ff15::1]:5000,source=fe80::1,interface=eth0"))
         #expect(port.isGroup && port.interface == "eth0" && port.source == IPAddress("fe80::1"))

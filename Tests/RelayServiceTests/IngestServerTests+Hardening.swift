@@ -8,9 +8,9 @@ import Testing
 
 @testable import RelayService
 
-/// What clients may do to hurt, and what operators need to hear.
+/// Attacks by clients, and reports to operators.
 extension IngestServerTests {
-    /// Sends text to the HTTP server and returns all that comes back until it closes, and after how long.
+    /// Sends text to the HTTP server and returns everything until it closes, and the time that took.
     func exchange(
         _ server: IngestServer, _ text: String, from source: String = "127.47.0.7"
     ) async throws -> (answer: String, took: Duration) {
@@ -29,7 +29,7 @@ extension IngestServerTests {
         return (answer.text, ContinuousClock.now - start)
     }
 
-    @Test("100-continue is understood in any case; a body of no stated form is refused, not swallowed")
+    @Test("100-continue is understood in any case; a body without length or chunks is refused, not ignored")
     func bodyForms() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -48,7 +48,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("A wrong key waits for its answer, and one address gets only its share of the connections")
+    @Test("The answer to a wrong key is delayed, and one address gets only its share of the connections")
     func guessing() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -60,8 +60,8 @@ extension IngestServerTests {
             let wrong = try await exchange(server, head)
             #expect(wrong.answer.hasPrefix("HTTP/1.1 401"))
             #expect(wrong.took >= .milliseconds(300))
-            // From another address: the server notices in its own time that the one before has gone. Raw ports need no
-            // key, so what connects there is not closed for others.
+            // From another address: the server notices some time later that the one before has closed. Raw ports need
+            // no key, so their connections are not closed for others.
             let source = "127.47.0.8"
             let address = try #require(server.rawTCPEndpoints.first)
             var open: [any Channel] = []
@@ -71,7 +71,7 @@ extension IngestServerTests {
                         .bind(to: SocketAddress(ipAddress: source, port: 0))
                         .connect(host: address.address.description, port: Int(address.port)).get())
             }
-            // A second encoder of the stream is turned away; the first holds it.
+            // A second encoder of the stream is refused; the first holds it.
             for channel in open.dropFirst() { try await channel.closeFuture.get() }
             #expect(server.counters.value(.refusedBusy) == 2)
             for channel in open { try? await channel.close() }
@@ -82,7 +82,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("Connections that say nothing are closed for new ones, from the same address and in all, and encoders stay")
+    @Test("Silent connections are closed for new ones, for each address and in all, and encoders stay")
     func idleConnections() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -113,7 +113,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("Bytes that dribble in while the node takes nothing do not pile up memory")
+    @Test("Bytes that trickle in while the node takes nothing do not accumulate memory")
     func dribble() async throws {
         let sink = MemorySink()
         sink.hold()
@@ -124,7 +124,7 @@ extension IngestServerTests {
                 id: IngestSession(stream: news, number: 1), loop: loop, sink: sink,
                 configuration: IngestConfiguration(), counters: IngestCounters(),
                 reports: IngestReports(loop: loop, counters: IngestCounters(), logger: Logger(label: "test")))
-            // Fills what may be under way, so that the rest waits.
+            // Fills the bytes that may be under way, so that the rest waits.
             while session.isReady { session.receive(ByteBuffer(repeating: 0x47, count: 18_800)) }
             for _ in 0..<10_000 { session.receive(ByteBuffer(integer: UInt8(0x47))) }
             defer { session.revoke() }
@@ -133,12 +133,12 @@ extension IngestServerTests {
         #expect(capacity <= 131_072)
     }
 
-    @Test("An address that cannot be listened on is named, with the reason and what to do")
+    @Test("An address on which listening fails is reported with the reason and the remedy")
     func unbindable() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink) { server, _ in
             let taken = try #require(server.httpEndpoint)
-            for (text, part) in [("\(taken)", "another process does"), ("192.0.2.1:8000", "no interface of this")] {
+            for (text, part) in [("\(taken)", "another process listens"), ("192.0.2.1:8000", "no interface of this")] {
                 var configuration = IngestConfiguration()
                 configuration.httpListen = try endpoint(text)
                 let failure = await #expect(throws: ListenFailure.self) {
@@ -153,7 +153,7 @@ extension IngestServerTests {
     }
 }
 
-/// Everything that a connection brought.
+/// Collects everything that a connection receives.
 private final class AnswerCollector: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
     private let collected = Mutex("")

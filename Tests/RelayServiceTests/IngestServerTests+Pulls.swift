@@ -6,7 +6,7 @@ import Testing
 
 @testable import RelayService
 
-/// Streams fetched from encoders that serve them in many manners.
+/// Streams fetched from encoders that serve them in different ways.
 extension IngestServerTests {
     /// Serves 70 TS packets at each path, and writes each request's path and credentials to `requests`.
     private static let source = """
@@ -45,7 +45,7 @@ extension IngestServerTests {
         listen(ls[0])
         """
 
-    @Test("Pulls from servers of many manners come in; passwords go to their own server only, and into no log")
+    @Test("Pulls from different kinds of servers work; passwords go only to their own server, and never into a log")
     func pulls() async throws {
         try await withTemporaryFolder { folder in
             try Self.source.write(toFile: folder + "/source.py", atomically: true, encoding: .utf8)

@@ -8,7 +8,7 @@ import Testing
 
 @testable import RelayService
 
-/// Requests as encoders, proxies and scripts send them.
+/// Requests sent as encoders, proxies and scripts do.
 extension IngestServerTests {
     private static let chunked = "Transfer-Encoding: chunked\r\n\r\n"
 
@@ -20,7 +20,7 @@ extension IngestServerTests {
         return "\(String(body.count, radix: 16));name=value\r\n\(body)\r\n0;last\r\nX-Sum: 1\r\n\r\n"
     }
 
-    @Test("Targets in absolute form and percent-encoded names and keys are taken; so is the key as a password")
+    @Test("Targets in absolute form, percent-encoded names and keys, and the key as a password are accepted")
     func targets() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink, nil) { server, _ in
@@ -48,7 +48,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("Malformed requests get the status that the RFCs ask for, and a line in the log")
+    @Test("Malformed requests get the status that the RFCs require, and a line in the log")
     func malformed() async throws {
         let sink = MemorySink()
         let log = LogCollector()
@@ -80,7 +80,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("What is no MPEG-TS is refused with 415, and none of it goes on")
+    @Test("A body that is not MPEG-TS is refused with 415, and none of it is forwarded")
     func notTransportStream() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -102,7 +102,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("A stream in many requests, cut anywhere, comes out whole; what a dead encoder left unfinished goes nowhere")
+    @Test("A stream in many requests, cut anywhere, comes out whole; an unfinished packet of a dead encoder is dropped")
     func manyRequests() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink, nil) { server, folder in
@@ -116,7 +116,7 @@ extension IngestServerTests {
                 #expect(try await run(["curl", "-s", "-T", path, target], folder: folder).status == 0)
             }
             #expect(sink.now.bytes == Array(stream[..<(start / 188 * 188)]))
-            // Now one that breaks off.
+            // Now a request that stops early.
             let before = sink.now.bytes.count
             let address = try #require(server.httpEndpoint)
             let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -137,7 +137,7 @@ extension IngestServerTests {
 
 @Suite("Addresses of pulls")
 struct PullAddressTests {
-    @Test("User and password go into a field, not into the URL, and into no log")
+    @Test("User and password go into a field, not into the URL, and never into a log")
     func credentials() throws {
         let address = try #require(PullAddress("http://user:pa%20ss@[::1]:9000/a?token=s#x"))
         #expect(address.url == "http://[::1]:9000/a?token=s")
@@ -150,7 +150,7 @@ struct PullAddressTests {
     }
 
     @Test(
-        "A redirect keeps credentials at the same server only, and never leads from https to http",
+        "A redirect keeps credentials only at the same server, and never leads from https to http",
         arguments: [
             ("http://u:p@a/x/y", "z?t=a%20b", "http://a/x/z?t=a%20b", true),
             ("http://u:p@a/x/y", "/z", "http://a/z", true),
@@ -174,7 +174,7 @@ struct PullAddressTests {
         #expect((next.authorization != nil) == isAuthorized)
     }
 
-    @Test("The credentials that a redirect brings are for its own server")
+    @Test("Credentials in a redirect are for its own server")
     func redirectWithCredentials() throws {
         let next = try #require(PullAddress("http://u:p@a/x")).following("http://c:d@b/z")
         #expect(next.url == "http://b/z" && next.authorization == "Basic Yzpk")

@@ -81,7 +81,7 @@ struct IngestServerTests {
                 #expect(sink.now.bytes.count == bytes.count * (index + 1))
                 #expect(Array(sink.now.bytes.suffix(bytes.count)) == bytes)
             }
-            // Nearly all are full; where the sender paused, whole TS packets left early.
+            // Nearly all are full; when the sender paused, whole TS packets left early.
             #expect(sink.now.payloadLengths.count { $0 == 1_316 } > 6_000)
             #expect(sink.now.payloadLengths.allSatisfy { $0 % 188 == 0 })
             #expect(sink.now.closed == sink.now.opened && sink.now.opened.count == 3)
@@ -115,7 +115,7 @@ struct IngestServerTests {
         }
     }
 
-    @Test("Who may not push is told why, and counted")
+    @Test("A refused push gets the reason, and is counted")
     func refusals() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink) { server, folder in
@@ -155,7 +155,7 @@ struct IngestServerTests {
     func secondEncoder() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
-        // Time for curl to come while the first still counts as sending.
+        // Time for curl to connect while the first still counts as sending.
         configuration.yieldAfter = .milliseconds(1_500)
         try await withServer(sink: sink, configuration) { server, folder in
             let address = try #require(server.httpEndpoint)
@@ -179,7 +179,7 @@ struct IngestServerTests {
         }
     }
 
-    @Test("A file sent over raw TCP at full speed is let in at the rate limit, byte for byte")
+    @Test("A file sent over raw TCP at full speed is accepted at the rate limit, byte for byte")
     func rateLimit() async throws {
         let sink = MemorySink()
         let news = try news()
@@ -195,7 +195,7 @@ struct IngestServerTests {
             #expect(result.status == 0)
             #expect(await eventually { sink.now.closed.count == 1 })
             let took = ContinuousClock.now - start
-            // 2,000,000 bytes less the burst at 2,000,000 bytes a second.
+            // 2,000,000 bytes minus the burst at 2,000,000 bytes a second.
             #expect(took > .milliseconds(930) && took < .milliseconds(3_000), "\(took)")
             #expect(sink.now.bytes == bytes)
             #expect(server.counters.value(.throttled) > 20)
@@ -232,7 +232,7 @@ struct IngestServerTests {
         let news = try news()
         var configuration = try configuration()
         configuration.rawUDP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
-        configuration.allow = [try #require(AddressRange("127.47.1.0/24"))]
+        configuration.allow = [try #require(CIDRBlock("127.47.1.0/24"))]
         configuration.yieldAfter = .seconds(1)
         try await withServer(sink: sink, configuration) { server, _ in
             let port = try #require(server.rawUDPEndpoints.first)
@@ -268,7 +268,7 @@ struct IngestServerTests {
         let news = try news()
         var configuration = try configuration()
         configuration.rawTCP = [.init(stream: news, listen: try endpoint("127.47.0.1:0"))]
-        configuration.allow = [try #require(AddressRange("10.0.0.0/8"))]
+        configuration.allow = [try #require(CIDRBlock("10.0.0.0/8"))]
         try await withServer(sink: sink, configuration) { server, folder in
             let address = try #require(server.rawTCPEndpoints.first)
             _ = try await run(
@@ -282,7 +282,7 @@ struct IngestServerTests {
     func timeouts() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
-        // The second client's head must come in time.
+        // The second client's head must arrive in time.
         configuration.headTimeout = .seconds(1)
         configuration.idleTimeout = .milliseconds(200)
         try await withServer(sink: sink, configuration) { server, _ in
@@ -297,12 +297,12 @@ struct IngestServerTests {
             #expect(server.counters.value(.headTimedOut) == 1)
             #expect(server.counters.value(.encodersTimedOut) == 1)
             #expect(await eventually { sink.now.closed.count == 1 })
-            // No part of a packet goes on.
+            // No part of a packet is forwarded.
             #expect(sink.now.bytes.isEmpty)
         }
     }
 
-    @Test("A stream is pulled from its encoder over a redirect, and again after it ends")
+    @Test("A stream is pulled from its encoder after a redirect, and again after it ends")
     func pull() async throws {
         try await withTemporaryFolder { folder in
             let (_, bytes) = try transportFile(folder, packets: 2_660)

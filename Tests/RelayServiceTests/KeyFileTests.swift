@@ -13,7 +13,7 @@ struct KeyFileTests {
 
     private func stream(_ text: String) throws -> StreamName { try #require(StreamName(text)) }
 
-    @Test("Keys of the exact line beat those of a pattern, the longest pattern wins")
+    @Test("Keys of the exact line win over those of a pattern, and the longest pattern wins")
     func verdicts() throws {
         let file = try KeyFile.parse(
             """
@@ -46,7 +46,7 @@ struct KeyFileTests {
         #expect(try file.streamKeys.keys(for: stream("live/news")) == ["news-key-1"])
     }
 
-    @Test("While a node runs, a phase cannot come to stand for another key")
+    @Test("While a node runs, a phase cannot change its key")
     func keysInUse() throws {
         let old = KeyFile.NetworkKey(phase: 1, bytes: Array(repeating: 1, count: 32))
         let new = KeyFile.NetworkKey(phase: 2, bytes: Array(repeating: 2, count: 32))
@@ -59,7 +59,7 @@ struct KeyFileTests {
         try keys.replace([new, other])
     }
 
-    @Test("All problems are named at once with line and column, and no secret among them")
+    @Test("All problems are reported at once with line and column, without secrets")
     func problems() throws {
         let text = """
             network 256 \(hex)
@@ -83,7 +83,7 @@ struct KeyFileTests {
         #expect(!problems.contains { $0.text.contains("topsecret") || $0.text.contains(hex) })
     }
 
-    @Test("A generated file has mode 0600, can be read back and is never overwritten")
+    @Test("A generated file has mode 0600, can be read again and is never overwritten")
     func generate() async throws {
         try await withTemporaryFolder { folder in
             let path = folder + "/keys"
@@ -160,7 +160,7 @@ struct OperatorKeyTests {
         }
     }
 
-    @Test("Secrets of operators in the nodes' file, and the operator lines of before, are refused with what to do")
+    @Test("Secrets of operators in the nodes' file, and old operator lines, are refused with the remedy")
     func misplaced() throws {
         for (line, remedy) in [
             ("operator-secret 1 \(hex)", "file of its own"), ("operator 1 \(hex)", "reflector keys operator"),
@@ -176,7 +176,7 @@ struct OperatorKeyTests {
     }
 
     @Test(
-        "A credential of systemd, root's file that an access control list opens to us alone, is private; others are not"
+        "A credential of systemd, root's file that an access control list opens only to us, is private; others are not"
     )
     func accessLists() {
         func list(_ entries: [(tag: UInt16, permissions: UInt16, id: UInt32)]) -> AccessList? {
@@ -191,7 +191,8 @@ struct OperatorKeyTests {
                     })
         }
         let none = UInt32.max
-        // What systemd 254 gives a service of user 64,123: u::r--, u:64123:r--, g::---, m::r--, o::---.
+        // The access control list of systemd 254 for a service of user 64,123: u::r--, u:64123:r--, g::---, m::r--,
+        // o::---.
         let credential = list([(1, 4, none), (2, 4, 64_123), (4, 0, none), (16, 4, none), (32, 0, none)])
         #expect(credential?.isPrivate(to: 64_123) == true)
         #expect(credential?.isPrivate(to: 64_124) == false)
@@ -202,7 +203,7 @@ struct OperatorKeyTests {
         ] {
             #expect(other?.isPrivate(to: 1) == false)
         }
-        // What the mask takes away is no access.
+        // The mask removes access.
         #expect(list([(1, 6, none), (2, 4, 7), (4, 4, none), (16, 0, none), (32, 0, none)])?.isPrivate(to: 1) == true)
         for broken in [[], [2, 0, 0], [3, 0, 0, 0], [2, 0, 0, 0, 1]] as [[UInt8]] {
             #expect(AccessList(bytes: broken) == nil)
@@ -223,10 +224,10 @@ struct StateFileTests {
             portset: PortsetID(4_096))
     }
 
-    @Test("Answers come back as they were saved, and an equal one needs no write")
+    @Test("Answers are restored as they were saved, and an equal one needs no write")
     func roundTrip() async throws {
         try await withTemporaryFolder { folder in
-            let file = StateFile(path: folder + "/state.json")
+            let file = SavedAnswersFile(path: folder + "/state.json")
             #expect(file.load() == (SavedAnswers(), nil))
             var answers = SavedAnswers()
             #expect(try answers.keep(answer(1), for: name, unixSeconds: 100))
@@ -240,10 +241,10 @@ struct StateFileTests {
         }
     }
 
-    @Test("A damaged file is reported and treated as empty, whatever byte is damaged")
+    @Test("A damaged file is reported and treated as empty, for damage of any byte")
     func damage() async throws {
         try await withTemporaryFolder { folder in
-            let file = StateFile(path: folder + "/state.json")
+            let file = SavedAnswersFile(path: folder + "/state.json")
             var answers = SavedAnswers()
             _ = try answers.keep(answer(1), for: name, unixSeconds: 100)
             try file.save(answers)
@@ -262,7 +263,7 @@ struct StateFileTests {
         }
     }
 
-    @Test("The oldest name is forgotten when there are too many")
+    @Test("The oldest name is evicted when there are too many")
     func bounded() throws {
         var answers = SavedAnswers()
         for region in 0...SavedAnswers.namesMax {

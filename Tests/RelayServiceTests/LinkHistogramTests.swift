@@ -8,7 +8,7 @@ import Testing
 struct LinkHistogramTests {
     private func at(_ seconds: Double) -> MonotonicInstant { .zero + .nanoseconds(Int64(seconds * 1e9)) }
 
-    @Test("in the first minute they tell what there is so far, to two digits")
+    @Test("in the first minute they show the samples so far, to two digits")
     func firstMinute() throws {
         let histograms = LinkHistograms()
         #expect(histograms.summary(of: .delayVariation, at: at(0)) == nil)
@@ -21,28 +21,28 @@ struct LinkHistogramTests {
         #expect(abs((told.p50Milliseconds ?? 0) - 10) <= 0.1)
         #expect(abs((told.p99Milliseconds ?? 0) - 19.8) <= 0.2)
         #expect(told.maxMilliseconds == 20)
-        #expect(histograms.summary(of: .roundTrip, at: at(10)) == nil, "one measure is not another")
+        #expect(histograms.summary(of: .roundTrip, at: at(10)) == nil, "the measures are separate")
     }
 
-    @Test("then the last whole minute, and nothing at all once nothing comes for two")
+    @Test("then the last whole minute, and nothing after two minutes without samples")
     func minutes() throws {
         let histograms = LinkHistograms()
         for second in 0..<60 { histograms.record(.roundTrip, .milliseconds(10), count: 1, at: at(Double(second))) }
         for second in 60..<90 { histograms.record(.roundTrip, .milliseconds(500), count: 1, at: at(Double(second))) }
         let during = try #require(histograms.summary(of: .roundTrip, at: at(90)))
-        #expect(abs((during.p99Milliseconds ?? 0) - 10) < 0.2, "the minute under way does not count yet")
+        #expect(abs((during.p99Milliseconds ?? 0) - 10) < 0.2, "the current minute does not count yet")
         #expect(during.count == 90)
         let after = try #require(histograms.summary(of: .roundTrip, at: at(121)))
         #expect(abs((after.p50Milliseconds ?? 0) - 500) < 5)
         let silent = try #require(histograms.summary(of: .roundTrip, at: at(181)))
         #expect(silent.p50Milliseconds == nil && silent.maxMilliseconds == nil)
-        #expect(silent.count == 90, "what was counted stays")
+        #expect(silent.count == 90, "the total count stays")
         histograms.record(.roundTrip, .milliseconds(20), count: 1, at: at(400))
-        let anew = try #require(histograms.summary(of: .roundTrip, at: at(401)))
-        #expect(abs((anew.p99Milliseconds ?? 0) - 20) < 0.3, "not what was minutes ago")
+        let latest = try #require(histograms.summary(of: .roundTrip, at: at(401)))
+        #expect(abs((latest.p99Milliseconds ?? 0) - 20) < 0.3, "not older samples")
     }
 
-    @Test("a run counts as its packets, and what is out of range as its end")
+    @Test("a run counts once for each packet, and values out of range as the end of the range")
     func counts() throws {
         let histograms = LinkHistograms()
         histograms.record(.residence, .microseconds(700), count: 98, at: at(1))

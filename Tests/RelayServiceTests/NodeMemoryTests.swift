@@ -7,7 +7,7 @@ import Testing
 @testable import RelayService
 @testable import SecretFiles
 
-@Suite("What a node remembers")
+@Suite("State that a node keeps")
 struct NodeMemoryTests {
     private let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
@@ -17,14 +17,14 @@ struct NodeMemoryTests {
         return LookUpAnswer(hosts: [host], ttlSeconds: 5, serial: serial)
     }
 
-    @Test("A thousand answers that come at once are written together, and all are there after a restart")
+    @Test("A thousand answers that arrive at once are written together, and all exist after a restart")
     func coalesced() async throws {
         try await withTemporaryFolder { folder in
             let memory = NodeMemory(directory: folder + "/state", logger: silent, writeInterval: .seconds(60))
             for number in 0..<1_000 {
                 try await memory.keep(answer(serial: 7), for: .parents(.first, RegionID(UInt32(number)), PortsetID(1)))
             }
-            // The first at once, so that a node that dies soon has something; the rest in one.
+            // The first at once, so that a node that dies soon has something; the others in one write.
             #expect(await memory.writes == 1)
             await memory.flush()
             #expect(await memory.writes == 2)
@@ -35,7 +35,7 @@ struct NodeMemoryTests {
         }
     }
 
-    @Test("What was left for later is written by itself")
+    @Test("A postponed write happens on its own")
     func later() async throws {
         try await withTemporaryFolder { folder in
             let memory = NodeMemory(directory: folder, logger: silent, writeInterval: .milliseconds(50))
@@ -47,7 +47,7 @@ struct NodeMemoryTests {
         }
     }
 
-    @Test("The address is kept in a file of mode 0600, and garbage in it is no address")
+    @Test("The address is kept in a file of mode 0600, and garbage in it is ignored")
     func address() async throws {
         try await withTemporaryFolder { folder in
             let memory = NodeMemory(directory: folder, logger: silent)
@@ -62,7 +62,7 @@ struct NodeMemoryTests {
         }
     }
 
-    @Test("A file that cannot be replaced is left as it was, and nothing beside it")
+    @Test("A failed replacement leaves the old file, and no temporary file")
     func failedWrite() async throws {
         try await withTemporaryFolder { folder in
             let path = folder + "/target"

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Packing an encoder's bytes")
 struct PacketPackerTests {
-    /// Feeds `input` in pieces of random size at random intervals, as the session would.
+    /// Feeds `input` in pieces of random size at random intervals, like the session.
     private func pack(_ input: [UInt8], payloadBytes: Int, seed: UInt64) -> [[UInt8]] {
         var random = SeededGenerator(seed: seed)
         var packer = PacketPacker(payloadBytes: payloadBytes, flushAfter: .milliseconds(10))
@@ -26,7 +26,7 @@ struct PacketPackerTests {
         return payloads + batch.payloads
     }
 
-    @Test("The payloads one after the other are the input, whatever its length and timing", arguments: 0..<200)
+    @Test("The payloads in order are the input, for any length and timing", arguments: 0..<200)
     func exact(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let payloadBytes = [188, 1_128, 1_316].randomElement(using: &random) ?? 188
@@ -38,7 +38,7 @@ struct PacketPackerTests {
         #expect((payloads.last?.count ?? 0) <= payloadBytes)
     }
 
-    @Test("Whole TS packets leave 10 ms after the first of them, a part of one stays")
+    @Test("Whole TS packets leave 10 ms after the first of them; a part of one stays")
     func flush() {
         var packer = PacketPacker()
         var batch = PayloadBatch()
@@ -65,7 +65,7 @@ struct PacketPackerTests {
 
 @Suite("Limits of ingest")
 struct IngestLimitTests {
-    @Test("Over a long time a token bucket lets its rate through, and no more")
+    @Test("Over a long time, a token bucket passes its rate and no more")
     func bucket() {
         var bucket = TokenBucket(bitsPerSecond: 8_000_000, burstBytes: 10_000, at: .zero)
         var now = MonotonicInstant.zero
@@ -82,7 +82,7 @@ struct IngestLimitTests {
         #expect((9_990_000...10_020_000).contains(taken))
     }
 
-    @Test("After a pause only the burst comes at once")
+    @Test("After a pause, only the burst passes at once")
     func burst() {
         var bucket = TokenBucket(bitsPerSecond: 8_000, burstBytes: 1_000, at: .zero)
         let now = MonotonicInstant.zero + .seconds(3_600)
@@ -91,19 +91,19 @@ struct IngestLimitTests {
         #expect((.milliseconds(1_000)...TimeSpan.milliseconds(1_001)).contains(bucket.wait(at: now)))
     }
 
-    @Test("An address range holds what its prefix says")
+    @Test("An address range contains the addresses of its prefix")
     func ranges() throws {
-        let range = try #require(AddressRange("10.1.0.0/16"))
+        let range = try #require(CIDRBlock("10.1.0.0/16"))
         #expect(try range.contains(#require(IPAddress("10.1.255.255"))))
         #expect(try !range.contains(#require(IPAddress("10.2.0.0"))))
-        let six = try #require(AddressRange("2001:db8::/33"))
+        let six = try #require(CIDRBlock("2001:db8::/33"))
         #expect(try six.contains(#require(IPAddress("2001:db8:7fff::1"))))
         #expect(try !six.contains(#require(IPAddress("2001:db8:8000::1"))))
-        #expect(try #require(AddressRange("::/0")).contains(#require(IPAddress("1.2.3.4"))))
-        #expect(try #require(AddressRange("192.0.2.1")).description == "192.0.2.1/32")
-        #expect(try AddressRange.loopback[0].contains(#require(IPAddress("127.47.0.9"))))
+        #expect(try #require(CIDRBlock("::/0")).contains(#require(IPAddress("1.2.3.4"))))
+        #expect(try #require(CIDRBlock("192.0.2.1")).description == "192.0.2.1/32")
+        #expect(try CIDRBlock.loopback[0].contains(#require(IPAddress("127.47.0.9"))))
         for bad in ["10.1.0.1/16", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "x/8", "", "::/129"] {
-            #expect(AddressRange(bad) == nil, "\(bad)")
+            #expect(CIDRBlock(bad) == nil, "\(bad)")
         }
     }
 }

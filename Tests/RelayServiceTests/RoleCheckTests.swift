@@ -3,7 +3,7 @@ import Testing
 
 @testable import RelayService
 
-@Suite("A node's part in the zone")
+@Suite("A node's role in the zone")
 struct RoleCheckTests {
     private func findings(
         _ name: String, _ role: NodeRole, _ region: RegionID?, listen: String, zone: [String], at address: String
@@ -19,7 +19,7 @@ struct RoleCheckTests {
             LookUpAnswer(hosts: [host], ttlSeconds: 20, text: zone))
     }
 
-    @Test("A node as the zone has it is no finding, whatever it listens on if it is all addresses")
+    @Test("A node that matches the zone has no findings, also if it listens on all addresses")
     func good() throws {
         for listen in ["192.0.2.1:4900", "0.0.0.0:4900", "[::]:4900"] {
             #expect(
@@ -29,7 +29,7 @@ struct RoleCheckTests {
         }
     }
 
-    @Test("Wrong command, wrong region and a second host of the name are told, with what to do")
+    @Test("Wrong command, wrong region and a second host of the name are reported with the remedy")
     func bad() throws {
         let command = try findings(
             "edge-bos", .set, nil, listen: "192.0.2.1:4900", zone: ["role=edge region=r1283"], at: "192.0.2.1")
@@ -50,7 +50,7 @@ struct RoleCheckTests {
 
 @Suite("Changes of demand")
 struct DemandChangesTests {
-    @Test("One piece of work takes all changes, the last of each stream, in order of the first")
+    @Test("One job takes all changes: the last of each stream, in order of the first")
     func coalesces() throws {
         let a = try #require(StreamName("live/a"))
         let b = try #require(StreamName("live/b"))
@@ -65,7 +65,7 @@ struct DemandChangesTests {
         #expect(changes.note(true, for: a))
     }
 
-    @Test("The table of changes is bounded, and never forgets an end of demand")
+    @Test("The table of changes is bounded, and never drops an end of demand")
     func bounded() throws {
         let changes = DemandChanges()
         for number in 0..<DemandChanges.countMax + 100 {

@@ -41,7 +41,7 @@ struct StubResolverTests {
         (1...60).map { "big.sets SRV 0 1 4900 many-\($0)\nmany-\($0) A 127.47.12.\($0)\n" }.joined()
     }
 
-    /// Runs `body` with a resolver of a zone that NSD serves, behind a dead server in the list.
+    /// Runs `body` with a resolver of a zone that NSD serves; a dead server comes first in the list.
     private func withNSD(_ body: (StubResolver) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
             let server = try #require(Endpoint("127.47.0.2:5390"))
@@ -102,7 +102,7 @@ struct StubResolverTests {
             #expect(found.hosts.map(\.weight) == [100, 100, 200])
             #expect(found.ttlSeconds == 5)
             #expect(found.text == ["set=lon", "serial=77"])
-            // The zone's serial, and not that of the last change of the set region's answer.
+            // The zone's serial, not that of the last change of the set region's answer.
             #expect(found.serial == 2_026_112_107)
             #expect(found.portset == nil)
             // The TTL of the address is the lower one.
@@ -112,7 +112,7 @@ struct StubResolverTests {
         }
     }
 
-    @Test("Candidates come in order, with the portset written or hashed")
+    @Test("Candidates come in order, with an explicit or a hashed portset")
     func candidates() async throws {
         try await withNSD { resolver in
             let news = try #require(StreamName("live/news"))
@@ -125,7 +125,7 @@ struct StubResolverTests {
         }
     }
 
-    @Test("An alias that leads out of what the server knows is no \"there are none\"")
+    @Test("An alias that leads out of the server's zones is not proof of absence")
     func danglingAlias() async throws {
         try await withNSD { resolver in
             let result = await resolver.lookUp(.parents(.second, RegionID(77), nil))
@@ -133,7 +133,7 @@ struct StubResolverTests {
         }
     }
 
-    @Test("No name, no records, no parents by decision and no address are told apart")
+    @Test("No name, no records, explicitly no parents and no address are distinguished")
     func negative() async throws {
         try await withNSD { resolver in
             let serial: UInt32 = 2_026_112_107
@@ -155,14 +155,14 @@ struct StubResolverTests {
         }
     }
 
-    @Test("A host that no server answers for is told with what is wrong with each server")
+    @Test("An unanswered look-up of a host reports the problem of each server")
     func unanswered() async throws {
         try await withNSD { _ in
             let silent = try await DatagramPeer(host: "127.47.0.4") { _ in [] }
             let servers = ["127.47.0.2:5391", "127.47.0.2:5390"].compactMap { Endpoint($0) } + [silent.endpoint]
             let resolver = StubResolver(servers: servers, zone: "example.org")
             guard case .failure(let unanswered) = await resolver.addresses(ofHost: "sjc-1") else {
-                Issue.record("somebody answers for example.org")
+                Issue.record("a server answers for example.org")
                 return
             }
             #expect(
@@ -216,7 +216,7 @@ struct ForgedAnswerTests {
     private static let forged: [UInt8] = [127, 66, 66, 66]
     private static let genuine: [UInt8] = [127, 47, 20, 1]
 
-    @Test("Answers with another id, another case or another form are dropped, the right one is used")
+    @Test("Answers with another id, case or form are dropped, and the right one is used")
     func forged() async throws {
         let responder = try await DatagramPeer(host: "127.47.0.4") { query in
             let good = Self.answer(query, address: Self.genuine)
@@ -243,7 +243,7 @@ struct ForgedAnswerTests {
         await responder.close()
     }
 
-    @Test("Every query has its own id and mixture of cases; a server that never answers is given up after 3 s")
+    @Test("Every query has its own id and random case; a server that never answers times out after 3 s")
     func silence() async throws {
         let seen = Mutex<[[UInt8]]>([])
         let silent = try await DatagramPeer(host: "127.47.0.4") { query in
@@ -256,12 +256,12 @@ struct ForgedAnswerTests {
         #expect(queries.count >= 7)
         #expect(Set(queries.map { Array($0.prefix(2)) }).count > 1)
         #expect(Set(queries.map { Array($0[12...]) }).count > 1)
-        #expect(queries.allSatisfy { $0[2] & 1 == 0 }, "recursion is never asked for")
+        #expect(queries.allSatisfy { $0[2] & 1 == 0 }, "recursion is never requested")
         #expect(resolver.counters.value(.timeouts) >= 7)
         await silent.close()
     }
 
-    @Test("An answer right in everything but its source port is not heard")
+    @Test("An answer from a wrong source port is ignored")
     func otherPort() async throws {
         let forger = try await DatagramPeer(host: "127.47.0.4")
         let server = try await DatagramPeer(hostAsynchronous: "127.47.0.4") { query, client in
@@ -300,7 +300,7 @@ struct ForgedAnswerTests {
         for peer in [lame, broken, good] { await peer.close() }
     }
 
-    @Test("A stream whose portset is not answered for is not one without a portset: a server that goes away in between")
+    @Test("A look-up fails if a server stops between its answers: no answer about the portset does not mean no portset")
     func halfAnswered() async throws {
         let half = try await DatagramPeer(host: "127.47.0.4") { query in
             var end = 12
@@ -313,14 +313,14 @@ struct ForgedAnswerTests {
         let stream = try #require(StreamName("live/news"))
         #expect(await resolver.lookUp(.candidates(stream)) == .failed(.timedOut))
         guard case .records(let found) = await resolver.lookUp(name) else {
-            Issue.record("the text of parents is for people")
+            Issue.record("the text of parents is only for people")
             return
         }
         #expect(found.text == [])
         await half.close()
     }
 
-    @Test("With too many look-ups under way the next is refused at once")
+    @Test("With too many look-ups running, the next is refused at once")
     func overload() async throws {
         let silent = try await DatagramPeer(host: "127.47.0.4")
         let resolver = StubResolver(servers: [silent.endpoint], zone: "z")

@@ -29,7 +29,7 @@ func run(_ arguments: [String], folder: String) async throws -> (status: Int32, 
 final class Companion {
     private let process = Process()
 
-    /// Its output goes nowhere: it must not hold the test runner's pipes open, should the test crash.
+    /// Its output is discarded, so that it does not hold the test runner's pipes open if the test crashes.
     init(_ arguments: [String], folder: String) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = arguments
@@ -40,14 +40,14 @@ final class Companion {
         try process.run()
     }
 
-    /// By SIGKILL: a child of a concurrency thread inherits a signal mask that blocks SIGTERM.
+    /// Uses SIGKILL: a child of a concurrency thread inherits a signal mask that blocks SIGTERM.
     func stop() {
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 }
 
-/// Remembers all that ingest hands over.
+/// Records everything that ingest hands over.
 final class MemorySink: IngestSink {
     struct Contents {
         var bytes: [UInt8] = []
@@ -56,7 +56,7 @@ final class MemorySink: IngestSink {
         var opened: [IngestSession] = []
         var closed: [IngestSession] = []
         var strays = 0
-        /// When `isHolding`, what is to be called later.
+        /// While `isHolding`, the callbacks to call later.
         var held: [@Sendable (Bool) -> Void] = []
         var isHolding = false
     }
@@ -104,12 +104,12 @@ final class MemorySink: IngestSink {
     func close(_ session: IngestSession) { contents.withLock { $0.closed.append(session) } }
 }
 
-/// A UDP socket of a test: sends, and answers what it receives.
+/// A UDP socket of a test: sends datagrams, and answers those that it receives.
 final class DatagramPeer: Sendable {
-    /// From a datagram and its sender to the answers.
+    /// Maps a datagram and its sender to the answers.
     typealias Response = @Sendable ([UInt8], Endpoint) async -> [[UInt8]]
 
-    /// The same, answering when it likes.
+    /// The same, with answers at any time.
     private typealias Respond =
         @Sendable (
             [UInt8], Endpoint, _ reply: @escaping @Sendable ([[UInt8]]) -> Void
@@ -137,7 +137,7 @@ final class DatagramPeer: Sendable {
     let endpoint: Endpoint
 
     convenience init(host: String, respond: @escaping @Sendable ([UInt8]) -> [[UInt8]] = { _ in [] }) async throws {
-        // On the event loop: the threads of tasks may all be busy with other tests for longer than anybody waits.
+        // On the event loop: the threads of tasks may be busy with other tests for longer than any time-out.
         try await self.init(host) { query, _, reply in reply(respond(query)) }
     }
 
@@ -162,7 +162,7 @@ final class DatagramPeer: Sendable {
             AddressedEnvelope(remoteAddress: try SocketAddress(endpoint), data: ByteBuffer(bytes: bytes)))
     }
 
-    /// Multicast goes out by the interface of this address; loopback's unless told otherwise.
+    /// Sends multicast through the interface that has this address, by default the loopback interface.
     func sendGroups(from address: UInt32 = 0x7f00_0001) async throws {
         guard let socket = channel as? any SocketOptionProvider else { return }
         try await socket.setIPMulticastIF(in_addr(s_addr: address.bigEndian)).get()
@@ -171,7 +171,7 @@ final class DatagramPeer: Sendable {
     func close() async { try? await channel.close() }
 }
 
-/// Remembers log lines, as `message key=value …`.
+/// Records log lines, as `message key=value …`.
 final class LogCollector: Sendable {
     private let collected = Mutex<[String]>([])
 
@@ -196,12 +196,12 @@ final class LogCollector: Sendable {
     }
 }
 
-/// A network interface without a cable, for what may happen to one.
+/// A virtual network interface, for tests that remove one and make it again.
 struct TestInterface {
     private let name: String
     private let address: String
 
-    /// False where this user may make none.
+    /// False if this user may not make one.
     static let isAllowed = (try? TestInterface("reflector-t1", address: "198.51.100.77/32"))?.remove() != nil
 
     init(_ name: String, address: String) throws {

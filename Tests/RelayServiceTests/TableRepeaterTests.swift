@@ -13,7 +13,7 @@ struct TableRepeaterTests {
         return head + payload + [UInt8](repeating: 0xff, count: 184 - payload.count)
     }
 
-    @Test("Tables that come once are repeated, and continuity counters go on")
+    @Test("Tables that an encoder sends once are repeated, and continuity counters continue")
     func repeated() {
         var repeater = TableRepeater()
         var output: [[UInt8]] = []
@@ -35,16 +35,16 @@ struct TableRepeaterTests {
         output = []
         #expect(!pass(pictures, at: 4))
         #expect(pass(Array(pictures[..<2]), at: 5))
-        // A pause is not the tables' absence.
+        // A pause does not mean that tables are missing.
         #expect(!pass(pictures, at: 60))
-        // Its own tables come again: their counters follow those that were put in.
+        // The encoder sends its tables again: their counters continue those of the inserted ones.
         #expect(pass([pictures[0], packet(0, 1, Self.pat), packet(4_096, 15, Self.pmt)], at: 61))
         let counters = output.filter { $0[1] & 0x1f == 0 && $0[2] == 0 }.map { $0[3] & 15 }
         #expect(counters == [2, 3, 4])
         #expect(output.filter { $0[1] & 0x1f == 0x10 }.map { $0[3] & 15 } == [0, 1, 2])
     }
 
-    @Test("A stream that has its tables often, or none, passes unchanged")
+    @Test("A stream with frequent tables, or none, passes unchanged")
     func unchanged() {
         for tables in [[packet(0, 0, Self.pat), packet(4_096, 0, Self.pmt)], [packet(0, 0, Self.pat)], []] {
             var repeater = TableRepeater()

@@ -50,7 +50,7 @@ struct TransportAlignerTests {
         return pieces
     }
 
-    @Test("A stream cut anywhere comes out whole, from its first packet to its last", arguments: 0..<100)
+    @Test("A stream in any pieces comes out whole, from its first packet to its last", arguments: 0..<100)
     func whole(seed: UInt64) {
         let stream = Array(packets(60, seed: seed).joined())
         let output = align(cut(stream, seed: seed, most: seed % 2 == 0 ? 3_000 : 50))
@@ -58,7 +58,7 @@ struct TransportAlignerTests {
         #expect(output.skipped == 0 && output.rest.isEmpty)
     }
 
-    @Test("A connection that begins and ends inside packets gives the whole ones only", arguments: 1..<100)
+    @Test("A connection that begins and ends inside packets gives only the whole ones", arguments: 1..<100)
     func partial(seed: UInt64) {
         let all = packets(60, seed: seed)
         let (head, tail) = (Int(seed * 37 % 187) + 1, Int(seed * 53 % 187) + 1)
@@ -68,13 +68,13 @@ struct TransportAlignerTests {
         #expect(output.skipped == head && output.rest.count == tail)
     }
 
-    @Test("A packet whose end is missing is left out, and what follows is found again", arguments: 1..<188)
+    @Test("A packet without its end is dropped, and the following packets are found", arguments: 1..<188)
     func hole(length: Int) {
         let all = packets(40, seed: UInt64(length))
         let stream = Array(all[..<20].joined()) + all[20].prefix(length) + Array(all[21...].joined())
         let output = align(cut(stream, seed: UInt64(length)))
         let kept = Array(all[..<20].joined()) + Array(all[21...].joined())
-        // Where a read ended just there, the packet before may have gone already, and no more than one is lost besides.
+        // If a read ended there, the packet before may be out already; at most one more is lost.
         #expect(output.bytes.count % 188 == 0)
         #expect(output.bytes.count >= kept.count - 2 * 188 && output.bytes.count <= kept.count + 188)
         #expect(output.bytes.suffix(15 * 188) == kept.suffix(15 * 188))
@@ -94,7 +94,7 @@ struct TransportAlignerTests {
         #expect(align(cut(stream, seed: 5, most: 500)).bytes == Array(all.joined()))
     }
 
-    @Test("What is no MPEG-TS does not get through")
+    @Test("Input that is not MPEG-TS is dropped")
     func junk() {
         var random = SeededGenerator(seed: 3)
         let bytes = (0..<200_000).map { _ in UInt8(truncatingIfNeeded: random.next()) }
@@ -119,7 +119,7 @@ struct TransportAlignerTests {
         #expect(align(pieces, datagrams: true).bytes == stream)
     }
 
-    @Test("A lost datagram costs the packets that were in it, and no others", arguments: [1_316, 1_472])
+    @Test("A lost datagram costs only the packets in it", arguments: [1_316, 1_472])
     func lostDatagram(size: Int) {
         let all = packets(80)
         let stream = Array(all.joined())
@@ -132,14 +132,14 @@ struct TransportAlignerTests {
         #expect(output.bytes == Array((all[..<first] + all[last...]).joined()))
     }
 
-    @Test("Datagrams with padding behind whole packets lose the padding only")
+    @Test("Datagrams with padding after whole packets lose only the padding")
     func padded() {
         let all = packets(70)
         let pieces = stride(from: 0, to: 70, by: 7).map { Array(all[$0..<$0 + 7].joined()) + [0, 0, 0, 0, 0] }
         #expect(align(pieces, datagrams: true).bytes == Array(all.joined()))
     }
 
-    @Test("RTP is unwrapped, with extensions and padding; what came twice goes once, what is missing is counted")
+    @Test("RTP is unwrapped, with extensions and padding; duplicates are dropped, missing packets are counted")
     func rtp() {
         let all = packets(70)
         func packet(_ number: Int, _ first: UInt8, _ extra: [UInt8], padding: [UInt8] = []) -> [UInt8] {
@@ -154,14 +154,14 @@ struct TransportAlignerTests {
         var aligner = TransportAligner()
         var bytes: [UInt8] = []
         for piece in pieces { piece.withUnsafeBytes { aligner.appendDatagram($0) { bytes += $0 } } }
-        #expect(bytes == Array(all[0..<28].joined()), "the last waits for those before it")
+        #expect(bytes == Array(all[0..<28].joined()), "the last packet waits for those before it")
         _ = aligner.finish { bytes += $0 }
         #expect(bytes == Array((all[0..<28] + all[42..<49]).joined()))
         #expect(aligner.takeMissingRTP() == 2)
         #expect(aligner.takeSkipped() == 0)
     }
 
-    @Test("RTP packets that the network swapped come out in order; what is lost is waited for 50 ms (tsduck#908)")
+    @Test("Reordered RTP packets come out in order; a missing one delays the others by 50 ms at most (tsduck#908)")
     func rtpOrder() {
         let all = packets(700)
         func piece(_ index: Int) -> [UInt8] { Array(all[index * 7..<index * 7 + 7].joined()) }
@@ -183,36 +183,36 @@ struct TransportAlignerTests {
         let whole = Array(all.joined())
         var swapped = order
         for index in stride(from: 3, to: 96, by: 4) { swapped.swapAt(index, index + 3) }
-        let mended = run(swapped)
-        #expect(mended.bytes == whole)
-        #expect(mended.missing == 0)
-        // Twice, the second time too late; and a time stamp that stands still.
-        let doubled = run(swapped.flatMap { $0 % 5 == 0 ? [$0, $0] : [$0] } + [40, 50], ticks: 0)
-        #expect(doubled.bytes == whole)
-        #expect(doubled.missing == 0)
-        // Lost: the others go on.
+        let repaired = run(swapped)
+        #expect(repaired.bytes == whole)
+        #expect(repaired.missing == 0)
+        // Duplicates, the second one too late, and a time stamp that never changes.
+        let duplicated = run(swapped.flatMap { $0 % 5 == 0 ? [$0, $0] : [$0] } + [40, 50], ticks: 0)
+        #expect(duplicated.bytes == whole)
+        #expect(duplicated.missing == 0)
+        // Some are lost: the others continue.
         let left = order.filter { $0 != 20 && $0 != 21 }
         let lossy = run(left)
         #expect(lossy.bytes == Array(left.map(piece).joined()))
         #expect(lossy.missing == 2)
-        // A sender that begins again with lower numbers is not taken for late packets for long.
+        // A sender that restarts with lower numbers: its packets are taken for late ones only for a short time.
         let again = run(order + Array(60..<100))
         #expect(again.bytes.count == 1_316 * (100 + 40 - 32))
     }
 
-    @Test("A packet in which one request ended goes on in the next, and only there")
+    @Test("A packet cut off by the end of a request continues in the next one, and only there")
     func beginning() {
         let all = packets(40)
         let stream = Array(all.joined())
         let first = align([Array(stream[..<2_000])])
         #expect(first.rest.count == 2_000 % 188)
         #expect(align([Array(stream[2_000...])], beginning: first.rest).bytes == Array(all[10...].joined()))
-        // Another encoder, which knows nothing of it.
+        // Another encoder, without the rest of the packet.
         let other = Array(packets(20, seed: 9).joined())
         #expect(align([other], beginning: first.rest).bytes == other)
     }
 
-    @Test("Datagrams of other protocols are told from MPEG-TS")
+    @Test("Datagrams of other protocols are distinguished from MPEG-TS")
     func plausible() {
         let one = packets(1)[0]
         func isPlausible(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes(TransportAligner.isPlausible) }

@@ -98,7 +98,7 @@ struct StrictDecodingTests {
     @Test(
         "No message and no data packet may carry a sequence number beyond 2⁶²−1", arguments: [most + 1, 1 << 63, .max])
     func implausibleNumbers(value: UInt64) throws {
-        // The encoder writes no such number, so it takes the place of another one.
+        // The encoder writes no such number, so it replaces another one in the encoded bytes.
         let number = SequenceNumber(0x0102_0304_0506_0708)
         func replaced(_ bytes: [UInt8]) throws -> [UInt8] {
             let place = try #require(bytes.indices.first { bytes[$0...].starts(with: 1...8) })
@@ -132,7 +132,7 @@ struct StrictDecodingTests {
         #expect(throws: WireError.outOfRange) { try Bytes.handshake(replaced(Bytes.encode(.probeReport(report)))) }
     }
 
-    @Test("A number that a parent has led us to beyond the range is written as the range's end, so that peers take it")
+    @Test("A number beyond the range, taken from a parent, is written as the highest one, so that peers accept it")
     func numbersAtTheEnd() throws {
         let stream = try #require(StreamName("live/news"))
         let request = Subscribe(

@@ -1,12 +1,12 @@
 #!/bin/bash
-# A name server, an entrypoint and a set reflector in one network namespace, an edge in another behind a veth pair.
-# Usage: unshare -n two-families.sh REFLECTOR FOLDER CASE; prints what the test looks for, one KEY=VALUE a line.
-#   v6only    the edge has IPv6 only, all others have both
+# A name server, an entrypoint and a set reflector in one network namespace, an edge in another, with a veth pair between them.
+# Usage: unshare -n two-families.sh REFLECTOR FOLDER CASE; prints results for the test, one KEY=VALUE per line.
+#   v6only    the edge has only IPv6, all others have both
 #   deadv6    all have both in the zone, but the set reflector's IPv6 address is on no interface
-#   v4parent  the edge has both, all others IPv4 only
-#   no6       IPv4 alone, on kernels that have no IPv6 at all, as booted with ipv6.disable=1
-#   refused   as v4parent, and for 2 s the set reflector's kernel refuses to send anything to the edge
-#   mtu       as v6only, and the edge drops whatever is larger than an MTU of 1280 without a word
+#   v4parent  the edge has both, all others have only IPv4
+#   no6       only IPv4, on kernels without IPv6, as after a boot with ipv6.disable=1
+#   refused   like v4parent, and for 2 s the set reflector's kernel refuses to send to the edge
+#   mtu       like v6only, and the edge silently drops packets larger than an MTU of 1280
 set -u
 reflector=$1 folder=$2 case=$3
 mkdir -p "$folder/zones" && cd "$folder" || exit 3
@@ -29,8 +29,8 @@ ip link set core up
 in_edge ip link set lo up
 in_edge ip addr add 2001:db8:9::e/64 dev edge nodad
 [ $case = v6only ] || [ $case = mtu ] || in_edge ip addr add 10.9.0.14/24 dev edge
-# A veth device takes packets that are larger than its MTU, so a filter drops them, silently as a tunnel would. Runs of
-# datagrams must be cut before it, as a real device cuts them.
+# A veth device accepts packets larger than its MTU, so a filter drops them, silently like a tunnel. Runs of
+# datagrams must be cut before it, as in a real device.
 [ $case != mtu ] || ip link set core gso_max_segs 1
 [ $case != mtu ] || in_edge nft -f - <<'EOF' || exit 6
 table inet small {
@@ -43,7 +43,7 @@ EOF
 in_edge ip link set edge up
 
 if [ $case = no6 ]; then
-    # What the C library says where the kernel has no such family.
+    # The answer of the C library if the kernel does not have the family.
     cat >no6.c <<'EOF'
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -86,7 +86,7 @@ server=10.9.0.1:5300
 case $case in v6only | mtu) edge_server='[2001:db8:9::1]:5300' ;; *) edge_server=$server ;; esac
 listen=(--listen 10.9.0.1:5300)
 [ $hasSix = no ] || listen+=(--listen '[2001:db8:9::1]:5300')
-# Without --ops, loopback of an edge whose address is not.
+# Without --ops, an edge serves its status on loopback.
 case $case in no6) edge_ops=127.0.0.1:4980 ops=() ;; *) edge_ops='[2001:db8:9::e]:4980' ops=(--ops "$edge_ops") ;; esac
 node() { local what=$1 name=$2; shift 2; env LD_PRELOAD="$preload" "$reflector" $what $name --zone two.test --keys keys "$@" >$name.log 2>&1 & pids+=($!); }
 env LD_PRELOAD="$preload" "$reflector" nameserver --zones zones "${listen[@]}" --keys keys --ops 10.9.0.1:4980 >ns1.log 2>&1 & pids+=($!)
@@ -99,7 +99,7 @@ ffmpeg -nostdin -loglevel error -re -f lavfi -i testsrc2=size=320x180:rate=25 -c
     -minrate 1M -maxrate 1M -bufsize 500k -g 25 -f mpegts -method PUT "http://10.9.0.2:8000/live/news?key=$key" \
     >ffmpeg.log 2>&1 & pids+=($!)
 
-# Viewers at every address of the edge: each waits until the stream is there, then takes 3 s of it.
+# Viewers at every address of the edge: each waits for the stream, then reads 3 s of it.
 view() {
     for try in $(seq 30); do
         got=$(in_edge curl -sfN -m 2 -o /dev/null -w '%{size_download}' "$1")
@@ -140,6 +140,6 @@ echo "payloadMax=$(jq -r '[.links[]|select(.part=="child" and .peer=="edge")][0]
 grep -h -o 'does not carry datagrams of [0-9]* bytes' set.log | head -1
 grep -h -o 'payloads of [0-9]* bytes from now on' ep.log | head -1
 grep -h -o 'does not answer at [^:]*:[^ ]*: using [^;]*' edge.log | head -1
-grep -h -o 'own address not there' set.log | head -1
+grep -h -o 'own address missing' set.log | head -1
 grep -h 'datagrams not sent' set.log | head -1
 exit 0

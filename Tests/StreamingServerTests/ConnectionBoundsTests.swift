@@ -8,7 +8,7 @@ import Testing
 @testable import OpsEndpoint
 @testable import StreamingServer
 
-@Suite("HTTP as old, odd and hostile clients speak it", .serialized)
+@Suite("HTTP of old, odd and hostile clients", .serialized)
 struct ConnectionBoundsTests {
     private struct Nothing: Codable {}
 
@@ -50,7 +50,7 @@ struct ConnectionBoundsTests {
         return connection.read(quiet: 500)
     }
 
-    @Test("HTTP/1.1 without Host, with two, or with one that is none, gets 400 and the connection ends")
+    @Test("HTTP/1.1 without Host, with two, or with an invalid one gets 400 and the connection ends")
     func host() async throws {
         let check: @Sendable (Endpoint, String) throws -> Void = { endpoint, path in
             for head in ["", "Host: a\r\nHost: b\r\n", "Host: a b\r\n", "Host: user@a\r\n"] {
@@ -59,7 +59,7 @@ struct ConnectionBoundsTests {
             }
             #expect(try self.answer(endpoint, "GET \(path) HTTP/1.1\r\nHost:\r\n\r\n").text.hasPrefix("HTTP/1.1 200 "))
             #expect(try self.answer(endpoint, "GET \(path) HTTP/1.0\r\n\r\n").text.hasPrefix("HTTP/1.0 200 "))
-            // A client can't ask for a 400 by our own mark.
+            // A client can't cause a 400 by our own mark.
             let marked = "GET \(path) HTTP/1.1\r\nHost: a\r\n\(RequestRules.mark): x\r\n\r\n"
             #expect(try self.answer(endpoint, marked).text.hasPrefix("HTTP/1.1 200 "))
             let absolute = "GET http://a.example\(path) HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -69,7 +69,7 @@ struct ConnectionBoundsTests {
         try await viewers("127.46.40.2") { endpoint, _ in try check(endpoint, "/") }
     }
 
-    @Test("HTTP/1.0 gets no chunks, and the end of the body is the end of the connection")
+    @Test("HTTP/1.0 gets no chunks, and the end of the connection ends the body")
     func oldClients() async throws {
         try await viewers("127.46.40.3") { endpoint, hub in
             let name = try #require(StreamName("live/news"))
@@ -91,7 +91,7 @@ struct ConnectionBoundsTests {
         }
     }
 
-    @Test("HEAD says the length that GET sends, nothing of an endless stream, and has no body")
+    @Test("HEAD gives the length of the GET body, no length for an endless stream, and has no body")
     func head() async throws {
         try await viewers("127.46.40.4") { endpoint, hub in
             func length(_ text: String) -> String? {
@@ -121,7 +121,7 @@ struct ConnectionBoundsTests {
         }
     }
 
-    @Test("A page of another origin may ask first, send headers of its own, and read errors")
+    @Test("A page of another origin may send a preflight request and its own headers, and read errors")
     func crossOrigin() async throws {
         try await viewers("127.46.40.5") { endpoint, _ in
             let asked = try self.answer(

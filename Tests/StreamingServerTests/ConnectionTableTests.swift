@@ -18,7 +18,7 @@ struct ConnectionTableTests {
         }
     }
 
-    @Test("One address gets no more than its part: its own oldest idle connection goes for each new one")
+    @Test("One address gets only its share: each new connection evicts its own oldest idle one")
     func perAddress() throws {
         var table = ConnectionTable(connectionsMax: 100, perAddressMax: 3, closesBusy: false)
         let first = try #require(admit(&table, 1, at: 0).id)
@@ -37,7 +37,7 @@ struct ConnectionTableTests {
     }
 
     @Test(
-        "A full table lets everybody in: strangers without a request go first, then whoever idles longest, never a viewer"
+        "A full table admits everybody: those without a request are evicted first, then the idlest, never a viewer"
     )
     func full() throws {
         var table = ConnectionTable(connectionsMax: 3, perAddressMax: 3, closesBusy: false)
@@ -47,7 +47,7 @@ struct ConnectionTableTests {
         table.busy(player, at: 3)
         table.idle(player, at: 4)
         let stranger = try #require(admit(&table, 3, at: 5).id)
-        // Just come: it may be about to ask.
+        // Just connected: its request may follow.
         let early = admit(&table, 4, at: 6)
         #expect(early.evicted == player && early.event == .evictedIdle)
         let late = admit(&table, 5, at: 5 + Self.second)
@@ -58,7 +58,7 @@ struct ConnectionTableTests {
         #expect(admit(&table, 6, at: 8 + Self.second).event == nil)
     }
 
-    @Test("Where answers are short, even the oldest request makes room, so that a health check gets in")
+    @Test("If answers are short, even the oldest request is evicted, so that a health check is admitted")
     func closesBusy() throws {
         var table = ConnectionTable(connectionsMax: 2, perAddressMax: 2, closesBusy: true)
         let oldest = try #require(admit(&table, 1, at: 0).id)
@@ -69,7 +69,7 @@ struct ConnectionTableTests {
         #expect(check.evicted == oldest && check.event == .evictedBusy)
     }
 
-    @Test("100,000 connections of 30,000 addresses leave a table of no more than its size, and nothing behind")
+    @Test("100,000 connections of 30,000 addresses never exceed the table's size, and leave nothing behind")
     func churn() {
         var table = ConnectionTable(connectionsMax: 500, perAddressMax: 20, closesBusy: false)
         var held: [ConnectionTable.ID] = []
@@ -80,7 +80,7 @@ struct ConnectionTableTests {
                 if number % 3 == 0 { table.busy(id, at: now) }
                 if number % 6 == 0 { table.idle(id, at: now) }
             }
-            // Some end; some of these have been evicted already, or end twice.
+            // Some end; some of these were evicted before, or end twice.
             if number % 2 == 0, let id = held.popLast() {
                 table.remove(id)
                 table.remove(id)
@@ -98,7 +98,7 @@ struct ConnectionTableTests {
         var table = ConnectionTable(connectionsMax: 10, perAddressMax: 1, closesBusy: false)
         _ = table.admit(IPAddress(high: 7, low: 1), at: 0)
         guard case .admitted(_, let evicted, .evictedOfAddress) = table.admit(IPAddress(high: 7, low: 2), at: 1) else {
-            Issue.record("another address of the same /64 is let in beside the first")
+            Issue.record("another address of the same /64 is admitted beside the first")
             return
         }
         #expect(evicted != nil)
@@ -107,7 +107,7 @@ struct ConnectionTableTests {
 
 @Suite("Rules for request heads")
 struct RequestRulesTests {
-    @Test("Targets in absolute form are taken as their path and query")
+    @Test("Targets in absolute form count as their path and query")
     func absoluteForm() {
         for (target, path) in [
             ("/live/news.ts", "/live/news.ts"), ("http://a.example/live/news.ts?x=1", "/live/news.ts?x=1"),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import StreamingServer
 
-@Suite("Whole transport packets, and the joint between two sources")
+@Suite("Whole transport packets, and the splice between two sources")
 struct PacketFramerTests {
     private func frame(_ pieces: [[UInt8]], _ framer: inout PacketFramer) -> [UInt8] {
         pieces.flatMap { piece in
@@ -11,7 +11,7 @@ struct PacketFramerTests {
         }
     }
 
-    @Test("Half a packet of a dead encoder is left out, also if nobody tells of the other source")
+    @Test("Half a packet of a dead encoder is dropped, even if no change of source is reported")
     func halfPacket() {
         var mux = TestMux()
         mux.programme(seconds: 2)
@@ -22,7 +22,7 @@ struct PacketFramerTests {
         #expect(framer.skipped == 100)
     }
 
-    @Test("What lies between packets is left out, however the stream is cut", arguments: [1, 7, 188, 1316, 4000])
+    @Test("Bytes between packets are dropped, in whatever pieces the stream comes", arguments: [1, 7, 188, 1316, 4000])
     func garbage(length: Int) {
         var mux = TestMux()
         mux.programme(seconds: 1)
@@ -34,11 +34,11 @@ struct PacketFramerTests {
         let out = frame(pieces, &framer)
         #expect(out.count % 188 == 0)
         #expect(stride(from: 0, to: out.count, by: 188).allSatisfy { out[$0] == 0x47 })
-        // The packet before the garbage may go with it.
+        // The packet before the garbage may be lost with it.
         #expect(out.count >= 2 * mux.bytes.count - 188)
     }
 
-    @Test("After a loss, half packets on both sides of it are left out")
+    @Test("After a loss, half packets on both sides of it are dropped")
     func loss() {
         var mux = TestMux()
         mux.programme(seconds: 1)
@@ -49,11 +49,11 @@ struct PacketFramerTests {
         #expect(out == mux.bytes + mux.bytes)
     }
 
-    @Test("Another source begins at its next random access point, and each PID is marked once; counters fit")
+    @Test("Another source begins at its next random access point, and each PID is marked once; counters continue")
     func splice() throws {
         var before = TestMux()
         before.programme(seconds: 2)
-        // The other source is met in the middle of a group.
+        // The other source starts in the middle of a group.
         var after = TestMux()
         after.programme(seconds: 4, from: 500, group: 50)
         let packets = Array(after.bytes.dropFirst(30 * 188))
@@ -93,7 +93,7 @@ struct PacketFramerTests {
         }
     }
 
-    /// As players count them: a step of a counter that no indicator announces.
+    /// Counted as players do: a step of a counter without an indicator.
     private func continuityErrors(_ bytes: [UInt8]) -> Int {
         var last: [UInt16: UInt8] = [:]
         var errors = 0

@@ -6,11 +6,11 @@ import Testing
 
 @testable import StreamingServer
 
-/// The playlists of a stream over everything that encoders, entrypoints and edges do to it, without sockets: bytes in,
+/// The playlists of a stream through everything that encoders, entrypoints and edges do, without sockets: bytes in,
 /// playlists out.
 @Suite("Playlists over interruptions")
 struct PlaylistTests {
-    /// A stream with a clock of its own.
+    /// A stream with its own clock.
     private struct Edge {
         var state: LiveStreamState
         var clock = ContinuousClock.now
@@ -26,7 +26,7 @@ struct PlaylistTests {
             state = LiveStreamState(configuration: configuration, now: .now)
         }
 
-        /// Delivers a stream in as many seconds as it takes, and reads the playlist now and then.
+        /// Delivers a stream in real time, and reads the playlist from time to time.
         mutating func deliver(_ mux: TestMux, seconds: Double) {
             let count = (mux.bytes.count + 1315) / 1316
             for index in 0..<count {
@@ -47,7 +47,7 @@ struct PlaylistTests {
         }
     }
 
-    /// What a player reads.
+    /// A playlist as a player reads it.
     private struct Playlist: Equatable {
         struct Segment: Equatable {
             var file: String
@@ -81,7 +81,7 @@ struct PlaylistTests {
         }
     }
 
-    /// The rules of RFC 8216 that hold over all playlists of a stream.
+    /// Checks the rules of RFC 8216 over all playlists of a stream.
     private func check(_ playlists: [Playlist], sourceLocation: SourceLocation = #_sourceLocation) {
         var known: [Int: Playlist.Segment] = [:]
         #expect(!playlists.isEmpty, sourceLocation: sourceLocation)
@@ -119,7 +119,7 @@ struct PlaylistTests {
     }
 
     @Test(
-        "An encoder that comes back after a while, its clock begun again or gone on, is marked",
+        "A returning encoder is marked, whether its clock restarted or continued",
         arguments: [(4.0, 10.0), (13, 10), (4, 24), (13, 33), (30, 50), (13, 95_000), (0.1, 3)])
     func comesBack(gap: Double, start: Double) throws {
         var edge = Edge()
@@ -134,7 +134,7 @@ struct PlaylistTests {
         #expect(edge.playlists.contains { $0.segments.dropFirst().contains { $0.isMarked } })
     }
 
-    @Test("A jump of the time stamps that nobody tells of is marked", arguments: [3.0, 14, 24, 26, 3_000])
+    @Test("A jump of the time stamps without a report is marked", arguments: [3.0, 14, 24, 26, 3_000])
     func jump(start: Double) throws {
         var edge = Edge()
         edge.deliver(programme(12), seconds: 12)
@@ -143,7 +143,7 @@ struct PlaylistTests {
         #expect(try #require(edge.playlists.last).segments.last?.part == 1)
     }
 
-    @Test("A stream that was given up and comes back goes on in numbers; while it was away, its playlist stays")
+    @Test("A stream that ended and returns continues its numbers; while it is absent, its playlist stays")
     func away() throws {
         var configuration = LiveStreamConfiguration()
         configuration.wallClockSeconds = { 1_800_000_000 }
@@ -168,7 +168,7 @@ struct PlaylistTests {
         #expect(playlists.last?.segments.last?.part == 5)
     }
 
-    @Test("A stream that nobody followed for long begins a fresh playlist, further on")
+    @Test("A stream without followers for a long time begins a new playlist, with higher numbers")
     func fresh() throws {
         var configuration = LiveStreamConfiguration()
         configuration.wallClockSeconds = { 1_800_000_000 }
@@ -192,7 +192,7 @@ struct PlaylistTests {
         #expect(a.target == 2 && b.target == 4)
     }
 
-    @Test("Numbers go on after a restart of the edge, from its file; without one, from the wall clock")
+    @Test("Numbers continue after a restart of the edge, from its file; without a file, from the wall clock")
     func restart() throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
@@ -207,7 +207,7 @@ struct PlaylistTests {
         #expect(file.load(now: 5_000).numbers[name]?.targetSeconds == nil)
         // The same time line: numbered as before the restart, and as at other edges.
         #expect(soon.first(slot: 1_000) == 1_005)
-        // Another: beyond what was used.
+        // Another time line: beyond the used numbers.
         #expect(soon.first(slot: 20) == soon.next)
         numbering.next = .max
         try file.save([name: numbering], now: 1_000)
@@ -239,7 +239,7 @@ struct PlaylistTests {
         #expect(try #require(edge.playlists.last).segments.last?.part == 1)
     }
 
-    @Test("Video that goes silent while sound goes on does not stop the playlist")
+    @Test("Video that goes silent while the sound continues does not stop the playlist")
     func silentVideo() throws {
         var edge = Edge()
         var mux = TestMux()
@@ -251,9 +251,9 @@ struct PlaylistTests {
         #expect(edge.state.dueFaults(.now).contains { $0.fault == .videoSilent })
     }
 
-    @Test("Groups of 10 s at 20 Mb/s are cut at their key frames, and all are held")
+    @Test("Groups of 10 s at 20 Mb/s are cut at their key frames, and all are kept")
     func longGroups() throws {
-        // A tenth of the rate, with a tenth of the room.
+        // A tenth of the rate, with a tenth of the buffer.
         var edge = Edge {
             $0.bufferBytesMax /= 10
             $0.segmentBytesMax /= 10
@@ -265,7 +265,7 @@ struct PlaylistTests {
         #expect(last.target == 10 && last.segments.allSatisfy { $0.seconds == 10 })
     }
 
-    @Test("Groups too large to be held are cut where there is no key frame, and the encoder is named")
+    @Test("Groups too large for the buffer are cut without a key frame, and the fault is logged")
     func largeGroups() throws {
         var edge = Edge { $0.segmentBytesMax = 2 << 20 }
         edge.deliver(programme(30, group: 250, size: 8_000), seconds: 30)
@@ -275,7 +275,7 @@ struct PlaylistTests {
         #expect(edge.state.dueFaults(.now).contains { $0.fault == .groupsTooLong })
     }
 
-    @Test("Key frames that vary change no target duration, and the list stays long enough")
+    @Test("Varying key frame intervals change no target duration, and the list stays long enough")
     func varying() throws {
         var edge = Edge()
         var mux = TestMux()
@@ -298,7 +298,7 @@ struct PlaylistTests {
         #expect(edge.state.segmentsDropped == 0)
     }
 
-    @Test("A stream without any random access point is cut all the same, and the encoder is named")
+    @Test("A stream without any random access point is cut anyway, and the fault is logged")
     func noRandomAccess() {
         var edge = Edge()
         var mux = TestMux()
@@ -311,7 +311,7 @@ struct PlaylistTests {
         #expect(edge.state.dueFaults(.now).contains { $0.fault == .noRandomAccess })
     }
 
-    @Test("Segments of a stream with other programs hold the one that is followed alone")
+    @Test("Segments of a stream with several programs contain only the followed one")
     func onePrograms() throws {
         var edge = Edge()
         var mux = TestMux()

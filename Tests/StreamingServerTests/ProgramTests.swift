@@ -2,11 +2,11 @@ import Testing
 
 @testable import StreamingServer
 
-@Suite("Finding the program and where it can be entered")
+@Suite("Finding the program and its random access points")
 struct ProgramTests {
     private typealias Unit = TransportStreamScanner.AccessUnit
 
-    @Test("A PAT may name programs whose PMT never comes: the first that comes is followed, and named alone")
+    @Test("A PAT may name programs whose PMT never comes: the first that comes is followed, and only it is named")
     func missingProgram() throws {
         var mux = TestMux()
         mux.sections(0, TestMux.association([(5, 500), (1, 4096)]))
@@ -21,7 +21,7 @@ struct ProgramTests {
         #expect(SectionAssembler.checksum(tables[5..<21]) == 0)
     }
 
-    @Test("A segment's PAT does not begin with the network information table that broadcasts name (hls.js#4574)")
+    @Test("A segment's PAT does not begin with the network information table that broadcasts have (hls.js#4574)")
     func networkTable() throws {
         var mux = TestMux()
         mux.sections(0, TestMux.association([(0, 16), (1, 4096)]))
@@ -34,7 +34,7 @@ struct ProgramTests {
         #expect(scanner.program.hasOtherPrograms)
     }
 
-    @Test("PMTs of two programs on one PID are told apart by program_number")
+    @Test("PMTs of two programs on one PID are distinguished by program_number")
     func sharedPID() {
         for reversed in [false, true] {
             var mux = TestMux()
@@ -50,7 +50,7 @@ struct ProgramTests {
         }
     }
 
-    @Test("Sections that stand before the PMT in its packet are passed over")
+    @Test("Sections before the PMT in its packet are skipped")
     func sectionBefore() {
         var mux = TestMux()
         let other = TestMux.section(table: 0xc0, number: 9, [1, 2, 3, 4])
@@ -60,7 +60,7 @@ struct ProgramTests {
         #expect(mux.units.count == 1)
     }
 
-    @Test("A PMT over several packets is put together")
+    @Test("A PMT over several packets is assembled")
     func longMap() {
         var mux = TestMux()
         mux.sections(0, TestMux.association([(1, 4096)]))
@@ -96,7 +96,7 @@ struct ProgramTests {
         #expect(mux.units.filter(\.randomAccess).map(\.timestamp) == [900_000, 990_000])
     }
 
-    @Test("random_access_indicator on every picture makes no random access points of predicted ones")
+    @Test("random_access_indicator on every picture does not make predicted ones random access points")
     func indicatorEverywhere() {
         var mux = TestMux()
         mux.tables()
@@ -109,7 +109,7 @@ struct ProgramTests {
 
     private static func registration(_ text: String) -> [UInt8] { [0x05, 4] + Array(text.utf8) }
 
-    @Test("Codecs are told by descriptor where the type says only private data")
+    @Test("The descriptor gives the codec if the type says only private data")
     func descriptors() {
         let dvb: [[UInt8]] = [
             [0x6a, 1, 0], [0x7a, 1, 0], [0x7b, 1, 0], [0x7f, 2, 0x80, 2], [0x0a, 4, 0x65, 0x6e, 0x67, 0, 0x7a, 1, 0],
@@ -121,7 +121,7 @@ struct ProgramTests {
         #expect(ElementaryCodec(streamType: 0x06, descriptors: Self.registration("AV01")[...]) == .otherVideo)
     }
 
-    @Test("Subtitles, teletext, splice information and torn descriptors are no picture or sound")
+    @Test("Subtitles, teletext, splice information and damaged descriptors are neither video nor audio")
     func neither() {
         let others: [[UInt8]] = [[0x56, 1, 0], [0x59, 1, 0], [], [0x05], [0x05, 200, 0x41], [0x7f, 0]]
         for descriptors in others {
@@ -131,7 +131,7 @@ struct ProgramTests {
         #expect(ElementaryCodec(streamType: 0x82, descriptors: []) == .audio)
     }
 
-    @Test("While the video is silent, the sound leads, and the video again from its next random access point")
+    @Test("While the video is silent, the sound leads; the video leads again from its next random access point")
     func silentVideo() {
         var mux = TestMux()
         mux.programme(seconds: 30) { index in !(125..<500).contains(index) }
@@ -142,7 +142,7 @@ struct ProgramTests {
         #expect(zip(times, times.dropFirst()).allSatisfy { $1 - $0 < 3.3 })
     }
 
-    @Test("Other tracks or other parameters are told; a new version of the same tables is not")
+    @Test("Other tracks or other parameters are reported; a new version of the same tables is not")
     func changes() {
         func changes(_ second: (inout TestMux) -> Void) -> Int {
             var mux = TestMux()

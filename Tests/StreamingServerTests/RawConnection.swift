@@ -1,11 +1,12 @@
 import Glibc
 import ReflectorModel
 
-/// A TCP connection without HTTP: sends what no HTTP client would. Blocks its thread, at most as long as it is told.
+/// A TCP connection without HTTP: sends bytes that no HTTP client would send. Blocks its thread, at most for the given
+/// time.
 final class RawConnection {
     private let descriptor: Int32
 
-    /// - Parameter source: a loopback address to come from.
+    /// - Parameter source: a loopback address to connect from.
     init(_ endpoint: Endpoint, from source: String? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -29,7 +30,7 @@ final class RawConnection {
 
     func send(_ text: String) { _ = Glibc.send(descriptor, text, text.utf8.count, Int32(MSG_NOSIGNAL)) }
 
-    /// What comes until the other end closes, or until so many milliseconds have passed without a byte.
+    /// Reads until the other end closes, or until so many milliseconds have passed without a byte.
     func read(quiet milliseconds: Int32 = 2_000, max: Int = 1 << 20) -> (text: String, isClosed: Bool) {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -3,10 +3,10 @@ import Testing
 
 @testable import StreamingServer
 
-/// Streams after public bug reports of players and servers, and what our playlist makes of them.
-@Suite("Streams that were reported against others")
+/// Streams from public bug reports of players and servers, and our playlists of them.
+@Suite("Streams from bug reports of other software")
 struct ReportedStreamTests {
-    /// The playlist after a stream has passed, and how many discontinuities it tells in all.
+    /// The playlist after a stream has passed, and the total number of discontinuities in it.
     private func playlist(_ mux: TestMux) throws -> (text: String, marks: Int) {
         var configuration = LiveStreamConfiguration()
         configuration.wallClockSeconds = { 1_800_000_000 }
@@ -37,7 +37,7 @@ struct ReportedStreamTests {
         #expect(marks == 0 && seconds(text).allSatisfy { abs($0 - 2) < 1.1 })
     }
 
-    @Test("Reordered pictures are none (mediamtx#4892)")
+    @Test("Reordered pictures are no discontinuity (mediamtx#4892)")
     func reordered() throws {
         var mux = TestMux()
         for index in 0..<600 {
@@ -51,7 +51,7 @@ struct ReportedStreamTests {
         #expect(try playlist(mux).marks == 0)
     }
 
-    @Test("Time stamps that go back a little are none (mediamtx#1002)")
+    @Test("Time stamps that go back a little are no discontinuity (mediamtx#1002)")
     func jitter() throws {
         var mux = TestMux()
         for index in 0..<500 {
@@ -103,7 +103,7 @@ struct ReportedStreamTests {
         #expect(marks == 0 && seconds(text).count >= 15)
     }
 
-    @Test("A picture every five seconds, with sound: cut by what there is, in lengths that add up")
+    @Test("A picture every five seconds, with sound: cut at the access units that exist, with correct total length")
     func rareSlides() throws {
         var mux = TestMux()
         mux.programme(seconds: 60, group: 125) { $0 % 125 == 0 }
@@ -142,7 +142,7 @@ struct ReportedStreamTests {
         #expect(marks == 0 && seconds(text).allSatisfy { $0 == 2 })
     }
 
-    @Test("A key frame every 25 s gives a playlist all the same (ws4channels#46)")
+    @Test("A key frame every 25 s still gives a playlist (ws4channels#46)")
     func longGroups() throws {
         var mux = TestMux()
         for index in 0..<900 {

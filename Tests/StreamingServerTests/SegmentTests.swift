@@ -25,7 +25,7 @@ struct SegmentTests {
         }
     }
 
-    @Test("Cuts lie at the first random access point of each slot; nothing is left out between them")
+    @Test("Cuts are at the first random access point of each slot; nothing between them is missing")
     func cuts() {
         let segments = cut(first: 0, count: 500, every: 25)
         #expect(segments.map(\.slot) == Array(51..<51 + Int64(segments.count)))
@@ -34,7 +34,7 @@ struct SegmentTests {
         #expect(segments.allSatisfy { $0.durationTicks == 180_000 && !$0.isDiscontinuous })
     }
 
-    @Test("Edges that join at different pictures cut alike", arguments: [1, 24, 26, 49, 60, 99])
+    @Test("Edges that join at different pictures cut at the same places", arguments: [1, 24, 26, 49, 60, 99])
     func alike(first: Int) {
         let all = cut(first: 0, count: 500, every: 30)
         let late = cut(first: first, count: 500 - first, every: 30)
@@ -109,7 +109,7 @@ struct SegmentTests {
         SegmentName(slot: slot, bytes: [ByteBuffer(string: "\(slot)")])
     }
 
-    @Test("A name stands for its content: however the bytes are cut, and another for other bytes of the same slot")
+    @Test("A name depends only on the content: equal for any chunks, different for other bytes of the same slot")
     func names() throws {
         let bytes = (0..<2_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         let whole = SegmentName(slot: 5, bytes: [ByteBuffer(bytes: bytes)])
@@ -126,7 +126,7 @@ struct SegmentTests {
         }
     }
 
-    @Test("A slot that comes again, after an encoder starts over, takes no other segment off the playlist")
+    @Test("A slot that repeats after a restart of the encoder removes no other segment from the playlist")
     func slotAgain() {
         var window = window(listed: 6, kept: 12)
         for (index, slot) in [7, 8, 9, 10, 9, 10].enumerated() {
@@ -140,7 +140,7 @@ struct SegmentTests {
         #expect(listed.count == 6 && Set(listed).count == 6)
     }
 
-    @Test("Sequence numbers go on where they were when a stream comes back with earlier time stamps")
+    @Test("Sequence numbers continue when a stream returns with earlier time stamps")
     func sequenceAfterAbsence() {
         var window = window(listed: 2, kept: 3, numbering: SegmentNumbering(next: 500))
         for slot in 7..<10 as Range<Int64> {
@@ -153,7 +153,7 @@ struct SegmentTests {
     }
 
     @Test(
-        "The target duration of the first playlist holds for the segments to come",
+        "The target duration of the first playlist holds for later segments",
         arguments: [(25, 2), (30, 2), (24, 3), (40, 3), (20, 2), (75, 3), (50, 2)])
     func targetDuration(group: Int, seconds: Int) {
         var window = window(listed: 6, kept: 12)
@@ -161,7 +161,7 @@ struct SegmentTests {
         // 30 pictures of 1/25 s: two groups are 2.4 s, rounded 2.
         for segment in cut(first: 0, count: 3_000, every: group) {
             window.append(segment, bytes: [ByteBuffer(string: "x")])
-            if let seconds = window.toldSeconds { told.insert(seconds) }
+            if let seconds = window.announcedSeconds { told.insert(seconds) }
         }
         #expect(told == [seconds])
     }
@@ -171,7 +171,7 @@ struct SegmentTests {
         var cutter = SegmentCutter(targetSeconds: 2)
         var finished: [SegmentCutter.Segment] = []
         for index in 0..<300 {
-            // The other source repeats a second of what was there.
+            // The other source repeats one second.
             let picture = index < 190 ? index : index - 25
             if index == 190, let segment = cutter.onSourceChange(at: 190_000) { finished.append(segment) }
             let unit = Unit(

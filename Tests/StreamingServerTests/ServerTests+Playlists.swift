@@ -5,7 +5,7 @@ import Testing
 
 @testable import StreamingServer
 
-/// Playlists and joints over HTTP, through the hub.
+/// Playlists and splices over HTTP, through the hub.
 extension ServerTests {
     private func send(_ bytes: [UInt8], to hub: LiveStreamHub, _ name: StreamName) {
         for (index, start) in stride(from: 0, to: bytes.count, by: 1316).enumerated() {
@@ -13,7 +13,7 @@ extension ServerTests {
         }
     }
 
-    @Test("While an encoder is away, its playlist and segments are still there for those who follow them")
+    @Test("While an encoder is absent, its playlist and segments stay available to players that follow them")
     func awayOverHTTP() async throws {
         let hub = hub()
         let name = name
@@ -26,20 +26,20 @@ extension ServerTests {
             hub.unavailable(stream: name, reason: "no entrypoint has it")
             let after = try await get("http://\(endpoint)/live/news/index.m3u8")
             #expect(after.status == 200)
-            // Those who follow it are none who ask for names that do not exist, however many share an address.
+            // Players that follow it do not count as requests for unknown names, however many share an address.
             hub.unavailable(stream: name, reason: "no entrypoint has it")
             for _ in 0..<300 {
                 #expect(try await get("http://\(endpoint)/live/news/index.m3u8").status == 200)
                 hub.unavailable(stream: name, reason: "no entrypoint has it")
             }
-            // The segment under way was finished when the stream went.
+            // The open segment was finished when the stream ended.
             let lines = String(decoding: after.body, as: UTF8.self).split(separator: "\n")
             for file in lines where !file.hasPrefix("#") {
                 let segment = try await get("http://\(endpoint)/live/news/\(file)")
                 #expect(segment.status == 200)
                 #expect(segment.body.count % 188 == 0)
             }
-            // Its comeback goes on in the same playlist.
+            // After its return it continues in the same playlist.
             var again = TestMux()
             again.programme(seconds: 12, from: 3)
             send(again.bytes, to: hub, name)
@@ -49,7 +49,7 @@ extension ServerTests {
         }
     }
 
-    @Test("A playlist that does not come is answered with the reason and Retry-After", arguments: [0, 1, 2])
+    @Test("A request for a missing playlist gets the reason and Retry-After", arguments: [0, 1, 2])
     func retryAfter(kind: Int) async throws {
         let hub = hub {
             $0.firstByteWait = .milliseconds(200)
@@ -68,11 +68,11 @@ extension ServerTests {
             #expect(answer.status == (kind == 1 ? 503 : 504))
             #expect(answer.response.headers.first(name: "retry-after") == "2")
             let text = String(decoding: answer.body, as: UTF8.self)
-            #expect(text.contains(["nothing has arrived", "three target durations", "PMT does not come"][kind]))
+            #expect(text.contains(["nothing has arrived", "three target durations", "PMT does not arrive"][kind]))
         }
     }
 
-    @Test("At a change of source a progressive viewer gets whole packets, and the joint is marked")
+    @Test("At a change of source a progressive viewer gets whole packets, and the splice is marked")
     func sourceChangeOverHTTP() async throws {
         let hub = hub()
         let name = name
@@ -83,7 +83,7 @@ extension ServerTests {
             before.programme(seconds: 3)
             var after = TestMux()
             after.programme(seconds: 5, from: 400)
-            // It dies in a packet.
+            // It dies in the middle of a packet.
             send(before.bytes + before.bytes.prefix(100), to: hub, name)
             hub.discontinuity(stream: name, isOtherSource: true)
             send(Array(after.bytes.dropFirst(17 * 188)), to: hub, name)
@@ -99,7 +99,7 @@ extension ServerTests {
         }
     }
 
-    @Test("The segments of all streams keep within their bytes: those that nobody watches go first, and are counted")
+    @Test("The segments of all streams stay within their bytes: unwatched ones are evicted first, and counted")
     func segmentBytesOfAll() throws {
         let hub = hub { $0.segmentBytesOfAllMax = 2 << 20 }
         var mux = TestMux()
@@ -113,7 +113,7 @@ extension ServerTests {
         let watched = try #require(streams.first { $0.name == names[1] })
         #expect(watched.segmentsEvicted == 0 && watched.segments >= 4)
         #expect((hub.statistics().counters["segments_evicted"] ?? 0) > 0)
-        // Also one stream alone, watched, keeps within.
+        // A single watched stream also stays within.
         for _ in 0..<4 {
             mux = TestMux()
             mux.programme(seconds: 12, size: 8_000)
@@ -123,7 +123,7 @@ extension ServerTests {
         }
     }
 
-    @Test("Numbers of playlists survive the edge, and its hub's end")
+    @Test("Numbers of playlists survive the end of the edge and of its hub")
     func numbersSurvive() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
@@ -144,7 +144,7 @@ extension ServerTests {
         #expect(zip(sequences, sequences.dropFirst()).allSatisfy { $0 < $1 }, "\(sequences)")
     }
 
-    @Test("The memory of streams that were here is bounded, and forgets the oldest without going back")
+    @Test("The memory of past streams is bounded, and evicts the oldest without going back")
     func historyBound() {
         let limits = LiveStreamConfiguration().windowLimits
         var history = SegmentHistory(limits: limits, sequenceMin: 0)

@@ -8,9 +8,9 @@ import Testing
 
 @testable import StreamingServer
 
-/// Viewers that do not read what they asked for.
+/// Viewers that do not read their answers.
 extension ServerTests {
-    @Test("A viewer that does not read is evicted, counted, and holds nothing up")
+    @Test("A viewer that does not read is evicted and counted, and blocks nothing")
     func slowViewer() async throws {
         let hub = hub { $0.bufferBytesMax = 1 << 20 }
         let name = name
@@ -24,7 +24,7 @@ extension ServerTests {
             let deadline = ContinuousClock.now + .seconds(20)
             var index = 0
             while hub.viewers(of: name) > 0, ContinuousClock.now < deadline {
-                // In steps that a reading viewer keeps up with: this one gets stuck in a write.
+                // In steps that a reading viewer can follow: this one gets stuck in a write.
                 for _ in 0..<200 {
                     index += 1
                     deliver(payload[...], to: hub, name, at: index)
@@ -37,7 +37,7 @@ extension ServerTests {
         }
     }
 
-    @Test("A viewer that asks for a segment and does not read it is cut off")
+    @Test("A viewer that requests a segment and does not read it is disconnected")
     func stuckSegmentViewer() async throws {
         let hub = hub {
             $0.bufferBytesMax = 64 << 20
@@ -45,7 +45,7 @@ extension ServerTests {
         }
         let name = name
         try await serve(hub) { endpoint in
-            // Null packets (ISO/IEC 13818-1 §2.4.3.3) make segments larger than what sockets hold.
+            // Null packets (ISO/IEC 13818-1 §2.4.3.3) make segments larger than socket buffers.
             let null = [0x47, 0x1f, 0xff, 0x10] + [UInt8](repeating: 0xff, count: TransportPacket.length - 4)
             let filling = Array(repeatElement(null, count: 300).joined())
             for (index, payload) in TransportStreamFile.payloads().enumerated() {
@@ -71,7 +71,7 @@ extension ServerTests {
             let viewer = try StuckClient(endpoint, path: "/live/news.ts")
             try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
             let payload = [UInt8](repeating: 0xaa, count: 1316)
-            // More than the sockets hold and less than the hub: it is stuck in a write, and not evicted.
+            // More than the sockets hold and less than the hub holds: it is stuck in a write, and not evicted.
             for index in 0..<10_000 { deliver(payload[...], to: hub, name, at: index) }
             try await Task.sleep(for: .milliseconds(200))
             #expect(hub.viewers(of: name) == 1)
@@ -82,7 +82,7 @@ extension ServerTests {
     }
 }
 
-/// Asks for something and does not read it; its socket holds little.
+/// Sends a request and does not read the answer; its socket buffer is small.
 private final class StuckClient {
     private let descriptor: Int32
 
@@ -107,7 +107,7 @@ private final class StuckClient {
 
     deinit { close(descriptor) }
 
-    /// Reads on; true if the end comes before the length that the head promised.
+    /// Reads on; true if the connection ends before the promised length.
     var isCutOff: Bool {
         var head = ""
         var count = 0

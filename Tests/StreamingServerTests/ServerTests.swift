@@ -65,7 +65,7 @@ struct ServerTests {
         }
     }
 
-    @Test("A cold viewer causes the demand and gets every byte from the first on; a warm one begins at a PAT")
+    @Test("A cold viewer causes the demand and gets every byte from the first; a warm one begins at a PAT")
     func progressive() async throws {
         let hub = hub()
         let demand = Demand()
@@ -89,7 +89,7 @@ struct ServerTests {
             #expect(coldAnswer.response.headers.first(name: "content-type") == "video/mp2t")
             #expect(coldAnswer.response.headers.first(name: "access-control-allow-origin") == "*")
             #expect(coldAnswer.body == TransportStreamFile.bytes)
-            // The warm one has a tail of the stream that begins with a PAT.
+            // The warm one has the end of the stream, from a PAT on.
             let tail = warmAnswer.body
             #expect(!tail.isEmpty && tail.count < TransportStreamFile.bytes.count)
             #expect(tail.elementsEqual(TransportStreamFile.bytes.suffix(tail.count)))
@@ -101,7 +101,7 @@ struct ServerTests {
         }
     }
 
-    @Test("What is no MPEG-TS is passed on as it is")
+    @Test("A stream that is not MPEG-TS passes unchanged")
     func raw() async throws {
         let hub = hub()
         let name = name
@@ -162,7 +162,7 @@ struct ServerTests {
             for program in [play, probe + ["http://\(endpoint)/live/news.ts"]] {
                 async let result = Self.run(program)
                 try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
-                // Eight times as fast as it would play.
+                // Eight times as fast as in real time.
                 let payloads = TransportStreamFile.payloads()
                 let pause = Duration.seconds(TransportStreamFile.seconds) / (8 * payloads.count)
                 for (index, payload) in payloads.enumerated() {
@@ -182,7 +182,7 @@ struct ServerTests {
         }
     }
 
-    /// Runs a program without holding up a thread of the concurrency pool.
+    /// Runs a program without blocking a thread of the concurrency pool.
     private static func run(_ arguments: [String]) async -> (status: Int32, output: String) {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { continuation.resume(returning: TransportStreamFile.run(arguments)) }
@@ -208,7 +208,7 @@ struct ServerTests {
         }
     }
 
-    @Test("A stream that cannot be had now is 503, with the reason and when to try again")
+    @Test("A temporarily unavailable stream gives 503, with the reason and Retry-After")
     func outOfReach() async throws {
         let hub = hub { _ in }
         try await serve(hub) { endpoint in
@@ -223,7 +223,7 @@ struct ServerTests {
         }
     }
 
-    @Test("A hub that is full gives up the oldest stream of which nothing has come, never one that flows")
+    @Test("A full hub evicts the oldest stream without bytes, never one that flows")
     func fullHub() async throws {
         let hub = hub {
             $0.streamsMax = 2
@@ -247,7 +247,7 @@ struct ServerTests {
     @Test("Unknown streams are 404 with the reason, silent ones 504, too many viewers 503")
     func refusals() async throws {
         let hub = hub {
-            // The place must still be taken when the next viewer comes.
+            // The place must still be occupied when the next viewer comes.
             $0.firstByteWait = .seconds(1)
             $0.viewersMax = 1
         }
@@ -273,7 +273,7 @@ struct ServerTests {
         }
     }
 
-    @Test("A viewer that goes while the stream stands still is noticed, and the demand ends")
+    @Test("A viewer that leaves while the stream is silent is noticed, and the demand ends")
     func departure() async throws {
         let hub = hub()
         let demand = Demand()
@@ -293,7 +293,7 @@ struct ServerTests {
         }
     }
 
-    @Test("A stream that ends and comes back with earlier time stamps counts its segments on")
+    @Test("A stream that ends and returns with earlier time stamps continues its segment numbers")
     func comesBack() async throws {
         let hub = hub()
         let name = name
@@ -313,7 +313,7 @@ struct ServerTests {
         }
     }
 
-    @Test("Status, metrics, health and readiness are told, and the client reads them")
+    @Test("Status, metrics, health and readiness are served, and the client reads them")
     func ops() async throws {
         let status = NodeStatus(
             name: "edge-bos", role: "edge", region: "r1283", zone: "reflector.net", endpoint: "127.46.0.1:4900",

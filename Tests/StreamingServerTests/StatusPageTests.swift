@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Status in pages")
 struct StatusPageTests {
-    /// A node with streams numbered from 0, as its table would page them.
+    /// A node with streams numbered from 0, paged like its table.
     private func status(_ page: StreamPage, of count: Int) -> NodeStatus {
         let told = (page.from < count ? page.from..<min(count, page.from + page.count) : 0..<0).map { number in
             var residence = DelayBuckets()
@@ -34,7 +34,7 @@ struct StatusPageTests {
         }
     }
 
-    @Test("The client gets every stream, however many pages they take", arguments: [0, 1, 256, 257, 1_000])
+    @Test("The client gets every stream, for any number of pages", arguments: [0, 1, 256, 257, 1_000])
     func all(count: Int) async throws {
         try await serving(count) { endpoint in
             let whole = try await OpsClient(timeout: .seconds(10)).nodeStatus(of: endpoint)
@@ -44,7 +44,7 @@ struct StatusPageTests {
         }
     }
 
-    @Test("A page is what was asked for, 256 streams if nothing was; nonsense is refused")
+    @Test("A page has the requested streams, 256 by default; nonsense is refused")
     func pages() async throws {
         try await serving(2_000) { endpoint in
             func page(_ query: String) async throws -> (status: UInt, page: NodeStatus?) {
@@ -65,7 +65,7 @@ struct StatusPageTests {
         }
     }
 
-    @Test("A node whose pages lead nowhere does not hold the client")
+    @Test("A node with endless pages does not block the client")
     func circle() async throws {
         try await StreamingServerTests.serving("127.46.0.3") { endpoint, ready in
             try await OpsEndpoint(

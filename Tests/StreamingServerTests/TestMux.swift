@@ -1,6 +1,6 @@
 @testable import StreamingServer
 
-/// Writes small transport streams: tables, access units and what real encoders do wrong.
+/// Writes small transport streams: tables, access units and the faults of real encoders.
 struct TestMux {
     private var counters: [UInt16: UInt8] = [:]
     private(set) var bytes: [UInt8] = []
@@ -40,7 +40,7 @@ struct TestMux {
         return section(table: 2, number: number, version: version, body)
     }
 
-    /// Sections that begin in one packet.
+    /// Writes sections that begin in one packet.
     mutating func sections(_ pid: UInt16, _ sections: [UInt8]...) {
         let data: [UInt8] = [0] + Array(sections.joined())
         for start in stride(from: 0, to: data.count, by: 184) {
@@ -51,7 +51,7 @@ struct TestMux {
         }
     }
 
-    /// PAT and PMT of one program with video at 256 and sound at 257.
+    /// Writes PAT and PMT of one program with video at 256 and sound at 257.
     mutating func tables(video: UInt8 = 0x1b, sound: UInt8? = 0x0f) {
         sections(0, Self.association([(1, 4096)]))
         var streams: [(type: UInt8, pid: UInt16, descriptors: [UInt8])] = [(video, 256, [])]
@@ -59,10 +59,10 @@ struct TestMux {
         sections(4096, Self.map(1, streams))
     }
 
-    /// A PES packet.
+    /// Writes a PES packet.
     /// - Parameters:
     ///   - indicator: sets `random_access_indicator`.
-    ///   - first: bytes of the payload that go into the first packet.
+    ///   - first: bytes of the payload in the first packet.
     mutating func unit(
         _ pid: UInt16, at ticks: UInt64, _ data: [UInt8], indicator: Bool = false, first: Int = 184
     ) {
@@ -92,7 +92,7 @@ struct TestMux {
         }
     }
 
-    /// What stands for pictures of H.264: an IDR, or one predicted from others, with parameter sets before it or not.
+    /// A minimal H.264 picture: an IDR or a predicted one, with or without parameter sets before it.
     static func picture(key: Bool, parameters: Bool? = nil, profile: UInt8 = 66, size: Int = 40) -> [UInt8] {
         var data: [UInt8] = [0, 0, 0, 1, 9, 0xf0]
         if parameters ?? key { data += [0, 0, 0, 1, 0x67, profile, 0, 30, 0xab, 0, 0, 0, 1, 0x68, 0xce, 0x38] }
@@ -101,7 +101,7 @@ struct TestMux {
         return data + [UInt8](repeating: 0x55, count: size)
     }
 
-    /// Video of 25 pictures a second with sound, from `start` seconds on.
+    /// Writes video of 25 pictures a second with sound, from `start` seconds on.
     mutating func programme(
         seconds: Double, from start: Double = 10, group: Int = 25, size: Int = 40, sound: Bool = true,
         picture: (Int) -> Bool = { _ in true }
@@ -119,7 +119,7 @@ struct TestMux {
 }
 
 extension TestMux {
-    /// What a scanner finds in the bytes.
+    /// The events that a scanner finds in the bytes.
     func scan() -> (events: [TransportStreamScanner.Event], scanner: TransportStreamScanner) {
         var scanner = TransportStreamScanner()
         var events: [TransportStreamScanner.Event] = []

@@ -3,10 +3,10 @@ import Foundation
 import ReflectorModel
 import Testing
 
-/// A real MPEG-TS made by ffmpeg once for all tests: moving picture and tone, 10 s, a random access point a second.
+/// A real MPEG-TS, made once by ffmpeg for all tests: moving picture and tone, 10 s, a random access point a second.
 enum TransportStreamFile {
     static let seconds = 10
-    /// 7 × 188: what an entrypoint packs.
+    /// 7 × 188, the payload of an entrypoint.
     static let payloadLength = 1316
 
     static let bytes: [UInt8] = {
@@ -22,7 +22,7 @@ enum TransportStreamFile {
         return [UInt8](data)
     }()
 
-    /// The payloads from the `skip`th on.
+    /// The payloads, starting with number `skip`.
     static func payloads(skip: Int = 0) -> [ArraySlice<UInt8>] {
         stride(from: skip * payloadLength, to: bytes.count, by: payloadLength).map { start in
             bytes[start..<min(start + payloadLength, bytes.count)]

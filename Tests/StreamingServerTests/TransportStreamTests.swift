@@ -33,7 +33,7 @@ struct TransportStreamTests {
     }
 
     @Test(
-        "The same access units are found whatever the pieces the stream comes in", arguments: [1316, 1, 100, 187, 5000])
+        "The same access units are found, in whatever pieces the stream comes", arguments: [1316, 1, 100, 187, 5000])
     func anyPieces(length: Int) {
         let whole = scan(TransportStreamFile.bytes, length: TransportStreamFile.payloadLength)
         let pieces = scan(TransportStreamFile.bytes, length: length)
@@ -88,7 +88,7 @@ struct TransportStreamTests {
         }
     }
 
-    @Test("A damaged table is not believed")
+    @Test("A damaged table is ignored")
     func damagedTable() {
         var section: [UInt8] = [0x00, 0xb0, 0x0d, 0x00, 0x01, 0xc1, 0x00, 0x00, 0x00, 0x01, 0xf0, 0x00]
         let crc = SectionAssembler.checksum(section)
@@ -131,7 +131,7 @@ struct TransportStreamTests {
         #expect(early.unwrap(600, wallClockSeconds: wallClock) == base + wrap + 600)
         var late = TimestampUnwrapper()
         #expect(late.unwrap(600, wallClockSeconds: wallClock + 60) == base + wrap + 600)
-        // Pictures are reordered: a step back is a step back.
+        // Pictures are reordered, so time may step back.
         #expect(late.unwrap(UInt64(wrap - 3_000), wallClockSeconds: wallClock) == base + wrap - 3_000)
     }
 }

@@ -45,7 +45,7 @@ struct LDNSOracleTests {
         let key = try key(algorithm)
         let (query, code) = try signedQuery(algorithm)
         let seconds = Int64(time(nil))
-        guard case .signed(var session, var reply) = TSIGRequest.judge(query, keys: TSIGKeyring([key]), now: seconds)
+        guard case .signed(var session, var reply) = TSIGRequest.verify(query, keys: TSIGKeyring([key]), now: seconds)
         else {
             Issue.record("not genuine")
             return

@@ -66,7 +66,7 @@ struct SignatureTests {
     @Test("A signed request is genuine, and comes back as it was", arguments: TSIGAlgorithm.allCases)
     func genuine(_ algorithm: TSIGAlgorithm) throws {
         let key = try key(algorithm)
-        let request = TSIGRequest.judge(signed(key), keys: TSIGKeyring([key]), now: now)
+        let request = TSIGRequest.verify(signed(key), keys: TSIGKeyring([key]), now: now)
         guard case .signed(let session, let message) = request else {
             Issue.record("\(request)")
             return
@@ -82,7 +82,7 @@ struct SignatureTests {
         var request = query
         let isSigned2 = client.sign(&request, now: now)
         #expect(isSigned2)
-        guard case .signed(var server, _) = TSIGRequest.judge(request, keys: TSIGKeyring([key]), now: now) else {
+        guard case .signed(var server, _) = TSIGRequest.verify(request, keys: TSIGKeyring([key]), now: now) else {
             Issue.record("not genuine")
             return
         }
@@ -111,9 +111,9 @@ struct SignatureTests {
 
     @Test("An unknown name, and a known one of another algorithm, are BADKEY and answered without a code")
     func badKey() throws {
-        let request = TSIGRequest.judge(signed(try key()), keys: TSIGKeyring(), now: now)
+        let request = TSIGRequest.verify(signed(try key()), keys: TSIGKeyring(), now: now)
         #expect(reason(request) == .badKey)
-        let other = TSIGRequest.judge(signed(try key()), keys: TSIGKeyring([try key(.hmacSHA512)]), now: now)
+        let other = TSIGRequest.verify(signed(try key()), keys: TSIGKeyring([try key(.hmacSHA512)]), now: now)
         #expect(reason(other) == .badKey)
         guard case .rejected(let rejection) = request else { return }
         var reply = query
@@ -125,19 +125,20 @@ struct SignatureTests {
     @Test("Another secret, and any bit changed, are BADSIG or no message at all")
     func badSignature() throws {
         let ring = TSIGKeyring([try key()])
-        #expect(reason(.judge(signed(try key(secret: 8)), keys: ring, now: now)) == .badSignature)
+        #expect(reason(.verify(signed(try key(secret: 8)), keys: ring, now: now)) == .badSignature)
         let message = signed(try key())
         for position in message.indices {
             for bit in [0x01, 0x80] as [UInt8] {
                 var changed = message
                 changed[position] ^= bit
                 // The letters' case does not matter in names of keys and algorithms, and the id is not covered.
-                if case .signed = TSIGRequest.judge(changed, keys: ring, now: now) {
+                if case .signed = TSIGRequest.verify(changed, keys: ring, now: now) {
                     #expect(position < 2, "byte \(position)")
                 }
             }
         }
-        guard case .rejected(let rejection) = TSIGRequest.judge(signed(try key(secret: 8)), keys: ring, now: now) else {
+        guard case .rejected(let rejection) = TSIGRequest.verify(signed(try key(secret: 8)), keys: ring, now: now)
+        else {
             return
         }
         var reply = query
@@ -151,14 +152,14 @@ struct SignatureTests {
         let key = try key()
         let ring = TSIGKeyring([key])
         for shift in [-300, 300] as [Int64] {
-            guard case .signed = TSIGRequest.judge(signed(key, at: now + shift), keys: ring, now: now) else {
+            guard case .signed = TSIGRequest.verify(signed(key, at: now + shift), keys: ring, now: now) else {
                 Issue.record("refused at \(shift)")
                 continue
             }
         }
         for shift in [-301, 301] as [Int64] {
             let message = signed(key, at: now + shift)
-            guard case .rejected(let rejection) = TSIGRequest.judge(message, keys: ring, now: now) else {
+            guard case .rejected(let rejection) = TSIGRequest.verify(message, keys: ring, now: now) else {
                 Issue.record("taken at \(shift)")
                 continue
             }
@@ -180,12 +181,12 @@ struct SignatureTests {
         let ring = TSIGKeyring([try key()])
         let message = signed(try key())
         let cut = try edited(message) { $0.code = Array($0.code.prefix(16)) }
-        #expect(reason(.judge(cut, keys: ring, now: now)) == .badTruncation)
+        #expect(reason(.verify(cut, keys: ring, now: now)) == .badTruncation)
         let wrong = try edited(message) { $0.code = Array($0.code.suffix(16)) }
-        #expect(reason(.judge(wrong, keys: ring, now: now)) == .badSignature)
+        #expect(reason(.verify(wrong, keys: ring, now: now)) == .badSignature)
         for count in [0, 15, 33] {
             let bad = try edited(message) { $0.code = Array(repeating: 0, count: count) }
-            guard case .malformed = TSIGRequest.judge(bad, keys: ring, now: now) else {
+            guard case .malformed = TSIGRequest.verify(bad, keys: ring, now: now) else {
                 Issue.record("\(count) bytes")
                 continue
             }
@@ -198,14 +199,14 @@ struct SignatureTests {
         let ring = TSIGKeyring([key])
         let message = signed(key)
         for end in query.count..<message.count {
-            guard case .malformed = TSIGRequest.judge(Array(message[..<end]), keys: ring, now: now) else {
+            guard case .malformed = TSIGRequest.verify(Array(message[..<end]), keys: ring, now: now) else {
                 Issue.record("cut at \(end)")
                 continue
             }
         }
         var twice = message
         append(try #require(try TSIGRecord.find(in: message)), to: &twice)
-        guard case .malformed = TSIGRequest.judge(twice, keys: ring, now: now) else {
+        guard case .malformed = TSIGRequest.verify(twice, keys: ring, now: now) else {
             Issue.record("two signatures")
             return
         }
@@ -216,7 +217,7 @@ struct SignatureTests {
                 random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                 changed[Int(random >> 33) % changed.count] = UInt8(truncatingIfNeeded: random >> 24)
             }
-            _ = TSIGRequest.judge(changed, keys: ring, now: now)
+            _ = TSIGRequest.verify(changed, keys: ring, now: now)
         }
     }
 }

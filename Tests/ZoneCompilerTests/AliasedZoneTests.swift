@@ -86,7 +86,7 @@ struct AliasedZoneTests {
         let removed = Array(IteratorSequence(ZoneDifference(from: before, to: after, .removed)))
         let added = Array(IteratorSequence(ZoneDifference(from: before, to: after, .added)))
         #expect(removed.count == 1 && added.count == 1)
-        #expect(removed.first?.owner == Names.wire("s200.reflector.net", below: [0]))
+        #expect(removed.first?.owner == WireName.joined("s200.reflector.net", below: [0]))
         #expect(added.first?.type == 39)
         // Lines that cut regions where nothing changes, and lines that come first, rename no class.
         let cut = try AliasedZone(Network.content("map s7 r* t5\n" + common + "map s100 r12 t3 t4 t5\n"))
@@ -177,7 +177,7 @@ struct AliasedZoneTests {
         after.rules = [after.rules[0]]
         after.rules[0].parents = [0, 1]
         after.outliving = OutlivingAliases.outliving(before, in: after, at: 5).outliving
-        let old = records(try AliasedZone(before).records).filter { $0.place.section == .parents && $0.type != 16 }
+        let old = records(try AliasedZone(before).records).filter { $0.sortKey.section == .parents && $0.type != 16 }
         let new = Set(records(try AliasedZone(after).records).map(key))
         #expect(old.allSatisfy { new.contains(key($0)) })
         #expect(after.outliving?.sets.map(\.name).sorted() == ["none", "t5"])

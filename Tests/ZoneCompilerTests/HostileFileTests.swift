@@ -52,16 +52,16 @@ struct HostileFileTests {
         let content = try #require(compiled.contents.first)
         let axis = RegionAxis([content])
         let rows = PortsetAxis([content])
-        var painter = RowPainter(content, axis)
+        var map = RuleRows(content, axis)
         var winning = Set<Int>()
         for row in rows.starts.indices {
             let portset = rows.portsets(row).lowerBound
-            let winners = painter.winners(portset: portset)
+            let winners = map.winners(portset: portset)
             winning.formUnion(winners.map(Int.init))
             guard row % 97 == 0 else { continue }
             for column in stride(from: 0, to: axis.segments.count, by: 53) {
                 let region = RegionID(axis.segments[column].lowerBound)
-                let expected = Mapping.winner(content, portset: PortsetID(portset), region: region)
+                let expected = content.rulesMatching(portset: PortsetID(portset), region: region).last
                 #expect(expected.map { Int32($0) } ?? -1 == winners[column])
             }
         }

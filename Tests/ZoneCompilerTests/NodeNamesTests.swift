@@ -57,9 +57,9 @@ struct NodeNamesTests {
     @Test("The aliased form has the same names, each with SRV and TXT")
     func exported() throws {
         let zone = try AliasedZone(try content())
-        let nodes = IteratorSequence(zone.records).filter { $0.place.section == .nodes }
+        let nodes = IteratorSequence(zone.records).filter { $0.sortKey.section == .nodes }
         #expect(nodes.map(\.type).sorted() == [16, 16, 16, 16, 33, 33, 33, 33])
-        #expect(nodes.allSatisfy { Names.relative($0.owner, to: zone.zoneName)?.hasSuffix(".nodes") == true })
+        #expect(nodes.allSatisfy { WireName.relative($0.owner, to: zone.zoneName)?.hasSuffix(".nodes") == true })
     }
 
     @Test("A zone file may not have a host of our own name")

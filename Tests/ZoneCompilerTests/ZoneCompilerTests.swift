@@ -95,16 +95,16 @@ struct ZoneCompilerTests {
             ("setregion par hosts=ep-bos:0", 28, "no port"),
             ("default ttl=1", 1, "second 'default'"),
             ("colour s1", 1, "unknown line"),
-            ("map s1-s2 nyc sjc", 1, "circle"),
+            ("map s1-s2 nyc sjc", 1, "cycle"),
         ])
     func findsMistake(_ line: String, _ column: Int, _ words: String) {
         let compiled = ExampleZone.compile(portsets: ExampleZone.portsets + line + "\n")
-        let found = compiled.errors.filter { $0.line == 11 || $0.message.contains("circle") }
+        let found = compiled.errors.filter { $0.line == 11 || $0.message.contains("cycle") }
         #expect(
             found.contains { $0.column == column && $0.message.contains(words) }, "\(compiled.problems)")
     }
 
-    @Test("A circle among set regions is an error for the portsets where it closes, and only there")
+    @Test("A cycle among set regions is an error for the portsets where it closes, and only there")
     func findsCircles() {
         let apart = ExampleZone.compile(portsets: ExampleZone.portsets + "map s100-s200 nyc sjc\n")
         #expect(!apart.hasErrors, "\(apart.problems)")
@@ -203,7 +203,7 @@ struct FamilyCheckTests {
         let entrypoint = warnings([
             ("ep-bos A 127.0.1.1", "ep-bos AAAA 2001:db8::b"), ("AAAA 2001:db8::5", "A 127.0.2.6"),
         ])
-        #expect(entrypoint.count == 1 && entrypoint[0].contains("nobody can fetch from it"), "\(entrypoint)")
+        #expect(entrypoint.count == 1 && entrypoint[0].contains("no node can fetch from it"), "\(entrypoint)")
         let set = warnings([("sjc-1 A 127.0.2.5", "sjc-1 AAAA 2001:db8::6")])
         #expect(set.count == 1 && set[0].contains("sjc-1 has IPv6 addresses only"), "\(set)")
     }

@@ -24,7 +24,7 @@ struct ZoneDirectoryTests {
                 { try FileManager.default.createSymbolicLink(atPath: $0, withDestinationPath: "nowhere") }
             ),
             (
-                "symbolic links that lead in a circle (to x.org.zone);",
+                "symbolic links that lead in a cycle (to x.org.zone);",
                 { try FileManager.default.createSymbolicLink(atPath: $0, withDestinationPath: "x.org.zone") }
             ),
             (

@@ -105,13 +105,13 @@ struct ZoneFileTests {
 
     @Test("Names with bytes that need an escape are the same to hosts as to records")
     func escapedNames() {
-        #expect(Names.relative([3, 97, 46, 98, 1, 99, 0], to: [1, 99, 0]) == "a\\.b")
-        #expect(Names.relative([2, 97, 95, 1, 45, 1, 99, 0], to: [1, 99, 0]) == "a_.-")
-        #expect(Names.relative([1, 99, 0], to: [1, 99, 0]) == "")
-        #expect(Names.relative([2, 98, 99, 0], to: [1, 99, 0]) == nil)
+        #expect(WireName.relative([3, 97, 46, 98, 1, 99, 0], to: [1, 99, 0]) == "a\\.b")
+        #expect(WireName.relative([2, 97, 95, 1, 45, 1, 99, 0], to: [1, 99, 0]) == "a_.-")
+        #expect(WireName.relative([1, 99, 0], to: [1, 99, 0]) == "")
+        #expect(WireName.relative([2, 98, 99, 0], to: [1, 99, 0]) == nil)
         // The bytes of the zone, but not at the beginning of a label.
-        #expect(Names.relative([3, 97, 1, 99, 0], to: [1, 99, 0]) == nil)
-        #expect(Names.firstLabelBelow([1, 99, 0], in: [1, 97, 1, 98, 1, 99, 0]) == [98])
-        #expect(Names.firstLabelBelow([1, 99, 0], in: [1, 99, 0]) == nil)
+        #expect(WireName.relative([3, 97, 1, 99, 0], to: [1, 99, 0]) == nil)
+        #expect(WireName.firstLabelBelow([1, 99, 0], in: [1, 97, 1, 98, 1, 99, 0]) == [98])
+        #expect(WireName.firstLabelBelow([1, 99, 0], in: [1, 99, 0]) == nil)
     }
 }

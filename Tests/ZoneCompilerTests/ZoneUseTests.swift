@@ -74,7 +74,7 @@ struct ZoneUseTests {
                     guard case .edge(let ids) = rectangle.columns else { return false }
                     return rectangle.portsets.contains(portset) && ids.contains(region)
                 }
-                let winner = Mapping.winner(content, portset: PortsetID(portset), region: RegionID(region))
+                let winner = content.rulesMatching(portset: PortsetID(portset), region: RegionID(region)).last
                 #expect(covering.map(\.rule) == [winner], "s\(portset) r\(region)")
             }
         }

@@ -3,7 +3,7 @@ echo "answer: our own code"
 "$bin/dns-bench" generate "$work/answer"
 while read -r name value; do
     case $name in
-    # A cookie costs SipHash besides.
+    # A cookie additionally costs SipHash.
     cookie_ns_per_query) figure "$name" "$value" ;;
     *_ns_per_query) target "$name" "$value" '<' 150 ;;
     *_allocations) target "$name" "$value" '==' 0 ;;

@@ -1,4 +1,4 @@
-# At 3 million names: time to start, memory, and time until an edit shows; each server alone.
+# At 3 million names: time to start, memory, and time until an edit is visible; each server alone.
 echo "peers: 3 million names"
 "$bin/dns-bench" generate "$work/peers" 100 1000 1000
 "$bin/dns-bench" flat "$work/peers" "$work/peers.db"

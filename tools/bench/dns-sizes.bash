@@ -1,9 +1,9 @@
-# 590 million names (3,000 regions x 65,536 portsets x 3 leaders) under 1,000 map lines: ready, memory, an edit; and what
-# 100,000 random overlapping rectangles cost.
+# 590 million names (3,000 regions x 65,536 portsets x 3 leaders) under 1,000 map lines: time to start, memory, an edit;
+# and the cost of 100,000 random overlapping rectangles.
 echo "sizes: 590 million names"
 
-# edit_time NAME ZONES LABEL…: changes a line and prints the milliseconds until the serial changes, the settling time of
-# 200 ms taken off.
+# edit_time NAME ZONES LABEL…: changes a line and prints the milliseconds until the serial changes, without the settling
+# time of 200 ms.
 edit_time() {
     local zones=$2 before begun
     # A generation is at least a second old before the next.

@@ -1,4 +1,4 @@
-# TCP queries a second beside Knot, asked by dnsperf, in turn.
+# TCP queries a second compared with Knot, queried by dnsperf in turn.
 echo "tcp: dnsperf -m tcp, $rounds rounds"
 "$bin/dns-bench" generate "$work/tcp" 100 1000 100
 "$bin/dns-bench" flat "$work/tcp" "$work/tcp.db"

@@ -1,5 +1,5 @@
-# CPU time per UDP query, of all threads and processes of a server together: saturated, and at 40,000 queries a second;
-# 300,000 names, all of them there or half of them missing.
+# CPU time per UDP query, over all threads and processes of a server: saturated, and at 40,000 queries a second; 300,000
+# names, all existing or half of them missing.
 echo "udp: 300,000 names, one core a server, $rounds rounds of $seconds s"
 (($(nproc) >= 2)) || { echo "tools/bench/dns udp: needs two cores" >&2; exit 2; }
 "$bin/dns-bench" generate "$work/udp" 100 1000 100
@@ -28,7 +28,7 @@ for ((round = 1; round <= rounds; round++)); do
             done
         done
     done
-    # Who went first goes last.
+    # The first becomes the last.
     order=("${order[@]:1}" "${order[0]}")
 done >"$work/udp.result"
 
@@ -41,7 +41,7 @@ while read -r _ load mix above below median low high; do
     target "$load $mix: $above/$below [$low to $high]" "$median" ${limit}
 done < <(grep '^ratio' "$work/udp.summary")
 
-# Instructions in user space: by the processor's counter, or else by single steps. Stepped servers end with it.
+# Instructions in user space: by the processor's counter, otherwise by single steps, which end the server.
 echo "  user-space instructions per query"
 counters=$(perf stat -x, -e instructions:u true 2>&1 || true)
 for server in echo ours gdnsd nsd knot; do

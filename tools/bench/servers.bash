@@ -1,8 +1,8 @@
-# Starts the name servers that tools/bench compares, each with the same names and settings like ours: UDP answers of at
-# most 1,232 bytes, minimal responses, rate limiting on with a limit above the load. Sourced; wants $work (a folder that
-# lives as long as the servers), $bin, and $network, three bytes of a loopback network of their own.
+# Starts the name servers that tools/bench compares, with the same names and settings as ours: UDP answers of at most
+# 1,232 bytes, minimal responses, rate limiting on with a limit above the load. For sourcing; needs $work (a folder that
+# exists as long as the servers), $bin, and $network, three bytes of a loopback network of their own.
 
-servers_pids=()  # of every process started, to be ended
+servers_pids=()  # of every started process
 declare -A server_at server_pids
 
 # start NAME COMMAND…: runs a server on its own address, output in $work/NAME.log.
@@ -24,7 +24,7 @@ stop_servers() {
     servers_pids=()
 }
 
-# family NAME: a server's process and all its children, as 12,13.
+# family NAME: a server's process and all its children, e.g. 12,13.
 family() {
     local all=(${server_pids[$1]}) next=(${server_pids[$1]}) found
     while ((${#next[@]} > 0)); do
@@ -35,13 +35,13 @@ family() {
     (IFS=,; echo "${all[*]}")
 }
 
-# wait_serial NAME SECONDS: until the server answers for the zone.
+# wait_serial NAME SECONDS: waits until the server answers for the zone.
 wait_serial() {
     "$bin/dns-load" serial "${server_at[$1]}" reflector.net --seconds "$2" >/dev/null ||
         { echo "$1 does not answer:" >&2; tail -20 "$work/$1.log" >&2; return 1; }
 }
 
-# Ours, all features on. start_ours ZONES
+# start_ours ZONES: our server, with all features
 start_ours() {
     server_at[ours]=$network.1:5385
     start ours "$bin/reflector" nameserver --zones "$1" --listen "${server_at[ours]}" "${ours_options[@]}"
@@ -115,7 +115,7 @@ END
     start knot knotd -c "$work/knot/knot.conf"
 }
 
-# start_gdnsd FILE: it has no rate limit to turn on.
+# start_gdnsd FILE: gdnsd has no rate limit.
 start_gdnsd() {
     server_at[gdnsd]=$network.5:5385
     mkdir -p "$work/gdnsd/zones" "$work/gdnsd/run" "$work/gdnsd/state"

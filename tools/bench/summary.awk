@@ -1,5 +1,5 @@
-# Medians with intervals of what dns-load measured in rounds: `LOAD MIX SERVER ROUND answered N elapsed_ns N cpu_ns N lost N …`.
-# The interval between two order statistics covers the median with 95 % or more (sign test).
+# Medians with intervals of dns-load's rounds: `LOAD MIX SERVER ROUND answered N elapsed_ns N cpu_ns N lost N …`. The
+# interval between two order statistics covers the median with 95 % or more (sign test).
 {
     kind = $1 " " $2
     value[kind, $3, $4] = $6 > 0 ? $10 / $6 / 1000 : 0

@@ -1,8 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What libFuzzer calls with every input: the first byte chooses transport, privilege and time, the rest is the query.
-/// A reply that can't be read, or that is too long, ends the run.
+/// The function that libFuzzer calls with every input: the first byte chooses transport, privilege and time, the rest
+/// is the query. An unreadable or too long reply ends the run.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func queryTarget(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     guard size > 0 else { return 0 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Writes a corpus of queries of every kind into the directory given: what coverage-guided mutation starts from.
+/// Writes a corpus of queries of every kind into the given directory: the seeds of coverage-guided mutation.
 @main
 enum Seeds {
     static func main() throws {

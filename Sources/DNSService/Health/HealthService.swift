@@ -3,7 +3,7 @@ import Logging
 import PacketSealing
 import ReflectorModel
 
-/// Probing as the name server runs it: a loop of its own that knows the targets and publishes how they stand.
+/// Runs the prober of a name server on a loop of its own and publishes the targets' health.
 struct HealthService: Sendable {
     /// How long the first answers wait for the first probes.
     static let warmUp = Duration.seconds(1)
@@ -49,7 +49,7 @@ struct HealthService: Sendable {
         setTargets(targets)
     }
 
-    /// Waits until every target has been judged once, at most `warmUp`.
+    /// Waits until every target has a first result, at most `warmUp`.
     func firstRound() async {
         let completed = completed
         await withTaskGroup(of: Void.self) { group in
@@ -87,7 +87,7 @@ struct HealthService: Sendable {
         var metadata: Logger.Metadata = ["probing": "\(report.probing)", "dead": "\(dead.joined(separator: ","))"]
         if !unheard.isEmpty { metadata["not heard yet"] = "\(unheard.joined(separator: ","))" }
         if case .frozen = report.probing {
-            logger.error("prober doubts itself: standings frozen", metadata: metadata)
+            logger.error("prober in panic mode: host states frozen", metadata: metadata)
         } else {
             logger.notice("health", metadata: metadata)
         }

@@ -41,9 +41,9 @@ final class ProbeLoop: DatagramHandler {
         flush()
         let next = prober.nextTimeout
         loop.nextWakeup = next == .distantFuture ? nil : next
-        guard prober.board.revision != publishedRevision else { return }
-        publishedRevision = prober.board.revision
-        published(prober.board.report, prober.board.isComplete)
+        guard prober.monitor.revision != publishedRevision else { return }
+        publishedRevision = prober.monitor.revision
+        published(prober.monitor.report, prober.monitor.isComplete)
     }
 
     func setTargets(_ targets: [ProbeTarget]) { prober.setTargets(targets, at: loop.now) }
@@ -59,7 +59,7 @@ final class ProbeLoop: DatagramHandler {
             "probes_sent": prober.counters.sent, "probes_answered": prober.counters.answered,
             "probes_missed": prober.counters.missed, "probes_rejected": prober.counters.rejected,
             "probes_late_wakeups": prober.counters.lateWakeups,
-            "probe_targets_left_out": prober.counters.targetsLeftOut, "probe_freezes": prober.board.freezes,
+            "probe_targets_left_out": prober.counters.targetsLeftOut, "probe_freezes": prober.monitor.freezes,
         ]
     }
 

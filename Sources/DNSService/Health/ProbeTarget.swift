@@ -1,10 +1,10 @@
 import DNSAnswers
 import ReflectorModel
 
-/// A set reflector as a prober knows it: where it answers, and as whom.
+/// A set reflector that is probed: its addresses and its identity.
 struct ProbeTarget: Hashable, Sendable {
     var endpoint: Endpoint
-    /// An address of the other family, which is as good: whoever has both families reaches the node by either.
+    /// An address of the other family. Either address is good for the probe.
     var other: Endpoint?
     var node: NodeID
     /// Host name relative to the zone, for people.

@@ -2,7 +2,7 @@ import ReflectorModel
 import RelayWire
 
 /// Asks every set reflector once a round whether it is alive, over the relay protocol, as a state machine without
-/// socket or clock: datagrams and instants in, datagrams and a `HealthBoard` out. The owner calls again at
+/// socket or clock: datagrams and instants in, datagrams and a `HealthMonitor` out. The owner calls again at
 /// `nextTimeout`. One event loop owns it.
 ///
 /// ```
@@ -13,8 +13,8 @@ import RelayWire
 ///             both 500 ms without: two misses, the target is silent
 /// ```
 /// The second try goes to the target's address of the other family, if it has one.
-/// A try after a restart of the target finds its cookie void, so the second always begins anew. Within a try each step is
-/// sent again every 125 ms, so that lost datagrams alone hardly make a miss.
+/// A try after a restart of the target finds its cookie invalid, so the second try always starts with a hello. Within a
+/// try each step is sent again every 125 ms, so that lost datagrams alone rarely cause a miss.
 final class Prober {
     struct Configuration: Sendable {
         /// From one round of a target to the next, ± `jitter`.
@@ -66,12 +66,12 @@ final class Prober {
         var answering: Endpoint?
     }
 
-    /// Timers are judged on this grid, so that many targets cost few wake-ups.
+    /// Timers are rounded to this grid, so that many targets cost few wake-ups.
     private static let grid: Int64 = 5_000_000
-    /// A wake-up later than this was our own pause: others' silence then proves nothing for a moment.
+    /// A wake-up later than this means that we were paused ourselves: missing replies then prove nothing for a moment.
     private static let latenessMax = TimeSpan.milliseconds(50)
 
-    private(set) var board = HealthBoard()
+    private(set) var monitor = HealthMonitor()
     private(set) var counters = Counters()
     private let configuration: Configuration
     private let node: NodeID
@@ -97,7 +97,7 @@ final class Prober {
 
     deinit { buffer.deallocate() }
 
-    /// Sets whom to probe; who stays goes on as before, who is new is asked at once.
+    /// Sets the targets. Targets that stay continue; new ones are probed at once.
     func setTargets(_ wanted: [ProbeTarget], at now: MonotonicInstant) {
         let targets = Array(wanted.prefix(configuration.targetsMax))
         counters.targetsLeftOut = UInt64(wanted.count - targets.count)
@@ -109,13 +109,13 @@ final class Prober {
             if let other = target.other { targetAt[other, default: []].append(target) }
         }
         courses = kept
-        board.replace(targets, at: now)
+        monitor.replace(targets, at: now)
         handleTimeout(at: now)
     }
 
     /// The keys behind `crypto` have changed: the next tries begin with a new cookie under the first of them.
     func keysChanged() {
-        for target in board.targets { courses[target]?.cookie = nil }
+        for target in monitor.targets { courses[target]?.cookie = nil }
     }
 
     /// When `handleTimeout` is next due.
@@ -135,7 +135,7 @@ final class Prober {
             judgeFrom = now + .milliseconds(100)
         }
         due = .distantFuture
-        for target in board.targets {
+        for target in monitor.targets {
             guard var course = courses[target] else { continue }
             advance(&course, of: target, at: now)
             courses[target] = course
@@ -150,7 +150,7 @@ final class Prober {
             counters.missed += 1
             course.tries = []
             course.cookie = nil
-            board.round(target, isAnswered: false, at: now)
+            monitor.round(target, isAnswered: false, at: now)
         }
         if course.tries.isEmpty, now >= course.nextRound {
             course.nextRound = now + interval
@@ -248,8 +248,8 @@ final class Prober {
             counters.answered += 1
             course.answering = source
             course.tries = []
-            board.noteLoss(target) { $0.take(report, at: now) }
-            board.round(target, isAnswered: true, at: now)
+            monitor.noteLoss(target) { $0.take(report, at: now) }
+            monitor.round(target, isAnswered: true, at: now)
             return true
         case .hello, .open, .opened, .refused, .probe: return false
         }

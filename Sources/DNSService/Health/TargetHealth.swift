@@ -1,20 +1,19 @@
 import DNSAnswers
 import ReflectorModel
 
-/// One target as its prober judges it: the rounds of probes go in, one standing comes out.
+/// The health of one target: results of probe rounds go in, one state comes out.
 ///
 /// ```
 /// unknown ─ a round answered ──▶ alive ─ a round unanswered (two misses) ─▶ dead
 ///    └───── a round unanswered ───────────────────────────────────────────▶ dead
-/// dead ─ answered without a break for `returnSpan`, doubled by every death of late ─▶ alive
-/// ```
+/// dead ─ answered without a break for `returnSpan`, doubled by every recent death ─▶ alive ```
 struct TargetHealth: Sendable, Equatable {
     /// How long a target that came back must answer without a break before it counts as alive.
     static let returnSpan = TimeSpan.seconds(10)
     static let returnSpanMax = TimeSpan.seconds(300)
-    /// The same for one that has never been seen alive: it is new, and has not proved unsteady.
+    /// The same for a target that has never been alive: it is new and not known to be unstable.
     static let firstSpan = TimeSpan.seconds(3)
-    /// A death is forgotten, one at a time, after so long a life.
+    /// After this time alive, one death is forgotten.
     static let deathForgottenAfter = TimeSpan.seconds(600)
     private static let deathsMax = 6
 
@@ -33,12 +32,12 @@ struct TargetHealth: Sendable, Equatable {
     /// It has answered at least once.
     private(set) var hasLived = false
     private var deaths = 0
-    var loss = LossJudge()
+    var loss = LossMonitor()
 
     init(at now: MonotonicInstant) { since = now }
 
-    /// A round of probes came to its end.
-    /// - Parameter isHeld: only count; the state stays what it is.
+    /// A round of probes has finished.
+    /// - Parameter isHeld: only counts; the state does not change.
     mutating func round(isAnswered: Bool, isHeld: Bool, at now: MonotonicInstant) {
         if isAnswered {
             answered += 1
@@ -52,7 +51,7 @@ struct TargetHealth: Sendable, Equatable {
         if !isHeld { judge(at: now) }
     }
 
-    /// Takes the state that the rounds have earned.
+    /// Sets the state that follows from the rounds.
     mutating func judge(at now: MonotonicInstant) {
         forgetDeaths(at: now)
         switch state {
@@ -66,13 +65,13 @@ struct TargetHealth: Sendable, Equatable {
         }
     }
 
-    /// The hold is over: who has answered is judged at once, who has not in its next round.
+    /// The hold is over. A target that has answered is evaluated at once, others in their next round.
     mutating func release(at now: MonotonicInstant) {
         unanswered = 0
         judge(at: now)
     }
 
-    /// Undoes the last death: it was the prober that was cut off, and not the target.
+    /// Undoes the last death: the prober was cut off, not the target.
     mutating func revive() {
         guard state == .dead else { return }
         state = stateBefore
@@ -88,7 +87,7 @@ struct TargetHealth: Sendable, Equatable {
     var health: ZoneContent.Health {
         switch state {
         case .unknown: .unprobed
-        case .alive: loss.share < LossJudge.shareMax ? .lossy(share: loss.share) : .alive
+        case .alive: loss.share < LossMonitor.shareMax ? .lossy(share: loss.share) : .alive
         case .dead: .dead
         }
     }

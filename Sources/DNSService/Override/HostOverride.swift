@@ -1,8 +1,8 @@
 import DNSAnswers
 
-/// An operator's decision about a host, or about all set reflectors of a site, until some time.
+/// An operator's override of a host, or of all set reflectors of a site, until it expires.
 public struct HostOverride: Sendable, Hashable {
-    /// Whom it is about.
+    /// The host or site that it applies to.
     public enum Subject: Sendable, Hashable, CustomStringConvertible {
         /// Host name relative to the zone.
         case host(String)

@@ -57,7 +57,7 @@ public struct OverrideRequest: Codable, Sendable, Equatable {
     }
 }
 
-/// What the name server says to it, signed as well.
+/// The name server's reply, which is authenticated too.
 public struct OverrideReply: Codable, Sendable, Equatable {
     public var isAccepted: Bool
     /// For people: what is in force now, or why nothing changed.

@@ -4,7 +4,7 @@ import DNSAnswers
 public actor OverrideService {
     /// What to send back.
     public struct Response: Sendable {
-        /// False where the request was not signed by the operator: then nothing is said.
+        /// False if the operator did not sign the request: then no reason is given.
         public var isAuthorized: Bool
         public var body: [UInt8]
         public var signature: String
@@ -12,7 +12,7 @@ public actor OverrideService {
 
     private let server: NameServer
     private var replies: ReplyAuthenticator
-    private var gate: OverrideGate
+    private var authenticator: RequestAuthenticator
 
     /// - Parameters:
     ///   - operators: public keys of those who may override.
@@ -23,20 +23,20 @@ public actor OverrideService {
     ) throws {
         self.server = server
         replies = try ReplyAuthenticator(networkKeys: networkKeys)
-        gate = OverrideGate(
+        authenticator = RequestAuthenticator(
             verifier: OverrideVerifier(keys: operators), endpoint: endpoint, startedAt: WallClock.seconds)
     }
 
     /// Takes other keys from now on. Throws, and changes nothing, if one can't be used.
     public func replaceKeys(operators: [PhasedKey], networkKeys: [PhasedKey]) throws {
         replies = try ReplyAuthenticator(networkKeys: networkKeys)
-        gate.verifier = OverrideVerifier(keys: operators)
+        authenticator.verifier = OverrideVerifier(keys: operators)
     }
 
     public func answer(_ body: [UInt8], signature: String) async -> Response {
         let request: OverrideRequest
-        do throws(OverrideGate.Refusal) {
-            request = try gate.admit(body, signature: signature, at: WallClock.seconds)
+        do throws(RequestAuthenticator.Refusal) {
+            request = try authenticator.admit(body, signature: signature, at: WallClock.seconds)
         } catch {
             guard error != .unauthorized else {
                 return Response(isAuthorized: false, body: Array("\(error)\n".utf8), signature: "")

@@ -1,14 +1,14 @@
 import DNSAnswers
 import ZoneCompiler
 
-/// The overrides in force, and the rules by which they come and go. Time is given in seconds since 1970.
+/// The overrides in force, and the rules for adding and removing them. Times are in seconds since 1970.
 struct OverrideTable: Sendable, Equatable {
     /// Most at a time.
     static let countMax = 256
-    /// Longest, in seconds: whoever needs more edits the files.
+    /// Longest duration, in seconds: for more, edit the files.
     static let spanMax: Int64 = 30 * 86_400
 
-    /// Why an override is not taken.
+    /// Why an override is refused.
     enum Refusal: Error, Equatable, CustomStringConvertible {
         case unknownZone(String)
         case unknownSubject(String, zone: String)
@@ -30,7 +30,7 @@ struct OverrideTable: Sendable, Equatable {
             case .tableFull: "there are \(OverrideTable.countMax) overrides already; clear some"
             case .emptiesCells(let lines):
                 "it would leave no parent at all to what these lines map: " + lines.joined(separator: ", ")
-                    + "; give --force to do it all the same"
+                    + "; use --force to do it anyway"
             case .noSuchOverride(let subject): "there is no override of \(subject)"
             }
         }
@@ -41,10 +41,7 @@ struct OverrideTable: Sendable, Equatable {
 
     init(entries: [HostOverride] = []) { self.entries = Array(entries.prefix(Self.countMax)) }
 
-    /// When the next one ends.
-    var nextEnd: Int64? { entries.map(\.override.until).min() }
-
-    /// Takes out what has ended. True if anything had.
+    /// Removes expired overrides. True if there were any.
     mutating func expire(at now: Int64) -> Bool {
         let before = entries.count
         entries.removeAll { $0.override.until <= now }
@@ -56,10 +53,10 @@ struct OverrideTable: Sendable, Equatable {
     /// - Parameters:
     ///   - subject: a host name, or else a site.
     ///   - seconds: how long it lasts.
-    ///   - standings: those of now, of which the overrides are ours.
+    ///   - hostStates: the current ones, with the overrides of this table.
     mutating func put(
         _ action: ZoneContent.Override.Action, _ subject: String, zone files: ZoneContent, seconds: Int64,
-        reason: String, isForced: Bool, standings: Standings, at now: Int64
+        reason: String, isForced: Bool, hostStates: HostStates, at now: Int64
     ) throws(Refusal) -> HostOverride {
         guard (1...Self.spanMax).contains(seconds) else { throw .span }
         guard HostOverride.isReason(reason) else { throw .reason }
@@ -74,10 +71,10 @@ struct OverrideTable: Sendable, Equatable {
         guard after.entries.count < Self.countMax else { throw .tableFull }
         after.entries.append(entry)
         if !isForced, action == .depool {
-            var standings = standings
-            let before = Set(EmptiedCells.rules(standings.applied(to: files)))
-            standings.overrides = after.entries
-            let emptied = EmptiedCells.rules(standings.applied(to: files)).filter { !before.contains($0) }
+            var hostStates = hostStates
+            let before = Set(EmptiedCells.rules(hostStates.applied(to: files)))
+            hostStates.overrides = after.entries
+            let emptied = EmptiedCells.rules(hostStates.applied(to: files)).filter { !before.contains($0) }
             guard emptied.isEmpty else { throw .emptiesCells(Self.lines(emptied, of: files)) }
         }
         self = after

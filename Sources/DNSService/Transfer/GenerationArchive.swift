@@ -46,7 +46,7 @@ final class GenerationArchive: Sendable {
         }
         entries.withLock { entries in
             entries = found.mapValues { list in
-                // Serials of one zone lie within half of their circle (RFC 1982).
+                // Serials of one zone lie within half of their cycle (RFC 1982).
                 list.sorted { ZoneSerial.isAfter($1.serial, $0.serial) }
             }
         }
@@ -152,7 +152,7 @@ final class GenerationArchive: Sendable {
         "\(directory)/\(zone).\(serial)\(Self.suffix)"
     }
 
-    /// Against torn and rotten files, not against people.
+    /// It detects torn and corrupt files, not tampering.
     private static func digest(_ payload: Data) -> String {
         var hash = FixedHash.combine(0, UInt64(payload.count))
         var word: UInt64 = 0

@@ -5,7 +5,7 @@ import Logging
 import ReflectorModel
 import TransactionSigning
 
-/// Tells secondaries of new serials (RFC 1996), on a loop of its own.
+/// Notifies secondaries of new serials (RFC 1996), on a loop of its own.
 final class Notifier: Sendable {
     private let loop: DatagramLoop
     private let handler: LoopBound<NotifyLoop>
@@ -29,7 +29,7 @@ final class Notifier: Sendable {
         var socketOptions = DatagramSocketOptions.queries
         socketOptions.receiveBufferBytes = 1 << 16
         socketOptions.sendBufferBytes = 1 << 16
-        // One socket for each address that some target is told from.
+        // One socket for each source address.
         var sockets: [DatagramSocket] = []
         var socketOfTarget: [Int] = []
         for target in targets {
@@ -51,7 +51,7 @@ final class Notifier: Sendable {
         self.handler = try loop.start(handler: handler, name: "dns-notify")
     }
 
-    /// Tells every secondary of those zones whose serial is another than it was told last.
+    /// Notifies every secondary of the zones whose serial has changed since its last NOTIFY.
     func announce(_ zones: [(content: ZoneContent, serial: UInt32)]) {
         let handler = handler
         let serials = zones.map { (zone: $0.content.zone, serial: $0.serial) }
@@ -160,8 +160,8 @@ final class NotifyLoop: DatagramHandler {
         }
     }
 
-    /// The question is the zone's SOA (RFC 1996 §3.7). The serial is not in it: a secondary asks for it anyway, and
-    /// then can't be led astray by a forger.
+    /// The question is the zone's SOA (RFC 1996 §3.7). The serial is not in it: a secondary asks for it anyway, so a
+    /// forged NOTIFY cannot mislead it.
     private func bytes(_ message: NotifySchedule.Message, _ target: NotifyTarget) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.append(word: message.id)

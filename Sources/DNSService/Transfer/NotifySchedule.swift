@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// When which secondary is told of which serial (RFC 1996 §3.6): at once, then again and again at growing intervals
-/// until it answers or is given up. A newer serial takes the place of one still under way.
+/// When to notify each secondary of a serial (RFC 1996 §3.6): at once, then with retries at growing intervals until it
+/// answers or the limit is reached. A newer serial replaces one that is still pending.
 struct NotifySchedule {
     /// Most messages for one serial.
     static let attemptsMax = 8

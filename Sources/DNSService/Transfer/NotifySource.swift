@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The address from which a secondary is told. It knows its primary by an address, and asks it there: one that we listen
-/// on, which it can reach, and the one that the route picks if there are several.
+/// The source address of NOTIFY messages to a secondary. A secondary knows its primary by an address and queries it
+/// there: an address that we listen on, and if there are several, the one that the route selects.
 enum NotifySource {
     /// - Parameters:
     ///   - listening: addresses that we listen on, wildcards among them.
@@ -13,7 +13,8 @@ enum NotifySource {
         let wildcard = isV4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
         let own = listening.filter { $0.isV4 == isV4 && $0 != wildcard }
         if let route, own.contains(route) { return route }
-        // From loopback nothing leaves the machine, and to loopback other addresses are strangers.
+        // Packets from a loopback address cannot leave the machine, and a target on loopback does not know our other
+        // addresses.
         let isNear = target.endpoint.address.isLoopback
         if let same = own.first(where: { $0.isLoopback == isNear }) { return same }
         return isNear ? own.first ?? wildcard : wildcard

@@ -1,9 +1,9 @@
 import ReflectorModel
 import Synchronization
 
-/// What secondaries last took, by address and zone, and how many transfers went which way.
+/// The last transfer of each secondary by address and zone, and counts of transfers by outcome.
 final class TransferLog: Sendable {
-    /// Most secondaries that are remembered; the one longest silent makes room.
+    /// Most secondaries that are remembered; the least recent is evicted.
     static let secondariesMax = 256
 
     private struct Key: Hashable {
@@ -42,7 +42,7 @@ final class TransferLog: Sendable {
         counters.sorted { $0.key < $1.key }.map { name, value in
             MetricSample(
                 name: "reflector_dns_\(name)_total", value: Double(value), kind: .counter,
-                help: "Transfers, and NOTIFY messages, since the start.")
+                help: "Transfer requests and NOTIFY messages by outcome.")
         }
     }
 
@@ -55,7 +55,7 @@ final class TransferLog: Sendable {
     }
 }
 
-/// What became of requests for transfers and of NOTIFY messages.
+/// Outcomes of transfer requests and NOTIFY messages.
 enum TransferCounter: String, CaseIterable {
     case whole = "transfers_axfr"
     case changes = "transfers_ixfr"

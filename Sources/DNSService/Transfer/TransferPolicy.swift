@@ -2,15 +2,15 @@ import ReflectorModel
 import Synchronization
 import TransactionSigning
 
-/// Who may take whole zones.
+/// Who may transfer zones.
 public struct TransferPolicy: Sendable {
     /// `ADDR/PREFIX[,key=NAME]`.
     public struct Rule: Sendable, CustomStringConvertible {
-        public var block: AddressBlock
+        public var block: CIDRBlock
         /// Requests must be signed with this key; nil asks for no signature.
         public var key: String?
 
-        public init(block: AddressBlock, key: String? = nil) {
+        public init(block: CIDRBlock, key: String? = nil) {
             self.block = block
             self.key = key
         }
@@ -18,7 +18,7 @@ public struct TransferPolicy: Sendable {
         /// Nil for text of another form.
         public init?(_ text: String) {
             let parts = text.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let first = parts.first, let block = AddressBlock(first) else { return nil }
+            guard let first = parts.first, let block = CIDRBlock(first) else { return nil }
             self.init(block: block)
             if parts.count == 2 {
                 guard let name = keyName(parts[1]) else { return nil }
@@ -37,8 +37,8 @@ public struct TransferPolicy: Sendable {
         keyring = Keyring(keys)
     }
 
-    /// What requests are verified and messages signed with now. Others are taken at once, in every copy of this policy: a
-    /// running server takes them without a restart.
+    /// What requests are verified and messages signed with now. Others are taken at once, in every copy of this policy:
+    /// a running server takes them without a restart.
     public var keys: TSIGKeyring {
         get { keyring.keys.withLock { $0 } }
         nonmutating set { keyring.keys.withLock { $0 = newValue } }
@@ -50,7 +50,7 @@ public struct TransferPolicy: Sendable {
         init(_ keys: TSIGKeyring) { self.keys = Mutex(keys) }
     }
 
-    /// - Parameter key: with which the request was signed, and found genuine.
+    /// - Parameter key: the key that the verified request was signed with.
     func allows(_ address: IPAddress, key: TSIGKey?) -> Bool {
         rules.contains { rule in
             guard rule.block.contains(address) else { return false }
@@ -60,7 +60,7 @@ public struct TransferPolicy: Sendable {
     }
 }
 
-/// One name server to be told of new serials: `ADDR[:PORT][,key=NAME][,from=ADDR]`.
+/// One name server to notify of new serials: `ADDR[:PORT][,key=NAME][,from=ADDR]`.
 public struct NotifyTarget: Sendable, Hashable, CustomStringConvertible {
     public var endpoint: Endpoint
     /// With which the message is signed.

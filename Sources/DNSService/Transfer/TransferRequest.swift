@@ -1,6 +1,6 @@
 import DNSAnswers
 
-/// A message of one question as the request desk reads it.
+/// A message with one question, as `RequestHandler` reads it.
 struct TransferRequest: Equatable {
     static let typeIXFR: UInt16 = 251
     static let typeAXFR: UInt16 = 252

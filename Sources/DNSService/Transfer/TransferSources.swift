@@ -70,7 +70,7 @@ actor TransferSources {
         return changes + 4 < new.recordCount + 1 ? .send(.changes(from: old, to: new)) : .fallback(.whole(new))
     }
 
-    /// A secondary that is ahead takes nothing from us: somebody must know. Once a minute at most.
+    /// A secondary with a higher serial transfers nothing from us, so log it. Once a minute at most.
     private func warn(_ zone: String, ours: UInt32, theirs: UInt32) {
         guard warned.map({ ContinuousClock.now - $0 > .seconds(60) }) ?? true else { return }
         warned = .now

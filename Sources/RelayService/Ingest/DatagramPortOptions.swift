@@ -2,8 +2,8 @@ import Glibc
 import NIOCore
 import ReflectorModel
 
-/// What NIO has no option for on the socket of a stream over UDP: the multicast group to join, a receive buffer larger than
-/// `net.core.rmem_max`, and what the kernel dropped.
+/// Options of a UDP stream's socket that NIO does not have: the multicast group to join, a receive buffer larger than
+/// `net.core.rmem_max`, and the kernel's count of dropped datagrams.
 struct DatagramPortOptions {
     /// Why a group can't be joined.
     struct Problem: Error, CustomStringConvertible {
@@ -30,10 +30,10 @@ struct DatagramPortOptions {
     }
 
     private let port: IngestConfiguration.RawPort
-    /// 0: as the routing table says.
+    /// 0: the interface that the routing table picks.
     private let interface: UInt32
 
-    /// Throws where the interface does not exist.
+    /// Throws if the interface does not exist.
     init(_ port: IngestConfiguration.RawPort) throws {
         self.port = port
         guard let name = port.interface else {
@@ -43,20 +43,21 @@ struct DatagramPortOptions {
         interface = if_nametoindex(name)
         guard interface != 0 else {
             throw Problem(
-                description: "no interface '\(name)' for the encoder of \(port.stream); 'ip link' shows which there are"
+                description: "no interface '\(name)' for the encoder of \(port.stream); 'ip link' lists the interfaces"
             )
         }
     }
 
-    /// A group's own address, so that nothing else sent to the port comes in; with its interface where IPv6 needs one.
+    /// The group's own address, so that the socket receives nothing else sent to the port; with its interface where
+    /// IPv6 needs one.
     var bindAddress: SocketAddress {
         get throws { try socketAddress(port.listen, scope: interface) }
     }
 
-    /// Joins the group, if the address is one.
+    /// Joins the group, if the address is a multicast group.
     func join(on channel: any Channel) async throws {
         guard port.isGroup, let socket = channel as? any SocketOptionProvider else { return }
-        // Only what this socket has joined, not what others of this machine have.
+        // Receive only the groups that this socket has joined, not those that other processes have joined.
         try? await socket.unsafeSetSocketOption(
             level: level, name: SocketOptionName(isV4 ? Option.allGroupsV4 : Option.allGroupsV6), value: CInt(0)
         ).get()
@@ -71,8 +72,8 @@ struct DatagramPortOptions {
         }
     }
 
-    /// Joins the group again in place of `old`: an interface that was taken away and made again, as by a restart of the
-    /// network or of a tunnel, has no members, and a switch may have forgotten us.
+    /// Joins the group again in place of `old`: an interface that was removed and made again, for example by a restart of
+    /// the network or of a tunnel, has lost its memberships, and a switch may have dropped ours.
     func join(again channel: any Channel, inPlaceOf old: DatagramPortOptions) async {
         guard port.isGroup, let socket = channel as? any SocketOptionProvider else { return }
         try? await old.setMembership(joins: false, of: socket)
@@ -117,7 +118,7 @@ struct DatagramPortOptions {
         let granted: CInt? = try? await socket.unsafeGetSocketOption(
             level: level, name: SocketOptionName(Option.receiveBuffer)
         ).get()
-        // The kernel doubles what was asked, for its own bookkeeping (socket(7)).
+        // The kernel doubles the requested size, for its own bookkeeping (socket(7)).
         return granted.map { Int($0) / 2 } ?? bytes
     }
 

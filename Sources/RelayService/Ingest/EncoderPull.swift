@@ -3,8 +3,8 @@ import Logging
 import NIOCore
 import ReflectorModel
 
-/// Fetches one stream from its encoder over HTTP, again and again: after an end or a failure it waits, twice as long
-/// each time, and tries again.
+/// Fetches one stream from its encoder over HTTP: after an end or a failure it waits, twice as long each time, and
+/// retries.
 struct EncoderPull: Sendable {
     private static let waitFirst = TimeSpan.milliseconds(500)
     private static let waitMax = TimeSpan.seconds(15)
@@ -12,7 +12,7 @@ struct EncoderPull: Sendable {
     private static let goodAfter = TimeSpan.seconds(30)
     private static let redirectsMax = 5
     private static let connectTimeout = Duration.seconds(5)
-    /// An encoder that says nothing for this long is gone.
+    /// An encoder that is silent for this long is gone.
     private static let idleTimeout = Duration.seconds(10)
 
     let pull: IngestConfiguration.Pull

@@ -2,26 +2,26 @@ import Logging
 import NIOCore
 import ReflectorModel
 
-/// Who provides which stream now: lets encoders in, one a stream, and remembers them until they end. Lives on the
-/// ingest loop, as everything in `Ingest` does.
+/// Which encoder provides which stream now: admits encoders, one for each stream, and keeps them until they end. Lives
+/// on the ingest loop, as everything in `Ingest` does.
 ///
-/// An encoder keeps its stream as long as it sends. One that has been silent for `yieldAfter` loses it to the next
-/// that asks and shows a key: an encoder that crashed and came back must not wait for TCP to notice.
+/// An encoder keeps its stream while it sends. One that has been silent for `yieldAfter` loses the stream to the next
+/// encoder that shows a key: an encoder that crashed and restarted must not wait until TCP notices.
 final class EncoderRegistry {
     let loop: any EventLoop
     let configuration: IngestConfiguration
     let counters: IngestCounters
     let logger: Logger
-    /// What is dropped or refused.
+    /// Reports dropped and refused input.
     let reports: IngestReports
     let connections: IngestConnections
     var keys: StreamKeys
     private let sink: any IngestSink
     private var sessions: [StreamName: EncoderSession] = [:]
-    /// Streams for which the sink is being asked.
+    /// Streams for which the sink has been asked and has not answered yet.
     private var opening: Set<StreamName> = []
     private var lastNumber: UInt64 = 0
-    /// Starts of packets whose rest may come with the next request of the encoder. At most `encodersMax`.
+    /// First bytes of packets whose remaining bytes may come with the encoder's next request. At most `encodersMax`.
     private var beginnings: [StreamName: Beginning] = [:]
 
     init(
@@ -38,7 +38,7 @@ final class EncoderRegistry {
         connections = IngestConnections(configuration: configuration, reports: reports)
     }
 
-    /// How long the start of a packet waits for the request with the rest.
+    /// How long the first bytes of a packet wait for the request with the remaining bytes.
     private static let beginningAge = TimeSpan.seconds(2)
 
     private struct Beginning {
@@ -46,7 +46,7 @@ final class EncoderRegistry {
         var ended: MonotonicInstant
     }
 
-    /// Why an encoder is not let in.
+    /// Why an encoder is refused.
     enum Refusal: Error, Equatable {
         case busy
         case tooManyEncoders
@@ -63,26 +63,26 @@ final class EncoderRegistry {
         }
     }
 
-    /// Streams being provided, for `status`.
+    /// Streams that encoders provide now, for `status`.
     var streams: [StreamName] { sessions.keys.sorted() }
 
-    /// Asks the sink and calls `body` on the loop with the session or why there is none.
+    /// Asks the sink, then calls `body` on the loop with the session or with the reason for the refusal.
     ///
     /// - Parameters:
     ///   - takesDatagrams: the stream comes over UDP.
-    ///   - source: of the encoder, for the log.
+    ///   - source: the encoder's address, for the log.
     func open(
         _ stream: StreamName, takesDatagrams: Bool = false, from source: IPAddress?,
         _ body: @escaping (Result<EncoderSession, Refusal>) -> Void
     ) {
         func refuse(_ refusal: Refusal) {
-            // Its sender has shown the stream's key, or came in by the stream's own port.
+            // The sender has shown the stream's key, or used the stream's own port.
             reports.note(refusal.counter, stream: stream, ["from": "\(source?.description ?? "pull")"])
             body(.failure(refusal))
         }
         if opening.contains(stream) { return refuse(.busy) }
         if let current = sessions[stream] {
-            // One that is held back by us is not silent.
+            // An encoder that we hold back is not silent.
             guard current.isReady, loop.instant - current.lastInput >= configuration.yieldAfter else {
                 return refuse(.busy)
             }
@@ -120,7 +120,8 @@ final class EncoderRegistry {
         return session
     }
 
-    /// An encoder has ended a request in the middle of a packet: as GStreamer does, it may send the rest with the next.
+    /// An encoder ended a request in the middle of a packet. It may send the remaining bytes with its next request, as
+    /// GStreamer does.
     func keep(beginning bytes: [UInt8], of stream: StreamName) {
         let now = loop.instant
         beginnings = beginnings.filter { now - $0.value.ended <= Self.beginningAge }
@@ -135,7 +136,7 @@ final class EncoderRegistry {
         return beginning.bytes
     }
 
-    /// Takes the session out once it has closed; its connection calls this from `onClose`.
+    /// Removes the session after it has closed; its connection calls this from `onClose`.
     func remove(_ session: EncoderSession) {
         guard let current = sessions[session.id.stream], current === session else { return }
         sessions[session.id.stream] = nil

@@ -1,19 +1,19 @@
 import NIOCore
 import ReflectorModel
 
-/// One encoder's bytes on their way to the node: aligned to TS packets, queued, paced, packed, handed over. Lives on the
-/// ingest loop.
+/// One encoder's bytes on their way to the node: aligned to TS packets, queued, paced, packed and handed over. Lives on
+/// the ingest loop.
 ///
-/// Bytes are queued because a closed connection delivers at once all that the kernel held of it, and because an encoder
-/// sends a picture over UDP in one burst; the queue leaves at the pace of the token bucket, and no faster than the sink
-/// takes payloads. `onReadiness` tells a connection when to stop reading and when to go on, so its queue holds little
-/// more than one read. Datagrams can't be held back: `policer` and the bound of the queue say which are dropped.
+/// The queue has two reasons: a closed connection delivers everything that the kernel held at once, and an encoder over
+/// UDP sends a picture in one burst. The queue drains at the pace of the token bucket, and no faster than the sink
+/// takes payloads. `onReadiness` tells a connection when to stop and when to resume reading, so its queue holds little
+/// more than one read. Datagrams cannot be held back: `policer` and the queue's bound decide which ones are dropped.
 final class EncoderSession {
-    /// Bytes packed at a time: a tick's worth of packets, so that pacing is smooth.
+    /// Bytes packed at a time: the packets of one tick, for smooth pacing.
     private static let stepBytes = 16_384
     /// Memory that an empty queue keeps.
     private static let idleQueueBytes = 262_144
-    /// Bytes that may be with the sink, not yet taken.
+    /// Most bytes that the sink may hold without having taken them.
     private static let underWayBytesMax = 131_072
 
     let id: IngestSession
@@ -26,7 +26,7 @@ final class EncoderSession {
     private var repeater = TableRepeater()
     private var packer: PacketPacker
     private var bucket: TokenBucket
-    /// Of a stream over UDP: what is over the rate.
+    /// Finds the datagrams of a UDP stream that exceed the rate.
     private var policer: TokenBucket?
     /// Whole TS packets.
     private var queue = ByteBuffer()
@@ -38,18 +38,18 @@ final class EncoderSession {
     private var idleTimer: Scheduled<Void>?
     private var wasReady = true
 
-    /// When the encoder last sent something; over UDP, something with MPEG-TS in it.
+    /// When the encoder last sent something; over UDP, only datagrams with MPEG-TS count.
     private(set) var lastInput: MonotonicInstant
     private(set) var bytesReceived = 0
     private(set) var bytesTaken = 0
     private(set) var payloadsTaken = 0
-    /// Called when the connection may read again (true) or must not (false).
+    /// Called with true when the connection may read again, with false when it must stop.
     var onReadiness: ((Bool) -> Void)?
-    /// Called once, when the last payload has been handed over or the stream was given up.
+    /// Called once, when the last payload has been handed over or the session has given up the stream.
     var onClose: (() -> Void)?
-    /// Called when the stream was given up to another encoder, to end the connection.
+    /// Called to end the connection when another encoder takes over the stream.
     var onRevoked: (() -> Void)?
-    /// Called when so much came without any MPEG-TS in it that the connection is of no use; then the session ends.
+    /// Called when too many bytes came without any MPEG-TS, so that the connection is of no use; then the session ends.
     var onJunk: (() -> Void)?
 
     /// - Parameters:
@@ -71,7 +71,7 @@ final class EncoderSession {
         var pace = configuration.rateBitsPerSecondMax
         if takesDatagrams {
             policer = TokenBucket(bitsPerSecond: pace, burstBytes: configuration.datagramBurstBytes, at: now)
-            // A queue that leaves no faster than it may fill would never get shorter.
+            // A queue that drains only as fast as it fills would never get shorter.
             pace = pace.addingReportingOverflow(pace / 4).overflow ? pace : pace + pace / 4
         }
         bucket = TokenBucket(bitsPerSecond: pace, burstBytes: configuration.burstBytes, at: now)
@@ -80,13 +80,13 @@ final class EncoderSession {
 
     private var queuedBytes: Int { queue.readableBytes }
 
-    /// Memory of what waits.
+    /// Memory of the queued bytes.
     var queueCapacity: Int { queue.capacity }
 
     /// True while the connection may read.
     var isReady: Bool { queuedBytes < Self.stepBytes && underWayBytes < Self.underWayBytesMax }
 
-    /// True once MPEG-TS has come.
+    /// True after the first MPEG-TS packet.
     var hasFoundPackets: Bool { aligner.hasFoundPackets }
 
     /// Takes bytes of the stream.
@@ -102,7 +102,7 @@ final class EncoderSession {
         pump()
     }
 
-    /// Takes one datagram; `pump` hands over what many of them brought. False if it had to be dropped.
+    /// Takes one datagram; `pump` hands over the packets of many datagrams. False if the datagram was dropped.
     @discardableResult
     func receiveDatagram(_ bytes: ByteBuffer) -> Bool {
         guard !inputEnded, !isClosed else { return false }
@@ -142,8 +142,9 @@ final class EncoderSession {
         finish()
     }
 
-    /// The encoder has ended the stream: what is queued still goes out, then the session closes. Returns the start of a
-    /// packet whose rest did not come: it goes nowhere, unless the encoder sends the rest on another connection.
+    /// The encoder has ended the stream: queued bytes are still sent, then the session closes. Returns the first bytes
+    /// of an incomplete last packet: they are dropped, unless the encoder sends the remaining bytes on another
+    /// connection.
     @discardableResult
     func finish() -> [UInt8] {
         guard !inputEnded, !isClosed else { return [] }
@@ -155,7 +156,7 @@ final class EncoderSession {
         return rest
     }
 
-    /// Ends the session at once, without what is queued.
+    /// Ends the session at once and drops the queue.
     func revoke() {
         guard !isClosed else { return }
         close()
@@ -163,7 +164,7 @@ final class EncoderSession {
         forgetCallbacks()
     }
 
-    /// Calls `drop` once the encoder has been silent for `timeout`, unless the session closes before.
+    /// Calls `drop` when the encoder has been silent for `timeout`, unless the session closes first.
     func watchIdle(_ timeout: TimeSpan, drop: @escaping () -> Void) {
         let left = isReady ? lastInput + timeout - loop.instant : timeout
         guard left > .zero else {
@@ -204,11 +205,12 @@ final class EncoderSession {
             forgetCallbacks()
         } else {
             armFlush()
-            tellReadiness()
+            reportReadiness()
         }
     }
 
-    /// Memory in front of the queue is used again, at most as often as that much has gone; a long queue's is let go.
+    /// Reuses the memory in front of the queue, at most as often as that much was sent; frees the memory of a long
+    /// queue.
     private func tidyQueue() {
         if queuedBytes == 0 {
             if queue.capacity > Self.idleQueueBytes { queue = ByteBuffer() } else { queue.clear() }
@@ -217,7 +219,7 @@ final class EncoderSession {
         }
     }
 
-    /// Gives payloads to the sink and counts them as under way until it has dealt with them.
+    /// Gives payloads to the sink and counts them as under way until the sink has taken or dropped them.
     private func hand(over batch: PayloadBatch) {
         guard !batch.isEmpty else { return }
         let (bytes, count) = (batch.bytes.count, batch.count)
@@ -267,10 +269,10 @@ final class EncoderSession {
         }
     }
 
-    private func tellReadiness() {
+    private func reportReadiness() {
         guard isReady != wasReady else { return }
         wasReady.toggle()
-        // Time in which we did not read is not the encoder's silence.
+        // The encoder was not silent while we did not read.
         if wasReady { lastInput = loop.instant }
         onReadiness?(wasReady)
     }

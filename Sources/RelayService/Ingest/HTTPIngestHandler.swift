@@ -9,9 +9,9 @@ import ReflectorModel
 ///       └────────────┴─ refused ─────────────────────▲
 /// ```
 /// Answers: 200 at the end of the stream; 400 malformed, 401 no key or a wrong one, 404 no such stream at this
-/// entrypoint, 405 other methods, 408 no head in time, 409 another encoder provides the stream (see
-/// `EncoderRegistry` for when it yields), 411 a body of no stated form, 415 no MPEG-TS, 417 an expectation other than
-/// 100-continue, 503 too many encoders or the node cannot take it now.
+/// entrypoint, 405 other methods, 408 no head in time, 409 another encoder provides the stream (`EncoderRegistry` says
+/// when it yields), 411 a body without length or chunks, 415 no MPEG-TS, 417 an expectation other than 100-continue,
+/// 503 too many encoders or the node cannot take it now.
 final class HTTPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -20,8 +20,8 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     /// would reset the connection and the answer could be lost (RFC 9112 §9.6).
     private static let lingerTime = TimeSpan.seconds(1)
     private static let lingerBytesMax = 1 << 20
-    /// A shorter body that has no MPEG-TS in it may be a part of some.
-    private static let judgedBytes = 1_024
+    /// A shorter body without MPEG-TS may be a part of a packet.
+    private static let rejectableBytesMin = 1_024
 
     private enum State {
         case awaitingHead
@@ -32,9 +32,9 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     }
 
     private let registry: EncoderRegistry
-    private let gate: ReadGate
+    private let backPressure: ReadBackPressure
     private var state = State.awaitingHead
-    /// What came while the sink was asked: at most what the kernel held.
+    /// Bytes that came before the sink answered: at most what the kernel held.
     private var early: [ByteBuffer] = []
     private var bodyEnded = false
     private var isJunk = false
@@ -43,9 +43,9 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var channel: (any Channel)?
 
-    init(registry: EncoderRegistry, gate: ReadGate) {
+    init(registry: EncoderRegistry, backPressure: ReadBackPressure) {
         self.registry = registry
-        self.gate = gate
+        self.backPressure = backPressure
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -82,8 +82,8 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // The protocol error handler has answered 400 already where the request could not be read. A connection that ended
-        // in the middle of one is no malformed request.
+        // The protocol error handler has already answered 400 if the request could not be read. A connection that ended
+        // in the middle of a request is not a malformed request.
         switch (state, error as? HTTPParserError) {
         case (_, nil), (_, .invalidEOFState?): break
         case (.awaitingHead, _), (.streaming, _): note(.refusedMalformed)
@@ -114,11 +114,11 @@ final class HTTPIngestHandler: ChannelInboundHandler {
 
     private static let challenge = [("WWW-Authenticate", "Bearer"), ("WWW-Authenticate", "Basic realm=\"reflector\"")]
 
-    /// A wrong key waits for its answer, unread, so that guessing takes long.
+    /// The answer to a wrong key is delayed, to slow down guessing; nothing is read meanwhile.
     private func refuseLater() {
         note(.refusedWrongKey)
         state = .ending
-        gate.set(open: false)
+        backPressure.set(open: false)
         timer = registry.loop.assumeIsolated().scheduleTask(in: registry.configuration.wrongKeyDelay.amount) { [self] in
             answer(.unauthorized, "wrong key", Self.challenge)
         }
@@ -126,7 +126,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
 
     private func open(_ stream: StreamName, expectsContinue: Bool) {
         state = .opening(expectsContinue: expectsContinue)
-        gate.set(open: false)
+        backPressure.set(open: false)
         registry.open(stream, from: channel?.remoteAddress?.ip) { [self] result in
             switch result {
             case .success(let session): start(session, expectsContinue: expectsContinue)
@@ -141,7 +141,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
 
     private func start(_ session: EncoderSession, expectsContinue: Bool) {
         state = .streaming(session)
-        session.onReadiness = { [gate] in gate.set(open: $0) }
+        session.onReadiness = { [backPressure] in backPressure.set(open: $0) }
         session.onRevoked = { [self] in channel?.close(promise: nil) }
         session.onJunk = { [self] in (state, isJunk) = (.ending, true) }
         session.onClose = { [self] in
@@ -158,16 +158,17 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         if bodyEnded || isInactive {
             finish(session)
         } else if case .streaming = state {
-            gate.set(open: session.isReady)
+            backPressure.set(open: session.isReady)
             session.watchIdle(registry.configuration.idleTimeout) { [self] in channel?.close(promise: nil) }
         }
     }
 
     private func finish(_ session: EncoderSession) {
-        if !session.hasFoundPackets, session.bytesReceived >= Self.judgedBytes { isJunk = true }
+        if !session.hasFoundPackets, session.bytesReceived >= Self.rejectableBytesMin { isJunk = true }
         state = .ending
         let rest = session.finish()
-        // The request was whole, so the encoder is there and may send the packet's rest with the next.
+        // The request was complete, so the encoder is still there and may send the packet's remaining bytes with its
+        // next request.
         if bodyEnded { registry.keep(beginning: rest, of: session.id.stream) }
     }
 
@@ -178,7 +179,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         answer(status, reason, fields)
     }
 
-    /// The stream's name is only claimed.
+    /// The stream's name is unverified, so it is not passed on.
     private func note(_ cause: IngestCounter) {
         registry.reports.note(cause, ["from": "\(channel?.remoteAddress?.ip?.description ?? "")"])
     }
@@ -198,7 +199,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         channel.writeAndFlush(HTTPServerResponsePart.end(nil)).assumeIsolated().whenComplete { _ in
             channel.close(mode: .output, promise: nil)
         }
-        gate.set(open: true)
+        backPressure.set(open: true)
         timer = registry.loop.assumeIsolated().scheduleTask(in: Self.lingerTime.amount) {
             channel.close(promise: nil)
         }

@@ -1,49 +1,49 @@
 import ReflectorModel
 
-/// Where an entrypoint takes in streams, and within what limits.
+/// Where an entrypoint takes in streams, and the limits.
 public struct IngestConfiguration: Sendable {
-    /// Address and port of the HTTP server for pushing encoders; nil for none.
+    /// Address and port of the HTTP server to which encoders push; nil for none.
     public var httpListen: Endpoint?
-    /// Further addresses of it; one that no interface has is tried again until one has it.
+    /// More addresses of this server; one that no interface has is retried until an interface has it.
     public var httpListenAlso: [Endpoint] = []
-    /// Ports of one stream each that take its bytes over TCP as they are.
+    /// Ports that take one stream each as plain bytes over TCP.
     public var rawTCP: [RawPort] = []
     /// Ports of one stream each that take MPEG-TS over UDP, in datagrams of any size.
     public var rawUDP: [RawPort] = []
     /// Who may send to the raw ports; they have no key.
-    public var allow: [AddressRange] = AddressRange.loopback
+    public var allow: [CIDRBlock] = CIDRBlock.loopback
     /// Streams that we fetch from their encoders.
     public var pulls: [Pull] = []
     /// Most bytes of a stream packet's payload: 1316, or 1128 for paths of MTU 1280 (design §7).
     public var payloadBytes = PacketPacker.payloadBytesDefault
     /// Longest time that whole TS packets wait for a payload to fill.
     public var flushAfter = TimeSpan.milliseconds(10)
-    /// Fastest that one stream is let in, in bits a second; 0 for no limit. An encoder over TCP or HTTP is read more
-    /// slowly, one over UDP loses what is over it for longer than `datagramBurstBytes` last.
+    /// Fastest input of one stream, in bits a second; 0 for no limit. An encoder over TCP or HTTP is read more slowly;
+    /// one over UDP loses the excess after `datagramBurstBytes`.
     public var rateBitsPerSecondMax: UInt64 = 50_000_000
-    /// What of one stream goes to the node at once after a pause, in bytes; the rest follows at the rate.
+    /// Bytes of one stream that go to the node at once after a pause; the rest follows at the rate.
     public var burstBytes = 65_536
-    /// What one stream may bring over UDP at once, in bytes, before any of it is over the rate: a few pictures that
-    /// leave the encoder each in one burst.
+    /// Bytes of one stream that may come over UDP in one burst before any of them count as over the rate: a few
+    /// pictures, each of which an encoder sends in one burst.
     public var datagramBurstBytes = 4 << 20
     /// Most bytes of a stream over UDP that wait to go to the node.
     public var datagramQueueBytesMax = 8 << 20
-    /// Most streams taken in at once.
+    /// Most encoders at once.
     public var encodersMax = 64
-    /// Most connections to one port, accepted or still being asked for their key.
+    /// Most connections to one port, those without a verified key included.
     public var connectionsMax = 256
-    /// Of these from one address.
+    /// Most of these from one address.
     public var connectionsPerAddressMax = 80
     /// A connection that brings this much in a row without any MPEG-TS packet is refused.
     public var junkBytesMax = 1 << 20
-    /// How long a wrong key waits for its answer: with the limit above, what guessing is slowed down to.
+    /// Delay of the answer to a wrong key; with the limit above, it slows down guessing.
     public var wrongKeyDelay = TimeSpan.milliseconds(500)
-    /// Longest from a connection to its whole HTTP head.
+    /// Longest time from a connection's start to its complete HTTP head.
     public var headTimeout = TimeSpan.seconds(5)
     /// Longest silence of a connected encoder before it is dropped.
     public var idleTimeout = TimeSpan.seconds(10)
-    /// An encoder silent for this long gives its stream up to another one that asks for it; and a stream over UDP
-    /// ends.
+    /// An encoder that has been silent for this long yields its stream to the next one that asks for it; a stream over
+    /// UDP ends.
     public var yieldAfter = TimeSpan.seconds(3)
     /// A multicast group that is silent for this long is joined again.
     public var rejoinAfter = TimeSpan.seconds(10)

@@ -1,8 +1,8 @@
 import NIOCore
 import ReflectorModel
 
-/// Connections of encoders: how many may be there, in all and from one address. Those that have not shown a key yet go first:
-/// whoever opens connections and says nothing locks nobody out. Lives on the ingest loop.
+/// Limits the connections of encoders, in all and for each address. Connections that have not shown a key are closed
+/// first: a client that opens connections and sends nothing locks nobody out. Lives on the ingest loop.
 final class IngestConnections {
     private struct Connection {
         let id: ObjectIdentifier
@@ -12,9 +12,10 @@ final class IngestConnections {
 
     private let configuration: IngestConfiguration
     private let reports: IngestReports
-    /// Have not shown a key, oldest first. At most `connectionsMax`.
+    /// Connections that have not shown a key, oldest first. At most `connectionsMax`.
     private var pending: [Connection] = []
-    /// Have shown one, or came from an allowed address to a raw port. At most `connectionsMax` with those pending.
+    /// Connections that have shown a key, or came from an allowed address to a raw port. At most `connectionsMax`
+    /// together with `pending`.
     private var proven: [ObjectIdentifier: IPAddress] = [:]
 
     init(configuration: IngestConfiguration, reports: IngestReports) {
@@ -25,7 +26,8 @@ final class IngestConnections {
     /// Connections that are counted now.
     var count: Int { pending.count + proven.count }
 
-    /// Takes a connection in until it closes. False, and counted, if there is no room and nobody to make room.
+    /// Admits a connection until it closes. False, and counted, if there is no room and no connection can be closed for
+    /// it.
     func admit(_ channel: any Channel) -> Bool {
         let address = Self.group(channel.remoteAddress?.ip ?? IPAddress(high: 0, low: 0))
         let fromThere = pending.count { $0.address == address } + proven.values.count { $0 == address }
@@ -42,7 +44,7 @@ final class IngestConnections {
         return true
     }
 
-    /// The connection has shown that it may provide a stream: it is no longer closed for another one.
+    /// The connection has shown a valid key: it is no longer closed to make room for another.
     func prove(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         guard let index = pending.firstIndex(where: { $0.id == id }) else { return }
@@ -63,7 +65,7 @@ final class IngestConnections {
         return true
     }
 
-    /// The address with the most connections that have shown no key; of equals, the one of the oldest connection.
+    /// The address with the most connections that have shown no key; on a tie, the one with the oldest connection.
     private var mostPending: IPAddress? {
         var counts: [IPAddress: Int] = [:]
         for connection in pending { counts[connection.address, default: 0] += 1 }
@@ -71,7 +73,7 @@ final class IngestConnections {
         return pending.first { counts[$0.address] == most }?.address
     }
 
-    /// An IPv6 host may have a whole /64: that counts as one address.
+    /// An IPv6 host may own a whole /64, so a /64 counts as one address.
     private static func group(_ address: IPAddress) -> IPAddress {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }

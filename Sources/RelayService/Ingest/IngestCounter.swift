@@ -1,8 +1,8 @@
-/// What ingest counts, each under the name that `/metrics` and `status` show.
+/// Counters of ingest, named as `/metrics` and `status` show them.
 public enum IngestCounter: String, CaseIterable, Sendable {
     case encodersAccepted = "ingest_encoders_accepted"
     case encodersEnded = "ingest_encoders_ended"
-    /// Gave their stream up, silent, to another encoder.
+    /// Silent encoders that yielded their stream to another encoder.
     case encodersYielded = "ingest_encoders_yielded"
     case encodersTimedOut = "ingest_encoders_timed_out"
     case bytes = "ingest_bytes"
@@ -21,24 +21,24 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case refusedMalformed = "ingest_refused_malformed"
     case refusedNotTransportStream = "ingest_refused_not_transport_stream"
     case headTimedOut = "ingest_head_timed_out"
-    /// Connections that had not shown a key yet, closed for another one.
+    /// Connections without a key that were closed to make room for another.
     case connectionsEvicted = "ingest_connections_evicted"
     case datagramEmpty = "ingest_datagram_empty"
-    /// From a source that does not provide the stream, and without MPEG-TS.
+    /// Datagrams without MPEG-TS from a source that does not provide the stream.
     case datagramNotTransportStream = "ingest_datagram_not_transport_stream"
     case datagramOverRate = "ingest_datagram_over_rate"
     case datagramOverload = "ingest_datagram_overload"
-    /// Dropped by the kernel: its receive buffer was full.
+    /// Datagrams that the kernel dropped because the receive buffer was full.
     case datagramKernelDropped = "ingest_datagram_kernel_dropped"
     /// Numbers missing among the RTP packets of an encoder.
     case rtpMissing = "ingest_rtp_missing"
-    /// Bytes let go because no MPEG-TS packet could be found in them.
+    /// Bytes dropped because they hold no MPEG-TS packet.
     case bytesOutOfSync = "ingest_bytes_out_of_sync"
-    /// Times that an encoder's tables were repeated, because it does not.
+    /// Times that an encoder's tables were repeated because it sends them too seldom.
     case tablesRepeated = "ingest_tables_repeated"
-    /// Packets whose end never came, because the connection ended in them.
+    /// Packets cut off at the end of a connection.
     case partialPackets = "ingest_partial_packets"
-    /// Payloads that the node's loop had no room for.
+    /// Payloads that did not fit the queue of the node's loop.
     case payloadsRefused = "ingest_payloads_refused"
     case pullFailed = "ingest_pull_failed"
     case pullRefused = "ingest_pull_refused"

@@ -2,12 +2,12 @@ import Logging
 import NIOCore
 import ReflectorModel
 
-/// Counts what is dropped or refused at ingest and says it in the log with the remedy, one line at once and then at most one
-/// every 10 s for each cause and stream, which says how many it stands for. Lives on the ingest loop.
+/// Counts dropped and refused input and logs it with a remedy: the first line at once, then at most one line every 10 s
+/// for each cause and stream, with the number of events since the line before. Lives on the ingest loop.
 final class IngestReports {
-    /// How long a cause is only counted after a line about it.
+    /// Shortest time between two lines about a cause.
     static let interval = TimeSpan.seconds(10)
-    /// Most causes and streams at a time; beyond that a cause's line is about all streams.
+    /// Most causes and streams at a time; beyond that, a cause's line covers all streams.
     static let entriesMax = 256
 
     private struct Key: Hashable {
@@ -15,7 +15,7 @@ final class IngestReports {
         var stream: StreamName?
     }
 
-    /// What has not been said yet, and of it the last.
+    /// Events that are not logged yet, and the facts of the newest one.
     private struct Entry {
         var count = 0
         var metadata: Logger.Metadata = [:]
@@ -32,13 +32,13 @@ final class IngestReports {
         self.logger = logger
     }
 
-    /// Lines held back at the moment, by cause and stream.
+    /// Lines that wait, by cause and stream.
     var entryCount: Int { entries.count }
 
     /// - Parameters:
-    ///   - stream: nil where the name is only claimed: names from outside fill no table.
+    ///   - - stream: nil if the name is unverified: names from outside must not fill a table.
     ///   - count: how many datagrams, packets or bytes.
-    ///   - facts: what helps to find the cause, as the sender's address.
+    ///   - - facts: facts that help to find the cause, such as the sender's address.
     func note(_ cause: IngestCounter, stream: StreamName? = nil, count: Int = 1, _ facts: Logger.Metadata = [:]) {
         guard count > 0 else { return }
         counters.add(count, to: cause)
@@ -79,7 +79,7 @@ final class IngestReports {
 }
 
 extension IngestCounter {
-    /// For what is dropped or refused: what happened, and what to do about it.
+    /// What happened and what to do about it, for drops and refusals.
     var explanation: (what: String, remedy: String)? {
         switch self {
         case .refusedMethod:
@@ -107,10 +107,10 @@ extension IngestCounter {
         case .connectionsEvicted:
             (
                 "connections closed that had not shown a key: there were too many",
-                "look where they come from, and keep strangers from the ingest port"
+                "find their sources, and block unknown clients at the ingest port"
             )
         case .refusedUnavailable:
-            ("encoder refused: the node cannot take its stream now", "see that a name server of --server answers")
+            ("encoder refused: the node cannot take its stream now", "check that a name server of --server answers")
         case .refusedSource:
             ("refused: the sender is not allowed", "--allow ADDRESS or --allow PREFIX/LENGTH admits it")
         case .refusedMalformed:
@@ -119,10 +119,10 @@ extension IngestCounter {
                 "send HTTP/1.1 with one Host, the body chunked or with one Content-Length (ffmpeg: -chunked_post 1)"
             )
         case .refusedNotTransportStream:
-            ("encoder refused: what it sends is no MPEG-TS", "send MPEG-TS (ffmpeg: -f mpegts)")
-        case .headTimedOut: ("connection closed: no whole request in time", "see what connects there")
-        case .encodersTimedOut: ("encoder dropped: silent for too long", "see why it stopped sending")
-        case .datagramEmpty: ("empty datagrams ignored", "see what sends them")
+            ("encoder refused: it does not send MPEG-TS", "send MPEG-TS (ffmpeg: -f mpegts)")
+        case .headTimedOut: ("connection closed: no whole request in time", "find out what connects there")
+        case .encodersTimedOut: ("encoder dropped: silent for too long", "find out why it stopped sending")
+        case .datagramEmpty: ("empty datagrams ignored", "find out what sends them")
         case .datagramNotTransportStream:
             (
                 "datagrams ignored: no MPEG-TS in them",
@@ -135,7 +135,7 @@ extension IngestCounter {
         case .datagramKernelDropped:
             (
                 "datagrams dropped by the kernel: its receive buffer was full",
-                "raise net.core.rmem_max to 8388608 or grant CAP_NET_ADMIN, and see that the machine is not overloaded"
+                "raise net.core.rmem_max to 8388608 or grant CAP_NET_ADMIN; check that the machine is not overloaded"
             )
         case .rtpMissing: ("RTP packets did not arrive", "look for loss between the encoder and this entrypoint")
         case .bytesOutOfSync:
@@ -145,8 +145,8 @@ extension IngestCounter {
             )
         case .tablesRepeated:
             (
-                "PAT and PMT repeated: the encoder sends them too seldom for viewers who come later",
-                "have it send them twice a second (ffmpeg: -pat_period 0.5)"
+                "PAT and PMT repeated: the encoder sends them too seldom for viewers who join later",
+                "make it send them twice a second (ffmpeg: -pat_period 0.5)"
             )
         case .payloadsRefused: ("payloads dropped: the node's loop is too far behind", "give it more of the processor")
         default: nil

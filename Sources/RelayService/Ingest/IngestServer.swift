@@ -4,27 +4,27 @@ import NIOHTTP1
 import NIOPosix
 import ReflectorModel
 
-/// An entrypoint's doors for encoders: HTTP push, raw TCP and UDP ports, pulls. Everything runs on one event loop, so
-/// that nothing here needs a lock; payloads leave through an `IngestSink`.
+/// An entrypoint's inputs for encoders: HTTP push, raw TCP and UDP ports, pulls. Everything runs on one event loop, so
+/// nothing here needs a lock; payloads leave through an `IngestSink`.
 public final class IngestServer: Sendable {
-    /// Kernel buffer of an encoder's connection: what may come unpaced when it closes, and so what a session may have
-    /// to queue.
+    /// Kernel buffer of an encoder's connection: the most that can come unpaced when it closes, and so the most that a
+    /// session may have to queue.
     private static let receiveBufferBytes = 131_072
-    /// Kernel buffer of a stream over UDP, as asked for: a few pictures of 1 MB, in case this thread is late.
+    /// Kernel buffer of a stream over UDP, as requested: a few pictures of 1 MB, in case this thread is late.
     private static let datagramBufferBytes = 8 << 20
     /// No datagram is longer.
     private static let datagramBytesMax = 65_536
     /// Largest read; a session's step.
     private static let readBytes = 16_384
     private static let datagramsPerRead = 16
-    /// How often an address that no interface has is tried again.
+    /// Interval between two attempts to listen on an address that no interface has.
     private static let retryInterval = Duration.seconds(5)
 
-    /// What was counted since the start, by name.
+    /// All counters since the start, by name.
     public let counters: IngestCounters
     /// The address of the HTTP server, its port filled in where the configuration left it to the kernel with 0.
     public let httpEndpoint: Endpoint?
-    /// The raw ports likewise, in the order of the configuration.
+    /// The addresses of the raw ports, in the order of the configuration.
     public let rawTCPEndpoints: [Endpoint]
     public let rawUDPEndpoints: [Endpoint]
 
@@ -32,8 +32,8 @@ public final class IngestServer: Sendable {
     private let registry: NIOLoopBound<EncoderRegistry>
     private let listeners: [any Channel]
     private let pulls: [Task<Void, Never>]
-    /// Wait for the addresses that were missing at the start.
-    private let latecomers: [Task<Void, Never>]
+    /// Tasks that wait for the addresses that were missing at the start.
+    private let lateListeners: [Task<Void, Never>]
 
     /// Opens all ports and starts all pulls, or throws and leaves nothing open.
     ///
@@ -81,7 +81,7 @@ public final class IngestServer: Sendable {
                             try await listenHTTP(endpoint, loop: loop, registry: registry)
                         })
                 } catch let failure as ListenFailure where failure.isAddressMissing {
-                    logger.warning("listening on the others, and trying again", metadata: ["problem": "\(failure)"])
+                    logger.warning("listening on the others, and retrying", metadata: ["problem": "\(failure)"])
                     missing.append(endpoint)
                 }
             }
@@ -110,7 +110,7 @@ public final class IngestServer: Sendable {
             let puller = EncoderPull(pull: pull, loop: loop, registry: registry, counters: counters, logger: logger)
             return Task { await puller.run() }
         }
-        latecomers = missing.map { endpoint in
+        lateListeners = missing.map { endpoint in
             Task { await Self.listenLater(endpoint, loop: loop, registry: registry, logger: logger) }
         }
     }
@@ -131,21 +131,21 @@ public final class IngestServer: Sendable {
         }
     }
 
-    /// Takes other stream keys from now on; encoders already let in stay.
+    /// Replaces the stream keys; encoders that were admitted before stay.
     public func replaceKeys(_ keys: StreamKeys) {
         loop.execute { [registry] in registry.value.keys = keys }
     }
 
-    /// Streams being taken in now.
+    /// Streams that encoders provide now.
     public func streams() async throws -> [StreamName] {
         try await loop.submit { [registry] in registry.value.streams }.get()
     }
 
     /// Closes all ports and ends every session.
     public func shutDown() async {
-        for task in pulls + latecomers { task.cancel() }
+        for task in pulls + lateListeners { task.cancel() }
         for listener in listeners { try? await listener.close() }
-        for task in pulls + latecomers { await task.value }
+        for task in pulls + lateListeners { await task.value }
         try? await loop.submit { [registry] in registry.value.revokeAll() }.get()
     }
 
@@ -157,11 +157,11 @@ public final class IngestServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let registry = registry.value
                     guard registry.connections.admit(channel) else { return channel.close(promise: nil) }
-                    let gate = ReadGate()
+                    let backPressure = ReadBackPressure()
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(gate)
+                    try pipeline.addHandler(backPressure)
                     try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false)
-                    try pipeline.addHandler(HTTPIngestHandler(registry: registry, gate: gate))
+                    try pipeline.addHandler(HTTPIngestHandler(registry: registry, backPressure: backPressure))
                 }
             }
             .bind(to: SocketAddress(endpoint)).get()
@@ -181,11 +181,11 @@ public final class IngestServer: Sendable {
                     }
                     guard registry.connections.admit(channel) else { return channel.close(promise: nil) }
                     registry.connections.prove(channel)
-                    let gate = ReadGate(isOpen: false)
+                    let backPressure = ReadBackPressure(isOpen: false)
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(gate)
+                    try pipeline.addHandler(backPressure)
                     try pipeline.addHandler(
-                        RawTCPIngestHandler(stream: port.stream, registry: registry, gate: gate))
+                        RawTCPIngestHandler(stream: port.stream, registry: registry, backPressure: backPressure))
                 }
             }
             .bind(to: SocketAddress(port.listen)).get()
@@ -195,7 +195,7 @@ public final class IngestServer: Sendable {
         ServerBootstrap(group: loop)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.backlog, value: 128)
-            // On the listening socket, for the window is agreed in the handshake (tcp(7)).
+            // On the listening socket, because the handshake agrees on the window (tcp(7)).
             .serverChannelOption(.socketOption(.so_rcvbuf), value: receiveBufferBytes)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readBytes))

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// One time that an encoder provides a stream: from its being let in to its end. A stream has at most one at a time;
+/// One period in which an encoder provides a stream, from its admission to its end. A stream has at most one at a time;
 /// the next has a higher number.
 public struct IngestSession: Hashable, Sendable {
     public var stream: StreamName
@@ -22,15 +22,15 @@ public enum IngestOpening: Hashable, Sendable {
     case unavailable
 }
 
-/// Where taken-in payloads go: the node. Called on the ingest thread, in this order for each session: `open`, and if
-/// that accepted, any number of `take`, then `close`. A stream's next session opens after the last has closed.
+/// Takes the payloads of encoders: the node. Called on the ingest thread, in this order for each session: `open`, and
+/// if that accepted, any number of `take`, then `close`. A stream's next session opens after the last one has closed.
 public protocol IngestSink: Sendable {
     /// An encoder wants to provide the stream. May ask the DNS, hence asynchronous.
     func open(_ session: IngestSession) async -> IngestOpening
 
-    /// Payloads in order. The sink calls `taken` exactly once, on any thread, when it has dealt with them, with false if it
-    /// had to drop them; until then the bytes count as under way, and with too many under way the encoder is read no
-    /// further.
+    /// Payloads in order. The sink calls `taken` exactly once, on any thread, when it has handled them, with false if
+    /// it had to drop them; until then the bytes count as under way. With too many bytes under way, reading from the
+    /// encoder pauses.
     func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable (_ isTaken: Bool) -> Void)
 
     /// Most bytes of a payload that the paths of the stream carry; nil for any. Asked before each `take`.

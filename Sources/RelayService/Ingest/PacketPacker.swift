@@ -1,10 +1,11 @@
 import ReflectorModel
 
-/// Cuts an encoder's byte stream into payloads of whole MPEG-TS packets: seven of 188 bytes as a rule. Exact: the
-/// payloads one after the other are the input, whatever the input is.
+/// Cuts an encoder's byte stream into payloads of whole MPEG-TS packets: usually seven of 188 bytes. Exact for any
+/// input: the payloads in order are the input.
 ///
-/// A payload leaves when it is full. When the input is slow, the whole TS packets at hand leave `flushAfter` after the
-/// first of them came, so that a thin stream is not late; a part of a TS packet waits for its rest or the end.
+/// A full payload leaves at once. When the input is slow, the waiting whole TS packets leave `flushAfter` after the
+/// first of them arrived, so that a slow stream is not delayed; a part of a TS packet waits for its remaining bytes or
+/// the end.
 public struct PacketPacker {
     /// Bytes of a TS packet (ISO/IEC 13818-1 §2.4.3.2).
     public static let transportPacketBytes = 188
@@ -13,7 +14,7 @@ public struct PacketPacker {
 
     /// Bytes of a full payload, a multiple of 188.
     public private(set) var payloadBytes: Int
-    /// What was given at first, and is gone back to.
+    /// The initial size, restored when a limit ends.
     private let payloadBytesMax: Int
     public let flushAfter: TimeSpan
     /// The bytes that have not left yet, fewer than `payloadBytes`.
@@ -21,7 +22,7 @@ public struct PacketPacker {
     private var waitingSince = MonotonicInstant.zero
 
     /// - Parameters:
-    ///   - payloadBytes: most bytes of a payload; the whole TS packets that fit, and at least one, are used.
+    ///   - payloadBytes: most bytes of a payload; holds as many whole TS packets as fit, at least one.
     ///   - flushAfter: longest time that whole TS packets wait.
     public init(payloadBytes: Int = Self.payloadBytesDefault, flushAfter: TimeSpan = .milliseconds(10)) {
         let whole = max(payloadBytes / Self.transportPacketBytes, 1) * Self.transportPacketBytes
@@ -31,8 +32,8 @@ public struct PacketPacker {
         waiting.reserveCapacity(self.payloadBytes)
     }
 
-    /// Makes payloads no larger than that from now on, but for the first one if more than that waits already; nil: as large
-    /// as at first.
+    /// Limits payloads to that size from now on, except the first one if more than that already waits; nil restores the
+    /// initial size.
     public mutating func limit(to bytes: Int?) {
         let limited = min(bytes ?? payloadBytesMax, payloadBytesMax)
         payloadBytes = max(limited / Self.transportPacketBytes, 1) * Self.transportPacketBytes
@@ -50,7 +51,7 @@ public struct PacketPacker {
         batch.reserve(bytes: waiting.count + input.count)
         var rest = input
         if !waiting.isEmpty {
-            // More may wait than a payload has by now: it goes as it is.
+            // More bytes may wait than the new limit allows: they leave as one payload.
             let missing = max(payloadBytes - waiting.count, 0)
             guard rest.count >= missing else { return keep(rest, at: now) }
             batch.append(waiting[...])
@@ -67,7 +68,7 @@ public struct PacketPacker {
         keep(rest, at: now)
     }
 
-    /// Lets the whole TS packets go that have waited long enough.
+    /// Emits the whole TS packets that have waited long enough.
     public mutating func handleTimeout(at now: MonotonicInstant, into batch: inout PayloadBatch) {
         guard let due = nextTimeout, due <= now else { return }
         let whole = waiting.count / Self.transportPacketBytes * Self.transportPacketBytes
@@ -76,7 +77,7 @@ public struct PacketPacker {
         waiting.removeFirst(whole)
     }
 
-    /// The input has ended: lets everything go.
+    /// The input has ended: emits all remaining bytes.
     public mutating func finish(into batch: inout PayloadBatch) {
         guard !waiting.isEmpty else { return }
         batch.append(waiting[...])

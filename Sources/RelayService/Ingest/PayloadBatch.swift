@@ -1,11 +1,11 @@
 import ReflectorModel
 
-/// Payloads of stream packets in order, in one piece of memory: what a read of an encoder's bytes became. One of these
-/// crosses from the ingest thread to the node's, so the cost of crossing is paid a batch, not a packet.
+/// Payloads of stream packets in order, in one piece of memory: the result of one read of an encoder's bytes. A batch
+/// crosses from the ingest thread to the node's, so the cost of crossing is paid for each batch, not for each packet.
 public struct PayloadBatch: Sendable {
     /// All payloads, one after the other.
     public private(set) var bytes: [UInt8] = []
-    /// For each payload the offset in `bytes` of its end.
+    /// For each payload, the offset of its end in `bytes`.
     public private(set) var ends: [Int] = []
 
     public init() {}
@@ -41,7 +41,7 @@ public struct PayloadBatch: Sendable {
 
     mutating func reserve(bytes count: Int) { bytes.reserveCapacity(bytes.count + count) }
 
-    /// Adds bytes to the payload being written; `endPayload` ends it.
+    /// Adds bytes to the current payload; `endPayload` ends it.
     mutating func append(_ part: UnsafeRawBufferPointer) { bytes.append(contentsOf: part) }
     mutating func append(_ part: ArraySlice<UInt8>) { bytes.append(contentsOf: part) }
     mutating func endPayload() { ends.append(bytes.count) }

@@ -1,13 +1,13 @@
 import Foundation
 
-/// Where a stream is pulled from: a URL without its user and password, which go into the request's `Authorization` field
-/// (RFC 7617) and into no log.
+/// Where a stream is pulled from: a URL without its user and password, which go into the request's `Authorization`
+/// field (RFC 7617) and never into a log.
 struct PullAddress: Sendable, Hashable {
     /// Without user, password and fragment.
     let url: String
     /// Value of the `Authorization` field; nil for none.
     let authorization: String?
-    /// Scheme, host and port: what the credentials are for.
+    /// Scheme, host and port: the origin for which the credentials are valid.
     private let origin: String
 
     /// Why a redirect is not followed.
@@ -62,8 +62,8 @@ struct PullAddress: Sendable, Hashable {
         return url[..<question] + "?…"
     }
 
-    /// Where a redirect leads, relative to this one. The credentials go along only if scheme, host and port stay the same
-    /// (RFC 9110 §15.4), unless the new URL brings its own.
+    /// The target of a redirect, relative to this address. The credentials are kept only if scheme, host and port stay
+    /// the same (RFC 9110 §15.4), unless the new URL has its own.
     func following(_ location: String) throws(Problem) -> PullAddress {
         guard let base = URL(string: url), let target = URL(string: location, relativeTo: base)?.absoluteURL,
             let components = URLComponents(url: target, resolvingAgainstBaseURL: true)

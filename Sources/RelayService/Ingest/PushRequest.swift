@@ -2,16 +2,16 @@ import Foundation
 import NIOHTTP1
 import ReflectorModel
 
-/// What an encoder's HTTP request asks for: `PUT` or `POST` of `/STREAM`, in origin or absolute form, the key in `?key=`,
+/// An encoder's HTTP request: `PUT` or `POST` of `/STREAM`, in origin or absolute form, the key in `?key=`,
 /// `Authorization: Bearer` or as the password of `Authorization: Basic`. Percent-encoded characters are decoded.
 struct PushRequest {
     let stream: StreamName
-    /// Nil where none was given.
+    /// Nil if the request has none.
     let key: Substring?
     /// The encoder waits for "100 Continue" before it sends.
     let expectsContinue: Bool
 
-    /// Why a request is refused, and with what answer.
+    /// Why a request is refused, and the answer.
     struct Refusal: Error {
         var counter: IngestCounter
         var status: HTTPResponseStatus
@@ -36,21 +36,21 @@ struct PushRequest {
             throw .malformed(hosts == 0 ? "no Host field" : "more than one Host field")
         }
         guard let target = Self.originForm(of: head.uri[...]) else {
-            throw .malformed("the request target is neither a path nor an http URL")
+            throw .malformed("the request target must be a path or an http URL")
         }
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = parts.first.flatMap(percentDecoded), let stream = StreamName(path.dropFirst()) else {
             throw Refusal(
-                counter: .refusedUnknownStream, status: .notFound, reason: "the path is no stream name")
+                counter: .refusedUnknownStream, status: .notFound, reason: "the path is not a stream name")
         }
-        // RFC 9112 §6.3: a request that says neither has no body, whatever follows.
+        // RFC 9112 §6.3: a request without either field has no body, whatever follows.
         guard head.headers.contains(name: "transfer-encoding") || head.headers.contains(name: "content-length") else {
             throw .malformed("send the stream chunked, or say its length", .lengthRequired)
         }
-        // RFC 9110 §10.1.1: none in HTTP/1.0.
+        // RFC 9110 §10.1.1: HTTP/1.0 has no expectations.
         let expectations = isOld ? [] : head.headers[canonicalForm: "expect"]
         guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else {
-            throw .malformed("no expectation but 100-continue is met", .expectationFailed)
+            throw .malformed("the only supported expectation is 100-continue", .expectationFailed)
         }
         self.stream = stream
         key = Self.key(in: head.headers) ?? Self.key(inQuery: parts.count == 2 ? parts[1] : "")
@@ -91,8 +91,8 @@ struct PushRequest {
     }
 }
 
-/// A part of a URL without its percent-encoding (RFC 3986 §2.1). Nil if a `%` has no two hexadecimal digits, or if what
-/// comes out is no UTF-8.
+/// Decodes the percent-encoding of a part of a URL (RFC 3986 §2.1). Nil if a `%` has no two hexadecimal digits, or if
+/// the result is not UTF-8.
 func percentDecoded(_ text: Substring) -> String? {
     var bytes: [UInt8] = []
     var rest = text.utf8[...]

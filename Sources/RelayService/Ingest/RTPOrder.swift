@@ -1,13 +1,13 @@
-/// Puts the packets of an RTP stream in order (RFC 3550 §5.1): a network may swap them, and MPEG-TS in another order is
-/// broken. A packet that comes early waits for those before it, until it is clear that they are lost.
+/// Puts the packets of an RTP stream in order (RFC 3550 §5.1): a network may reorder them, and MPEG-TS out of order is
+/// broken. A packet that arrives early waits for those before it until they are considered lost.
 struct RTPOrder {
-    /// Packets that wait, at most.
+    /// Most packets that wait.
     static let waitingMax = 64
-    /// They wait until the sender's clock, 90 kHz (RFC 2250 §2), has gone on by this: 50 ms.
+    /// They wait for this time of the sender's clock of 90 kHz (RFC 2250 §2): 50 ms.
     static let waitTicks: Int32 = 4_500
-    /// A step of the numbers by more is another beginning.
+    /// A larger step of the numbers means that the sender has restarted.
     private static let stepMax = 1_000
-    /// So are this many packets in a row whose time has passed: the sender has begun again with numbers a little lower.
+    /// This many late packets in a row mean that the sender has restarted with slightly lower numbers.
     private static let lateMax = 32
 
     private struct Packet {
@@ -22,7 +22,7 @@ struct RTPOrder {
     private var lateInRow = 0
     private var missing = 0
 
-    /// Takes the next packet, and passes on the payloads whose turn it is.
+    /// Takes a packet, and passes on the payloads that are next.
     mutating func receive(
         _ number: UInt16, time: UInt32, _ payload: UnsafeRawBufferPointer, _ emit: TransportAligner.Emit
     ) {
@@ -40,7 +40,7 @@ struct RTPOrder {
                 release(emit)
             }
         } else if ahead >= 0x1_0000 - Self.stepMax, lateInRow < Self.lateMax {
-            // It came twice, or was given up.
+            // A duplicate, or a packet already counted as missing.
             lateInRow += 1
         } else {
             flush(emit)
@@ -48,7 +48,7 @@ struct RTPOrder {
         }
     }
 
-    /// Passes on all that waits.
+    /// Passes on all waiting packets.
     mutating func flush(_ emit: TransportAligner.Emit) {
         while let first = waiting.first {
             giveUp(until: first.number)
@@ -56,7 +56,7 @@ struct RTPOrder {
         }
     }
 
-    /// Packets that never came, since this was last asked.
+    /// Packets counted as missing since the last call.
     mutating func takeMissing() -> Int {
         defer { missing = 0 }
         return missing
@@ -84,7 +84,7 @@ struct RTPOrder {
         next = number
     }
 
-    /// Passes on those whose turn it is now.
+    /// Passes on the waiting packets that are next.
     private mutating func release(_ emit: TransportAligner.Emit) {
         while let first = waiting.first, first.number == next {
             waiting.removeFirst()

@@ -1,14 +1,14 @@
 import ReflectorModel
 
 extension IngestConfiguration {
-    /// A port of a stream's own: `live/news=127.0.0.1:7001`, or over UDP a multicast group to join:
+    /// A port for one stream: `live/news=127.0.0.1:7001`, or over UDP a multicast group to join:
     /// `live/news=239.1.2.3:5000,interface=eth1,source=192.0.2.7`.
     public struct RawPort: Hashable, Sendable {
         public var stream: StreamName
         public var listen: Endpoint
         /// Interface on which to join a group; nil: the one that the routing table picks.
         public var interface: String?
-        /// The only sender that is listened to; nil: any that is allowed.
+        /// The only sender whose datagrams are accepted; nil: any allowed sender.
         public var source: IPAddress?
 
         public init(stream: StreamName, listen: Endpoint) {
@@ -16,7 +16,8 @@ extension IngestConfiguration {
             self.listen = listen
         }
 
-        /// Reads `STREAM=ADDRESS:PORT`, then perhaps `,interface=NAME` and `,source=ADDRESS`. Nil for anything else.
+        /// Reads `STREAM=ADDRESS:PORT`, optionally followed by `,interface=NAME` and `,source=ADDRESS`. Nil for
+        /// anything else.
         public init?(_ text: String) {
             guard let (stream, value) = splitAssignment(text) else { return nil }
             let parts = value.split(separator: ",", omittingEmptySubsequences: false)

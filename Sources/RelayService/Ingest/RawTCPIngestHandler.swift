@@ -7,16 +7,16 @@ final class RawTCPIngestHandler: ChannelInboundHandler {
 
     private let stream: StreamName
     private let registry: EncoderRegistry
-    private let gate: ReadGate
+    private let backPressure: ReadBackPressure
     private var session: EncoderSession?
     private var early: [ByteBuffer] = []
     private var isInactive = false
 
-    /// - Parameter gate: closed; opens when the session is ready.
-    init(stream: StreamName, registry: EncoderRegistry, gate: ReadGate) {
+    /// - Parameter backPressure: pauses reading until the session is ready.
+    init(stream: StreamName, registry: EncoderRegistry, backPressure: ReadBackPressure) {
         self.stream = stream
         self.registry = registry
-        self.gate = gate
+        self.backPressure = backPressure
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -32,7 +32,7 @@ final class RawTCPIngestHandler: ChannelInboundHandler {
 
     private func start(_ session: EncoderSession, channel: any Channel) {
         self.session = session
-        session.onReadiness = { [gate] in gate.set(open: $0) }
+        session.onReadiness = { [backPressure] in backPressure.set(open: $0) }
         session.onRevoked = { channel.close(promise: nil) }
         session.onJunk = { channel.close(promise: nil) }
         session.onClose = { [registry] in
@@ -44,14 +44,14 @@ final class RawTCPIngestHandler: ChannelInboundHandler {
         if isInactive {
             session.finish()
         } else {
-            gate.set(open: session.isReady)
+            backPressure.set(open: session.isReady)
             session.watchIdle(registry.configuration.idleTimeout) { channel.close(promise: nil) }
         }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        // The gate is closed until there is a session; but a peer's close delivers what the kernel holds.
+        // Reading is paused until there is a session, but a close by the peer delivers the bytes that the kernel holds.
         if let session { session.receive(bytes) } else { early.append(bytes) }
     }
 

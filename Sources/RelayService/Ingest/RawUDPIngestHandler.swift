@@ -1,29 +1,29 @@
 import NIOCore
 import ReflectorModel
 
-/// A stream's own UDP port: MPEG-TS in datagrams of any size from an allowed source, plain or in RTP. The first source
-/// to send some provides the stream until it has been silent for `yieldAfter`.
+/// The UDP port of one stream: MPEG-TS in datagrams of any size from an allowed source, plain or in RTP. The first
+/// source that sends MPEG-TS provides the stream until it has been silent for `yieldAfter`.
 final class RawUDPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    /// Datagrams kept while the sink is asked whether it takes the stream; their bytes are bounded as the queue's are.
+    /// Datagrams kept until the sink answers whether it takes the stream; their bytes are bounded as the queue's are.
     private static let earlyMax = 8_192
-    /// Silence after which another port of the same host is the same encoder, started again.
+    /// After this silence, another port of the same host counts as the same encoder after a restart.
     private static let restartSilence = TimeSpan.milliseconds(500)
-    /// How often the kernel is asked what it had to drop.
+    /// How often the kernel's drop counter is read.
     private static let dropsInterval = TimeSpan.milliseconds(250)
 
     private let port: IngestConfiguration.RawPort
     private let registry: EncoderRegistry
     private var options: DatagramPortOptions
-    /// Something has come since the group was last looked after.
-    private var hasHeard = false
+    /// A datagram has arrived since the last check of the group.
+    private var hasReceived = false
     private var groupTimer: Scheduled<Void>?
     private var source: Endpoint?
     private var session: EncoderSession?
     private var early: [ByteBuffer] = []
     private var earlyBytes = 0
     private var silenceTimer: Scheduled<Void>?
-    /// After a refusal the sink is not asked again before this.
+    /// After a refusal, the sink is not asked again before this time.
     private var askAgain = MonotonicInstant.zero
     private var dropsAsked = MonotonicInstant.zero
     private var dropsSeen: UInt32 = 0
@@ -65,7 +65,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        hasHeard = true
+        hasReceived = true
         session?.pump()
         askDrops(context.channel)
         context.fireChannelReadComplete()
@@ -86,17 +86,17 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         }
     }
 
-    /// Nothing shows that a membership is lost but silence. While nobody sends, joining again harms nothing.
+    /// Silence is the only sign of a lost membership. While nobody sends, joining again does no harm.
     private func rejoinIfSilent(_ channel: any Channel) {
-        defer { hasHeard = false }
-        // An interface that has gone may come back under another number.
-        guard !hasHeard, let fresh = try? DatagramPortOptions(port) else { return }
+        defer { hasReceived = false }
+        // An interface that was removed may return with another number.
+        guard !hasReceived, let fresh = try? DatagramPortOptions(port) else { return }
         let old = options
         options = fresh
         Task { await fresh.join(again: channel, inPlaceOf: old) }
     }
 
-    /// An encoder that was started again sends from another port of the same host; it need not wait for `yieldAfter`.
+    /// An encoder that was restarted sends from another port of the same host; it need not wait for `yieldAfter`.
     private func isRestart(_ sender: Endpoint, _ bytes: ByteBuffer) -> Bool {
         guard let source, let session, sender != source, sender.address == source.address else { return false }
         return registry.loop.instant - session.lastInput >= Self.restartSilence
@@ -107,7 +107,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         registry.reports.note(cause, stream: port.stream, ["from": "\(sender)"])
     }
 
-    /// A copy: what was read together shares its memory.
+    /// A copy, because datagrams that were read together share memory.
     private func keepEarly(_ bytes: ByteBuffer) {
         guard early.count < Self.earlyMax,
             earlyBytes + bytes.readableBytes <= registry.configuration.datagramQueueBytesMax
@@ -152,7 +152,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         source = nil
     }
 
-    /// What the kernel dropped shows nowhere else.
+    /// Reads the kernel's drop counter: those drops show nowhere else.
     private func askDrops(_ channel: any Channel) {
         let now = registry.loop.instant
         guard now - dropsAsked >= Self.dropsInterval else { return }

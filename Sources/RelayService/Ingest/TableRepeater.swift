@@ -1,11 +1,11 @@
 import ReflectorModel
 
-/// Repeats the tables (PAT, PMT) of an encoder that sends them at the start only, or seldom: a viewer or an edge that joins
-/// later would never learn what the stream is made of. A stream that has its tables as often as it should (ISO/IEC 13818-1
-/// leaves that open, ETSI TR 101 290 asks for every 500 ms) passes unchanged.
+/// Repeats the tables (PAT, PMT) of an encoder that sends them only at the start, or seldom: without them, a viewer or an
+/// edge that joins later cannot decode the stream. A stream with frequent tables (ISO/IEC 13818-1 sets no interval, ETSI
+/// TR 101 290 requires 500 ms) passes unchanged.
 struct TableRepeater {
-    /// How long tables may be away before they are repeated, and how many packets must have come meanwhile: an encoder that
-    /// pauses is not one without tables.
+    /// Tables are repeated after this time without a PAT, if at least `packetsMin` packets arrived in it: an encoder that
+    /// pauses still sends tables.
     static let silence = TimeSpan.seconds(2)
     private static let packetsMin = 100
     /// Programs whose PMTs are repeated, and packets of a table.
@@ -15,19 +15,20 @@ struct TableRepeater {
 
     private struct Table {
         var pid: UInt16
-        /// The newest that passed, whole packets.
+        /// The newest that passed, in whole packets.
         var bytes: [UInt8] = []
-        /// Of the last packet that left; continuity counters go on over what was put in.
+        /// Continuity counter of the last packet sent; the counters include inserted packets.
         var counter: UInt8 = 0
+        /// Packets inserted, modulo 16.
         var inserted: UInt8 = 0
     }
 
-    /// First the PAT, then the PMTs that it names.
+    /// The PAT, then the PMTs that it lists.
     private var tables = [Table(pid: 0)]
     private var lastSeen: MonotonicInstant?
     private var packetsSince = 0
 
-    /// Passes on whole packets, tables in front of them if it is time. Returns true if tables were put in.
+    /// Passes on whole packets, with tables before them if they are due. Returns true if it inserted tables.
     mutating func pass(
         _ packets: UnsafeRawBufferPointer, at now: MonotonicInstant, _ emit: TransportAligner.Emit
     ) -> Bool {

@@ -1,12 +1,12 @@
 import ReflectorModel
 
-/// How fast an encoder's bytes are let in. A file sent at the speed of the network would overrun the relay, which
-/// sends at once what it gets; so input faster than `bitsPerSecond` is read more slowly, and TCP slows the sender.
+/// Limits the input rate of an encoder. A file sent at network speed would overload the relay, which forwards data at
+/// once; so input faster than `bitsPerSecond` is read more slowly, and TCP slows the sender.
 ///
-/// The bucket may be overdrawn by one take; the next then waits until it is paid back.
+/// One take may overdraw the bucket; the next then waits until the debt is paid back.
 public struct TokenBucket {
     public let bitsPerSecond: UInt64
-    /// What may come at once after a pause, in bytes.
+    /// Bytes that may come at once after a pause.
     public let burstBytes: Int
     /// Bytes that may be taken; negative when overdrawn.
     private var level: Double
@@ -20,7 +20,7 @@ public struct TokenBucket {
         updated = now
     }
 
-    /// How long from `now` until bytes may be taken again; zero when they may be at once.
+    /// How long from `now` until bytes may be taken again; zero if that is now.
     public mutating func wait(at now: MonotonicInstant) -> TimeSpan {
         guard bitsPerSecond > 0 else { return .zero }
         let bytesPerNanosecond = Double(bitsPerSecond) / 8e9
@@ -29,6 +29,6 @@ public struct TokenBucket {
         return level > 0 ? .zero : .nanoseconds(Int64(-level / bytesPerNanosecond) &+ 1)
     }
 
-    /// Takes bytes out; `wait` was zero before.
+    /// Takes bytes out; `wait` must have returned zero.
     public mutating func take(_ bytes: Int) { level -= Double(bytes) }
 }

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Finds the MPEG-TS packets in an encoder's bytes and lets nothing else through (ISO/IEC 13818-1 §2.4.3.2): what stands
-/// before the first packet, what is left of one whose end never came, and what is no MPEG-TS at all stay here, counted.
+/// Finds the MPEG-TS packets in an encoder's bytes and passes only those on (ISO/IEC 13818-1 §2.4.3.2). Bytes before
+/// the first packet, incomplete packets and bytes that are not MPEG-TS are dropped and counted.
 ///
 /// ```
 /// searching ──3 sync bytes in a row, one distance apart──▶ locked ──a packet without sync byte──▶ searching
@@ -11,26 +11,26 @@ import ReflectorModel
 struct TransportAligner {
     static let packetBytes = PacketPacker.transportPacketBytes
     static let syncByte: UInt8 = 0x47
-    /// Bytes from one packet to the next: plain, with Reed–Solomon bytes, with a time stamp.
+    /// Bytes from one packet to the next: plain, with Reed–Solomon bytes, or with a time stamp.
     private static let strides = [188, 204, 192]
     private static let syncsToLock = 3
 
     /// Called with whole TS packets, one after the other; the memory is valid during the call.
     typealias Emit = (UnsafeRawBufferPointer) -> Void
 
-    /// Bytes whose packet is not complete, or among which a first packet is searched for.
+    /// Bytes of an incomplete packet, or bytes in which a first packet is searched.
     private var carry: [UInt8]
     private var stride = Self.packetBytes
     private(set) var isLocked = false
-    /// True once a packet has been found.
+    /// True after the first packet was found.
     private(set) var hasFoundPackets = false
-    /// Bytes let go since the last packet that was found.
+    /// Bytes dropped since the last packet.
     private(set) var skippedInRow = 0
     private var skipped = 0
     private var order = RTPOrder()
 
-    /// - Parameter beginning: the start of a packet that another connection of this encoder ended in. It counts only if
-    ///   the input completes it.
+    /// - Parameter beginning: first bytes of a packet that was cut off at the end of another connection of this
+    ///   encoder. They are used only if the input completes the packet.
     init(beginning: [UInt8] = []) { carry = beginning }
 
     /// Takes bytes of a connection.
@@ -48,8 +48,8 @@ struct TransportAligner {
         }
     }
 
-    /// Takes a datagram. One that begins with a packet makes a fresh start, so that the loss of another costs no more than
-    /// the packets that were in it.
+    /// Takes a datagram. One that begins with a packet starts the search again, so that the loss of another datagram
+    /// costs only the packets that were in it.
     mutating func appendDatagram(_ input: UnsafeRawBufferPointer, _ emit: Emit) {
         if carry.isEmpty, let body = RTPDatagram(input), Self.wholePackets(in: body.payload) == body.payload.count {
             (stride, isLocked) = (Self.packetBytes, true)
@@ -68,7 +68,7 @@ struct TransportAligner {
         append(input, emit)
     }
 
-    /// The input has ended. Returns the start of a packet whose rest did not come.
+    /// The input has ended. Returns the first bytes of a packet that stayed incomplete.
     mutating func finish(_ emit: Emit) -> [UInt8] {
         order.flush(emit)
         let bytes = carry
@@ -91,13 +91,13 @@ struct TransportAligner {
         return Array(bytes[start...])
     }
 
-    /// Bytes let go since this was last asked.
+    /// Bytes dropped since the last call.
     mutating func takeSkipped() -> Int {
         defer { skipped = 0 }
         return skipped
     }
 
-    /// RTP packets that were missing since this was last asked.
+    /// RTP packets that were missing since the last call.
     mutating func takeMissingRTP() -> Int { order.takeMissing() }
 
     /// True if a datagram has MPEG-TS in it: whole packets, or two sync bytes a packet apart.
@@ -114,7 +114,7 @@ struct TransportAligner {
 
     // MARK: Searching and following
 
-    /// Emits what is complete and returns how many bytes are dealt with.
+    /// Emits complete packets and returns how many bytes were used.
     private mutating func scan(_ all: UnsafeRawBufferPointer, _ emit: Emit) -> Int {
         var at = 0
         while true {
@@ -129,7 +129,7 @@ struct TransportAligner {
         }
     }
 
-    /// Where packets begin, locked; or not locked, where more input may show that they do.
+    /// Finds where packets begin and locks; stays unlocked if more input is needed to decide.
     private mutating func search(_ all: UnsafeRawBufferPointer, from first: Int) -> Int {
         for start in first..<max(all.count, first) where all[start] == Self.syncByte {
             var isOpen = false
@@ -142,7 +142,7 @@ struct TransportAligner {
                     return start
                 }
                 isOpen = true
-                // The plainest reading that is still possible is waited for.
+                // Wait for the simplest interpretation that is still possible.
                 break
             }
             if isOpen { return start }
@@ -150,8 +150,8 @@ struct TransportAligner {
         return max(all.count, first)
     }
 
-    /// Emits packets as long as each is followed by a sync byte or by nothing. Returns where it stopped: before what is not
-    /// complete, or, no longer locked, where to search from.
+    /// Emits packets as long as a sync byte or nothing follows each. Returns where it stopped: before an incomplete
+    /// packet, or, if the lock was lost, where to search from.
     private mutating func follow(_ all: UnsafeRawBufferPointer, from first: Int, _ emit: Emit) -> Int {
         var (start, at) = (first, first)
         func run() -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: all[start..<at]) }
@@ -163,7 +163,7 @@ struct TransportAligner {
             let next = at + stride
             guard next <= all.count else { break }
             if next < all.count, all[next] != Self.syncByte {
-                // One packet with a broken sync byte, or this one's rest is missing.
+                // Either one packet has a broken sync byte, or the rest of this packet is missing.
                 let afterNext = next + stride
                 guard afterNext < all.count, all[afterNext] == Self.syncByte else {
                     isLocked = false
@@ -184,7 +184,7 @@ struct TransportAligner {
         return at + 1
     }
 
-    /// Passes over a packet: plain ones are emitted in runs, others one by one. Returns where the next begins.
+    /// Emits a packet and returns where the next begins. Plain packets are emitted in runs, others one by one.
     private mutating func emitOne(
         _ all: UnsafeRawBufferPointer, _ at: Int, run start: inout Int, _ emit: Emit
     ) -> Int {
@@ -218,14 +218,14 @@ struct TransportAligner {
 
     // MARK: Datagrams
 
-    /// Bytes of the whole packets with which a datagram begins.
+    /// Bytes of the whole packets at the start of a datagram.
     private static func wholePackets(in datagram: UnsafeRawBufferPointer) -> Int {
         var end = 0
         while end + packetBytes <= datagram.count, datagram[end] == syncByte { end += packetBytes }
         return end
     }
 
-    /// True if the datagram goes on with the packet in which the one before ended.
+    /// True if the datagram continues the packet that the previous one ended in.
     private func continuesPacket(_ datagram: UnsafeRawBufferPointer) -> Bool {
         guard isLocked, stride == Self.packetBytes, !carry.isEmpty else { return false }
         let missing = Self.packetBytes - carry.count
@@ -234,7 +234,7 @@ struct TransportAligner {
     }
 }
 
-/// An RTP packet (RFC 3550 §5.1), as far as its payload's place goes.
+/// An RTP packet (RFC 3550 §5.1): its number and the range of its payload.
 private struct RTPDatagram {
     let number: UInt16
     let time: UInt32

@@ -4,7 +4,7 @@ import SecretFiles
 extension KeyFile {
     /// Fresh keys from the system's random source (getrandom(2)): one network key of phase 1, and one stream key for
     /// each pattern.
-    /// - Parameter operators: whose overrides name servers shall take.
+    /// - - Parameter operators: operators whose overrides name servers accept.
     public static func generate(streams: [StreamKeys.Pattern], operators: OperatorKeyFile? = nil) -> KeyFile {
         var random = SystemRandomNumberGenerator()
         var streamKeys = StreamKeys()
@@ -20,7 +20,7 @@ extension KeyFile {
             operatorKeys: operators?.publicKeys ?? [])
     }
 
-    /// Writes a new file of mode 0600; an existing one is never overwritten.
+    /// Writes a new file of mode 0600; never overwrites an existing file.
     public func write(to path: String) throws(Invalid) {
         do throws(PrivateFile.Failure) {
             try PrivateFile.create(path, text: text)
@@ -31,7 +31,7 @@ extension KeyFile {
 
     /// The file's text.
     var text: String {
-        var lines = ["# Secrets of this network: keep the mode at 0600, and every node's copy the same."]
+        var lines = ["# Secrets of this network: keep the mode at 0600, and the copies of all nodes equal."]
         for key in networkKeys { lines.append("network \(key.phase) \(Self.hex(key.bytes))") }
         for key in operatorKeys { lines.append("operator-public \(key.phase) \(Self.hex(key.bytes))") }
         for (pattern, key) in streamKeys.lines { lines.append("stream \(pattern) \(key)") }

@@ -4,11 +4,10 @@ import SecretFiles
 /// The secrets of a node: network keys and stream keys, in a file of mode 0600 apart from `zones/`.
 ///
 /// ```
-/// network 1 64-HEX-DIGITS     # phase 0 to 255; the first network line is the one used for sending,
-/// network 2 64-HEX-DIGITS     # a second is accepted too, while keys roll
-/// operator-public 1 64-HEX-DIGITS    # name servers take overrides from who holds its secret (`OperatorKeyFile`)
-/// stream live/news KEY        # what an encoder shows to push live/news
-/// stream live/* KEY           # and every other stream below live/
+/// network 1 64-HEX-DIGITS     # phase 0 to 255; the first network line is the one used for sending, network 2
+/// 64-HEX-DIGITS     # a second is accepted too, while keys roll operator-public 1 64-HEX-DIGITS    # name servers take
+/// overrides signed with its secret (`OperatorKeyFile`) stream live/news KEY        # the key with which an encoder
+/// pushes live/news stream live/* KEY           # and every other stream below live/
 /// ```
 /// Lines end with a newline; `#` and `;` begin comments.
 public struct KeyFile: Sendable, Equatable {
@@ -37,7 +36,7 @@ public struct KeyFile: Sendable, Equatable {
     /// One or two; the first is used for sending.
     public var networkKeys: [NetworkKey]
     public var streamKeys: StreamKeys
-    /// Public keys of operators: a name server takes what is signed with the secret of one. Not secret themselves.
+    /// Public keys of operators: a name server accepts what is signed with one of their secrets. Not secret themselves.
     public var operatorKeys: [NetworkKey]
 
     public init(networkKeys: [NetworkKey], streamKeys: StreamKeys, operatorKeys: [NetworkKey] = []) {
@@ -46,7 +45,7 @@ public struct KeyFile: Sendable, Equatable {
         self.operatorKeys = operatorKeys
     }
 
-    /// What is wrong with a key file; `line` and `column` count from 1 and are 0 where the whole file is meant.
+    /// One problem of a key file; `line` and `column` count from 1 and are 0 for a problem of the whole file.
     public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
         public var path: String
         public var line: Int
@@ -55,13 +54,13 @@ public struct KeyFile: Sendable, Equatable {
         public var description: String { line == 0 ? text : "\(path):\(line):\(column): \(text)" }
     }
 
-    /// All problems of a file at once. Never tells a secret.
+    /// All problems of a file at once. Never contains a secret.
     public struct Invalid: Error, Sendable, Equatable, CustomStringConvertible {
         public var problems: [Problem]
         public var description: String { problems.map(\.description).joined(separator: "\n") }
     }
 
-    /// Reads a key file that only we may read.
+    /// Reads a key file, which only its owner may be able to read.
     public static func load(_ path: String) throws(Invalid) -> KeyFile {
         let text: String
         do throws(PrivateFile.Failure) {

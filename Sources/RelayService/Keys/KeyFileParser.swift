@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Reads the lines of a key file, gathering every problem.
+/// Reads the lines of a key file, collecting all problems.
 struct KeyFileParser {
     private(set) var networkKeys: [KeyFile.NetworkKey] = []
     private(set) var operatorKeys: [KeyFile.NetworkKey] = []
@@ -30,7 +30,7 @@ struct KeyFileParser {
     }
 
     mutating func read(_ text: String) {
-        // To Swift, CR LF is one character, which is not the character LF.
+        // In Swift, CR LF is one character, different from the character LF.
         let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
         for content in lines.dropLast() {
             line += 1
@@ -39,12 +39,12 @@ struct KeyFileParser {
         if let last = lines.last, !last.isEmpty {
             line += 1
             readLine(last)
-            complain(last.count + 1, "the file does not end with a newline: was it cut off? add one")
+            complain(last.count + 1, "the last line has no newline: was the file cut off? add one")
         }
         guard problems.isEmpty else { return }
         if form == .operators, operatorKeys.isEmpty {
             line = 1
-            complain(1, "no operator's key; make a file of one with `reflector keys operator`")
+            complain(1, "no operator's key; make such a file with `reflector keys operator`")
         } else if form == .nodes, networkKeys.isEmpty {
             line = 1
             complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
@@ -68,7 +68,7 @@ struct KeyFileParser {
         case "operator-secret":
             complain(
                 kind.column,
-                "an operator's secret has no place on nodes and name servers: keep it in a file of its own, and write "
+                "an operator's secret must not be on nodes and name servers: keep it in a file of its own, and write "
                     + "its `operator-public` line here, which `reflector keys operator FILE` prints")
         case "operator":
             complain(
@@ -101,7 +101,7 @@ struct KeyFileParser {
         if keys.contains(where: { $0.phase == phase }) {
             complain(phaseWord.column, "phase \(phase) has a key already; give the new key another phase")
         } else if keys.count == countMax {
-            complain(words[0].column, "more than \(countMax) \(kind) keys; take the oldest out")
+            complain(words[0].column, "more than \(countMax) \(kind) keys; remove the oldest")
         } else {
             return keys + [KeyFile.NetworkKey(phase: phase, bytes: bytes)]
         }
@@ -127,10 +127,10 @@ struct KeyFileParser {
             try streamKeys.add(String(keyWord.text), for: pattern)
         } catch {
             switch error {
-            case .duplicate: complain(keyWord.column, "\(nameWord.text) has this key already; take one line out")
+            case .duplicate: complain(keyWord.column, "\(nameWord.text) has this key already; remove one line")
             case .tooMany:
                 complain(
-                    nameWord.column, "\(nameWord.text) has \(StreamKeys.keysMax) keys already; take the oldest out")
+                    nameWord.column, "\(nameWord.text) has \(StreamKeys.keysMax) keys already; remove the oldest")
             }
         }
     }
@@ -142,7 +142,7 @@ struct KeyFileParser {
             return nil
         }
         if words.count > 3 {
-            complain(words[3].column, "the line is `\(form)`: a word too many")
+            complain(words[3].column, "the line is `\(form)`: one word too many")
             return nil
         }
         return (words[1], words[2])

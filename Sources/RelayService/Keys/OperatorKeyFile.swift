@@ -2,13 +2,13 @@ import PacketSealing
 import SecretFiles
 
 /// The secret with which an operator signs overrides, in a file of mode 0600 on the operator's machine alone: nodes and
-/// name servers know only the public key, so that none of their disks lets anybody override.
+/// name servers have only the public key, so a stolen disk of theirs allows no override.
 ///
 /// ```
 /// operator-secret 1 64-HEX-DIGITS     # the first signs; phase 0 to 255, as in the public line
 /// ```
 public struct OperatorKeyFile: Sendable, Equatable {
-    /// What is appended to the path of a key file for the operator's file beside it.
+    /// Suffix of the operator's file beside a key file.
     public static let suffix = ".operator"
 
     /// Ed25519 seeds of 32 bytes; the first is used for signing.
@@ -21,19 +21,19 @@ public struct OperatorKeyFile: Sendable, Equatable {
         return OperatorKeyFile(secrets: [KeyFile.NetworkKey(phase: phase, bytes: seed)])
     }
 
-    /// What key files of nodes and name servers have of it.
+    /// The public keys, for the key files of nodes and name servers.
     public var publicKeys: [KeyFile.NetworkKey] {
         secrets.compactMap { secret in
             Ed25519.publicKey(seed: secret.bytes).map { KeyFile.NetworkKey(phase: secret.phase, bytes: $0) }
         }
     }
 
-    /// `operator-public …`, a line for each key.
+    /// The `operator-public …` lines, one for each key.
     public var publicLines: [String] {
         publicKeys.map { "operator-public \($0.phase) \(KeyFile.hex($0.bytes))" }
     }
 
-    /// Reads a file that only we may read.
+    /// Reads a file, which only its owner may be able to read.
     public static func load(_ path: String) throws(KeyFile.Invalid) -> OperatorKeyFile {
         let text: String
         do throws(PrivateFile.Failure) {
@@ -47,10 +47,10 @@ public struct OperatorKeyFile: Sendable, Equatable {
         return OperatorKeyFile(secrets: parser.operatorKeys)
     }
 
-    /// Writes a new file of mode 0600; an existing one is never overwritten.
+    /// Writes a new file of mode 0600; never overwrites an existing file.
     public func write(to path: String) throws(KeyFile.Invalid) {
         let lines =
-            ["# Signs overrides: for operators alone, never for nodes or name servers."]
+            ["# Signs overrides: only for operators, never for nodes or name servers."]
             + secrets.map { "operator-secret \($0.phase) \(KeyFile.hex($0.bytes))" }
         do throws(PrivateFile.Failure) {
             try PrivateFile.create(path, text: lines.joined(separator: "\n") + "\n")

@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// The keys with which encoders push streams.
 public struct StreamKeys: Sendable, Equatable {
-    /// Keys of one stream, or of all streams below a prefix, accepted at once: two, so that a key can be rolled.
+    /// Keys accepted at once for one stream, or for all streams below a prefix: two, so that a key can be rolled.
     public static let keysMax = 2
 
     /// By stream name, or `live/` for the pattern `live/*`; `""` for `*`.
@@ -11,12 +11,12 @@ public struct StreamKeys: Sendable, Equatable {
 
     public init() {}
 
-    /// What a presented key is worth.
+    /// Result of the check of a presented key.
     public enum Verdict: Sendable, Equatable {
         case accepted
         case missing
         case wrong
-        /// There is no key for this stream, so that nobody can push it.
+        /// There is no key for this stream, so nobody can push it.
         case unknownStream
     }
 
@@ -61,7 +61,7 @@ public struct StreamKeys: Sendable, Equatable {
         }
     }
 
-    /// Judges a key. Takes a time that does not depend on how much of it is right.
+    /// Checks a key in constant time: the time does not depend on how many characters are right.
     public func verdict(on presented: Substring?, for stream: StreamName) -> Verdict {
         guard let keys = keys(for: stream) else { return .unknownStream }
         guard let presented, !presented.isEmpty else { return .missing }
@@ -82,7 +82,7 @@ public struct StreamKeys: Sendable, Equatable {
         }
     }
 
-    /// The first key written for exactly this pattern.
+    /// The first key of exactly this pattern.
     func first(for pattern: Pattern) -> String? {
         switch pattern {
         case .stream(let name): exact[name.text]?.first
@@ -90,7 +90,7 @@ public struct StreamKeys: Sendable, Equatable {
         }
     }
 
-    /// How many lines a key file has for these.
+    /// Number of lines for these keys in a key file.
     public var count: Int { lines.count }
 
     /// Pattern and key of each line of a key file, in order of the pattern.

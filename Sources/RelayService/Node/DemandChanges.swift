@@ -1,10 +1,10 @@
 import ReflectorModel
 import Synchronization
 
-/// Changes of demand on their way to the node: the last for each stream counts, and none is lost when the node's loop has
-/// too much to do, because one piece of work takes them all.
+/// Demand changes on their way to the node, coalesced: only the last change of each stream counts, and none is lost
+/// when the node's loop is busy, because one job takes them all.
 final class DemandChanges: Sendable {
-    /// Streams waiting at once. Only a loop that has stood still for long lets so many gather.
+    /// Streams waiting at once. Only a loop that is stuck for long lets so many collect.
     static let countMax = 16_384
 
     private struct State {
@@ -17,11 +17,11 @@ final class DemandChanges: Sendable {
 
     private let state = Mutex(State())
 
-    /// Notes a change. True if somebody must see to it that `take` is called.
+    /// Records a change. True if the caller must schedule a call of `take`.
     func note(_ isWanted: Bool, for stream: StreamName) -> Bool {
         state.withLock { state in
             if state.wanted[stream] == nil {
-                // A viewer whose wish is dropped gets a time-out, and asks again; an end of demand is always told.
+                // A viewer whose change is dropped gets a time-out and asks again; an end of demand is never dropped.
                 guard !isWanted || state.order.count < Self.countMax else {
                     state.dropped &+= 1
                     return false
@@ -34,7 +34,7 @@ final class DemandChanges: Sendable {
         }
     }
 
-    /// Everything noted since the last call, in order.
+    /// All changes since the last call, in order.
     func take() -> [(stream: StreamName, isWanted: Bool)] {
         state.withLock { state in
             let changes = state.order.map { ($0, state.wanted[$0] ?? false) }

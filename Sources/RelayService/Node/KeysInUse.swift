@@ -1,21 +1,21 @@
 import Synchronization
 
-/// The network keys that a daemon runs with, to judge those that are to follow.
+/// The network keys that a daemon runs with, against which new ones are checked.
 public final class KeysInUse: Sendable {
     private let keys: Mutex<[KeyFile.NetworkKey]>
 
     public init(_ keys: [KeyFile.NetworkKey]) { self.keys = Mutex(keys) }
 
-    /// A phase may stand for one key only: nodes that have the one could not tell it from the other.
+    /// A phase may name one key only: a node with the old key could not distinguish it from the new one.
     public struct Refused: Error, Equatable, CustomStringConvertible {
         public var phase: UInt8
         public var description: String {
-            "network key \(phase) is another one than before; give the new key a phase of its own, and keep the old one "
-                + "beside it until every node has both"
+            "network key \(phase) differs from the one in use; give the new key a phase of its own, and keep the old "
+                + "one beside it until every node has both"
         }
     }
 
-    /// Takes other keys from now on; throws, and changes nothing, if a phase would come to stand for another key.
+    /// Replaces the keys; throws, and changes nothing, if a phase would name another key than before.
     public func replace(_ next: [KeyFile.NetworkKey]) throws(Refused) {
         let refused: Refused? = keys.withLock { keys in
             for key in next {

@@ -2,8 +2,8 @@ import Histogram
 import ReflectorModel
 import RelayCore
 
-/// The measurements of one link as HDR histograms, one a measure: 1 µs to 10 s at two significant digits, which is 9 kB
-/// each from the first sample on.
+/// The measurements of one link as HDR histograms, one for each measure: 1 µs to 10 s at two significant digits, which
+/// takes 9 kB each from the first sample on.
 public final class LinkHistograms: LinkMeasurements {
     private var histograms = [MinuteHistogram?](repeating: nil, count: LinkMeasure.allCases.count)
 
@@ -19,11 +19,11 @@ public final class LinkHistograms: LinkMeasurements {
     }
 }
 
-/// A histogram that begins anew each minute and keeps the quantiles of the minute before: what it tells is of now, not of
-/// last week, and no count can overflow.
+/// A histogram that starts again each minute and keeps the quantiles of the minute before: it shows recent values, and
+/// no count can overflow.
 struct MinuteHistogram {
     static let span = TimeSpan.seconds(60)
-    /// Longer spans count as this.
+    /// Longer spans are counted as this value.
     static let most = TimeSpan.seconds(10)
 
     private struct Quantiles {
@@ -59,11 +59,12 @@ struct MinuteHistogram {
 
     func summary(at now: MonotonicInstant) -> DelaySummary {
         let age = now - since
-        // In its second minute without a sample to turn it, the one under way is a whole one.
-        let told = age < Self.span ? minuteBefore ?? quantiles : age < Self.span * 2 ? quantiles : nil
+        // Only a sample starts a new minute. In its second minute without one, the current histogram holds a complete
+        // minute.
+        let recent = age < Self.span ? minuteBefore ?? quantiles : age < Self.span * 2 ? quantiles : nil
         return DelaySummary(
-            count: count, sumMilliseconds: Double(sumMicroseconds) / 1_000, p50Milliseconds: told?.p50,
-            p99Milliseconds: told?.p99, maxMilliseconds: told?.max)
+            count: count, sumMilliseconds: Double(sumMicroseconds) / 1_000, p50Milliseconds: recent?.p50,
+            p99Milliseconds: recent?.p99, maxMilliseconds: recent?.max)
     }
 
     private var quantiles: Quantiles? {

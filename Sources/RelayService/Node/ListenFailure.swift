@@ -3,14 +3,14 @@ import Glibc
 import NIOCore
 import ReflectorModel
 
-/// An address on which a node cannot listen: which, why, and what to do.
+/// An address on which a node cannot listen, with the reason and the remedy.
 public struct ListenFailure: Error, CustomStringConvertible {
     public enum Transport: String, Sendable {
         case udp = "UDP"
         case tcp = "TCP"
     }
 
-    /// What was to listen, as `the relay protocol`.
+    /// The purpose of the socket, such as `the relay protocol`.
     public var what: String
     public var endpoint: Endpoint
     public var transport: Transport
@@ -18,7 +18,7 @@ public struct ListenFailure: Error, CustomStringConvertible {
     public var code: Int32
     private var text: String
 
-    /// No interface has the address now; one may have it later.
+    /// No interface has the address now; this may change later.
     public var isAddressMissing: Bool { code == EADDRNOTAVAIL || code == EAFNOSUPPORT }
 
     /// - Parameter cause: an error of `DatagramSocket` or of NIO.
@@ -41,8 +41,8 @@ public struct ListenFailure: Error, CustomStringConvertible {
     private var advice: String? {
         switch code {
         case EADDRINUSE:
-            "another process does (ss -\(transport == .udp ? "u" : "t")lpn 'sport = :\(endpoint.port)' shows which): "
-                + "stop it, or give another address or port"
+            "another process listens there (ss -\(transport == .udp ? "u" : "t")lpn 'sport = :\(endpoint.port)' shows "
+                + "which): stop it, or give another address or port"
         case EADDRNOTAVAIL:
             "no interface of this machine has that address: add it, correct the host's A or AAAA record in the zone, or "
                 + "give another address"
@@ -52,7 +52,7 @@ public struct ListenFailure: Error, CustomStringConvertible {
         }
     }
 
-    /// Runs something that binds, and says what it was if it fails.
+    /// Runs a closure that binds, and adds its purpose to the error if it fails.
     public static func naming<Result>(
         _ what: String, _ endpoint: Endpoint, _ transport: Transport, _ bind: () async throws -> Result
     ) async throws -> Result {

@@ -3,23 +3,23 @@ import Logging
 import ReflectorModel
 import SecretFiles
 
-/// What a node remembers over a restart: the last good answers and its own address. Slow work, hence an actor.
+/// What a node keeps over a restart: the last good answers and its own address. An actor, because its work is slow.
 ///
-/// A change of the zone's serial changes every answer at once, so the file is written at most once in `writeInterval`,
+/// A new serial of the zone changes every answer at once, so the file is written at most once in `writeInterval`,
 /// however many answers come.
 actor NodeMemory {
     /// Longest text of addresses that is read, and most addresses that are written.
     private static let addressBytesMax = 4_096
     private static let addressesMax = 64
 
-    private let file: StateFile?
+    private let file: SavedAnswersFile?
     private let addressPath: String?
     private let writeInterval: Duration
     private var answers = SavedAnswers()
     private let logger: Logger
     private var isWriteDue = false
     private var lastWrite: ContinuousClock.Instant?
-    /// Times that the file was written.
+    /// Number of writes of the file.
     private(set) var writes = 0
 
     init(directory: String?, logger: Logger, writeInterval: Duration = .seconds(1)) {
@@ -36,7 +36,7 @@ actor NodeMemory {
             logger.warning(
                 "state folder can't be written: answers won't survive a restart", metadata: ["problem": "\(error)"])
         }
-        let file = StateFile(path: directory + "/answers.json")
+        let file = SavedAnswersFile(path: directory + "/answers.json")
         self.file = file
         addressPath = directory + "/address"
         let (loaded, problem) = file.load()
@@ -44,7 +44,7 @@ actor NodeMemory {
         if let problem { logger.warning("state file", metadata: ["problem": "\(problem)"]) }
     }
 
-    /// Every remembered answer among `names`.
+    /// All remembered answers for `names`.
     func answers(for names: [ReflectorName]) -> [(ReflectorName, LookUpAnswer)] {
         names.compactMap { name in answers.answer(for: name).map { (name, $0.answer) } }
     }
@@ -54,7 +54,7 @@ actor NodeMemory {
     /// All names that have an answer.
     var names: [ReflectorName] { answers.names }
 
-    /// Remembers an answer: on the disk at once, or soon if the file was written only just now.
+    /// Remembers an answer: writes it at once, or soon if the file was written only a moment ago.
     func keep(_ answer: LookUpAnswer, for name: ReflectorName) {
         guard answers.keep(answer, for: name, unixSeconds: Int64(Date().timeIntervalSince1970)), file != nil,
             !isWriteDue
@@ -67,11 +67,11 @@ actor NodeMemory {
         }
     }
 
-    /// Writes what is not on the disk yet.
+    /// Writes the answers that are not on the disk yet.
     func flush() {
         guard isWriteDue, let file else { return }
         isWriteDue = false
-        do throws(StateFile.WriteError) {
+        do throws(SavedAnswersFile.WriteError) {
             try file.save(answers)
         } catch {
             logger.error("state file not written", metadata: ["problem": "\(error)"])
@@ -80,7 +80,7 @@ actor NodeMemory {
         writes += 1
     }
 
-    /// The node's own addresses when it last ran, for a start without name servers.
+    /// The node's own addresses when it last ran, for a start when no name server answers.
     var addresses: [IPAddress] {
         guard let addressPath, let text = try? PrivateFile.read(addressPath, bytesMax: Self.addressBytesMax) else {
             return []

@@ -7,10 +7,10 @@ import RelayCore
 /// The thin shell around one `RelayNode`: its sockets, its timer, its look-ups. Lives on its loop's thread.
 final class NodeShell: DatagramHandler {
     private let loop: DatagramLoop
-    private let locals = LocalAddresses()
-    private var sendLog = SendLog()
+    private let locals = LocalSockets()
+    private var sendFailures = SendFailureLog()
     let node: RelayNode
-    /// What the ingest thread asks.
+    /// Payload limits, which the ingest thread reads.
     let payloadLimits: PayloadLimits
     private let crypto: LibcryptoPacketCrypto
     private let resolver: StubResolver
@@ -22,7 +22,7 @@ final class NodeShell: DatagramHandler {
     private let headers: UnsafeMutableRawBufferPointer
 
     init(
-        loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, crypto: LibcryptoBox,
+        loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, crypto: KeyMaterial,
         resolver: StubResolver, memory: NodeMemory, restored: [(ReflectorName, LookUpAnswer)],
         output: (any StreamOutput)?, payloadLimits: PayloadLimits, logger: Logger
     ) {
@@ -74,21 +74,21 @@ final class NodeShell: DatagramHandler {
             more = node.transmit(at: now, into: &batch)
             if !batch.isEmpty { locals.send(batch) }
         }
-        for socket in locals.sockets where socket.statistics.sendFailuresTotal != sendLog.told(socket.tag) {
-            sendLog.note(socket, at: now, logger)
+        for socket in locals.sockets where socket.statistics.sendFailuresTotal != sendFailures.total(socket.tag) {
+            sendFailures.note(socket, at: now, logger)
         }
     }
 
-    // MARK: Told from outside
+    // MARK: Calls from outside
 
-    /// An encoder has a stream. False if the node can't take it.
+    /// An encoder provides a stream. False if the node can't take it.
     func provide(_ stream: StreamName) -> Bool {
         guard node.provide(stream, at: loop.now) else { return false }
         if let bytes = node.payloadLimit(of: stream) { payloadLimits.set(bytes, for: stream) }
         return true
     }
 
-    /// Another address of the node is there.
+    /// Another address of the node has become available.
     func add(_ socket: DatagramSocket) {
         do throws(DatagramError) {
             try loop.add(socket)
@@ -100,20 +100,20 @@ final class NodeShell: DatagramHandler {
         logger.info("listening on another address", metadata: ["endpoint": "\(socket.local)"])
     }
 
-    /// Takes other network keys; what is under way goes on.
-    func replaceKeys(_ keys: LibcryptoBox) {
+    /// Replaces the network keys; links and streams continue.
+    func replaceKeys(_ keys: KeyMaterial) {
         keys.replaceKeys(of: crypto)
         node.networkKeysChanged(at: loop.now)
     }
 
-    /// True once no child fetches anything from here; see `RelayNode.drain`.
+    /// True when no child fetches anything from this node; see `RelayNode.drain`.
     func drain() -> Bool {
         let isDone = node.drain(at: loop.now)
         flush(at: loop.now)
         return isDone
     }
 
-    /// Says good-bye on every link.
+    /// Closes every link with a message to the peer.
     func close() {
         node.close(at: loop.now)
         flush(at: loop.now)

@@ -3,19 +3,20 @@ import Glibc
 import Logging
 import ReflectorModel
 
-/// Opens a node's sockets, one for each of its addresses. One address that is not there (yet) does not keep the node from
-/// the others: it is tried again until it is.
+/// Opens a node's sockets, one for each of its addresses. An address that is missing does not block the others: it is
+/// tried again until it exists.
 struct NodeSockets: Sendable {
-    /// How long a start waits for an address that no interface has: duplicate address detection takes a second or two.
+    /// How long a start waits for an address that no interface has yet: duplicate address detection takes a second or
+    /// two.
     static let patience = Duration.seconds(3)
     private static let patienceStep = Duration.milliseconds(250)
-    /// How often addresses that are missing are tried again, and the zone asked for others.
+    /// How often missing addresses are tried again and the zone is asked for new ones.
     static let retryInterval = Duration.seconds(5)
     static let askInterval = Duration.seconds(60)
 
     let logger: Logger
 
-    /// What was opened, and what was not. Throws if nothing could be.
+    /// The opened sockets and the missing addresses. Throws if no socket could be opened.
     func open(_ wanted: [Endpoint]) async throws -> (open: [DatagramSocket], missing: [Endpoint]) {
         let deadline = ContinuousClock.now + Self.patience
         while true {
@@ -32,21 +33,21 @@ struct NodeSockets: Sendable {
                 } catch {
                     let problem = ListenFailure(
                         what: "the relay protocol", endpoint: endpoint, transport: .udp, cause: error)
-                    // Another process on one of the addresses is a mistake, whatever the others do.
+                    // Another process on one of the addresses is an error, even if the others can be opened.
                     guard error.mayPass else { throw problem }
                     failure = failure ?? problem
                     missing.append(endpoint)
                 }
             }
             if missing.isEmpty { return (open, []) }
-            // Without IPv6 in the kernel there is nothing to wait for, nor does IPv4 look for duplicates.
+            // If the kernel has no IPv6, there is nothing to wait for; IPv4 has no duplicate address detection.
             let isHopeless = missing.allSatisfy { endpoint in
                 endpoint.address.isV4 || wanted.contains { $0.isTwin(of: endpoint) }
             }
             if !open.isEmpty, isHopeless || .now >= deadline {
                 for endpoint in missing {
                     logger.warning(
-                        "own address not there: listening on the others, and trying again",
+                        "own address missing: listening on the others, and retrying",
                         metadata: [
                             "address": "\(endpoint)",
                             "listening": "\(open.map(\.local.description).joined(separator: ","))",
@@ -61,19 +62,19 @@ struct NodeSockets: Sendable {
         }
     }
 
-    /// One that was missing, if it is there now.
+    /// A socket on a missing address, if the address exists now.
     func openNow(_ endpoint: Endpoint) -> sending DatagramSocket? {
         try? DatagramSocket(bind: endpoint)
     }
 }
 
 extension DatagramError {
-    /// The address, or its family, is not there now, and may be later.
+    /// The address or its family does not exist now, but may later.
     fileprivate var mayPass: Bool { [EADDRNOTAVAIL, EAFNOSUPPORT, ENODEV, ENETDOWN].contains(code) }
 }
 
 extension Endpoint {
-    /// The other of `[::]` and 0.0.0.0.
+    /// True if these are `[::]` and 0.0.0.0, in either order.
     fileprivate func isTwin(of other: Endpoint) -> Bool {
         address.isUnspecified && other.address.isUnspecified && address.isV4 != other.address.isV4
     }

@@ -1,11 +1,11 @@
 import ReflectorModel
 import Synchronization
 
-/// Largest payload of each stream that a path on its way cannot carry whole: set on the node's loop, read on the ingest
-/// thread.
+/// For each stream with a limit, the largest payload that every path on its way carries whole: written on the node's
+/// loop, read on the ingest thread.
 final class PayloadLimits: Sendable {
-    /// Streams with a limit: those that this entrypoint provides, so it is never reached. When full, further ones are cut
-    /// in the node instead.
+    /// Streams with a limit: only those that this entrypoint provides, so this is never reached. When full, the node
+    /// cuts further payloads instead.
     static let countMax = 4_096
     private let limits = Mutex<[StreamName: Int]>([:])
 

@@ -1,6 +1,6 @@
 import RelayCore
 
-/// The state machine's configuration, as a daemon's options give it.
+/// Makes the state machine's configuration from a daemon's options.
 struct RelayConfigurationSource {
     let configuration: RelayConfiguration
 

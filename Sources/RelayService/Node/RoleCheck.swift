@@ -1,16 +1,17 @@
 import Logging
 import ReflectorModel
 
-/// Whether the zone knows of a node in the part and at the address that it was given: a mistyped command, region or host
-/// else shows only when the first viewer or encoder comes, and set reflectors refuse what the zone contradicts.
+/// Checks that the zone has the node with the role and the address that it was started with. Otherwise a mistyped
+/// command, region or host shows only when the first viewer or encoder comes, and set reflectors refuse a node that
+/// contradicts the zone.
 struct RoleCheck {
     let configuration: NodeConfiguration
     let resolver: StubResolver
     /// Where the node listens.
     let endpoints: [Endpoint]
 
-    /// Looks the node up and says what the zone contradicts (error) or does not know (warning). What no server answers is
-    /// no finding.
+    /// Looks the node up and logs what the zone contradicts (error) or does not know (warning). Unanswered look-ups are
+    /// not findings.
     func run(_ logger: Logger) async {
         let name = ReflectorName.node(host: configuration.name)
         guard ReflectorName.isHost(configuration.name) else { return }
@@ -27,12 +28,12 @@ struct RoleCheck {
             let parents = ReflectorName.parents(.first, region, nil)
             guard case .noSuchName = await resolver.lookUp(parents) else { return }
             logger.warning(
-                "region \(region) is not declared, or no map line is about it and the default portset: is --region right?",
+                "region \(region) is not declared, or no map line covers its default portset: is --region right?",
                 metadata: ["name": "\(parents).\(resolver.zone)", "answer": "NXDOMAIN"])
         }
     }
 
-    /// What the zone's answer about the host contradicts, with what to do.
+    /// The contradictions to the zone's answer about the host, each with a remedy.
     static func findings(
         _ configuration: NodeConfiguration, listening endpoints: [Endpoint], _ answer: LookUpAnswer
     ) -> [String] {

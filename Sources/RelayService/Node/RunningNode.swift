@@ -2,15 +2,15 @@ import DatagramIO
 import Logging
 import ReflectorModel
 
-/// A node in operation, from any thread's view.
+/// A running node, for use from any thread.
 public struct RunningNode: Sendable {
-    /// Longest time that children are given to move away before the node stops.
+    /// Longest time for children to move away before the node stops.
     public static let drainTimeMax = Duration.seconds(2)
     private static let drainInterval = Duration.milliseconds(100)
 
     /// Where the relay protocol listens.
     public var endpoint: Endpoint { endpoints[0] }
-    /// The same, all of the node's addresses, those included that are not there yet.
+    /// All addresses of the relay protocol, including those that no interface has yet.
     public let endpoints: [Endpoint]
     private let watch: Task<Void, Never>
     private let payloadLimits: PayloadLimits
@@ -23,7 +23,7 @@ public struct RunningNode: Sendable {
     private let demand = DemandChanges()
 
     /// Finds the node's own addresses, binds, and starts its event loop. Asks the name servers until they answer, or
-    /// takes the address of the last run if they do not.
+    /// takes the addresses of the last run if they do not.
     public static func start(
         _ configuration: NodeConfiguration, output: (any StreamOutput)?, logger: Logger
     ) async throws -> RunningNode {
@@ -31,7 +31,7 @@ public struct RunningNode: Sendable {
         let memory = NodeMemory(directory: configuration.stateDirectory, logger: logger)
         let own = OwnAddress(configuration: configuration, resolver: resolver, memory: memory, logger: logger)
         let wanted = try await own.find()
-        let crypto = try LibcryptoBox(configuration.keys)
+        let crypto = try KeyMaterial(configuration.keys)
         let loop = try DatagramLoop()
         let opener = NodeSockets(logger: logger)
         let (sockets, missing) = try await opener.open(wanted)
@@ -45,7 +45,7 @@ public struct RunningNode: Sendable {
             loop: loop, sockets: sockets, configuration: configuration, crypto: crypto, resolver: resolver,
             memory: memory, restored: restored, output: output, payloadLimits: payloadLimits, logger: logger)
         let handle = try loop.start(handler: shell, name: configuration.name)
-        // The loop sets its timer at the end of a wake-up: this is the first.
+        // The loop sets its timer at the end of a wake-up: this causes the first one.
         loop.execute {}
         logger.info(
             "node started",
@@ -60,7 +60,7 @@ public struct RunningNode: Sendable {
             configuration: configuration, inUse: KeysInUse(configuration.keys.networkKeys))
     }
 
-    /// Listens on addresses that were missing as soon as they are there, and on those that the zone gives the host later.
+    /// Listens on missing addresses as soon as they exist, and on addresses that the zone gets later.
     private static func addAddresses(
         _ missing: [Endpoint], known: [Endpoint], _ own: OwnAddress, _ opener: NodeSockets,
         to shell: LoopBound<NodeShell>, on loop: DatagramLoop
@@ -85,8 +85,8 @@ public struct RunningNode: Sendable {
         }
     }
 
-    /// Runs `body` beside a started node and, however it ends, returns only when the node's thread has ended: a process
-    /// must not exit under a thread that still seals packets.
+    /// Runs `body` beside a started node and, however it ends, returns only after the node's thread has ended: a
+    /// process must not exit while that thread still seals packets.
     public static func with(
         _ configuration: NodeConfiguration, output: (any StreamOutput)?, logger: Logger,
         _ body: (RunningNode) async throws -> Void
@@ -101,7 +101,7 @@ public struct RunningNode: Sendable {
         await node.halt()
     }
 
-    /// Ends the node without a word to its children. Once more does nothing.
+    /// Ends the node without a message to its children. A second call does nothing.
     private func halt() async {
         watch.cancel()
         loop.stop()
@@ -110,27 +110,27 @@ public struct RunningNode: Sendable {
         await memory.flush()
     }
 
-    /// A viewer wants a stream, or the last one has left.
+    /// Sets whether a viewer wants a stream; false when the last one has left.
     public func setDemand(_ isWanted: Bool, for stream: StreamName) {
         guard demand.note(isWanted, for: stream) else { return }
-        if tellDemand() { return }
-        // The loop has too much to do: soon it has not, or it has ended.
+        if reportDemand() { return }
+        // The loop is too busy: try again, until it takes the work or has ended.
         let node = self
         Task {
             for _ in 0..<Self.demandTriesMax {
                 try? await Task.sleep(for: Self.demandRetry)
-                if node.tellDemand() { return }
+                if node.reportDemand() { return }
             }
             _ = node.demand.take()
         }
     }
 
     private static let demandRetry = Duration.milliseconds(20)
-    /// Ten seconds: a loop that stands still for longer serves nobody.
+    /// Ten seconds: a loop that is stuck for longer serves nobody.
     private static let demandTriesMax = 500
 
-    /// False if the loop takes no work.
-    private func tellDemand() -> Bool {
+    /// False if the loop takes no more work.
+    private func reportDemand() -> Bool {
         let (loop, shell, demand) = (loop, shell, demand)
         return loop.execute {
             for change in demand.take() {
@@ -144,7 +144,7 @@ public struct RunningNode: Sendable {
     }
 
     /// Nil when the node has stopped.
-    /// - Parameter page: the streams to tell; few at a time, since this is done between packets.
+    /// - Parameter page: the streams to report; few at a time, because the loop does this between packets.
     public func status(streams page: StreamPage = .first) async -> NodeStatus? {
         let (shell, zone) = (shell, configuration.zone)
         var status = await loop.query { shell.value.status(zone: zone, streams: page) }
@@ -157,27 +157,27 @@ public struct RunningNode: Sendable {
         return await loop.query { shell.value.node.isReady } ?? false
     }
 
-    /// False once its loop has ended. Waits for the loop, so a loop that is stuck gives no answer.
+    /// False after its loop has ended. Waits for the loop, so a loop that is stuck gives no answer.
     public func isRunning() async -> Bool { await loop.query { true } ?? false }
 
-    /// Where an entrypoint's encoders' payloads go.
+    /// The sink for the payloads of an entrypoint's encoders.
     public var ingestSink: any IngestSink {
         NodeIngest(
             loop: loop, shell: shell, resolver: resolver, memory: memory, name: configuration.name.lowercased(),
             payloadLimits: payloadLimits)
     }
 
-    /// Takes other network keys; links and streams go on. Throws, and changes nothing, if a phase that is in use would
-    /// stand for another key, or libcrypto refuses one.
+    /// Replaces the network keys; links and streams continue. Throws, and changes nothing, if a phase in use would name
+    /// another key, or libcrypto refuses one.
     public func replaceKeys(_ keys: KeyFile) async throws {
-        let box = try LibcryptoBox(keys)
+        let material = try KeyMaterial(keys)
         try inUse.replace(keys.networkKeys)
         let shell = shell
-        loop.execute { shell.value.replaceKeys(box) }
+        loop.execute { shell.value.replaceKeys(material) }
     }
 
-    /// Ends the node. Its children are told first and move away, make before break, for at most `drainTimeMax`; then
-    /// every link is closed.
+    /// Ends the node. First asks its children to move away, make before break, for at most `drainTimeMax`; then closes
+    /// every link.
     public func stop() async {
         let (loop, shell) = (loop, shell)
         let deadline = ContinuousClock.now + Self.drainTimeMax

@@ -1,13 +1,13 @@
 import ReflectorModel
 
-/// Where an edge's streams go: its streaming servers. Called on the node's event loop, so it must be quick; `payload` is
+/// Takes an edge's streams: its streaming servers. Called on the node's event loop, so it must be quick; `payload` is
 /// valid only during the call.
 public protocol StreamOutput: Sendable {
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant)
-    /// `lost` packets were given up, or (0) another source or incarnation follows.
+    /// `lost` packets are lost for good, or (0) another source or incarnation follows.
     func discontinuity(stream: StreamName, lost: UInt64)
     func ended(stream: StreamName)
-    /// - Parameter isAbsence: the network says that it does not have the stream; otherwise it may have it.
+    /// - Parameter isAbsence: true if the network reports that it does not have the stream; false if it may have it.
     func unavailable(stream: StreamName, reason: String, isAbsence: Bool)
     func viewers(of stream: StreamName) -> Int
 }

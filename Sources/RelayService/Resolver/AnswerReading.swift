@@ -1,13 +1,13 @@
 import LDNSKit
 import ReflectorModel
 
-/// What an authoritative answer says about the records asked for, aliases followed (standard secondaries serve the
+/// What an authoritative answer says about the requested records; follows aliases (standard secondaries serve the
 /// aliased form of the zone, design §4).
 enum AnswerReading: Equatable {
     case records([LDNSRecord], ttlSeconds: UInt32)
     case noSuchName(serial: UInt32?)
     case noData(serial: UInt32?)
-    /// Nothing to go by: another server may know better. With the RCODE.
+    /// No usable answer, with the RCODE: another server may have one.
     case lame(rcode: UInt8)
 
     private static let aliasesMax = 8
@@ -16,7 +16,7 @@ enum AnswerReading: Equatable {
     private static let serverFailure: UInt8 = 2
     private static let nameError: UInt16 = 3
 
-    /// - Parameter name: as asked, lower case without the final dot.
+    /// - Parameter name: as in the query, lower case without the final dot.
     init(_ message: LDNSMessage, name: String, type: UInt16) {
         guard message.rcode == Self.noError || message.rcode == Self.nameError else {
             self = .lame(rcode: UInt8(clamping: message.rcode))
@@ -43,7 +43,7 @@ enum AnswerReading: Equatable {
             owner = target
         }
         let serial = message.authority.lazy.compactMap(Self.serial).first
-        // An alias that leads where this server has nothing to say is neither an answer nor its absence: that would come
+        // An alias whose target this server does not serve is neither an answer nor a proof of absence: that would come
         // with the zone's SOA (RFC 2308 §2).
         guard owner == name || serial != nil || message.rcode == Self.nameError else {
             self = .lame(rcode: Self.serverFailure)
@@ -52,7 +52,7 @@ enum AnswerReading: Equatable {
         self = message.rcode == Self.nameError ? .noSuchName(serial: serial) : .noData(serial: serial)
     }
 
-    /// The serial of an SOA record: after its two names stand five words of 32 bits (RFC 1035 §3.3.13).
+    /// The serial of an SOA record: its two names are followed by five words of 32 bits (RFC 1035 §3.3.13).
     static func serial(_ record: LDNSRecord) -> UInt32? {
         guard record.type == LDNSType.soa, record.data.count > 20 else { return nil }
         return record.data.suffix(20).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
@@ -72,12 +72,12 @@ enum AnswerReading: Equatable {
     }
 }
 
-/// What TXT strings of a reflector name say (design §4).
+/// The TXT strings of a reflector name (design §4).
 struct AnswerText {
     /// All strings, in the server's order.
     var strings: [String]
 
-    /// `portset=s4096`, or the fixed hash of the stream's name into `hash=0-4095`.
+    /// The portset of a stream: from `portset=s4096`, or from the fixed hash of its name into `hash=0-4095`.
     func portset(of stream: StreamName) -> PortsetID? {
         if let label = value("portset") { return PortsetID(label: label) }
         let bounds = value("hash")?.split(separator: "-", maxSplits: 1).compactMap { UInt16($0) } ?? []

@@ -1,7 +1,7 @@
 import LDNSKit
 
-/// One query as sent, and what tells its answer from a forged one: a random id, a random mixture of upper and lower
-/// case in the name (0x20), and a cookie (RFC 7873), besides the random port of its own socket.
+/// One query as sent, with what distinguishes its answer from a forged one: a random id, random upper and lower case in
+/// the name (0x20), and a cookie (RFC 7873), besides the random port of its own socket.
 struct OutgoingQuery: Sendable {
     /// Bytes of a DNS header (RFC 1035 §4.1.1).
     private static let headerBytes = 12
@@ -36,18 +36,18 @@ struct OutgoingQuery: Sendable {
         question = bytes[Self.headerBytes..<Self.headerBytes + (try LDNSName.wire(mixed)).count + 4]
     }
 
-    /// What came back on the query's socket.
+    /// A message received on the query's socket.
     enum Reply: Sendable {
-        /// The answer, and the server cookie that came with it.
+        /// The answer, and its server cookie.
         case answer(LDNSMessage, serverCookie: [UInt8]?)
-        /// It answers the query but cannot be read.
+        /// An answer to the query that cannot be read.
         case malformed
-        /// It does not answer this query: to be ignored.
+        /// Not an answer to this query: ignore it.
         case mismatched(ResolverCounter)
     }
 
-    /// Judges a datagram, or a message over TCP.
-    func judge(_ reply: [UInt8]) -> Reply {
+    /// Classifies a datagram, or a message over TCP.
+    func classify(_ reply: [UInt8]) -> Reply {
         guard reply.count >= Self.headerBytes else { return .mismatched(.mismatchedHeader) }
         guard UInt16(reply[0]) << 8 | UInt16(reply[1]) == id else { return .mismatched(.mismatchedID) }
         // QR, opcode 0.

@@ -2,8 +2,8 @@ import NIOCore
 import NIOPosix
 import ReflectorModel
 
-/// Sends one query to one server and waits for its answer: over UDP from a socket of its own, so that each has a random
-/// port and hears only that server; over TCP when the answer was truncated.
+/// Sends one query to one server and waits for its answer: over UDP from a socket of its own, so that each query has a
+/// random port and receives only from that server; over TCP when the answer was truncated.
 struct QueryExchange: Sendable {
     let loop: any EventLoop
     let counters: ResolverCounters
@@ -24,7 +24,7 @@ struct QueryExchange: Sendable {
         counters.add(to: .queriesUDP)
         return try await run(query, timeout: timeout) { waiting in
             DatagramBootstrap(group: loop)
-                // Room for any UDP answer, so that none is cut short unseen.
+                // Room for any UDP answer, so that none is truncated silently.
                 .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_535))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
@@ -65,7 +65,7 @@ struct QueryExchange: Sendable {
                 connected.assumeIsolated().whenComplete { result in
                     switch result {
                     case .success(let channel):
-                        // Whatever the outcome, the socket goes with it.
+                        // Close the socket, whatever the outcome.
                         promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
                     case .failure: waiting.fail(.unreachable)
                     }
@@ -96,7 +96,7 @@ private final class AnswerWaiting {
     }
 
     func receive(_ bytes: [UInt8]) {
-        let reply = query.judge(bytes)
+        let reply = query.classify(bytes)
         if case .mismatched(let counter) = reply { return counters.add(to: counter) }
         promise?.succeed(reply)
         promise = nil
@@ -108,7 +108,7 @@ private final class AnswerWaiting {
     }
 }
 
-/// Sends the query when its socket is there, and hands datagrams over.
+/// Sends the query when its socket is open, and passes datagrams on.
 private final class DatagramAnswerHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
     typealias OutboundOut = AddressedEnvelope<ByteBuffer>
@@ -132,7 +132,7 @@ private final class DatagramAnswerHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) { waiting.fail(.unreachable) }
 }
 
-/// Sends the query on a connection and reads the one answer, both after their length in two bytes (RFC 1035 §4.2.2).
+/// Sends the query on a connection and reads the one answer; a length of two bytes precedes each (RFC 1035 §4.2.2).
 private final class StreamAnswerHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -1,40 +1,40 @@
 import ReflectorModel
 
-/// In which order the name servers are asked: those that answer before those that did not lately, the quick before the
-/// slow, and among equals as configured.
+/// The order in which the name servers are asked: those without a recent time-out first, then the fastest first, and
+/// among equals as configured.
 struct ServerOrder {
-    /// How long a server that did not answer stands behind the others.
+    /// How long a server that did not answer is asked after the others.
     static let penalty = TimeSpan.seconds(5)
 
-    private struct Standing {
+    private struct ServerState {
         var roundTrip: TimeSpan?
         var failedAt: MonotonicInstant?
     }
 
-    private var standings: [Standing]
+    private var states: [ServerState]
 
-    init(count: Int) { standings = Array(repeating: Standing(), count: count) }
+    init(count: Int) { states = Array(repeating: ServerState(), count: count) }
 
-    /// Indices of the servers, the one to ask first in front. A server whose speed is not known yet is tried before the
-    /// known ones, so that each gets its chance.
-    func order(at now: MonotonicInstant) -> [Int] {
+    /// Indices of the servers, the first to ask in front. A server whose speed is not known yet comes before the known
+    /// ones, so that each is tried.
+    func indices(at now: MonotonicInstant) -> [Int] {
         func key(_ index: Int) -> (Int, Int64, Int) {
-            let standing = standings[index]
-            let isPenalised = standing.failedAt.map { now - $0 < Self.penalty } ?? false
-            return (isPenalised ? 1 : 0, standing.roundTrip?.nanoseconds ?? 0, index)
+            let state = states[index]
+            let isPenalised = state.failedAt.map { now - $0 < Self.penalty } ?? false
+            return (isPenalised ? 1 : 0, state.roundTrip?.nanoseconds ?? 0, index)
         }
-        return standings.indices.sorted { key($0) < key($1) }
+        return states.indices.sorted { key($0) < key($1) }
     }
 
     mutating func succeeded(_ index: Int, roundTrip: TimeSpan) {
-        guard standings.indices.contains(index) else { return }
-        standings[index].failedAt = nil
-        // Smoothed as TCP does (RFC 6298 §2), so that one slow answer does not turn the order round.
-        standings[index].roundTrip = standings[index].roundTrip.map { ($0 * 7 + roundTrip) / 8 } ?? roundTrip
+        guard states.indices.contains(index) else { return }
+        states[index].failedAt = nil
+        // Smoothed as in TCP (RFC 6298 §2), so that one slow answer does not change the order.
+        states[index].roundTrip = states[index].roundTrip.map { ($0 * 7 + roundTrip) / 8 } ?? roundTrip
     }
 
     mutating func failed(_ index: Int, at now: MonotonicInstant) {
-        guard standings.indices.contains(index) else { return }
-        standings[index].failedAt = now
+        guard states.indices.contains(index) else { return }
+        states[index].failedAt = now
     }
 }

@@ -2,12 +2,12 @@ import LDNSKit
 import NIOCore
 import ReflectorModel
 
-/// Puts one question to the name servers in turn until one gives an answer to go by.
+/// Sends one question to the name servers in turn until one gives a usable answer.
 actor ServerQueries {
-    /// How long one server is given.
+    /// Time-out of one server.
     private static let tryTimeout = TimeSpan.milliseconds(400)
     private static let streamTimeout = TimeSpan.seconds(1)
-    /// A server may ask for a fresh cookie this often before the next is asked.
+    /// How often a server may ask for a new cookie before the next server is asked.
     private static let cookieRetriesMax = 1
     private static let badCookie: UInt16 = 23
     private static let serverFailure: UInt8 = 2
@@ -15,7 +15,7 @@ actor ServerQueries {
     private let servers: [Endpoint]
     private let zone: String
     private let exchange: QueryExchange
-    private var standing: ServerOrder
+    private var order: ServerOrder
     private let clientCookies: [[UInt8]]
     private var serverCookies: [[UInt8]?]
     private var random = SystemRandomNumberGenerator()
@@ -24,14 +24,14 @@ actor ServerQueries {
         self.servers = servers
         self.zone = zone
         self.exchange = exchange
-        standing = ServerOrder(count: servers.count)
+        order = ServerOrder(count: servers.count)
         clientCookies = servers.map { _ in OutgoingQuery.newClientCookie() }
         serverCookies = servers.map { _ in nil }
     }
 
     struct Outcome: Sendable {
         var reading: AnswerReading
-        /// Additional section of the answer.
+        /// The answer's additional section.
         var additional: [LDNSRecord]
     }
 
@@ -40,36 +40,36 @@ actor ServerQueries {
         _ name: String, _ type: UInt16, until deadline: MonotonicInstant
     ) async -> Result<Outcome, UnansweredLookUp> {
         var failure = LookUpFailure.timedOut
-        var complaints: [UnansweredLookUp.Complaint?] = servers.map { _ in nil }
+        var problems: [UnansweredLookUp.Problem?] = servers.map { _ in nil }
         func unanswered() -> UnansweredLookUp {
-            let known = zip(servers, complaints).compactMap { server, complaint in
-                complaint.map { UnansweredLookUp.Server(endpoint: server, complaint: $0) }
+            let known = zip(servers, problems).compactMap { server, problem in
+                problem.map { UnansweredLookUp.Server(endpoint: server, problem: $0) }
             }
-            return UnansweredLookUp(name: name, zone: zone, failure: failure, complaints: known)
+            return UnansweredLookUp(name: name, zone: zone, failure: failure, problems: known)
         }
         while true {
-            for index in standing.order(at: exchange.loop.instant) {
+            for index in order.indices(at: exchange.loop.instant) {
                 let left = deadline - exchange.loop.instant
                 guard left > .zero, !Task.isCancelled else { return .failure(unanswered()) }
                 let message: LDNSMessage
                 switch await ask(index, name, type, left: left) {
                 case .success(let answer): message = answer
                 case .failure(let cause):
-                    complaints[index] = .init(cause)
+                    problems[index] = .init(cause)
                     continue
                 }
                 let reading = AnswerReading(message, name: name.lowercased(), type: type)
                 if case .lame(let rcode) = reading {
                     exchange.counters.add(to: .lame)
-                    standing.failed(index, at: exchange.loop.instant)
+                    order.failed(index, at: exchange.loop.instant)
                     failure = .serverFailure(rcode: rcode)
-                    complaints[index] = .init(
+                    problems[index] = .init(
                         rcode: UInt8(clamping: message.rcode), isAuthoritative: message.isAuthoritative)
                     continue
                 }
                 return .success(Outcome(reading: reading, additional: message.additional))
             }
-            // All have failed. Servers that refuse at once must not be asked in a tight circle.
+            // All have failed. Servers that refuse at once must not be retried in a tight loop.
             let left = deadline - exchange.loop.instant
             guard left > .zero, !servers.isEmpty else { return .failure(unanswered()) }
             try? await Task.sleep(for: .nanoseconds(min(left, .milliseconds(100)).nanoseconds))
@@ -97,21 +97,21 @@ actor ServerQueries {
                     exchange.counters.add(to: .badCookie)
                     continue
                 }
-                standing.succeeded(index, roundTrip: answer.roundTrip)
+                order.succeeded(index, roundTrip: answer.roundTrip)
                 return .success(message)
             } catch {
-                // A server that no longer sends cookies is heard again from the next query on.
+                // Accept answers of a server that no longer sends cookies, from the next query on.
                 serverCookies[index] = nil
-                standing.failed(index, at: exchange.loop.instant)
+                order.failed(index, at: exchange.loop.instant)
                 return .failure(error)
             }
         }
-        standing.failed(index, at: exchange.loop.instant)
+        order.failed(index, at: exchange.loop.instant)
         return .failure(.malformed)
     }
 }
 
-extension UnansweredLookUp.Complaint {
+extension UnansweredLookUp.Problem {
     fileprivate init(_ failure: QueryExchange.Failure) {
         switch failure {
         case .timedOut: self = .silent

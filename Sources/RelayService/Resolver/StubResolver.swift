@@ -3,24 +3,24 @@ import NIOCore
 import NIOPosix
 import ReflectorModel
 
-/// A node's own stub resolver: asks the authoritative servers of one zone directly and asynchronously, and is never on
-/// the packet path (design §4). It does not cache: the node knows when to ask again.
+/// A node's own stub resolver: asks the authoritative servers of one zone directly and asynchronously, never on the
+/// packet path (design §4). It does not cache: the node decides when to ask again.
 ///
-/// Against forged answers: no recursion, a fresh socket with a random port for each query, random id, 0x20, cookies;
-/// truncated answers are asked for again over TCP. Servers are asked in turn, 400 ms each, 3 s in all.
+/// Against forged answers: no recursion, a new socket with a random port for each query, random id, 0x20, cookies;
+/// truncated answers are retried over TCP. Servers are asked in turn, 400 ms each, 3 s in all.
 public actor StubResolver {
-    /// Look-ups under way at once; more are refused and counted.
+    /// Look-ups running at once; more are refused and counted.
     public static let lookUpsMax = 256
-    /// Hosts of one answer that are followed.
+    /// Hosts of one answer whose addresses are looked up.
     public static let hostsMax = 64
     private static let timeout = TimeSpan.seconds(3)
-    /// Most TXT records are for people: a look-up does not wait for them any longer.
+    /// Most TXT records are only for people: a look-up waits no longer than this for them.
     private static let textTimeout = TimeSpan.seconds(1)
     private static let parallelAddressesMax = 8
 
-    /// What was counted since the start, by name.
+    /// All counters since the start, by name.
     public nonisolated let counters: ResolverCounters
-    /// The zone below which reflector names stand: lower case, without the final dot.
+    /// The zone of the reflector names: lower case, without the final dot.
     public nonisolated let zone: String
     private let loop: any EventLoop
     private let queries: ServerQueries
@@ -31,7 +31,7 @@ public actor StubResolver {
 
     /// - Parameters:
     ///   - servers: authoritative servers of the zone; with none, every look-up fails.
-    ///   - zone: as `reflector.net`.
+    ///   - zone: for example `reflector.net`.
     public init(
         servers: [Endpoint], zone: String, group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) {
@@ -46,7 +46,7 @@ public actor StubResolver {
         serials = ZoneSerials(zone: self.zone, queries: queries) { loop.instant }
     }
 
-    /// Looks a reflector name up. A name that is being looked up already is not asked for twice.
+    /// Looks a reflector name up. A second call for the same name joins the running look-up.
     public func lookUp(_ name: ReflectorName) async -> LookUpResult {
         if let task = underWay[name] { return await task.value }
         guard !isShutDown else { return .failed(.shutDown) }
@@ -70,15 +70,15 @@ public actor StubResolver {
 
     /// The addresses of a host of the zone, IPv4 first; empty if it has none or does not exist.
     ///
-    /// - Parameter host: relative to the zone, as `nyc-1`.
+    /// - Parameter host: relative to the zone, for example `nyc-1`.
     public func addresses(ofHost host: String) async -> Result<[IPAddress], UnansweredLookUp> {
         guard !isShutDown else {
-            return .failure(UnansweredLookUp(name: absolute(host), zone: zone, failure: .shutDown, complaints: []))
+            return .failure(UnansweredLookUp(name: absolute(host), zone: zone, failure: .shutDown, problems: []))
         }
         return await addresses(of: absolute(host), until: loop.instant + Self.timeout).map { $0.map(\.address) }
     }
 
-    /// Ends what is under way; every later look-up fails.
+    /// Ends running look-ups; every later one fails.
     public func shutDown() {
         isShutDown = true
         for task in underWay.values { task.cancel() }
@@ -88,7 +88,7 @@ public actor StubResolver {
     private func resolve(_ name: ReflectorName) async -> LookUpResult {
         let owner = absolute(name.description)
         let start = loop.instant
-        // Of a stream, the text is what says its portset.
+        // The text of a stream contains its portset, so the node needs it.
         let textTimeout = if case .candidates = name { Self.timeout } else { Self.textTimeout }
         async let textOutcome = queries.ask(owner, LDNSType.txt, until: start + textTimeout)
         async let serial = serials.serial()
@@ -110,7 +110,7 @@ public actor StubResolver {
                 let text = Self.text(answered)
                 var answer = LookUpAnswer(hosts: resolved, ttlSeconds: ttl, text: text.strings, serial: await serial)
                 if case .candidates(let stream) = name {
-                    // A server that went away between two answers has not said that the stream has no portset.
+                    // No answer, for example from a server that stopped between two, does not mean no portset.
                     if let failure = Self.failure(of: answered) { return .failed(failure) }
                     answer.portset = text.portset(of: stream)
                 }
@@ -119,7 +119,7 @@ public actor StubResolver {
         }
     }
 
-    /// The hosts of SRV records with their addresses: out of the additional section, else asked for.
+    /// The hosts of SRV records with their addresses: from the additional section, otherwise looked up.
     private func hosts(
         _ records: [LDNSRecord], additional: [LDNSRecord], ttl: UInt32, until deadline: MonotonicInstant
     ) async -> Result<([ResolvedHost], UInt32), LookUpFailure> {
@@ -161,8 +161,8 @@ public actor StubResolver {
         return .success((hosts, ttl))
     }
 
-    /// Whether a host may have addresses that the additional section had no room for: where others have IPv6 and it has
-    /// not, or, at a node that has IPv6 only, wherever it has none.
+    /// Whether a host may have addresses that did not fit the additional section: if other hosts have IPv6 and it has
+    /// not, or, at an IPv6-only node, if it has none.
     private func isIncomplete(
         _ addresses: [(address: IPAddress, ttl: UInt32)], beside all: [String: [(address: IPAddress, ttl: UInt32)]]
     ) -> Bool {
@@ -171,7 +171,7 @@ public actor StubResolver {
         return needsV6 || all.values.contains { others in others.contains { !$0.address.isV4 } }
     }
 
-    /// The node can reach nobody over IPv4.
+    /// True if the node has no IPv4.
     public func setNeedsV6(_ needsV6: Bool) { self.needsV6 = needsV6 }
 
     private static func key(_ host: ResolvedHost) -> (UInt16, String, Int, Endpoint) {
@@ -199,7 +199,7 @@ public actor StubResolver {
         return .success(all)
     }
 
-    /// Why no server answered; nil if one did, also without records.
+    /// Why no server answered; nil if a server did, even without records.
     private static func failure(
         of outcome: Result<ServerQueries.Outcome, UnansweredLookUp>
     ) -> LookUpFailure? {

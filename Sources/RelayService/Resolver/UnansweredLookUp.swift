@@ -1,18 +1,18 @@
 import ReflectorModel
 
-/// A name for which no server had an answer to go by, and what was wrong with each server.
+/// A name for which no server had a usable answer, with the problem of each server.
 public struct UnansweredLookUp: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What was wrong with one server.
-    public enum Complaint: Hashable, Sendable {
+    /// The problem of one server.
+    public enum Problem: Hashable, Sendable {
         /// No answer in time.
         case silent
-        /// Nothing listens there, or there is no way to it.
+        /// Nothing listens there, or there is no route to it.
         case unreachable
         /// The answer could not be read.
         case malformed
         /// RFC 1035 §4.1.1 and RFC 2136 §2.2: the server does not know the zone.
         case notItsZone(rcode: UInt8)
-        /// An answer out of a cache, or a referral.
+        /// An answer from a cache, or a referral.
         case notAuthoritative
         /// Any other RCODE.
         case failed(rcode: UInt8)
@@ -21,23 +21,23 @@ public struct UnansweredLookUp: Error, Hashable, Sendable, CustomStringConvertib
     /// Absolute, without the final dot.
     public var name: String
     public var zone: String
-    /// What the node state machine is told.
+    /// The failure as the node state machine gets it.
     public var failure: LookUpFailure
-    /// Of the last question to each server, in the order in which the servers are configured.
-    public var complaints: [Server]
+    /// The problem of each server's last query, in the order in which the servers are configured.
+    public var problems: [Server]
 
     public struct Server: Hashable, Sendable {
         public var endpoint: Endpoint
-        public var complaint: Complaint
+        public var problem: Problem
     }
 
     public var description: String {
-        let causes = complaints.isEmpty ? ["\(failure)"] : complaints.map { "\($0.endpoint) \(text($0.complaint))" }
+        let causes = problems.isEmpty ? ["\(failure)"] : problems.map { "\($0.endpoint) \(text($0.problem))" }
         return "\(name): \(causes.joined(separator: "; "))"
     }
 
-    private func text(_ complaint: Complaint) -> String {
-        switch complaint {
+    private func text(_ problem: Problem) -> String {
+        switch problem {
         case .silent: "does not answer"
         case .unreachable: "cannot be reached: nothing listens there"
         case .malformed: "gives an answer that cannot be read: is it a name server?"
@@ -59,8 +59,8 @@ public struct UnansweredLookUp: Error, Hashable, Sendable, CustomStringConvertib
     }
 }
 
-extension UnansweredLookUp.Complaint {
-    /// What is wrong with an answer that could be read but is lame.
+extension UnansweredLookUp.Problem {
+    /// The problem of an answer that could be read but is lame.
     init(rcode: UInt8, isAuthoritative: Bool) {
         switch rcode {
         case 5, 9: self = .notItsZone(rcode: rcode)

@@ -1,10 +1,10 @@
 import LDNSKit
 import ReflectorModel
 
-/// The zone's serial, asked for beside look-ups: those of one round share one question.
+/// Asks for the zone's serial beside look-ups: all look-ups of one round share one query.
 actor ZoneSerials {
-    /// How long a serial stands for the look-ups that follow. Longer than a round takes, and short enough that hardly
-    /// ever an answer is newer than the serial shown with it.
+    /// How long a serial is reused for later look-ups. Longer than a round takes, and so short that an answer is almost
+    /// never newer than the serial shown with it.
     private static let shared = TimeSpan.milliseconds(100)
     private static let timeout = TimeSpan.seconds(1)
 
@@ -19,7 +19,7 @@ actor ZoneSerials {
         self.clock = clock
     }
 
-    /// Nil if no server says.
+    /// Nil if no server answers.
     func serial() async -> UInt32? {
         let now = clock()
         if let asked, now - asked.at < Self.shared { return await asked.task.value }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A fixed set of counters, written by one part of a node and read by any thread.
+/// A fixed set of counters, written by one part of a node, readable from any thread.
 public final class CounterSet<Name: RawRepresentable<String> & CaseIterable & Hashable & Sendable>: Sendable {
     private let values = Mutex<[Name: UInt64]>([:])
 
@@ -12,7 +12,7 @@ public final class CounterSet<Name: RawRepresentable<String> & CaseIterable & Ha
 
     public func value(_ counter: Name) -> UInt64 { values.withLock { $0[counter] ?? 0 } }
 
-    /// Every counter by name, those at zero included.
+    /// All counters by name, including those at zero.
     public var snapshot: [String: UInt64] {
         values.withLock { values in
             Dictionary(uniqueKeysWithValues: Name.allCases.map { ($0.rawValue, values[$0] ?? 0) })

@@ -1,11 +1,12 @@
 import ReflectorModel
 
-/// The last good answers of a node's look-ups: what it goes by when it starts and no name server answers (design §4).
+/// The last good answers of a node's look-ups: the node uses them when it starts and no name server answers (design
+/// §4).
 public struct SavedAnswers: Sendable, Equatable {
-    /// Most names remembered; the one saved longest ago is forgotten first.
+    /// Most names kept; the one saved longest ago is evicted first.
     public static let namesMax = 4_096
 
-    /// By the text of the name, as `n1.r1283.s4096`.
+    /// By the text of the name, for example `n1.r1283.s4096`.
     private(set) var entries: [String: Entry] = [:]
 
     public init() {}
@@ -21,12 +22,12 @@ public struct SavedAnswers: Sendable, Equatable {
     /// Every name remembered, in a fixed order.
     public var names: [ReflectorName] { entries.keys.sorted().compactMap { ReflectorName($0) } }
 
-    /// The last good answer for a name, and when it came in seconds of Unix time.
+    /// The last good answer for a name, and its time in seconds of Unix time.
     public func answer(for name: ReflectorName) -> (answer: LookUpAnswer, savedAt: Int64)? {
         entries[name.description].map { ($0.answer, $0.savedAt) }
     }
 
-    /// Remembers an answer. False if it says what is remembered already, so that nothing need be written.
+    /// Remembers an answer. False if the same answer is saved already, so that no write is needed.
     public mutating func keep(_ answer: LookUpAnswer, for name: ReflectorName, unixSeconds: Int64) -> Bool {
         let key = name.description
         if entries[key]?.answer == answer { return false }
@@ -38,9 +39,6 @@ public struct SavedAnswers: Sendable, Equatable {
         entries[key] = Entry(answer: answer, savedAt: unixSeconds)
         return true
     }
-
-    /// Forgets a name whose parents were taken away explicitly (`map … none`).
-    public mutating func forget(_ name: ReflectorName) { entries[name.description] = nil }
 
     mutating func insert(_ entry: Entry, key: String) {
         if entries.count < Self.namesMax { entries[key] = entry }

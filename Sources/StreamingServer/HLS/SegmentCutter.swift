@@ -1,13 +1,13 @@
-/// Decides where HLS segments begin and end (RFC 8216 §3), from the access units of the leading stream alone, so that
-/// every edge that carries the same bytes cuts at the same bytes and gives the same names.
+/// Decides where HLS segments begin and end (RFC 8216 §3), only from the access units of the leading stream. So every
+/// edge with the same bytes cuts at the same bytes and gives the same names.
 ///
 /// Time is divided into slots of the target duration, counted in unwrapped time stamps. A segment begins at the first
 /// random access point of a slot, has the slot's number, and ends where the next begins. An edge that joins in the
-/// middle of a slot cannot know whether the first random access point it sees is the slot's first; it leaves that one
-/// out unless it has watched the second before the slot began.
+/// middle of a slot cannot know whether the first random access point it sees is the slot's first; it skips that point
+/// unless it has watched the second before the slot began.
 ///
-/// Where random access points are too far apart, or there are none, a segment is cut at another access unit: it would
-/// become longer than players were told, or larger than can be held.
+/// Where random access points are missing or too far apart, a segment is cut at another access unit: otherwise it would
+/// become longer than the announced target duration, or too large to hold.
 struct SegmentCutter {
     /// A finished segment: bytes `range` of the stream.
     struct Segment: Equatable {
@@ -16,34 +16,34 @@ struct SegmentCutter {
         var range: Range<UInt64>
         /// 90 kHz.
         var durationTicks: Int64
-        /// Longest time between two random access points in it and at its end, 90 kHz; 0 if not known.
+        /// Longest time between two random access points, in it or at its end, 90 kHz; 0 if not known.
         var groupTicks: Int64 = 0
         /// It does not continue the segment before it in time or content.
         var isDiscontinuous: Bool
-        /// Its first picture is no random access point: it can be played only after the one before it.
+        /// It does not begin with a random access point: it can be played only after the one before it.
         var isDependent = false
     }
 
-    /// What an access unit brought about.
+    /// Result of an access unit.
     struct Outcome: Equatable {
         /// The segment that ends before this access unit.
         var finished: Segment?
         /// A segment begins with this access unit.
         var begins = false
-        /// The time stamps do not go on from those before.
+        /// The time stamps do not continue those before.
         var isTimeBreak = false
         /// A segment was cut where there is no random access point.
         var isForced = false
     }
 
-    /// A step of the time stamps larger than this begins a new time line, whatever the steps before.
+    /// A step of the time stamps larger than this always begins a new time line.
     private static let stepMax = 10 * TimestampUnwrapper.ticksPerSecond
-    /// So does one that is larger than this and than four times the longest before.
+    /// So does a step larger than both this and four times the longest before.
     private static let stepUsual = TimestampUnwrapper.ticksPerSecond * 3 / 2
-    /// Longer than any picture is reordered: a step back by more begins a new time line, and one must have watched this
-    /// long before a slot to know its first random access point.
+    /// Longer than any picture is reordered: a step back by more begins a new time line, and an edge must have watched
+    /// this long before a slot to know its first random access point.
     private static let reorderMax = TimestampUnwrapper.ticksPerSecond
-    /// Longest segment before players are told a target duration, and longest wait for a random access point.
+    /// Longest segment before a target duration is announced, and longest wait for a random access point.
     static let durationMax = 12 * TimestampUnwrapper.ticksPerSecond
 
     private struct Open {
@@ -65,13 +65,13 @@ struct SegmentCutter {
     var durationMax = Self.durationMax
     private var unwrapper = TimestampUnwrapper()
     private var open: Open?
-    /// Slot of the newest random access point, or the one that is known to have none before it.
+    /// Slot of the newest random access point, or a slot that is known to have none before it.
     private var seenSlot: Int64?
     private var nextIsDiscontinuous = false
-    /// Longest usual step of the time line, and how many steps were looked at.
+    /// Longest usual step of the time line, and number of steps seen.
     private var longestStep: Int64 = 0
     private var stepCount = 0
-    /// When the wait for a random access point began.
+    /// Start of the wait for a random access point.
     private var waitsSince: Int64?
 
     /// - Parameters:
@@ -82,11 +82,11 @@ struct SegmentCutter {
         self.bytesMax = UInt64(max(bytesMax, 1))
     }
 
-    /// First byte of the segment under way, which must be kept until it is finished.
+    /// First byte of the open segment; keep the bytes from there until it is finished.
     var openStart: UInt64? { open?.start }
 
-    /// Another source follows from byte `offset` on: the segment under way ends there, and the next begins a new time
-    /// line with the first random access point.
+    /// Another source begins at byte `offset`: the open segment ends there, and the next begins a new time line with
+    /// the first random access point.
     mutating func onSourceChange(at offset: UInt64) -> Segment? {
         let finished = close(at: offset, ticks: nil)
         nextIsDiscontinuous = true
@@ -94,7 +94,7 @@ struct SegmentCutter {
         return finished
     }
 
-    /// The tracks or their codecs are others from byte `offset` on; the time line goes on.
+    /// The tracks or their codecs change at byte `offset`; the time line continues.
     mutating func onTracksChange(at offset: UInt64) -> Segment? {
         let finished = close(at: offset, ticks: nil)
         nextIsDiscontinuous = true
@@ -102,7 +102,7 @@ struct SegmentCutter {
         return finished
     }
 
-    /// Gives up the segment under way, whose bytes are no longer held.
+    /// Drops the open segment, whose bytes are no longer held.
     mutating func dropOpenSegment() {
         open = nil
         nextIsDiscontinuous = true
@@ -150,7 +150,7 @@ struct SegmentCutter {
         return outcome
     }
 
-    /// True when no random access point can be waited for.
+    /// True when it is too late to wait for a random access point.
     private mutating func mustCut(at offset: UInt64, _ ticks: Int64) -> Bool {
         guard let segment = open else {
             guard let since = waitsSince else {
@@ -159,7 +159,7 @@ struct SegmentCutter {
             }
             return ticks - since >= Self.durationMax
         }
-        // Where a segment cannot be entered anyhow, nothing is gained by a longer one.
+        // A longer segment gains nothing if it cannot be entered anyway.
         let limit = segment.isDependent && segment.groupTicks == 0 ? min(slotTicks, durationMax) : durationMax
         // The next access unit would come too late.
         let isLong = ticks - segment.startTicks + min(longestStep, TimestampUnwrapper.ticksPerSecond) > limit
@@ -196,7 +196,7 @@ struct SegmentCutter {
         open?.randomAccessTicks = ticks
     }
 
-    /// - Parameter ticks: when the next segment begins; nil if that is on another time line, where the length is that
+    /// - Parameter ticks: when the next segment begins; nil if that is on another time line, where the duration is that
     ///   of the access units seen.
     private mutating func close(at end: UInt64, ticks: Int64?) -> Segment? {
         guard let segment = open else { return nil }

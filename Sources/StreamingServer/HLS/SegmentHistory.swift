@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// What is remembered of the segments of streams that are not at the hub now, so that a stream that comes back goes on
-/// where it was: its newest segments for a while, its numbers for as long as there is room.
+/// Remembers the segments and numbers of streams that have left the hub, so that a stream that returns continues where
+/// it was: its newest segments for a while, its numbers as long as there is room.
 struct SegmentHistory {
     private struct Past {
         var window: SegmentWindow
@@ -11,37 +11,36 @@ struct SegmentHistory {
 
     private struct Number {
         var numbering: SegmentNumbering
-        /// The larger, the newer.
+        /// Larger is newer.
         var order: UInt64
     }
 
     /// A player that has asked within this time still follows the playlist.
     static let followedMax = Duration.seconds(60)
-    /// Streams whose segments are kept; the one that was watched longest ago goes first.
+    /// Streams whose segments are kept; the one watched longest ago is evicted first.
     private static let pastMax = 1_024
-    /// Streams whose numbers are kept; the oldest go first.
+    /// Streams whose numbers are kept; the oldest are evicted first.
     private static let numbersMax = 16_384
 
     private let limits: SegmentWindow.Limits
     private var past: [StreamName: Past] = [:]
     private var numbers: [StreamName: Number] = [:]
     private var order: UInt64 = 0
-    /// Least number of a stream that is not known: beyond those that were forgotten.
+    /// Least number of an unknown stream: above all forgotten numbers.
     private var sequenceMin: Int64
-    /// Streams whose segments or numbers were given up for others.
+    /// Streams whose segments or numbers were evicted for others.
     private(set) var evicted: UInt64 = 0
 
     /// - Parameters:
-    ///   - numbers: as they were kept over a restart.
-    ///   - sequenceMin: least number of a stream that is not among them.
+    ///   - numbers: numbers kept over a restart.
+    ///   - sequenceMin: least number of a stream not among them.
     init(limits: SegmentWindow.Limits, numbers: [StreamName: SegmentNumbering] = [:], sequenceMin: Int64) {
         self.limits = limits
         self.sequenceMin = sequenceMin
         for (name, numbering) in numbers { remember(numbering, of: name) }
     }
 
-    /// The segments with which a stream goes on, and when its playlist was last asked for; they are the caller's from now
-    /// on.
+    /// Removes and returns the segments with which a stream continues, and when its playlist was last requested.
     mutating func take(
         _ name: StreamName, at now: ContinuousClock.Instant
     ) -> (window: SegmentWindow, watched: ContinuousClock.Instant?) {
@@ -54,7 +53,7 @@ struct SegmentHistory {
         return (found.window, found.watched)
     }
 
-    /// Keeps what a stream had when it went.
+    /// Stores the segments and numbers of a stream that leaves.
     mutating func put(
         _ window: SegmentWindow, of name: StreamName, watched: ContinuousClock.Instant?, at now: ContinuousClock.Instant
     ) {
@@ -64,17 +63,17 @@ struct SegmentHistory {
         past[name] = Past(window: window, watched: watched)
     }
 
-    /// The segments of a stream that is away, for players that still follow its playlist.
+    /// The segments of an absent stream, for players that still follow its playlist.
     mutating func window(of name: StreamName, watchedAt now: ContinuousClock.Instant) -> SegmentWindow? {
         guard past[name] != nil else { return nil }
         past[name]?.watched = now
         return past[name]?.window
     }
 
-    /// True if segments of a stream that is away are kept.
+    /// True if segments of an absent stream are kept.
     func holds(_ name: StreamName) -> Bool { past[name] != nil }
 
-    /// Lets segments go that nobody has asked for lately.
+    /// Drops segments without a recent request.
     mutating func sweep(at now: ContinuousClock.Instant) {
         for name in past.filter({ !Self.isFollowed($0.value.watched, at: now) }).keys { forget(name) }
     }
@@ -82,10 +81,10 @@ struct SegmentHistory {
     /// Bytes of all segments kept.
     var byteCount: Int { past.values.reduce(0) { $0 + $1.window.byteCount } }
 
-    /// True when nothing needs a sweep.
+    /// True if there is nothing to sweep.
     var isIdle: Bool { past.isEmpty }
 
-    /// Gives up the segments of the stream that was watched longest ago. False if there are none.
+    /// Evicts the segments of the stream watched longest ago. False if there are none.
     @discardableResult
     mutating func evictPast() -> Bool {
         let oldest = past.min { first, second in
@@ -98,7 +97,7 @@ struct SegmentHistory {
         return true
     }
 
-    /// The numbers to keep over a restart, of streams that are not at the hub.
+    /// The numbers to keep over a restart, for streams not at the hub.
     var lasting: [StreamName: SegmentNumbering] { numbers.mapValues(\.numbering) }
 
     private mutating func forget(_ name: StreamName) {
@@ -108,7 +107,7 @@ struct SegmentHistory {
 
     private mutating func remember(_ numbering: SegmentNumbering, of name: StreamName) {
         if numbers[name] == nil, numbers.count >= Self.numbersMax {
-            // An eighth at a time, so that the search is seldom.
+            // Evict an eighth at a time, so that the sort is rare.
             for old in numbers.sorted(by: { $0.value.order < $1.value.order }).prefix(Self.numbersMax / 8) {
                 sequenceMin = max(sequenceMin, old.value.numbering.next)
                 numbers[old.key] = nil

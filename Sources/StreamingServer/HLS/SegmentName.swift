@@ -1,9 +1,8 @@
 import NIOCore
 import ReflectorModel
 
-/// What the URL of a segment says: its slot, and a mark of its content. A name stands for the same bytes for ever, at
-/// every edge: an encoder that starts over, or another source that repeats a little, gives other names for the same
-/// slots.
+/// The name of a segment in its URL: its slot, and a hash of its content. A name always means the same bytes, at every
+/// edge: an encoder that restarts, or another source that repeats a part, gives other names for the same slots.
 struct SegmentName: Hashable {
     var slot: Int64
     var mark: UInt32
@@ -24,7 +23,7 @@ struct SegmentName: Hashable {
         self.init(slot: slot, mark: UInt32(truncatingIfNeeded: FixedHash.mix(hash)))
     }
 
-    /// The length and the first packets of the picture at the front tell contents apart.
+    /// The hash covers the length and the first packets, which differ from content to content.
     private static let markedBytesMax = 4 * TransportPacket.length
     /// Of FNV-1a.
     private static let prime: UInt64 = 0x0000_0100_0000_01b3
@@ -35,7 +34,7 @@ struct SegmentName: Hashable {
         return "seg\(slot)-\(String(repeating: "0", count: 8 - digits.count))\(digits).ts"
     }
 
-    /// Nil for anything but what `file` gives.
+    /// Nil for anything that `file` does not give.
     init?(file: some StringProtocol) {
         guard file.hasPrefix("seg"), file.hasSuffix(".ts") else { return nil }
         let parts = file.dropFirst(3).dropLast(3).split(separator: "-", omittingEmptySubsequences: false)

@@ -1,13 +1,13 @@
 import FoundationEssentials
 import ReflectorModel
 
-/// Where an edge keeps the numbers of its playlists over a restart: a small JSON file, replaced whole. Without it, the
-/// numbers of a stream begin at the wall clock's seconds, which segments of a second and more never overtake.
+/// Where an edge keeps the numbers of its playlists over a restart: a small JSON file, replaced as a whole. Without it,
+/// the numbers of a stream begin at the wall clock's seconds, which segments of a second and more never overtake.
 struct SegmentNumberFile: Sendable {
     /// Largest file that is read, in bytes.
     private static let bytesMax = 8 << 20
     private static let version = 1
-    /// A player that was told a target duration longer ago has gone.
+    /// A player that got its target duration longer ago has left.
     private static let targetAgeMax: Int64 = 120
 
     private struct Document: Codable {
@@ -19,13 +19,14 @@ struct SegmentNumberFile: Sendable {
 
     let path: String
 
-    /// What is on the disk; with a sentence if there was a file that could not be used. No file is no problem.
+    /// The saved numbers, and a sentence about the problem if a file could not be used. A missing file is not a
+    /// problem.
     /// - Parameter now: seconds since 1970.
     func load(now: Int64) -> (numbers: [StreamName: SegmentNumbering], problem: String?) {
         guard FileManager.default.fileExists(atPath: path) else { return ([:], nil) }
         guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)), data.count <= Self.bytesMax,
             let document = try? JSONDecoder().decode(Document.self, from: data), document.version == Self.version
-        else { return ([:], "\(path): damaged, numbers of playlists begin at the wall clock's seconds") }
+        else { return ([:], "\(path): damaged; numbers of playlists begin at the wall clock's seconds") }
         var numbers: [StreamName: SegmentNumbering] = [:]
         var skipped = 0
         for (text, numbering) in document.streams {
@@ -37,7 +38,7 @@ struct SegmentNumberFile: Sendable {
             if overflow || age < 0 || age > Self.targetAgeMax { restored.targetSeconds = nil }
             numbers[name] = restored
         }
-        return (numbers, skipped == 0 ? nil : "\(path): \(skipped) entries could not be read and are left out")
+        return (numbers, skipped == 0 ? nil : "\(path): \(skipped) entries could not be read and were skipped")
     }
 
     /// Replaces the file. Blocks: not for the packet path.

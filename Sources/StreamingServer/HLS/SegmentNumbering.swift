@@ -1,5 +1,5 @@
-/// Where the numbers of a stream's playlists stand, so that they go on from there: after the stream was away, and, kept
-/// in a file, after the edge was started again.
+/// The state of a stream's playlist numbers, from which they continue: after the stream was absent, and, from a file,
+/// after a restart of the edge.
 struct SegmentNumbering: Equatable, Sendable, Codable {
     /// Media sequence number of the next segment, at least.
     var next: Int64
@@ -7,24 +7,24 @@ struct SegmentNumbering: Equatable, Sendable, Codable {
     var lead: Int64 = 0
     /// `EXT-X-DISCONTINUITY-SEQUENCE` of a playlist that begins now, at least.
     var discontinuities: Int64 = 0
-    /// The target duration that players of this stream were told a moment ago.
+    /// The target duration in the stream's recent playlists.
     var targetSeconds: Int?
 
-    /// A lead of this many slots is taken for a stream that goes on; more is another time line.
+    /// A lead of at most this many slots belongs to a stream that continues; more means another time line.
     private static let aheadMax: Int64 = 43_200
     /// Numbers that may have been used after the file was written.
     private static let margin: Int64 = 64
     /// Every number fits a double, which is what players may read it into.
     private static let numberMax: Int64 = 1 << 53
 
-    /// The number of a segment that begins a playlist: that of its slot, as at every edge, where that is not less than
-    /// the numbers that were used before.
+    /// The number of a segment that begins a playlist: that of its slot, as at every edge, unless that is below the
+    /// numbers used before.
     func first(slot: Int64) -> Int64 {
         let alike = slot &+ lead
         return alike >= next && alike &- next < Self.aheadMax ? alike : next
     }
 
-    /// What is to be gone on from when this was read from a file, which may be some segments old. Nil if it makes no
+    /// The state to continue from after it was read from a file, which may be some segments old. Nil if it makes no
     /// sense.
     var restored: SegmentNumbering? {
         guard (0...Self.numberMax).contains(next), (-Self.numberMax...Self.numberMax).contains(lead),

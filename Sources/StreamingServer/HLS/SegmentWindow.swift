@@ -5,14 +5,14 @@ import ReflectorModel
 /// The newest finished segments of one stream and the media playlist that lists them (RFC 8216 §4.3.3). Segments that
 /// have left the playlist stay readable a while for late readers (RFC 8216 §6.2.2).
 ///
-/// What players and caches may rely on:
-/// - A name stands for the same bytes for ever, at every edge (`SegmentName`).
-/// - At one edge, media sequence numbers and discontinuity sequence numbers never go back, whatever is started again:
-///   the encoder, the entrypoint, or, with a state folder, the edge itself. They begin with the number of the first
-///   segment's slot, so edges that serve one undisturbed stream number alike; after a slot without a random access
-///   point, or an encoder that started over, they may not.
-/// - There is no playlist before it lists three target durations, below which players may not start (RFC 8216 §6.3.3);
-///   from then on it never lists less, and the target duration does not change (§6.2.1).
+/// Guarantees to players and caches:
+/// - A name always means the same bytes, at every edge (`SegmentName`).
+/// - At one edge, media sequence numbers and discontinuity sequence numbers never go back, whatever restarts: the
+///   encoder, the entrypoint, or, with a state folder, the edge itself. They begin with the number of the first
+///   segment's slot, so edges that serve one undisturbed stream use the same numbers; after a slot without a random
+///   access point, or a restart of the encoder, they may differ.
+/// - A playlist first appears when it lists three target durations, because players may not start with less (RFC 8216
+///   §6.3.3); from then on it never lists less, and the target duration does not change (§6.2.1).
 struct SegmentWindow {
     /// A finished segment with its bytes, which are shared with the stream's buffer.
     struct Entry {
@@ -27,19 +27,19 @@ struct SegmentWindow {
 
     /// Sizes and lengths.
     struct Limits {
-        /// Shortest `EXT-X-TARGETDURATION` told.
+        /// Shortest `EXT-X-TARGETDURATION`.
         var targetSeconds: Int
         /// Segments in the playlist, at least.
         var listedMin: Int
-        /// Segments readable, those in the playlist included; more if the playlist is long.
+        /// Segments that can be read, including those in the playlist; more if the playlist is long.
         var keptMin: Int
-        /// Bytes of all segments kept; the oldest go first.
+        /// Bytes of all segments kept; the oldest are evicted first.
         var bytesMax: Int
     }
 
     /// What a playlist must list, in target durations.
     static let targetsListed = 3
-    /// Segments kept at most, however short.
+    /// Most segments kept, however short.
     private static let keptMax = 256
 
     private let limits: Limits
@@ -47,21 +47,21 @@ struct SegmentWindow {
     /// How many of the newest are in the playlist.
     private var listedCount = 0
     private(set) var byteCount = 0
-    /// Where the numbers stand; nil before the first segment of a stream that was never here.
+    /// State of the numbers; nil before the first segment of a new stream.
     private(set) var numbering: SegmentNumbering?
     private let sequenceMin: Int64
     private var longestSeconds: Int
-    /// The target duration that players of an earlier playlist were told, and still hold.
+    /// The target duration of an earlier playlist, which its players still use.
     private var heldSeconds: Int?
-    /// The target duration that players were told.
-    private(set) var toldSeconds: Int?
+    /// The announced target duration.
+    private(set) var announcedSeconds: Int?
     /// The next segment does not continue the one before it.
     private var isBroken = false
     /// When the newest segment was finished.
     private(set) var newest: ContinuousClock.Instant?
 
     /// - Parameters:
-    ///   - numbering: where the numbers stood when the stream was last here.
+    ///   - numbering: the numbers when the stream was last here.
     ///   - sequenceMin: least media sequence number of a stream that was never here.
     init(limits: Limits, numbering: SegmentNumbering? = nil, sequenceMin: Int64 = 0) {
         self.limits = limits
@@ -74,26 +74,26 @@ struct SegmentWindow {
 
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
-    /// True when there is a playlist.
-    var isReady: Bool { toldSeconds != nil && !entries.isEmpty }
-    /// `EXT-X-TARGETDURATION`, told or as it would be.
-    var targetDurationSeconds: Int { toldSeconds ?? longestSeconds }
-    /// The target duration that new segments must keep to; nil while it may still grow.
-    var fixedSeconds: Int? { toldSeconds ?? heldSeconds }
+    /// True if there is a playlist.
+    var isReady: Bool { announcedSeconds != nil && !entries.isEmpty }
+    /// `EXT-X-TARGETDURATION`, announced, or as it would be.
+    var targetDurationSeconds: Int { announcedSeconds ?? longestSeconds }
+    /// The target duration that new segments must keep to; nil as long as it may still grow.
+    var fixedSeconds: Int? { announcedSeconds ?? heldSeconds }
     /// Seconds of segments held, for messages.
     var seconds: Int { Int(entries.reduce(0) { $0 + $1.durationTicks } / TimestampUnwrapper.ticksPerSecond) }
-    /// What is to be kept over a restart: all that is held now will be gone.
+    /// The numbers to keep over a restart, when all segments held now will be gone.
     var lastingNumbering: SegmentNumbering? {
         numbering.map { numbering in
             var lasting = numbering
             lasting.discontinuities += Int64(entries.count { $0.isDiscontinuous })
-            lasting.targetSeconds = toldSeconds
+            lasting.targetSeconds = announcedSeconds
             return lasting
         }
     }
 
     /// Appends a finished segment.
-    /// - Parameter tables: go in front of its bytes.
+    /// - Parameter tables: put in front of its bytes.
     mutating func append(
         _ segment: SegmentCutter.Segment, tables: ByteBuffer = ByteBuffer(), bytes: [ByteBuffer],
         at now: ContinuousClock.Instant = .now
@@ -119,20 +119,21 @@ struct SegmentWindow {
         while entries.count > keptCount || (byteCount > limits.bytesMax && entries.count > 1) { removeFirst() }
     }
 
-    /// What is appended next does not continue what was appended before.
+    /// The next segment does not continue the one before it.
     mutating func breakOff() { isBroken = numbering != nil }
 
-    /// Takes everything off the playlist: nobody has watched it for so long that what it lists is of no use. The numbers
-    /// stay, and a new target duration may be told.
+    /// Removes everything from the playlist: nobody has watched it for so long that its segments are useless. The
+    /// numbers stay, and a new target duration may be announced.
     mutating func clear() {
         while !entries.isEmpty { removeFirst() }
-        toldSeconds = nil
+        announcedSeconds = nil
         heldSeconds = nil
         longestSeconds = limits.targetSeconds
         breakOff()
     }
 
-    /// Lets the oldest segment go that no playlist lists, or, with `isListed`, the oldest of all. False if there is none.
+    /// Evicts the oldest segment that no playlist lists, or, with `isListed`, the oldest of all. False if there is
+    /// none.
     mutating func evictFirst(isListed: Bool) -> Bool {
         guard !entries.isEmpty, isListed || entries.count > listedCount else { return false }
         removeFirst()
@@ -142,14 +143,14 @@ struct SegmentWindow {
     /// The segment of that name, if it is still held.
     func segment(_ name: SegmentName) -> Entry? { entries.last { $0.name == name } }
 
-    /// The media playlist; nil before it lists enough.
+    /// The media playlist; nil until it lists enough.
     var playlist: String? {
-        guard let toldSeconds else { return nil }
+        guard let announcedSeconds else { return nil }
         let listed = entries.suffix(listedCount)
         guard let first = listed.first else { return nil }
         let unlisted = entries.dropLast(listed.count).count { $0.isDiscontinuous }
         let gone = (numbering?.discontinuities ?? 0) + Int64(unlisted)
-        var text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:\(toldSeconds)\n"
+        var text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:\(announcedSeconds)\n"
         text += "#EXT-X-MEDIA-SEQUENCE:\(first.sequence)\n"
         if gone > 0 { text += "#EXT-X-DISCONTINUITY-SEQUENCE:\(gone)\n" }
         for entry in listed {
@@ -161,9 +162,9 @@ struct SegmentWindow {
 
     // MARK: The target duration
 
-    /// The segments of the first playlist decide it, for as long as segments can become at their distance of random
-    /// access points. From then on the cutter cuts no longer ones; where a stream has no access unit to cut at, the
-    /// length told is the longest that it may be.
+    /// The segments of the first playlist decide it, from the longest segment possible at their distance of random
+    /// access points. From then on the cutter makes no longer ones; if a stream has no access unit to cut at, the
+    /// playlist gives the longest duration allowed.
     private mutating func noteTarget(_ segment: SegmentCutter.Segment, _ entry: inout Entry) {
         if let fixedSeconds {
             entry.durationTicks = min(entry.durationTicks, Self.longest(roundedTo: fixedSeconds))
@@ -172,15 +173,15 @@ struct SegmentWindow {
         }
     }
 
-    /// How long segments become if random access points go on at the distance seen: a slot's first to the next slot's
-    /// first, which is a whole number of groups, and the fewest that are a slot.
+    /// The longest segment if random access points continue at the distance seen: from a slot's first to the next
+    /// slot's first, which is a whole number of groups, the fewest that fill a slot.
     private func bound(of segment: SegmentCutter.Segment) -> Int64 {
         guard segment.groupTicks > 0 else { return segment.durationTicks }
         let slot = Int64(limits.targetSeconds) * TimestampUnwrapper.ticksPerSecond - Self.toleranceTicks
         return (slot + segment.groupTicks - 1) / segment.groupTicks * segment.groupTicks
     }
 
-    /// Encoders round their time stamps: 10 ms.
+    /// Encoders round their time stamps by up to 10 ms.
     private static let toleranceTicks = TimestampUnwrapper.ticksPerSecond / 100
 
     /// To the nearest second, as RFC 8216 §4.3.3.1 compares.
@@ -189,18 +190,18 @@ struct SegmentWindow {
         return Int((ticks + second / 2) / second)
     }
 
-    /// Longest duration that is rounded to so many seconds, with a margin for those who round decimals.
+    /// Longest duration that is rounded to so many seconds, with a margin for players that round decimals.
     static func longest(roundedTo seconds: Int) -> Int64 {
         Int64(seconds) * TimestampUnwrapper.ticksPerSecond + TimestampUnwrapper.ticksPerSecond * 49 / 100
     }
 
-    // MARK: What is listed and kept
+    // MARK: Listed and kept segments
 
-    /// The newest segments that are at least `listedMin` and three target durations.
+    /// Lists the newest segments: at least `listedMin`, and at least three target durations.
     private mutating func trimList() {
         let target = Int64(targetDurationSeconds) * Int64(Self.targetsListed) * TimestampUnwrapper.ticksPerSecond
         var ticks = entries.suffix(listedCount).reduce(0) { $0 + $1.durationTicks }
-        if toldSeconds == nil, ticks + Self.toleranceTicks >= target { toldSeconds = longestSeconds }
+        if announcedSeconds == nil, ticks + Self.toleranceTicks >= target { announcedSeconds = longestSeconds }
         while listedCount > limits.listedMin, listedCount <= entries.count {
             let first = entries[entries.count - listedCount]
             guard ticks - first.durationTicks + Self.toleranceTicks >= target else { return }
@@ -209,7 +210,7 @@ struct SegmentWindow {
         }
     }
 
-    /// Those that left the playlist stay readable for about as long as it is.
+    /// Segments that left the playlist stay readable for about one more length of the playlist.
     private var keptCount: Int { min(max(limits.keptMin, 2 * listedCount), Self.keptMax) }
 
     private mutating func removeFirst() {

@@ -1,12 +1,12 @@
 import HTTPTypes
 import Hummingbird
 
-/// Lets pages of other origins play from here (Fetch standard, CORS): everything may be read by everybody, errors
-/// included, and nothing here depends on cookies.
+/// Lets pages of other origins play from here (Fetch standard, CORS): everybody may read everything, including errors,
+/// and nothing here depends on cookies.
 enum CrossOrigin {
-    /// What is answered at all.
+    /// Supported methods.
     static let methods = "GET, HEAD, OPTIONS"
-    /// Longest list of header names that is said back.
+    /// Longest list of header names that is echoed.
     private static let headersLengthMax = 1_024
 
     /// The response, readable by a page of any origin.
@@ -17,10 +17,10 @@ enum CrossOrigin {
         return response
     }
 
-    /// The answer to a browser that asks first, since the page sends headers of its own (a token, a trace id).
+    /// The answer to a browser's preflight request, sent because the page adds its own headers (a token, a trace id).
     static func preflight(_ request: Request) -> Response {
         let asked = request.headers[.accessControlRequestHeaders] ?? ""
-        // `*` would not cover Authorization, so the names asked for are said back.
+        // `*` would not cover Authorization, so the requested names are echoed.
         let isList = asked.utf8.count <= headersLengthMax && asked.utf8.allSatisfy(isListByte)
         var response = Response(
             status: .noContent,
@@ -33,7 +33,7 @@ enum CrossOrigin {
         return allow(response)
     }
 
-    /// Of field names, commas and spaces.
+    /// True for field names, commas and spaces.
     private static func isListByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

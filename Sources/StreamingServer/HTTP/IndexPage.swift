@@ -1,4 +1,4 @@
-/// The page at `/`: the streams held now, with what players can open.
+/// The page at `/`: the streams held now, with the URLs for players.
 enum IndexPage {
     /// HTML of the streams in `statistics`. Stream names need no escaping: they are `[a-z0-9-/]`.
     static func html(_ statistics: StreamingStatistics) -> String {
@@ -19,8 +19,8 @@ enum IndexPage {
             <h1>Streams at this edge</h1>
             <table><tr><th>stream</th><th>MPEG-TS</th><th>HLS</th><th>viewers</th><th>packets</th></tr>
             \(rows)</table>
-            <p>Any stream the network carries can be asked for: <code>/NAME.ts</code> or
-            <code>/NAME/index.m3u8</code>; it is fetched when the first viewer comes.</p>
+            <p>Players can request any stream of the network: <code>/NAME.ts</code> or
+            <code>/NAME/index.m3u8</code>; the edge fetches it when the first viewer comes.</p>
             </body></html>
 
             """

@@ -4,26 +4,26 @@ import NIOCore
 import ReflectorModel
 import ServiceLifecycle
 
-/// The built-in streaming server of an edge: progressive MPEG-TS at `/live/news.ts` and HLS at
-/// `/live/news/index.m3u8`, out of a hub that the node delivers to.
+/// The built-in streaming server of an edge: progressive MPEG-TS at `/live/news.ts` and HLS at `/live/news/index.m3u8`,
+/// from a hub to which the node delivers.
 public struct StreamingServer: Service {
     /// Where and how to listen.
     public struct Configuration: Sendable {
-        /// Port 0 takes a free one, told to `onReady`.
+        /// Port 0 takes a free one, passed to `onReady`.
         public var endpoint: Endpoint
-        /// Another server of the same hub looks after its streams: this one is only another address for viewers.
+        /// Another server of the same hub looks after its streams: this one only adds an address for viewers.
         public var isAdditional = false
-        /// Most connections of one IPv4 address or IPv6 /64: many viewers may stand behind one.
+        /// Most connections of one IPv4 address or IPv6 /64: many viewers may share one.
         public var connectionsPerAddressMax = 1_024
-        /// The first request of a connection must be there after this long.
+        /// The first request of a connection must be complete after this time.
         public var headTimeout = TimeAmount.seconds(10)
-        /// A connection without a further request is closed after this long.
+        /// A connection without a further request is closed after this time.
         public var idleTimeout = TimeAmount.seconds(30)
 
         public init(endpoint: Endpoint) { self.endpoint = endpoint }
     }
 
-    /// Connections beyond the most viewers: they get a 503, or fetch segments.
+    /// Connections above the limit of viewers: they get a 503, or fetch segments.
     private static let connectionsSpare = 4_096
 
     private let configuration: Configuration

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// What a viewer asks for, read from the path alone. Only well-formed stream names get through, so no path leads
-/// anywhere else.
+/// A viewer's request, read from the path alone. Only well-formed stream names are accepted, so no path leads
+/// elsewhere.
 enum ViewerRequest: Equatable {
     /// `/`
     case index
@@ -9,7 +9,7 @@ enum ViewerRequest: Equatable {
     case progressive(StreamName)
     /// `/live/news/index.m3u8`
     case playlist(StreamName)
-    /// `/live/news/seg123-0f3a9c55.ts`; a stream of such a name cannot be watched progressively.
+    /// `/live/news/seg123-0f3a9c55.ts`; a stream with such a name cannot be watched progressively.
     case segment(StreamName, SegmentName)
 
     /// Nil for any other path.

@@ -4,7 +4,7 @@ import Logging
 import NIOCore
 import ReflectorModel
 
-/// Answers viewers: GET and HEAD of streams, playlists, segments and the index page.
+/// Answers viewers' GET and HEAD requests for streams, playlists, segments and the index page.
 struct ViewerResponder: HTTPResponder {
     typealias Context = ViewerContext
 
@@ -14,7 +14,7 @@ struct ViewerResponder: HTTPResponder {
         hub.count("requests")
         if request.method == .options { return CrossOrigin.preflight(request) }
         guard request.method == .get || request.method == .head else {
-            var response = Self.text(.methodNotAllowed, "Only GET, HEAD and OPTIONS are answered here.")
+            var response = Self.text(.methodNotAllowed, "Only GET, HEAD and OPTIONS are supported.")
             response.headers[.allow] = CrossOrigin.methods
             return CrossOrigin.allow(response)
         }
@@ -57,11 +57,11 @@ struct ViewerResponder: HTTPResponder {
         case .over(let ending): return over(name, ending)
         case .timedOut, .playlist:
             hub.count("waits_timed_out")
-            return Self.text(.gatewayTimeout, "Stream \(name) was asked for, but nothing has arrived yet. Try again.")
+            return Self.text(.gatewayTimeout, "Stream \(name) was requested, but nothing has arrived yet. Try again.")
         }
     }
 
-    /// The stream from its first bytes on, until it ends or the viewer goes.
+    /// The stream from its first bytes on, until it ends or the viewer leaves.
     private func body(
         of viewer: StreamViewer, first: [ByteBuffer], request: Request, context: ViewerContext
     ) -> ResponseBody {
@@ -69,7 +69,7 @@ struct ViewerResponder: HTTPResponder {
             defer { viewer.leave() }
             hub.count("viewers_progressive")
             let (stream, isCold) = (viewer.stream.name, viewer.isCold)
-            // Without this a viewer that goes while the stream stands still would be noticed only at the next byte.
+            // Without this, a viewer that leaves while the stream is silent would be noticed only at the next byte.
             try await request.body.consumeWithInboundCloseHandler { _ in
                 try await writer.write(contentsOf: first)
                 let milliseconds = (ContinuousClock.now - context.arrival) / .milliseconds(1)
@@ -95,9 +95,9 @@ struct ViewerResponder: HTTPResponder {
         case .failure(let refusal): return refused(refusal)
         }
         defer { viewer.leave() }
-        // Also a wait in vain shows that somebody wants the stream.
+        // A wait without result also shows that somebody wants the stream.
         viewer.stream.touch()
-        // Two waits: a stream that does not come at all is not waited for as long as its segments.
+        // Two time-outs: the one for the stream's first byte is shorter than the one for its segments.
         let waited = await viewer.playlist(
             firstByte: context.arrival + hub.configuration.firstByteWait,
             deadline: context.arrival + hub.configuration.firstPlaylistWait)
@@ -119,13 +119,13 @@ struct ViewerResponder: HTTPResponder {
         }
     }
 
-    /// Says why there is no playlist yet, and when to ask again.
+    /// Says why there is no playlist yet, and when to retry.
     private func noPlaylist(_ stream: LiveStream) -> Response {
         let lack = stream.playlistLack
         var response: Response
         if lack.isCold {
             response = Self.text(
-                .gatewayTimeout, "Stream \(stream.name) was asked for, but nothing has arrived yet. Try again.")
+                .gatewayTimeout, "Stream \(stream.name) was requested, but nothing has arrived yet. Try again.")
         } else if let fault = lack.fault {
             response = Self.text(.gatewayTimeout, "Stream \(stream.name) has no segments: \(fault.text).")
         } else {
@@ -141,7 +141,7 @@ struct ViewerResponder: HTTPResponder {
     private func segment(_ name: StreamName, _ file: SegmentName, _ context: ViewerContext) -> Response {
         guard let segment = hub.segments(of: name)?.segment(file) else {
             hub.count("segments_not_found")
-            return Self.text(.notFound, "No such segment: it has gone, or is still to come. See /\(name)/index.m3u8.")
+            return Self.text(.notFound, "No such segment: expired or not there yet. See /\(name)/index.m3u8.")
         }
         hub.existing(name)?.touch()
         hub.count("segments")
@@ -150,7 +150,7 @@ struct ViewerResponder: HTTPResponder {
             .contentLength: "\(segment.byteCount)",
         ]
         let body = ResponseBody(contentLength: segment.byteCount) { [hub] writer in
-            // One that does not read would hold the segment's memory, and its connection, for ever.
+            // A viewer that does not read would hold the segment's memory and its connection for ever.
             let channel = context.channel
             let limit = channel.eventLoop.scheduleTask(in: TimeAmount(hub.configuration.segmentTransferMax)) {
                 hub.count("segments_too_slow")
@@ -159,7 +159,8 @@ struct ViewerResponder: HTTPResponder {
             defer { limit.cancel() }
             for bytes in segment.bytes {
                 try await writer.write(bytes)
-                // The writer takes whatever comes before the connection has said that it is full: let it say so.
+                // The writer takes everything until the connection has reported that it is full: let it report that
+                // first.
                 try await channel.eventLoop.submit {}.get()
             }
             try await writer.finish(nil)
@@ -181,8 +182,8 @@ struct ViewerResponder: HTTPResponder {
         hub.count("viewers_refused")
         let why =
             switch refusal {
-            case .viewersMax: "This edge has as many viewers as it may have."
-            case .streamsMax: "This edge has as many streams as it may have."
+            case .viewersMax: "This edge is at its limit of viewers."
+            case .streamsMax: "This edge is at its limit of streams."
             case .shuttingDown: "This edge is shutting down."
             }
         var response = Self.text(.serviceUnavailable, why)
@@ -194,10 +195,10 @@ struct ViewerResponder: HTTPResponder {
         switch ending {
         case .unavailable(let reason):
             hub.count("streams_unavailable")
-            return Self.text(.notFound, "Stream \(name) is not to be had: \(reason)")
+            return Self.text(.notFound, "Stream \(name) does not exist: \(reason)")
         case .outOfReach(let reason):
             hub.count("streams_out_of_reach")
-            var response = Self.text(.serviceUnavailable, "Stream \(name) cannot be had now: \(reason)")
+            var response = Self.text(.serviceUnavailable, "Stream \(name) is not available now: \(reason)")
             response.headers[.retryAfter] = "2"
             return response
         case .ended(let reason):
@@ -212,7 +213,7 @@ struct ViewerResponder: HTTPResponder {
         return response
     }
 
-    /// - Parameter age: seconds that the answer may be kept; nil for not at all.
+    /// - Parameter age: seconds that caches may keep the answer; nil for none.
     private static func body(_ text: String, type: String, age: Int?) -> Response {
         let buffer = ByteBuffer(string: text)
         let headers: HTTPFields = [

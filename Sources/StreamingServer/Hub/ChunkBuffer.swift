@@ -13,7 +13,7 @@ struct ChunkBuffer {
         var end: UInt64 { offset &+ UInt64(bytes.readableBytes) }
     }
 
-    /// Bytes after which a chunk is closed even if nobody waits for it.
+    /// Bytes after which a chunk is closed even if no viewer waits for it.
     static let chunkBytesMax = 64 * 1024
 
     private var chunks: Deque<Chunk> = []
@@ -38,7 +38,7 @@ struct ChunkBuffer {
         end &+= UInt64(payload.count)
     }
 
-    /// Makes a chunk of the bytes that are not yet in one, so that they can be read.
+    /// Makes a readable chunk of the open bytes.
     mutating func seal() {
         let count = open.readableBytes
         guard count > 0 else { return }
@@ -47,7 +47,7 @@ struct ChunkBuffer {
             chunks.append(Chunk(offset: offset, bytes: open, arrival: openArrival))
             open = ByteBufferAllocator().buffer(capacity: 0)
         } else {
-            // A small chunk is copied out, so that it does not hold the memory of a large one.
+            // A small chunk is copied out, so that it does not keep a large buffer in memory.
             var exact = ByteBufferAllocator().buffer(capacity: count)
             exact.writeImmutableBuffer(open)
             chunks.append(Chunk(offset: offset, bytes: exact, arrival: openArrival))
@@ -55,8 +55,8 @@ struct ChunkBuffer {
         }
     }
 
-    /// Lets the oldest chunks go: older than `span` if they lie before `kept`; beyond `bytesMax` also if they do not, but
-    /// those of the segment under way, from `openStart` on, only beyond `openBytesMax`.
+    /// Drops the oldest chunks: those older than `span` that lie before `kept`; beyond `bytesMax` also others, but
+    /// those of the open segment, from `openStart` on, only beyond `openBytesMax`.
     mutating func trim(
         bytesMax: Int, span: TimeSpan, kept: UInt64, openStart: UInt64? = nil, openBytesMax: Int = 0,
         now: MonotonicInstant
@@ -70,7 +70,7 @@ struct ChunkBuffer {
         }
     }
 
-    /// The sealed bytes of `range`, nil if some of them are no longer held. No byte is copied.
+    /// The sealed bytes of `range`, nil if some of them are no longer held. Copies no byte.
     func slices(_ range: Range<UInt64>) -> [ByteBuffer]? {
         guard range.lowerBound >= start, range.upperBound <= end else { return nil }
         return slices(from: range.lowerBound, to: range.upperBound, countMax: .max)

@@ -2,7 +2,7 @@ import NIOCore
 import ReflectorModel
 import Synchronization
 
-/// One stream at the hub: its state behind a lock, the demand that follows from it, and the suspension of viewers.
+/// One stream at the hub: its state behind a lock, the resulting demand, and the suspension of viewers.
 final class LiveStream: Sendable {
     let name: StreamName
     let made = ContinuousClock.now
@@ -11,10 +11,10 @@ final class LiveStream: Sendable {
     private let onDemand: @Sendable (StreamName, Bool) -> Void
 
     /// - Parameters:
-    ///   - window: segments of the stream's earlier time here, and where their numbers stand.
-    ///   - watched: when the playlist was last asked for in that time.
+    ///   - window: segments and numbers from the stream's earlier time here.
+    ///   - watched: when the playlist was last requested in that time.
     ///   - loop: runs time-outs.
-    ///   - onDemand: called in the order of changes, under the lock: it must not call back.
+    ///   - onDemand: called in the order of changes, under the lock, so it must not call back.
     init(
         name: StreamName, configuration: LiveStreamConfiguration, window: SegmentWindow,
         watched: ContinuousClock.Instant?, loop: any EventLoop, onDemand: @escaping @Sendable (StreamName, Bool) -> Void
@@ -25,7 +25,7 @@ final class LiveStream: Sendable {
         state = Mutex(LiveStreamState(configuration: configuration, window: window, watched: watched, now: .now))
     }
 
-    /// True when suspended viewers are to be woken soon, by `wake()`.
+    /// True if the caller must call `wake()` soon to wake suspended viewers.
     func deliver(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool {
         let clock = ContinuousClock.now
         return state.withLock { $0.deliver(payload, at: now, clock: clock) }
@@ -36,7 +36,7 @@ final class LiveStream: Sendable {
         state.withLock { $0.discontinuity(isOtherSource: isOtherSource, clock: clock) }
     }
 
-    /// Makes every viewer go that is still there, also one that is stuck in a write.
+    /// Disconnects every remaining viewer, including those that are stuck in a write.
     func evictAll() {
         for evict in state.withLock({ $0.evictions }) { evict() }
     }
@@ -52,7 +52,7 @@ final class LiveStream: Sendable {
         for waiter in woken { waiter.continuation.resume() }
     }
 
-    /// Nil once the stream is over; otherwise the viewer's number and whether it found the stream cold.
+    /// Nil if the stream is over; otherwise the viewer's number and whether it found the stream cold.
     func attach(isProgressive: Bool, evict: @escaping @Sendable () -> Void) -> (viewer: UInt64, isCold: Bool)? {
         change { state in
             let isCold = state.isCold
@@ -79,17 +79,17 @@ final class LiveStream: Sendable {
         return state.withLock { $0.playlist(now) }
     }
 
-    /// Why the stream has no playlist.
+    /// The reason why the stream has no playlist.
     var playlistLack: (isCold: Bool, fault: StreamFault?, seconds: Int, targetSeconds: Int) {
         state.withLock { ($0.isCold, $0.diagnosis, $0.window.seconds, $0.window.targetDurationSeconds) }
     }
 
-    /// Nothing has come yet.
+    /// True before the first byte.
     var isCold: Bool { state.withLock { $0.isCold } }
     var window: SegmentWindow { state.withLock { $0.window } }
     var watched: ContinuousClock.Instant? { state.withLock { $0.watched } }
 
-    /// Lets the oldest segments go until `bytes` are free, or, without `isListed`, only those that no playlist lists.
+    /// Evicts the oldest segments until `bytes` are free, or, without `isListed`, only those that no playlist lists.
     /// Returns how many bytes became free.
     func evictSegments(bytes: Int, isListed: Bool) -> Int {
         state.withLock { state in
@@ -102,7 +102,7 @@ final class LiveStream: Sendable {
     var ending: LiveStreamState.Ending? { state.withLock { $0.ending } }
 
     /// Suspends until the viewer has something to do, the stream is over, the deadline passes or the task is cancelled;
-    /// which of these it was, the caller finds out by reading.
+    /// the caller finds out which by reading.
     func suspend(
         _ viewer: UInt64, until condition: LiveStreamState.Condition, deadline: ContinuousClock.Instant?
     ) async {
@@ -112,7 +112,7 @@ final class LiveStream: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let goesOn = state.withLock { state in
-                    // Looked at under the lock, so that a cancellation or time-out cannot slip in between.
+                    // Checked under the lock, so that a cancellation or time-out cannot slip in between.
                     let isLate = Task.isCancelled || deadline.map { $0 <= .now } ?? false
                     if isLate || state.isReady(viewer, for: condition) { return true }
                     state.waiters[viewer] = LiveStreamState.Waiter(condition: condition, continuation: continuation)
@@ -131,16 +131,16 @@ final class LiveStream: Sendable {
         waiter?.continuation.resume()
     }
 
-    /// What a sweep found.
+    /// Result of a sweep.
     struct Sweep {
         var isForgettable: Bool
         var overrun: [@Sendable () -> Void]
-        /// Faults of the encoder's stream that are to be logged.
+        /// Faults of the encoder's stream to log.
         var faults: [StreamFaults.Report]
     }
 
-    /// Lets absent HLS viewers go; to be called about once a second. A stream found forgettable is over from then on,
-    /// so that nobody can join it while it is being forgotten.
+    /// Drops absent HLS viewers; call it about once a second. A stream found forgettable is over from then on, so that
+    /// nobody can join it while it is removed.
     func sweep() -> Sweep {
         let now = ContinuousClock.now
         return change { state in
@@ -152,7 +152,7 @@ final class LiveStream: Sendable {
         }
     }
 
-    /// What is counted of this stream.
+    /// The counters of this stream.
     var totals: LiveStreamTotals {
         let now = ContinuousClock.now
         return state.withLock { state in
@@ -166,7 +166,7 @@ final class LiveStream: Sendable {
         }
     }
 
-    /// Changes the state, and tells the demand that follows from it before anybody else can change it again.
+    /// Changes the state, and reports the resulting demand before anybody else can change it again.
     private func change<Result>(_ body: (inout LiveStreamState) -> Result) -> Result {
         let now = ContinuousClock.now
         return state.withLock { state in

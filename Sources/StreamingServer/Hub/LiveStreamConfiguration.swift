@@ -3,44 +3,45 @@ import ReflectorModel
 
 /// Limits and times of the streams at a hub.
 public struct LiveStreamConfiguration: Sendable {
-    /// Most streams held at once; a request or delivery beyond is refused and counted.
+    /// Most streams held at once; further requests and deliveries are refused and counted.
     public var streamsMax = 1_024
-    /// Most progressive viewers and waiting requests at once; beyond, 503.
+    /// Most progressive viewers and waiting requests at once; further ones get 503.
     public var viewersMax = 10_000
-    /// Most bytes of one stream that viewers can lag behind, join in, or have under way in a segment.
+    /// Most bytes of one stream in the buffer: for viewers that lag or join, and for the open segment.
     public var bufferBytesMax = 16 << 20
-    /// How much of a stream is held when nothing needs more: what a slow viewer may lag behind.
+    /// How much of a stream the buffer holds if nothing needs more: a slow viewer may lag this far behind.
     public var bufferSpan = TimeSpan.seconds(10)
-    /// Length of an HLS slot in seconds. Must be the same at every edge, since segments are named by it.
+    /// Length of an HLS slot in seconds. Must be the same at every edge, because segment names depend on it.
     public var segmentTargetSeconds = 2
-    /// Segments in a playlist, at least; more where they are so short that they are no three target durations.
+    /// Segments in a playlist, at least; more if they are shorter than three target durations together.
     public var segmentsListed = 6
-    /// Segments that can be fetched, those in the playlist included; at least twice those.
+    /// Segments that can be fetched, including those in the playlist; at least twice as many.
     public var segmentsKept = 12
-    /// Most bytes of finished segments of one stream; the oldest go first. A segment is cut at a fifth of it.
+    /// Most bytes of finished segments of one stream; the oldest are evicted first. A segment is cut at a fifth of
+    /// this.
     public var segmentBytesMax = 128 << 20
-    /// Most bytes of finished segments of all streams. Those of streams that nobody watches go first.
+    /// Most bytes of finished segments of all streams. Those of unwatched streams are evicted first.
     public var segmentBytesOfAllMax = 1 << 30
-    /// Longest time that a viewer may take to fetch one segment; then its connection is closed.
+    /// Longest time for a viewer to fetch one segment; then its connection is closed.
     public var segmentTransferMax = Duration.seconds(30)
-    /// How long a request waits for the first byte of a stream that is not yet there.
+    /// How long a request waits for the first byte of a stream that is not here yet.
     public var firstByteWait = Duration.seconds(8)
     /// How long a playlist request waits for three target durations of segments.
     public var firstPlaylistWait = Duration.seconds(20)
-    /// How long the playlist of a stream that is away is still given to players that follow it.
+    /// How long the playlist of an absent stream is still served to players that follow it.
     public var playlistStaleMax = Duration.seconds(600)
     /// How long an HLS viewer counts as present after a request, at least; never less than three target durations.
     public var playlistPresence = Duration.seconds(12)
-    /// A stream that nobody watches and nothing is delivered to is forgotten after this long.
+    /// A stream without viewers and without deliveries is removed after this time.
     public var idleForgotten = Duration.seconds(30)
     /// Where the numbers of playlists are kept over a restart; nil for nowhere.
     public var numbersPath: String?
-    /// Seconds since 1970: decides which wrap of the 33-bit time stamps it is.
+    /// Seconds since 1970: decides how often the 33-bit time stamps have wrapped.
     public var wallClockSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
     public init() {}
 
-    /// Into how many segments `segmentBytesMax` is divided at least: three target durations, and some more.
+    /// Segments that fit `segmentBytesMax` at least: three target durations, and some more.
     static let segmentsInBytes = 5
 
     var windowLimits: SegmentWindow.Limits {

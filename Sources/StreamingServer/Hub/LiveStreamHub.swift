@@ -4,13 +4,13 @@ import NIOPosix
 import ReflectorModel
 import Synchronization
 
-/// Where an edge's streams meet their viewers. The node delivers payloads, from its own thread, and learns which
+/// Connects an edge's streams with their viewers. The node delivers payloads, from its own thread, and learns which
 /// streams are wanted; viewers read at their own pace from one shared copy.
 ///
 /// `deliver` costs a lock, a copy of the payload and a look at its headers, about 1.2 µs for 1316 bytes; it wakes
 /// nobody. Suspended viewers are woken in batches, a few milliseconds later, from an event loop of the hub's.
 public final class LiveStreamHub: Sendable {
-    /// Why a viewer was turned away.
+    /// Why a viewer was refused.
     public enum Refusal: Error, Equatable {
         case viewersMax
         case streamsMax
@@ -28,17 +28,17 @@ public final class LiveStreamHub: Sendable {
 
     public let configuration: LiveStreamConfiguration
     let logger: Logger
-    /// Of streams that are not here.
-    let newNames = NewNameLimit()
+    /// Limits requests for streams that are not here.
+    let newNames = NewNameRateLimiter()
     private let loop: any EventLoop
     private let directory: Mutex<Directory>
-    /// Keeps the numbers of playlists over a restart.
-    private let numberKeeper: SegmentNumberKeeper?
+    /// Saves the numbers of playlists for a restart.
+    private let numberWriter: SegmentNumberWriter?
     private let statisticsSoFar = Mutex(StreamingStatistics())
     /// Streams whose viewers wait to be woken; the wake-up is scheduled while this is not empty.
     private let wakePending = Mutex<[LiveStream]>([])
 
-    /// Says that there is a stream where there may have been none.
+    /// Yields when the hub may have got its first stream.
     let beginnings: AsyncStream<Void>
     private let beginning: AsyncStream<Void>.Continuation
 
@@ -48,20 +48,20 @@ public final class LiveStreamHub: Sendable {
         self.logger = logger
         loop = MultiThreadedEventLoopGroup.singleton.next()
         let wallClock = configuration.wallClockSeconds()
-        numberKeeper = configuration.numbersPath.map { SegmentNumberKeeper(file: SegmentNumberFile(path: $0)) }
-        let kept = numberKeeper?.load(now: wallClock, logger: logger)
+        numberWriter = configuration.numbersPath.map { SegmentNumberWriter(file: SegmentNumberFile(path: $0)) }
+        let kept = numberWriter?.load(now: wallClock, logger: logger)
         directory = Mutex(
             Directory(
                 history: SegmentHistory(
                     limits: configuration.windowLimits, numbers: kept?.numbers ?? [:],
-                    // Nothing tells what was used before but the clock.
+                    // Only the clock tells which numbers were used before.
                     sequenceMin: kept?.isComplete ?? false ? 0 : wallClock)))
     }
 
     // MARK: The node's side
 
-    /// Sets whom to tell that a stream is wanted (first viewer) or no longer wanted (last viewer gone). Called on an
-    /// event loop of the hub's, in order for each stream; streams already wanted are told at once.
+    /// Sets the handler that learns whether a stream is wanted (first viewer) or no longer wanted (last viewer left).
+    /// Called on an event loop of the hub's, in order for each stream; streams already wanted are reported at once.
     public func setDemandHandler(_ handler: @escaping @Sendable (StreamName, Bool) -> Void) {
         directory.withLock { directory in
             directory.onDemand = handler
@@ -71,27 +71,26 @@ public final class LiveStreamHub: Sendable {
         }
     }
 
-    /// Takes the next payload of a stream. Payloads larger than 64 KiB are not taken.
+    /// Takes the next payload of a stream. Payloads larger than 64 KiB are dropped.
     public func deliver(_ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant) {
         guard let stream = try? stream(name) else { return count("deliveries_refused") }
         if stream.deliver(payload, at: now) { armWake(stream) }
     }
 
-    /// What is delivered next does not continue what was delivered before: something was lost, or another source follows.
+    /// The next payload does not continue the one before: packets were lost, or another source follows.
     public func discontinuity(stream name: StreamName, isOtherSource: Bool) {
         existing(name)?.discontinuity(isOtherSource: isOtherSource)
     }
 
-    /// The stream has ended: viewers get what was delivered, then the end. A later request asks for it anew.
+    /// The stream has ended: viewers get what was delivered, then the end. A later request subscribes again.
     public func ended(stream name: StreamName, reason: String) { end(name, .ended(reason)) }
 
-    /// The stream cannot be had: waiting requests are answered with the reason, 404 if the network does not have it, else
-    /// 503.
+    /// The stream is not available: waiting requests get the reason, 404 if the network does not have it, else 503.
     public func unavailable(stream name: StreamName, reason: String, isAbsence: Bool = true) {
         end(name, isAbsence ? .unavailable(reason) : .outOfReach(reason))
     }
 
-    /// Everything counted so far.
+    /// All counters so far.
     public func statistics() -> StreamingStatistics {
         let streams = directory.withLock { Array($0.streams.values) }
         var all = statisticsSoFar.withLock { $0 }
@@ -100,7 +99,7 @@ public final class LiveStreamHub: Sendable {
         return all
     }
 
-    /// Viewers of a stream now: progressive ones, and one more if HLS viewers have asked lately.
+    /// Viewers of a stream now: progressive ones, and one more if there was a recent HLS request.
     public func viewers(of name: StreamName) -> Int {
         guard let totals = existing(name)?.totals else { return 0 }
         return totals.progressiveViewers + (totals.isPlaylistWatched ? 1 : 0)
@@ -134,24 +133,24 @@ public final class LiveStreamHub: Sendable {
 
     func viewerLeft() { directory.withLock { $0.viewerCount -= 1 } }
 
-    /// The stream of this name if there is one.
+    /// The stream of this name, if it is here.
     func existing(_ name: StreamName) -> LiveStream? { directory.withLock { $0.streams[name] } }
 
-    /// True if there is something of the stream to be given: bytes, or segments of one whose encoder is away.
+    /// True if there is something to serve: bytes, or segments of a stream whose encoder is absent.
     func holds(_ name: StreamName) -> Bool {
         directory.withLock { directory in
             directory.streams[name].map { !$0.isCold || !$0.window.isEmpty } ?? directory.history.holds(name)
         }
     }
 
-    /// The segments of a stream that is here, or was a moment ago.
+    /// The segments of a stream that is here, or was recently.
     func segments(of name: StreamName) -> SegmentWindow? {
         directory.withLock { directory in
             directory.streams[name].map(\.window) ?? directory.history.window(of: name, watchedAt: .now)
         }
     }
 
-    /// - Parameter event: one of a fixed set of names, never what came from outside.
+    /// - Parameter event: one of a fixed set of names, never text from outside.
     func count(_ event: String, _ number: UInt64 = 1) {
         guard number > 0 else { return }
         statisticsSoFar.withLock { $0.counters[event, default: 0] += number }
@@ -163,11 +162,11 @@ public final class LiveStreamHub: Sendable {
 
     // MARK: The server's side
 
-    /// True while there are no streams, and nothing to sweep.
+    /// True if there are no streams and nothing to sweep.
     var isIdle: Bool { directory.withLock { $0.streams.isEmpty && $0.history.isIdle } }
 
-    /// Evicts viewers that lag too far behind, lets absent HLS viewers go and forgets idle streams. To be called about
-    /// once a second, unless `isIdle`.
+    /// Evicts viewers that lag too far behind, drops absent HLS viewers and removes idle streams. Call it about once a
+    /// second, unless `isIdle`.
     func sweep() {
         for stream in directory.withLock({ Array($0.streams.values) }) {
             let found = stream.sweep()
@@ -187,8 +186,8 @@ public final class LiveStreamHub: Sendable {
         keepNumbers(isLast: false)
     }
 
-    /// Keeps the segments of all streams within their bytes: those of streams that are away go first, then those of
-    /// streams that nobody watches, then those that no playlist lists, then the oldest of the largest.
+    /// Keeps the segments of all streams within their bytes. Evicts those of absent streams first, then those of
+    /// unwatched streams, then those that no playlist lists, then the oldest of the largest.
     private func boundSegments() {
         let streams = directory.withLock { directory in
             directory.history.sweep(at: .now)
@@ -219,9 +218,9 @@ public final class LiveStreamHub: Sendable {
         }
     }
 
-    /// - Parameter isLast: the edge is about to end.
+    /// - Parameter isLast: true if the edge is about to stop.
     private func keepNumbers(isLast: Bool) {
-        guard let numberKeeper else { return }
+        guard let numberWriter else { return }
         let numbers = directory.withLock { directory in
             var all = directory.history.lasting
             for (name, stream) in directory.streams {
@@ -229,13 +228,13 @@ public final class LiveStreamHub: Sendable {
             }
             return all
         }
-        numberKeeper.keep(numbers, isLast: isLast, now: configuration.wallClockSeconds(), logger: logger)
+        numberWriter.keep(numbers, isLast: isLast, now: configuration.wallClockSeconds(), logger: logger)
     }
 
-    /// What viewers are given to read the rest when the server shuts down.
+    /// Time for viewers to read the rest when the server shuts down.
     private static let shutDownGrace = TimeAmount.seconds(1)
 
-    /// Ends all viewers and admits no more. Those that do not read the end are cut off.
+    /// Ends all viewers and admits no more. Closes the connections of those that do not read the end.
     func shutDown() {
         let streams = directory.withLock { directory in
             directory.isShuttingDown = true
@@ -257,7 +256,7 @@ public final class LiveStreamHub: Sendable {
             if let stream = directory.streams[name] { return .success(stream) }
             if directory.isShuttingDown { return .failure(.shuttingDown) }
             if directory.streams.count >= configuration.streamsMax {
-                // One of which nothing has come yet goes for it, the oldest first: its requests may be tried again.
+                // A stream without any bytes yet is evicted for it, the oldest first: its requests may be retried.
                 let cold = directory.streams.values.filter(\.isCold).min { $0.made < $1.made }
                 guard let cold else { return .failure(.streamsMax) }
                 directory.streams[cold.name] = nil
@@ -268,7 +267,7 @@ public final class LiveStreamHub: Sendable {
             let stream = LiveStream(
                 name: name, configuration: configuration, window: window, watched: watched, loop: loop
             ) { [weak self] name, wanted in
-                self?.tellDemand(name, wanted)
+                self?.reportDemand(name, wanted)
             }
             directory.streams[name] = stream
             beginning.yield()
@@ -276,7 +275,7 @@ public final class LiveStreamHub: Sendable {
         }
         if let given {
             count("streams_evicted")
-            given.end(.outOfReach("too many streams are asked for at this edge"))
+            given.end(.outOfReach("too many streams are requested at this edge"))
         }
         return try found.get()
     }
@@ -297,8 +296,8 @@ public final class LiveStreamHub: Sendable {
         if isGone { statisticsSoFar.withLock { $0.add(stream.totals) } }
     }
 
-    /// On the loop, so that the node may call back and the order is kept.
-    private func tellDemand(_ name: StreamName, _ wanted: Bool) {
+    /// Runs on the loop, so that the node may call back and the order is kept.
+    private func reportDemand(_ name: StreamName, _ wanted: Bool) {
         loop.execute { [weak self] in
             self?.directory.withLock({ $0.onDemand })?(name, wanted)
         }

@@ -1,26 +1,26 @@
 import NIOCore
 import ReflectorModel
 
-/// Everything known of one stream: its newest bytes, its segments and who reads them. A plain value behind the lock of
+/// Everything known about one stream: its newest bytes, its segments and its viewers. A plain value behind the lock of
 /// its `LiveStream`.
 struct LiveStreamState {
     /// Why a stream is over for its viewers.
     enum Ending: Equatable, Sendable {
         /// The network does not have it.
         case unavailable(String)
-        /// The network may have it, but it cannot be had now.
+        /// The network may have it, but it is not available now.
         case outOfReach(String)
-        /// It was there and is no more.
+        /// It was here and has ended.
         case ended(String)
     }
 
-    /// What a suspended viewer waits for.
+    /// The event that a suspended viewer waits for.
     enum Condition {
         case bytes
         case playlist
     }
 
-    /// What reading a stream gives.
+    /// Result of a read.
     enum Reading {
         case bytes([ByteBuffer])
         case nothingYet
@@ -36,7 +36,7 @@ struct LiveStreamState {
 
     private struct Viewer {
         var position: UInt64
-        /// Makes a viewer that is stuck in a write go away.
+        /// Disconnects a viewer that is stuck in a write.
         var evict: @Sendable () -> Void
         var isProgressive: Bool
         var isOverrun = false
@@ -48,22 +48,22 @@ struct LiveStreamState {
     private let configuration: LiveStreamConfiguration
     private var buffer = ChunkBuffer()
     private var framer = PacketFramer()
-    /// There while another source is joined to the one before.
+    /// Set while another source is joined to the one before.
     private var splice: SourceSplice?
     private var nextIsOtherSource = false
     private var segmenter: StreamSegmenter
     private var lastDelivery: ContinuousClock.Instant
     private var lastArrival = MonotonicInstant.zero
-    /// When the playlist was last asked for.
+    /// Time of the last playlist request.
     private(set) var watched: ContinuousClock.Instant?
     private var presentUntil: ContinuousClock.Instant?
     private var viewers: [UInt64: Viewer] = [:]
     private var nextViewer: UInt64 = 0
     var waiters: [UInt64: Waiter] = [:]
     private(set) var ending: Ending?
-    /// What the node was last told: somebody wants this stream.
+    /// The demand last reported to the node.
     private(set) var isWanted = false
-    /// A wake-up of the waiters is under way.
+    /// A wake-up of the waiters is scheduled.
     var isWakeArmed = false
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
@@ -71,8 +71,8 @@ struct LiveStreamState {
     private(set) var viewersOverrun: UInt64 = 0
 
     /// - Parameters:
-    ///   - window: segments of the stream's earlier time here, and where their numbers stand.
-    ///   - watched: when the playlist was last asked for in that time.
+    ///   - window: segments and numbers from the stream's earlier time here.
+    ///   - watched: when the playlist was last requested in that time.
     init(
         configuration: LiveStreamConfiguration, window: SegmentWindow? = nil, watched: ContinuousClock.Instant? = nil,
         now: ContinuousClock.Instant
@@ -88,13 +88,13 @@ struct LiveStreamState {
     var isCold: Bool { bytes == 0 }
     var window: SegmentWindow { segmenter.window }
     var segmentsDropped: UInt64 { segmenter.segmentsDropped }
-    /// Bytes left out because they were part of no whole transport packet.
+    /// Bytes dropped because they belong to no whole transport packet.
     var bytesSkipped: UInt64 { framer.skipped }
     var progressiveViewers: Int { viewers.values.count { $0.isProgressive } }
 
     // MARK: Input
 
-    /// Takes the next payload. True when suspended viewers are to be woken.
+    /// Takes the next payload. True if suspended viewers must be woken.
     mutating func deliver(
         _ payload: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
     ) -> Bool {
@@ -114,7 +114,7 @@ struct LiveStreamState {
         return true
     }
 
-    /// Takes whole packets, or what is no transport stream.
+    /// Takes whole packets, or bytes that are not a transport stream.
     private mutating func accept(
         _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
     ) {
@@ -134,7 +134,7 @@ struct LiveStreamState {
     ) {
         var rest = bytes
         while !rest.isEmpty {
-            // Whole packets that fit a chunk.
+            // As many whole packets as fit a chunk.
             let count = min(rest.count, ChunkBuffer.chunkBytesMax / TransportPacket.length * TransportPacket.length)
             let part = UnsafeRawBufferPointer(rebasing: rest[..<count])
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
@@ -150,7 +150,7 @@ struct LiveStreamState {
         segmenter.drop(before: buffer.start)
     }
 
-    /// What follows does not continue what came before.
+    /// The next bytes do not continue those before.
     mutating func discontinuity(isOtherSource: Bool, clock: ContinuousClock.Instant) {
         guard ending == nil else { return }
         if isOtherSource {
@@ -164,12 +164,12 @@ struct LiveStreamState {
         segmenter.discontinuity(isOtherSource: isOtherSource, in: &buffer, clock: clock)
     }
 
-    /// The stream is over for all its viewers. Returns those to wake.
+    /// The stream is over for all its viewers. Returns the viewers to wake.
     mutating func end(_ ending: Ending) -> [Waiter] {
         guard self.ending == nil else { return [] }
         let rest = framer.finish()
         if !rest.isEmpty { rest.withUnsafeBytes { buffer.append($0, at: lastArrival) } }
-        // What has come of the segment under way is worth showing.
+        // The received part of the open segment is worth showing.
         segmenter.discontinuity(isOtherSource: true, in: &buffer, clock: lastDelivery)
         self.ending = ending
         buffer.seal()
@@ -181,7 +181,7 @@ struct LiveStreamState {
     // MARK: Viewers
 
     /// Adds a viewer at the best place to begin: the first byte of a stream that is just beginning, the tables before
-    /// the newest random access point, else as far back as is held; the newest byte if it is no transport stream.
+    /// the newest random access point, otherwise the oldest byte held; the newest byte if it is not a transport stream.
     mutating func attach(isProgressive: Bool, evict: @escaping @Sendable () -> Void) -> UInt64? {
         guard ending == nil else { return nil }
         nextViewer &+= 1
@@ -217,7 +217,7 @@ struct LiveStreamState {
         return ending.map { .over($0) } ?? .nothingYet
     }
 
-    /// True when the viewer need not wait.
+    /// True if the viewer need not wait.
     func isReady(_ viewer: UInt64, for condition: Condition) -> Bool {
         guard ending == nil, let position = viewers[viewer]?.position else { return true }
         switch condition {
@@ -234,14 +234,14 @@ struct LiveStreamState {
         return Array(ready.values)
     }
 
-    /// Counts the viewers that have newly fallen off the end of the buffer, and returns how to evict them.
+    /// Counts the viewers that just fell out of the buffer, and returns how to evict them.
     mutating func overrun() -> [@Sendable () -> Void] {
         let late = viewers.filter { $0.value.isProgressive && !$0.value.isOverrun && $0.value.position < buffer.start }
         for viewer in late.keys { noteOverrun(viewer) }
         return late.values.map(\.evict)
     }
 
-    /// How to make those go who are still there.
+    /// How to disconnect the remaining viewers.
     var evictions: [@Sendable () -> Void] { viewers.values.map(\.evict) }
 
     private mutating func noteOverrun(_ viewer: UInt64) {
@@ -252,20 +252,20 @@ struct LiveStreamState {
 
     // MARK: Demand
 
-    /// An HLS viewer was here.
+    /// Records a request of an HLS viewer.
     mutating func touch(_ now: ContinuousClock.Instant) {
         let target = Duration.seconds(3 * window.targetDurationSeconds)
         presentUntil = now + max(configuration.playlistPresence, target)
         watched = now
     }
 
-    /// The media playlist, unless it lists only what is long past. One that players no longer follow is begun afresh.
+    /// The media playlist, unless all its segments are too old. A playlist that players no longer follow starts again.
     func playlist(_ now: ContinuousClock.Instant) -> String? {
         guard let newest = window.newest, now - newest <= configuration.playlistStaleMax else { return nil }
         return window.playlist
     }
 
-    /// Takes off the playlist what nobody has followed and nothing continues.
+    /// Clears a playlist that nobody follows and that no segment continues.
     mutating func clearUnfollowed(_ now: ContinuousClock.Instant) {
         guard let newest = window.newest, now - newest > SegmentHistory.followedMax, !window.isEmpty else { return }
         if watched.map({ now - $0 > SegmentHistory.followedMax }) ?? true
@@ -275,16 +275,16 @@ struct LiveStreamState {
         }
     }
 
-    /// Why the stream has no playlist, as far as its bytes tell.
+    /// Why the stream has no playlist, as far as its bytes show.
     var diagnosis: StreamFault? {
         guard bytes > 0 else { return nil }
         return framer.isLocked ? segmenter.diagnosis : .noTransportStream
     }
 
-    /// What is to be logged of the stream now.
+    /// Faults of the stream to log now.
     mutating func dueFaults(_ now: ContinuousClock.Instant) -> [StreamFaults.Report] { segmenter.dueFaults(now) }
 
-    /// Lets the oldest segment go to make room for others; false if there is none.
+    /// Evicts the oldest segment to make room for others; false if there is none.
     mutating func evictSegment(isListed: Bool) -> Bool {
         guard segmenter.evictSegment(isListed: isListed) else { return false }
         segmentsEvicted &+= 1
@@ -294,7 +294,7 @@ struct LiveStreamState {
     /// True while an HLS viewer counts as present.
     func isPlaylistWatched(_ now: ContinuousClock.Instant) -> Bool { presentUntil.map { now < $0 } ?? false }
 
-    /// Whether somebody wants the stream, if that has changed since the last call.
+    /// The demand for the stream, if it has changed since the last call.
     mutating func demandChange(_ now: ContinuousClock.Instant) -> Bool? {
         let wanted = ending == nil && (!viewers.isEmpty || isPlaylistWatched(now))
         guard wanted != isWanted else { return nil }
@@ -302,7 +302,7 @@ struct LiveStreamState {
         return wanted
     }
 
-    /// True when nothing would be lost by forgetting the stream.
+    /// True if nothing is lost when the stream is removed.
     func isForgettable(_ now: ContinuousClock.Instant) -> Bool {
         ending != nil || (!isWanted && viewers.isEmpty && lastDelivery + configuration.idleForgotten < now)
     }

@@ -1,4 +1,4 @@
-/// What is wrong with an encoder's stream, as far as viewers come to feel it.
+/// A fault of an encoder's stream that viewers notice.
 enum StreamFault: String, CaseIterable, Sendable {
     case noTransportStream
     case outOfSync
@@ -11,41 +11,41 @@ enum StreamFault: String, CaseIterable, Sendable {
     case timeBreak
     case tracksChange
 
-    /// What is wrong, and what to do.
+    /// The fault, and what to do.
     var text: String {
         switch self {
         case .noTransportStream:
-            "this is no MPEG-TS of 188-byte packets: it can be watched as it is, but not by HLS; send MPEG-TS"
+            "this is not MPEG-TS of 188-byte packets: it can be watched as it is, but not by HLS; send MPEG-TS"
         case .outOfSync:
-            "bytes that are part of no whole transport packet were left out; the encoder broke off in a packet"
+            "bytes outside whole transport packets were dropped; the encoder stopped in the middle of a packet"
         case .noTables:
-            "no PAT and PMT have come, or the PAT names programs whose PMT does not come; let the encoder repeat both"
+            "no PAT and PMT arrived, or the PAT names programs whose PMT does not arrive; let the encoder repeat both"
                 + " every 100 ms"
-        case .nothingToPlay: "the program's elementary streams bring no time stamps; check what the encoder sends"
+        case .nothingToPlay: "the program's elementary streams have no time stamps; check what the encoder sends"
         case .scrambled: "packets are encrypted and cannot be cut into segments; send the stream in the clear"
         case .noRandomAccess:
-            "no random access point came for 12 s, so segments begin where there is none, and new viewers wait for a"
+            "no random access point came for 12 s, so segments begin elsewhere, and new viewers wait for a"
                 + " picture; set the encoder's key frame interval to 2 s"
         case .groupsTooLong:
-            "random access points are further apart than the playlist's target duration, or segments are too large,"
-                + " so they were cut between; set the encoder's key frame interval to 2 s"
-        case .videoSilent: "the video sends no pictures while sound goes on, so segments are cut by the sound"
+            "random access points are further apart than the playlist's target duration, or segments too large,"
+                + " so segments were cut between them; set the encoder's key frame interval to 2 s"
+        case .videoSilent: "the video sends no pictures while the sound continues, so segments are cut by the sound"
         case .timeBreak: "the time stamps jumped; the playlist is marked with a discontinuity"
         case .tracksChange: "tracks, codecs or parameters changed; the playlist is marked with a discontinuity"
         }
     }
 }
 
-/// Counts the faults of one stream, and tells each at most once in a while.
+/// Counts the faults of one stream, and reports each at most once in `interval`.
 struct StreamFaults {
-    /// A fault that is to be logged.
+    /// A fault to log.
     struct Report: Equatable, Sendable {
         var fault: StreamFault
         /// How often it was seen since it was last logged.
         var count: UInt64
     }
 
-    /// How often one fault of one stream is logged, at most.
+    /// Shortest time between two log lines about one fault of one stream.
     static let interval = Duration.seconds(60)
 
     private struct Seen {
@@ -53,12 +53,12 @@ struct StreamFaults {
         var logged: ContinuousClock.Instant?
     }
 
-    /// At most one for each kind.
+    /// At most one entry for each kind.
     private var seen: [StreamFault: Seen] = [:]
 
     mutating func note(_ fault: StreamFault) { seen[fault, default: Seen()].count &+= 1 }
 
-    /// What is to be logged now.
+    /// Faults to log now.
     mutating func due(_ now: ContinuousClock.Instant) -> [Report] {
         var reports: [Report] = []
         for fault in StreamFault.allCases {

@@ -1,8 +1,8 @@
 import NIOCore
 
-/// The way of a stream's bytes into HLS segments: scanned for access units, cut, and kept in the window.
+/// Makes HLS segments of a stream's bytes: scans for access units, cuts, and keeps segments in the window.
 struct StreamSegmenter {
-    /// Bytes and time after which a stream is said to lack what segments need.
+    /// Packets after which a missing program or missing time stamps count as a fault.
     private static let patiencePackets: UInt64 = 2_000
 
     private let configuration: LiveStreamConfiguration
@@ -10,7 +10,7 @@ struct StreamSegmenter {
     private var cutter: SegmentCutter
     private(set) var window: SegmentWindow
     private var faults = StreamFaults()
-    /// PAT and PMT as they were when the segment under way began.
+    /// PAT and PMT at the start of the open segment.
     private var openTables = ByteBuffer()
     private var openProgram: ProgramFinder?
     /// Where a new viewer begins: the PAT before the newest random access point, as long as it is held.
@@ -27,10 +27,10 @@ struct StreamSegmenter {
         keepToTarget()
     }
 
-    /// First byte that must be kept.
+    /// The first byte to keep.
     var keptOffset: UInt64 { min(joinOffset ?? .max, cutter.openStart ?? .max) }
     var openStart: UInt64? { cutter.openStart }
-    /// Why there may be no playlist; nil when all is well.
+    /// Why there may be no playlist; nil if there is no fault.
     var diagnosis: StreamFault? {
         if scanner.packets == 0 { return .noTransportStream }
         if scanner.program.map == nil { return .noTables }
@@ -88,7 +88,7 @@ struct StreamSegmenter {
         cutter.durationMax = SegmentWindow.longest(roundedTo: seconds)
     }
 
-    /// Gives up the segment under way if its bytes are gone.
+    /// Drops the open segment if its bytes are gone.
     mutating func drop(before start: UInt64) {
         guard let open = cutter.openStart, open < start else { return }
         cutter.dropOpenSegment()
@@ -96,8 +96,8 @@ struct StreamSegmenter {
         faults.note(.groupsTooLong)
     }
 
-    /// What follows does not continue what came before. After a loss the time line goes on, with a hole that players
-    /// conceal; another source begins a new one (RFC 8216 §4.3.2.3).
+    /// The next bytes do not continue those before. After a loss the time line continues, with a hole that players
+    /// conceal; another source begins a new time line (RFC 8216 §4.3.2.3).
     mutating func discontinuity(isOtherSource: Bool, in buffer: inout ChunkBuffer, clock: ContinuousClock.Instant) {
         scanner.reset(isOtherSource: isOtherSource)
         if isOtherSource, let segment = cutter.onSourceChange(at: buffer.end) {
@@ -107,15 +107,15 @@ struct StreamSegmenter {
 
     mutating func note(_ fault: StreamFault) { faults.note(fault) }
 
-    /// What is to be logged of the stream now.
+    /// Faults of the stream to log now.
     mutating func dueFaults(_ now: ContinuousClock.Instant) -> [StreamFaults.Report] { faults.due(now) }
 
-    /// Takes everything off a playlist that nobody has followed for long.
+    /// Clears a playlist that nobody has followed for a long time.
     mutating func clearPlaylist() {
         window.clear()
         keepToTarget()
     }
 
-    /// Lets the oldest segment go to make room for others; false if there is none.
+    /// Evicts the oldest segment to make room for others; false if there is none.
     mutating func evictSegment(isListed: Bool) -> Bool { window.evictFirst(isListed: isListed) }
 }

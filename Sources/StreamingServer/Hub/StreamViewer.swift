@@ -1,9 +1,9 @@
 import NIOCore
 import Synchronization
 
-/// One viewer of a stream, or one request that waits for it. Leaves when it is released, at the latest.
+/// One viewer of a stream, or one request that waits for it. Leaves at its release, if not before.
 final class StreamViewer: Sendable {
-    /// What came of waiting.
+    /// Result of waiting.
     enum Waited {
         case bytes([ByteBuffer])
         case playlist(String)
@@ -12,7 +12,7 @@ final class StreamViewer: Sendable {
     }
 
     let stream: LiveStream
-    /// The stream was not there yet when the viewer came.
+    /// The stream was not here yet when the viewer came.
     let isCold: Bool
     private let hub: LiveStreamHub
     private let number: UInt64
@@ -27,7 +27,7 @@ final class StreamViewer: Sendable {
 
     deinit { leave() }
 
-    /// Ends this viewer's part; a suspended read returns.
+    /// Removes this viewer; a suspended read returns.
     func leave() {
         guard !hasLeft.exchange(true, ordering: .relaxed) else { return }
         stream.detach(number)
@@ -55,10 +55,10 @@ final class StreamViewer: Sendable {
         return .over(.ended("cancelled"))
     }
 
-    /// The media playlist as soon as it lists enough to start with.
+    /// The media playlist as soon as it lists enough for a start.
     /// - Parameters:
-    ///   - firstByte: until when a stream that does not come at all is waited for.
-    ///   - deadline: until when the playlist is waited for.
+    ///   - firstByte: how long to wait for the stream's first byte.
+    ///   - deadline: how long to wait for the playlist.
     func playlist(firstByte: ContinuousClock.Instant, deadline: ContinuousClock.Instant) async -> Waited {
         while !Task.isCancelled {
             if let text = stream.playlist { return .playlist(text) }

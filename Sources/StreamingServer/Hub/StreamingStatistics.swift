@@ -1,16 +1,16 @@
 import ReflectorModel
 
-/// What one stream at the hub has come to.
+/// Counters of one stream at the hub.
 public struct LiveStreamTotals: Sendable, Equatable {
     public var name: StreamName
     /// Payloads delivered, and their bytes.
     public var packets: UInt64
     public var bytes: UInt64
-    /// Segments given up because the stream's buffer could not hold them.
+    /// Segments dropped because the stream's buffer could not hold them.
     public var segmentsDropped: UInt64
-    /// Segments given up to make room for those of other streams.
+    /// Segments evicted to make room for those of other streams.
     public var segmentsEvicted: UInt64
-    /// Bytes left out because they were part of no whole transport packet.
+    /// Bytes dropped because they belong to no whole transport packet.
     public var bytesSkipped: UInt64
     /// Viewers disconnected because they lagged further behind than the buffer reaches.
     public var viewersOverrun: UInt64
@@ -19,17 +19,17 @@ public struct LiveStreamTotals: Sendable, Equatable {
     /// Their bytes.
     public var segmentBytes: Int
     public var progressiveViewers: Int
-    /// An HLS viewer has asked lately.
+    /// There was a recent HLS request.
     public var isPlaylistWatched: Bool
-    /// The node was asked for the stream.
+    /// The node has been asked for the stream.
     public var isWanted: Bool
 }
 
-/// What the streaming server has counted since its start.
+/// Counters of the streaming server since its start.
 public struct StreamingStatistics: Sendable, Equatable {
     /// Times from a viewer's request to its first byte, in milliseconds.
     public struct FirstByte: Sendable, Equatable {
-        /// Most recent values that the median is taken of.
+        /// Number of recent values for the median.
         public static let recentMax = 256
 
         public private(set) var count: UInt64 = 0
@@ -56,9 +56,9 @@ public struct StreamingStatistics: Sendable, Equatable {
 
     /// Events by name: `requests`, `viewers_refused`, `viewers_overrun`, `waits_timed_out` and so on.
     public internal(set) var counters: [String: UInt64] = [:]
-    /// Viewers that found the stream not yet there.
+    /// Viewers for which the stream was not here yet.
     public internal(set) var cold = FirstByte()
-    /// Viewers that found it there.
+    /// Viewers for which the stream was here.
     public internal(set) var warm = FirstByte()
     /// The streams held now, by name.
     public internal(set) var streams: [LiveStreamTotals] = []

@@ -1,7 +1,7 @@
 /// Reads the start of each PES packet of one elementary stream (ISO/IEC 13818-1 §2.4.3.6), over as many packets as its
-/// header and what shows the kind of its picture take.
+/// header and the type of its picture need.
 struct AccessUnitReader {
-    /// Bytes of a PES packet that are looked at, at most.
+    /// Most bytes of a PES packet that are read.
     private static let headMax = 2_048
 
     let pid: UInt16
@@ -18,7 +18,7 @@ struct AccessUnitReader {
         self.codec = codec
     }
 
-    /// Takes the next packet of the elementary stream, and passes on what access units are known by it.
+    /// Takes the next packet of the elementary stream, and emits the access units that it completes.
     mutating func receive(
         _ header: TransportPacket, _ bytes: Span<UInt8>, at position: UInt64,
         into units: (TransportStreamScanner.AccessUnit) -> Void
@@ -36,7 +36,7 @@ struct AccessUnitReader {
         evaluate(isAll: head.count >= Self.headMax, into: units)
     }
 
-    /// What follows does not continue what came before.
+    /// The next packets do not continue those before.
     mutating func reset() {
         isCollecting = false
         head.removeAll(keepingCapacity: true)
@@ -61,7 +61,7 @@ struct AccessUnitReader {
                 offset: offset, timestamp: timestamp, randomAccess: randomAccess, parameters: picture.parameters))
     }
 
-    /// The presentation time stamp; nil for no PES packet that has one.
+    /// The presentation time stamp; nil if there is none.
     private static func timestamp(_ head: [UInt8]) -> UInt64? {
         guard head[0] == 0, head[1] == 0, head[2] == 1 else { return nil }
         guard head[6] & 0xc0 == 0x80, head[7] & 0x80 != 0, head[8] >= 5 else { return nil }

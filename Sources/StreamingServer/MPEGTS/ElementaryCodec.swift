@@ -1,16 +1,16 @@
-/// What an elementary stream carries, as far as finding random access points needs to know. Told by `stream_type`
-/// (ISO/IEC 13818-1 table 2-34), or, where that says only "private data", by a descriptor.
+/// The kind of an elementary stream, as needed to find random access points. Given by `stream_type` (ISO/IEC 13818-1
+/// table 2-34), or, if that is only "private data", by a descriptor.
 enum ElementaryCodec: Equatable {
     case mpegVideo
     case mpeg4Visual
     case h264
     case h265
-    /// Pictures whose coding is not looked into: random access points are where the packets say so.
+    /// Video whose coding is not parsed: only the packets mark random access points.
     case otherVideo
     /// Every frame can be decoded by itself.
     case audio
 
-    /// Nil for what is neither picture nor sound, as far as can be told.
+    /// Nil if it is neither video nor audio, as far as known.
     init?(streamType: UInt8, descriptors: ArraySlice<UInt8>) {
         switch streamType {
         case 0x01, 0x02: self = .mpegVideo
@@ -19,17 +19,17 @@ enum ElementaryCodec: Equatable {
         case 0x24, 0x25: self = .h265
         // JPEG 2000, VVC, AVS, AVS2, AVS3, Dirac, VC-1.
         case 0x21, 0x32, 0x33, 0x42, 0xd1, 0xd2, 0xd4, 0xea: self = .otherVideo
-        // MPEG-1, MPEG-2, AAC in its forms, and, in ATSC and Blu-ray, AC-3, DTS and their kin.
+        // MPEG-1, MPEG-2, AAC in its forms, and, in ATSC and Blu-ray, AC-3, DTS and related formats.
         case 0x03, 0x04, 0x0f, 0x11, 0x1c, 0x2d, 0x2e, 0x80...0x85, 0x87, 0x88, 0x8a, 0xa1, 0xa2:
             self = .audio
         case 0x06, 0x7f, 0xc1...0xff:
-            guard let codec = Self.told(by: descriptors, of: streamType) else { return nil }
+            guard let codec = Self.codec(from: descriptors, of: streamType) else { return nil }
             self = codec
         default: return nil
         }
     }
 
-    private static func told(by descriptors: ArraySlice<UInt8>, of streamType: UInt8) -> ElementaryCodec? {
+    private static func codec(from descriptors: ArraySlice<UInt8>, of streamType: UInt8) -> ElementaryCodec? {
         var index = descriptors.startIndex
         while index + 2 <= descriptors.endIndex {
             let length = Int(descriptors[index + 1])

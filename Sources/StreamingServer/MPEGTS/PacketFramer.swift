@@ -1,14 +1,15 @@
-/// Makes whole transport stream packets of what arrives, so that no viewer is ever given part of one: half a packet of
-/// an encoder that died, or what lies between two packets, is left out. What is no transport stream passes unchanged.
+/// Makes whole transport stream packets of the input, so that no viewer ever gets part of one: half a packet of an
+/// encoder that died, or bytes between two packets, are dropped. A stream that is not a transport stream passes
+/// unchanged.
 ///
 ///     searching ──3 sync bytes, 188 apart──▶ locked ──another source──▶ searching
 ///     searching ──none in `searchedMax` bytes──▶ raw ──a payload that begins so──▶ locked
 struct PacketFramer {
-    /// What to pass on for a payload.
+    /// The bytes to pass on for a payload.
     enum Framed {
         /// The payload itself.
         case unchanged
-        /// These bytes in its stead; may be empty.
+        /// These bytes instead; may be empty.
         case bytes([UInt8])
     }
 
@@ -21,17 +22,17 @@ struct PacketFramer {
     /// Sync bytes in a row that prove a transport stream.
     private static let proofCount = 3
     private static let proofLength = (proofCount - 1) * TransportPacket.length + 1
-    /// Bytes without proof after which a stream is taken to be no transport stream: enough for part of a packet before
-    /// the proof.
+    /// Bytes without proof after which a stream counts as not a transport stream: enough for part of a packet and the
+    /// proof.
     private static let searchedMax = proofLength + TransportPacket.length - 1
 
     private var mode = Mode.searching
-    /// Bytes not yet passed on: part of a packet, or what is searched.
+    /// Bytes not yet passed on: part of a packet, or bytes being searched.
     private var carry: [UInt8] = []
-    /// Bytes left out because they were part of no whole packet.
+    /// Bytes dropped because they belong to no whole packet.
     private(set) var skipped: UInt64 = 0
 
-    /// True when the stream is one of transport packets.
+    /// True if the stream consists of transport packets.
     var isLocked: Bool { mode == .locked }
 
     /// Takes the next payload of the stream.
@@ -49,8 +50,8 @@ struct PacketFramer {
         return .bytes(packets())
     }
 
-    /// What follows does not continue what came before.
-    /// - Parameter isOtherSource: it may also be something else altogether.
+    /// The next bytes do not continue those before.
+    /// - Parameter isOtherSource: true if the next bytes may have another format.
     mutating func reset(isOtherSource: Bool) {
         if mode == .locked || isOtherSource {
             skipped &+= UInt64(carry.count)
@@ -59,7 +60,7 @@ struct PacketFramer {
         if isOtherSource { mode = .searching }
     }
 
-    /// What is held of a stream that ends before it showed what it is.
+    /// The bytes held when a stream ends before its format is known.
     mutating func finish() -> [UInt8] {
         defer { carry.removeAll() }
         return mode == .searching ? carry : []
@@ -82,7 +83,7 @@ struct PacketFramer {
         return .bytes(carry)
     }
 
-    /// Takes the whole packets off the front of what is carried.
+    /// Removes the whole packets from the front of the held bytes.
     private mutating func packets() -> [UInt8] {
         var whole: [UInt8] = []
         let held = carry
@@ -101,7 +102,7 @@ struct PacketFramer {
                 }
             } else {
                 guard left > 0 else { break }
-                // A packet is believed when another follows it, as far as can be seen.
+                // A packet counts if another follows it, as far as the bytes show.
                 let next = index + TransportPacket.length
                 if bytes[index] != TransportPacket.syncByte
                     || (next < bytes.count && bytes[next] != TransportPacket.syncByte)

@@ -1,9 +1,9 @@
-/// The front of an access unit's elementary stream: whether decoding can begin there, and what parameter sets it has.
+/// The first bytes of an access unit: whether decoding can begin there, and which parameter sets it has.
 ///
-/// The picture itself decides where it can be read, since encoders repeat parameter sets before every picture, leave
-/// `random_access_indicator` unset, or set it on every picture.
+/// If possible, the picture itself decides, because encoders repeat parameter sets before every picture, never set
+/// `random_access_indicator`, or set it on every picture.
 struct PictureStart: Equatable {
-    /// Nil when more bytes are needed to tell.
+    /// Nil if more bytes are needed to decide.
     var randomAccess: Bool?
     /// A hash of the sequence parameter sets; nil if there are none.
     var parameters: UInt64?
@@ -11,8 +11,8 @@ struct PictureStart: Equatable {
     /// - Parameters:
     ///   - bytes: the elementary stream from the access unit's first byte on.
     ///   - indicator: the packet says that decoding can begin here.
-    ///   - isIndicating: the encoder has said so of some picture, so that its silence means something.
-    ///   - isAll: no more bytes will be had.
+    ///   - isIndicating: the encoder has set the indicator before, so that its absence means something.
+    ///   - isAll: no more bytes will come.
     init(
         _ codec: ElementaryCodec, _ bytes: ArraySlice<UInt8>, indicator: Bool, isIndicating: Bool, isAll: Bool
     ) {
@@ -27,7 +27,7 @@ struct PictureStart: Equatable {
                 let found = Self.kind(codec, bytes, unit)
                 if found == .parameters {
                     sawParameters = true
-                    // Without the start code that follows, its end isn't known.
+                    // Its end isn't known without the next start code.
                     if let end = units.nextStart { parameters = Self.hash(bytes[unit..<end], parameters) }
                 }
                 if found == .recoveryPoint { sawRecovery = true }
@@ -56,11 +56,11 @@ struct PictureStart: Equatable {
         case parameters
         case recoveryPoint
         case other
-        /// Too few bytes of it are there.
+        /// Too few of its bytes are here.
         case cut
     }
 
-    /// What the unit is whose first byte after the start code is at `unit`.
+    /// The kind of the unit whose first byte after the start code is at `unit`.
     private static func kind(_ codec: ElementaryCodec, _ bytes: ArraySlice<UInt8>, _ unit: Int) -> Kind {
         let left = bytes.endIndex - unit
         switch codec {
@@ -93,7 +93,8 @@ struct PictureStart: Equatable {
         }
     }
 
-    /// Of an H.264 slice header: `first_mb_in_slice`, then `slice_type` (ITU-T H.264 §7.3.3), both Exp-Golomb.
+    /// True for an intra slice. Reads an H.264 slice header: `first_mb_in_slice`, then `slice_type` (ITU-T H.264
+    /// §7.3.3), both Exp-Golomb.
     private static func isIntraSlice(_ header: ArraySlice<UInt8>) -> Bool {
         var word: UInt64 = 0
         for byte in header { word = word << 8 | UInt64(byte) }
@@ -133,7 +134,7 @@ struct PictureStart: Equatable {
 private struct StartCodes {
     private let bytes: ArraySlice<UInt8>
     private var index: Int
-    /// Where the next start code begins, if there is one; its leading zero byte, if any, not counted.
+    /// Where the next start code begins, if there is one, without a leading zero byte.
     private(set) var nextStart: Int?
 
     init(_ bytes: ArraySlice<UInt8>) {

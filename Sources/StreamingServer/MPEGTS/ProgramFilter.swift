@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Takes out of a segment what belongs to other programs than the one that is followed (RFC 8216 §3.2: a segment has
-/// one program): players take the first that the PAT names, whether or not it comes. The tables that lead the segment
-/// name the one alone.
+/// Removes other programs than the followed one from a segment (RFC 8216 §3.2: a segment has one program): players take
+/// the first that the PAT names, even if it never arrives. The tables at the start of the segment name only the
+/// followed program.
 enum ProgramFilter {
     /// A copy of whole packets without other programs, their tables and the PAT.
     static func filter(_ buffers: [ByteBuffer], of program: ProgramFinder) -> [ByteBuffer] {
         var result = ByteBufferAllocator().buffer(capacity: buffers.reduce(0) { $0 + $1.readableBytes })
-        // Slices end anywhere, so packets are gathered first.
+        // Slices can end in the middle of a packet, so packets are collected first.
         var packet: [UInt8] = []
         for buffer in buffers {
             for byte in buffer.readableBytesView {

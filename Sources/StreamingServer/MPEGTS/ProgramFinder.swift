@@ -1,17 +1,17 @@
-/// Finds the program that viewers of HLS are given: of those that the PAT names, the first whose PMT comes and names
-/// something that can be played. Keeps that program's newest tables.
+/// Finds the program for HLS viewers: of those that the PAT names, the first whose PMT arrives and names something
+/// playable. Keeps that program's newest tables.
 ///
-/// A PAT may name programs that never come, several PMTs may share a PID, and one packet may hold several sections: what
-/// is asked for is a PMT with the number of a program, on the PID that the PAT gives for it.
+/// A PAT may name programs that never arrive, several PMTs may share a PID, and one packet may hold several sections.
+/// So a PMT counts only with the number of a program, on the PID that the PAT gives for it.
 struct ProgramFinder {
-    /// What a packet of tables brought about.
+    /// Result of a packet of tables.
     enum Change: Equatable {
         case none
-        /// The program has other elementary streams than before, or is another.
+        /// The program has other elementary streams than before, or another program was chosen.
         case tracks
     }
 
-    /// The PAT as it last passed.
+    /// The latest PAT.
     private(set) var association: ProgramAssociation?
     private var associationSection: SectionAssembler.Section?
     private var associationAssembler = SectionAssembler()
@@ -19,20 +19,20 @@ struct ProgramFinder {
     private var mapPIDs: [UInt16] = []
     private var mapAssemblers: [SectionAssembler] = []
 
-    /// Of the program that is followed.
+    /// The PMT of the followed program.
     private(set) var map: ProgramMap?
     private var mapSection: SectionAssembler.Section?
     private var program: ProgramAssociation.Program?
     /// Where the PAT before the newest PMT lies in the stream.
     private(set) var tablesOffset: UInt64?
 
-    /// True for packets that belong to `receive`.
+    /// True for packets to pass to `receive`.
     func isTable(_ pid: UInt16) -> Bool {
         pid == 0 || mapPIDs.contains(pid)
     }
 
-    /// True when the stream has more than the program that is followed, which a segment may not (RFC 8216 §3.2). So has
-    /// one with a network information table: players that follow the PAT's first entry take that for their program.
+    /// True if the stream has other programs too, which a segment may not have (RFC 8216 §3.2), or a network information
+    /// table: players that use the PAT's first entry take that table for their program.
     var hasOtherPrograms: Bool { association.map { $0.programs.count > 1 || $0.namesNetwork } ?? false }
 
     /// Takes a packet of a PID that carries tables.
@@ -76,7 +76,7 @@ struct ProgramFinder {
         return isChange ? .tracks : .none
     }
 
-    /// Packets of PAT and PMT, to go in front of a segment.
+    /// Packets of PAT and PMT, to put in front of a segment.
     var tables: [UInt8]? {
         guard let associationSection, let mapSection, let program else { return nil }
         var table = associationSection.bytes
@@ -85,13 +85,13 @@ struct ProgramFinder {
             + SectionAssembler.packets(of: mapSection.bytes, pid: program.mapPID, continuity: mapSection.continuity)
     }
 
-    /// What a packet must be part of to belong to the program that is followed.
+    /// True if packets of this PID belong to the followed program.
     func isOfProgram(_ pid: UInt16) -> Bool {
         guard let map else { return true }
         return pid == map.clockPID || map.streams.contains { $0.pid == pid }
     }
 
-    /// What follows does not continue what came before: halves of sections are forgotten.
+    /// The next packets do not continue those before: drops incomplete sections.
     mutating func reset() {
         associationAssembler = SectionAssembler()
         for index in mapAssemblers.indices { mapAssemblers[index] = SectionAssembler() }

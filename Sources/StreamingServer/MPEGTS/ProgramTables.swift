@@ -5,12 +5,12 @@ struct ProgramAssociation: Equatable {
         var mapPID: UInt16
     }
 
-    /// Programs beyond are not looked at.
+    /// Most programs read; further ones are ignored.
     static let programsMax = 64
 
     /// In the order of the table.
     var programs: [Program] = []
-    /// It names a network information table too, as broadcasts do.
+    /// It also lists a network information table, as broadcasts do.
     var namesNetwork = false
 
     /// Nil unless `section` is a PAT in force that names a program.
@@ -28,7 +28,7 @@ struct ProgramAssociation: Equatable {
         guard !programs.isEmpty else { return nil }
     }
 
-    /// The section of a PAT like `section` that names one program alone (RFC 8216 §3.2: a segment has one program).
+    /// A PAT section like `section` that names only one program (RFC 8216 §3.2: a segment has one program).
     static func section(like section: [UInt8], naming program: Program) -> [UInt8] {
         var only: [UInt8] = [0x00, 0xb0, 13]
         only += section[3...5]
@@ -45,7 +45,7 @@ struct ProgramMap: Equatable {
     struct ElementaryStream: Equatable {
         var pid: UInt16
         var type: UInt8
-        /// Nil for what is neither picture nor sound, as far as can be told.
+        /// Nil if it is neither video nor audio, as far as known.
         var codec: ElementaryCodec?
     }
 
@@ -54,7 +54,8 @@ struct ProgramMap: Equatable {
     /// In the order of the table.
     var streams: [ElementaryStream] = []
 
-    /// The stream whose time stamps and random access points rule the program: the first video, else the first audio.
+    /// The stream whose time stamps and random access points count for the program: the first video, else the first
+    /// audio.
     var leading: ElementaryStream? { video ?? audio }
     var video: ElementaryStream? { streams.first { $0.codec.map { $0 != .audio } ?? false } }
     var audio: ElementaryStream? { streams.first { $0.codec == .audio } }

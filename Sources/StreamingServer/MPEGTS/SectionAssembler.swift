@@ -1,12 +1,12 @@
-/// Puts together the sections of one PID (ISO/IEC 13818-1 §2.4.4) from its packets: one after another, also where
-/// several begin in one packet or one goes on over many.
+/// Assembles the sections of one PID (ISO/IEC 13818-1 §2.4.4) from its packets: several sections may begin in one
+/// packet, and one may span many.
 struct SectionAssembler {
     /// Longest PAT or PMT section: 3 bytes and a `section_length` of at most 1021.
     static let sectionLengthMax = 1024
-    /// Shortest that has a CRC.
+    /// Shortest section with a CRC.
     private static let sectionLengthMin = 12
 
-    /// A complete section whose CRC is right.
+    /// A complete section with a correct CRC.
     struct Section: Equatable {
         var bytes: [UInt8]
         /// `continuity_counter` of the packet that it begins in.
@@ -30,7 +30,7 @@ struct SectionAssembler {
                 section.removeAll(keepingCapacity: true)
                 return []
             }
-            // What lies before the pointer's target ends the section that began earlier.
+            // The bytes before the pointer's target end the section that began earlier.
             if !section.isEmpty {
                 for index in start + 1..<first { section.append(bytes[index]) }
                 takeWhole(into: &found)
@@ -46,13 +46,13 @@ struct SectionAssembler {
             continuity = header.continuity
             while takeWhole(into: &found) {}
         } else if takeWhole(into: &found) {
-            // Only stuffing can follow in a packet in which no section begins.
+            // In a packet in which no section begins, only stuffing can follow.
             section.removeAll(keepingCapacity: true)
         }
         return found
     }
 
-    /// Takes a section off the front, if it is complete. True if something may follow it.
+    /// Removes a section from the front, if it is complete. True if another may follow it.
     @discardableResult
     private mutating func takeWhole(into found: inout [Section]) -> Bool {
         guard let table = section.first else { return false }

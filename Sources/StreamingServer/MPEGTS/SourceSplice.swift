@@ -1,14 +1,14 @@
 import ReflectorModel
 
-/// Joins another source to what viewers have of the one before: holds the new one back until a random access point, so
-/// that decoders begin cleanly, and sets `discontinuity_indicator` (ISO/IEC 13818-1 §2.4.3.5) in the first packet of
-/// each PID, so that they know of the new clock and counters.
+/// Joins another source to the one before: holds the new one back until a random access point, so that decoders begin
+/// cleanly, and sets `discontinuity_indicator` (ISO/IEC 13818-1 §2.4.3.5) in the first packet of each PID, so that they
+/// know of the new clock and counters.
 struct SourceSplice {
-    /// Longest that the new source is held back.
+    /// Longest time that the new source is held back.
     private static let heldMax = TimeSpan.seconds(3)
     /// Most bytes that are held back.
     private static let heldBytesMax = 8 << 20
-    /// A PID that first comes later than this is not marked.
+    /// A PID that first appears later than this is not marked.
     private static let markedMax = TimeSpan.seconds(10)
 
     private static let nullPID: UInt16 = 0x1fff
@@ -17,15 +17,15 @@ struct SourceSplice {
     private var scanner = TransportStreamScanner()
     private var isHolding = true
     private let begin: MonotonicInstant
-    /// PIDs marked so far; at most 8,192, as many as there are.
+    /// PIDs marked so far; at most 8,192, the number of PIDs.
     private var marked: Set<UInt16> = []
 
     init(at now: MonotonicInstant) { begin = now }
 
-    /// True when everything passes unchanged again.
+    /// True if everything passes unchanged again.
     func isOver(at now: MonotonicInstant) -> Bool { !isHolding && now - begin > Self.markedMax }
 
-    /// Takes whole packets of the new source, and returns those that go on to viewers now.
+    /// Takes whole packets of the new source, and returns those to send to viewers now.
     mutating func take(_ packets: Span<UInt8>, at now: MonotonicInstant) -> [UInt8] {
         guard isHolding else { return marking(packets) }
         let offset = UInt64(held.count)
@@ -39,7 +39,7 @@ struct SourceSplice {
         return release(held)
     }
 
-    /// What is still held when the stream ends.
+    /// The packets still held when the stream ends.
     mutating func finish() -> [UInt8] { isHolding ? release(held) : [] }
 
     private mutating func release(_ bytes: [UInt8]) -> [UInt8] {
@@ -58,7 +58,7 @@ struct SourceSplice {
             let header = TransportPacket(packet)
             if let header, header.pid != Self.nullPID, !marked.contains(header.pid) {
                 Self.appendMarked(header, packet, to: &result)
-                // One without payload doesn't count: the counter steps with the first that has some.
+                // A packet without payload doesn't count: the counter advances with the first one that has payload.
                 if !header.payload.isEmpty { marked.insert(header.pid) }
             } else {
                 for at in 0..<packet.count { result.append(packet[at]) }
@@ -67,8 +67,8 @@ struct SourceSplice {
         return result
     }
 
-    /// Appends the packet with the indicator set: in its adaptation field, or in one that is put in; what then has no
-    /// room goes into a packet of its own, with the next counter.
+    /// Appends the packet with the indicator set: in its adaptation field, or in an inserted one; payload that then has
+    /// no room goes into a packet of its own, with the next counter.
     private static func appendMarked(_ header: TransportPacket, _ packet: Span<UInt8>, to result: inout [UInt8]) {
         let start = result.count
         for at in 0..<packet.count { result.append(packet[at]) }
@@ -83,10 +83,10 @@ struct SourceSplice {
         result += [1, 0x80]
         let room = TransportPacket.length - 6
         result += payload.prefix(room)
-        // Stuffing behind a section needs no packet.
+        // Stuffing after a section needs no packet.
         let rest = payload.dropFirst(room)
         if rest.allSatisfy({ $0 == 0xff }), header.pid == 0 || isSection(payload, header) { return }
-        // The counter goes one back for the first of the two: the indicator allows the step.
+        // The first of the two gets the counter before: the indicator allows the step.
         result[start + 3] = packet[3] & 0xf0 | 0x20 | (header.continuity &- 1) & 0x0f
         let stuffing = TransportPacket.length - 6 - rest.count
         result += [packet[0], packet[1] & ~0x40, packet[2], packet[3] | 0x30, UInt8(stuffing + 1), 0]

@@ -1,8 +1,8 @@
 /// Turns 33-bit time stamps of 90 kHz, which wrap every 26.5 hours, into ones that do not.
 ///
-/// Every edge must count the wraps alike, whenever it began to listen. So the first time stamp is taken to be the one
-/// that lies nearest to the wall clock (90 kHz since 1970): two edges agree unless their clocks straddle the very
-/// instant that is half a wrap away from the stream's time.
+/// Every edge must count the wraps alike, whenever it joined. So the first time stamp is assumed to be the one nearest
+/// to the wall clock (90 kHz since 1970): two edges differ only if the time stamp is half a wrap away from their
+/// clocks, to within the difference of the clocks.
 struct TimestampUnwrapper {
     /// Ticks a second.
     static let ticksPerSecond: Int64 = 90_000
@@ -25,7 +25,7 @@ struct TimestampUnwrapper {
     /// True once there was a time stamp.
     var hasBegun: Bool { last != nil }
 
-    /// Forgets the last time stamp: the next begins a new time line.
+    /// Drops the last time stamp: the next begins a new time line.
     mutating func restart() { last = nil }
 
     private static func nearest(_ timestamp: UInt64, to reference: Int64) -> Int64 {

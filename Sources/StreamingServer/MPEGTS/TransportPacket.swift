@@ -1,5 +1,5 @@
-/// The header of one 188-byte MPEG-2 transport stream packet (ISO/IEC 13818-1 §2.4.3.2), with where its payload lies.
-/// A plain value: it borrows nothing from the bytes it was read from.
+/// The header of one 188-byte MPEG-2 transport stream packet (ISO/IEC 13818-1 §2.4.3.2), with the range of its payload.
+/// A plain value without references to the bytes it was read from.
 struct TransportPacket: Equatable {
     /// Bytes of every packet.
     static let length = 188
@@ -11,13 +11,13 @@ struct TransportPacket: Equatable {
     var payloadUnitStart: Bool
     /// `random_access_indicator`: decoding can begin here.
     var randomAccess: Bool
-    /// `program_clock_reference_base`, 33 bits of 90 kHz, where the packet carries one.
+    /// `program_clock_reference_base`, 33 bits of 90 kHz, if the packet carries one.
     var programClock: UInt64?
     /// `continuity_counter`, 4 bits.
     var continuity: UInt8
-    /// The payload is encrypted: nothing in it can be read here.
+    /// The payload is encrypted: it cannot be read here.
     var isScrambled: Bool
-    /// Where the payload begins in the packet; empty when there is none.
+    /// Range of the payload in the packet; empty if there is none.
     var payload: Range<Int>
 
     /// Nil unless `bytes` are one whole, undamaged packet: sync byte, no transport error, and an adaptation field that

@@ -1,35 +1,36 @@
-/// Reads a stream's whole transport packets as they pass: follows one program, and lists each access unit of its leading
-/// elementary stream. Nothing here ever changes the stream.
+/// Reads a stream's whole transport packets as they pass: follows one program, and lists each access unit of its
+/// leading elementary stream. Never changes the stream.
 ///
-/// The leading elementary stream is the first video. While that is silent and sound goes on, the first audio leads.
+/// The leading elementary stream is the first video. While that is silent and the sound continues, the first audio
+/// leads.
 struct TransportStreamScanner {
     /// An access unit of the leading stream begins.
     struct AccessUnit: Equatable {
-        /// Where its first packet lies in the stream.
+        /// Offset of its first packet in the stream.
         var offset: UInt64
         /// 33 bits of 90 kHz.
         var timestamp: UInt64
         var randomAccess: Bool
-        /// A hash of the sequence parameter sets that it brings; nil if it brings none.
+        /// A hash of the sequence parameter sets in it; nil if it has none.
         var parameters: UInt64?
     }
 
-    /// What is found, in order.
+    /// Events, in order.
     enum Event: Equatable {
         case unit(AccessUnit)
-        /// From this byte on, the program has other elementary streams, or the leading one other parameters.
+        /// From this byte on, the elementary streams of the program or the parameters of the leading one are different.
         case tracksChange(offset: UInt64)
-        /// The leading stream has gone silent, and sound leads instead; or it has come back.
+        /// The leading video is silent, and the sound leads instead; or the video is back.
         case leaderChange(isSound: Bool)
     }
 
-    /// How long sound goes on without a picture before it leads, 90 kHz.
+    /// How long the sound continues without a picture before it leads, 90 kHz.
     private static let silenceMax = 3 * UInt64(TimestampUnwrapper.ticksPerSecond)
-    /// Sound that is remembered meanwhile: 170 frames a second.
+    /// Most sound units kept meanwhile: 170 frames a second.
     private static let soundUnitsMax = 512
     private static let timestampMask: UInt64 = 1 << 33 - 1
 
-    /// What the bytes last scanned held.
+    /// Events of the last scan.
     private(set) var events: [Event] = []
     private(set) var program = ProgramFinder()
     /// Packets that are encrypted.
@@ -39,7 +40,7 @@ struct TransportStreamScanner {
     private var main: AccessUnitReader?
     private var sound: AccessUnitReader?
     private var isSoundLeading = false
-    /// The sound since the last picture, which is passed on late if it comes to lead.
+    /// The sound since the last picture; passed on late if the sound becomes the leader.
     private var soundUnits: [AccessUnit] = []
     private var parameters: UInt64?
 
@@ -115,7 +116,7 @@ struct TransportStreamScanner {
     private mutating func take(sound unit: AccessUnit) {
         if isSoundLeading { return events.append(.unit(unit)) }
         let silence = soundUnits.first.map { (unit.timestamp &- $0.timestamp) & Self.timestampMask } ?? 0
-        // A step of the clock is no silence.
+        // A step of the clock does not count as silence.
         if silence >= 1 << 32 { soundUnits.removeAll(keepingCapacity: true) }
         if soundUnits.count < Self.soundUnitsMax { soundUnits.append(unit) }
         guard soundUnits.count > 1, silence > Self.silenceMax, silence < 1 << 32 else { return }

@@ -8,8 +8,8 @@ struct RecordError: Error {
     var message: String
 }
 
-/// Reads RDATA of a master file, word by word, into wire form. Nothing wraps and nothing is guessed: each number is held
-/// against its field, each name against 255 bytes with the origin, and what came out against the type's wire form.
+/// Reads RDATA of a master file, word by word, into wire form. Nothing wraps and nothing is guessed: each number is
+/// checked against its field, each name against 255 bytes with the origin, and the result against the type's wire form.
 struct RecordReader {
     private(set) var words: ArraySlice<Word>
     let origin: [UInt8]

@@ -1,5 +1,5 @@
 /// What RDATA of each type is made of, field by field (RFC 1035 §3.3 and each type's own RFC). One table serves the
-/// reader of master files, the check of wire forms and the writer, so that none of them knows a type that others don't.
+/// reader of master files, the check of wire forms and the writer, so that all of them know the same types.
 struct RecordSchema: Sendable {
     enum Field: Sendable, Equatable {
         case number8

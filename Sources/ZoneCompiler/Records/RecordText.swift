@@ -1,8 +1,9 @@
+import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// Writes records in wire form as master files have them, so that any name server reads the same again: whatever has
-/// a meaning of its own there is escaped.
+/// Writes wire-form records as master-file text that any name server reads back unchanged: characters with a special
+/// meaning are escaped.
 enum RecordText {
     /// One line without its end: owner, TTL, class, type and data, tabs between them.
     ///
@@ -35,7 +36,7 @@ enum RecordText {
     /// A name, relative to `zone` where it is below it, else with a final dot.
     static func name(_ name: [UInt8], _ zone: [UInt8]) -> String {
         if name == zone, zone.count > 1 { return "@" }
-        let isBelow = zone.count > 1 && Names.isWithin(name, zone)
+        let isBelow = zone.count > 1 && WireName.isWithin(name, zone)
         guard let text = LDNSName.text(isBelow ? Array(name.dropLast(zone.count)) + [0] : name) else { return "." }
         return isBelow ? text : text + "."
     }
@@ -219,7 +220,7 @@ enum RecordText {
         }
     }
 
-    /// Letters, digits and a few signs that nobody gives a meaning.
+    /// Letters, digits and a few characters without special meaning.
     private static func isPlain(_ byte: UInt8) -> Bool {
         (byte >= 48 && byte <= 57) || (byte | 0x20 >= 97 && byte | 0x20 <= 122) || byte == 45 || byte == 46
             || byte == 47

@@ -1,5 +1,5 @@
-/// Cuts RDATA in wire form into the fields of its type, and says what is wrong with it: the check that everything read
-/// from a master file passes, `\#` data of known types above all.
+/// Cuts RDATA in wire form into the fields of its type, and reports what is wrong with it: the check that everything
+/// read from a master file passes, `\#` data of known types above all.
 struct RecordWire {
     /// A field and its bytes.
     typealias Part = (field: RecordSchema.Field, bytes: ArraySlice<UInt8>)
@@ -275,7 +275,7 @@ struct RecordWire {
 
     // MARK: Fields together
 
-    /// What one field says of another: the kind of a digest of its length.
+    /// Checks between fields: the kind of a digest gives its length.
     private func checkTogether(_ type: UInt16) throws(Invalid) {
         let kind: (at: Int, from: Int)
         switch type {

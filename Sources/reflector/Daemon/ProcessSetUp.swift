@@ -1,20 +1,20 @@
 import Glibc
 
-/// What every daemon does first.
+/// The first steps of every daemon.
 enum ProcessSetUp {
-    /// Raises the limit of open files to what the system allows (a viewer is one; login shells and systemd start programs
-    /// with 1,024), and outlives readers of its pipes and, until it can reload, SIGHUP.
+    /// Raises the limit of open files to the system's maximum (each viewer needs one; login shells and systemd start
+    /// programs with 1,024), and ignores SIGPIPE and, until it can reload, SIGHUP.
     static func run() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
         raiseOpenFiles()
     }
 
-    /// Opens what is closed of standard input, output and error: their numbers would go to the next files and sockets, and
-    /// log lines into them. To be called before anything else is opened.
+    /// Opens /dev/null for standard input, output or error if one is closed: otherwise the next file or socket would get
+    /// its number, and log lines would go into it. Call it before opening anything else.
     static func openStandardFiles() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
-            // Takes the lowest free number, which is this one.
+            // `open` takes the lowest free number, which is this one.
             _ = open("/dev/null", O_RDWR)
         }
     }

@@ -1,11 +1,11 @@
 import Foundation
 import Glibc
 
-/// What a daemon tells systemd by the protocol of sd_notify(3): a few lines to a datagram socket whose address stands in
-/// the environment. Without one, nothing is told to nobody.
+/// Notifies systemd by the protocol of sd_notify(3): a few lines to a datagram socket whose address is in the
+/// environment. Without an address, it sends nothing.
 struct ServiceManager: Sendable {
     private let address: [UInt8]?
-    /// How often systemd wants a sign of life (`WatchdogSec=`, halved as sd_watchdog_enabled(3) advises); nil: never.
+    /// How often systemd expects a keep-alive (`WatchdogSec=`, halved as sd_watchdog_enabled(3) advises); nil: never.
     let watchdogInterval: Duration?
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {
@@ -15,7 +15,7 @@ struct ServiceManager: Sendable {
         watchdogInterval = isForUs && microseconds > 1 ? .microseconds(microseconds / 2) : nil
     }
 
-    /// The daemon does its work, for the first time or again after `reloading`.
+    /// The daemon is ready, for the first time or again after `reloading`.
     func ready() { send("READY=1") }
     func reloading() {
         let now = monotonicNanoseconds() / 1_000

@@ -2,8 +2,8 @@ import DatagramIO
 import HeapModule
 import ReflectorModel
 
-/// Datagrams on their way through the impaired link, ordered by arrival; copies in memory of their own, within a bound
-/// of number and bytes.
+/// Datagrams on their way through the impaired link, ordered by arrival; copies in its own memory, bounded by number
+/// and bytes.
 struct DepartureQueue: ~Copyable {
     static let countMax = 65_536
     static let bytesMax = 64 << 20

@@ -14,9 +14,10 @@ struct Impair: AsyncParsableCommand {
             reflector impair --map <addr:port=addr:port> … [<options>]
             """,
         discussion: """
-            Works as a NAT does: every client that sends to a listening address gets a port of its own towards the \
-            target, and answers travel back. "Up" is from client to target. Each client and direction is a link of its \
-            own, impaired from the same seed every time. Ends on SIGTERM or SIGINT with one line of JSON on stdout.
+            Works like a NAT: every client that sends to a listening address gets a port of its own towards the \
+            target, and answers return the same way. "Up" is from client to target. Each client and direction is a \
+            link of its own, impaired from the same seed every time. Ends on SIGTERM or SIGINT with one line of JSON \
+            on stdout.
 
             Exit status: 0 ended by a signal, 1 the statistics could not be written, 2 wrong usage.
 
@@ -29,16 +30,16 @@ struct Impair: AsyncParsableCommand {
 
     @Option(help: "Address and port to listen on.", transform: ImpairmentArgument.endpoint)
     var listen: Endpoint?
-    @Option(help: "Where what arrives at --listen is forwarded.", transform: ImpairmentArgument.endpoint)
+    @Option(help: "Where to forward datagrams from --listen.", transform: ImpairmentArgument.endpoint)
     var to: Endpoint?
-    @Option(help: "A further pair, LISTEN=TARGET; may be repeated.", transform: ImpairmentArgument.mapping)
+    @Option(help: "Another pair, LISTEN=TARGET; may be repeated.", transform: ImpairmentArgument.mapping)
     var map: [ImpairmentRelay.Mapping] = []
-    @Option(help: "Address from which targets are sent to (default: the listening address).")
+    @Option(help: "Source address towards targets (default: the listening address).")
     var bind: String?
-    @Option(help: "Directions to impair; the other is forwarded as it is.")
+    @Option(help: "Directions to impair; the other is forwarded unchanged.")
     var direction: ImpairedDirection = .both
 
-    @Option(help: "Share of datagrams lost, as 2%.", transform: ImpairmentArgument.share)
+    @Option(help: "Share of datagrams lost, e.g. 2%.", transform: ImpairmentArgument.share)
     var loss: Double = 0
     @Option(help: "The same, from client to target only.", transform: ImpairmentArgument.share)
     var lossUp: Double?
@@ -47,31 +48,31 @@ struct Impair: AsyncParsableCommand {
     @Option(help: "Mean length of a run of losses, in datagrams (default: losses are independent).")
     var burst: Double?
     @Option(
-        help: "Mean length of a bad period in which all is lost, as 30ms; instead of --burst.",
+        help: "Mean length of a bad period in which everything is lost, e.g. 30ms; instead of --burst.",
         transform: ImpairmentArgument.time)
     var burstTime: TimeSpan?
-    @Option(help: "Time on the way, as 20ms.", transform: ImpairmentArgument.time)
+    @Option(help: "Delay, e.g. 20ms.", transform: ImpairmentArgument.time)
     var delay: TimeSpan = .zero
-    @Option(help: "Variation of --delay either way, as 5ms; order is kept.", transform: ImpairmentArgument.time)
+    @Option(help: "Variation of --delay either way, e.g. 5ms; order is kept.", transform: ImpairmentArgument.time)
     var jitter: TimeSpan = .zero
     @Option(
-        help: "Share of datagrams held back so that others overtake.", transform: ImpairmentArgument.share)
+        help: "Share of datagrams delayed so that others overtake them.", transform: ImpairmentArgument.share)
     var reorder: Double = 0
-    @Option(help: "Longest time for which one is held back, as 5ms.", transform: ImpairmentArgument.time)
+    @Option(help: "Longest extra delay of such a datagram, e.g. 5ms.", transform: ImpairmentArgument.time)
     var reorderDelay: TimeSpan = .milliseconds(5)
     @Option(help: "Share of datagrams that arrive twice.", transform: ImpairmentArgument.share)
     var duplicate: Double = 0
-    @Option(help: "Rate of the bottleneck, as 10Mbps (default: none).", transform: ImpairmentArgument.rate)
+    @Option(help: "Rate of the bottleneck, e.g. 10Mbps (default: none).", transform: ImpairmentArgument.rate)
     var rate: Int64?
-    @Option(help: "Longest wait before the bottleneck, as 100ms.", transform: ImpairmentArgument.time)
+    @Option(help: "Longest queueing delay at the bottleneck, e.g. 100ms.", transform: ImpairmentArgument.time)
     var queue: TimeSpan = .milliseconds(100)
     @Option(
-        help: "File that says loss, delay, jitter and rate by time, from the start on; instead of those options.",
+        help: "File with loss, delay, jitter and rate over time, from the start; replaces those options.",
         completion: .file())
     var traceFile: String?
-    @Option(help: "Seed of everything random.")
+    @Option(help: "Seed of all random decisions.")
     var seed: UInt64 = 1
-    @Option(help: "File to which the statistics are written every second.")
+    @Option(help: "File for the statistics, written every second.")
     var stats: String?
 
     func validate() throws {
@@ -82,7 +83,7 @@ struct Impair: AsyncParsableCommand {
         let replaced = loss != 0 || lossUp != nil || lossDown != nil || burst != nil || burstTime != nil
         if traceFile != nil, replaced || delay != .zero || jitter != .zero || rate != nil {
             throw ValidationError(
-                "--trace-file says loss, burst, delay, jitter and rate itself: leave those options out")
+                "--trace-file sets loss, burst, delay, jitter and rate: remove those options")
         }
         if let bind, IPAddress(bind) == nil { throw ValidationError("--bind: '\(bind)' is not an address") }
         for mapping in mappings {
@@ -119,7 +120,7 @@ struct Impair: AsyncParsableCommand {
                 while !Task.isCancelled {
                     try await Task.sleep(for: .seconds(1))
                     guard let report = await loop.query({ handler.value.report }) else { return }
-                    // Told at the end, if it still fails then.
+                    // Reported at the end, if it still fails then.
                     try? report.line.write(to: URL(fileURLWithPath: path), options: .atomic)
                 }
             }
@@ -137,7 +138,7 @@ struct Impair: AsyncParsableCommand {
         }
     }
 
-    /// Before anything is forwarded, rather than when the statistics are all there is to save.
+    /// Checked before anything is forwarded, not only when the statistics are all there is to save.
     private static func checkWritable(_ path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
         guard descriptor >= 0 else {
@@ -168,7 +169,7 @@ struct Impair: AsyncParsableCommand {
     }
 }
 
-/// Which way datagrams are impaired.
+/// The direction in which datagrams are impaired.
 enum ImpairedDirection: String, ExpressibleByArgument, CaseIterable {
     case both, up, down
 }

@@ -6,7 +6,7 @@ enum ImpairmentArgument {
     /// `127.0.0.1:4000` or `[::1]:4000`.
     static func endpoint(_ text: String) throws -> Endpoint {
         guard let endpoint = Endpoint(text) else {
-            throw ValidationError("'\(text)' is not an address and port, as 127.0.0.1:4000")
+            throw ValidationError("'\(text)' is not an address and port, e.g. 127.0.0.1:4000")
         }
         return endpoint
     }
@@ -22,7 +22,7 @@ enum ImpairmentArgument {
     static func share(_ text: String) throws -> Double {
         let percent = text.hasSuffix("%")
         guard let value = Double(percent ? text.dropLast() : text[...]), value.isFinite else {
-            throw ValidationError("'\(text)' is not a share, as 2%")
+            throw ValidationError("'\(text)' is not a share, e.g. 2%")
         }
         return percent ? value / 100 : value
     }
@@ -31,7 +31,7 @@ enum ImpairmentArgument {
     static func time(_ text: String) throws -> TimeSpan {
         let units = [("ms", 1e6), ("us", 1e3), ("ns", 1), ("s", 1e9)]
         guard let value = scaled(text, units), let nanoseconds = Int64(exactly: value.rounded()) else {
-            throw ValidationError("'\(text)' is not a time, as 20ms")
+            throw ValidationError("'\(text)' is not a time, e.g. 20ms")
         }
         return TimeSpan(nanoseconds: nanoseconds)
     }
@@ -40,7 +40,7 @@ enum ImpairmentArgument {
     static func rate(_ text: String) throws -> Int64 {
         let units = [("Gbps", 1e9), ("Mbps", 1e6), ("kbps", 1e3), ("bps", 1)]
         guard let value = scaled(text, units), let rate = Int64(exactly: value.rounded()) else {
-            throw ValidationError("'\(text)' is not a rate, as 10Mbps")
+            throw ValidationError("'\(text)' is not a rate, e.g. 10Mbps")
         }
         return rate
     }

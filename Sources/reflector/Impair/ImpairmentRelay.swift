@@ -3,24 +3,24 @@ import Foundation
 import ReflectorModel
 import ReflectorSimulation
 
-/// Forwards datagrams between clients and targets over links that are impaired, in the manner of a NAT.
+/// Forwards datagrams between clients and targets over impaired links, like a NAT.
 ///
 ///     client ──▶ listening socket ──▶ LinkImpairment (up)   ──▶ DepartureQueue ──▶ the client's own socket ──▶ target
 ///     client ◀── listening socket ◀── DepartureQueue ◀── LinkImpairment (down) ◀── the client's own socket ◀── target
 final class ImpairmentRelay: DatagramHandler {
-    /// One listening address and where it leads.
+    /// One listening address and its target.
     struct Mapping: Sendable {
         var listen: Endpoint
         var target: Endpoint
     }
 
-    /// Most clients at a time; each costs a descriptor.
+    /// Most clients at a time; each needs a descriptor.
     static let clientsMax = 512
-    /// A client silent for this long gives its place to a new one when all are taken.
+    /// When all places are taken, a client silent for this long is evicted for a new one.
     static let clientIdle = TimeSpan.seconds(30)
-    /// Most datagrams a send.
+    /// Most datagrams in one send.
     private static let batchMax = 256
-    /// From this length on, a datagram counts as a packet of a stream, not as a report about packets.
+    /// Datagrams of at least this length count as stream packets, others as reports about packets.
     private static let largeBytesMin = 1_000
 
     private struct ClientKey: Hashable {
@@ -64,13 +64,13 @@ final class ImpairmentRelay: DatagramHandler {
     private let noHeaders = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
     private var leaving: [UnsafeMutableRawBufferPointer] = []
     private var nextEviction = MonotonicInstant.zero
-    /// Counts of clients that are gone and whatever belongs to no client.
+    /// Counts of clients that have left, and of datagrams without a client.
     private var past = Report()
 
     /// - Parameters:
-    ///   - bind: address to send to targets from; nil: that of the listening socket.
+    ///   - bind: source address towards targets; nil: that of the listening socket.
     ///   - traceUp: how `up` changes from now on, for all clients at the same instants.
-    ///   - seed: every link's own seed is derived from it and the order in which clients came.
+    ///   - seed: each link's seed is derived from it and from the order of the clients.
     init(
         loop: DatagramLoop, bind: IPAddress?, up: ImpairmentOptions, down: ImpairmentOptions,
         traceUp: ImpairmentTrace? = nil, traceDown: ImpairmentTrace? = nil, seed: UInt64
@@ -87,7 +87,7 @@ final class ImpairmentRelay: DatagramHandler {
 
     deinit { noHeaders.deallocate() }
 
-    /// Opens a listening socket. Returns where it is bound.
+    /// Opens a listening socket. Returns the bound address.
     func listen(_ mapping: Mapping) throws(DatagramError) -> Endpoint {
         let socket = try DatagramSocket(bind: mapping.listen)
         try loop.add(socket)
@@ -154,7 +154,7 @@ final class ImpairmentRelay: DatagramHandler {
         return client
     }
 
-    /// Makes room by letting idle clients go; at most once a second, so that a flood of new ones stays cheap.
+    /// Makes room by evicting idle clients; at most once a second, so that a flood of new ones stays cheap.
     private func evict(at now: MonotonicInstant) {
         guard now >= nextEviction else { return }
         nextEviction = now + .seconds(1)
@@ -178,7 +178,7 @@ final class ImpairmentRelay: DatagramHandler {
         if let copyAt { queue.add(bytes, at: copyAt, on: socket, to: destination) }
     }
 
-    /// Sends all that is due, what leaves by one socket in a row together.
+    /// Sends all due datagrams; consecutive ones of one socket together.
     private func sendDue(at now: MonotonicInstant) {
         var socket: DatagramSocket?
         while let departure = queue.takeDue(at: now) {
@@ -202,7 +202,7 @@ final class ImpairmentRelay: DatagramHandler {
 
     // MARK: Statistics
 
-    /// What has happened so far.
+    /// The statistics so far.
     var report: Report {
         var report = past
         for client in clients.values {
@@ -223,11 +223,11 @@ final class ImpairmentRelay: DatagramHandler {
         var largeDown: UInt64 = 0
         var clients: UInt64 = 0
         var clientsRefused: UInt64 = 0
-        /// Datagrams to a client's socket from anyone but the target.
+        /// Datagrams to a client's socket from another sender than the target.
         var strangers: UInt64 = 0
         var delayQueueFull: UInt64 = 0
         var inFlight = 0
-        /// Datagrams the kernel would not send.
+        /// Datagrams that the kernel refused to send.
         var unsent: UInt64 = 0
 
         mutating func add(_ up: LinkImpairment.Counts, _ down: LinkImpairment.Counts, unsent: UInt64) {

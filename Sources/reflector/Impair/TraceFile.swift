@@ -4,10 +4,10 @@ import ReflectorSimulation
 
 /// Reads the file that `--trace-file` names.
 enum TraceFile {
-    /// What such a file looks like, for the commands' help.
+    /// The file's format, for the commands' help.
     static let help = """
-        A trace file has one step a line, valid until the next; the last one stays, unless 'loop' says when the first \
-        begins again. '-' is none, and a burst in ms is a bad period in which all is lost:
+        A trace file has one step per line, valid until the next; the last one stays, unless 'loop' gives the time \
+        when the first begins again. '-' is none, and a burst in ms is a bad period in which everything is lost:
           # seconds  loss %  burst  delay ms  jitter ms  rate kbit/s
           0          0       -      20
           12.5       30      5      20        4          8000

@@ -12,25 +12,25 @@ struct KeysCommand: ParsableCommand {
             One file, mode 0600, the same on every node of the network:
 
               network 1 64-HEX-DIGITS    # between nodes; a second line while
-              network 2 64-HEX-DIGITS    # keys roll: the first one is sent with
-              stream live/news KEY       # what an encoder shows to push live/news
+              network 2 64-HEX-DIGITS    # keys roll: the first one is for sending
+              stream live/news KEY       # the key of encoders that push live/news
               stream live/* KEY          # and every other stream below live/
-              operator-public 1 64-HEX   # name servers take overrides from its secret
+              operator-public 1 64-HEX   # name servers take overrides signed with its secret
 
-            The operator's secret is in a file of its own, FILE.operator: keep it on operators' machines alone.
+            The operator's secret is in a file of its own, FILE.operator: keep it only on operators' machines.
 
-            A customer is given only the KEY of his stream line, and pushes to
+            Give a customer only the KEY of their stream line. The customer pushes to
               http://ENTRYPOINT:8000/live/news?key=KEY
-            A changed file is read at SIGHUP.
+            SIGHUP makes daemons read a changed file.
             """,
         subcommands: [Generate.self, OperatorKey.self, Check.self, TransferKey.self])
 
     struct Generate: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write new keys, mode 0600; an existing file is never overwritten.",
+            abstract: "Write new keys, mode 0600; never overwrites an existing file.",
             discussion: """
                 Writes two files: FILE for every node and name server, and FILE.operator, which signs overrides, for \
-                operators alone.
+                operators only.
 
                 Example:
                   reflector keys generate keys --stream live/news --stream 'live/*'
@@ -43,7 +43,7 @@ struct KeysCommand: ParsableCommand {
 
         @Option(
             name: .customLong("stream"),
-            help: "A stream that encoders push, as live/news or live/*; may be given several times (default: live/*).",
+            help: "A stream that encoders push, e.g. live/news or live/*; repeatable (default: live/*).",
             transform: Self.pattern)
         var streams: [StreamKeys.Pattern] = []
 
@@ -64,7 +64,7 @@ struct KeysCommand: ParsableCommand {
 
         private static func pattern(_ text: String) throws -> StreamKeys.Pattern {
             guard let pattern = StreamKeys.Pattern(text) else {
-                throw ValidationError("'\(text)' is no stream name; write it as live/news or live/*")
+                throw ValidationError("'\(text)' is not a stream name; write it like live/news or live/*")
             }
             return pattern
         }
@@ -73,11 +73,11 @@ struct KeysCommand: ParsableCommand {
     struct OperatorKey: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "operator",
-            abstract: "Write a new operator's secret, or print the public line of one that is there.",
+            abstract: "Write a new operator's secret, or print the public line of an existing one.",
             discussion: """
-                The `operator-public` line goes to standard output. Put it into the key file of every name server and send \
-                SIGHUP: from then on they take overrides that are signed with the secret. To roll, make a second one with \
-                another --phase, add its line, and take the old line out when nobody signs with the old secret.
+                The `operator-public` line goes to standard output. Put it into the key file of every name server and \
+                send SIGHUP: from then on they take overrides that are signed with the secret. To roll, make a second \
+                one with another --phase, add its line, and remove the old line when nobody signs with the old secret.
 
                 Example:
                   reflector keys operator alice.operator --phase 2
@@ -88,7 +88,7 @@ struct KeysCommand: ParsableCommand {
         @Argument(help: "The file to write, or to read if it is there.")
         var file: String
 
-        @Option(help: "The number by which name servers know the key, 0 to 255, another for each.")
+        @Option(help: "The number by which name servers know the key, 0 to 255, different for each key.")
         var phase: UInt8 = 1
 
         func run() throws {
@@ -129,10 +129,10 @@ struct KeysCommand: ParsableCommand {
         func run() throws {
             guard let algorithm = TSIGAlgorithm(rawValue: algorithm) else {
                 let all = TSIGAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("`\(algorithm)` is no algorithm of ours: \(all)")
+                throw ValidationError("`\(algorithm)` is not a supported algorithm:  \(all)")
             }
             guard let key = TSIGKey.generate(name: name, algorithm: algorithm) else {
-                throw ValidationError("`\(name)` is no domain name")
+                throw ValidationError("`\(name)` is not a domain name")
             }
             print(key.line)
         }
@@ -140,7 +140,7 @@ struct KeysCommand: ParsableCommand {
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Name every problem of a key file; exit 0 none, 1 some.")
+            abstract: "List every problem of a key file; exit 0 none, 1 some.")
 
         @Argument(help: "The file to check.")
         var file: String

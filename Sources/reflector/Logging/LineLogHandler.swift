@@ -1,30 +1,30 @@
 import Foundation
 import Logging
 
-/// Log lines on stderr, as logfmt or JSON: time, level, message, then the metadata in order of key. Without secrets, and
-/// only so many of a kind (`LogLimiter`).
+/// Log lines on stderr, as logfmt or JSON: time, level, message, then the metadata sorted by key. Secrets are removed,
+/// and lines of one kind are limited (`LogLimiter`).
 struct LineLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .info
     private let format: LogFormat
-    private let gate: LogGate
+    private let limiter: SharedLogLimiter
     private let writer: LogWriter
 
-    init(format: LogFormat, gate: LogGate, writer: LogWriter) {
+    init(format: LogFormat, limiter: SharedLogLimiter, writer: LogWriter) {
         self.format = format
-        self.gate = gate
+        self.limiter = limiter
         self.writer = writer
     }
 
-    /// Makes every logger of this process write lines of this form.
+    /// Makes every logger of this process write lines in this format.
     static func bootstrap(_ format: LogFormat) {
         let writer = LogWriter { count in
-            line(omission("log lines were left out, because nobody read them", count, .warning), format)
+            line(omission("log lines were omitted because nobody read them", count, .warning), format)
         }
-        let gate = LogGate { level, message, omitted in
+        let limiter = SharedLogLimiter { level, message, omitted in
             writer.write(line(omission(SecretRedaction.text(message), omitted, level), format))
         }
-        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, gate: gate, writer: writer) }
+        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, limiter: limiter, writer: writer) }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -33,7 +33,7 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        guard gate.admits(event) else { return }
+        guard limiter.admits(event) else { return }
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         let fields =
             [("time", Self.time(Date())), ("level", "\(event.level)"), ("msg", event.message.description)]
@@ -71,7 +71,7 @@ struct LineLogHandler: LogHandler {
         scalar.value > 0x20 && scalar.value != 0x7f && scalar != "\"" && scalar != "=" && scalar != "\\"
     }
 
-    /// A JSON string (RFC 8259 §7). By scalars: to Swift, CR LF is one character, and not the character LF.
+    /// A JSON string (RFC 8259 §7). By scalars: in Swift, CR LF is one character, different from LF.
     private static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

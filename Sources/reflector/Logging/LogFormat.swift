@@ -1,15 +1,15 @@
 import ArgumentParser
 
-/// How a daemon writes its log on stderr.
+/// The format of a daemon's log on stderr.
 enum LogFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
     /// `time=… level=… msg="…" key=value`
     case logfmt
-    /// One JSON object a line.
+    /// One JSON object per line.
     case json
 }
 
 /// The option that all daemons share.
 struct LogOptions: ParsableArguments {
-    @Option(help: "Form of the log lines on stderr: logfmt or json.")
+    @Option(help: "Format of the log lines on stderr: logfmt or json.")
     var logFormat = LogFormat.logfmt
 }

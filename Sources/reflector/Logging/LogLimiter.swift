@@ -1,20 +1,20 @@
-/// Decides which log lines are written: of each kind a few in a window of time, and then one that says how many were left
-/// out. A kind is a place in the source and a level, and the message without what differs from line to line (names, numbers,
-/// addresses). So nobody who can cause a message can fill the disk, or hide other messages, by causing it often.
+/// Decides which log lines are written: a few of each kind in a window of time, and then one line with the number of
+/// omitted ones. A kind is a source location, a level, and the message without its variable parts (names, numbers,
+/// addresses). So a client that can cause a message cannot fill the disk or hide other messages with it.
 struct LogLimiter {
     /// Nanoseconds of a window, which begins with a kind's first line.
     static let windowNanoseconds: Int64 = 10_000_000_000
-    /// Lines of a kind in a window: of warnings and errors, and of anything less grave.
+    /// Lines of a kind in a window: for warnings and errors, and for lower levels.
     static let warningsMax = 4
     static let noticesMax = 20
-    /// Kinds of one place in the source that are told apart; further ones count together.
-    static let kindsPerPlaceMax = 8
-    /// Kinds remembered; with more, further ones count together.
+    /// Kinds of one source location that are counted separately; further ones are counted together.
+    static let kindsPerLocationMax = 8
+    /// Most kinds kept; further ones are counted together.
     static let kindsMax = 1_024
-    /// Longest message that is kept for the line about those left out.
+    /// Longest message kept for the line about omitted ones.
     private static let sampleLengthMax = 160
 
-    /// What is logged.
+    /// A line to log.
     struct Line {
         var file: String
         var line: UInt
@@ -22,9 +22,9 @@ struct LogLimiter {
         var message: String
     }
 
-    /// Lines of a kind that were left out of a window that is over.
+    /// Omitted lines of a kind, in a window that is over.
     struct Omission: Equatable {
-        /// Of the first one left out.
+        /// The message of the first omitted line.
         var message: String
         var isGrave: Bool
         var count: Int
@@ -32,18 +32,18 @@ struct LogLimiter {
     }
 
     private struct Kind: Hashable {
-        var place: Place
-        /// Empty for all kinds of a place for which there was no room.
+        var location: Location
+        /// Empty if it stands for all kinds of a location for which there was no room.
         var shape: String
     }
 
-    private struct Place: Hashable {
+    private struct Location: Hashable {
         var file: String
         var line: UInt
         var isGrave: Bool
 
-        /// Stands for every place when the table is full.
-        static let all = Place(file: "", line: 0, isGrave: true)
+        /// Used for every location when the table is full.
+        static let all = Location(file: "", line: 0, isGrave: true)
     }
 
     private struct Window {
@@ -54,14 +54,14 @@ struct LogLimiter {
     }
 
     private var windows: [Kind: Window] = [:]
-    private var shapes: [Place: Int] = [:]
+    private var shapes: [Location: Int] = [:]
     /// When the oldest window began; nothing is over before it is.
     private var oldest = Int64.max
 
-    /// Kinds remembered now.
+    /// Kinds kept now.
     var kindCount: Int { windows.count }
 
-    /// True if the line is to be written.
+    /// True if the line must be written.
     mutating func admits(_ line: Line, at now: Int64) -> Bool {
         let kind = kind(of: line)
         oldest = min(oldest, now)
@@ -76,7 +76,7 @@ struct LogLimiter {
         return false
     }
 
-    /// Ends the windows that are over, and returns what was left out of them.
+    /// Ends the windows that are over, and returns their omitted lines.
     mutating func expire(at now: Int64) -> [Omission] {
         guard oldest != .max, now - oldest >= Self.windowNanoseconds else { return [] }
         oldest = .max
@@ -87,31 +87,31 @@ struct LogLimiter {
                 continue
             }
             windows[kind] = nil
-            shapes[kind.place, default: 1] -= 1
-            if shapes[kind.place] == 0 { shapes[kind.place] = nil }
+            shapes[kind.location, default: 1] -= 1
+            if shapes[kind.location] == 0 { shapes[kind.location] = nil }
             guard window.omitted > 0 else { continue }
             let seconds = Int((now - window.start) / 1_000_000_000)
             omissions.append(
                 (
                     window.start,
                     Omission(
-                        message: window.sample, isGrave: kind.place.isGrave, count: window.omitted, seconds: seconds)
+                        message: window.sample, isGrave: kind.location.isGrave, count: window.omitted, seconds: seconds)
                 ))
         }
         return omissions.sorted { $0.start < $1.start }.map(\.1)
     }
 
     private mutating func kind(of line: Line) -> Kind {
-        let place = Place(file: line.file, line: line.line, isGrave: line.isGrave)
-        let exact = Kind(place: place, shape: Self.shape(of: line.message))
+        let location = Location(file: line.file, line: line.line, isGrave: line.isGrave)
+        let exact = Kind(location: location, shape: Self.shape(of: line.message))
         if windows[exact] != nil { return exact }
-        let hasRoom = windows.count < Self.kindsMax && (shapes[place] ?? 0) < Self.kindsPerPlaceMax
-        let kind = hasRoom ? exact : Kind(place: windows.count < Self.kindsMax ? place : .all, shape: "")
-        if windows[kind] == nil { shapes[kind.place, default: 0] += 1 }
+        let hasRoom = windows.count < Self.kindsMax && (shapes[location] ?? 0) < Self.kindsPerLocationMax
+        let kind = hasRoom ? exact : Kind(location: windows.count < Self.kindsMax ? location : .all, shape: "")
+        if windows[kind] == nil { shapes[kind.location, default: 0] += 1 }
         return kind
     }
 
-    /// A message without the words that differ from one to the next: whatever is not of letters alone.
+    /// A message without its variable words: those with anything but letters.
     static func shape(of message: String) -> String {
         var shape = ""
         for word in message.prefix(sampleLengthMax).split(separator: " ") {

@@ -1,17 +1,17 @@
 import Glibc
 import Synchronization
 
-/// Writes the log lines of this process, and never waits. Where nobody reads them (a log collector that has stopped, a
-/// paused terminal), a pipe is full after 64 KiB, and the thread that logs, often the one that carries packets, would
-/// stand still until somebody does. A line for which there is no room is left out; the next that goes through is preceded
-/// by one that says how many were.
+/// Writes the log lines of this process, and never blocks. If nobody reads them (a stopped log collector, a paused
+/// terminal), a pipe is full after 64 KiB, and the thread that logs, often the packet loop, would block until somebody
+/// reads. A line for which there is no room is omitted; before the next written line comes one with the number of
+/// omitted lines.
 final class LogWriter: Sendable {
-    /// A pipe or socket that says it has room takes this many bytes at once (PIPE_BUF, pipe(7)).
+    /// A pipe or socket that is ready for writing takes this many bytes at once (PIPE_BUF, pipe(7)).
     private static let pieceBytes = 4_096
 
     private struct State {
         var omitted = 0
-        /// The last line ends in the middle.
+        /// Only a part of the last line was written.
         var isTorn = false
     }
 
@@ -19,13 +19,13 @@ final class LogWriter: Sendable {
     private let omission: @Sendable (_ lines: Int) -> String
     private let state = Mutex(State())
 
-    /// - Parameter omission: the line, without its end, that says how many lines were left out.
+    /// - Parameter omission: makes the line, without its line end, that reports the number of omitted lines.
     init(descriptor: Int32 = STDERR_FILENO, omission: @escaping @Sendable (_ lines: Int) -> String) {
         self.descriptor = descriptor
         self.omission = omission
     }
 
-    /// Writes a line, given without its end, or leaves it out.
+    /// Writes a line, given without its line end, or omits it.
     func write(_ line: String) {
         state.withLock { state in
             if state.omitted > 0 {
@@ -36,7 +36,7 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// False if not all of it was written.
+    /// False if only a part of it, or nothing, was written.
     private func put(_ line: String, _ state: inout State) -> Bool {
         let bytes = Array(((state.isTorn ? "\n" : "") + line + "\n").utf8)
         var count = 0

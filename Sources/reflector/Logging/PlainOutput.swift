@@ -1,8 +1,8 @@
 import Foundation
 import Glibc
 
-/// Text on standard output and standard error. What cannot be written is dropped: a daemon goes on when the disk of its
-/// log is full or the reader of its pipe has gone.
+/// Text on standard output and standard error. Text that cannot be written is dropped: a daemon continues when the disk
+/// of its log is full or the reader of its pipe has exited.
 enum PlainOutput {
     enum Stream: Int32 {
         case standardOutput = 1

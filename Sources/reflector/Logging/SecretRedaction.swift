@@ -1,5 +1,5 @@
-/// Takes secrets out of text that goes to a log or a terminal: stream keys in a URL's query, and user and password before
-/// its host.
+/// Removes secrets from text for a log or a terminal: stream keys in a URL's query, and user and password before its
+/// host.
 enum SecretRedaction {
     private static let mark: [UInt8] = Array("…".utf8)
     private static let keyWords: [[UInt8]] = ["?key=", "&key=", "Bearer ", "bearer "].map { Array($0.utf8) }
@@ -35,7 +35,7 @@ enum SecretRedaction {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// Ends a URL in a sentence.
+    /// True for a byte that ends a URL in a sentence.
     private static func isEnd(_ byte: UInt8) -> Bool {
         byte <= 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "<")
             || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "#")

@@ -12,11 +12,11 @@ struct NameServerCommand: AsyncParsableCommand {
         commandName: "nameserver",
         abstract: "Answer DNS queries for the zones of a directory.",
         discussion: """
-            Changes of the files are noticed, checked whole, and taken or refused whole; a refused change is logged and \
-            the last good zone goes on being served. So is a folder from which a .portsets or .streams file has gone \
-            (`reflector zone accept` if that is meant). With secondaries, or other servers in the NS set, the serial \
-            is compared with theirs before the first answer, so that it never falls. SIGHUP reads the directory and \
-            every file of secrets again (keys, TSIG keys, cookie secrets), SIGTERM ends the server.
+            The server notices changes of the files and takes or refuses them as a whole. It logs a refused change and \
+            keeps serving the last good zone. It also refuses a folder in which a .portsets or .streams file is \
+            missing (`reflector zone accept` if that is intended). With secondaries or other servers in the NS set, it \
+            compares the serial with theirs before the first answer, so that it never falls. SIGHUP reads the \
+            directory and every file of secrets again (keys, TSIG keys, cookie secrets), SIGTERM ends the server.
 
             On this machine, then facing the Internet:
               reflector nameserver --zones zones --listen 127.0.0.1:5300 \\
@@ -40,51 +40,51 @@ struct NameServerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Who may ask explain and _status: an address or prefix, several times. Default: this machine, by loopback "
+            "Who may query explain and _status: an address or prefix, repeatable. Default: this machine, by loopback "
                 + "or its own addresses.",
             valueName: "cidr"),
         transform: Self.block)
-    var explainFrom: [AddressBlock] = []
+    var explainFrom: [CIDRBlock] = []
 
-    @Option(help: ArgumentHelp("What NSID, id.server and hostname.bind say.", valueName: "text"))
+    @Option(help: ArgumentHelp("The answer to NSID, id.server and hostname.bind.", valueName: "text"))
     var identity: String = "reflector"
 
     @Option(
-        help: ArgumentHelp("UDP loops, each on a thread of its own (1 to 64). Default: one a core.", valueName: "n"))
+        help: ArgumentHelp("UDP loops, each on a thread of its own (1 to 64). Default: one per core.", valueName: "n"))
     var workers: Int?
 
     @Option(
         help: ArgumentHelp(
-            "User to become once all ports are bound; the state directory is handed over.", valueName: "name"))
+            "User to become once all ports are bound; gets ownership of the state directory.", valueName: "name"))
     var user: String?
 
     @Option(
         help: ArgumentHelp(
             """
             File (mode 0600) with the secrets of DNS cookies, one to three lines of 32 hexadecimal digits: the first \
-            signs, all are accepted. Servers that share it accept each other's cookies. Default: one drawn at the start.
+            signs, all are accepted. Servers that share it accept each other's cookies. Default: a random one.
             """, valueName: "file"))
     var cookieSecrets: String?
 
     @Option(
         help: ArgumentHelp(
-            "Most answers of a kind a second over UDP for one network (/24, /56); 0 is no limit.", valueName: "n"))
+            "Most answers of one kind per second over UDP to one network (/24, /56); 0 is no limit.", valueName: "n"))
     var rrl = 200
 
     @Option(
         help: ArgumentHelp(
-            "Every so many answers over the limit go out truncated, so that honest clients come by TCP; 0: none.",
+            "Truncate one in n answers over the limit, so that honest clients retry over TCP; 0: none.",
             valueName: "n"))
     var rrlSlip = 2
 
     @Option(
         help: ArgumentHelp(
             """
-            Whom the limit does not apply to: an address or prefix, several times. Default: loopback. TCP and clients \
+            Exempt from the limit: an address or prefix, repeatable. Default: loopback. TCP and clients \
             with a valid cookie are never limited.
             """, valueName: "cidr"),
         transform: Self.block)
-    var rrlExempt: [AddressBlock] = []
+    var rrlExempt: [CIDRBlock] = []
 
     @Option(
         help: ArgumentHelp("Log a sample of the queries: 1/1000 logs every thousandth.", valueName: "1/n"),
@@ -95,14 +95,14 @@ struct NameServerCommand: AsyncParsableCommand {
     var transfers: TransferOptions
 
     @Option(
-        help: ArgumentHelp("Health, status and metrics over HTTP; by default none.", valueName: "addr:port"),
+        help: ArgumentHelp("Health, status and metrics over HTTP. Default: none.", valueName: "addr:port"),
         transform: Self.endpoint)
     var ops: Endpoint?
 
     @Option(
         help: ArgumentHelp(
-            "Key file (mode 0600): its network key probes set reflectors; overrides are taken from the operators of its "
-                + "operator-public lines. Without a file there is neither.",
+            "Key file (mode 0600): its network key probes set reflectors; the operators of its operator-public "
+                + "lines may override. Without a file: no probes and no overrides.",
             valueName: "file"))
     var keys: String?
     @OptionGroup var log: LogOptions
@@ -173,7 +173,7 @@ struct NameServerCommand: AsyncParsableCommand {
                     }
                 }
             }
-            // A signal task that ended has stopped the server; a server that ended needs no signals any more.
+            // A signal task that ends has stopped the server; after the end of the server, no signals are needed.
             try await group.next()
             if !Task.isCancelled { await server.stop() }
             group.cancelAll()
@@ -198,21 +198,21 @@ struct NameServerCommand: AsyncParsableCommand {
 
     private static func endpoint(_ text: String) throws -> Endpoint {
         guard let endpoint = Endpoint(text) else {
-            throw ValidationError("'\(text)' is no address and port, as 127.0.0.1:5300 or [::1]:5300")
+            throw ValidationError("'\(text)' is not an address and port, e.g. 127.0.0.1:5300 or [::1]:5300")
         }
         return endpoint
     }
 
     private static func sampling(_ text: String) throws -> Int {
         guard text.hasPrefix("1/"), let every = Int(text.dropFirst(2)), every > 0 else {
-            throw ValidationError("'\(text)' is no share of the queries; write 1/1000, or 1/1 for all")
+            throw ValidationError("'\(text)' is not a share of the queries; write 1/1000, or 1/1 for all")
         }
         return every
     }
 
-    private static func block(_ text: String) throws -> AddressBlock {
-        guard let block = AddressBlock(text) else {
-            throw ValidationError("'\(text)' is no address or prefix, as 127.0.0.0/8 or ::1")
+    private static func block(_ text: String) throws -> CIDRBlock {
+        guard let block = CIDRBlock(text) else {
+            throw ValidationError("'\(text)' is not an address or prefix, e.g. 127.0.0.0/8 or ::1")
         }
         return block
     }

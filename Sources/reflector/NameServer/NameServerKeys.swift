@@ -5,8 +5,8 @@ import Logging
 import RelayService
 import TransactionSigning
 
-/// The secrets of a running name server: read at the start, and all of them again at SIGHUP. Each file that can't be used
-/// leaves what was read from it before in force.
+/// The secrets of a running name server: read at the start, and again at SIGHUP. If a file can't be used, its previous
+/// content stays in force.
 struct NameServerKeys: Sendable {
     let path: String?
     let transfers: TransferOptions
@@ -47,34 +47,34 @@ struct NameServerKeys: Sendable {
                 let phases = file.networkKeys.map { "\($0.phase)" }.joined(separator: ",")
                 let operators = file.operatorKeys.map { "\($0.phase)" }.joined(separator: ",")
                 logger.info(
-                    "keys read again",
+                    "keys reloaded",
                     metadata: ["path": "\(path)", "network": "\(phases)", "operators": "\(operators)"])
             } catch {
-                logger.error("keys refused, those before stay in force", metadata: ["problem": "\(error)"])
+                logger.error("keys refused, the previous ones stay in force", metadata: ["problem": "\(error)"])
             }
         }
         do {
             guard let keys = try transfers.keys() else { return }
             server.replaceTransferKeys(keys)
-            logger.info("TSIG keys read again", metadata: ["path": "\(transfers.tsigKeys ?? "")"])
+            logger.info("TSIG keys reloaded", metadata: ["path": "\(transfers.tsigKeys ?? "")"])
         } catch {
-            logger.error("TSIG keys refused, those before stay in force", metadata: ["problem": "\(error)"])
+            logger.error("TSIG keys refused, the previous ones stay in force", metadata: ["problem": "\(error)"])
         }
     }
 
-    /// Says at the start what would go wrong later: files that the user we have become can't read, and a key file that
-    /// lets nobody override.
+    /// Warns at the start of later problems: files that the new user can't read, and a key file that allows no
+    /// overrides.
     func warn(cookieSecrets: String?) {
         for path in [path, transfers.tsigKeys, cookieSecrets].compactMap(\.self) where access(path, R_OK) != 0 {
             logger.warning(
-                "secrets can't be read again at SIGHUP: give the file to the user that the name server becomes",
+                "secrets can't be read again at SIGHUP: make it readable for the user that the name server becomes",
                 metadata: ["path": "\(path)", "cause": "\(String(cString: strerror(errno)))"])
         }
     }
 }
 
 extension [KeyFile.NetworkKey] {
-    /// As libraries below the key file take them.
+    /// The keys in the form that libraries below the key file take.
     var phased: [PhasedKey] { map { ($0.phase, $0.bytes) } }
 }
 

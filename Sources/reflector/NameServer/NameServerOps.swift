@@ -16,8 +16,8 @@ struct NameServerOps: Sendable {
     }
 
     /// - Parameters:
-    ///   - keys: whose operators may override; without a file nobody may.
-    ///   - endpoint: where it will listen, if anywhere.
+    ///   - keys: the file with the operators who may override; without a file nobody may.
+    ///   - endpoint: where it will listen, or nil.
     init(server: NameServer, keys: KeyFile?, endpoint: Endpoint?) throws {
         self.server = server
         overrides = try keys.map { keys in
@@ -27,15 +27,15 @@ struct NameServerOps: Sendable {
         }
     }
 
-    /// The server answers queries from now on.
+    /// The server now answers queries.
     func didOpen() { isListening.value.store(true, ordering: .releasing) }
 
-    /// Takes other keys from now on.
+    /// Replaces the keys.
     func replaceKeys(_ keys: KeyFile) async throws {
         try await overrides?.replaceKeys(operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased)
     }
 
-    /// What to run beside the server.
+    /// The service to run beside the server.
     func endpoint(at endpoint: Endpoint, logger: Logger) -> OpsEndpoint<NameServer.Status> {
         OpsEndpoint(
             configuration: .init(endpoint: endpoint), logger: logger,
@@ -50,15 +50,15 @@ struct NameServerOps: Sendable {
             let response = await service.answer(body, signature: signature)
             guard response.isAuthorized else {
                 logger.warning(
-                    "override refused: not signed by an operator of the key file (its operator-public lines)")
+                    "override refused: no operator of the key file has signed it (operator-public lines)")
                 return nil
             }
             return (response.body, response.signature)
         }
     }
 
-    /// What a request must have been made for. Behind a wildcard, and where the port is not known yet, one can't be told to
-    /// be for another server.
+    /// The address that a request must have been made for. Nil behind a wildcard, or if the port is not known yet: then
+    /// a request for another server cannot be detected.
     private static func known(_ endpoint: Endpoint) -> String? {
         let isKnown = endpoint.address != IPAddress(v4: 0) && endpoint.address != IPAddress(high: 0, low: 0)
         return isKnown && endpoint.port != 0 ? "\(endpoint)" : nil

@@ -4,19 +4,20 @@ import ReflectorModel
 import TransactionSigning
 import ZoneCompiler
 
-/// Options of `reflector nameserver` about zone transfers. By default nobody may take a zone and nobody is told of it.
+/// Options of `reflector nameserver` about zone transfers. By default nobody may transfer a zone and no secondary is
+/// notified.
 struct TransferOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Who may take whole zones by AXFR and IXFR, several times; with a key, only if signed with it.",
+            "Who may transfer zones by AXFR and IXFR, repeatable; with a key, only if signed with it.",
             valueName: "cidr[,key=name]"),
         transform: Self.rule)
     var transferTo: [TransferPolicy.Rule] = []
 
     @Option(
         help: ArgumentHelp(
-            "A secondary to be told of new serials by NOTIFY, several times; with a key, signed. It is told from an "
-                + "address of --listen that it can reach; from= names another.",
+            "A secondary that gets a NOTIFY for new serials, repeatable; with a key, signed. The NOTIFY comes from an "
+                + "address of --listen that can reach it; from= names another.",
             valueName: "addr[:port][,key=name][,from=addr]"),
         transform: Self.target)
     var notify: [NotifyTarget] = []
@@ -24,8 +25,8 @@ struct TransferOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            File of TSIG keys, mode 0600: lines of name, algorithm (hmac-sha256, -384, -512) and base64 secret, or as \
-            tsig-keygen writes them. `reflector keys tsig` makes one.
+            File of TSIG keys, mode 0600: lines of name, algorithm (hmac-sha256, -384, -512) and base64 secret, or in \
+            the format of tsig-keygen. `reflector keys tsig` makes one.
             """, valueName: "file"))
     var tsigKeys: String?
 
@@ -39,7 +40,7 @@ struct TransferOptions: ParsableArguments {
         }
     }
 
-    /// The keys of the file, nil where none is given.
+    /// The keys of the file, nil if none is given.
     /// - Throws: for a file of keys that can't be used, or a key that is not in it.
     func keys() throws -> TSIGKeyring? {
         let keys = try tsigKeys.map { try TSIGKeyFile.load($0) }
@@ -60,7 +61,7 @@ struct TransferOptions: ParsableArguments {
 
     private static func rule(_ text: String) throws -> TransferPolicy.Rule {
         guard let rule = TransferPolicy.Rule(text) else {
-            throw ValidationError("'\(text)' is no address or prefix with or without a key, as 192.0.2.0/24,key=NAME")
+            throw ValidationError("'\(text)' is not an address or prefix with optional key, e.g. 192.0.2.0/24,key=NAME")
         }
         return rule
     }
@@ -68,7 +69,8 @@ struct TransferOptions: ParsableArguments {
     private static func target(_ text: String) throws -> NotifyTarget {
         guard let target = NotifyTarget(text) else {
             throw ValidationError(
-                "'\(text)' is no address with or without port, key and source, as 192.0.2.1:53,key=NAME,from=192.0.2.9")
+                "'\(text)' is not an address with optional port, key and source, e.g. 192.0.2.1:53,key=NAME,from=192.0.2.9"
+            )
         }
         return target
     }

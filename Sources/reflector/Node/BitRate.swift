@@ -1,9 +1,9 @@
 import ArgumentParser
 import ZoneCompiler
 
-/// A rate of an option: bits a second, or as in zone files: `10Gbps`.
+/// A rate in an option: bits a second, or with a unit as in zone files: `10Gbps`.
 struct BitRate: ExpressibleByArgument, Equatable {
-    /// A petabit: nothing carries more.
+    /// A petabit: no line carries more.
     static let most: UInt64 = 1_000_000_000_000_000
 
     var bitsPerSecond: UInt64

@@ -8,12 +8,12 @@ import StreamingServer
 struct EntrypointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "entrypoint",
-        abstract: "Run an entrypoint: takes streams from encoders, numbers, seals and announces them.",
+        abstract: "Run an entrypoint: takes streams from encoders; numbers, seals and announces them.",
         discussion: """
             Encoders push MPEG-TS over HTTP with the stream's key:
               ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT \\
                 'http://ADDRESS:8000/live/news?key=KEY'
-            or raw over TCP or UDP to a port of the stream's own (--tcp, --udp, sources limited by --allow),
+            or raw over TCP or UDP to a port for one stream (--tcp, --udp, sources limited by --allow),
             or are pulled over HTTP (--pull live/sport=http://encoder.example/sport.ts).
             UDP may come in datagrams of any size, plain or in RTP, and from a multicast group, which is
             joined: --udp live/news=239.1.2.3:5000,interface=eth1,source=192.0.2.7
@@ -39,13 +39,13 @@ struct EntrypointCommand: AsyncParsableCommand {
             """)
     var udp: [String] = []
 
-    @Option(help: "Sources that raw ingest accepts, as 192.0.2.0/24. Repeatable; loopback by default.")
+    @Option(help: "Sources that raw ingest accepts, e.g. 192.0.2.0/24. Repeatable; loopback by default.")
     var allow: [String] = []
 
     @Option(
         help: """
-            Pull a stream over HTTP, STREAM=URL, perhaps with USER:PASSWORD@; STREAM=@FILE reads the URL from a file \
-            (mode 0600), so that no list of processes shows it. Repeatable.
+            Pull a stream over HTTP, STREAM=URL, optionally with USER:PASSWORD@; STREAM=@FILE reads the URL from a \
+            file (mode 0600), so that process lists do not show it. Repeatable.
             """)
     var pull: [String] = []
 
@@ -54,12 +54,12 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            Most bits a second taken from one encoder, as 50Mbps. Over TCP and HTTP it is read no faster; over UDP what exceeds this \
-            by more than a burst of 4 MB is dropped.
+            Most bits a second taken from one encoder, as 50Mbps. TCP and HTTP are read no faster; over UDP, datagrams \
+            that exceed it by more than a burst of 4 MB are dropped.
             """)
     var ingestRateMax = BitRate(50_000_000)
 
-    /// Less could not carry sound.
+    /// A lower rate could not even carry sound.
     private static let ingestRateLeast: UInt64 = 8_000
 
     func validate() throws {
@@ -97,8 +97,8 @@ struct EntrypointCommand: AsyncParsableCommand {
         ingestion.pulls = try pull.map(PullArgument.parse)
         if !allow.isEmpty {
             ingestion.allow = try allow.map { text in
-                guard let range = AddressRange(text) else {
-                    throw ValidationError("--allow: '\(text)' is not a prefix, as 192.0.2.0/24")
+                guard let range = CIDRBlock(text) else {
+                    throw ValidationError("--allow: '\(text)' is not a prefix, e.g. 192.0.2.0/24")
                 }
                 return range
             }
@@ -119,7 +119,7 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     private func rawPort(_ text: String, _ option: String) throws -> IngestConfiguration.RawPort {
         guard let port = IngestConfiguration.RawPort(text) else {
-            throw ValidationError("\(option): '\(text)' is not STREAM=ADDRESS:PORT, as live/news=127.0.0.1:9000")
+            throw ValidationError("\(option): '\(text)' is not STREAM=ADDRESS:PORT, e.g. live/news=127.0.0.1:9000")
         }
         return port
     }
@@ -140,7 +140,7 @@ struct SetCommand: AsyncParsableCommand {
         commandName: "set",
         abstract: "Run a set reflector: relays streams from entrypoints (or its own parents) to its children.",
         discussion: """
-            A set region that has parents in the portsets file is told its region id: --region 9001.
+            If the set region has parents in the portsets file, give its region id: --region 9001.
             \(NodeOptions.signals)
 
             Example:
@@ -150,7 +150,7 @@ struct SetCommand: AsyncParsableCommand {
 
     @OptionGroup var node: NodeOptions
 
-    @Option(help: "Id of its set region, where that has parents of its own.")
+    @Option(help: "Id of its set region, if that has parents of its own.")
     var region: String?
 
     func validate() throws { _ = try region.map(NodeOptions.region) }
@@ -169,7 +169,7 @@ struct SetCommand: AsyncParsableCommand {
 struct EdgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edge",
-        abstract: "Run an edge reflector with its streaming server: fetches what viewers of its region ask for.",
+        abstract: "Run an edge reflector with its streaming server: fetches what viewers of its region request.",
         discussion: """
             Viewers play http://ADDRESS:8080/live/news.ts or
               http://ADDRESS:8080/live/news/index.m3u8
@@ -183,7 +183,7 @@ struct EdgeCommand: AsyncParsableCommand {
 
     @OptionGroup var node: NodeOptions
 
-    @Option(help: "The edge region it serves, as 1283.")
+    @Option(help: "The edge region it serves, e.g. 1283.")
     var region: String
 
     @Option(help: "Streaming server on ADDRESS:PORT; by default all of the node's own addresses, port 8080.")

@@ -1,7 +1,7 @@
 import OpsEndpoint
 import ReflectorModel
 
-/// A node's status as Prometheus metrics: per node and link; streams stand in `/status`.
+/// A node's status as Prometheus metrics: per node and link; streams are in `/status`.
 enum NodeMetrics {
     private typealias Labels = [(name: String, value: String)]
 
@@ -27,9 +27,9 @@ enum NodeMetrics {
                     help: CounterHelp.texts[name] ?? "Counted since the node started."))
         }
         if let residence = status.residence {
-            samples += histogram(
-                residence, name: "reflector_residence_seconds", labels: node,
-                help: "How long packets stayed in this node; at an edge, until they were in order.")
+            samples += residence.samples(
+                name: "reflector_residence_seconds", labels: node,
+                help: "How long packets stayed in this node; at an edge, until they were in order.", step: bucketStep)
         }
         for link in status.links { samples += self.samples(of: link, at: node) }
         return samples
@@ -40,7 +40,7 @@ enum NodeMetrics {
         return [
             MetricSample(
                 name: "reflector_link_loss_ratio", labels: labels, value: link.lossPercent / 100, kind: .gauge,
-                help: "Share of the link's packets that were lost the first time, 0 to 1."),
+                help: "Share of the link's packets that were lost at first transmission, 0 to 1."),
             MetricSample(
                 name: "reflector_link_smoothed_round_trip_seconds", labels: labels,
                 value: (link.roundTripMilliseconds ?? .nan) / 1_000, kind: .gauge,
@@ -51,13 +51,13 @@ enum NodeMetrics {
                 help: "Round trips; quantiles of the last whole minute.")
             + summary(
                 link.delayVariation, name: "reflector_link_delay_variation_seconds", labels: labels,
-                help: "Delay on the way here beyond the lowest of late; quantiles of the last whole minute.")
+                help: "Delay of packets above the recent minimum, on the way here; quantiles of the last minute.")
             + summary(
                 link.residence, name: "reflector_link_residence_seconds", labels: labels,
-                help: "How long live packets stayed here until sent on the link; quantiles of the last whole minute.")
+                help: "How long live packets stayed here before they were sent; quantiles of the last minute.")
     }
 
-    /// As a Prometheus summary; the quantile 1 is the longest. Quantiles of nothing are NaN, as is the custom.
+    /// A Prometheus summary; quantile 1 is the longest. Without samples, quantiles are NaN, as usual.
     private static func summary(
         _ delay: DelaySummary?, name: String, labels: Labels, help: String
     ) -> [MetricSample] {
@@ -72,29 +72,7 @@ enum NodeMetrics {
             + [sample("_sum", [], delay.sumMilliseconds / 1_000), sample("_count", [], Double(delay.count))]
     }
 
-    /// Buckets told together, so that a node's histogram is nine lines: each told one reaches four times as far as the
-    /// one before, from 33 µs to 0.54 s.
-    private static let bucketsTogether = 4
-
-    private static func histogram(
-        _ delays: DelayBuckets, name: String, labels: Labels, help: String
-    ) -> [MetricSample] {
-        func sample(_ suffix: String, _ more: Labels, _ value: Double) -> MetricSample {
-            MetricSample(name: name, suffix: suffix, labels: labels + more, value: value, kind: .histogram, help: help)
-        }
-        var samples: [MetricSample] = []
-        var total: UInt64 = 0
-        for (bucket, count) in delays.counts.enumerated() {
-            total &+= count
-            let bound = DelayBuckets.bound(of: bucket)
-            if bound.isInfinite {
-                samples.append(sample("_bucket", [("le", "+Inf")], Double(total)))
-            } else if bucket.isMultiple(of: bucketsTogether) {
-                samples.append(sample("_bucket", [("le", "\(bound)")], Double(total)))
-            }
-        }
-        return samples + [
-            sample("_sum", [], Double(delays.sumNanoseconds) / 1e9), sample("_count", [], Double(total)),
-        ]
-    }
+    /// Number of buckets merged into one, so that a node's histogram has ten lines: each reported bucket reaches four
+    /// times as far as the one before, from 8 µs to 0.54 s.
+    private static let bucketStep = 4
 }

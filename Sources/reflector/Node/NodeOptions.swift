@@ -4,12 +4,12 @@ import Logging
 import ReflectorModel
 import RelayService
 
-/// What every node is told; the rest it looks up.
+/// Options of every node; it looks up everything else.
 struct NodeOptions: ParsableArguments {
-    @Argument(help: "The node's host name in the zone, as nyc-1.")
+    @Argument(help: "The node's host name in the zone, e.g. nyc-1.")
     var name: String
 
-    @Option(help: "The zone it belongs to.")
+    @Option(help: "The zone that the node belongs to.")
     var zone = "reflector.net"
 
     @Option(
@@ -20,7 +20,7 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys generate FILE' makes one.")
     var keys: String
 
-    @Option(help: "Directory for the last good answers, which serve when no name server does.")
+    @Option(help: "Directory for the last good answers, used when no name server answers.")
     var state: String?
 
     @Option(
@@ -33,22 +33,22 @@ struct NodeOptions: ParsableArguments {
 
     @Option(
         help: """
-            Health, status and metrics over HTTP on ADDRESS:PORT, for whoever can reach it. By default loopback, port 4980: \
-            the node's own address if that is one, else 127.0.0.1.
+            Health, status and metrics over HTTP on ADDRESS:PORT, open to everyone who can reach it. By default \
+            loopback, port 4980: the node's own address if that is loopback, otherwise 127.0.0.1.
             """)
     var ops: String?
 
-    @Option(help: "Play-out deadline in milliseconds: how long a missing packet may hold back those behind it.")
+    @Option(help: "Play-out deadline in milliseconds: how long later packets wait for a missing one.")
     var deadline = 500
 
-    @Option(help: "Egress capacity, as 10Gbps or in bits a second; 0 is unlimited.")
+    @Option(help: "Egress capacity, e.g. 10Gbps, or in bits a second; 0 is unlimited.")
     var capacity = BitRate(0)
 
     @OptionGroup var log: LogOptions
 
-    /// What signals do, for every node's `--help`.
+    /// The effect of signals, for every node's `--help`.
     static let signals = """
-        SIGHUP reads the key file again, without an interruption. SIGTERM stops the node: its children move away first.
+        SIGHUP reloads the key file without an interruption. SIGTERM stops the node: its children move away first.
         """
 
     func validate() throws {
@@ -82,7 +82,7 @@ struct NodeOptions: ParsableArguments {
         return configuration
     }
 
-    /// Where health and status are told: to this machine alone unless said otherwise.
+    /// Where health and status are served: only to this machine unless configured otherwise.
     func opsEndpoint(own: Endpoint) throws -> Endpoint {
         let address = own.address.isLoopback ? own.address : IPAddress(v4: 0x7f00_0001)
         return try endpoint(ops, option: "--ops", own: Endpoint(address: address, port: 0), port: 4_980)
@@ -94,7 +94,7 @@ struct NodeOptions: ParsableArguments {
         return try endpoint(text, option: option)
     }
 
-    /// The endpoint of an option, or all of the node's own addresses with a default port; the first is there for sure.
+    /// The endpoint of an option, or all of the node's own addresses with a default port; the first one always exists.
     func endpoints(_ text: String?, option: String, own: [Endpoint], port: UInt16) throws -> [Endpoint] {
         if let text { return [try endpoint(text, option: option)] }
         // A TCP socket bound to `[::]` takes IPv4 as well.
@@ -105,7 +105,7 @@ struct NodeOptions: ParsableArguments {
 
     func endpoint(_ text: String, option: String) throws -> Endpoint {
         guard let endpoint = Endpoint(text) else {
-            throw ValidationError("\(option): '\(text)' is not ADDRESS:PORT, as 127.0.0.1:5300")
+            throw ValidationError("\(option): '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:5300")
         }
         return endpoint
     }
@@ -113,7 +113,7 @@ struct NodeOptions: ParsableArguments {
     static func region(_ text: String) throws -> RegionID {
         if let number = UInt32(text) { return RegionID(number) }
         guard let region = RegionID(label: text) else {
-            throw ValidationError("--region: '\(text)' is not a region number, as 1283 or r1283")
+            throw ValidationError("--region: '\(text)' is not a region number, e.g. 1283 or r1283")
         }
         return region
     }

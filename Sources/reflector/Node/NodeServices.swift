@@ -5,29 +5,29 @@ import RelayService
 import ServiceLifecycle
 import UnixSignals
 
-/// A node in operation with its ops endpoint and whatever else belongs to its role, until SIGTERM or SIGINT.
+/// A running node with its ops endpoint and the other services of its role, until SIGTERM or SIGINT.
 struct NodeDaemon {
     let node: RunningNode
     /// Read again at SIGHUP.
     let keysPath: String
     let logger: Logger
     private let manager = ServiceManager()
-    private let gate: StartGate
+    private let startLatch: CountDownLatch
 
-    /// - Parameter listeners: how many will call `listens` before the daemon does its work, the ops endpoint not counted.
+    /// - Parameter listeners: number of calls of `listens` before the daemon is ready, without the ops endpoint.
     init(node: RunningNode, keysPath: String, listeners: Int, logger: Logger) {
         self.node = node
         self.keysPath = keysPath
         self.logger = logger
-        gate = StartGate(count: listeners + 1) { [manager] in manager.ready() }
+        startLatch = CountDownLatch(count: listeners + 1) { [manager] in manager.ready() }
     }
 
-    /// Another part of the daemon can be reached now.
-    func listens() { gate.arrived() }
+    /// Another part of the daemon is reachable now.
+    func listens() { startLatch.arrived() }
 
     /// - Parameters:
-    ///   - others: end first, in reverse order: what feeds the node, or is fed by it.
-    ///   - replaceStreamKeys: told of new ones.
+    ///   - others: services that feed the node or that it feeds; they end first, in reverse order.
+    ///   - replaceStreamKeys: called with new stream keys.
     ///   - extra: more counters.
     func run(
         ops: Endpoint, others: [any Service], replaceStreamKeys: @escaping @Sendable (StreamKeys) -> Void = { _ in },
@@ -46,13 +46,13 @@ struct NodeDaemon {
         let endpoint = OpsEndpoint(
             configuration: .init(endpoint: ops), logger: logger, status: status,
             metrics: { NodeMetrics.samples(of: await status(.none)) },
-            ready: { await node.isReady() ? nil : "stopping, or no set reflector hears this entrypoint yet" },
-            onReady: { [gate] _ in gate.arrived() })
-        // They end in reverse order: last the ops endpoint, so that the node can be watched while its children leave it.
+            ready: { await node.isReady() ? nil : "stopping, or no set reflector knows this entrypoint yet" },
+            onReady: { [startLatch] _ in startLatch.arrived() })
+        // They end in reverse order, the ops endpoint last, so that the node can be watched while its children leave.
         let services: [any Service] = [
             ListeningService(what: "health and status", endpoint: ops, service: endpoint),
             WatchdogService(node: node, manager: manager), NodeService(node: node, logger: logger),
-            ReloadService(node: node, path: keysPath, manager: manager, logger: logger, tell: replaceStreamKeys),
+            ReloadService(node: node, path: keysPath, manager: manager, logger: logger, replace: replaceStreamKeys),
         ]
         var configuration = ServiceGroupConfiguration(
             services: services + others + [StopNotice(manager: manager, logger: logger)],
@@ -61,28 +61,28 @@ struct NodeDaemon {
         try await ServiceGroup(configuration: configuration).run()
     }
 
-    /// After this, whatever still runs is cancelled.
+    /// After this time, everything that still runs is cancelled.
     private static let stopTimeMax = Duration.seconds(8)
 }
 
-/// Something that listens; its failure to do so names the address.
+/// A service that listens; its error names the address.
 struct ListeningService: Service {
     let what: String
     let endpoint: Endpoint
     let service: any Service
-    /// Set if it is enough to listen there as soon as the address exists: the node has others.
+    /// Set if the service may start listening there later, when the address exists, because the node has others.
     var retries: Logger?
 
     private static let retryInterval = Duration.seconds(5)
 
     func run() async throws {
-        var isTold = false
+        var isLogged = false
         while true {
             do {
                 return try await ListenFailure.naming(what, endpoint, .tcp) { try await service.run() }
             } catch let failure as ListenFailure where retries != nil && failure.isAddressMissing {
-                if !isTold { retries?.warning("trying again", metadata: ["problem": "\(failure)"]) }
-                isTold = true
+                if !isLogged { retries?.warning("retrying", metadata: ["problem": "\(failure)"]) }
+                isLogged = true
                 let waited: Void? = try? await cancelWhenGracefulShutdown {
                     try await Task.sleep(for: Self.retryInterval)
                 }
@@ -106,7 +106,7 @@ private struct NodeService: Service {
     }
 }
 
-/// Tells the service manager first of all that the daemon stops.
+/// First tells the service manager that the daemon stops.
 private struct StopNotice: Service {
     let manager: ServiceManager
     let logger: Logger
@@ -118,7 +118,7 @@ private struct StopNotice: Service {
     }
 }
 
-/// Signs of life, as long as the node's loop answers.
+/// Sends keep-alives as long as the node's loop answers.
 private struct WatchdogService: Service {
     let node: RunningNode
     let manager: ServiceManager
@@ -137,13 +137,13 @@ private struct WatchdogService: Service {
     }
 }
 
-/// Reads the key file again at SIGHUP: network keys roll, stream keys change, nothing is interrupted.
+/// Reloads the key file at SIGHUP: network keys roll, stream keys change, without an interruption.
 private struct ReloadService: Service {
     let node: RunningNode
     let path: String
     let manager: ServiceManager
     let logger: Logger
-    let tell: @Sendable (StreamKeys) -> Void
+    let replace: @Sendable (StreamKeys) -> Void
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { await reload() }
@@ -155,11 +155,11 @@ private struct ReloadService: Service {
         do {
             let keys = try KeyFile.load(path)
             try await node.replaceKeys(keys)
-            tell(keys.streamKeys)
+            replace(keys.streamKeys)
             let phases = keys.networkKeys.map { "\($0.phase)" }.joined(separator: ",")
-            logger.info("keys read again", metadata: ["path": "\(path)", "network": "\(phases)"])
+            logger.info("keys reloaded", metadata: ["path": "\(path)", "network": "\(phases)"])
         } catch {
-            logger.error("keys refused, those before stay in force", metadata: ["problem": "\(error)"])
+            logger.error("keys refused, the previous ones stay in force", metadata: ["problem": "\(error)"])
         }
     }
 }

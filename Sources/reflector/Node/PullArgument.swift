@@ -2,7 +2,7 @@ import ArgumentParser
 import RelayService
 import SecretFiles
 
-/// `--pull STREAM=URL`, or `STREAM=@FILE` where the URL holds a secret that `ps` should not show.
+/// `--pull STREAM=URL`, or `STREAM=@FILE` if the URL holds a secret that `ps` should not show.
 enum PullArgument {
     private static let bytesMax = 8_192
 
@@ -24,14 +24,14 @@ enum PullArgument {
         guard lines.count == 1, let line = lines.first,
             let pull = IngestConfiguration.Pull(String(text[...equals]) + line)
         else {
-            throw ValidationError("--pull: \(path) does not hold one line with a URL, as http://encoder/sport.ts")
+            throw ValidationError("--pull: \(path) does not hold one line with a URL, e.g. http://encoder/sport.ts")
         }
         return pull
     }
 
     private static func wrong(_ text: String) -> ValidationError {
         ValidationError(
-            "--pull: '\(SecretRedaction.text(text))' is not STREAM=URL, as live/sport=http://encoder/sport.ts, "
+            "--pull: '\(SecretRedaction.text(text))' is not STREAM=URL, e.g. live/sport=http://encoder/sport.ts, "
                 + "or STREAM=@FILE")
     }
 }

@@ -4,27 +4,27 @@ import OpsEndpoint
 import ReflectorModel
 import RelayService
 
-/// `reflector override …`: an operator's decisions, beside the files and for a while.
+/// `reflector override …`: temporary decisions of an operator, beside the files.
 struct OverrideCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "override",
-        abstract: "Take set reflectors out of the answers, or keep them in, for a while.",
+        abstract: "Remove set reflectors from the answers, or keep them there, for a limited time.",
         discussion: """
-            An override goes to every name server of the zone, is answered within a second, kept by the servers in their \
-            --state beside the zone files (never in them), and ends by itself. A SITE means all hosts of the set regions \
-            with that site=; what names a host outweighs what names its site.
+            An override goes to every name server of the zone and takes effect within a second. The servers keep it in \
+            their --state beside the zone files (never in them), and it expires. A SITE means all hosts of the set \
+            regions with that site=; an override of a host takes precedence over one of its site.
 
-              drain   answered only where nothing else is left
+              drain   answered only if no other host is left
               depool  never answered
               pin     answered with full weight, whatever the probes say
 
-            A set region whose hosts are all drained stands aside where every map line that names it has another parent \
-            in service. A depool is refused where cells of the map would have no parent left, unless with --force.
+            A set region whose hosts are all drained is left out if every map line that names it has another parent \
+            in service. A depool is refused if cells of the map would have no parent left, unless with --force.
 
-            Requests are signed with the operator's secret, which `keys generate FILE` writes to FILE.operator: name servers \
-            take them from the operators of the operator-public lines in their key file, and from nobody else. The network \
-            keys of FILE only tell a name server's answer from a forged one.
-            Exit status: 0 every server took it, 1 some did not, 2 wrong usage.
+            Requests are signed with the operator's secret, which `keys generate FILE` writes to FILE.operator: name \
+            servers accept only those of the operators in the operator-public lines of their key file. The network \
+            keys of FILE only prove that an answer comes from a name server.
+            Exit status: 0 every server accepted it, 1 some did not, 2 wrong usage.
 
             Examples:
               reflector override drain nyc-1 --for 1h --why 'new kernel' \\
@@ -36,7 +36,7 @@ struct OverrideCommand: ParsableCommand {
 
     struct Drain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Answer a host or site only where nothing else is left.")
+            abstract: "Answer a host or site only if no other host is left.")
         @OptionGroup var subject: OverrideSubject
         @OptionGroup var term: OverrideTerm
         func run() async throws { try await subject.send(.drain, term) }
@@ -46,7 +46,7 @@ struct OverrideCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Never answer a host or site.")
         @OptionGroup var subject: OverrideSubject
         @OptionGroup var term: OverrideTerm
-        @Flag(help: "Also where cells of the map would have no parent left.")
+        @Flag(help: "Even if cells of the map would have no parent left.")
         var force = false
         func run() async throws { try await subject.send(.depool, term, isForced: force) }
     }
@@ -66,7 +66,7 @@ struct OverrideCommand: ParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "What is in force at each name server.")
+        static let configuration = CommandConfiguration(abstract: "List the overrides in force at each name server.")
         @OptionGroup var servers: OverrideServers
         @Flag(help: "JSON on standard output, for programs.")
         var json = false
@@ -75,26 +75,26 @@ struct OverrideCommand: ParsableCommand {
     }
 }
 
-/// For how long, and why.
+/// The duration and the reason.
 struct OverrideTerm: ParsableArguments {
     @Option(name: .customLong("for"), help: "How long it lasts, at most 30d: a number with s, m, h or d.")
     var span: String
 
-    @Option(help: "The reason, for those who ask why: at most 100 characters.")
+    @Option(help: "The reason, shown by explain and list: at most 100 characters.")
     var why: String
 
     func seconds() throws -> Int64 {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
         guard let unit = span.last.flatMap({ units[$0] }), let number = Int64(span.dropLast()), number > 0,
             case (let seconds, false) = number.multipliedReportingOverflow(by: unit), seconds <= 30 * 86_400
-        else { throw ValidationError("--for: '\(span)' is no time up to 30d, as 30s, 10m, 1h or 2d") }
+        else { throw ValidationError("--for: '\(span)' is not a time up to 30d, e.g. 30s, 10m, 1h or 2d") }
         return seconds
     }
 }
 
-/// Whom an override is about, and what signs it.
+/// The subject of an override, and the key that signs it.
 struct OverrideSubject: ParsableArguments {
-    @Argument(help: ArgumentHelp("A host of a set region, as nyc-1, or a site.", valueName: "host-or-site"))
+    @Argument(help: ArgumentHelp("A host of a set region, e.g. nyc-1, or a site.", valueName: "host-or-site"))
     var subject: String
 
     @Option(help: ArgumentHelp("Key file (mode 0600) with the network's keys.", valueName: "file"))
@@ -102,13 +102,14 @@ struct OverrideSubject: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "File (mode 0600) with the operator's secret. Default: the key file's name with .operator behind it.",
+            "File (mode 0600) with the operator's secret. Default: the key file's name with .operator appended.",
             valueName: "file"))
     var operatorKey: String?
 
     @OptionGroup var servers: OverrideServers
 
-    /// Sends it to one server after the other. The first that refuses ends it: the rest would too, or ought to.
+    /// Sends it to one server after the other. Stops at the first that refuses: the others would refuse it too, or
+    /// should.
     func send(_ action: OverrideRequest.Action, _ term: OverrideTerm?, isForced: Bool = false) async throws {
         let (signer, replies) = try signing()
         let (zone, targets) = try servers.targets()
@@ -149,7 +150,7 @@ extension OverrideSubject {
         } catch let error as KeyFile.Invalid {
             throw ValidationError(
                 "\(error)\nOverrides are signed with an operator's secret (--operator-key); "
-                    + "`reflector keys operator \(path)` makes one, for whose public line see its --help")
+                    + "`reflector keys operator \(path)` makes one; its --help says where the public line goes")
         }
     }
 
@@ -170,7 +171,7 @@ extension OverrideSubject {
     }
 }
 
-/// The name servers that are told or asked.
+/// The name servers that get the request.
 struct OverrideServers: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -184,21 +185,21 @@ struct OverrideServers: ParsableArguments {
             "The --ops address of a name server instead; may be given several times.", valueName: "addr:port"))
     var servers: [String] = []
 
-    @Option(help: "The zone, where the folder is not at hand or has several.")
+    @Option(help: "The zone, if there is no folder or it has several.")
     var zone: String?
 
     /// The zone and the ops endpoints of its name servers.
     func targets() throws -> (zone: String, endpoints: [Endpoint]) {
         let given = try servers.map { text in
             guard let endpoint = Endpoint(text) else {
-                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, as 127.0.0.1:4980")
+                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:4980")
             }
             return endpoint
         }
         if let zone, !given.isEmpty { return (zone, given) }
         let contents = try ZoneFolder.contents(zones).filter { zone == nil || $0.zone == zone?.lowercased() }
         guard contents.count == 1, let content = contents.first else {
-            throw ValidationError("\(zones) holds \(contents.count) such zones; name one with --zone")
+            throw ValidationError("\(zones) holds \(contents.count) zones of that name; choose one with --zone")
         }
         if !given.isEmpty { return (content.zone, given) }
         do throws(NetworkPlan.Unusable) {

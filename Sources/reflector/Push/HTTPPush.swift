@@ -1,14 +1,14 @@
 import Glibc
 import ReflectorModel
 
-/// One `PUT` of a stream whose end is not known, over a plain socket that blocks: nothing is kept longer than it takes to
-/// hand it on.
+/// One `PUT` of a stream of unknown length, over a plain blocking socket: keeps data no longer than it takes to pass it
+/// on.
 struct HTTPPush {
     enum Failure: Error, CustomStringConvertible {
         case system(String, Int32)
         /// The entrypoint's answer.
         case refused(String)
-        /// The source ended in the middle.
+        /// The source ended early.
         case brokenOff
 
         var description: String {
@@ -22,15 +22,15 @@ struct HTTPPush {
 
     private static let chunkBytes = 65_536
     private static let answerBytesMax = 4_096
-    /// How long the answer to the whole is waited for.
+    /// How long to wait for the answer to the complete request.
     private static let answerMilliseconds: Int32 = 5_000
 
     let stream: StreamName
     let to: Endpoint
     let key: String
 
-    /// Sends until the source ends. Throws if the entrypoint does not take it all.
-    /// - Parameter isWhole: asked at the end; false leaves the request unfinished, as a source that died left the stream.
+    /// Sends until the source ends. Throws if the entrypoint does not take everything.
+    /// - Parameter isWhole: called at the end; false leaves the request unfinished, as the source left the stream.
     func run(from source: Int32, isWhole: () -> Bool) throws(Failure) {
         let connection = try connect()
         defer { close(connection) }
@@ -40,7 +40,7 @@ struct HTTPPush {
                     + "Content-Type: video/mp2t\r\nTransfer-Encoding: chunked\r\n\r\n").utf8), to: connection)
         var buffer = [UInt8](repeating: 0, count: Self.chunkBytes)
         while true {
-            // An answer before the end is a refusal.
+            // An answer before the end means a refusal.
             var polled = [
                 pollfd(fd: source, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: connection, events: Int16(POLLIN), revents: 0),
@@ -114,7 +114,7 @@ struct HTTPPush {
         }
     }
 
-    /// The status line and the last line of what has come.
+    /// The status line and the last line of the answer so far.
     private func answer(_ connection: Int32) -> String {
         var buffer = [UInt8](repeating: 0, count: Self.answerBytesMax)
         let count = recv(connection, &buffer, buffer.count, 0)

@@ -14,7 +14,7 @@ enum KeyText {
             }
             return String(line)
         } catch .notText {
-            throw ValidationError("\(path): not one line of text")
+            throw ValidationError("\(path): the file must hold one line of text")
         } catch {
             throw ValidationError(error.description)
         }

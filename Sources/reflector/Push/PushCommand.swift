@@ -4,23 +4,24 @@ import Glibc
 import ReflectorModel
 import RelayService
 
-/// `reflector push`: hands what an encoder writes to an entrypoint, with the stream's key where `ps` does not show it.
+/// `reflector push`: passes an encoder's output to an entrypoint, with the stream's key in a place that `ps` does not
+/// show.
 struct PushCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "push",
         abstract: "Push a stream to an entrypoint, its key from a file or the environment.",
         discussion: """
-            Sends standard input, or what the command after -- writes to its standard output, by HTTP. In an encoder's own \\
-            command line the key would stand for everybody on the machine to read.
+            Sends standard input, or the standard output of the command after --, by HTTP. On an encoder's own \\
+            command line, every user of the machine could read the key.
 
             Example:
               reflector push live/news --to 192.0.2.10:8000 --key-file news.key -- \\
                   ffmpeg -re -i in.mp4 -c copy -f mpegts -
 
-            Exit status: 0 the stream has ended, 1 refused or broken off, 2 wrong usage.
+            Exit status: 0 the stream has ended, 1 refused or interrupted, 2 wrong usage.
             """)
 
-    @Argument(help: "The stream, as live/news.", transform: Self.stream)
+    @Argument(help: "The stream, e.g. live/news.", transform: Self.stream)
     var stream: StreamName
 
     @Option(
@@ -30,13 +31,13 @@ struct PushCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "File (mode 0600) that holds the key alone. Default: the environment's \(Self.variable).", valueName: "file"
+            "File (mode 0600) that holds only the key. Default: the variable \(Self.variable).", valueName: "file"
         ))
     var keyFile: String?
 
     @Option(
         help: ArgumentHelp(
-            "Key file of the network instead, from whose stream lines the key is taken.", valueName: "file"))
+            "Key file of the network instead; the key comes from its stream line.", valueName: "file"))
     var keys: String?
 
     @Argument(parsing: .postTerminator, help: "A command that writes the stream to its standard output.")
@@ -74,18 +75,18 @@ struct PushCommand: ParsableCommand {
             throw ValidationError("no key: give --key-file, --keys or \(Self.variable)")
         }
         guard KeyFile.streamKeyLength.contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
-        else { throw ValidationError("the stream's key is no key: 8 to 128 letters, digits, - . _ or ~") }
+        else { throw ValidationError("the stream's key is not valid: 8 to 128 letters, digits, - . _ or ~") }
         return text
     }
 
     private static func stream(_ text: String) throws -> StreamName {
-        guard let name = StreamName(text) else { throw ValidationError("'\(text)' is no stream name, as live/news") }
+        guard let name = StreamName(text) else { throw ValidationError("'\(text)' is no stream name, e.g. live/news") }
         return name
     }
 
     private static func endpoint(_ text: String) throws -> Endpoint {
         guard let endpoint = Endpoint(text) else {
-            throw ValidationError("--to: '\(text)' is not ADDRESS:PORT, as 127.0.0.1:8000")
+            throw ValidationError("--to: '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:8000")
         }
         return endpoint
     }

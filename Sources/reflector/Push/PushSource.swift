@@ -1,9 +1,9 @@
 import Glibc
 
-/// A command whose standard output is pushed. It ends when we do, also by `kill -9`; so it must be started on a thread
+/// A command whose standard output is pushed. It ends when we end, even by `kill -9`; so it must be started on a thread
 /// that lives as long as we do.
 struct PushSource {
-    /// What to read from.
+    /// The descriptor to read from.
     let descriptor: Int32
     private let pid: pid_t
 
@@ -29,7 +29,7 @@ struct PushSource {
         return PushSource(descriptor: ends[0], pid: pid)
     }
 
-    /// Waits for the end. That of a signal is 128 and its number, as shells have it.
+    /// Waits for the end. After a signal it is 128 plus its number, as in shells.
     func exitCode() -> Int32 {
         close(descriptor)
         var status: Int32 = 0

@@ -1,15 +1,15 @@
 import Foundation
 import ReflectorModel
 
-/// Numbers as people read them.
+/// Formats numbers for people.
 enum Figures {
-    /// `12.34`, with as many digits after the point as said.
+    /// `12.34`, with the given number of digits after the point.
     static func decimal(_ value: Double, digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
-    /// `0.21 ms`; empty where nothing was measured.
+    /// `0.21 ms`; empty if nothing was measured.
     static func milliseconds(_ value: Double?) -> String { value.map { decimal($0, digits: 2) + " ms" } ?? "" }
 
-    /// `0.05/0.31 ms`: the median and the 99th of a hundred; empty where nothing was measured.
+    /// `0.05/0.31 ms`: the median and the 99th percentile; empty if nothing was measured.
     static func spread(_ delay: DelaySummary?) -> String { spread(delay?.p50Milliseconds, delay?.p99Milliseconds) }
     static func spread(_ delays: DelayBuckets?) -> String {
         spread(delays?.quantileMilliseconds(0.5), delays?.quantileMilliseconds(0.99))

@@ -3,57 +3,57 @@ import DNSService
 import OpsEndpoint
 import ReflectorModel
 
-/// Which running nodes `status` and `trace` ask: those named, else those of a zones folder.
+/// The running nodes that `status` and `trace` query: those named, otherwise those of a zones folder.
 struct NodeSource: ParsableArguments {
-    @Option(help: ArgumentHelp("Folder of the zone files; its nodes are asked at port 4980.", valueName: "dir"))
+    @Option(help: ArgumentHelp("Folder of the zone files; its nodes are queried at port 4980.", valueName: "dir"))
     var zones = "zones"
 
     @Option(
         name: .customLong("node"),
-        help: ArgumentHelp("Ask this node instead; may be given several times.", valueName: "addr:port"),
+        help: ArgumentHelp("Query this node instead; may be given several times.", valueName: "addr:port"),
         transform: Self.endpoint)
     var nodes: [Endpoint] = []
 
     @Flag(help: "JSON on standard output, for programs.")
     var json = false
 
-    /// What a node said, or why it said nothing.
+    /// A node's status, or why there is none.
     struct Answer: Sendable {
         var name: String
         var endpoint: Endpoint
         var result: Result<NodeStatus, OpsClient.Failure>
-        /// What it said if it is a name server; `result` is then a failure.
+        /// The status of a name server; `result` is then a failure.
         var nameServer: NameServer.Status?
 
         var status: NodeStatus? { try? result.get() }
 
-        /// Why there is none, as a line for people; nil where there is one.
-        var complaint: String? {
+        /// Why there is no status, as a line for people; nil if there is one.
+        var problem: String? {
             guard case .failure(let failure) = result, nameServer == nil else { return nil }
             return name == "\(endpoint)" ? "\(failure)" : "\(name): \(failure)"
         }
     }
 
-    /// Asks all nodes at once. Ends the command where none answers: there is nothing to show.
+    /// Queries all nodes at once. Ends the command if none answers: there is nothing to show.
     ///
-    /// - Parameter nameServers: with the name servers of the folder's zones.
+    /// - Parameter nameServers: also query the name servers of the folder's zones.
     func ask(nameServers: Bool = false) async throws -> [Answer] {
         let answers = await Self.ask(try targets(nameServers: nameServers))
-        guard !json, !answers.contains(where: { $0.complaint == nil }) else { return answers }
+        guard !json, !answers.contains(where: { $0.problem == nil }) else { return answers }
         if nodes.isEmpty {
-            let first = answers.first?.complaint.map { " (\($0))" } ?? ""
+            let first = answers.first?.problem.map { " (\($0))" } ?? ""
             StandardError.print(
-                "reflector: none of the \(answers.count) nodes of \(zones) answers\(first): nothing runs here; "
+                "reflector: none of the \(answers.count) nodes of \(zones) answers\(first): is the network running? "
                     + "start with 'reflector up'")
         } else {
-            for answer in answers { StandardError.print("reflector: \(answer.complaint ?? "")") }
+            for answer in answers { StandardError.print("reflector: \(answer.problem ?? "")") }
         }
         throw ExitCode(1)
     }
 
     private static func endpoint(_ text: String) throws -> Endpoint {
         guard let endpoint = Endpoint(text) else {
-            throw ValidationError("'\(text)' is not ADDRESS:PORT, as 127.0.3.1:4980")
+            throw ValidationError("'\(text)' is not ADDRESS:PORT, e.g. 127.0.3.1:4980")
         }
         return endpoint
     }

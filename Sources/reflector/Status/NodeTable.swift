@@ -2,16 +2,16 @@ import ReflectorModel
 
 /// The table of nodes and streams that `status` prints once and `up` prints again and again.
 enum NodeTable {
-    /// Which stream at which node a rate belongs to.
+    /// The stream and node of a rate.
     struct RateKey: Hashable {
         var node: String
         var stream: String
     }
 
     /// - Parameters:
-    ///   - nodes: name, what to say of a node that gave no status (nil: that it does not answer), and status.
-    ///   - rates: packets a second, where they are known.
-    ///   - showsDelays: with the columns of delay variation and residence.
+    ///   - nodes: name, a note for a node without status (nil: it does not answer), and status.
+    ///   - rates: packets a second, if known.
+    ///   - showsDelays: show the columns of delay variation and residence.
     static func lines(
         _ nodes: [(name: String, note: String?, status: NodeStatus?)], rates: [RateKey: Double],
         showsDelays: Bool = false

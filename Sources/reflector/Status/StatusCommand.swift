@@ -6,16 +6,16 @@ import ReflectorModel
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Ask the running nodes what they carry.",
+        abstract: "Show the running nodes and the streams that they carry.",
         discussion: """
-            RTT, LOSS and VARIATION are of the first path of a stream. VARIATION is how much longer than at best \
-            packets are on their way to this node: median and 99th percentile of the last minute. RESIDENCE is how long \
-            they stay in it, since the stream began, to within a factor of √2; at an edge, how long they wait for those \
-            before them.
+            RTT, LOSS and VARIATION belong to the first path of a stream. VARIATION is the delay of packets on their \
+            way to this node above the minimum: median and 99th percentile of the last minute. RESIDENCE is how long \
+            they stay in it, since the stream began, to within a factor of √2; at an edge, how long they wait for \
+            earlier packets.
 
             Exit status: 0 every node answered, 1 one did not, 2 wrong usage.
 
-            Name servers are shown with the serial of what they serve. The last line counts what is shown.
+            Name servers are shown with the serial of what they serve. The last line shows totals.
 
             Examples:
               reflector status
@@ -28,7 +28,7 @@ struct StatusCommand: AsyncParsableCommand {
     @Option(help: "Only nodes of this role: nameserver, entrypoint, set or edge.")
     var role: String?
 
-    @Option(help: "Only this stream, as live/news, and the nodes that carry it.")
+    @Option(help: "Only this stream, e.g. live/news, and the nodes that carry it.")
     var stream: String?
 
     private static let roles = ["nameserver", "entrypoint", "set", "edge"]
@@ -54,10 +54,10 @@ struct StatusCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let role, !Self.roles.contains(role) {
-            throw ValidationError("--role: '\(role)' is none of \(Self.roles.joined(separator: ", "))")
+            throw ValidationError("--role: '\(role)' is not one of \(Self.roles.joined(separator: ", "))")
         }
         if let stream, StreamName(stream) == nil {
-            throw ValidationError("--stream: '\(stream)' is no stream name, as live/news")
+            throw ValidationError("--stream: '\(stream)' is not a stream name, e.g. live/news")
         }
     }
 
@@ -81,12 +81,12 @@ struct StatusCommand: AsyncParsableCommand {
             }
             for line in NodeTable.lines(rows, rates: [:], showsDelays: true) { print(line) }
             print(totals.sentence)
-            for complaint in answers.compactMap(\.complaint) { StandardError.print(complaint) }
+            for problem in answers.compactMap(\.problem) { StandardError.print(problem) }
         }
         if !unanswered.isEmpty { throw ExitCode(1) }
     }
 
-    /// Without the streams that were not asked for.
+    /// Removes the streams that were not requested.
     private func narrowed(_ answer: NodeSource.Answer) -> NodeSource.Answer {
         guard let stream, var status = answer.status else { return answer }
         status.streams.removeAll { $0.name != stream }
@@ -97,7 +97,7 @@ struct StatusCommand: AsyncParsableCommand {
 
     private func isShown(_ answer: NodeSource.Answer) -> Bool {
         if answer.nameServer != nil { return stream == nil && (role ?? "nameserver") == "nameserver" }
-        // Nobody knows what a node is that does not answer.
+        // The role of a node that does not answer is unknown.
         guard let status = answer.status else { return true }
         return (role ?? status.role) == status.role && (stream == nil || !status.streams.isEmpty)
     }

@@ -1,7 +1,7 @@
 import DNSService
 import ReflectorModel
 
-/// What all nodes that are shown carry together.
+/// Totals of all nodes shown.
 struct StatusTotals: Encodable {
     var nodes = 0
     var nameServers = 0
@@ -9,7 +9,7 @@ struct StatusTotals: Encodable {
     /// Distinct streams.
     var streams = 0
     var viewers = 0
-    /// Packets that edges delivered, and those that they had to leave out.
+    /// Packets that edges delivered, and those that they lost.
     var delivered: UInt64 = 0
     var lost: UInt64 = 0
 

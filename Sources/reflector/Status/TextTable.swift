@@ -1,4 +1,4 @@
-/// Rows of text in columns that line up.
+/// Rows of text in aligned columns.
 struct TextTable {
     enum Alignment {
         case left, right
@@ -10,7 +10,7 @@ struct TextTable {
     init(_ columns: (title: String, alignment: Alignment)...) { self.columns = columns }
     init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
-    /// Adds a row of as many cells as there are columns; an empty cell is shown as `-`.
+    /// Adds a row with one cell for each column; an empty cell is shown as `-`.
     mutating func add(_ cells: String...) { add(cells) }
 
     mutating func add(_ cells: [String]) {

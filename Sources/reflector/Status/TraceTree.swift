@@ -1,27 +1,28 @@
 import ReflectorModel
 
-/// The way of one stream to one edge, hop by hop from the edge up: what each node says of the path by which it fetches.
+/// The path of one stream to one edge, hop by hop from the edge up: each node's report about the path by which it
+/// fetches.
 struct TraceTree: Encodable {
     struct Hop: Encodable {
         var node: String
-        /// Nil where the node does not answer.
+        /// Nil if the node does not answer.
         var role: String?
         var endpoint: String?
         /// Newest zone serial that the node follows.
         var serial: UInt32?
-        /// Of the entrypoint's packets.
+        /// The incarnation of the entrypoint's packets.
         var incarnation: String?
         var highestSequence: UInt64?
         /// How long the stream's packets stay in this node.
         var residence: DelayBuckets?
-        /// How this node's child reaches it; nil at the edge.
+        /// The path from this node's child; nil at the edge.
         var path: PathStatus?
-        /// Why the tree goes no further although there may be more.
+        /// Why the tree ends here although there may be more.
         var note: String?
         var parents: [Hop]
     }
 
-    /// As many nodes as a subscription may pass (design §7).
+    /// Most nodes on the path of a subscription (design §7).
     static let depthMax = 8
 
     var stream: String
@@ -29,7 +30,7 @@ struct TraceTree: Encodable {
     var portset: String?
     var edges: [Hop]
 
-    /// - Parameter statuses: of all nodes that answered.
+    /// - Parameter statuses: the status of all nodes that answered.
     init(stream: StreamName, region: RegionID, statuses: [NodeStatus]) {
         self.stream = stream.text
         self.region = "\(region)"
@@ -65,7 +66,7 @@ struct TraceTree: Encodable {
         guard let carried = status.streams.first(where: { $0.name == stream }) else {
             let problem = status.unavailable?.first { $0.name == stream }
             hop.note =
-                problem.map { "cannot have it: \($0.reason) (\(Int($0.secondsAgo)) s ago)" }
+                problem.map { "cannot get it: \($0.reason) (\(Int($0.secondsAgo)) s ago)" }
                 ?? "does not carry the stream"
             return hop
         }

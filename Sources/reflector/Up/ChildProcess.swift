@@ -1,7 +1,7 @@
 import Glibc
 
-/// A child process that does not outlive us: it runs through `reflector with-parent`, which has the kernel end it when
-/// the thread that started it ends, however that comes about. So `start` must be called on a thread that lives as long
+/// A child process that does not outlive us: it runs through `reflector with-parent`, which makes the kernel kill it
+/// when the thread that started it ends, for whatever reason. So `start` must be called on a thread that lives as long
 /// as we do.
 struct ChildProcess: Sendable {
     /// How a process ended.
@@ -25,10 +25,10 @@ struct ChildProcess: Sendable {
 
     let pid: pid_t
 
-    /// Starts a command in a process group of its own (Ctrl-C at our terminal is for us alone), its output appended to
-    /// a log file.
+    /// Starts a command in its own process group (Ctrl-C at our terminal reaches only us) and appends its output to a
+    /// log file.
     /// - Parameters:
-    ///   - reflector: path of our executable, which ties the child to us.
+    ///   - reflector: path of our executable, which ties the child's life to ours.
     ///   - command: path, or a name to be found on the PATH.
     static func start(
         reflector: String, command: String, arguments: [String], log: String
@@ -63,10 +63,10 @@ struct ChildProcess: Sendable {
         return ChildProcess(pid: pid)
     }
 
-    /// Sends a signal; nothing happens if the process has ended, since it stays ours until `exit` reports its end.
+    /// Sends a signal. Does nothing if the process has ended: its pid stays reserved until `exit` reports the end.
     func send(_ signal: Int32) { kill(pid, signal) }
 
-    /// How the process ended, once; nil while it runs.
+    /// How the process ended, returned once; nil while it runs.
     func exit() -> Exit? {
         var status: Int32 = 0
         guard waitpid(pid, &status, WNOHANG) == pid else { return nil }

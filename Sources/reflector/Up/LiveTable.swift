@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import ReflectorModel
 
-/// Shows the network while it runs: on a terminal redrawn in place, else as a block of lines now and then.
+/// Shows the network while it runs: redrawn in place on a terminal, otherwise as a block of lines from time to time.
 struct LiveTable {
     private let isTerminal: Bool
     private var linesDrawn = 0
@@ -47,7 +47,7 @@ struct LiveTable {
             let span = (now - last.at) / .seconds(1)
             rates = [:]
             for (key, count) in packets {
-                // A node that was started again counts from zero.
+                // A node that restarted counts from zero.
                 if let before = last.packets[key], count >= before { rates[key] = Double(count - before) / span }
             }
         }
@@ -61,12 +61,12 @@ struct LiveTable {
     }
 }
 
-/// Lines for people on standard output, at once even into a pipe.
+/// Lines for people on standard output, unbuffered even into a pipe.
 enum StandardOutput {
     static func print(_ lines: [String]) { write(lines.map { $0 + "\n" }.joined()) }
     static func write(_ text: String) { PlainOutput.write(text, to: .standardOutput) }
 
-    /// For what is of no use in part: says what kept it from being written, and ends the command with status 1.
+    /// For output that is useless if incomplete: reports a write error and ends the command with status 1.
     static func writeAll(_ bytes: [UInt8]) throws {
         guard !PlainOutput.write(bytes, to: STDOUT_FILENO) else { return }
         StandardError.print("reflector: standard output: \(String(cString: strerror(errno)))")

@@ -2,8 +2,8 @@ import DNSAnswers
 import DatagramIO
 import ReflectorModel
 
-/// The processes that make up the network of one zone, and where each of them is reached. `up` starts them; `status`
-/// and `trace` ask them.
+/// The processes that make up the network of one zone, and the addresses of each. `up` starts them; `status` and
+/// `trace` query them.
 struct NetworkPlan: Sendable {
     enum Role: String, Sendable {
         case nameServer = "nameserver"
@@ -17,11 +17,11 @@ struct NetworkPlan: Sendable {
         var name: String
         var role: Role
         var address: IPAddress
-        /// Of an edge: the region it serves. Of a set reflector: its own, where that has parents.
+        /// For an edge: the region it serves. For a set reflector: its own region, if that has parents.
         var region: RegionID?
-        /// Of the relay protocol.
+        /// Port of the relay protocol.
         var port: UInt16
-        /// Of a set reflector: what it may send, in bits a second; 0 if not said.
+        /// For a set reflector: its egress limit in bits a second; 0 if not set.
         var capacity: UInt64 = 0
 
         var ops: Endpoint { Endpoint(address: address, port: NetworkPlan.opsPort) }
@@ -30,7 +30,7 @@ struct NetworkPlan: Sendable {
         var dns: Endpoint { Endpoint(address: address, port: NetworkPlan.dnsPort) }
     }
 
-    /// Why the zone's network cannot be run or asked, all reasons at once.
+    /// Why the zone's network cannot be run or queried, all reasons at once.
     struct Unusable: Error, CustomStringConvertible {
         var problems: [String]
         var description: String { problems.joined(separator: "\n") }
@@ -49,8 +49,8 @@ struct NetworkPlan: Sendable {
     var nameServers: [Node] { nodes.filter { $0.role == .nameServer } }
     var edges: [Node] { nodes.filter { $0.role == .edge } }
 
-    /// Reads the roles off the zone: name servers are the hosts of its NS records, entrypoints those that a stream line
-    /// names, set reflectors the members of set regions, edges the `hosts=` of region lines.
+    /// Reads the roles from the zone: name servers are the hosts of its NS records, entrypoints those that a stream
+    /// line names, set reflectors the members of set regions, edges the `hosts=` of region lines.
     init(_ content: ZoneContent) throws(Unusable) {
         self.content = content
         var problems: [String] = []
@@ -82,13 +82,13 @@ struct NetworkPlan: Sendable {
         guard problems.isEmpty else { throw Unusable(problems: problems) }
     }
 
-    /// Throws unless every node has a loopback address of its own, so that all can run on this machine with one port
-    /// each and nothing leaves it.
+    /// Throws unless every node has a loopback address of its own. Then all can run on this machine with the same port,
+    /// and no packet leaves it.
     func checkRunsHere() throws(Unusable) {
         var problems: [String] = []
         for (index, node) in nodes.enumerated() {
             if !node.address.isV4 {
-                // There is only one IPv6 loopback address; others may be given to the loopback device.
+                // There is only one IPv6 loopback address; others can be added to the loopback device.
                 let isHere = (try? DatagramSocket(bind: Endpoint(address: node.address, port: 0))) != nil
                 if !isHere {
                     problems.append(
@@ -122,7 +122,7 @@ struct NetworkPlan: Sendable {
         }
     }
 
-    /// The candidate entrypoints of a stream, best first.
+    /// The candidate entrypoints of a stream, the preferred one first.
     func candidates(for stream: StreamName) -> [Node] {
         let names = rule(for: stream)?.entrypoints.map { content.hosts[$0].name } ?? []
         return names.compactMap { name in nodes.first { $0.name == name && $0.role == .entrypoint } }
@@ -144,7 +144,7 @@ struct NetworkPlan: Sendable {
             guard known.role != role || known.region != region else { return }
             problems.append(
                 "\(host.name) is \(known.role.rawValue) and \(role.rawValue) at once, or in two regions; "
-                    + "give the second a host of its own")
+                    + "give the second role a host of its own")
             return
         }
         guard let address = host.addresses.first(where: \.isV4) ?? host.addresses.first else {

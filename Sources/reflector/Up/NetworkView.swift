@@ -1,16 +1,16 @@
 import OpsEndpoint
 import ReflectorModel
 
-/// What the nodes of a network say of themselves at one moment.
+/// The status of all nodes of a network at one moment.
 struct NetworkView: Sendable {
     struct Entry: Sendable {
         var node: NetworkPlan.Node
-        /// What `/readyz` says.
+        /// The answer of `/readyz`.
         var isReady: Bool
-        /// Of a relay node that answers.
+        /// The status of a relay node that answers.
         var status: NodeStatus?
 
-        /// What to show of a node that has no `NodeStatus`.
+        /// The text to show for a node without `NodeStatus`.
         var note: String? {
             guard node.role == .nameServer else { return nil }
             return isReady ? "nameserver" : "nameserver, not ready"
@@ -19,7 +19,7 @@ struct NetworkView: Sendable {
 
     private(set) var nodes: [Entry] = []
 
-    /// Asks all nodes at once.
+    /// Queries all nodes at once.
     static func poll(_ plan: NetworkPlan) async -> NetworkView {
         let client = OpsClient()
         return await withTaskGroup(of: (Int, Entry).self) { group in

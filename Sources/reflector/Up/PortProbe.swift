@@ -2,9 +2,9 @@ import Glibc
 import NIOCore
 import ReflectorModel
 
-/// Asks whether somebody listens on a TCP port of this machine.
+/// Checks whether a process listens on a TCP port of this machine.
 enum PortProbe {
-    /// False also where it can't be told: whoever binds the port will say what is wrong.
+    /// Also false if that is unknown: the process that binds the port will report the problem.
     static func isInUse(_ endpoint: Endpoint) -> Bool {
         let port = Int(endpoint.port)
         guard let address = try? SocketAddress(ipAddress: "\(endpoint.address)", port: port) else { return false }

@@ -2,33 +2,33 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Starts processes, notices their ends, starts them again, and ends them all. Runs on one event loop thread of the
+/// Starts processes, notices their ends, restarts them, and ends them all. Runs on one event loop thread of the
 /// process-wide group, which never ends: the children are tied to that thread (`ChildProcess`).
 actor ProcessSupervisor {
     struct Program: Sendable {
         var name: String
-        /// Path, or a name to be found on the PATH.
+        /// Path, or a name to look up on the PATH.
         var command: String
         /// Arguments of the nth start, from 0.
         var arguments: @Sendable (Int) -> [String]
         var log: String
     }
 
-    /// An end that we did not ask for.
+    /// An end that we did not request.
     struct Death: Sendable, CustomStringConvertible {
         var name: String
         var exit: ChildProcess.Exit
         var description: String { "\(name) \(exit)" }
 
-        /// Somebody ended it with a signal; a process does not do so itself.
+        /// A signal from outside ended it; processes do not send these to themselves.
         var isFromOutside: Bool { [SIGKILL, SIGTERM, SIGINT, SIGHUP].contains { exit == .signal($0) } }
     }
 
     /// How long a process may take to end after SIGTERM before it is killed.
     static let graceTime = Duration.seconds(3)
-    /// Wait before a start after a death: doubles from the first to the second value with every death in a row.
+    /// Wait before a restart: doubles from the lower to the upper bound with each consecutive death.
     static let backoff: ClosedRange<Duration> = .milliseconds(500)...(.seconds(8))
-    /// A process that lived this long starts the row anew.
+    /// A process that lived this long resets the wait.
     static let steadyTime = Duration.seconds(20)
     private static let pollInterval = Duration.milliseconds(50)
 
@@ -44,12 +44,12 @@ actor ProcessSupervisor {
     private nonisolated let loop: any EventLoop
     private let reflector: String
     private var entries: [Entry] = []
-    /// Programs that are run to their end.
+    /// Programs that run to their end, without restarts.
     private var passing: [ChildProcess] = []
     private var isStopping = false
-    /// False while everything is being started: who ends then would only do so again.
+    /// False during the start: a process that ends then would only end again.
     private var restarts = false
-    /// Every unasked end so far, oldest first.
+    /// Every unrequested end so far, oldest first.
     private(set) var deaths: [Death] = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
@@ -67,10 +67,10 @@ actor ProcessSupervisor {
         entries.append(entry)
     }
 
-    /// From now on what ends is started again.
+    /// From now on, processes that end are restarted.
     func startAgainWhatEnds() { restarts = true }
 
-    /// Runs a program to its end; cancelled, it leaves it to `stop`.
+    /// Runs a program to its end; if cancelled, leaves the program to `stop`.
     func run(_ program: Program) async throws -> ChildProcess.Exit {
         let process = try spawn(program, start: 0)
         passing.append(process)
@@ -89,7 +89,7 @@ actor ProcessSupervisor {
         entries.compactMap { entry in entry.process.map { (entry.program.name, $0.pid) } }
     }
 
-    /// Notices ends and starts what is due again, until cancelled.
+    /// Notices ends and restarts due programs, until cancelled.
     func keep() async {
         while !Task.isCancelled, !isStopping {
             for index in entries.indices { look(after: index) }
@@ -97,7 +97,7 @@ actor ProcessSupervisor {
         }
     }
 
-    /// Ends everything: SIGTERM, and SIGKILL to what is left after the grace time. Nothing runs when it returns.
+    /// Ends everything: SIGTERM, then SIGKILL after the grace time. Nothing runs when it returns.
     func stop() async {
         isStopping = true
         let deadline = ContinuousClock.now + Self.graceTime
@@ -111,7 +111,7 @@ actor ProcessSupervisor {
                 killed = true
                 for process in left { process.send(SIGKILL) }
             }
-            // Not cancellable: a child must not be left because our caller gave up.
+            // Not cancellable: no child may remain because our caller gave up.
             _ = try? await loop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
         }
         (entries, passing) = ([], [])

@@ -1,22 +1,22 @@
 import ReflectorModel
 
-/// How a run went: what each edge delivered of each stream, and what was wrong.
+/// The result of a run: what each edge delivered of each stream, and the problems.
 struct RunSummary: Sendable {
     struct Row: Sendable {
         var edge: String
         var stream: StreamName
-        /// Nil where the edge did not answer or does not know the stream.
+        /// Nil if the edge did not answer or does not know the stream.
         var status: StreamStatus?
-        /// Longest time between two payloads of the encoder, in milliseconds; nil where no entrypoint tells.
+        /// Longest time between two payloads of the encoder, in milliseconds; nil if no entrypoint reports it.
         var encoderGapMilliseconds: Double?
-        /// What our own viewers of this edge and stream saw.
+        /// Results of our own viewers of this edge and stream.
         var viewers = 0
         var viewerBytes: UInt64 = 0
         var viewerErrors: UInt64 = 0
         var interruptions = 0
 
-        /// How much longer the largest gap of the edge's output was than the largest of the encoder: what the network did
-        /// to it. An encoder hands out a picture at a time, so it has gaps of its own.
+        /// How much longer the largest gap in the edge's output was than the encoder's largest gap: the part that the
+        /// network caused. An encoder sends one picture at a time, so it has gaps of its own.
         var addedMilliseconds: Double? {
             guard let status, let encoderGapMilliseconds else { return nil }
             return max(status.gapMillisecondsMax - encoderGapMilliseconds, 0)
@@ -24,15 +24,15 @@ struct RunSummary: Sendable {
     }
 
     var rows: [Row] = []
-    /// Processes that ended although nobody asked for it.
+    /// Processes that ended unexpectedly.
     var deaths: [ProcessSupervisor.Death] = []
 
-    /// Everything that was not as it should be; empty after a good run. A process that somebody killed is no problem as
-    /// long as nothing was lost by it.
+    /// All problems; empty after a good run. A process killed from outside is not a problem as long as nothing was
+    /// lost.
     var problems: [String] {
         rows.flatMap { row -> [String] in
             let label = "\(row.edge): \(row.stream)"
-            guard let status = row.status else { return ["\(label): nothing known; the edge does not answer for it"] }
+            guard let status = row.status else { return ["\(label): unknown; the edge reports no status of it"] }
             var problems: [String] = []
             if status.delivered == 0 { problems.append("\(label): nothing was delivered") }
             if status.lost > 0 { problems.append("\(label): \(Figures.count(status.lost, "packet", "packets")) lost") }
@@ -49,8 +49,8 @@ struct RunSummary: Sendable {
         } + deaths.filter { !$0.isFromOutside }.map(\.description)
     }
 
-    /// What somebody did to the processes meanwhile; no fault of theirs.
-    var notes: [String] { deaths.filter(\.isFromOutside).map { "\($0), and was started again" } }
+    /// Processes that were killed from outside; not their fault.
+    var notes: [String] { deaths.filter(\.isFromOutside).map { "\($0), and was restarted" } }
 
     var lines: [String] {
         var table = TextTable(

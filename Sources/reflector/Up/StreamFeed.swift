@@ -2,12 +2,12 @@ import ArgumentParser
 import Foundation
 import ReflectorModel
 
-/// What an encoder of `up` sends as a stream: `live/news=test`, `live/news=FILE.ts` or `live/news=URL`.
+/// The source of an encoder of `up`: `live/news=test`, `live/news=FILE.ts` or `live/news=URL`.
 struct StreamFeed: Sendable, ExpressibleByArgument {
     enum Source: Sendable, Equatable {
         /// A moving picture and a tone, encoded once.
         case test
-        /// Sent over and over.
+        /// Sent in a loop.
         case file(String)
         case url(String)
     }
@@ -37,13 +37,12 @@ struct StreamFeed: Sendable, ExpressibleByArgument {
     /// Name of the encoder's process and log.
     var name: String { "encoder-" + stream.text.replacing("/", with: "-") }
 
-    /// Arguments of the ffmpeg that sends the stream. Nothing is encoded again, so that the machine is left to the
-    /// network.
+    /// Arguments of the ffmpeg that sends the stream. Copies without encoding, so that the network has the processor.
     func pushArguments(testPicture: String, to entrypoint: Endpoint, key: String) -> [String] {
         encodeArguments(testPicture: testPicture) + ["-method", "PUT", "http://\(entrypoint)/\(stream)?key=\(key)"]
     }
 
-    /// Arguments of the `reflector push` that does it with the key from a file: what `ps` shows holds no secret.
+    /// Arguments of the `reflector push` that does the same with the key from a file, so that `ps` shows no secret.
     func pushArguments(testPicture: String, to entrypoint: Endpoint, keys: String) -> [String] {
         ["push", stream.text, "--to", "\(entrypoint)", "--keys", keys, "--", "ffmpeg"]
             + encodeArguments(testPicture: testPicture) + ["pipe:1"]
@@ -61,8 +60,8 @@ struct StreamFeed: Sendable, ExpressibleByArgument {
     }
 }
 
-/// The test picture: 24 s of a moving test card with a tone. Video and audio end together (600 frames of 1/25 s,
-/// 1125 of 1024 samples at 48 kHz), so that it loops without a seam; a keyframe every second.
+/// The test picture: 24 s of a moving test card with a tone. Video and audio end together (600 frames of 1/25 s, 1125
+/// of 1024 samples at 48 kHz), so that it loops seamlessly; a keyframe every second.
 enum TestPicture {
     static func encodeArguments(to path: String) -> [String] {
         let seconds = 24

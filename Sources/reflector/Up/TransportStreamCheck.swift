@@ -1,6 +1,6 @@
-/// Watches an MPEG transport stream go by and counts what a player would trip over: bytes that are not in packets of
-/// 188, and jumps of a PID's continuity counter (ISO/IEC 13818-1 §2.4.3.3). It knows nothing of our protocol, so that
-/// it can contradict what the nodes say of themselves.
+/// Checks an MPEG transport stream and counts what would disturb a player: bytes that are not in packets of 188, and
+/// jumps of a PID's continuity counter (ISO/IEC 13818-1 §2.4.3.3). Independent of our protocol, so that it can
+/// contradict the nodes' own reports.
 struct TransportStreamCheck: Sendable {
     static let packetBytes = 188
     private static let syncByte: UInt8 = 0x47
@@ -9,7 +9,7 @@ struct TransportStreamCheck: Sendable {
     private(set) var bytes: UInt64 = 0
     /// Packets that do not begin with the sync byte.
     private(set) var syncErrors: UInt64 = 0
-    /// Jumps of a continuity counter that no discontinuity indicator excuses.
+    /// Jumps of a continuity counter without a discontinuity indicator.
     private(set) var continuityErrors: UInt64 = 0
 
     private var offset = 0
@@ -43,7 +43,7 @@ struct TransportStreamCheck: Sendable {
         }
     }
 
-    /// A new connection: the stream begins anew.
+    /// A new connection: the stream begins again.
     mutating func restart() {
         offset = 0
         for index in counters.indices { counters[index] = 0xff }
@@ -66,7 +66,7 @@ struct TransportStreamCheck: Sendable {
             repeats[pid] = false
             return
         }
-        // Without payload the counter stands still; with it, a packet may be sent twice.
+        // Without payload the counter does not change; with payload, a packet may be sent twice.
         let isRepeat = counter == last && (!hasPayload || !repeats[pid])
         if !isRepeat, counter != (last + 1) & 0x0f || !hasPayload { continuityErrors &+= 1 }
         repeats[pid] = hasPayload && counter == last

@@ -10,9 +10,9 @@ struct UpCommand: AsyncParsableCommand {
         commandName: "up",
         abstract: "Run the whole network of a zones folder on this machine, and feed it.",
         discussion: """
-            Every node is a process of its own on the loopback address that the zone gives it. Ctrl-C ends them all.
-            With --for it ends by itself. Exit status: 0 all was delivered, 1 something was lost or went wrong, \
-            2 wrong usage.
+            Every node is a process on its loopback address from the zone. Ctrl-C ends them all.
+            With --for it ends after that time. Exit status: 0 everything was delivered, 1 something was lost or went \
+            wrong, 2 wrong usage.
             """)
 
     @Option(help: ArgumentHelp("Folder of the zone files.", valueName: "dir"))
@@ -20,14 +20,14 @@ struct UpCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("for"),
-        help: ArgumentHelp("End after this long, counted from when every edge delivers.", valueName: "seconds"))
+        help: ArgumentHelp("End after this time, counted from when every edge delivers.", valueName: "seconds"))
     var duration: Int?
 
     @Option(
         help: ArgumentHelp(
             """
-            What an encoder sends: STREAM=test (a moving picture and a tone), STREAM=FILE.ts (over and over) or \
-            STREAM=URL. Repeatable. Default: test, as the first pushed stream of the zone.
+            What an encoder sends: STREAM=test (a moving picture and a tone), STREAM=FILE.ts (in a loop) or \
+            STREAM=URL. Repeatable. Default: test, for the first pushed stream of the zone.
             """, valueName: "stream=source"))
     var stream: [StreamFeed] = []
 
@@ -48,7 +48,7 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // Many viewers, many files; and what reads our output may end before us.
+        // Many viewers need many files; and the reader of our output may end before us.
         ProcessSetUp.raiseOpenFiles()
         signal(SIGPIPE, SIG_IGN)
         let plan = try makePlan()
@@ -86,7 +86,7 @@ struct UpCommand: AsyncParsableCommand {
         do throws(StateFolder.Unusable) {
             return try RunFolder(state)
         } catch {
-            throw Self.usage("--state: no folder can be made or written there: \(error)")
+            throw Self.usage("--state: cannot create or write a folder there: \(error)")
         }
     }
 
@@ -102,13 +102,13 @@ struct UpCommand: AsyncParsableCommand {
         guard !stream.isEmpty else {
             let pushed = plan.content.streams.first { !$0.isPattern && $0.ingest == .push }
             guard let name = pushed.flatMap({ StreamName($0.segments.joined(separator: "/")) }) else {
-                throw Self.usage("\(zones) names no stream that is pushed; say which one with --stream")
+                throw Self.usage("\(zones) has no pushed stream; name one with --stream")
             }
             return [StreamFeed(stream: name, source: .test)]
         }
         for (index, feed) in stream.enumerated() {
             if plan.candidates(for: feed.stream).isEmpty {
-                throw Self.usage("--stream: no line of \(plan.zone).streams is about \(feed.stream)")
+                throw Self.usage("--stream: no line of \(plan.zone).streams covers \(feed.stream)")
             }
             if stream[..<index].contains(where: { $0.stream == feed.stream }) {
                 throw Self.usage("--stream: \(feed.stream) is given twice")
@@ -120,7 +120,7 @@ struct UpCommand: AsyncParsableCommand {
         return stream
     }
 
-    /// Tells what is wrong with what we were given.
+    /// Reports a problem of the arguments.
     private static func usage(_ problem: String) -> ExitCode {
         StandardError.print("reflector: \(problem)")
         return ExitCode(2)

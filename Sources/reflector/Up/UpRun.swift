@@ -2,11 +2,11 @@ import Foundation
 import ReflectorModel
 import UnixSignals
 
-/// One run of `up`, from the first process to the last: start, show, end, judge.
+/// One run of `up`, from the first process to the last: start, show, end, evaluate.
 struct UpRun: Sendable {
     enum Outcome: Sendable {
         case good, bad
-        /// Ended by a signal before there was anything to judge.
+        /// Ended by a signal before there was a result.
         case interrupted
     }
 
@@ -38,10 +38,10 @@ struct UpRun: Sendable {
             StandardError.print("reflector: interrupted before the network was up")
             return .interrupted
         }
-        // While the processes still run: a node that has ended says nothing.
+        // While the processes still run: a node that has ended reports nothing.
         let summary = network.isUp ? await network.summary() : RunSummary()
         await network.stop()
-        return judge(end, summary)
+        return outcome(end, summary)
     }
 
     private func startAndShow() async -> End? {
@@ -69,7 +69,7 @@ struct UpRun: Sendable {
         while !Task.isCancelled {
             let view = await NetworkView.poll(network.plan)
             let left = end.map { $0 - ContinuousClock.now }
-            let deaths = await network.supervisor.deaths.suffix(3).map { "\($0); started again" }
+            let deaths = await network.supervisor.deaths.suffix(3).map { "\($0); restarted" }
             table.draw(view, footer: [footer(left)] + deaths)
             if let left, left <= table.interval {
                 try? await Task.sleep(for: max(left, .zero))
@@ -83,7 +83,7 @@ struct UpRun: Sendable {
         left.map { "\(max($0, .zero).components.seconds) s left" } ?? "Ctrl-C ends it"
     }
 
-    private func judge(_ end: End, _ summary: RunSummary) -> Outcome {
+    private func outcome(_ end: End, _ summary: RunSummary) -> Outcome {
         if case .failed(let failure) = end {
             StandardError.print("reflector: \(failure)")
             if let culprit = failure.culprit {
@@ -107,7 +107,7 @@ struct UpRun: Sendable {
         }
     }
 
-    /// What to try while it runs.
+    /// Commands to try while it runs.
     private var welcome: [String] {
         let plan = network.plan
         var lines = ["", "The network is up. Watch:"]

@@ -31,7 +31,7 @@ actor Viewer {
                     }
                 }
             } catch {
-                // Told below, by the number of interruptions.
+                // Reported below, as the number of interruptions.
             }
             guard !Task.isCancelled else { return }
             if check.bytes > 0 { interruptions += 1 }

@@ -4,20 +4,20 @@ import DNSService
 import OpsEndpoint
 import ReflectorModel
 
-/// What a running name server answers otherwise than the files say: overrides, health, and a generation that it
+/// Differences between the answers of a running name server and the files: overrides, health, and a generation that it
 /// refused.
 struct RunningDifference: Encodable {
     var server: String
-    /// One sentence each.
+    /// One sentence for each difference.
     var lines: [String]
 
-    /// Asks the name servers of a directory's zones and prints what differs. Exits with 1 if anything does, or a server
-    /// does not answer.
+    /// Queries the name servers of a directory's zones and prints the differences. Exits with 1 if there are any, or a
+    /// server does not answer.
     static func print(_ directory: String, servers: [String], json: Bool) async throws {
         let contents = try ZoneFolder.contents(directory)
         var targets: [Endpoint] = try servers.map { text in
             guard let endpoint = Endpoint(text) else {
-                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, as 127.0.0.1:4980")
+                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:4980")
             }
             return endpoint
         }
@@ -48,7 +48,7 @@ struct RunningDifference: Encodable {
     }
 
     private static func lines(_ status: NameServer.Status, _ contents: [ZoneContent]) -> [String] {
-        var lines = status.problems.isEmpty ? [] : ["the files were refused: \(status.problems.count) problems"]
+        var lines = status.problems.isEmpty ? [] : ["the server refused the files: \(status.problems.count) problems"]
         if status.probing.hasPrefix("frozen") { lines.append("probing is \(status.probing)") }
         lines += status.overrides.map { "override \($0.text), until \(UTCTime.text($0.until))" }
         for content in contents {
@@ -60,7 +60,7 @@ struct RunningDifference: Encodable {
                         $0.zone == content.zone && $0.set == region.name && $0.name == name && $0.port == member.port
                     }
                     guard let host else {
-                        lines.append("\(region.name): \(name) is not known there")
+                        lines.append("\(region.name): \(name) is unknown there")
                         continue
                     }
                     if let own = host.weight {

@@ -6,10 +6,10 @@ import ZoneCompiler
 struct ZoneCheck: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Name every problem of a directory at once.",
+        abstract: "List every problem of a directory at once.",
         discussion: """
-            Prints FILE:LINE:COLUMN: WHAT IS WRONG, AND WHAT TO DO for every problem, sorted. A directory with errors is \
-            refused by a name server, which then keeps what it had; one with warnings is served.
+            Prints FILE:LINE:COLUMN: PROBLEM AND REMEDY for every problem, sorted. A name server refuses a directory \
+            with errors and keeps its last good zones; it serves one with warnings.
 
             Exit status: 0 no errors, 1 errors (or, with --strict, warnings), 2 wrong usage.
 
@@ -23,7 +23,7 @@ struct ZoneCheck: AsyncParsableCommand {
     @Flag(help: "Print one JSON object: files' problems and a summary of each zone.")
     var json = false
 
-    @Flag(help: "Let warnings too end with exit status 1.")
+    @Flag(help: "Exit with status 1 for warnings too.")
     var strict = false
 
     func run() async throws {

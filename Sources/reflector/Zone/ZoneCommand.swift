@@ -1,13 +1,13 @@
 import ArgumentParser
 
-/// `reflector zone …`: everything about a directory of zone files before a name server sees it.
+/// `reflector zone …`: all checks of a directory of zone files before a name server reads it.
 struct ZoneCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "zone",
         abstract: "Check, explain, compare and export a directory of zone files.",
         discussion: """
             A directory holds, for each zone, ZONE.zone (a master file: SOA, NS, addresses), ZONE.portsets (which set \
-            regions serve which portsets of which regions) and ZONE.streams (which streams there are).
+            regions serve which portsets of which regions) and ZONE.streams (the streams).
 
             Before an edit goes live:
               reflector zone check zones               # is it right?

@@ -5,16 +5,16 @@ import ZoneCompiler
 struct ZoneDiffCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff",
-        abstract: "Show what an edit moves, before it does; or what running name servers answer beside the files.",
+        abstract: "Show what an edit will move; or how running name servers differ from the files.",
         discussion: """
             One line for each block of portsets × regions whose parents or TTL change, with the streams in it:
 
               s4096 × r1283: sjc nyc lon → lon nyc sjc, TTL 5 → 20, 1 stream
 
-            then one for each other change: records, set regions, streams. Never a list of names.
+            then one line for each other change: records, set regions, streams. Never a list of names.
 
-            With --running, one line for each host that the zone's name servers answer otherwise than the directory says, \
-            because of an override or because probes find it dead or lossy, and for each override in force:
+            With --running, one line for each host for which the zone's name servers differ from the directory \
+            because of an override or because probes find it dead or lossy, and one for each override in force:
 
               127.0.1.1:4980: nyc: nyc-1 left out: health dead
 
@@ -26,10 +26,10 @@ struct ZoneDiffCommand: AsyncParsableCommand {
               reflector zone diff --running zones
             """)
 
-    @Argument(help: "The directory as it is.")
+    @Argument(help: "The directory before the edit.")
     var old: String
 
-    @Argument(help: "The directory as it would be; not with --running.")
+    @Argument(help: "The directory after the edit; not with --running.")
     var new: String?
 
     @Flag(help: "Compare the directory with what running name servers answer.")
@@ -38,7 +38,7 @@ struct ZoneDiffCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("server"),
         help: ArgumentHelp(
-            "With --running: the --ops address of a name server; may be given several times. Default: the zone's name "
+            "With --running: the --ops address of a name server; repeatable. Default: the zone's name "
                 + "servers at port 4980.", valueName: "addr:port"))
     var servers: [String] = []
 
@@ -47,7 +47,7 @@ struct ZoneDiffCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard running == (new == nil) else {
-            throw ValidationError("give the directory before and the one after, or --running and one directory")
+            throw ValidationError("give the directory before and after the edit, or --running and one directory")
         }
     }
 
@@ -63,7 +63,7 @@ struct ZoneDiffCommand: AsyncParsableCommand {
             func prefix(_ zone: String) -> String { zones.count > 1 ? "\(zone): " : "" }
             for move in diff.moves { print(prefix(move.zone) + "\(move)") }
             for change in diff.changes { print(prefix(change.zone) + "\(change.kind) \(change.text)") }
-            if diff.isCutShort { StandardError.print("reflector: more moves than are shown") }
+            if diff.isCutShort { StandardError.print("reflector: there are more moves than shown") }
         }
         if !diff.isEmpty { throw ExitCode(1) }
     }

@@ -5,10 +5,10 @@ import ZoneCompiler
 struct ZoneExplain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Say which line answers a name, and why.",
+        abstract: "Show which line answers a name, and why.",
         discussion: """
-            Prints every line that matches, the one that wins last and marked ▶, then the answer it makes. What a running \
-            name server adds (health, overrides) is in the name's TXT under .explain.
+            Prints every line that matches; the one that wins is last and marked ▶. Then prints its answer. A running \
+            name server shows health and overrides too, in the name's TXT under .explain.
 
             Names, absolute or without the zone:
               n1.r1283.s4096      first parent of region 1283 for portset 4096

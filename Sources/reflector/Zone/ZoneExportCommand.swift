@@ -7,32 +7,32 @@ struct ZoneExportCommand: AsyncParsableCommand {
         commandName: "export",
         abstract: "Write a zone as a master file that any name server can load.",
         discussion: """
-            The names of a map are too many to list (regions × portsets × 3), so the export is in aliased form: each \
+            A map has too many names to list (regions × portsets × 3), so the export is in aliased form: each \
             portset is a DNAME to its class of identically mapped portsets, each n1, n2, n3 a CNAME to its set region. \
             Resolvers follow both. Never put a server of this form and `reflector nameserver` in one NS set.
 
-            Exit status: 0 written, 1 over five million records (the lines to blame are named), 2 wrong usage.
+            Exit status: 0 written, 1 over five million records (it names the lines that cause them), 2 wrong usage.
 
             Example:
               reflector zone export zones > reflector.net.db
               nsd-checkzone reflector.net reflector.net.db
 
-            An edit renames classes, and resolvers hold aliases to the old names until their TTL has passed. Keep them \
-            answered by exporting with the folder as it was, until the next export:
+            An edit renames classes, and resolvers cache aliases to the old names until their TTL expires. Keep the \
+            old names answered until the next export: give the previous folder:
               reflector zone export zones --previous zones.old > reflector.net.db
             """)
 
     @Argument(help: "The directory with the .zone, .portsets and .streams files.")
     var directory: String
 
-    @Option(help: ArgumentHelp("Which zone, if the directory has several.", valueName: "name"))
+    @Option(help: ArgumentHelp("The zone, if the directory has several.", valueName: "name"))
     var zone: String?
 
     @Option(
-        help: ArgumentHelp("Folder as it was exported last: its classes go on being answered.", valueName: "dir"))
+        help: ArgumentHelp("The last exported folder: its classes stay answered.", valueName: "dir"))
     var previous: String?
 
-    @Option(help: "Serial for the SOA; by default that of the .zone file.")
+    @Option(help: "Serial for the SOA. Default: that of the .zone file.")
     var serial: UInt32?
 
     func run() async throws {

@@ -3,9 +3,9 @@ import DNSAnswers
 import Foundation
 import ZoneCompiler
 
-/// Reads directories for the zone subcommands, and ends the command where they can't be used.
+/// Reads directories for the zone subcommands, and ends the command if they can't be used.
 enum ZoneFolder {
-    /// Most problems told by commands that are about something else; `zone check` tells them all.
+    /// Most problems printed by commands with another purpose; `zone check` prints all.
     static let problemsMax = 20
 
     /// Reads and compiles; a directory that can't be read is wrong usage.
@@ -18,8 +18,7 @@ enum ZoneFolder {
         }
     }
 
-    /// Contents of a directory without errors; with errors they are printed and the command ends with 2, since there
-    /// is nothing to work on.
+    /// Contents of a directory without errors. If it has errors, prints them and ends the command with 2.
     static func contents(_ path: String) throws -> [ZoneContent] {
         let generation = try read(path)
         guard generation.hasErrors else { return generation.contents }
@@ -28,7 +27,7 @@ enum ZoneFolder {
         if errors.count > problemsMax {
             StandardError.print("… and \(errors.count - problemsMax) more: reflector zone check \(path)")
         }
-        StandardError.print("reflector: \(path) has errors; mend them first (reflector zone check \(path))")
+        StandardError.print("reflector: \(path) has errors; correct them first (reflector zone check \(path))")
         throw ExitCode(2)
     }
 }
@@ -38,7 +37,7 @@ enum StandardError {
     static func print(_ line: String) { PlainOutput.write(line + "\n", to: .standardError) }
 }
 
-/// Values for programs on standard output.
+/// Values for programs, on standard output.
 enum JSONOutput {
     static func print(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
@@ -47,7 +46,7 @@ enum JSONOutput {
     }
 }
 
-/// What a zone holds, in numbers.
+/// Numbers of a zone's records, regions, lines and streams.
 struct Summary: Encodable {
     var zone: String
     var records: Int
@@ -68,7 +67,7 @@ struct Summary: Encodable {
     }
 
     var sentence: String {
-        "\(zone): good: \(records) records, \(setRegions) set regions with \(setReflectors) set reflectors, "
+        "\(zone): valid: \(records) records, \(setRegions) set regions with \(setReflectors) set reflectors, "
             + "\(regions) edge regions, \(rules) map lines, \(streams) stream lines"
     }
 }

@@ -6,26 +6,26 @@ import ZoneCompiler
 struct ZoneListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "Say what uses a host, a portset or a region.",
+        abstract: "Show what uses a host, a portset or a region.",
         discussion: """
-            Prints the lines that name it, the rectangles of the map (portsets × regions) in which it shows with the line \
-            that wins there, and the streams that it has a part in.
+            Prints the lines that name it, the rectangles of the map (portsets × regions) in which it appears with the \
+            line that wins there, and the streams that it carries.
 
             Exit status: 0 something uses it, 1 nothing does, 2 wrong usage or errors.
 
             Examples:
-              reflector zone list --host nyc-1 zones        # what uses this box?
+              reflector zone list --host nyc-1 zones        # what uses this host?
               reflector zone list --portset s4096 zones
               reflector zone list --region r1283 zones
             """)
 
-    @Option(help: ArgumentHelp("A host of the zone, as nyc-1.", valueName: "name"))
+    @Option(help: ArgumentHelp("A host of the zone, e.g. nyc-1.", valueName: "name"))
     var host: String?
 
-    @Option(help: ArgumentHelp("A portset, as s4096.", valueName: "s"))
+    @Option(help: ArgumentHelp("A portset, e.g. s4096.", valueName: "s"))
     var portset: String?
 
-    @Option(help: ArgumentHelp("A region, as r1283.", valueName: "r"))
+    @Option(help: ArgumentHelp("A region, e.g. r1283.", valueName: "r"))
     var region: String?
 
     @Option(help: ArgumentHelp("Most rectangles of the map to print.", valueName: "n"))
@@ -61,7 +61,7 @@ struct ZoneListCommand: AsyncParsableCommand {
             if let host { return .host(host) }
             if let portset {
                 guard let id = PortsetID(label: portset) else {
-                    throw ValidationError("--portset: '\(portset)' is no portset, as s4096")
+                    throw ValidationError("--portset: '\(portset)' is not a portset, e.g. s4096")
                 }
                 return .portset(id)
             }

@@ -6,14 +6,14 @@ import ReflectorModel
 struct ZoneSerialCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serial",
-        abstract: "Show the serials that a name server keeps, and raise them above those of others.",
+        abstract: "Show the serials that a name server keeps, and raise them above those of its secondaries.",
         discussion: """
-            Secondaries take a zone only if its serial is higher than theirs (RFC 1982). A name server asks them when it \
-            starts and never falls below; where it could not, its serial may have fallen behind, and they ignore it. \
-            --raise asks the server that keeps its state in DIR for a higher one: it takes it within seconds, or when it \
-            starts. Without a state directory, write a higher serial into the SOA of the .zone file.
+            Secondaries take a zone only if its serial is higher than theirs (RFC 1982). A name server queries them \
+            when it starts and never falls below theirs; if it could not, its serial may be too low, and they ignore \
+            it. --raise requests a higher one from the server that keeps its state in DIR: it takes it within seconds, \
+            or when it starts. Without a state directory, write a higher serial into the SOA of the .zone file.
 
-            Exit status: 0 done, 1 nothing is kept or a number that can't be reached, 2 wrong usage.
+            Exit status: 0 done, 1 no serial is kept or the number can't be reached, 2 wrong usage.
 
             Examples:
               reflector zone serial /var/lib/reflector-ns
@@ -24,13 +24,13 @@ struct ZoneSerialCommand: AsyncParsableCommand {
     @Argument(help: "The name server's state directory (--state).")
     var directory: String
 
-    @Option(help: ArgumentHelp("Which zone, if several are kept.", valueName: "name"))
+    @Option(help: ArgumentHelp("The zone, if several are kept.", valueName: "name"))
     var zone: String?
 
-    @Flag(help: "Ask for a higher serial.")
+    @Flag(help: "Request a higher serial.")
     var raise = false
 
-    @Option(help: ArgumentHelp("What the serial must exceed; by default what is kept.", valueName: "serial"))
+    @Option(help: ArgumentHelp("The value that the serial must exceed. Default: the kept serial.", valueName: "serial"))
     var above: UInt32?
 
     func validate() throws {
@@ -54,13 +54,13 @@ struct ZoneSerialCommand: AsyncParsableCommand {
         var kept: UInt32?
         if case .entry(let entry) = store.load(zone: zone) { kept = entry.serial }
         guard let above = above ?? kept else {
-            StandardError.print("reflector: no serial of \(zone) is kept; say what to exceed with --above")
+            StandardError.print("reflector: no serial of \(zone) is kept; give the value to exceed with --above")
             throw ExitCode(1)
         }
         if let kept, above != kept, !ZoneSerial.isAfter(above, kept) {
             StandardError.print(
-                "reflector: \(above) is not above \(kept) as serials are compared (RFC 1982); raise it to "
-                    + "\(kept &+ 0x7fff_ffff) first, let the secondaries take that, then raise it again")
+                "reflector: \(above) is not above \(kept) in serial arithmetic (RFC 1982); raise it to "
+                    + "\(kept &+ 0x7fff_ffff) first, wait until the secondaries have it, then raise it again")
             throw ExitCode(1)
         }
         do {

@@ -1,27 +1,27 @@
 import LDNSKit
 
-/// A reply in a form that can be compared: records in canonical form and order (RFC 4034 §6), aliases that stand for
-/// synthesised names followed, the id left out.
+/// A reply in a form that can be compared: records in canonical form and order (RFC 4034 §6), aliases of synthesised
+/// names followed, the id removed.
 struct CanonicalReply: CustomStringConvertible {
     struct EDNS: Equatable {
         var udpSize: UInt16
         var version: UInt8
         var dnssecOK: Bool
-        /// Code and data. EDE (RFC 8914) is left out: it explains and is not part of the answer. Of a server cookie (RFC
-        /// 9018), time and hash.
+        /// Code and data. Without EDE (RFC 8914): it explains the answer and is not part of it. Server cookies (RFC
+        /// 9018) without time and hash.
         var options: [String]
     }
 
-    /// QR, opcode, AA, TC, RD, RA, Z, AD, CD; the low bits of the code left out.
+    /// QR, opcode, AA, TC, RD, RA, Z, AD, CD; without the low bits of the code.
     var flags: UInt16
-    /// With EDNS's part.
+    /// Including EDNS's part.
     var rcode: UInt16
     var question: [UInt8]
     var answers: [String]
     var authority: [String]
     var additional: [String]
     var edns: EDNS?
-    /// True if an alias was followed that stands for a synthesised name.
+    /// True if an alias of a synthesised name was followed.
     var isFlattened = false
 
     var isTruncated: Bool { flags & 0x0200 != 0 }
@@ -65,9 +65,9 @@ struct CanonicalReply: CustomStringConvertible {
 }
 
 extension CanonicalReply {
-    /// Which parts differ, in a few words; empty if none does.
+    /// The parts that differ, in a few words; empty if none does.
     static func difference(_ a: CanonicalReply?, _ b: CanonicalReply?) -> String {
-        guard let a, let b else { return a == nil ? b == nil ? "" : "we say nothing" : "says nothing" }
+        guard let a, let b else { return a == nil ? b == nil ? "" : "we do not answer" : "does not answer" }
         var parts: [String] = []
         if a.rcode != b.rcode { parts.append("rcode \(a.rcode)/\(b.rcode)") }
         if a.flags != b.flags { parts.append("flags \(String(a.flags ^ b.flags, radix: 16))") }
@@ -80,15 +80,15 @@ extension CanonicalReply {
     }
 }
 
-/// The answer section as one who follows aliases sees it, where the aliased form of a zone (design §4) has CNAMEs and
-/// DNAMEs for names that we answer at once. An ordinary CNAME stays.
+/// The answer section after following the CNAMEs and DNAMEs that the aliased form of a zone (design §4) has for names
+/// that we answer directly. An ordinary CNAME stays.
 struct FlattenedAnswer {
     private(set) var records: [LDNSRecord] = []
     private(set) var isFlattened = false
 
     init(_ answers: [LDNSRecord], question: String) {
         var name = question.lowercased()
-        // The name that the records to come belong to, and the least TTL on the way from there.
+        // The owner of the following records, and the smallest TTL on the way to it.
         var start = name
         var ttl = UInt32.max
         var chain: [LDNSRecord] = []

@@ -1,8 +1,8 @@
 import ReflectorModel
 
-/// One query of the differential test: bytes, and what was meant by them.
+/// One query of the differential test: its bytes and their intended meaning.
 struct DifferentialQuery {
-    /// What is odd about it, if anything: the heading under which it is counted.
+    /// Its oddity, if any: the category in which it is counted.
     enum Kind: String, CaseIterable {
         case plain, types, classes, operations, flags, options, versions, malformed
     }
@@ -113,7 +113,7 @@ struct QueryMaker {
         for _ in 0..<1 + below(3) {
             let data: [UInt8]
             let code: UInt16 = pick([3, 3, 8, 9, 10, 10, 11, 12, 15, 26_946, 65_001, 65_535])
-            // NSD's answer to two NSIDs can't be read.
+            // NSD's answer to two NSIDs is unreadable.
             guard codes.insert(code).inserted else { continue }
             switch code {
             case 3: data = chance(90) ? [] : [1]
@@ -143,7 +143,7 @@ struct QueryMaker {
             // A pointer, or a label type that does not exist.
             query.bytes[12] = pick([0xc0, 0x40, 0x80, 0xff])
         case 4:
-            // Too long a name.
+            // A name that is too long.
             let labels = (0..<5).flatMap { _ in [63] + [UInt8](repeating: 97, count: 63) }
             query.bytes = Array(query.bytes.prefix(12)) + labels + query.bytes.dropFirst(12)
         case 5: add(opt(), &query)

@@ -1,9 +1,9 @@
 import DNSTestClient
 import LDNSKit
 
-/// Asks all servers the same and keeps count of what differs.
+/// Sends all servers the same queries and counts the differences.
 struct DifferentialRun {
-    /// Failures that are described in full.
+    /// Most failures described in full.
     private static let examplesMax = 40
 
     private let ours: BatchExchange
@@ -15,7 +15,7 @@ struct DifferentialRun {
     private var permitted: [String: Int] = [:]
     private(set) var failures = 0
     private(set) var examples: [String] = []
-    /// Failures by what differs.
+    /// Failures by difference.
     private var groups: [String: Int] = [:]
 
     init(ours: (address: String, port: UInt16), peers: [PeerServer], seed: UInt64) throws {
@@ -73,7 +73,7 @@ struct DifferentialRun {
         }
     }
 
-    /// What was asked and what differed, to be printed.
+    /// A report of queries and differences, to print.
     var report: String {
         var lines = [
             "\(asked) queries, seed \(seed): "

@@ -12,12 +12,12 @@ import Testing
 @testable import ZoneCompiler
 
 /// Our server, which serves the files, against NSD and Knot, which serve the export: the same answers to seeded queries
-/// of every kind. `DIFFERENTIAL_QUERIES` sets how many, `DIFFERENTIAL_SEED` which.
+/// of every kind. `DIFFERENTIAL_QUERIES` sets their number, `DIFFERENTIAL_SEED` the seed.
 @Suite("Differential: our answers, NSD's and Knot's")
 struct DifferentialTests {
     private static let ours = "127.85.1.1"
 
-    @Test("Queries of every kind get the same answer from all three servers, but for a short list with reasons")
+    @Test("Queries of every kind get the same answer from all three servers, except for a short list with reasons")
     func sameAnswers() async throws {
         let environment = ProcessInfo.processInfo.environment
         let count = environment["DIFFERENTIAL_QUERIES"].flatMap { Int($0) } ?? 200_000
@@ -48,7 +48,7 @@ struct DifferentialTests {
         }
     }
 
-    /// NSD and Knot with the export of the files, serials as our server has them.
+    /// NSD and Knot with the export of the files, with our server's serials.
     private static func startPeers(_ files: String, _ server: NameServer, _ work: URL) async throws -> [PeerServer] {
         let generation = try ZoneDirectory.compile(files)
         #expect(generation.problems.filter { $0.severity == .error } == [])
@@ -58,7 +58,7 @@ struct DifferentialTests {
                 name: content.zone,
                 text: try ZoneExport.text(content, serial: serials.first { $0.name == content.zone }?.serial))
         }
-        // Not a fixed port: what another run left behind must not answer in a peer's place.
+        // A random port: a process left by another run must not answer in a peer's place.
         let port = UInt16.random(in: 20_000...30_000)
         let nsd = try PeerServer.nsd(zones, directory: work, address: "127.85.1.2", port: port)
         do {

@@ -1,4 +1,4 @@
-/// The zones of the differential test: every kind of line that a zone's files can have, and names of them to ask for.
+/// The zones of the differential test: every kind of line that a zone's files can have, and names in them to query.
 enum DifferentialZones {
     /// Zone names; the second has a wildcard at its apex, the third is a child of the first on the same servers.
     static let names = ["example.net", "wild.example", "child.example.net"]
@@ -146,7 +146,7 @@ enum DifferentialZones {
 
         """
 
-    /// Names below `example.net` that are worth asking for: each kind, and near misses.
+    /// Interesting names below `example.net`: each kind, and near misses.
     static let interesting = [
         "", "ns1", "NS2", "mail", "mixed.case", "MIXED.CASE", "case", "points", "web", "typed", "naptr",
         "_sip._udp.srv", "_udp.srv", "srv", "x.srv", "www", "x.www", "chain1", "chain2", "chain3", "outside", "loop1",

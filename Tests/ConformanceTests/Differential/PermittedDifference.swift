@@ -1,14 +1,14 @@
-/// Where another server may answer differently: a short list, each with its reason. What is not on it is a failure.
+/// Permitted differences of other servers: a short list, each with its reason. Any other difference is a failure.
 struct PermittedDifference: Sendable {
     var title: String
     var reason: String
-    /// Which server it concerns; nil for every one.
+    /// The server it concerns; nil for every one.
     var peer: String?
     var isAllowed: @Sendable (DifferentialQuery, _ ours: CanonicalReply?, _ theirs: CanonicalReply?) -> Bool
 
     static let all: [PermittedDifference] = aliases + protocols + servers
 
-    /// Where the aliased form of a zone shows (design §4).
+    /// Differences that come from the aliased form of a zone (design §4).
     private static let aliases = [
         PermittedDifference(
             title: "a synthesised name asked for its alias",
@@ -19,13 +19,13 @@ struct PermittedDifference: Sendable {
         },
         PermittedDifference(
             title: "maps and parents",
-            reason: "names that only the aliased form has"
+            reason: "these names exist only in the aliased form"
         ) { query, ours, theirs in
             ["maps", "parents"].contains(query.top) && ours?.rcode == 3 && [0, 3].contains(theirs?.rcode)
         },
         PermittedDifference(
             title: "truncated because of the aliases",
-            reason: "the records of the chain do not fit beside the answer; ours, without the chain, does"
+            reason: "the records of the chain do not fit beside the answer; our answer without the chain fits"
         ) { query, ours, theirs in
             query.isSynthesised && theirs?.isTruncated == true && ours?.isTruncated == false && theirs?.rcode == 0
         },
@@ -37,12 +37,12 @@ struct PermittedDifference: Sendable {
         },
     ]
 
-    /// Where the RFCs leave a choice, or the message none.
+    /// Where the RFCs leave a choice, or the message allows no answer.
     private static let protocols = [
         PermittedDifference(
-            title: "EDNS options that not all know",
+            title: "EDNS options that not all servers know",
             reason:
-                "client subnet, answered with scope 0 (RFC 7871 §7.2.1), is unknown to NSD; EXPIRE (RFC 7314), of use "
+                "client subnet, answered with scope 0 (RFC 7871 §7.2.1), is unknown to NSD; EXPIRE (RFC 7314), useful "
                 + "to secondaries, is answered by Knot"
         ) { _, ours, theirs in
             guard let ours, let theirs else { return false }
@@ -81,15 +81,15 @@ struct PermittedDifference: Sendable {
         PermittedDifference(
             title: "class ANY",
             reason:
-                "what answers for all classes is no authority (RFC 1035 §6.2): we and NSD clear AA, Knot sets it; NSD "
-                + "leaves out the SOA of denials and additional records"
+                "an answer for all classes is not authoritative (RFC 1035 §6.2): we and NSD clear AA, Knot sets it; NSD "
+                + "omits the SOA of denials and additional records"
         ) { query, ours, theirs in
             guard query.recordClass == 255, let ours, let theirs else { return false }
             return ours.rcode == theirs.rcode && ours.answers == theirs.answers && (ours.flags & 0x0400) == 0
         },
         PermittedDifference(
-            title: "a server cookie that is not known",
-            reason: "Knot asks for a new try with BADCOOKIE, we and NSD answer at once; RFC 7873 §5.2.3 allows both",
+            title: "an unknown server cookie",
+            reason: "Knot asks for a retry with BADCOOKIE, we and NSD answer at once; RFC 7873 §5.2.3 allows both",
             peer: "Knot"
         ) { _, ours, theirs in
             guard let cookie = ours?.cookie, theirs?.rcode == 23, theirs?.answers == [] else { return false }
@@ -105,13 +105,13 @@ struct PermittedDifference: Sendable {
         PermittedDifference(
             title: "operations other than QUERY",
             reason:
-                "NOTIFY and UPDATE without what they need are answered FORMERR, REFUSED, NOTAUTH, NXDOMAIN or NOTIMP"
+                "incomplete NOTIFY and UPDATE messages are answered FORMERR, REFUSED, NOTAUTH, NXDOMAIN or NOTIMP"
         ) { query, ours, theirs in
             [4, 5].contains(query.operation) && ours?.answers == [] && theirs?.answers == []
         },
         PermittedDifference(
             title: "the question in an error",
-            reason: "FORMERR, NOTIMP and REFUSED repeat the question or leave it out; NSD's FORMERR also clears RD"
+            reason: "FORMERR, NOTIMP and REFUSED repeat the question or omit it; NSD's FORMERR also clears RD"
         ) { query, ours, theirs in
             guard var mine = ours, let theirs, mine.rcode == theirs.rcode, [1, 4, 5].contains(mine.rcode) else {
                 return false
@@ -124,14 +124,14 @@ struct PermittedDifference: Sendable {
         PermittedDifference(
             title: "strictness with malformed messages",
             reason:
-                "one finds a FORMERR where another skips, ignores or drops: bytes behind the message, an OPT with an "
+                "one finds a FORMERR where another skips, ignores or drops: bytes after the message, an OPT with an "
                 + "owner, records beside the question, two OPTs, a name too long"
         ) { query, ours, theirs in
             query.kind == .malformed && (ours?.rcode == 1 || theirs?.rcode == 1 || theirs == nil)
         },
     ]
 
-    /// What a server does and can't be told not to.
+    /// Behaviour that a server has no option for.
     private static let servers = [
         PermittedDifference(
             title: "NSD's limit on errors",
@@ -148,7 +148,7 @@ struct PermittedDifference: Sendable {
         PermittedDifference(
             title: "types of DNSSEC at an alias",
             reason:
-                "RRSIG, NSEC and NSEC3 may stand beside a CNAME (RFC 4034 §2.5): in an unsigned zone Knot denies the "
+                "RRSIG, NSEC and NSEC3 may exist beside a CNAME (RFC 4034 §2.5): in an unsigned zone Knot denies the "
                 + "first two and NSD the third, we and the other follow the alias"
         ) { query, ours, theirs in
             [46, 47, 50].contains(query.type) && [0, 3].contains(ours?.rcode) && theirs?.rcode == 0
@@ -162,7 +162,7 @@ struct PermittedDifference: Sendable {
 }
 
 extension CanonicalReply {
-    /// Type in the question as it came back: damage may have changed what was meant.
+    /// Type in the question of the reply: damage may have changed the intended one.
     var askedType: UInt16? {
         question.count > 4 ? question.suffix(4).prefix(2).reduce(0) { $0 << 8 | UInt16($1) } : nil
     }
@@ -170,7 +170,7 @@ extension CanonicalReply {
     /// The cookie option, as a line.
     var cookie: String? { edns?.options.first { $0.hasPrefix("10 ") } }
 
-    /// True if nothing differs but the options that one server knows and another does not: client subnet, EXPIRE.
+    /// True if only options differ that one server knows and another does not: client subnet, EXPIRE.
     static func differsByOptions(_ a: CanonicalReply, _ b: CanonicalReply) -> Bool {
         var (a, b) = (a, b)
         a.edns?.options.removeAll { $0.hasPrefix("8 ") || $0.hasPrefix("9 ") }
@@ -189,7 +189,7 @@ extension DifferentialQuery {
         return name.dropLast(zone.count + 1).split(separator: ".").last.map(String.init) ?? ""
     }
 
-    /// True for a CNAME record, as a line, whose target is in another zone than the name asked for.
+    /// True for a CNAME record, as a line, whose target is in another zone than the queried name.
     func leadsElsewhere(_ line: String) -> Bool {
         let words = line.split(separator: " ")
         guard words.count == 5, words[3] == "5" else { return false }

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Lines of a master file with records of all types, right, wrong and at the edge: what the record oracle is fed. It
-/// knows nothing of our own table of types.
+/// Lines of a master file with records of all types, valid, invalid and borderline: input for the record oracle.
+/// Independent of our own table of types.
 struct RecordGenerator {
     private enum Token {
         case number(Int)
@@ -167,7 +167,7 @@ struct RecordGenerator {
         if chance(12), !words.isEmpty { words.removeLast() }
         if chance(25) { words.append(pick(["x", "1", "\"x\"", "extra.example."])) }
         var type = chosen.type
-        // Not for types with names: kzonecheck 3.2.6 never comes back from a broken name in `\#`.
+        // Not for types with names: kzonecheck 3.2.6 hangs on a broken name in `\#`.
         if chance(15) {
             type = pick(["TYPE65280", "TYPE1", "TYPE16", "A", "AAAA", "TXT", "CAA", "DS", "TLSA", "SSHFP"])
             words = [generic()]

@@ -7,14 +7,14 @@ enum Program {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The `reflector` that was built with these tests: it lies beside the test program.
+    /// The `reflector` that was built with these tests: beside the test program.
     static let reflector =
         Bundle.main.executableURL.map {
             $0.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("reflector").path
         }.flatMap { FileManager.default.isExecutableFile(atPath: $0) ? $0 : nil }
         ?? root.appendingPathComponent(".build/release/reflector").path
 
-    /// What a program that has ended left behind.
+    /// The result of a program that has ended.
     struct Result: Sendable {
         var code: Int32
         var output: String
@@ -23,7 +23,7 @@ enum Program {
         var lines: [String] { output.split(separator: "\n").map(String.init) }
     }
 
-    /// Code of a program that was ended because its time was over (timeout(1)).
+    /// Exit code of a program that exceeded its time (timeout(1)).
     static let timedOut: Int32 = 124
 
     /// Runs a program to its end, at most `seconds`.
@@ -32,7 +32,7 @@ enum Program {
     static func run(_ command: String, _ arguments: [String], seconds: Int = 15) throws -> Result {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
-        // Files, not pipes: nobody has to read while the program runs.
+        // Files, not pipes: nothing has to read while the program runs.
         let output = folder.url.appendingPathComponent("output")
         let errors = folder.url.appendingPathComponent("errors")
         for file in [output, errors] { try Data().write(to: file) }

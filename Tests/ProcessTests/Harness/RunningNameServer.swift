@@ -2,7 +2,7 @@ import TestSupport
 import Foundation
 import Glibc
 
-/// A `reflector nameserver` of its own, over a copy of the example zones, for one test.
+/// A `reflector nameserver` with a copy of the example zones, for one test.
 final class RunningNameServer {
     private let temporary: TemporaryFolder
     var folder: String { temporary.path }
@@ -16,7 +16,7 @@ final class RunningNameServer {
     var code: Int32 { process.terminationStatus }
 
     /// - Parameters:
-    ///   - net: second byte of the zone's addresses, of this test alone.
+    ///   - net: second byte of the zone's addresses, unique to this test.
     ///   - prepare: changes the folder before the server starts.
     init(
         net: UInt8, _ arguments: [String], prepare: (String, ZonesCopy) throws -> [String] = { _, _ in [] }
@@ -35,7 +35,7 @@ final class RunningNameServer {
         try process.run()
     }
 
-    /// Runs a test with a server that is ready, and leaves nothing behind; its log is printed if the test throws.
+    /// Runs a test with a ready server, and leaves nothing behind; prints its log if the test throws.
     static func with(
         net: UInt8, _ arguments: [String], prepare: (String, ZonesCopy) throws -> [String] = { _, _ in [] },
         _ body: (RunningNameServer) async throws -> Void

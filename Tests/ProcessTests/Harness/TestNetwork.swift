@@ -9,7 +9,7 @@ import RelayService
 
 @testable import reflector
 
-/// A whole network of real processes on addresses of its own, whose nodes a test may kill, start again and give further
+/// A whole network of real processes on its own addresses; a test may kill nodes, restart them and give them more
 /// options. Lives on one thread that never ends, to which the processes are tied.
 actor TestNetwork {
     /// How long nodes may take to be ready.
@@ -27,9 +27,9 @@ actor TestNetwork {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    /// Prepares a network; nothing runs yet.
+    /// Prepares a network, without starting it.
     /// - Parameters:
-    ///   - net: second byte of every address, of this test alone.
+    ///   - net: second byte of every address, unique to this test.
     ///   - edit: changes the zones before they are read.
     init(net: UInt8, edit: @Sendable (ZonesCopy) throws -> Void = { _ in }) throws {
         loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -43,8 +43,8 @@ actor TestNetwork {
         keys = try runFolder.loadOrMakeKeys()
     }
 
-    /// Runs a test with a network and leaves nothing of it behind, however the test ends; the logs of a test that
-    /// throws are printed.
+    /// Runs a test with a network and leaves nothing of it, however the test ends; prints the logs of a test that
+    /// throws.
     static func with<Value: Sendable>(
         net: UInt8, edit: @Sendable (ZonesCopy) throws -> Void = { _ in }, _ body: (TestNetwork) async throws -> Value
     ) async throws -> Value {
@@ -61,7 +61,7 @@ actor TestNetwork {
     }
 
     /// Starts all nodes, and returns when they are ready.
-    /// - Parameter options: further options by the role or the name of a node.
+    /// - Parameter options: more options by the role or the name of a node.
     func startAll(options: [String: [String]] = [:]) async throws {
         for roles in [[NetworkPlan.Role.nameServer], [.entrypoint, .set, .edge]] {
             let nodes = plan.nodes.filter { roles.contains($0.role) }
@@ -88,7 +88,7 @@ actor TestNetwork {
         try await eventually("\(name) ready", within: Self.readyTime) { await client.isReady(ops) }
     }
 
-    /// Starts something else beside the nodes: an encoder, an impairment relay.
+    /// Starts another process beside the nodes: an encoder, an impairment relay.
     @discardableResult
     func startProgram(_ command: String, _ arguments: [String], name: String) throws -> pid_t {
         let process = try ChildProcess.start(
@@ -97,8 +97,8 @@ actor TestNetwork {
         return process.pid
     }
 
-    /// An encoder that pushes a file over and over by HTTP, in real time.
-    /// - Parameter clock: what its time stamps begin with, in seconds.
+    /// Starts an encoder that pushes a file in a loop by HTTP, in real time.
+    /// - Parameter clock: first time stamp, in seconds.
     @discardableResult
     func startEncoder(
         _ stream: StreamName, file: String, at entrypoint: String, clock: Double = 0
@@ -112,7 +112,7 @@ actor TestNetwork {
         return try startProgram("ffmpeg", arguments, name: feed.name)
     }
 
-    /// A viewer of `live/news` at an edge: curl, which tries again until the stream is there.
+    /// Starts a viewer of `live/news` at an edge: curl, which retries until the stream is there.
     @discardableResult
     func startViewer(of edge: String, name: String, output: String? = nil) throws -> pid_t {
         try startProgram(
@@ -123,14 +123,14 @@ actor TestNetwork {
             ], name: name)
     }
 
-    /// `kill -9`, and waits until the node is gone.
+    /// `kill -9`, and waits until the node has ended.
     func kill(_ name: String) async throws {
         guard let process = running.removeValue(forKey: name) else { throw NeverCame(what: name, last: "not running") }
         process.send(SIGKILL)
         try await eventually("end of \(name)", every: .milliseconds(2)) { process.exit() != nil }
     }
 
-    /// SIGTERM, and waits until the node has ended by itself. How it ended.
+    /// SIGTERM, and waits until the node has ended on its own. Returns how it ended.
     func terminate(_ name: String) async throws -> ChildProcess.Exit {
         guard let process = running.removeValue(forKey: name) else { throw NeverCame(what: name, last: "not running") }
         process.send(SIGTERM)

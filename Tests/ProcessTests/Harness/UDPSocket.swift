@@ -1,7 +1,7 @@
 import Glibc
 import ReflectorModel
 
-/// A plain UDP socket over IPv4, for what no honest node would send.
+/// A plain UDP socket over IPv4, for datagrams that no honest node would send.
 struct UDPSocket: Sendable {
     let descriptor: Int32
     let local: Endpoint
@@ -44,7 +44,7 @@ struct UDPSocket: Sendable {
         }
     }
 
-    /// The next datagram that is there already; nil if none is.
+    /// The next waiting datagram; nil if there is none.
     func receive() -> (bytes: [UInt8], source: Endpoint)? {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)

@@ -3,13 +3,13 @@ import Glibc
 import ReflectorModel
 import Synchronization
 
-/// Stands between a relay and those that send to it, as a NAT does, hears every datagram, and forges some of its own.
-/// Runs on a thread of its own until it is ended.
+/// Sits between a relay and its peers like a NAT, hears every datagram, and forges some. Runs on its own thread until
+/// it is stopped.
 final class Wiretap: Sendable {
     private struct State {
         var isEnded = false
         var sockets: [Endpoint: UDPSocket] = [:]
-        /// What each client has sent that is no data, newest last.
+        /// Messages of each client except data, newest last.
         var control: [Endpoint: [[UInt8]]] = [:]
         var forged = 0
         var dataSeen = 0
@@ -18,15 +18,15 @@ final class Wiretap: Sendable {
     private let listener: UDPSocket
     private let target: Endpoint
     private let outside: IPAddress
-    /// Before each data datagram to this client whose number divides evenly, a forged one is sent.
+    /// The client that gets forged data datagrams.
     private let victim: Endpoint
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - listen: the address that clients know.
-    ///   - target: where the relay really is.
-    ///   - outside: address from which the relay is sent to, a port for each client.
-    ///   - victim: a client to which forged data is sent from the right address.
+    ///   - target: the relay's real address.
+    ///   - outside: source address towards the relay, with a port for each client.
+    ///   - victim: the client that gets forged data from the right address.
     init(listen: Endpoint, target: Endpoint, outside: IPAddress, victim: Endpoint) throws {
         listener = try UDPSocket(listen)
         self.target = target
@@ -81,7 +81,7 @@ final class Wiretap: Sendable {
         socket?.send(bytes, to: target)
     }
 
-    /// A forged datagram goes ahead of every 20th real one, so that it is the first with its number.
+    /// Sends a forged datagram before every 20th real one, so that it is the first with its number.
     private func down(_ bytes: [UInt8], to client: Endpoint) {
         if client == victim, bytes.first == 0x30, bytes.count > 100 {
             let number = state.withLock { state in

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A copy of `zones/` with its addresses moved from 127.0 to 127.N, so that networks do not meet. Each test takes an N
-/// of its own; 0 is left to people, 45 to the impairment relay.
+/// A copy of `zones/` with its addresses moved from 127.0 to 127.N, so that networks do not collide. Each test uses its
+/// own N; 0 is for people, 45 for the impairment relay.
 struct ZonesCopy: Sendable {
     /// Second byte of every address.
     let net: UInt8
@@ -20,7 +20,7 @@ struct ZonesCopy: Sendable {
 
     func read(_ name: String) throws -> String { try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
 
-    /// Replaces a file as an editor does: whole, by renaming.
+    /// Replaces a file like an editor: as a whole, by renaming.
     func write(_ text: String, to name: String) throws {
         try text.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
     }

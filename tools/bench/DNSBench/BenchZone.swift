@@ -3,20 +3,20 @@ import Foundation
 import ReflectorModel
 import ZoneCompiler
 
-/// The zones that are measured: 16 set regions of three hosts, edge regions, and a map of random overlapping rectangles;
-/// always the same.
+/// The measured zones: 16 set regions of three hosts, edge regions, and a map of random overlapping rectangles; always
+/// the same.
 struct BenchZone {
     static let name = "reflector.net"
     static let setRegions = 16
 
-    /// Edge regions, r1 upwards.
+    /// Number of edge regions, from r1 on.
     var regions = 3_000
-    /// Portsets that are mapped, s0 upwards.
+    /// Number of mapped portsets, from s0 on.
     var portsets = 65_536
-    /// Lines of the map.
+    /// Number of map lines.
     var lines = 1_000
 
-    /// Names of three leaders for each region and portset.
+    /// Number of names: three leaders for each region and portset.
     var names: Int { 3 * regions * portsets }
 
     func write(to directory: String) throws {
@@ -59,7 +59,7 @@ struct BenchZone {
 
     // MARK: For the other servers
 
-    /// Every name with its addresses, one record a line: the same answers from a server that stores names.
+    /// Writes every name with its addresses, one record per line: for the same answers from a server that stores names.
     static func writeFlat(_ directory: String, to path: String) throws {
         guard let content = try ZoneDirectory.compile(directory).contents.first else {
             throw ExitFailure(text: "\(directory): the zone has errors")

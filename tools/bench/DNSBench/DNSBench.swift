@@ -63,7 +63,7 @@ enum DNSBench {
         measure(engine, kind: "cookie", types: [1, 33, 16, 28], hasCookies: true)
     }
 
-    /// The best of many rounds in this thread's own time, since a shared machine only ever adds to it.
+    /// The best of many rounds in this thread's CPU time, because other work on the machine only adds to it.
     private static func measure(
         _ engine: AnswerEngine, kind: String, types: [UInt16], limiter: ResponseLimiter.Configuration? = nil,
         hasCookies: Bool = false
@@ -85,7 +85,7 @@ enum DNSBench {
                 bytes &+= responder.answer(
                     queries[index], from: source, over: .udp, isPrivileged: false, into: reply)
             }
-            // A limit above the load is looked up for every reply, and never reached.
+            // With a limit above the load, every reply checks the limit and none reaches it.
             responder.instant = responder.instant + .seconds(1)
             best = min(best, Double(threadTime() - start) / Double(queries.count))
         }
@@ -97,7 +97,7 @@ enum DNSBench {
         print("\(kind)_reply_bytes_mean \(bytes / rounds / queries.count)")
     }
 
-    /// The cookie that the server gives to a client, as an option of its later queries.
+    /// The server's cookie for a client, as an option of later queries.
     private static func cookieOption(
         _ engine: AnswerEngine, _ cookies: ServerCookies?, _ source: IPAddress
     ) -> [UInt8] {
@@ -116,7 +116,7 @@ enum DNSBench {
 
     private static let rounds = 40
 
-    /// Nanoseconds that this thread has run.
+    /// CPU time of this thread in nanoseconds.
     private static func threadTime() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
@@ -129,5 +129,5 @@ enum DNSBench {
     }
 }
 
-/// What ends the program with a message.
+/// An error that ends the program with a message.
 struct ExitFailure: Error { var text: String }

@@ -1,16 +1,16 @@
 import Foundation
 import ReflectorModel
 
-/// Queries for random leaders, regions and portsets of a zone, with EDNS, one behind the other in memory.
+/// Queries for random leaders, regions and portsets of a zone, with EDNS, one after the other in memory.
 final class QueryList {
     let count: Int
     private let memory: UnsafeMutableRawPointer
     private var offsets: [Int] = [0]
 
     /// - Parameters:
-    ///   - types: asked for in turn.
-    ///   - missingPercent: how many of a hundred ask for regions that there are not.
-    ///   - option: an EDNS option that all have.
+    ///   - types: used in turn.
+    ///   - missingPercent: share of queries for regions that do not exist.
+    ///   - option: an EDNS option of all queries.
     init(_ zone: BenchZone, count: Int, types: [UInt16], missingPercent: Int = 0, option: [UInt8] = []) {
         self.count = count
         var random = SeededGenerator(seed: 4_711)
@@ -38,7 +38,7 @@ final class QueryList {
         UnsafeRawBufferPointer(start: memory + offsets[index], count: offsets[index + 1] - offsets[index])
     }
 
-    /// Each behind its length, for dns-load.
+    /// Writes each query after its length, for dns-load.
     func write(to path: String) throws {
         var bytes = Data()
         for index in 0..<count {
@@ -49,7 +49,7 @@ final class QueryList {
         try bytes.write(to: URL(fileURLWithPath: path))
     }
 
-    /// One name and type a line, for dnsperf.
+    /// Writes one name and type per line, for dnsperf.
     func writeText(to path: String) throws {
         var lines = ""
         for index in 0..<count {

@@ -1,4 +1,4 @@
-// dns-load: the load that tools/bench puts on name servers, and the bare echo that they are measured against.
+// dns-load: generates the load of tools/bench on name servers, and the bare echo to compare them with.
 //
 //     dns-load echo ADDRESS:PORT
 //     dns-load udp ADDRESS:PORT QUERIES --seconds S [--window N | --rate N [--burst N]] [--pids N,N…] [--source A.B.C]
@@ -25,7 +25,7 @@ struct sockaddr_in endpoint(const char *text) {
     struct sockaddr_in result = {.sin_family = AF_INET};
     if (sscanf(text, "%63[^:]:%u", host, &port) != 2 || inet_pton(AF_INET, host, &result.sin_addr) != 1 ||
         port > 65535) {
-        fprintf(stderr, "dns-load: '%s' is no IPv4 address and port\n", text);
+        fprintf(stderr, "dns-load: '%s' is not an IPv4 address and port\n", text);
         exit(2);
     }
     result.sin_port = htons((uint16_t)port);

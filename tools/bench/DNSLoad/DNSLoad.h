@@ -1,4 +1,4 @@
-// What the parts of dns-load share: addresses, clocks, and CPU time of other processes.
+// Shared by the parts of dns-load: addresses, clocks, and CPU time of other processes.
 #pragma once
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -19,9 +19,9 @@ typedef struct {
     int count;
     int clock[PROCESSES_MAX];
 } processes;
-// From a list as 12,13.
+// Parses a list such as 12,13.
 processes read_processes(const char *list);
-// Nanoseconds that all of them have run, all their threads together.
+// CPU time of all their threads in nanoseconds.
 int64_t processor_time(const processes *list);
 
 // Queries in memory, grouped by length so that a run of them is one piece of memory.
@@ -41,7 +41,7 @@ typedef struct {
     } *runs;
     uint32_t run_count;
 } query_set;
-// Reads a file of messages, each behind two bytes of length; runs have at most `run_max` queries.
+// Reads a file of messages, each after a length of two bytes; runs have at most `run_max` queries.
 query_set read_queries(const char *path, uint32_t run_max);
 
 // The subcommands.

@@ -1,4 +1,4 @@
-// The least that a UDP server can do: recvmmsg, sendmmsg, nothing between. No name server can be cheaper.
+// The minimum of a UDP server: recvmmsg, sendmmsg, nothing in between. No name server can be cheaper.
 #define _GNU_SOURCE
 #include "DNSLoad.h"
 

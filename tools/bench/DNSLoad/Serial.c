@@ -1,4 +1,4 @@
-// When a server's answer changes: asks for a zone's SOA every half millisecond.
+// Measures when a server's answer changes: queries a zone's SOA every half millisecond.
 #define _GNU_SOURCE
 #include "DNSLoad.h"
 
@@ -24,7 +24,7 @@ static int soa_query(const char *zone, uint8_t *out) {
     return at + 5;
 }
 
-// The serial in a reply to it: false, if there is none. The owner is a pointer to the question.
+// Reads the serial in a reply to it; false if there is none. The owner is a pointer to the question.
 static bool read_serial(const uint8_t *reply, int count, int question_end, uint32_t *serial) {
     if (count < question_end + 12 + 22 || (reply[3] & 15) || (reply[6] | reply[7]) == 0) return false;
     int at = question_end;

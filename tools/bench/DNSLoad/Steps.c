@@ -1,5 +1,5 @@
-// Instructions that a server runs in user space for a query, on machines whose performance counters are not to be had
-// (most virtual ones): its threads are single-stepped (ptrace) while it answers, and the steps counted. The server ends with it.
+// Counts the instructions that a server runs in user space for a query, on machines without performance counters (most
+// virtual ones): it single-steps the server's threads (ptrace) while they answer. The server is killed at the end.
 #define _GNU_SOURCE
 #include "DNSLoad.h"
 
@@ -65,7 +65,7 @@ int steps_main(int argc, char **argv) {
         if (thread == 0 || steps % 256 == 0)
             while (recv(fd, reply, sizeof reply, MSG_DONTWAIT | MSG_TRUNC) > 0) answered++;
     }
-    // What is stepped in the middle of things can't be let go safely: it ends.
+    // A process that was single-stepped cannot safely continue: kill it.
     for (int i = 0; i < process_count; i++) kill(processes_stepped[i], SIGKILL);
     printf("answered %u steps %lu\n", answered, steps);
     return answered == wanted ? 0 : 1;

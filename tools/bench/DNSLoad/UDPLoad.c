@@ -1,6 +1,6 @@
-// Queries over UDP, as many as a server answers (a window is kept full) or at a fixed rate, and the CPU time that the
-// server spends on each that it answers. A run of queries leaves as one message that the kernel cuts (UDP_SEGMENT), and
-// of replies only the headers are copied: so that one core of load outruns one core of server.
+// Sends queries over UDP, as many as a server answers (a window is kept full) or at a fixed rate, and measures the
+// server's CPU time for each answer. A run of queries leaves as one message that the kernel cuts (UDP_SEGMENT), and of
+// replies only the headers are copied, so that one core of load is faster than one core of server.
 #define _GNU_SOURCE
 #include "DNSLoad.h"
 
@@ -22,7 +22,7 @@
 #define SOCKETS 16
 #define RUN 32
 #define BATCH 64
-// A reply that takes longer than this is lost.
+// A reply that takes longer than this counts as lost.
 #define PATIENCE 100000000
 
 typedef struct {
@@ -84,13 +84,13 @@ static void receive(int number, int64_t time) {
     }
 }
 
-// Keeps `window` queries under way until `end`.
+// Keeps `window` queries in flight until `end`.
 static void saturate(const query_set *set, uint32_t *next, uint32_t window, int64_t end) {
     uint32_t each = window / SOCKETS;
     for (int64_t time = now(); time < end; time = now()) {
         for (int number = 0; number < SOCKETS; number++) {
             if (outstanding[number]) receive(number, time);
-            // Half of the share must be free, so that runs stay long.
+            // Half of the share must be free, to keep runs long.
             if (outstanding[number] > each / 2) continue;
             const struct run *run = &set->runs[*next];
             *next = (*next + 1) % set->run_count;
@@ -100,7 +100,7 @@ static void saturate(const query_set *set, uint32_t *next, uint32_t window, int6
     }
 }
 
-// `rate` queries a second in runs of `burst`, asleep between them: for long loads, which need no sharp clock.
+// `rate` queries a second in runs of `burst`, sleeping between them: for long loads, which need no precise clock.
 static void stroll(const query_set *set, uint32_t *next, uint32_t rate, uint32_t burst, int64_t end) {
     int64_t start = now();
     uint64_t sent = 0;
@@ -191,7 +191,7 @@ int udp_main(int argc, char **argv) {
         sockets[number] = open_socket(&from, &server);
     }
     uint32_t next = (uint32_t)(now() / 1000 % set.run_count);
-    // Queues and caches fill first, unmeasured; where every query counts, none is sent before.
+    // Queues and caches fill first, without measurement; if every query counts, none is sent before.
     int64_t warm = now() + (burst ? 0 : 50000000);
     if (rate) pace(&set, &next, rate, warm);
     else saturate(&set, &next, window, warm);

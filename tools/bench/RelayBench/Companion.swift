@@ -2,10 +2,10 @@ import Foundation
 import Glibc
 import NIOPosix
 
-/// A program that runs beside us on a processor of its own choice and ends when we do, however we end.
+/// A program that runs beside us on a chosen processor and ends when we end, for whatever reason.
 ///
-/// The kernel ends it when the thread that started it ends, and threads that run tasks come and go; so all are started
-/// by one that never ends.
+/// The kernel kills it when the thread that started it ends, and task threads come and go; so one thread that never
+/// ends starts all of them.
 struct Companion {
     struct Failure: Error, CustomStringConvertible {
         var description: String
@@ -14,8 +14,8 @@ struct Companion {
     let pid: pid_t
 
     /// - Parameters:
-    ///   - processor: where it may run; nil: anywhere, at real-time priority, so that other work on the machine is no
-    ///     part of what is measured.
+    ///   - processor: processor to run on; nil: any, at real-time priority, so that other work on the machine does not
+    ///     affect the measurement.
     ///   - output: file for its standard output; its errors go to `log`.
     init(_ words: [String], processor: Int?, output: String? = nil, log: String) throws {
         pid = try MultiThreadedEventLoopGroup.singleton.next().submit {
@@ -31,7 +31,7 @@ struct Companion {
         posix_spawn_file_actions_addopen(
             &actions, STDOUT_FILENO, output ?? log, O_WRONLY | O_CREAT | (output == nil ? O_APPEND : O_TRUNC), 0o644)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        // Both execute the next in their own place, so that the process we start is the program itself.
+        // Both replace themselves by the program (execve), so that the process we start is the program itself.
         let manner = processor.map { ["taskset", "-c", "\($0)"] } ?? ["chrt", "--rr", "10"]
         let all = ["setpriv", "--pdeathsig", "KILL"] + manner + words
         var vector: [UnsafeMutablePointer<CChar>?] = all.map { strdup($0) }
@@ -43,14 +43,14 @@ struct Companion {
         return pid
     }
 
-    /// Ends it and waits until it is gone.
+    /// Ends it and waits for its end.
     func end(_ signal: Int32 = SIGKILL) {
         kill(pid, signal)
         var status: Int32 = 0
         waitpid(pid, &status, 0)
     }
 
-    /// Waits for its own end; true if that was a success.
+    /// Waits until it ends on its own; true if it succeeded.
     func wait() -> Bool {
         var status: Int32 = 0
         return waitpid(pid, &status, 0) == pid && status == 0

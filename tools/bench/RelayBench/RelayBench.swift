@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What a relay costs and how it delivers: ours beside a floor in C and the programs that others use.
+/// Cost and delivery of a relay: ours compared with a floor in C and with other programs.
 @main
 struct RelayBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Measurements as lines of JSON, to which several runs add.
+/// Measurements as lines of JSON; several runs can append to it.
 struct ResultsFile {
     private let file: FileHandle
 
@@ -20,6 +20,6 @@ struct ResultsFile {
         }
     }
 
-    /// Unlike `print`, seen at once also in a file.
+    /// Unlike `print`, unbuffered even into a file.
     static func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 }

@@ -1,5 +1,5 @@
-// The cheapest forwarder there can be, to compare a relay with: what comes in at one UDP port goes out to N others.
-// No handshake, no ring, no check of anything, no header of its own.
+// The cheapest possible forwarder, to compare a relay with: sends datagrams from one UDP port to N others. No
+// handshake, no ring, no checks, no header of its own.
 //
 //     relay-floor sendmmsg ADDRESS PORT CHILDREN-ADDRESS FIRST-PORT CHILDREN    a message for each datagram and child
 //     relay-floor gso      ADDRESS PORT CHILDREN-ADDRESS FIRST-PORT CHILDREN    a message for each run and child: what

@@ -2,8 +2,8 @@ import PacketSealing
 import ReflectorModel
 import RelayWire
 
-/// The child's end of a link and nothing more: it opens the link, subscribes, keeps its leases, and counts the packets
-/// that come without opening them. So one process can be hundreds of children, and the load lies on the parent.
+/// Only the child's end of a link: opens the link, subscribes, renews its leases, and counts packets without opening
+/// them. So one process can be hundreds of children, and the parent has the load.
 final class ChildEnd {
     private enum State {
         case greeting
@@ -11,7 +11,7 @@ final class ChildEnd {
         case open(LinkKeys, parentToken: UInt64)
     }
 
-    /// Subscribes of one step, so that a parent's buffer is never overrun.
+    /// Most Subscribes in one step, so that a parent's buffer never overflows.
     private static let subscribesMax = 32
     private static let renewInterval = TimeSpan.seconds(2)
 
@@ -27,7 +27,7 @@ final class ChildEnd {
     private var acceptedCount = 0
     private var leaseNonce: UInt64 = 0
     private var lastRenew = MonotonicInstant.zero
-    /// What is to be sent; the owner does it and then calls `removeOutput`.
+    /// Datagrams to send; the owner sends them and then calls `removeOutput`.
     private(set) var output: DatagramBatch
     private let memory: UnsafeMutableRawBufferPointer
     /// Data packets received.
@@ -66,7 +66,7 @@ final class ChildEnd {
         return false
     }
 
-    /// Puts out whatever is due; called every tenth of a second.
+    /// Emits everything that is due; called every tenth of a second.
     func tick(at now: MonotonicInstant) {
         guard output.isEmpty else { return }
         switch state {

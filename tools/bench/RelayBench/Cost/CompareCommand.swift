@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import RelayService
 
-/// Measures every contender in turn, again and again, so that what else the machine does touches all alike.
+/// Measures all contenders in interleaved rounds, so that other work on the machine affects all equally.
 struct CompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare", abstract: "Measure forwarders in interleaved rounds and append to a results file.")
@@ -20,21 +20,21 @@ struct CompareCommand: ParsableCommand {
     var seconds = 2.0
     @Option(help: "Second byte of the loopback addresses used.")
     var net = 99
-    @Option(help: "File that measurements are appended to.")
+    @Option(help: "File to which measurements are appended.")
     var results: String
     @Option(help: "Folder for keys, zone and logs.")
     var folder: String
 
     func run() throws {
         let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
-        let place = Contender.Place(net: net)
+        let testbed = Contender.Testbed(net: net)
         let folder = Contender.Folder(path: self.folder, programs: programs)
-        try prepare(folder, place)
+        try prepare(folder, testbed)
         let nameServer = try Companion(
-            ["\(programs)/reflector", "nameserver", "--zones", folder.zones, "--listen", "\(place.nameServer):5300"],
+            ["\(programs)/reflector", "nameserver", "--zones", folder.zones, "--listen", "\(testbed.nameServer):5300"],
             processor: Contender.otherProcessor, log: folder.log)
         defer { nameServer.end() }
-        let run = MeasurementRun(place: place, folder: folder, seconds: seconds)
+        let run = MeasurementRun(testbed: testbed, folder: folder, seconds: seconds)
         let file = try ResultsFile(results)
         for round in 1...max(rounds, 1) {
             for count in children {
@@ -52,15 +52,15 @@ struct CompareCommand: ParsableCommand {
     ) throws {
         let point = "round \(round), \(count) children, \(shape.rawValue), \(contender.rawValue)"
         guard let measured = try run.measure(contender, children: count, shape: shape) else {
-            return ResultsFile.say("\(point): nothing came through; see \(run.folder.log)")
+            return ResultsFile.say("\(point): nothing was forwarded; see \(run.folder.log)")
         }
         let figures = [measured.microseconds, measured.delivered * 100].map { String(format: "%.3f", $0) }
         ResultsFile.say("\(point): \(figures[0]) µs a packet, \(figures[1]) % delivered")
         try file.append(measured)
     }
 
-    /// Keys, a zone of one set reflector and one entrypoint, and for ffmpeg a stream that it takes for one.
-    private func prepare(_ folder: Contender.Folder, _ place: Contender.Place) throws {
+    /// Writes keys, a zone of one set reflector and one entrypoint, and a stream for ffmpeg.
+    private func prepare(_ folder: Contender.Folder, _ testbed: Contender.Testbed) throws {
         try FileManager.default.createDirectory(atPath: folder.zones, withIntermediateDirectories: true)
         if !FileManager.default.fileExists(atPath: folder.keys) {
             try KeyFile.generate(streams: [.below(nil)]).write(to: folder.keys)
@@ -69,9 +69,9 @@ struct CompareCommand: ParsableCommand {
             $TTL 3600
             @      SOA  ns1 hostmaster ( 1 3600 600 604800 5 )
             @      NS   ns1
-            ns1    A    \(place.nameServer)
-            ep-1   A    \(place.source)
-            set-1  A    \(place.forwarder)
+            ns1    A    \(testbed.nameServer)
+            ep-1   A    \(testbed.source)
+            set-1  A    \(testbed.forwarder)
 
             """
         try zone.write(toFile: folder.zones + "/bench.example.zone", atomically: true, encoding: .utf8)

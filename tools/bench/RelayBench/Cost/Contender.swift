@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// A program that forwards one stream to many, and how it is started for a number of children.
+/// A program that forwards one stream to many children, and how to start it.
 enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
     /// recvmmsg and sendmmsg in C.
     case floor
@@ -16,12 +16,12 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
     /// ffmpeg's tee, a plain UDP output for each child.
     case ffmpeg
 
-    /// The processor of forwarders, and that of everything around them.
+    /// The processor of forwarders, and the processor of everything else.
     static let processor = 0
     static let otherProcessor = 1
 
     /// Addresses and ports of a measurement, all below one /16 of the loopback network.
-    struct Place {
+    struct Testbed {
         var net: Int
         var forwarder: String { "127.\(net).0.1" }
         var source: String { "127.\(net).0.2" }
@@ -33,7 +33,7 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
         let output = 20_000
     }
 
-    /// Where everything a measurement needs lies.
+    /// The files of a measurement.
     struct Folder {
         var path: String
         var programs: String
@@ -43,7 +43,7 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
         var log: String { path + "/log" }
     }
 
-    /// The name of the peer's program, to be found on the PATH.
+    /// The name of the peer's program on the PATH.
     var program: String? {
         switch self {
         case .floor, .floorGSO, .ours: nil
@@ -53,12 +53,14 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
         }
     }
 
-    /// Bytes of the datagrams that go in: ours carry 47 bytes of headers and seal, and so do the floor's.
+    /// Bytes of the input datagrams: ours have 47 bytes of headers and seal, and so have the floor's.
     var inputLength: Int { self == .floor || self == .floorGSO ? 1_316 + 47 : 1_316 }
 
-    /// Starts the forwarder for so many children. Returns its processes and where they take the stream.
-    func start(children: Int, in place: Place, _ folder: Folder) throws -> (processes: [Companion], inputs: [String]) {
-        let input = "\(place.forwarder):\(place.input)"
+    /// Starts the forwarder for so many children. Returns its processes and their input addresses.
+    func start(children: Int, in testbed: Testbed, _ folder: Folder) throws -> (
+        processes: [Companion], inputs: [String]
+    ) {
+        let input = "\(testbed.forwarder):\(testbed.input)"
         func run(_ words: [String]) throws -> Companion {
             try Companion(words, processor: Self.processor, log: folder.log)
         }
@@ -66,32 +68,32 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
         case .floor, .floorGSO:
             let mode = self == .floor ? "sendmmsg" : "gso"
             let forwarder = try run(
-                ["\(folder.programs)/relay-floor", mode, place.forwarder, "\(place.input)", place.sinks]
-                    + ["\(place.output)", "\(children)"])
+                ["\(folder.programs)/relay-floor", mode, testbed.forwarder, "\(testbed.input)", testbed.sinks]
+                    + ["\(testbed.output)", "\(children)"])
             return ([forwarder], [input])
         case .ours:
-            let endpoint = "\(place.forwarder):4900"
+            let endpoint = "\(testbed.forwarder):4900"
             let node = try run(
                 ["\(folder.programs)/reflector", "set", "set-1", "--zone", "bench.example", "--keys", folder.keys]
-                    + ["--server", "\(place.nameServer):5300", "--listen", endpoint]
-                    + ["--ops", "\(place.forwarder):4980"])
+                    + ["--server", "\(testbed.nameServer):5300", "--listen", endpoint]
+                    + ["--ops", "\(testbed.forwarder):4980"])
             return ([node], [endpoint])
         case .srt:
-            let inputs = (0..<children).map { "\(place.forwarder):\(place.input + $0)" }
+            let inputs = (0..<children).map { "\(testbed.forwarder):\(testbed.input + $0)" }
             let processes = try inputs.enumerated().map { index, input in
-                let to = "srt://\(place.receivers):\(place.transport + index)?latency=120"
+                let to = "srt://\(testbed.receivers):\(testbed.transport + index)?latency=120"
                 return try run(["srt-live-transmit", "-q", "-loglevel:fatal", "udp://\(input)", to])
             }
             return (processes, inputs)
         case .rist:
-            let outputs = (0..<children).map { "rist://\(place.receivers):\(place.transport + 2 * $0)?buffer=120" }
+            let outputs = (0..<children).map { "rist://\(testbed.receivers):\(testbed.transport + 2 * $0)?buffer=120" }
             let sender = try run(
                 ["ristsender", "-p", "1", "-v", "-1", "-S", "0", "-i", "udp://@\(input)"]
                     + ["-o", outputs.joined(separator: ",")])
             return ([sender], [input])
         case .ffmpeg:
             let outputs = (0..<children).map {
-                "[f=mpegts]udp\\://\(place.sinks)\\:\(place.output + $0)?pkt_size=1316"
+                "[f=mpegts]udp\\://\(testbed.sinks)\\:\(testbed.output + $0)?pkt_size=1316"
             }
             let encoder = try run(
                 ["ffmpeg", "-nostdin", "-loglevel", "error", "-probesize", "200k", "-analyzeduration", "300000"]
@@ -101,18 +103,18 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
         }
     }
 
-    /// Starts what stands between the forwarder and the sinks, where the forwarder's protocol needs an end.
-    func startReceivers(children: Int, in place: Place, _ folder: Folder) throws -> [Companion] {
+    /// Starts the receivers between the forwarder and the sinks, if the forwarder's protocol needs them.
+    func startReceivers(children: Int, in testbed: Testbed, _ folder: Folder) throws -> [Companion] {
         try (0..<children).compactMap { index in
-            let sink = "udp://\(place.sinks):\(place.output + index)"
+            let sink = "udp://\(testbed.sinks):\(testbed.output + index)"
             let words: [String]
             switch self {
             case .floor, .floorGSO, .ours, .ffmpeg: return nil
             case .srt:
-                let from = "srt://\(place.receivers):\(place.transport + index)?mode=listener&latency=120"
+                let from = "srt://\(testbed.receivers):\(testbed.transport + index)?mode=listener&latency=120"
                 words = ["srt-live-transmit", "-q", "-loglevel:fatal", from, sink]
             case .rist:
-                let from = "rist://@\(place.receivers):\(place.transport + 2 * index)?buffer=120"
+                let from = "rist://@\(testbed.receivers):\(testbed.transport + 2 * index)?buffer=120"
                 words = ["ristreceiver", "-p", "1", "-v", "-1", "-S", "0", "-i", from, "-o", sink]
             }
             return try Companion(words, processor: Self.otherProcessor, log: folder.log)

@@ -6,7 +6,7 @@ import RelayCore
 import RelayService
 import RelayWire
 
-/// A set reflector's state machine between an entrypoint's and children, all in memory and in virtual time; only the set
+/// A set reflector's state machine between an entrypoint's and children's, in memory and in virtual time; only the set
 /// reflector's calls are timed.
 final class CoreBench {
     struct Cost {
@@ -49,7 +49,7 @@ final class CoreBench {
             configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 1, sink: nil,
             now: now)
         configuration = RelayConfiguration(name: "set-1", role: .set)
-        // Flushed by us, after as many packets as the point says.
+        // We flush, after the number of packets of the point.
         configuration.flushInterval = .zero
         set = RelayNode(
             configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 2, sink: nil,
@@ -70,8 +70,8 @@ final class CoreBench {
     }
 
     /// - Parameters:
-    ///   - packets: how many are timed.
-    ///   - run: packets received before what they caused is sent.
+    ///   - packets: number of timed packets.
+    ///   - run: packets received before the output is sent.
     func measure(packets: Int, run: Int) throws -> Cost {
         var steps = 0
         while !children.allSatisfy({ $0.isSubscribed && $0.packets > 0 }) {
@@ -81,12 +81,12 @@ final class CoreBench {
         }
         let interval = TimeSpan(nanoseconds: 1_000_000_000 / Self.packetsPerSecond) * Int64(run)
         isServed = true
-        // Warm: queues and tables have reached their size, and the packet log has gone round once. Before that each
-        // packet is written to memory that the kernel must find first.
+        // Warm-up: queues and tables reach their size, and the packet log wraps once. Before that, each packet is
+        // written to memory that the kernel must allocate first.
         let warmUp = max(RelayConfiguration(name: "set-1", role: .set).packetsMax, streams.count * 2)
         for _ in 0..<warmUp / run + 1 { advance(packets: run, by: interval) }
         isTimed = true
-        // In blocks, and the middle one counts: the machine's other work only ever adds to some of them.
+        // In blocks, of which the median counts: other work on the machine only adds to some of them.
         var blocks: [Double] = []
         while blocks.count < max(packets / Self.blockLength, 3) {
             nanoseconds = 0
@@ -129,7 +129,7 @@ final class CoreBench {
         allocations += allocations_of_this_thread() - before
     }
 
-    /// The monotonic clock, which is read without a system call.
+    /// The monotonic clock, read without a system call.
     private static func time() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -164,7 +164,8 @@ final class CoreBench {
         }
     }
 
-    /// What the set reflector has to send: control reaches whom it concerns, packets only a child that is not served yet.
+    /// Takes the set reflector's output: passes control messages on, and packets only to a child that is not served
+    /// yet.
     private func drainSet() {
         var more = set.hasOutput(at: now)
         while more {

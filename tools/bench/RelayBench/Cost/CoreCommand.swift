@@ -1,10 +1,11 @@
 import ArgumentParser
 import Foundation
 
-/// What our own code costs, without sockets and kernel, and that it stays the same with many streams and children.
+/// Measures our own code, without sockets and kernel, and checks that the cost stays the same with many streams and
+/// children.
 struct CoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "core", abstract: "Time and allocations of the relay's own code, for a packet and child.")
+        commandName: "core", abstract: "Time and allocations of the relay's own code, per packet and child.")
 
     @Option(help: "Packets timed at each point.")
     var packets = 20_000

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// How often nodes wake that have nothing to do.
+/// How often idle nodes wake.
 struct IdleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "idle", abstract: "Wake-ups of idle nodes: no stream, no viewer.")
@@ -15,16 +15,16 @@ struct IdleCommand: ParsableCommand {
 
     func run() throws {
         let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
-        let place = DeliveryPlace(net: net, folder: folder, programs: programs)
+        let testbed = DeliveryTestbed(net: net, folder: folder, programs: programs)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try place.writeZone("inner", sets: [("set-1", place.set(1))], maps: ["map s* r* set-1-region"])
-        let nameServer = try place.startNameServer("inner", at: place.nameServer)
+        try testbed.writeZone("inner", sets: [("set-1", testbed.set(1))], maps: ["map s* r* set-1-region"])
+        let nameServer = try testbed.startNameServer("inner", at: testbed.nameServer)
         defer { nameServer.end() }
         usleep(500_000)
-        let set = try place.startSet(1)
-        let edge = try place.startEdgeProcess(server: place.nameServer)
+        let set = try testbed.startSet(1)
+        let edge = try testbed.startEdgeProcess(server: testbed.nameServer)
         try watch([("set reflector without links", "set-1", set), ("edge reflector without viewers", "edge-9", edge)])
-        let entrypoint = try place.startEntrypoint()
+        let entrypoint = try testbed.startEntrypoint()
         try watch([
             ("set reflector that an entrypoint announces to", "set-1", set),
             ("entrypoint without encoders", "ep-1", entrypoint),
@@ -32,7 +32,8 @@ struct IdleCommand: ParsableCommand {
         for process in [set, edge, entrypoint] { process.end() }
     }
 
-    /// The node's own loop has a thread of its name; what else wakes are libraries: the HTTP server's clock once a second.
+    /// The node's own loop runs in a thread with its name; other wake-ups come from libraries: the HTTP server's clock
+    /// once a second.
     private func watch(_ processes: [(name: String, thread: String, process: Companion)]) throws {
         usleep(4_000_000)
         let clocks = processes.map { name, thread, process in

@@ -5,7 +5,7 @@ import PacketSealing
 import ReflectorModel
 import RelayService
 
-/// One measurement: a load on a forwarder that runs already, and what the forwarder used for it.
+/// One measurement: a load on a running forwarder, and the CPU time that the forwarder used for it.
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load", abstract: "Feed a running forwarder, count what it forwards, and print its CPU time.")
@@ -26,15 +26,15 @@ struct LoadCommand: ParsableCommand {
     var streams = 1
     @Option(help: "Packets a second to the forwarder.")
     var rate = 1_000.0
-    @Option(help: "Packets sent one right behind the other.")
+    @Option(help: "Packets sent back to back.")
     var burst = 1
     @Option(help: "Bytes of a packet's payload.")
     var length = 1_316
     @Option(help: "Seconds to measure.")
     var seconds = 2.0
-    @Option(help: "Key file of the network: the forwarder is a set reflector of ours.")
+    @Option(help: "Key file of the network: the forwarder is one of our set reflectors.")
     var keys: String?
-    @Option(help: "File that the packets are cut from, over and over (plain forwarders).")
+    @Option(help: "File from which the packets are cut, in a loop (plain forwarders).")
     var payload: String?
 
     func validate() throws {
@@ -74,7 +74,7 @@ struct LoadCommand: ParsableCommand {
             clock: ProcessClock(pids: pid))
         loop.run(handler: run)
         guard let report = run.report else {
-            FileHandle.standardError.write(Data("relay-bench load: no packets came through, or a process ended\n".utf8))
+            FileHandle.standardError.write(Data("relay-bench load: nothing was forwarded, or a process ended\n".utf8))
             throw ExitCode.failure
         }
         FileHandle.standardOutput.write(try JSONEncoder().encode(report) + Data("\n".utf8))

@@ -1,31 +1,31 @@
 import DatagramIO
 import ReflectorModel
 
-/// What a load sends to a forwarder and how it knows what comes back.
+/// The packets that a load sends to a forwarder, and how it recognises them in the output.
 protocol LoadFeed: AnyObject {
-    /// Everything is set up, so that packets flow to every child.
+    /// True when everything is set up and packets flow to every child.
     var isReady: Bool { get }
     /// When `timerFired` must be called next.
     var nextTimeout: MonotonicInstant { get }
-    /// True if the datagram is one that the forwarder forwarded.
+    /// True if the forwarder has forwarded the datagram.
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) -> Bool
-    /// Sends packets to the forwarder, one right behind the other.
+    /// Sends packets to the forwarder, back to back.
     func emit(_ count: Int, at now: MonotonicInstant)
     func timerFired(at now: MonotonicInstant)
     /// Sends what `receive` and `timerFired` caused.
     func flush(at now: MonotonicInstant)
 }
 
-/// Sends packets at an even rate, alone or in bursts, and, once all is set up and warm, measures for a while what the
-/// forwarder's processes use for it.
+/// Sends packets at an even rate, alone or in bursts, and, when everything is set up and warm, measures the CPU time of
+/// the forwarder's processes for a while.
 final class LoadRun: DatagramHandler {
     struct Plan {
         /// Packets a second to the forwarder.
         var rate: Double
-        /// Packets sent one right behind the other.
+        /// Packets sent back to back.
         var burst: Int
         var seconds: Double
-        /// Until a relay's ring has come round once: before, each of its packets is written to fresh memory.
+        /// Until a relay's ring has wrapped once: before that, each of its packets is written to new memory.
         var warmUpSeconds = 7.0
         var setUpSecondsMax = 30.0
     }
@@ -82,7 +82,7 @@ final class LoadRun: DatagramHandler {
     }
 
     private func sendDue(at now: MonotonicInstant) {
-        // A load that was held up for long does not make up for it: the forwarder would see a burst nobody asked for.
+        // A load that was delayed for long does not catch up: the forwarder would see an unwanted burst.
         if now - nextBurst > .milliseconds(50) { nextBurst = now }
         while nextBurst <= now {
             feed.emit(plan.burst, at: now)
@@ -126,7 +126,7 @@ final class LoadRun: DatagramHandler {
     private static func span(_ seconds: Double) -> TimeSpan { TimeSpan(nanoseconds: Int64(seconds * 1e9)) }
 }
 
-/// What a load measured.
+/// Results of a load.
 struct LoadReport: Codable {
     var seconds: Double
     /// Packets sent to the forwarder.

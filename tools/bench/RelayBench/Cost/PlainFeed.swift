@@ -2,7 +2,7 @@ import DatagramIO
 import Foundation
 import ReflectorModel
 
-/// Plain datagrams to a forwarder without a protocol of ours, and sockets where they come out.
+/// Plain datagrams to a forwarder without our protocol, and sockets for its output.
 final class PlainFeed: LoadFeed {
     private let source: DatagramSocket
     private let targets: [Endpoint]
@@ -15,9 +15,10 @@ final class PlainFeed: LoadFeed {
     private var offset = 0
 
     /// - Parameters:
-    ///   - targets: where a copy of every packet goes: one, or one for each process where each serves one child.
+    ///   - targets: addresses that each get a copy of every packet: one, or one for each process if each serves one
+    ///     child.
     ///   - sinks: where children receive.
-    ///   - payload: sent over and over in packets of `length` bytes.
+    ///   - payload: sent in a loop in packets of `length` bytes.
     init(
         loop: DatagramLoop, from source: IPAddress, to targets: [Endpoint], sinks: [Endpoint], payload: Data,
         length: Int

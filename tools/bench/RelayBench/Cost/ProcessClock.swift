@@ -1,14 +1,14 @@
 import Foundation
 
-/// CPU time of other processes, all their threads together.
+/// CPU time of other processes, over all their threads.
 struct ProcessClock {
-    /// What processes have used so far.
+    /// The CPU time that processes have used so far.
     struct Reading {
-        /// User and system time in nanoseconds, as the scheduler accounts it.
+        /// User and system time in nanoseconds, as counted by the scheduler.
         var nanoseconds: UInt64 = 0
-        /// Of that in user mode, in clock ticks of 10 ms, as sampled: only good over seconds.
+        /// The part in user mode, in sampled clock ticks of 10 ms: only useful over seconds.
         var userTicks: UInt64 = 0
-        /// Times that threads gave the processor up of their own accord: they had nothing to do.
+        /// Times that threads gave up the processor voluntarily because they were idle.
         var sleeps: UInt64 = 0
     }
 
@@ -16,7 +16,7 @@ struct ProcessClock {
     /// Only threads of this name are counted in `sleeps`; nil: all.
     var thread: String?
 
-    /// Nil if one of the processes has gone.
+    /// Nil if one of the processes has ended.
     func read() -> Reading? {
         var sum = Reading()
         for pid in pids {
@@ -27,7 +27,7 @@ struct ProcessClock {
                 let end = text.lastIndex(of: ")")
             else { return nil }
             sum.nanoseconds += UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-            // Behind the name, which may hold anything: state is field 3, utime 14 (proc(5)).
+            // After the name, which may contain anything: state is field 3, utime 14 (proc(5)).
             let fields = text[text.index(after: end)...].split(separator: " ")
             sum.userTicks += fields.count > 11 ? UInt64(fields[11]) ?? 0 : 0
             sum.sleeps += Self.sleeps(of: pid, thread: thread)

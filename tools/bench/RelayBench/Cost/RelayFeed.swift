@@ -4,8 +4,8 @@ import ReflectorModel
 import RelayCore
 import RelayWire
 
-/// A set reflector's surroundings: an entrypoint (the node's own state machine) whose encoder is a memory full of
-/// bytes, and children.
+/// A set reflector's surroundings: an entrypoint (the node's own state machine) whose encoder is a block of memory, and
+/// children.
 final class RelayFeed: LoadFeed {
     private static let tickInterval = TimeSpan.milliseconds(100)
 
@@ -23,9 +23,9 @@ final class RelayFeed: LoadFeed {
     private let isStarted: Bool
 
     /// - Parameters:
-    ///   - entrypoint: address of the entrypoint, as the zone says.
+    ///   - entrypoint: address of the entrypoint in the zone.
     ///   - parent: the set reflector.
-    ///   - children: how many, at `sinks`.
+    ///   - children: number of children, at `sinks`.
     init(
         loop: DatagramLoop, entrypoint: Endpoint, parent: Endpoint, sinks: IPAddress, children: Int,
         streams: [StreamName], payloadLength: Int, crypto: () throws -> LibcryptoPacketCrypto
@@ -111,7 +111,7 @@ final class RelayFeed: LoadFeed {
         }
     }
 
-    /// The entrypoint's share of the zone; the set reflector under test asks a name server.
+    /// Answers the entrypoint's look-ups; the set reflector under test queries a name server.
     private func answerLookUps(at now: MonotonicInstant) {
         while let action = entrypoint.nextAction() {
             guard case .lookUp(let name) = action else { continue }

@@ -1,10 +1,10 @@
 import ArgumentParser
 import Foundation
 
-/// Prints the medians of a results file and judges the targets.
+/// Prints the medians of a results file and checks the targets.
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "report", abstract: "Medians of a results file, as a table, with the targets judged.")
+        commandName: "report", abstract: "Medians of a results file, as a table, with the targets checked.")
 
     @Argument(help: "Results file of `relay-bench compare`.")
     var results: String

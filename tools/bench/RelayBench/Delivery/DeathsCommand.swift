@@ -4,16 +4,17 @@ import Foundation
 import ReflectorModel
 import RelayService
 
-/// Kills the parent in use, or cuts its link, again and again, under streams that an edge plays out late enough for
-/// nothing to be lost; each comes back a second later.
+/// Kills the parent in use, or cuts its link, many times, under streams that an edge plays out late enough to lose
+/// nothing; each comes back a second later.
 struct DeathsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "deaths",
         abstract: "Kill the parent in use or cut its link many times; lost packets and largest gaps.",
         discussion: """
-            Odd runs kill the parent, even ones cut its link. After some, nothing dies until the edge has returned to the \
-            parents that it had first, which it does when they have been well for 30 s. Every packet of the session \
-            belongs to one run. A run in which the host stood still for over 100 ms is reported and done again, three times at most.
+            Odd runs kill the parent, even ones cut its link. After some runs, nothing is killed until the edge has \
+            returned to its first parents, which it does when they have been well for 30 s. Every packet of the \
+            session belongs to one run. A run in which the host stalled for over 100 ms is reported and repeated, at \
+            most three times.
 
             Lost: never came out. Late: came out longer after it was sent than the play-out deadline.
 
@@ -26,7 +27,7 @@ struct DeathsCommand: AsyncParsableCommand {
     var milliseconds = 500
     @Option(parsing: .upToNextOption, help: "Packets a second, of each stream.")
     var rates = [200.0, 20.0]
-    @Option(help: "After how many of the deaths, evenly spread, the edge is left in peace until it has returned.")
+    @Option(help: "Number of deaths, evenly spread, after which nothing is killed until the edge has returned.")
     var returns = 5
     @Option(help: "Set reflectors in each of three set regions, 1 to 3.")
     var hosts = 3
@@ -37,12 +38,12 @@ struct DeathsCommand: AsyncParsableCommand {
 
     private static let stallMax = TimeSpan.milliseconds(100)
     private static let repeatsMax = 3
-    /// From a death to the return, and from there until the next one may come.
+    /// Time from a death to the return, and from there to the earliest next death.
     private static let absence = Duration.seconds(1)
     private static let presence = Duration.seconds(2)
-    /// A parent is avoided for up to 30 s after it failed again and again, and returned to 30 s after it is well.
+    /// The edge avoids a parent for up to 30 s after repeated failures, and returns to it 30 s after it has recovered.
     private static let returnMax = TimeSpan.seconds(90)
-    /// By then all links must be warm and all streams there.
+    /// Time until all links must be warm and all streams must flow.
     private static let startTime = Duration.seconds(4)
 
     func validate() throws {
@@ -56,34 +57,34 @@ struct DeathsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
-        let place = DeliveryPlace(net: net, folder: folder, programs: programs)
-        var network = try MortalNetwork(place, hosts: hosts, streams: rates.count)
+        let testbed = DeliveryTestbed(net: net, folder: folder, programs: programs)
+        var network = try ParentDeathNetwork(testbed, hosts: hosts, streams: rates.count)
         defer { network.end() }
         try await Task.sleep(for: .seconds(1))
         let deadline = TimeSpan.milliseconds(Int64(milliseconds))
         let streams = try rates.enumerated().map {
-            try MeasuredStream($0, rate: $1, deadline: deadline, place: place)
+            try MeasuredStream($0, rate: $1, deadline: deadline, testbed: testbed)
         }
         defer { streams.forEach { $0.stop() } }
-        let edge = try await place.startEdge(0, deadline: deadline, meters: streams.map(\.meter))
+        let edge = try await testbed.startEdge(0, deadline: deadline, meters: streams.map(\.meter))
         try await Task.sleep(for: Self.startTime)
         guard streams.allSatisfy({ $0.meter.first > 0 }) else {
-            throw Companion.Failure(description: "a stream did not come through; see \(place.log)")
+            throw Companion.Failure(description: "a stream did not arrive; see \(testbed.log)")
         }
 
-        let watch = StallWatch()
+        let watch = StallDetector()
         let before = await edge.status()?.counters ?? [:]
         for stream in streams { await stream.begin() }
         var report = DeathsReport(rates: rates)
         let home = await Self.parents(of: streams.count, at: edge)
         while report.runs.count < runs {
             let number = report.runs.count + 1
-            let death: MortalNetwork.Death = number.isMultiple(of: 2) ? .link : .parent
+            let death: ParentDeathNetwork.Death = number.isMultiple(of: 2) ? .link : .parent
             let returnsTo = number * returns / runs > (number - 1) * returns / runs ? home : nil
             let run = try await measure(
                 death, network: &network, edge: edge, streams: streams, watch: watch, returnsTo: returnsTo)
             let isRepeated = run.stall > Self.stallMax && report.repeated < Self.repeatsMax
-            ResultsFile.say(report.line(run) + (isRepeated ? "; the host stalled: done again" : ""))
+            ResultsFile.say(report.line(run) + (isRepeated ? "; the host stalled: repeated" : ""))
             if isRepeated { report.repeated += 1 } else { report.runs.append(run) }
         }
         let after = await edge.status()?.counters ?? [:]
@@ -93,15 +94,16 @@ struct DeathsCommand: AsyncParsableCommand {
         if !report.isFlawless { throw ExitCode.failure }
     }
 
-    /// One death, and what comes after it.
+    /// Measures one death and its consequences.
     ///
-    /// - Parameter home: parents of each stream that the edge is given the time to return to; nil: it is not.
+    /// - Parameter home: the parents to which each stream must return before the measurement ends; nil: no wait.
     private func measure(
-        _ death: MortalNetwork.Death, network: inout MortalNetwork, edge: RunningNode, streams: [MeasuredStream],
-        watch: StallWatch, returnsTo home: [[String]]?
+        _ death: ParentDeathNetwork.Death, network: inout ParentDeathNetwork, edge: RunningNode,
+        streams: [MeasuredStream],
+        watch: StallDetector, returnsTo home: [[String]]?
     ) async throws -> DeathRun {
         let parents = await Self.parents(of: streams.count, at: edge)
-        guard let parent = parents[0].first, let number = MortalNetwork.number(of: parent) else {
+        guard let parent = parents[0].first, let number = ParentDeathNetwork.number(of: parent) else {
             throw Companion.Failure(description: "the edge has no parent; see \(folder)/log")
         }
         _ = watch.take()
@@ -133,11 +135,11 @@ struct DeathsCommand: AsyncParsableCommand {
         await edge.status()?.counters["late_wakeups"] ?? 0
     }
 
-    /// Names of the parents that each stream is fetched from now, first the one in use.
+    /// Names of the current parents of each stream, the one in use first.
     private static func parents(of streams: Int, at edge: RunningNode) async -> [[String]] {
         let status = await edge.status()?.streams ?? []
         return (0..<streams).map { number in
-            let paths = status.first { $0.name == DeliveryPlace.stream(number) }?.paths ?? []
+            let paths = status.first { $0.name == DeliveryTestbed.stream(number) }?.paths ?? []
             return paths.filter { $0.state == "live" }.map(\.parent)
         }
     }

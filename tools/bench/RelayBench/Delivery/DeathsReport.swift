@@ -1,34 +1,34 @@
 import Foundation
 import ReflectorModel
 
-/// One death of a parent or link, and what came out of each stream around it.
+/// One death of a parent or link, and the output of each stream around it.
 struct DeathRun {
-    var death: MortalNetwork.Death
+    var death: ParentDeathNetwork.Death
     var parent: String
-    /// Where the first stream came from when the parent had been away for a second.
+    /// The parent of the first stream when the dead one had been away for a second.
     var follower: String?
-    /// By which the first stream was fetched before.
+    /// Number of paths of the first stream before.
     var paths: Int
-    /// Longest time for which the host stood still.
+    /// Longest stall of the host.
     var stall: TimeSpan
-    /// Wake-ups of the edge that came over 20 ms late: after each it waits a little before it takes a parent for dead.
+    /// Wake-ups of the edge that came over 20 ms late: after each it waits a little before it considers a parent dead.
     var lateWakeups: UInt64
-    /// No stream had the dead parent left then, and each another.
+    /// By then, no stream used the dead parent, and each had another one.
     var hasMoved: Bool
-    /// Which streams were fetched from it.
+    /// For each stream, whether it was fetched from it.
     var isStruck: [Bool]
-    /// The edge was left in peace until it had its first parents again, and how long that took; nil: too long.
+    /// Whether the run waited until the edge had its first parents again, and how long that took; nil: too long.
     var isReturnDue: Bool
     var returned: TimeSpan?
     var outcomes: [MeasuredStream.Outcome]
 }
 
-/// The runs of a session, and what they come to.
+/// The runs of a session, and their totals.
 struct DeathsReport {
     let rates: [Double]
     var runs: [DeathRun] = []
     var repeated = 0
-    /// What the edge counted during the session.
+    /// The edge's counters during the session.
     var counters: [String: UInt64] = [:]
 
     /// The promise: nothing lost, nothing late, nothing twice, all in order, every stream moved, and every return made.
@@ -58,7 +58,7 @@ struct DeathsReport {
         for (index, rate) in rates.enumerated() {
             let total = runs.map { $0.outcomes[index] }.reduce(MeasuredStream.Outcome(), +)
             lines.append(String(format: "%g packets/s: ", rate) + "\(total.packets) packets, " + Self.faults(total))
-            for death in MortalNetwork.Death.allCases {
+            for death in ParentDeathNetwork.Death.allCases {
                 let struck = runs.filter { $0.death == death && $0.isStruck[index] }
                 let gaps = struck.map { $0.outcomes[index].gap.milliseconds }.sorted()
                 guard !gaps.isEmpty else { continue }

@@ -17,13 +17,13 @@ struct DeliverCommand: AsyncParsableCommand {
     var loss = 0.0
     @Option(help: "Mean burst of losses, in packets.")
     var burst = 1.0
-    @Option(help: "Time on the way, one way, in milliseconds.")
+    @Option(help: "One-way delay in milliseconds.")
     var delay = 20.0
-    @Option(help: "Further time on the way of each packet, uniform from 0 to this, in milliseconds; order is not kept.")
+    @Option(help: "Additional delay of each packet, uniform from 0 to this, in milliseconds; order is not kept.")
     var jitter = 0.0
     @Option(help: "No impairment, and this many hops from entrypoint to edge (ours): 2 or 3.")
     var hops = 0
-    @Option(help: "Receivers of the stream, each behind a link of its own (ours).")
+    @Option(help: "Receivers of the stream, each with a link of its own (ours).")
     var receivers = 1
     @Option(help: "Packets a second.")
     var rate = 1_000.0
@@ -36,52 +36,53 @@ struct DeliverCommand: AsyncParsableCommand {
     @Option(help: "Folder for keys, zone and logs.")
     var folder: String
 
-    /// SRT's handshake takes long on a link that loses a tenth.
+    /// SRT's handshake is slow on a link with 10 % loss.
     private var warmUpSeconds: Double { 10 }
 
     func run() async throws {
         let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
-        let place = DeliveryPlace(net: net, folder: folder, programs: programs)
+        let testbed = DeliveryTestbed(net: net, folder: folder, programs: programs)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let report: DeliveryReport
         switch transport {
-        case .ours: report = try await measureOurs(place)
-        case .srt, .rist: report = try await measurePeer(place)
+        case .ours: report = try await measureOurs(testbed)
+        case .srt, .rist: report = try await measurePeer(testbed)
         }
         FileHandle.standardOutput.write(try JSONEncoder().encode(report) + Data("\n".utf8))
     }
 
     // MARK: Ours
 
-    private func measureOurs(_ place: DeliveryPlace) async throws -> DeliveryReport {
+    private func measureOurs(_ testbed: DeliveryTestbed) async throws -> DeliveryReport {
         let isImpaired = hops == 0
-        let parent = isImpaired ? place.impairment() : place.set(hops - 1)
-        let sets = (1...max(hops - 1, 1)).map { ("set-\($0)", place.set($0)) }
-        // A chain: edges ask the last set reflector, each of those the one before; the first asks the entrypoint.
+        let parent = isImpaired ? testbed.impairment() : testbed.set(hops - 1)
+        let sets = (1...max(hops - 1, 1)).map { ("set-\($0)", testbed.set($0)) }
+        // A chain: edges fetch from the last set reflector, each set reflector from the one before, the first from the
+        // entrypoint.
         let last = sets.count
         var maps = ["map s* r* set-\(last)-region"]
         if last > 1 { maps += (2...last).map { "map s* set-\($0)-region set-\($0 - 1)-region" } }
-        try place.writeZone("inner", sets: sets, maps: maps)
-        try place.writeZone(
+        try testbed.writeZone("inner", sets: sets, maps: maps)
+        try testbed.writeZone(
             "outer", sets: isImpaired ? [("set-1", parent)] : sets, maps: maps)
         var companions = [
-            try place.startNameServer("inner", at: place.nameServer),
-            try place.startNameServer("outer", at: place.edgeNameServer), try place.startEntrypoint(),
+            try testbed.startNameServer("inner", at: testbed.nameServer),
+            try testbed.startNameServer("outer", at: testbed.edgeNameServer), try testbed.startEntrypoint(),
         ]
         for number in 1...last {
-            companions.append(try place.startSet(number, region: last > 1 ? 9_000 + number : nil))
+            companions.append(try testbed.startSet(number, region: last > 1 ? 9_000 + number : nil))
         }
         defer { companions.forEach { $0.end() } }
         let impairment =
-            isImpaired ? try startImpairment(place, to: "\(place.set(1)):4900", listen: "\(parent):4900") : nil
+            isImpaired ? try startImpairment(testbed, to: "\(testbed.set(1)):4900", listen: "\(parent):4900") : nil
         let meters = (0..<receivers).map { _ in DeliveryMeter() }
         try await Task.sleep(for: .seconds(1))
         var edges: [RunningNode] = []
         for (number, meter) in meters.enumerated() {
             edges.append(
-                try await place.startEdge(number, deadline: .milliseconds(Int64(milliseconds)), meters: [meter]))
+                try await testbed.startEdge(number, deadline: .milliseconds(Int64(milliseconds)), meters: [meter]))
         }
-        var report = try await run(place, targets: [place.encoderPort()], sinks: [], meters: meters) {
+        var report = try await run(testbed, targets: [testbed.encoderPort()], sinks: [], meters: meters) {
             impairment?.finish().map { $0.largeDown }
         }
         for edge in edges {
@@ -96,11 +97,11 @@ struct DeliverCommand: AsyncParsableCommand {
 
     // MARK: Peers
 
-    private func measurePeer(_ place: DeliveryPlace) async throws -> DeliveryReport {
-        let input = place.encoderPort()
-        let (outer, inner) = ("\(place.impairment()):6000", "\(place.address(4)):6000")
-        let sink = "\(place.sink):7000"
-        let impairment = try startImpairment(place, to: inner, listen: outer)
+    private func measurePeer(_ testbed: DeliveryTestbed) async throws -> DeliveryReport {
+        let input = testbed.encoderPort()
+        let (outer, inner) = ("\(testbed.impairment()):6000", "\(testbed.address(4)):6000")
+        let sink = "\(testbed.sink):7000"
+        let impairment = try startImpairment(testbed, to: inner, listen: outer)
         let commands: [[String]]
         if transport == .srt {
             commands = [
@@ -120,31 +121,32 @@ struct DeliverCommand: AsyncParsableCommand {
         var companions: [Companion] = []
         defer { companions.forEach { $0.end() } }
         for words in commands {
-            companions.append(try Companion(words, processor: nil, log: place.log))
+            companions.append(try Companion(words, processor: nil, log: testbed.log))
             try await Task.sleep(for: .milliseconds(500))
         }
-        return try await run(place, targets: [input], sinks: [sink], meters: [DeliveryMeter()]) {
+        return try await run(testbed, targets: [input], sinks: [sink], meters: [DeliveryMeter()]) {
             impairment.finish().map { $0.largeUp }
         }
     }
 
     // MARK: Both
 
-    private func startImpairment(_ place: DeliveryPlace, to target: String, listen: String) throws -> ImpairmentProcess
+    private func startImpairment(_ testbed: DeliveryTestbed, to target: String, listen: String) throws
+        -> ImpairmentProcess
     {
         try ImpairmentProcess(
-            place,
+            testbed,
             ["--listen", listen, "--to", target, "--delay", "\(delay)ms", "--loss", "\(loss)%", "--burst", "\(burst)"]
                 + (jitter > 0 ? ["--reorder", "100%", "--reorder-delay", "\(jitter)ms"] : []) + ["--seed", "\(seed)"])
     }
 
-    /// Sends the stream, waits for the stragglers, and counts.
-    /// - Parameter crossed: ends the impairment and says how many packets of the stream were put on its links.
+    /// Sends the stream, waits for late packets, and counts.
+    /// - Parameter crossed: ends the impairment and returns the number of the stream's packets on its links.
     private func run(
-        _ place: DeliveryPlace, targets: [String], sinks: [String], meters: [DeliveryMeter],
+        _ testbed: DeliveryTestbed, targets: [String], sinks: [String], meters: [DeliveryMeter],
         crossed: () -> UInt64?
     ) async throws -> DeliveryReport {
-        guard let address = IPAddress(place.feed) else { throw Companion.Failure(description: "net \(net)") }
+        guard let address = IPAddress(testbed.feed) else { throw Companion.Failure(description: "net \(net)") }
         let loop = try DatagramLoop()
         let packets = UInt64((warmUpSeconds + seconds) * rate)
         let feed = try loop.start(
@@ -154,7 +156,7 @@ struct DeliverCommand: AsyncParsableCommand {
             name: "feed")
         try await Task.sleep(for: .seconds(warmUpSeconds))
         guard meters.allSatisfy({ $0.first > 0 }) else {
-            throw Companion.Failure(description: "nothing came through within \(warmUpSeconds) s; see \(place.log)")
+            throw Companion.Failure(description: "nothing arrived within \(warmUpSeconds) s; see \(testbed.log)")
         }
         for meter in meters { meter.restart() }
         let from = await loop.query { feed.value.sent + 1 } ?? 0
@@ -182,7 +184,7 @@ struct DeliverCommand: AsyncParsableCommand {
 
 extension Transport: ExpressibleByArgument {}
 
-/// Delays of several meters together.
+/// Delays of several meters combined.
 private struct DelaySummary {
     private let steps: [UInt64]
 

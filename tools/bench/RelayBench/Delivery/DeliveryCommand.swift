@@ -1,8 +1,8 @@
 import ArgumentParser
 import Foundation
 
-/// Every transport over every kind of link of the table, all transports of a point at the same time and so on the same
-/// machine in the same mood.
+/// Every transport over every kind of link in the table, all transports of a point at the same time, so that all have
+/// the same conditions on the machine.
 struct DeliveryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delivery", abstract: "Measure delivery over bad links and append to a results file.")
@@ -11,7 +11,7 @@ struct DeliveryCommand: ParsableCommand {
     var seconds = 60.0
     @Option(help: "Rounds over all points.")
     var rounds = 1
-    @Option(help: "Receivers of our stream, each behind a link of its own; their packets are pooled.")
+    @Option(help: "Receivers of our stream, each with a link of its own; their packets are pooled.")
     var receivers = 4
     @Option(parsing: .upToNextOption, help: "Points by number (0 is jitter without loss); default: all.")
     var points = Array(LinkCondition.table.indices)
@@ -19,7 +19,7 @@ struct DeliveryCommand: ParsableCommand {
     var transports = Transport.allCases
     @Option(help: "First of five second bytes of the loopback addresses used.")
     var net = 99
-    @Option(help: "File that measurements are appended to.")
+    @Option(help: "File to which measurements are appended.")
     var results: String
     @Option(help: "Folder for keys, zones and logs.")
     var folder: String
@@ -71,7 +71,7 @@ struct DeliveryCommand: ParsableCommand {
     }
 }
 
-/// One kind of link, and what ours is to reach on it.
+/// One kind of link, and our limits on it.
 struct LinkCondition {
     var lossPercent: Double
     var burst: Double
@@ -87,7 +87,7 @@ struct LinkCondition {
             : String(format: "%.0f %% / %.0f", lossPercent, burst)
     }
 
-    /// Point 0 has no loss; what is sent again there is sent for nothing.
+    /// Point 0 has no loss, so all retransmits there are unnecessary.
     static let table = [
         LinkCondition(lossPercent: 0, burst: 1, jitterMilliseconds: 10, residualMax: nil, overheadMax: 1),
         LinkCondition(lossPercent: 1, burst: 1, residualMax: 0.0005, overheadMax: 1.1),

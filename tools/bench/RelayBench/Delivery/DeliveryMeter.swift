@@ -3,7 +3,7 @@ import ReflectorModel
 import RelayService
 import Synchronization
 
-/// What came out at one receiver: which numbers, how late, and with what gaps. From any thread.
+/// The output at one receiver: numbers, delays and gaps. For use from any thread.
 final class DeliveryMeter: Sendable {
     /// Delays are counted in steps of this, up to `delayStepsMax`.
     static let delayStep = TimeSpan.microseconds(20)
@@ -48,7 +48,7 @@ final class DeliveryMeter: Sendable {
         }
     }
 
-    /// Forgets delays and gaps so far: what follows is measured.
+    /// Clears delays and gaps: the measurement starts here.
     func restart() {
         state.withLock { state in
             state.delays = [UInt64](repeating: 0, count: Self.delayStepsMax)
@@ -56,27 +56,27 @@ final class DeliveryMeter: Sendable {
         }
     }
 
-    /// First number that came; 0 before.
+    /// First number that arrived; 0 before.
     var first: UInt64 { state.withLock { $0.first } }
     var highest: UInt64 { state.withLock { $0.highest } }
     var duplicates: UInt64 { state.withLock { $0.duplicates } }
     var outOfOrder: UInt64 { state.withLock { $0.outOfOrder } }
     var gapMax: TimeSpan { state.withLock { $0.gapMax } }
 
-    /// Numbers of a range that never came.
+    /// Count of numbers in a range that never arrived.
     func missing(in numbers: ClosedRange<UInt64>) -> Int {
         state.withLock { state in
             numbers.count { $0 >= state.seen.count || !state.seen[Int($0)] }
         }
     }
 
-    /// How many came later than this (under 2 s) after they were sent, since the last restart.
+    /// Count of packets that arrived later than this (under 2 s) after they were sent, since the last restart.
     func late(after span: TimeSpan) -> Int {
         let step = Int(span.nanoseconds / Self.delayStep.nanoseconds)
         return state.withLock { Int($0.delays.dropFirst(step).reduce(0, +)) }
     }
 
-    /// How many were delayed by how many steps; of several receivers these add up.
+    /// Count of packets by delay in steps; these add up over several receivers.
     var delays: [UInt64] { state.withLock { $0.delays } }
 }
 

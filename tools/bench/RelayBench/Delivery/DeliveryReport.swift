@@ -1,13 +1,13 @@
 import Foundation
 
-/// The transports that are compared.
+/// The compared transports.
 enum Transport: String, Codable, CaseIterable {
     case srt
     case rist
     case ours
 }
 
-/// What one run of one transport gave, a line of the results file.
+/// Result of one run of one transport, a line of the results file.
 struct DeliveryReport: Codable {
     var transport: Transport
     /// Latency of SRT, buffer of RIST, play-out deadline of ours.
@@ -18,21 +18,21 @@ struct DeliveryReport: Codable {
     var jitterMilliseconds: Double
     /// Hops between encoder and edge; more than one only without impairment.
     var hops: Int
-    /// Packets that should have come, over all receivers.
+    /// Expected packets, over all receivers.
     var packets: Int
-    /// Of those, how many did not.
+    /// Packets of these that did not arrive.
     var missing: Int
     var duplicates: Int
     var outOfOrder: Int
     /// Packets put on the impaired link over those of the stream, in per cent.
     var overheadPercent: Double?
-    /// Of first arrivals at the receiver, in milliseconds.
+    /// Delay of first arrivals at the receiver, in milliseconds.
     var delayMedian: Double
     var delay999: Double
     /// Longest time without a packet.
     var gapMax: Double
-    /// Longest time by which the feed was held up: what the machine did to the measurement.
+    /// Longest delay of the feed: the machine's effect on the measurement.
     var stallMax: Double
-    /// From our own counters: packets given up, repaired, and numbers asked for.
+    /// From our own counters: packets lost, repaired, and requested.
     var counters: [String: UInt64]
 }

@@ -1,16 +1,16 @@
 import ArgumentParser
 import Foundation
 
-/// Prints the table of a results file: runs of one kind are pooled, and ours is judged.
+/// Prints the table of a results file: pools runs of one kind, and checks our limits.
 struct DeliveryTable: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "delivery-report", abstract: "The delivery table of a results file, with the limits judged.",
+        commandName: "delivery-report", abstract: "The delivery table of a results file, with the limits checked.",
         discussion: "Exit status: 0 every limit holds, 1 one is missed.")
 
     @Argument(help: "Results file of `relay-bench delivery`.")
     var results: String
 
-    /// A residual under this many per cent is out of reach of so few packets: the simulation judges it.
+    /// So few packets cannot show a residual loss under this per cent: the simulation checks it.
     private static let judgedFrom = 0.003
     private static let missed = "MISSED"
 
@@ -78,7 +78,7 @@ struct DeliveryTable: ParsableCommand {
         }
 
         /// Upper end of the 95 % confidence interval of the residual loss in per cent, one-sided, as if losses were
-        /// independent (Poisson): the number of losses of which so few would be seen once in twenty times.
+        /// independent (Poisson): the mean number of losses for which so few are seen once in twenty times.
         var bound: Double {
             var (low, high) = (Double(missing), Double(missing) * 2 + 20)
             for _ in 0..<60 {

@@ -2,7 +2,7 @@ import Foundation
 
 /// A running `reflector impair`.
 final class ImpairmentProcess {
-    /// What it reports of its own accord, as far as it is read here.
+    /// The part of its report that is used here.
     struct Report: Codable {
         var largeUp: UInt64
         var largeDown: UInt64
@@ -12,14 +12,14 @@ final class ImpairmentProcess {
     private let output: String
     private var hasEnded = false
 
-    init(_ place: DeliveryPlace, _ arguments: [String]) throws {
-        output = place.folder + "/impairment.json"
-        process = try place.start(["impair"] + arguments, output: output)
+    init(_ testbed: DeliveryTestbed, _ arguments: [String]) throws {
+        output = testbed.folder + "/impairment.json"
+        process = try testbed.start(["impair"] + arguments, output: output)
     }
 
     deinit { if !hasEnded { process.end() } }
 
-    /// Ends it; nil if it did not say what it did.
+    /// Ends it; nil if it gave no report.
     func finish() -> Report? {
         hasEnded = true
         process.end(SIGTERM)

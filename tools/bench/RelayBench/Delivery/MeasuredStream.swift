@@ -1,8 +1,7 @@
 import DatagramIO
 import ReflectorModel
 
-/// A numbered stream that is fed all the time, and what came out of it in each of many spans that follow one another
-/// without a hole.
+/// A numbered stream that is fed continuously, and its output in each of many consecutive spans.
 final class MeasuredStream {
     let rate: Double
     let meter = DeliveryMeter()
@@ -14,11 +13,11 @@ final class MeasuredStream {
     private var duplicates: UInt64 = 0
     private var outOfOrder: UInt64 = 0
 
-    /// What came out of one span.
+    /// The output of one span.
     struct Outcome {
         var packets = 0
         var lost = 0
-        /// Came out later than the play-out deadline after they were sent: of no use to a player that close behind.
+        /// Packets that arrived later than the play-out deadline after they were sent.
         var late = 0
         var duplicates: UInt64 = 0
         var outOfOrder: UInt64 = 0
@@ -36,11 +35,11 @@ final class MeasuredStream {
     }
 
     /// - Parameters:
-    ///   - number: of the stream at the place.
-    ///   - deadline: until when its packets must come out.
-    init(_ number: Int, rate: Double, deadline: TimeSpan, place: DeliveryPlace) throws {
-        guard let source = IPAddress(place.feed), let target = Endpoint(place.encoderPort(number)) else {
-            throw Companion.Failure(description: "net \(place.net): no addresses")
+    ///   - number: number of the stream in the testbed.
+    ///   - deadline: latest time at which its packets must arrive.
+    init(_ number: Int, rate: Double, deadline: TimeSpan, testbed: DeliveryTestbed) throws {
+        guard let source = IPAddress(testbed.feed), let target = Endpoint(testbed.encoderPort(number)) else {
+            throw Companion.Failure(description: "net \(testbed.net): no addresses")
         }
         self.rate = rate
         self.deadline = deadline
@@ -52,7 +51,7 @@ final class MeasuredStream {
             name: "feed")
     }
 
-    /// What has been sent so far is not measured.
+    /// Starts the measurement after the packets sent so far.
     func begin() async {
         from = await sent() + 1
         (duplicates, outOfOrder) = (meter.duplicates, meter.outOfOrder)
@@ -62,7 +61,7 @@ final class MeasuredStream {
     /// The span that `finish` measures ends with the packet sent last.
     func mark() async { to = await sent() }
 
-    /// To be called when all up to the mark has been played out or given up; the next span follows the mark.
+    /// Call this when all packets up to the mark are played out or lost; the next span starts at the mark.
     func finish() -> Outcome {
         var outcome = Outcome(
             late: meter.late(after: deadline), duplicates: meter.duplicates - duplicates,

@@ -1,11 +1,11 @@
 import DatagramIO
 import ReflectorModel
 
-/// The encoder of a delivery measurement: datagrams at an even rate, each with its number and the time it was sent.
-/// Receives on further sockets what transports that end in UDP bring back.
+/// The encoder of a delivery measurement: datagrams at an even rate, each with its number and the time it was sent. On
+/// other sockets it receives the output of transports that end in UDP.
 final class NumberedFeed: DatagramHandler {
     static let payloadLength = 1_316
-    /// Where number and time stand: behind the header of the first of seven TS packets.
+    /// Offset of number and time: after the header of the first of seven TS packets.
     static let numberOffset = 4
     static let timeOffset = 12
 
@@ -21,13 +21,13 @@ final class NumberedFeed: DatagramHandler {
     private var nextPacket: MonotonicInstant
     /// Number of the packet sent last; the first is 1.
     private(set) var sent: UInt64 = 0
-    /// Longest time by which the feed itself was late: a stall of the machine.
+    /// Longest delay of the feed itself: a stall of the machine.
     private(set) var latenessMax = TimeSpan.zero
 
     /// - Parameters:
-    ///   - targets: where every packet is sent.
+    ///   - targets: addresses that get every packet.
     ///   - meters: one for each socket of `sinks`.
-    ///   - packets: how many to send before it falls silent.
+    ///   - packets: number of packets to send.
     init(
         loop: DatagramLoop, from address: IPAddress, to targets: [Endpoint], sinks: [Endpoint],
         meters: [DeliveryMeter], rate: Double, packets: UInt64
@@ -64,7 +64,7 @@ final class NumberedFeed: DatagramHandler {
     func wakeEnded(at now: MonotonicInstant) {
         while nextPacket <= now, sent < packets {
             latenessMax = max(latenessMax, now - nextPacket)
-            // A stalled feed does not make up for it in one burst that no encoder would send.
+            // A stalled feed does not catch up in one burst that no encoder would send.
             if now - nextPacket > .milliseconds(20) { nextPacket = now }
             emit(at: loop.now)
             nextPacket = nextPacket + interval

@@ -1,0 +1,39 @@
+/// Query statistics of one responder. Values of several loops can be added.
+public struct QueryStatistics: Sendable, Equatable {
+    /// Types that are counted one by one: 0 to 255. All others are counted together.
+    static let typesMax = 256
+    /// Response codes that are counted one by one: up to BADCOOKIE (RFC 7873).
+    static let codesMax = 24
+    static let words = AnswerCounter.allCases.count + typesMax + 1 + codesMax
+    static let firstType = AnswerCounter.allCases.count
+    static let firstCode = firstType + typesMax + 1
+
+    private var words: [UInt64]
+
+    public init() { words = Array(repeating: 0, count: Self.words) }
+
+    init(_ words: UnsafePointer<UInt64>) { self.words = Array(UnsafeBufferPointer(start: words, count: Self.words)) }
+
+    public subscript(counter: AnswerCounter) -> UInt64 { words[counter.rawValue] }
+
+    /// Well-formed queries by type, in ascending order; those of types above 255 come last, under nil. Types without
+    /// queries are left out.
+    public var types: [(type: UInt16?, count: UInt64)] {
+        (0...Self.typesMax).compactMap { type in
+            let count = words[Self.firstType + type]
+            return count == 0 ? nil : (type == Self.typesMax ? nil : UInt16(type), count)
+        }
+    }
+
+    /// Replies by response code, in ascending order. Codes that were never sent are left out.
+    public var codes: [(code: Int, count: UInt64)] {
+        (0..<Self.codesMax).compactMap { code in
+            let count = words[Self.firstCode + code]
+            return count == 0 ? nil : (code, count)
+        }
+    }
+
+    public static func += (a: inout QueryStatistics, b: QueryStatistics) {
+        for index in a.words.indices { a.words[index] &+= b.words[index] }
+    }
+}

@@ -1,0 +1,105 @@
+import DNSAnswers
+import ReflectorModel
+
+/// The health of all targets of a prober, with a panic mode: if more than half of the targets die within 10 s, the
+/// prober itself is probably cut off. All targets then keep the state from before those deaths until more than half
+/// answer again.
+///
+/// Targets that have never answered are a different case: at first the network may start after its name servers. While
+/// more than half have never answered, they count as unprobed, which is no error.
+struct HealthMonitor: Sendable {
+    /// Deaths within this span of each other count as one event.
+    static let suspicionSpan = TimeSpan.seconds(10)
+    /// Consecutive answered rounds after which a target counts towards the end of panic mode.
+    static let thawRounds = 2
+
+    /// In the order given, for iteration.
+    private(set) var targets: [ProbeTarget] = []
+    private var healthOf: [ProbeTarget: TargetHealth] = [:]
+    private(set) var isFrozen = false
+    /// Most targets have not answered yet, since the start or since they were named.
+    private(set) var isWaiting = false
+    /// How often panic mode has begun since the start.
+    private(set) var freezes: UInt64 = 0
+    /// Incremented with every change of `report`.
+    private(set) var revision: UInt64 = 0
+    /// Targets that were silent when panic mode began.
+    private var silentAtFreeze = 0
+
+    subscript(_ target: ProbeTarget) -> TargetHealth? { healthOf[target] }
+
+    /// Sets the targets. Targets that stay keep their state.
+    mutating func replace(_ targets: [ProbeTarget], at now: MonotonicInstant) {
+        let known = healthOf
+        self.targets = targets
+        healthOf = [:]
+        for target in targets { healthOf[target] = known[target] ?? TargetHealth(at: now) }
+        revision += 1
+    }
+
+    /// A round of probes of a target has finished.
+    mutating func round(_ target: ProbeTarget, isAnswered: Bool, at now: MonotonicInstant) {
+        guard var health = healthOf[target] else { return }
+        let before = health.health
+        let isUnheard = isWaiting && !isAnswered && !health.hasLived
+        health.round(isAnswered: isAnswered, isHeld: isFrozen || isUnheard, at: now)
+        healthOf[target] = health
+        if health.health != before { revision += 1 }
+        if isWaiting, isAnswered { settle(at: now) }
+        if isFrozen { thaw(at: now) } else if !isAnswered { freeze(at: now) }
+    }
+
+    mutating func noteLoss(_ target: ProbeTarget, _ change: (inout LossMonitor) -> Void) {
+        guard var health = healthOf[target], !isFrozen else { return }
+        let before = health.health
+        change(&health.loss)
+        healthOf[target] = health
+        if health.health != before { revision += 1 }
+    }
+
+    /// Every target has a first result.
+    var isComplete: Bool { isFrozen || isWaiting || targets.allSatisfy { healthOf[$0]?.state != .unknown } }
+
+    var report: ProberReport {
+        var health: [ProbeTarget: ZoneContent.Health] = [:]
+        for target in targets { health[target] = healthOf[target]?.health ?? .unprobed }
+        return ProberReport(
+            probing: isFrozen ? .frozen(silent: silentAtFreeze, targets: targets.count) : .on, health: health)
+    }
+
+    private mutating func freeze(at now: MonotonicInstant) {
+        let fallen = targets.filter { target in
+            guard let health = healthOf[target], health.state == .dead, health.unanswered > 0 else { return false }
+            return now - health.since < Self.suspicionSpan
+        }
+        guard fallen.count * 2 > targets.count else { return }
+        let unheard = fallen.filter { healthOf[$0]?.stateBefore == .unknown }
+        guard unheard.count * 2 <= targets.count else {
+            isWaiting = true
+            revision += 1
+            for target in unheard { healthOf[target]?.revive() }
+            return
+        }
+        isFrozen = true
+        freezes += 1
+        revision += 1
+        silentAtFreeze = targets.count { (healthOf[$0]?.unanswered ?? 0) > 0 }
+        for target in fallen { healthOf[target]?.revive() }
+    }
+
+    /// Once more than half have answered, the others are evaluated normally in their next round.
+    private mutating func settle(at now: MonotonicInstant) {
+        guard targets.count(where: { healthOf[$0]?.hasLived ?? false }) * 2 > targets.count else { return }
+        isWaiting = false
+        revision += 1
+        for target in targets where healthOf[target]?.hasLived == false { healthOf[target]?.release(at: now) }
+    }
+
+    private mutating func thaw(at now: MonotonicInstant) {
+        let answering = targets.count { (healthOf[$0]?.answered ?? 0) >= Self.thawRounds }
+        guard answering * 2 > targets.count else { return }
+        isFrozen = false
+        revision += 1
+        for target in targets { healthOf[target]?.release(at: now) }
+    }
+}

@@ -1,0 +1,67 @@
+import DNSAnswers
+
+/// Host states that are not in the files: content = files + overrides + health.
+struct HostStates: Sendable, Equatable {
+    var probing = ZoneContent.Probing.off
+    /// A target that is not in it is unprobed.
+    var health: [ProbeTarget: ZoneContent.Health] = [:]
+    var overrides: [HostOverride] = []
+
+    /// The files' content with every host's current state.
+    func applied(to files: ZoneContent) -> ZoneContent {
+        var content = files
+        content.probing = probing
+        for set in content.setRegions.indices {
+            let site = content.setRegions[set].site
+            for number in content.setRegions[set].members.indices {
+                var member = content.setRegions[set].members[number]
+                guard let target = files.target(of: member) else { continue }
+                member.health = health[target] ?? .unprobed
+                member.override = override(of: target.name, site: site, zone: files.zone)
+                content.setRegions[set].members[number] = member
+            }
+        }
+        content.letDrainedStandAside()
+        return content
+    }
+
+    /// Their strings in `_status`.
+    var notes: [String] {
+        let counts = [
+            ("alive", health.values.count { $0 == .alive }), ("dead", health.values.count { $0 == .dead }),
+            ("unprobed", health.values.count { $0 == .unprobed }),
+            ("lossy", health.values.count { if case .lossy = $0 { true } else { false } }),
+        ]
+        let text = counts.filter { $0.1 > 0 }.map { ", \($0.1) \($0.0)" }.joined()
+        return ["health=\(probing)\(text)"]
+            + overrides.map {
+                "override=\($0.override.action.rawValue) \($0.subject) in \($0.zone) until \(UTCTime.text($0.override.until)): "
+                    + $0.override.reason
+            }
+    }
+
+    /// An override of the host takes precedence over one of its site.
+    private func override(of host: String, site: String, zone: String) -> ZoneContent.Override? {
+        let own = overrides.filter { $0.zone == zone }
+        return (own.first { $0.subject == .host(host) } ?? own.first { $0.subject == .site(site) })?.override
+    }
+}
+
+extension ZoneContent {
+    /// The content of the files alone.
+    var withoutHostStates: ZoneContent {
+        var content = self
+        content.probing = .off
+        content.outliving = nil
+        for set in content.setRegions.indices {
+            content.setRegions[set].cause = "zone"
+            content.setRegions[set].changedSerial = 0
+            content.setRegions[set].standsAside = false
+            for member in content.setRegions[set].members.indices {
+                content.setRegions[set].members[member].health = .unprobed
+                content.setRegions[set].members[member].override = nil
+            }
+        }
+        return content
+    }
+}

@@ -1,0 +1,58 @@
+/// Authenticates requests for overrides: signed, recent, and never used before. Times are in seconds since 1970.
+struct RequestAuthenticator: Sendable {
+    /// How far the operator's clock may be from ours.
+    static let skewMax: Int64 = 60
+    /// Nonces that are remembered. Above this number in two minutes, further requests are refused.
+    static let noncesMax = 1_024
+    /// Longest request in bytes.
+    static let lengthMax = 4_096
+
+    enum Refusal: Error, Equatable, CustomStringConvertible {
+        /// No key, or a wrong one; the reply gives no reason.
+        case unauthorized
+        case malformed
+        case otherServer(String)
+        case clock(seconds: Int64)
+        case replayed
+        case tooMany
+
+        var description: String {
+            switch self {
+            case .unauthorized: "not signed with the secret of an `operator-public` line of this name server's key file"
+            case .malformed: "not a request for an override"
+            case .otherServer(let name): "it was made for \(name)"
+            case .clock(let seconds):
+                "it was made \(seconds) s from now by our clock, or before we started; set the clocks and try again"
+            case .replayed: "it has been taken already"
+            case .tooMany: "too many requests; wait two minutes"
+            }
+        }
+    }
+
+    /// The keys that may sign requests.
+    var verifier: OverrideVerifier
+    /// What requests must be made for; nil where we cannot know (a wildcard address).
+    private let endpoint: String?
+    /// Older requests are refused: we don't know which requests were accepted before we started.
+    private let startedAt: Int64
+    private var seen: [String: Int64] = [:]
+
+    init(verifier: OverrideVerifier, endpoint: String?, startedAt: Int64) {
+        self.verifier = verifier
+        self.endpoint = endpoint
+        self.startedAt = startedAt
+    }
+
+    mutating func admit(_ body: [UInt8], signature: String, at now: Int64) throws(Refusal) -> OverrideRequest {
+        guard body.count <= Self.lengthMax, verifier.signer(of: body, signature) != nil else { throw .unauthorized }
+        guard let request = OverrideRequest(body: body), request.nonce.utf8.count <= 64 else { throw .malformed }
+        if let endpoint, request.to != endpoint { throw .otherServer(request.to) }
+        guard request.issued >= startedAt, request.issued >= now - Self.skewMax, request.issued <= now + Self.skewMax
+        else { throw .clock(seconds: request.issued &- now) }
+        seen = seen.filter { $0.value >= now - 2 * Self.skewMax }
+        guard seen[request.nonce] == nil else { throw .replayed }
+        guard seen.count < Self.noncesMax else { throw .tooMany }
+        seen[request.nonce] = request.issued
+        return request
+    }
+}

@@ -1,0 +1,132 @@
+import Glibc
+import ZoneCompiler
+
+/// The directories and files to watch so that no change of a folder is missed: every directory on the path to it, each
+/// symbolic link followed, the folder, and its files (a hard link or a link's target may be written under another
+/// name).
+struct FolderPlan: Equatable {
+    /// Links that are followed on one way, as the kernel does.
+    private static let linksMax = 40
+
+    /// What matters in a directory.
+    struct Interest: Equatable {
+        /// Components of paths that lead through it.
+        var names: Set<String> = []
+        /// It is the folder: every file of a zone matters.
+        var isFolder = false
+    }
+
+    /// By path without links.
+    private(set) var directories: [String: Interest] = [:]
+    /// Files of zones, paths without links.
+    private(set) var files: [String] = []
+    /// The folder without links; nil while there is none.
+    private(set) var folder: String?
+
+    /// - Parameter path: absolute, or from the working directory.
+    init(_ path: String) {
+        folder = follow(Self.absolute(path))
+        guard let folder else { return }
+        directories[folder, default: Interest()].isFolder = true
+        for name in Self.names(in: folder) where ZoneDirectory.isPart(name) {
+            if let file = follow(folder + "/" + name) { files.append(file) }
+        }
+    }
+
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let here = getcwd(nil, 0) else { return path }
+        defer { free(here) }
+        return String(cString: here) + "/" + path
+    }
+
+    /// Entries of a directory, sorted; none if it can't be read.
+    static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        return names.sorted()
+    }
+
+    /// Follows a path component by component and notes each directory that decides where it leads. Returns where; nil
+    /// if something is missing on the way.
+    private mutating func follow(_ path: String) -> String? {
+        var waiting = Self.components(path)
+        var current = ""
+        var links = 0
+        while let name = waiting.popLast() {
+            if name == "." { continue }
+            if name == ".." {
+                current = current.lastIndex(of: "/").map { String(current[..<$0]) } ?? ""
+                continue
+            }
+            directories[current.isEmpty ? "/" : current, default: Interest()].names.insert(name)
+            let next = current + "/" + name
+            var status = stat()
+            guard lstat(next, &status) == 0 else { return nil }
+            guard status.st_mode & S_IFMT == S_IFLNK else {
+                current = next
+                continue
+            }
+            links += 1
+            guard links <= Self.linksMax, let target = Self.target(of: next) else { return nil }
+            if target.hasPrefix("/") { current = "" }
+            waiting += Self.components(target)
+        }
+        return current.isEmpty ? "/" : current
+    }
+
+    /// Last first.
+    private static func components(_ path: String) -> [String] {
+        path.split(separator: "/").reversed().map(String.init)
+    }
+
+    private static func target(of link: String) -> String? {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            bytes.baseAddress.map { readlink(link, $0.assumingMemoryBound(to: CChar.self), bytes.count) } ?? -1
+        }
+        return count > 0 ? String(decoding: buffer.prefix(count), as: UTF8.self) : nil
+    }
+}
+
+/// What the files of a folder look like from outside: equal means that nothing has been written.
+struct FolderSignature: Equatable {
+    private struct Entry: Equatable {
+        var name: String
+        var device: UInt64
+        var number: UInt64
+        var mode: UInt32
+        var size: Int64
+        /// Of content, then of anything: a copy may set the first back, never the second.
+        var times: [Int]
+        var error: Int32
+    }
+
+    private var entries: [Entry] = []
+
+    init(_ path: String) {
+        entries.append(Self.entry(path, name: ""))
+        for name in FolderPlan.names(in: path) where ZoneDirectory.isPart(name) {
+            entries.append(Self.entry(path + "/" + name, name: name))
+        }
+        // Times of the folder itself change with every file that an editor drops.
+        entries[0].times = []
+        entries[0].size = 0
+    }
+
+    private static func entry(_ path: String, name: String) -> Entry {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return Entry(name: name, device: 0, number: 0, mode: 0, size: 0, times: [], error: errno)
+        }
+        return Entry(
+            name: name, device: UInt64(status.st_dev), number: UInt64(status.st_ino), mode: status.st_mode,
+            size: Int64(status.st_size),
+            times: [status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec],
+            error: 0)
+    }
+}

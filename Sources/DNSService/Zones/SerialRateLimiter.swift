@@ -1,0 +1,22 @@
+/// Limits serials to one a second on average, since serials follow Unix time and must not run ahead of it. A burst of
+/// two is allowed, so that an edit, an override or a death right after another change is answered at once. Only while
+/// changes never stop does each wait for the next second: an edit may then show up to `interval` + settling time +
+/// compilation after its write.
+struct SerialRateLimiter {
+    static let interval = Duration.seconds(1)
+    /// Serials that may follow each other without a pause.
+    static let burst = 2
+
+    /// When the budget would be full again.
+    private var fullAt: ContinuousClock.Instant?
+
+    /// When the next serial may be raised.
+    func next(at now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        guard let fullAt else { return now }
+        return max(now, fullAt - Self.interval * (Self.burst - 1))
+    }
+
+    mutating func raised(at now: ContinuousClock.Instant) {
+        fullAt = max(fullAt ?? now, now) + Self.interval
+    }
+}

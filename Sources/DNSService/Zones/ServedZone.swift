@@ -1,0 +1,125 @@
+import DNSAnswers
+import ReflectorModel
+import ZoneCompiler
+
+/// One zone as it is served: the files' content, how its hosts stand, the serial and the image made of both.
+struct ServedZone {
+    /// As compiled from the files, without host states.
+    let files: ZoneContent
+    /// Files, overrides and health, and what last changed each set region's answer.
+    let content: ZoneContent
+    /// Serial and fingerprint.
+    let entry: SerialStore.Entry
+    let image: ZoneImage
+    private let digest: ContentDigest
+    /// Classes that should have outlived an edit and were too many.
+    let outlivingDropped: Int
+
+    /// What a generation depends on besides its content and the generation before.
+    struct Context {
+        /// The highest serial that others are known to have of the zone.
+        var floor: UInt32?
+        /// An operator wants a serial above this one.
+        var exceeded: UInt32?
+        /// The generation that an earlier process served last.
+        var previous: ZoneContent?
+        /// Secondaries may take the zone.
+        var isTransferred = false
+        /// Most records of a zone that is transferred.
+        var recordsMax = AliasedZone.recordsMax
+        /// Files beside the `.zone` file; nil for those of the generation before.
+        var sidecars: Set<String>?
+    }
+
+    /// - Parameters:
+    ///   - before: the zone as served until now.
+    ///   - kept: what an earlier process left, where there is nothing before.
+    ///   - context: what else decides the serial, and what outlives.
+    ///   - unixTime: seconds since 1970.
+    init(
+        _ files: ZoneContent, hostStates: HostStates, before: ServedZone?, kept: SerialStore.Entry?,
+        context: Context = Context(), unixTime: Int64
+    ) throws(ZoneImage.Invalid) {
+        let isSameFiles = before?.files == files
+        var content = hostStates.applied(to: files)
+        var sets = content.setRegions.map { SetChange($0, in: content) }
+        let fileDigest = if let before, isSameFiles { before.digest } else { ContentDigest(files) }
+        var whole = fileDigest
+        whole.add(sets)
+        let last = before?.entry ?? kept
+        var serial = last?.serial ?? 0
+        var highest = last?.serial
+        if let floor = context.floor, highest.map({ ZoneSerial.isAfter(floor, $0) }) ?? true { highest = floor }
+        var isAskedFor = false
+        if let exceeded = context.exceeded, highest.map({ !ZoneSerial.isAfter($0, exceeded) }) ?? true {
+            (highest, isAskedFor) = (exceeded, true)
+        }
+        let previous = before?.content ?? context.previous
+        // Secondaries have a serial that we no longer know: a difference from it would be wrong.
+        let isForgotten = (last?.outlivingClasses ?? 0) > 0 && previous?.outliving == nil
+        let isRaised = last?.digest != whole.description || highest != last?.serial || isForgotten || isAskedFor
+        if isRaised { serial = ZoneSerial.next(after: highest, file: files.fileSerial, unixTime: unixTime) }
+        if isRaised, context.isTransferred, let previous {
+            let outliving = OutlivingAliases.outliving(
+                previous, in: files, at: unixTime, recordsMax: context.recordsMax)
+            content.outliving = outliving.outliving
+            outlivingDropped = outliving.dropped
+        } else {
+            content.outliving = isRaised ? nil : previous?.outliving
+            outlivingDropped = 0
+        }
+        let lastSets = Dictionary((last?.sets ?? []).map { ($0.name, $0) }) { first, _ in first }
+        let regionsBefore = Dictionary((before?.content.setRegions ?? []).map { ($0.name, $0) }) { first, _ in first }
+        for number in sets.indices {
+            if let same = lastSets[sets[number].name], same.digest == sets[number].digest {
+                sets[number] = same
+            } else {
+                sets[number].serial = serial
+                let old = regionsBefore[sets[number].name].flatMap { region in before.map { ($0.content, region) } }
+                sets[number].cause = SetChange.cause(before: old, after: (content, content.setRegions[number]))
+            }
+            content.setRegions[number].cause = sets[number].cause
+            content.setRegions[number].changedSerial = sets[number].serial
+        }
+        self.files = files
+        self.content = content
+        digest = fileDigest
+        entry = SerialStore.Entry(
+            serial: serial, digest: whole.description, sets: sets, sidecars: context.sidecars ?? last?.sidecars ?? [],
+            outlivingClasses: content.outliving?.classes.count ?? 0)
+        if let before, isSameFiles, before.content == content, before.entry.serial == serial {
+            image = before.image
+        } else {
+            let sharing = before.flatMap { $0.files.hasSameMap(as: files) ? $0.image : nil }
+            image = try ZoneImage(content, serial: serial, sharing: sharing)
+        }
+    }
+
+    /// Every set reflector once for each set region it is in.
+    var hostStatus: [NameServer.Status.Host] {
+        content.setRegions.flatMap { region in
+            let answering = content.answering(region).members
+            return region.members.filter { content.hosts.indices.contains($0.host) }.map { member in
+                let answered = answering.first { $0.host == member.host && $0.port == member.port }
+                return NameServer.Status.Host(
+                    zone: content.zone, set: region.name, name: content.hosts[member.host].name, port: member.port,
+                    health: member.health.description, weight: answered.map { Int($0.weight) })
+            }
+        }
+    }
+}
+
+extension ZoneContent {
+    /// True if the rule index of one serves the other too.
+    fileprivate func hasSameMap(as other: ZoneContent) -> Bool {
+        defaults == other.defaults && rules == other.rules && edgeRegions == other.edgeRegions
+            && setRegions.map(\.name) == other.setRegions.map(\.name)
+            && setRegions.map(\.id) == other.setRegions.map(\.id)
+    }
+
+    /// Serial in the SOA as the file has it; 0 without one.
+    fileprivate var fileSerial: UInt32 {
+        guard let data = records.first(where: { $0.type == 6 })?.data, data.count >= 22 else { return 0 }
+        return data[(data.count - 20)..<(data.count - 16)].reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}

@@ -1,0 +1,85 @@
+import DNSAnswers
+import ReflectorModel
+
+/// A fingerprint of a set region's answer, and the cause of its last change.
+struct SetChange: Equatable, Sendable {
+    /// Longest cause in bytes: a character string of a TXT record holds 255 with its key.
+    static let causeMax = 200
+
+    var name: String
+    /// Fingerprint of the hosts that are answered, with their addresses, ports and weights.
+    var digest: UInt64
+    /// Serial of the change.
+    var serial: UInt32 = 0
+    /// `zone`, `health nyc-1 dead`, `override drain nyc-1: new kernel`.
+    var cause = "zone"
+
+    init(_ region: ZoneContent.SetRegion, in content: ZoneContent) {
+        name = region.name
+        var digest: UInt64 = 0x452821e638d01377
+        func add(_ word: UInt64) { digest = FixedHash.combine(digest, word) }
+        for member in content.answering(region).members {
+            let host = content.hosts[member.host]
+            for byte in host.name.utf8 { add(UInt64(byte)) }
+            add(UInt64(member.port) << 16 | UInt64(member.weight))
+            for address in host.addresses {
+                add(address.high)
+                add(address.low)
+            }
+        }
+        self.digest = digest
+    }
+
+    /// One line of the serial's file.
+    var line: String { "set \(name) \(String(digest, radix: 16)) \(serial) \(cause)" }
+
+    /// Nil for anything that `line` does not write.
+    init?(line: Substring) {
+        let words = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
+        guard words.count == 5, words[0] == "set", let digest = UInt64(words[2], radix: 16),
+            let serial = UInt32(words[3])
+        else { return nil }
+        (name, self.digest, self.serial, cause) = (String(words[1]), digest, serial, String(words[4]))
+    }
+
+    /// Why `after` is answered differently from `before`: the files, an override, or a probe.
+    /// - Parameter before: nil if the set region is new, or was served by an earlier process.
+    static func cause(before: (ZoneContent, ZoneContent.SetRegion)?, after: (ZoneContent, ZoneContent.SetRegion))
+        -> String
+    {
+        let (content, region) = after
+        var decided: [String] = []
+        var probed: [String] = []
+        if let (old, oldRegion) = before, !isSameInFiles(oldRegion, in: old, region, in: content) { return "zone" }
+        for (number, member) in region.members.enumerated() where content.hosts.indices.contains(member.host) {
+            let host = content.hosts[member.host].name
+            let old = before?.1.members[number]
+            if old?.override != member.override {
+                if let override = member.override {
+                    decided.append("\(override.action.rawValue) \(host): \(override.reason)")
+                } else {
+                    decided.append("of \(host) ended")
+                }
+            }
+            if (old?.health ?? .unprobed) != member.health, before != nil || member.health == .dead {
+                probed.append("\(host) \(member.health)")
+            }
+        }
+        let cause =
+            !decided.isEmpty
+            ? "override " + decided.joined(separator: ", ")
+            : !probed.isEmpty ? "health " + probed.joined(separator: ", ") : before == nil ? "zone" : "override"
+        return String(decoding: cause.utf8.prefix(causeMax), as: UTF8.self)
+    }
+
+    /// Same hosts with the same addresses, ports and weights by the files alone.
+    private static func isSameInFiles(
+        _ a: ZoneContent.SetRegion, in first: ZoneContent, _ b: ZoneContent.SetRegion, in second: ZoneContent
+    ) -> Bool {
+        guard a.members.count == b.members.count, a.capacity == b.capacity else { return false }
+        return zip(a.members, b.members).allSatisfy { one, other in
+            one.port == other.port && first.hosts.indices.contains(one.host)
+                && second.hosts.indices.contains(other.host) && first.hosts[one.host] == second.hosts[other.host]
+        }
+    }
+}

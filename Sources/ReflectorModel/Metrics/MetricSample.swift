@@ -1,0 +1,41 @@
+/// One value of a metric, as `/metrics` reports it.
+public struct MetricSample: Sendable, Equatable {
+    /// What the value is (Prometheus text format 0.0.4, `# TYPE`).
+    public enum Kind: String, Sendable {
+        /// Only ever grows.
+        case counter
+        case gauge
+        /// Cumulative buckets, with `suffix` `_bucket`, `_sum` and `_count`.
+        case histogram
+        /// Quantiles by the label `quantile`, and with `suffix` `_sum` and `_count`.
+        case summary
+    }
+
+    /// `reflector_packets_delivered_total`: other characters than letters, digits, `_` and `:` are written as `_`.
+    public var name: String
+    /// What a sample of a histogram or summary has behind the name of its metric.
+    public var suffix: String
+    /// Written in the order given here.
+    public var labels: [(name: String, value: String)]
+    public var value: Double
+    public var kind: Kind
+    /// One sentence about what is counted. The first sample of a name gives the HELP text.
+    public var help: String
+
+    public init(
+        name: String, suffix: String = "", labels: [(name: String, value: String)] = [], value: Double, kind: Kind,
+        help: String
+    ) {
+        self.name = name
+        self.suffix = suffix
+        self.labels = labels
+        self.value = value
+        self.kind = kind
+        self.help = help
+    }
+
+    public static func == (a: MetricSample, b: MetricSample) -> Bool {
+        a.name == b.name && a.suffix == b.suffix && a.value == b.value && a.kind == b.kind && a.help == b.help
+            && a.labels.elementsEqual(b.labels) { $0 == $1 }
+    }
+}

@@ -1,0 +1,31 @@
+import PacketSealing
+import RelayWire
+
+/// Key material: the network keys, checked before the node's thread starts. That thread makes its own `PacketCrypto`
+/// from them.
+struct KeyMaterial: Sendable {
+    private let keys: [(phase: UInt8, key: [UInt8])]
+
+    /// Throws if libcrypto refuses a key.
+    init(_ file: KeyFile) throws {
+        keys = file.networkKeys.map { ($0.phase, $0.bytes) }
+        _ = try LibcryptoPacketCrypto(networkKeys: keys)
+    }
+
+    /// Replaces the keys of `crypto` by these.
+    func replaceKeys(of crypto: LibcryptoPacketCrypto) {
+        do {
+            try crypto.replaceNetworkKeys(keys)
+        } catch {
+            preconditionFailure("libcrypto refused keys that it took before: \(error)")
+        }
+    }
+
+    func make() -> LibcryptoPacketCrypto {
+        do {
+            return try LibcryptoPacketCrypto(networkKeys: keys)
+        } catch {
+            preconditionFailure("libcrypto refused keys that it took before: \(error)")
+        }
+    }
+}
