@@ -8,7 +8,7 @@ import Testing
 struct AnnouncerTests {
     private static let stranger = Bench.endpoint(50)
 
-    /// A node with the network key that announces the tree's stream to its set reflector, and feeds it with zeros.
+    /// A node with the network key that announces the stream of the tree to its set reflector and sends zeros.
     private func addAnnouncer(_ name: String, to tree: Tree) throws -> RelayNode {
         tree.bench.answers[.announceTargets(host: name)] = .records(
             LookUpAnswer(
@@ -27,7 +27,7 @@ struct AnnouncerTests {
         }
     }
 
-    @Test("An announcement counts only from a candidate's name and address", arguments: ["mallory", "ep"])
+    @Test("An announcement counts only if name and address are those of a candidate", arguments: ["mallory", "ep"])
     func stranger(name: String) throws {
         var tree = try #require(Tree(sets: 1))
         let stranger = try addAnnouncer(name, to: tree)
@@ -42,7 +42,7 @@ struct AnnouncerTests {
             "\(tree.bench.alarms)")
     }
 
-    @Test("Without name servers the last good answer says who is a candidate")
+    @Test("Without name servers the candidates are those of the last good answer")
     func lastGoodAnswer() throws {
         var tree = try #require(Tree(sets: 1))
         tree.edge.want(tree.stream, at: tree.bench.now)
@@ -59,7 +59,7 @@ struct AnnouncerTests {
         #expect(tree.sets[0].counters[.announcementsRefused] == 1)
     }
 
-    @Test("Where no name server ever answered, the announcement is all there is, and data flows")
+    @Test("If no name server ever answered, the announcement alone counts, and data flows")
     func neverAnswered() throws {
         var tree = try #require(Tree(sets: 1))
         let silent = Tree.setEndpoint(0)
@@ -84,7 +84,7 @@ struct AnnouncerTests {
         return Announce(version: version, page: number, pages: pages, entries: entries)
     }
 
-    @Test("A list of which pages stay away is dropped, and what does not fit leaves the list before as it was")
+    @Test("A list with missing pages is dropped, and a list that does not fit leaves the previous one unchanged")
     func listBounds() throws {
         let source = NodeID(name: "ep")
         var list = AnnouncementList()
@@ -102,7 +102,7 @@ struct AnnouncerTests {
         #expect(list.pullNotBefore == instant(16_000))
     }
 
-    @Test("All entrypoints together announce no more than a node holds, and those the zone does not confirm go first")
+    @Test("All announcements together stay within the table, and unconfirmed ones are evicted first")
     func nodeBound() throws {
         let tree = try #require(
             Tree(sets: 1) {
@@ -129,17 +129,17 @@ struct AnnouncerTests {
         #expect(held <= 64)
         #expect(tree.sets[0].childLinks.all.allSatisfy { ($0.announcements?.count ?? 0) <= 40 })
         #expect(tree.sets[0].counters[.droppedAnnouncementsFull] > 0)
-        // No storm of requests for lists that do not fit.
+        // Lists that do not fit cause no storm of requests.
         #expect(tree.sets[0].counters[.controlSent] < 1_000)
     }
 }
 
 @Suite("Which portset a stream has")
 struct PortsetClaimTests {
-    @Test("The first child's claim does not bypass the map for the others: the zone says which portset it is")
+    @Test("The claim of the first child does not bypass the map for the others: the zone decides the portset")
     func firstClaim() throws {
         var tree = try #require(Tree(sets: 2))
-        // A transit chain for the stream's portset, and none for the one that is claimed.
+        // There is a transit chain for the portset of the stream, and none for the claimed one.
         tree.bench.answers[.parents(.first, RegionID(9_000), PortsetID(7))] = .records(
             LookUpAnswer(
                 hosts: [ResolvedHost(name: "set-1", endpoint: Tree.setEndpoint(1), priority: 0, weight: 1)],
@@ -170,7 +170,7 @@ struct PortsetClaimTests {
                     tree.stream, claimed: PortsetID(99), zone: PortsetID(7), by: "eve", eve)))
     }
 
-    @Test("While no name server answers, the claim of most children is a hint, and the zone's answer ends it")
+    @Test("While no name server answers, the claim of most children is a hint, until the zone answers")
     func hint() throws {
         var tree = try #require(Tree(sets: 1))
         let silent = Tree.setEndpoint(0)

@@ -2,9 +2,9 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("Backlog at the rate that a child asks for")
+@Suite("Backlog at the rate that a child requests")
 struct BacklogTests {
-    @Test("a rate of 0 harms nobody: the burst at the start is all that the child gets of the past")
+    @Test("a rate of 0 does no harm: the child gets only the burst at the start")
     func rateOfZero() throws {
         var tree = try #require(Tree(sets: 1) { $0.backlogSixteenths = 0 })
         tree.stream(for: .milliseconds(300))

@@ -4,8 +4,8 @@ import RelayWire
 @testable import ReflectorSimulation
 @testable import RelayCore
 
-/// A few nodes on a `VirtualNetwork` that delivers everything after 5 ms, with every datagram in sight. Look-ups are
-/// answered from `answers`.
+/// A few nodes on a `VirtualNetwork` that delivers everything after 5 ms and records every datagram. `answers` has the
+/// answers to look-ups.
 final class Bench: NetworkScenario {
     typealias Event = Never
 
@@ -34,18 +34,18 @@ final class Bench: NetworkScenario {
     private static let delay = TimeSpan.milliseconds(5)
 
     let network = VirtualNetwork<Event>()
-    /// Starts of nodes so far: each life has its own secrets.
+    /// The number of node starts so far: each life has its own secrets.
     private var lives: UInt64 = 0
     private let batchMax: Int
-    /// Everything that was sent.
+    /// All datagrams that were sent.
     private(set) var sent: [Datagram] = []
     private(set) var alarms: [RelayAlarm] = []
     private(set) var limits: [Int] = []
-    /// Why streams were unavailable, as edges reported it.
+    /// The reports of edges that a stream is unavailable.
     private(set) var unavailable: [UnavailableReason] = []
-    /// Questions of all nodes so far.
+    /// The look-ups of all nodes so far.
     private(set) var questions: [ReflectorName] = []
-    /// What a node at an address gets in place of the zone's answer; nil for the zone's answer.
+    /// Replaces the zone's answer to the node at an address; nil keeps it.
     var lies: (Endpoint, ReflectorName) -> LookUpResult? = { _, _ in nil }
     /// Datagrams for which this is true are lost.
     var loses: (Datagram) -> Bool = { _ in false }
@@ -90,7 +90,7 @@ final class Bench: NetworkScenario {
         return node
     }
 
-    /// Gives a node these addresses in place of the one it has.
+    /// Replaces the addresses of a node.
     func setAddresses(_ endpoints: [Endpoint], of node: RelayNode) {
         guard let host = host(of: node) else { return }
         network.setAddresses(endpoints, of: host)
@@ -109,7 +109,7 @@ final class Bench: NetworkScenario {
 
     private func host(of node: RelayNode) -> VirtualNode? { network.nodes.first { $0.relay === node } }
 
-    /// Puts a datagram before a node as if it came from `from`.
+    /// Delivers a datagram to a node as if it came from `from`.
     func inject(_ bytes: [UInt8], from: Endpoint, to node: RelayNode) {
         bytes.withUnsafeBytes { node.receive($0, from: from, at: now) }
         settle()
@@ -120,7 +120,7 @@ final class Bench: NetworkScenario {
         network.run(until: now + span)
     }
 
-    /// Carries out what tests have asked of the nodes.
+    /// Handles the output of the nodes after calls of tests.
     private func settle() {
         for host in network.nodes { network.settle(host) }
     }
@@ -190,7 +190,7 @@ struct Tree {
         guard entrypoint.provide(stream, at: bench.now) else { return nil }
     }
 
-    /// What the zone says from now on: n1, n2, n3.
+    /// Sets the parents in the zone from now on: n1, n2, n3.
     func setParents(_ order: [Int], serial: UInt32 = 1, text: [String] = []) {
         for (rank, index) in zip(ParentRank.allCases, order) {
             bench.answers[.parents(rank, RegionID(1283), PortsetID(7))] = .records(
@@ -209,7 +209,7 @@ struct Tree {
         }
     }
 
-    /// Lets the encoder send for a while, a packet each 5 ms.
+    /// Lets the encoder send for a while, one packet every 5 ms.
     mutating func stream(for span: TimeSpan) {
         for _ in 0..<span.milliseconds / 5 {
             count += 1
@@ -218,7 +218,7 @@ struct Tree {
         }
     }
 
-    /// Numbers that the edge handed out.
+    /// The numbers that the edge delivered.
     var numbers: [UInt64] {
         sink.payloads.map { payload in payload.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) } }
     }

@@ -4,8 +4,8 @@ import Testing
 
 @testable import RelayCore
 
-/// Two set reflectors, of which `set-1` may send ten copies of the stream and a bit. Edges of r1283 have it as their
-/// second parent, and want two paths; edges of r1284 know no other.
+/// Two set reflectors, of which `set-1` may send slightly more than ten copies of the stream. It is the second parent of
+/// the edges of r1283, which want two paths, and the only parent of the edges of r1284.
 @Suite("A parent that is nearly full")
 struct CapacityTests {
     private struct Edges {
@@ -15,7 +15,7 @@ struct CapacityTests {
         private var number: UInt32 = 200
 
         init?() {
-            // 8 bytes, the headers, and 200 packets a second.
+            // 8 bytes and the headers, 200 times a second.
             let copy = UInt64(200 * 8 * (8 + WireLimits.dataOverhead + 28))
             let made = Tree(sets: 2) { if $0.name == "set-1" { $0.capacity = copy * 106 / 10 } }
             guard let made else { return nil }
@@ -37,7 +37,7 @@ struct CapacityTests {
             tree.stream(for: span)
         }
 
-        /// Four of them; an edge takes an extra path once it has caught up.
+        /// Four of them; an edge adds an extra path once it has caught up.
         mutating func addExtraPaths() {
             for _ in 0..<4 { add(isMain: false) }
             tree.stream(for: .seconds(6))
@@ -51,7 +51,7 @@ struct CapacityTests {
         }
     }
 
-    @Test("refuses extra paths, and takes who lacks the stream")
+    @Test("refuses extra paths, and accepts children that lack the stream")
     func refusal() throws {
         var edges = try #require(Edges())
         for _ in 0..<8 { edges.add(isMain: true) }
@@ -65,7 +65,7 @@ struct CapacityTests {
         #expect((edges.main + edges.extra).allSatisfy { Edges.isGapless($0.sink) })
     }
 
-    @Test("asks for the end of extra paths, and nobody who leaves loses anything")
+    @Test("asks children to end extra paths, and none of them loses anything")
     func shedding() throws {
         var edges = try #require(Edges())
         edges.addExtraPaths()
@@ -77,7 +77,7 @@ struct CapacityTests {
         #expect((edges.main + edges.extra).allSatisfy { Edges.isGapless($0.sink) && $0.sink.lost == 0 })
     }
 
-    @Test("keeps a path that was extra and has become the only one")
+    @Test("keeps an extra path that has become the only one")
     func onlyOne() throws {
         var edges = try #require(Edges())
         edges.addExtraPaths()
@@ -91,7 +91,7 @@ struct CapacityTests {
         #expect(edges.main.filter { $0.sink.payloads.isEmpty }.count == 1)
     }
 
-    @Test("serves many who come at once all alike: each as fast as live packets come, and from the past what else fits")
+    @Test("serves many new children equally: all live packets, and as much of the backlog as fits")
     func crowd() throws {
         var edges = try #require(Edges())
         edges.add(isMain: true)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Circuit breaker")
 struct CircuitBreakerTests {
-    /// A link whose totals are told to its breaker once a second.
+    /// A link that reports its totals to its breaker once a second.
     private struct Link {
         var breaker = CircuitBreaker()
         var expected: UInt32
@@ -20,7 +20,7 @@ struct CircuitBreakerTests {
 
         var level: CircuitBreaker.Level { breaker.level(at: instant(second * 1_000)) }
 
-        /// The level after each of the seconds, of so many packets and so many of them lost.
+        /// The level after each of the seconds, which have this many packets and losses.
         mutating func run(_ seconds: Int, packets: UInt32 = 100, lost: UInt32) -> [CircuitBreaker.Level] {
             (0..<seconds).map { _ in
                 second += 1
@@ -34,7 +34,7 @@ struct CircuitBreakerTests {
         }
     }
 
-    @Test("Ten seconds over 20 % shed extra paths, ten more refuse streams, and more does not count further")
+    @Test("Ten seconds above 20 % shed extra paths, ten more refuse streams, and more change nothing")
     func opens() {
         var link = Link(from: 1)
         let levels = link.run(40, lost: 30)
@@ -43,13 +43,13 @@ struct CircuitBreakerTests {
         #expect(levels.last == .refusesStreams)
     }
 
-    @Test("Loss of 20 % and less opens nothing, however long")
+    @Test("A loss of 20 % or less never opens it")
     func staysClosed() {
         var link = Link(from: 1)
         #expect(link.run(600, lost: 20).allSatisfy { $0 == .closed })
     }
 
-    @Test("A second that looks well by chance does not begin the count anew; a good one does")
+    @Test("A second that is good by chance does not restart the count; a truly good one does")
     func chance() {
         var link = Link(from: 1)
         _ = link.run(6, lost: 30)
@@ -61,7 +61,7 @@ struct CircuitBreakerTests {
         #expect(other.run(9, lost: 30).allSatisfy { $0 == .closed })
     }
 
-    @Test("An outage of two seconds among good ones opens nothing")
+    @Test("An outage of two seconds among good ones does not open it")
     func outage() {
         var link = Link(from: 1)
         for _ in 0..<20 {
@@ -70,7 +70,7 @@ struct CircuitBreakerTests {
         }
     }
 
-    @Test("Ten seconds under 10 % close it, of 10 to 20 % they do not")
+    @Test("Ten seconds below 10 % close it, ten seconds of 10 to 20 % do not")
     func closes() {
         var link = Link(from: 1)
         _ = link.run(25, lost: 40)
@@ -96,17 +96,17 @@ struct CircuitBreakerTests {
         #expect(link.level == .closed)
     }
 
-    @Test("Few packets are judged together: forty at a time")
+    @Test("At low rates packets are evaluated in groups of forty")
     func slowLink() {
         var link = Link(from: 1)
         let levels = link.run(40, packets: 8, lost: 3)
         #expect((9...17).contains(levels.firstIndex(of: .shedsPaths) ?? 0))
         var idle = Link(from: 1)
-        // One packet a second, all lost: too little to be anybody's congestion for forty seconds.
+        // One packet a second, all lost: for forty seconds this is too little to count as congestion.
         #expect(idle.run(39, packets: 1, lost: 1).allSatisfy { $0 == .closed })
     }
 
-    @Test("Counts go over 2³², and reports that overtake each other are passed over")
+    @Test("Counts wrap at 2³², and reports that were overtaken are ignored")
     func wrapsAround() {
         var link = Link(from: .max - 700)
         #expect(link.run(12, lost: 30).contains(.shedsPaths))

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Names of counters")
 struct CounterNameTests {
-    @Test("words are parted by underscores, and an abbreviation is one word")
+    @Test("words are separated by underscores, and an abbreviation is one word")
     func names() {
         #expect(RelayCounter.rejectedHandshakeMAC.name == "rejected_handshake_mac")
         #expect(RelayCounter.rejectedBadSeal.name == "rejected_bad_seal")

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Delay variation against a windowed minimum")
 struct DelayVariationTests {
-    /// One heartbeat each 200 ms over a way of 20 ms: what is measured of each.
+    /// The measurement of each heartbeat: one every 200 ms over a path of 20 ms.
     private func samples(
         _ count: Int, of variation: inout DelayVariation, from start: TimeSpan = .seconds(100),
         remoteClock: (TimeSpan) -> Int64 = { $0.nanoseconds / 1_000 + 77_000_000_000 },
@@ -18,14 +18,14 @@ struct DelayVariationTests {
         }
     }
 
-    @Test("a constant offset of the clocks and a constant delay are no variation", arguments: [-1, 0, 1])
+    @Test("a constant clock offset and a constant delay are not variation", arguments: [-1, 0, 1])
     func constantOffset(sign: Int64) {
         var variation = DelayVariation()
         let measured = samples(500, of: &variation, remoteClock: { $0.nanoseconds / 1_000 + sign * 90_000_000 })
         #expect(measured.allSatisfy { $0 == .zero })
     }
 
-    @Test("clocks that drift apart by 100 ppm make an error of 2 ms at most", arguments: [-100, 100])
+    @Test("clocks that drift apart by 100 ppm cause an error of 2 ms at most", arguments: [-100, 100])
     func drift(partsPerMillion: Int64) {
         var variation = DelayVariation()
         let measured = samples(
@@ -35,7 +35,7 @@ struct DelayVariationTests {
                 return microseconds + microseconds / 1_000_000 * partsPerMillion + 5_000_000
             })
         #expect(measured.allSatisfy { ($0 ?? .seconds(1)) <= .microseconds(2_100) })
-        // It grows in one direction only; in the other each sample is the new lowest.
+        // The error grows in one direction only; in the other each sample is the new lowest.
         #expect((measured.compactMap { $0 }.max() ?? .zero > .milliseconds(1)) == (partsPerMillion < 0))
     }
 
@@ -56,7 +56,7 @@ struct DelayVariationTests {
         #expect(measured[200...].allSatisfy { $0 == .zero })
     }
 
-    @Test("after a pause of more than the window nothing is compared with what was before")
+    @Test("after a pause longer than the window, samples are not compared with earlier ones")
     func pause() {
         var variation = DelayVariation()
         _ = samples(10, of: &variation)
@@ -64,7 +64,7 @@ struct DelayVariationTests {
         #expect(later.allSatisfy { $0 == .zero })
     }
 
-    @Test("when the other end's clock is set, one sample is no measurement and the next ones are right again")
+    @Test("when the other end sets its clock, one sample is not measured and the next ones are right again")
     func step() {
         for seconds in [-3_600, 3_600] as [Int64] {
             var variation = DelayVariation()
@@ -73,14 +73,14 @@ struct DelayVariationTests {
                 100, of: &variation, from: .seconds(120),
                 remoteClock: { $0.nanoseconds / 1_000 + 77_000_000_000 + seconds * 1_000_000 },
                 queue: { $0 == 50 ? .milliseconds(7) : .zero })
-            // Set back, its timestamps look an hour late: no queue is that long. Set forward, they are the new lowest.
+            // A clock set back makes timestamps an hour late: no queue is that long. One set forward makes a new lowest.
             #expect(after[0] == (seconds < 0 ? nil : .zero))
             #expect(after[1..<50].allSatisfy { $0 == .zero })
             #expect(after[50] == .milliseconds(7))
         }
     }
 
-    @Test("whatever the timestamps, nothing traps, and what is measured is within the bounds")
+    @Test("no timestamps cause a trap, and all measurements are within the bounds")
     func garbage() {
         var variation = DelayVariation()
         var random = SeededGenerator(seed: 11)
@@ -92,7 +92,7 @@ struct DelayVariationTests {
             #expect(sample >= .zero && sample <= DelayVariation.most)
         }
         #expect(variation.sample(0, at: .zero) == nil)
-        // And it is of use again once they are sound, as soon as what garbage left in the window is forgotten.
+        // With good timestamps it works again, once the window has forgotten the garbage.
         let sound = samples(200, of: &variation, from: .seconds(1_000))
         #expect(sound.dropFirst(110).allSatisfy { $0 == .zero })
     }

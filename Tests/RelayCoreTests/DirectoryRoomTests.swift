@@ -18,7 +18,7 @@ struct DirectoryRoomTests {
         LookUpAnswer(
             hosts: [ResolvedHost(name: "a", endpoint: Bench.endpoint(1), priority: 0, weight: 1)], ttlSeconds: 20))
 
-    @Test("A full directory gives up the name that was used longest ago, and never one that data goes by")
+    @Test("A full directory evicts the name that was used longest ago, and never one that a data path uses")
     func evicts() {
         var directory = ParentDirectory(countMax: 64)
         for number in 0..<8 { _ = directory.use(name(number), isCarrying: true, at: instant(0)) }
@@ -32,7 +32,7 @@ struct DirectoryRoomTests {
         #expect(directory.evicted == 5_000 - 56)
     }
 
-    @Test("Where data goes by every name there is no room, and after a minute without data there is")
+    @Test("While data paths use every name there is no room; after a minute without data there is")
     func full() {
         var directory = ParentDirectory(countMax: 4)
         for number in 0..<4 { _ = directory.use(name(number), isCarrying: true, at: instant(0)) }
@@ -44,7 +44,7 @@ struct DirectoryRoomTests {
         #expect(directory[name(1)] == nil)
     }
 
-    @Test("What does not exist is asked for again only when somebody needs it")
+    @Test("A name that does not exist is looked up again only when it is needed")
     func absent() {
         var directory = ParentDirectory(countMax: 4)
         _ = directory.use(name(1), at: instant(0))
@@ -54,12 +54,12 @@ struct DirectoryRoomTests {
         #expect(did(&directory) { $0.use(name(1), at: instant(4_000)) } == .nothing)
         #expect(did(&directory) { $0.use(name(1), at: instant(5_002)) } == .ask)
         #expect(directory.absence(of: name(1), at: instant(5_002)) == .noSuchName)
-        // Then nobody answers: that it did not exist says nothing about now.
+        // Now no server answers: the old denial says nothing about the present.
         finish(&directory, name(1), .failed(.timedOut), at: 8_000)
         #expect(directory.absence(of: name(1), at: instant(8_000)) == .failed(.timedOut))
     }
 
-    @Test("A look-up that was not made for want of room is no failure, and is made soon")
+    @Test("A look-up that was delayed for lack of room is not a failure, and is made soon")
     func overloaded() {
         var directory = ParentDirectory(countMax: 4)
         _ = directory.use(name(1), at: instant(0))
@@ -69,7 +69,7 @@ struct DirectoryRoomTests {
         #expect(did(&directory) { $0.dueRenewals(at: instant(250)) } == [name(1)])
     }
 
-    @Test("Only what data goes by is to be remembered, each answer once")
+    @Test("Only answers that data paths use are saved, each once")
     func unsaved() {
         var directory = ParentDirectory(countMax: 4)
         _ = directory.use(name(1), at: instant(0))
@@ -81,7 +81,7 @@ struct DirectoryRoomTests {
         #expect(did(&directory) { $0.takeUnsaved(name(1)) } == nil)
     }
 
-    @Test("A name that no data went by is not renewed for long")
+    @Test("A name that no data path uses is renewed for a short time only")
     func unproven() {
         var directory = ParentDirectory(countMax: 4)
         for (number, isCarrying) in [(1, false), (2, true)] {
@@ -91,7 +91,7 @@ struct DirectoryRoomTests {
         #expect(did(&directory) { $0.dueRenewals(at: instant(20_100)) } == [name(2)])
     }
 
-    @Test("The order of use holds over any order of changes")
+    @Test("The order of use is right after any sequence of changes")
     func recency() {
         var list = RecencyList()
         var model: [Int] = []

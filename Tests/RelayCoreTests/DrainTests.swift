@@ -14,7 +14,7 @@ struct DrainTests {
         return tree
     }
 
-    /// Streams on while a node drains, as the shell does it; until it is done, at most for a while.
+    /// Keeps the stream going while a node drains, as the shell does, until the node is done or the time is over.
     private func drain(_ node: RelayNode, in tree: inout Tree, within span: TimeSpan) -> Bool {
         let deadline = tree.bench.now + span
         while tree.bench.now < deadline {
@@ -41,7 +41,7 @@ struct DrainTests {
         #expect(UInt64(tree.numbers.count) + 20 > tree.count)
     }
 
-    @Test("The message may be lost: it is said again")
+    @Test("A lost message is repeated")
     func lostMessage() throws {
         var tree = try running(sets: 2)
         var lost = 0
@@ -55,7 +55,7 @@ struct DrainTests {
         #expect(tree.isGapless)
     }
 
-    @Test("A child without another parent stays, served, until the end; new children are turned away")
+    @Test("A child without another parent is served until the end; new children are refused")
     func noOther() throws {
         var tree = try running(sets: 1)
         let before = tree.sink.payloads.count
@@ -70,7 +70,7 @@ struct DrainTests {
         #expect(tree.sets[0].counters[.subscribesRefusedBusy] > 0)
     }
 
-    @Test("Its last words end the links at once, on both sides")
+    @Test("Its last messages end the links at once, on both sides")
     func close() throws {
         var tree = try running(sets: 1)
         #expect(tree.sets[0].census.childLinks == 1)

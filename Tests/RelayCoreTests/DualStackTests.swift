@@ -6,7 +6,7 @@ import Testing
 
 @Suite("IPv4 and IPv6")
 struct DualStackTests {
-    /// An entrypoint, a set reflector and an edge, with the families that they are given.
+    /// An entrypoint, a set reflector and an edge, each with the given address families.
     private struct Line {
         var tree: Tree
         var set: RelayNode { tree.sets[0] }
@@ -43,7 +43,7 @@ struct DualStackTests {
             ([set6], [edge4, edge6], set6), ([set4, set6], [edge4, edge6], set6),
         ])
     func families(set: [Endpoint], edge: [Endpoint], used: Endpoint) throws {
-        // The entrypoint has both as well, or the set reflector could not fetch.
+        // The entrypoint has both families, so that the set reflector can fetch.
         var line = try #require(
             Line(entrypoint: [Self.ep4, Bench.endpointV6(1)], set: set, edge: edge))
         line.watch()
@@ -55,7 +55,7 @@ struct DualStackTests {
         #expect(line.set.counters[.rejectedWrongAddress] == 0)
     }
 
-    @Test("Two addresses of one family: each answers from where it was asked")
+    @Test("A host with two addresses of one family replies from the address that the request went to")
     func twoOfOneFamily() throws {
         let second = Bench.endpoint(11)
         var line = try #require(
@@ -65,7 +65,7 @@ struct DualStackTests {
         #expect(Set(line.tree.bench.data(to: Self.edge4).map(\.from)) == [second])
     }
 
-    @Test("A host that stays silent over IPv6 is reached over IPv4 within half a second, and that is remembered")
+    @Test("A host that is silent over IPv6 is reached over IPv4 within half a second, and IPv4 is remembered")
     func fallsBack() throws {
         var line = try #require(
             Line(entrypoint: [Self.ep4], set: [Self.set4, Self.set6], edge: [Self.edge4, Self.edge6]))
@@ -74,7 +74,7 @@ struct DualStackTests {
         #expect(line.tree.numbers.count > 10)
         #expect(line.tree.edge.counters[.otherAddressUsed] == 1)
         #expect(line.tree.bench.alarms.contains(.otherAddress(peer: "set-0", silent: Self.set6, used: Self.set4)))
-        // A second link, after this one was closed, begins with what works.
+        // After this link is closed, a second one starts with the family that works.
         let before = line.tree.bench.sent.count
         line.tree.edge.release(line.tree.stream, at: line.tree.bench.now)
         line.tree.bench.run(for: .seconds(60))
@@ -84,7 +84,7 @@ struct DualStackTests {
         #expect(hellos.isEmpty)
     }
 
-    @Test("A path over IPv6 that dies while it is used is replaced by IPv4, although there is one parent only")
+    @Test("If a path over IPv6 dies in use, IPv4 replaces it, even with a single parent")
     func diesInUse() throws {
         var line = try #require(
             Line(entrypoint: [Self.ep4], set: [Self.set4, Self.set6], edge: [Self.edge4, Self.edge6]))
@@ -98,7 +98,7 @@ struct DualStackTests {
         #expect(line.tree.sink.lost == 0)
     }
 
-    @Test("Without a family in common the log says so, and viewers hear why")
+    @Test("Without a common family, the log and the viewers get the reason")
     func noneInCommon() throws {
         var line = try #require(Line(entrypoint: [Self.ep4], set: [Self.set4], edge: [Self.edge6]))
         line.watch(for: .milliseconds(200))
@@ -107,7 +107,7 @@ struct DualStackTests {
             line.tree.bench.alarms.contains(
                 .noCommonFamily(name, hosts: ["set-0"], own: [Self.edge6.address])))
         #expect(line.tree.edge.counters[.hostsOfOtherFamily] == 1)
-        // Nothing is sent that could not arrive.
+        // No datagram is sent that could not arrive.
         #expect(!line.tree.bench.sent.contains { $0.to == Self.set4 && $0.from == Self.edge6 })
     }
 
@@ -130,14 +130,14 @@ struct DualStackTests {
         }
         #expect(
             try sorted(["192.0.2.1", "2001:db8::1"], ["192.0.2.9", "2001:db8::9"]) == ["2001:db8::9", "192.0.2.9"])
-        // Rule 6: unique local addresses stand behind IPv4, unless (rule 5) one has such an address oneself.
+        // Rule 6: unique local addresses come after IPv4, unless the host itself has such an address (rule 5).
         #expect(try sorted(["192.0.2.1", "2001:db8::1"], ["192.0.2.9", "fd00::9"]) == ["192.0.2.9", "fd00::9"])
         #expect(
             try sorted(["192.0.2.1", "fd00::1"], ["192.0.2.9", "2001:db8::9", "fd00::9"])
                 == ["192.0.2.9", "fd00::9", "2001:db8::9"])
         #expect(try sorted(["::"], ["192.0.2.9", "fe80::1", "2002:c000:209::1"]) == ["2002:c000:209::1"])
         #expect(try sorted(["0.0.0.0"], ["2001:db8::9", "192.0.2.9"]) == ["192.0.2.9"])
-        // What comes mapped is IPv4.
+        // A mapped address is IPv4.
         #expect(try sorted(["192.0.2.1"], ["::ffff:192.0.2.9"]) == ["192.0.2.9"])
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("What may go out beside the live packets")
+@Suite("Sending in addition to live packets")
 struct EgressBudgetTests {
     /// 100 Mbit/s: a bucket of 1 Mbit.
     private var budget: EgressBudget { EgressBudget(bitsPerSecond: 100_000_000) }
@@ -21,7 +21,7 @@ struct EgressBudgetTests {
         #expect(admitted() == [false, false, false])
     }
 
-    @Test("beside live packets of 80 Mbit/s, what is asked for gets the other 20")
+    @Test("with live packets of 80 Mbit/s, requested packets get the other 20")
     func share() {
         var budget = budget
         var sent = 0
@@ -36,7 +36,7 @@ struct EgressBudgetTests {
         #expect((19_000_000...22_000_000).contains(sent), "\(sent)")
     }
 
-    @Test("a peak of live packets is owed for, but not for ever")
+    @Test("a peak of live packets is a debt, but a limited one")
     func debt() {
         var budget = budget
         budget.spend(bytes: 100_000_000, datagrams: 0)

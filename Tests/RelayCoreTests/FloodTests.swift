@@ -5,7 +5,7 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("Peers that send more control messages than anybody needs")
+@Suite("Peers that flood a node with control messages")
 struct FloodTests {
     private func floods(_ tree: Tree) -> Int {
         tree.bench.alarms.filter { if case .controlFlood = $0 { true } else { false } }.count
@@ -33,7 +33,7 @@ struct FloodTests {
         #expect(set.counters[.droppedControlFlood] == 5_000)
         #expect(floods(tree) == 1)
         tree.bench.run(for: .milliseconds(20))
-        // 64 numbers, each as often as its repair may be on its way: not 20,000 times.
+        // Each of the 64 numbers is repaired as often as its tries allow: not 20,000 times.
         #expect(tree.bench.data(to: child.endpoint).count < 4_096)
         let before = tree.numbers.count
         tree.stream(for: .seconds(1))
@@ -64,7 +64,7 @@ struct FloodTests {
         return (bench, entrypoint, parent)
     }
 
-    @Test("A parent that pulls the announcements again and again gets them as often as an honest one")
+    @Test("A parent that pulls the announcements all the time gets them as often as an honest one")
     func pulls() throws {
         let (bench, entrypoint, parent) = try announcing(streams: 500)
         bench.run(for: .milliseconds(200))
@@ -94,7 +94,7 @@ struct FloodTests {
         #expect(bench.alarms.filter { if case .controlFlood = $0 { true } else { false } }.count == 1)
     }
 
-    @Test("More names than the shell takes in one turn are dropped and counted, and asked for later")
+    @Test("Look-ups beyond what the shell takes in one turn are dropped, counted and made later")
     func requests() throws {
         var tree = try #require(Tree(sets: 1))
         tree.edge.want(tree.stream, at: tree.bench.now)
@@ -108,7 +108,7 @@ struct FloodTests {
         #expect(tree.isGapless)
     }
 
-    @Test("After a parent that named another source each time, an honest parent's source is taken within seconds")
+    @Test("After a parent that kept changing the source, the source of an honest parent is accepted within seconds")
     func sources() throws {
         var tree = try #require(Tree(sets: 1))
         let bench = tree.bench

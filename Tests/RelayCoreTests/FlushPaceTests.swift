@@ -7,7 +7,7 @@ import Testing
 struct FlushPaceTests {
     private let interval = TimeSpan.microseconds(700)
 
-    /// Instants at which packets that come every `spacing` leave, relative to their coming.
+    /// The waiting times of packets that come every `spacing`.
     private func waits(spacing: TimeSpan, count: Int, atOnce: Int = 1) -> [TimeSpan] {
         var pace = FlushPace(interval: interval)
         var now = MonotonicInstant(nanoseconds: 1_000_000_000)
@@ -23,12 +23,12 @@ struct FlushPaceTests {
         #expect(waits(spacing: .milliseconds(1), count: 100).allSatisfy { $0 == .zero })
     }
 
-    @Test("a burst that comes whole leaves at once, however long it is")
+    @Test("a burst that comes at once leaves at once, whatever its length")
     func bursts() {
         #expect(waits(spacing: .milliseconds(16), count: 20, atOnce: 64).allSatisfy { $0 == .zero })
     }
 
-    @Test("at 20,000 packets a second they wait for runs, at most the interval, and no longer once it is quiet again")
+    @Test("at 20,000 packets a second they wait to be sent together, at most for the interval, and not at low rates")
     func gathering() {
         var pace = FlushPace(interval: interval)
         var now = MonotonicInstant(nanoseconds: 1_000_000_000)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("Handshake and what is refused")
+@Suite("Handshake and its refusals")
 struct HandshakeTests {
     private func running() throws -> Tree {
         var tree = try #require(Tree(sets: 2))
@@ -40,7 +40,7 @@ struct HandshakeTests {
         #expect(!tree.bench.sent.contains { $0.to == victim })
     }
 
-    @Test("A spoofed source gets a cookie no longer than the Hello, and without it no link and no data")
+    @Test("A spoofed source gets a cookie no longer than the Hello, and without the cookie no link and no data")
     func spoofedSource() throws {
         let tree = try running()
         let hello = handshake(.hello(keyPhase: 0, role: .edge, node: NodeID(5), nonce: nonce))
@@ -56,7 +56,7 @@ struct HandshakeTests {
         #expect(tree.sets[0].counters[.rejectedBadCookie] == 1)
     }
 
-    @Test("A cookie is good for one address and ten seconds only")
+    @Test("A cookie is valid for one address and ten seconds only")
     func cookieIsBound() throws {
         let tree = try running()
         let open = try #require(tree.bench.sent.first { $0.type == 0x12 && $0.from == Tree.edgeEndpoint })
@@ -88,13 +88,13 @@ struct HandshakeTests {
         #expect(tree.isGapless)
     }
 
-    @Test("An Open replayed from before a link does not end it")
+    @Test("A replayed Open from before a link does not end the link")
     func replayedOpen() throws {
         var tree = try #require(Tree(sets: 1))
         tree.edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .milliseconds(500))
         let old = try #require(tree.bench.sent.first { $0.type == 0x12 && $0.from == Tree.edgeEndpoint })
-        // The edge starts anew at the same address and opens a second link.
+        // The edge restarts at the same address and opens a second link.
         tree.bench.remove(tree.edge)
         let sink = Bench.Sink()
         let edge = tree.bench.add("edge", .edge, 100, region: RegionID(1283), sink: sink)
@@ -108,7 +108,7 @@ struct HandshakeTests {
         #expect(sink.payloads.count > 150)
     }
 
-    @Test("Forged data with the right address needs the token, and with the token the seal")
+    @Test("Forged data from the right address is refused without the token, and with the token without the seal")
     func forgedData() throws {
         var tree = try running()
         let packet = try #require(tree.bench.data(to: Tree.edgeEndpoint).last)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("A child that holds the network key and means harm")
+@Suite("A hostile child that holds the network key")
 struct HostileChildTests {
     private func running(_ change: (inout RelayConfiguration) -> Void = { _ in }) throws -> Tree {
         let built = Tree(sets: 1, change)
@@ -30,7 +30,7 @@ struct HostileChildTests {
 
     // MARK: Subscriptions
 
-    @Test("However often a child subscribes to a stream on a link, it gets one copy")
+    @Test("A child gets one copy of a stream on a link, even if it subscribes many times")
     func oneCopy() throws {
         var tree = try running()
         let child = hostile(tree)
@@ -65,7 +65,7 @@ struct HostileChildTests {
         #expect(link.ordered.first.flatMap { tree.sets[0].streams[$0.stream]?.name.text } == "live/other")
     }
 
-    @Test("Ending a stream and beginning it again and again gets no more of its past than the link's bursts allow")
+    @Test("A child that ends and starts a stream all the time gets no more backlog than the bursts of the link allow")
     func repeatedPrebursts() throws {
         var tree = try running()
         let child = hostile(tree)
@@ -82,7 +82,7 @@ struct HostileChildTests {
         expectHealthy(&tree)
     }
 
-    @Test("A flood of Subscribes over eight links costs each message little, and data and probes are on time")
+    @Test("In a flood of Subscribes over eight links each message costs little, and data and probes are on time")
     func flood() throws {
         var tree = try running()
         let set = tree.sets[0]
@@ -96,7 +96,7 @@ struct HostileChildTests {
             let before = set.work
             for child in children {
                 for turn in 0..<35 {
-                    // Half of them for one stream, half for streams that nobody has.
+                    // Half of them for one stream, half for streams that do not exist.
                     let isSame = turn.isMultiple(of: 2)
                     child.subscribe(isSame ? tree.stream : streams[Int(id) % streams.count], id)
                     id += 1
@@ -114,7 +114,7 @@ struct HostileChildTests {
         expectHealthy(&tree)
     }
 
-    @Test("More control messages than any node needs are dropped, counted and told of once")
+    @Test("Control messages beyond the limit are dropped, counted and reported once")
     func tooManyMessages() throws {
         var tree = try running()
         let child = hostile(tree)
@@ -129,7 +129,7 @@ struct HostileChildTests {
 
     // MARK: Links
 
-    @Test("Links from one address do not keep others out: those without use go, half-open ones first, and it is told")
+    @Test("Links from one address do not keep others out: unused ones are evicted, half-open ones first, and reported")
     func manyLinks() throws {
         var tree = try running { $0.linksMax = 300 }
         let set = tree.sets[0]
@@ -146,7 +146,7 @@ struct HostileChildTests {
         expectHealthy(&tree)
     }
 
-    @Test("A full table of links makes room by what nobody uses, never by what carries a stream")
+    @Test("A full table of links evicts unused links, never one that carries a stream")
     func fullTable() throws {
         var tree = try running { $0.linksMax = 20 }
         let set = tree.sets[0]
@@ -170,7 +170,7 @@ struct HostileChildTests {
         expectHealthy(&tree)
     }
 
-    @Test("A node's new link from the same address replaces its old one; by other addresses it may have four")
+    @Test("A new link of a node from the same address replaces the old one; from other addresses it may have four")
     func oneNode() throws {
         let tree = try running()
         let set = tree.sets[0]
@@ -184,7 +184,7 @@ struct HostileChildTests {
         #expect(set.childLinks.all.count { $0.name == "same" } == 4)
     }
 
-    @Test("An Open that is replayed after Close opens nothing")
+    @Test("An Open that is replayed after Close opens no link")
     func ghost() throws {
         let tree = try running()
         let child = hostile(tree)
@@ -201,7 +201,7 @@ struct HostileChildTests {
 
     // MARK: Reports
 
-    @Test("A child that claims losses is not believed beyond what was sent to it, and alone says nothing")
+    @Test("Reported losses count only up to the packets sent, and one child alone changes nothing")
     func liar() throws {
         var tree = try running()
         let child = hostile(tree)
@@ -224,7 +224,7 @@ struct HostileChildTests {
 
     // MARK: Numbers
 
-    @Test("NAKs, resumes and Renews at the ends of the ranges change nothing for others")
+    @Test("NAKs, resumes and Renews at the ends of the ranges do not affect others")
     func boundaries() throws {
         var tree = try running()
         let child = hostile(tree)
@@ -243,7 +243,7 @@ struct HostileChildTests {
         expectHealthy(&tree)
     }
 
-    @Test("A link number 2³¹ away from the newest one, which anybody on the way can write, stops nothing")
+    @Test("A forged link number 2³¹ away from the newest one does not stop the link")
     func linkNumbers() throws {
         var window = LinkNumberWindow()
         for number in [1, 1 << 31, (1 << 31) + 1, 1, 0, .max, .max - 1, (1 << 31) - 1] as [UInt32] {

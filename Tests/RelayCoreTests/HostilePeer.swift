@@ -4,7 +4,7 @@ import RelayWire
 
 @testable import RelayCore
 
-/// Somebody who holds the network key and says what he likes, with MACs that are right: as a child that opened a link to a
+/// A peer that holds the network key and sends arbitrary messages with correct MACs: as a child that opened a link to a
 /// node, or as the parent to which a node opened one.
 final class HostilePeer {
     let bench: Bench
@@ -17,16 +17,16 @@ final class HostilePeer {
     private var random: SeededGenerator
 
     private(set) var keys: LinkKeys?
-    /// Token that the node expects.
+    /// The token that the node expects.
     private(set) var token: UInt64 = 0
     private var counter: UInt64 = 0
     private var isParent = false
-    /// The newest nonce of the node's heartbeats, and the newest subscription it asked for.
+    /// The newest nonce of the node's heartbeats, and its newest subscription.
     private(set) var leaseNonce: UInt64 = 0
     private(set) var subscribed: Subscribe?
     private(set) var isRefused = false
     private(set) var isClosed = false
-    /// The last Open, as it was sent.
+    /// The bytes of the last Open.
     private(set) var openSent: [UInt8] = []
     private var seen = 0
 
@@ -72,7 +72,7 @@ final class HostilePeer {
         return keys != nil
     }
 
-    /// Asks the node whether it is alive. True if it answers at once.
+    /// Sends a probe to the node. True if it answers at once.
     func probe() -> Bool {
         seen = bench.sent.count
         let nonce = HandshakeNonce(high: random.next(), low: random.next())
@@ -85,7 +85,7 @@ final class HostilePeer {
         return false
     }
 
-    /// Answers what the node has sent here: a parent lets it in and learns what it wants.
+    /// Answers the datagrams of the node: accepts its handshake as a parent, and notes its requests.
     func answer() {
         let new = bench.sent[min(seen, bench.sent.count)...].filter { $0.to == endpoint && $0.from == targetEndpoint }
         seen = bench.sent.count
@@ -148,7 +148,7 @@ final class HostilePeer {
                     rateSixteenths: rate, path: [])))
     }
 
-    /// Keeps the link's lease, and says what was received and missed.
+    /// Renews the lease of the link, and reports received and missed packets.
     func renew(subscriptions: [UInt32] = [], received: UInt32 = 0, lost: UInt32 = 0) {
         answer()
         send(
@@ -159,7 +159,7 @@ final class HostilePeer {
                     echoedTimestamp: 0, echoDelayMicroseconds: 0, received: received, lost: lost)))
     }
 
-    /// A packet of a stream as its entrypoint would have sealed it.
+    /// A packet of a stream, sealed like a packet of its entrypoint.
     func sendData(
         _ stream: StreamName, source: NodeID, incarnation: Incarnation, sequence: UInt64, linkNumber: UInt32
     ) {
@@ -196,7 +196,7 @@ final class HostilePeer {
         return Array(bytes[..<length])
     }
 
-    /// Handshake messages that came since the last call.
+    /// The handshake messages that came since the last call.
     private func handshakes() -> [HandshakeMessage] {
         let new = bench.sent[min(seen, bench.sent.count)...].filter { $0.to == endpoint }
         seen = bench.sent.count

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("What nodes claim to be")
+@Suite("The identity that nodes claim")
 struct IdentityTests {
     private func listing(_ name: String, _ text: String, at endpoint: Endpoint) -> LookUpResult {
         .records(
@@ -35,7 +35,7 @@ struct IdentityTests {
         #expect(!tree.numbers.isEmpty)
     }
 
-    @Test("A host that the zone does not list is not refused, nor one where no server answers")
+    @Test("A host that is not in the zone is not refused, and none is while no name server answers")
     func unlisted() throws {
         var tree = try #require(Tree(sets: 1))
         tree.bench.answers[.node(host: "edge")] = .failed(.timedOut)
@@ -45,7 +45,7 @@ struct IdentityTests {
         #expect(tree.sets[0].counters[.identitiesRefused] == 0)
     }
 
-    @Test("A second node of a name is refused while the one at the zone's address is there")
+    @Test("A second node with the same name is refused while the node at the zone's address is there")
     func second() throws {
         var tree = try #require(Tree(sets: 1))
         tree.bench.answers[.node(host: "edge")] = listing("edge", "role=edge region=r1283", at: Tree.edgeEndpoint)
@@ -64,7 +64,7 @@ struct IdentityTests {
             })
     }
 
-    @Test("A parent that is not the host which the zone has at its address is left for the next")
+    @Test("A parent whose name is not the zone's name for its address is left for the next one")
     func mistakenParent() throws {
         var tree = try #require(Tree(sets: 2))
         tree.bench.remove(tree.sets[0])
@@ -77,9 +77,9 @@ struct IdentityTests {
     }
 }
 
-@Suite("Why a stream cannot be had")
+@Suite("Why a stream is unavailable")
 struct UnavailableReasonTests {
-    @Test("Silent or refusing name servers are not a stream that does not exist")
+    @Test("A stream is not absent because name servers are silent or refuse")
     func edge() throws {
         let tree = try #require(Tree(sets: 1))
         tree.bench.answers[.candidates(tree.stream)] = .failed(.serverFailure(rcode: 5))
@@ -92,7 +92,7 @@ struct UnavailableReasonTests {
         #expect(status.unavailable?.first?.reason.contains("DNS") == true)
     }
 
-    @Test("The same where a parent's name servers are silent, or those of the parents' names")
+    @Test("The same holds for the name servers of a parent, and for those of the parents' names")
     func parent() throws {
         for isOfParents in [false, true] {
             let tree = try #require(Tree(sets: 1))

@@ -6,10 +6,10 @@ import Testing
 @testable import ReflectorSimulation
 @testable import RelayCore
 
-/// Every control message, and data, of somebody who holds the network key, on open links: with numbers at the ends of their
-/// ranges and around what the node holds. After each message the node has done little work, and in the end it serves.
+/// Every control message, and data, of a peer that holds the network key, on open links. Numbers are at the ends of their
+/// ranges and near those that the node holds. Each message may cost little work, and at the end the node must still serve.
 ///
-/// `KEYED_FUZZ_MESSAGES` sets how many; `KEYED_FUZZ_SEED` where they begin.
+/// `KEYED_FUZZ_MESSAGES` sets the number of messages, `KEYED_FUZZ_SEED` the first seed.
 @Suite("Fuzzing by a key holder")
 struct KeyedFuzzTests {
     private static func environment(_ name: String, or value: UInt64) -> UInt64 {
@@ -19,11 +19,11 @@ struct KeyedFuzzTests {
     private static let messages = environment("KEYED_FUZZ_MESSAGES", or: 200_000)
     private static let seed = environment("KEYED_FUZZ_SEED", or: 4_711)
 
-    /// Most rounds of loops for one message, and on average: far below what would be felt.
+    /// Most loop iterations for one message, and on average: far below a noticeable delay.
     private static let workMax: UInt64 = 300_000
     private static let workMean: UInt64 = 3_000
 
-    /// Sends messages to a node, and sums up the work.
+    /// Sends messages to a node and sums up its work.
     private struct Meter {
         var count: UInt64 = 0
         var total: UInt64 = 0
@@ -164,7 +164,7 @@ struct KeyedFuzzTests {
         for index in meters.indices {
             meters[index].expectBounded("parents, as \(roles[index]) of \(targets[index].id)")
         }
-        // The zone no longer names them, and the stream comes from an honest entrypoint, by an honest parent.
+        // Now the zone names honest hosts only, and the stream comes from an honest entrypoint through an honest parent.
         bench.answers[.candidates(bad)] = .records(
             LookUpAnswer(
                 hosts: [ResolvedHost(name: "ep", endpoint: Tree.entrypointEndpoint, priority: 0, weight: 1)],
@@ -186,7 +186,7 @@ struct KeyedFuzzTests {
     }
 }
 
-/// Messages with every field drawn from the ends of its range, from around what the node holds, or at random.
+/// Random messages: each field is at the ends of its range, near a value that the node holds, or arbitrary.
 struct HostileMessages {
     var random: SeededGenerator
     let streams: [StreamName]
@@ -214,7 +214,7 @@ struct HostileMessages {
         }
     }
 
-    /// One that the wire lets pass.
+    /// A message that the decoder accepts.
     private var sequence: SequenceNumber {
         mutating get { SequenceNumber(min(number, WireLimits.sequenceMax)) }
     }
@@ -254,7 +254,7 @@ struct HostileMessages {
         case 19:
             let pages = max(short, 1)
             let entries = (0..<random.next(below: 4)).map { _ in
-                // Never the stream that others watch.
+                // Not the stream that others watch.
                 Announce.Entry(
                     stream: random.pick(Array(streams.dropFirst())), portset: PortsetID(short), keyPhase: 0,
                     incarnation: incarnation)

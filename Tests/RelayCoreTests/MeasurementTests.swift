@@ -3,7 +3,7 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("Which links are measured, and which streams are told")
+@Suite("Which links are measured, and which streams are reported")
 struct MeasurementTests {
     private final class Count: LinkMeasurements {
         var counts: [LinkMeasure: UInt64] = [:]
@@ -32,7 +32,7 @@ struct MeasurementTests {
         return tree
     }
 
-    @Test("links that carry subscriptions are, warm ones and those for announcing are not")
+    @Test("links that carry subscriptions are measured; warm links and links for announcing are not")
     func onlyWithSubscriptions() throws {
         let tree = try running()
         let now = tree.bench.now
@@ -49,10 +49,10 @@ struct MeasurementTests {
         #expect(tree.edge.linksMeasured == 1)
     }
 
-    @Test("no more than the maximum are, the rest is counted, and a link that goes makes room")
+    @Test("no more links than the maximum are measured, the others are counted, and a link that ends makes room")
     func bounded() throws {
         var tree = try running(measuredMax: 1)
-        // The set reflector has a parent and a child; the parent came second.
+        // The set reflector has a parent and a child; the parent link came second.
         #expect(tree.sets[0].linksMeasured == 1)
         #expect(tree.sets[0].counters[.droppedMeasurementsFull] == 1)
         tree.edge.release(tree.stream, at: tree.bench.now)
@@ -62,7 +62,7 @@ struct MeasurementTests {
         #expect(tree.sets[0].linksMeasured == 0)
     }
 
-    @Test("pages of streams follow each other without one twice or left out, also when some go between them")
+    @Test("pages of streams contain each stream once, even if streams end between two pages")
     func pages() throws {
         let bench = Bench()
         let node = bench.add("ep", .entrypoint, 1)
@@ -75,7 +75,7 @@ struct MeasurementTests {
         let first = node.status(zone: "", endpoint: Tree.entrypointEndpoint, at: bench.now)
         #expect(first.streams.count == StreamPage.countDefault)
         #expect(first.streamsTotal == 700)
-        // One that was told and one that was not yet end.
+        // A stream that was reported ends, and one that was not yet reported.
         for name in [names[3], names[300]] { node.encoderLeft(name, at: bench.now) }
         bench.run(for: .seconds(11))
         var told = first.streams.map(\.name)

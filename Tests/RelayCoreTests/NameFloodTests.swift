@@ -7,7 +7,7 @@ import Testing
 struct NameFloodTests {
     private func stream(_ number: Int) throws -> StreamName { try #require(StreamName("junk/n\(number)")) }
 
-    @Test("An edge that was asked for thousands of unknown names still starts a stream at once")
+    @Test("An edge with thousands of requests for unknown names still starts a stream at once")
     func edge() throws {
         var tree = try #require(Tree(sets: 1))
         let edge = tree.bench.add("boston", .edge, 101, region: RegionID(1283), sink: tree.sink) { $0.lookUpsMax = 64 }
@@ -26,7 +26,7 @@ struct NameFloodTests {
         #expect(edge.counters[.lookUpsEvicted] > 4_000)
     }
 
-    @Test("A full table of streams gives up the oldest that carries nothing, and never one that carries data")
+    @Test("A full table of streams evicts the oldest one without data, and never one with data")
     func fullTable() throws {
         var tree = try #require(Tree(sets: 1))
         let edge = tree.bench.add("boston", .edge, 101, region: RegionID(1283), sink: tree.sink) { $0.streamsMax = 8 }
@@ -73,7 +73,7 @@ struct NameFloodTests {
         #expect(tree.sets[0].census.streams <= 16)
     }
 
-    @Test("What the zone has just denied is refused without a place in the table and without a question")
+    @Test("A name that the zone has just denied is refused without a table entry and without a look-up")
     func denied() throws {
         let tree = try #require(Tree(sets: 1))
         let zone = tree.bench.answers[.candidates(tree.stream)]
@@ -96,7 +96,7 @@ struct NameFloodTests {
         (0..<tries).reduce(0) { count, _ in count + (allowance.take(at: instant(milliseconds)) ? 1 : 0) }
     }
 
-    @Test("A bucket of names lets a burst through, then so many a second, over any time")
+    @Test("The token bucket of names admits a burst, then a fixed number a second, over any time")
     func allowance() {
         var allowance = NameAllowance(burst: 10, perSecond: 4, at: instant(0))
         #expect(taken(20, &allowance, at: 0) == 10)
@@ -105,7 +105,7 @@ struct NameFloodTests {
         #expect(!did(&allowance) { $0.take(at: instant(100_000_100)) })
     }
 
-    @Test("An entrypoint whose table is full takes an encoder in the place of one that has gone")
+    @Test("An entrypoint with a full table accepts an encoder in place of one that has gone")
     func entrypoint() throws {
         let bench = Bench()
         let node = bench.add("ep", .entrypoint, 1) { $0.streamsMax = 3 }

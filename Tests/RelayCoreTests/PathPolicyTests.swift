@@ -10,7 +10,7 @@ struct PathPolicyTests {
     private static let bad = PathPolicy.Second(delivered: 999, missing: 1, repaired: 20)
     private static let veryBad = PathPolicy.Second(delivered: 900, missing: 100, repaired: 0)
 
-    /// Paths wanted after each of the seconds.
+    /// The number of wanted paths after each of the seconds.
     private func wanted(_ seconds: [PathPolicy.Second], _ policy: inout PathPolicy, from start: Int64 = 0) -> [Int] {
         seconds.enumerated().map { index, second in
             policy.note(second, at: instant((start + Int64(index)) * 1_000))
@@ -18,7 +18,7 @@ struct PathPolicyTests {
         }
     }
 
-    @Test("One bad second is forgiven, two in three add a path, and a third follows only if that does not help")
+    @Test("One bad second adds no path, two in three add a path, and a third path follows only if that does not help")
     func shortBadPeriodAdds() {
         var policy = PathPolicy()
         let (good, bad) = (Self.good, Self.bad)
@@ -32,7 +32,7 @@ struct PathPolicyTests {
         #expect(wanted([Self.veryBad], &policy) == [2])
     }
 
-    @Test("Five minutes without a bad second take a path away; if that was too early, the next one stays twice as long")
+    @Test("Five minutes without a bad second remove a path; if that was too early, the next one stays twice as long")
     func longGoodPeriodRemoves() {
         var policy = PathPolicy()
         _ = wanted([Self.veryBad], &policy)
@@ -43,14 +43,14 @@ struct PathPolicyTests {
         #expect(second.firstIndex(of: 1) == 599)
     }
 
-    @Test("A second without packets says nothing, and repairs alone are bad only where they are many")
+    @Test("A second without packets does not count, and repairs alone make a second bad only if there are many")
     func whatIsBad() {
         #expect(!PathPolicy.Second(delivered: 0, missing: 0, repaired: 0).isBad)
         #expect(!PathPolicy.Second(delivered: 1_000, missing: 0, repaired: 50).isBad)
         #expect(PathPolicy.Second(delivered: 1_000, missing: 0, repaired: 51).isBad)
     }
 
-    @Test("A later parent must be clearly better: by half the loss, or by half the delay and 50 ms")
+    @Test("A parent of lower rank must be clearly better: half the loss, or half the delay and 50 ms less")
     func merit() {
         func path(_ loss: Double, _ milliseconds: Int64) -> PathMerit {
             PathMerit(loss: loss, roundTrip: .milliseconds(milliseconds))
@@ -84,7 +84,7 @@ struct PathPolicyTests {
         }
         simulation.run(for: .seconds(3))
         #expect(copies(over: 20) > 1.6)
-        // Five minutes of good seconds with two paths, and the path that loses 30 % is the one that goes.
+        // After five minutes of good seconds with two paths, the path that loses 30 % is removed.
         simulation.run(for: .seconds(330))
         #expect(copies(over: 20) < 1.05)
         #expect(simulation.paths(of: "edge-0") == ["set-1"])

@@ -4,9 +4,9 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("Paths of a small MTU")
+@Suite("Paths with a small MTU")
 struct PathSizeTests {
-    /// What an MTU of 1280 leaves of a datagram over IPv4.
+    /// The bytes of a datagram that an MTU of 1280 leaves over IPv4.
     private static let datagramMax = 1_280 - 28
 
     private func payload(_ number: UInt64, packets: Int = 7) -> [UInt8] {
@@ -39,14 +39,14 @@ struct PathSizeTests {
         #expect(tree.bench.alarms.contains(.payloadLowered(tree.stream, bytes: WireLimits.payloadOfSmallPath)))
         let before = bytes(tree)
         stream(&tree, for: .seconds(2), from: &number)
-        // All of 2 s but what is on its way: 400 payloads of 1,316 bytes, cut in two.
+        // Everything of 2 s except packets on their way: 400 payloads of 1,316 bytes, each in two parts.
         #expect(bytes(tree) - before > 380 * 1_316)
         #expect(tree.sink.payloads.suffix(100).allSatisfy { [752, 564].contains($0.count) })
         let status = tree.sets[0].status(zone: "z", endpoint: Tree.setEndpoint(0), at: tree.bench.now)
         #expect(status.links.first { $0.peer == "edge" }?.payloadMax == WireLimits.payloadOfSmallPath)
     }
 
-    @Test("A path that carries the usual packets is asked once a minute, and nothing changes")
+    @Test("A path that carries full packets is probed once a minute, and nothing changes")
     func wide() throws {
         var tree = try #require(Tree(sets: 1))
         var number: UInt64 = 0
@@ -57,7 +57,7 @@ struct PathSizeTests {
         #expect(tree.sink.payloads.allSatisfy { $0.count == 1_316 })
     }
 
-    @Test("A path whose MTU shrinks while it is used is found out by its losses")
+    @Test("A shrinking MTU of a path in use is detected by the losses")
     func shrinks() throws {
         var tree = try #require(Tree(sets: 1))
         var number: UInt64 = 0
@@ -68,7 +68,7 @@ struct PathSizeTests {
         #expect(tree.bench.limits == [WireLimits.payloadOfSmallPath])
     }
 
-    @Test("Loss that takes a third of everything is not taken for a small MTU")
+    @Test("A loss of a third of all packets is not taken for a small MTU")
     func loss() {
         var generator = SeededGenerator(seed: 5)
         var small = 0
@@ -86,7 +86,7 @@ struct PathSizeTests {
         #expect(small == 0)
     }
 
-    @Test("A child that claims a tiny limit makes packets no smaller than an MTU of 1280 asks for")
+    @Test("A child that claims a tiny limit does not make packets smaller than an MTU of 1280 requires")
     func lies() throws {
         var tree = try #require(Tree(sets: 1))
         var number: UInt64 = 0
@@ -104,7 +104,7 @@ struct PathSizeTests {
         #expect(tree.sink.payloads.allSatisfy { $0.count >= 564 })
     }
 
-    @Test("Announcements go through a path of MTU 1280")
+    @Test("Announcements pass a path with an MTU of 1280")
     func announcements() {
         #expect(WireLimits.announceLengthMax + 48 <= 1_280)
         #expect(WireLimits.payloadOfSmallPath + WireLimits.dataOverhead + 48 <= 1_280)

@@ -14,7 +14,7 @@ struct PathTests {
         return tree
     }
 
-    @Test("A cold tree delivers its first packet within a few round trips, from the ring's beginning")
+    @Test("A cold tree delivers within a few round trips, from the beginning of the ring")
     func coldStart() throws {
         var tree = try #require(Tree(sets: 1))
         tree.stream(for: .seconds(1))
@@ -27,7 +27,7 @@ struct PathTests {
         #expect(UInt64(tree.numbers.count) + 20 > tree.count)
     }
 
-    @Test("A lost burst, and a lost NAK for it, cost nothing within the deadline")
+    @Test("A lost burst and a lost NAK for it are repaired within the deadline")
     func repair() throws {
         var tree = try running(sets: 1)
         var dropped = 0
@@ -51,7 +51,7 @@ struct PathTests {
         #expect(tree.edge.counters[.repaired] >= 5)
     }
 
-    @Test("A lost tail is found by the heartbeat")
+    @Test("The heartbeat shows a lost tail")
     func tail() throws {
         var tree = try running(sets: 1)
         var isLossy = true
@@ -63,7 +63,7 @@ struct PathTests {
         #expect(tree.isGapless)
     }
 
-    @Test("A working parent is left for an edit, never because probes elsewhere find it dead")
+    @Test("An edge leaves a working parent after an edit, but not because probes from elsewhere find it dead")
     func seemingDeath() throws {
         var tree = try running(sets: 2)
         tree.setParents([1], serial: 2, text: ["set=nyc", "serial=2", "cause=health set-0 dead", "dead=set-0"])
@@ -75,7 +75,7 @@ struct PathTests {
         #expect(tree.isGapless)
     }
 
-    @Test("A parent that seems dead and is dead is left at once")
+    @Test("An edge leaves at once a parent that is dead for the probes and for itself")
     func realDeath() throws {
         var tree = try running(sets: 2)
         tree.setParents([1], serial: 2, text: ["dead=set-0"])
@@ -86,7 +86,7 @@ struct PathTests {
         #expect(tree.isGapless)
     }
 
-    @Test("The death of the parent loses nothing although the next one did not carry the stream")
+    @Test("The death of the parent causes no loss although the next one did not carry the stream")
     func parentDeath() throws {
         var tree = try running(sets: 3)
         #expect(tree.bench.data(to: Tree.setEndpoint(1)).isEmpty)
@@ -112,7 +112,7 @@ struct PathTests {
         #expect(tree.bench.data(to: Tree.edgeEndpoint).count { $0.from == Tree.setEndpoint(0) } == before)
     }
 
-    @Test("After the last viewer has left and the graces are over, no data flows and nothing is held")
+    @Test("After the last viewer has left and the grace periods are over, no data flows and no state is held")
     func leave() throws {
         var tree = try running(sets: 1)
         tree.edge.release(tree.stream, at: tree.bench.now)
@@ -124,12 +124,12 @@ struct PathTests {
         #expect(tree.sets[0].census.streams == 0)
     }
 
-    @Test("A parent over its capacity says busy, and the next one is taken without coming back each second")
+    @Test("A parent above its capacity answers busy, and the edge uses the next one without retrying every second")
     func busy() throws {
         var tree = try #require(Tree(sets: 2) { $0.capacity = $0.name == "set-0" ? 1 : 0 })
         let other = tree.bench.add("other", .edge, 101, region: RegionID(1283), sink: Bench.Sink())
         tree.edge.want(tree.stream, at: tree.bench.now)
-        // A second after the preburst came, its parent knows what the stream takes.
+        // One second after the preburst, its parent knows the rate of the stream.
         tree.stream(for: .seconds(2))
         other.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(5))
@@ -137,7 +137,7 @@ struct PathTests {
         #expect((1...2).contains(tree.sets[0].counters[.subscribesRefusedBusy]))
     }
 
-    @Test("However small the batches, every child gets everything in order")
+    @Test("Every child gets everything in order, even with the smallest batches")
     func smallBatches() throws {
         var tree = try running(sets: 1, batchMax: 1)
         let sinks = (0..<4).map { _ in Bench.Sink() }
@@ -153,7 +153,7 @@ struct PathTests {
         }
     }
 
-    @Test("An entrypoint that starts anew gives a new incarnation, and its packets arrive")
+    @Test("An entrypoint that restarts makes a new incarnation, and its packets arrive")
     func newIncarnation() throws {
         let tree = try running(sets: 1)
         tree.bench.remove(tree.entrypoint)
@@ -168,7 +168,7 @@ struct PathTests {
         #expect(tree.sink.lost == 0)
     }
 
-    @Test("Where the zone takes the parents away, the edge leaves them without an alarm, and comes back when it may")
+    @Test("If the zone removes the parents, the edge leaves them without an alarm, and returns when they are back")
     func parentsTakenAway() throws {
         var tree = try running(sets: 2)
         tree.takeParentsAway(from: RegionID(1283))
@@ -180,18 +180,18 @@ struct PathTests {
         #expect(tree.bench.data(to: Tree.edgeEndpoint).count == before)
         #expect(tree.bench.alarms.isEmpty)
         tree.setParents([1], serial: 3)
-        // What was missed meanwhile comes first, faster than real time.
+        // The missed packets come first, faster than real time.
         tree.stream(for: .seconds(12))
         #expect(tree.parent == Tree.setEndpoint(1))
         #expect(UInt64(tree.numbers.count) < tree.count)
         #expect(tree.numbers.last.map { $0 + 20 > tree.count } == true)
     }
 
-    @Test("A set reflector whose parents are taken away tells its children, and asks no entrypoint instead")
+    @Test("A set reflector without parents tells its children, and does not use an entrypoint instead")
     func transitTakenAway() throws {
         var tree = try running(sets: 2)
         tree.takeParentsAway(from: RegionID(9_000))
-        // Both set reflectors are of that region: they ask as soon as they need it.
+        // Both set reflectors are of that region: they look it up as soon as they need it.
         tree.stream(for: .seconds(8))
         #expect(tree.sets.allSatisfy { $0.census.paths.isEmpty })
         let before = tree.bench.data(to: Tree.setEndpoint(0)).count + tree.bench.data(to: Tree.edgeEndpoint).count

@@ -28,7 +28,7 @@ struct GapTableTests {
         return asked
     }
 
-    @Test("Gaps are due in order, and again when they say so, until they are filled")
+    @Test("Gaps are due in order, and again at their next time, until they are filled")
     func asksAndRetries() {
         var table = GapTable()
         for number in [7, 3, 5] as [UInt64] { #expect(note(&table, number)) }
@@ -40,7 +40,7 @@ struct GapTableTests {
         #expect(did(&table) { $0.remove(5) } == nil)
     }
 
-    @Test("A gap is due before its time once enough later packets of its own link were seen, and of no other")
+    @Test("A gap is due early once enough later packets came on its own link; other links do not count")
     func reorderingDecides() {
         var table = GapTable()
         #expect(note(&table, 4, due: 1_000, path: 2, link: 12))
@@ -50,7 +50,7 @@ struct GapTableTests {
         #expect(due(&table, at: 2, path: 2, link: 13).isEmpty)
     }
 
-    @Test("What is noted again is changed, not entered twice")
+    @Test("A gap that is noted again is changed, not added twice")
     func notesOnce() {
         var table = GapTable()
         #expect(note(&table, 4, due: 100))
@@ -59,7 +59,7 @@ struct GapTableTests {
         #expect(due(&table, at: 10) == [4])
     }
 
-    @Test("A full table refuses, and giving up by age or number empties it")
+    @Test("A full table refuses gaps, and giving up by age or number empties it")
     func isBounded() {
         var table = GapTable()
         for number in UInt64(1)...4 { #expect(note(&table, number, max: 4)) }
@@ -71,7 +71,7 @@ struct GapTableTests {
         #expect(table.nextDue == .distantFuture)
     }
 
-    @Test("A path that goes takes with it what it told, so that the next with its bit begins anew")
+    @Test("When a path ends, its marks go, so that the next path with the same bit starts clean")
     func forgetsPaths() {
         var table = GapTable()
         #expect(table.note(9, max: 4, at: instant(0)) { $0.lostOn = 3 } == true)
@@ -110,7 +110,7 @@ struct RepairTimesTests {
             \.element)
     }
 
-    @Test("A packet is asked for at once, after SRTT + 4·RTTVAR, and twice more as late as an answer still makes it")
+    @Test("A packet is requested at once, after SRTT + 4·RTTVAR, and twice more as late as an answer can be in time")
     func tries() {
         let tries = firsts(said(deadline: 120, until: 200))
         #expect(tries.map(\.tryNumber) == [1, 2, 3, 4])
@@ -118,7 +118,7 @@ struct RepairTimesTests {
         #expect(tries.map(\.at) == [0, 42, 68, 73])
     }
 
-    @Test("Each try is said again until the next, and nothing is said once no answer can come in time")
+    @Test("Each try is repeated until the next one, and requests stop once no answer can come in time")
     func repeats() {
         let all = said(deadline: 120, until: 200)
         #expect(all.count > 12)
@@ -127,7 +127,7 @@ struct RepairTimesTests {
         #expect(said(deadline: 120, until: 200, isRepeated: false).count <= 5)
     }
 
-    @Test("A relay goes on behind its own deadline, ever more rarely")
+    @Test("A relay continues after its own deadline, at growing intervals")
     func goesOn() {
         let late = said(deadline: 120, until: 2_000, goesOn: true).filter { $0.at > 120 }
         #expect((4...30).contains(late.count), "\(late.count)")
@@ -154,7 +154,7 @@ struct AnsweredTableTests {
         #expect(admits(&table, 6, 1, at: 142))
     }
 
-    @Test("The last possible try is answered beside one on its way, and not beside two")
+    @Test("The last possible try is answered if one answer is on its way, but not if two are")
     func last() {
         var table = AnsweredTable()
         #expect(admits(&table, 5, 1, at: 100))
@@ -164,7 +164,7 @@ struct AnsweredTableTests {
         #expect(admits(&table, 9, 2, isLast: true, at: 115))
     }
 
-    @Test("What was repaired unasked is on its way too, and all is forgotten after a second")
+    @Test("A repair without a request also counts as on its way, and everything is forgotten after a second")
     func repaired() {
         var table = AnsweredTable()
         #expect(admits(&table, 1, 1, at: 100))
@@ -178,7 +178,7 @@ struct AnsweredTableTests {
 
 @Suite("Reordering")
 struct ReorderToleranceTests {
-    @Test("k and the time grow with what is seen, forget after a while, and stragglers do not count")
+    @Test("k and the time grow with observed reordering and shrink later; stragglers do not count")
     func adapts() {
         var tolerance = ReorderTolerance()
         var trip = RoundTrip()
@@ -199,7 +199,7 @@ struct ReorderToleranceTests {
 
 @Suite("Link number window")
 struct LinkNumberWindowTests {
-    @Test("Each number is new once, in whatever order it comes, and says how far behind it came")
+    @Test("Each number is new once, in any order, and the window tells how late it came")
     func onceEach() {
         var window = LinkNumberWindow()
         for (number, behind) in [(1, 0), (3, 0), (2, 1), (6, 0)] as [(UInt32, UInt32)] {
@@ -226,11 +226,11 @@ struct LinkNumberWindowTests {
         #expect(window.highest == 3)
     }
 
-    @Test("Numbers wrap, and what lies too far back is not counted")
+    @Test("Numbers wrap, and numbers that are too old are not counted")
     func wraps() {
         var window = LinkNumberWindow()
         var number = UInt32.max - 3
-        // A link begins at 1, so it gets near the end by steps.
+        // A link begins at 1, so the test approaches the end in steps.
         for step in stride(from: UInt32(1), to: number, by: 1 << 30) { window.expect(next: step) }
         window.expect(next: number)
         #expect(did(&window) { $0.note(number) } == 0)

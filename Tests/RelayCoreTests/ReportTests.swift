@@ -3,13 +3,13 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("What children report")
+@Suite("Reports of children")
 struct ReportTests {
-    @Test("Reports add up over a turn of the counter; one that was overtaken adds nothing")
+    @Test("Reports add up across a wrap of the counter; a report that was overtaken adds nothing")
     func adds() {
         var report = ChildReport()
         #expect(did(&report) { $0.take(received: 100, lost: 7, sent: 1_000) } == 0)
-        // What was missed came after all.
+        // The missed packets came late.
         #expect(did(&report) { $0.take(received: 150, lost: 3, sent: 1_000) } == 0)
         #expect(report.received == 150)
         #expect(report.lost == 3)
@@ -23,7 +23,7 @@ struct ReportTests {
         #expect(turning.received == (1 << 32) + 9)
     }
 
-    @Test("Nobody is believed beyond what was sent to it")
+    @Test("A report counts only up to the packets sent to the child")
     func bounded() {
         var report = ChildReport()
         for half in 1...100 as ClosedRange<UInt32> {
@@ -41,7 +41,7 @@ struct ReportTests {
         ReportTotals.Vote(address: IPAddress(v4: address), received: received, lost: lost)
     }
 
-    @Test("One child's word, and that of many behind one address, says nothing; what most say counts")
+    @Test("One child alone, or many behind one address, do not count; the report of most children does")
     func median() {
         var totals = ReportTotals()
         totals.count([vote(1, 0, 1_000)])
@@ -49,13 +49,13 @@ struct ReportTests {
         totals.count([vote(1, 0, 1_000), vote(2, 1_000, 0), vote(3, 1_000, 0)])
         #expect(totals.lost == 0)
         #expect(totals.received == 54_000)
-        // Four on the same lossy ground, and one that denies it.
+        // Four behind the same lossy network, and one that denies the loss.
         totals.count((1...4).map { vote($0, 800, 200) } + [vote(5, 1_000, 0)])
         #expect(totals.lost == 1_000)
         #expect(totals.received == 58_000)
     }
 
-    @Test("Whom hardly anything was sent to has no voice")
+    @Test("A child that was sent almost nothing does not count")
     func quiet() {
         var totals = ReportTotals()
         totals.count((1...9).map { vote($0, 0, 39) })

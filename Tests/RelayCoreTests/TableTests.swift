@@ -29,10 +29,10 @@ struct PacketLogTests {
         #expect(did(&index) { $0.trim(log, horizon: .zero) } == 37)
     }
 
-    @Test("The log uses no more slots than its span calls for, and a sudden rate takes fresh ones before wanted ones")
+    @Test("The log uses no more slots than its time span needs, and a sudden rate uses fresh slots before wanted ones")
     func growsWithTheRate() {
         let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
-        // 10 a second for a minute: 61 of them are not older than 6 s.
+        // 10 packets a second for a minute: 61 of them are at most 6 s old.
         for number in UInt64(1)...600 { _ = append(log, number, at: Int64(number) * 100) }
         #expect(log.lap == 61)
         var slots: [(sequence: UInt64, slot: Int32)] = []
@@ -44,7 +44,7 @@ struct PacketLogTests {
         #expect(held.count == 2_000)
     }
 
-    @Test("A sudden rate leaves the slow packets of the last seconds where they are")
+    @Test("A sudden rate does not overwrite the slow packets of the last seconds")
     func slowPacketsSurvive() {
         let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
         var slow: [(sequence: UInt64, slot: Int32)] = []
@@ -54,7 +54,7 @@ struct PacketLogTests {
         for (sequence, slot) in slow.dropFirst(35) { #expect(log.holds(slot, tag, SequenceNumber(sequence))) }
     }
 
-    @Test("Another incarnation's packet of the same number is not taken for this one's")
+    @Test("A packet of another incarnation with the same number is not taken for this one's")
     func tagsDiffer() {
         let log = PacketLog(packetsMax: 64, span: .seconds(6))
         let slot = append(log, 5)
@@ -62,7 +62,7 @@ struct PacketLogTests {
         #expect(!log.holds(slot, IncarnationTag(8), SequenceNumber(5)))
     }
 
-    @Test("The index follows gaps, late numbers and wide jumps without finding what is not there")
+    @Test("The index handles gaps, late numbers and wide jumps, and finds only stored packets")
     func sparse() {
         let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
         var index = SequenceIndex(tag: tag)
@@ -81,7 +81,7 @@ struct PacketLogTests {
         #expect(index.refuses(index.highest - SequenceIndex.windowMax))
     }
 
-    @Test("Trimming drops what is older than the ring")
+    @Test("Trimming drops packets that are older than the ring")
     func trims() {
         let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
         var index = SequenceIndex(tag: tag)
@@ -110,7 +110,7 @@ struct ParentDirectoryTests {
             serial: serial)
     }
 
-    @Test("A name is asked for once, and again in the second half of its TTL")
+    @Test("A name is looked up once, and again in the second half of its TTL")
     func renewal() {
         var directory = ParentDirectory(countMax: 4)
         #expect(did(&directory) { $0.use(name, at: instant(0)) } == .ask)
@@ -147,7 +147,7 @@ struct ParentDirectoryTests {
         #expect(directory.answer(name, at: instant(801))?.hosts.first?.name == "new")
     }
 
-    @Test("An urgent question is asked at most once a second")
+    @Test("An urgent look-up is made at most once a second")
     func urgency() {
         var directory = ParentDirectory(countMax: 1)
         _ = directory.use(name, at: instant(0))
@@ -157,7 +157,7 @@ struct ParentDirectoryTests {
         #expect(!did(&directory) { $0.urge(name, at: instant(5_000)) })
     }
 
-    @Test("Hosts are ranked alike everywhere, each once, and losing one moves nobody else")
+    @Test("All nodes rank hosts alike, each host once, and the loss of one moves no other")
     func ranking() {
         let hosts = (1...5).flatMap { number in
             (0..<2).map { address in
@@ -181,7 +181,7 @@ struct ParentDirectoryTests {
 struct SmallStateTests {
     private let endpoint = Endpoint(address: IPAddress(v4: 1), port: 1)
 
-    @Test("A penalty doubles with every failure, ends with recovery and is steady only after a while")
+    @Test("A penalty doubles with every failure, ends with recovery, and a parent counts as steady only after a while")
     func penalties() {
         var table = PenaltyTable()
         #expect(table.isSteady(endpoint, for: .seconds(30), at: instant(0)))
@@ -196,7 +196,7 @@ struct SmallStateTests {
         #expect(table.isSteady(endpoint, for: .seconds(30), at: instant(36_000)))
     }
 
-    @Test("A minute of health makes a penalty start anew")
+    @Test("After a minute of health a penalty starts from its first value")
     func penaltyIsForgotten() {
         var table = PenaltyTable()
         for _ in 0..<4 { table.fail(endpoint, first: .seconds(2), most: .seconds(30), at: instant(0)) }
@@ -205,7 +205,7 @@ struct SmallStateTests {
         #expect(!table.isAvoided(endpoint, at: instant(62_000)))
     }
 
-    @Test("Of parents that all failed, the one that failed longest ago may be tried soonest")
+    @Test("If all parents failed, the one that failed longest ago may be tried first")
     func soonestToTry() {
         var table = PenaltyTable()
         let parents = (1...3).map { Endpoint(address: IPAddress(v4: $0), port: 1) }
@@ -219,7 +219,7 @@ struct SmallStateTests {
         #expect(table.avoidedUntil(endpoint, at: instant(9_000)) == instant(9_000))
     }
 
-    @Test("Round-trip time is smoothed as in RFC 6298, and nonsense is no sample")
+    @Test("The round-trip time is smoothed as in RFC 6298, and impossible values are ignored")
     func roundTrip() {
         var trip = RoundTrip()
         #expect(trip.retransmitTimeout == .milliseconds(100))
@@ -234,7 +234,7 @@ struct SmallStateTests {
         #expect(trip.silenceMax(atLeast: .milliseconds(300)) == .milliseconds(300))
     }
 
-    @Test("An echo gives the round trip less the time it was held")
+    @Test("An echo gives the round trip minus the time that it was held")
     func echo() {
         var echo = TimestampEcho()
         #expect(echo.fields(at: instant(5)).timestamp == 0)
@@ -279,7 +279,7 @@ struct SmallStateTests {
         #expect(list.digest == 0)
     }
 
-    @Test("Timers come soonest first, equal ones in order of scheduling, and stale ones wake nobody")
+    @Test("Timers fire soonest first, equal ones in order of scheduling, and stale ones do not fire")
     func timers() {
         var queue = TimerQueue()
         var a = MonotonicInstant.distantFuture
@@ -296,7 +296,7 @@ struct SmallStateTests {
         #expect(queue.next == .distantFuture)
     }
 
-    @Test("The arrival rate is what came lately")
+    @Test("The arrival rate is that of the recent past")
     func arrivalRate() {
         var rate = ArrivalRate()
         #expect(rate.perSecond(at: instant(0)) == 0)

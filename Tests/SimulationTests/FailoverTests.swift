@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Death and return of parents and links")
 struct FailoverTests {
-    /// 10,000 with `reflector simulate failover --seeds 1-10000`.
+    /// `reflector simulate failover --seeds 1-10000` runs 10,000.
     @Test("Over 500 seeds nothing is lost, one copy is received before and after, and the edge returns")
     func nothingIsLost() throws {
         for seed in UInt64(1)...500 {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Whole networks in virtual time")
 struct FaultScenarioTests {
-    /// Enough seeds that every fault hits every role, few enough for a minute of machine time.
+    /// Every fault hits every role with this many seeds, and a run takes a minute.
     private static let seeds: ClosedRange<UInt64> = 1...24
 
     @Test("Every invariant holds under every scenario and seed", arguments: FaultScenario.allCases)
@@ -17,7 +17,7 @@ struct FaultScenarioTests {
         }
     }
 
-    @Test("A death of the parent costs no packet and less than a second of silence")
+    @Test("When its parent dies, an edge loses no packet and is silent for less than a second")
     func parentDeathIsShort() {
         for seed in Self.seeds {
             let report = FaultSimulation(FaultOptions(scenario: .parentDeath, seed: seed)).run()

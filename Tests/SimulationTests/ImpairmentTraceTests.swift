@@ -14,7 +14,7 @@ struct ImpairmentTraceTests {
         }
     }
 
-    @Test("Steps are read with comments, blanks and fields left off")
+    @Test("Steps are read with comments, blanks and missing fields")
     func reads() throws {
         let trace = try ImpairmentTrace(
             "# weather\r\n\r\n0 0 - 20  # good\n 12.5\t30 5 20 4 8000\n22.5 2 30ms 60 - -\n60 loop\n", file: "t")
@@ -26,7 +26,7 @@ struct ImpairmentTraceTests {
         #expect(trace.steps[2].delay == .milliseconds(60) && trace.steps[2].jitter == .zero)
     }
 
-    @Test("Every problem is told at once, with line and column")
+    @Test("All problems are reported at once, with line and column")
     func allProblems() {
         let text = """
             0 0 - 20
@@ -44,11 +44,11 @@ struct ImpairmentTraceTests {
     }
 
     @Test(
-        "What makes no trace is refused",
+        "A text without a valid trace is refused",
         arguments: ["", "# nothing\n", "5 loop\n", "0 0 - 0\n0 loop\n", "0 0 - 0\n1e-12 1 - 0\n", "0 nan - 0\n"])
     func refused(text: String) { #expect(problems(text).count == 1, "\(problems(text))") }
 
-    @Test("Nothing follows a loop, and a hostile file ends in a bounded number of problems")
+    @Test("Nothing may follow a loop, and a hostile file causes a bounded number of problems")
     func bounded() {
         #expect(problems("0 0 - 0\n1 loop\n2 0 - 0\n").first?.hasPrefix("t:3:1: 'loop' is the last") == true)
         #expect(problems(String(repeating: "x\n", count: 10_000)).count == 100)
@@ -56,7 +56,8 @@ struct ImpairmentTraceTests {
     }
 
     @Test(
-        "The step of an instant is the last before it; a trace that repeats begins anew, and waits for its first step")
+        "The last step before an instant is valid at it; a trace that repeats starts again and waits for its first step"
+    )
     func steps() throws {
         let trace = try ImpairmentTrace("1 1 - 0\n2 2 - 0\n10 loop\n", file: "t")
         func loss(_ milliseconds: Int64) -> Double? { trace.step(at: .milliseconds(milliseconds)).step?.loss }
@@ -68,7 +69,7 @@ struct ImpairmentTraceTests {
         #expect(try ImpairmentTrace("0 0 - 0", file: "t").step(at: .seconds(5)).until == nil)
     }
 
-    @Test("A link changes at the very instant that its trace says, counted from its origin")
+    @Test("A link changes at the instant in its trace, counted from the origin")
     func replays() throws {
         let trace = try ImpairmentTrace("0 0 - 20\n5 100 - 20\n6 0 - 30 0 800\n10 loop\n", file: "t")
         let origin = MonotonicInstant(nanoseconds: 77_000_000_000)
@@ -80,7 +81,7 @@ struct ImpairmentTraceTests {
             case ..<5_000:
                 #expect(verdict == .departs(at: now + .milliseconds(20), copyAt: nil) || millisecond % 10_000 < 130)
             case ..<6_000: #expect(verdict == .dropped(.loss))
-            // One millisecond at 800 kbit/s, and from then on as fast as they come.
+            // One millisecond at 800 kbit/s, and after that without delay.
             default: #expect(verdict == .departs(at: now + .milliseconds(31), copyAt: nil))
             }
         }
@@ -107,7 +108,7 @@ struct ImpairmentTraceTests {
         #expect(try digest() == digest())
     }
 
-    @Test("What an access line loses, all paths lose at the same time")
+    @Test("A loss on the access line hits all paths at the same time")
     func commonMode() throws {
         var options = LineOptions()
         options.parents = 2
@@ -129,7 +130,7 @@ struct ImpairmentTraceTests {
             }
             return try #require(LineSimulation(options)).run().lossPercent
         }
-        // Deadline below a round trip: what both paths lose is lost, 5 % of it or 5 % of 5 %.
+        // The deadline is below a round trip, so nothing is repaired: 5 % are lost on a common line, 5 % of 5 % on two links.
         let (common, own) = try (loss(isCommon: true), loss(isCommon: false))
         #expect((3.5...7).contains(common), "\(common)")
         #expect(own < 1, "\(own)")

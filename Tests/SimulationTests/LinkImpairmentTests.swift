@@ -12,7 +12,7 @@ struct LinkImpairmentTests {
     }
 
     @Test(
-        "loss rate and mean burst come out as set, over a million datagrams",
+        "loss rate and mean burst are as configured, over a million datagrams",
         arguments: [(0.02, 3.0), (0.1, 1.5), (0.3, 10.0), (0.001, 2.0)])
     func packetDriven(loss: Double, burst: Double) {
         var link = LinkImpairment(
@@ -31,7 +31,7 @@ struct LinkImpairmentTests {
         #expect(abs(mean / burst - 1) < tolerance)
     }
 
-    @Test("independent losses have the mean burst of a coin: 1/(1 − loss)")
+    @Test("independent losses have the mean burst of coin tosses: 1/(1 − loss)")
     func independent() {
         var link = LinkImpairment(options { $0.loss = 0.25 }, seed: 3)
         for _ in 0..<1_000_000 { _ = link.admit(bytes: 100, at: .zero) }
@@ -40,7 +40,7 @@ struct LinkImpairmentTests {
     }
 
     @Test(
-        "bad periods driven by time last as long as set, whatever the packet rate", arguments: [100, 1000] as [Int64])
+        "bad periods driven by time last as long as configured, at any packet rate", arguments: [100, 1000] as [Int64])
     func timeDriven(microseconds: Int64) {
         var link = LinkImpairment(
             options {
@@ -88,7 +88,7 @@ struct LinkImpairmentTests {
         }
     }
 
-    @Test("held-back datagrams are overtaken, doubled ones arrive twice, both as often as set")
+    @Test("datagrams that are held back are overtaken, doubled ones arrive twice, both as often as configured")
     func reorderAndDuplicate() {
         var link = LinkImpairment(
             options {
@@ -111,14 +111,14 @@ struct LinkImpairmentTests {
         #expect(abs(Double(copies) - 5_000) < 300)
     }
 
-    @Test("the bottleneck passes its rate, delays what waits and drops what would wait too long")
+    @Test("the bottleneck passes its rate, delays datagrams that wait and drops those that would wait too long")
     func rate() {
         var link = LinkImpairment(
             options {
                 $0.bitsPerSecond = 10_000_000
                 $0.queue = .milliseconds(100)
             }, seed: 5)
-        // 20 Mbit/s offered for a second: half passes, and the queue of 100 ms besides.
+        // 20 Mbit/s are offered for a second: half of it passes, and the queue of 100 ms in addition.
         var passed: Int64 = 0
         var waitMax = TimeSpan.zero
         for index in 0..<2_000 as Range<Int64> {
@@ -133,7 +133,7 @@ struct LinkImpairmentTests {
         #expect(link.counts.queueFull == UInt64(2_000 - passed))
     }
 
-    @Test("the same seed gives the same verdicts, another seed others")
+    @Test("the same seed gives the same verdicts, another seed gives others")
     func seeded() {
         let bad = options {
             $0.loss = 0.1

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ReflectorSimulation
 
-@Suite("A month of adaptive multipath")
+@Suite("A long run of adaptive multipath")
 struct LongRunTests {
     @Test("Adaptive multipath costs little more than one path and loses nearly as little as two")
     func adaptivePays() {

@@ -3,7 +3,7 @@ import ReflectorSimulation
 import RelayCore
 import Testing
 
-@Suite("What nodes measure of delays")
+@Suite("Measurements of delay")
 struct MeasurementTests {
     /// Keeps every measurement.
     private final class Record: LinkMeasurements {
@@ -38,7 +38,7 @@ struct MeasurementTests {
     }
 
     @Test(
-        "Over three quiet hops packets stay nowhere for more than a flush, and nothing varies",
+        "Over three quiet hops packets stay in no node for longer than a flush, and delays do not vary",
         arguments: [1_000, 6_500])
     func quiet(packetsPerSecond: Int64) throws {
         let simulation = try line { $0.packetsPerSecond = packetsPerSecond }
@@ -65,7 +65,7 @@ struct MeasurementTests {
         #expect(parent.residence == nil)
     }
 
-    @Test("Delay variation is the spread of the jitter, on the link that has it and on no other, without common clocks")
+    @Test("Delay variation is the spread of the jitter, only on the link that has it, without synchronized clocks")
     func jitter() throws {
         let simulation = try line {
             $0.lastHop.reorder = 1
@@ -73,7 +73,7 @@ struct MeasurementTests {
         }
         simulation.run(for: .seconds(120))
         let variation = try #require(try link("parent", of: "edge-0", in: simulation).delayVariation)
-        // Uniform from 0 to 10 ms over its lowest, which is near 0.
+        // Uniform between 0 and 10 ms above the lowest sample, which is near 0.
         #expect(variation.count > 500)
         #expect(abs(try #require(variation.p50Milliseconds) - 5) < 1)
         #expect(abs(try #require(variation.p99Milliseconds) - 9.9) < 0.5)
@@ -83,7 +83,7 @@ struct MeasurementTests {
         #expect(try link("parent", of: "set-0", in: simulation).delayVariation?.maxMilliseconds == 0)
     }
 
-    @Test("At an edge the wait for order is what a repair takes, for the packets behind it only")
+    @Test("At an edge, only the packets after a lost one wait for order, as long as its repair takes")
     func waitForOrder() throws {
         let simulation = try line { $0.lastHop.loss = 0.001 }
         simulation.run(for: .seconds(60))
@@ -95,12 +95,12 @@ struct MeasurementTests {
         #expect(try #require(residence.quantileMilliseconds(0.9)) < 0.033)
         let most = try #require(residence.quantileMilliseconds(1))
         #expect(most > 40 && most <= 182, "\(most) ms")
-        // The relay before it lets nobody wait.
+        // The relay before it does not delay packets.
         let relay = try #require(simulation.status(of: "set-0")?.streams.first?.residence?.quantileMilliseconds(1))
         #expect(relay <= 1)
     }
 
-    @Test("A backlog's packets are old, which is no residence")
+    @Test("The age of backlog packets is not counted as residence")
     func backlog() throws {
         let simulation = try line { $0.viewersAt = .seconds(8) }
         simulation.run(for: .seconds(12))

@@ -18,7 +18,7 @@ struct OverloadTests {
 
     private func trace(_ text: String) throws -> ImpairmentTrace { try ImpairmentTrace(text, file: "test") }
 
-    /// Parents in use after each of so many seconds.
+    /// The number of parents in use after each of the seconds.
     private func paths(_ simulation: LineSimulation, seconds: Int) -> [Int] {
         (0..<seconds).map { _ in
             simulation.run(for: .seconds(1))
@@ -34,10 +34,10 @@ struct OverloadTests {
         }
         #expect(paths(simulation, seconds: 20).last == 3)
         let during = paths(simulation, seconds: 40)
-        // Ten seconds until it is believed, and one for the streams' timers.
+        // Ten seconds until the loss counts, and one for the timers of the streams.
         let shed = try #require(during.firstIndex(of: 1))
         #expect((9...14).contains(shed), "\(during)")
-        // Then the idle ones are tried again, each time after twice as long.
+        // Then the edge tries the idle ones again, each time after twice as long.
         #expect(during.filter { $0 == 1 }.count >= 12, "\(during)")
         let after = paths(simulation, seconds: 50)
         #expect(after.last == 3, "\(after)")
@@ -49,7 +49,7 @@ struct OverloadTests {
         // 200 packets of some 63 bytes a second are 101 kbit/s a copy.
         let simulation = try line {
             $0.paths = 3
-            // They do not come in step, or the queue would always drop the last of three.
+            // With copies in step, the queue would always drop the last of three.
             $0.otherHops.delay = .milliseconds(5)
             $0.otherHops.jitter = .milliseconds(4)
             $0.accessTrace = try? trace("0 0 - 0\n20 0 - 0 0 150\n")
@@ -59,7 +59,7 @@ struct OverloadTests {
         #expect(during.last == 1, "\(during)")
         simulation.startCounting()
         let before = simulation.counted
-        // Not longer: then the others are tried again.
+        // After this time the edge tries the others again.
         simulation.run(for: .seconds(2))
         let after = simulation.counted
         #expect(after.sent - before.sent == 400)
@@ -83,7 +83,7 @@ struct OverloadTests {
         #expect(report.lost == 0 && report.delivered == report.sent)
     }
 
-    @Test("Loss of 15 % is the path policy's business: three paths stay")
+    @Test("A loss of 15 % is left to the path policy: three paths stay")
     func belowTheLimit() throws {
         let simulation = try line {
             $0.paths = 3
@@ -102,7 +102,7 @@ struct OverloadTests {
         simulation.run(for: .seconds(5))
         #expect(simulation.paths(of: "edge-0") == ["set-0"])
         var random = SeededGenerator(seed: 7)
-        // The others do not exist for the first stream: what it has stays bad.
+        // The other two are down for the first stream, so it stays on the bad link.
         simulation.crash("set-1")
         simulation.crash("set-2")
         simulation.loses = { from, to, _ in
@@ -121,7 +121,7 @@ struct OverloadTests {
         let had = simulation.deliveredOfOthers(at: "edge-0")
         simulation.run(for: .seconds(2))
         #expect(simulation.deliveredOfOthers(at: "edge-0") - had >= 390)
-        // The stream that was there goes on where it is or moves; it is not ended.
+        // The first stream stays or moves; it does not end.
         #expect(!simulation.paths(of: "edge-0").isEmpty)
     }
 }

@@ -12,18 +12,18 @@ struct RepairTests {
         return try #require(LineSimulation(options))
     }
 
-    @Test("On the grid of losses, residue and overhead stay within what is promised", arguments: RepairGrid.points)
+    @Test("On the grid of losses, residual loss and overhead stay within the limits", arguments: RepairGrid.points)
     func grid(point: RepairGrid.Point) {
         let result = RepairGrid(packets: 300_000, seed: 4).run(point)
         let report = result.report
-        // So few packets bound only the larger limits; the full grid is `reflector simulate grid --packets 20000000`.
+        // This number of packets tests only the larger limits; `reflector simulate grid --packets 20000000` tests all.
         #expect(report.lossPercent <= point.residualMax, "\(point.name): \(report.lost) of \(report.sent)")
         if point.residualMax >= 0.05 { #expect(result.isResidualGood, "\(report.lossPercentBound)") }
         #expect(result.isOverheadGood, "\(point.name): \(report.overheadPercent)")
         #expect(report.wrong == 0)
     }
 
-    @Test("The bound on a loss is Poisson's, and wider where losses come in strokes")
+    @Test("The bound on the loss is that of Poisson, and wider if losses come in bursts")
     func bound() {
         var report = LineReport()
         report.sent = 1_000_000
@@ -45,11 +45,11 @@ struct RepairTests {
         let report = simulation.run()
         #expect(report.lost == 0)
         #expect(report.lastHopRetransmits < 600, "\(report.lastHopRetransmits)")
-        // Within the jitter and a flush: nobody waits for a packet that only comes late.
+        // Within the jitter and a flush: the edge does not wait longer for a packet that is only late.
         #expect(report.delayMax < .milliseconds(32), "\(report.delayMax.milliseconds) ms")
     }
 
-    @Test("One packet in twenty overtaken by up to eight costs under 0.2 % spurious retransmits")
+    @Test("If one packet in twenty is overtaken by up to eight others, under 0.2 % of retransmits are spurious")
     func reorderingOnly() throws {
         let simulation = try line {
             $0.packets = 60_000
@@ -61,7 +61,7 @@ struct RepairTests {
         #expect(report.lastHopRetransmits < 120, "\(report.lastHopRetransmits)")
     }
 
-    @Test("The lost end of a talk-spurt is there 200 ms after it was sent")
+    @Test("The lost end of a talk-spurt is repaired 200 ms after it was sent")
     func tailLoss() throws {
         let simulation = try line { _ in }
         simulation.run(for: .seconds(3))
@@ -78,7 +78,7 @@ struct RepairTests {
         #expect(report.delayMax < .milliseconds(200), "\(report.delayMax.milliseconds) ms")
     }
 
-    @Test("A pause of the encoder and its return cost no retransmit")
+    @Test("A pause of the encoder causes no retransmit")
     func pauseAndResume() throws {
         let simulation = try line { _ in }
         simulation.run(for: .seconds(3))
@@ -96,7 +96,7 @@ struct RepairTests {
         #expect(simulation.counters(of: "edge-0")?[.linksDied] == 0)
     }
 
-    @Test("A node that wakes 400 ms late judges nobody by its own sleep", arguments: ["edge-0", "set-0"])
+    @Test("A node that wakes 400 ms late does not take its own sleep for a dead link", arguments: ["edge-0", "set-0"])
     func lateWakeUp(name: String) throws {
         let simulation = try line { $0.playOutDeadline = .milliseconds(500) }
         simulation.run(for: .seconds(3))
@@ -158,7 +158,7 @@ struct RepairTests {
         #expect(simulation.counters(of: "set-0")?[.nakNumbersOverBucket] == 0)
     }
 
-    @Test("Two paths that lose the same packets repair each once; of what only one loses nothing is asked")
+    @Test("A packet that both paths lose is repaired once; a packet that only one path loses is not requested")
     func twoPaths() throws {
         for isCommon in [true, false] {
             let simulation = try line {
@@ -180,14 +180,14 @@ struct RepairTests {
             let report = simulation.finish()
             #expect(lost.count > 500)
             #expect(report.delivered == report.sent)
-            // Two copies of everything besides.
+            // All other packets come twice.
             let limit = isCommon ? UInt64(lost.count + lost.count / 10) : UInt64(lost.count / 50)
             #expect(report.lastHopRetransmits <= limit, "\(report.lastHopRetransmits) of \(lost.count), \(isCommon)")
             #expect(report.lastHopData > 39_000)
         }
     }
 
-    @Test("An unlost packet crosses three hops with under 5 ms added in all")
+    @Test("Without loss, three hops add less than 5 ms to the delay of a packet")
     func threeHops() throws {
         let simulation = try line {
             $0.sets = 2

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Thousands of nodes")
 struct ScaleTests {
-    @Test("The tree's first node equals that of a linear search, after any changes")
+    @Test("After any changes, the first node of the tree is that of a linear search")
     func wakeTree() {
         var random = SeededGenerator(seed: 5)
         for count in [1, 2, 3, 7, 64, 100] {
@@ -58,7 +58,7 @@ struct ScaleTests {
         return options
     }
 
-    @Test("Every wanted stream of a small network flows, and no node carries a stream that nobody below it wants")
+    @Test("Every wanted stream of a small network flows, and no node carries a stream that no edge below it wants")
     func flows() {
         var options = small
         options.edges = 40
@@ -78,7 +78,7 @@ struct ScaleTests {
         #expect(report.layers[1...3].allSatisfy { $0.streams <= 200 })
     }
 
-    @Test("Viewers that begin with packets that a full ring is about to overwrite lose none of them")
+    @Test("A viewer loses no packet although the ring is full and about to overwrite its first packets")
     func fullRings() {
         var options = small
         options.edges = 60

@@ -5,8 +5,8 @@ import Testing
 
 @Suite("Thundering herd: a set reflector dies, and all its regions move to the others at once")
 struct ThunderingHerdTests {
-    /// Four set reflectors of 24 regions each. So few streams vary far more than thousands: when the lines of some
-    /// 8 Mbit/s are 90 % full of live packets, these packets alone wait for tens of milliseconds.
+    /// Four set reflectors of 24 regions each. The rate of a few streams varies far more than that of thousands: if live
+    /// packets fill 90 % of a line of 8 Mbit/s, they alone wait for tens of milliseconds.
     private var small: ThunderingHerdOptions {
         var options = ThunderingHerdOptions()
         options.edgesPerSet = 24
@@ -27,7 +27,7 @@ struct ThunderingHerdTests {
         #expect(report.moved.gapMax > .milliseconds(300), "the death was felt")
     }
 
-    @Test("Where the lines are full, the regions that keep their parent lose nothing because of those that move")
+    @Test("If the lines are full, the regions that move cause no loss for the regions that keep their parent")
     func full() {
         var options = small
         options.sets = 3
@@ -39,7 +39,7 @@ struct ThunderingHerdTests {
         #expect(report.backlogSent > 0)
     }
 
-    @Test("Set reflectors that do not know their capacity overrun their lines: the simulation can tell")
+    @Test("Set reflectors that do not know their capacity overrun their lines, and the report shows it")
     func undeclared() {
         var options = small
         options.declaresCapacity = false

@@ -1,10 +1,10 @@
 import ReflectorModel
 
-/// Return routability, seen from the network: what a node may send to whom. Before a cookie that it sent to an address
-/// has come back from there, a node sends it no data, and in reply never more bytes than it got (design §7).
+/// Return routability, seen from the network: what a node may send to each address (design §7). Until a cookie comes
+/// back from an address, the node sends no data there, and never more bytes than it received from there.
 struct AddressLedger {
     private struct Entry {
-        /// Hashes of what was sent there and must come back: cookies, and the nonces of our own handshakes.
+        /// Hashes of the cookies and nonces that were sent there, one of which must come back.
         var proofs: [UInt64] = []
         var isValidated = false
         var credit = 0
@@ -28,7 +28,7 @@ struct AddressLedger {
         entries[from] = entry
     }
 
-    /// What is wrong with sending this; nil if nothing is.
+    /// Why the node must not send this; nil if it may.
     mutating func noteSending(_ bytes: [UInt8], to: Endpoint) -> String? {
         var entry = entries[to] ?? Entry()
         defer { entries[to] = entry }
@@ -41,7 +41,7 @@ struct AddressLedger {
             }
         if let proof, entry.proofs.count < Self.proofsMax { entry.proofs.append(proof) }
         switch bytes[0] {
-        // Our own handshake, which asks and does not answer.
+        // The node's own handshake is a request, not a reply.
         case 0x10, 0x12: return nil
         case 0x30, 0x31: return "data to \(to), which made no handshake"
         default: break
@@ -58,7 +58,7 @@ struct AddressLedger {
     }
 }
 
-/// Which packets a node has had: a relay can send nothing else.
+/// The packets that a node has received: a relay can send no others.
 struct PossessionTable {
     private var tags: [UInt64] = []
     private var bits: [[UInt64]] = []

@@ -52,7 +52,7 @@ final class EdgeReceiver: StreamSink {
         if receipts[stream].lastAt == nil { receipts[stream].wantedAt = now }
     }
 
-    /// What an edge with the canary's fault delivers instead.
+    /// The deliveries of an edge that has the fault of the canary.
     private func tampered(_ payload: NumberedPayload) -> [NumberedPayload] {
         let isDue = payload.number % 500 == 0
         switch canary {

@@ -12,11 +12,11 @@ enum Fault: Equatable {
     case nameServers(isDown: Bool)
     case want(edge: Int, stream: Int)
     case release(edge: Int, stream: Int)
-    /// From now on links only delay, and every node runs.
+    /// From now on links only delay datagrams, and every node runs.
     case calm
 }
 
-/// When which fault happens, drawn from the seed. Faults lie in `window`; afterwards everything runs again.
+/// The faults of a run and their instants, which follow from the seed. All lie in `window`; after it everything runs.
 struct FaultPlan {
     var faults: [(at: MonotonicInstant, fault: Fault)] = []
     let window: Range<MonotonicInstant>

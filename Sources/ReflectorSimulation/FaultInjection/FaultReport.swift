@@ -28,7 +28,7 @@ public struct FaultReport: Sendable {
     /// Longest time from a viewer's request to the first packet.
     public var firstMax = TimeSpan.zero
     public var sourceChanges = 0
-    /// Violations of the invariants; the first few in words.
+    /// Violations of the invariants, and the text of the first few.
     public var violationCount = 0
     public var violations: [String] = []
 

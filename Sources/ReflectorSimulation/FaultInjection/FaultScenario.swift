@@ -1,10 +1,10 @@
 import ReflectorModel
 
-/// A kind of faults, with the loss that is allowed under it (design §7, §8).
+/// A set of faults, and the loss that is allowed while they last (design §7, §8).
 public enum FaultScenario: String, CaseIterable, Sendable {
     /// Nothing goes wrong.
     case steady
-    /// Viewers come and go; without them nothing may flow.
+    /// Viewers come and go; while there are none, no data may flow.
     case demand
     /// 2 % loss in bursts of 3 on every link.
     case lossy
@@ -16,14 +16,14 @@ public enum FaultScenario: String, CaseIterable, Sendable {
     case remap
     /// Nodes of every role crash and come back, or pause.
     case restart
-    /// No name server answers, and a parent dies meanwhile.
+    /// No name server answers while a parent dies.
     case dnsOutage = "dns-outage"
     /// An attacker replays, changes and forges datagrams, with a network key or without.
     case hostile
     /// Everything at once.
     case chaos
-    /// Nodes with the network key announce streams that are not theirs, under their own and another node's name, claim
-    /// wrong portsets, and ask for ever more names.
+    /// Nodes with the network key announce streams of other nodes, under their own name and under another, claim wrong
+    /// portsets, and request new names without end.
     case insider
 
     /// Largest share of packets that an edge may lose while faults last; nil: no limit.
@@ -38,7 +38,7 @@ public enum FaultScenario: String, CaseIterable, Sendable {
     var hasInsiders: Bool { self == .insider }
     var hasIntruder: Bool { self == .hostile || self == .chaos }
 
-    /// What every link does while faults last, besides its delay.
+    /// The impairment of every link while faults last, in addition to its delay.
     func impairment(_ random: inout SeededGenerator) -> ImpairmentOptions {
         var options = ImpairmentOptions()
         switch self {
@@ -62,15 +62,15 @@ public enum FaultScenario: String, CaseIterable, Sendable {
     }
 }
 
-/// A deliberate fault of the product, to show that the invariants are really checked.
+/// A deliberate fault of the product, which shows that the invariants are checked.
 public enum Canary: String, CaseIterable, Sendable {
-    /// An edge hands a packet out twice.
+    /// An edge delivers a packet twice.
     case deliverTwice = "deliver-twice"
-    /// An edge hands two packets out in the wrong order.
+    /// An edge delivers two packets in the wrong order.
     case swapOrder = "swap-order"
     /// An edge drops a packet without reporting it lost.
     case swallow
-    /// Seals are not verified, under an intruder that changes payloads.
+    /// Nodes do not verify seals, while an intruder changes payloads.
     case acceptForgeries = "accept-forgeries"
     /// A data packet goes to an address that never made a handshake.
     case strayData = "stray-data"
@@ -78,11 +78,11 @@ public enum Canary: String, CaseIterable, Sendable {
     case busyLoop = "busy-loop"
 }
 
-/// What to simulate: the same options give the same run, in every process.
+/// The options of a run: the same options give the same run in every process.
 public struct FaultOptions: Sendable {
     public var scenario: FaultScenario
     public var seed: UInt64
-    /// Virtual time in all; the last 11 s are without faults.
+    /// The whole virtual time; the last 11 s have no faults.
     public var span: TimeSpan = .seconds(24)
     public var packetsPerSecond = 150
     public var canary: Canary?

@@ -3,22 +3,22 @@ import RelayCore
 
 /// What must hold for every node at every step, and for the whole network at the end (design §7).
 extension FaultSimulation {
-    /// Tables of a node in a network this small.
+    /// Largest tables of a node in such a small network.
     private static var linksMax: Int { 24 }
     private static var timersMax: Int { 4_096 }
     private static var queuedMax: Int { 8_192 }
-    /// Longest overlap of make before break, with the delay of a wake-up.
+    /// Longest overlap of two paths in make before break, with the delay of a wake-up.
     private static var overlapMax: TimeSpan { .milliseconds(2_100) }
     private static var inspectInterval: TimeSpan { .milliseconds(100) }
-    /// Wake-ups by timer in an inspection interval: under load a flush each 0.7 ms, and with prebursts one each 2 ms for
-    /// every child.
+    /// Most wake-ups by timer in an inspection interval: under load one flush every 0.7 ms, and during prebursts one every
+    /// 2 ms for each child.
     private static var wakesMax: Int { 600 }
     private static var idleWakesMax: Int { 2 }
-    /// After the last viewer has left: the grace periods of edge, set and transit set, and a second for datagrams on their
-    /// way.
+    /// When data must have stopped after the last viewer left: the grace periods of edge, set and transit set, and one
+    /// second for datagrams on their way.
     private static var quietAfter: TimeSpan { .milliseconds(8_000) }
 
-    /// Notes that an invariant does not hold now.
+    /// Records a violation of an invariant.
     func violate(_ text: @autoclosure () -> String) { invariants.violate(text(), at: now) }
 
     func checkSending(_ bytes: [UInt8], to: Endpoint, from host: ObservedHost) {
@@ -33,7 +33,7 @@ extension FaultSimulation {
         if host.host.role == .set, !host.held.has(tag, sequence) {
             violate("\(host.node.name) sends number \(sequence), which it never had")
         }
-        // An insider that asks for a stream is a viewer like others.
+        // An insider that subscribes to a stream counts as a viewer.
         if !options.scenario.hasInsiders, !wanted.contains(where: { $0.contains(true) }),
             lastWanted == .zero || now - lastWanted > Self.quietAfter
         {
@@ -51,7 +51,7 @@ extension FaultSimulation {
             checkPaths(snapshot, of: host)
             checkSources(snapshot, of: host)
             let isIdle = snapshot.streams == 0 && snapshot.parentLinks == 0 && snapshot.childLinks == 0
-            // Idle since the last inspection, not only now.
+            // It must have been idle since the last inspection, not only now.
             let wakesMax = isIdle && host.wasIdle ? Self.idleWakesMax : Self.wakesMax
             host.wasIdle = isIdle
             if host.wakes > wakesMax {
@@ -75,7 +75,7 @@ extension FaultSimulation {
         counts.timersMax = max(counts.timersMax, snapshot.timers)
     }
 
-    /// One to three paths, and an overlap of at most two seconds.
+    /// An edge has one to three paths, and an overlap lasts two seconds at most.
     private func checkPaths(_ snapshot: RelayCensus, of host: ObservedHost) {
         for stream in zone.streams {
             let paths = snapshot.paths.filter { $0.stream == stream.name }
@@ -100,7 +100,7 @@ extension FaultSimulation {
 
     private static var catchUp: TimeSpan { .seconds(3) }
 
-    /// Faults have stopped: every stream must reach every edge that wants it, and nothing may be lost.
+    /// After the faults: every stream must reach every edge that wants it, and nothing may be lost.
     func checkLiveness(isLast: Bool) {
         var missing: UInt64 = 0
         for edge in topology.edges {
@@ -122,7 +122,7 @@ extension FaultSimulation {
         guard let encoder, let lastAt = receipt.lastAt else {
             return violate("\(edge) does not get stream \(stream)")
         }
-        // A new source begins a little earlier and catches up.
+        // A new source starts with older packets and catches up.
         let isCatchingUp = receipt.splicedAt.map { now - $0 < Self.catchUp } ?? false
         if isCatchingUp, now - lastAt < .milliseconds(500) { return }
         let behind = encoder.number - min(receipt.lastNumber, encoder.number)

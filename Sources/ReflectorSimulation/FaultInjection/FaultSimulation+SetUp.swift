@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayCore
 
-/// How a run begins: links, nodes, viewers and the faults to come.
+/// The start of a run: links, nodes, viewers and the plan of faults.
 extension FaultSimulation {
     private static var networkKey: UInt64 { 0x5eed_0f_7e7 }
 
@@ -23,7 +23,7 @@ extension FaultSimulation {
         }
     }
 
-    /// From now on the links only delay.
+    /// From now on the links only delay datagrams.
     func calmLinks() {
         for index in links.indices {
             var calm = ImpairmentOptions()
@@ -63,7 +63,7 @@ extension FaultSimulation {
         network.settle(node)
     }
 
-    /// Hands the zone as it is now to the name server.
+    /// Gives the current zone to the name server.
     func publishZone() {
         network.names = zone.names
     }

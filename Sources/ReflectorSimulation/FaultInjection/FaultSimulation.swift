@@ -3,13 +3,13 @@ import RelayCore
 import RelayWire
 
 /// A whole reflector network under injected faults: the same `RelayNode`s as in the daemons, a network that loses and
-/// reorders, a name server that can be edited and taken away. One seed decides the whole run, so that every failure can
-/// be reproduced.
+/// reorders datagrams, and a name server that changes its zone and fails. One seed decides the whole run, so that every
+/// failure can be reproduced.
 ///
 /// ```
 /// |── warm-up ──|── faults, from the plan ──|── calm: 10 s to recover ──|── everything must flow ──|
 /// ```
-/// The invariants of design §7 are checked at every datagram, delivery and wake-up; liveness at the end.
+/// The invariants of design §7 are checked at every datagram, delivery and wake-up. Liveness is checked at the end.
 public final class FaultSimulation: NetworkScenario {
     enum Event {
         case encoder(stream: Int, entrypoint: Int)
@@ -41,7 +41,7 @@ public final class FaultSimulation: NetworkScenario {
     let network = VirtualNetwork<Event>()
     let invariants = InvariantChecker()
     var random: SeededGenerator
-    /// By number of the node.
+    /// In the order of the nodes.
     var hosts: [ObservedHost] = []
     /// One for each ordered pair of hosts.
     var links: [LinkImpairment] = []
@@ -50,7 +50,7 @@ public final class FaultSimulation: NetworkScenario {
     var insiderNames: UInt64 = 0
     var digest: UInt64
     var encoders: [[Encoder]]
-    /// Demand by edge (in order of host) and stream.
+    /// Whether viewers want a stream, for each host and stream.
     var wanted: [[Bool]]
     var lastWanted: MonotonicInstant
     var counts = FaultReport.Counts()
@@ -85,7 +85,7 @@ public final class FaultSimulation: NetworkScenario {
 
     // MARK: Running
 
-    /// Runs to the end, or until too much is wrong, and gives the report.
+    /// Runs to the end, or until there are too many violations, and returns the report.
     public func run() -> FaultReport {
         var isRunning = true
         while isRunning, invariants.violationCount < Self.violationsMax { isRunning = network.step(until: end) }
@@ -117,7 +117,7 @@ public final class FaultSimulation: NetworkScenario {
         }
     }
 
-    /// A paused node gets its calls when it runs again.
+    /// Schedules an event for a paused node again, for the end of its pause. False if the node is not paused.
     func postponed(_ event: Event, _ host: Int) -> Bool {
         let node = hosts[host].node
         guard node.isUp, now < node.pausedUntil else { return false }
@@ -235,7 +235,7 @@ public final class FaultSimulation: NetworkScenario {
         }
     }
 
-    /// Mixes something that happened into the digest.
+    /// Adds something that happened to the digest.
     func mix(_ kind: UInt64, _ a: UInt64, _ b: UInt64) {
         digest = FixedHash.combine(digest ^ kind, a &* 31 &+ b)
     }

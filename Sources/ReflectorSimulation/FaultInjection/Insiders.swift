@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayCore
 
-/// Nodes with the network key that are not in the zone: two entrypoints, one of them under an honest one's name, that
-/// announce every stream with payloads of their own, and an edge that is the first to ask for each stream, with a wrong
-/// portset, and then for ever more names. Honest viewers must not notice.
+/// Nodes with the network key that are not in the zone. Two entrypoints, one under the name of an honest one, announce
+/// every stream and send payloads of their own. An edge is the first to subscribe to each stream, with a wrong portset,
+/// and then requests new names without end. Honest viewers must not notice.
 extension FaultSimulation {
     private static var insiderInterval: TimeSpan { .milliseconds(50) }
     private static var namesAtOnce: UInt64 { 4 }
@@ -35,7 +35,7 @@ extension FaultSimulation {
         }
     }
 
-    /// What the insider edge believes: every stream exists, in another stream's portset.
+    /// The answer that the insider edge gets: every stream exists, with the portset of another stream.
     func lie(_ name: ReflectorName) -> LookUpResult {
         guard case .candidates(let stream) = name, let first = topology.zone.streams.first else {
             return network.names.answer(name)
@@ -48,7 +48,7 @@ extension FaultSimulation {
         return .records(answer)
     }
 
-    /// No honest node fetches from an insider, or from a host that the map does not name.
+    /// No honest node fetches from an insider, or from a host that is not in the map.
     func checkSources(_ snapshot: RelayCensus, of host: ObservedHost) {
         guard options.scenario.hasInsiders else { return }
         for path in snapshot.paths {

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// An attacker on the network who hears everything and sends anything from any address: replays, changed and forged
-/// datagrams, and, as an insider with the network key, handshakes under another node's name.
+/// An attacker on the network that sees every datagram and sends from any address: replayed, changed and forged
+/// datagrams, and handshakes under the name of another node, with and without the network key.
 struct Intruder {
     struct Overheard {
         var bytes: [UInt8]
@@ -32,20 +32,20 @@ struct Intruder {
         }
         guard bytes.count > WireLimits.dataOverhead, bytes[0] == 0x30, random.chance(0.01) else { return nil }
         var forged = bytes
-        // In the ciphertext, or in the tag behind it.
+        // In the ciphertext, or in the tag after it.
         let start = WireLimits.linkHeaderLength + WireLimits.streamHeaderLength
         forged[start + Int(random.next(below: UInt64(bytes.count - start)))] ^= 0x40
         return forged
     }
 
-    /// Something to send now.
+    /// The next datagram of the attacker; nil if it has seen none yet.
     mutating func attack(_ network: Topology) -> Overheard? {
         guard !overheard.isEmpty else { return nil }
         var one = random.pick(overheard)
         switch random.next(below: 6) {
         case 0: break
         case 1, 2:
-            // Behind the link header, so that token and address are right.
+            // After the link header, so that token and address are right.
             let low = one.bytes.count > 31 && one.bytes[0] >= 0x30 ? 14 : 0
             let place = low + Int(random.next(below: UInt64(one.bytes.count - low)))
             one.bytes[place] ^= UInt8(1 + random.next(below: 255))

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Collects violations of the invariants. It stops nothing: a run shows all violations, the first one first.
+/// Collects violations of the invariants. It does not stop the run, so that a run shows all violations in order.
 final class InvariantChecker {
     /// An invariant that did not hold.
     struct Violation {
@@ -8,7 +8,7 @@ final class InvariantChecker {
         var text: String
     }
 
-    /// The first few.
+    /// The first violations, at most `textsMax`.
     private(set) var violations: [Violation] = []
     private(set) var violationCount = 0
     private static let textsMax = 12

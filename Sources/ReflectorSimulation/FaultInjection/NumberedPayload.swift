@@ -1,10 +1,10 @@
 import ReflectorModel
 
-/// Payloads that say what they are: stream, encoder session and number, then bytes that follow from these, so that a
-/// receiver finds every wrong, changed, repeated or missing one.
+/// A payload that identifies itself: stream, encoder session and number, then bytes that follow from these. So a receiver
+/// finds every wrong, changed, repeated or missing payload.
 struct NumberedPayload: Equatable {
     var stream: Int
-    /// Entrypoint and how often it has begun to provide the stream: one for each incarnation.
+    /// The entrypoint and its start count: one session for each incarnation.
     var session: UInt64
     /// From 1.
     var number: UInt64

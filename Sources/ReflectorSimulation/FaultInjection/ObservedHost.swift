@@ -1,21 +1,20 @@
 import ReflectorModel
 import RelayCore
 
-/// A host of the fault-injection network, as the invariant checks see it: what its node may send, how often it wakes, and
-/// what survives a restart.
+/// What the invariant checks know of a host: what its node may send, how often it wakes, and what survives a restart.
 final class ObservedHost {
     let host: Topology.Host
     let node: VirtualNode
-    /// The streaming server of an edge.
+    /// The streaming server; only edges have one.
     let receiver: EdgeReceiver?
     var ledger = AddressLedger()
     var held = PossessionTable()
-    /// The state file: last good answers, in order of first asking.
+    /// The state file: the last good answers, in the order of the first look-ups.
     private var remembered: [(name: ReflectorName, answer: LookUpAnswer)] = []
 
     /// Wake-ups by timer since the last inspection.
     var wakes = 0
-    /// Without links and streams at the last inspection.
+    /// Whether the node had no links and streams at the last inspection.
     var wasIdle = false
     private var wakesAtOnce = 0
     private(set) var lastWake = MonotonicInstant.zero
@@ -27,7 +26,7 @@ final class ObservedHost {
         self.receiver = receiver
     }
 
-    /// The node has just started: it remembers its state file and nothing else.
+    /// The node has just started: it knows its state file and nothing else.
     func noteStart(at now: MonotonicInstant) {
         ledger.reset()
         held.reset()

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// A small zone: what the simulated nodes look up. Edits and outages are its faults.
+/// The small zone that the simulated nodes look up. Faults edit it and stop its name server.
 struct SimulatedZone {
     struct Host: Equatable {
         var name: String
@@ -14,7 +14,7 @@ struct SimulatedZone {
         var candidates: [String]
     }
 
-    /// Rule: the set regions that serve a region for a portset, n1 n2 n3.
+    /// A rule: the set regions that serve a region for a portset, as n1, n2, n3.
     struct Map: Equatable {
         var region: RegionID
         var portset: PortsetID
@@ -24,7 +24,7 @@ struct SimulatedZone {
     private(set) var serial: UInt32 = 1
     var ttlSeconds: UInt32
     var hosts: [Host]
-    /// Hosts of each set region.
+    /// The set regions and their hosts.
     var setRegions: [(id: RegionID, hosts: [String])]
     var maps: [Map]
     var streams: [Stream]
@@ -49,7 +49,7 @@ struct SimulatedZone {
         parents(of: region, portset).flatMap { id in setRegions.first { $0.id == id }?.hosts ?? [] }
     }
 
-    /// Every name of the zone with its answer, for the name server.
+    /// The answers to all names of the zone.
     var names: SimulatedNames {
         var names = SimulatedNames(serial: serial)
         for map in maps {

@@ -1,8 +1,8 @@
 import ReflectorModel
 
-/// What one edge's streaming server gets of one stream, over all restarts of the edge.
+/// What the streaming server of one edge receives of one stream, over all restarts of the edge.
 struct StreamReceipt {
-    /// Last number of each encoder session: nothing at or below it may come again.
+    /// The last number of each encoder session: no number up to it may come again.
     private var last: [(session: UInt64, number: UInt64)] = []
     private(set) var session: UInt64?
     private(set) var delivered: UInt64 = 0
@@ -19,7 +19,7 @@ struct StreamReceipt {
 
     var lastNumber: UInt64 { last.first { $0.session == session }?.number ?? 0 }
 
-    /// For each incarnation: in order, nothing twice, nothing missing without a report (design §7).
+    /// Checks that each incarnation arrives in order, without repetition and without unreported loss (design §7).
     mutating func take(
         _ payload: NumberedPayload, at now: MonotonicInstant, edge: String, _ invariants: InvariantChecker
     ) {
@@ -56,13 +56,13 @@ struct StreamReceipt {
         isSpliced = false
     }
 
-    /// 0 announces another source or incarnation: what follows need not join what was before.
+    /// Notes a discontinuity. 0 means another source or incarnation: the next number need not follow the last one.
     mutating func note(lost: UInt64) {
         announcedLost += lost
         if lost == 0 { isSpliced = true }
     }
 
-    /// The streaming server starts again: the edge crashed, or its viewers had gone.
+    /// The streaming server starts again, after a crash of the edge or without viewers.
     mutating func restart(wantedAt: MonotonicInstant?) {
         last = []
         session = nil

@@ -1,15 +1,15 @@
 import ReflectorModel
 import RelayCore
 
-/// The simulated network's hosts: entrypoints, set regions of one or two hosts, edges, and what the zone says of them.
-/// Small, so that many seeds run; varied by the seed.
+/// The hosts of the simulated network: entrypoints, set regions of one or two hosts, edges, and their records in the
+/// zone. It is small, so that many seeds can run, and the seed varies it.
 struct Topology {
     struct Host {
         var name: String
         var role: NodeRole
         var region: RegionID?
         var endpoint: Endpoint
-        /// Has the network key, and is not in the zone.
+        /// The host has the network key and is not in the zone.
         var isInsider = false
     }
 
@@ -45,7 +45,7 @@ struct Topology {
             }
         }
         if random.chance(0.3) {
-            // A transit chain: one set region fetches from the others.
+            // A transit chain: one set region fetches from the two others.
             zone.maps.append(
                 SimulatedZone.Map(
                     region: RegionID(9003), portset: portsets[0], parents: [RegionID(9001), RegionID(9002)]))
@@ -58,7 +58,7 @@ struct Topology {
         }
         if hasInsiders {
             addInsider("mallory", .entrypoint, nil)
-            // In the name of an honest one.
+            // Under the name of an honest one.
             addInsider("ep-bos", .entrypoint, nil)
             addInsider("eve", .edge, regions[0])
         }
@@ -66,7 +66,7 @@ struct Topology {
 
     func index(of name: String) -> Int? { hosts.firstIndex { $0.name == name } }
 
-    /// Figures fit for a small network: little memory, everything else as in production.
+    /// The configuration for a small network: little memory, everything else as in production.
     func configuration(of host: Int) -> RelayConfiguration {
         var configuration = RelayConfiguration(
             name: hosts[host].name, role: hosts[host].role, region: hosts[host].region)
@@ -81,7 +81,7 @@ struct Topology {
         return configuration
     }
 
-    /// Few, so that a flood of names fills the table.
+    /// A small number, so that a flood of names fills the table.
     static let streamsMaxAmongInsiders = 16
 
     private func indices(_ role: NodeRole) -> [Int] {

@@ -1,10 +1,10 @@
 import ReflectorModel
 
-/// What one direction of a link does to datagrams. All zero: a perfect link.
+/// What one direction of a link does to datagrams. The default is a perfect link.
 public struct ImpairmentOptions: Sendable, Equatable {
-    /// What a loss episode is measured in.
+    /// How losses are grouped into episodes.
     public enum Episode: Sendable, Equatable {
-        /// Each datagram is lost on its own.
+        /// Each datagram is lost independently of the others.
         case independent
         /// Gilbert–Elliott driven by datagrams: mean length of a run of losses, in datagrams, at least 1.
         case datagrams(Double)
@@ -15,13 +15,13 @@ public struct ImpairmentOptions: Sendable, Equatable {
     /// Share of datagrams lost, 0 to 1.
     public var loss = 0.0
     public var episode = Episode.independent
-    /// Time on the way.
+    /// Time that a datagram needs for the link.
     public var delay = TimeSpan.zero
-    /// `delay` varies uniformly by this much either way; order is kept.
+    /// `delay` varies uniformly by up to this, in both directions; the order is kept.
     public var jitter = TimeSpan.zero
-    /// Share of datagrams held back so that later ones overtake, 0 to 1.
+    /// Share of datagrams that are held back so that later ones overtake them, 0 to 1.
     public var reorder = 0.0
-    /// A datagram that is held back is so for a uniformly random time up to this.
+    /// A datagram is held back for a uniformly random time up to this.
     public var reorderDelayMax = TimeSpan.milliseconds(5)
     /// Share of datagrams that arrive twice, 0 to 1.
     public var duplicate = 0.0
@@ -32,7 +32,7 @@ public struct ImpairmentOptions: Sendable, Equatable {
 
     public init() {}
 
-    /// What makes these options impossible; empty when they are fine.
+    /// Why these options are impossible; empty if they are possible.
     public var problems: [String] {
         var problems: [String] = []
         for (name, share) in [("loss", loss), ("reorder", reorder), ("duplicate", duplicate)]

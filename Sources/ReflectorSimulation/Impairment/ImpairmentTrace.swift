@@ -1,8 +1,8 @@
 import ReflectorModel
 
-/// What a link did over time, to be replayed: by the simulator in virtual time, by `reflector impair` on sockets.
+/// What a link did over time. The simulator replays it in virtual time, `reflector impair` on sockets.
 ///
-/// A text file of one step a line, each valid until the next:
+/// A text file with one step on each line. A step is valid until the next one:
 ///
 /// ```
 /// # seconds  loss %  burst  delay ms  jitter ms  rate kbit/s
@@ -12,13 +12,13 @@ import ReflectorModel
 /// 60         loop
 /// ```
 ///
-/// `burst` is the mean length of a run of losses, in datagrams, or of a bad period, with `ms`; `-` for losses that are
-/// independent. What is left off at the end of a line is none. The last step stays, unless a line `loop` says when the
-/// first begins again. `#` starts a comment.
+/// `burst` is the mean length of a run of losses in datagrams, or, with `ms`, of a bad period; `-` means independent
+/// losses. A field that is missing at the end of a line means none. The last step stays valid, unless a line `loop` says
+/// when the first one begins again. `#` starts a comment.
 public struct ImpairmentTrace: Sendable, Equatable {
-    /// What a link does from an instant on.
+    /// What a link does from one instant on.
     public struct Step: Sendable, Equatable {
-        /// Since the beginning of the trace, or of its repetition.
+        /// Time since the beginning of the trace, or of its repetition.
         public var at: TimeSpan
         /// Share of datagrams lost, 0 to 1.
         public var loss: Double
@@ -28,7 +28,7 @@ public struct ImpairmentTrace: Sendable, Equatable {
         /// Nil: no bottleneck.
         public var bitsPerSecond: Int64?
 
-        /// Changes what a trace speaks of, and leaves the rest.
+        /// Sets the options that a trace contains and leaves the others.
         func apply(to options: inout ImpairmentOptions) {
             options.loss = loss
             options.episode = episode
@@ -38,16 +38,16 @@ public struct ImpairmentTrace: Sendable, Equatable {
         }
     }
 
-    /// Most steps of a trace: a day of seconds.
+    /// Most steps of a trace: one for each second of a day.
     public static let stepsMax = 86_400
 
-    /// In order of time, at least one; the first may begin later than the trace.
+    /// At least one, in order of time; the first may begin later than the trace.
     public let steps: [Step]
-    /// When the first step's time zero comes again; nil if it never does.
+    /// When the trace starts again from its time zero; nil if it never does.
     public let repeatsAfter: TimeSpan?
 
-    /// The step that is valid at an instant, nil before the first, and when that is over, nil for never. Both count from
-    /// the beginning of the trace.
+    /// The step that is valid at an instant (nil before the first), and when it ends (nil for never). Both instants count
+    /// from the beginning of the trace.
     func step(at elapsed: TimeSpan) -> (step: Step?, until: TimeSpan?) {
         var lap = TimeSpan.zero
         if let repeatsAfter { lap = repeatsAfter * (max(elapsed, .zero).nanoseconds / repeatsAfter.nanoseconds) }
@@ -60,13 +60,13 @@ public struct ImpairmentTrace: Sendable, Equatable {
         }
         let until = low < steps.count ? lap + steps[low].at : repeatsAfter.map { lap + $0 }
         if low > 0 { return (steps[low - 1], until) }
-        // Before the first step of a repetition the last one is still valid.
+        // Before the first step of a repetition, the last step is still valid.
         return (lap > .zero ? steps.last : nil, until)
     }
 
     /// Reads a trace.
     ///
-    /// - Parameter file: what problems call the file.
+    /// - Parameter file: the name of the file in messages.
     /// - Throws: every problem of the text at once.
     public init(_ text: String, file: String) throws(ImpairmentTraceProblems) {
         var reader = ImpairmentTraceReader(file: file)

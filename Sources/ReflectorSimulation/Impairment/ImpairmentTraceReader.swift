@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Reads a trace line by line, and goes on after a problem.
+/// Reads a trace line by line, and continues after a problem.
 struct ImpairmentTraceReader {
     let file: String
     private(set) var steps: [ImpairmentTrace.Step] = []
@@ -8,7 +8,7 @@ struct ImpairmentTraceReader {
     private(set) var problems: [String] = []
     private static let problemsMax = 100
     private static let names = ["time in seconds", "loss %", "burst", "delay ms", "jitter ms", "rate kbit/s"]
-    /// Longest time in seconds, and largest of any other figure.
+    /// The longest time in seconds, and the largest value of any other figure.
     private static let largest = 1e9
     private var number = 0
     private var lastTime = TimeSpan(nanoseconds: -1)
@@ -20,11 +20,11 @@ struct ImpairmentTraceReader {
         var text: Substring
         /// From 1, in characters.
         var column: Int
-        /// As a message quotes it.
+        /// The text for messages.
         var shown: Substring { text.prefix(32) }
     }
 
-    /// Takes in a line, from 1 on.
+    /// Reads a line; the first has number 1.
     mutating func read(_ line: Substring, number: Int) {
         self.number = number
         let fields = Self.fields(of: line)
@@ -73,7 +73,7 @@ struct ImpairmentTraceReader {
             return figure(number, "burst in ms", 0.001...600_000).map { .time(Self.span($0, 1e6)) }
         }
         guard let mean = figure(field, Self.names[2], 1...Self.largest) else { return nil }
-        // Runs of that mean cannot make up so much loss: see `ImpairmentOptions.problems`.
+        // Runs of that mean length cannot add up to that much loss: see `ImpairmentOptions.problems`.
         if let loss, loss < 1, loss / (mean * (1 - loss)) > 1 {
             complain(field, "burst \(field.shown) is too short for so much loss; write '-' or at least 1/(1 − loss)")
             return nil
@@ -81,13 +81,13 @@ struct ImpairmentTraceReader {
         return .datagrams(mean)
     }
 
-    /// A number within a range; where the field may be left off, `-` is 0.
+    /// A number within a range; `-` means 0 in an optional field.
     private mutating func figure(
         _ field: Field, _ name: String, _ range: ClosedRange<Double>, isOptional: Bool = false
     ) -> Double? {
         if isOptional, field.text == "-" { return 0 }
         guard let value = Double(field.text), value.isFinite else {
-            complain(field, "\(name): '\(field.shown)' is no number; write one as 12.5")
+            complain(field, "\(name): '\(field.shown)' is not a number; write one like 12.5")
             return nil
         }
         guard range.contains(value) else {
@@ -98,7 +98,7 @@ struct ImpairmentTraceReader {
         return value
     }
 
-    /// All lines have been read.
+    /// Checks the whole after the last line.
     mutating func finish() {
         guard steps.isEmpty, problems.isEmpty else { return }
         problems.append("\(file):1:1: no step; write at least '0 0 - 0': seconds, loss %, burst, delay ms")

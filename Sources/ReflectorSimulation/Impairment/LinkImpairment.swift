@@ -6,7 +6,7 @@ import ReflectorModel
 ///     admit ──▶ bottleneck (rate, queue) ──▶ loss (Gilbert–Elliott) ──▶ delay ± jitter ──▶ departures
 ///                    └▶ queueFull                └▶ lost                  └▶ held back, doubled
 ///
-/// The simulator and `reflector impair` both use it, so that what was seen in virtual time can be tried on sockets.
+/// The simulator and `reflector impair` both use it, so that an observation in virtual time can be repeated on sockets.
 public struct LinkImpairment: Sendable {
     /// What becomes of one datagram.
     public enum Verdict: Equatable, Sendable {
@@ -22,7 +22,7 @@ public struct LinkImpairment: Sendable {
         case queueFull
     }
 
-    /// What has been done so far.
+    /// What the link has done so far.
     public struct Counts: Equatable, Sendable, Codable {
         public var offered: UInt64 = 0
         public var lost: UInt64 = 0
@@ -44,15 +44,15 @@ public struct LinkImpairment: Sendable {
         }
     }
 
-    /// As they are now: a trace changes them.
+    /// The current options: a trace changes them.
     public private(set) var options: ImpairmentOptions
     public private(set) var counts = Counts()
     private var generator: SeededGenerator
     private var lossProcess: LossProcess
     private var previousLost = false
-    /// When the bottleneck has sent all it has accepted.
+    /// When the bottleneck will have sent everything that it accepted.
     private var bottleneckFree = MonotonicInstant.zero
-    /// Latest arrival of those that keep their order.
+    /// The latest arrival of a datagram that keeps its order.
     private var lastDeparture = MonotonicInstant.zero
 
     private let trace: ImpairmentTrace?
@@ -63,7 +63,7 @@ public struct LinkImpairment: Sendable {
 
     /// - Parameters:
     ///   - options: checked by the caller with `problems`.
-    ///   - trace: how they change with time, counted from `origin`.
+    ///   - trace: how the options change with time, counted from `origin`.
     ///   - seed: the same seed and the same calls give the same verdicts.
     public init(
         _ options: ImpairmentOptions, trace: ImpairmentTrace? = nil, origin: MonotonicInstant = .zero, seed: UInt64
@@ -76,7 +76,7 @@ public struct LinkImpairment: Sendable {
         lossProcess = LossProcess(loss: options.loss, episode: options.episode, using: &generator)
     }
 
-    /// Decides about a datagram of `bytes` bytes that is sent at `now`, which never goes back.
+    /// Decides what becomes of a datagram of `bytes` bytes that is sent at `now`. `now` never goes back.
     public mutating func admit(bytes: Int, at now: MonotonicInstant) -> Verdict {
         counts.offered &+= 1
         if now >= nextStep { follow(at: now) }
@@ -102,7 +102,7 @@ public struct LinkImpairment: Sendable {
         return .departs(at: arrival, copyAt: copy)
     }
 
-    /// When the datagram has left the bottleneck; nil when its queue is too long.
+    /// When the datagram leaves the bottleneck; nil if the queue is too long.
     private mutating func passBottleneck(bytes: Int, at now: MonotonicInstant) -> MonotonicInstant? {
         guard let rate = options.bitsPerSecond, rate > 0 else { return now }
         let start = max(now, bottleneckFree)
@@ -112,7 +112,7 @@ public struct LinkImpairment: Sendable {
         return bottleneckFree
     }
 
-    /// Takes over what the trace says of now.
+    /// Applies the step of the trace that is valid now.
     private mutating func follow(at now: MonotonicInstant) {
         guard let trace else { return }
         let (step, next) = trace.step(at: now - origin)

@@ -1,12 +1,12 @@
 import ReflectorModel
 
-/// The death of the parent that an edge fetches from, or of the link to it, and its return: one seed, one run of at most
-/// 20,000 events. An edge with three parents must lose nothing, and pay for one copy before and after.
+/// The death and return of the parent that an edge fetches from, or of the link to it. Each seed is one run of at most
+/// 20,000 events. An edge with three parents must lose nothing, and receive one copy before and after.
 public struct FailoverRun: Sendable {
     /// What dies.
     public enum Death: Sendable, CaseIterable {
         case parent
-        /// Nothing passes between parent and edge any more, in either direction.
+        /// No datagram passes between parent and edge any more, in either direction.
         case link
     }
 
@@ -19,10 +19,10 @@ public struct FailoverRun: Sendable {
         /// Longest time without a delivery.
         public var gapMax: TimeSpan
         public var events: UInt64
-        /// Copies of each packet that reached the edge's links before the death and after the return, in all.
+        /// Copies of each packet that the parents sent to the edge before the death and after the return.
         public var copiesBefore: Double
         public var copiesAfter: Double
-        /// The edge fetches from its first parent again.
+        /// Whether the edge fetches from its first parent again.
         public var hasReturned: Bool
         public var digest: UInt64
 
@@ -37,7 +37,7 @@ public struct FailoverRun: Sendable {
 
     public init(seed: UInt64) { self.seed = seed }
 
-    /// Nil only if the simulation cannot be made.
+    /// Nil only if the options are impossible.
     public func run() -> Report? {
         var random = SeededGenerator(seed: seed)
         var options = LineOptions()

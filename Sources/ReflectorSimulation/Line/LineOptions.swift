@@ -1,34 +1,34 @@
 import ReflectorModel
 import RelayCore
 
-/// What a `LineSimulation` runs: a chain of nodes, one stream, and the impairment of the links.
+/// The options of a `LineSimulation`: a chain of nodes, one stream, and the impairment of the links.
 public struct LineOptions: Sendable {
-    /// Set reflectors between the entrypoint and the edges; with none the edges fetch from the entrypoint.
+    /// Set reflectors between the entrypoint and the edges; if there are none, the edges fetch from the entrypoint.
     public var sets = 1
     /// Edges of the last set reflector.
     public var edges = 1
-    /// Last set reflectors side by side, each a parent of every edge: 1 to 3.
+    /// Set reflectors that are parents of every edge, in parallel: 1 to 3.
     public var parents = 1
     public var packetsPerSecond: Int64 = 1_000
     /// Packets that are counted, after `warmUp`.
     public var packets: UInt64 = 100_000
     public var warmUp = TimeSpan.seconds(5)
-    /// When the viewers come: by then the entrypoint has a ring to begin with.
+    /// When the viewers come: by then the entrypoint has packets in its ring.
     public var viewersAt = TimeSpan.zero
     public var playOutDeadline = TimeSpan.milliseconds(120)
-    /// Paths that an edge keeps; more than 1 takes as many `parents`.
+    /// Paths that an edge keeps; more than 1 needs as many `parents`.
     public var paths = 1
     /// Both directions of the links to the edges.
     public var lastHop = ImpairmentOptions()
-    /// How that changes from the first instant on; nil: it stays as it is.
+    /// How `lastHop` changes over time, from the first instant on; nil: it stays the same.
     public var lastHopTrace: ImpairmentTrace?
-    /// An access line that all paths of an edge share, in addition to what each link does: one loss and one bottleneck
-    /// for all, in each direction.
+    /// An access line that all paths of an edge share, in addition to the impairment of each link: one loss process and one
+    /// bottleneck for each direction.
     public var access = ImpairmentOptions()
     public var accessTrace: ImpairmentTrace?
     /// Both directions of the links before them.
     public var otherHops = ImpairmentOptions()
-    /// Makes what keeps the measurements of a link; nil: nobody keeps them.
+    /// Makes the store for the measurements of a link; nil: measurements are not kept.
     public var makeMeasurements: (@Sendable () -> any LinkMeasurements)?
     public var seed: UInt64 = 1
 
@@ -59,14 +59,14 @@ public struct LineReport: Sendable {
     /// Hash of every datagram and of the edges' counters: equal for equal options.
     public var digest: UInt64 = 0
 
-    /// Data packets beyond one for each that was sent, per cent.
+    /// Data packets in excess of one for each packet sent, per cent.
     public var overheadPercent: Double {
         sent == 0 ? 0 : 100 * (Double(lastHopData) - Double(sent)) / Double(sent)
     }
     public var lossPercent: Double { sent == 0 ? 0 : 100 * Double(lost) / Double(sent) }
 
-    /// Upper end of the loss, per cent, at 95 % confidence: assuming that episodes come at random (Poisson) and that
-    /// their sizes vary as observed.
+    /// Upper end of the loss at 95 % confidence, per cent. It assumes that episodes come at random (Poisson) and that their
+    /// sizes vary as observed.
     public var lossPercentBound: Double {
         guard sent > 0 else { return 100 }
         let sum = episodes.reduce(0, +)

@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayCore
 
-/// What one edge of a `LineSimulation` got, measured by the numbers in the payloads and not by what the edge reports.
+/// Measures what one edge of a `LineSimulation` delivers, by the numbers in the payloads and not by the edge's reports.
 final class LineReceiver: StreamSink {
-    /// A run of missing numbers, or several less than a second apart: one loss episode.
+    /// Missing numbers of each loss episode. Losses less than a second apart are one episode.
     private(set) var episodes: [Double] = []
     private var lastLoss = MonotonicInstant.zero
     private var next: UInt64 = 0
@@ -13,11 +13,11 @@ final class LineReceiver: StreamSink {
     private let stream: StreamName
     private(set) var deliveredOfOthers: UInt64 = 0
 
-    /// Of packets sent from then on.
+    /// Packets that were sent from this instant on are counted.
     var countsFrom = MonotonicInstant.distantFuture
     private(set) var delivered: UInt64 = 0
     private(set) var lost: UInt64 = 0
-    /// Numbers handed out twice or out of order: must stay 0.
+    /// Numbers delivered twice or out of order: must stay 0.
     private(set) var wrong: UInt64 = 0
     /// From the encoder to the streaming server.
     private(set) var delayMax = TimeSpan.zero

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayCore
 
-/// One stream along a line of nodes, in virtual time: limits on loss, delay and overhead are measured with it, millions
-/// of packets in seconds. The nodes are the daemons' own; the numbers in the payloads show what was lost.
+/// One stream along a line of nodes, in virtual time. It measures loss, delay and overhead against their limits, with
+/// millions of packets in seconds. The nodes are those of the daemons; the numbers in the payloads show what was lost.
 ///
 ///     encoder ─▶ entrypoint ─▶ set ─▶ … ─▶ set ─▶ edge
 ///                                      └─▶ set ─▶ edge      (`parents`, `edges`: every edge may fetch from each)
@@ -18,14 +18,14 @@ public final class LineSimulation: NetworkScenario {
     private var entrypoint: VirtualNode { network.nodes[0] }
     private var lastSets: [VirtualNode] = []
     private var edges: [VirtualNode] = []
-    /// What the edges deliver, in their order.
+    /// The receivers of the edges, in the same order.
     private var receivers: [LineReceiver] = []
-    /// By sender · nodes + receiver.
+    /// Index: sender · number of nodes + receiver.
     private var links: [LinkImpairment?] = []
     private var isLastHop: [Bool] = []
-    /// The line that all paths of an edge share: by edge's place · 2, the way down; one more, the way up.
+    /// The line that all paths of an edge share: at 2 · edge the direction to the edge, after it the direction back.
     private var accessLines: [LinkImpairment] = []
-    /// Streams beside the one that is measured; the same payloads come in all.
+    /// Streams besides the measured one; the encoder sends the same payloads to all.
     private var otherStreams: [StreamName] = []
     private var number: UInt64 = 0
     private var digest: UInt64
@@ -33,10 +33,10 @@ public final class LineSimulation: NetworkScenario {
     private var isCounting = false
     /// The encoder sends nothing while this is true.
     public var isEncoderSilent = false
-    /// Decides for every datagram whether it is lost, in addition to what the link's impairment does.
+    /// Decides for every datagram whether it is lost, in addition to the impairment of the link.
     public var loses: ((_ from: String, _ to: String, _ bytes: UnsafeRawBufferPointer) -> Bool)?
 
-    /// Nil only if the options make no line.
+    /// Nil only if the options are impossible.
     public init?(_ options: LineOptions) {
         guard let stream = StreamName("live/news"), options.edges > 0, (1...3).contains(options.parents),
             options.packetsPerSecond > 0, options.parents == 1 || options.sets > 0
@@ -139,7 +139,7 @@ public final class LineSimulation: NetworkScenario {
 
     // MARK: Running
 
-    /// Runs the warm-up and then as many packets as the options say.
+    /// Runs the warm-up and then the number of packets in the options.
     public func run() -> LineReport {
         run(for: options.warmUp)
         startCounting()
@@ -162,14 +162,14 @@ public final class LineSimulation: NetworkScenario {
         for receiver in receivers { receiver.countsFrom = now }
     }
 
-    /// What has been counted since `startCounting`, without what only the edges know.
+    /// The counts since `startCounting`, without delays and losses, which only the receivers know.
     public var counted: LineReport {
         var counts = counts
         for receiver in receivers { counts.delivered += receiver.delivered }
         return counts
     }
 
-    /// Lets what is under way arrive, without new packets, and gives the report.
+    /// Stops the encoder, waits until all packets have arrived, and returns the report.
     public func finish() -> LineReport {
         isCounting = false
         var report = counts
@@ -245,27 +245,27 @@ public final class LineSimulation: NetworkScenario {
     }
 }
 
-/// What a test does to a line's nodes, and reads from them. Nodes are named `ep`, `transit-0` …, `set-0` …, `edge-0` ….
+/// Faults and figures of single nodes, for tests. Nodes are named `ep`, `transit-0` …, `set-0` …, `edge-0` ….
 extension LineSimulation {
-    /// Ends a node's process: what it held is gone, and what is sent to it is lost.
+    /// Ends the process of a node: its state is gone, and datagrams to it are lost.
     public func crash(_ name: String) {
         if let node = network.node(name) { network.crash(node) }
     }
 
-    /// Starts a node that crashed, with nothing but its name. Not for the entrypoint or an edge, whose streams and
-    /// viewers would be missing.
+    /// Starts a node that crashed, without any state. Not for the entrypoint or an edge, whose streams and viewers would be
+    /// missing.
     public func restart(_ name: String) {
         guard let node = network.node(name), !node.isUp else { return }
         network.start(node)
         network.settle(node)
     }
 
-    /// A node does nothing for a while: its datagrams wait in its socket.
+    /// Pauses a node: its datagrams wait in its socket.
     public func pause(_ name: String, for span: TimeSpan) {
         if let node = network.node(name) { network.pause(node, until: now + span) }
     }
 
-    /// Makes another stream flow into the entrypoint, beside the one that is measured.
+    /// Sends another stream to the entrypoint, in addition to the measured one.
     public func provide(_ name: StreamName) {
         guard entrypoint.relay?.provide(name, at: now) == true else { return }
         otherStreams.append(name)
@@ -273,14 +273,14 @@ extension LineSimulation {
         network.settle(entrypoint)
     }
 
-    /// A viewer of an edge wants such a stream.
+    /// A viewer of an edge wants this stream.
     public func want(_ name: StreamName, at edge: String) {
         guard let node = network.node(edge) else { return }
         node.relay?.want(name, at: now)
         network.settle(node)
     }
 
-    /// Names of the parents that a node fetches a stream from: the measured one if none is named.
+    /// Names of the parents that a node fetches a stream from; by default the measured stream.
     public func paths(of name: String, stream: StreamName? = nil) -> [String] {
         let snapshot = network.node(name)?.relay?.census
         return (snapshot?.paths ?? []).filter { $0.stream == stream ?? self.stream }.compactMap {
@@ -294,7 +294,7 @@ extension LineSimulation {
         return node.relay?.status(zone: "simulated", endpoint: node.endpoint, at: now)
     }
 
-    /// Packets of other streams than the measured one that an edge's streaming server got.
+    /// Packets of streams other than the measured one that an edge delivered.
     public func deliveredOfOthers(at name: String) -> UInt64 {
         zip(edges, receivers).first { $0.0.name == name }?.1.deliveredOfOthers ?? 0
     }

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The grid that repair is measured on: loss × mean burst on one link, both ways, driven by packets and by time, with the
-/// limits of each point.
+/// The grid of conditions for measuring repair: loss × mean burst on one link, in both directions, driven by packets and
+/// by time, with the limits of each point.
 public struct RepairGrid: Sendable {
     /// One kind of loss, with its limits.
     public struct Point: Sendable {
@@ -19,7 +19,7 @@ public struct RepairGrid: Sendable {
         }
     }
 
-    /// All points: those driven by packets, then the same driven by time.
+    /// All points: first those that are driven by packets, then the same driven by time.
     public static let points: [Point] = {
         let rows: [(loss: Double, burst: Double, packets: Double, time: Double, overhead: Double)] = [
             (1, 1, 0.000_5, 0.000_2, 1.1), (1, 5, 0.001, 0.000_5, 1.15), (3, 1, 0.001, 0.001, 3.5),
@@ -38,7 +38,7 @@ public struct RepairGrid: Sendable {
     public struct Result: Sendable {
         public let point: Point
         public let report: LineReport
-        /// The bound, not the mean: too few packets prove nothing.
+        /// The bound must be below the limit, not the mean: a few packets prove nothing.
         public var isResidualGood: Bool { report.lossPercentBound <= point.residualMax }
         public var isOverheadGood: Bool { report.overheadPercent <= point.overheadMax }
         public var isGood: Bool { isResidualGood && isOverheadGood && report.wrong == 0 }

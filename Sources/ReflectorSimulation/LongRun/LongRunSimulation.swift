@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayCore
 
-/// What adaptive multipath costs and saves over a long run: many regions, each with three parents whose paths have their
-/// own bad episodes, and streams whose number of paths the edges' own `PathPolicy` decides. Quiet time is skipped; in bad time
-/// every packet and every retransmit is drawn.
+/// What adaptive multipath costs and saves over a long run. There are many regions; each has three parents, whose paths
+/// have their own bad episodes. The `PathPolicy` of the edges decides how many paths a stream has. Quiet time is skipped;
+/// in bad time every packet and every retransmit is drawn at random.
 public struct LongRunSimulation: Sendable {
     /// How many paths a stream has.
     public enum Strategy: Sendable, Equatable {
@@ -22,7 +22,7 @@ public struct LongRunSimulation: Sendable {
         public var packets: UInt64 = 0
         public var missing: UInt64 = 0
         public var repaired: UInt64 = 0
-        /// Paths times seconds, and seconds.
+        /// Sum of paths × seconds, and sum of seconds.
         public var pathSeconds = 0.0
         public var seconds = 0.0
         /// How often a path was added.
@@ -38,7 +38,7 @@ public struct LongRunSimulation: Sendable {
     public var packetsPerSecond: Int64 = 5
     public var playOutDeadline = TimeSpan.milliseconds(500)
     public var roundTrip = TimeSpan.milliseconds(60)
-    /// Mean time between a path's bad episodes, and their mean length.
+    /// Mean time between the bad episodes of a path, and their mean length.
     public var quiet = TimeSpan.seconds(1_800)
     public var bad = TimeSpan.seconds(120)
     public var seed: UInt64 = 1
@@ -72,7 +72,7 @@ public struct LongRunSimulation: Sendable {
         var policy = PathPolicy()
         /// Paths in use, in order of rank.
         var used: [Int] = [0]
-        /// Until when a path of better rank is not returned to.
+        /// For each path: the instant until which a stream does not return to it.
         var demotedUntil: [Int64]
         let interval: Int64
         let phase: Int64
@@ -92,7 +92,7 @@ public struct LongRunSimulation: Sendable {
             while at < end {
                 let quietUntil = used.map { cursors[$0].nextStart(at: at) }.min() ?? end
                 if quietUntil > at, isSettled {
-                    // Whole seconds without any loss, at once.
+                    // Skip whole seconds without any loss.
                     var seconds = max((min(quietUntil, end) - at) / LongRunSimulation.second, 1)
                     if let back = demotedUntil.prefix(used[0]).min(), back > at {
                         seconds = min(seconds, max((back - at) / LongRunSimulation.second, 1))
@@ -117,7 +117,7 @@ public struct LongRunSimulation: Sendable {
             report.pathSeconds += seconds * Double(used.count)
         }
 
-        /// Draws a second packet by packet.
+        /// Draws one second packet by packet.
         private mutating func playSecond(from start: Int64, _ report: inout Report) -> (UInt64, UInt64) {
             var missing: UInt64 = 0
             var repaired: UInt64 = 0
@@ -134,10 +134,10 @@ public struct LongRunSimulation: Sendable {
             return (missing, repaired)
         }
 
-        /// NAK and answer must both find a path open, a try each round trip, until the deadline.
+        /// The NAK and its answer must both pass on some path. There is one try each round trip, until the deadline.
         private func isRepaired(from lost: Int64) -> Bool {
             let roundTrip = options.roundTrip.nanoseconds
-            // The loss shows when the next packet comes, or by a heartbeat.
+            // The next packet or a heartbeat shows the loss.
             var asked = lost + min(interval, 100_000_000) + roundTrip / 2
             let deadline = lost + options.playOutDeadline.nanoseconds + interval
             while asked + roundTrip <= deadline {
@@ -160,7 +160,7 @@ public struct LongRunSimulation: Sendable {
             if policy.wanted > before { report.additions += 1 }
             if policy.wanted > used.count { add(at: at) }
             if policy.wanted < used.count { drop(at: at) }
-            // Back to a better rank whose time has come, make before break.
+            // Return to a path of better rank once its demotion is over, make before break.
             if used.count == 1, let back = (0..<used[0]).first(where: { demotedUntil[$0] <= at }) { used = [back] }
         }
 

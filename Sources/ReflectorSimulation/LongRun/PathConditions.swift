@@ -1,17 +1,17 @@
 import Glibc
 import ReflectorModel
 
-/// The conditions of one path over a long run: long quiet times, between which lie bad episodes with bursts in which
-/// everything is lost. All times are drawn at random.
+/// The conditions of one path over a long run: bad episodes with long quiet times between them. In an episode there are
+/// bursts in which everything is lost. All times are random.
 ///
 ///     ───────quiet───────|▁▁█▁▁▁█▁▁▁▁▁██▁▁| episode: lossy `loss` of the time, in bursts of `burst` on average |───quiet──
 struct PathConditions {
     struct Episode {
         var start: Int64
         var end: Int64
-        /// Share of the time in which nothing passes.
+        /// Share of the time in which everything is lost.
         var loss: Double
-        /// Where nothing passes, in nanoseconds: begin and end, one after the other.
+        /// When everything is lost, in nanoseconds and in order of time.
         var bursts: [(from: Int64, to: Int64)]
     }
 
@@ -24,7 +24,7 @@ struct PathConditions {
         var at = random.exponential(quiet)
         while at < span.nanoseconds {
             let end = min(at + max(random.exponential(bad), 5_000_000_000), span.nanoseconds)
-            // Log-uniform: mostly light losses in short bursts, sometimes the path is as good as dead.
+            // Log-uniform: mostly light losses in short bursts, sometimes the path is nearly dead.
             let loss = 0.005 * random.power(of: 180)
             let burst = 5_000_000 * random.power(of: 160)
             episodes.append(
@@ -49,7 +49,7 @@ struct PathConditions {
     }
 }
 
-/// Reads a path's conditions forward in time.
+/// Reads the conditions of a path forward in time.
 struct PathConditionsCursor {
     let conditions: PathConditions
     private var episode = 0
@@ -57,7 +57,7 @@ struct PathConditionsCursor {
 
     init(_ conditions: PathConditions) { self.conditions = conditions }
 
-    /// The episode that lies in or follows `at`.
+    /// The episode at `at`, or the next one.
     mutating func next(at: Int64) -> PathConditions.Episode? {
         while episode < conditions.episodes.count, conditions.episodes[episode].end <= at {
             episode += 1
@@ -66,19 +66,19 @@ struct PathConditionsCursor {
         return episode < conditions.episodes.count ? conditions.episodes[episode] : nil
     }
 
-    /// The share of loss of the episode at `at`; 0 when quiet.
+    /// The share of loss of the episode at `at`; 0 in quiet time.
     mutating func loss(at: Int64) -> Double {
         guard let episode = next(at: at), episode.start <= at else { return 0 }
         return episode.loss
     }
 
-    /// Start of the episode in or after `at`; `.max` if none.
+    /// The start of the episode at `at`, or of the next one; `.max` if there is none.
     mutating func nextStart(at: Int64) -> Int64 {
         _ = next(at: at)
         return episode < conditions.episodes.count ? conditions.episodes[episode].start : .max
     }
 
-    /// Whether a packet passes at `at`, which never goes back by more than `lookAhead` queries do.
+    /// Whether a packet passes at `at`. `at` never goes back.
     mutating func passes(at: Int64) -> Bool {
         _ = next(at: at)
         guard episode < conditions.episodes.count, conditions.episodes[episode].start <= at else { return true }
@@ -87,7 +87,7 @@ struct PathConditionsCursor {
         return burst == count || conditions.episodes[episode].bursts[burst].from > at
     }
 
-    /// The same for a moment a little later, without moving on.
+    /// The same for a somewhat later instant; the cursor does not move.
     func passesLater(at: Int64) -> Bool {
         var episode = episode
         var burst = burst
@@ -108,6 +108,6 @@ extension SeededGenerator {
         Int64(-log(1 - unit()) * Double(mean.nanoseconds))
     }
 
-    /// Between 1 and `top`, uniform in the logarithm.
+    /// Log-uniform between 1 and `top`.
     mutating func power(of top: Double) -> Double { pow(top, unit()) }
 }

@@ -1,52 +1,52 @@
 import ReflectorModel
 
-/// Datagrams on their way, in fixed places of one memory, so that millions of them cost no allocation.
+/// Datagrams on their way, in fixed slots of one buffer: millions of them cost no allocation.
 final class DatagramPool {
     /// Longest datagram.
-    static let placeLength = 1_536
+    static let slotLength = 1_536
     private var memory: UnsafeMutableRawBufferPointer
     private var lengths: [Int]
     private var free: [Int32]
 
     init() {
         let count = 1_024
-        memory = .allocate(byteCount: count * Self.placeLength, alignment: 16)
+        memory = .allocate(byteCount: count * Self.slotLength, alignment: 16)
         lengths = Array(repeating: 0, count: count)
         free = (0..<Int32(count)).reversed()
     }
 
     deinit { memory.deallocate() }
 
-    /// Copies a datagram in: its header and its body, laid end to end.
+    /// Copies a datagram into a free slot, its body directly after its header. Returns the slot.
     func insert(_ header: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) -> Int32 {
         if free.isEmpty { grow() }
-        guard let place = free.popLast() else { return 0 }
+        guard let slot = free.popLast() else { return 0 }
         let target = UnsafeMutableRawBufferPointer(
-            rebasing: memory[Int(place) * Self.placeLength..<(Int(place) + 1) * Self.placeLength])
+            rebasing: memory[Int(slot) * Self.slotLength..<(Int(slot) + 1) * Self.slotLength])
         target.copyMemory(from: header)
         UnsafeMutableRawBufferPointer(rebasing: target[header.count...]).copyMemory(from: body)
-        lengths[Int(place)] = header.count + body.count
-        return place
+        lengths[Int(slot)] = header.count + body.count
+        return slot
     }
 
-    /// The same datagram once more.
-    func copy(_ place: Int32) -> Int32 {
-        // The source is looked up again, since `grow` may have moved the memory.
+    /// Copies a datagram into another slot.
+    func copy(_ slot: Int32) -> Int32 {
+        // Grow before the look-up of the source: growing moves the buffer.
         if free.isEmpty { grow() }
-        return insert(self[place], UnsafeRawBufferPointer(start: nil, count: 0))
+        return insert(self[slot], UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
-    func remove(_ place: Int32) { free.append(place) }
+    func remove(_ slot: Int32) { free.append(slot) }
 
-    subscript(_ place: Int32) -> UnsafeRawBufferPointer {
-        let start = Int(place) * Self.placeLength
-        return UnsafeRawBufferPointer(rebasing: memory[start..<start + lengths[Int(place)]])
+    subscript(_ slot: Int32) -> UnsafeRawBufferPointer {
+        let start = Int(slot) * Self.slotLength
+        return UnsafeRawBufferPointer(rebasing: memory[start..<start + lengths[Int(slot)]])
     }
 
     private func grow() {
         let count = lengths.count
         let larger = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: 2 * count * Self.placeLength, alignment: 16)
+            byteCount: 2 * count * Self.slotLength, alignment: 16)
         larger.copyMemory(from: UnsafeRawBufferPointer(memory))
         memory.deallocate()
         memory = larger

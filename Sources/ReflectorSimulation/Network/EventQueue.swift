@@ -1,7 +1,7 @@
 import HeapModule
 import ReflectorModel
 
-/// What is to happen in virtual time, soonest first; of equal instants, what was scheduled first.
+/// Events in virtual time, soonest first. Events of the same instant keep the order in which they were scheduled.
 struct EventQueue<Event> {
     private struct Entry: Comparable {
         var at: MonotonicInstant

@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// A fast keyed hash of bytes for the simulator: MACs, seals and digests of events. It has no cryptographic strength,
-/// but, as with a real one, a wrong key or a changed byte gives another value.
+/// but a wrong key or a changed byte gives another value, as with a real MAC.
 struct KeyedHash {
     private var state: UInt64
 

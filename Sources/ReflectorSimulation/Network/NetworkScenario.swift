@@ -8,7 +8,7 @@ protocol NetworkScenario<Event>: AnyObject {
     /// What the scenario schedules: a packet of an encoder, a fault, an inspection.
     associatedtype Event
 
-    /// Something that the scenario scheduled is due.
+    /// An event that the scenario scheduled is due.
     func handle(_ event: Event)
 
     /// A node sends a datagram. The scenario decides whether and when it arrives, and calls `VirtualNetwork.send`.
@@ -17,7 +17,7 @@ protocol NetworkScenario<Event>: AnyObject {
     /// A node asks the name server. By default the answer of `VirtualNetwork.names` comes at once.
     func lookUp(_ name: ReflectorName, by node: VirtualNode)
 
-    /// A node wants something else than a look-up.
+    /// A node requests an action other than a look-up.
     func perform(_ action: RelayAction, of node: VirtualNode)
 
     /// A datagram reaches a host, whether or not a process runs there.
@@ -26,7 +26,7 @@ protocol NetworkScenario<Event>: AnyObject {
     /// A node's timer has fired.
     func willWake(_ node: VirtualNode)
 
-    /// A node has handled what was due and has sent its datagrams.
+    /// A node has handled its input and has sent its datagrams.
     func didSettle(_ node: VirtualNode)
 
     /// The network that the scenario runs on.

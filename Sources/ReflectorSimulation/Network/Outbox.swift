@@ -1,14 +1,14 @@
 import ReflectorModel
 import RelayCore
 
-/// What a simulated node sends with, as a daemon's loop would: a batch that is filled and emptied until nothing is left.
+/// Sends for a simulated node as a daemon's loop does: fills and empties a batch until nothing is left.
 final class Outbox {
     private var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
 
     /// - Parameters:
     ///   - datagramsMax: datagrams in one batch; small ones show whether half-drained queues lose anything.
-    ///   - headerBytes: room for their headers together.
+    ///   - headerBytes: space for the headers of all of them.
     init(datagramsMax: Int, headerBytes: Int) {
         headers = .allocate(byteCount: headerBytes, alignment: 16)
         batch = DatagramBatch(countMax: datagramsMax, headers: headers)
@@ -16,7 +16,7 @@ final class Outbox {
 
     deinit { headers.deallocate() }
 
-    /// Takes out everything that the node sends now; `send` gets each datagram with its header.
+    /// Takes everything that the node sends now; `send` gets each datagram with its header.
     func drain(
         _ relay: RelayNode, at now: MonotonicInstant, _ send: (DatagramBatch.Entry, UnsafeRawBufferPointer) -> Void
     ) {

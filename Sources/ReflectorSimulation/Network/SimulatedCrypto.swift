@@ -5,7 +5,7 @@ import RelayWire
 /// network key, a changed byte, another stream, source or incarnation fail as they do with libcrypto.
 public final class SimulatedCrypto: PacketCrypto {
     public let keyPhases: [UInt8]
-    /// A canary's fault: `open` accepts whatever comes, as a relay with a forgotten check would.
+    /// The fault of a canary: `open` accepts every packet, like a relay without the check.
     public var acceptsForgeries = false
 
     private let networkKeys: [UInt64]
@@ -15,8 +15,8 @@ public final class SimulatedCrypto: PacketCrypto {
     private var free: [Int32] = []
 
     /// - Parameters:
-    ///   - networkKeys: by phase 0, 1, …; the first is the one to send with.
-    ///   - seed: of its secrets.
+    ///   - networkKeys: one for each phase 0, 1, …; nodes send with the first.
+    ///   - seed: all secrets follow from it.
     public init(networkKeys: [UInt64], seed: UInt64) {
         self.networkKeys = networkKeys
         keyPhases = networkKeys.indices.map { UInt8($0) }
@@ -24,7 +24,7 @@ public final class SimulatedCrypto: PacketCrypto {
         cookieSecret = random.next()
     }
 
-    /// Keys that are held now: what was made and not released.
+    /// The number of keys that were made and not yet released.
     public var keyCount: Int { keys.count - free.count }
 
     public func random(into buffer: UnsafeMutableRawBufferPointer) {
@@ -123,7 +123,7 @@ public final class SimulatedCrypto: PacketCrypto {
         hash.write(into: tag)
     }
 
-    /// Exclusive or with a key stream; its own inverse.
+    /// Exclusive or with a key stream; the same call decrypts.
     private static func apply(
         _ secret: UInt64, _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
     ) {

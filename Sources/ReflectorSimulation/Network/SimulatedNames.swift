@@ -1,11 +1,11 @@
 import ReflectorModel
 
-/// The name server of a simulation: a table of answers, which scenarios fill and edit. A name that is not in it does not
-/// exist.
+/// The name server of a simulation: a table of answers that scenarios fill and edit. Names that are not in the table do
+/// not exist.
 struct SimulatedNames {
     /// Serial of the zone, which the answer "no such name" carries.
     var serial: UInt32 = 1
-    /// By name; only looked up, never enumerated.
+    /// Only looked up by name, never enumerated.
     var answers: [ReflectorName: LookUpResult] = [:]
 
     func answer(_ name: ReflectorName) -> LookUpResult { answers[name] ?? .noSuchName(serial: serial) }
@@ -22,12 +22,12 @@ struct SimulatedNames {
     /// The name exists and has no records.
     mutating func setEmpty(_ name: ReflectorName) { answers[name] = .noData(serial: serial) }
 
-    /// Says which node is the parent of each rank of a region; ranks without one exist and have no records.
+    /// Sets the parents of a region, one for each rank. The names of the other ranks exist and have no records.
     mutating func setParents(
         _ parents: [VirtualNode], of region: RegionID, for portset: PortsetID, ttlSeconds: UInt32 = 20
     ) {
         for (place, rank) in ParentRank.allCases.enumerated() {
-            // A node asks for its stream's portset, and for the default where it knows none.
+            // A node looks up the portset of its stream, or the default if it does not know the portset.
             for name in [ReflectorName.parents(rank, region, portset), .parents(rank, region, nil)] {
                 if place < parents.count {
                     set(name, to: [parents[place]], ttlSeconds: ttlSeconds)

@@ -1,21 +1,22 @@
 import ReflectorModel
 import RelayCore
 
-/// The one network and clock of every simulation: nodes, datagrams under way, the script of a scenario, and a name
+/// The network and clock of every simulation: nodes, datagrams on their way, the events of a scenario, and a name
 /// server, in virtual time.
 ///
 ///     soonest of │ datagram arrives ─▶ receive ┐
 ///                │ scenario's event ─▶ handle  ├─▶ settle: actions, look-ups, datagrams to send, next wake-up
 ///                │ node wakes ─▶ handleTimeout ┘
 ///
-/// At one instant datagrams come first, then events, then timers: an event loop drains its socket first, too. Equal
-/// instants keep the order of scheduling, and nodes wake in order of their number. So a seed decides the whole run.
+/// At one instant datagrams come first, then events, then timers, since an event loop drains its socket first, too.
+/// Datagrams and events of the same instant keep the order in which they were scheduled, and nodes wake in the order of
+/// their numbers. So a seed decides the whole run.
 final class VirtualNetwork<Event> {
     private struct Flight {
         var from: Endpoint
         var to: Int32
         var local: UInt8
-        var place: Int32
+        var slot: Int32
     }
 
     private(set) var now = MonotonicInstant.zero
@@ -26,7 +27,7 @@ final class VirtualNetwork<Event> {
     private(set) var socketDrops: UInt64 = 0
     /// The node that settled last.
     private(set) var lastSettled = 0
-    /// What look-ups are answered from.
+    /// The answers to look-ups.
     var names = SimulatedNames()
     /// Set once, by the scenario that owns the network.
     unowned var scenario: (any NetworkScenario<Event>)?
@@ -51,12 +52,12 @@ final class VirtualNetwork<Event> {
         return node
     }
 
-    /// Adds a node whose process runs already, with its caller's secrets.
+    /// Adds a node whose process already runs, with secrets that the caller chose.
     func add(_ setUp: NodeSetUp, running relay: RelayNode, at endpoint: Endpoint) {
         add(setUp, at: endpoint).adopt(relay)
     }
 
-    /// Gives a node these addresses, numbered from 1, in place of the ones it has; none takes it off the network.
+    /// Replaces the addresses of a node; the new ones get the numbers 1, 2, …. An empty list takes it off the network.
     func setAddresses(_ endpoints: [Endpoint], of node: VirtualNode) {
         for endpoint in node.addresses where addresses[endpoint]?.node == Int32(node.index) {
             addresses[endpoint] = nil
@@ -82,21 +83,21 @@ final class VirtualNetwork<Event> {
         node.start(crypto: crypto, seed: seed, at: now)
     }
 
-    /// Ends a node's process: what it held is gone, and what is sent to it is lost.
+    /// Ends the process of a node: its state is gone, and datagrams to it are lost.
     func crash(_ node: VirtualNode) {
-        for datagram in node.emptySocket() { pool.remove(datagram.place) }
+        for datagram in node.emptySocket() { pool.remove(datagram.slot) }
         node.crash()
         wakes.set(node.index, .distantFuture)
     }
 
-    /// A node's process does nothing until then: its datagrams wait in its socket.
+    /// Pauses the process of a node: its datagrams wait in its socket.
     func pause(_ node: VirtualNode, until: MonotonicInstant) {
         guard node.isUp else { return }
         node.pause(until: until)
         wakes.set(node.index, node.nextTimeout == .distantFuture ? node.pausedUntil : node.nextTimeout)
     }
 
-    /// Wakes a node at this instant or before.
+    /// Wakes a node at this instant or earlier.
     func wake(_ node: VirtualNode, noLaterThan at: MonotonicInstant) {
         wakes.set(node.index, min(wakes[node.index], at))
     }
@@ -105,13 +106,13 @@ final class VirtualNetwork<Event> {
 
     func schedule(_ event: Event, at: MonotonicInstant) { events.schedule(event, at: at) }
 
-    /// Puts a datagram on its way. Nothing happens if nobody has the destination.
+    /// Puts a datagram on its way. Does nothing if no node has the destination address.
     func send(
         _ datagram: OutgoingDatagram, from source: Endpoint, at: MonotonicInstant, copyAt: MonotonicInstant? = nil
     ) {
         guard let (node, local) = addresses[datagram.destination] else { return }
         let flight = Flight(
-            from: source, to: node, local: local, place: pool.insert(datagram.header, datagram.body))
+            from: source, to: node, local: local, slot: pool.insert(datagram.header, datagram.body))
         launch(flight, at: at, copyAt: copyAt)
     }
 
@@ -120,15 +121,15 @@ final class VirtualNetwork<Event> {
         _ bytes: [UInt8], from source: Endpoint, to node: VirtualNode, at: MonotonicInstant,
         copyAt: MonotonicInstant? = nil
     ) {
-        let place = bytes.withUnsafeBytes { pool.insert($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
-        launch(Flight(from: source, to: Int32(node.index), local: 0, place: place), at: at, copyAt: copyAt)
+        let slot = bytes.withUnsafeBytes { pool.insert($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+        launch(Flight(from: source, to: Int32(node.index), local: 0, slot: slot), at: at, copyAt: copyAt)
     }
 
     private func launch(_ flight: Flight, at: MonotonicInstant, copyAt: MonotonicInstant?) {
         flights.schedule(flight, at: at)
         guard let copyAt else { return }
         var copy = flight
-        copy.place = pool.copy(flight.place)
+        copy.slot = pool.copy(flight.slot)
         flights.schedule(copy, at: copyAt)
     }
 
@@ -146,10 +147,10 @@ final class VirtualNetwork<Event> {
         advance(to: end)
     }
 
-    /// Lets time pass in which nothing happens.
+    /// Advances the clock. Nothing may be due before `end`.
     func advance(to end: MonotonicInstant) { now = max(now, end) }
 
-    /// Runs the soonest thing that is due up to and including `end`. False if there is none.
+    /// Runs one datagram, event or wake-up: the soonest that is due up to and including `end`. False if there is none.
     func step(until end: MonotonicInstant) -> Bool {
         let next = min(flights.next, events.next, wakes.next)
         guard next <= end else { return false }
@@ -167,32 +168,32 @@ final class VirtualNetwork<Event> {
 
     private func arrive(_ flight: Flight) {
         let node = nodes[Int(flight.to)]
-        scenario?.willReceive(pool[flight.place], from: flight.from, at: node)
-        guard let relay = node.relay else { return pool.remove(flight.place) }
+        scenario?.willReceive(pool[flight.slot], from: flight.from, at: node)
+        guard let relay = node.relay else { return pool.remove(flight.slot) }
         guard now >= node.pausedUntil else {
-            guard node.keep(VirtualNode.Waiting(place: flight.place, from: flight.from, local: flight.local)) else {
+            guard node.keep(VirtualNode.Waiting(slot: flight.slot, from: flight.from, local: flight.local)) else {
                 socketDrops += 1
-                return pool.remove(flight.place)
+                return pool.remove(flight.slot)
             }
             return wakes.set(node.index, node.pausedUntil)
         }
-        relay.receive(pool[flight.place], from: flight.from, to: flight.local, at: now)
-        pool.remove(flight.place)
+        relay.receive(pool[flight.slot], from: flight.from, to: flight.local, at: now)
+        pool.remove(flight.slot)
         settle(node)
     }
 
-    /// As an event loop would: first the socket, then the timers.
+    /// Like an event loop: first the socket, then the timers.
     private func wake(_ node: VirtualNode) {
         scenario?.willWake(node)
         for datagram in node.emptySocket() {
-            node.relay?.receive(pool[datagram.place], from: datagram.from, to: datagram.local, at: now)
-            pool.remove(datagram.place)
+            node.relay?.receive(pool[datagram.slot], from: datagram.from, to: datagram.local, at: now)
+            pool.remove(datagram.slot)
         }
         node.relay?.handleTimeout(at: now)
         settle(node)
     }
 
-    /// Carries out what a node wants after a call: its actions, its datagrams, its next wake-up.
+    /// Handles the output of a node after a call: its actions, its datagrams and its next wake-up.
     func settle(_ node: VirtualNode) {
         lastSettled = node.index
         guard let relay = node.relay else { return }

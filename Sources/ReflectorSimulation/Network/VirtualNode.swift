@@ -1,13 +1,13 @@
 import ReflectorModel
 import RelayCore
 
-/// What a node of the virtual network is started with.
+/// What a node of the virtual network needs to start.
 struct NodeSetUp {
     var configuration: RelayConfiguration
-    /// Where an edge delivers.
+    /// The receiver of an edge's deliveries.
     var sink: (any StreamSink)?
     var makeMeasurements: (() -> any LinkMeasurements)?
-    /// Each life of the node derives its secrets from it.
+    /// The secrets of each life of the node follow from it.
     var seed: UInt64 = 0
     /// Datagrams in one batch; small batches show whether half-drained queues lose anything.
     var batchMax = 64
@@ -28,30 +28,30 @@ struct NodeSetUp {
 final class VirtualNode {
     /// A datagram that waits in the socket.
     struct Waiting {
-        var place: Int32
+        var slot: Int32
         var from: Endpoint
         var local: UInt8
     }
 
     let index: Int
     let setUp: NodeSetUp
-    /// Where it is, best first; none when it is off the network. Changed with `VirtualNetwork.setAddresses`.
+    /// Its addresses, best first; empty while it is off the network. Set by `VirtualNetwork.setAddresses`.
     var addresses: [Endpoint] {
         didSet { endpoint = addresses.first ?? endpoint }
     }
-    /// Its first address.
+    /// Its first address, or the last one that it had.
     private(set) var endpoint: Endpoint
     /// Nil while the process does not run.
     private(set) var relay: RelayNode?
     private(set) var crypto: SimulatedCrypto?
-    /// Counts the starts of the process; an answer to an earlier life is dropped.
+    /// The number of starts of the process; an answer to an earlier life is dropped.
     private(set) var life = 0
-    /// The process does not run before this; datagrams wait in the socket.
+    /// The process is paused until this instant; datagrams wait in the socket.
     private(set) var pausedUntil = MonotonicInstant.zero
-    /// What has arrived while the process was paused.
+    /// Datagrams that arrived while the process was paused.
     private(set) var socket: [Waiting] = []
     private let outbox: Outbox
-    /// Datagrams that a socket holds at most.
+    /// Most datagrams that the socket holds.
     static let socketMax = 2_048
 
     init(index: Int, _ setUp: NodeSetUp, endpoint: Endpoint) {
@@ -76,7 +76,7 @@ final class VirtualNode {
             makeMeasurements: setUp.makeMeasurements, now: now)
     }
 
-    /// Runs a process that the caller has made.
+    /// Takes over a process that the caller made.
     func adopt(_ relay: RelayNode) {
         life += 1
         self.relay = relay
@@ -101,18 +101,18 @@ final class VirtualNode {
         return socket
     }
 
-    /// Takes out everything that the node sends now.
+    /// Takes everything that the node sends now.
     func drain(at now: MonotonicInstant, _ send: (OutgoingDatagram) -> Void) {
         guard let relay else { return }
         outbox.drain(relay, at: now) { entry, header in send(OutgoingDatagram(entry, header: header)) }
     }
 
-    /// Where a datagram leaves: at the address with its number, or else at the first one of the destination's family.
+    /// The source address of a datagram: the address with its number, or the first one of the destination's family.
     func source(of datagram: OutgoingDatagram) -> Endpoint? {
         if datagram.local > 0 { return addresses[Int(datagram.local) - 1] }
         return addresses.first { $0.address.isV4 == datagram.destination.address.isV4 }
     }
 
-    /// When the node next wants to run.
+    /// When the node must run next.
     var nextTimeout: MonotonicInstant { relay.map { max($0.nextTimeout, pausedUntil) } ?? .distantFuture }
 }

@@ -1,16 +1,16 @@
 import ReflectorModel
 
-/// When each node wakes next, and which is first: a tournament tree. Changing one costs the logarithm of the number of
-/// nodes, and no stale entries are left behind, however often it changes.
+/// The next wake-up of each node, in a tournament tree. A change costs the logarithm of the number of nodes and leaves
+/// no stale entry.
 struct WakeTree {
-    /// From `leaves` on, the nodes' instants; at 1 ..< `leaves`, the sooner of the two below.
+    /// From index `leaves` on: the instants of the nodes. At 1 ..< `leaves`: the sooner of the two entries below.
     private var instants: [MonotonicInstant] = [.distantFuture, .distantFuture]
     private var leaves = 1
 
     /// The soonest instant.
     var next: MonotonicInstant { instants[1] }
 
-    /// The node that wakes then; of several, the one with the lowest number.
+    /// The node that wakes at that instant; if there are several, the one with the lowest number.
     var first: Int {
         var place = 1
         while place < leaves {
@@ -23,7 +23,7 @@ struct WakeTree {
     /// When this node wakes.
     subscript(_ node: Int) -> MonotonicInstant { instants[leaves + node] }
 
-    /// Makes room for so many nodes; new ones do not wake.
+    /// Makes room for this many nodes; new ones do not wake.
     mutating func grow(to count: Int) {
         guard count > leaves else { return }
         let before = instants[leaves...]

@@ -1,21 +1,21 @@
 import ReflectorModel
 import RelayCore
 
-/// The size of a `ScaleSimulation`. The defaults are the large scenario that must complete.
+/// The size of a `ScaleSimulation`. The defaults are the large run that must complete.
 public struct ScaleOptions: Sendable {
     public var edges = 1_000
-    /// Entrypoints, and the set reflectors of the three layers below them: roots, in the middle, next to the edges.
+    /// Entrypoints, and the set reflectors of the three layers below them: roots, middle, and next to the edges.
     public var entrypoints = 10
     public var layers = [5, 10, 50]
-    /// Streams announced in all, spread over the entrypoints.
+    /// All announced streams, spread over the entrypoints.
     public var streams = 10_000
     public var streamsPerEdge = 20
     public var packetsPerSecond: Int64 = 5
-    /// Virtual time from the first viewer on.
+    /// Virtual time after the last viewer came.
     public var span = TimeSpan.seconds(60)
     /// Share of datagrams lost on every link.
     public var loss = 0.001
-    /// Packets that a set reflector's ring holds at least; always two seconds of what passes.
+    /// Least number of packets in the ring of a set reflector; it always holds two seconds of its streams.
     public var ringPacketsMin = 8_192
     public var seed: UInt64 = 1
 
@@ -27,7 +27,7 @@ public struct ScaleReport: Sendable {
     public struct Layer: Sendable {
         public var name: String
         public var nodes = 0
-        /// Streams and links held at the end, over all nodes of the layer.
+        /// Streams and links at the end, over all nodes of the layer.
         public var streams = 0
         public var links = 0
         public var datagramsIn: UInt64 = 0
@@ -39,9 +39,9 @@ public struct ScaleReport: Sendable {
     }
     public var layers: [Layer] = []
     public var delivered: UInt64 = 0
-    /// Numbers that an edge gave up.
+    /// Packets that the edges reported lost.
     public var lost: UInt64 = 0
-    /// Pairs of edge and stream that want packets, and those that get them at the end.
+    /// Pairs of an edge and a stream that it wants, and those that flow at the end.
     public var wanted = 0
     public var flowing = 0
     public var events: UInt64 = 0

@@ -2,7 +2,8 @@ import ReflectorModel
 import RelayCore
 
 /// Thousands of nodes in virtual time: entrypoints that announce many streams, three layers of set reflectors, and edge
-/// regions with a few streams each. Shows that nothing grows with what a node does not carry, and what each node costs.
+/// regions with a few streams each. It shows what each node costs, and that this does not grow with streams that the node
+/// does not carry.
 ///
 ///     entrypoints ─▶ roots ─▶ middle ─▶ near ─▶ edges        every child knows three parents of the layer above
 public final class ScaleSimulation: NetworkScenario {
@@ -13,9 +14,9 @@ public final class ScaleSimulation: NetworkScenario {
 
     private static let delay = TimeSpan.milliseconds(10)
     private static let firstViewer = TimeSpan.seconds(4)
-    /// The regions' viewers come within this time, region by region.
+    /// The viewers come within this time, one region after the other.
     private static let arrivals = TimeSpan.seconds(4)
-    /// The processor's clock is read for one step in so many: reading it costs as much as a small step.
+    /// One step in this many is timed: reading the processor's clock costs as much as a small step.
     private static let timedEvery: UInt64 = 16
 
     private let options: ScaleOptions
@@ -24,12 +25,12 @@ public final class ScaleSimulation: NetworkScenario {
     /// Layer of each node: 0 are entrypoints, the last edges.
     private var layerOf: [Int] = []
     private var layers: [[VirtualNode]] = []
-    /// By layer.
+    /// Processor time of each layer, in nanoseconds.
     private var costs: [UInt64]
     private var random: SeededGenerator
     private var wanted = 0
     private var digest: UInt64
-    /// Reads the processor's clock, in nanoseconds: only for the report of costs, nothing depends on it.
+    /// Reads the processor's clock, in nanoseconds. Only the report of costs depends on it.
     private let clock: () -> UInt64
 
     public init(_ options: ScaleOptions, clock: @escaping () -> UInt64) {
@@ -74,7 +75,7 @@ public final class ScaleSimulation: NetworkScenario {
         var configuration = RelayConfiguration(
             name: "n\(layer)-\(place)", role: layer == 0 ? .entrypoint : isEdge ? .edge : .set,
             region: layer == 0 ? nil : RegionID(UInt32(layer * 100_000 + place)))
-        // An edge must hold the packets that its streams begin with; other nodes two seconds of what passes.
+        // An edge must hold the first packets of its streams; other nodes hold two seconds of their streams.
         let passing = min(options.streams, options.edges * options.streamsPerEdge / counts[layer] + 1)
         let twoSeconds = 2 * Int(options.packetsPerSecond) * passing
         configuration.packetsMax = isEdge ? 640 : max(options.ringPacketsMin, twoSeconds)
@@ -89,7 +90,7 @@ public final class ScaleSimulation: NetworkScenario {
         for layer in layers.indices.dropFirst() {
             for (place, node) in layers[layer].enumerated() {
                 guard let region = node.region else { continue }
-                // Below the roots; each has the next three nodes of the layer above.
+                // Roots have no parents; each other node has the next three nodes of the layer above.
                 let above = layer == 1 ? [] : layers[layer - 1]
                 let parents = (0..<min(3, above.count)).map { above[(place + $0) % above.count] }
                 network.names.setParents(parents, of: region, for: portset)
@@ -130,7 +131,7 @@ public final class ScaleSimulation: NetworkScenario {
         return report()
     }
 
-    /// Like the network's own `run`, with a look at the processor's clock for one step in 16.
+    /// Like `run` of the network, and times one step in 16.
     private func run(until end: MonotonicInstant) {
         var isRunning = true
         while isRunning {

@@ -1,13 +1,13 @@
 import ReflectorModel
 
-/// The line out of one node, shared by all that it sends: a rate, and a short queue before it.
+/// The outgoing line of one node: a rate for all its datagrams, and a short queue before it.
 struct EgressLine {
     /// IPv4 and UDP headers, in bytes.
     static let networkOverhead = 28
     private var line: LinkImpairment
     private let delay: TimeSpan
     private(set) var waitMax = TimeSpan.zero
-    /// Most bits that came to the line in one second.
+    /// Most bits that the node gave to the line in one second.
     private(set) var busiestSecond = 0
     /// Bits of each of the last ten tenths of a second; `tenth` is the newest.
     private var tenths = Array(repeating: 0, count: 10)
@@ -16,8 +16,8 @@ struct EgressLine {
     var dropped: UInt64 { line.counts.queueFull }
 
     /// - Parameters:
-    ///   - bitsPerSecond: with the network's headers; nil: no limit.
-    ///   - queue: what would wait longer is dropped.
+    ///   - bitsPerSecond: includes IPv4 and UDP headers; nil: no limit.
+    ///   - queue: a datagram that would wait longer is dropped.
     init(bitsPerSecond: Int?, queue: TimeSpan, delay: TimeSpan, seed: UInt64) {
         var options = ImpairmentOptions()
         options.bitsPerSecond = bitsPerSecond.map(Int64.init)
@@ -27,7 +27,7 @@ struct EgressLine {
         self.delay = delay
     }
 
-    /// When a datagram of so many bytes, without the network's headers, arrives; nil if it is dropped.
+    /// When a datagram of `bytes` bytes, without IPv4 and UDP headers, arrives; nil if it is dropped.
     mutating func admit(bytes: Int, at now: MonotonicInstant) -> MonotonicInstant? {
         let bytes = bytes + Self.networkOverhead
         note(bits: 8 * bytes, at: now)

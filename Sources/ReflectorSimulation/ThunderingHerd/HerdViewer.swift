@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayCore
 
-/// The streaming server of one region in a `ThunderingHerdSimulation`: measures by the numbers in the payloads, and not
-/// by what the edge reports.
+/// The streaming server of one region in a `ThunderingHerdSimulation`. It measures by the numbers in the payloads and not
+/// by the reports of the edge.
 final class HerdViewer: StreamSink {
     struct Flow {
         let stream: Int
@@ -16,7 +16,7 @@ final class HerdViewer: StreamSink {
     }
 
     private(set) var flows: [Flow]
-    /// What is delivered from then on counts.
+    /// Deliveries from this instant on are counted.
     private let countsFrom: MonotonicInstant
 
     init(streams: [Int], countsFrom: MonotonicInstant) {
@@ -24,7 +24,7 @@ final class HerdViewer: StreamSink {
         self.countsFrom = countsFrom
     }
 
-    /// Payload: the stream, the number from 1 and the instant of sending, 8 bytes each, and filling.
+    /// Payload: the stream, the number from 1 and the instant of sending, 8 bytes each, and padding.
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
         guard payload.count >= 24 else { return }
         let number = payload.loadUnaligned(fromByteOffset: 8, as: UInt64.self)

@@ -1,29 +1,29 @@
 import ReflectorModel
 
-/// A `ThunderingHerdSimulation`: how many regions lose their parent at once, and what its neighbours can carry.
+/// The options of a `ThunderingHerdSimulation`: how many regions lose their parent at once, and what its neighbours can
+/// carry.
 public struct ThunderingHerdOptions: Sendable {
     public var entrypoints = 4
     /// Set reflectors, of which one dies.
     public var sets = 4
-    /// Edge regions that each of them serves before.
+    /// Edge regions that each of them serves before the death.
     public var edgesPerSet = 1_000
     public var streams = 200
     public var streamsPerEdge = 2
     public var packetsPerSecond: Int64 = 5
-    /// What an encoder's packet carries: seven packets of MPEG-TS.
+    /// Size of an encoder's packet: seven packets of MPEG-TS.
     public var payloadBytes = 1_316
-    /// Capacity of a set reflector as a multiple of the live packets that it sends before.
+    /// Capacity of a set reflector, as a multiple of its live rate before the death.
     public var headroom = 1.5
-    /// Whether the set reflectors are told their capacity. If not, they do not limit what they send: this shows what the
-    /// capacity is for.
+    /// Whether the set reflectors know their capacity. If not, they do not limit their sending, and packets are lost.
     public var declaresCapacity = true
-    /// The line out of a set reflector drops what would wait longer than this.
+    /// The line of a set reflector drops a datagram that would wait longer than this.
     public var queue = TimeSpan.milliseconds(30)
-    /// From any node to any other, without the wait for the line.
+    /// Delay from any node to any other, without the wait for the line.
     public var delay = TimeSpan.milliseconds(10)
     /// All viewers come within this time.
     public var arrivals = TimeSpan.seconds(20)
-    /// From the last viewer's coming to the death, and from the death to the end.
+    /// Time from the last viewer's arrival to the death, and from the death to the end.
     public var settling = TimeSpan.seconds(7)
     public var aftermath = TimeSpan.seconds(15)
     public var seed: UInt64 = 1
@@ -45,13 +45,13 @@ public struct ThunderingHerdFlows: Sendable {
     public var count = 0
     public var delivered: UInt64 = 0
     public var lost: UInt64 = 0
-    /// Handed out twice or out of order.
+    /// Delivered twice or out of order.
     public var wrong: UInt64 = 0
-    /// Those that get nothing at the end.
+    /// Pairs that receive nothing at the end.
     public var unserved = 0
-    /// The longest time between two packets of each, in order of length.
+    /// The longest time between two packets of each pair, shortest first.
     public var gaps: [TimeSpan] = []
-    /// Longest way from the encoder to the streaming server.
+    /// Longest delay from the encoder to the streaming server.
     public var delayMax = TimeSpan.zero
 
     public var gapMax: TimeSpan { gaps.last ?? .zero }
@@ -60,9 +60,9 @@ public struct ThunderingHerdFlows: Sendable {
 
 /// The figures of one run.
 public struct ThunderingHerdReport: Sendable {
-    /// Longest gap of a region that had a live parent: the interval of the packets and half as much again.
+    /// Longest gap that is allowed to a region with a live parent: 1.5 times the packet interval.
     public var gapLimit = TimeSpan.zero
-    /// Regions that had a live parent, and those whose parent died.
+    /// Regions whose parent lived on, and regions whose parent died.
     public var stayed = ThunderingHerdFlows()
     public var moved = ThunderingHerdFlows()
     /// Bits a second.
@@ -76,11 +76,11 @@ public struct ThunderingHerdReport: Sendable {
     public var backlogSent: UInt64 = 0
     /// From the death until all regions had every stream again.
     public var allServedAfter: TimeSpan?
-    /// Most of each that one set reflector held after the death.
+    /// The largest tables of a set reflector after the death.
     public var linksMax = 0
     public var queuedMax = 0
     public var timersMax = 0
-    /// Entries that a full table turned away, over all nodes.
+    /// Entries that full tables rejected, over all nodes.
     public var tablesFull: UInt64 = 0
     public var events: UInt64 = 0
     public var digest: UInt64 = 0
@@ -93,12 +93,12 @@ public struct ThunderingHerdReport: Sendable {
         require(stayed.wrong + moved.wrong == 0, "\(stayed.wrong + moved.wrong) packets twice or out of order")
         require(
             stayed.gapMax <= gapLimit,
-            "a region with a live parent got nothing for \(stayed.gapMax.milliseconds) ms")
+            "a region with a live parent received nothing for \(stayed.gapMax.milliseconds) ms")
         require(moved.lost == 0, "regions that moved lost \(moved.lost) packets")
         require(stayed.unserved + moved.unserved == 0, "\(stayed.unserved + moved.unserved) streams do not flow")
         require(dropped == 0, "\(dropped) datagrams did not fit into a line's queue")
         require(Double(busiestSecond) <= Double(capacity) * 1.02, "a set reflector sent more than its capacity")
-        require(tablesFull == 0, "tables turned \(tablesFull) entries away")
+        require(tablesFull == 0, "full tables rejected \(tablesFull) entries")
         return problems
     }
 }

@@ -2,9 +2,9 @@ import ReflectorModel
 import RelayCore
 import RelayWire
 
-/// A set reflector dies, and all its regions come to its neighbours at once: with their handshakes, look-ups, and the
-/// packets that they have missed. The lines out of the set reflectors carry their capacity and no more, so a set
-/// reflector that sends more loses packets of regions that were not affected by the death.
+/// A set reflector dies, and all its regions move to its neighbours at once. They send handshakes, and request the packets
+/// that they missed. The outgoing line of a set reflector carries its capacity and no more, so a set reflector that sends
+/// more loses packets of regions that the death did not affect.
 ///
 ///     entrypoints ─▶ set reflectors ─▶ │ line: capacity, queue │ ─▶ edges        each knows n1, and two of the others
 ///                         ✕ one dies
@@ -15,9 +15,9 @@ public final class ThunderingHerdSimulation: NetworkScenario {
     }
 
     private static let firstViewer = TimeSpan.seconds(3)
-    /// How long before the death counting begins.
+    /// Counting begins this long before the death.
     private static let countedBefore = TimeSpan.seconds(2)
-    /// Bytes on the wire beside a payload: ours, UDP's and IPv4's.
+    /// Bytes on the wire in addition to a payload: headers of ours, UDP and IPv4.
     static let overhead = WireLimits.dataOverhead + EgressLine.networkOverhead
 
     private let options: ThunderingHerdOptions
@@ -25,7 +25,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
     let network = VirtualNetwork<Event>()
     private var viewers: [HerdViewer] = []
     private var lines: [EgressLine] = []
-    /// Of the last packet of each stream.
+    /// The number of the last packet of each stream.
     private var numbers: [UInt64]
     private var payload: [UInt8]
     private var random: SeededGenerator
@@ -101,7 +101,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
         }
     }
 
-    /// The regions of each set reflector have its neighbours evenly as n2 and n3, as the author of a map should ensure.
+    /// The regions of each set reflector have its neighbours as n2 and n3 in equal shares. A good map does the same.
     private func parent(rank: Int, of edge: Int) -> VirtualNode {
         let place = edge - edgesFrom
         let home = place % options.sets
@@ -119,7 +119,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
             return configuration
         }
         var configuration = RelayConfiguration(name: "n\(index)", role: .edge, region: RegionID(UInt32(index)))
-        // A whole ring of its streams; thousands of edges live in one process.
+        // A small ring, since thousands of edges live in one process.
         configuration.packetsMax = 8 * options.streamsPerEdge * Int(options.packetsPerSecond)
         configuration.controlBytesMax = 1 << 16
         return configuration
@@ -186,7 +186,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
             report.queuedMax = max(report.queuedMax, snapshot.queued)
             report.timersMax = max(report.timersMax, snapshot.timers)
         }
-        // Served: the last packet came at most two intervals ago.
+        // A stream flows if its last packet came at most two intervals ago.
         let isServed = viewers.allSatisfy { viewer in
             viewer.flows.allSatisfy { now - $0.lastAt <= interval * 2 }
         }

@@ -8,7 +8,7 @@ struct Simulate: ParsableCommand {
         abstract: "Run whole networks in virtual time and check their invariants.",
         subcommands: [
             SimulateNetworks.self, SimulateLine.self, SimulateGrid.self, SimulateFailover.self, SimulateLongRun.self,
-            SimulateScale.self, SimulateThunderingHerd.self,
+            SimulateScale.self, SimulateThunderingHerd.self, SimulateDigest.self,
         ],
         defaultSubcommand: SimulateNetworks.self)
 }
@@ -18,9 +18,9 @@ struct SimulateNetworks: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "networks", abstract: "Run whole networks with injected faults, many seeds.",
         discussion: """
-            The same nodes as in the daemons, on a network that loses, reorders, duplicates and forges datagrams, with \
-            crashes, edits of the zone and name servers that stop answering. The seed decides the whole run: the same \
-            seed gives the same digest on any machine.
+            Runs the same nodes as the daemons, on a network that loses, reorders, duplicates and forges datagrams. Nodes \
+            crash, the zone changes, and name servers stop answering. The seed decides the whole run: the same seed gives \
+            the same digest on any machine.
 
             Exit status: 0 every invariant held, 1 one did not (the command that repeats the run is printed), \
             2 wrong usage.
@@ -36,7 +36,7 @@ struct SimulateNetworks: ParsableCommand {
     @Option(help: "Seeds, as 7 or 1-100.")
     var seeds: SeedRange = SeedRange(range: 1...20)
 
-    @Option(help: "Virtual seconds of each run, at least 16; the last 11 are without faults.")
+    @Option(help: "Virtual seconds of each run, at least 16; the last 11 have no faults.")
     var seconds: Int = 24
 
     @Option(help: "A deliberate fault of the product, which the invariants must catch: \(Self.canaries).")

@@ -7,7 +7,7 @@ struct SimulateFailover: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "failover", abstract: "Let parents and links die and return; nothing may be lost.",
         discussion: """
-            An edge with three parents, 20 to 40 packets a second, a play-out deadline of 500 ms. Prints the \
+            Runs an edge with three parents, 20 to 40 packets a second and a play-out deadline of 500 ms. Prints the \
             distribution of the longest gaps in the output. Exit status 1 if any run loses a packet, or receives more \
             than one copy of the stream before the death or after the return.
             """)

@@ -3,18 +3,18 @@ import Glibc
 import ReflectorModel
 import ReflectorSimulation
 
-/// `reflector simulate grid`: how well losses are repaired, against the limits.
+/// `reflector simulate grid`: measures the repair of losses against the limits.
 struct SimulateGrid: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "grid", abstract: "Measure repair over a grid of losses, against the limits.",
         discussion: """
-            Encoder, entrypoint and edge in virtual time; the link to the edge loses in both directions, by a \
-            Gilbert–Elliott chain that steps with packets or with time. Prints for each point the residual loss, with the \
-            upper end of its 95 % confidence interval, and how much was sent in addition to one copy of each packet. Exit \
-            status 1 if a limit is exceeded.
+            Runs an encoder, an entrypoint and an edge in virtual time. The link to the edge loses datagrams in both \
+            directions, by a Gilbert–Elliott chain that steps with packets or with time. Each row shows the residual loss, \
+            the upper end of its 95 % confidence interval, and the overhead: what was sent in addition to one copy of each \
+            packet. Exit status 1 if a limit is exceeded.
             """)
 
-    @Option(help: "Packets a point. 20 million take about a minute; fewer widen the confidence interval.")
+    @Option(help: "Packets for each point. 20 million take about a minute; fewer widen the confidence interval.")
     var packets: UInt64 = 1_000_000
 
     @Option(help: "Seed.")

@@ -8,11 +8,11 @@ struct SimulateLine: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "line", abstract: "Send one stream to an edge over bad links, and print the results over time.",
         discussion: """
-            Encoder, entrypoint, one to three parents and an edge in virtual time. The links from the parents to the edge \
-            lose and delay in both directions, by the options or by a trace: each link by itself, or with --common one \
-            access line that all of them share. Each row is one interval: packets sent, delivered in order and on time, copies on the \
-            links to the edge for each packet sent, and the parents it fetches from at the end. Exit status 1 if a \
-            packet is delivered twice or out of order.
+            Runs an encoder, an entrypoint, one to three parents and an edge in virtual time. The links from the parents \
+            to the edge lose and delay datagrams in both directions, as the options or a trace say: each link \
+            independently, or with --common one access line that all of them share. Each row is one interval: packets \
+            sent, packets delivered in order and on time, copies on the links to the edge for each packet sent, and the \
+            parents that it fetches from at the end. Exit status 1 if a packet is delivered twice or out of order.
 
             Example:
               reflector simulate line --parents 3 --trace-file evening.trace --common
@@ -26,18 +26,18 @@ struct SimulateLine: ParsableCommand {
     var loss: Double = 0
     @Option(help: "Mean length of a run of losses, in datagrams (default: losses are independent).")
     var burst: Double?
-    @Option(help: "Time on the way, as 20ms.", transform: ImpairmentArgument.time)
+    @Option(help: "Delay of a link, as 20ms.", transform: ImpairmentArgument.time)
     var delay: TimeSpan = .milliseconds(20)
     @Option(help: "Rate of the bottleneck, as 10Mbps (default: none).", transform: ImpairmentArgument.rate)
     var bottleneck: Int64?
     @Option(
         help: "File with loss, delay, jitter and rate by time, in place of those options.", completion: .file())
     var traceFile: String?
-    @Flag(help: "One access line for all parents' links, instead of each link by itself.")
+    @Flag(help: "One access line for the links of all parents, instead of independent links.")
     var common = false
     @Option(help: "Virtual seconds.")
     var seconds: Int64 = 60
-    @Option(help: "Virtual seconds of a row.")
+    @Option(help: "Virtual seconds in a row.")
     var every: Int64 = 5
     @Option(help: "Packets a second.")
     var rate: Int64 = 200

@@ -5,17 +5,18 @@ import ReflectorSimulation
 /// `reflector simulate long-run`: what adaptive multipath costs and saves.
 struct SimulateLongRun: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "long-run", abstract: "Compare adaptive multipath with 1, 2 and 3 paths over a longRun.",
+        commandName: "long-run", abstract: "Compare adaptive multipath with 1, 2 and 3 paths over many days.",
         discussion: """
-            Regions with three parents each, whose paths have bad episodes of their own: on average one in 32 minutes, \
-            2 minutes long, with a loss of 0.5 to 90 % in bursts of 5 to 800 ms, both log-uniform. The edges' own policy decides. \
-            Exit status 1 unless it uses 1.1 to 1.2 paths on average and loses under 0.1 %.
+            Each region has three parents. The path to each parent has its own bad episodes: on average one in 32 minutes, \
+            2 minutes long, with a loss of 0.5 to 90 % in bursts of 5 to 800 ms, both log-uniform. The policy of the edges \
+            decides how many paths a stream has. Exit status 1 unless it uses 1.1 to 1.2 paths on average and loses less \
+            than 0.1 %.
             """)
 
     @Option(help: "Edge regions.")
     var regions = 100
 
-    @Option(help: "Streams of each.")
+    @Option(help: "Streams of each region.")
     var streams = 10
 
     @Option(help: "Days.")

@@ -8,10 +8,9 @@ struct SimulateScale: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scale", abstract: "Run thousands of nodes and print what each costs.",
         discussion: """
-            10 entrypoints that announce 10,000 streams, three layers of set reflectors, 1,000 edge regions with 20 streams \
-            each at 5 packets a second, 0.1 % loss on every link. The processor \
-            time is measured for every 16th event and multiplied by 16. Exit status 1 unless every wanted stream flows \
-            and nothing is lost.
+            10 entrypoints announce 10,000 streams. Below them are three layers of set reflectors and 1,000 edge regions \
+            with 20 streams each, at 5 packets a second and 0.1 % loss on every link. The processor time is measured for \
+            every 16th event and multiplied by 16. Exit status 1 unless every wanted stream flows and nothing is lost.
             """)
 
     @Option(help: "Edge regions.")
@@ -26,7 +25,7 @@ struct SimulateScale: ParsableCommand {
     @Option(help: "Virtual seconds.")
     var seconds: Int64 = 60
 
-    @Option(help: "Packets that a ring holds at least; it always holds two seconds of its streams.")
+    @Option(help: "Least number of packets in a ring; it always holds two seconds of its streams.")
     var ring = 8_192
 
     @Option(help: "Seed.")

@@ -10,10 +10,11 @@ struct SimulateThunderingHerd: ParsableCommand {
         abstract: "Let a set reflector die: all its regions move to the others at once.",
         discussion: """
             Four set reflectors serve 1,000 edge regions each, two streams a region at 5 packets of 1,316 bytes a second. \
-            The line out of each carries 1.5 times its live packets and drops what would wait longer than 30 ms; the set \
-            reflectors know it as their --capacity. Then one dies. Its 1,000 regions notice within half a second, subscribe \
-            at their n2 and request the packets that they have missed. With four, each of the three others gets a third more: 1.33 times \
-            its live packets, which leaves room for the rest. With --sets 3 it is 1.5 times, and nothing is left.
+            The outgoing line of each carries 1.5 times its live packets, and drops a datagram that would wait longer than \
+            30 ms. The set reflectors know this rate as their --capacity. Then one dies. Its 1,000 regions notice within \
+            half a second, subscribe at their n2 and request the packets that they missed. With four set reflectors, each \
+            of the three others gets 1.33 times its live packets, which leaves room for the rest. With --sets 3 it is 1.5 \
+            times, and no room is left.
 
             Nothing may be lost, neither by the regions that kept their parent nor by those that moved. Live packets go \
             first; retransmits, resumes and prebursts share the rest of the capacity, in this order. With --undeclared \
@@ -38,10 +39,10 @@ struct SimulateThunderingHerd: ParsableCommand {
     @Option(help: "Streams that each region's viewers want.")
     var perEdge = 2
 
-    @Option(help: "Capacity of a set reflector, as a multiple of the live packets it sends before.")
+    @Option(help: "Capacity of a set reflector, as a multiple of its live rate before the death.")
     var headroom = 1.5
 
-    @Option(help: "Milliseconds that a datagram may wait for the line; one that would wait longer is dropped.")
+    @Option(help: "Most milliseconds that a datagram waits for the line; one that would wait longer is dropped.")
     var queue: Int64 = 30
 
     @Flag(help: "Do not tell the set reflectors their capacity.")
