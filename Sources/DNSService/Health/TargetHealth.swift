@@ -6,7 +6,8 @@ import ReflectorModel
 /// ```
 /// unknown ─ a round answered ──▶ alive ─ a round unanswered (two misses) ─▶ dead
 ///    └───── a round unanswered ───────────────────────────────────────────▶ dead
-/// dead ─ answered without a break for `returnSpan`, doubled by every recent death ─▶ alive ```
+/// dead ─ answered without a break for `returnSpan`, doubled by every recent death ─▶ alive
+/// ```
 struct TargetHealth: Sendable, Equatable {
     /// How long a target that came back must answer without a break before it counts as alive.
     static let returnSpan = TimeSpan.seconds(10)

@@ -4,10 +4,11 @@ import SecretFiles
 /// The secrets of a node: network keys and stream keys, in a file of mode 0600 apart from `zones/`.
 ///
 /// ```
-/// network 1 64-HEX-DIGITS     # phase 0 to 255; the first network line is the one used for sending, network 2
-/// 64-HEX-DIGITS     # a second is accepted too, while keys roll operator-public 1 64-HEX-DIGITS    # name servers take
-/// overrides signed with its secret (`OperatorKeyFile`) stream live/news KEY        # the key with which an encoder
-/// pushes live/news stream live/* KEY           # and every other stream below live/
+/// network 1 64-HEX-DIGITS            # phase 0 to 255; nodes send with the first network line
+/// network 2 64-HEX-DIGITS            # a second is accepted too, while keys roll
+/// operator-public 1 64-HEX-DIGITS    # name servers take overrides signed with its secret (`OperatorKeyFile`)
+/// stream live/news KEY               # the key with which an encoder pushes live/news
+/// stream live/* KEY                  # and every other stream below live/
 /// ```
 /// Lines end with a newline; `#` and `;` begin comments.
 public struct KeyFile: Sendable, Equatable {

@@ -6,8 +6,11 @@ import RelayService
 /// The folder of one `up`: keys, each node's state and log, the test picture.
 ///
 /// ```
-/// keys            mode 0600 keys.operator   mode 0600; signs overrides logs/NAME.log   output of each process NAME/
-/// state of each node test.ts         the test picture, encoded once
+/// keys            mode 0600
+/// keys.operator   mode 0600; signs overrides
+/// logs/NAME.log   output of each process
+/// NAME/           state of each node
+/// test.ts         the test picture, encoded once
 /// ```
 struct RunFolder: Sendable {
     let path: String
