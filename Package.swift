@@ -93,9 +93,16 @@ let package = Package(
                 "HTTPServing", "HTTPFetching", "ReflectorModel", hummingbird, lifecycle, log, nioCore, nioHTTP,
                 nioPosix,
             ]),
+        .target(
+            name: "LocalNetwork",
+            dependencies: [
+                "DNSAnswers", "DatagramIO", "HTTPFetching", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore,
+                nioPosix,
+            ]),
         .executableTarget(
             name: "reflector",
             dependencies: [
+                "LocalNetwork",
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
                 "DNSAnswers", "HTTPFetching",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "SecretFiles",
@@ -167,7 +174,7 @@ let package = Package(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
-                "ReflectorModel", "TestSupport",
+                "LocalNetwork", "ReflectorModel", "TestSupport",
                 nioCore, nioPosix,
             ], swiftSettings: testsOnly),
     ],

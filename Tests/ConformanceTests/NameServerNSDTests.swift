@@ -1,4 +1,3 @@
-import TestSupport
 import DNSAnswers
 import DNSService
 import DNSTestClient
@@ -6,6 +5,7 @@ import Foundation
 import LDNSKit
 import Logging
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import ZoneCompiler

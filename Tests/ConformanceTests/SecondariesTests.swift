@@ -1,10 +1,10 @@
-import TestSupport
 import DNSService
 import DNSTestClient
 import Foundation
 import LDNSKit
 import Logging
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import TransactionSigning

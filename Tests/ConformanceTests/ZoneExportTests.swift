@@ -1,6 +1,6 @@
-import TestSupport
 import DNSAnswers
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ZoneCompiler

@@ -1,9 +1,9 @@
-import TestSupport
 import DNSService
 import DNSTestClient
 import Foundation
 import LDNSKit
 import ReflectorModel
+import TestSupport
 import Testing
 
 // One at a time: tests block in sockets, and some measure how fast an edit is answered.

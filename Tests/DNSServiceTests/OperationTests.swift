@@ -1,9 +1,9 @@
-import TestSupport
 import DNSAnswers
 import DNSTestClient
 import Foundation
 import LDNSKit
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import DNSService

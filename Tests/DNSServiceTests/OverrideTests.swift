@@ -1,10 +1,10 @@
-import TestSupport
 import DNSService
 import DNSTestClient
 import Foundation
 import LDNSKit
 import ReflectorModel
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Overrides of a running name server", .serialized)

@@ -1,4 +1,3 @@
-import TestSupport
 import DNSAnswers
 import DNSTestClient
 import DatagramIO
@@ -6,6 +5,7 @@ import Foundation
 import Logging
 import ReflectorModel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import DNSService

@@ -1,10 +1,10 @@
-import TestSupport
 import DNSAnswers
 import DNSService
 import DNSTestClient
 import Foundation
 import Logging
 import ReflectorModel
+import TestSupport
 
 /// A name server over a directory of its own, for one test.
 struct ServedDirectory {

@@ -1,9 +1,9 @@
-import TestSupport
 import DNSAnswers
 import Foundation
 import LDNSKit
 import Logging
 import ReflectorModel
+import TestSupport
 import Testing
 import TransactionSigning
 

@@ -1,4 +1,3 @@
-import TestSupport
 import DNSAnswers
 import DNSTestClient
 import Foundation
@@ -6,6 +5,7 @@ import LDNSKit
 import Logging
 import ReflectorModel
 import Synchronization
+import TestSupport
 import Testing
 import TransactionSigning
 

@@ -1,6 +1,6 @@
-import TestSupport
 import Foundation
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import reflector

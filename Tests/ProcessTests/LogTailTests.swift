@@ -1,7 +1,7 @@
 import ReflectorModel
 import Testing
 
-@testable import reflector
+@testable import LocalNetwork
 
 @Suite("The end of a log")
 struct LogTailTests {

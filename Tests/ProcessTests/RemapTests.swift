@@ -1,8 +1,8 @@
-import TestSupport
 import DNSTestClient
 import Foundation
 import Glibc
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import reflector

@@ -1,7 +1,7 @@
-import TestSupport
 import Foundation
 import ReflectorModel
 import RelayService
+import TestSupport
 import Testing
 
 @testable import reflector

@@ -1,10 +1,10 @@
-import TestSupport
 import DNSService
 import Foundation
 import Glibc
 import OpsEndpoint
 import ReflectorModel
 import RelayService
+import TestSupport
 import Testing
 
 @testable import reflector

@@ -1,8 +1,8 @@
-import TestSupport
 import Foundation
 import Glibc
 import LDNSKit
 import ReflectorModel
+import TestSupport
 import Testing
 
 @Suite("TCP clients that never finish", .serialized)

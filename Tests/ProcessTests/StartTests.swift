@@ -1,7 +1,7 @@
-import TestSupport
 import DatagramIO
 import Foundation
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import reflector

@@ -1,5 +1,5 @@
-import TestSupport
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import reflector

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import reflector
+@testable import LocalNetwork
 
 @Suite("Transport stream check of viewers")
 struct TransportStreamCheckTests {

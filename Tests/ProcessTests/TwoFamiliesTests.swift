@@ -1,5 +1,5 @@
-import TestSupport
 import Foundation
+import TestSupport
 import Testing
 
 /// Real processes in network namespaces of their own; skipped if those can't be created.

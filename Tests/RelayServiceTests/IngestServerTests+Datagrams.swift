@@ -1,8 +1,8 @@
-import TestSupport
 import Logging
 import NIOCore
 import NIOPosix
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import RelayService

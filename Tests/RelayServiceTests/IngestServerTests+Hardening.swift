@@ -1,9 +1,9 @@
-import TestSupport
 import Logging
 import NIOCore
 import NIOPosix
 import ReflectorModel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import RelayService

@@ -1,7 +1,7 @@
-import TestSupport
 import Foundation
 import Logging
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import RelayService

@@ -1,9 +1,9 @@
-import TestSupport
 import Foundation
 import Logging
 import NIOCore
 import NIOPosix
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import RelayService

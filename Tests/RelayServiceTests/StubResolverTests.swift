@@ -1,8 +1,8 @@
-import TestSupport
 import Foundation
 import LDNSKit
 import ReflectorModel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import RelayService

@@ -1,7 +1,7 @@
-import TestSupport
 import Foundation
 import NIOCore
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import StreamingServer

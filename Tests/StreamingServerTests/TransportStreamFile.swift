@@ -1,6 +1,6 @@
-import TestSupport
 import Foundation
 import ReflectorModel
+import TestSupport
 import Testing
 
 /// A real MPEG-TS, made once by ffmpeg for all tests: moving picture and tone, 10 s, a random access point a second.

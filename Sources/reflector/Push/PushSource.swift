@@ -1,4 +1,5 @@
 import Glibc
+import LocalNetwork
 
 /// A command whose standard output is pushed. It ends when we end, even by `kill -9`; so it must be started on a thread
 /// that lives as long as we do.

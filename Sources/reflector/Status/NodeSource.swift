@@ -1,5 +1,6 @@
 import ArgumentParser
 import DNSService
+import LocalNetwork
 import OpsEndpoint
 import ReflectorModel
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import LocalNetwork
 import ReflectorModel
 
 /// Shows the network while it runs: redrawn in place on a terminal, otherwise as a block of lines from time to time.

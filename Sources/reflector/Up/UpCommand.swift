@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LocalNetwork
 import ReflectorModel
 import RelayService
 import UnixSignals
@@ -126,3 +127,5 @@ struct UpCommand: AsyncParsableCommand {
         return ExitCode(2)
     }
 }
+
+extension StreamFeed: ExpressibleByArgument {}

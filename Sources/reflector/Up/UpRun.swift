@@ -1,4 +1,5 @@
 import Foundation
+import LocalNetwork
 import ReflectorModel
 import UnixSignals
 
@@ -69,7 +70,7 @@ struct UpRun: Sendable {
         while !Task.isCancelled {
             let view = await NetworkView.poll(network.plan)
             let left = end.map { $0 - ContinuousClock.now }
-            let deaths = await network.supervisor.deaths.suffix(3).map { "\($0); restarted" }
+            let deaths = await network.deaths.suffix(3).map { "\($0); restarted" }
             table.draw(view, footer: [footer(left)] + deaths)
             if let left, left <= table.interval {
                 try? await Task.sleep(for: max(left, .zero))

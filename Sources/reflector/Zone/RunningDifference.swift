@@ -1,6 +1,7 @@
 import ArgumentParser
 import DNSAnswers
 import DNSService
+import LocalNetwork
 import OpsEndpoint
 import ReflectorModel
 

@@ -1,4 +1,3 @@
-import TestSupport
 import DNSAnswers
 import DNSService
 import DNSTestClient
@@ -7,6 +6,7 @@ import Glibc
 import LDNSKit
 import Logging
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import ZoneCompiler

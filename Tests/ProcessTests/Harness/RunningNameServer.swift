@@ -1,6 +1,6 @@
-import TestSupport
 import Foundation
 import Glibc
+import TestSupport
 
 /// A `reflector nameserver` with a copy of the example zones, for one test.
 final class RunningNameServer {

@@ -1,4 +1,3 @@
-import TestSupport
 import Foundation
 import Glibc
 import NIOCore
@@ -6,7 +5,9 @@ import NIOPosix
 import OpsEndpoint
 import ReflectorModel
 import RelayService
+import TestSupport
 
+@testable import LocalNetwork
 @testable import reflector
 
 /// A whole network of real processes on its own addresses; a test may kill nodes, restart them and give them more

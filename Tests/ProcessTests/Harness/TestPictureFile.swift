@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import reflector
+@testable import LocalNetwork
 
 /// The test picture, encoded once for all tests of a run.
 enum TestPictureFile {

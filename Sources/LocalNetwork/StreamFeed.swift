@@ -1,10 +1,9 @@
-import ArgumentParser
-import Foundation
 import ReflectorModel
 
 /// The source of an encoder of `up`: `live/news=test`, `live/news=FILE.ts` or `live/news=URL`.
-struct StreamFeed: Sendable, ExpressibleByArgument {
-    enum Source: Sendable, Equatable {
+public struct StreamFeed: Sendable {
+    /// Where an encoder gets its picture.
+    public enum Source: Sendable, Equatable {
         /// A moving picture and a tone, encoded once.
         case test
         /// Sent in a loop.
@@ -12,15 +11,19 @@ struct StreamFeed: Sendable, ExpressibleByArgument {
         case url(String)
     }
 
-    var stream: StreamName
-    var source: Source
+    /// The stream that it sends.
+    public var stream: StreamName
+    /// What it sends.
+    public var source: Source
 
-    init(stream: StreamName, source: Source) {
+    /// A feed of a stream.
+    public init(stream: StreamName, source: Source) {
         self.stream = stream
         self.source = source
     }
 
-    init?(argument: String) {
+    /// Reads `STREAM=SOURCE`.
+    public init?(argument: String) {
         guard let equals = argument.firstIndex(of: "="), let stream = StreamName(argument[..<equals]) else {
             return nil
         }
@@ -57,21 +60,5 @@ struct StreamFeed: Sendable, ExpressibleByArgument {
             }
         return ["-hide_banner", "-nostdin", "-loglevel", "warning"] + input
             + ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "mpegts", "-flush_packets", "1"]
-    }
-}
-
-/// The test picture: 24 s of a moving test card with a tone. Video and audio end together (600 frames of 1/25 s, 1125
-/// of 1024 samples at 48 kHz), so that it loops seamlessly; a keyframe every second.
-enum TestPicture {
-    static func encodeArguments(to path: String) -> [String] {
-        let seconds = 24
-        return ["-hide_banner", "-nostdin", "-loglevel", "error", "-y"]
-            + ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=\(seconds)"]
-            + ["-f", "lavfi", "-i", "sine=frequency=440:beep_factor=2:sample_rate=48000:duration=\(seconds)"]
-            + ["-frames:a", "\(seconds * 48_000 / 1024)"]
-            + ["-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-pix_fmt", "yuv420p"]
-            + ["-g", "25", "-keyint_min", "25", "-sc_threshold", "0"]
-            + ["-b:v", "1400k", "-maxrate", "1500k", "-bufsize", "1500k"]
-            + ["-c:a", "aac", "-b:a", "96k", "-ac", "2", "-f", "mpegts", path]
     }
 }

@@ -2,25 +2,28 @@ import OpsEndpoint
 import ReflectorModel
 
 /// The status of all nodes of a network at one moment.
-struct NetworkView: Sendable {
-    struct Entry: Sendable {
-        var node: NetworkPlan.Node
+public struct NetworkView: Sendable {
+    /// One node.
+    public struct Entry: Sendable {
+        /// What was polled.
+        public var node: NetworkPlan.Node
         /// The answer of `/readyz`.
-        var isReady: Bool
+        public var isReady: Bool
         /// The status of a relay node that answers.
-        var status: NodeStatus?
+        public var status: NodeStatus?
 
         /// The text to show for a node without `NodeStatus`.
-        var note: String? {
+        public var note: String? {
             guard node.role == .nameServer else { return nil }
             return isReady ? "nameserver" : "nameserver, not ready"
         }
     }
 
-    private(set) var nodes: [Entry] = []
+    /// In the order of the plan.
+    public private(set) var nodes: [Entry] = []
 
     /// Queries all nodes at once.
-    static func poll(_ plan: NetworkPlan) async -> NetworkView {
+    public static func poll(_ plan: NetworkPlan) async -> NetworkView {
         let client = OpsClient()
         return await withTaskGroup(of: (Int, Entry).self) { group in
             for (index, node) in plan.nodes.enumerated() {

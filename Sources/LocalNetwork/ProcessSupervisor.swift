@@ -4,7 +4,7 @@ import NIOPosix
 
 /// Starts processes, notices their ends, restarts them, and ends them all. Runs on one event loop thread of the
 /// process-wide group, which never ends: the children are tied to that thread (`ChildProcess`).
-actor ProcessSupervisor {
+public actor ProcessSupervisor {
     struct Program: Sendable {
         var name: String
         /// Path, or a name to look up on the PATH.
@@ -15,13 +15,15 @@ actor ProcessSupervisor {
     }
 
     /// An end that we did not request.
-    struct Death: Sendable, CustomStringConvertible {
-        var name: String
-        var exit: ChildProcess.Exit
-        var description: String { "\(name) \(exit)" }
+    public struct Death: Sendable, CustomStringConvertible {
+        /// Name of the process.
+        public var name: String
+        /// How it ended.
+        public var exit: ChildProcess.Exit
+        public var description: String { "\(name) \(exit)" }
 
         /// A signal from outside ended it; processes do not send these to themselves.
-        var isFromOutside: Bool { [SIGKILL, SIGTERM, SIGINT, SIGHUP].contains { exit == .signal($0) } }
+        public var isFromOutside: Bool { [SIGKILL, SIGTERM, SIGINT, SIGHUP].contains { exit == .signal($0) } }
     }
 
     /// How long a process may take to end after SIGTERM before it is killed.
@@ -52,7 +54,8 @@ actor ProcessSupervisor {
     /// Every unrequested end so far, oldest first.
     private(set) var deaths: [Death] = []
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+    /// The event loop.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
     /// - Parameter reflector: path of our executable.
     init(reflector: String = "/proc/self/exe") {
@@ -68,7 +71,7 @@ actor ProcessSupervisor {
     }
 
     /// From now on, processes that end are restarted.
-    func startAgainWhatEnds() { restarts = true }
+    func restartWhatEnds() { restarts = true }
 
     /// Runs a program to its end; if cancelled, leaves the program to `stop`.
     func run(_ program: Program) async throws -> ChildProcess.Exit {

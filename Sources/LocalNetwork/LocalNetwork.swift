@@ -3,30 +3,42 @@ import ReflectorModel
 import RelayService
 import Synchronization
 
-/// A network that runs on this machine: its processes, its encoders and its viewers.
-final class LocalNetwork: Sendable {
-    /// Why it did not come up.
-    struct Failure: Error, CustomStringConvertible {
-        var description: String
-        /// Whose log says more.
-        var culprit: String?
+/// A network that runs on this machine: its processes, its encoders and its viewers. `reflector up` runs one.
+public final class LocalNetwork: Sendable {
+    /// Why the network did not come up.
+    public struct Failure: Error, CustomStringConvertible {
+        public var description: String
+        /// The process whose log shows why.
+        public var culprit: String?
+
+        public init(description: String, culprit: String?) {
+            self.description = description
+            self.culprit = culprit
+        }
     }
 
-    /// How long the network may take until every edge delivers.
+    /// The network may take this long until every edge delivers.
     static let startTime = Duration.seconds(60)
     private static let pollInterval = Duration.milliseconds(100)
 
-    let plan: NetworkPlan
-    let feeds: [StreamFeed]
-    let folder: RunFolder
+    /// The nodes and their addresses.
+    public let plan: NetworkPlan
+    /// The encoders.
+    public let feeds: [StreamFeed]
+    /// Where keys, states and logs are.
+    public let folder: RunFolder
     let supervisor: ProcessSupervisor
     let viewers: [Viewer]
     private let zones: String
     private let keys: KeyFile
     private let hasComeUp = Atomic(false)
 
-    /// - Parameter viewersEach: viewers of each stream at each edge.
-    init(plan: NetworkPlan, zones: String, feeds: [StreamFeed], folder: RunFolder, keys: KeyFile, viewersEach: Int) {
+    /// - Parameters:
+    ///   - zones: path of the zone files, for the name servers.
+    ///   - viewersEach: viewers of each stream at each edge.
+    public init(
+        plan: NetworkPlan, zones: String, feeds: [StreamFeed], folder: RunFolder, keys: KeyFile, viewersEach: Int
+    ) {
         self.plan = plan
         self.zones = zones
         self.feeds = feeds
@@ -38,9 +50,9 @@ final class LocalNetwork: Sendable {
         }
     }
 
-    /// Starts everything, in order, and returns when all nodes are ready and every edge delivers every stream; then
-    /// goes on in tasks of `group`.
-    func start(in group: inout TaskGroup<Void>) async throws {
+    /// Starts everything in order. Returns when all nodes are ready and every edge delivers every stream. Supervisor and
+    /// viewers run in tasks of `group`.
+    public func start(in group: inout TaskGroup<Void>) async throws {
         try checkPorts()
         group.addTask { await self.supervisor.keep() }
         let deadline = ContinuousClock.now + Self.startTime
@@ -52,20 +64,23 @@ final class LocalNetwork: Sendable {
         for feed in feeds { try await launch(feed) }
         for viewer in viewers { group.addTask { await viewer.watch() } }
         try await wait(until: deadline, "the stream does not arrive") { self.missing(in: $0) }
-        await supervisor.startAgainWhatEnds()
+        await supervisor.restartWhatEnds()
         hasComeUp.store(true, ordering: .releasing)
     }
 
     /// Whether every edge has delivered every stream.
-    var isUp: Bool { hasComeUp.load(ordering: .acquiring) }
+    public var isUp: Bool { hasComeUp.load(ordering: .acquiring) }
+
+    /// Every process that ended unexpectedly so far, oldest first.
+    public var deaths: [ProcessSupervisor.Death] { get async { await supervisor.deaths } }
 
     /// Ends every process; nothing is left when it returns. The viewers' tasks must have been cancelled.
-    func stop() async {
+    public func stop() async {
         await supervisor.stop()
     }
 
-    /// What was delivered so far.
-    func summary() async -> RunSummary {
+    /// The results so far.
+    public func summary() async -> RunSummary {
         let view = await NetworkView.poll(plan)
         var summary = RunSummary()
         for edge in plan.edges {
@@ -119,7 +134,7 @@ final class LocalNetwork: Sendable {
     private func encodeTestPicture() async throws {
         guard feeds.contains(where: { $0.source == .test }), access(folder.testPicture, R_OK) != 0 else { return }
         let name = "test-picture"
-        // Under another name until it is whole.
+        // Under another name until the file is complete.
         let part = folder.testPicture + ".part"
         let exit = try await supervisor.run(
             .init(
@@ -130,7 +145,7 @@ final class LocalNetwork: Sendable {
         }
     }
 
-    /// Edges that have not delivered a stream, or, without viewers, entrypoints that have not taken it in.
+    /// Edges that have not delivered a stream yet. Without viewers: encoders whose stream has not reached an entrypoint.
     private func missing(in view: NetworkView) -> [String] {
         guard viewers.isEmpty else {
             return plan.edges.map(\.name).filter { edge in
@@ -142,11 +157,11 @@ final class LocalNetwork: Sendable {
         }.map(\.name)
     }
 
-    /// Another run's nodes would answer for ours.
+    /// Checks that the status ports are free: otherwise nodes of another run would answer for ours.
     private func checkPorts() throws {
         let used = plan.nodes.filter { PortProbe.isInUse($0.ops) }
         guard let first = used.first else { return }
-        let others = used.count > 1 ? " and \(Figures.count(used.count - 1, "other node's", "other nodes'"))" : ""
+        let others = used.count > 1 ? " and \(used.count - 1) other \(used.count > 2 ? "nodes'" : "node's")" : ""
         throw Failure(
             description:
                 "\(first.ops) (\(first.name)'s status port\(others)) is in use: does another 'reflector up' run?",
@@ -158,7 +173,7 @@ final class LocalNetwork: Sendable {
     ) async throws {
         while true {
             let waited = missing(try await pollUnlessOneEnds())
-            try await checkNobodyHasEnded()
+            try await checkNoneHasEnded()
             if waited.isEmpty { return }
             guard ContinuousClock.now < deadline else {
                 throw Failure(
@@ -168,14 +183,14 @@ final class LocalNetwork: Sendable {
         }
     }
 
-    /// What the nodes say. A process that ends ends the wait for nodes that may never answer.
+    /// Polls the nodes. If a process ends, it throws, since some nodes may never answer then.
     private func pollUnlessOneEnds() async throws -> NetworkView {
         try await withThrowingTaskGroup(of: NetworkView.self) { [plan] group in
             defer { group.cancelAll() }
             group.addTask { await NetworkView.poll(plan) }
             group.addTask {
                 while true {
-                    try await self.checkNobodyHasEnded()
+                    try await self.checkNoneHasEnded()
                     try await Task.sleep(for: .milliseconds(20))
                 }
             }
@@ -183,7 +198,7 @@ final class LocalNetwork: Sendable {
         }
     }
 
-    private func checkNobodyHasEnded() async throws(Failure) {
+    private func checkNoneHasEnded() async throws(Failure) {
         guard let death = await supervisor.deaths.first else { return }
         throw Failure(description: "\(death) at the start", culprit: death.name)
     }

@@ -1,32 +1,8 @@
+import LocalNetwork
 import ReflectorModel
 
-/// The result of a run: what each edge delivered of each stream, and the problems.
-struct RunSummary: Sendable {
-    struct Row: Sendable {
-        var edge: String
-        var stream: StreamName
-        /// Nil if the edge did not answer or does not know the stream.
-        var status: StreamStatus?
-        /// Longest time between two payloads of the encoder, in milliseconds; nil if no entrypoint reports it.
-        var encoderGapMilliseconds: Double?
-        /// Results of our own viewers of this edge and stream.
-        var viewers = 0
-        var viewerBytes: UInt64 = 0
-        var viewerErrors: UInt64 = 0
-        var interruptions = 0
-
-        /// How much longer the largest gap in the edge's output was than the encoder's largest gap: the part that the
-        /// network caused. An encoder sends one picture at a time, so it has gaps of its own.
-        var addedMilliseconds: Double? {
-            guard let status, let encoderGapMilliseconds else { return nil }
-            return max(status.gapMillisecondsMax - encoderGapMilliseconds, 0)
-        }
-    }
-
-    var rows: [Row] = []
-    /// Processes that ended unexpectedly.
-    var deaths: [ProcessSupervisor.Death] = []
-
+/// The summary as `up` prints it.
+extension RunSummary {
     /// All problems; empty after a good run. A process killed from outside is not a problem as long as nothing was
     /// lost.
     var problems: [String] {

@@ -3,13 +3,13 @@ import Glibc
 /// A child process that does not outlive us: it runs through `reflector with-parent`, which makes the kernel kill it
 /// when the thread that started it ends, for whatever reason. So `start` must be called on a thread that lives as long
 /// as we do.
-struct ChildProcess: Sendable {
+public struct ChildProcess: Sendable {
     /// How a process ended.
-    enum Exit: Sendable, Equatable, CustomStringConvertible {
+    public enum Exit: Sendable, Equatable, CustomStringConvertible {
         case code(Int32)
         case signal(Int32)
 
-        var description: String {
+        public var description: String {
             switch self {
             case .code(let code): "ended with exit code \(code)"
             case .signal(let number): "was ended by signal \(number) (\(String(cString: strsignal(number))))"
@@ -17,10 +17,19 @@ struct ChildProcess: Sendable {
         }
     }
 
-    struct StartFailure: Error, CustomStringConvertible {
-        var command: String
-        var code: Int32
-        var description: String { "\(command): \(String(cString: strerror(code)))" }
+    /// The process could not be started.
+    public struct StartFailure: Error, CustomStringConvertible {
+        /// The command, as it was given.
+        public var command: String
+        /// The errno.
+        public var code: Int32
+
+        public init(command: String, code: Int32) {
+            self.command = command
+            self.code = code
+        }
+
+        public var description: String { "\(command): \(String(cString: strerror(code)))" }
     }
 
     let pid: pid_t

@@ -2,13 +2,13 @@ import HTTPFetching
 import NIOCore
 import ReflectorModel
 
-/// A viewer: plays a URL for ever, throws the picture away and keeps the score.
+/// A viewer: reads a URL until it is cancelled, checks the transport stream and discards it.
 actor Viewer {
     nonisolated let edge: String
     nonisolated let stream: StreamName
     nonisolated let url: String
     private(set) var check = TransportStreamCheck()
-    /// Connections that ended although nobody asked for it.
+    /// Connections that ended unexpectedly.
     private(set) var interruptions = 0
 
     private static let retryInterval = Duration.milliseconds(250)

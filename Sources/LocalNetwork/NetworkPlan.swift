@@ -4,36 +4,45 @@ import ReflectorModel
 
 /// The processes that make up the network of one zone, and the addresses of each. `up` starts them; `status` and
 /// `trace` query them.
-struct NetworkPlan: Sendable {
-    enum Role: String, Sendable {
+public struct NetworkPlan: Sendable {
+    /// What a node does; the raw value is the subcommand of `reflector`.
+    public enum Role: String, Sendable {
         case nameServer = "nameserver"
         case entrypoint
         case set
         case edge
     }
 
-    struct Node: Sendable {
+    /// One process.
+    public struct Node: Sendable {
         /// Host name relative to the zone.
-        var name: String
-        var role: Role
-        var address: IPAddress
+        public var name: String
+        /// What it does.
+        public var role: Role
+        /// Its only address.
+        public var address: IPAddress
         /// For an edge: the region it serves. For a set reflector: its own region, if that has parents.
-        var region: RegionID?
+        public var region: RegionID?
         /// Port of the relay protocol.
-        var port: UInt16
+        public var port: UInt16
         /// For a set reflector: its egress limit in bits a second; 0 if not set.
-        var capacity: UInt64 = 0
+        public var capacity: UInt64 = 0
 
-        var ops: Endpoint { Endpoint(address: address, port: NetworkPlan.opsPort) }
-        var ingest: Endpoint { Endpoint(address: address, port: NetworkPlan.ingestPort) }
-        var http: Endpoint { Endpoint(address: address, port: NetworkPlan.httpPort) }
-        var dns: Endpoint { Endpoint(address: address, port: NetworkPlan.dnsPort) }
+        /// Address of its status.
+        public var ops: Endpoint { Endpoint(address: address, port: NetworkPlan.opsPort) }
+        /// Where an entrypoint takes streams by HTTP.
+        public var ingest: Endpoint { Endpoint(address: address, port: NetworkPlan.ingestPort) }
+        /// Where an edge serves viewers.
+        public var http: Endpoint { Endpoint(address: address, port: NetworkPlan.httpPort) }
+        /// Where a name server answers.
+        public var dns: Endpoint { Endpoint(address: address, port: NetworkPlan.dnsPort) }
     }
 
     /// Why the zone's network cannot be run or queried, all reasons at once.
-    struct Unusable: Error, CustomStringConvertible {
-        var problems: [String]
-        var description: String { problems.joined(separator: "\n") }
+    public struct Unusable: Error, CustomStringConvertible {
+        /// Each says what to do.
+        public var problems: [String]
+        public var description: String { problems.joined(separator: "\n") }
     }
 
     static let dnsPort: UInt16 = 5300
@@ -41,17 +50,21 @@ struct NetworkPlan: Sendable {
     static let ingestPort: UInt16 = 8000
     static let httpPort: UInt16 = 8080
 
-    let content: ZoneContent
+    /// The zone.
+    public let content: ZoneContent
     /// In order of starting: name servers, entrypoints, set reflectors, edges.
-    private(set) var nodes: [Node] = []
+    public private(set) var nodes: [Node] = []
 
-    var zone: String { content.zone }
-    var nameServers: [Node] { nodes.filter { $0.role == .nameServer } }
-    var edges: [Node] { nodes.filter { $0.role == .edge } }
+    /// Name of the zone.
+    public var zone: String { content.zone }
+    /// The name servers of the zone.
+    public var nameServers: [Node] { nodes.filter { $0.role == .nameServer } }
+    /// The edge reflectors.
+    public var edges: [Node] { nodes.filter { $0.role == .edge } }
 
     /// Reads the roles from the zone: name servers are the hosts of its NS records, entrypoints those that a stream
     /// line names, set reflectors the members of set regions, edges the `hosts=` of region lines.
-    init(_ content: ZoneContent) throws(Unusable) {
+    public init(_ content: ZoneContent) throws(Unusable) {
         self.content = content
         var problems: [String] = []
         let servers = Self.nameServers(of: content)
@@ -84,7 +97,7 @@ struct NetworkPlan: Sendable {
 
     /// Throws unless every node has a loopback address of its own. Then all can run on this machine with the same port,
     /// and no packet leaves it.
-    func checkRunsHere() throws(Unusable) {
+    public func checkRunsHere() throws(Unusable) {
         var problems: [String] = []
         for (index, node) in nodes.enumerated() {
             if !node.address.isV4 {
@@ -123,12 +136,13 @@ struct NetworkPlan: Sendable {
     }
 
     /// The candidate entrypoints of a stream, the preferred one first.
-    func candidates(for stream: StreamName) -> [Node] {
+    public func candidates(for stream: StreamName) -> [Node] {
         let names = rule(for: stream)?.entrypoints.map { content.hosts[$0].name } ?? []
         return names.compactMap { name in nodes.first { $0.name == name && $0.role == .entrypoint } }
     }
 
-    func portset(of stream: StreamName) -> PortsetID? {
+    /// The portset of a stream; nil if no line covers the stream.
+    public func portset(of stream: StreamName) -> PortsetID? {
         switch rule(for: stream)?.portset {
         case .fixed(let portset): portset
         case .hashed(let range): stream.portset(hashedInto: range)
