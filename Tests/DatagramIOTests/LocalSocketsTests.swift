@@ -5,7 +5,7 @@ import Testing
 @testable import DatagramIO
 
 @Suite("Several addresses of one owner", .serialized)
-struct LocalAddressTests {
+struct LocalSocketsTests {
     /// Answers each datagram with the same bytes from where it was sent to, as a node does.
     private final class Echo: DatagramHandler {
         let locals = LocalSockets()
