@@ -15,7 +15,7 @@ struct KeysCommand: ParsableCommand {
               network 2 64-HEX-DIGITS    # keys roll: the first one is for sending
               stream live/news KEY       # the key of encoders that push live/news
               stream live/* KEY          # and every other stream below live/
-              operator-public 1 64-HEX   # name servers take overrides signed with its secret
+              operator-public 1 64-HEX   # name servers accept this operator's overrides
 
             The operator's secret is in a file of its own, FILE.operator: keep it only on operators' machines.
 
