@@ -33,18 +33,26 @@ enum FamilyChecks {
                 if families.indices.contains($1.host) { $0.formUnion(families[$1.host]) }
             }
         }
-        // There is nothing to find if every set reflector has both families, or all have the same one.
+        // There is nothing to find if every set reflector has both families.
         guard sets.contains(where: { $0 != .both && !$0.isEmpty }),
             content.edgeRegions.count * content.rules.count <= pairsMax
         else { return }
-        let map = RuleMap(content)
+        let parents = content.rules.map { rule in
+            rule.parents.reduce(into: Families()) { if sets.indices.contains($1) { $0.formUnion(sets[$1]) } }
+        }
+        // Families that are the only one of some line's parents.
+        let alone = parents.reduce(into: Families()) { if $1 != .both { $0.formUnion($1) } }
+        func canBeCutOff(_ host: Int) -> Bool {
+            guard families.indices.contains(host), !families[host].isEmpty else { return false }
+            return families[host] != .both && !alone.isSubset(of: families[host])
+        }
         var isReported: Set<Int> = []
         func check(_ hosts: [Int], winners: [Int]) {
             for index in winners where index >= 0 && !isReported.contains(index) {
-                let parents = content.rules[index].parents.reduce(into: Families()) { $0.formUnion(sets[$1]) }
-                guard !parents.isEmpty,
+                let own = parents[index]
+                guard !own.isEmpty,
                     let host = hosts.first(where: {
-                        families.indices.contains($0) && !families[$0].isEmpty && families[$0].isDisjoint(with: parents)
+                        families.indices.contains($0) && !families[$0].isEmpty && families[$0].isDisjoint(with: own)
                     })
                 else { continue }
                 isReported.insert(index)
@@ -52,15 +60,28 @@ enum FamilyChecks {
                 problems.warning(
                     words[index],
                     "\(content.hosts[host].name) has \(families[host].text) addresses only and its parents here "
-                        + "(\(names)) \(parents.text) only: it can fetch nothing from them; give one of them an address of "
+                        + "(\(names)) \(own.text) only: it can fetch nothing from them; give one of them an address of "
                         + "the other family")
             }
         }
-        for region in content.edgeRegions where !region.hosts.isEmpty {
-            check(region.hosts, winners: map.winners(region: RegionID(region.ids.lowerBound)))
+        // A large map takes a second to build: build it only if a warning is possible.
+        let regions = content.edgeRegions.filter { $0.hosts.contains(where: canBeCutOff) }
+        if !regions.isEmpty {
+            let map = RuleMap(content)
+            for region in regions {
+                check(region.hosts, winners: map.winners(region: RegionID(region.ids.lowerBound)))
+            }
         }
-        for (number, set) in content.setRegions.enumerated() {
-            check(set.members.map(\.host), winners: Set(map.runs(ofSetRegion: number).map(\.rule)).sorted())
+        let children = content.setRegions.indices.filter { set in
+            content.setRegions[set].members.contains { canBeCutOff($0.host) }
+        }
+        if !children.isEmpty {
+            let map = RuleMap(setRegionsOf: content)
+            for set in children {
+                check(
+                    content.setRegions[set].members.map(\.host),
+                    winners: Set(map.runs(ofSetRegion: set).map(\.rule)).sorted())
+            }
         }
     }
 

@@ -13,6 +13,14 @@ import TransactionSigning
 
 private let loopback = [TransferPolicy.Rule(block: CIDRBlock.loopback[0])]
 
+/// Lets transfers from loopback, and waits long for clients: on a busy machine, a test needs many seconds between its
+/// queries.
+private func patient(_ configuration: inout NameServer.Configuration) {
+    configuration.transfers.rules = loopback
+    configuration.tcp.idleMax = .seconds(120)
+    configuration.tcp.stallMax = .seconds(120)
+}
+
 /// A query for a transfer, with what the client has.
 private func transferQuery(_ type: UInt16, have serial: UInt32? = nil, edns: Bool = false) throws -> [UInt8] {
     var bytes = try LDNSMessage.query(id: 4_711, name: "Example.net", type: type, udpSize: edns ? 1_232 : 0)
@@ -62,14 +70,13 @@ private func records(of path: String, serial: UInt32) throws -> Set<String> {
 struct TransferTests {
     @Test("AXFR carries every record of the export, between two SOAs")
     func whole() async throws {
-        try await ServedDirectory.serve("127.82.20.1", configure: { $0.transfers.rules = loopback }) {
+        try await ServedDirectory.serve("127.82.20.1", configure: patient) {
             served async throws in
             let former = try records(of: served.path, serial: served.serial())
             try served.replacePortsets(ServedDirectory.portsets + "region r2000-r4999\nmap s1-s30000 r* b a\n")
             _ = try await served.wait { await served.server.status.generation == 2 }
             let stream = try StreamClient("127.82.20.1", port: served.client.port)
             let serial = try served.serial()
-            // Before the connection is open: it takes seconds, and the server closes what is idle for ten.
             let wanted = try records(of: served.path, serial: serial)
             // Queries before, between and behind transfers are answered in turn.
             for edns in [false, true] {
@@ -94,7 +101,7 @@ struct TransferTests {
 
     @Test("IXFR carries the difference; nothing for a client that has all; the whole zone for one that has too little")
     func changes() async throws {
-        try await ServedDirectory.serve("127.82.20.2", configure: { $0.transfers.rules = loopback }) {
+        try await ServedDirectory.serve("127.82.20.2", configure: patient) {
             served async throws in
             try served.replacePortsets(ServedDirectory.portsets + "map s7 r* b a\n")
             _ = try await served.wait { await served.server.status.generation == 2 }

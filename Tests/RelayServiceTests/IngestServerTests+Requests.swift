@@ -97,7 +97,7 @@ extension IngestServerTests {
                 #expect(result.output.hasSuffix("415"), "\(result.output)")
             }
             #expect(sink.now.bytes.isEmpty)
-            #expect(log.lines.contains { $0.contains("no MPEG-TS") && $0.contains("-f mpegts") })
+            #expect(log.lines.contains { $0.contains("does not send MPEG-TS") && $0.contains("-f mpegts") })
         }
     }
 
