@@ -125,9 +125,9 @@ struct AnnouncerTests {
             strangers.append(node)
         }
         tree.bench.run(for: .seconds(12))
-        let held = tree.sets[0].childLinks.all.reduce(0) { $0 + ($1.announcements?.held ?? 0) }
+        let held = tree.sets[0].links.children.all.reduce(0) { $0 + ($1.announcements?.held ?? 0) }
         #expect(held <= 64)
-        #expect(tree.sets[0].childLinks.all.allSatisfy { ($0.announcements?.count ?? 0) <= 40 })
+        #expect(tree.sets[0].links.children.all.allSatisfy { ($0.announcements?.count ?? 0) <= 40 })
         #expect(tree.sets[0].counters[.droppedAnnouncementsFull] > 0)
         // No storm of requests for lists that do not fit.
         #expect(tree.sets[0].counters[.controlSent] < 1_000)

@@ -8,7 +8,7 @@ struct Simulate: ParsableCommand {
         abstract: "Run whole networks in virtual time and judge what is promised.",
         subcommands: [
             SimulateNetworks.self, SimulateLine.self, SimulateGrid.self, SimulateFailover.self, SimulateMonth.self,
-            SimulateCrowd.self, SimulateStampede.self,
+            SimulateCrowd.self, SimulateStampede.self, SimulateDigest.self,
         ],
         defaultSubcommand: SimulateNetworks.self)
 }
