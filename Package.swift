@@ -10,7 +10,6 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -19,6 +18,10 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 /// What runs for every packet: without the check at run time that no two accesses to a variable overlap, which cost a
 /// quarter of all our own code. The compiler's own check stays, and a debug build checks everything.
 let hotPath: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+/// Tests that spend no time in their own code: without optimization, which halves the time of their compilation. What
+/// they test is optimized all the same.
+let testsOnly: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
 
 let package = Package(
     name: "reflector",
@@ -33,7 +36,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -53,6 +55,8 @@ let package = Package(
         .target(
             name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"],
             swiftSettings: hotPath),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "HTTPFetching", dependencies: ["CCurl", nioCore, nioHTTP]),
         .target(name: "CSecretFiles"),
         .target(name: "SecretFiles", dependencies: ["CSecretFiles"]),
         .target(name: "TransactionSigning", dependencies: ["CCrypto", "SecretFiles"]),
@@ -72,8 +76,9 @@ let package = Package(
         .target(
             name: "RelayService",
             dependencies: [
-                "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "ReflectorModel",
-                histogram, log, nioCore, nioPosix, nioHTTP, httpClient,
+                "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "HTTPFetching",
+                "ReflectorModel",
+                histogram, log, nioCore, nioPosix, nioHTTP,
             ]),
         .target(
             name: "HTTPServing",
@@ -86,15 +91,16 @@ let package = Package(
         .target(
             name: "OpsEndpoint",
             dependencies: [
-                "HTTPServing", "ReflectorModel", hummingbird, httpClient, lifecycle, log, nioCore, nioHTTP, nioPosix,
+                "HTTPServing", "HTTPFetching", "ReflectorModel", hummingbird, lifecycle, log, nioCore, nioHTTP,
+                nioPosix,
             ]),
         .executableTarget(
             name: "reflector",
             dependencies: [
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
-                "DNSAnswers",
+                "DNSAnswers", "HTTPFetching",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "SecretFiles",
-                argumentParser, log, lifecycle, signals, hummingbird, httpClient, nioCore, nioPosix, heap,
+                argumentParser, log, lifecycle, signals, hummingbird, nioCore, nioPosix, heap,
             ]),
 
         // Tests, and the simulator they share with `reflector simulate`.
@@ -108,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
         .testTarget(
-            name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"]),
+            name: "ZoneCompilerTests", dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel"],
+            swiftSettings: testsOnly),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .executableTarget(
             name: "dns-bench", dependencies: ["DNSAnswers", "ZoneCompiler", "CAllocations", "ReflectorModel"],
@@ -124,37 +131,39 @@ let package = Package(
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
         .testTarget(name: "DatagramIOTests", dependencies: ["DatagramIO", "CAllocations", "ReflectorModel"]),
+        .testTarget(
+            name: "HTTPFetchingTests", dependencies: ["HTTPFetching", nioCore, nioHTTP], swiftSettings: testsOnly),
         .target(name: "DNSTestClient", dependencies: ["LDNSKit"], path: "Tests/DNSTestClient"),
         .testTarget(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
                 "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel", log,
-            ]),
+            ], swiftSettings: testsOnly),
         .testTarget(
             name: "RelayServiceTests",
             dependencies: [
                 "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "ReflectorModel", log, nioCore,
                 nioPosix,
-            ]),
+            ], swiftSettings: testsOnly),
         .testTarget(
             name: "StreamingServerTests",
             dependencies: [
-                "StreamingServer", "OpsEndpoint", "HTTPServing", "ReflectorModel", httpClient, log, nioCore,
-            ]),
+                "StreamingServer", "OpsEndpoint", "HTTPServing", "HTTPFetching", "ReflectorModel", log, nioCore,
+            ], swiftSettings: testsOnly),
         .testTarget(
             name: "ConformanceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "ZoneCompiler", "TransactionSigning", "DNSAnswers", "LDNSKit",
                 "ReflectorModel", log,
-            ]),
+            ], swiftSettings: testsOnly),
         .testTarget(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
                 "ReflectorModel",
                 nioCore, nioPosix,
-            ]),
+            ], swiftSettings: testsOnly),
     ],
     swiftLanguageModes: [.v6]
 )

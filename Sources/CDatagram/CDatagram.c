@@ -23,6 +23,9 @@
 #ifndef SOL_UDP
 #define SOL_UDP 17
 #endif
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -100,6 +103,10 @@ static int set_mtu_policy(int fd, bool v4, cdg_mtu_policy policy) {
               : set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, omit ? IPV6_PMTUDISC_OMIT : IPV6_PMTUDISC_DO);
 }
 
+static int set_free_bind(int fd, bool v4) {
+    return v4 ? set_int(fd, IPPROTO_IP, IP_FREEBIND, 1) : set_int(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+}
+
 int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *options, cdg_socket_report *report) {
     bool v4 = is_v4(bind_to->address);
     memset(report, 0, sizeof *report);
@@ -120,6 +127,7 @@ int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *optio
     if (!v4) STEP("IPV6_V6ONLY", set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1));
     if (options->reuse_address) STEP("SO_REUSEADDR", set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1));
     if (options->reuse_port) STEP("SO_REUSEPORT", set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1));
+    if (options->free_bind) STEP("FREEBIND", set_free_bind(fd, v4));
     STEP("MTU_DISCOVER", set_mtu_policy(fd, v4, options->mtu));
     if (report->wildcard) {
         STEP("PKTINFO", v4 ? set_int(fd, IPPROTO_IP, IP_PKTINFO, 1)
@@ -355,7 +363,8 @@ int cdg_wait_writable(int fd, int64_t nanoseconds) {
 
 // ---- streams
 
-int cdg_stream_listen(const cdg_endpoint *bind_to, int backlog, cdg_endpoint *bound, const char **failed_step) {
+int cdg_stream_listen(const cdg_endpoint *bind_to, int backlog, bool free_bind, cdg_endpoint *bound,
+                      const char **failed_step) {
     bool v4 = is_v4(bind_to->address);
     struct sockaddr_storage name;
     socklen_t length = to_sockaddr(bind_to, v4, &name);
@@ -366,6 +375,8 @@ int cdg_stream_listen(const cdg_endpoint *bind_to, int backlog, cdg_endpoint *bo
     if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0) goto failed;
     *failed_step = "IPV6_V6ONLY";
     if (!v4 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) goto failed;
+    *failed_step = "FREEBIND";
+    if (free_bind && set_free_bind(fd, v4) < 0) goto failed;
     *failed_step = "bind";
     if (bind(fd, (struct sockaddr *)&name, length) < 0) goto failed;
     *failed_step = "listen";

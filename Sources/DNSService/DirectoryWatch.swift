@@ -108,7 +108,7 @@ private struct WatchLoop {
                     isFileTold = false
                 }
             } else if now >= nextPoll {
-                // Whoever writes may be in the middle of it.
+                // The writer may not have finished yet.
                 if look() {
                     isFileTold = true
                     settle()

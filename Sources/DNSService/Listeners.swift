@@ -1,6 +1,7 @@
 import DNSAnswers
 import DatagramIO
 import Glibc
+import Logging
 import ReflectorModel
 
 /// Every socket of a running name server and the loops that answer on them.
@@ -15,19 +16,18 @@ struct Listeners: Sendable {
 
     static func open(
         _ configuration: NameServer.Configuration, engine: AnswerEngine, settings: QueryLoop.Settings,
-        office: TransferOffice
+        office: TransferOffice, logger: Logger
     ) async throws -> Listeners {
         let tcp = try TCPService(
             engine: engine, privileged: settings.privileged, limits: configuration.tcp,
             desk: office.desk(engine), sources: office.sources)
         do {
             if let cookies = settings.cookies { tcp.replace(cookies) }
-            var endpoints: [Endpoint] = []
-            for wanted in configuration.listen { endpoints.append(try await bindTCP(tcp, wanted)) }
+            let (endpoints, missing) = try await bindTCP(tcp, configuration.listen, logger)
             var loops: [(DatagramLoop, LoopBound<QueryLoop>)] = []
             do {
                 for _ in 0..<max(configuration.workers, 1) {
-                    loops.append(try startLoop(configuration, endpoints, engine, settings, office))
+                    loops.append(try startLoop(configuration, endpoints, missing, engine, settings, office))
                 }
             } catch {
                 for (loop, _) in loops { loop.stop() }
@@ -38,6 +38,40 @@ struct Listeners: Sendable {
             await tcp.stop()
             throw error
         }
+    }
+
+    /// Where TCP listens, and which of these addresses no interface has. One that is not there yet, as an IPv6 address
+    /// under duplicate address detection or one of a tunnel, does not keep the server from answering on the others, and is
+    /// answered on from when it is there. Throws if none is there.
+    private static func bindTCP(
+        _ tcp: TCPService, _ listen: [Endpoint], _ logger: Logger
+    ) async throws -> (endpoints: [Endpoint], missing: Set<Endpoint>) {
+        var bound: [Endpoint?] = []
+        var failure: DatagramError?
+        for wanted in listen {
+            do {
+                bound.append(try await bindTCP(tcp, wanted))
+            } catch let error as DatagramError where [EADDRNOTAVAIL, EAFNOSUPPORT].contains(error.code) {
+                failure = failure ?? error
+                bound.append(nil)
+            }
+        }
+        if let failure, !bound.contains(where: { $0 != nil }) { throw failure }
+        var missing: Set<Endpoint> = []
+        for (index, wanted) in listen.enumerated() where bound[index] == nil {
+            bound[index] = try? await tcp.listen(wanted, freeBind: true)
+            if let free = bound[index] { missing.insert(free) }
+            logger.warning(
+                "address not there: answering on the others",
+                metadata: [
+                    "address": "\(wanted)",
+                    "remedy": .string(
+                        bound[index] == nil
+                            ? "this machine has no such family of addresses: leave out the --listen"
+                            : "add it to an interface, and it is answered on at once; or correct the --listen"),
+                ])
+        }
+        return (bound.compactMap(\.self), missing)
     }
 
     /// TCP first: where port 0 was asked for, the port it gets must be free for UDP too. And since TCP's port can't be
@@ -52,8 +86,8 @@ struct Listeners: Sendable {
     }
 
     private static func startLoop(
-        _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ engine: AnswerEngine,
-        _ settings: QueryLoop.Settings, _ office: TransferOffice
+        _ configuration: NameServer.Configuration, _ endpoints: [Endpoint], _ missing: Set<Endpoint>,
+        _ engine: AnswerEngine, _ settings: QueryLoop.Settings, _ office: TransferOffice
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
         // No query is longer, and a name server of many loops should not hold megabytes for each.
@@ -64,6 +98,7 @@ struct Listeners: Sendable {
         socketOptions.reusePort = configuration.workers > 1
         var sockets: [DatagramSocket] = []
         for endpoint in endpoints {
+            socketOptions.freeBind = missing.contains(endpoint)
             let socket = try DatagramSocket(bind: endpoint, options: socketOptions)
             try loop.add(socket)
             sockets.append(socket)

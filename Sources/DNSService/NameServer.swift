@@ -149,7 +149,8 @@ public final class NameServer: Sendable {
         let queryLog = QueryLog(logger: logger)
         let listeners = try await Listeners.open(
             configuration, engine: engine,
-            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), office: office)
+            settings: settings(cookies: cookies ?? CookieSecretFile.random(), sample: queryLog.take), office: office,
+            logger: logger)
         let notifier: Notifier?
         do {
             notifier = try Notifier(configuration, from: listeners.endpoints, log: transferLog, logger: logger)

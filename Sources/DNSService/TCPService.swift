@@ -25,11 +25,11 @@ final class TCPService: Sendable {
     }
 
     /// Listens on `endpoint`. Returns where: the port may have been 0.
-    func listen(_ endpoint: Endpoint) async throws -> Endpoint {
+    func listen(_ endpoint: Endpoint, freeBind: Bool = false) async throws -> Endpoint {
         let handler = handler
         let outcome = await loop.query { () -> Result<Endpoint, any Error> in
             Result {
-                let listener = try StreamSocket.listen(endpoint)
+                let listener = try StreamSocket.listen(endpoint, freeBind: freeBind)
                 try handler.value.add(listener)
                 return listener.endpoint
             }

@@ -170,8 +170,8 @@ actor ZoneKeeper {
         return compiled.contents
     }
 
-    /// Reads again where somebody has written meanwhile: a file that is cut short and written anew is empty for a
-    /// moment, and a map without a line is a valid one.
+    /// Reads the folder again if a file changed during the reading: an editor that truncates a file before it writes
+    /// leaves it empty for a moment, and an empty map is valid.
     private func compileUndisturbed() throws -> ZoneGeneration {
         for _ in 1..<Self.readingsMax {
             let before = FolderSignature(directory)

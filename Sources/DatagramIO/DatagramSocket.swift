@@ -33,6 +33,7 @@ public final class DatagramSocket {
         var wanted = cdg_socket_options()
         wanted.reuse_address = options.reuseAddress
         wanted.reuse_port = options.reusePort
+        wanted.free_bind = options.freeBind
         wanted.receive_offload = options.receiveOffload
         wanted.report_drops = options.reportsDrops
         wanted.mtu = options.pathMTU.policy

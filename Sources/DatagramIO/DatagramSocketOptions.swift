@@ -24,6 +24,8 @@ public struct DatagramSocketOptions: Sendable {
     public var reuseAddress = false
     /// SO_REUSEPORT: several sockets share one port, the kernel spreads flows over them.
     public var reusePort = false
+    /// IP_FREEBIND: an address that no interface has yet may be bound; datagrams come once one has it.
+    public var freeBind = false
     public var pathMTU = PathMTU.dontFragment
     /// UDP_GRO: the kernel may hand over several datagrams of one flow in one message. Split again before the owner.
     public var receiveOffload = true

@@ -27,11 +27,14 @@ public final class StreamSocket {
     deinit { cdg_close(descriptor) }
 
     /// Listens on an address; port 0 takes a free one.
-    public static func listen(_ endpoint: Endpoint, backlog: Int = 1_024) throws(DatagramError) -> StreamSocket {
+    /// - Parameter freeBind: also on an address that no interface has yet; connections come once one has it.
+    public static func listen(
+        _ endpoint: Endpoint, backlog: Int = 1_024, freeBind: Bool = false
+    ) throws(DatagramError) -> StreamSocket {
         var wanted = cdg_endpoint(endpoint)
         var bound = cdg_endpoint()
         var step: UnsafePointer<CChar>?
-        let descriptor = cdg_stream_listen(&wanted, Int32(clamping: backlog), &bound, &step)
+        let descriptor = cdg_stream_listen(&wanted, Int32(clamping: backlog), freeBind, &bound, &step)
         guard descriptor >= 0 else {
             throw DatagramError(
                 operation: step.map { String(cString: $0) } ?? "listen", code: -descriptor,

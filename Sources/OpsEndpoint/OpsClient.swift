@@ -1,8 +1,6 @@
-import AsyncHTTPClient
 import Foundation
+import HTTPFetching
 import NIOCore
-import NIOHTTP1
-import NIOPosix
 import ReflectorModel
 
 /// Asks running processes for their status, for `reflector status`, `trace` and `up`.
@@ -22,20 +20,13 @@ public struct OpsClient: Sendable {
         }
     }
 
-    /// Of all: it lives as long as the process. A connection that is refused is not tried again until the time is over.
-    private static let client: HTTPClient = {
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
-
     /// Longest body read.
     private static let bodyBytesMax = 16 << 20
 
-    private let timeout: TimeAmount
+    private let timeout: Duration
 
     /// - Parameter timeout: for a whole request.
-    public init(timeout: Duration = .seconds(1)) { self.timeout = TimeAmount(timeout) }
+    public init(timeout: Duration = .seconds(1)) { self.timeout = timeout }
 
     /// Most pages of streams that are asked of a node: more than its table can have.
     private static let pagesMax = 256
@@ -80,58 +71,34 @@ public struct OpsClient: Sendable {
     public func post(
         _ path: String, body: [UInt8], signature: String, to endpoint: Endpoint
     ) async throws(Failure) -> (body: [UInt8], signature: String) {
-        var request = HTTPClientRequest(url: "http://\(endpoint)\(path)")
-        request.method = .POST
+        var request = request(path, to: endpoint)
         request.headers.add(name: OpsSignature.header, value: signature)
-        request.body = .bytes(body)
+        request.body = body
         let answer = try await execute(request, of: endpoint)
         return (Array(answer.body.readableBytesView), answer.headers.first(name: OpsSignature.header) ?? "")
     }
 
     private func get(_ path: String, of endpoint: Endpoint) async throws(Failure) -> Data {
-        let answer = try await execute(HTTPClientRequest(url: "http://\(endpoint)\(path)"), of: endpoint)
+        let answer = try await execute(request(path, to: endpoint), of: endpoint)
         return Data(answer.body.readableBytesView)
     }
 
-    private struct Answer: Sendable {
-        var status: UInt = 0
-        var headers = HTTPHeaders()
-        var body = ByteBuffer()
+    private func request(_ path: String, to endpoint: Endpoint) -> HTTPFetch {
+        var request = HTTPFetch("http://\(endpoint)\(path)")
+        request.timeout = timeout
+        return request
     }
 
-    private func execute(_ request: HTTPClientRequest, of endpoint: Endpoint) async throws(Failure) -> Answer {
-        let answer: Answer
+    private func execute(_ request: HTTPFetch, of endpoint: Endpoint) async throws(Failure) -> HTTPWholeAnswer {
+        let answer: HTTPWholeAnswer
         do {
-            answer = try await withThrowingTaskGroup(of: Answer.self) { [timeout] group in
-                // The client's own deadline ends with the head; this one covers the body too.
-                group.addTask {
-                    try await Task.sleep(for: .nanoseconds(timeout.nanoseconds))
-                    throw HTTPClientError.deadlineExceeded
-                }
-                group.addTask {
-                    let response = try await Self.client.execute(request, timeout: timeout)
-                    return Answer(
-                        status: response.status.code, headers: response.headers,
-                        body: try await response.body.collect(upTo: Self.bodyBytesMax))
-                }
-                defer { group.cancelAll() }
-                return try await group.next() ?? Answer()
-            }
+            answer = try await request.wholeAnswer(bodyBytesMax: Self.bodyBytesMax)
+        } catch .timedOut {
+            throw .unreachable(endpoint, "no answer within \(timeout / .seconds(1)) s")
         } catch {
-            throw .unreachable(endpoint, cause(of: error))
+            throw .unreachable(endpoint, "\(error)")
         }
         guard answer.status == 200 else { throw .unusable(endpoint, "HTTP \(answer.status)") }
         return answer
-    }
-
-    private func cause(of error: any Error) -> String {
-        switch error {
-        case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
-        case let error as NIOConnectionError:
-            error.connectionErrors.first.map { cause(of: $0.error) } ?? "no connection"
-        case let error as HTTPClientError where [.deadlineExceeded, .connectTimeout, .readTimeout].contains(error):
-            "no answer within \(Double(timeout.nanoseconds) / 1e9) s"
-        default: "\(error)"
-        }
     }
 }

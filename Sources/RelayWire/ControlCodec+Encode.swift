@@ -58,7 +58,7 @@ extension ControlCodec {
         case .resume(let tag, let sequence):
             writer.write(extra | 2)
             writer.write(tag.rawValue)
-            writer.write(sequence.rawValue)
+            writer.writeSequence(sequence)
         }
         writer.write(subscribe.rateSixteenths)
         writer.writeCount(subscribe.path.count, max: Subscribe.pathLengthMax)
@@ -73,8 +73,8 @@ extension ControlCodec {
         writer.write(reply.source.rawValue)
         writer.write(reply.incarnation.high)
         writer.write(reply.incarnation.low)
-        writer.write(reply.oldest.rawValue)
-        writer.write(reply.highest.rawValue)
+        writer.writeSequence(reply.oldest)
+        writer.writeSequence(reply.highest)
         writer.write(reply.retryAfterMilliseconds)
     }
 
@@ -99,7 +99,7 @@ extension ControlCodec {
         writer.writeCount(heartbeat.entries.count, max: LinkHeartbeat.entriesMax)
         for entry in heartbeat.entries {
             writer.write(entry.subscription)
-            writer.write(entry.highest.rawValue)
+            writer.writeSequence(entry.highest)
             writer.write(entry.upstreamSilentMilliseconds)
         }
     }
@@ -110,7 +110,7 @@ extension ControlCodec {
         writer.write(nak.isLast ? nak.tryNumber | ~Nak.triesMax : nak.tryNumber & Nak.triesMax)
         writer.writeCount(nak.runs.count, max: Nak.numbersMax)
         for run in nak.runs {
-            writer.write(run.first.rawValue)
+            writer.writeSequence(run.first)
             writer.write(run.count)
         }
     }

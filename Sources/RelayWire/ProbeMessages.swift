@@ -135,7 +135,7 @@ extension ProbeReport {
         for lead in leads {
             writer.write(lead.tag.rawValue)
             writer.write(lead.source.rawValue)
-            writer.write(lead.highest.rawValue)
+            writer.writeSequence(lead.highest)
             writer.write(lead.silentMilliseconds)
         }
     }

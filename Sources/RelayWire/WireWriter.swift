@@ -1,3 +1,5 @@
+import ReflectorModel
+
 /// A cursor into a buffer for a message of our own making: too little room is our own mistake and traps.
 struct WireWriter {
     private let buffer: UnsafeMutableRawBufferPointer
@@ -13,6 +15,10 @@ struct WireWriter {
         buffer.storeBytes(of: value.bigEndian, toByteOffset: length, as: Integer.self)
         length += size
     }
+
+    /// Writes a sequence number, or the highest that a message may carry: a parent may have led us there, and a peer
+    /// refuses a message with a higher one.
+    mutating func writeSequence(_ sequence: SequenceNumber) { write(min(sequence.rawValue, WireLimits.sequenceMax)) }
 
     mutating func writeZeros(count: Int) {
         for _ in 0..<count { write(UInt8(0)) }

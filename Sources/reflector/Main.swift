@@ -23,6 +23,7 @@ struct Reflector: AsyncParsableCommand {
     /// Dispatch, as a thread that glibc takes for exiting and therefore leaves out when the process becomes another
     /// user: it would stay root (`nameserver --user`).
     static func main() {
+        ProcessSetUp.openStandardFiles()
         Task.detached { await runToTheEnd() }
         while true { pause() }
     }

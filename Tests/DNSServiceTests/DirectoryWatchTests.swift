@@ -199,7 +199,7 @@ struct DirectoryWatchTests {
         #expect(try await folder.change("current", options: options, within: .milliseconds(300)) {} == 0)
     }
 
-    @Test("A file that is being written while the watch begins is told of once it is whole", arguments: [true, false])
+    @Test("A file written while the watch starts is reported once, when it is complete", arguments: [true, false])
     func half(usesNotices: Bool) async throws {
         let folder = try WatchedFolder()
         var options = DirectoryWatch.Options()

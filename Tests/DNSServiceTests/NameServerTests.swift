@@ -133,6 +133,17 @@ struct NameServerTests {
         await #expect(throws: NameServer.StartError.self) { try await server.run() }
     }
 
+    @Test("An address that is not there yet keeps nobody from the others (gdnsd#30); with none there it is an error")
+    func missingAddress() async throws {
+        let missing = try #require(Endpoint("[2001:db8:44::53]:5397"))
+        try await ServedDirectory.serve("127.44.1.11", configure: { $0.listen.append(missing) }) { served async in
+            #expect((try? served.address("n1.r1283.s4096.example.net")) == [127, 0, 2, 1])
+        }
+        await #expect(throws: (any Error).self) {
+            try await ServedDirectory.serve("127.44.1.11", configure: { $0.listen = [missing] }) { _ in }
+        }
+    }
+
     @Test("100,000 random and mutated datagrams: it goes on answering, memory stays flat, rejects are counted")
     func hostileDatagrams() async throws {
         try await ServedDirectory.serve("127.44.1.10") { served async throws in

@@ -7,30 +7,55 @@ import Testing
 /// Chromium's own HLS player (version 142 and newer) on the playlists of a whole network.
 @Suite("Chromium plays HLS", .serialized)
 struct BrowserTests {
+    /// How the encoder of a stream comes back.
+    private struct Return {
+        var stream: String
+        var entrypoint: String
+        var seconds: Int
+        /// Its clock has gone on, as that of a device does; else it begins again, as that of a program.
+        var hasClock: Bool
+    }
+
+    private static let returns = [
+        Return(stream: "live/news", entrypoint: "ep-bos", seconds: 4, hasClock: false),
+        Return(stream: "live/device", entrypoint: "ep-nyc", seconds: 4, hasClock: true),
+        Return(stream: "live/late", entrypoint: "ep-nyc", seconds: 13, hasClock: false),
+    ]
+
     @Test(
-        "the first viewer of a region plays, and plays on when the encoder is gone for 13 s and its clock begins again",
+        "the first viewer of a region plays, and plays on when the encoder dies and comes back",
         .enabled(if: Browser.path != nil, "chromium is not installed: tools/setup"))
-    func interruption() async throws {
+    func interruptions() async throws {
         try await TestNetwork.with(net: 107) { network in
             try await network.startAll()
-            let stream = try #require(StreamName("live/news"))
-            let encoder = try await network.startEncoder(stream, file: TestPictureFile.path, at: "ep-bos")
-            try await eventually("packets at the entrypoint") {
-                (try await network.stream("live/news", at: "ep-bos")?.packetsIn ?? 0) > 50
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for way in Self.returns { group.addTask { try await Self.interrupt(way, of: network) } }
+                try await group.waitForAll()
             }
-            let address = try network.node("edge-bos").http
-            let browser = try await Browser.start(
-                playing: "http://\(address)/live/news/index.m3u8", beside: network)
-            let first = try await browser.time(beyond: 4, within: .seconds(40))
-            kill(encoder, SIGKILL)
-            try await Task.sleep(for: .seconds(13))
-            try await network.startEncoder(stream, file: TestPictureFile.path, at: "ep-bos")
-            // What it had, then what came after.
-            let last = try await browser.time(beyond: first + 15, within: .seconds(60))
-            print("Chromium played \(first) s before and \(last) s after the interruption")
-            #expect(browser.errors.isEmpty, "\(browser.errors)")
-            #expect(last > first + 15)
         }
+    }
+
+    private static func interrupt(_ way: Return, of network: TestNetwork) async throws {
+        let stream = try #require(StreamName(way.stream))
+        let start = ContinuousClock.now
+        let encoder = try await network.startEncoder(stream, file: TestPictureFile.path, at: way.entrypoint)
+        try await eventually("packets at the entrypoint") {
+            (try await network.stream(way.stream, at: way.entrypoint)?.packetsIn ?? 0) > 50
+        }
+        let address = try network.node("edge-bos").http
+        let browser = try await Browser.start(playing: "http://\(address)/\(stream)/index.m3u8", beside: network)
+        let first = try await browser.time(beyond: 4, within: .seconds(40))
+        kill(encoder, SIGKILL)
+        try await Task.sleep(for: .seconds(way.seconds))
+        let passed = (ContinuousClock.now - start) / .seconds(1)
+        try await network.startEncoder(
+            stream, file: TestPictureFile.path, at: way.entrypoint, clock: way.hasClock ? passed : 0)
+        // What it had, then what came after.
+        let last = try await browser.time(beyond: first + 15, within: .seconds(60))
+        let clock = way.hasClock ? "its clock went on" : "its clock began again"
+        print("Chromium played \(first) s before and \(last) s after \(way.seconds) s without encoder; \(clock)")
+        #expect(browser.errors.isEmpty, "\(way): \(browser.errors)")
+        #expect(last > first + 15, "\(way)")
     }
 }
 
@@ -41,12 +66,12 @@ private struct Browser {
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    private static let name = "browser"
-
     private let network: TestNetwork
+    private let name: String
 
     static func start(playing url: String, beside network: TestNetwork) async throws -> Browser {
-        let page = network.folder + "/page.html"
+        let name = "browser-\(UUID().uuidString)"
+        let page = network.folder + "/\(name).html"
         try Data(
             """
             <video id=v muted></video><script>
@@ -63,13 +88,13 @@ private struct Browser {
             path ?? "chromium",
             [
                 "--headless", "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required",
-                "--enable-logging=stderr", "--user-data-dir=\(network.folder)/profile", "file://\(page)",
+                "--enable-logging=stderr", "--user-data-dir=\(network.folder)/\(name)", "file://\(page)",
             ], name: name)
-        return Browser(network: network)
+        return Browser(network: network, name: name)
     }
 
     private var said: [[Substring]] {
-        network.log(of: Self.name).split(separator: "\n").compactMap { line in
+        network.log(of: name).split(separator: "\n").compactMap { line in
             line.firstRange(of: "\"PLAYER ").map { line[$0.upperBound...].prefix { $0 != "\"" }.split(separator: " ") }
         }
     }

@@ -89,6 +89,62 @@ struct DaemonTests {
         }
     }
 
+    @Test("a log that nobody reads does not stop a node, and says how much was left out once somebody does")
+    func unreadLog() async throws {
+        try await TestNetwork.with(net: 89) { network in
+            try await network.start("ns1")
+            try await network.waitUntilReady("ns1")
+            let path = network.folder + "/unread"
+            try #require(mkfifo(path, 0o600) == 0)
+            let pipe = open(path, O_RDWR | O_NONBLOCK)
+            defer { close(pipe) }
+            let filler = [UInt8](repeating: UInt8(ascii: "x"), count: 4_096)
+            while Glibc.write(pipe, filler, filler.count) > 0 {}
+            let words = [Program.reflector] + (try network.arguments(of: "sjc-1"))
+            let line = words.map { "'\($0)'" }.joined(separator: " ")
+            let pid = try await network.startProgram("bash", ["-c", "exec \(line) 2>'\(path)'"], name: "unread")
+            try await network.waitUntilReady("sjc-1")
+
+            let before = Self.readAll(pipe)
+            #expect(!before.isEmpty && before.allSatisfy { $0 == UInt8(ascii: "x") })
+            kill(pid, SIGHUP)
+            var text = ""
+            for _ in 0..<100 where !text.contains("because nobody read them") || !text.hasSuffix("\n") {
+                try await Task.sleep(for: .milliseconds(100))
+                text += String(decoding: Self.readAll(pipe), as: UTF8.self)
+            }
+            #expect(text.contains("because nobody read them") && text.hasSuffix("\n"), "\(text)")
+        }
+    }
+
+    /// What a pipe holds now.
+    private static func readAll(_ descriptor: Int32) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while true {
+            let piece = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
+                count = max(read(descriptor, buffer.baseAddress, buffer.count), 0)
+            }
+            guard !piece.isEmpty else { return bytes }
+            bytes += piece
+        }
+    }
+
+    @Test("started with standard input, output and error closed, no socket takes their place")
+    func closedStandardFiles() async throws {
+        try await TestNetwork.with(net: 90) { network in
+            try await network.start("ns1")
+            try await network.waitUntilReady("ns1")
+            let words = [Program.reflector] + (try network.arguments(of: "sjc-1"))
+            let line = words.map { "'\($0)'" }.joined(separator: " ")
+            let pid = try await network.startProgram("bash", ["-c", "exec \(line) <&- >&- 2>&-"], name: "closed")
+            try await network.waitUntilReady("sjc-1")
+            for descriptor in 0...2 {
+                let target = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\(descriptor)")
+                #expect(target == "/dev/null")
+            }
+        }
+    }
+
     @Test("a log line is one line, whatever is in it, and can be read back")
     func logLines() throws {
         let nasty = "a\r\nb\u{1b}[31m \"c\" \\ =\u{0}\u{7f}é"

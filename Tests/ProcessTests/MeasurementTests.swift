@@ -56,6 +56,9 @@ struct MeasurementTests {
                 let text = try Program.run("curl", ["-s", "--max-time", "5", "http://\(ops)/metrics"]).output
                 #expect(MetricsFormat.problems(of: text) == [], "\(name)")
                 #expect(!text.contains("live/news"))
+                // Each metric says what it counts, and is written as Prometheus writes names.
+                #expect(!text.contains("Counted since the node started."))
+                #expect(text.matches(of: /(?m)^# HELP \S*[A-Z]/).isEmpty)
                 #expect(text.contains("# TYPE reflector_residence_seconds histogram"))
                 #expect(text.contains("reflector_streams{") && text.contains("} 1\n"))
             }

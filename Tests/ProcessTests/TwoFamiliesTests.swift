@@ -46,6 +46,24 @@ struct TwoFamiliesTests {
         #expect(output.contains("own address not there"))
     }
 
+    @Test("On kernels without IPv6 (ipv6.disable=1) all works over IPv4; without --ops only loopback tells of a node")
+    func noV6() throws {
+        let (values, output) = try run("no6")
+        #expect(values["parent"] == "10.9.0.3:4900", "\(output)")
+        #expect(Int(values["four"] ?? "") ?? 0 > Self.someBytes, "\(output)")
+        #expect(values["lost"] == "0", "\(output)")
+        #expect(values["opsOutside"] == "000", "\(output)")
+    }
+
+    @Test("What the kernel refuses to send for a while is in the log with its cause, and the stream comes back")
+    func refused() throws {
+        let (values, output) = try run("refused")
+        #expect(values["parent"] == "10.9.0.3:4900", "\(output)")
+        #expect(Int(values["four"] ?? "") ?? 0 > Self.someBytes, "\(output)")
+        let line = output.split(separator: "\n").first { $0.contains("datagrams not sent") } ?? ""
+        #expect(line.contains("Operation not permitted"), "\(output)")
+    }
+
     @Test("Behind an MTU of 1280 that nobody tells of, the stream comes in smaller packets, and the logs say why")
     func mtu() throws {
         let (values, output) = try run("mtu")

@@ -93,11 +93,40 @@ extension IngestServerTests {
             let port = try #require(server.rawUDPEndpoints.first)
             let stream = transportStream(packets: 70)
             let encoder = try await DatagramPeer(host: "127.0.0.1")
-            try await encoder.sendGroupsByLoopback()
+            try await encoder.sendGroups()
             for start in stride(from: 0, to: stream.count, by: 1_316) {
                 try await encoder.send(Array(stream[start..<start + 1_316]), to: port)
             }
             #expect(await eventually { sink.now.bytes == stream })
+            await encoder.close()
+        }
+    }
+
+    @Test(
+        "A group is joined again on an interface that was made anew, as tunnels are (avahi#417)",
+        .enabled(if: TestInterface.isAllowed))
+    func newInterface() async throws {
+        let sink = MemorySink()
+        var configuration = try configuration()
+        configuration.rejoinAfter = .milliseconds(300)
+        let interface = try TestInterface("reflector-t0", address: "198.51.100.9/24")
+        defer { interface.remove() }
+        configuration.rawUDP = [
+            try #require(
+                IngestConfiguration.RawPort("live/news=239.47.0.4:47004,interface=reflector-t0,source=198.51.100.9"))
+        ]
+        try await withServer(sink: sink, configuration) { server, _ in
+            let port = try #require(server.rawUDPEndpoints.first)
+            let stream = transportStream(packets: 7)
+            interface.remove()
+            try interface.make()
+            let encoder = try await DatagramPeer(host: "198.51.100.9")
+            try await encoder.sendGroups(from: 0xc633_6409)
+            #expect(
+                await eventually {
+                    try? await encoder.send(stream, to: port)
+                    return !sink.now.bytes.isEmpty
+                })
             await encoder.close()
         }
     }

@@ -299,6 +299,26 @@ struct ForgedAnswerTests {
         for peer in [lame, broken, good] { await peer.close() }
     }
 
+    @Test("A stream whose portset is not answered for is not one without a portset: a server that goes away in between")
+    func halfAnswered() async throws {
+        let half = try await DatagramPeer(host: "127.47.0.4") { query in
+            var end = 12
+            while end < query.count, query[end] > 0 { end += 1 + Int(query[end]) }
+            // The type of the question, behind its name.
+            let isText = end + 2 < query.count && query[end + 2] == 16
+            return isText ? [] : [Self.answer(query, address: Self.genuine)]
+        }
+        let resolver = StubResolver(servers: [half.endpoint], zone: "z")
+        let stream = try #require(StreamName("live/news"))
+        #expect(await resolver.lookUp(.candidates(stream)) == .failed(.timedOut))
+        guard case .records(let found) = await resolver.lookUp(name) else {
+            Issue.record("the text of parents is for people")
+            return
+        }
+        #expect(found.text == [])
+        await half.close()
+    }
+
     @Test("With too many look-ups under way the next is refused at once")
     func overload() async throws {
         let silent = try await DatagramPeer(host: "127.47.0.4")

@@ -98,7 +98,13 @@ struct StrictDecodingTests {
     @Test(
         "No message and no data packet may carry a sequence number beyond 2⁶²−1", arguments: [most + 1, 1 << 63, .max])
     func implausibleNumbers(value: UInt64) throws {
-        let number = SequenceNumber(value)
+        // The encoder writes no such number, so it takes the place of another one.
+        let number = SequenceNumber(0x0102_0304_0506_0708)
+        func replaced(_ bytes: [UInt8]) throws -> [UInt8] {
+            let place = try #require(bytes.indices.first { bytes[$0...].starts(with: 1...8) })
+            let wrong = withUnsafeBytes(of: value.bigEndian, Array.init)
+            return bytes[..<place] + wrong + bytes[(place + 8)...]
+        }
         let tag = IncarnationTag(1)
         let stream = try #require(StreamName("live/news"))
         let messages: [RelayMessage] = [
@@ -115,14 +121,28 @@ struct StrictDecodingTests {
                     entries: [.init(subscription: 1, highest: number, upstreamSilentMilliseconds: 0)])),
         ]
         for message in messages {
-            #expect(throws: WireError.outOfRange) { try Bytes.control(Bytes.encode(message)) }
+            #expect(throws: WireError.outOfRange) { try Bytes.control(replaced(Bytes.encode(message))) }
         }
         let header = DataHeader(
-            retransmitted: false, keyPhase: 0, token: 1, linkNumber: 1, tag: tag, sequence: number, isFiller: false)
+            retransmitted: false, keyPhase: 0, token: 1, linkNumber: 1, tag: tag, sequence: SequenceNumber(value),
+            isFiller: false)
         #expect(throws: WireError.outOfRange) { try Bytes.dataHeader(Bytes.unsealed(header, payload: 1)) }
         var report = ProbeReport(keyPhase: 0, node: NodeID(1), nonce: HandshakeNonce(high: 0, low: 0), number: 0)
         report.leads = [.init(tag: tag, source: NodeID(2), highest: number, silentMilliseconds: 0)]
-        #expect(throws: WireError.outOfRange) { try Bytes.handshake(Bytes.encode(.probeReport(report))) }
+        #expect(throws: WireError.outOfRange) { try Bytes.handshake(replaced(Bytes.encode(.probeReport(report)))) }
+    }
+
+    @Test("A number that a parent has led us to beyond the range is written as the range's end, so that peers take it")
+    func numbersAtTheEnd() throws {
+        let stream = try #require(StreamName("live/news"))
+        let request = Subscribe(
+            subscription: 1, stream: stream, portset: PortsetID(1),
+            start: .resume(IncarnationTag(1), SequenceNumber(Self.most + 1)), rateSixteenths: 16, path: [])
+        guard case .subscribe(let read) = try Bytes.control(Bytes.encode(.subscribe(request))) else {
+            Issue.record("not a Subscribe")
+            return
+        }
+        #expect(read.start == .resume(IncarnationTag(1), SequenceNumber(Self.most)))
     }
 
     @Test("Announce: a page that is not below the number of pages")

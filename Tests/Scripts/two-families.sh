@@ -4,10 +4,14 @@
 #   v6only    the edge has IPv6 only, all others have both
 #   deadv6    all have both in the zone, but the set reflector's IPv6 address is on no interface
 #   v4parent  the edge has both, all others IPv4 only
+#   no6       IPv4 alone, on kernels that have no IPv6 at all, as booted with ipv6.disable=1
+#   refused   as v4parent, and for 2 s the set reflector's kernel refuses to send anything to the edge
 #   mtu       as v6only, and the edge drops whatever is larger than an MTU of 1280 without a word
 set -u
 reflector=$1 folder=$2 case=$3
 mkdir -p "$folder/zones" && cd "$folder" || exit 3
+case $case in v4parent | no6 | refused) hasSix=no ;; *) hasSix=yes ;; esac
+preload=
 pids=()
 trap 'kill -9 "${pids[@]}" 2>/dev/null; wait 2>/dev/null' EXIT
 
@@ -19,7 +23,7 @@ in_edge() { nsenter -t $edge -n "$@"; }
 ip link add core type veth peer name edge netns $edge || exit 4
 for number in 1 2 3; do
     ip addr add 10.9.0.$number/24 dev core
-    [ $case = v4parent ] || [ $case = deadv6 -a $number = 3 ] || ip addr add 2001:db8:9::$number/64 dev core nodad
+    [ $hasSix = no ] || [ $case = deadv6 -a $number = 3 ] || ip addr add 2001:db8:9::$number/64 dev core nodad
 done
 ip link set core up
 in_edge ip link set lo up
@@ -38,7 +42,24 @@ table inet small {
 EOF
 in_edge ip link set edge up
 
-six() { [ $case = v4parent ] || echo "  AAAA 2001:db8:9::$1"; }
+if [ $case = no6 ]; then
+    # What the C library says where the kernel has no such family.
+    cat >no6.c <<'EOF'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+int socket(int family, int type, int protocol) {
+    int (*next)(int, int, int) = dlsym(RTLD_NEXT, "socket");
+    if (family == AF_INET6) { errno = EAFNOSUPPORT; return -1; }
+    return next(family, type, protocol);
+}
+EOF
+    clang -shared -fPIC -o no6.so no6.c || exit 7
+    preload=$folder/no6.so
+fi
+
+six() { [ $hasSix = no ] || echo "  AAAA 2001:db8:9::$1"; }
 cat >zones/two.test.zone <<EOF
 \$TTL 5
 @ SOA ns1 hostmaster 1 3600 600 604800 5
@@ -49,8 +70,8 @@ ep A 10.9.0.2
 $(six 2)
 set A 10.9.0.3
 $(six 3)
-edge AAAA 2001:db8:9::e
-$([ $case = v6only ] || [ $case = mtu ] || echo "  A 10.9.0.14")
+edge $([ $case = no6 ] && echo 'A 10.9.0.14' || echo 'AAAA 2001:db8:9::e')
+$([ $case = no6 ] || [ $case = v6only ] || [ $case = mtu ] || echo "  A 10.9.0.14")
 EOF
 cat >zones/two.test.portsets <<EOF
 setregion one hosts=set
@@ -64,13 +85,15 @@ key=$(awk '$1 == "stream" { print $NF; exit }' keys)
 server=10.9.0.1:5300
 case $case in v6only | mtu) edge_server='[2001:db8:9::1]:5300' ;; *) edge_server=$server ;; esac
 listen=(--listen 10.9.0.1:5300)
-[ $case = v4parent ] || listen+=(--listen '[2001:db8:9::1]:5300')
-node() { local what=$1 name=$2; shift 2; "$reflector" $what $name --zone two.test --keys keys "$@" >$name.log 2>&1 & pids+=($!); }
-"$reflector" nameserver --zones zones "${listen[@]}" --keys keys --ops 10.9.0.1:4980 >ns1.log 2>&1 & pids+=($!)
+[ $hasSix = no ] || listen+=(--listen '[2001:db8:9::1]:5300')
+# Without --ops, loopback of an edge whose address is not.
+case $case in no6) edge_ops=127.0.0.1:4980 ops=() ;; *) edge_ops='[2001:db8:9::e]:4980' ops=(--ops "$edge_ops") ;; esac
+node() { local what=$1 name=$2; shift 2; env LD_PRELOAD="$preload" "$reflector" $what $name --zone two.test --keys keys "$@" >$name.log 2>&1 & pids+=($!); }
+env LD_PRELOAD="$preload" "$reflector" nameserver --zones zones "${listen[@]}" --keys keys --ops 10.9.0.1:4980 >ns1.log 2>&1 & pids+=($!)
 node entrypoint ep --server $server --ops 10.9.0.2:4980
 node set set --server $server --ops 10.9.0.3:4980
-nsenter -t $edge -n "$reflector" edge edge --region 1 --zone two.test --keys keys --server "$edge_server" \
-    --ops '[2001:db8:9::e]:4980' >edge.log 2>&1 & pids+=($!)
+nsenter -t $edge -n env LD_PRELOAD="$preload" "$reflector" edge edge --region 1 --zone two.test --keys keys \
+    --server "$edge_server" "${ops[@]}" >edge.log 2>&1 & pids+=($!)
 for try in $(seq 100); do curl -sf http://10.9.0.2:4980/readyz >/dev/null && break; sleep 0.1; done
 ffmpeg -nostdin -loglevel error -re -f lavfi -i testsrc2=size=320x180:rate=25 -c:v libx264 -preset ultrafast -b:v 1M \
     -minrate 1M -maxrate 1M -bufsize 500k -g 25 -f mpegts -method PUT "http://10.9.0.2:8000/live/news?key=$key" \
@@ -85,15 +108,30 @@ view() {
     done
     in_edge curl -sfN -m 3 -o "$2" "$1"
 }
-view 'http://[2001:db8:9::e]:8080/live/news.ts' six.ts & six=$!
+six=
+[ $case = no6 ] || { view 'http://[2001:db8:9::e]:8080/live/news.ts' six.ts & six=$!; }
+if [ $case = refused ]; then
+    wait $six
+    nft -f - <<'EOF' || exit 6
+table ip refused {
+    chain output {
+        type filter hook output priority 0;
+        ip daddr 10.9.0.14 udp sport 4900 drop
+    }
+}
+EOF
+    sleep 2
+    nft delete table ip refused
+fi
 case $case in
 v6only | mtu) : ;;
 *) view http://10.9.0.14:8080/live/news.ts four.ts ;;
 esac
-wait $six
+[ -z "$six" ] || wait $six
 echo "six=$(stat -c %s six.ts 2>/dev/null || echo 0)"
 echo "four=$(stat -c %s four.ts 2>/dev/null || echo 0)"
-in_edge curl -sf 'http://[2001:db8:9::e]:4980/status' >edge.json
+in_edge curl -sf "http://$edge_ops/status" >edge.json
+echo "opsOutside=$(in_edge curl -s -m 1 -o /dev/null -w '%{http_code}' http://10.9.0.14:4980/status)"
 curl -sf http://10.9.0.3:4980/status >set.json
 echo "parent=$(jq -r '[.links[]|select(.part=="parent")][0].endpoint' edge.json)"
 echo "lost=$(jq -r '[.streams[].lost]|add' edge.json)"
@@ -103,4 +141,5 @@ grep -h -o 'does not carry datagrams of [0-9]* bytes' set.log | head -1
 grep -h -o 'payloads of [0-9]* bytes from now on' ep.log | head -1
 grep -h -o 'does not answer at [^:]*:[^ ]*: using [^;]*' edge.log | head -1
 grep -h -o 'own address not there' set.log | head -1
+grep -h 'datagrams not sent' set.log | head -1
 exit 0

@@ -21,6 +21,19 @@ struct ProgramTests {
         #expect(SectionAssembler.checksum(tables[5..<21]) == 0)
     }
 
+    @Test("A segment's PAT does not begin with the network information table that broadcasts name (hls.js#4574)")
+    func networkTable() throws {
+        var mux = TestMux()
+        mux.sections(0, TestMux.association([(0, 16), (1, 4096)]))
+        mux.sections(4096, TestMux.map(1, [(0x1b, 256, []), (0x0f, 257, [])]))
+        mux.unit(256, at: 900_000, TestMux.picture(key: true), indicator: true)
+        let (_, scanner) = mux.scan()
+        let tables = try #require(scanner.program.tables)
+        #expect(Array(tables[13..<17]) == [0, 1, 0xf0, 0])
+        #expect(SectionAssembler.checksum(tables[5..<21]) == 0)
+        #expect(scanner.program.hasOtherPrograms)
+    }
+
     @Test("PMTs of two programs on one PID are told apart by program_number")
     func sharedPID() {
         for reversed in [false, true] {

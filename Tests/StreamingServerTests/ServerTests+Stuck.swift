@@ -1,6 +1,6 @@
-import AsyncHTTPClient
 import Foundation
 import Glibc
+import HTTPFetching
 import ReflectorModel
 import Synchronization
 import Testing
@@ -15,8 +15,7 @@ extension ServerTests {
         let name = name
         try await serve(hub) { endpoint in
             // Its body is never read: the client stops reading the socket.
-            async let slow = HTTPClient.shared.execute(
-                HTTPClientRequest(url: "http://\(endpoint)/live/news.ts"), timeout: .seconds(30))
+            async let slow = HTTPFetch("http://\(endpoint)/live/news.ts").answer()
             while hub.viewers(of: name) < 1 { try await Task.sleep(for: .milliseconds(2)) }
             let payload = [UInt8](repeating: 0xaa, count: 1316)
             deliver(payload[...], to: hub, name, at: 0)

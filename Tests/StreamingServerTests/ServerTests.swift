@@ -1,5 +1,5 @@
-import AsyncHTTPClient
 import Foundation
+import HTTPFetching
 import Logging
 import NIOCore
 import ReflectorModel
@@ -39,10 +39,11 @@ func deliver(_ payload: ArraySlice<UInt8>, to hub: LiveStreamHub, _ name: Stream
     }
 }
 
-func get(_ url: String) async throws -> (status: UInt, body: [UInt8], response: HTTPClientResponse) {
-    let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(30))
-    let body = try await response.body.collect(upTo: 64 << 20)
-    return (response.status.code, Array(body.readableBytesView), response)
+func get(_ url: String) async throws -> (status: UInt, body: [UInt8], response: HTTPWholeAnswer) {
+    var request = HTTPFetch(url)
+    request.timeout = .seconds(60)
+    let answer = try await request.wholeAnswer(bodyBytesMax: 64 << 20)
+    return (answer.status, Array(answer.body.readableBytesView), answer)
 }
 
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

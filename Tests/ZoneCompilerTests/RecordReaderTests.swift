@@ -42,7 +42,8 @@ struct RecordReaderTests {
             "x HTTPS 1 . port", "x SVCB 1 . key1=\"\\003h2\"", "x TYPE65280 \\# 2 00", "x TYPE65280 \\# 1 0",
             "x TYPE65280 \\# 1", "x TYPE65280 00", "x A \\# 3 7f0000", "x MX \\# 3 000ac0", "x MX \\# 4 000ac00c",
             "x NS \\# 2 0161", "x TXT \\# 2 0561", "x ZONEMD 1 1 1 0011", "x ZONEMD 1 1 240 00112233445566778899aa",
-            "x DS 1 13 2 00", "x SSHFP 1 1 00", "x NSEC \\# 4 00000100", "x CAA 0 a-b \"c\"", "x CAA 0 \"\" \"c\"",
+            "x DS 1 13 2 00", "x SSHFP 1 1 00", "x NSEC \\# 4 00000100", "x NSEC a", "x CAA 0 a-b \"c\"",
+            "x CAA 0 \"\" \"c\"",
             "x EUI48 00-00-5e-00-53", "x NID 1 1:2:3", "x HINFO a", "x HINFO \"a\" \"b\" \"c\"", "x A 1.2.3.4 x",
             "x DHCID AAA", "x KEY 0 3 255", "x CDNSKEY 256 3 RSASHA256", "x SSHFP 1 1",
         ])

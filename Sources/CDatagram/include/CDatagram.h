@@ -28,6 +28,7 @@ typedef enum {
 typedef struct {
     bool reuse_address;
     bool reuse_port;
+    bool free_bind;  // IP_FREEBIND, IPV6_FREEBIND
     bool receive_offload;
     bool report_drops;  // SO_RXQ_OVFL: received messages carry `dropped`
     cdg_mtu_policy mtu;
@@ -99,7 +100,8 @@ int cdg_wait_writable(int fd, int64_t nanoseconds);
 // ---- streams (TCP), all non-blocking
 
 // A listening descriptor, or -errno; `bound` is its real endpoint, `failed_step` static text.
-int cdg_stream_listen(const cdg_endpoint *bind_to, int backlog, cdg_endpoint *bound, const char **failed_step);
+int cdg_stream_listen(const cdg_endpoint *bind_to, int backlog, bool free_bind, cdg_endpoint *bound,
+                      const char **failed_step);
 // A connection without Nagle's delay, or -errno; -EAGAIN when none waits.
 int cdg_stream_accept(int listener, cdg_endpoint *peer);
 // Bytes read, 0 at the end of the stream, or -errno.

@@ -69,17 +69,18 @@ extension RelayNode {
                 return clock.schedule(stream, path.nextTry)
             }
         }
-        if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
-            // Each change starts all children again: a parent that names another source each time is heard now and then.
-            path.isDeferred = true
-            path.nextTry = now + .milliseconds(500)
-            return clock.schedule(stream, path.nextTry)
-        }
         if path.isDeferred {
-            // What it was to begin with was not taken, and is long past: it is asked anew.
+            // The packets that it began with were not taken and are gone: subscribe again. This takes nothing from the
+            // bucket of changes, or a bucket once empty would stay empty, and the stream away.
             removePath(path, of: stream, at: now)
             join(path.candidate, stream, at: now)
             return
+        }
+        if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
+            // Each change starts all children again: a parent that names another source each time gets its way at most twice a second.
+            path.isDeferred = true
+            path.nextTry = now + .milliseconds(500)
+            return schedule(stream, path.nextTry)
         }
         if askFromWhereItWasLeft(tag, reply, path, of: stream, at: now) { return }
         guard

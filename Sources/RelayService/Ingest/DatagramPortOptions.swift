@@ -17,6 +17,8 @@ struct DatagramPortOptions {
         static let memoryInformation: CInt = 55
         static let joinGroup: CInt = 42
         static let joinSourceGroup: CInt = 46
+        static let leaveGroup: CInt = 45
+        static let leaveSourceGroup: CInt = 47
         static let allGroupsV4: CInt = 49
         static let allGroupsV6: CInt = 29
     }
@@ -54,36 +56,51 @@ struct DatagramPortOptions {
     /// Joins the group, if the address is one.
     func join(on channel: any Channel) async throws {
         guard port.isGroup, let socket = channel as? any SocketOptionProvider else { return }
-        let isV4 = port.listen.address.isV4
-        let level = SocketOptionLevel(isV4 ? IPPROTO_IP : IPPROTO_IPV6)
-        let group = try storage(port.listen)
         // Only what this socket has joined, not what others of this machine have.
         try? await socket.unsafeSetSocketOption(
             level: level, name: SocketOptionName(isV4 ? Option.allGroupsV4 : Option.allGroupsV6), value: CInt(0)
         ).get()
         do {
-            if let source = port.source {
-                var request = group_source_req()
-                request.gsr_interface = interface
-                request.gsr_group = group
-                request.gsr_source = try storage(Endpoint(address: source, port: 0))
-                try await socket.unsafeSetSocketOption(
-                    level: level, name: SocketOptionName(Option.joinSourceGroup), value: request
-                ).get()
-            } else {
-                var request = group_req()
-                request.gr_interface = interface
-                request.gr_group = group
-                try await socket.unsafeSetSocketOption(
-                    level: level, name: SocketOptionName(Option.joinGroup), value: request
-                ).get()
-            }
+            try await setMembership(joins: true, of: socket)
         } catch let error as IOError {
             let hint =
                 interface == 0 ? "; name the interface: --udp \(port.stream)=\(port.listen),interface=eth0" : ""
             throw Problem(
                 description: "cannot join \(port.listen.address) for the encoder of \(port.stream): "
                     + String(cString: strerror(error.errnoCode)) + hint)
+        }
+    }
+
+    /// Joins the group again in place of `old`: an interface that was taken away and made again, as by a restart of the
+    /// network or of a tunnel, has no members, and a switch may have forgotten us.
+    func join(again channel: any Channel, inPlaceOf old: DatagramPortOptions) async {
+        guard port.isGroup, let socket = channel as? any SocketOptionProvider else { return }
+        try? await old.setMembership(joins: false, of: socket)
+        try? await setMembership(joins: true, of: socket)
+    }
+
+    private var isV4: Bool { port.listen.address.isV4 }
+    private var level: SocketOptionLevel { SocketOptionLevel(isV4 ? IPPROTO_IP : IPPROTO_IPV6) }
+
+    private func setMembership(joins: Bool, of socket: any SocketOptionProvider) async throws {
+        let group = try storage(port.listen)
+        if let source = port.source {
+            var request = group_source_req()
+            request.gsr_interface = interface
+            request.gsr_group = group
+            request.gsr_source = try storage(Endpoint(address: source, port: 0))
+            let option = joins ? Option.joinSourceGroup : Option.leaveSourceGroup
+            try await socket.unsafeSetSocketOption(
+                level: level, name: SocketOptionName(option), value: request
+            ).get()
+        } else {
+            var request = group_req()
+            request.gr_interface = interface
+            request.gr_group = group
+            let option = joins ? Option.joinGroup : Option.leaveGroup
+            try await socket.unsafeSetSocketOption(
+                level: level, name: SocketOptionName(option), value: request
+            ).get()
         }
     }
 

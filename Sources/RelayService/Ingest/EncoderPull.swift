@@ -1,4 +1,4 @@
-import AsyncHTTPClient
+import HTTPFetching
 import Logging
 import NIOCore
 import ReflectorModel
@@ -11,6 +11,9 @@ struct EncoderPull: Sendable {
     /// A fetch that lasted this long was a good one: the next wait is the first again.
     private static let goodAfter = TimeSpan.seconds(30)
     private static let redirectsMax = 5
+    private static let connectTimeout = Duration.seconds(5)
+    /// An encoder that says nothing for this long is gone.
+    private static let idleTimeout = Duration.seconds(10)
 
     let pull: IngestConfiguration.Pull
     let loop: any EventLoop
@@ -23,15 +26,11 @@ struct EncoderPull: Sendable {
         guard let address = PullAddress(pull.url) else {
             return logger.error("pull impossible: no http or https URL", metadata: ["stream": "\(pull.stream)"])
         }
-        var settings = HTTPClient.Configuration(
-            redirectConfiguration: .disallow, timeout: .init(connect: .seconds(5), read: .seconds(10)))
-        settings.httpVersion = .http1Only
-        let client = HTTPClient(eventLoopGroupProvider: .shared(loop), configuration: settings)
         var wait = Self.waitFirst
         while !Task.isCancelled {
             let start = loop.instant
             do {
-                try await fetch(address, client)
+                try await fetch(address)
                 logger.info("pull ended", metadata: ["stream": "\(pull.stream)", "url": "\(address.redacted)"])
             } catch {
                 if Task.isCancelled { break }
@@ -46,7 +45,6 @@ struct EncoderPull: Sendable {
             try? await Task.sleep(for: .nanoseconds((wait + spread).nanoseconds))
             wait = min(wait * 2, Self.waitMax)
         }
-        try? await client.shutdown()
     }
 
     /// What is wrong with an encoder's answer.
@@ -71,40 +69,40 @@ struct EncoderPull: Sendable {
         }
     }
 
-    private func fetch(_ address: PullAddress, _ client: HTTPClient) async throws {
-        let response = try await answer(address, client)
+    private func fetch(_ address: PullAddress) async throws {
+        let answer = try await answer(address)
         let session = try await open()
         do {
-            for try await bytes in response.body { try await session.receive(bytes) }
+            for try await bytes in answer.body { try await session.receive(bytes) }
         } catch {
             await session.finish()
             guard await session.isJunk else { throw error }
-            throw Failure.notTransportStream(response.headers.first(name: "content-type"))
+            throw Failure.notTransportStream(answer.headers.first(name: "content-type"))
         }
         await session.finish()
-        if await session.isJunk { throw Failure.notTransportStream(response.headers.first(name: "content-type")) }
+        if await session.isJunk { throw Failure.notTransportStream(answer.headers.first(name: "content-type")) }
     }
 
-    /// Asks for the stream, and again wherever the encoder redirects. Each request has a connection of its own: what a
-    /// redirect came by may be closed already.
-    private func answer(_ first: PullAddress, _ client: HTTPClient) async throws -> HTTPClientResponse {
+    /// Asks for the stream, and again wherever the encoder redirects.
+    private func answer(_ first: PullAddress) async throws -> HTTPAnswer {
         var address = first
         var seen: Set<PullAddress> = [first]
         while true {
-            var request = HTTPClientRequest(url: address.url)
+            var request = HTTPFetch(address.url)
+            (request.connectTimeout, request.idleTimeout) = (Self.connectTimeout, Self.idleTimeout)
             request.headers.add(name: "User-Agent", value: "reflector")
             request.headers.add(name: "Accept", value: "*/*")
             request.headers.add(name: "Connection", value: "close")
             if let authorization = address.authorization {
                 request.headers.add(name: "Authorization", value: authorization)
             }
-            let response = try await client.execute(request, deadline: .distantFuture, logger: logger)
-            switch response.status.code {
-            case 200: return response
+            let answer = try await request.answer()
+            switch answer.status {
+            case 200: return answer
             // The whole, though nobody asked for a range.
-            case 206 where response.headers.first(name: "content-range")?.hasPrefix("bytes 0-") == true: return response
+            case 206 where answer.headers.first(name: "content-range")?.hasPrefix("bytes 0-") == true: return answer
             case 301, 302, 303, 307, 308:
-                guard let location = response.headers.first(name: "location") else { throw Failure.noLocation }
+                guard let location = answer.headers.first(name: "location") else { throw Failure.noLocation }
                 address = try address.following(location)
                 guard seen.insert(address).inserted else { throw Failure.redirectLoop }
                 guard seen.count <= Self.redirectsMax + 1 else { throw Failure.tooManyRedirects }

@@ -23,6 +23,7 @@ final class EncoderSession {
     private let counters: IngestCounters
     private let reports: IngestReports
     private var aligner: TransportAligner
+    private var repeater = TableRepeater()
     private var packer: PacketPacker
     private var bucket: TokenBucket
     /// Of a stream over UDP: what is over the rate.
@@ -94,7 +95,7 @@ final class EncoderSession {
         lastInput = loop.instant
         bytesReceived += bytes.readableBytes
         bytes.withUnsafeReadableBytes { input in
-            aligner.append(input) { _ = queue.writeBytes($0) }
+            aligner.append(input) { enqueue($0) }
         }
         noteSkipped()
         guard aligner.skippedInRow <= configuration.junkBytesMax else { return giveUpJunk() }
@@ -118,11 +119,16 @@ final class EncoderSession {
         policer?.take(bytes.readableBytes)
         let before = queuedBytes
         bytes.withUnsafeReadableBytes { input in
-            aligner.appendDatagram(input) { _ = queue.writeBytes($0) }
+            aligner.appendDatagram(input) { enqueue($0) }
         }
         if queuedBytes > before { lastInput = now }
         noteSkipped()
         return true
+    }
+
+    private func enqueue(_ packets: UnsafeRawBufferPointer) {
+        let hasRepeated = repeater.pass(packets, at: lastInput) { _ = queue.writeBytes($0) }
+        if hasRepeated { reports.note(.tablesRepeated, stream: id.stream) }
     }
 
     private func noteSkipped() {
@@ -142,7 +148,7 @@ final class EncoderSession {
     func finish() -> [UInt8] {
         guard !inputEnded, !isClosed else { return [] }
         inputEnded = true
-        let rest = aligner.finish { _ = queue.writeBytes($0) }
+        let rest = aligner.finish { enqueue($0) }
         noteSkipped()
         if !rest.isEmpty { counters.add(to: .partialPackets) }
         pump()

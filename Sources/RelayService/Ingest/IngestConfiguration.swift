@@ -4,7 +4,7 @@ import ReflectorModel
 public struct IngestConfiguration: Sendable {
     /// Address and port of the HTTP server for pushing encoders; nil for none.
     public var httpListen: Endpoint?
-    /// Further addresses of it; one that no interface has is left out.
+    /// Further addresses of it; one that no interface has is tried again until one has it.
     public var httpListenAlso: [Endpoint] = []
     /// Ports of one stream each that take its bytes over TCP as they are.
     public var rawTCP: [RawPort] = []
@@ -45,6 +45,8 @@ public struct IngestConfiguration: Sendable {
     /// An encoder silent for this long gives its stream up to another one that asks for it; and a stream over UDP
     /// ends.
     public var yieldAfter = TimeSpan.seconds(3)
+    /// A multicast group that is silent for this long is joined again.
+    public var rejoinAfter = TimeSpan.seconds(10)
 
     public init() {}
 

@@ -34,6 +34,8 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case rtpMissing = "ingest_rtp_missing"
     /// Bytes let go because no MPEG-TS packet could be found in them.
     case bytesOutOfSync = "ingest_bytes_out_of_sync"
+    /// Times that an encoder's tables were repeated, because it does not.
+    case tablesRepeated = "ingest_tables_repeated"
     /// Packets whose end never came, because the connection ended in them.
     case partialPackets = "ingest_partial_packets"
     /// Payloads that the node's loop had no room for.

@@ -143,6 +143,11 @@ extension IngestCounter {
                 "bytes dropped: no MPEG-TS packet where one should begin",
                 "send MPEG-TS and nothing else; over UDP this may be loss before the entrypoint"
             )
+        case .tablesRepeated:
+            (
+                "PAT and PMT repeated: the encoder sends them too seldom for viewers who come later",
+                "have it send them twice a second (ffmpeg: -pat_period 0.5)"
+            )
         case .payloadsRefused: ("payloads dropped: the node's loop is too far behind", "give it more of the processor")
         default: nil
         }

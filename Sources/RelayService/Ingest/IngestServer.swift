@@ -17,6 +17,8 @@ public final class IngestServer: Sendable {
     /// Largest read; a session's step.
     private static let readBytes = 16_384
     private static let datagramsPerRead = 16
+    /// How often an address that no interface has is tried again.
+    private static let retryInterval = Duration.seconds(5)
 
     /// What was counted since the start, by name.
     public let counters: IngestCounters
@@ -30,6 +32,8 @@ public final class IngestServer: Sendable {
     private let registry: NIOLoopBound<EncoderRegistry>
     private let listeners: [any Channel]
     private let pulls: [Task<Void, Never>]
+    /// Wait for the addresses that were missing at the start.
+    private let latecomers: [Task<Void, Never>]
 
     /// Opens all ports and starts all pulls, or throws and leaves nothing open.
     ///
@@ -50,6 +54,7 @@ public final class IngestServer: Sendable {
                 eventLoop: loop)
         }.get()
         var listeners: [any Channel] = []
+        var missing: [Endpoint] = []
         do {
             if let endpoint = configuration.httpListen {
                 listeners.append(
@@ -76,7 +81,8 @@ public final class IngestServer: Sendable {
                             try await listenHTTP(endpoint, loop: loop, registry: registry)
                         })
                 } catch let failure as ListenFailure where failure.isAddressMissing {
-                    logger.warning("listening on the others", metadata: ["problem": "\(failure)"])
+                    logger.warning("listening on the others, and trying again", metadata: ["problem": "\(failure)"])
+                    missing.append(endpoint)
                 }
             }
         } catch {
@@ -85,12 +91,12 @@ public final class IngestServer: Sendable {
         }
         return IngestServer(
             configuration: configuration, counters: counters, loop: loop, registry: registry, listeners: listeners,
-            logger: logger)
+            missing: missing, logger: logger)
     }
 
     private init(
         configuration: IngestConfiguration, counters: IngestCounters, loop: any EventLoop,
-        registry: NIOLoopBound<EncoderRegistry>, listeners: [any Channel], logger: Logger
+        registry: NIOLoopBound<EncoderRegistry>, listeners: [any Channel], missing: [Endpoint], logger: Logger
     ) {
         self.counters = counters
         self.loop = loop
@@ -103,6 +109,25 @@ public final class IngestServer: Sendable {
         pulls = configuration.pulls.map { pull in
             let puller = EncoderPull(pull: pull, loop: loop, registry: registry, counters: counters, logger: logger)
             return Task { await puller.run() }
+        }
+        latecomers = missing.map { endpoint in
+            Task { await Self.listenLater(endpoint, loop: loop, registry: registry, logger: logger) }
+        }
+    }
+
+    /// Listens on an address as soon as an interface has it, until the task is cancelled.
+    private static func listenLater(
+        _ endpoint: Endpoint, loop: any EventLoop, registry: NIOLoopBound<EncoderRegistry>, logger: Logger
+    ) async {
+        while (try? await Task.sleep(for: retryInterval)) != nil {
+            guard let channel = try? await listenHTTP(endpoint, loop: loop, registry: registry) else { continue }
+            logger.info("listening for encoders", metadata: ["endpoint": "\(endpoint)"])
+            await withTaskCancellationHandler {
+                _ = try? await channel.closeFuture.get()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
+            return
         }
     }
 
@@ -118,9 +143,9 @@ public final class IngestServer: Sendable {
 
     /// Closes all ports and ends every session.
     public func shutDown() async {
-        for pull in pulls { pull.cancel() }
+        for task in pulls + latecomers { task.cancel() }
         for listener in listeners { try? await listener.close() }
-        for pull in pulls { await pull.value }
+        for task in pulls + latecomers { await task.value }
         try? await loop.submit { [registry] in registry.value.revokeAll() }.get()
     }
 
@@ -190,7 +215,7 @@ public final class IngestServer: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        RawUDPIngestHandler(port: port, registry: registry.value))
+                        RawUDPIngestHandler(port: port, registry: registry.value, options: options))
                 }
             }
             .bind(to: try options.bindAddress).get()

@@ -14,6 +14,10 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
 
     private let port: IngestConfiguration.RawPort
     private let registry: EncoderRegistry
+    private var options: DatagramPortOptions
+    /// Something has come since the group was last looked after.
+    private var hasHeard = false
+    private var groupTimer: Scheduled<Void>?
     private var source: Endpoint?
     private var session: EncoderSession?
     private var early: [ByteBuffer] = []
@@ -25,9 +29,15 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
     private var dropsSeen: UInt32 = 0
     private var isInactive = false
 
-    init(port: IngestConfiguration.RawPort, registry: EncoderRegistry) {
+    init(port: IngestConfiguration.RawPort, registry: EncoderRegistry, options: DatagramPortOptions) {
         self.port = port
         self.registry = registry
+        self.options = options
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if port.isGroup { watchGroup(context.channel) }
+        context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -55,6 +65,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        hasHeard = true
         session?.pump()
         askDrops(context.channel)
         context.fireChannelReadComplete()
@@ -63,7 +74,26 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         isInactive = true
         silenceTimer?.cancel()
+        groupTimer?.cancel()
         session?.finish()
+    }
+
+    private func watchGroup(_ channel: any Channel) {
+        groupTimer = registry.loop.assumeIsolated().scheduleTask(in: registry.configuration.rejoinAfter.amount) {
+            [self] in
+            rejoinIfSilent(channel)
+            watchGroup(channel)
+        }
+    }
+
+    /// Nothing shows that a membership is lost but silence. While nobody sends, joining again harms nothing.
+    private func rejoinIfSilent(_ channel: any Channel) {
+        defer { hasHeard = false }
+        // An interface that has gone may come back under another number.
+        guard !hasHeard, let fresh = try? DatagramPortOptions(port) else { return }
+        let old = options
+        options = fresh
+        Task { await fresh.join(again: channel, inPlaceOf: old) }
     }
 
     /// An encoder that was started again sends from another port of the same host; it need not wait for `yieldAfter`.

@@ -27,8 +27,7 @@ struct TransportAligner {
     /// Bytes let go since the last packet that was found.
     private(set) var skippedInRow = 0
     private var skipped = 0
-    private var lastRTPNumber: UInt16?
-    private var missingRTP = 0
+    private var order = RTPOrder()
 
     /// - Parameter beginning: the start of a packet that another connection of this encoder ended in. It counts only if
     ///   the input completes it.
@@ -53,9 +52,11 @@ struct TransportAligner {
     /// the packets that were in it.
     mutating func appendDatagram(_ input: UnsafeRawBufferPointer, _ emit: Emit) {
         if carry.isEmpty, let body = RTPDatagram(input), Self.wholePackets(in: body.payload) == body.payload.count {
-            guard noteRTP(body.number) else { return }
-            return take(whole: body.payload, emit)
+            (stride, isLocked) = (Self.packetBytes, true)
+            noteFound()
+            return order.receive(body.number, time: body.time, body.payload, emit)
         }
+        order.flush(emit)
         let whole = Self.wholePackets(in: input)
         let rest = input.count - whole
         let isPadded = rest > 0 && rest < Self.packetBytes && input[whole] != Self.syncByte
@@ -69,6 +70,7 @@ struct TransportAligner {
 
     /// The input has ended. Returns the start of a packet whose rest did not come.
     mutating func finish(_ emit: Emit) -> [UInt8] {
+        order.flush(emit)
         let bytes = carry
         carry = []
         let distances = isLocked ? [stride] : Self.strides
@@ -96,10 +98,7 @@ struct TransportAligner {
     }
 
     /// RTP packets that were missing since this was last asked.
-    mutating func takeMissingRTP() -> Int {
-        defer { missingRTP = 0 }
-        return missingRTP
-    }
+    mutating func takeMissingRTP() -> Int { order.takeMissing() }
 
     /// True if a datagram has MPEG-TS in it: whole packets, or two sync bytes a packet apart.
     static func isPlausible(_ datagram: UnsafeRawBufferPointer) -> Bool {
@@ -203,9 +202,13 @@ struct TransportAligner {
     }
 
     private mutating func found(_ packets: UnsafeRawBufferPointer, _ emit: Emit) {
+        noteFound()
+        emit(packets)
+    }
+
+    private mutating func noteFound() {
         hasFoundPackets = true
         skippedInRow = 0
-        emit(packets)
     }
 
     private mutating func skip(_ count: Int) {
@@ -229,22 +232,12 @@ struct TransportAligner {
         guard missing < datagram.count else { return false }
         return Swift.stride(from: missing, to: datagram.count, by: stride).allSatisfy { datagram[$0] == Self.syncByte }
     }
-
-    /// False for a packet that came twice.
-    private mutating func noteRTP(_ number: UInt16) -> Bool {
-        let step = number &- (lastRTPNumber ?? number &- 1)
-        guard step != 0 else { return false }
-        // A packet that is late was counted as missing; far beyond, the sender has begun with other numbers.
-        if step >= 0x8000, step > 0xffff - 1_000 { return true }
-        if step < 1_000 { missingRTP += Int(step) - 1 }
-        lastRTPNumber = number
-        return true
-    }
 }
 
 /// An RTP packet (RFC 3550 §5.1), as far as its payload's place goes.
 private struct RTPDatagram {
     let number: UInt16
+    let time: UInt32
     let payload: UnsafeRawBufferPointer
 
     init?(_ bytes: UnsafeRawBufferPointer) {
@@ -258,6 +251,7 @@ private struct RTPDatagram {
         if bytes[0] & 0x20 != 0 { end -= Int(bytes[bytes.count - 1]) }
         guard start < end else { return nil }
         number = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+        time = bytes[4..<8].reduce(0) { $0 << 8 | UInt32($1) }
         payload = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
     }
 }

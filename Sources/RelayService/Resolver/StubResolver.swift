@@ -14,7 +14,7 @@ public actor StubResolver {
     /// Hosts of one answer that are followed.
     public static let hostsMax = 64
     private static let timeout = TimeSpan.seconds(3)
-    /// TXT records are for people: a look-up does not wait for them any longer.
+    /// Most TXT records are for people: a look-up does not wait for them any longer.
     private static let textTimeout = TimeSpan.seconds(1)
     private static let parallelAddressesMax = 8
 
@@ -88,7 +88,9 @@ public actor StubResolver {
     private func resolve(_ name: ReflectorName) async -> LookUpResult {
         let owner = absolute(name.description)
         let start = loop.instant
-        async let textOutcome = queries.ask(owner, LDNSType.txt, until: start + Self.textTimeout)
+        // Of a stream, the text is what says its portset.
+        let textTimeout = if case .candidates = name { Self.timeout } else { Self.textTimeout }
+        async let textOutcome = queries.ask(owner, LDNSType.txt, until: start + textTimeout)
         async let serial = serials.serial()
         switch await queries.ask(owner, LDNSType.srv, until: start + Self.timeout) {
         case .failure(let unanswered): return .failed(unanswered.failure)
@@ -104,9 +106,14 @@ public actor StubResolver {
                     if case .failure(let failure) = hosts { return .failed(failure) }
                     return .failed(.noAddress)
                 }
-                let text = Self.text(await textOutcome)
+                let answered = await textOutcome
+                let text = Self.text(answered)
                 var answer = LookUpAnswer(hosts: resolved, ttlSeconds: ttl, text: text.strings, serial: await serial)
-                if case .candidates(let stream) = name { answer.portset = text.portset(of: stream) }
+                if case .candidates(let stream) = name {
+                    // A server that went away between two answers has not said that the stream has no portset.
+                    if let failure = Self.failure(of: answered) { return .failed(failure) }
+                    answer.portset = text.portset(of: stream)
+                }
                 return .records(answer)
             }
         }
@@ -190,6 +197,18 @@ public actor StubResolver {
         }
         if all.isEmpty, let failure { return .failure(failure) }
         return .success(all)
+    }
+
+    /// Why no server answered; nil if one did, also without records.
+    private static func failure(
+        of outcome: Result<ServerQueries.Outcome, UnansweredLookUp>
+    ) -> LookUpFailure? {
+        switch outcome {
+        case .failure(let unanswered): return unanswered.failure
+        case .success(let outcome):
+            guard case .lame(let rcode) = outcome.reading else { return nil }
+            return .serverFailure(rcode: rcode)
+        }
     }
 
     private static func text(_ outcome: Result<ServerQueries.Outcome, UnansweredLookUp>) -> AnswerText {

@@ -173,6 +173,7 @@ public final class LiveStreamHub: Sendable {
             let found = stream.sweep()
             for evict in found.overrun { evict() }
             for report in found.faults {
+                count("encoder_faults", report.count)
                 logger.warning(
                     "encoder's stream",
                     metadata: [

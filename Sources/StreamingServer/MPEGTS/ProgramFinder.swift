@@ -31,8 +31,9 @@ struct ProgramFinder {
         pid == 0 || mapPIDs.contains(pid)
     }
 
-    /// True when the stream has more than the program that is followed, which a segment may not (RFC 8216 §3.2).
-    var hasOtherPrograms: Bool { (association?.programs.count ?? 0) > 1 }
+    /// True when the stream has more than the program that is followed, which a segment may not (RFC 8216 §3.2). So has
+    /// one with a network information table: players that follow the PAT's first entry take that for their program.
+    var hasOtherPrograms: Bool { association.map { $0.programs.count > 1 || $0.namesNetwork } ?? false }
 
     /// Takes a packet of a PID that carries tables.
     mutating func receive(_ header: TransportPacket, _ bytes: Span<UInt8>, at offset: UInt64) -> Change {

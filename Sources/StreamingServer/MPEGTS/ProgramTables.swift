@@ -10,6 +10,8 @@ struct ProgramAssociation: Equatable {
 
     /// In the order of the table.
     var programs: [Program] = []
+    /// It names a network information table too, as broadcasts do.
+    var namesNetwork = false
 
     /// Nil unless `section` is a PAT in force that names a program.
     init?(section: [UInt8]) {
@@ -19,6 +21,7 @@ struct ProgramAssociation: Equatable {
             let number = UInt16(section[index]) << 8 | UInt16(section[index + 1])
             let pid = UInt16(section[index + 2] & 0x1f) << 8 | UInt16(section[index + 3])
             // Program 0 is the network information table.
+            if number == 0 { namesNetwork = true }
             if number != 0, pid != 0 { programs.append(Program(number: number, mapPID: pid)) }
             index += 4
         }

@@ -112,7 +112,7 @@ struct RecordSchema: Sendable {
             (35, "NAPTR", [.number16, .number16, .string, .string, .string, .name]), (36, "KX", [.number16, .name]),
             (37, "CERT", [.certificate, .number16, .algorithm, .base64(1)]), (39, "DNAME", [.name]),
             (42, "APL", [.prefixes]), (43, "DS", digest), (44, "SSHFP", [.number8, .number8, .hex(0)]),
-            (45, "IPSECKEY", [.securityGateway]), (46, "RRSIG", signature), (47, "NSEC", [.name, .bitmap(true)]),
+            (45, "IPSECKEY", [.securityGateway]), (46, "RRSIG", signature), (47, "NSEC", [.name, .bitmap(false)]),
             (48, "DNSKEY", key), (49, "DHCID", [.base64(1)]),
             (50, "NSEC3", [.number8, .number8, .number16, .salt, .hash, .bitmap(true)]),
             (51, "NSEC3PARAM", [.number8, .number8, .number16, .salt]), (52, "TLSA", association),

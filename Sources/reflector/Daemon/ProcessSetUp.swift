@@ -10,6 +10,15 @@ enum ProcessSetUp {
         raiseOpenFiles()
     }
 
+    /// Opens what is closed of standard input, output and error: their numbers would go to the next files and sockets, and
+    /// log lines into them. To be called before anything else is opened.
+    static func openStandardFiles() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            // Takes the lowest free number, which is this one.
+            _ = open("/dev/null", O_RDWR)
+        }
+    }
+
     /// Raises the soft limit to the hard one. Returns the limit in force.
     @discardableResult
     static func raiseOpenFiles() -> UInt64 {

@@ -8,22 +8,23 @@ struct LineLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     private let format: LogFormat
     private let gate: LogGate
+    private let writer: LogWriter
 
-    init(format: LogFormat, gate: LogGate) {
+    init(format: LogFormat, gate: LogGate, writer: LogWriter) {
         self.format = format
         self.gate = gate
+        self.writer = writer
     }
 
     /// Makes every logger of this process write lines of this form.
     static func bootstrap(_ format: LogFormat) {
-        let gate = LogGate { level, message, omitted in
-            let fields = [
-                ("time", time(Date())), ("level", "\(level)"), ("msg", SecretRedaction.text(message)),
-                ("omitted", "\(omitted)"),
-            ]
-            PlainOutput.write(line(fields, format) + "\n", to: .standardError)
+        let writer = LogWriter { count in
+            line(omission("log lines were left out, because nobody read them", count, .warning), format)
         }
-        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, gate: gate) }
+        let gate = LogGate { level, message, omitted in
+            writer.write(line(omission(SecretRedaction.text(message), omitted, level), format))
+        }
+        LoggingSystem.bootstrap { _ in LineLogHandler(format: format, gate: gate, writer: writer) }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -38,7 +39,11 @@ struct LineLogHandler: LogHandler {
             [("time", Self.time(Date())), ("level", "\(event.level)"), ("msg", event.message.description)]
             + all.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
         let safe = fields.map { ($0.0, SecretRedaction.text($0.1)) }
-        PlainOutput.write(Self.line(safe, format) + "\n", to: .standardError)
+        writer.write(Self.line(safe, format))
+    }
+
+    private static func omission(_ message: String, _ count: Int, _ level: Logger.Level) -> [(String, String)] {
+        [("time", time(Date())), ("level", "\(level)"), ("msg", message), ("omitted", "\(count)")]
     }
 
     /// One line without its end, whatever the fields hold.

@@ -19,11 +19,12 @@ enum NodeMetrics {
                 value: Double(status.streamsTotal ?? status.streams.count), kind: .gauge,
                 help: "Streams at this node."),
         ]
-        for (name, value) in status.counters.sorted(by: { $0.key < $1.key }) {
+        for (counter, value) in status.counters.sorted(by: { $0.key < $1.key }) {
+            let name = CounterHelp.metricName(counter)
             samples.append(
                 MetricSample(
                     name: "reflector_\(name)_total", labels: node, value: Double(value), kind: .counter,
-                    help: "Counted since the node started."))
+                    help: CounterHelp.texts[name] ?? "Counted since the node started."))
         }
         if let residence = status.residence {
             samples += histogram(
@@ -38,11 +39,12 @@ enum NodeMetrics {
         let labels = node + [("peer", link.peer), ("part", link.part)]
         return [
             MetricSample(
-                name: "reflector_link_loss_percent", labels: labels, value: link.lossPercent, kind: .gauge,
-                help: "Link packets lost the first time, in per cent."),
+                name: "reflector_link_loss_ratio", labels: labels, value: link.lossPercent / 100, kind: .gauge,
+                help: "Share of the link's packets that were lost the first time, 0 to 1."),
             MetricSample(
-                name: "reflector_link_round_trip_milliseconds", labels: labels,
-                value: link.roundTripMilliseconds ?? 0, kind: .gauge, help: "Smoothed round-trip time."),
+                name: "reflector_link_smoothed_round_trip_seconds", labels: labels,
+                value: (link.roundTripMilliseconds ?? .nan) / 1_000, kind: .gauge,
+                help: "Smoothed round-trip time of the link; NaN until it is known."),
         ]
             + summary(
                 link.roundTrip, name: "reflector_link_round_trip_seconds", labels: labels,

@@ -1,6 +1,4 @@
-import AsyncHTTPClient
 import Glibc
-import NIOPosix
 import ReflectorModel
 import RelayService
 import Synchronization
@@ -25,7 +23,6 @@ final class LocalNetwork: Sendable {
     let viewers: [Viewer]
     private let zones: String
     private let keys: KeyFile
-    private let client: HTTPClient
     private let hasComeUp = Atomic(false)
 
     /// - Parameter viewersEach: viewers of each stream at each edge.
@@ -39,9 +36,6 @@ final class LocalNetwork: Sendable {
         viewers = plan.edges.flatMap { edge in
             feeds.flatMap { feed in (0..<viewersEach).map { _ in Viewer(edge: edge, stream: feed.stream) } }
         }
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(8, viewers.count)
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     /// Starts everything, in order, and returns when all nodes are ready and every edge delivers every stream; then
@@ -56,7 +50,7 @@ final class LocalNetwork: Sendable {
         try await encodeTestPicture()
         try await wait(until: deadline, "nodes are not ready") { $0.unready() }
         for feed in feeds { try await launch(feed) }
-        for viewer in viewers { group.addTask { await viewer.watch(with: self.client) } }
+        for viewer in viewers { group.addTask { await viewer.watch() } }
         try await wait(until: deadline, "the stream does not arrive") { self.missing(in: $0) }
         await supervisor.startAgainWhatEnds()
         hasComeUp.store(true, ordering: .releasing)
@@ -68,7 +62,6 @@ final class LocalNetwork: Sendable {
     /// Ends every process; nothing is left when it returns. The viewers' tasks must have been cancelled.
     func stop() async {
         await supervisor.stop()
-        try? await client.shutdown()
     }
 
     /// What was delivered so far.

@@ -1,4 +1,4 @@
-import AsyncHTTPClient
+import HTTPFetching
 import NIOCore
 import ReflectorModel
 
@@ -20,13 +20,13 @@ actor Viewer {
     }
 
     /// Plays until cancelled; connects again when a connection ends or is refused.
-    func watch(with client: HTTPClient) async {
+    func watch() async {
         while !Task.isCancelled {
             do {
-                let response = try await client.execute(HTTPClientRequest(url: url), deadline: .distantFuture)
-                if response.status == .ok {
+                let answer = try await HTTPFetch(url).answer()
+                if answer.status == 200 {
                     check.restart()
-                    for try await buffer in response.body {
+                    for try await buffer in answer.body {
                         buffer.withUnsafeReadableBytes { check.take($0) }
                     }
                 }

@@ -96,11 +96,17 @@ actor TestNetwork {
     }
 
     /// An encoder that pushes a file over and over by HTTP, in real time.
+    /// - Parameter clock: what its time stamps begin with, in seconds.
     @discardableResult
-    func startEncoder(_ stream: StreamName, file: String, at entrypoint: String) throws -> pid_t {
+    func startEncoder(
+        _ stream: StreamName, file: String, at entrypoint: String, clock: Double = 0
+    ) throws -> pid_t {
         let feed = StreamFeed(stream: stream, source: .file(file))
         let key = keys.streamKeys.keys(for: stream)?.first ?? ""
-        let arguments = feed.pushArguments(testPicture: file, to: try node(entrypoint).ingest, key: key)
+        var arguments = feed.pushArguments(testPicture: file, to: try node(entrypoint).ingest, key: key)
+        if clock > 0, let output = arguments.popLast() {
+            arguments += ["-output_ts_offset", "\(clock)", output]
+        }
         return try startProgram("ffmpeg", arguments, name: feed.name)
     }
 

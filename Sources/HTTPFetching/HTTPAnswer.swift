@@ -1,0 +1,42 @@
+import NIOCore
+import NIOHTTP1
+
+/// An answer whose head has come.
+public struct HTTPAnswer: Sendable {
+    /// The status code, 200 to 999.
+    public let status: UInt
+    public let headers: HTTPHeaders
+    public let body: HTTPAnswerBody
+}
+
+/// An answer that has come to its end.
+public struct HTTPWholeAnswer: Sendable {
+    /// The status code, 200 to 999.
+    public let status: UInt
+    public let headers: HTTPHeaders
+    public let body: ByteBuffer
+}
+
+/// The body of an answer, in pieces as they come; for one reader, once. What is not read makes the server wait: at most
+/// `Exchange.heldBytesMax` and one read are held. The connection is closed when nobody holds the body any more.
+public struct HTTPAnswerBody: AsyncSequence, Sendable {
+    let lease: ExchangeLease
+
+    public func makeAsyncIterator() -> Iterator { Iterator(lease: lease) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        let lease: ExchangeLease
+
+        /// The next piece, never empty; nil at the end. Throws `HTTPFetchFailure`.
+        public mutating func next() async throws -> ByteBuffer? { try await lease.exchange.bytes() }
+    }
+}
+
+/// Ends an exchange when its last reader lets go.
+final class ExchangeLease: Sendable {
+    let exchange: Exchange
+
+    init(_ exchange: Exchange) { self.exchange = exchange }
+
+    deinit { exchange.cancel() }
+}

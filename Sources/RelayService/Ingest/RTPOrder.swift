@@ -1,0 +1,94 @@
+/// Puts the packets of an RTP stream in order (RFC 3550 §5.1): a network may swap them, and MPEG-TS in another order is
+/// broken. A packet that comes early waits for those before it, until it is clear that they are lost.
+struct RTPOrder {
+    /// Packets that wait, at most.
+    static let waitingMax = 64
+    /// They wait until the sender's clock, 90 kHz (RFC 2250 §2), has gone on by this: 50 ms.
+    static let waitTicks: Int32 = 4_500
+    /// A step of the numbers by more is another beginning.
+    private static let stepMax = 1_000
+    /// So are this many packets in a row whose time has passed: the sender has begun again with numbers a little lower.
+    private static let lateMax = 32
+
+    private struct Packet {
+        var number: UInt16
+        var time: UInt32
+        var payload: [UInt8]
+    }
+
+    /// In order of their numbers.
+    private var waiting: [Packet] = []
+    private var next: UInt16?
+    private var lateInRow = 0
+    private var missing = 0
+
+    /// Takes the next packet, and passes on the payloads whose turn it is.
+    mutating func receive(
+        _ number: UInt16, time: UInt32, _ payload: UnsafeRawBufferPointer, _ emit: TransportAligner.Emit
+    ) {
+        let ahead = Int(number &- (next ?? number))
+        if ahead == 0 {
+            pass(number, payload, emit)
+            release(emit)
+        } else if ahead <= Self.stepMax {
+            lateInRow = 0
+            keep(Packet(number: number, time: time, payload: Array(payload)))
+            while let first = waiting.first,
+                waiting.count > Self.waitingMax || Int32(bitPattern: time &- first.time) >= Self.waitTicks
+            {
+                giveUp(until: first.number)
+                release(emit)
+            }
+        } else if ahead >= 0x1_0000 - Self.stepMax, lateInRow < Self.lateMax {
+            // It came twice, or was given up.
+            lateInRow += 1
+        } else {
+            flush(emit)
+            pass(number, payload, emit)
+        }
+    }
+
+    /// Passes on all that waits.
+    mutating func flush(_ emit: TransportAligner.Emit) {
+        while let first = waiting.first {
+            giveUp(until: first.number)
+            release(emit)
+        }
+    }
+
+    /// Packets that never came, since this was last asked.
+    mutating func takeMissing() -> Int {
+        defer { missing = 0 }
+        return missing
+    }
+
+    private mutating func keep(_ packet: Packet) {
+        let place = distance(packet.number)
+        let index = waiting.firstIndex { distance($0.number) >= place } ?? waiting.endIndex
+        guard index == waiting.endIndex || waiting[index].number != packet.number else { return }
+        waiting.insert(packet, at: index)
+    }
+
+    private func distance(_ number: UInt16) -> UInt16 { number &- (next ?? number) }
+
+    private mutating func pass(
+        _ number: UInt16, _ payload: UnsafeRawBufferPointer, _ emit: TransportAligner.Emit
+    ) {
+        next = number &+ 1
+        lateInRow = 0
+        emit(payload)
+    }
+
+    private mutating func giveUp(until number: UInt16) {
+        missing += Int(distance(number))
+        next = number
+    }
+
+    /// Passes on those whose turn it is now.
+    private mutating func release(_ emit: TransportAligner.Emit) {
+        while let first = waiting.first, first.number == next {
+            waiting.removeFirst()
+            first.payload.withUnsafeBytes { pass(first.number, $0, emit) }
+        }
+    }
+}
