@@ -1,42 +1,42 @@
 /// Slots of a table in order of last use, as a doubly linked list in arrays: every change takes the same short time
 /// however many there are.
 struct RecencyList {
-  private static let none: Int32 = -1
+    private static let none: Int32 = -1
 
-  private var before: [Int32] = []
-  private var after: [Int32] = []
-  private var head: Int32 = none
-  private var tail: Int32 = none
+    private var before: [Int32] = []
+    private var after: [Int32] = []
+    private var head: Int32 = none
+    private var tail: Int32 = none
 
-  /// The one that was used longest ago.
-  var first: Int? { head == Self.none ? nil : Int(head) }
+    /// The one that was used longest ago.
+    var first: Int? { head == Self.none ? nil : Int(head) }
 
-  /// Puts a slot that is not in the list behind all others.
-  mutating func append(_ slot: Int) {
-    while before.count <= slot {
-      before.append(Self.none)
-      after.append(Self.none)
+    /// Puts a slot that is not in the list behind all others.
+    mutating func append(_ slot: Int) {
+        while before.count <= slot {
+            before.append(Self.none)
+            after.append(Self.none)
+        }
+        let place = Int32(slot)
+        before[slot] = tail
+        after[slot] = Self.none
+        if tail == Self.none { head = place } else { after[Int(tail)] = place }
+        tail = place
     }
-    let place = Int32(slot)
-    before[slot] = tail
-    after[slot] = Self.none
-    if tail == Self.none { head = place } else { after[Int(tail)] = place }
-    tail = place
-  }
 
-  /// Takes out a slot that is in the list.
-  mutating func remove(_ slot: Int) {
-    let (previous, next) = (before[slot], after[slot])
-    if previous == Self.none { head = next } else { after[Int(previous)] = next }
-    if next == Self.none { tail = previous } else { before[Int(next)] = previous }
-    before[slot] = Self.none
-    after[slot] = Self.none
-  }
+    /// Takes out a slot that is in the list.
+    mutating func remove(_ slot: Int) {
+        let (previous, next) = (before[slot], after[slot])
+        if previous == Self.none { head = next } else { after[Int(previous)] = next }
+        if next == Self.none { tail = previous } else { before[Int(next)] = previous }
+        before[slot] = Self.none
+        after[slot] = Self.none
+    }
 
-  /// Puts a slot of the list behind all others.
-  mutating func touch(_ slot: Int) {
-    guard tail != Int32(slot) else { return }
-    remove(slot)
-    append(slot)
-  }
+    /// Puts a slot of the list behind all others.
+    mutating func touch(_ slot: Int) {
+        guard tail != Int32(slot) else { return }
+        remove(slot)
+        append(slot)
+    }
 }

@@ -1,93 +1,93 @@
 /// Which link packet numbers came, at the child's end: tells loss on this very link from what the parent never had.
 struct LinkNumberWindow {
-  /// Numbers remembered behind the highest.
-  static let width: UInt32 = 4_096
+    /// Numbers remembered behind the highest.
+    static let width: UInt32 = 4_096
 
-  private var bits = [UInt64](repeating: 0, count: Int(width / 64))
-  /// Highest number seen or announced; 0 before the first.
-  private(set) var highest: UInt32 = 0
-  /// Numbers that came, each once.
-  private(set) var received: UInt32 = 0
-  /// The highest number that has not come, 0 if none is missing: most questions are answered by it.
-  private var newestMissing: UInt32 = 0
+    private var bits = [UInt64](repeating: 0, count: Int(width / 64))
+    /// Highest number seen or announced; 0 before the first.
+    private(set) var highest: UInt32 = 0
+    /// Numbers that came, each once.
+    private(set) var received: UInt32 = 0
+    /// The highest number that has not come, 0 if none is missing: most questions are answered by it.
+    private var newestMissing: UInt32 = 0
 
-  /// Link numbers that should have come by now and have not.
-  var missing: UInt32 { highest &- received }
+    /// Link numbers that should have come by now and have not.
+    var missing: UInt32 { highest &- received }
 
-  /// Notes a number, and returns how far behind the highest it came: 0 in order, and for one so far from the highest that it
-  /// is not noted at all. Nil if it had come before.
-  ///
-  /// Link numbers are not authenticated, as each child's differ: whoever hears a packet can send it again with another
-  /// one. So a packet alone moves the window by its width at most; further only the parent's heartbeat does (`expect`).
-  mutating func note(_ number: UInt32) -> UInt32? {
-    let ahead = Int32(bitPattern: number &- highest)
-    guard ahead.magnitude < Self.width else { return 0 }
-    var behind: UInt32 = 0
-    if ahead > 0 {
-      if ahead > 1 { newestMissing = number &- 1 }
-      advance(to: number)
-    } else {
-      behind = ahead.magnitude
-      guard !contains(number) else { return nil }
+    /// Notes a number, and returns how far behind the highest it came: 0 in order, and for one so far from the highest that it
+    /// is not noted at all. Nil if it had come before.
+    ///
+    /// Link numbers are not authenticated, as each child's differ: whoever hears a packet can send it again with another
+    /// one. So a packet alone moves the window by its width at most; further only the parent's heartbeat does (`expect`).
+    mutating func note(_ number: UInt32) -> UInt32? {
+        let ahead = Int32(bitPattern: number &- highest)
+        guard ahead.magnitude < Self.width else { return 0 }
+        var behind: UInt32 = 0
+        if ahead > 0 {
+            if ahead > 1 { newestMissing = number &- 1 }
+            advance(to: number)
+        } else {
+            behind = ahead.magnitude
+            guard !contains(number) else { return nil }
+        }
+        bits[Int((number / 64) % (Self.width / 64))] |= 1 << UInt64(number % 64)
+        received &+= 1
+        if number == newestMissing { newestMissing = missing(below: number) }
+        return behind
     }
-    bits[Int((number / 64) % (Self.width / 64))] |= 1 << UInt64(number % 64)
-    received &+= 1
-    if number == newestMissing { newestMissing = missing(below: number) }
-    return behind
-  }
 
-  /// The parent says that it has sent all numbers below `next`, and no other.
-  mutating func expect(next: UInt32) {
-    let last = next &- 1
-    let ahead = Int32(bitPattern: last &- highest)
-    if ahead > 0 {
-      advance(to: last)
-      newestMissing = last
-    } else if ahead.magnitude >= Self.width {
-      // Not by reordering: somebody has made us believe in numbers that were never sent.
-      for index in bits.indices { bits[index] = 0 }
-      (highest, received, newestMissing) = (last, last, 0)
+    /// The parent says that it has sent all numbers below `next`, and no other.
+    mutating func expect(next: UInt32) {
+        let last = next &- 1
+        let ahead = Int32(bitPattern: last &- highest)
+        if ahead > 0 {
+            advance(to: last)
+            newestMissing = last
+        } else if ahead.magnitude >= Self.width {
+            // Not by reordering: somebody has made us believe in numbers that were never sent.
+            for index in bits.indices { bits[index] = 0 }
+            (highest, received, newestMissing) = (last, last, 0)
+        }
     }
-  }
 
-  /// True if any number strictly between the two has not come.
-  func hasMissing(after low: UInt32, before high: UInt32) -> Bool {
-    guard newestMissing != 0, Int32(bitPattern: newestMissing &- low) > 0 else { return false }
-    if Int32(bitPattern: high &- newestMissing) > 0 { return true }
-    var number = low &+ 1
-    if high &- low > Self.width { number = high &- Self.width }
-    while Int32(bitPattern: high &- number) > 0 {
-      if number != 0, !contains(number) { return true }
-      number = number &+ 1
+    /// True if any number strictly between the two has not come.
+    func hasMissing(after low: UInt32, before high: UInt32) -> Bool {
+        guard newestMissing != 0, Int32(bitPattern: newestMissing &- low) > 0 else { return false }
+        if Int32(bitPattern: high &- newestMissing) > 0 { return true }
+        var number = low &+ 1
+        if high &- low > Self.width { number = high &- Self.width }
+        while Int32(bitPattern: high &- number) > 0 {
+            if number != 0, !contains(number) { return true }
+            number = number &+ 1
+        }
+        return false
     }
-    return false
-  }
 
-  /// The highest number below `number` that has not come; 0 if all have that are remembered.
-  private func missing(below number: UInt32) -> UInt32 {
-    var candidate = number &- 1
-    while highest &- candidate < min(Self.width, highest) {
-      if !contains(candidate) { return candidate }
-      candidate = candidate &- 1
+    /// The highest number below `number` that has not come; 0 if all have that are remembered.
+    private func missing(below number: UInt32) -> UInt32 {
+        var candidate = number &- 1
+        while highest &- candidate < min(Self.width, highest) {
+            if !contains(candidate) { return candidate }
+            candidate = candidate &- 1
+        }
+        return 0
     }
-    return 0
-  }
 
-  private func contains(_ number: UInt32) -> Bool {
-    bits[Int((number / 64) % (Self.width / 64))] & (1 << UInt64(number % 64)) != 0
-  }
-
-  private mutating func advance(to number: UInt32) {
-    let distance = number &- highest
-    if distance >= Self.width {
-      for index in bits.indices { bits[index] = 0 }
-    } else {
-      var cleared = highest &+ 1
-      while cleared != number &+ 1 {
-        bits[Int((cleared / 64) % (Self.width / 64))] &= ~(1 << UInt64(cleared % 64))
-        cleared = cleared &+ 1
-      }
+    private func contains(_ number: UInt32) -> Bool {
+        bits[Int((number / 64) % (Self.width / 64))] & (1 << UInt64(number % 64)) != 0
     }
-    highest = number
-  }
+
+    private mutating func advance(to number: UInt32) {
+        let distance = number &- highest
+        if distance >= Self.width {
+            for index in bits.indices { bits[index] = 0 }
+        } else {
+            var cleared = highest &+ 1
+            while cleared != number &+ 1 {
+                bits[Int((cleared / 64) % (Self.width / 64))] &= ~(1 << UInt64(cleared % 64))
+                cleared = cleared &+ 1
+            }
+        }
+        highest = number
+    }
 }

@@ -11,81 +11,81 @@ import RelayWire
 ///                               └──nothing─────────────▶ as before
 /// ```
 struct PathSize {
-  /// What a round of probing has shown.
-  enum Outcome: Equatable {
-    case unchanged
-    case becameSmall
-    case becameUsual
-    /// Not even the smaller packets get through.
-    case tooSmall
-  }
-
-  static let rounds = 7
-  static let roundSpan: TimeSpan = .milliseconds(150)
-  /// How long a judgement stands.
-  static let span: TimeSpan = .seconds(60)
-  /// Loss leads to another judgement no sooner than this.
-  static let suspicionSpan: TimeSpan = .seconds(5)
-  /// Answers to smaller ones that it takes to believe that the usual ones are too large.
-  private static let answersMin = 2
-  /// Payload of the smallest probes, which any path carries.
-  private static let payloadTiny = 128
-
-  /// Largest payload that gets through; nil while that is not known.
-  private(set) var payload: Int?
-  private(set) var nextStep: MonotonicInstant = .zero
-  private var round = 0
-  private var usual = 0
-  private var small = 0
-  private var tiny = 0
-  private var judgedAt: MonotonicInstant?
-
-  /// Payloads of the probes to send now. Called while the link has subscriptions, when `nextStep` has come.
-  mutating func step(at now: MonotonicInstant) -> (probes: [Int], outcome: Outcome) {
-    guard now >= nextStep else { return ([], .unchanged) }
-    guard round < Self.rounds, usual == 0 else { return ([], conclude(at: now)) }
-    round += 1
-    nextStep = now + Self.roundSpan
-    // Most paths answer the first one: the smaller ones are for the others.
-    let probes = [WireLimits.payloadUsual, WireLimits.payloadOfSmallPath, Self.payloadTiny]
-    return (round == 1 ? Array(probes.prefix(1)) : probes, .unchanged)
-  }
-
-  /// The child has received a probe of that many bytes.
-  mutating func received(length: Int, at now: MonotonicInstant) {
-    guard round > 0 else { return }
-    switch length - WireLimits.dataOverhead {
-    case WireLimits.payloadUsual:
-      usual += 1
-      nextStep = now
-    case WireLimits.payloadOfSmallPath: small += 1
-    case Self.payloadTiny: tiny += 1
-    default: break
+    /// What a round of probing has shown.
+    enum Outcome: Equatable {
+        case unchanged
+        case becameSmall
+        case becameUsual
+        /// Not even the smaller packets get through.
+        case tooSmall
     }
-  }
 
-  /// The child misses much of what was sent: perhaps the path has changed.
-  mutating func suspect(at now: MonotonicInstant) {
-    guard round == 0, payload != WireLimits.payloadOfSmallPath else { return }
-    if let judgedAt, now - judgedAt < Self.suspicionSpan { return }
-    nextStep = now
-  }
+    static let rounds = 7
+    static let roundSpan: TimeSpan = .milliseconds(150)
+    /// How long a judgement stands.
+    static let span: TimeSpan = .seconds(60)
+    /// Loss leads to another judgement no sooner than this.
+    static let suspicionSpan: TimeSpan = .seconds(5)
+    /// Answers to smaller ones that it takes to believe that the usual ones are too large.
+    private static let answersMin = 2
+    /// Payload of the smallest probes, which any path carries.
+    private static let payloadTiny = 128
 
-  private mutating func conclude(at now: MonotonicInstant) -> Outcome {
-    defer {
-      (round, usual, small, tiny) = (0, 0, 0, 0)
-      judgedAt = now
-      nextStep = now + Self.span
+    /// Largest payload that gets through; nil while that is not known.
+    private(set) var payload: Int?
+    private(set) var nextStep: MonotonicInstant = .zero
+    private var round = 0
+    private var usual = 0
+    private var small = 0
+    private var tiny = 0
+    private var judgedAt: MonotonicInstant?
+
+    /// Payloads of the probes to send now. Called while the link has subscriptions, when `nextStep` has come.
+    mutating func step(at now: MonotonicInstant) -> (probes: [Int], outcome: Outcome) {
+        guard now >= nextStep else { return ([], .unchanged) }
+        guard round < Self.rounds, usual == 0 else { return ([], conclude(at: now)) }
+        round += 1
+        nextStep = now + Self.roundSpan
+        // Most paths answer the first one: the smaller ones are for the others.
+        let probes = [WireLimits.payloadUsual, WireLimits.payloadOfSmallPath, Self.payloadTiny]
+        return (round == 1 ? Array(probes.prefix(1)) : probes, .unchanged)
     }
-    let before = payload
-    if usual > 0 {
-      payload = WireLimits.payloadUsual
-      return before == WireLimits.payloadOfSmallPath ? .becameUsual : .unchanged
+
+    /// The child has received a probe of that many bytes.
+    mutating func received(length: Int, at now: MonotonicInstant) {
+        guard round > 0 else { return }
+        switch length - WireLimits.dataOverhead {
+        case WireLimits.payloadUsual:
+            usual += 1
+            nextStep = now
+        case WireLimits.payloadOfSmallPath: small += 1
+        case Self.payloadTiny: tiny += 1
+        default: break
+        }
     }
-    if small >= Self.answersMin {
-      payload = WireLimits.payloadOfSmallPath
-      return before == payload ? .unchanged : .becameSmall
+
+    /// The child misses much of what was sent: perhaps the path has changed.
+    mutating func suspect(at now: MonotonicInstant) {
+        guard round == 0, payload != WireLimits.payloadOfSmallPath else { return }
+        if let judgedAt, now - judgedAt < Self.suspicionSpan { return }
+        nextStep = now
     }
-    return small == 0 && tiny >= Self.answersMin ? .tooSmall : .unchanged
-  }
+
+    private mutating func conclude(at now: MonotonicInstant) -> Outcome {
+        defer {
+            (round, usual, small, tiny) = (0, 0, 0, 0)
+            judgedAt = now
+            nextStep = now + Self.span
+        }
+        let before = payload
+        if usual > 0 {
+            payload = WireLimits.payloadUsual
+            return before == WireLimits.payloadOfSmallPath ? .becameUsual : .unchanged
+        }
+        if small >= Self.answersMin {
+            payload = WireLimits.payloadOfSmallPath
+            return before == payload ? .unchanged : .becameSmall
+        }
+        return small == 0 && tiny >= Self.answersMin ? .tooSmall : .unchanged
+    }
 }

@@ -3,23 +3,23 @@ import ReflectorModel
 /// How often a person is told of what an attacker can cause at will: the first time at once, then every ten seconds, with
 /// how often it happened.
 struct AlarmCounts {
-  enum Kind: Int, CaseIterable {
-    case linksRefused
-    case linksEvicted
-    case controlFlood
-    case loopRefused
-  }
+    enum Kind: Int, CaseIterable {
+        case linksRefused
+        case linksEvicted
+        case controlFlood
+        case loopRefused
+    }
 
-  private static let span = TimeSpan.seconds(10)
-  private var told = [MonotonicInstant?](repeating: nil, count: Kind.allCases.count)
-  private var counts = [UInt64](repeating: 0, count: Kind.allCases.count)
+    private static let span = TimeSpan.seconds(10)
+    private var told = [MonotonicInstant?](repeating: nil, count: Kind.allCases.count)
+    private var counts = [UInt64](repeating: 0, count: Kind.allCases.count)
 
-  /// Counts one. Returns how many there were since the last alarm if it is time for the next, else nil.
-  mutating func note(_ kind: Kind, _ count: UInt64 = 1, at now: MonotonicInstant) -> UInt64? {
-    counts[kind.rawValue] &+= count
-    if let last = told[kind.rawValue], now - last < Self.span { return nil }
-    told[kind.rawValue] = now
-    defer { counts[kind.rawValue] = 0 }
-    return counts[kind.rawValue]
-  }
+    /// Counts one. Returns how many there were since the last alarm if it is time for the next, else nil.
+    mutating func note(_ kind: Kind, _ count: UInt64 = 1, at now: MonotonicInstant) -> UInt64? {
+        counts[kind.rawValue] &+= count
+        if let last = told[kind.rawValue], now - last < Self.span { return nil }
+        told[kind.rawValue] = now
+        defer { counts[kind.rawValue] = 0 }
+        return counts[kind.rawValue]
+    }
 }

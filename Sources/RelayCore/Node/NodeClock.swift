@@ -3,105 +3,105 @@ import ReflectorModel
 /// The timers of a node. Each link and each stream has at most one that counts, and so have the node itself and the
 /// orders that wait; the soonest wakes the node.
 struct NodeClock: ~Copyable {
-  /// What is due.
-  enum Due {
-    case parentLink(ParentLink)
-    case childLink(ChildLink)
-    case stream(StreamState)
-    case node
-    case orders
-  }
-
-  let startedAt: MonotonicInstant
-  /// Silence of others is not judged before this, because the node itself woke late.
-  private(set) var judgeSilenceFrom: MonotonicInstant = .zero
-  private var timers = TimerQueue()
-  private var nodeScheduled: MonotonicInstant = .distantFuture
-  private var ordersScheduled: MonotonicInstant = .distantFuture
-
-  /// A wake-up that comes this much later than asked for is late.
-  private static let lateAfter: TimeSpan = .milliseconds(20)
-  /// After a late wake-up, what others sent may still lie in the socket or be on its way.
-  private static let patience: TimeSpan = .milliseconds(50)
-
-  init(startedAt: MonotonicInstant) { self.startedAt = startedAt }
-
-  /// Timers in the heap, stale ones included.
-  var count: Int { timers.count }
-
-  mutating func schedule(_ link: ParentLink, _ at: MonotonicInstant) {
-    timers.schedule(.parentLink(link.slot), at: at, scheduled: &link.scheduled)
-  }
-
-  mutating func schedule(_ link: ChildLink, _ at: MonotonicInstant) {
-    timers.schedule(.childLink(link.slot), at: at, scheduled: &link.scheduled)
-  }
-
-  mutating func schedule(_ stream: StreamState, _ at: MonotonicInstant) {
-    timers.schedule(.stream(stream.slot), at: at, scheduled: &stream.scheduled)
-  }
-
-  mutating func scheduleNode(_ at: MonotonicInstant) {
-    timers.schedule(.node, at: at, scheduled: &nodeScheduled)
-  }
-
-  mutating func scheduleOrders(_ at: MonotonicInstant) {
-    timers.schedule(.orders, at: at, scheduled: &ordersScheduled)
-  }
-
-  /// When the soonest timer is due; distant when there is none.
-  mutating func next(_ links: borrowing LinkTable, _ streams: borrowing StreamTable)
-    -> MonotonicInstant
-  {
-    timers.dropStale { owner, at in
-      switch owner {
-      case .parentLink(let slot): links.parents[slot]?.scheduled == at
-      case .childLink(let slot): links.children[slot]?.scheduled == at
-      case .stream(let slot): streams[slot]?.scheduled == at
-      case .node: nodeScheduled == at
-      case .orders: ordersScheduled == at
-      }
+    /// What is due.
+    enum Due {
+        case parentLink(ParentLink)
+        case childLink(ChildLink)
+        case stream(StreamState)
+        case node
+        case orders
     }
-    return timers.next
-  }
 
-  /// Called before timers run. True if the node woke so late that others' silence proves nothing (design §7).
-  mutating func noteWakeUp(
-    _ links: borrowing LinkTable, _ streams: borrowing StreamTable, at now: MonotonicInstant
-  ) -> Bool {
-    guard next(links, streams) < now - Self.lateAfter else { return false }
-    judgeSilenceFrom = now + Self.patience
-    return true
-  }
+    let startedAt: MonotonicInstant
+    /// Silence of others is not judged before this, because the node itself woke late.
+    private(set) var judgeSilenceFrom: MonotonicInstant = .zero
+    private var timers = TimerQueue()
+    private var nodeScheduled: MonotonicInstant = .distantFuture
+    private var ordersScheduled: MonotonicInstant = .distantFuture
 
-  /// The next timer that is due, taken out. Nil if there is none.
-  mutating func takeDue(
-    _ links: borrowing LinkTable, _ streams: borrowing StreamTable, at now: MonotonicInstant
-  ) -> Due? {
-    while let (owner, at) = timers.popDue(at: now) {
-      switch owner {
-      case .parentLink(let slot):
-        guard let link = links.parents[slot], link.scheduled == at else { continue }
-        link.scheduled = .distantFuture
-        return .parentLink(link)
-      case .childLink(let slot):
-        guard let link = links.children[slot], link.scheduled == at else { continue }
-        link.scheduled = .distantFuture
-        return .childLink(link)
-      case .stream(let slot):
-        guard let stream = streams[slot], stream.scheduled == at else { continue }
-        stream.scheduled = .distantFuture
-        return .stream(stream)
-      case .node:
-        guard nodeScheduled == at else { continue }
-        nodeScheduled = .distantFuture
-        return .node
-      case .orders:
-        guard ordersScheduled == at else { continue }
-        ordersScheduled = .distantFuture
-        return .orders
-      }
+    /// A wake-up that comes this much later than asked for is late.
+    private static let lateAfter: TimeSpan = .milliseconds(20)
+    /// After a late wake-up, what others sent may still lie in the socket or be on its way.
+    private static let patience: TimeSpan = .milliseconds(50)
+
+    init(startedAt: MonotonicInstant) { self.startedAt = startedAt }
+
+    /// Timers in the heap, stale ones included.
+    var count: Int { timers.count }
+
+    mutating func schedule(_ link: ParentLink, _ at: MonotonicInstant) {
+        timers.schedule(.parentLink(link.slot), at: at, scheduled: &link.scheduled)
     }
-    return nil
-  }
+
+    mutating func schedule(_ link: ChildLink, _ at: MonotonicInstant) {
+        timers.schedule(.childLink(link.slot), at: at, scheduled: &link.scheduled)
+    }
+
+    mutating func schedule(_ stream: StreamState, _ at: MonotonicInstant) {
+        timers.schedule(.stream(stream.slot), at: at, scheduled: &stream.scheduled)
+    }
+
+    mutating func scheduleNode(_ at: MonotonicInstant) {
+        timers.schedule(.node, at: at, scheduled: &nodeScheduled)
+    }
+
+    mutating func scheduleOrders(_ at: MonotonicInstant) {
+        timers.schedule(.orders, at: at, scheduled: &ordersScheduled)
+    }
+
+    /// When the soonest timer is due; distant when there is none.
+    mutating func next(_ links: borrowing LinkTable, _ streams: borrowing StreamTable)
+        -> MonotonicInstant
+    {
+        timers.dropStale { owner, at in
+            switch owner {
+            case .parentLink(let slot): links.parents[slot]?.scheduled == at
+            case .childLink(let slot): links.children[slot]?.scheduled == at
+            case .stream(let slot): streams[slot]?.scheduled == at
+            case .node: nodeScheduled == at
+            case .orders: ordersScheduled == at
+            }
+        }
+        return timers.next
+    }
+
+    /// Called before timers run. True if the node woke so late that others' silence proves nothing (design §7).
+    mutating func noteWakeUp(
+        _ links: borrowing LinkTable, _ streams: borrowing StreamTable, at now: MonotonicInstant
+    ) -> Bool {
+        guard next(links, streams) < now - Self.lateAfter else { return false }
+        judgeSilenceFrom = now + Self.patience
+        return true
+    }
+
+    /// The next timer that is due, taken out. Nil if there is none.
+    mutating func takeDue(
+        _ links: borrowing LinkTable, _ streams: borrowing StreamTable, at now: MonotonicInstant
+    ) -> Due? {
+        while let (owner, at) = timers.popDue(at: now) {
+            switch owner {
+            case .parentLink(let slot):
+                guard let link = links.parents[slot], link.scheduled == at else { continue }
+                link.scheduled = .distantFuture
+                return .parentLink(link)
+            case .childLink(let slot):
+                guard let link = links.children[slot], link.scheduled == at else { continue }
+                link.scheduled = .distantFuture
+                return .childLink(link)
+            case .stream(let slot):
+                guard let stream = streams[slot], stream.scheduled == at else { continue }
+                stream.scheduled = .distantFuture
+                return .stream(stream)
+            case .node:
+                guard nodeScheduled == at else { continue }
+                nodeScheduled = .distantFuture
+                return .node
+            case .orders:
+                guard ordersScheduled == at else { continue }
+                ordersScheduled = .distantFuture
+                return .orders
+            }
+        }
+        return nil
+    }
 }

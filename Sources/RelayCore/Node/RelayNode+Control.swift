@@ -3,108 +3,108 @@ import RelayWire
 
 /// Control messages of open links: authenticated, fresh, then to whom they concern.
 extension RelayNode {
-  func receiveControl(
-    _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
-  ) throws(WireError) {
-    let header = try ControlHeader(parsing: datagram)
-    switch links.slot(token: header.token) {
-    case .parent(let slot):
-      guard let link = links.parents[slot], let keys = link.session.keys else {
-        return context.count(.rejectedUnknownToken)
-      }
-      guard link.remote == source else { return context.count(.rejectedWrongAddress) }
-      guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: crypto) else {
-        return context.count(.rejectedBadMAC)
-      }
-      guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
-      context.count(.controlReceived)
-      guard link.messages.take(at: now) else {
-        return dropFlood(from: link.peerName, link.endpoint, at: now)
-      }
-      link.lastReceived = now
-      receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
-    case .child(let slot):
-      guard let link = links.children[slot], let keys = link.session.keys else {
-        return context.count(.rejectedUnknownToken)
-      }
-      guard link.endpoint == source else { return context.count(.rejectedWrongAddress) }
-      guard ControlCodec.verify(datagram, key: keys.childToParent, crypto: crypto) else {
-        return context.count(.rejectedBadMAC)
-      }
-      guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
-      context.count(.controlReceived)
-      link.hasSpoken = true
-      let isAllowed =
-        ControlCodec.isNak(datagram) ? link.nakMessages.take(at: now) : link.messages.take(at: now)
-      guard isAllowed else { return dropFlood(from: link.name, link.endpoint, at: now) }
-      link.lastReceived = now
-      receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
-    case nil:
-      context.count(.rejectedUnknownToken)
+    func receiveControl(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
+    ) throws(WireError) {
+        let header = try ControlHeader(parsing: datagram)
+        switch links.slot(token: header.token) {
+        case .parent(let slot):
+            guard let link = links.parents[slot], let keys = link.session.keys else {
+                return context.count(.rejectedUnknownToken)
+            }
+            guard link.remote == source else { return context.count(.rejectedWrongAddress) }
+            guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: crypto) else {
+                return context.count(.rejectedBadMAC)
+            }
+            guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
+            context.count(.controlReceived)
+            guard link.messages.take(at: now) else {
+                return dropFlood(from: link.peerName, link.endpoint, at: now)
+            }
+            link.lastReceived = now
+            receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
+        case .child(let slot):
+            guard let link = links.children[slot], let keys = link.session.keys else {
+                return context.count(.rejectedUnknownToken)
+            }
+            guard link.endpoint == source else { return context.count(.rejectedWrongAddress) }
+            guard ControlCodec.verify(datagram, key: keys.childToParent, crypto: crypto) else {
+                return context.count(.rejectedBadMAC)
+            }
+            guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
+            context.count(.controlReceived)
+            link.hasSpoken = true
+            let isAllowed =
+                ControlCodec.isNak(datagram) ? link.nakMessages.take(at: now) : link.messages.take(at: now)
+            guard isAllowed else { return dropFlood(from: link.name, link.endpoint, at: now) }
+            link.lastReceived = now
+            receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
+        case nil:
+            context.count(.rejectedUnknownToken)
+        }
     }
-  }
 
-  /// From a parent.
-  private func receive(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
-    switch message {
-    case .subscribeReply(let reply): onSubscribeReply(reply, on: link, at: now)
-    case .subscriptionEnd(let subscription, let reason):
-      onSubscriptionEnd(subscription, reason, on: link, at: now)
-    case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
-    case .announcePull:
-      // The list is long, and the question short; an honest set reflector asks as often as it hears a heartbeat.
-      guard now - link.lastPulled >= configuration.heartbeatInterval / 2 else { return }
-      link.lastPulled = now
-      sendAnnouncements(on: link, at: now)
-    case .heartbeatReply(let echoed):
-      if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: 0, at: now) {
-        link.roundTrip.sample(sample)
-      }
-    case .close(.shuttingDown): onShuttingDown(link, at: now)
-    case .close: fail(link, at: now)
-    case .sizeProbe(let length):
-      context.count(.sizeProbesReceived)
-      send(.sizeReport(length: length), on: link, at: now)
-    case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit:
-      context.count(.rejectedUnexpected)
+    /// From a parent.
+    private func receive(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
+        switch message {
+        case .subscribeReply(let reply): onSubscribeReply(reply, on: link, at: now)
+        case .subscriptionEnd(let subscription, let reason):
+            onSubscriptionEnd(subscription, reason, on: link, at: now)
+        case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
+        case .announcePull:
+            // The list is long, and the question short; an honest set reflector asks as often as it hears a heartbeat.
+            guard now - link.lastPulled >= configuration.heartbeatInterval / 2 else { return }
+            link.lastPulled = now
+            sendAnnouncements(on: link, at: now)
+        case .heartbeatReply(let echoed):
+            if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: 0, at: now) {
+                link.roundTrip.sample(sample)
+            }
+        case .close(.shuttingDown): onShuttingDown(link, at: now)
+        case .close: fail(link, at: now)
+        case .sizeProbe(let length):
+            context.count(.sizeProbesReceived)
+            send(.sizeReport(length: length), on: link, at: now)
+        case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit:
+            context.count(.rejectedUnexpected)
+        }
     }
-  }
 
-  /// From a child.
-  private func receive(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
-    switch message {
-    case .subscribe, .unsubscribe, .announce: order(message, on: link, at: now)
-    case .renew(let renew): onRenew(renew, on: link, at: now)
-    case .nak(let nak): onNak(nak, on: link, at: now)
-    case .heartbeat(let heartbeat): onHeartbeat(heartbeat, on: link, at: now)
-    case .close: remove(link, at: now)
-    case .sizeReport(let length): onSizeReport(length, on: link, at: now)
-    case .payloadLimit(let subscription, let bytes):
-      onPayloadLimit(Int(bytes), of: subscription, on: link, at: now)
-    case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply,
-      .sizeProbe:
-      context.count(.rejectedUnexpected)
+    /// From a child.
+    private func receive(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
+        switch message {
+        case .subscribe, .unsubscribe, .announce: order(message, on: link, at: now)
+        case .renew(let renew): onRenew(renew, on: link, at: now)
+        case .nak(let nak): onNak(nak, on: link, at: now)
+        case .heartbeat(let heartbeat): onHeartbeat(heartbeat, on: link, at: now)
+        case .close: remove(link, at: now)
+        case .sizeReport(let length): onSizeReport(length, on: link, at: now)
+        case .payloadLimit(let subscription, let bytes):
+            onPayloadLimit(Int(bytes), of: subscription, on: link, at: now)
+        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply,
+            .sizeProbe:
+            context.count(.rejectedUnexpected)
+        }
     }
-  }
 
-  // MARK: Sending
+    // MARK: Sending
 
-  func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
-    guard link.isAlive, let keys = link.session.keys else { return }
-    let address = EgressScheduler.Address(
-      remote: link.remote, local: link.local, token: link.parentToken,
-      counter: link.session.takeCounter(),
-      key: keys.childToParent)
-    egress.send(message, to: address, at: now, &context)
-  }
+    func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
+        guard link.isAlive, let keys = link.session.keys else { return }
+        let address = EgressScheduler.Address(
+            remote: link.remote, local: link.local, token: link.parentToken,
+            counter: link.session.takeCounter(),
+            key: keys.childToParent)
+        egress.send(message, to: address, at: now, &context)
+    }
 
-  func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
-    guard let keys = link.session.keys else { return }
-    link.lastSent = now
-    let address = EgressScheduler.Address(
-      remote: link.endpoint, local: link.local, token: link.childToken,
-      counter: link.session.takeCounter(),
-      key: keys.parentToChild)
-    egress.send(message, to: address, at: now, &context)
-  }
+    func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
+        guard let keys = link.session.keys else { return }
+        link.lastSent = now
+        let address = EgressScheduler.Address(
+            remote: link.endpoint, local: link.local, token: link.childToken,
+            counter: link.session.takeCounter(),
+            key: keys.parentToChild)
+        egress.send(message, to: address, at: now, &context)
+    }
 }

@@ -3,45 +3,45 @@ import RelayWire
 
 /// A node that is told to stop: its children move away before it goes, so that nobody finds out by silence.
 extension RelayNode {
-  /// Takes nothing new on and tells every child that still fetches something to go elsewhere, make before break. To be
-  /// called again every few hundred milliseconds, should a message be lost, until it returns true: nobody fetches any
-  /// more. What children have not got yet goes on being served meanwhile.
-  public func drain(at now: MonotonicInstant) -> Bool {
-    admission.drain()
-    var isDone = true
-    for link in links.children.all where !link.ordered.isEmpty {
-      isDone = false
-      send(.close(.shuttingDown), on: link, at: now)
+    /// Takes nothing new on and tells every child that still fetches something to go elsewhere, make before break. To be
+    /// called again every few hundred milliseconds, should a message be lost, until it returns true: nobody fetches any
+    /// more. What children have not got yet goes on being served meanwhile.
+    public func drain(at now: MonotonicInstant) -> Bool {
+        admission.drain()
+        var isDone = true
+        for link in links.children.all where !link.ordered.isEmpty {
+            isDone = false
+            send(.close(.shuttingDown), on: link, at: now)
+        }
+        return isDone
     }
-    return isDone
-  }
 
-  /// The last words: every link is closed, so that neither side waits for the other. The node must be used no more,
-  /// except to transmit them.
-  public func close(at now: MonotonicInstant) {
-    admission.drain()
-    for link in links.children.all { send(.close(.leaving), on: link, at: now) }
-    for link in links.parents.all where link.isAlive { send(.close(.leaving), on: link, at: now) }
-  }
-
-  /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it
-  /// flows there. Where there is no other, it stays as long as the parent does.
-  func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant) {
-    guard !link.isLeavingSoon else { return }
-    link.isLeavingSoon = true
-    context.post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
-    parents.fail(link.endpoint, at: now)
-    // Sorted, because a dictionary's order differs between processes.
-    for slot in link.subscriptions.values.sorted() {
-      guard let stream = streams[slot], let path = stream.paths.path(on: link),
-        path.state != .leaving,
-        !stream.paths.hasSettled(besides: path),
-        case .list(let list) = candidates(for: stream, at: now)
-      else { continue }
-      let next = list.first { candidate in
-        candidate.endpoint != link.endpoint && !parents.isAvoided(candidate.endpoint, at: now)
-      }
-      if let next { move(stream, from: path, to: next, at: now) }
+    /// The last words: every link is closed, so that neither side waits for the other. The node must be used no more,
+    /// except to transmit them.
+    public func close(at now: MonotonicInstant) {
+        admission.drain()
+        for link in links.children.all { send(.close(.leaving), on: link, at: now) }
+        for link in links.parents.all where link.isAlive { send(.close(.leaving), on: link, at: now) }
     }
-  }
+
+    /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it
+    /// flows there. Where there is no other, it stays as long as the parent does.
+    func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant) {
+        guard !link.isLeavingSoon else { return }
+        link.isLeavingSoon = true
+        context.post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
+        parents.fail(link.endpoint, at: now)
+        // Sorted, because a dictionary's order differs between processes.
+        for slot in link.subscriptions.values.sorted() {
+            guard let stream = streams[slot], let path = stream.paths.path(on: link),
+                path.state != .leaving,
+                !stream.paths.hasSettled(besides: path),
+                case .list(let list) = candidates(for: stream, at: now)
+            else { continue }
+            let next = list.first { candidate in
+                candidate.endpoint != link.endpoint && !parents.isAvoided(candidate.endpoint, at: now)
+            }
+            if let next { move(stream, from: path, to: next, at: now) }
+        }
+    }
 }

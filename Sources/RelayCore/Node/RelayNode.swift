@@ -18,138 +18,138 @@ import RelayWire
 ///                                      └─▶ delivery in order (edge) ─▶ StreamSink
 /// ```
 public final class RelayNode {
-  /// What parts read and write besides their own state.
-  var context: RelayContext
-  /// As in the context; a constant here, so that no packet pays for counting references to it.
-  let crypto: any PacketCrypto
-  var clock: NodeClock
-  let log: PacketLog
+    /// What parts read and write besides their own state.
+    var context: RelayContext
+    /// As in the context; a constant here, so that no packet pays for counting references to it.
+    let crypto: any PacketCrypto
+    var clock: NodeClock
+    let log: PacketLog
 
-  // The node's extensions route between these parts, which is why they are not private to this file.
-  var links = LinkTable()
-  var streams = StreamTable()
-  var directory: ParentDirectory
-  var parents: ParentHistory
-  var announcements = AnnouncementRegistry()
-  /// Present at an entrypoint.
-  var announcer: Announcer?
-  var admission: Admission
-  var orders = OrderQueue()
-  var egress: EgressScheduler
-  var meter: LinkMeter
-  /// Present at an edge.
-  let playOut: PlayOut?
+    // The node's extensions route between these parts, which is why they are not private to this file.
+    var links = LinkTable()
+    var streams = StreamTable()
+    var directory: ParentDirectory
+    var parents: ParentHistory
+    var announcements = AnnouncementRegistry()
+    /// Present at an entrypoint.
+    var announcer: Announcer?
+    var admission: Admission
+    var orders = OrderQueue()
+    var egress: EgressScheduler
+    var meter: LinkMeter
+    /// Present at an edge.
+    let playOut: PlayOut?
 
-  /// - Parameters:
-  ///   - seed: of jitter; random in a daemon, given in the simulator.
-  ///   - sink: where an edge delivers. Held weakly.
-  ///   - makeMeasurements: makes what keeps a link's measurements; without it they are not kept.
-  public init(
-    configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64,
-    sink: (any StreamSink)?,
-    makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
-  ) {
-    context = RelayContext(configuration: configuration, crypto: crypto, seed: seed)
-    self.crypto = crypto
-    clock = NodeClock(startedAt: now)
-    log = PacketLog(packetsMax: configuration.packetsMax, span: configuration.logSpan)
-    directory = ParentDirectory(countMax: configuration.lookUpsMax)
-    parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
-    announcer = configuration.role == .entrypoint ? Announcer() : nil
-    admission = Admission(bitsPerSecond: configuration.capacity)
-    egress = EgressScheduler(configuration)
-    meter = LinkMeter(makeMeasurements)
-    playOut =
-      configuration.role == .edge
-      ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil
-    if announcer != nil { clock.scheduleNode(now) }
-  }
-
-  public var configuration: RelayConfiguration { _read { yield context.configuration } }
-  public var id: NodeID { context.id }
-  public var counters: RelayCounters { _read { yield context.counters } }
-  /// Rounds of loops whose length others can choose, for tests.
-  var work: UInt64 { context.work }
-  var isSetReflector: Bool { playOut == nil && announcer == nil }
-
-  /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
-  /// reason and dropped.
-  ///
-  /// - Parameter local: number of the own address that it was sent to, as the owner gives it; answers leave from there
-  ///   (`DatagramBatch.Entry.local`). 0 if there is only one.
-  public func receive(
-    _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0,
-    at now: MonotonicInstant
-  ) {
-    context.count(.datagramsReceived)
-    context.begin(at: local)
-    defer { context.begin(at: 0) }
-    do throws(WireError) {
-      switch try DatagramType.of(datagram) {
-      case .data: try receiveData(datagram, from: source, at: now)
-      case .control: try receiveControl(datagram, from: source, at: now)
-      case .hello, .cookie, .open, .opened, .refused, .probe, .probeReport:
-        try receiveHandshake(datagram, from: source, at: now)
-      }
-    } catch {
-      context.count(error == .badVersion ? .rejectedVersion : .rejectedMalformed)
+    /// - Parameters:
+    ///   - seed: of jitter; random in a daemon, given in the simulator.
+    ///   - sink: where an edge delivers. Held weakly.
+    ///   - makeMeasurements: makes what keeps a link's measurements; without it they are not kept.
+    public init(
+        configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64,
+        sink: (any StreamSink)?,
+        makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
+    ) {
+        context = RelayContext(configuration: configuration, crypto: crypto, seed: seed)
+        self.crypto = crypto
+        clock = NodeClock(startedAt: now)
+        log = PacketLog(packetsMax: configuration.packetsMax, span: configuration.logSpan)
+        directory = ParentDirectory(countMax: configuration.lookUpsMax)
+        parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
+        announcer = configuration.role == .entrypoint ? Announcer() : nil
+        admission = Admission(bitsPerSecond: configuration.capacity)
+        egress = EgressScheduler(configuration)
+        meter = LinkMeter(makeMeasurements)
+        playOut =
+            configuration.role == .edge
+            ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil
+        if announcer != nil { clock.scheduleNode(now) }
     }
-  }
 
-  /// When `handleTimeout` or `transmit` is next due, if nothing arrives before. `.distantFuture` when idle.
-  public var nextTimeout: MonotonicInstant { min(clock.next(links, streams), egress.flushAt) }
+    public var configuration: RelayConfiguration { _read { yield context.configuration } }
+    public var id: NodeID { context.id }
+    public var counters: RelayCounters { _read { yield context.counters } }
+    /// Rounds of loops whose length others can choose, for tests.
+    var work: UInt64 { context.work }
+    var isSetReflector: Bool { playOut == nil && announcer == nil }
 
-  /// Runs every timer that is due.
-  public func handleTimeout(at now: MonotonicInstant) {
-    if clock.noteWakeUp(links, streams, at: now) { context.count(.lateWakeups) }
-    // A bound on what one call may do, should timers ever set each other.
-    for _ in 0..<100_000 {
-      switch clock.takeDue(links, streams, at: now) {
-      case nil: return
-      case .parentLink(let link): handleTimer(of: link, at: now)
-      case .childLink(let link): handleTimer(of: link, at: now)
-      case .stream(let stream): handleTimer(of: stream, at: now)
-      case .node: handleNodeTimer(at: now)
-      case .orders: handleOrders(at: now)
-      }
+    /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
+    /// reason and dropped.
+    ///
+    /// - Parameter local: number of the own address that it was sent to, as the owner gives it; answers leave from there
+    ///   (`DatagramBatch.Entry.local`). 0 if there is only one.
+    public func receive(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0,
+        at now: MonotonicInstant
+    ) {
+        context.count(.datagramsReceived)
+        context.begin(at: local)
+        defer { context.begin(at: 0) }
+        do throws(WireError) {
+            switch try DatagramType.of(datagram) {
+            case .data: try receiveData(datagram, from: source, at: now)
+            case .control: try receiveControl(datagram, from: source, at: now)
+            case .hello, .cookie, .open, .opened, .refused, .probe, .probeReport:
+                try receiveHandshake(datagram, from: source, at: now)
+            }
+        } catch {
+            context.count(error == .badVersion ? .rejectedVersion : .rejectedMalformed)
+        }
     }
-  }
 
-  /// The next request to the shell.
-  public func nextAction() -> RelayAction? { context.popAction() }
+    /// When `handleTimeout` or `transmit` is next due, if nothing arrives before. `.distantFuture` when idle.
+    public var nextTimeout: MonotonicInstant { min(clock.next(links, streams), egress.flushAt) }
 
-  /// True when `transmit` has something to send now.
-  public func hasOutput(at now: MonotonicInstant) -> Bool { egress.hasOutput(at: now) }
-
-  /// Fills the batch with what is due. True if more waits: send the batch, empty it, and call again. Bodies point into
-  /// the node's log and are valid until the next call of any other method.
-  public func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
-    egress.transmit(links, streams, log, at: now, into: &batch, &context)
-  }
-
-  // MARK: What parts report
-
-  /// Queues a packet for the children of its stream, and wakes backlogs that waited for it.
-  func forward(
-    _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
-    at now: MonotonicInstant
-  ) {
-    egress.forward(slot, sequence, of: stream, isRepair: isRepair, log, at: now, &context)
-    for slot in egress.takeAwakened() {
-      if let link = links.children[slot] { clock.schedule(link, now) }
+    /// Runs every timer that is due.
+    public func handleTimeout(at now: MonotonicInstant) {
+        if clock.noteWakeUp(links, streams, at: now) { context.count(.lateWakeups) }
+        // A bound on what one call may do, should timers ever set each other.
+        for _ in 0..<100_000 {
+            switch clock.takeDue(links, streams, at: now) {
+            case nil: return
+            case .parentLink(let link): handleTimer(of: link, at: now)
+            case .childLink(let link): handleTimer(of: link, at: now)
+            case .stream(let stream): handleTimer(of: stream, at: now)
+            case .node: handleNodeTimer(at: now)
+            case .orders: handleOrders(at: now)
+            }
+        }
     }
-  }
 
-  /// Moves the link's backlogs on.
-  func pump(_ link: ChildLink, at now: MonotonicInstant) {
-    if let wake = egress.pumpBacklog(of: link, streams, log, at: now, &context) {
-      clock.schedule(link, wake)
-    }
-  }
+    /// The next request to the shell.
+    public func nextAction() -> RelayAction? { context.popAction() }
 
-  func measure(_ link: any MeasuredLink) {
-    guard meter.measure(link, countMax: configuration.measuredLinksMax) else {
-      return context.count(.droppedMeasurementsFull)
+    /// True when `transmit` has something to send now.
+    public func hasOutput(at now: MonotonicInstant) -> Bool { egress.hasOutput(at: now) }
+
+    /// Fills the batch with what is due. True if more waits: send the batch, empty it, and call again. Bodies point into
+    /// the node's log and are valid until the next call of any other method.
+    public func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
+        egress.transmit(links, streams, log, at: now, into: &batch, &context)
     }
-  }
+
+    // MARK: What parts report
+
+    /// Queues a packet for the children of its stream, and wakes backlogs that waited for it.
+    func forward(
+        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
+        at now: MonotonicInstant
+    ) {
+        egress.forward(slot, sequence, of: stream, isRepair: isRepair, log, at: now, &context)
+        for slot in egress.takeAwakened() {
+            if let link = links.children[slot] { clock.schedule(link, now) }
+        }
+    }
+
+    /// Moves the link's backlogs on.
+    func pump(_ link: ChildLink, at now: MonotonicInstant) {
+        if let wake = egress.pumpBacklog(of: link, streams, log, at: now, &context) {
+            clock.schedule(link, wake)
+        }
+    }
+
+    func measure(_ link: any MeasuredLink) {
+        guard meter.measure(link, countMax: configuration.measuredLinksMax) else {
+            return context.count(.droppedMeasurementsFull)
+        }
+    }
 }

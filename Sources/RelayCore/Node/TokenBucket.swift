@@ -2,24 +2,24 @@ import ReflectorModel
 
 /// Lets things pass at a rate, and so many at once that were saved up (a token bucket, RFC 2697).
 struct TokenBucket {
-  /// Tokens a second, and most that are saved up.
-  let rate: Double
-  let depth: Double
-  private var tokens: Double
-  private var filledAt: MonotonicInstant?
+    /// Tokens a second, and most that are saved up.
+    let rate: Double
+    let depth: Double
+    private var tokens: Double
+    private var filledAt: MonotonicInstant?
 
-  init(rate: Double, depth: Double) {
-    self.rate = rate
-    self.depth = depth
-    tokens = depth
-  }
+    init(rate: Double, depth: Double) {
+        self.rate = rate
+        self.depth = depth
+        tokens = depth
+    }
 
-  /// True if there were as many tokens, which are taken.
-  mutating func take(_ count: Double = 1, at now: MonotonicInstant) -> Bool {
-    if let filledAt { tokens = min(tokens + rate * max(now - filledAt, .zero).seconds, depth) }
-    filledAt = now
-    guard tokens >= count else { return false }
-    tokens -= count
-    return true
-  }
+    /// True if there were as many tokens, which are taken.
+    mutating func take(_ count: Double = 1, at now: MonotonicInstant) -> Bool {
+        if let filledAt { tokens = min(tokens + rate * max(now - filledAt, .zero).seconds, depth) }
+        filledAt = now
+        guard tokens >= count else { return false }
+        tokens -= count
+        return true
+    }
 }

@@ -4,117 +4,117 @@ import RelayWire
 /// The streams that one entrypoint announces, as a set reflector holds them: soft state of the entrypoint's link. What
 /// is announced is no more than a claim: `RelayNode.entrypoints` goes by it only where the zone agrees.
 struct AnnouncementList {
-  struct Item {
-    var portset: PortsetID
-    var keyPhase: UInt8
-    var incarnation: Incarnation
-    /// The zone does not name the entrypoint as a candidate; counted once.
-    var isRefused = false
-  }
-
-  /// What became of a page.
-  enum Outcome: Equatable {
-    /// More pages are to come, or it is none of those waited for.
-    case incomplete
-    /// The list is another one now.
-    case changed
-    /// There is no room: what was received of the version is dropped.
-    case full
-  }
-
-  private(set) var version: UInt64 = 0
-  private(set) var digest: UInt64 = 0
-  private var items: [StreamName: Item] = [:]
-  /// Pages of the version being received.
-  private var incoming: [StreamName: Item] = [:]
-  private var incomingVersion: UInt64 = 0
-  private var incomingPages = 0
-  private var incomingDigest: UInt64 = 0
-  /// When the first of them came.
-  private var incomingSince: MonotonicInstant = .zero
-  /// No list is asked for before this: the last one did not fit.
-  private(set) var pullNotBefore: MonotonicInstant = .zero
-  /// The zone named this entrypoint as a candidate of one of its streams.
-  var isConfirmed = false
-
-  private static let pullPause: TimeSpan = .seconds(5)
-
-  subscript(_ stream: StreamName) -> Item? { items[stream] }
-  var count: Int { items.count }
-  /// Streams held in all, those of an incomplete list included.
-  var held: Int { items.count + incoming.count }
-
-  /// Takes one page; the list changes when all pages of a version have come.
-  ///
-  /// - Parameter room: how many more streams may be held.
-  mutating func take(_ page: Announce, source: NodeID, room: Int, at now: MonotonicInstant)
-    -> Outcome
-  {
-    if page.version != incomingVersion || page.page == 0 {
-      dropIncoming()
-      incomingVersion = page.version
-      incomingSince = now
+    struct Item {
+        var portset: PortsetID
+        var keyPhase: UInt8
+        var incarnation: Incarnation
+        /// The zone does not name the entrypoint as a candidate; counted once.
+        var isRefused = false
     }
-    guard Int(page.page) == incomingPages else { return .incomplete }
-    guard page.entries.count <= room else {
-      dropIncoming()
-      pullNotBefore = now + Self.pullPause
-      return .full
+
+    /// What became of a page.
+    enum Outcome: Equatable {
+        /// More pages are to come, or it is none of those waited for.
+        case incomplete
+        /// The list is another one now.
+        case changed
+        /// There is no room: what was received of the version is dropped.
+        case full
     }
-    for announced in page.entries {
-      incoming[announced.stream] = Item(
-        portset: announced.portset, keyPhase: announced.keyPhase, incarnation: announced.incarnation
-      )
-      incomingDigest =
-        incomingDigest
-        &+ Self.digest(
-          of: announced.stream, source: source, announced.incarnation, announced.portset)
+
+    private(set) var version: UInt64 = 0
+    private(set) var digest: UInt64 = 0
+    private var items: [StreamName: Item] = [:]
+    /// Pages of the version being received.
+    private var incoming: [StreamName: Item] = [:]
+    private var incomingVersion: UInt64 = 0
+    private var incomingPages = 0
+    private var incomingDigest: UInt64 = 0
+    /// When the first of them came.
+    private var incomingSince: MonotonicInstant = .zero
+    /// No list is asked for before this: the last one did not fit.
+    private(set) var pullNotBefore: MonotonicInstant = .zero
+    /// The zone named this entrypoint as a candidate of one of its streams.
+    var isConfirmed = false
+
+    private static let pullPause: TimeSpan = .seconds(5)
+
+    subscript(_ stream: StreamName) -> Item? { items[stream] }
+    var count: Int { items.count }
+    /// Streams held in all, those of an incomplete list included.
+    var held: Int { items.count + incoming.count }
+
+    /// Takes one page; the list changes when all pages of a version have come.
+    ///
+    /// - Parameter room: how many more streams may be held.
+    mutating func take(_ page: Announce, source: NodeID, room: Int, at now: MonotonicInstant)
+        -> Outcome
+    {
+        if page.version != incomingVersion || page.page == 0 {
+            dropIncoming()
+            incomingVersion = page.version
+            incomingSince = now
+        }
+        guard Int(page.page) == incomingPages else { return .incomplete }
+        guard page.entries.count <= room else {
+            dropIncoming()
+            pullNotBefore = now + Self.pullPause
+            return .full
+        }
+        for announced in page.entries {
+            incoming[announced.stream] = Item(
+                portset: announced.portset, keyPhase: announced.keyPhase, incarnation: announced.incarnation
+            )
+            incomingDigest =
+                incomingDigest
+                &+ Self.digest(
+                    of: announced.stream, source: source, announced.incarnation, announced.portset)
+        }
+        incomingPages += 1
+        guard incomingPages >= Int(page.pages) else { return .incomplete }
+        items = incoming
+        version = incomingVersion
+        digest = incomingDigest
+        dropIncoming()
+        return .changed
     }
-    incomingPages += 1
-    guard incomingPages >= Int(page.pages) else { return .incomplete }
-    items = incoming
-    version = incomingVersion
-    digest = incomingDigest
-    dropIncoming()
-    return .changed
-  }
 
-  var isIncomplete: Bool { incomingPages > 0 }
+    var isIncomplete: Bool { incomingPages > 0 }
 
-  /// Forgets an incomplete list that is older than `patience`. True if there was one.
-  mutating func expire(after patience: TimeSpan, at now: MonotonicInstant) -> Bool {
-    guard incomingPages > 0, now - incomingSince >= patience else { return false }
-    dropIncoming()
-    return true
-  }
+    /// Forgets an incomplete list that is older than `patience`. True if there was one.
+    mutating func expire(after patience: TimeSpan, at now: MonotonicInstant) -> Bool {
+        guard incomingPages > 0, now - incomingSince >= patience else { return false }
+        dropIncoming()
+        return true
+    }
 
-  /// Forgets everything, so that others have room; it is asked for again after a while.
-  mutating func forget(at now: MonotonicInstant) {
-    dropIncoming()
-    items = [:]
-    version = 0
-    digest = 0
-    pullNotBefore = now + Self.pullPause
-  }
+    /// Forgets everything, so that others have room; it is asked for again after a while.
+    mutating func forget(at now: MonotonicInstant) {
+        dropIncoming()
+        items = [:]
+        version = 0
+        digest = 0
+        pullNotBefore = now + Self.pullPause
+    }
 
-  /// Notes that the zone contradicts an announcement. True the first time.
-  mutating func noteRefusal(of stream: StreamName) -> Bool {
-    guard items[stream]?.isRefused == false else { return false }
-    items[stream]?.isRefused = true
-    return true
-  }
+    /// Notes that the zone contradicts an announcement. True the first time.
+    mutating func noteRefusal(of stream: StreamName) -> Bool {
+        guard items[stream]?.isRefused == false else { return false }
+        items[stream]?.isRefused = true
+        return true
+    }
 
-  private mutating func dropIncoming() {
-    incoming = [:]
-    incomingVersion = 0
-    incomingPages = 0
-    incomingDigest = 0
-  }
+    private mutating func dropIncoming() {
+        incoming = [:]
+        incomingVersion = 0
+        incomingPages = 0
+        incomingDigest = 0
+    }
 
-  static func digest(
-    of stream: StreamName, source: NodeID, _ incarnation: Incarnation, _ portset: PortsetID
-  ) -> UInt64 {
-    let tag = IncarnationTag(stream: stream, source: source, incarnation: incarnation)
-    return FixedHash.combine(tag.rawValue, UInt64(portset.rawValue))
-  }
+    static func digest(
+        of stream: StreamName, source: NodeID, _ incarnation: Incarnation, _ portset: PortsetID
+    ) -> UInt64 {
+        let tag = IncarnationTag(stream: stream, source: source, incarnation: incarnation)
+        return FixedHash.combine(tag.rawValue, UInt64(portset.rawValue))
+    }
 }

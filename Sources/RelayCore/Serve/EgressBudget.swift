@@ -9,58 +9,58 @@ import ReflectorModel
 ///
 /// However many children come at once, they share what the live packets leave.
 struct EgressBudget {
-  /// What asks, by the quarters of the bucket that it must leave to those before it.
-  enum Use: Double {
-    case retransmit = 0
-    case share = 0.5
-    case resume = 1
-    case preburst = 2
-  }
+    /// What asks, by the quarters of the bucket that it must leave to those before it.
+    enum Use: Double {
+        case retransmit = 0
+        case share = 0.5
+        case resume = 1
+        case preburst = 2
+    }
 
-  /// IPv4 and UDP headers, in bytes.
-  static let networkOverhead = 28
-  private static let depth = TimeSpan.milliseconds(10)
-  /// A bucket holds at least this many bits, four full datagrams, or a slow node could send nothing.
-  private static let depthMin = 48_000.0
-  /// Live packets may be owed for this many times the bucket; more would stop retransmits long after a peak.
-  private static let debtMax = 10.0
+    /// IPv4 and UDP headers, in bytes.
+    static let networkOverhead = 28
+    private static let depth = TimeSpan.milliseconds(10)
+    /// A bucket holds at least this many bits, four full datagrams, or a slow node could send nothing.
+    private static let depthMin = 48_000.0
+    /// Live packets may be owed for this many times the bucket; more would stop retransmits long after a peak.
+    private static let debtMax = 10.0
 
-  /// 0 is unlimited.
-  private let bitsPerSecond: Double
-  private let depthBits: Double
-  private var bits: Double
-  private var filledAt = MonotonicInstant.zero
+    /// 0 is unlimited.
+    private let bitsPerSecond: Double
+    private let depthBits: Double
+    private var bits: Double
+    private var filledAt = MonotonicInstant.zero
 
-  init(bitsPerSecond: UInt64) {
-    self.bitsPerSecond = Double(bitsPerSecond)
-    depthBits = max(self.bitsPerSecond * Self.depth.seconds, Self.depthMin)
-    bits = depthBits
-  }
+    init(bitsPerSecond: UInt64) {
+        self.bitsPerSecond = Double(bitsPerSecond)
+        depthBits = max(self.bitsPerSecond * Self.depth.seconds, Self.depthMin)
+        bits = depthBits
+    }
 
-  /// Fills the bucket with what has become free since it was last called.
-  mutating func refill(at now: MonotonicInstant) {
-    guard bitsPerSecond > 0 else { return }
-    let free = bitsPerSecond * max(now - filledAt, .zero).seconds
-    bits = min(max(bits, -Self.debtMax * depthBits) + free, depthBits)
-    filledAt = now
-  }
+    /// Fills the bucket with what has become free since it was last called.
+    mutating func refill(at now: MonotonicInstant) {
+        guard bitsPerSecond > 0 else { return }
+        let free = bitsPerSecond * max(now - filledAt, .zero).seconds
+        bits = min(max(bits, -Self.debtMax * depthBits) + free, depthBits)
+        filledAt = now
+    }
 
-  /// Takes out what is sent.
-  ///
-  /// - Parameter bytes: of the datagrams together, without the network's headers.
-  mutating func spend(bytes: Int, datagrams: Int) {
-    guard bitsPerSecond > 0 else { return }
-    bits -= 8 * Double(bytes + datagrams * Self.networkOverhead)
-  }
+    /// Takes out what is sent.
+    ///
+    /// - Parameter bytes: of the datagrams together, without the network's headers.
+    mutating func spend(bytes: Int, datagrams: Int) {
+        guard bitsPerSecond > 0 else { return }
+        bits -= 8 * Double(bytes + datagrams * Self.networkOverhead)
+    }
 
-  /// Whether a datagram may be sent for this use; valid for the instant of the last `refill`.
-  func admits(_ use: Use) -> Bool { bitsPerSecond == 0 || bits > depthBits * use.rawValue / 4 }
+    /// Whether a datagram may be sent for this use; valid for the instant of the last `refill`.
+    func admits(_ use: Use) -> Bool { bitsPerSecond == 0 || bits > depthBits * use.rawValue / 4 }
 
-  /// How long until there is room for this use, if nothing else is sent meanwhile.
-  func wait(for use: Use) -> TimeSpan {
-    guard !admits(use) else { return .zero }
-    let missing = depthBits * use.rawValue / 4 - bits
-    // A capacity of a few bits a second is possible.
-    return .nanoseconds(Int64(min(missing / bitsPerSecond, 1) * 1e9))
-  }
+    /// How long until there is room for this use, if nothing else is sent meanwhile.
+    func wait(for use: Use) -> TimeSpan {
+        guard !admits(use) else { return .zero }
+        let missing = depthBits * use.rawValue / 4 - bits
+        // A capacity of a few bits a second is possible.
+        return .nanoseconds(Int64(min(missing / bitsPerSecond, 1) * 1e9))
+    }
 }

@@ -5,383 +5,383 @@ import RelayWire
 /// What leaves a node, and when: control at once, then runs of packets for each child, live packets before retransmits
 /// and backlog. Packets may wait for a moment so that several share a system call (`FlushPace`).
 struct EgressScheduler: ~Copyable {
-  /// When queued output must leave; distant when nothing waits. Read by the node's `nextTimeout`.
-  private(set) var flushAt: MonotonicInstant = .distantFuture
-  private var control: ControlQueue
-  private var pace: FlushPace
-  private var budget: EgressBudget
-  /// Slots of child links that have packets queued.
-  private var dirty: [Int] = []
-  /// Of those, the ones whose burst in the flush under way is used up.
-  private var deferred: [Int] = []
-  /// Slots of streams with live packets that wait for the flush.
-  private var waitingStreams: [Int] = []
-  /// Child links whose backlog waited for a packet that has just come.
-  private var awakened: [Int] = []
+    /// When queued output must leave; distant when nothing waits. Read by the node's `nextTimeout`.
+    private(set) var flushAt: MonotonicInstant = .distantFuture
+    private var control: ControlQueue
+    private var pace: FlushPace
+    private var budget: EgressBudget
+    /// Slots of child links that have packets queued.
+    private var dirty: [Int] = []
+    /// Of those, the ones whose burst in the flush under way is used up.
+    private var deferred: [Int] = []
+    /// Slots of streams with live packets that wait for the flush.
+    private var waitingStreams: [Int] = []
+    /// Child links whose backlog waited for a packet that has just come.
+    private var awakened: [Int] = []
 
-  init(_ configuration: RelayConfiguration) {
-    control = ControlQueue(bytesMax: configuration.controlBytesMax)
-    pace = FlushPace(interval: configuration.flushInterval)
-    budget = EgressBudget(bitsPerSecond: configuration.capacity)
-  }
-
-  /// True when `transmit` has something to send now.
-  func hasOutput(at now: MonotonicInstant) -> Bool { flushAt <= now }
-
-  // MARK: Control
-
-  /// Where a control message goes, and by what its receiver knows it.
-  struct Address {
-    var remote: Endpoint
-    var local: UInt8
-    var token: UInt64
-    var counter: UInt64
-    var key: MACKey
-  }
-
-  mutating func send(
-    _ message: RelayMessage, to address: Address, at now: MonotonicInstant,
-    _ context: inout RelayContext
-  ) {
-    let crypto = context.crypto
-    var length = 0
-    let isQueued = control.append(
-      to: address.remote, from: address.local, lengthMax: WireLimits.controlLengthMax
-    ) { buffer in
-      length = ControlCodec.encode(
-        message, token: address.token, counter: address.counter, into: buffer)
-      ControlCodec.finish(
-        UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: address.key, crypto: crypto
-      )
-      return length
+    init(_ configuration: RelayConfiguration) {
+        control = ControlQueue(bytesMax: configuration.controlBytesMax)
+        pace = FlushPace(interval: configuration.flushInterval)
+        budget = EgressBudget(bitsPerSecond: configuration.capacity)
     }
-    if isQueued { budget.spend(bytes: length, datagrams: 1) }
-    context.count(isQueued ? .controlSent : .droppedControlFull)
-    flushAt = min(flushAt, now)
-  }
 
-  mutating func send(
-    _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8, at now: MonotonicInstant,
-    _ context: inout RelayContext
-  ) {
-    let crypto = context.crypto
-    let isQueued = control.append(
-      to: endpoint, from: local, lengthMax: WireLimits.handshakeLengthMax
-    ) { buffer in
-      let length = HandshakeCodec.encode(message, into: buffer)
-      let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
-      return HandshakeCodec.finish(datagram, crypto: crypto) ? length : 0
+    /// True when `transmit` has something to send now.
+    func hasOutput(at now: MonotonicInstant) -> Bool { flushAt <= now }
+
+    // MARK: Control
+
+    /// Where a control message goes, and by what its receiver knows it.
+    struct Address {
+        var remote: Endpoint
+        var local: UInt8
+        var token: UInt64
+        var counter: UInt64
+        var key: MACKey
     }
-    context.count(isQueued ? .controlSent : .droppedControlFull)
-    flushAt = min(flushAt, now)
-  }
 
-  // MARK: Packets
-
-  /// Queues a packet for every child that should get it now: the live ones, and with a repair also those whose
-  /// backlog has already passed its number.
-  mutating func forward(
-    _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
-    _ log: PacketLog,
-    at now: MonotonicInstant, _ context: inout RelayContext
-  ) {
-    guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
-    let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
-    pace.note(at: now)
-    var queuedCount: UInt64 = 0
-    for child in stream.fanOut where sequence.rawValue >= child.from {
-      child.link._withUnsafeGuaranteedRef { link in
-        guard sequence.rawValue < child.end else {
-          // A backlog that had nothing left waits for this.
-          if sequence.rawValue == child.end { awakened.append(link.slot) }
-          return
+    mutating func send(
+        _ message: RelayMessage, to address: Address, at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) {
+        let crypto = context.crypto
+        var length = 0
+        let isQueued = control.append(
+            to: address.remote, from: address.local, lengthMax: WireLimits.controlLengthMax
+        ) { buffer in
+            length = ControlCodec.encode(
+                message, token: address.token, counter: address.counter, into: buffer)
+            ControlCodec.finish(
+                UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: address.key, crypto: crypto
+            )
+            return length
         }
-        guard enqueue(queued, on: link, at: now, &context) else { return }
-        queuedCount += 1
-        if isRepair {
-          link.responder.noteRepair(sequence.rawValue, of: child.subscription, at: now)
+        if isQueued { budget.spend(bytes: length, datagrams: 1) }
+        context.count(isQueued ? .controlSent : .droppedControlFull)
+        flushAt = min(flushAt, now)
+    }
+
+    mutating func send(
+        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8, at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) {
+        let crypto = context.crypto
+        let isQueued = control.append(
+            to: endpoint, from: local, lengthMax: WireLimits.handshakeLengthMax
+        ) { buffer in
+            let length = HandshakeCodec.encode(message, into: buffer)
+            let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
+            return HandshakeCodec.finish(datagram, crypto: crypto) ? length : 0
         }
-      }
+        context.count(isQueued ? .controlSent : .droppedControlFull)
+        flushAt = min(flushAt, now)
     }
-    stream.packetsOut += queuedCount
-    budget.refill(at: now)
-    spend(slot, copies: Int(queuedCount), log)
-    if queuedCount > 0, !isRepair { noteWaiting(stream, at: now) }
-    flushAt = min(flushAt, pace.due(at: now))
-  }
 
-  /// Slots of links to wake, because their backlog has something to send again.
-  mutating func takeAwakened() -> [Int] {
-    guard !awakened.isEmpty else { return [] }
-    defer { awakened.removeAll(keepingCapacity: true) }
-    return awakened
-  }
+    // MARK: Packets
 
-  /// Called once for each NAK, before `hasRoomForRetransmit` is asked for each number of it.
-  mutating func beginRetransmits(at now: MonotonicInstant) { budget.refill(at: now) }
-
-  /// True if the node's capacity has room for a retransmit now.
-  var hasRoomForRetransmit: Bool { budget.admits(.retransmit) }
-
-  /// Queues a packet that a child has asked for.
-  mutating func retransmit(
-    _ packet: ChildLink.Queued, of stream: StreamState, on link: ChildLink, _ log: PacketLog,
-    at now: MonotonicInstant, _ context: inout RelayContext
-  ) {
-    guard enqueue(packet, on: link, at: now, &context) else { return }
-    stream.packetsOut += 1
-    spend(packet.slot, copies: 1, log)
-  }
-
-  /// False if there was no room for it. For live packets the caller sees to `flushAt`.
-  private mutating func enqueue(
-    _ packet: ChildLink.Queued, on link: ChildLink, at now: MonotonicInstant,
-    _ context: inout RelayContext
-  ) -> Bool {
-    let packetsMax = context.configuration.queuePacketsMax
-    if packet.isRetransmit {
-      guard link.repair.count < packetsMax else {
-        context.count(.droppedQueueFull)
-        return false
-      }
-      link.repair.append(packet)
-    } else {
-      if link.live.count >= packetsMax {
-        link.live.removeFirst()
-        context.count(.droppedQueueFull)
-      }
-      link.live.append(packet)
+    /// Queues a packet for every child that should get it now: the live ones, and with a repair also those whose
+    /// backlog has already passed its number.
+    mutating func forward(
+        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
+        _ log: PacketLog,
+        at now: MonotonicInstant, _ context: inout RelayContext
+    ) {
+        guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
+        let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
+        pace.note(at: now)
+        var queuedCount: UInt64 = 0
+        for child in stream.fanOut where sequence.rawValue >= child.from {
+            child.link._withUnsafeGuaranteedRef { link in
+                guard sequence.rawValue < child.end else {
+                    // A backlog that had nothing left waits for this.
+                    if sequence.rawValue == child.end { awakened.append(link.slot) }
+                    return
+                }
+                guard enqueue(queued, on: link, at: now, &context) else { return }
+                queuedCount += 1
+                if isRepair {
+                    link.responder.noteRepair(sequence.rawValue, of: child.subscription, at: now)
+                }
+            }
+        }
+        stream.packetsOut += queuedCount
+        budget.refill(at: now)
+        spend(slot, copies: Int(queuedCount), log)
+        if queuedCount > 0, !isRepair { noteWaiting(stream, at: now) }
+        flushAt = min(flushAt, pace.due(at: now))
     }
-    markDirty(link)
-    // Live packets may wait to share a system call; a viewer waits for this one.
-    if packet.isRetransmit { flushAt = min(flushAt, now) }
-    return true
-  }
 
-  private mutating func markDirty(_ link: ChildLink) {
-    guard !link.isDirty else { return }
-    link.isDirty = true
-    dirty.append(link.slot)
-  }
-
-  private mutating func spend(_ slot: Int32, copies: Int, _ log: PacketLog) {
-    budget.spend(
-      bytes: copies * (Int(log[slot].length) + WireLimits.linkHeaderLength), datagrams: copies)
-  }
-
-  // MARK: Backlog
-
-  /// A backlog moves on at least this often.
-  private static let backlogInterval: TimeSpan = .milliseconds(2)
-  /// The same while the node has no capacity for it, or nothing to send.
-  private static let roomInterval: TimeSpan = .milliseconds(20)
-
-  /// Moves each backlog of the link on, as far as its multiple of the arrival rate and the node's capacity allow. Each
-  /// child's live share goes before what is faster than live. So, as long as the live packets of all children fit, no
-  /// backlog falls so far behind that the log overwrites what the child was promised.
-  ///
-  /// - Returns: when to call again; nil if no backlog is left.
-  mutating func pumpBacklog(
-    of link: ChildLink, _ streams: borrowing StreamTable, _ log: PacketLog,
-    at now: MonotonicInstant,
-    _ context: inout RelayContext
-  ) -> MonotonicInstant? {
-    var wake: TimeSpan?
-    budget.refill(at: now)
-    for subscription in link.ordered {
-      guard case .backlog(let cursor) = subscription.state,
-        let stream = streams[subscription.stream],
-        let incarnation = stream.incarnation
-      else { continue }
-      let due = pump(
-        subscription, from: cursor, of: stream, incarnation, on: link, log, at: now, &context)
-      if let due { wake = min(wake ?? Self.roomInterval, due) }
+    /// Slots of links to wake, because their backlog has something to send again.
+    mutating func takeAwakened() -> [Int] {
+        guard !awakened.isEmpty else { return [] }
+        defer { awakened.removeAll(keepingCapacity: true) }
+        return awakened
     }
-    if link.isDirty { flushAt = min(flushAt, pace.due(at: now)) }
-    return wake.map { now + $0 }
-  }
 
-  private mutating func pump(
-    _ subscription: ChildSubscription, from first: UInt64, of stream: StreamState,
-    _ incarnation: IncarnationState,
-    on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, _ context: inout RelayContext
-  ) -> TimeSpan? {
-    let (burstMax, flushInterval) = (
-      context.configuration.burstMax, context.configuration.flushInterval
-    )
-    let packetsMax = context.configuration.queuePacketsMax
-    let arrivals = stream.arrivalRate.perSecond(at: now)
-    let rate = max(arrivals, 50) * Double(subscription.rateSixteenths) / 16
-    let own = stream.isRateKnown(at: now) ? arrivals : 0
-    subscription.accrue(rate: rate, own: own, most: burstMax, at: now)
-    let isDrained = link.repair.isEmpty
-    // A parent may have jumped ahead by any number: what is below the window is never held again.
-    var cursor = max(first, incarnation.index.lowest)
-    let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
-    while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
-      link.repair.count < packetsMax,
-      budget.admits(subscription.ownAllowance >= 1_024 ? .share : use)
-    {
-      if let slot = incarnation.index.slot(cursor, in: log) {
-        link.repair.append(
-          ChildLink.Queued(
-            slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false)
-        )
-        subscription.takeOne()
-        spend(slot, copies: 1, log)
+    /// Called once for each NAK, before `hasRoomForRetransmit` is asked for each number of it.
+    mutating func beginRetransmits(at now: MonotonicInstant) { budget.refill(at: now) }
+
+    /// True if the node's capacity has room for a retransmit now.
+    var hasRoomForRetransmit: Bool { budget.admits(.retransmit) }
+
+    /// Queues a packet that a child has asked for.
+    mutating func retransmit(
+        _ packet: ChildLink.Queued, of stream: StreamState, on link: ChildLink, _ log: PacketLog,
+        at now: MonotonicInstant, _ context: inout RelayContext
+    ) {
+        guard enqueue(packet, on: link, at: now, &context) else { return }
         stream.packetsOut += 1
-        context.count(.backlogSent)
-        markDirty(link)
-      }
-      cursor += 1
+        spend(packet.slot, copies: 1, log)
     }
-    let isAtEnd = cursor > incarnation.index.highest
-    let isFilling = isAtEnd && stream.isFilling(at: now)
-    if isAtEnd, isDrained, !isFilling {
-      // What was added just now goes ahead of all live packets: order is kept at the change-over.
-      link.live.append(contentsOf: link.repair)
-      link.repair.removeAll()
-      link.caughtUp = now
-      subscription.serve(.live, of: stream)
-      return nil
-    }
-    subscription.serve(.backlog(cursor: cursor), of: stream)
-    // When the allowance is full, so that a fast stream catches up too. A child may ask for a rate of 0.
-    let full = min(Double(burstMax) / rate, Self.backlogInterval.seconds)
-    let soonest = max(flushInterval, .microseconds(100))
-    let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
-    // A thousand children that wait for capacity must not wake the node for nothing.
-    let room = min(max(budget.wait(for: use), paced), Self.roomInterval)
-    let share = max(subscription.wait(own: own), budget.wait(for: .share))
-    let next = min(room, max(share, paced))
-    return isFilling ? Self.roomInterval : isAtEnd ? paced : next
-  }
 
-  // MARK: Transmit
-
-  /// Fills the batch with what is due. True if more waits.
-  mutating func transmit(
-    _ links: borrowing LinkTable, _ streams: borrowing StreamTable, _ log: PacketLog,
-    at now: MonotonicInstant,
-    into batch: inout DatagramBatch, _ context: inout RelayContext
-  ) -> Bool {
-    guard flushAt <= now else { return false }
-    _ = control.drain(into: &batch)
-    guard control.isEmpty else { return true }
-    while let slot = dirty.last {
-      if let link = links.children[slot] {
-        guard flushLive(of: link, log, at: now, into: &batch, &context) else { return true }
-        guard flushRepair(of: link, log, at: now, into: &batch, &context) else { return true }
-        if link.repair.isEmpty {
-          link.isDirty = false
+    /// False if there was no room for it. For live packets the caller sees to `flushAt`.
+    private mutating func enqueue(
+        _ packet: ChildLink.Queued, on link: ChildLink, at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) -> Bool {
+        let packetsMax = context.configuration.queuePacketsMax
+        if packet.isRetransmit {
+            guard link.repair.count < packetsMax else {
+                context.count(.droppedQueueFull)
+                return false
+            }
+            link.repair.append(packet)
         } else {
-          deferred.append(slot)
+            if link.live.count >= packetsMax {
+                link.live.removeFirst()
+                context.count(.droppedQueueFull)
+            }
+            link.live.append(packet)
         }
-      }
-      dirty.removeLast()
+        markDirty(link)
+        // Live packets may wait to share a system call; a viewer waits for this one.
+        if packet.isRetransmit { flushAt = min(flushAt, now) }
+        return true
     }
-    noteFlushed(streams, at: now, &context)
-    // One burst of retransmits and backlog a flush; the rest waits for the next.
-    swap(&dirty, &deferred)
-    flushAt = dirty.isEmpty ? .distantFuture : now + context.configuration.flushInterval
-    return false
-  }
 
-  private func flushLive(
-    of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
-    _ context: inout RelayContext
-  ) -> Bool {
-    guard let first = link.live.first else { return true }
-    let (arrival, waiting) = (log[first.slot].arrival, link.live.count)
-    emit(&link.live, most: .max, on: link, log, at: now, into: &batch, &context)
-    link.noteSent(waiting - link.live.count, arrived: arrival, at: now)
-    return link.live.isEmpty
-  }
-
-  /// At most one burst of retransmits and backlog an interval.
-  private func flushRepair(
-    of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
-    _ context: inout RelayContext
-  ) -> Bool {
-    if link.repair.isEmpty { return true }
-    if now - link.burstStart >= context.configuration.flushInterval {
-      link.burst = 0
-      link.burstStart = now
+    private mutating func markDirty(_ link: ChildLink) {
+        guard !link.isDirty else { return }
+        link.isDirty = true
+        dirty.append(link.slot)
     }
-    let left = context.configuration.burstMax - link.burst
-    let waiting = link.repair.count
-    emit(&link.repair, most: left, on: link, log, at: now, into: &batch, &context)
-    let sent = waiting - link.repair.count
-    link.burst += sent
-    return sent == min(left, waiting)
-  }
 
-  /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. What is the
-  /// same for all is read and written once: this runs for each packet and child.
-  private func emit(
-    _ queue: inout Deque<ChildLink.Queued>, most: Int, on link: ChildLink, _ log: PacketLog,
-    at now: MonotonicInstant, into batch: inout DatagramBatch, _ context: inout RelayContext
-  ) {
-    let (endpoint, local, token) = (link.endpoint, link.local, link.childToken)
-    let firstNumber = link.nextLinkNumber
-    var number = firstNumber
-    var (taken, retransmits, bytes) = (0, 0, 0)
-    while taken < queue.count, taken < most,
-      batch.hasRoom(headerLength: WireLimits.linkHeaderLength)
-    {
-      let packet = queue[taken]
-      taken += 1
-      guard log.holds(packet.slot, packet.tag, packet.sequence) else {
-        context.count(.droppedOverwritten)
-        continue
-      }
-      let body = log.bytes(packet.slot)
-      let keyPhase = log[packet.slot].keyPhase
-      batch.append(
-        to: endpoint, from: local, headerLengthMax: WireLimits.linkHeaderLength, body: body
-      ) { header in
-        DataHeader.writeLinkHeader(
-          into: header, retransmitted: packet.isRetransmit, keyPhase: keyPhase, token: token,
-          linkNumber: number)
-        return WireLimits.linkHeaderLength
-      }
-      number &+= 1
-      bytes += body.count
-      if packet.isRetransmit { retransmits += 1 }
+    private mutating func spend(_ slot: Int32, copies: Int, _ log: PacketLog) {
+        budget.spend(
+            bytes: copies * (Int(log[slot].length) + WireLimits.linkHeaderLength), datagrams: copies)
     }
-    queue.removeFirst(taken)
-    let sent = UInt64(number &- firstNumber)
-    guard sent > 0 else { return }
-    link.nextLinkNumber = number
-    link.lastSent = now
-    link.packetsSent &+= sent
-    link.retransmitsSent &+= UInt64(retransmits)
-    context.count(.dataSent, sent)
-    context.count(.bytesSent, UInt64(bytes) + sent * UInt64(WireLimits.linkHeaderLength))
-  }
 
-  // MARK: Residence
+    // MARK: Backlog
 
-  /// A packet that arrived now waits for the next flush; all children get it then.
-  private mutating func noteWaiting(_ stream: StreamState, at now: MonotonicInstant) {
-    if stream.waiting == 0 {
-      stream.waitingSince = now
-      waitingStreams.append(stream.slot)
+    /// A backlog moves on at least this often.
+    private static let backlogInterval: TimeSpan = .milliseconds(2)
+    /// The same while the node has no capacity for it, or nothing to send.
+    private static let roomInterval: TimeSpan = .milliseconds(20)
+
+    /// Moves each backlog of the link on, as far as its multiple of the arrival rate and the node's capacity allow. Each
+    /// child's live share goes before what is faster than live. So, as long as the live packets of all children fit, no
+    /// backlog falls so far behind that the log overwrites what the child was promised.
+    ///
+    /// - Returns: when to call again; nil if no backlog is left.
+    mutating func pumpBacklog(
+        of link: ChildLink, _ streams: borrowing StreamTable, _ log: PacketLog,
+        at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) -> MonotonicInstant? {
+        var wake: TimeSpan?
+        budget.refill(at: now)
+        for subscription in link.ordered {
+            guard case .backlog(let cursor) = subscription.state,
+                let stream = streams[subscription.stream],
+                let incarnation = stream.incarnation
+            else { continue }
+            let due = pump(
+                subscription, from: cursor, of: stream, incarnation, on: link, log, at: now, &context)
+            if let due { wake = min(wake ?? Self.roomInterval, due) }
+        }
+        if link.isDirty { flushAt = min(flushAt, pace.due(at: now)) }
+        return wake.map { now + $0 }
     }
-    stream.waiting += 1
-  }
 
-  /// Everything that waited has been sent.
-  private mutating func noteFlushed(
-    _ streams: borrowing StreamTable, at now: MonotonicInstant, _ context: inout RelayContext
-  ) {
-    for slot in waitingStreams {
-      guard let stream = streams[slot], stream.waiting > 0 else { continue }
-      let span = now - stream.waitingSince
-      stream.residence.note(span, count: stream.waiting)
-      context.noteResidence(span, count: stream.waiting)
-      stream.waiting = 0
+    private mutating func pump(
+        _ subscription: ChildSubscription, from first: UInt64, of stream: StreamState,
+        _ incarnation: IncarnationState,
+        on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, _ context: inout RelayContext
+    ) -> TimeSpan? {
+        let (burstMax, flushInterval) = (
+            context.configuration.burstMax, context.configuration.flushInterval
+        )
+        let packetsMax = context.configuration.queuePacketsMax
+        let arrivals = stream.arrivalRate.perSecond(at: now)
+        let rate = max(arrivals, 50) * Double(subscription.rateSixteenths) / 16
+        let own = stream.isRateKnown(at: now) ? arrivals : 0
+        subscription.accrue(rate: rate, own: own, most: burstMax, at: now)
+        let isDrained = link.repair.isEmpty
+        // A parent may have jumped ahead by any number: what is below the window is never held again.
+        var cursor = max(first, incarnation.index.lowest)
+        let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
+        while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
+            link.repair.count < packetsMax,
+            budget.admits(subscription.ownAllowance >= 1_024 ? .share : use)
+        {
+            if let slot = incarnation.index.slot(cursor, in: log) {
+                link.repair.append(
+                    ChildLink.Queued(
+                        slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false)
+                )
+                subscription.takeOne()
+                spend(slot, copies: 1, log)
+                stream.packetsOut += 1
+                context.count(.backlogSent)
+                markDirty(link)
+            }
+            cursor += 1
+        }
+        let isAtEnd = cursor > incarnation.index.highest
+        let isFilling = isAtEnd && stream.isFilling(at: now)
+        if isAtEnd, isDrained, !isFilling {
+            // What was added just now goes ahead of all live packets: order is kept at the change-over.
+            link.live.append(contentsOf: link.repair)
+            link.repair.removeAll()
+            link.caughtUp = now
+            subscription.serve(.live, of: stream)
+            return nil
+        }
+        subscription.serve(.backlog(cursor: cursor), of: stream)
+        // When the allowance is full, so that a fast stream catches up too. A child may ask for a rate of 0.
+        let full = min(Double(burstMax) / rate, Self.backlogInterval.seconds)
+        let soonest = max(flushInterval, .microseconds(100))
+        let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
+        // A thousand children that wait for capacity must not wake the node for nothing.
+        let room = min(max(budget.wait(for: use), paced), Self.roomInterval)
+        let share = max(subscription.wait(own: own), budget.wait(for: .share))
+        let next = min(room, max(share, paced))
+        return isFilling ? Self.roomInterval : isAtEnd ? paced : next
     }
-    waitingStreams.removeAll(keepingCapacity: true)
-  }
+
+    // MARK: Transmit
+
+    /// Fills the batch with what is due. True if more waits.
+    mutating func transmit(
+        _ links: borrowing LinkTable, _ streams: borrowing StreamTable, _ log: PacketLog,
+        at now: MonotonicInstant,
+        into batch: inout DatagramBatch, _ context: inout RelayContext
+    ) -> Bool {
+        guard flushAt <= now else { return false }
+        _ = control.drain(into: &batch)
+        guard control.isEmpty else { return true }
+        while let slot = dirty.last {
+            if let link = links.children[slot] {
+                guard flushLive(of: link, log, at: now, into: &batch, &context) else { return true }
+                guard flushRepair(of: link, log, at: now, into: &batch, &context) else { return true }
+                if link.repair.isEmpty {
+                    link.isDirty = false
+                } else {
+                    deferred.append(slot)
+                }
+            }
+            dirty.removeLast()
+        }
+        noteFlushed(streams, at: now, &context)
+        // One burst of retransmits and backlog a flush; the rest waits for the next.
+        swap(&dirty, &deferred)
+        flushAt = dirty.isEmpty ? .distantFuture : now + context.configuration.flushInterval
+        return false
+    }
+
+    private func flushLive(
+        of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
+        _ context: inout RelayContext
+    ) -> Bool {
+        guard let first = link.live.first else { return true }
+        let (arrival, waiting) = (log[first.slot].arrival, link.live.count)
+        emit(&link.live, most: .max, on: link, log, at: now, into: &batch, &context)
+        link.noteSent(waiting - link.live.count, arrived: arrival, at: now)
+        return link.live.isEmpty
+    }
+
+    /// At most one burst of retransmits and backlog an interval.
+    private func flushRepair(
+        of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
+        _ context: inout RelayContext
+    ) -> Bool {
+        if link.repair.isEmpty { return true }
+        if now - link.burstStart >= context.configuration.flushInterval {
+            link.burst = 0
+            link.burstStart = now
+        }
+        let left = context.configuration.burstMax - link.burst
+        let waiting = link.repair.count
+        emit(&link.repair, most: left, on: link, log, at: now, into: &batch, &context)
+        let sent = waiting - link.repair.count
+        link.burst += sent
+        return sent == min(left, waiting)
+    }
+
+    /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. What is the
+    /// same for all is read and written once: this runs for each packet and child.
+    private func emit(
+        _ queue: inout Deque<ChildLink.Queued>, most: Int, on link: ChildLink, _ log: PacketLog,
+        at now: MonotonicInstant, into batch: inout DatagramBatch, _ context: inout RelayContext
+    ) {
+        let (endpoint, local, token) = (link.endpoint, link.local, link.childToken)
+        let firstNumber = link.nextLinkNumber
+        var number = firstNumber
+        var (taken, retransmits, bytes) = (0, 0, 0)
+        while taken < queue.count, taken < most,
+            batch.hasRoom(headerLength: WireLimits.linkHeaderLength)
+        {
+            let packet = queue[taken]
+            taken += 1
+            guard log.holds(packet.slot, packet.tag, packet.sequence) else {
+                context.count(.droppedOverwritten)
+                continue
+            }
+            let body = log.bytes(packet.slot)
+            let keyPhase = log[packet.slot].keyPhase
+            batch.append(
+                to: endpoint, from: local, headerLengthMax: WireLimits.linkHeaderLength, body: body
+            ) { header in
+                DataHeader.writeLinkHeader(
+                    into: header, retransmitted: packet.isRetransmit, keyPhase: keyPhase, token: token,
+                    linkNumber: number)
+                return WireLimits.linkHeaderLength
+            }
+            number &+= 1
+            bytes += body.count
+            if packet.isRetransmit { retransmits += 1 }
+        }
+        queue.removeFirst(taken)
+        let sent = UInt64(number &- firstNumber)
+        guard sent > 0 else { return }
+        link.nextLinkNumber = number
+        link.lastSent = now
+        link.packetsSent &+= sent
+        link.retransmitsSent &+= UInt64(retransmits)
+        context.count(.dataSent, sent)
+        context.count(.bytesSent, UInt64(bytes) + sent * UInt64(WireLimits.linkHeaderLength))
+    }
+
+    // MARK: Residence
+
+    /// A packet that arrived now waits for the next flush; all children get it then.
+    private mutating func noteWaiting(_ stream: StreamState, at now: MonotonicInstant) {
+        if stream.waiting == 0 {
+            stream.waitingSince = now
+            waitingStreams.append(stream.slot)
+        }
+        stream.waiting += 1
+    }
+
+    /// Everything that waited has been sent.
+    private mutating func noteFlushed(
+        _ streams: borrowing StreamTable, at now: MonotonicInstant, _ context: inout RelayContext
+    ) {
+        for slot in waitingStreams {
+            guard let stream = streams[slot], stream.waiting > 0 else { continue }
+            let span = now - stream.waitingSince
+            stream.residence.note(span, count: stream.waiting)
+            context.noteResidence(span, count: stream.waiting)
+            stream.waiting = 0
+        }
+        waitingStreams.removeAll(keepingCapacity: true)
+    }
 }

@@ -2,29 +2,29 @@ import ReflectorModel
 
 /// How many new names a peer may bring up: some at once, then a few a second. A token bucket.
 struct NameAllowance {
-  private let burst: Int64
-  private let perSecond: Int64
-  /// In thousandths of a name.
-  private var tokens: Int64
-  private var counted: MonotonicInstant
+    private let burst: Int64
+    private let perSecond: Int64
+    /// In thousandths of a name.
+    private var tokens: Int64
+    private var counted: MonotonicInstant
 
-  init(burst: Int, perSecond: Int, at now: MonotonicInstant) {
-    self.burst = Int64(burst)
-    self.perSecond = Int64(perSecond)
-    tokens = Int64(burst) * 1_000
-    counted = now
-  }
-
-  /// True if one more is allowed, which is noted.
-  mutating func take(at now: MonotonicInstant) -> Bool {
-    // Whole milliseconds are counted, so that no part of one is lost; an hour fills every bucket.
-    let passed = max((now - counted).milliseconds, 0)
-    if passed > 0 {
-      counted = counted + .milliseconds(passed)
-      tokens = min(tokens + min(passed, 3_600_000) * perSecond, burst * 1_000)
+    init(burst: Int, perSecond: Int, at now: MonotonicInstant) {
+        self.burst = Int64(burst)
+        self.perSecond = Int64(perSecond)
+        tokens = Int64(burst) * 1_000
+        counted = now
     }
-    guard tokens >= 1_000 else { return false }
-    tokens -= 1_000
-    return true
-  }
+
+    /// True if one more is allowed, which is noted.
+    mutating func take(at now: MonotonicInstant) -> Bool {
+        // Whole milliseconds are counted, so that no part of one is lost; an hour fills every bucket.
+        let passed = max((now - counted).milliseconds, 0)
+        if passed > 0 {
+            counted = counted + .milliseconds(passed)
+            tokens = min(tokens + min(passed, 3_600_000) * perSecond, burst * 1_000)
+        }
+        guard tokens >= 1_000 else { return false }
+        tokens -= 1_000
+        return true
+    }
 }
