@@ -5,7 +5,7 @@ import ReflectorModel
 struct AddressOrder: Equatable {
     /// The node's own addresses, 0.0.0.0 or `::` standing for any of their family. Empty if they are not known: then every
     /// address is taken, in the order in which the answer has it.
-    var own: [IPAddress] = []
+    private(set) var own: [IPAddress] = []
 
     /// True if this node can send to that address at all. Link-local ones mean nothing in a zone: they lack the interface.
     func reaches(_ address: IPAddress) -> Bool {
@@ -16,7 +16,8 @@ struct AddressOrder: Equatable {
     /// Those that can be reached, best first; equal ones stay as they are.
     func sorted(_ endpoints: [Endpoint]) -> [Endpoint] {
         guard !own.isEmpty else { return endpoints }
-        let scored = endpoints.enumerated().filter { reaches($0.element.address) }.map { index, endpoint in
+        let scored = endpoints.enumerated().filter { reaches($0.element.address) }.map {
+            index, endpoint in
             (key: key(endpoint.address, index), endpoint: endpoint)
         }
         return scored.sorted { $0.key < $1.key }.map(\.endpoint)
@@ -33,8 +34,8 @@ struct AddressOrder: Equatable {
 
 /// A host of an answer: one of its addresses, which stands for it, and the others in the order in which to try them.
 struct HostAddresses: Equatable {
-    var host: ResolvedHost
-    var others: [Endpoint]
+    let host: ResolvedHost
+    let others: [Endpoint]
 }
 
 extension LookUpAnswer {
@@ -60,7 +61,9 @@ extension LookUpAnswer {
     func unreachable(by order: AddressOrder) -> [String] {
         let reached = Set(hosts.filter { order.reaches($0.endpoint.address) }.map(\.name))
         var names: [String] = []
-        for host in hosts where !reached.contains(host.name) && names.last != host.name { names.append(host.name) }
+        for host in hosts where !reached.contains(host.name) && names.last != host.name {
+            names.append(host.name)
+        }
         return names
     }
 }

@@ -131,7 +131,9 @@ struct ParentDirectory {
     /// Notes that a name is needed.
     ///
     /// - Parameter isCarrying: data goes by it: it is not evicted.
-    mutating func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant) -> Use {
+    mutating func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant)
+        -> Use
+    {
         guard let place = places[name], var entry = slots[place]?.entry else {
             guard places.count < countMax || evictOne(at: now) else { return .full }
             var entry = Entry(usedAt: now)
@@ -146,7 +148,8 @@ struct ParentDirectory {
         if isCarrying { entry.carriedAt = now }
         // A question that the shell never answered is asked again.
         let isFree = !entry.asking || now - entry.askedAt >= Self.answerMax
-        let ask = isFree && (entry.asking || entry.renewAt <= now || entry.isRestored && entry.failures == 0)
+        let ask =
+            isFree && (entry.asking || entry.renewAt <= now || entry.isRestored && entry.failures == 0)
         if ask {
             entry.asking = true
             entry.askedAt = now
@@ -165,7 +168,8 @@ struct ParentDirectory {
 
     /// The answer that should be in the state file and is not: of names that data goes by, each once.
     mutating func takeUnsaved(_ name: ReflectorName) -> LookUpAnswer? {
-        guard let place = places[name], let entry = slots[place]?.entry, entry.isUnsaved, entry.carriedAt != nil
+        guard let place = places[name], let entry = slots[place]?.entry, entry.isUnsaved,
+            entry.carriedAt != nil
         else { return nil }
         slots[place]?.entry.isUnsaved = false
         return entry.answer
@@ -184,7 +188,9 @@ struct ParentDirectory {
     /// The answer to follow now: a confirmed one, or a restored one once the servers have been silent for a while.
     func answer(_ name: ReflectorName, at now: MonotonicInstant) -> LookUpAnswer? {
         guard let entry = self[name], let answer = entry.answer else { return nil }
-        if entry.isRestored, entry.failures == 0, now - entry.askedAt < Self.restoredAfter { return nil }
+        if entry.isRestored, entry.failures == 0, now - entry.askedAt < Self.restoredAfter {
+            return nil
+        }
         return answer
     }
 
@@ -214,7 +220,8 @@ struct ParentDirectory {
     }
 
     mutating func finish(
-        _ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant, random: inout SeededGenerator
+        _ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant,
+        random: inout SeededGenerator
     ) -> Outcome {
         switch result {
         case .failed(.overloaded): break
@@ -231,7 +238,8 @@ struct ParentDirectory {
     }
 
     private mutating func take(
-        _ result: LookUpResult, into entry: inout Entry, at now: MonotonicInstant, random: inout SeededGenerator
+        _ result: LookUpResult, into entry: inout Entry, at now: MonotonicInstant,
+        random: inout SeededGenerator
     ) -> Outcome {
         switch result {
         case .records(let answer):
@@ -274,7 +282,9 @@ struct ParentDirectory {
     mutating func dueRenewals(at now: MonotonicInstant) -> [ReflectorName] {
         var due: [ReflectorName] = []
         while let first = renewals.min {
-            if let slot = slots[first.slot], slot.number == first.number, isWanted(slot.entry, first.at, at: now) {
+            if let slot = slots[first.slot], slot.number == first.number,
+                isWanted(slot.entry, first.at, at: now)
+            {
                 guard first.at <= now else { break }
                 slots[first.slot]?.entry.asking = true
                 slots[first.slot]?.entry.askedAt = now
@@ -341,7 +351,9 @@ extension LookUpAnswer {
         let key = FixedHash.combine(UInt64(region.rawValue), UInt64(portset.rawValue))
         let scored = hosts(by: order).map { found in
             let host = found.host
-            return (FixedHash.rendezvousScore(key: key, host: host.id, weight: UInt32(host.weight)), found)
+            return (
+                FixedHash.rendezvousScore(key: key, host: host.id, weight: UInt32(host.weight)), found
+            )
         }
         return scored.sorted { ($0.0, $0.1.host.name) < ($1.0, $1.1.host.name) }.map(\.1)
     }

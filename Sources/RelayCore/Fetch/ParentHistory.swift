@@ -19,8 +19,12 @@ struct ParentHistory {
         penalties.fail(endpoint, first: first, most: most, at: now)
     }
 
-    mutating func wellNow(_ endpoint: Endpoint, at now: MonotonicInstant) { penalties.wellNow(endpoint, at: now) }
-    func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool { penalties.isAvoided(endpoint, at: now) }
+    mutating func wellNow(_ endpoint: Endpoint, at now: MonotonicInstant) {
+        penalties.wellNow(endpoint, at: now)
+    }
+    func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
+        penalties.isAvoided(endpoint, at: now)
+    }
 
     /// `now` for one that is not avoided.
     func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
@@ -38,7 +42,8 @@ struct ParentHistory {
     }
 
     mutating func noteWorking(
-        _ address: Endpoint, of host: Endpoint, for span: TimeSpan = WorkingAddresses.span, at now: MonotonicInstant
+        _ address: Endpoint, of host: Endpoint, for span: TimeSpan = WorkingAddresses.span,
+        at now: MonotonicInstant
     ) {
         working.note(address, of: host, for: span, at: now)
     }
@@ -58,10 +63,14 @@ struct PenaltyTable {
     /// One that has been well this long begins with the first penalty again.
     static let forgottenAfter: TimeSpan = .seconds(60)
 
-    mutating func fail(_ endpoint: Endpoint, first: TimeSpan, most: TimeSpan, at now: MonotonicInstant) {
+    mutating func fail(
+        _ endpoint: Endpoint, first: TimeSpan, most: TimeSpan, at now: MonotonicInstant
+    ) {
         if entries.count >= Self.countMax, entries[endpoint] == nil { entries.removeAll() }
         var before = entries[endpoint]?.failures ?? 0
-        if let wellSince = entries[endpoint]?.wellSince, now - wellSince >= Self.forgottenAfter { before = 0 }
+        if let wellSince = entries[endpoint]?.wellSince, now - wellSince >= Self.forgottenAfter {
+            before = 0
+        }
         let failures = min(before + 1, 16)
         let span = min(TimeSpan(nanoseconds: first.nanoseconds << Int64(failures - 1)), most)
         entries[endpoint] = Entry(until: now + span, failures: failures, wellSince: nil)
@@ -72,7 +81,9 @@ struct PenaltyTable {
         if let entry = entries[endpoint], entry.wellSince == nil { entries[endpoint]?.wellSince = now }
     }
 
-    func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool { avoidedUntil(endpoint, at: now) > now }
+    func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
+        avoidedUntil(endpoint, at: now) > now
+    }
 
     /// `now` for one that is not avoided.
     func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {

@@ -25,7 +25,9 @@ public struct PathPolicy: Sendable, Equatable {
 
         private var packets: UInt64 { delivered + missing }
         /// One in a thousand missing ([A]: residual loss < 0.1 %), or one in twenty saved by a retransmit alone.
-        public var isBad: Bool { packets > 0 && (missing * 1_000 >= packets && missing > 0 || repaired * 20 > packets) }
+        public var isBad: Bool {
+            packets > 0 && (missing * 1_000 >= packets && missing > 0 || repaired * 20 > packets)
+        }
         /// One in fifty missing: a path that is down or nearly so.
         public var isVeryBad: Bool { packets > 0 && missing * 50 >= packets && missing > 0 }
     }
@@ -57,7 +59,9 @@ public struct PathPolicy: Sendable, Equatable {
         if second.isBad { lastBad = now }
         let isBadPeriod = second.isVeryBad || (badSeconds & 0b111).nonzeroBitCount >= 2
         if isBadPeriod, wanted < Self.pathsMax, raised.map({ now - $0 >= Self.patience }) ?? true {
-            if let lowered { span = now - lowered < span ? min(span * 2, Self.goodSpanMax) : Self.goodSpan }
+            if let lowered {
+                span = now - lowered < span ? min(span * 2, Self.goodSpanMax) : Self.goodSpan
+            }
             lowered = nil
             raised = now
             wanted += 1
@@ -73,8 +77,8 @@ public struct PathPolicy: Sendable, Equatable {
 /// be clearly better, so that small differences move nobody.
 public struct PathMerit: Sendable, Equatable {
     /// Share of packets lost, 0 to 1, of late.
-    public var loss: Double
-    public var roundTrip: TimeSpan
+    public let loss: Double
+    public let roundTrip: TimeSpan
 
     public init(loss: Double, roundTrip: TimeSpan) {
         self.loss = loss
@@ -91,6 +95,7 @@ public struct PathMerit: Sendable, Equatable {
     public func isClearlyBetter(than other: PathMerit) -> Bool {
         if other.loss > Self.lossFloor, loss * 2 < other.loss { return true }
         let isAlike = loss <= max(other.loss, Self.lossFloor)
-        return isAlike && roundTrip * 2 < other.roundTrip && other.roundTrip - roundTrip > .milliseconds(50)
+        return isAlike && roundTrip * 2 < other.roundTrip
+            && other.roundTrip - roundTrip > .milliseconds(50)
     }
 }

@@ -16,14 +16,18 @@ struct WorkingAddresses {
     /// One over which a link has died, for this long: the host may have died, not the path.
     static let spanAfterDeath: TimeSpan = .seconds(60)
 
-    mutating func note(_ working: Endpoint, of host: Endpoint, for span: TimeSpan = span, at now: MonotonicInstant) {
+    mutating func note(
+        _ working: Endpoint, of host: Endpoint, for span: TimeSpan = span, at now: MonotonicInstant
+    ) {
         if entries.count >= Self.countMax, entries[host] == nil { entries.removeAll() }
         entries[host] = working == host ? nil : Entry(endpoint: working, until: now + span)
     }
 
     /// The address to begin with, out of a host's own.
     func first(of host: Endpoint, others: [Endpoint], at now: MonotonicInstant) -> Endpoint {
-        guard let entry = entries[host], entry.until > now, others.contains(entry.endpoint) else { return host }
+        guard let entry = entries[host], entry.until > now, others.contains(entry.endpoint) else {
+            return host
+        }
         return entry.endpoint
     }
 }

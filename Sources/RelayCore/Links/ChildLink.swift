@@ -24,15 +24,14 @@ final class ChildLink {
     let nonce: HandshakeNonce
     /// Our clock when the cookie was made by which this link was opened.
     let cookieMilliseconds: UInt64
-    let childToken: UInt64
-    let parentToken: UInt64
+    /// Its own token is the parent's, the peer's the child's.
+    var session: LinkSession
+    var childToken: UInt64 { session.peerToken }
+    var parentToken: UInt64 { session.ownToken }
     let parentNonce: HandshakeNonce
     let keyPhase: UInt8
-    let keys: LinkKeys
     var scheduled: MonotonicInstant = .distantFuture
 
-    var counter: UInt64 = 0
-    var replay = ReplayWindow()
     var roundTrip = RoundTrip()
     var echo = TimestampEcho()
     var delayVariation = DelayVariation()
@@ -101,7 +100,8 @@ final class ChildLink {
     var alarms = AlarmSpacing()
 
     init(
-        slot: Int, endpoint: Endpoint, local: UInt8 = 0, open: Open, parentToken: UInt64, parentNonce: HandshakeNonce,
+        slot: Int, endpoint: Endpoint, local: UInt8 = 0, open: Open, parentToken: UInt64,
+        parentNonce: HandshakeNonce,
         keys: LinkKeys,
         leaseNonce: UInt64, lease: TimeSpan, now: MonotonicInstant
     ) {
@@ -114,11 +114,10 @@ final class ChildLink {
         region = open.region
         nonce = open.nonce
         cookieMilliseconds = open.cookie.milliseconds
-        childToken = open.childToken
         keyPhase = open.keyPhase
-        self.parentToken = parentToken
         self.parentNonce = parentNonce
-        self.keys = keys
+        session = LinkSession(ownToken: parentToken)
+        session.open(peerToken: open.childToken, keys: keys)
         self.leaseNonce = leaseNonce
         leaseNonceAge = now
         lastHeartbeat = now
@@ -150,7 +149,9 @@ final class ChildLink {
     }
 
     /// The subscription of the stream in that slot.
-    func subscription(ofStream slot: Int) -> ChildSubscription? { idOfStream[slot].flatMap { subscriptions[$0] } }
+    func subscription(ofStream slot: Int) -> ChildSubscription? {
+        idOfStream[slot].flatMap { subscriptions[$0] }
+    }
 
     func remove(_ id: UInt32) -> ChildSubscription? {
         guard let subscription = subscriptions.removeValue(forKey: id) else { return nil }

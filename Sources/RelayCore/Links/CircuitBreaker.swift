@@ -67,7 +67,9 @@ struct CircuitBreaker: Sendable {
     /// What must be given up now. One that has been idle long enough is closed without having been told.
     func level(at now: MonotonicInstant) -> Level { now - lastPackets < idleSpan ? reached : .closed }
 
-    private var idleSpan: TimeSpan { min(Self.span * Int64(1 << min(max(openings - 1, 0), 8)), Self.idleSpanMax) }
+    private var idleSpan: TimeSpan {
+        min(Self.span * Int64(1 << min(max(openings - 1, 0), 8)), Self.idleSpanMax)
+    }
 
     /// Takes the totals of a link into account; to be called now and then while packets flow.
     ///
@@ -91,7 +93,8 @@ struct CircuitBreaker: Sendable {
         guard now - begun.at >= Self.periodMin, packets >= Self.packetsMin else { return false }
         let came = min(UInt32(max(Int32(bitPattern: received &- begun.received), 0)), packets)
         period = (expected, received, now)
-        return judge(Run(since: begun.at, expected: Double(packets), missed: Double(packets - came)), at: now)
+        return judge(
+            Run(since: begun.at, expected: Double(packets), missed: Double(packets - came)), at: now)
     }
 
     /// Takes the newest period into account. True if the level has risen by it.
@@ -110,7 +113,9 @@ struct CircuitBreaker: Sendable {
             reached = .closed
             openings = 0
         }
-        guard let run = bad, now - run.since >= Self.span, let next = Level(rawValue: reached.rawValue + 1) else {
+        guard let run = bad, now - run.since >= Self.span,
+            let next = Level(rawValue: reached.rawValue + 1)
+        else {
             return false
         }
         if reached == .closed { openings += 1 }
@@ -122,11 +127,13 @@ struct CircuitBreaker: Sendable {
     /// The run with a period more, or one that begins with it, or none: it goes on while its share in all is what it
     /// must be, and no period of it is quite the contrary.
     private static func longer(
-        _ run: Run?, by newest: Run, while isRight: (Double) -> Bool, unless isContrary: (Double) -> Bool
+        _ run: Run?, by newest: Run, while isRight: (Double) -> Bool,
+        unless isContrary: (Double) -> Bool
     ) -> Run? {
         if let run, !isContrary(newest.share) {
             let longer = Run(
-                since: run.since, expected: run.expected + newest.expected, missed: run.missed + newest.missed)
+                since: run.since, expected: run.expected + newest.expected,
+                missed: run.missed + newest.missed)
             if isRight(longer.share) { return longer }
         }
         return isRight(newest.share) ? newest : nil

@@ -32,7 +32,8 @@ struct ControlQueue {
     /// Appends a datagram of at most `lengthMax` bytes that `write` makes; its result is the length, 0 for none. False
     /// if the queue is full.
     mutating func append(
-        to destination: Endpoint, from local: UInt8, lengthMax: Int, _ write: (UnsafeMutableRawBufferPointer) -> Int
+        to destination: Endpoint, from local: UInt8, lengthMax: Int,
+        _ write: (UnsafeMutableRawBufferPointer) -> Int
     ) -> Bool {
         guard used + lengthMax <= memory.count else { return false }
         let length = write(UnsafeMutableRawBufferPointer(rebasing: memory[used..<used + lengthMax]))
@@ -48,8 +49,11 @@ struct ControlQueue {
         let before = sent
         while sent < entries.count, batch.hasRoom(headerLength: entries[sent].length) {
             let entry = entries[sent]
-            let bytes = UnsafeRawBufferPointer(rebasing: memory[entry.offset..<entry.offset + entry.length])
-            batch.append(to: entry.destination, from: entry.local, headerLengthMax: entry.length, body: nil) { target in
+            let bytes = UnsafeRawBufferPointer(
+                rebasing: memory[entry.offset..<entry.offset + entry.length])
+            batch.append(
+                to: entry.destination, from: entry.local, headerLengthMax: entry.length, body: nil
+            ) { target in
                 target.copyMemory(from: bytes)
                 return entry.length
             }

@@ -28,7 +28,8 @@ public struct IdentityConflict: Sendable, Equatable, CustomStringConvertible {
                 "\(who) it claims \(claimed), but the zone says \(zone); start it with the command and --region that "
                 + "the zone gives this host, or correct the setregion, region or stream line"
         case .address:
-            return "\(who) another node of that name is at the address that the zone gives it; stop one of the two, or "
+            return
+                "\(who) another node of that name is at the address that the zone gives it; stop one of the two, or "
                 + "give this host a name of its own"
         }
     }

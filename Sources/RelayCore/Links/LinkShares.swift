@@ -47,7 +47,9 @@ struct LinkShares {
 
     /// True for an `Open` that opened a link which is closed by now, or that is older than it.
     func isReplay(_ open: Open, from source: Endpoint) -> Bool {
-        guard !closed.isEmpty, let last = closed[Self.place(of: source)], last.endpoint == source else { return false }
+        guard !closed.isEmpty, let last = closed[Self.place(of: source)], last.endpoint == source else {
+            return false
+        }
         return open.nonce == last.nonce || open.cookie.milliseconds < last.cookieMilliseconds
     }
 

@@ -34,8 +34,12 @@ struct LinkTable: ~Copyable {
     }
 
     /// The link to the host of which this is one address.
-    func parent(at endpoint: Endpoint) -> ParentLink? { parentByEndpoint[endpoint].flatMap { parents[$0] } }
-    func child(at endpoint: Endpoint) -> ChildLink? { childByEndpoint[endpoint].flatMap { children[$0] } }
+    func parent(at endpoint: Endpoint) -> ParentLink? {
+        parentByEndpoint[endpoint].flatMap { parents[$0] }
+    }
+    func child(at endpoint: Endpoint) -> ChildLink? {
+        childByEndpoint[endpoint].flatMap { children[$0] }
+    }
 
     /// A subscription id that no path of this node had before.
     mutating func takeSubscriptionID() -> UInt32 {
@@ -63,7 +67,8 @@ struct LinkTable: ~Copyable {
 
     mutating func remove(_ link: ParentLink) {
         slotByToken[link.childToken] = nil
-        for address in [link.endpoint, link.remote] + link.others where parentByEndpoint[address] == link.slot {
+        for address in [link.endpoint, link.remote] + link.others
+        where parentByEndpoint[address] == link.slot {
             parentByEndpoint[address] = nil
         }
         parents.remove(link.slot)

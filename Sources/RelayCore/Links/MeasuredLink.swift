@@ -15,12 +15,16 @@ extension ChildLink: MeasuredLink {}
 
 extension MeasuredLink {
     /// Takes the timestamps of a control message.
-    func noteTimes(_ timestamp: UInt64, echoed: UInt64, echoDelayMicroseconds: UInt32, at now: MonotonicInstant) {
+    func noteTimes(
+        _ timestamp: UInt64, echoed: UInt64, echoDelayMicroseconds: UInt32, at now: MonotonicInstant
+    ) {
         echo.note(timestamp, at: now)
         if let variation = delayVariation.sample(timestamp, at: now) {
             measurements?.record(.delayVariation, variation, count: 1, at: now)
         }
-        if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: echoDelayMicroseconds, at: now) {
+        if let sample = TimestampEcho.roundTrip(
+            echoed, delayMicroseconds: echoDelayMicroseconds, at: now)
+        {
             roundTrip.sample(sample)
             measurements?.record(.roundTrip, sample, count: 1, at: now)
         }

@@ -35,11 +35,10 @@ final class ParentLink {
 
     var keyPhase: UInt8
     let nonce: HandshakeNonce
-    let childToken: UInt64
-    var parentToken: UInt64 = 0
-    var keys: LinkKeys?
-    var counter: UInt64 = 0
-    var replay = ReplayWindow()
+    /// Its own token is the child's, the peer's the parent's.
+    var session: LinkSession
+    var childToken: UInt64 { session.ownToken }
+    var parentToken: UInt64 { session.peerToken }
     var nextTry: MonotonicInstant
     var tries = 0
 
@@ -72,7 +71,8 @@ final class ParentLink {
     var retransmitsAsked: UInt64 = 0
 
     init(
-        slot: Int, endpoint: Endpoint, remote: Endpoint, others: [Endpoint], peerName: String, isForAnnouncing: Bool,
+        slot: Int, endpoint: Endpoint, remote: Endpoint, others: [Endpoint], peerName: String,
+        isForAnnouncing: Bool,
         keyPhase: UInt8,
         nonce: HandshakeNonce, childToken: UInt64, now: MonotonicInstant
     ) {
@@ -84,7 +84,7 @@ final class ParentLink {
         self.isForAnnouncing = isForAnnouncing
         self.keyPhase = keyPhase
         self.nonce = nonce
-        self.childToken = childToken
+        session = LinkSession(ownToken: childToken)
         nextTry = now
     }
 

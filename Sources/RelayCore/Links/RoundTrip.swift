@@ -53,7 +53,9 @@ struct TimestampEcho {
     static func stamp(_ now: MonotonicInstant) -> UInt64 { UInt64(max(now.nanoseconds / 1_000, 1)) }
 
     /// Round-trip time from an echo of our own stamp. Nil for "none" or nonsense.
-    static func roundTrip(_ echoed: UInt64, delayMicroseconds: UInt32, at now: MonotonicInstant) -> TimeSpan? {
+    static func roundTrip(_ echoed: UInt64, delayMicroseconds: UInt32, at now: MonotonicInstant)
+        -> TimeSpan?
+    {
         guard echoed != 0 else { return nil }
         let elapsed = Int64(clamping: stamp(now)) &- Int64(clamping: echoed) &- Int64(delayMicroseconds)
         guard elapsed >= 0, elapsed < 30_000_000 else { return nil }

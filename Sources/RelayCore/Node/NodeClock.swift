@@ -50,7 +50,9 @@ struct NodeClock: ~Copyable {
     }
 
     /// When the soonest timer is due; distant when there is none.
-    mutating func next(_ links: borrowing LinkTable, _ streams: borrowing StreamTable) -> MonotonicInstant {
+    mutating func next(_ links: borrowing LinkTable, _ streams: borrowing StreamTable)
+        -> MonotonicInstant
+    {
         timers.dropStale { owner, at in
             switch owner {
             case .parentLink(let slot): links.parents[slot]?.scheduled == at

@@ -84,7 +84,8 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .parentsKept(let name): "\(name) no longer answers; keeping the last good parents"
         case .linkDied(let peer, let endpoint): "link to \(peer) (\(endpoint)) is dead"
         case .parentLeaves(let peer, let endpoint): "\(peer) (\(endpoint)) is about to stop"
-        case .parentChanged(let stream, let from, let to): "\(stream): parent changes from \(from) to \(to)"
+        case .parentChanged(let stream, let from, let to):
+            "\(stream): parent changes from \(from) to \(to)"
         case .sourceChanged(let stream, let source): "\(stream): now from source \(source)"
         case .loopRefused(let stream): "\(stream): subscription would make a loop, refused"
         case .linkLossy(let peer, let endpoint):

@@ -24,7 +24,8 @@ struct RelayContext: ~Copyable {
     private var random: SeededGenerator
     private var actions = Deque<RelayAction>()
     private var alarmCounts = AlarmCounts()
-    private var spacings: [AlarmSpacing] = Array(repeating: AlarmSpacing(), count: AlarmTopic.allCases.count)
+    private var spacings: [AlarmSpacing] = Array(
+        repeating: AlarmSpacing(), count: AlarmTopic.allCases.count)
 
     /// Alarms of one topic follow each other no closer than `AlarmSpacing` says.
     enum AlarmTopic: Int, CaseIterable {
@@ -74,12 +75,16 @@ struct RelayContext: ~Copyable {
     }
 
     /// Raises an alarm unless one of the same topic was raised a moment ago.
-    mutating func alarm(_ topic: AlarmTopic, _ alarm: @autoclosure () -> RelayAlarm, at now: MonotonicInstant) {
+    mutating func alarm(
+        _ topic: AlarmTopic, _ alarm: @autoclosure () -> RelayAlarm, at now: MonotonicInstant
+    ) {
         if spacings[topic.rawValue].isDue(at: now) { post(.alarm(alarm())) }
     }
 
     /// For jitter: a number from the seeded generator.
-    mutating func withRandom<Result>(_ use: (inout SeededGenerator) -> Result) -> Result { use(&random) }
+    mutating func withRandom<Result>(_ use: (inout SeededGenerator) -> Result) -> Result {
+        use(&random)
+    }
 
     /// A number that nobody can guess.
     func secret64() -> UInt64 {

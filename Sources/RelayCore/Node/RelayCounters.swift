@@ -142,7 +142,8 @@ public struct RelayCounters: Sendable {
     private var values = InlineArray<128, UInt64>(repeating: 0)
 
     public init() {
-        precondition(RelayCounter.allCases.count <= values.count, "RelayCounters: more counters than room")
+        precondition(
+            RelayCounter.allCases.count <= values.count, "RelayCounters: more counters than room")
     }
 
     public subscript(_ counter: RelayCounter) -> UInt64 { values[counter.rawValue] }

@@ -13,7 +13,9 @@ extension RelayNode {
         var list = link.announcements ?? AnnouncementList()
         // A list is changed where it is, never copied.
         link.announcements = nil
-        var others = announcements.announcers.reduce(0) { $0 + (links.children[$1]?.announcements?.held ?? 0) }
+        var others = announcements.announcers.reduce(0) {
+            $0 + (links.children[$1]?.announcements?.held ?? 0)
+        }
         if page.entries.count > configuration.announcementsMax - others - list.held {
             others -= dropUnconfirmed(at: now)
         }
@@ -24,14 +26,17 @@ extension RelayNode {
         let outcome = list.take(page, source: link.node, room: room, at: now)
         link.announcements = list
         if list.isIncomplete,
-            let expiry = announcements.noteIncomplete(patience: configuration.announcementPatience, at: now)
+            let expiry = announcements.noteIncomplete(
+                patience: configuration.announcementPatience, at: now)
         {
             clock.scheduleNode(expiry)
         }
         if outcome != .full { lookUpCandidates(of: page, on: link, at: now) }
         guard outcome == .full else { return outcome == .changed }
         context.count(.droppedAnnouncementsFull, UInt64(page.entries.count))
-        if link.alarms.isDue(at: now) { context.post(.alarm(.announcementsFull(by: link.name, link.endpoint))) }
+        if link.alarms.isDue(at: now) {
+            context.post(.alarm(.announcementsFull(by: link.name, link.endpoint)))
+        }
         return false
     }
 
@@ -66,13 +71,16 @@ extension RelayNode {
     private func dropUnconfirmed(at now: MonotonicInstant) -> Int {
         var dropped = 0
         for slot in announcements.announcers {
-            guard let link = links.children[slot], let list = link.announcements, !list.isConfirmed, list.held > 0
+            guard let link = links.children[slot], let list = link.announcements, !list.isConfirmed,
+                list.held > 0
             else {
                 continue
             }
             dropped += list.held
             link.announcements?.forget(at: now)
-            if link.alarms.isDue(at: now) { context.post(.alarm(.announcementsFull(by: link.name, link.endpoint))) }
+            if link.alarms.isDue(at: now) {
+                context.post(.alarm(.announcementsFull(by: link.name, link.endpoint)))
+            }
         }
         context.count(.droppedAnnouncementsFull, UInt64(dropped))
         return dropped
@@ -82,7 +90,9 @@ extension RelayNode {
     func expireAnnouncements(at now: MonotonicInstant) {
         guard announcements.takeExpiry(at: now) else { return }
         for slot in announcements.announcers {
-            if links.children[slot]?.announcements?.expire(after: configuration.announcementPatience, at: now) == true {
+            if links.children[slot]?.announcements?.expire(
+                after: configuration.announcementPatience, at: now) == true
+            {
                 context.count(.announcementsIncomplete)
             }
             if links.children[slot]?.announcements?.isIncomplete == true {

@@ -34,7 +34,9 @@ extension RelayNode {
     ) -> Candidates? {
         if let answer = directory.answer(name, at: now) {
             if let portset = answer.portset {
-                if stream.portset != portset || stream.isPortsetHint { correctClaims(of: stream, portset, at: now) }
+                if stream.portset != portset || stream.isPortsetHint {
+                    correctClaims(of: stream, portset, at: now)
+                }
                 stream.portset = portset
                 stream.isPortsetHint = false
             } else if stream.portset == nil, isSetReflector {
@@ -91,7 +93,9 @@ extension RelayNode {
                 if playOut != nil || directory.isFresh(name, at: now) { return .undecided }
             }
             guard let answer = directory.answer(name, at: now) else {
-                if case .failed(let cause) = directory.absence(of: name, at: now) { failure = failure ?? cause }
+                if case .failed(let cause) = directory.absence(of: name, at: now) {
+                    failure = failure ?? cause
+                }
                 if rank == .first, directory[name] == nil { return .none(.tableFull) }
                 continue
             }
@@ -104,7 +108,8 @@ extension RelayNode {
                 list.append(
                     ParentCandidate(
                         name: found.host.name, endpoint: found.host.endpoint, others: found.others,
-                        rank: rank.rawValue, cause: name.description, answer: answer.text.joined(separator: " "),
+                        rank: rank.rawValue, cause: name.description,
+                        answer: answer.text.joined(separator: " "),
                         serial: answer.serial))
             }
         }
@@ -123,7 +128,8 @@ extension RelayNode {
     private func entrypoints(for stream: StreamState, at now: MonotonicInstant) -> Candidates {
         let name = ReflectorName.candidates(stream.name)
         let listed = directory.answer(name, at: now)
-        let isUnknowable = listed == nil && (directory.serversAreSilent || !directory.isUndecided(name, at: now))
+        let isUnknowable =
+            listed == nil && (directory.serversAreSilent || !directory.isUndecided(name, at: now))
         if listed == nil, !isUnknowable { return .undecided }
         var announced: [ParentCandidate] = []
         var resumed: String?
@@ -132,7 +138,8 @@ extension RelayNode {
                 let heard = link.heartbeatReceived, now - heard <= configuration.heartbeatInterval * 3
             else { continue }
             guard isCandidate(link, of: stream, listed, at: now) else { continue }
-            let tag = IncarnationTag(stream: stream.name, source: link.node, incarnation: item.incarnation)
+            let tag = IncarnationTag(
+                stream: stream.name, source: link.node, incarnation: item.incarnation)
             if isResumed(tag, by: stream.children) { resumed = link.name }
             announced.append(
                 ParentCandidate(
@@ -140,9 +147,10 @@ extension RelayNode {
                     serial: listed?.serial))
         }
         // Which of several is preferred, only the zone says; without it, the one whose packets the children had.
-        let isUnheard = resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
+        let isUnheard =
+            resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
         if announced.count > 1 || isUnheard, directory.isFresh(name, at: now) { return .undecided }
-        let serving = stream.paths.filter { $0.state != .joining }.map(\.link.endpoint)
+        let serving = stream.paths.all.filter { $0.state != .joining }.map(\.link.endpoint)
         var silent: [ParentCandidate] = []
         for found in listed?.hosts(by: directory.addressOrder) ?? []
         where !(announced + silent).contains(where: { $0.name == found.host.name }) {
@@ -151,8 +159,13 @@ extension RelayNode {
             let endpoint = all.first { serving.contains($0) } ?? found.host.endpoint
             let candidate = ParentCandidate(
                 name: found.host.name, endpoint: endpoint, others: all.filter { $0 != endpoint }, rank: 0,
-                cause: name.description, answer: listed?.text.joined(separator: " "), serial: listed?.serial)
-            if serving.contains(endpoint) { announced.append(candidate) } else { silent.append(candidate) }
+                cause: name.description, answer: listed?.text.joined(separator: " "), serial: listed?.serial
+            )
+            if serving.contains(endpoint) {
+                announced.append(candidate)
+            } else {
+                silent.append(candidate)
+            }
         }
         func place(_ name: String) -> Int {
             listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
@@ -202,7 +215,8 @@ extension RelayNode {
         guard let rank = ParentRank(rawValue: candidate.rank), let region = configuration.region,
             let portset = stream.portset
         else { return false }
-        return directory[.parents(rank, region, portset)]?.answer?.seemingDead.contains(candidate.name[...]) ?? false
+        return directory[.parents(rank, region, portset)]?.answer?.seemingDead.contains(
+            candidate.name[...]) ?? false
     }
 
     // MARK: Look-ups
@@ -218,7 +232,9 @@ extension RelayNode {
         case .nothing: break
         }
         context.count(.lookUpsEvicted, directory.evicted &- evicted)
-        if isCarrying, let answer = directory.takeUnsaved(name) { context.post(.remember(name, answer)) }
+        if isCarrying, let answer = directory.takeUnsaved(name) {
+            context.post(.remember(name, answer))
+        }
     }
 
     func ask(_ name: ReflectorName, at now: MonotonicInstant) {
@@ -228,10 +244,16 @@ extension RelayNode {
     }
 
     /// The shell's answer to `RelayAction.lookUp`.
-    public func lookUpFinished(_ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant) {
+    public func lookUpFinished(
+        _ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant
+    ) {
         let outcome = context.withRandom { directory.finish(name, result, at: now, random: &$0) }
         clock.scheduleNode(max(directory.nextRenewal, now))
-        if case .failed = result { context.count(.lookUpsFailed) } else { context.count(.lookUpsAnswered) }
+        if case .failed = result {
+            context.count(.lookUpsFailed)
+        } else {
+            context.count(.lookUpsAnswered)
+        }
         if outcome == .kept {
             context.count(.lookUpsKeptOld)
             context.post(.alarm(.parentsKept(name)))

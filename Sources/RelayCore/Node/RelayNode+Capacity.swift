@@ -9,7 +9,8 @@ extension RelayNode {
     /// Whether there is capacity for this stream once more. It counts as sent from now on; nil if it does not fit.
     func admit(_ request: Subscribe, at now: MonotonicInstant) -> Admission.Grant? {
         let grant = admission.admit(
-            isExtra: request.isExtra, rate: { streams[request.stream]?.bitRate(at: now) }, loads: { loads(at: now) },
+            isExtra: request.isExtra, rate: { streams[request.stream]?.bitRate(at: now) },
+            loads: { loads(at: now) },
             at: now)
         if !request.isExtra { shedExtraPaths(at: now) }
         return grant
@@ -42,7 +43,7 @@ extension RelayNode {
 
     /// The child's part: a parent that is nearly full asks for the end of a path. It stays if no other brings the stream.
     func leaveCrowded(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
-        let isBroughtElsewhere = stream.paths.contains {
+        let isBroughtElsewhere = stream.paths.all.contains {
             $0 !== path && isFlowing($0, stream) && now - $0.lastArrival < Self.overlapMax
         }
         guard isBroughtElsewhere else {

@@ -44,7 +44,7 @@ extension RelayNode {
         }
         for stream in streams.all {
             census.gaps += stream.incarnation?.gaps.count ?? 0
-            for path in stream.paths {
+            for path in stream.paths.all {
                 census.paths.append(
                     RelayCensus.Path(
                         stream: stream.name, parent: path.link.endpoint, rank: path.candidate.rank,

@@ -9,25 +9,29 @@ extension RelayNode {
         let header = try ControlHeader(parsing: datagram)
         switch links.slot(token: header.token) {
         case .parent(let slot):
-            guard let link = links.parents[slot], let keys = link.keys else {
+            guard let link = links.parents[slot], let keys = link.session.keys else {
                 return context.count(.rejectedUnknownToken)
             }
             guard link.remote == source else { return context.count(.rejectedWrongAddress) }
             guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: crypto) else {
                 return context.count(.rejectedBadMAC)
             }
-            guard link.replay.accept(header.counter) else { return context.count(.rejectedReplayed) }
+            guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
             context.count(.controlReceived)
-            guard link.messages.take(at: now) else { return dropFlood(from: link.peerName, link.endpoint, at: now) }
+            guard link.messages.take(at: now) else {
+                return dropFlood(from: link.peerName, link.endpoint, at: now)
+            }
             link.lastReceived = now
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case .child(let slot):
-            guard let link = links.children[slot] else { return context.count(.rejectedUnknownToken) }
+            guard let link = links.children[slot], let keys = link.session.keys else {
+                return context.count(.rejectedUnknownToken)
+            }
             guard link.endpoint == source else { return context.count(.rejectedWrongAddress) }
-            guard ControlCodec.verify(datagram, key: link.keys.childToParent, crypto: crypto) else {
+            guard ControlCodec.verify(datagram, key: keys.childToParent, crypto: crypto) else {
                 return context.count(.rejectedBadMAC)
             }
-            guard link.replay.accept(header.counter) else { return context.count(.rejectedReplayed) }
+            guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
             context.count(.controlReceived)
             link.hasSpoken = true
             let isAllowed =
@@ -77,7 +81,8 @@ extension RelayNode {
         case .sizeReport(let length): onSizeReport(length, on: link, at: now)
         case .payloadLimit(let subscription, let bytes):
             onPayloadLimit(Int(bytes), of: subscription, on: link, at: now)
-        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply, .sizeProbe:
+        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply,
+            .sizeProbe:
             context.count(.rejectedUnexpected)
         }
     }
@@ -85,20 +90,21 @@ extension RelayNode {
     // MARK: Sending
 
     func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
-        guard link.isAlive, let keys = link.keys else { return }
-        link.counter += 1
+        guard link.isAlive, let keys = link.session.keys else { return }
         let address = EgressScheduler.Address(
-            remote: link.remote, local: link.local, token: link.parentToken, counter: link.counter,
+            remote: link.remote, local: link.local, token: link.parentToken,
+            counter: link.session.takeCounter(),
             key: keys.childToParent)
         egress.send(message, to: address, at: now, &context)
     }
 
     func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
-        link.counter += 1
+        guard let keys = link.session.keys else { return }
         link.lastSent = now
         let address = EgressScheduler.Address(
-            remote: link.endpoint, local: link.local, token: link.childToken, counter: link.counter,
-            key: link.keys.parentToChild)
+            remote: link.endpoint, local: link.local, token: link.childToken,
+            counter: link.session.takeCounter(),
+            key: keys.parentToChild)
         egress.send(message, to: address, at: now, &context)
     }
 }

@@ -7,7 +7,9 @@ extension RelayNode {
     /// still missing.
     func deliver(_ stream: StreamState, isLast: Bool = false, at now: MonotonicInstant) {
         guard let tag = stream.incarnation?.tag, let playOut else { return }
-        if stream.incarnation!.nextToDeliver == 0 { stream.incarnation!.nextToDeliver = stream.incarnation!.start }
+        if stream.incarnation!.nextToDeliver == 0 {
+            stream.incarnation!.nextToDeliver = stream.incarnation!.start
+        }
         // The receiver may end demand inside the call, so the incarnation is looked up again each time.
         while let incarnation = stream.incarnation, incarnation.tag == tag {
             switch playOut.next(of: incarnation, log, isLast: isLast, at: now, &context) {
@@ -26,7 +28,8 @@ extension RelayNode {
         _ slot: Int32, of stream: StreamState, to sink: (any StreamSink)?, at now: MonotonicInstant
     ) {
         guard !log[slot].isFiller else { return }
-        let payload = UnsafeRawBufferPointer(rebasing: log.bytes(slot)[WireLimits.streamHeaderLength...])
+        let payload = UnsafeRawBufferPointer(
+            rebasing: log.bytes(slot)[WireLimits.streamHeaderLength...])
         stream.delivered += 1
         stream.residence.note(now - log[slot].arrival)
         context.noteResidence(now - log[slot].arrival)

@@ -33,8 +33,9 @@ extension RelayNode {
         parents.fail(link.endpoint, at: now)
         // Sorted, because a dictionary's order differs between processes.
         for slot in link.subscriptions.values.sorted() {
-            guard let stream = streams[slot], let path = stream.path(on: link), path.state != .leaving,
-                !stream.paths.contains(where: { $0 !== path && $0.state != .leaving }),
+            guard let stream = streams[slot], let path = stream.paths.path(on: link),
+                path.state != .leaving,
+                !stream.paths.hasSettled(besides: path),
                 case .list(let list) = candidates(for: stream, at: now)
             else { continue }
             let next = list.first { candidate in

@@ -26,12 +26,15 @@ extension RelayNode {
         if now - link.lastRenew >= configuration.renewInterval { sendRenew(on: link, at: now) }
         link.reordering.turn(at: now)
         link.recentLoss.note(expected: link.window.highest, received: link.window.received)
-        let hasRisen = link.breaker.note(expected: link.window.highest, received: link.window.received, at: now)
+        let hasRisen = link.breaker.note(
+            expected: link.window.highest, received: link.window.received, at: now)
         if hasRisen, link.breaker.level(at: now) == .shedsPaths {
             context.post(.alarm(.linkLossy(peer: link.peerName, link.remote)))
         }
         var wake = min(deadline, link.lastRenew + configuration.renewInterval)
-        if link.isForAnnouncing { wake = min(wake, link.lastHeartbeatSent + configuration.heartbeatInterval) }
+        if link.isForAnnouncing {
+            wake = min(wake, link.lastHeartbeatSent + configuration.heartbeatInterval)
+        }
         if isWarm, !link.isForAnnouncing { wake = min(wake, link.warmUntil) }
         clock.schedule(link, wake)
     }
@@ -50,7 +53,7 @@ extension RelayNode {
             judgeQuality(of: stream, at: now)
             choosePaths(for: stream, at: now)
         }
-        for path in stream.paths where stream.paths.contains(where: { $0 === path }) {
+        for path in stream.paths.all where stream.paths.all.contains(where: { $0 === path }) {
             if path.state == .leaving {
                 if now - path.since >= Self.overlapMax { stay(on: path, of: stream, at: now) }
             } else if path.link.isAlive, now >= path.nextTry {
@@ -65,8 +68,10 @@ extension RelayNode {
             }
         }
         judgeSilence(of: stream, at: now)
-        if stream.paths.count > 1 { shedPaths(of: stream, at: now) }
-        if stream.paths.count > pathsWanted(of: stream, at: now) { dropExtraPaths(of: stream, at: now) }
+        if stream.paths.all.count > 1 { shedPaths(of: stream, at: now) }
+        if stream.paths.all.count > pathsWanted(of: stream, at: now) {
+            dropExtraPaths(of: stream, at: now)
+        }
         if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
             let horizon = now - max(configuration.repairSpan, configuration.playOutDeadline)
             stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon)
@@ -79,7 +84,7 @@ extension RelayNode {
     /// The new path did not come to life in time: back to the one that was to be left.
     private func stay(on path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         path.state = .live
-        for other in stream.paths where other.state == .joining {
+        for other in stream.paths.all where other.state == .joining {
             stream.noteRefusal(by: other.candidate.endpoint, at: now)
             removePath(other, of: stream, at: now)
         }
@@ -88,19 +93,20 @@ extension RelayNode {
     /// The backstop of [A] §IV-B: a stream without any packet for two seconds although its link lives.
     private func judgeSilence(of stream: StreamState, at now: MonotonicInstant) {
         let silentSince = max(stream.lastKept, stream.lastJoin, clock.judgeSilenceFrom)
-        guard stream.incarnation != nil, !stream.paths.isEmpty, now - silentSince >= configuration.streamSilenceMax
+        guard stream.incarnation != nil, !stream.paths.isEmpty,
+            now - silentSince >= configuration.streamSilenceMax
         else { return }
         stream.extraPathsUntil = now + .seconds(10)
         choosePaths(for: stream, at: now)
         if now - stream.resubscribed >= .seconds(2) {
             stream.resubscribed = now
-            for path in stream.paths { subscribe(path, of: stream, at: now) }
+            for path in stream.paths.all { subscribe(path, of: stream, at: now) }
         }
     }
 
     private func reschedule(_ stream: StreamState, at now: MonotonicInstant) {
         var wake = now + .seconds(1)
-        if !stream.paths.contains(where: { $0.state == .live }) {
+        if !stream.paths.hasLive {
             // Nothing flows: soon it is looked for elsewhere.
             stream.reviewAt = min(stream.reviewAt, now + Self.joinPatience)
         }
@@ -109,7 +115,7 @@ extension RelayNode {
             if let at { wake = min(wake, max(at, now + .milliseconds(1))) }
         }
         let soonest = now + .milliseconds(1)
-        for path in stream.paths {
+        for path in stream.paths.all {
             switch path.state {
             case .leaving: wake = min(wake, max(path.since + Self.overlapMax, soonest))
             case .joining, .live:
@@ -121,7 +127,7 @@ extension RelayNode {
             }
         }
         if let incarnation = stream.incarnation, let first = incarnation.gaps.first {
-            if stream.paths.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) {
+            if stream.paths.all.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) {
                 wake = min(wake, max(incarnation.gaps.nextDue, soonest))
             }
             // What lies behind the newest packet holds nothing back.
@@ -136,7 +142,7 @@ extension RelayNode {
     private func leave(_ stream: StreamState, at now: MonotonicInstant) {
         stream.leaveAt = nil
         guard !stream.hasDemand else { return reschedule(stream, at: now) }
-        for path in stream.paths { removePath(path, of: stream, at: now) }
+        for path in stream.paths.all { removePath(path, of: stream, at: now) }
         forgetIncarnation(of: stream, at: now)
         playOut?.sink?.ended(stream: stream.name)
         streams.remove(stream)

@@ -20,7 +20,9 @@ extension RelayNode {
         guard let stream = streams[name] else { return }
         stream.isWanted = false
         // What never came need not be waited for: many ask for names that do not exist.
-        if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil { return discard(stream, at: now) }
+        if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil {
+            return discard(stream, at: now)
+        }
         noteDemand(of: stream, at: now)
     }
 
@@ -36,12 +38,12 @@ extension RelayNode {
     /// Makes the paths what they should be: called whenever demand, answers, links or replies change.
     func choosePaths(for stream: StreamState, at now: MonotonicInstant) {
         guard stream.origin == nil, stream.hasDemand || stream.leaveAt != nil else { return }
-        let settled = stream.paths.filter { $0.state != .leaving }
+        let settled = stream.paths.settled
         switch candidates(for: stream, at: now) {
         case .undecided:
             clock.schedule(stream, now + ParentDirectory.restoredAfter)
         case .none(.parentsTakenAway):
-            for path in stream.paths { removePath(path, of: stream, at: now) }
+            for path in stream.paths.all { removePath(path, of: stream, at: now) }
             report(.parentsTakenAway, for: stream, at: now)
         case .none(let reason):
             // What works is kept; parents are taken away by an answer, never by its absence.
@@ -50,7 +52,7 @@ extension RelayNode {
             guard let current = settled.first else {
                 if let best = best(of: list, for: stream, at: now) {
                     join(best, stream, at: now)
-                } else if let leaving = stream.paths.first {
+                } else if let leaving = stream.paths.all.first {
                     leaving.state = .live
                 } else {
                     report(stream.refusedAs.reason, for: stream, at: now)
@@ -72,19 +74,24 @@ extension RelayNode {
     ) {
         let place = list.firstIndex { $0.endpoint == current.candidate.endpoint }
         if let place { current.candidate = list[place] }
-        let isProvedAlive = place == nil && current.state == .live && seemsDead(current.candidate, of: stream)
+        let isProvedAlive =
+            place == nil && current.state == .live && seemsDead(current.candidate, of: stream)
         if count == 1, !isProvedAlive, let target = better(than: place, list, for: stream, at: now),
             current.state == .live || place == nil
         {
             return move(stream, from: current, to: target, at: now)
         }
-        let isWaiting = !stream.paths.contains { $0.state != .joining }
+        let isWaiting = stream.paths.isWaiting
         let isLate = isWaiting && now - current.since >= Self.joinPatience
-        let wantsMore = isLate || count < pathsWanted(of: stream, at: now) && !stream.isCatchingUp(on: current, at: now)
-        guard wantsMore, count < PathPolicy.pathsMax, now - stream.lastExtraPath >= Self.joinPatience else { return }
-        let used = stream.paths.map(\.candidate.endpoint)
+        let wantsMore =
+            isLate
+            || count < pathsWanted(of: stream, at: now) && !stream.isCatchingUp(on: current, at: now)
+        guard wantsMore, count < PathPolicy.pathsMax, now - stream.lastExtraPath >= Self.joinPatience
+        else { return }
+        let used = stream.paths.all.map(\.candidate.endpoint)
         let others = list.filter {
-            !used.contains($0.endpoint) && !parents.isAvoided($0.endpoint, at: now) && !isShedding($0, at: now)
+            !used.contains($0.endpoint) && !parents.isAvoided($0.endpoint, at: now)
+                && !isShedding($0, at: now)
         }
         if let other = best(of: others, isExtra: !isLate, for: stream, at: now) {
             stream.lastExtraPath = now
@@ -106,16 +113,18 @@ extension RelayNode {
         return list[..<place].first {
             !parents.isAvoided($0.endpoint, at: now)
                 && parents.isSteady($0.endpoint, for: configuration.returnAfter, at: now)
-                && !stream.hasRefused($0.endpoint, isExtra: false, within: configuration.returnAfter, at: now)
+                && !stream.hasRefused(
+                    $0.endpoint, isExtra: false, within: configuration.returnAfter, at: now)
                 && !stream.isDemoted($0.endpoint, at: now) && !isShedding($0, at: now)
         }
     }
 
     /// Make before break: the parent in use is left once the other one brings the stream.
     func move(
-        _ stream: StreamState, from current: StreamPath, to target: ParentCandidate, at now: MonotonicInstant
+        _ stream: StreamState, from current: StreamPath, to target: ParentCandidate,
+        at now: MonotonicInstant
     ) {
-        if let leaving = stream.paths.first(where: { $0.candidate.endpoint == target.endpoint }) {
+        if let leaving = stream.paths.all.first(where: { $0.candidate.endpoint == target.endpoint }) {
             // Back to the one that was being left.
             leaving.state = .live
             return removePath(current, of: stream, at: now)
@@ -135,23 +144,30 @@ extension RelayNode {
     /// The first candidate that has not just failed or refused; if there is no path at all, one that has failed is
     /// better than none: the one that may be tried again soonest.
     private func best(
-        of list: [ParentCandidate], isExtra: Bool = false, for stream: StreamState, at now: MonotonicInstant
+        of list: [ParentCandidate], isExtra: Bool = false, for stream: StreamState,
+        at now: MonotonicInstant
     ) -> ParentCandidate? {
-        let span = stream.paths.contains { $0.state != .joining } ? Self.refusalSpan : Self.refusalSpanInNeed
-        let willing = list.filter { !stream.hasRefused($0.endpoint, isExtra: isExtra, within: span, at: now) }
+        let span =
+            stream.paths.all.contains { $0.state != .joining } ? Self.refusalSpan : Self.refusalSpanInNeed
+        let willing = list.filter {
+            !stream.hasRefused($0.endpoint, isExtra: isExtra, within: span, at: now)
+        }
         func order(_ candidate: ParentCandidate) -> (MonotonicInstant, Int) {
             (parents.avoidedUntil(candidate.endpoint, at: now), isShedding(candidate, at: now) ? 1 : 0)
         }
         let soonest = willing.min { order($0) < order($1) }
-        guard let soonest, stream.paths.isEmpty || !parents.isAvoided(soonest.endpoint, at: now) else { return nil }
+        guard let soonest, stream.paths.isEmpty || !parents.isAvoided(soonest.endpoint, at: now) else {
+            return nil
+        }
         return soonest
     }
 
     @discardableResult
     func join(
-        _ candidate: ParentCandidate, _ stream: StreamState, isExtra: Bool = false, at now: MonotonicInstant
+        _ candidate: ParentCandidate, _ stream: StreamState, isExtra: Bool = false,
+        at now: MonotonicInstant
     ) -> StreamPath? {
-        if let known = stream.paths.first(where: { $0.candidate.endpoint == candidate.endpoint }) {
+        if let known = stream.paths.all.first(where: { $0.candidate.endpoint == candidate.endpoint }) {
             if known.state == .leaving { known.state = .live }
             return nil
         }
@@ -159,20 +175,22 @@ extension RelayNode {
             return nil
         }
         let path = StreamPath(
-            link: link, candidate: candidate, subscription: links.takeSubscriptionID(), bit: stream.freePathBit,
+            link: link, candidate: candidate, subscription: links.takeSubscriptionID(),
+            bit: stream.paths.freeBit,
             isExtra: isExtra, start: start(of: stream), now: now)
-        stream.paths.append(path)
+        stream.paths.add(path)
         if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
         link.addSubscription(path.subscription, stream: stream.slot)
         measure(link)
         stream.lastJoin = now
         stream.fetchedSince = stream.fetchedSince ?? now
         subscribe(path, of: stream, at: now)
-        if stream.paths.contains(where: { $0.state != .joining && $0.link.isAlive }) {
+        if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
             stream.incarnation?.gaps.forgetPath(path.bit)
         } else {
             // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
-            stream.incarnation?.gaps.forgetPaths(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
+            stream.incarnation?.gaps.forgetPaths(
+                due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
         }
         if link.isAlive { clock.schedule(link, now + configuration.linkSilenceMax) }
         return path
@@ -190,7 +208,7 @@ extension RelayNode {
         let request = Subscribe(
             subscription: path.subscription, stream: stream.name, portset: stream.portset ?? PortsetID(0),
             start: path.start, rateSixteenths: configuration.backlogSixteenths, path: below,
-            isExtra: path.isExtra && stream.paths.contains { $0 !== path && $0.state != .leaving })
+            isExtra: path.isExtra && stream.paths.hasSettled(besides: path))
         context.count(.subscribesSent)
         send(.subscribe(request), on: path.link, at: now)
         path.lastAsked = now
@@ -221,7 +239,9 @@ extension RelayNode {
     }
 
     /// Nobody can give it: viewers are told, and it is tried again after a while.
-    private func report(_ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant) {
+    private func report(
+        _ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant
+    ) {
         stream.forgetRefusals()
         stream.refusedAs = []
         stream.problem = reason
@@ -233,7 +253,8 @@ extension RelayNode {
             for child in stream.children where child.state == .pending {
                 _ = child.link.remove(child.id)
                 let (status, counter) = Self.refusal(for: reason)
-                let reply = SubscribeReply(subscription: child.id, status: status, retryAfterMilliseconds: 1_000)
+                let reply = SubscribeReply(
+                    subscription: child.id, status: status, retryAfterMilliseconds: 1_000)
                 context.count(counter)
                 send(.subscribeReply(reply), on: child.link, at: now)
             }
@@ -251,14 +272,17 @@ extension RelayNode {
         case .noSuchStream: (.unknownStream, .subscribesRefusedUnknown)
         case .nameServersFail, .parentUndecided, .noPortset: (.undecided, .subscribesRefusedUndecided)
         case .parentsFull, .tableFull: (.busy, .subscribesRefusedBusy)
-        case .noParents, .noCommonFamily, .parentsTakenAway, .noSource, .refused: (.noSource, .subscribesRefusedUnknown)
+        case .noParents, .noCommonFamily, .parentsTakenAway, .noSource, .refused:
+            (.noSource, .subscribesRefusedUnknown)
         }
     }
 
     /// Kept as validated links without data, for the moment they are needed: those before the one in use (to see whether
     /// they are well again), the next after it, and the first host of each other rank.
-    private func keepWarm(_ list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant) {
-        guard let current = stream.paths.first?.candidate else { return }
+    private func keepWarm(
+        _ list: [ParentCandidate], for stream: StreamState, at now: MonotonicInstant
+    ) {
+        guard let current = stream.paths.all.first?.candidate else { return }
         let place = list.firstIndex { $0.endpoint == current.endpoint } ?? 0
         var chosen = Array(list[..<place].prefix(2))
         if place + 1 < list.count { chosen.append(list[place + 1]) }

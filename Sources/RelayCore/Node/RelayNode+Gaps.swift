@@ -5,12 +5,16 @@ import RelayWire
 /// Otherwise the parent lacks it too and is repairing.
 extension RelayNode {
     /// Notes what a packet on one path tells of those before it.
-    func noteArrival(_ header: DataHeader, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
+    func noteArrival(
+        _ header: DataHeader, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant
+    ) {
         path.packets += 1
         path.lastArrival = now
         let sequence = header.sequence.rawValue
         let highest = stream.incarnation?.index.highest ?? 0
-        if path.state == .joining, highest == 0 || sequence <= highest + 1 { becameLive(path, of: stream, at: now) }
+        if path.state == .joining, highest == 0 || sequence <= highest + 1 {
+            becameLive(path, of: stream, at: now)
+        }
         guard sequence > path.lastSequence, !header.retransmitted else { return }
         noteMissing(upTo: sequence, linkNumber: header.linkNumber, on: path, of: stream, at: now)
         noteLostRepairs(before: header.linkNumber, on: path, of: stream, at: now)
@@ -23,11 +27,13 @@ extension RelayNode {
         upTo sequence: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant
     ) {
-        guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty else { return }
+        guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty
+        else { return }
         let floor = max(incarnation.start, incarnation.nextToDeliver)
         let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
         guard sequence > known, sequence - known <= SequenceIndex.windowMax else { return }
-        noteMissing(known..<sequence, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now)
+        noteMissing(
+            known..<sequence, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now)
     }
 
     /// The same for what a heartbeat promises up to and with `highest`, and no heartbeat has promised before.
@@ -35,13 +41,15 @@ extension RelayNode {
         upTo highest: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant
     ) {
-        guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty else { return }
+        guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty
+        else { return }
         let floor = max(incarnation.start, incarnation.nextToDeliver, path.promised)
         let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
         // What lies further ahead than anything that can be held is not believed.
         guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
         path.promised = highest + 1
-        noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now)
+        noteMissing(
+            known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now)
     }
 
     private func noteMissing(
@@ -88,9 +96,9 @@ extension RelayNode {
             gap.reorderedOn = path.bit
             gap.reorderedUntil = linkNumber &+ (link.reordering.packets &- 1)
         }
-        guard stream.paths.count > 1 else { return }
+        guard stream.paths.all.count > 1 else { return }
         let latest = gap.detected + configuration.playOutDeadline - link.roundTrip.retransmitTimeout * 2
-        for other in stream.paths where gap.passedOn & other.bit == 0 && isBringing(other, stream) {
+        for other in stream.paths.all where gap.passedOn & other.bit == 0 && isBringing(other, stream) {
             let lag = max(other.lag.span - path.lag.span, .zero)
             let comes = now + lag + other.link.reordering.time(other.link.roundTrip)
             guard comes <= latest else { continue }
@@ -100,7 +108,8 @@ extension RelayNode {
     }
 
     private func isBringing(_ path: StreamPath, _ stream: StreamState) -> Bool {
-        path.state == .live && path.link.isAlive && path.tag == stream.incarnation?.tag && path.lastSequence != 0
+        path.state == .live && path.link.isAlive && path.tag == stream.incarnation?.tag
+            && path.lastSequence != 0
     }
 
     /// Longer than a parent needs as a rule to repair what it lacks itself.
@@ -162,11 +171,15 @@ extension RelayNode {
     /// - Parameter path: the path that a packet has just come by, nil if it is only time.
     func askForGaps(of stream: StreamState, arrivedOn path: StreamPath?, at now: MonotonicInstant) {
         guard let incarnation = stream.incarnation, incarnation.gaps.mayBeDue(at: now) else { return }
-        guard stream.paths.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) else { return }
+        guard stream.paths.all.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) else {
+            return
+        }
         context.noteWork(UInt64(incarnation.gaps.count))
         let isRepeated = incarnation.gaps.count <= Self.repeatedGapsMax
         var naks = NakBuilder()
-        incarnation.gaps.takeDue(at: now, path: path?.bit ?? 0, linkHighest: path?.link.window.highest ?? 0) { gap in
+        incarnation.gaps.takeDue(
+            at: now, path: path?.bit ?? 0, linkHighest: path?.link.window.highest ?? 0
+        ) { gap in
             guard let path = likeliestPath(for: gap, of: stream, incarnation.tag, at: now) else {
                 gap.due = now + .milliseconds(100)
                 return
@@ -203,8 +216,11 @@ extension RelayNode {
     private func likeliestPath(
         for gap: GapTable.Gap, of stream: StreamState, _ tag: IncarnationTag, at now: MonotonicInstant
     ) -> StreamPath? {
-        if stream.paths.count == 1, let only = stream.paths.first { return only.link.isAlive ? only : nil }
-        if gap.askedOn != 0, let asked = stream.paths.first(where: { $0.bit == gap.askedOn }), asked.link.isAlive,
+        if stream.paths.all.count == 1, let only = stream.paths.all.first {
+            return only.link.isAlive ? only : nil
+        }
+        if gap.askedOn != 0, let asked = stream.paths.all.first(where: { $0.bit == gap.askedOn }),
+            asked.link.isAlive,
             asked.tag == tag, !repairTimes(asked.link).beginsTry(gap, at: now)
         {
             // The same try said again: elsewhere it would be answered a second time.
@@ -212,7 +228,7 @@ extension RelayNode {
         }
         let left = gap.detected + configuration.playOutDeadline - now
         var best: (score: Double, path: StreamPath)?
-        for path in stream.paths where path.link.isAlive && path.tag == tag {
+        for path in stream.paths.all where path.link.isAlive && path.tag == tag {
             let passes = 1 - path.link.recentLoss.share
             var score = passes * passes
             if gap.lostOn & path.bit == 0 { score *= 0.5 }
@@ -236,16 +252,21 @@ private struct NakBuilder {
         let index = naks.lastIndex {
             $0.path === path && $0.nak.tryNumber == tryNumber && $0.nak.isLast == isLast
         }
-        guard let index, counts[index] < Nak.numbersMax, naks[index].nak.runs.count < Self.runsMax else {
+        guard let index, counts[index] < Nak.numbersMax, naks[index].nak.runs.count < Self.runsMax
+        else {
             let run = Nak.Run(first: SequenceNumber(sequence), count: 1)
-            let nak = Nak(subscription: path.subscription, tryNumber: tryNumber, isLast: isLast, runs: [run])
+            let nak = Nak(
+                subscription: path.subscription, tryNumber: tryNumber, isLast: isLast, runs: [run])
             naks.append((path, nak))
             counts.append(1)
             return
         }
         counts[index] += 1
         let last = naks[index].nak.runs.count - 1
-        if last >= 0, naks[index].nak.runs[last].first.rawValue + UInt64(naks[index].nak.runs[last].count) == sequence {
+        if last >= 0,
+            naks[index].nak.runs[last].first.rawValue + UInt64(naks[index].nak.runs[last].count)
+                == sequence
+        {
             naks[index].nak.runs[last].count += 1
         } else {
             naks[index].nak.runs.append(Nak.Run(first: SequenceNumber(sequence), count: 1))

@@ -12,12 +12,17 @@ extension RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
     ) throws(WireError) {
         let message = try HandshakeCodec.decode(datagram)
-        guard HandshakeCodec.verify(datagram, crypto: crypto) else { return context.count(.rejectedHandshakeMAC) }
+        guard HandshakeCodec.verify(datagram, crypto: crypto) else {
+            return context.count(.rejectedHandshakeMAC)
+        }
         switch message {
         case .hello(let phase, _, let node, let nonce):
             guard node != id else { return context.count(.rejectedUnexpected) }
-            let cookie = makeCookie(milliseconds: milliseconds(now), for: source, node: node, nonce: nonce)
-            send(.cookie(keyPhase: phase, nonce: nonce, cookie: cookie), to: source, from: context.arrivedAt, at: now)
+            let cookie = makeCookie(
+                milliseconds: milliseconds(now), for: source, node: node, nonce: nonce)
+            send(
+                .cookie(keyPhase: phase, nonce: nonce, cookie: cookie), to: source, from: context.arrivedAt,
+                at: now)
         case .cookie(_, let nonce, let cookie):
             guard let link = opening(at: source, nonce: nonce), link.state == .greeting else {
                 return context.count(.rejectedUnexpected)
@@ -30,7 +35,9 @@ extension RelayNode {
         case .open(let open): accept(open, from: source, at: now)
         case .opened(let opened): finish(opened, from: source, at: now)
         case .refused(_, let reason, let nonce):
-            guard let link = opening(at: source, nonce: nonce) else { return context.count(.rejectedUnexpected) }
+            guard let link = opening(at: source, nonce: nonce) else {
+                return context.count(.rejectedUnexpected)
+            }
             context.count(.linksRefused)
             noteRefusal(of: link, reason, at: now)
             fail(link, at: now)
@@ -44,14 +51,16 @@ extension RelayNode {
     /// The link to a candidate, opened now if there is none. Nil if the table is full.
     func link(to candidate: ParentCandidate, at now: MonotonicInstant) -> ParentLink? {
         link(
-            to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
+            to: candidate.endpoint, others: candidate.others, name: candidate.name,
+            isForAnnouncing: false, at: now)
     }
 
     /// The same by addresses.
     ///
     /// - Parameter others: the host's other addresses, to be tried if that one does not answer soon.
     func link(
-        to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant
+        to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool,
+        at now: MonotonicInstant
     ) -> ParentLink? {
         if let link = links.parent(at: endpoint) { return link }
         guard links.parents.count < configuration.linksMax else {
@@ -87,12 +96,14 @@ extension RelayNode {
         case .opening(let cookie):
             link.openedAt = now
             let open = Open(
-                keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce, cookie: cookie,
+                keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce,
+                cookie: cookie,
                 childToken: link.childToken, region: configuration.region, name: configuration.name)
             send(.open(open), to: link.remote, from: link.local, at: now)
         case .alive, .dead: return
         }
-        link.nextTry = now + TimeSpan(nanoseconds: configuration.retryInterval.nanoseconds << Int64(link.tries))
+        link.nextTry =
+            now + TimeSpan(nanoseconds: configuration.retryInterval.nanoseconds << Int64(link.tries))
         link.tries += 1
         clock.schedule(link, link.nextTry)
     }
@@ -112,7 +123,8 @@ extension RelayNode {
     }
 
     private func finish(_ opened: Opened, from source: Endpoint, at now: MonotonicInstant) {
-        guard let link = opening(at: source, nonce: opened.nonce), case .opening = link.state, opened.node != id,
+        guard let link = opening(at: source, nonce: opened.nonce), case .opening = link.state,
+            opened.node != id,
             source == link.remote,
             let keys = crypto.makeLinkKeys(
                 phase: opened.keyPhase, childNonce: link.nonce, parentNonce: opened.parentNonce, child: id,
@@ -123,8 +135,7 @@ extension RelayNode {
             return fail(link, at: now)
         }
         link.state = .alive
-        link.keys = keys
-        link.parentToken = opened.parentToken
+        link.session.open(peerToken: opened.parentToken, keys: keys)
         link.peer = opened.node
         link.peerName = opened.name
         if link.tries == 1 { link.roundTrip.sample(now - link.openedAt) }
@@ -137,7 +148,8 @@ extension RelayNode {
     }
 
     private func opening(at source: Endpoint, nonce: HandshakeNonce) -> ParentLink? {
-        guard let link = links.parent(at: source), link.nonce == nonce, link.state != .dead, link.state != .alive
+        guard let link = links.parent(at: source), link.nonce == nonce, link.state != .dead,
+            link.state != .alive
         else { return nil }
         return link
     }
@@ -157,10 +169,14 @@ extension RelayNode {
             // An Open that is said again, as its answer was lost.
             if link.nonce == open.nonce { return sendOpened(link, at: now) }
             // An Open from before this link, heard by somebody and sent again, must not end it.
-            guard open.cookie.milliseconds >= link.cookieMilliseconds else { return context.count(.rejectedReplayed) }
+            guard open.cookie.milliseconds >= link.cookieMilliseconds else {
+                return context.count(.rejectedReplayed)
+            }
             remove(link, at: now)
         }
-        guard !links.shares.isReplay(open, from: source) else { return context.count(.rejectedReplayed) }
+        guard !links.shares.isReplay(open, from: source) else {
+            return context.count(.rejectedReplayed)
+        }
         if let refusal = makeRoom(for: open, from: source, at: now) {
             context.count(.droppedLinkTableFull)
             if let count = context.isAlarmDue(.linksRefused, at: now) {
@@ -171,7 +187,8 @@ extension RelayNode {
         let parentNonce = HandshakeNonce(high: context.secret64(), low: context.secret64())
         guard
             let keys = crypto.makeLinkKeys(
-                phase: open.keyPhase, childNonce: open.nonce, parentNonce: parentNonce, child: open.node, parent: id)
+                phase: open.keyPhase, childNonce: open.nonce, parentNonce: parentNonce, child: open.node,
+                parent: id)
         else { return context.count(.rejectedHandshakeMAC) }
         let token = freshToken()
         let leaseNonce = context.secret64()
@@ -191,43 +208,53 @@ extension RelayNode {
         let opened = Opened(
             keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce,
             parentNonce: link.parentNonce, parentToken: link.parentToken,
-            leaseMilliseconds: UInt32(clamping: configuration.lease.milliseconds), shardCount: 1, shard: 0,
+            leaseMilliseconds: UInt32(clamping: configuration.lease.milliseconds), shardCount: 1,
+            shard: 0,
             name: configuration.name)
         send(.opened(opened), to: link.endpoint, from: link.local, at: now)
     }
 
-    private func refuse(_ open: Open, _ reason: RefusedReason, to source: Endpoint, at now: MonotonicInstant) {
+    private func refuse(
+        _ open: Open, _ reason: RefusedReason, to source: Endpoint, at now: MonotonicInstant
+    ) {
         context.count(.linksRefused)
         send(
-            .refused(keyPhase: open.keyPhase, reason: reason, nonce: open.nonce), to: source, from: context.arrivedAt,
+            .refused(keyPhase: open.keyPhase, reason: reason, nonce: open.nonce), to: source,
+            from: context.arrivedAt,
             at: now)
     }
 
     // MARK: Cookies
 
-    private func milliseconds(_ now: MonotonicInstant) -> UInt64 { UInt64(max(now.nanoseconds / 1_000_000, 0)) }
+    private func milliseconds(_ now: MonotonicInstant) -> UInt64 {
+        UInt64(max(now.nanoseconds / 1_000_000, 0))
+    }
 
     private func makeCookie(
         milliseconds: UInt64, for source: Endpoint, node: NodeID, nonce: HandshakeNonce
     ) -> HandshakeCookie {
         var tag = (UInt64(0), UInt64(0))
         let words: [UInt64] = [
-            milliseconds, source.address.high, source.address.low, UInt64(source.port), node.rawValue, nonce.high,
+            milliseconds, source.address.high, source.address.low, UInt64(source.port), node.rawValue,
+            nonce.high,
             nonce.low,
         ]
         words.withUnsafeBytes { bytes in
             withUnsafeMutableBytes(of: &tag) { target in
-                crypto.cookieMAC(secret: milliseconds / Self.secretSpanMilliseconds, of: bytes, into: target)
+                crypto.cookieMAC(
+                    secret: milliseconds / Self.secretSpanMilliseconds, of: bytes, into: target)
             }
         }
         return HandshakeCookie(milliseconds: milliseconds, macHigh: tag.0, macLow: tag.1)
     }
 
     func isValid(
-        _ cookie: HandshakeCookie, for source: Endpoint, node: NodeID, nonce: HandshakeNonce, at now: MonotonicInstant
+        _ cookie: HandshakeCookie, for source: Endpoint, node: NodeID, nonce: HandshakeNonce,
+        at now: MonotonicInstant
     ) -> Bool {
         let current = milliseconds(now)
-        guard cookie.milliseconds <= current, current - cookie.milliseconds <= UInt64(Self.cookieSpan.milliseconds)
+        guard cookie.milliseconds <= current,
+            current - cookie.milliseconds <= UInt64(Self.cookieSpan.milliseconds)
         else { return false }
         let own = makeCookie(milliseconds: cookie.milliseconds, for: source, node: node, nonce: nonce)
         return (own.macHigh ^ cookie.macHigh) | (own.macLow ^ cookie.macLow) == 0
@@ -242,7 +269,8 @@ extension RelayNode {
     }
 
     func send(
-        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8 = 0, at now: MonotonicInstant
+        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8 = 0,
+        at now: MonotonicInstant
     ) {
         egress.send(message, to: endpoint, from: local, at: now, &context)
     }

@@ -9,7 +9,8 @@ extension RelayNode {
     func conflict(of open: Open, from source: Endpoint, at now: MonotonicInstant) -> IdentityConflict? {
         let claimed = NodeListing.Part(role: open.role, region: open.region)
         guard NodeID(name: open.name) == open.node else {
-            return IdentityConflict(name: open.name, endpoint: source, claimed: claimed, zone: "", cause: .id)
+            return IdentityConflict(
+                name: open.name, endpoint: source, claimed: claimed, zone: "", cause: .id)
         }
         let host = open.name.lowercased()
         // An edge gives nobody anything.
@@ -38,7 +39,8 @@ extension RelayNode {
     }
 
     private func conflict(
-        _ host: String, _ node: NodeID, _ claimed: NodeListing.Part, at source: Endpoint, _ now: MonotonicInstant
+        _ host: String, _ node: NodeID, _ claimed: NodeListing.Part, at source: Endpoint,
+        _ now: MonotonicInstant
     ) -> IdentityConflict? {
         guard let answer = directory.answer(.node(host: host), at: now) else { return nil }
         func conflict(_ cause: IdentityConflict.Cause, zone: String) -> IdentityConflict {
@@ -83,7 +85,9 @@ extension RelayNode {
         if opened.node == expected, NodeID(name: opened.name) == expected { return true }
         context.count(.parentsMistaken)
         noteRefusal(of: link, nil, at: now)
-        context.alarm(.identity, .parentMistaken(expected: link.peerName, found: opened.name, link.endpoint), at: now)
+        context.alarm(
+            .identity, .parentMistaken(expected: link.peerName, found: opened.name, link.endpoint),
+            at: now)
         return false
     }
 }

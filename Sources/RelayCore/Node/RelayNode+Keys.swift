@@ -28,7 +28,8 @@ extension RelayNode {
         if let other = incarnation.otherKey, other.phase == phase { return other.key }
         guard
             let key = crypto.makeSealKey(
-                phase: phase, stream: stream.name, source: incarnation.source, incarnation: incarnation.incarnation)
+                phase: phase, stream: stream.name, source: incarnation.source,
+                incarnation: incarnation.incarnation)
         else { return nil }
         if let other = incarnation.otherKey { crypto.release(other.key) }
         incarnation.otherKey = (phase, key)
@@ -38,7 +39,8 @@ extension RelayNode {
     /// An authentic packet of another phase than the one in use: if it is newer than all before it, the entrypoint has
     /// gone over, and new children are told so.
     func noteKeyPhase(_ header: DataHeader, of stream: StreamState) {
-        guard let incarnation = stream.incarnation, header.sequence.rawValue > incarnation.index.highest,
+        guard let incarnation = stream.incarnation,
+            header.sequence.rawValue > incarnation.index.highest,
             let other = incarnation.otherKey, other.phase == header.keyPhase
         else { return }
         incarnation.otherKey = (incarnation.keyPhase, incarnation.key)

@@ -5,9 +5,12 @@ import RelayWire
 extension RelayNode {
     func onRenew(_ renew: Renew, on link: ChildLink, at now: MonotonicInstant) {
         link.noteTimes(
-            renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds, at: now)
+            renew.timestamp, echoed: renew.echoedTimestamp,
+            echoDelayMicroseconds: renew.echoDelayMicroseconds, at: now)
         noteReport(renew, of: link, at: now)
-        guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else { return }
+        guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else {
+            return
+        }
         link.leaseExpires = now + configuration.lease
         // However often a child says it, its subscriptions are walked now and then, and a heartbeat answers now and then.
         let isRepeated = link.renewedAt.map { now - $0 < Self.renewSpacing } ?? false
@@ -44,7 +47,8 @@ extension RelayNode {
             else { continue }
             var highest = incarnation.index.highest
             if case .backlog(let cursor) = subscription.state { highest = cursor &- 1 }
-            let silentSince = stream.origin != nil ? now : max(stream.lastArrival, stream.fetchedSince ?? now)
+            let silentSince =
+                stream.origin != nil ? now : max(stream.lastArrival, stream.fetchedSince ?? now)
             entries.append(
                 LinkHeartbeat.Entry(
                     subscription: subscription.id, highest: SequenceNumber(highest),
@@ -53,7 +57,8 @@ extension RelayNode {
         link.heartbeatPage += page
         let echo = link.echo.fields(at: now)
         let heartbeat = LinkHeartbeat(
-            nextLinkNumber: link.nextLinkNumber, leaseNonce: link.leaseNonce, timestamp: TimestampEcho.stamp(now),
+            nextLinkNumber: link.nextLinkNumber, leaseNonce: link.leaseNonce,
+            timestamp: TimestampEcho.stamp(now),
             echoedTimestamp: echo.timestamp, echoDelayMicroseconds: echo.delayMicroseconds,
             digestMismatch: link.digestMismatch, entries: entries)
         link.lastHeartbeat = now
@@ -68,17 +73,21 @@ extension RelayNode {
         let expired = link.ordered.filter { $0.expires <= now }
         for subscription in expired {
             context.count(.leasesExpired)
-            send(.subscriptionEnd(subscription: subscription.id, reason: .leaseExpired), on: link, at: now)
+            send(
+                .subscriptionEnd(subscription: subscription.id, reason: .leaseExpired), on: link, at: now)
             unsubscribe(subscription.id, on: link, at: now)
         }
         pump(link, at: now)
         let probeAt = probeSize(of: link, at: now)
         let isWarm = link.ordered.isEmpty
-        let interval = isWarm ? configuration.warmHeartbeatInterval : configuration.linkHeartbeatInterval
+        let interval =
+            isWarm ? configuration.warmHeartbeatInterval : configuration.linkHeartbeatInterval
         // While data flows it is the sign of life; the heartbeat still carries tails, nonces and timestamps.
-        let due = min(max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
+        let due = min(
+            max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
         if now >= due { sendHeartbeat(on: link, at: now) }
-        let next = min(max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
+        let next = min(
+            max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
         var wake = min(max(min(next, probeAt), now + .milliseconds(1)), link.leaseExpires)
         for subscription in link.ordered { wake = min(wake, subscription.expires) }
         clock.schedule(link, wake)

@@ -15,7 +15,9 @@ extension RelayNode {
         }
         if links.shares.count(at: source.address) >= configuration.linksPerAddressMax {
             let key = LinkShares.key(source.address)
-            guard evict(at: now, where: { LinkShares.key($0.endpoint.address) == key }) else { return .addressFull }
+            guard evict(at: now, where: { LinkShares.key($0.endpoint.address) == key }) else {
+                return .addressFull
+            }
         }
         if links.children.count >= configuration.linksMax {
             guard evict(at: now, where: { _ in true }) else { return .tableFull }
@@ -47,7 +49,8 @@ extension RelayNode {
     private func leastUseful(_ candidates: [ChildLink]) -> ChildLink? {
         func order(_ link: ChildLink) -> (Int, Int, Int, MonotonicInstant) {
             (
-                link.hasSpoken ? 1 : 0, link.ordered.isEmpty ? 0 : 1, -links.shares.count(at: link.endpoint.address),
+                link.hasSpoken ? 1 : 0, link.ordered.isEmpty ? 0 : 1,
+                -links.shares.count(at: link.endpoint.address),
                 link.lastReceived
             )
         }

@@ -8,7 +8,9 @@ extension RelayNode {
         guard let subscription = link.subscriptions[nak.subscription], subscription.state != .pending,
             let stream = streams[subscription.stream], let incarnation = stream.incarnation
         else { return }
-        if link.responder.needsRate(at: now) { link.responder.note(liveRate: liveRate(of: link, at: now), at: now) }
+        if link.responder.needsRate(at: now) {
+            link.responder.note(liveRate: liveRate(of: link, at: now), at: now)
+        }
         link.responder.refill(isFirst: link.retransmitsSent == 0, at: now)
         egress.beginRetransmits(at: now)
         var asked = 0
@@ -25,13 +27,18 @@ extension RelayNode {
     }
 
     private func retransmit(
-        _ sequence: UInt64, for nak: Nak, of stream: StreamState, _ incarnation: IncarnationState, on link: ChildLink,
+        _ sequence: UInt64, for nak: Nak, of stream: StreamState, _ incarnation: IncarnationState,
+        on link: ChildLink,
         at now: MonotonicInstant
     ) {
         // If it is not here either, it goes to every child when our own repair brings it.
-        guard let slot = incarnation.index.slot(sequence, in: log) else { return context.count(.nakNumbersMissed) }
+        guard let slot = incarnation.index.slot(sequence, in: log) else {
+            return context.count(.nakNumbersMissed)
+        }
         guard egress.hasRoomForRetransmit else { return context.count(.nakNumbersOverCapacity) }
-        switch link.responder.admit(sequence, of: nak, roundTrip: link.roundTrip.smoothed ?? .zero, at: now) {
+        switch link.responder.admit(
+            sequence, of: nak, roundTrip: link.roundTrip.smoothed ?? .zero, at: now)
+        {
         case .repeated: context.count(.nakNumbersRepeated)
         case .overBucket: context.count(.nakNumbersOverBucket)
         case .serve:

@@ -14,11 +14,14 @@ extension RelayNode {
         }
         let incarnation = Incarnation(high: context.secret64(), low: context.secret64())
         let phase = crypto.keyPhases.first ?? 0
-        guard let key = crypto.makeSealKey(phase: phase, stream: name, source: id, incarnation: incarnation) else {
+        guard
+            let key = crypto.makeSealKey(phase: phase, stream: name, source: id, incarnation: incarnation)
+        else {
             return false
         }
         let tag = IncarnationTag(stream: name, source: id, incarnation: incarnation)
-        let state = IncarnationState(source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key)
+        let state = IncarnationState(
+            source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key)
         state.start = 1
         stream.incarnation = state
         stream.origin = StreamOrigin(lastPacket: now)
@@ -37,9 +40,13 @@ extension RelayNode {
     }
 
     /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted.
-    public func ingest(_ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant) {
+    public func ingest(
+        _ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant
+    ) {
         guard let stream = streams[name], stream.origin != nil else { return }
-        guard payload.count <= WireLimits.payloadMax else { return context.count(.droppedOversizePayload) }
+        guard payload.count <= WireLimits.payloadMax else {
+            return context.count(.droppedOversizePayload)
+        }
         stream.packetsIn += 1
         stream.bytesIn += UInt64(payload.count)
         if let last = stream.lastDelivery { stream.gapMax = max(stream.gapMax, now - last) }
@@ -49,24 +56,31 @@ extension RelayNode {
         for index in 0..<count {
             let end = min((index + 1) * length, payload.count)
             emit(
-                UnsafeRawBufferPointer(rebasing: payload[index * length..<end]), isFiller: false, of: stream, at: now)
+                UnsafeRawBufferPointer(rebasing: payload[index * length..<end]), isFiller: false,
+                of: stream, at: now)
         }
     }
 
     private func emit(
-        _ payload: UnsafeRawBufferPointer, isFiller: Bool, of stream: StreamState, at now: MonotonicInstant
+        _ payload: UnsafeRawBufferPointer, isFiller: Bool, of stream: StreamState,
+        at now: MonotonicInstant
     ) {
-        guard let incarnation = stream.incarnation, let number = stream.origin?.nextSequence else { return }
+        guard let incarnation = stream.incarnation, let number = stream.origin?.nextSequence else {
+            return
+        }
         let sequence = SequenceNumber(number)
         let body = WireLimits.streamHeaderLength
         let length = body + payload.count + WireLimits.sealTagLength
         let packet = UnsafeMutableRawBufferPointer(rebasing: context.scratch[..<length])
-        DataHeader.writeStreamHeader(into: packet, tag: incarnation.tag, sequence: sequence, isFiller: isFiller)
+        DataHeader.writeStreamHeader(
+            into: packet, tag: incarnation.tag, sequence: sequence, isFiller: isFiller)
         let text = UnsafeMutableRawBufferPointer(rebasing: packet[body..<body + payload.count])
         text.copyMemory(from: payload)
         crypto.seal(
-            incarnation.key, sequence: sequence, header: UnsafeRawBufferPointer(rebasing: packet[..<body]),
-            payload: text, tag: UnsafeMutableRawBufferPointer(rebasing: packet[(body + payload.count)...]))
+            incarnation.key, sequence: sequence,
+            header: UnsafeRawBufferPointer(rebasing: packet[..<body]),
+            payload: text, tag: UnsafeMutableRawBufferPointer(rebasing: packet[(body + payload.count)...])
+        )
         let logSlot = log.append(
             tag: incarnation.tag, sequence: sequence, arrival: now, keyPhase: incarnation.keyPhase,
             isFiller: isFiller, UnsafeRawBufferPointer(packet))
@@ -86,7 +100,8 @@ extension RelayNode {
             emit(UnsafeRawBufferPointer(start: nil, count: 0), isFiller: true, of: stream, at: now)
         }
         noteLimit(of: stream, at: now)
-        var wake = max(origin.lastPacket, now - configuration.fillerInterval / 2) + configuration.fillerInterval
+        var wake =
+            max(origin.lastPacket, now - configuration.fillerInterval / 2) + configuration.fillerInterval
         if let withdrawAt = origin.withdrawAt { wake = min(wake, withdrawAt) }
         clock.schedule(stream, max(wake, now + .milliseconds(1)))
     }
@@ -112,7 +127,8 @@ extension RelayNode {
 
     /// Announces a stream once its portset is known.
     func noteOriginPortset(of stream: StreamState, at now: MonotonicInstant) {
-        guard let portset = directory.answer(.candidates(stream.name), at: now)?.portset, stream.portset != portset
+        guard let portset = directory.answer(.candidates(stream.name), at: now)?.portset,
+            stream.portset != portset
         else { return }
         stream.portset = portset
         announceAgain(at: now)
@@ -140,7 +156,9 @@ extension RelayNode {
 
     /// Sends the whole list, in pages.
     func sendAnnouncements(on link: ParentLink, at now: MonotonicInstant) {
-        for page in announcer?.pages(of: announcedEntries) ?? [] { send(.announce(page), on: link, at: now) }
+        for page in announcer?.pages(of: announcedEntries) ?? [] {
+            send(.announce(page), on: link, at: now)
+        }
     }
 
     /// A heartbeat, when it is time, with the version and digest of what was announced.
@@ -153,7 +171,8 @@ extension RelayNode {
 
     private var announcedEntries: [Announce.Entry] {
         streams.all.compactMap { stream in
-            guard stream.origin != nil, let portset = stream.portset, let incarnation = stream.incarnation else {
+            guard stream.origin != nil, let portset = stream.portset, let incarnation = stream.incarnation
+            else {
                 return nil
             }
             return Announce.Entry(
@@ -164,7 +183,8 @@ extension RelayNode {
 
     /// A set reflector that the zone no longer names is not announced to.
     private func closeUnlistedTargets(at now: MonotonicInstant) {
-        for link in links.parents.all where link.isForAnnouncing && announcer?.isUnlisted(link.endpoint) == true {
+        for link in links.parents.all
+        where link.isForAnnouncing && announcer?.isUnlisted(link.endpoint) == true {
             send(.close(.leaving), on: link, at: now)
             link.state = .dead
             forget(link)
@@ -190,7 +210,8 @@ extension RelayNode {
         context.count(.heartbeatsReceived)
         link.heartbeatReceived = now
         let isOther =
-            link.announcements?.version != heartbeat.version || link.announcements?.digest != heartbeat.digest
+            link.announcements?.version != heartbeat.version
+            || link.announcements?.digest != heartbeat.digest
         if isOther, now >= link.announcements?.pullNotBefore ?? .zero {
             send(.announcePull(versionHeld: link.announcements?.version ?? 0), on: link, at: now)
         }
@@ -213,7 +234,8 @@ extension RelayNode {
             closeUnlistedTargets(at: now)
             for target in announcer?.targets ?? [] where !parents.isAvoided(target.host.endpoint, at: now) {
                 _ = link(
-                    to: target.host.endpoint, others: target.others, name: target.host.name, isForAnnouncing: true,
+                    to: target.host.endpoint, others: target.others, name: target.host.name,
+                    isForAnnouncing: true,
                     at: now)
             }
         } else if streams.count == 0 {

@@ -6,7 +6,7 @@ extension RelayNode {
     func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant) {
         parents.wellNow(link.endpoint, at: now)
         for slot in waiting(on: link) {
-            guard let stream = streams[slot], let path = stream.path(on: link) else { continue }
+            guard let stream = streams[slot], let path = stream.paths.path(on: link) else { continue }
             path.lastLinkNumber = link.window.highest
             path.lastArrival = now
             subscribe(path, of: stream, at: now)
@@ -22,7 +22,7 @@ extension RelayNode {
 
     func onSubscribeReply(_ reply: SubscribeReply, on link: ParentLink, at now: MonotonicInstant) {
         guard let slot = link.subscriptions[reply.subscription], let stream = streams[slot],
-            let path = stream.path(on: link), path.subscription == reply.subscription
+            let path = stream.paths.path(on: link), path.subscription == reply.subscription
         else { return }
         switch reply.status {
         case .pending:
@@ -52,16 +52,21 @@ extension RelayNode {
     }
 
     /// Takes over the incarnation that a parent says it sends.
-    private func adopt(_ reply: SubscribeReply, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
-        let tag = IncarnationTag(stream: stream.name, source: reply.source, incarnation: reply.incarnation)
+    private func adopt(
+        _ reply: SubscribeReply, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant
+    ) {
+        let tag = IncarnationTag(
+            stream: stream.name, source: reply.source, incarnation: reply.incarnation)
         if let old = path.tag, old != tag { (path.lastSequence, path.promised) = (0, 0) }
         path.tag = tag
         if let current = stream.incarnation {
             if current.tag == tag {
-                if reply.highest.rawValue == 0, path.state == .joining { becameLive(path, of: stream, at: now) }
+                if reply.highest.rawValue == 0, path.state == .joining {
+                    becameLive(path, of: stream, at: now)
+                }
                 return rewind(stream, to: reply, at: now)
             }
-            let others = stream.paths.contains { $0 !== path && $0.state == .live }
+            let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
             if others, now - stream.lastArrival < .seconds(1) {
                 // Another path still brings the old one; asked again in a moment.
                 path.isDeferred = true
@@ -85,14 +90,16 @@ extension RelayNode {
         if askFromWhereItWasLeft(tag, reply, path, of: stream, at: now) { return }
         guard
             let key = crypto.makeSealKey(
-                phase: reply.keyPhase, stream: stream.name, source: reply.source, incarnation: reply.incarnation)
+                phase: reply.keyPhase, stream: stream.name, source: reply.source,
+                incarnation: reply.incarnation)
         else { return context.count(.rejectedHandshakeMAC) }
         let isChange = stream.incarnation != nil
         stream.adoptedAt = now
         stream.lastKept = now
         forgetIncarnation(of: stream, at: now)
         let incarnation = IncarnationState(
-            source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key)
+            source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase,
+            key: key)
         incarnation.start = reply.oldest.rawValue
         if let past = stream.finished.first(where: { $0.tag == tag }) {
             incarnation.nextToDeliver = max(past.nextToDeliver, incarnation.start)
@@ -142,7 +149,7 @@ extension RelayNode {
     /// The path brings what follows on what is held: whatever was to be left can be left now.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         path.state = .live
-        for leaving in stream.paths where leaving.state == .leaving {
+        for leaving in stream.paths.all where leaving.state == .leaving {
             removePath(leaving, of: stream, at: now)
         }
         if !stream.children.isEmpty { activatePending(of: stream, at: now) }
@@ -150,20 +157,23 @@ extension RelayNode {
     }
 
     func removePath(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
-        stream.paths.removeAll { $0 === path }
+        stream.paths.remove(path)
         path.link.removeSubscription(path.subscription)
         send(.unsubscribe(subscription: path.subscription), on: path.link, at: now)
-        if path.link.subscriptions.isEmpty { path.link.warmUntil = max(path.link.warmUntil, now + .seconds(10)) }
+        if path.link.subscriptions.isEmpty {
+            path.link.warmUntil = max(path.link.warmUntil, now + .seconds(10))
+        }
     }
 
     /// A parent ends a subscription: the stream was withdrawn there, or our lease ran out.
     func onSubscriptionEnd(
-        _ subscription: UInt32, _ reason: SubscriptionEndReason, on link: ParentLink, at now: MonotonicInstant
+        _ subscription: UInt32, _ reason: SubscriptionEndReason, on link: ParentLink,
+        at now: MonotonicInstant
     ) {
         guard let slot = link.subscriptions[subscription], let stream = streams[slot],
-            let path = stream.path(on: link), path.subscription == subscription
+            let path = stream.paths.path(on: link), path.subscription == subscription
         else { return }
-        stream.paths.removeAll { $0 === path }
+        stream.paths.remove(path)
         link.removeSubscription(subscription)
         if reason != .leaseExpired { stream.noteRefusal(by: path.candidate.endpoint, at: now) }
         choosePaths(for: stream, at: now)
@@ -198,7 +208,7 @@ extension RelayNode {
         if heartbeat.digestMismatch, now - link.lastResync >= .seconds(1) {
             link.lastResync = now
             for slot in waiting(on: link) {
-                if let stream = streams[slot], let path = stream.path(on: link) {
+                if let stream = streams[slot], let path = stream.paths.path(on: link) {
                     subscribe(path, of: stream, at: now)
                 }
             }
@@ -208,10 +218,11 @@ extension RelayNode {
 
     /// What a heartbeat says of one subscription.
     private func noteEntry(
-        _ entry: LinkHeartbeat.Entry, of heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant
+        _ entry: LinkHeartbeat.Entry, of heartbeat: LinkHeartbeat, on link: ParentLink,
+        at now: MonotonicInstant
     ) {
         guard let slot = link.subscriptions[entry.subscription], let stream = streams[slot],
-            let path = stream.path(on: link), path.state != .leaving
+            let path = stream.paths.path(on: link), path.state != .leaving
         else { return }
         context.noteWork()
         let silent = TimeSpan.milliseconds(Int64(entry.upstreamSilentMilliseconds))
@@ -224,9 +235,12 @@ extension RelayNode {
         let highest = entry.highest.rawValue
         let held = incarnation.index.highest
         if highest > 0 {
-            if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
+            if path.state == .joining, held != 0, highest <= held {
+                becameLive(path, of: stream, at: now)
+            }
             if highest >= path.lastSequence {
-                notePromised(upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
+                notePromised(
+                    upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
                 noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
             }
             askForGaps(of: stream, arrivedOn: path, at: now)
@@ -282,23 +296,20 @@ extension RelayNode {
         for slot in affected {
             guard let stream = streams[slot] else { continue }
             stream.refusedAs.insert(.other)
-            for path in stream.paths where path.link === link {
+            for path in stream.paths.all where path.link === link {
                 urgeLookUp(for: path, at: now)
                 // What it was like is not known of a link without data, so it is remembered.
                 if link.recentLoss.share > PathMerit.lossy {
                     stream.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
                 }
             }
-            stream.paths.removeAll { $0.link === link }
-            // A path about to be left is better than none.
-            if stream.paths.allSatisfy({ $0.state == .leaving }) { stream.paths.first?.state = .live }
+            stream.paths.removeAll(on: link)
             choosePaths(for: stream, at: now)
         }
     }
 
     func forget(_ link: ParentLink) {
-        if let keys = link.keys { crypto.release(keys) }
-        link.keys = nil
+        if let keys = link.session.close() { crypto.release(keys) }
         meter.stop(link)
         links.remove(link)
     }

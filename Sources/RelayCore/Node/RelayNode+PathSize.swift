@@ -16,9 +16,11 @@ extension RelayNode {
         }
         switch outcome {
         case .unchanged: break
-        case .tooSmall: context.post(.alarm(.pathTooSmall(peer: link.name, link.endpoint, payload: nil)))
+        case .tooSmall:
+            context.post(.alarm(.pathTooSmall(peer: link.name, link.endpoint, payload: nil)))
         case .becameSmall:
-            context.post(.alarm(.pathTooSmall(peer: link.name, link.endpoint, payload: link.size.payload)))
+            context.post(
+                .alarm(.pathTooSmall(peer: link.name, link.endpoint, payload: link.size.payload)))
             noteLimits(of: link, at: now)
         case .becameUsual:
             context.post(.alarm(.pathIsWide(peer: link.name, link.endpoint)))
@@ -36,8 +38,12 @@ extension RelayNode {
     static func hasLost(received: UInt64, lost: UInt64) -> Bool { lost >= 10 && lost > received / 4 }
 
     /// A child says what those behind it can take.
-    func onPayloadLimit(_ bytes: Int, of subscription: UInt32, on link: ChildLink, at now: MonotonicInstant) {
-        guard let subscription = link.subscriptions[subscription], let stream = streams[subscription.stream] else {
+    func onPayloadLimit(
+        _ bytes: Int, of subscription: UInt32, on link: ChildLink, at now: MonotonicInstant
+    ) {
+        guard let subscription = link.subscriptions[subscription],
+            let stream = streams[subscription.stream]
+        else {
             return
         }
         let least = max(bytes, WireLimits.payloadOfSmallPath)
@@ -69,13 +75,16 @@ extension RelayNode {
             stream.payloadLimit = limit
             context.post(.limitPayload(stream.name, bytes: limit))
             context.post(
-                .alarm(isLower ? .payloadLowered(stream.name, bytes: limit) : .payloadRaised(stream.name, bytes: limit))
+                .alarm(
+                    isLower
+                        ? .payloadLowered(stream.name, bytes: limit) : .payloadRaised(stream.name, bytes: limit)
+                )
             )
         } else {
             stream.payloadLimit = limit
             guard isLower else { return }
             streams.noteLimit()
-            for path in stream.paths { sendLimit(of: stream, on: path, at: now) }
+            for path in stream.paths.all { sendLimit(of: stream, on: path, at: now) }
         }
     }
 
@@ -89,7 +98,7 @@ extension RelayNode {
         guard streams.hasLimits else { return }
         // Sorted, because a dictionary's order differs between processes.
         for slot in link.subscriptions.values.sorted() {
-            guard let stream = streams[slot], let path = stream.path(on: link) else { continue }
+            guard let stream = streams[slot], let path = stream.paths.path(on: link) else { continue }
             noteLimit(of: stream, at: now)
             sendLimit(of: stream, on: path, at: now)
         }

@@ -8,7 +8,8 @@ extension RelayNode {
             return context.count(.rejectedBadCookie)
         }
         context.count(.probesAnswered)
-        var report = ProbeReport(keyPhase: probe.keyPhase, node: id, nonce: probe.nonce, number: probe.number)
+        var report = ProbeReport(
+            keyPhase: probe.keyPhase, node: id, nonce: probe.nonce, number: probe.number)
         report.uptimeMilliseconds = UInt64(max((now - clock.startedAt).milliseconds, 0))
         report.children = UInt32(clamping: links.children.count)
         report.streams = UInt32(clamping: streams.count)
@@ -23,7 +24,8 @@ extension RelayNode {
     func noteReport(_ renew: Renew, of link: ChildLink, at now: MonotonicInstant) {
         let last = (received: link.report.received, lost: link.report.lost)
         guard
-            let disbelieved = link.report.take(received: renew.received, lost: renew.lost, sent: link.packetsSent)
+            let disbelieved = link.report.take(
+                received: renew.received, lost: renew.lost, sent: link.packetsSent)
         else { return }
         context.count(.reportsDisbelieved, disbelieved)
         let (received, lost) = (link.report.received, link.report.lost)
@@ -31,7 +33,8 @@ extension RelayNode {
             link.size.suspect(at: now)
         }
         let hasRisen = link.breaker.note(
-            expected: UInt32(truncatingIfNeeded: received &+ lost), received: UInt32(truncatingIfNeeded: received),
+            expected: UInt32(truncatingIfNeeded: received &+ lost),
+            received: UInt32(truncatingIfNeeded: received),
             at: now)
         if hasRisen, link.breaker.level(at: now) == .refusesStreams {
             context.post(.alarm(.childRefusedStreams(peer: link.name, link.endpoint)))

@@ -18,7 +18,8 @@ extension RelayNode {
     func mayBringUp(newName link: ChildLink, at now: MonotonicInstant) -> Bool {
         var allowance =
             link.newNames
-            ?? NameAllowance(burst: configuration.newNamesBurst, perSecond: configuration.newNamesPerSecond, at: now)
+            ?? NameAllowance(
+                burst: configuration.newNamesBurst, perSecond: configuration.newNamesPerSecond, at: now)
         defer { link.newNames = allowance }
         return allowance.take(at: now)
     }
@@ -31,13 +32,14 @@ extension RelayNode {
 
     /// Forgets a stream of which nothing has come. Only children that wait for it get an answer.
     func discard(_ stream: StreamState, at now: MonotonicInstant) {
-        for path in stream.paths { removePath(path, of: stream, at: now) }
+        for path in stream.paths.all { removePath(path, of: stream, at: now) }
         let children = stream.children
         stream.removeChildren { _ in true }
         for child in children {
             if let grant = child.admitted { admission.takeBack(grant) }
             _ = child.link.remove(child.id)
-            let reply = SubscribeReply(subscription: child.id, status: .busy, retryAfterMilliseconds: 1_000)
+            let reply = SubscribeReply(
+                subscription: child.id, status: .busy, retryAfterMilliseconds: 1_000)
             context.count(.subscribesRefusedBusy)
             send(.subscribeReply(reply), on: child.link, at: now)
         }

@@ -24,7 +24,9 @@ extension RelayNode {
         }
         guard playOut == nil else { return refuse(.unknownStream, .subscribesRefusedUnknown) }
         if request.path.contains(id) {
-            if context.isAlarmDue(.loopRefused, at: now) != nil { context.post(.alarm(.loopRefused(request.stream))) }
+            if context.isAlarmDue(.loopRefused, at: now) != nil {
+                context.post(.alarm(.loopRefused(request.stream)))
+            }
             return refuse(.loop, .subscribesRefusedLoop)
         }
         // One subscription for each link and stream: whatever else it may be, a second copy is none.
@@ -80,10 +82,14 @@ extension RelayNode {
         if let portset = stream.portset, !stream.isPortsetHint {
             checkClaim(of: subscription, stream, zone: portset, at: now)
         }
-        if canServe(stream) { activate(subscription, of: stream, at: now) } else { answer(subscription, at: now) }
+        if canServe(stream) {
+            activate(subscription, of: stream, at: now)
+        } else {
+            answer(subscription, at: now)
+        }
         // While a parent brings it, the stream's own timer sees to the paths: a crowd of children costs no more than each its
         // answer.
-        if stream.origin == nil, !stream.paths.contains(where: { $0.state == .live }) {
+        if stream.origin == nil, !stream.paths.hasLive {
             choosePaths(for: stream, at: now)
         }
     }
@@ -92,7 +98,7 @@ extension RelayNode {
     private func canServe(_ stream: StreamState) -> Bool {
         guard let incarnation = stream.incarnation else { return false }
         return stream.origin != nil || incarnation.start != 0 || !incarnation.index.isEmpty
-            || stream.paths.contains { $0.state == .live }
+            || stream.paths.hasLive
     }
 
     /// Starts all children that were waiting for our own upstream.
@@ -104,7 +110,9 @@ extension RelayNode {
     }
 
     /// Decides from which number a child is served, and says so.
-    private func activate(_ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant) {
+    private func activate(
+        _ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant
+    ) {
         guard stream.incarnation != nil else { return }
         let oldest = oldestHeld(of: stream, at: now)
         let next =
@@ -155,7 +163,9 @@ extension RelayNode {
     private static var spliceSpan: TimeSpan { .seconds(2) }
 
     /// The lowest number still held and not older than the ring, or than `span` within it; the next number if nothing is.
-    private func oldestHeld(of stream: StreamState, span: TimeSpan? = nil, at now: MonotonicInstant) -> UInt64 {
+    private func oldestHeld(of stream: StreamState, span: TimeSpan? = nil, at now: MonotonicInstant)
+        -> UInt64
+    {
         guard let incarnation = stream.incarnation, !incarnation.index.isEmpty else {
             return max(stream.incarnation?.start ?? 1, 1)
         }
@@ -164,7 +174,9 @@ extension RelayNode {
         var sequence = incarnation.index.highest + 1
         context.noteWork(sequence - oldest)
         while sequence > oldest {
-            if let slot = incarnation.index.slot(sequence - 1, in: log), log[slot].arrival < now - span { break }
+            if let slot = incarnation.index.slot(sequence - 1, in: log), log[slot].arrival < now - span {
+                break
+            }
             sequence -= 1
         }
         return sequence
@@ -172,12 +184,18 @@ extension RelayNode {
 
     /// Where a preburst begins: what a full log is about to overwrite could not be sent again if it were lost, and the
     /// child would miss what it was promised.
-    private func preburstStart(of stream: StreamState, from oldest: UInt64, at now: MonotonicInstant) -> UInt64 {
-        guard let incarnation = stream.incarnation, let reach = log.reach(at: now) else { return oldest }
+    private func preburstStart(of stream: StreamState, from oldest: UInt64, at now: MonotonicInstant)
+        -> UInt64
+    {
+        guard let incarnation = stream.incarnation, let reach = log.reach(at: now) else {
+            return oldest
+        }
         let horizon = now - (reach - min(reach / 4, configuration.playOutDeadline))
         var sequence = oldest
         while sequence <= incarnation.index.highest {
-            if let slot = incarnation.index.slot(sequence, in: log), log[slot].arrival >= horizon { break }
+            if let slot = incarnation.index.slot(sequence, in: log), log[slot].arrival >= horizon {
+                break
+            }
             sequence += 1
             context.noteWork()
         }
@@ -190,13 +208,14 @@ extension RelayNode {
         _ stream: StreamState, from wanted: UInt64, to oldest: UInt64, at now: MonotonicInstant
     ) -> UInt64 {
         guard stream.origin == nil, let incarnation = stream.incarnation, oldest > wanted,
-            let path = stream.paths.first(where: { $0.state != .leaving })
+            let path = stream.paths.all.first(where: { $0.state != .leaving })
         else { return oldest }
         let lowest = max(wanted, oldest > 2_048 ? oldest - 2_048 : 1, 1)
         context.noteWork(oldest - lowest)
         for sequence in lowest..<oldest {
             // Half of the table is left to what is missing of the stream itself.
-            let isNoted = incarnation.gaps.note(sequence, max: configuration.gapsMax / 2, at: now) { gap in
+            let isNoted = incarnation.gaps.note(sequence, max: configuration.gapsMax / 2, at: now) {
+                gap in
                 gap.passedOn |= path.bit
                 gap.lostOn |= path.bit
                 gap.due = now
@@ -212,11 +231,15 @@ extension RelayNode {
     }
 
     func unsubscribe(_ id: UInt32, on link: ChildLink, at now: MonotonicInstant) {
-        guard let subscription = link.remove(id), let stream = streams[subscription.stream] else { return }
+        guard let subscription = link.remove(id), let stream = streams[subscription.stream] else {
+            return
+        }
         drop(subscription, of: stream, at: now)
     }
 
-    private func drop(_ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant) {
+    private func drop(
+        _ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant
+    ) {
         if let grant = subscription.admitted { admission.takeBack(grant) }
         stream.remove(subscription)
         noteDemand(of: stream, at: now)
@@ -228,7 +251,9 @@ extension RelayNode {
         stream.removeChildren { _ in true }
         for subscription in children {
             _ = subscription.link.remove(subscription.id)
-            send(.subscriptionEnd(subscription: subscription.id, reason: reason), on: subscription.link, at: now)
+            send(
+                .subscriptionEnd(subscription: subscription.id, reason: reason), on: subscription.link,
+                at: now)
         }
     }
 
@@ -250,7 +275,7 @@ extension RelayNode {
         }
         orders.forget(link)
         announcements.remove(link.slot)
-        crypto.release(link.keys)
+        if let keys = link.session.close() { crypto.release(keys) }
         meter.stop(link)
         links.remove(link)
     }

@@ -22,13 +22,15 @@ extension RelayNode {
         let told = streams.page(from: page.from, count: page.count)
         let links =
             page.isFirst
-            ? links.parents.all.map { status($0, at: now) } + links.children.all.map { status($0, at: now) } : []
+            ? links.parents.all.map { status($0, at: now) }
+                + links.children.all.map { status($0, at: now) } : []
         return NodeStatus(
             name: configuration.name, role: configuration.role.description,
             region: configuration.region?.description, zone: zone, endpoint: endpoint.description,
             uptimeSeconds: (now - clock.startedAt).seconds, serial: directory.serial,
             links: links,
-            streams: told.elements.map { status(of: $0, viewers: viewers($0.name), at: now) }, counters: counted,
+            streams: told.elements.map { status(of: $0, viewers: viewers($0.name), at: now) },
+            counters: counted,
             streamsTotal: streams.count, nextStreams: told.next, residence: context.residence,
             unavailable: streams.unavailable.isEmpty
                 ? nil
@@ -70,8 +72,10 @@ extension RelayNode {
             breaker: link.breaker.level(at: now).description, payloadMax: link.size.payload)
     }
 
-    private func status(of stream: StreamState, viewers: Int, at now: MonotonicInstant) -> StreamStatus {
-        let paths = stream.paths.map { path in
+    private func status(of stream: StreamState, viewers: Int, at now: MonotonicInstant)
+        -> StreamStatus
+    {
+        let paths = stream.paths.all.map { path in
             let state =
                 switch path.state {
                 case .joining: "joining"
@@ -86,7 +90,8 @@ extension RelayNode {
                 answer: current?.text.joined(separator: " ") ?? path.candidate.answer,
                 serial: current?.serial ?? path.candidate.serial,
                 roundTripMilliseconds: path.link.roundTrip.smoothed.map { $0.seconds * 1_000 },
-                lossPercent: path.link.lossPercent, packets: path.packets, retransmitsAsked: path.retransmitsAsked,
+                lossPercent: path.link.lossPercent, packets: path.packets,
+                retransmitsAsked: path.retransmitsAsked,
                 delayVariation: path.link.measurements?.summary(of: .delayVariation, at: now))
         }
         return StreamStatus(
@@ -111,7 +116,9 @@ extension RelayNode {
     /// Host name of a source where the zone's candidate list names it, else its id.
     private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
         if source == id { return configuration.name }
-        if let host = directory[.candidates(stream.name)]?.answer?.hosts.first(where: { $0.id == source }) {
+        if let host = directory[.candidates(stream.name)]?.answer?.hosts.first(where: {
+            $0.id == source
+        }) {
             return host.name
         }
         if let link = links.children.all.first(where: { $0.node == source }) { return link.name }

@@ -45,7 +45,8 @@ public final class RelayNode {
     ///   - sink: where an edge delivers. Held weakly.
     ///   - makeMeasurements: makes what keeps a link's measurements; without it they are not kept.
     public init(
-        configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64, sink: (any StreamSink)?,
+        configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64,
+        sink: (any StreamSink)?,
         makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
     ) {
         context = RelayContext(configuration: configuration, crypto: crypto, seed: seed)
@@ -59,7 +60,8 @@ public final class RelayNode {
         egress = EgressScheduler(configuration)
         meter = LinkMeter(makeMeasurements)
         playOut =
-            configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil
+            configuration.role == .edge
+            ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil
         if announcer != nil { clock.scheduleNode(now) }
     }
 
@@ -76,7 +78,8 @@ public final class RelayNode {
     /// - Parameter local: number of the own address that it was sent to, as the owner gives it; answers leave from there
     ///   (`DatagramBatch.Entry.local`). 0 if there is only one.
     public func receive(
-        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0, at now: MonotonicInstant
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0,
+        at now: MonotonicInstant
     ) {
         context.count(.datagramsReceived)
         context.begin(at: local)
@@ -128,7 +131,8 @@ public final class RelayNode {
 
     /// Queues a packet for the children of its stream, and wakes backlogs that waited for it.
     func forward(
-        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool, at now: MonotonicInstant
+        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
+        at now: MonotonicInstant
     ) {
         egress.forward(slot, sequence, of: stream, isRepair: isRepair, log, at: now, &context)
         for slot in egress.takeAwakened() {
@@ -138,7 +142,9 @@ public final class RelayNode {
 
     /// Moves the link's backlogs on.
     func pump(_ link: ChildLink, at now: MonotonicInstant) {
-        if let wake = egress.pumpBacklog(of: link, streams, log, at: now, &context) { clock.schedule(link, wake) }
+        if let wake = egress.pumpBacklog(of: link, streams, log, at: now, &context) {
+            clock.schedule(link, wake)
+        }
     }
 
     func measure(_ link: any MeasuredLink) {

@@ -32,7 +32,7 @@ extension StreamState {
     }
 
     private func bringsPast(at now: MonotonicInstant) -> Bool {
-        paths.contains { $0.tag != nil && $0.state != .leaving && isCatchingUp(on: $0, at: now) }
+        paths.all.contains { $0.tag != nil && $0.state != .leaving && isCatchingUp(on: $0, at: now) }
     }
 
     /// A backlog that takes longer has stopped.

@@ -20,7 +20,7 @@ final class StreamState {
     private(set) var children: [ChildSubscription] = []
     /// What a packet needs to know of each child, in the same order.
     private(set) var fanOut: [FanOutEntry] = []
-    var paths: [StreamPath] = []
+    var paths = PathSet()
     /// Present at the stream's entrypoint.
     var origin: StreamOrigin?
     /// Viewers of this region want it.
@@ -46,7 +46,9 @@ final class StreamState {
     /// At an edge: how many paths the quality calls for, and what had been delivered, lost and repaired when it was last
     /// judged.
     var policy = PathPolicy()
-    var judged = (delivered: UInt64(0), lost: UInt64(0), repaired: UInt64(0), at: MonotonicInstant.zero)
+    var judged = (
+        delivered: UInt64(0), lost: UInt64(0), repaired: UInt64(0), at: MonotonicInstant.zero
+    )
     /// A parent before the one in use that proved worse, and until when it is not returned to.
     var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
     var lastExtraPath: MonotonicInstant = .zero
@@ -153,8 +155,12 @@ final class StreamState {
 
     /// - Parameter isExtra: whether it is asked for the sake of an extra path: one that refused that may still take who
     ///   lacks the stream.
-    func hasRefused(_ endpoint: Endpoint, isExtra: Bool, within span: TimeSpan, at now: MonotonicInstant) -> Bool {
-        refusals.contains { $0.endpoint == endpoint && now - $0.at < span && (isExtra || !$0.isOfExtra) }
+    func hasRefused(
+        _ endpoint: Endpoint, isExtra: Bool, within span: TimeSpan, at now: MonotonicInstant
+    ) -> Bool {
+        refusals.contains {
+            $0.endpoint == endpoint && now - $0.at < span && (isExtra || !$0.isOfExtra)
+        }
     }
 
     func isDemoted(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
@@ -171,14 +177,6 @@ final class StreamState {
         finished.removeAll { $0.tag == tag }
         if finished.count >= Self.memoryMax { finished.removeFirst() }
         finished.append((tag, nextToDeliver))
-    }
-
-    func path(on link: ParentLink) -> StreamPath? { paths.first { $0.link === link } }
-
-    /// A bit that no path has; there are never more than three settled and one being left.
-    var freePathBit: UInt8 {
-        let used = paths.reduce(UInt8(0)) { $0 | $1.bit }
-        return ~used & (used &+ 1)
     }
 }
 

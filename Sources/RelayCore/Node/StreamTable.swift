@@ -90,7 +90,9 @@ struct StreamTable: ~Copyable {
         return stream
     }
 
-    mutating func noteUnavailable(_ name: StreamName, _ reason: UnavailableReason, at now: MonotonicInstant) {
+    mutating func noteUnavailable(
+        _ name: StreamName, _ reason: UnavailableReason, at now: MonotonicInstant
+    ) {
         unavailable.removeAll { $0.name == name }
         if unavailable.count >= Self.unavailableMax { unavailable.removeFirst() }
         unavailable.append(Unavailable(name: name, reason: reason, at: now))

@@ -31,7 +31,9 @@ struct TimerQueue {
     var next: MonotonicInstant { heap.min?.at ?? .distantFuture }
 
     /// Makes `owner` wake at `at` unless it already wakes sooner. `scheduled` is the owner's own field.
-    mutating func schedule(_ owner: TimerOwner, at: MonotonicInstant, scheduled: inout MonotonicInstant) {
+    mutating func schedule(
+        _ owner: TimerOwner, at: MonotonicInstant, scheduled: inout MonotonicInstant
+    ) {
         guard at < scheduled else { return }
         scheduled = at
         order &+= 1

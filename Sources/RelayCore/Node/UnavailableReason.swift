@@ -29,7 +29,8 @@ public enum UnavailableReason: Sendable, Equatable, CustomStringConvertible {
     public var isAbsence: Bool {
         switch self {
         case .noSuchStream, .noSource: true
-        case .nameServersFail, .parentUndecided, .noPortset, .noParents, .noCommonFamily, .parentsTakenAway,
+        case .nameServersFail, .parentUndecided, .noPortset, .noParents, .noCommonFamily,
+            .parentsTakenAway,
             .parentsFull, .refused, .tableFull:
             false
         }

@@ -32,7 +32,8 @@ struct Announcer {
 
     /// True if the zone names set reflectors, and none of them by this address.
     func isUnlisted(_ endpoint: Endpoint) -> Bool {
-        !targets.isEmpty && !targets.contains { $0.host.endpoint == endpoint || $0.others.contains(endpoint) }
+        !targets.isEmpty
+            && !targets.contains { $0.host.endpoint == endpoint || $0.others.contains(endpoint) }
     }
 
     mutating func noteChange() {
@@ -76,7 +77,9 @@ struct Announcer {
     }
 
     /// - Parameter entries: the list, asked for only after a change.
-    mutating func heartbeat(source: NodeID, entries: () -> [Announce.Entry], at now: MonotonicInstant) -> Heartbeat {
+    mutating func heartbeat(source: NodeID, entries: () -> [Announce.Entry], at now: MonotonicInstant)
+        -> Heartbeat
+    {
         let digest =
             digest
             ?? entries().reduce(UInt64(0)) {

@@ -38,7 +38,9 @@ struct PlayOut {
             incarnation.nextToDeliver = next + 1
             return .handOut(slot)
         }
-        if let gap = incarnation.gaps.first, gap.sequence == next, !isLast, now < gap.detected + deadline {
+        if let gap = incarnation.gaps.first, gap.sequence == next, !isLast,
+            now < gap.detected + deadline
+        {
             return .wait(gap.detected + deadline)
         }
         return .skip(lost: skip(incarnation, log, isLast: isLast, at: now, &context))

@@ -50,8 +50,11 @@ struct GapTable {
 
     /// Changes the gap of a number, which is entered first if it is new: with nothing known and never due. False if the
     /// table is full.
-    mutating func note(_ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout Gap) -> Void) -> Bool {
-        let index = gaps.last.map { $0.sequence < sequence } == true ? gaps.count : position(of: sequence)
+    mutating func note(
+        _ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout Gap) -> Void
+    ) -> Bool {
+        let index =
+            gaps.last.map { $0.sequence < sequence } == true ? gaps.count : position(of: sequence)
         if index == gaps.count || gaps[index].sequence != sequence {
             guard gaps.count < max else { return false }
             gaps.insert(Gap(sequence: sequence, detected: now, due: .distantFuture), at: index)
@@ -72,7 +75,8 @@ struct GapTable {
 
     /// Drops every gap below `sequence` and those detected before `horizon`.
     mutating func giveUp(below sequence: UInt64, detectedBefore horizon: MonotonicInstant) {
-        guard let first = gaps.first, first.sequence < sequence || gaps.contains(where: { $0.detected < horizon })
+        guard let first = gaps.first,
+            first.sequence < sequence || gaps.contains(where: { $0.detected < horizon })
         else { return }
         gaps.removeAll { $0.sequence < sequence || $0.detected < horizon }
         if gaps.isEmpty { reset() }

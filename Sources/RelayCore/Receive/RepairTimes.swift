@@ -50,11 +50,14 @@ struct RepairTimes {
     }
 
     private func lastFrom(_ gap: GapTable.Gap) -> MonotonicInstant {
-        gap.detected + deadline - retry - Self.lastTriesSpan + Self.lastTriesSpan / 2 * Int64(gap.lastTries)
+        gap.detected + deadline - retry - Self.lastTriesSpan + Self.lastTriesSpan / 2
+            * Int64(gap.lastTries)
     }
 
     /// From then on no answer can come in time.
-    private func tooLate(_ gap: GapTable.Gap) -> MonotonicInstant { gap.detected + deadline - roundTrip }
+    private func tooLate(_ gap: GapTable.Gap) -> MonotonicInstant {
+        gap.detected + deadline - roundTrip
+    }
 
     private func isLastTry(_ gap: GapTable.Gap, at now: MonotonicInstant) -> Bool {
         gap.lastTries < 2 && now >= lastFrom(gap) && now < tooLate(gap)

@@ -47,7 +47,9 @@ struct AnnouncementList {
     /// Takes one page; the list changes when all pages of a version have come.
     ///
     /// - Parameter room: how many more streams may be held.
-    mutating func take(_ page: Announce, source: NodeID, room: Int, at now: MonotonicInstant) -> Outcome {
+    mutating func take(_ page: Announce, source: NodeID, room: Int, at now: MonotonicInstant)
+        -> Outcome
+    {
         if page.version != incomingVersion || page.page == 0 {
             dropIncoming()
             incomingVersion = page.version
@@ -61,10 +63,12 @@ struct AnnouncementList {
         }
         for announced in page.entries {
             incoming[announced.stream] = Item(
-                portset: announced.portset, keyPhase: announced.keyPhase, incarnation: announced.incarnation)
+                portset: announced.portset, keyPhase: announced.keyPhase, incarnation: announced.incarnation
+            )
             incomingDigest =
                 incomingDigest
-                &+ Self.digest(of: announced.stream, source: source, announced.incarnation, announced.portset)
+                &+ Self.digest(
+                    of: announced.stream, source: source, announced.incarnation, announced.portset)
         }
         incomingPages += 1
         guard incomingPages >= Int(page.pages) else { return .incomplete }

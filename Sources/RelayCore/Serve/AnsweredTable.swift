@@ -21,7 +21,8 @@ struct AnsweredTable {
 
     /// True if the number is to be sent now, which is noted.
     mutating func admits(
-        _ sequence: UInt64, of subscription: UInt32, tryNumber: UInt8, isLast: Bool, roundTrip: TimeSpan,
+        _ sequence: UInt64, of subscription: UInt32, tryNumber: UInt8, isLast: Bool,
+        roundTrip: TimeSpan,
         at now: MonotonicInstant
     ) -> Bool {
         if entries.isEmpty { entries = Array(repeating: Entry(), count: Self.count) }

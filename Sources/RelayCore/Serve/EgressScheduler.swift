@@ -40,16 +40,19 @@ struct EgressScheduler: ~Copyable {
     }
 
     mutating func send(
-        _ message: RelayMessage, to address: Address, at now: MonotonicInstant, _ context: inout RelayContext
+        _ message: RelayMessage, to address: Address, at now: MonotonicInstant,
+        _ context: inout RelayContext
     ) {
         let crypto = context.crypto
         var length = 0
         let isQueued = control.append(
             to: address.remote, from: address.local, lengthMax: WireLimits.controlLengthMax
         ) { buffer in
-            length = ControlCodec.encode(message, token: address.token, counter: address.counter, into: buffer)
+            length = ControlCodec.encode(
+                message, token: address.token, counter: address.counter, into: buffer)
             ControlCodec.finish(
-                UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: address.key, crypto: crypto)
+                UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: address.key, crypto: crypto
+            )
             return length
         }
         if isQueued { budget.spend(bytes: length, datagrams: 1) }
@@ -62,7 +65,9 @@ struct EgressScheduler: ~Copyable {
         _ context: inout RelayContext
     ) {
         let crypto = context.crypto
-        let isQueued = control.append(to: endpoint, from: local, lengthMax: WireLimits.handshakeLengthMax) { buffer in
+        let isQueued = control.append(
+            to: endpoint, from: local, lengthMax: WireLimits.handshakeLengthMax
+        ) { buffer in
             let length = HandshakeCodec.encode(message, into: buffer)
             let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
             return HandshakeCodec.finish(datagram, crypto: crypto) ? length : 0
@@ -76,7 +81,8 @@ struct EgressScheduler: ~Copyable {
     /// Queues a packet for every child that should get it now: the live ones, and with a repair also those whose
     /// backlog has already passed its number.
     mutating func forward(
-        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool, _ log: PacketLog,
+        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
+        _ log: PacketLog,
         at now: MonotonicInstant, _ context: inout RelayContext
     ) {
         guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
@@ -92,7 +98,9 @@ struct EgressScheduler: ~Copyable {
                 }
                 guard enqueue(queued, on: link, at: now, &context) else { return }
                 queuedCount += 1
-                if isRepair { link.responder.noteRepair(sequence.rawValue, of: child.subscription, at: now) }
+                if isRepair {
+                    link.responder.noteRepair(sequence.rawValue, of: child.subscription, at: now)
+                }
             }
         }
         stream.packetsOut += queuedCount
@@ -127,7 +135,8 @@ struct EgressScheduler: ~Copyable {
 
     /// False if there was no room for it. For live packets the caller sees to `flushAt`.
     private mutating func enqueue(
-        _ packet: ChildLink.Queued, on link: ChildLink, at now: MonotonicInstant, _ context: inout RelayContext
+        _ packet: ChildLink.Queued, on link: ChildLink, at now: MonotonicInstant,
+        _ context: inout RelayContext
     ) -> Bool {
         let packetsMax = context.configuration.queuePacketsMax
         if packet.isRetransmit {
@@ -156,7 +165,8 @@ struct EgressScheduler: ~Copyable {
     }
 
     private mutating func spend(_ slot: Int32, copies: Int, _ log: PacketLog) {
-        budget.spend(bytes: copies * (Int(log[slot].length) + WireLimits.linkHeaderLength), datagrams: copies)
+        budget.spend(
+            bytes: copies * (Int(log[slot].length) + WireLimits.linkHeaderLength), datagrams: copies)
     }
 
     // MARK: Backlog
@@ -172,16 +182,19 @@ struct EgressScheduler: ~Copyable {
     ///
     /// - Returns: when to call again; nil if no backlog is left.
     mutating func pumpBacklog(
-        of link: ChildLink, _ streams: borrowing StreamTable, _ log: PacketLog, at now: MonotonicInstant,
+        of link: ChildLink, _ streams: borrowing StreamTable, _ log: PacketLog,
+        at now: MonotonicInstant,
         _ context: inout RelayContext
     ) -> MonotonicInstant? {
         var wake: TimeSpan?
         budget.refill(at: now)
         for subscription in link.ordered {
-            guard case .backlog(let cursor) = subscription.state, let stream = streams[subscription.stream],
+            guard case .backlog(let cursor) = subscription.state,
+                let stream = streams[subscription.stream],
                 let incarnation = stream.incarnation
             else { continue }
-            let due = pump(subscription, from: cursor, of: stream, incarnation, on: link, log, at: now, &context)
+            let due = pump(
+                subscription, from: cursor, of: stream, incarnation, on: link, log, at: now, &context)
             if let due { wake = min(wake ?? Self.roomInterval, due) }
         }
         if link.isDirty { flushAt = min(flushAt, pace.due(at: now)) }
@@ -189,10 +202,13 @@ struct EgressScheduler: ~Copyable {
     }
 
     private mutating func pump(
-        _ subscription: ChildSubscription, from first: UInt64, of stream: StreamState, _ incarnation: IncarnationState,
+        _ subscription: ChildSubscription, from first: UInt64, of stream: StreamState,
+        _ incarnation: IncarnationState,
         on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, _ context: inout RelayContext
     ) -> TimeSpan? {
-        let (burstMax, flushInterval) = (context.configuration.burstMax, context.configuration.flushInterval)
+        let (burstMax, flushInterval) = (
+            context.configuration.burstMax, context.configuration.flushInterval
+        )
         let packetsMax = context.configuration.queuePacketsMax
         let arrivals = stream.arrivalRate.perSecond(at: now)
         let rate = max(arrivals, 50) * Double(subscription.rateSixteenths) / 16
@@ -209,7 +225,8 @@ struct EgressScheduler: ~Copyable {
             if let slot = incarnation.index.slot(cursor, in: log) {
                 link.repair.append(
                     ChildLink.Queued(
-                        slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false))
+                        slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false)
+                )
                 subscription.takeOne()
                 spend(slot, copies: 1, log)
                 stream.packetsOut += 1
@@ -244,7 +261,8 @@ struct EgressScheduler: ~Copyable {
 
     /// Fills the batch with what is due. True if more waits.
     mutating func transmit(
-        _ links: borrowing LinkTable, _ streams: borrowing StreamTable, _ log: PacketLog, at now: MonotonicInstant,
+        _ links: borrowing LinkTable, _ streams: borrowing StreamTable, _ log: PacketLog,
+        at now: MonotonicInstant,
         into batch: inout DatagramBatch, _ context: inout RelayContext
     ) -> Bool {
         guard flushAt <= now else { return false }
@@ -308,7 +326,9 @@ struct EgressScheduler: ~Copyable {
         let firstNumber = link.nextLinkNumber
         var number = firstNumber
         var (taken, retransmits, bytes) = (0, 0, 0)
-        while taken < queue.count, taken < most, batch.hasRoom(headerLength: WireLimits.linkHeaderLength) {
+        while taken < queue.count, taken < most,
+            batch.hasRoom(headerLength: WireLimits.linkHeaderLength)
+        {
             let packet = queue[taken]
             taken += 1
             guard log.holds(packet.slot, packet.tag, packet.sequence) else {

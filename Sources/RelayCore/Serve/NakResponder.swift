@@ -53,7 +53,8 @@ struct NakResponder {
         _ sequence: UInt64, of nak: Nak, roundTrip: TimeSpan, at now: MonotonicInstant
     ) -> Verdict {
         let isNew = answered.admits(
-            sequence, of: nak.subscription, tryNumber: nak.tryNumber, isLast: nak.isLast, roundTrip: roundTrip, at: now)
+            sequence, of: nak.subscription, tryNumber: nak.tryNumber, isLast: nak.isLast,
+            roundTrip: roundTrip, at: now)
         guard isNew else { return .repeated }
         guard tokens >= 1_024 else { return .overBucket }
         tokens -= 1_024

@@ -28,12 +28,16 @@ struct OrderQueue {
         case full
     }
 
-    mutating func take(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) -> Outcome {
+    mutating func take(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant)
+        -> Outcome
+    {
         if link.waitingOrders.isEmpty, link.orders.take(at: now) { return .now }
         if case .subscribe(let request) = message, link.waitingSubscribes.contains(request.subscription) {
             return .known
         }
-        guard count < Self.countMax, link.waitingOrders.count < Self.countMaxOfLink else { return .full }
+        guard count < Self.countMax, link.waitingOrders.count < Self.countMaxOfLink else {
+            return .full
+        }
         switch message {
         case .subscribe(let request): link.waitingSubscribes.insert(request.subscription)
         case .unsubscribe(let subscription): link.waitingSubscribes.remove(subscription)
@@ -55,7 +59,9 @@ struct OrderQueue {
     mutating func next(of link: ChildLink) -> RelayMessage? {
         guard let message = link.waitingOrders.popFirst() else { return nil }
         count -= 1
-        if case .subscribe(let request) = message { link.waitingSubscribes.remove(request.subscription) }
+        if case .subscribe(let request) = message {
+            link.waitingSubscribes.remove(request.subscription)
+        }
         return message
     }
 

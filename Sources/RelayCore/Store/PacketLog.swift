@@ -48,7 +48,8 @@ final class PacketLog {
 
     /// Copies a packet in, over the oldest, and returns its slot. `parts` are laid end to end.
     func append(
-        tag: IncarnationTag, sequence: SequenceNumber, arrival: MonotonicInstant, keyPhase: UInt8, isFiller: Bool,
+        tag: IncarnationTag, sequence: SequenceNumber, arrival: MonotonicInstant, keyPhase: UInt8,
+        isFiller: Bool,
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer? = nil
     ) -> Int32 {
         let slot = nextSlot(at: arrival)
@@ -84,7 +85,9 @@ final class PacketLog {
         return reach < span ? reach : nil
     }
 
-    @inline(__always) func holds(_ slot: Int32, _ tag: IncarnationTag, _ sequence: SequenceNumber) -> Bool {
+    @inline(__always) func holds(_ slot: Int32, _ tag: IncarnationTag, _ sequence: SequenceNumber)
+        -> Bool
+    {
         slot >= 0 && slots[Int(slot)].sequence == sequence && slots[Int(slot)].tag == tag
     }
 
@@ -121,7 +124,9 @@ struct SequenceIndex {
 
     /// The first number from `first` on, and below `limit`, whose packet is held; `limit` if none is. However far apart
     /// the two are, it looks at no more numbers than the window has.
-    func nextHeld(from first: UInt64, below limit: UInt64, in log: PacketLog, _ steps: inout UInt64) -> UInt64 {
+    func nextHeld(from first: UInt64, below limit: UInt64, in log: PacketLog, _ steps: inout UInt64)
+        -> UInt64
+    {
         var sequence = min(max(first, lowest), limit)
         while sequence < limit, sequence <= highest {
             if slot(sequence, in: log) != nil { return sequence }
