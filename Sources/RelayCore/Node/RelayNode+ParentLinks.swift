@@ -85,7 +85,7 @@ extension RelayNode {
             // Each change starts all children again: a parent that names another source each time gets its way at most twice a second.
             path.isDeferred = true
             path.nextTry = now + .milliseconds(500)
-            return schedule(stream, path.nextTry)
+            return clock.schedule(stream, path.nextTry)
         }
         if askFromWhereItWasLeft(tag, reply, path, of: stream, at: now) { return }
         guard
