@@ -86,25 +86,4 @@ extension RelayNode {
             context.count(.rejectedUnexpected)
         }
     }
-
-    // MARK: Sending
-
-    func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
-        guard link.isAlive, let keys = link.session.keys else { return }
-        let address = EgressScheduler.Address(
-            remote: link.remote, local: link.local, token: link.parentToken,
-            counter: link.session.takeCounter(),
-            key: keys.childToParent)
-        egress.send(message, to: address, at: now, &context)
-    }
-
-    func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
-        guard let keys = link.session.keys else { return }
-        link.lastSent = now
-        let address = EgressScheduler.Address(
-            remote: link.endpoint, local: link.local, token: link.childToken,
-            counter: link.session.takeCounter(),
-            key: keys.parentToChild)
-        egress.send(message, to: address, at: now, &context)
-    }
 }

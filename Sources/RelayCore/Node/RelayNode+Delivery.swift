@@ -12,7 +12,7 @@ extension RelayNode {
         }
         // The receiver may end demand inside the call, so the incarnation is looked up again each time.
         while let incarnation = stream.incarnation, incarnation.tag == tag {
-            switch playOut.next(of: incarnation, log, isLast: isLast, at: now, &context) {
+            switch playOut.next(of: incarnation, core.log, isLast: isLast, at: now, &core.context) {
             case .handOut(let slot): handOut(slot, of: stream, to: playOut.sink, at: now)
             case .skip(let lost):
                 stream.lost &+= lost

@@ -267,11 +267,4 @@ extension RelayNode {
         while !links.isFree(token: token) { token = context.secret64() }
         return token
     }
-
-    func send(
-        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8 = 0,
-        at now: MonotonicInstant
-    ) {
-        egress.send(message, to: endpoint, from: local, at: now, &context)
-    }
 }

@@ -45,7 +45,7 @@ extension RelayNode {
             context.count(.nakNumbersServed)
             let packet = ChildLink.Queued(
                 slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true)
-            egress.retransmit(packet, of: stream, on: link, log, at: now, &context)
+            core.egress.retransmit(packet, of: stream, on: link, core.log, at: now, &core.context)
         }
     }
 

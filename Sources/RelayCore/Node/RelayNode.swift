@@ -18,16 +18,9 @@ import RelayWire
 ///                                      └─▶ delivery in order (edge) ─▶ StreamSink
 /// ```
 public final class RelayNode {
-    /// What parts read and write besides their own state.
-    var context: RelayContext
-    /// As in the context; a constant here, so that no packet pays for counting references to it.
-    let crypto: any PacketCrypto
-    var clock: NodeClock
-    let log: PacketLog
+    /// What the parts below work on.
+    var core: NodeCore
 
-    // The node's extensions route between these parts, which is why they are not private to this file.
-    var links = LinkTable()
-    var streams = StreamTable()
     var directory: ParentDirectory
     var parents: ParentHistory
     var announcements = AnnouncementRegistry()
@@ -35,8 +28,6 @@ public final class RelayNode {
     var announcer: Announcer?
     var admission: Admission
     var orders = OrderQueue()
-    var egress: EgressScheduler
-    var meter: LinkMeter
     /// Present at an edge.
     let playOut: PlayOut?
 
@@ -49,27 +40,23 @@ public final class RelayNode {
         sink: (any StreamSink)?,
         makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
     ) {
-        context = RelayContext(configuration: configuration, crypto: crypto, seed: seed)
-        self.crypto = crypto
-        clock = NodeClock(startedAt: now)
-        log = PacketLog(packetsMax: configuration.packetsMax, span: configuration.logSpan)
+        core = NodeCore(
+            configuration: configuration, crypto: crypto, seed: seed, makeMeasurements: makeMeasurements, now: now)
         directory = ParentDirectory(countMax: configuration.lookUpsMax)
         parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
         announcer = configuration.role == .entrypoint ? Announcer() : nil
         admission = Admission(bitsPerSecond: configuration.capacity)
-        egress = EgressScheduler(configuration)
-        meter = LinkMeter(makeMeasurements)
         playOut =
             configuration.role == .edge
             ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil
-        if announcer != nil { clock.scheduleNode(now) }
+        if announcer != nil { core.clock.scheduleNode(now) }
     }
 
-    public var configuration: RelayConfiguration { _read { yield context.configuration } }
-    public var id: NodeID { context.id }
-    public var counters: RelayCounters { _read { yield context.counters } }
+    public var configuration: RelayConfiguration { _read { yield core.context.configuration } }
+    public var id: NodeID { core.context.id }
+    public var counters: RelayCounters { _read { yield core.context.counters } }
     /// Rounds of loops whose length others can choose, for tests.
-    var work: UInt64 { context.work }
+    var work: UInt64 { core.context.work }
     var isSetReflector: Bool { playOut == nil && announcer == nil }
 
     /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
@@ -97,14 +84,14 @@ public final class RelayNode {
     }
 
     /// When `handleTimeout` or `transmit` is next due, if nothing arrives before. `.distantFuture` when idle.
-    public var nextTimeout: MonotonicInstant { min(clock.next(links, streams), egress.flushAt) }
+    public var nextTimeout: MonotonicInstant { core.nextTimeout }
 
     /// Runs every timer that is due.
     public func handleTimeout(at now: MonotonicInstant) {
-        if clock.noteWakeUp(links, streams, at: now) { context.count(.lateWakeups) }
+        if core.clock.noteWakeUp(core.links, core.streams, at: now) { context.count(.lateWakeups) }
         // A bound on what one call may do, should timers ever set each other.
         for _ in 0..<100_000 {
-            switch clock.takeDue(links, streams, at: now) {
+            switch core.clock.takeDue(core.links, core.streams, at: now) {
             case nil: return
             case .parentLink(let link): handleTimer(of: link, at: now)
             case .childLink(let link): handleTimer(of: link, at: now)
@@ -124,32 +111,65 @@ public final class RelayNode {
     /// Fills the batch with what is due. True if more waits: send the batch, empty it, and call again. Bodies point into
     /// the node's log and are valid until the next call of any other method.
     public func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
-        egress.transmit(links, streams, log, at: now, into: &batch, &context)
+        core.egress.transmit(core.links, core.streams, core.log, at: now, into: &batch, &core.context)
     }
 
     // MARK: What parts report
 
-    /// Queues a packet for the children of its stream, and wakes backlogs that waited for it.
-    func forward(
-        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
-        at now: MonotonicInstant
+    /// Carries out what follows in other parts from what one part did.
+    func drainEvents(at now: MonotonicInstant) {
+        while let event = core.takeEvent() {
+            switch event {
+            case .none: break
+            }
+        }
+    }
+}
+
+// Shorthands, until every extension of the node has become a part.
+extension RelayNode {
+    var context: RelayContext {
+        _read { yield core.context }
+        _modify { yield &core.context }
+    }
+    var crypto: any PacketCrypto { _read { yield core.crypto } }
+    var clock: NodeClock {
+        _read { yield core.clock }
+        _modify { yield &core.clock }
+    }
+    var log: PacketLog { _read { yield core.log } }
+    var links: LinkTable {
+        _read { yield core.links }
+        _modify { yield &core.links }
+    }
+    var streams: StreamTable {
+        _read { yield core.streams }
+        _modify { yield &core.streams }
+    }
+    var egress: EgressScheduler {
+        _read { yield core.egress }
+        _modify { yield &core.egress }
+    }
+    var meter: LinkMeter {
+        _read { yield core.meter }
+        _modify { yield &core.meter }
+    }
+    func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
+        core.send(message, on: link, at: now)
+    }
+    func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
+        core.send(message, on: link, at: now)
+    }
+    func send(
+        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8 = 0, at now: MonotonicInstant
     ) {
-        egress.forward(slot, sequence, of: stream, isRepair: isRepair, log, at: now, &context)
-        for slot in egress.takeAwakened() {
-            if let link = links.children[slot] { clock.schedule(link, now) }
-        }
+        core.send(message, to: endpoint, from: local, at: now)
     }
-
-    /// Moves the link's backlogs on.
-    func pump(_ link: ChildLink, at now: MonotonicInstant) {
-        if let wake = egress.pumpBacklog(of: link, streams, log, at: now, &context) {
-            clock.schedule(link, wake)
-        }
+    func forward(
+        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool, at now: MonotonicInstant
+    ) {
+        core.forward(slot, sequence, of: stream, isRepair: isRepair, at: now)
     }
-
-    func measure(_ link: any MeasuredLink) {
-        guard meter.measure(link, countMax: configuration.measuredLinksMax) else {
-            return context.count(.droppedMeasurementsFull)
-        }
-    }
+    func pump(_ link: ChildLink, at now: MonotonicInstant) { core.pump(link, at: now) }
+    func measure(_ link: any MeasuredLink) { core.measure(link) }
 }
