@@ -52,9 +52,9 @@ public final class RelayNode {
         if announcer != nil { core.clock.scheduleNode(now) }
     }
 
-    public var configuration: RelayConfiguration { _read { yield core.context.configuration } }
+    public var configuration: RelayConfiguration { @inline(__always) _read { yield core.context.configuration } }
     public var id: NodeID { core.context.id }
-    public var counters: RelayCounters { _read { yield core.context.counters } }
+    public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
     /// Rounds of loops whose length others can choose, for tests.
     var work: UInt64 { core.context.work }
     var isSetReflector: Bool { playOut == nil && announcer == nil }
@@ -129,30 +129,30 @@ public final class RelayNode {
 // Shorthands, until every extension of the node has become a part.
 extension RelayNode {
     var context: RelayContext {
-        _read { yield core.context }
-        _modify { yield &core.context }
+        @inline(__always) _read { yield core.context }
+        @inline(__always) _modify { yield &core.context }
     }
-    var crypto: any PacketCrypto { _read { yield core.crypto } }
+    var crypto: any PacketCrypto { @inline(__always) _read { yield core.crypto } }
     var clock: NodeClock {
-        _read { yield core.clock }
-        _modify { yield &core.clock }
+        @inline(__always) _read { yield core.clock }
+        @inline(__always) _modify { yield &core.clock }
     }
-    var log: PacketLog { _read { yield core.log } }
+    var log: PacketLog { @inline(__always) _read { yield core.log } }
     var links: LinkTable {
-        _read { yield core.links }
-        _modify { yield &core.links }
+        @inline(__always) _read { yield core.links }
+        @inline(__always) _modify { yield &core.links }
     }
     var streams: StreamTable {
-        _read { yield core.streams }
-        _modify { yield &core.streams }
+        @inline(__always) _read { yield core.streams }
+        @inline(__always) _modify { yield &core.streams }
     }
     var egress: EgressScheduler {
-        _read { yield core.egress }
-        _modify { yield &core.egress }
+        @inline(__always) _read { yield core.egress }
+        @inline(__always) _modify { yield &core.egress }
     }
     var meter: LinkMeter {
-        _read { yield core.meter }
-        _modify { yield &core.meter }
+        @inline(__always) _read { yield core.meter }
+        @inline(__always) _modify { yield &core.meter }
     }
     func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
         core.send(message, on: link, at: now)
