@@ -21,6 +21,8 @@ public final class RelayNode {
     /// What the parts below work on.
     var core: NodeCore
 
+    var linkKeeper: LinkKeeper
+    var receiver: Receiver
     var directory: ParentDirectory
     var parents: ParentHistory
     var announcements = AnnouncementRegistry()
@@ -28,8 +30,6 @@ public final class RelayNode {
     var announcer: Announcer?
     var admission: Admission
     var orders = OrderQueue()
-    /// Present at an edge.
-    let playOut: PlayOut?
 
     /// - Parameters:
     ///   - seed: of jitter; random in a daemon, given in the simulator.
@@ -42,13 +42,13 @@ public final class RelayNode {
     ) {
         core = NodeCore(
             configuration: configuration, crypto: crypto, seed: seed, makeMeasurements: makeMeasurements, now: now)
+        linkKeeper = LinkKeeper(checksIdentities: configuration.role != .edge)
+        receiver = Receiver(
+            playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil)
         directory = ParentDirectory(countMax: configuration.lookUpsMax)
         parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
         announcer = configuration.role == .entrypoint ? Announcer() : nil
         admission = Admission(bitsPerSecond: configuration.capacity)
-        playOut =
-            configuration.role == .edge
-            ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil
         if announcer != nil { core.clock.scheduleNode(now) }
     }
 
@@ -57,7 +57,7 @@ public final class RelayNode {
     public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
     /// Rounds of loops whose length others can choose, for tests.
     var work: UInt64 { core.context.work }
-    var isSetReflector: Bool { playOut == nil && announcer == nil }
+    var isSetReflector: Bool { !receiver.handsOut && announcer == nil }
 
     /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
     /// reason and dropped.
