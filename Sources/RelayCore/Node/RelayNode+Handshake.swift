@@ -62,54 +62,16 @@ extension RelayNode {
         to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool,
         at now: MonotonicInstant
     ) -> ParentLink? {
-        if let link = links.parent(at: endpoint) { return link }
-        guard links.parents.count < configuration.linksMax else {
-            context.count(.droppedLinkTableFull)
-            return nil
-        }
-        let nonce = HandshakeNonce(high: context.secret64(), low: context.secret64())
-        let token = freshToken()
-        let first = parents.firstAddress(of: endpoint, others: others, at: now)
-        let link = links.open { slot in
-            ParentLink(
-                slot: slot, endpoint: endpoint, remote: first,
-                others: ([endpoint] + others.prefix(Self.othersMax)).filter { $0 != first }, peerName: name,
-                isForAnnouncing: isForAnnouncing,
-                keyPhase: crypto.keyPhases.first ?? 0, nonce: nonce, childToken: token, now: now)
-        }
-        continueHandshake(of: link, at: now)
-        return link
+        core.openLink(
+            to: endpoint, others: others,
+            beginningWith: parents.firstAddress(of: endpoint, others: others, at: now), name: name,
+            isForAnnouncing: isForAnnouncing, at: now)
     }
 
-    /// Sends the next step of the handshake, or sends it again; gives up after `retriesMax`.
+    /// Sends the next step of the handshake, or sends it again; the link fails after `retriesMax` tries.
     func continueHandshake(of link: ParentLink, at now: MonotonicInstant) {
-        guard now >= link.nextTry else { return clock.schedule(link, link.nextTry) }
-        guard link.tries <= configuration.retriesMax else { return fail(link, at: now) }
-        switch link.state {
-        case .greeting:
-            // The others join in when the first has been silent for the first two tries: 300 ms (compare RFC 8305 §5).
-            for address in link.tries < 2 ? [link.remote] : [link.remote] + link.others {
-                send(
-                    .hello(keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce),
-                    to: address, at: now)
-            }
-        case .opening(let cookie):
-            link.openedAt = now
-            let open = Open(
-                keyPhase: link.keyPhase, role: configuration.role, node: id, nonce: link.nonce,
-                cookie: cookie,
-                childToken: link.childToken, region: configuration.region, name: configuration.name)
-            send(.open(open), to: link.remote, from: link.local, at: now)
-        case .alive, .dead: return
-        }
-        link.nextTry =
-            now + TimeSpan(nanoseconds: configuration.retryInterval.nanoseconds << Int64(link.tries))
-        link.tries += 1
-        clock.schedule(link, link.nextTry)
+        if !core.continueHandshake(of: link, at: now) { fail(link, at: now) }
     }
-
-    /// Addresses of a host that are tried beside the first.
-    private static var othersMax: Int { 7 }
 
     /// The parent has answered from this address: it is the one for this link.
     private func use(_ address: Endpoint, for link: ParentLink, at now: MonotonicInstant) {
@@ -190,7 +152,7 @@ extension RelayNode {
                 phase: open.keyPhase, childNonce: open.nonce, parentNonce: parentNonce, child: open.node,
                 parent: id)
         else { return context.count(.rejectedHandshakeMAC) }
-        let token = freshToken()
+        let token = core.freshToken()
         let leaseNonce = context.secret64()
         let link = links.accept { slot in
             ChildLink(
@@ -258,13 +220,5 @@ extension RelayNode {
         else { return false }
         let own = makeCookie(milliseconds: cookie.milliseconds, for: source, node: node, nonce: nonce)
         return (own.macHigh ^ cookie.macHigh) | (own.macLow ^ cookie.macLow) == 0
-    }
-
-    // MARK: Sending
-
-    private func freshToken() -> UInt64 {
-        var token = context.secret64()
-        while !links.isFree(token: token) { token = context.secret64() }
-        return token
     }
 }
