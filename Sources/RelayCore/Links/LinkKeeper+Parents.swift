@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// The child's end of the handshake: what the parent answers. `NodeCore.link` sends.
+/// The child's end of the handshake: what the parent answers. `NodeCore.openLink` sends.
 extension LinkKeeper {
     func onCookie(
         _ cookie: HandshakeCookie, nonce: HandshakeNonce, from source: Endpoint, at now: MonotonicInstant,

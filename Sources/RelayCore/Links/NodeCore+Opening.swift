@@ -1,21 +1,17 @@
 import ReflectorModel
 import RelayWire
 
-/// The child's end of the handshake, as far as it sends: which parts need links, open them here.
+/// The child's end of the handshake, as far as it sends: any part that needs a link to a host opens it here.
 extension NodeCore {
     /// Other addresses of a host that are tried.
     private static var othersMax: Int { 7 }
 
-    /// The link to a candidate, opened now if there is none. Nil if the table is full.
-    mutating func link(to candidate: ParentCandidate, at now: MonotonicInstant) -> ParentLink? {
-        link(
-            to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
-    }
-
-    /// The same by addresses.
+    /// The link to a host, opened now if there is none. Nil if the table is full.
     ///
-    /// - Parameter others: the host's other addresses, tried if the first does not answer soon.
-    mutating func link(
+    /// - Parameters:
+    ///   - endpoint: the address that stands for the host.
+    ///   - others: the host's other addresses, tried if the first does not answer soon.
+    mutating func openLink(
         to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant
     ) -> ParentLink? {
         if let link = links.parent(at: endpoint) { return link }

@@ -95,12 +95,13 @@ extension RelayNode {
         if !core.continueHandshake(of: link, at: now) { fail(link, at: now) }
     }
     func link(to candidate: ParentCandidate, at now: MonotonicInstant) -> ParentLink? {
-        core.link(to: candidate, at: now)
+        core.openLink(
+            to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
     }
     func link(
         to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant
     ) -> ParentLink? {
-        core.link(to: endpoint, others: others, name: name, isForAnnouncing: isForAnnouncing, at: now)
+        core.openLink(to: endpoint, others: others, name: name, isForAnnouncing: isForAnnouncing, at: now)
     }
     func judgeIdentities(of host: String, at now: MonotonicInstant) { checkIdentities(of: host, at: now) }
     func noteLimit(of stream: StreamState, at now: MonotonicInstant) { core.updateLimit(of: stream, at: now) }
