@@ -4,23 +4,6 @@ import RelayWire
 /// Network keys that roll while streams flow (design §7): two are accepted, packets name theirs by its phase, and an
 /// incarnation goes over from one to the other between two packets.
 extension RelayNode {
-    /// The keys behind `crypto` have changed: an entrypoint seals with the first of them from now on.
-    public func networkKeysChanged(at now: MonotonicInstant) {
-        guard let phase = crypto.keyPhases.first else { return }
-        var hasChanged = false
-        for stream in streams.all where stream.origin != nil {
-            guard let incarnation = stream.incarnation, incarnation.keyPhase != phase,
-                let key = crypto.makeSealKey(
-                    phase: phase, stream: stream.name, source: id, incarnation: incarnation.incarnation)
-            else { continue }
-            crypto.release(incarnation.key)
-            incarnation.key = key
-            incarnation.keyPhase = phase
-            hasChanged = true
-        }
-        if hasChanged { announceAgain(at: now) }
-    }
-
     /// The key by which a packet of this phase was sealed. Nil if there is no incarnation, or no such network key.
     func sealKey(phase: UInt8, of stream: StreamState) -> SealKey? {
         guard let incarnation = stream.incarnation else { return nil }
@@ -48,7 +31,6 @@ extension RelayNode {
     }
 
     func releaseKeys(of incarnation: IncarnationState) {
-        crypto.release(incarnation.key)
-        if let other = incarnation.otherKey { crypto.release(other.key) }
+        incarnation.releaseKeys(core.crypto)
     }
 }

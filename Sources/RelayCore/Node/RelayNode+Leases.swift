@@ -70,13 +70,7 @@ extension RelayNode {
             context.count(.leasesExpired)
             return remove(link, at: now)
         }
-        let expired = link.ordered.filter { $0.expires <= now }
-        for subscription in expired {
-            context.count(.leasesExpired)
-            send(
-                .subscriptionEnd(subscription: subscription.id, reason: .leaseExpired), on: link, at: now)
-            unsubscribe(subscription.id, on: link, at: now)
-        }
+        server.endExpired(on: link, at: now, &core)
         pump(link, at: now)
         let probeAt = probeSize(of: link, at: now)
         let isWarm = link.ordered.isEmpty
