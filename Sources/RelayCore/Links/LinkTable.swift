@@ -13,6 +13,9 @@ struct LinkTable: ~Copyable {
     private(set) var parents = SlotTable<ParentLink>()
     /// Links that children opened to this node. Changed by `accept` and `remove` only.
     private(set) var children = SlotTable<ChildLink>()
+    /// Slots of the child links that announce streams to a set reflector, in order of opening. Changed by `addAnnouncer`
+    /// and `remove` only.
+    private(set) var announcers: [Int] = []
     /// How many links each address and each node has here, and which were closed a moment ago.
     private(set) var shares = LinkShares()
     private var slotByToken: [UInt64: Slot] = [:]
@@ -87,8 +90,11 @@ struct LinkTable: ~Copyable {
         parents.remove(link.slot)
     }
 
+    mutating func addAnnouncer(_ link: ChildLink) { announcers.append(link.slot) }
+
     mutating func remove(_ link: ChildLink) {
         shares.remove(link)
+        announcers.removeAll { $0 == link.slot }
         slotByToken[link.parentToken] = nil
         if childByEndpoint[link.endpoint] == link.slot { childByEndpoint[link.endpoint] = nil }
         children.remove(link.slot)

@@ -49,15 +49,4 @@ extension NodeCore {
         let bytes = UInt16(clamping: stream.payloadLimit)
         send(.payloadLimit(subscription: path.subscription, bytes: bytes), on: path.link, at: now)
     }
-
-    /// Lengths of the pieces in which a payload goes out: whole TS packets, as equal as can be, if it is larger than a path
-    /// carries; else the whole.
-    mutating func pieces(of payload: Int, in stream: StreamState) -> (length: Int, count: Int) {
-        let packet = 188
-        guard payload > stream.payloadLimit, payload % packet == 0 else { return (payload, 1) }
-        let count = (payload + stream.payloadLimit - 1) / stream.payloadLimit
-        let length = (payload / packet + count - 1) / count * packet
-        context.count(.payloadsCut)
-        return (length, (payload + length - 1) / length)
-    }
 }

@@ -61,21 +61,7 @@ extension RelayNode {
 
     /// Children that say another portset than the zone: counted, and told now and then.
     private func correctClaims(of stream: StreamState, _ portset: PortsetID, at now: MonotonicInstant) {
-        for child in stream.children { checkClaim(of: child, stream, zone: portset, at: now) }
-    }
-
-    /// Counts and tells what a child claims against the zone.
-    func checkClaim(
-        of child: ChildSubscription, _ stream: StreamState, zone: PortsetID, at now: MonotonicInstant
-    ) {
-        guard isSetReflector, child.portset != zone else { return }
-        context.count(.portsetsCorrected)
-        let link = child.link
-        guard link.alarms.isDue(at: now) else { return }
-        context.post(
-            .alarm(
-                .portsetCorrected(
-                    stream.name, claimed: child.portset, zone: zone, by: link.name, link.endpoint)))
+        for child in stream.children { core.checkClaim(of: child, stream, zone: portset, at: now) }
     }
 
     private func parents(
@@ -133,7 +119,7 @@ extension RelayNode {
         if listed == nil, !isUnknowable { return .undecided }
         var announced: [ParentCandidate] = []
         var resumed: String?
-        for slot in announcements.announcers {
+        for slot in links.announcers {
             guard let link = links.children[slot], let item = link.announcements?[stream.name],
                 let heard = link.heartbeatReceived, now - heard <= configuration.heartbeatInterval * 3
             else { continue }
@@ -172,7 +158,7 @@ extension RelayNode {
         }
         announced.sort { (place($0.name), $0.name) < (place($1.name), $1.name) }
         let unheard = silent.filter { host in
-            isUnheard && !announcements.announcers.contains { links.children[$0]?.name == host.name }
+            isUnheard && !links.announcers.contains { links.children[$0]?.name == host.name }
         }
         let list = unheard + announced + silent.filter { !unheard.contains($0) }
         if !list.isEmpty { return .list(list) }
@@ -192,9 +178,9 @@ extension RelayNode {
             if link.announcements?.isConfirmed == false { context.count(.announcementsUnconfirmed) }
             return true
         }
-        let isListed = isListed(link, in: listed)
+        let isListed = link.isListed(in: listed)
         if isListed {
-            link.announcements?.isConfirmed = true
+            link.announcements?.confirm()
         } else if link.announcements?.noteRefusal(of: stream.name) == true {
             context.count(.announcementsRefused)
             if link.alarms.isDue(at: now) {
@@ -261,16 +247,16 @@ extension RelayNode {
         if outcome == .changed, case .records(let answer) = result { warnOfFamilies(name, answer) }
         if let answer = directory.takeUnsaved(name) { context.post(.remember(name, answer)) }
         if case .announceTargets = name, case .records(let answer) = result {
-            announcer?.follow(answer.hosts(by: directory.addressOrder))
+            origin?.follow(answer.hosts(by: directory.addressOrder))
             clock.scheduleNode(now)
         }
         if case .node(let host) = name { judgeIdentities(of: host, at: now) }
         if case .candidates(let stream) = name, case .records(let answer) = result {
-            confirmAnnouncers(of: stream, by: answer)
+            announcements.confirm(stream, by: answer, &core)
         }
         for stream in concerned(by: name) {
             if stream.origin != nil {
-                noteOriginPortset(of: stream, at: now)
+                learnOriginPortset(of: stream, at: now)
             } else {
                 choosePaths(for: stream, at: now)
             }
@@ -291,10 +277,10 @@ extension RelayNode {
     /// the start, and again whenever there are more or fewer.
     public func setAddresses(_ own: [IPAddress], at now: MonotonicInstant) {
         directory.follow(AddressOrder(own: own))
-        guard announcer != nil,
+        guard origin != nil,
             let answer = directory.answer(.announceTargets(host: configuration.name), at: now)
         else { return }
-        announcer?.follow(answer.hosts(by: directory.addressOrder))
+        origin?.follow(answer.hosts(by: directory.addressOrder))
         clock.scheduleNode(now)
     }
 

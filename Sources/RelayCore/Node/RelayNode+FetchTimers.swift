@@ -22,7 +22,7 @@ extension RelayNode {
         let silentSince = max(link.lastReceived, clock.judgeSilenceFrom)
         let deadline = silentSince + link.roundTrip.silenceMax(atLeast: floor)
         guard now < deadline else { return fail(link, at: now) }
-        if link.isForAnnouncing { announce(on: link, at: now) }
+        if link.isForAnnouncing { origin?.sendHeartbeat(on: link, at: now, &core) }
         if now - link.lastRenew >= configuration.renewInterval { sendRenew(on: link, at: now) }
         link.reordering.turn(at: now)
         link.recentLoss.note(expected: link.window.highest, received: link.window.received)
@@ -40,7 +40,7 @@ extension RelayNode {
     }
 
     func handleTimer(of stream: StreamState, at now: MonotonicInstant) {
-        if stream.origin != nil { return handleOriginTimer(of: stream, at: now) }
+        if stream.origin != nil { return handleSourceTimer(of: stream, at: now) }
         if let leaveAt = stream.leaveAt, now >= leaveAt { return leave(stream, at: now) }
         if let retryAt = stream.retryAt, now >= retryAt {
             stream.retryAt = nil

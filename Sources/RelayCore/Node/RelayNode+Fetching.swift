@@ -7,7 +7,7 @@ extension RelayNode {
     /// A viewer of this region wants a stream.
     public func want(_ name: StreamName, at now: MonotonicInstant) {
         guard let stream = stream(named: name, at: now) else {
-            return tellUnavailable(name, .tableFull, at: now)
+            return core.reportUnavailable(name, .tableFull, at: now)
         }
         stream.isWanted = true
         stream.leaveAt = nil
@@ -23,14 +23,7 @@ extension RelayNode {
         if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil {
             return discard(stream, at: now)
         }
-        noteDemand(of: stream, at: now)
-    }
-
-    func noteDemand(of stream: StreamState, at now: MonotonicInstant) {
-        guard stream.origin == nil, !stream.hasDemand, stream.leaveAt == nil else { return }
-        let grace = playOut != nil ? configuration.leaveGrace : configuration.relayLeaveGrace
-        stream.leaveAt = now + grace
-        clock.schedule(stream, now + grace)
+        core.noteDemand(of: stream, at: now)
     }
 
     // MARK: Choosing
@@ -248,32 +241,13 @@ extension RelayNode {
         stream.retryAt = now + .seconds(1)
         clock.schedule(stream, now + .seconds(1))
         if playOut != nil {
-            if stream.isWanted { tellUnavailable(stream.name, reason, at: now) }
+            if stream.isWanted { core.reportUnavailable(stream.name, reason, at: now) }
         } else {
-            for child in stream.children where child.state == .pending {
-                _ = child.link.remove(child.id)
-                let (status, counter) = Self.refusal(for: reason)
-                let reply = SubscribeReply(
-                    subscription: child.id, status: status, retryAfterMilliseconds: 1_000)
-                context.count(counter)
-                send(.subscribeReply(reply), on: child.link, at: now)
-            }
-            stream.removeChildren { $0.state == .pending }
+            server.refuseWaiting(for: stream, reason, at: now, &core)
             if reason == .parentsTakenAway || now - stream.lastArrival >= configuration.streamSilenceMax {
                 endChildren(of: stream, reason: .noSource, at: now)
             }
-            noteDemand(of: stream, at: now)
-        }
-    }
-
-    /// What children are told, and what is counted.
-    private static func refusal(for reason: UnavailableReason) -> (SubscribeStatus, RelayCounter) {
-        switch reason {
-        case .noSuchStream: (.unknownStream, .subscribesRefusedUnknown)
-        case .nameServersFail, .parentUndecided, .noPortset: (.undecided, .subscribesRefusedUndecided)
-        case .parentsFull, .tableFull: (.busy, .subscribesRefusedBusy)
-        case .noParents, .noCommonFamily, .parentsTakenAway, .noSource, .refused:
-            (.noSource, .subscribesRefusedUnknown)
+            core.noteDemand(of: stream, at: now)
         }
     }
 

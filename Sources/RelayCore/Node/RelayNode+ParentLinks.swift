@@ -11,7 +11,7 @@ extension RelayNode {
             path.lastArrival = now
             subscribe(path, of: stream, at: now)
         }
-        if link.isForAnnouncing { sendAnnouncements(on: link, at: now) }
+        if link.isForAnnouncing { origin?.sendList(on: link, at: now, &core) }
     }
 
     /// Streams with a path on the link, in a fixed order.
@@ -112,7 +112,7 @@ extension RelayNode {
             playOut?.sink?.discontinuity(stream: stream.name, lost: 0)
             restartChildren(of: stream, at: now)
         } else {
-            activatePending(of: stream, at: now)
+            activateWaiting(of: stream, at: now)
         }
     }
 
@@ -152,7 +152,7 @@ extension RelayNode {
         for leaving in stream.paths.all where leaving.state == .leaving {
             removePath(leaving, of: stream, at: now)
         }
-        if !stream.children.isEmpty { activatePending(of: stream, at: now) }
+        if !stream.children.isEmpty { activateWaiting(of: stream, at: now) }
         clock.schedule(stream, now + configuration.streamSilenceMax)
     }
 

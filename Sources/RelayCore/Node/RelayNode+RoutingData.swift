@@ -58,11 +58,6 @@ extension RelayNode {
         restartChildren(of: stream, at: now)
     }
 
-    /// The keys behind `crypto` have changed: an entrypoint seals with the first of them from now on.
-    public func networkKeysChanged(at now: MonotonicInstant) {
-        if receiver.rollKeys(&core) { announceAgain(at: now) }
-    }
-
     // MARK: Names under which other files call it, until they are parts
 
     var playOut: PlayOut? { @inline(__always) _read { yield receiver.playOut } }

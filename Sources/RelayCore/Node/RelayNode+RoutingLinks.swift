@@ -70,17 +70,9 @@ extension RelayNode {
 
     func handleTimer(of link: ChildLink, at now: MonotonicInstant) {
         guard linkKeeper.isLeased(link, at: now, &core) else { return remove(link, at: now) }
-        expireSubscriptions(of: link, at: now)
+        server.endExpired(on: link, at: now, &core)
         core.pump(link, at: now)
         linkKeeper.handleTimer(of: link, at: now, &core)
-    }
-
-    private func expireSubscriptions(of link: ChildLink, at now: MonotonicInstant) {
-        for subscription in link.ordered.filter({ $0.expires <= now }) {
-            context.count(.leasesExpired)
-            send(.subscriptionEnd(subscription: subscription.id, reason: .leaseExpired), on: link, at: now)
-            unsubscribe(subscription.id, on: link, at: now)
-        }
     }
 
     /// Most bytes of a payload that all paths of a stream carry; nil if that is as many as usual.
@@ -106,7 +98,4 @@ extension RelayNode {
     func judgeIdentities(of host: String, at now: MonotonicInstant) { checkIdentities(of: host, at: now) }
     func noteLimit(of stream: StreamState, at now: MonotonicInstant) { core.updateLimit(of: stream, at: now) }
     func sendLimits(on link: ParentLink, at now: MonotonicInstant) { core.sendLimits(on: link, at: now) }
-    func pieces(of payload: Int, in stream: StreamState) -> (length: Int, count: Int) {
-        core.pieces(of: payload, in: stream)
-    }
 }

@@ -6,8 +6,8 @@ extension RelayNode {
     /// True once the node can do its part: at an entrypoint, when a set reflector hears it; else at once. False again
     /// while it drains.
     public var isReady: Bool {
-        guard !admission.isDraining else { return false }
-        return announcer == nil || links.parents.all.contains { $0.isForAnnouncing && $0.isAlive }
+        guard !server.isDraining else { return false }
+        return origin?.isHeard(core) ?? true
     }
 
     /// - Parameters:

@@ -25,11 +25,11 @@ public final class RelayNode {
     var receiver: Receiver
     var directory: ParentDirectory
     var parents: ParentHistory
+    var server: Server
+    /// What entrypoints announce here.
     var announcements = AnnouncementRegistry()
     /// Present at an entrypoint.
-    var announcer: Announcer?
-    var admission: Admission
-    var orders = OrderQueue()
+    var origin: Origin?
 
     /// - Parameters:
     ///   - seed: of jitter; random in a daemon, given in the simulator.
@@ -47,9 +47,15 @@ public final class RelayNode {
             playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil)
         directory = ParentDirectory(countMax: configuration.lookUpsMax)
         parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
-        announcer = configuration.role == .entrypoint ? Announcer() : nil
-        admission = Admission(bitsPerSecond: configuration.capacity)
-        if announcer != nil { core.clock.scheduleNode(now) }
+        let supply: Server.Supply =
+            switch configuration.role {
+            case .entrypoint: .own
+            case .edge: .none
+            case .set, .observer: .fetched
+            }
+        server = Server(supply: supply, capacity: configuration.capacity)
+        origin = configuration.role == .entrypoint ? Origin() : nil
+        if origin != nil { core.clock.scheduleNode(now) }
     }
 
     public var configuration: RelayConfiguration { @inline(__always) _read { yield core.context.configuration } }
@@ -57,7 +63,7 @@ public final class RelayNode {
     public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
     /// Rounds of loops whose length others can choose, for tests.
     var work: UInt64 { core.context.work }
-    var isSetReflector: Bool { !receiver.handsOut && announcer == nil }
+    var isSetReflector: Bool { !receiver.handsOut && origin == nil }
 
     /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
     /// reason and dropped.
@@ -97,7 +103,7 @@ public final class RelayNode {
             case .childLink(let link): handleTimer(of: link, at: now)
             case .stream(let stream): handleTimer(of: stream, at: now)
             case .node: handleNodeTimer(at: now)
-            case .orders: handleOrders(at: now)
+            case .requests: handleRequests(at: now)
             }
         }
     }

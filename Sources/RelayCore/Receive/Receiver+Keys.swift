@@ -34,29 +34,4 @@ extension Receiver {
         incarnation.otherKey = (incarnation.keyPhase, incarnation.key)
         (incarnation.keyPhase, incarnation.key) = other
     }
-
-    /// The keys behind the node's `crypto` have changed: streams that are provided here are sealed with the first of them
-    /// from now on. True if a stream has another key now, which must be announced.
-    func rollKeys(_ core: inout NodeCore) -> Bool {
-        guard let phase = core.crypto.keyPhases.first else { return false }
-        var hasChanged = false
-        for stream in core.streams.all where stream.origin != nil {
-            guard let incarnation = stream.incarnation, incarnation.keyPhase != phase,
-                let key = core.crypto.makeSealKey(
-                    phase: phase, stream: stream.name, source: core.context.id, incarnation: incarnation.incarnation)
-            else { continue }
-            core.crypto.release(incarnation.key)
-            incarnation.key = key
-            incarnation.keyPhase = phase
-            hasChanged = true
-        }
-        return hasChanged
-    }
-}
-
-extension IncarnationState {
-    func releaseKeys(_ crypto: any PacketCrypto) {
-        crypto.release(key)
-        if let otherKey { crypto.release(otherKey.key) }
-    }
 }
