@@ -279,7 +279,7 @@ extension RelayNode {
         context.noteWork(oldest - lowest)
         for sequence in lowest..<oldest {
             // Half of the table is left to what is missing of the stream itself.
-            let isNoted = incarnation.gaps.note(sequence, max: configuration.gapsMax / 2, at: now) { gap in
+            let isNoted = incarnation.noteGap(sequence, max: configuration.gapsMax / 2, at: now) { gap in
                 gap.passedOn |= path.bit
                 gap.lostOn |= path.bit
                 gap.due = now
@@ -289,7 +289,7 @@ extension RelayNode {
                 break
             }
         }
-        incarnation.start = min(incarnation.start, lowest)
+        incarnation.lowerStart(to: lowest)
         askForGaps(of: stream, arrivedOn: nil, at: now)
         return lowest
     }
