@@ -64,6 +64,19 @@ extension NodeCore {
         return true
     }
 
+    /// Closes a link: nothing is sent or received by it any more.
+    mutating func close(_ link: ParentLink, at now: MonotonicInstant) {
+        send(.close(.leaving), on: link, at: now)
+        link.state = .dead
+        forget(link)
+    }
+
+    mutating func forget(_ link: ParentLink) {
+        if let keys = link.session.close() { crypto.release(keys) }
+        meter.stop(link)
+        links.remove(link)
+    }
+
     /// A token that stands for no link yet.
     func freshToken() -> UInt64 {
         var token = context.secret64()

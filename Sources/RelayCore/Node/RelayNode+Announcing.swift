@@ -8,6 +8,7 @@ extension RelayNode {
         if link.announcements == nil {
             link.announcements = AnnouncementList()
             announcements.add(link.slot)
+            core.post(.announcersChanged)
         }
         link.heartbeatReceived = now
         var list = link.announcements ?? AnnouncementList()
@@ -55,15 +56,19 @@ extension RelayNode {
     func confirmAnnouncers(of stream: StreamName, by answer: LookUpAnswer) {
         for slot in announcements.announcers {
             guard let link = links.children[slot], link.announcements?.isConfirmed == false,
-                link.announcements?[stream] != nil, isListed(link, in: answer)
+                link.announcements?[stream] != nil, answer.lists(link)
             else { continue }
             link.announcements?.isConfirmed = true
         }
     }
 
-    /// Whether an answer names the node of a link, at the address that it comes from.
-    func isListed(_ link: ChildLink, in answer: LookUpAnswer) -> Bool {
-        answer.hosts.contains { $0.endpoint.address == link.endpoint.address && $0.id == link.node }
+    /// The zone contradicts an announcement: counted and reported once.
+    func noteRefusedAnnouncement(of stream: StreamName, by link: ChildLink, at now: MonotonicInstant) {
+        guard link.announcements?.noteRefusal(of: stream) == true else { return }
+        context.count(.announcementsRefused)
+        if link.alarms.isDue(at: now) {
+            context.post(.alarm(.announcementRefused(stream, by: link.name, link.endpoint)))
+        }
     }
 
     /// Makes room by the lists of those of whom the zone has confirmed nothing: whoever has the network key can be one.

@@ -40,19 +40,4 @@ extension RelayNode {
                 extraCopies: stream.children.count { $0.isExtra })
         }
     }
-
-    /// The child's part: a parent that is nearly full asks for the end of a path. It stays if no other brings the stream.
-    func leaveCrowded(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
-        let isBroughtElsewhere = stream.paths.all.contains {
-            $0 !== path && isFlowing($0, stream) && now - $0.lastArrival < Self.overlapMax
-        }
-        guard isBroughtElsewhere else {
-            // It was an extra path once: the parent hears that it no longer is.
-            path.isExtra = false
-            return subscribe(path, of: stream, at: now)
-        }
-        context.count(.pathsShed)
-        stream.noteRefusal(by: path.candidate.endpoint, ofExtra: true, at: now)
-        removePath(path, of: stream, at: now)
-    }
 }

@@ -23,25 +23,4 @@ extension RelayNode {
         for link in links.children.all { send(.close(.leaving), on: link, at: now) }
         for link in links.parents.all where link.isAlive { send(.close(.leaving), on: link, at: now) }
     }
-
-    /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it
-    /// flows there. Where there is no other, it stays as long as the parent does.
-    func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant) {
-        guard !link.isLeavingSoon else { return }
-        link.isLeavingSoon = true
-        context.post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
-        parents.fail(link.endpoint, at: now)
-        // Sorted, because a dictionary's order differs between processes.
-        for slot in link.subscriptions.values.sorted() {
-            guard let stream = streams[slot], let path = stream.paths.path(on: link),
-                path.state != .leaving,
-                !stream.paths.hasSettled(besides: path),
-                case .list(let list) = candidates(for: stream, at: now)
-            else { continue }
-            let next = list.first { candidate in
-                candidate.endpoint != link.endpoint && !parents.isAvoided(candidate.endpoint, at: now)
-            }
-            if let next { move(stream, from: path, to: next, at: now) }
-        }
-    }
 }

@@ -48,14 +48,7 @@ extension RelayNode {
 
     // MARK: Child's end
 
-    /// The link to a candidate, opened now if there is none. Nil if the table is full.
-    func link(to candidate: ParentCandidate, at now: MonotonicInstant) -> ParentLink? {
-        link(
-            to: candidate.endpoint, others: candidate.others, name: candidate.name,
-            isForAnnouncing: false, at: now)
-    }
-
-    /// The same by addresses.
+    /// The link to a host, opened now if there is none. Nil if the table is full.
     ///
     /// - Parameter others: the host's other addresses, to be tried if that one does not answer soon.
     func link(
@@ -81,7 +74,7 @@ extension RelayNode {
         context.count(.otherAddressUsed)
         link.others = [link.remote] + link.others.filter { $0 != address }
         link.remote = address
-        parents.noteWorking(address, of: link.endpoint, at: now)
+        fetcher.noteWorking(address, of: link.endpoint, at: now)
     }
 
     private func finish(_ opened: Opened, from source: Endpoint, at now: MonotonicInstant) {

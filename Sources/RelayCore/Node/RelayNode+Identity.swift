@@ -68,17 +68,6 @@ extension RelayNode {
 
     // MARK: Parents
 
-    /// A parent takes no link from this node: its streams turn to the next, and come back after a while.
-    func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant) {
-        for slot in waiting(on: link) {
-            streams[slot]?.noteRefusal(by: link.endpoint, at: now)
-            streams[slot]?.refusedAs.insert(reason == .tableFull ? .full : .other)
-        }
-        if reason == .identity {
-            context.alarm(.identity, .identityRefusedByPeer(peer: link.peerName, link.endpoint), at: now)
-        }
-    }
-
     /// Whether the node that answers is the host that the zone names at its address.
     func isExpected(_ opened: Opened, on link: ParentLink, at now: MonotonicInstant) -> Bool {
         let expected = NodeID(name: link.peerName)

@@ -185,9 +185,7 @@ extension RelayNode {
     private func closeUnlistedTargets(at now: MonotonicInstant) {
         for link in links.parents.all
         where link.isForAnnouncing && announcer?.isUnlisted(link.endpoint) == true {
-            send(.close(.leaving), on: link, at: now)
-            link.state = .dead
-            forget(link)
+            core.close(link, at: now)
         }
     }
 
@@ -195,7 +193,9 @@ extension RelayNode {
 
     func onAnnounce(_ page: Announce, on link: ChildLink, at now: MonotonicInstant) {
         guard link.role == .entrypoint else { return context.count(.rejectedUnexpected) }
-        guard takePage(page, on: link, at: now) else { return }
+        let isChanged = takePage(page, on: link, at: now)
+        drainEvents(at: now)
+        guard isChanged else { return }
         context.count(.announcementsReceived)
         for stream in streams.all where stream.hasDemand {
             if link.announcements?[stream.name] != nil {
@@ -222,7 +222,7 @@ extension RelayNode {
 
     /// Renews look-ups, and keeps an entrypoint's links to the set reflectors that it announces to.
     func handleNodeTimer(at now: MonotonicInstant) {
-        for name in directory.dueRenewals(at: now) { ask(name, at: now) }
+        fetcher.renewAnswers(at: now, &core)
         expireAnnouncements(at: now)
         shedExtraPaths(at: now)
         var wake = now + .seconds(1)

@@ -24,12 +24,6 @@ extension RelayNode {
         return allowance.take(at: now)
     }
 
-    /// Viewers hear of it, and the status shows it for a while.
-    func tellUnavailable(_ name: StreamName, _ reason: UnavailableReason, at now: MonotonicInstant) {
-        streams.noteUnavailable(name, reason, at: now)
-        context.post(.unavailable(name, reason))
-    }
-
     /// Forgets a stream of which nothing has come. Only children that wait for it get an answer.
     func discard(_ stream: StreamState, at now: MonotonicInstant) {
         for path in stream.paths.all { removePath(path, of: stream, at: now) }
@@ -51,7 +45,7 @@ extension RelayNode {
         guard let oldest = streams.takeUnproven() else { return false }
         context.count(.streamsEvicted)
         context.alarm(.room, .streamsFull, at: now)
-        if oldest.isWanted { tellUnavailable(oldest.name, .tableFull, at: now) }
+        if oldest.isWanted { core.reportUnavailable(oldest.name, .tableFull, at: now) }
         discard(oldest, at: now)
         return true
     }

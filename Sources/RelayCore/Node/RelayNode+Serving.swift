@@ -245,6 +245,44 @@ extension RelayNode {
         noteDemand(of: stream, at: now)
     }
 
+    /// No parent can give the stream: children that wait for it are refused. Those that have it keep it as long as something
+    /// may still come.
+    func refuseChildren(of stream: StreamState, _ reason: UnavailableReason, at now: MonotonicInstant) {
+        let (status, counter) = Self.refusal(for: reason)
+        for child in stream.children where child.state == .pending {
+            _ = child.link.remove(child.id)
+            let reply = SubscribeReply(subscription: child.id, status: status, retryAfterMilliseconds: 1_000)
+            context.count(counter)
+            send(.subscribeReply(reply), on: child.link, at: now)
+        }
+        stream.removeChildren { $0.state == .pending }
+        if reason == .parentsTakenAway || now - stream.lastArrival >= configuration.streamSilenceMax {
+            endChildren(of: stream, reason: .noSource, at: now)
+        }
+    }
+
+    /// The status that children get, and the counter.
+    private static func refusal(for reason: UnavailableReason) -> (SubscribeStatus, RelayCounter) {
+        switch reason {
+        case .noSuchStream: (.unknownStream, .subscribesRefusedUnknown)
+        case .nameServersFail, .parentUndecided, .noPortset: (.undecided, .subscribesRefusedUndecided)
+        case .parentsFull, .tableFull: (.busy, .subscribesRefusedBusy)
+        case .noParents, .noCommonFamily, .parentsTakenAway, .noSource, .refused:
+            (.noSource, .subscribesRefusedUnknown)
+        }
+    }
+
+    /// Counts and reports a child that claims another portset than the zone.
+    func checkClaim(of child: ChildSubscription, _ stream: StreamState, zone: PortsetID, at now: MonotonicInstant) {
+        guard isSetReflector, child.portset != zone else { return }
+        context.count(.portsetsCorrected)
+        let link = child.link
+        guard link.alarms.isDue(at: now) else { return }
+        context.post(
+            .alarm(
+                .portsetCorrected(stream.name, claimed: child.portset, zone: zone, by: link.name, link.endpoint)))
+    }
+
     /// Tells every child that the stream is over here, and forgets them.
     func endChildren(of stream: StreamState, reason: SubscriptionEndReason, at now: MonotonicInstant) {
         let children = stream.children
@@ -274,7 +312,11 @@ extension RelayNode {
             if let stream = streams[subscription.stream] { drop(subscription, of: stream, at: now) }
         }
         orders.forget(link)
-        announcements.remove(link.slot)
+        if link.announcements != nil {
+            announcements.remove(link.slot)
+            core.post(.announcersChanged)
+            drainEvents(at: now)
+        }
         if let keys = link.session.close() { crypto.release(keys) }
         meter.stop(link)
         links.remove(link)

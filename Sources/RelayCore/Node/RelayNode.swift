@@ -21,8 +21,7 @@ public final class RelayNode {
     /// What the parts below work on.
     var core: NodeCore
 
-    var directory: ParentDirectory
-    var parents: ParentHistory
+    var fetcher: Fetcher
     var announcements = AnnouncementRegistry()
     /// Present at an entrypoint.
     var announcer: Announcer?
@@ -42,8 +41,7 @@ public final class RelayNode {
     ) {
         core = NodeCore(
             configuration: configuration, crypto: crypto, seed: seed, makeMeasurements: makeMeasurements, now: now)
-        directory = ParentDirectory(countMax: configuration.lookUpsMax)
-        parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
+        fetcher = Fetcher(configuration)
         announcer = configuration.role == .entrypoint ? Announcer() : nil
         admission = Admission(bitsPerSecond: configuration.capacity)
         playOut =
@@ -120,7 +118,14 @@ public final class RelayNode {
     func drainEvents(at now: MonotonicInstant) {
         while let event = core.takeEvent() {
             switch event {
-            case .none: break
+            case .unavailable(let stream, let reason):
+                refuseChildren(of: stream, reason, at: now)
+                noteDemand(of: stream, at: now)
+            case .portsetLearned(let stream, let portset):
+                for child in stream.children { checkClaim(of: child, stream, zone: portset, at: now) }
+            case .announcersChanged: fetcher.follow(announcers: announcements.announcers)
+            case .announcerListed(let link): link.announcements?.isConfirmed = true
+            case .announcementContradicted(let link, let stream): noteRefusedAnnouncement(of: stream, by: link, at: now)
             }
         }
     }
