@@ -24,6 +24,7 @@ struct LinkTable: ~Copyable {
     /// Slot of the parent that the last packet came from: often it is the next one's too, and needs no look-up.
     private var lastParent = 0
     private var nextSubscription: UInt32 = 1
+    private var working = WorkingAddresses()
 
     func slot(token: UInt64) -> Slot? { slotByToken[token] }
     func isFree(token: UInt64) -> Bool { token != 0 && slotByToken[token] == nil }
@@ -42,6 +43,18 @@ struct LinkTable: ~Copyable {
     }
     func child(at endpoint: Endpoint) -> ChildLink? {
         childByEndpoint[endpoint].flatMap { children[$0] }
+    }
+
+    /// The address with which to begin, out of a host's own.
+    func firstAddress(of host: Endpoint, others: [Endpoint], at now: MonotonicInstant) -> Endpoint {
+        working.first(of: host, others: others, at: now)
+    }
+
+    /// The host answers, or is to be tried, at this address.
+    mutating func noteWorking(
+        _ address: Endpoint, of host: Endpoint, for span: TimeSpan = WorkingAddresses.span, at now: MonotonicInstant
+    ) {
+        working.note(address, of: host, for: span, at: now)
     }
 
     /// A subscription id that no path of this node had before.

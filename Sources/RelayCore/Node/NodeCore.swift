@@ -33,7 +33,7 @@ struct NodeCore: ~Copyable {
         meter = LinkMeter(makeMeasurements)
     }
 
-    var configuration: RelayConfiguration { _read { yield context.configuration } }
+    var configuration: RelayConfiguration { @inline(__always) _read { yield context.configuration } }
 
     /// When the node must be called again, if nothing arrives before.
     var nextTimeout: MonotonicInstant { mutating get { min(clock.next(links, streams), egress.flushAt) } }

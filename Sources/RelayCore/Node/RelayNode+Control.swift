@@ -71,13 +71,13 @@ extension RelayNode {
     private func receive(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
         switch message {
         case .subscribe, .unsubscribe, .announce: onRequest(message, on: link, at: now)
-        case .renew(let renew): onRenew(renew, on: link, at: now)
+        case .renew(let renew): linkKeeper.onRenew(renew, on: link, at: now, &core)
         case .nak(let nak): onNak(nak, on: link, at: now)
         case .heartbeat(let heartbeat): onHeartbeat(heartbeat, on: link, at: now)
         case .close: remove(link, at: now)
-        case .sizeReport(let length): onSizeReport(length, on: link, at: now)
+        case .sizeReport(let length): linkKeeper.onSizeReport(length, on: link, at: now, &core)
         case .payloadLimit(let subscription, let bytes):
-            onPayloadLimit(Int(bytes), of: subscription, on: link, at: now)
+            linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
         case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply,
             .sizeProbe:
             context.count(.rejectedUnexpected)

@@ -286,8 +286,7 @@ extension RelayNode {
             context.post(.alarm(.linkDied(peer: link.peerName, link.remote)))
             // The path may be dead and not the host: the next try begins with its next address.
             if let next = link.others.first {
-                parents.noteWorking(
-                    next, of: link.endpoint, for: WorkingAddresses.spanAfterDeath, at: now)
+                core.links.noteWorking(next, of: link.endpoint, for: WorkingAddresses.spanAfterDeath, at: now)
             }
         }
         parents.fail(link.endpoint, at: now)

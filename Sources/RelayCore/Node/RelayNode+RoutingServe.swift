@@ -62,7 +62,7 @@ extension RelayNode {
         switch server.beginning(of: subscription, of: stream, at: now, &core) {
         case nil: return
         case .at(let sequence): from = sequence
-        case .below(let wanted, let oldest): from = backfill(stream, from: wanted, to: oldest, at: now)
+        case .below(let wanted, let oldest): from = receiver.backfill(stream, from: wanted, to: oldest, at: now, &core)
         }
         server.start(subscription, of: stream, from: from, at: now, &core)
     }
@@ -265,33 +265,6 @@ extension RelayNode {
         if let keys = link.session.close() { core.crypto.release(keys) }
         core.meter.stop(link)
         core.links.remove(link)
-    }
-
-    /// A child asks for numbers older than what is held: they are asked for upstream, and the child is served from there
-    /// (design §7, "chains the lowest number its children ask for"). Returns the number from which it will be.
-    private func backfill(
-        _ stream: StreamState, from wanted: UInt64, to oldest: UInt64, at now: MonotonicInstant
-    ) -> UInt64 {
-        guard stream.origin == nil, let incarnation = stream.incarnation, oldest > wanted,
-            let path = stream.paths.all.first(where: { $0.state != .leaving })
-        else { return oldest }
-        let lowest = max(wanted, oldest > 2_048 ? oldest - 2_048 : 1, 1)
-        context.noteWork(oldest - lowest)
-        for sequence in lowest..<oldest {
-            // Half of the table is left to what is missing of the stream itself.
-            let isNoted = incarnation.gaps.note(sequence, max: configuration.gapsMax / 2, at: now) { gap in
-                gap.passedOn |= path.bit
-                gap.lostOn |= path.bit
-                gap.due = now
-            }
-            guard isNoted else {
-                context.count(.droppedGapTableFull)
-                break
-            }
-        }
-        incarnation.start = min(incarnation.start, lowest)
-        askForGaps(of: stream, arrivedOn: nil, at: now)
-        return lowest
     }
 
     /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it

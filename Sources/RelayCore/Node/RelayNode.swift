@@ -21,6 +21,8 @@ public final class RelayNode {
     /// What the parts below work on.
     var core: NodeCore
 
+    var linkKeeper: LinkKeeper
+    var receiver: Receiver
     var directory: ParentDirectory
     var parents: ParentHistory
     var server: Server
@@ -28,8 +30,6 @@ public final class RelayNode {
     var announcements = AnnouncementRegistry()
     /// Present at an entrypoint.
     var origin: Origin?
-    /// Present at an edge.
-    let playOut: PlayOut?
 
     /// - Parameters:
     ///   - seed: of jitter; random in a daemon, given in the simulator.
@@ -42,6 +42,9 @@ public final class RelayNode {
     ) {
         core = NodeCore(
             configuration: configuration, crypto: crypto, seed: seed, makeMeasurements: makeMeasurements, now: now)
+        linkKeeper = LinkKeeper(checksIdentities: configuration.role != .edge)
+        receiver = Receiver(
+            playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil)
         directory = ParentDirectory(countMax: configuration.lookUpsMax)
         parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
         let supply: Server.Supply =
@@ -52,18 +55,15 @@ public final class RelayNode {
             }
         server = Server(supply: supply, capacity: configuration.capacity)
         origin = configuration.role == .entrypoint ? Origin() : nil
-        playOut =
-            configuration.role == .edge
-            ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil
         if origin != nil { core.clock.scheduleNode(now) }
     }
 
-    public var configuration: RelayConfiguration { _read { yield core.context.configuration } }
+    public var configuration: RelayConfiguration { @inline(__always) _read { yield core.context.configuration } }
     public var id: NodeID { core.context.id }
-    public var counters: RelayCounters { _read { yield core.context.counters } }
+    public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
     /// Rounds of loops whose length others can choose, for tests.
     var work: UInt64 { core.context.work }
-    var isSetReflector: Bool { playOut == nil && origin == nil }
+    var isSetReflector: Bool { !receiver.handsOut && origin == nil }
 
     /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
     /// reason and dropped.
@@ -135,30 +135,30 @@ public final class RelayNode {
 // Shorthands, until every extension of the node has become a part.
 extension RelayNode {
     var context: RelayContext {
-        _read { yield core.context }
-        _modify { yield &core.context }
+        @inline(__always) _read { yield core.context }
+        @inline(__always) _modify { yield &core.context }
     }
-    var crypto: any PacketCrypto { _read { yield core.crypto } }
+    var crypto: any PacketCrypto { @inline(__always) _read { yield core.crypto } }
     var clock: NodeClock {
-        _read { yield core.clock }
-        _modify { yield &core.clock }
+        @inline(__always) _read { yield core.clock }
+        @inline(__always) _modify { yield &core.clock }
     }
-    var log: PacketLog { _read { yield core.log } }
+    var log: PacketLog { @inline(__always) _read { yield core.log } }
     var links: LinkTable {
-        _read { yield core.links }
-        _modify { yield &core.links }
+        @inline(__always) _read { yield core.links }
+        @inline(__always) _modify { yield &core.links }
     }
     var streams: StreamTable {
-        _read { yield core.streams }
-        _modify { yield &core.streams }
+        @inline(__always) _read { yield core.streams }
+        @inline(__always) _modify { yield &core.streams }
     }
     var egress: EgressScheduler {
-        _read { yield core.egress }
-        _modify { yield &core.egress }
+        @inline(__always) _read { yield core.egress }
+        @inline(__always) _modify { yield &core.egress }
     }
     var meter: LinkMeter {
-        _read { yield core.meter }
-        _modify { yield &core.meter }
+        @inline(__always) _read { yield core.meter }
+        @inline(__always) _modify { yield &core.meter }
     }
     func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
         core.send(message, on: link, at: now)

@@ -154,11 +154,3 @@ extension Origin {
         if hasChanged { announceChange(at: now, &core) }
     }
 }
-
-extension IncarnationState {
-    /// The incarnation is over, and its keys are needed no more.
-    func releaseKeys(_ crypto: any PacketCrypto) {
-        crypto.release(key)
-        if let otherKey { crypto.release(otherKey.key) }
-    }
-}
