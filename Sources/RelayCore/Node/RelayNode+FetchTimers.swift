@@ -74,7 +74,7 @@ extension RelayNode {
         }
         if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
             let horizon = now - max(configuration.repairSpan, configuration.playOutDeadline)
-            stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon)
+            stream.incarnation!.giveUpGaps(detectedBefore: horizon)
             askForGaps(of: stream, arrivedOn: nil, at: now)
         }
         if playOut != nil { deliver(stream, at: now) }

@@ -179,10 +179,10 @@ extension RelayNode {
         stream.fetchedSince = stream.fetchedSince ?? now
         subscribe(path, of: stream, at: now)
         if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
-            stream.incarnation?.gaps.forgetPath(path.bit)
+            stream.incarnation?.forgetPath(path.bit)
         } else {
             // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
-            stream.incarnation?.gaps.forgetPaths(
+            stream.incarnation?.forgetPaths(
                 due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
         }
         if link.isAlive { clock.schedule(link, now + configuration.linkSilenceMax) }

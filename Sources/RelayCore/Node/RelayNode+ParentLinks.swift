@@ -99,10 +99,9 @@ extension RelayNode {
         forgetIncarnation(of: stream, at: now)
         let incarnation = IncarnationState(
             source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase,
-            key: key)
-        incarnation.start = reply.oldest.rawValue
+            key: key, start: reply.oldest.rawValue)
         if let past = stream.finished.first(where: { $0.tag == tag }) {
-            incarnation.nextToDeliver = max(past.nextToDeliver, incarnation.start)
+            incarnation.resumeDelivery(at: past.nextToDeliver)
         }
         stream.incarnation = incarnation
         streams.bind(tag, to: stream)

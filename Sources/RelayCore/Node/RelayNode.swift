@@ -94,10 +94,10 @@ public final class RelayNode {
 
     /// Runs every timer that is due.
     public func handleTimeout(at now: MonotonicInstant) {
-        if core.clock.noteWakeUp(core.links, core.streams, at: now) { context.count(.lateWakeups) }
+        core.noteWakeUp(at: now)
         // A bound on what one call may do, should timers ever set each other.
         for _ in 0..<100_000 {
-            switch core.clock.takeDue(core.links, core.streams, at: now) {
+            switch core.takeDue(at: now) {
             case nil: return
             case .parentLink(let link): handleTimer(of: link, at: now)
             case .childLink(let link): handleTimer(of: link, at: now)
@@ -117,7 +117,7 @@ public final class RelayNode {
     /// Fills the batch with what is due. True if more waits: send the batch, empty it, and call again. Bodies point into
     /// the node's log and are valid until the next call of any other method.
     public func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
-        core.egress.transmit(core.links, core.streams, core.log, at: now, into: &batch, &core.context)
+        core.transmit(at: now, into: &batch)
     }
 
     // MARK: What parts report

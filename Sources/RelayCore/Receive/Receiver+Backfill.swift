@@ -18,7 +18,7 @@ extension Receiver {
         core.context.noteWork(oldest - lowest)
         for sequence in lowest..<oldest {
             // Half of the table is left to what is missing of the stream itself.
-            let isNoted = incarnation.gaps.note(sequence, max: core.configuration.gapsMax / 2, at: now) { gap in
+            let isNoted = incarnation.noteGap(sequence, max: core.configuration.gapsMax / 2, at: now) { gap in
                 gap.passedOn |= path.bit
                 gap.lostOn |= path.bit
                 gap.due = now
@@ -28,7 +28,7 @@ extension Receiver {
                 break
             }
         }
-        incarnation.start = min(incarnation.start, lowest)
+        if incarnation.start != 0 { incarnation.lowerStart(to: lowest) }
         askForGaps(of: stream, arrivedOn: nil, at: now, &core)
         return lowest
     }
