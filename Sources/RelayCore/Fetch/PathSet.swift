@@ -13,6 +13,11 @@ struct PathSet {
 
     @inline(__always) func path(on link: ParentLink) -> StreamPath? { all.first { $0.link === link } }
 
+    /// The path by this candidate.
+    func path(by candidate: ParentCandidate) -> StreamPath? {
+        all.first { $0.candidate.endpoint == candidate.endpoint }
+    }
+
     /// A bit that no path has; there are never more than three settled and one being left.
     var freeBit: UInt8 {
         let used = all.reduce(UInt8(0)) { $0 | $1.bit }

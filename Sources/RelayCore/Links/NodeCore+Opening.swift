@@ -62,6 +62,15 @@ extension NodeCore {
         return true
     }
 
+    /// Closes a link: nothing is sent or received on it any more.
+    mutating func close(_ link: ParentLink, at now: MonotonicInstant) {
+        send(.close(.leaving), on: link, at: now)
+        link.state = .dead
+        if let keys = link.session.close() { crypto.release(keys) }
+        meter.stop(link)
+        links.remove(link)
+    }
+
     /// A token that no link has.
     func freshToken() -> UInt64 {
         var token = context.secret64()

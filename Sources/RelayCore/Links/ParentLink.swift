@@ -91,6 +91,9 @@ final class ParentLink {
 
     var isAlive: Bool { state == .alive }
 
+    /// Streams with a path on the link, in a fixed order: a dictionary's order differs between processes.
+    var streamSlots: [Int] { subscriptions.values.sorted() }
+
     var lossPercent: Double {
         window.highest == 0 ? 0 : 100 * Double(window.missing) / Double(window.highest)
     }

@@ -57,22 +57,4 @@ extension RelayNode {
         if stream.incarnation?.nextToDeliver != 0 { receiver.sink?.discontinuity(stream: stream.name, lost: 0) }
         restartChildren(of: stream, at: now)
     }
-
-    // MARK: Names under which other files call it, until they are parts
-
-    var playOut: PlayOut? { @inline(__always) _read { yield receiver.playOut } }
-    func releaseKeys(of incarnation: IncarnationState) { incarnation.releaseKeys(core.crypto) }
-    func askForGaps(of stream: StreamState, arrivedOn path: StreamPath?, at now: MonotonicInstant) {
-        receiver.askForGaps(of: stream, arrivedOn: path, at: now, &core)
-    }
-    func notePromised(
-        upTo highest: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant
-    ) {
-        receiver.notePromised(upTo: highest, linkNumber: linkNumber, on: path, of: stream, at: now, &core)
-    }
-    func noteLostRepairs(
-        before linkNumber: UInt32, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant
-    ) {
-        receiver.noteLostRepairs(before: linkNumber, on: path, of: stream, at: now, &core)
-    }
 }

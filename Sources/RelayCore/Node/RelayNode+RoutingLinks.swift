@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Routes what concerns links: the handshake with parents and children, and the timers of children's links.
+/// Routes what concerns links: the handshake with parents and children, and the timers of children's core.links.
 extension RelayNode {
     func receiveHandshake(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
@@ -41,7 +41,7 @@ extension RelayNode {
         case .unknown: return nil
         case .host(let host):
             use(.node(host: host), at: now)
-            let answer = directory.answer(.node(host: host), at: now)
+            let answer = fetcher.directory.answer(.node(host: host), at: now)
             return linkKeeper.conflict(of: open, host, answer, from: source, core.links)
         }
     }
@@ -49,22 +49,11 @@ extension RelayNode {
     /// The zone's answer about a host has come: links of nodes that claim otherwise are closed.
     func checkIdentities(of host: String, at now: MonotonicInstant) {
         guard linkKeeper.checksIdentities else { return }
-        let answer = directory.answer(.node(host: host), at: now)
+        let answer = fetcher.directory.answer(.node(host: host), at: now)
         let node = NodeID(name: host)
-        for link in links.children.all
+        for link in core.links.children.all
         where link.node == node && linkKeeper.isImpostor(link, host, answer, at: now, &core) {
             remove(link, at: now)
-        }
-    }
-
-    /// A parent takes no link from this node: its streams turn to the next, and come back after a while.
-    func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant) {
-        for slot in waiting(on: link) {
-            streams[slot]?.noteRefusal(by: link.endpoint, at: now)
-            streams[slot]?.refusedAs.insert(reason == .tableFull ? .full : .other)
-        }
-        if reason == .identity {
-            context.alarm(.identity, .identityRefusedByPeer(peer: link.peerName, link.endpoint), at: now)
         }
     }
 
@@ -77,25 +66,7 @@ extension RelayNode {
 
     /// Most bytes of a payload that all paths of a stream carry; nil if that is as many as usual.
     public func payloadLimit(of name: StreamName) -> Int? {
-        guard let stream = streams[name] else { return nil }
+        guard let stream = core.streams[name] else { return nil }
         return stream.payloadLimit < WireLimits.payloadUsual ? stream.payloadLimit : nil
     }
-
-    // MARK: Names under which other files call it, until they are parts
-
-    func continueHandshake(of link: ParentLink, at now: MonotonicInstant) {
-        if !core.continueHandshake(of: link, at: now) { fail(link, at: now) }
-    }
-    func link(to candidate: ParentCandidate, at now: MonotonicInstant) -> ParentLink? {
-        core.openLink(
-            to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
-    }
-    func link(
-        to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant
-    ) -> ParentLink? {
-        core.openLink(to: endpoint, others: others, name: name, isForAnnouncing: isForAnnouncing, at: now)
-    }
-    func judgeIdentities(of host: String, at now: MonotonicInstant) { checkIdentities(of: host, at: now) }
-    func noteLimit(of stream: StreamState, at now: MonotonicInstant) { core.updateLimit(of: stream, at: now) }
-    func sendLimits(on link: ParentLink, at now: MonotonicInstant) { core.sendLimits(on: link, at: now) }
 }

@@ -29,7 +29,8 @@ extension RelayNode {
 
     private func onSubscribe(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
         let grant = server.admit(
-            request, on: link, isAbsent: { directory.isKnownAbsent(.candidates(request.stream), at: now) }, at: now,
+            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
+            at: now,
             &core)
         guard let grant else { return }
         guard let stream = stream(named: request.stream, at: now) else {
@@ -104,7 +105,7 @@ extension RelayNode {
 
     /// Forgets a stream of which nothing has come. Only children that wait for it get an answer.
     func discard(_ stream: StreamState, at now: MonotonicInstant) {
-        for path in stream.paths.all { removePath(path, of: stream, at: now) }
+        for path in stream.paths.all { fetcher.removePath(path, of: stream, at: now, &core) }
         server.refuseAll(of: stream, at: now, &core)
         core.streams.remove(stream)
     }
@@ -131,7 +132,7 @@ extension RelayNode {
     private func lookUpCandidates(of page: Announce, on link: ChildLink, at now: MonotonicInstant) {
         for entry in page.entries {
             let name = ReflectorName.candidates(entry.stream)
-            guard directory[name] == nil else { continue }
+            guard fetcher.directory[name] == nil else { continue }
             guard link.mayBringUpName(core.configuration, at: now) else { return }
             use(name, at: now)
         }
@@ -182,13 +183,13 @@ extension RelayNode {
 
     /// The candidate list of a stream provided here has come.
     func learnOriginPortset(of stream: StreamState, at now: MonotonicInstant) {
-        guard let portset = directory.answer(.candidates(stream.name), at: now)?.portset else { return }
+        guard let portset = fetcher.directory.answer(.candidates(stream.name), at: now)?.portset else { return }
         origin?.learnPortset(portset, of: stream, at: now, &core)
     }
 
     func handleSourceTimer(of stream: StreamState, at now: MonotonicInstant) {
         switch origin?.handleTimer(of: stream, at: now, &core) {
-        case nil, .goesOn: noteLimit(of: stream, at: now)
+        case nil, .goesOn: core.updateLimit(of: stream, at: now)
         case .mustWithdraw: withdraw(stream, at: now)
         }
     }
@@ -202,7 +203,7 @@ extension RelayNode {
 
     /// Renews look-ups, and keeps an entrypoint's links to the set reflectors that it announces to.
     func handleNodeTimer(at now: MonotonicInstant) {
-        for name in directory.dueRenewals(at: now) { ask(name, at: now) }
+        fetcher.renewAnswers(at: now, &core)
         announcements.handleTimeout(at: now, &core)
         server.shedExtraPaths(at: now, &core)
         var wake = now + .seconds(1)
@@ -212,7 +213,7 @@ extension RelayNode {
             // Nothing in use: sleep until an answer is to be renewed, which nobody needs either.
             wake = .distantFuture
         }
-        wake = min(wake, max(directory.nextRenewal, now + .milliseconds(1)))
+        wake = min(wake, max(fetcher.directory.nextRenewal, now + .milliseconds(1)))
         if origin != nil || core.streams.count > 0 { core.clock.scheduleNode(wake) }
         if let expiry = announcements.nextTimeout { core.clock.scheduleNode(max(expiry, now + .milliseconds(1))) }
     }
@@ -223,12 +224,10 @@ extension RelayNode {
         for name in origin?.streamsToRenew(at: now, core) ?? [] { use(.candidates(name), isCarrying: true, at: now) }
         origin?.sendOwedList(at: now, &core)
         for link in origin?.unlistedTargets(core) ?? [] {
-            core.send(.close(.leaving), on: link, at: now)
-            link.state = .dead
-            forget(link)
+            core.close(link, at: now)
         }
-        for target in origin?.targets ?? [] where !parents.isAvoided(target.host.endpoint, at: now) {
-            _ = link(
+        for target in origin?.targets ?? [] where !fetcher.parents.isAvoided(target.host.endpoint, at: now) {
+            _ = core.openLink(
                 to: target.host.endpoint, others: target.others, name: target.host.name, isForAnnouncing: true,
                 at: now)
         }
@@ -265,41 +264,5 @@ extension RelayNode {
         if let keys = link.session.close() { core.crypto.release(keys) }
         core.meter.stop(link)
         core.links.remove(link)
-    }
-
-    /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it
-    /// flows there. Where there is no other, it stays as long as the parent does.
-    func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant) {
-        guard !link.isLeavingSoon else { return }
-        link.isLeavingSoon = true
-        context.post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
-        parents.fail(link.endpoint, at: now)
-        // Sorted, because a dictionary's order differs between processes.
-        for slot in link.subscriptions.values.sorted() {
-            guard let stream = streams[slot], let path = stream.paths.path(on: link),
-                path.state != .leaving,
-                !stream.paths.hasSettled(besides: path),
-                case .list(let list) = candidates(for: stream, at: now)
-            else { continue }
-            let next = list.first { candidate in
-                candidate.endpoint != link.endpoint && !parents.isAvoided(candidate.endpoint, at: now)
-            }
-            if let next { move(stream, from: path, to: next, at: now) }
-        }
-    }
-
-    /// The child's part: a parent that is nearly full asks for the end of a path. It stays if no other brings the stream.
-    func leaveCrowded(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
-        let isBroughtElsewhere = stream.paths.all.contains {
-            $0 !== path && isFlowing($0, stream) && now - $0.lastArrival < Self.overlapMax
-        }
-        guard isBroughtElsewhere else {
-            // It was an extra path once: the parent hears that it no longer is.
-            path.isExtra = false
-            return subscribe(path, of: stream, at: now)
-        }
-        context.count(.pathsShed)
-        stream.noteRefusal(by: path.candidate.endpoint, ofExtra: true, at: now)
-        removePath(path, of: stream, at: now)
     }
 }

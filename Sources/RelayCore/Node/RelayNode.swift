@@ -23,8 +23,7 @@ public final class RelayNode {
 
     var linkKeeper: LinkKeeper
     var receiver: Receiver
-    var directory: ParentDirectory
-    var parents: ParentHistory
+    var fetcher: Fetcher
     var server: Server
     /// What entrypoints announce here.
     var announcements = AnnouncementRegistry()
@@ -45,8 +44,7 @@ public final class RelayNode {
         linkKeeper = LinkKeeper(checksIdentities: configuration.role != .edge)
         receiver = Receiver(
             playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil)
-        directory = ParentDirectory(countMax: configuration.lookUpsMax)
-        parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
+        fetcher = Fetcher(configuration)
         let supply: Server.Supply =
             switch configuration.role {
             case .entrypoint: .own
@@ -74,9 +72,9 @@ public final class RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0,
         at now: MonotonicInstant
     ) {
-        context.count(.datagramsReceived)
-        context.begin(at: local)
-        defer { context.begin(at: 0) }
+        core.context.count(.datagramsReceived)
+        core.context.begin(at: local)
+        defer { core.context.begin(at: 0) }
         do throws(WireError) {
             switch try DatagramType.of(datagram) {
             case .data: try receiveData(datagram, from: source, at: now)
@@ -85,7 +83,7 @@ public final class RelayNode {
                 try receiveHandshake(datagram, from: source, at: now)
             }
         } catch {
-            context.count(error == .badVersion ? .rejectedVersion : .rejectedMalformed)
+            core.context.count(error == .badVersion ? .rejectedVersion : .rejectedMalformed)
         }
     }
 
@@ -109,10 +107,10 @@ public final class RelayNode {
     }
 
     /// The next request to the shell.
-    public func nextAction() -> RelayAction? { context.popAction() }
+    public func nextAction() -> RelayAction? { core.context.popAction() }
 
     /// True when `transmit` has something to send now.
-    public func hasOutput(at now: MonotonicInstant) -> Bool { egress.hasOutput(at: now) }
+    public func hasOutput(at now: MonotonicInstant) -> Bool { core.egress.hasOutput(at: now) }
 
     /// Fills the batch with what is due. True if more waits: send the batch, empty it, and call again. Bodies point into
     /// the node's log and are valid until the next call of any other method.
@@ -126,56 +124,13 @@ public final class RelayNode {
     func drainEvents(at now: MonotonicInstant) {
         while let event = core.takeEvent() {
             switch event {
-            case .none: break
+            case .unavailable(let stream, let reason): onUnavailable(stream, reason, at: now)
+            case .portsetLearned(let stream, let portset):
+                for child in stream.children { core.checkClaim(of: child, stream, zone: portset, at: now) }
+            case .announcerListed(let link): link.announcements?.confirm()
+            case .announcementContradicted(let link, let stream):
+                announcements.noteContradiction(of: stream, by: link, at: now, &core)
             }
         }
     }
-}
-
-// Shorthands, until every extension of the node has become a part.
-extension RelayNode {
-    var context: RelayContext {
-        @inline(__always) _read { yield core.context }
-        @inline(__always) _modify { yield &core.context }
-    }
-    var crypto: any PacketCrypto { @inline(__always) _read { yield core.crypto } }
-    var clock: NodeClock {
-        @inline(__always) _read { yield core.clock }
-        @inline(__always) _modify { yield &core.clock }
-    }
-    var log: PacketLog { @inline(__always) _read { yield core.log } }
-    var links: LinkTable {
-        @inline(__always) _read { yield core.links }
-        @inline(__always) _modify { yield &core.links }
-    }
-    var streams: StreamTable {
-        @inline(__always) _read { yield core.streams }
-        @inline(__always) _modify { yield &core.streams }
-    }
-    var egress: EgressScheduler {
-        @inline(__always) _read { yield core.egress }
-        @inline(__always) _modify { yield &core.egress }
-    }
-    var meter: LinkMeter {
-        @inline(__always) _read { yield core.meter }
-        @inline(__always) _modify { yield &core.meter }
-    }
-    func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
-        core.send(message, on: link, at: now)
-    }
-    func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
-        core.send(message, on: link, at: now)
-    }
-    func send(
-        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8 = 0, at now: MonotonicInstant
-    ) {
-        core.send(message, to: endpoint, from: local, at: now)
-    }
-    func forward(
-        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool, at now: MonotonicInstant
-    ) {
-        core.forward(slot, sequence, of: stream, isRepair: isRepair, at: now)
-    }
-    func pump(_ link: ChildLink, at now: MonotonicInstant) { core.pump(link, at: now) }
-    func measure(_ link: any MeasuredLink) { core.measure(link) }
 }

@@ -240,6 +240,15 @@ final class StreamPath {
         lastArrival = now
         lastLinkNumber = link.window.highest
     }
+
+    /// The numbers begin again: what came or was promised by this path says nothing about those that follow.
+    func forgetPlace() { (lastSequence, promised) = (0, 0) }
+
+    /// It brings another incarnation than the one in use: the parent is asked again then.
+    func postpone(until: MonotonicInstant) {
+        isDeferred = true
+        nextTry = until
+    }
 }
 
 /// How much later a path brings packets than the first of the stream's paths: the most of late, slowly forgotten.

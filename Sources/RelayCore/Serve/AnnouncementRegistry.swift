@@ -58,6 +58,17 @@ struct AnnouncementRegistry {
         }
     }
 
+    /// The zone does not name the announcing node as a candidate of the stream: counted and reported once.
+    func noteContradiction(
+        of stream: StreamName, by link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard link.announcements?.noteRefusal(of: stream) == true else { return }
+        core.context.count(.announcementsRefused)
+        if link.alarms.isDue(at: now) {
+            core.context.post(.alarm(.announcementRefused(stream, by: link.name, link.endpoint)))
+        }
+    }
+
     // MARK: Room
 
     /// How many more streams the entrypoint may announce.
