@@ -211,14 +211,14 @@ struct HostileChildTests {
             tree.stream(for: .milliseconds(500))
         }
         #expect(tree.sets[0].counters[.reportsDisbelieved] >= 3_900_000)
-        #expect(tree.sets[0].meter.reports.lost == 0)
-        #expect(tree.sets[0].meter.reports.received > 3_000)
+        #expect(tree.sets[0].linkKeeper.reports.lost == 0)
+        #expect(tree.sets[0].linkKeeper.reports.received > 3_000)
         child.subscribe(tree.stream)
         for half in 41...60 as ClosedRange<UInt32> {
             child.renew(subscriptions: [1], lost: half * 100_000)
             tree.stream(for: .milliseconds(500))
         }
-        #expect(tree.sets[0].meter.reports.lost == 0)
+        #expect(tree.sets[0].linkKeeper.reports.lost == 0)
         expectHealthy(&tree)
     }
 

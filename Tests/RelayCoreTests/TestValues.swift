@@ -1,6 +1,6 @@
 import ReflectorModel
 
 /// `#expect` takes no mutating call; this makes one first.
-func did<State, Result>(_ state: inout State, _ call: (inout State) -> Result) -> Result { call(&state) }
+func did<State: ~Copyable, Result>(_ state: inout State, _ call: (inout State) -> Result) -> Result { call(&state) }
 
 func instant(_ milliseconds: Int64) -> MonotonicInstant { .zero + .milliseconds(milliseconds) }

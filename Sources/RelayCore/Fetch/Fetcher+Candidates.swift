@@ -35,7 +35,9 @@ extension Fetcher {
     ) -> Candidates? {
         if let answer = directory.answer(name, at: now) {
             if let portset = answer.portset {
-                if stream.portset != portset || stream.isPortsetHint { core.post(.portsetLearned(stream, portset)) }
+                if stream.portset != portset || stream.isPortsetHint {
+                    for child in stream.children { core.checkClaim(of: child, stream, zone: portset, at: now) }
+                }
                 stream.portset = portset
                 stream.isPortsetHint = false
             } else if stream.portset == nil, isSetReflector {
@@ -110,7 +112,7 @@ extension Fetcher {
             announced: announced, listed: listed, cause: name.description, by: directory.addressOrder,
             serving: serving, resumed: resumed,
             isUnheard: { host in
-                resumesUnheard && !announcers.contains { core.links.children[$0]?.name == host }
+                resumesUnheard && !core.links.announcers.contains { core.links.children[$0]?.name == host }
             })
         if !list.isEmpty { return .list(list) }
         switch directory.absence(of: name, at: now) {
@@ -127,7 +129,7 @@ extension Fetcher {
     ) -> (list: [ParentCandidate], resumed: String?) {
         var list: [ParentCandidate] = []
         var resumed: String?
-        for slot in announcers {
+        for slot in core.links.announcers {
             guard let link = core.links.children[slot], let item = link.announcements?[stream.name],
                 let heard = link.heartbeatReceived, now - heard <= core.configuration.heartbeatInterval * 3,
                 isCandidate(link, of: stream, listed, &core)
@@ -150,7 +152,7 @@ extension Fetcher {
             if link.announcements?.isConfirmed == false { core.context.count(.announcementsUnconfirmed) }
             return true
         }
-        let isListed = listed.lists(link)
+        let isListed = link.isListed(in: listed)
         if isListed {
             if link.announcements?.isConfirmed == false { core.post(.announcerListed(link)) }
         } else if link.announcements?[stream.name]?.isRefused == false {
@@ -165,13 +167,6 @@ extension Fetcher {
             let portset = stream.portset
         else { return false }
         return directory[.parents(rank, region, portset)]?.answer?.seemingDead.contains(candidate.name[...]) ?? false
-    }
-}
-
-extension LookUpAnswer {
-    /// Whether it names the node of a link, at the address that the link comes from.
-    func lists(_ link: ChildLink) -> Bool {
-        hosts.contains { $0.endpoint.address == link.endpoint.address && $0.id == link.node }
     }
 }
 

@@ -36,11 +36,8 @@ extension Fetcher {
 
     /// The link to a candidate, opened now if there is none. Nil if the table is full.
     func link(to candidate: ParentCandidate, at now: MonotonicInstant, _ core: inout NodeCore) -> ParentLink? {
-        if let link = core.links.parent(at: candidate.endpoint) { return link }
-        let first = parents.firstAddress(of: candidate.endpoint, others: candidate.others, at: now)
-        return core.openLink(
-            to: candidate.endpoint, others: candidate.others, beginningWith: first, name: candidate.name,
-            isForAnnouncing: false, at: now)
+        core.openLink(
+            to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
     }
 
     /// Sends the Subscribe of a path, or sends it again. While the link opens, nothing is sent.

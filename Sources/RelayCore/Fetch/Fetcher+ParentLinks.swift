@@ -108,7 +108,7 @@ extension Fetcher {
             core.context.post(.alarm(.linkDied(peer: link.peerName, link.remote)))
             // The path may be dead and not the host: the next try begins with its next address.
             if let next = link.others.first {
-                noteWorking(next, of: link.endpoint, for: WorkingAddresses.spanAfterDeath, at: now)
+                core.links.noteWorking(next, of: link.endpoint, for: WorkingAddresses.spanAfterDeath, at: now)
             }
         }
         noteFailure(of: link.endpoint, at: now)

@@ -15,8 +15,6 @@ struct Fetcher {
     private(set) var directory: ParentDirectory
     /// Which parents failed. The node reads it before it opens a link.
     private(set) var parents: ParentHistory
-    /// Slots of the child links that announce streams, in order of opening. Set by `follow`.
-    private(set) var announcers: [Int] = []
     /// An edge fetches for viewers and from parents by the DNS only.
     let isEdge: Bool
     /// A set reflector may fetch from the stream's entrypoints too.
@@ -31,9 +29,6 @@ struct Fetcher {
 
     // MARK: What the node reports
 
-    /// The list of child links that announce streams has changed.
-    mutating func follow(announcers: [Int]) { self.announcers = announcers }
-
     /// The sockets are bound to these addresses.
     mutating func follow(_ order: AddressOrder) { directory.follow(order) }
 
@@ -47,13 +42,6 @@ struct Fetcher {
     mutating func noteFailure(of endpoint: Endpoint, at now: MonotonicInstant) { parents.fail(endpoint, at: now) }
 
     mutating func noteAlive(_ endpoint: Endpoint, at now: MonotonicInstant) { parents.wellNow(endpoint, at: now) }
-
-    /// The host answers at this address.
-    mutating func noteWorking(
-        _ address: Endpoint, of host: Endpoint, for span: TimeSpan = WorkingAddresses.span, at now: MonotonicInstant
-    ) {
-        parents.noteWorking(address, of: host, for: span, at: now)
-    }
 
     // MARK: Look-ups
 

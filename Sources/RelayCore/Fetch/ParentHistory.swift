@@ -1,9 +1,8 @@
 import ReflectorModel
 
-/// What a node remembers of parents over all streams: which of them failed, and which address of a host works.
+/// What a node remembers of parents over all streams: which of them failed.
 struct ParentHistory {
     private var penalties = PenaltyTable()
-    private var working = WorkingAddresses()
     private let first: TimeSpan
     private let most: TimeSpan
 
@@ -34,18 +33,6 @@ struct ParentHistory {
     /// True if it never failed, or has been well for `span` since: good enough to return to.
     func isSteady(_ endpoint: Endpoint, for span: TimeSpan, at now: MonotonicInstant) -> Bool {
         penalties.isSteady(endpoint, for: span, at: now)
-    }
-
-    /// The address to begin with, out of a host's own.
-    func firstAddress(of host: Endpoint, others: [Endpoint], at now: MonotonicInstant) -> Endpoint {
-        working.first(of: host, others: others, at: now)
-    }
-
-    mutating func noteWorking(
-        _ address: Endpoint, of host: Endpoint, for span: TimeSpan = WorkingAddresses.span,
-        at now: MonotonicInstant
-    ) {
-        working.note(address, of: host, for: span, at: now)
     }
 }
 

@@ -44,15 +44,13 @@ final class ChildLink {
 
     /// A control message of the child has come, which shows that it has the link's keys.
     var hasSpoken = false
-    /// What the child may send: NAKs, which are many where a line loses, and all else; and of it, what makes work.
+    /// What the child may send: NAKs, which are many where a line loses, and all else.
     var nakMessages = TokenBucket(rate: 20_000, depth: 20_000)
     var messages = TokenBucket(rate: 2_000, depth: 10_000)
-    var orders = TokenBucket(rate: 500, depth: 512)
-    /// Orders that wait for their turn (`OrderQueue`), and the subscription ids of the Subscribes among them.
-    var waitingOrders = Deque<RelayMessage>()
-    var waitingSubscribes: Set<UInt32> = []
+    /// Requests that wait for their turn.
+    var requests = WaitingRequests()
     /// Backlogs that may begin with a whole burst.
-    var bursts = TokenBucket(rate: 32, depth: 256)
+    private var bursts = TokenBucket(rate: 32, depth: 256)
     /// Until then no Renew is answered or carried out again.
     var renewedAt: MonotonicInstant?
     var nextLinkNumber: UInt32 = 1
@@ -95,7 +93,7 @@ final class ChildLink {
     var announces: Bool { announcements != nil }
     var heartbeatReceived: MonotonicInstant?
     /// Streams that it may bring up which this node does not carry yet.
-    var newNames: NameAllowance?
+    private var newNames: NameAllowance?
     /// When something wrong with it is told again.
     var alarms = AlarmSpacing()
 
@@ -138,6 +136,18 @@ final class ChildLink {
         measurements?.record(.residence, now - arrived, count: unsampled, at: now)
         unsampled = 0
         sampledAt = now
+    }
+
+    /// True if a backlog may begin with a whole burst now, which is noted.
+    func takeBurst(at now: MonotonicInstant) -> Bool { bursts.take(at: now) }
+
+    /// True if the child may bring up a stream that this node does not have, which is noted.
+    func mayBringUpName(_ configuration: RelayConfiguration, at now: MonotonicInstant) -> Bool {
+        var allowance =
+            newNames
+            ?? NameAllowance(burst: configuration.newNamesBurst, perSecond: configuration.newNamesPerSecond, at: now)
+        defer { newNames = allowance }
+        return allowance.take(at: now)
     }
 
     func add(_ subscription: ChildSubscription) {
@@ -183,13 +193,14 @@ final class ChildSubscription {
     /// As the child says.
     let portset: PortsetID
     var start: Subscribe.Start
-    var rateSixteenths: UInt8
-    var path: [NodeID]
-    /// The child has the stream by another path too, and when it was last asked to end this one for that.
+    let rateSixteenths: UInt8
+    let path: [NodeID]
+    /// The child has the stream by another path too.
     var isExtra: Bool
-    var askedToEndAt: MonotonicInstant?
-    /// By how much it raised what the node counts on sending (`admit`), and since which count.
-    var admitted: Admission.Grant?
+    /// When the child was last asked to end the subscription, because it is extra.
+    private var askedToEndAt: MonotonicInstant?
+    /// What it reserved of the node's capacity.
+    let grant: Admission.Grant
     private(set) var state: State = .pending
     /// First number the child is to get.
     private(set) var from: UInt64 = 0
@@ -205,8 +216,8 @@ final class ChildSubscription {
     private var allowanceCounted: MonotonicInstant
 
     init(
-        id: UInt32, link: ChildLink, stream: Int, request: Subscribe, rateSixteenths: UInt8,
-        expires: MonotonicInstant, now: MonotonicInstant
+        id: UInt32, link: ChildLink, stream: Int, request: Subscribe, grant: Admission.Grant,
+        rateSixteenths: UInt8, expires: MonotonicInstant, now: MonotonicInstant
     ) {
         self.id = id
         unmanagedLink = .passUnretained(link)
@@ -216,6 +227,7 @@ final class ChildSubscription {
         self.rateSixteenths = rateSixteenths
         path = request.path
         isExtra = request.isExtra
+        self.grant = grant
         self.expires = expires
         allowanceCounted = now
     }
@@ -225,6 +237,16 @@ final class ChildSubscription {
         self.state = state
         self.from = from ?? self.from
         stream.noteService(of: self)
+    }
+
+    /// A child that was asked to end an extra path, and has it still, is asked again after this.
+    private static var askAgainAfter: TimeSpan { .seconds(2) }
+
+    /// True if the child is to be asked now to end this extra path, which is noted.
+    func takeAskToEnd(at now: MonotonicInstant) -> Bool {
+        if let askedToEndAt, now - askedToEndAt < Self.askAgainAfter { return false }
+        askedToEndAt = now
+        return true
     }
 
     /// A backlog begins, with a burst.

@@ -1,11 +1,9 @@
 import ReflectorModel
 
-/// Which links are measured, and what children report of theirs in all.
+/// Which links are measured.
 struct LinkMeter {
     /// Links that are measured now. Read by tests.
     private(set) var count = 0
-    /// What children received and missed. Read by the answers to probes.
-    private(set) var reports = ReportTotals()
     private let make: (() -> any LinkMeasurements)?
 
     /// - Parameter make: makes what keeps a link's measurements; without it they are not kept.
@@ -25,10 +23,5 @@ struct LinkMeter {
         guard link.measurements != nil else { return }
         count -= 1
         link.measurements = nil
-    }
-
-    /// Counts a round of reports, if it is time.
-    mutating func countReports(at now: MonotonicInstant, _ votes: () -> [ReportTotals.Vote]) {
-        if reports.isDue(at: now) { reports.count(votes()) }
     }
 }

@@ -13,6 +13,9 @@ struct LinkTable: ~Copyable {
     private(set) var parents = SlotTable<ParentLink>()
     /// Links that children opened to this node. Changed by `accept` and `remove` only.
     private(set) var children = SlotTable<ChildLink>()
+    /// Slots of the child links that announce streams to a set reflector, in order of opening. Changed by `addAnnouncer`
+    /// and `remove` only.
+    private(set) var announcers: [Int] = []
     /// How many links each address and each node has here, and which were closed a moment ago.
     private(set) var shares = LinkShares()
     private var slotByToken: [UInt64: Slot] = [:]
@@ -21,6 +24,7 @@ struct LinkTable: ~Copyable {
     /// Slot of the parent that the last packet came from: often it is the next one's too, and needs no look-up.
     private var lastParent = 0
     private var nextSubscription: UInt32 = 1
+    private var working = WorkingAddresses()
 
     func slot(token: UInt64) -> Slot? { slotByToken[token] }
     func isFree(token: UInt64) -> Bool { token != 0 && slotByToken[token] == nil }
@@ -39,6 +43,18 @@ struct LinkTable: ~Copyable {
     }
     func child(at endpoint: Endpoint) -> ChildLink? {
         childByEndpoint[endpoint].flatMap { children[$0] }
+    }
+
+    /// The address with which to begin, out of a host's own.
+    func firstAddress(of host: Endpoint, others: [Endpoint], at now: MonotonicInstant) -> Endpoint {
+        working.first(of: host, others: others, at: now)
+    }
+
+    /// The host answers, or is to be tried, at this address.
+    mutating func noteWorking(
+        _ address: Endpoint, of host: Endpoint, for span: TimeSpan = WorkingAddresses.span, at now: MonotonicInstant
+    ) {
+        working.note(address, of: host, for: span, at: now)
     }
 
     /// A subscription id that no path of this node had before.
@@ -74,8 +90,11 @@ struct LinkTable: ~Copyable {
         parents.remove(link.slot)
     }
 
+    mutating func addAnnouncer(_ link: ChildLink) { announcers.append(link.slot) }
+
     mutating func remove(_ link: ChildLink) {
         shares.remove(link)
+        announcers.removeAll { $0 == link.slot }
         slotByToken[link.parentToken] = nil
         if childByEndpoint[link.endpoint] == link.slot { childByEndpoint[link.endpoint] = nil }
         children.remove(link.slot)

@@ -1,20 +1,18 @@
 import ReflectorModel
 import RelayWire
 
-/// The child's end of the handshake: any part that needs a link to a host opens it here.
+/// The child's end of the handshake, as far as it sends: any part that needs a link to a host opens it here.
 extension NodeCore {
-    /// Addresses of a host that are tried beside the first.
+    /// Other addresses of a host that are tried.
     private static var othersMax: Int { 7 }
 
     /// The link to a host, opened now if there is none. Nil if the table is full.
     ///
     /// - Parameters:
     ///   - endpoint: the address that stands for the host.
-    ///   - others: the host's other addresses, to be tried if the first does not answer soon.
-    ///   - first: the address to begin with.
+    ///   - others: the host's other addresses, tried if the first does not answer soon.
     mutating func openLink(
-        to endpoint: Endpoint, others: [Endpoint], beginningWith first: Endpoint, name: String,
-        isForAnnouncing: Bool, at now: MonotonicInstant
+        to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant
     ) -> ParentLink? {
         if let link = links.parent(at: endpoint) { return link }
         guard links.parents.count < configuration.linksMax else {
@@ -23,19 +21,19 @@ extension NodeCore {
         }
         let nonce = HandshakeNonce(high: context.secret64(), low: context.secret64())
         let token = freshToken()
+        let first = links.firstAddress(of: endpoint, others: others, at: now)
+        let keyPhase = crypto.keyPhases.first ?? 0
         let link = links.open { slot in
             ParentLink(
                 slot: slot, endpoint: endpoint, remote: first,
                 others: ([endpoint] + others.prefix(Self.othersMax)).filter { $0 != first }, peerName: name,
-                isForAnnouncing: isForAnnouncing, keyPhase: crypto.keyPhases.first ?? 0, nonce: nonce,
-                childToken: token, now: now)
+                isForAnnouncing: isForAnnouncing, keyPhase: keyPhase, nonce: nonce, childToken: token, now: now)
         }
-        // The first step of a handshake is never one too many.
         _ = continueHandshake(of: link, at: now)
         return link
     }
 
-    /// Sends the next step of the handshake, or sends it again. False after `retriesMax` tries: the link has failed.
+    /// Sends the next step of the handshake, or sends it again. False after `retriesMax`: the link has failed.
     mutating func continueHandshake(of link: ParentLink, at now: MonotonicInstant) -> Bool {
         guard now >= link.nextTry else {
             clock.schedule(link, link.nextTry)
@@ -77,7 +75,7 @@ extension NodeCore {
         links.remove(link)
     }
 
-    /// A token that stands for no link yet.
+    /// A token that no link has.
     func freshToken() -> UInt64 {
         var token = context.secret64()
         while !links.isFree(token: token) { token = context.secret64() }

@@ -56,8 +56,9 @@ final class ParentLink {
     var lastRenew: MonotonicInstant = .zero
     var lastResync: MonotonicInstant = .zero
     var lastHeartbeatSent: MonotonicInstant = .zero
-    /// When the parent last asked for the list of announcements, and when what it says of single streams was last read.
-    var lastPulled = MonotonicInstant(nanoseconds: .min / 2)
+    /// When the parent last asked for the list of announcements.
+    private var lastPulled = MonotonicInstant(nanoseconds: .min / 2)
+    /// When what it says of single streams was last read.
     var lastEntries = MonotonicInstant(nanoseconds: .min / 2)
     /// What the parent may send; as many replies as there are subscriptions come at once.
     var messages = TokenBucket(rate: 2_000, depth: 20_000)
@@ -95,6 +96,13 @@ final class ParentLink {
 
     var lossPercent: Double {
         window.highest == 0 ? 0 : 100 * Double(window.missing) / Double(window.highest)
+    }
+
+    /// True if the parent may have the list of announcements now, which is noted.
+    func takePull(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {
+        guard now - lastPulled >= spacing else { return false }
+        lastPulled = now
+        return true
     }
 
     func addSubscription(_ id: UInt32, stream: Int) {

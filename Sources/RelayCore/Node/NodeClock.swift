@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// The timers of a node. Each link and each stream has at most one that counts, and so have the node itself and the
-/// orders that wait; the soonest wakes the node.
+/// requests that wait; the soonest wakes the node.
 struct NodeClock: ~Copyable {
     /// What is due.
     enum Due {
@@ -9,7 +9,7 @@ struct NodeClock: ~Copyable {
         case childLink(ChildLink)
         case stream(StreamState)
         case node
-        case orders
+        case requests
     }
 
     let startedAt: MonotonicInstant
@@ -17,7 +17,7 @@ struct NodeClock: ~Copyable {
     private(set) var judgeSilenceFrom: MonotonicInstant = .zero
     private var timers = TimerQueue()
     private var nodeScheduled: MonotonicInstant = .distantFuture
-    private var ordersScheduled: MonotonicInstant = .distantFuture
+    private var requestsScheduled: MonotonicInstant = .distantFuture
 
     /// A wake-up that comes this much later than asked for is late.
     private static let lateAfter: TimeSpan = .milliseconds(20)
@@ -45,8 +45,8 @@ struct NodeClock: ~Copyable {
         timers.schedule(.node, at: at, scheduled: &nodeScheduled)
     }
 
-    mutating func scheduleOrders(_ at: MonotonicInstant) {
-        timers.schedule(.orders, at: at, scheduled: &ordersScheduled)
+    mutating func scheduleRequests(_ at: MonotonicInstant) {
+        timers.schedule(.requests, at: at, scheduled: &requestsScheduled)
     }
 
     /// When the soonest timer is due; distant when there is none.
@@ -59,7 +59,7 @@ struct NodeClock: ~Copyable {
             case .childLink(let slot): links.children[slot]?.scheduled == at
             case .stream(let slot): streams[slot]?.scheduled == at
             case .node: nodeScheduled == at
-            case .orders: ordersScheduled == at
+            case .requests: requestsScheduled == at
             }
         }
         return timers.next
@@ -96,10 +96,10 @@ struct NodeClock: ~Copyable {
                 guard nodeScheduled == at else { continue }
                 nodeScheduled = .distantFuture
                 return .node
-            case .orders:
-                guard ordersScheduled == at else { continue }
-                ordersScheduled = .distantFuture
-                return .orders
+            case .requests:
+                guard requestsScheduled == at else { continue }
+                requestsScheduled = .distantFuture
+                return .requests
             }
         }
         return nil

@@ -33,7 +33,7 @@ struct NodeCore: ~Copyable {
         meter = LinkMeter(makeMeasurements)
     }
 
-    var configuration: RelayConfiguration { _read { yield context.configuration } }
+    var configuration: RelayConfiguration { @inline(__always) _read { yield context.configuration } }
 
     /// When the node must be called again, if nothing arrives before.
     var nextTimeout: MonotonicInstant { mutating get { min(clock.next(links, streams), egress.flushAt) } }
@@ -83,6 +83,22 @@ struct NodeCore: ~Copyable {
     /// Moves the link's backlogs on.
     mutating func pump(_ link: ChildLink, at now: MonotonicInstant) {
         if let wake = egress.pumpBacklog(of: link, streams, log, at: now, &context) { clock.schedule(link, wake) }
+    }
+
+    // MARK: Streams
+
+    /// Nobody may want the stream any more: the node goes on with it for a while.
+    mutating func noteDemand(of stream: StreamState, at now: MonotonicInstant) {
+        guard stream.origin == nil, !stream.hasDemand, stream.leaveAt == nil else { return }
+        let leaveAt = now + (configuration.role == .edge ? configuration.leaveGrace : configuration.relayLeaveGrace)
+        stream.leaveAt = leaveAt
+        clock.schedule(stream, leaveAt)
+    }
+
+    /// Viewers hear that a stream cannot be had, and the status shows it for a while.
+    mutating func reportUnavailable(_ name: StreamName, _ reason: UnavailableReason, at now: MonotonicInstant) {
+        streams.noteUnavailable(name, reason, at: now)
+        context.post(.unavailable(name, reason))
     }
 
     mutating func measure(_ link: any MeasuredLink) {

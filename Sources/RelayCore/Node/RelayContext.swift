@@ -74,6 +74,14 @@ struct RelayContext: ~Copyable {
         alarmCounts.note(kind, at: now)
     }
 
+    /// Counts a control message of a link that has used up what it may send, and raises an alarm now and then.
+    mutating func noteFlood(from peer: String, _ endpoint: Endpoint, at now: MonotonicInstant) {
+        count(.droppedControlFlood)
+        if let count = isAlarmDue(.controlFlood, at: now) {
+            post(.alarm(.controlFlood(count: count, peer: peer, endpoint)))
+        }
+    }
+
     /// Raises an alarm unless one of the same topic was raised a moment ago.
     mutating func alarm(
         _ topic: AlarmTopic, _ alarm: @autoclosure () -> RelayAlarm, at now: MonotonicInstant

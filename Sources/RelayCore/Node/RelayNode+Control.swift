@@ -19,7 +19,7 @@ extension RelayNode {
             guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
             context.count(.controlReceived)
             guard link.messages.take(at: now) else {
-                return dropFlood(from: link.peerName, link.endpoint, at: now)
+                return core.context.noteFlood(from: link.peerName, link.endpoint, at: now)
             }
             link.lastReceived = now
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
@@ -36,7 +36,7 @@ extension RelayNode {
             link.hasSpoken = true
             let isAllowed =
                 ControlCodec.isNak(datagram) ? link.nakMessages.take(at: now) : link.messages.take(at: now)
-            guard isAllowed else { return dropFlood(from: link.name, link.endpoint, at: now) }
+            guard isAllowed else { return core.context.noteFlood(from: link.name, link.endpoint, at: now) }
             link.lastReceived = now
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case nil:
@@ -52,10 +52,7 @@ extension RelayNode {
             onSubscriptionEnd(subscription, reason, on: link, at: now)
         case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
         case .announcePull:
-            // The list is long, and the question short; an honest set reflector asks as often as it hears a heartbeat.
-            guard now - link.lastPulled >= configuration.heartbeatInterval / 2 else { return }
-            link.lastPulled = now
-            sendAnnouncements(on: link, at: now)
+            origin?.onAnnouncePull(on: link, at: now, &core)
         case .heartbeatReply(let echoed):
             if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: 0, at: now) {
                 link.roundTrip.sample(sample)
@@ -73,14 +70,14 @@ extension RelayNode {
     /// From a child.
     private func receive(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
         switch message {
-        case .subscribe, .unsubscribe, .announce: order(message, on: link, at: now)
-        case .renew(let renew): onRenew(renew, on: link, at: now)
+        case .subscribe, .unsubscribe, .announce: onRequest(message, on: link, at: now)
+        case .renew(let renew): linkKeeper.onRenew(renew, on: link, at: now, &core)
         case .nak(let nak): onNak(nak, on: link, at: now)
         case .heartbeat(let heartbeat): onHeartbeat(heartbeat, on: link, at: now)
         case .close: remove(link, at: now)
-        case .sizeReport(let length): onSizeReport(length, on: link, at: now)
+        case .sizeReport(let length): linkKeeper.onSizeReport(length, on: link, at: now, &core)
         case .payloadLimit(let subscription, let bytes):
-            onPayloadLimit(Int(bytes), of: subscription, on: link, at: now)
+            linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
         case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply,
             .sizeProbe:
             context.count(.rejectedUnexpected)

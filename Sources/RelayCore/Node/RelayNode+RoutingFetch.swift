@@ -17,17 +17,13 @@ extension RelayNode {
 
     /// The last viewer has left: the stream is fetched for another `leaveGrace`.
     public func release(_ name: StreamName, at now: MonotonicInstant) {
-        guard let stream = streams[name] else { return }
+        guard let stream = core.streams[name] else { return }
         stream.isWanted = false
         // What never came need not be waited for: many ask for names that do not exist.
         if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil {
             return discard(stream, at: now)
         }
-        noteDemand(of: stream, at: now)
-    }
-
-    func noteDemand(of stream: StreamState, at now: MonotonicInstant) {
-        fetcher.noteDemand(of: stream, at: now, &core)
+        core.noteDemand(of: stream, at: now)
     }
 
     func choosePaths(for stream: StreamState, at now: MonotonicInstant) {
@@ -36,10 +32,6 @@ extension RelayNode {
     }
 
     // MARK: Look-ups
-
-    func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant) {
-        fetcher.use(name, isCarrying: isCarrying, at: now, &core)
-    }
 
     /// An answer from the state file, to follow when no server answers.
     public func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
@@ -50,16 +42,16 @@ extension RelayNode {
     public func lookUpFinished(_ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant) {
         fetcher.finish(name, result, at: now, &core)
         if case .announceTargets = name, case .records(let answer) = result {
-            announcer?.follow(answer.hosts(by: directory.addressOrder))
-            clock.scheduleNode(now)
+            origin?.follow(answer.hosts(by: fetcher.directory.addressOrder))
+            core.clock.scheduleNode(now)
         }
-        if case .node(let host) = name { judgeIdentities(of: host, at: now) }
+        if case .node(let host) = name { checkIdentities(of: host, at: now) }
         if case .candidates(let stream) = name, case .records(let answer) = result {
-            confirmAnnouncers(of: stream, by: answer)
+            announcements.confirm(stream, by: answer, &core)
         }
         for stream in fetcher.streams(concernedBy: name, core) {
             if stream.origin != nil {
-                noteOriginPortset(of: stream, at: now)
+                learnOriginPortset(of: stream, at: now)
             } else {
                 choosePaths(for: stream, at: now)
             }
@@ -70,11 +62,11 @@ extension RelayNode {
     /// the start, and again whenever there are more or fewer.
     public func setAddresses(_ own: [IPAddress], at now: MonotonicInstant) {
         fetcher.follow(AddressOrder(own: own))
-        guard announcer != nil,
-            let answer = directory.answer(.announceTargets(host: configuration.name), at: now)
+        guard origin != nil,
+            let answer = fetcher.directory.answer(.announceTargets(host: configuration.name), at: now)
         else { return }
-        announcer?.follow(answer.hosts(by: directory.addressOrder))
-        clock.scheduleNode(now)
+        origin?.follow(answer.hosts(by: fetcher.directory.addressOrder))
+        core.clock.scheduleNode(now)
     }
 
     // MARK: Messages of parents
@@ -96,9 +88,9 @@ extension RelayNode {
         at now: MonotonicInstant
     ) {
         guard
-            let key = crypto.makeSealKey(
+            let key = core.crypto.makeSealKey(
                 phase: reply.keyPhase, stream: stream.name, source: reply.source, incarnation: reply.incarnation)
-        else { return context.count(.rejectedHandshakeMAC) }
+        else { return core.context.count(.rejectedHandshakeMAC) }
         let isChange = stream.incarnation != nil
         stream.adoptedAt = now
         stream.lastKept = now
@@ -110,26 +102,26 @@ extension RelayNode {
             incarnation.nextToDeliver = max(past.nextToDeliver, incarnation.start)
         }
         stream.incarnation = incarnation
-        streams.bind(tag, to: stream)
+        core.streams.bind(tag, to: stream)
         path.forgetPlace()
         if isChange {
-            context.post(.alarm(.sourceChanged(stream.name, source: reply.source)))
-            playOut?.sink?.discontinuity(stream: stream.name, lost: 0)
+            core.context.post(.alarm(.sourceChanged(stream.name, source: reply.source)))
+            receiver.sink?.discontinuity(stream: stream.name, lost: 0)
             restartChildren(of: stream, at: now)
         } else {
-            activatePending(of: stream, at: now)
+            activateWaiting(of: stream, at: now)
         }
     }
 
     /// Ends an incarnation: at an edge, what is held is handed out, and what is missing in it is lost.
     func forgetIncarnation(of stream: StreamState, at now: MonotonicInstant) {
         guard let old = stream.incarnation else { return }
-        if playOut != nil {
+        if receiver.handsOut {
             deliver(stream, isLast: true, at: now)
             stream.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
         }
-        streams.unbind(old.tag)
-        releaseKeys(of: old)
+        core.streams.unbind(old.tag)
+        old.releaseKeys(core.crypto)
         stream.incarnation = nil
     }
 
@@ -166,10 +158,11 @@ extension RelayNode {
         guard highest > 0 else { return }
         if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
         if highest >= path.lastSequence {
-            notePromised(upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
-            noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now)
+            receiver.notePromised(
+                upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
+            receiver.noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
         }
-        askForGaps(of: stream, arrivedOn: path, at: now)
+        receiver.askForGaps(of: stream, arrivedOn: path, at: now, &core)
     }
 
     func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant) {
@@ -182,18 +175,18 @@ extension RelayNode {
     /// The path brings what follows on what is held.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         fetcher.becameLive(path, of: stream, at: now, &core)
-        if !stream.children.isEmpty { activatePending(of: stream, at: now) }
-        clock.schedule(stream, now + configuration.streamSilenceMax)
+        if !stream.children.isEmpty { activateWaiting(of: stream, at: now) }
+        core.clock.schedule(stream, now + configuration.streamSilenceMax)
     }
 
     func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant) {
         fetcher.linkBecameAlive(link, at: now, &core)
-        if link.isForAnnouncing { sendAnnouncements(on: link, at: now) }
+        if link.isForAnnouncing { origin?.sendList(on: link, at: now, &core) }
     }
 
     func sendRenew(on link: ParentLink, at now: MonotonicInstant) {
         fetcher.sendRenew(on: link, at: now, &core)
-        sendLimits(on: link, at: now)
+        core.sendLimits(on: link, at: now)
     }
 
     func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant) {
@@ -203,7 +196,7 @@ extension RelayNode {
     /// Gives a link up: its streams move to the next parent at once, and only they.
     func fail(_ link: ParentLink, at now: MonotonicInstant) {
         for slot in fetcher.fail(link, at: now, &core) {
-            guard let stream = streams[slot] else { continue }
+            guard let stream = core.streams[slot] else { continue }
             fetcher.lose(link, stream, at: now, &core)
             drainEvents(at: now)
         }
@@ -214,17 +207,18 @@ extension RelayNode {
     func handleTimer(of link: ParentLink, at now: MonotonicInstant) {
         switch fetcher.check(link, at: now, &core) {
         case .dead: return
-        case .opens: continueHandshake(of: link, at: now)
+        case .opens:
+            if !core.continueHandshake(of: link, at: now) { fail(link, at: now) }
         case .fails: fail(link, at: now)
         case .lives(let deadline):
-            if link.isForAnnouncing { announce(on: link, at: now) }
+            if link.isForAnnouncing { origin?.sendHeartbeat(on: link, at: now, &core) }
             if now - link.lastRenew >= configuration.renewInterval { sendRenew(on: link, at: now) }
             fetcher.noteLoss(of: link, until: deadline, at: now, &core)
         }
     }
 
     func handleTimer(of stream: StreamState, at now: MonotonicInstant) {
-        if stream.origin != nil { return handleOriginTimer(of: stream, at: now) }
+        if stream.origin != nil { return handleSourceTimer(of: stream, at: now) }
         if let leaveAt = stream.leaveAt, now >= leaveAt { return leave(stream, at: now) }
         if fetcher.takeRetry(of: stream, at: now) { choosePaths(for: stream, at: now) }
         if fetcher.takeReview(of: stream, at: now, core) { choosePaths(for: stream, at: now) }
@@ -233,9 +227,9 @@ extension RelayNode {
         if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
             let horizon = now - max(configuration.repairSpan, configuration.playOutDeadline)
             stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon)
-            askForGaps(of: stream, arrivedOn: nil, at: now)
+            receiver.askForGaps(of: stream, arrivedOn: nil, at: now, &core)
         }
-        if playOut != nil { deliver(stream, at: now) }
+        if receiver.handsOut { deliver(stream, at: now) }
         fetcher.reschedule(stream, at: now, &core)
     }
 
@@ -243,19 +237,7 @@ extension RelayNode {
     private func leave(_ stream: StreamState, at now: MonotonicInstant) {
         guard fetcher.leave(stream, at: now, &core) else { return }
         forgetIncarnation(of: stream, at: now)
-        playOut?.sink?.ended(stream: stream.name)
-        streams.remove(stream)
+        receiver.sink?.ended(stream: stream.name)
+        core.streams.remove(stream)
     }
-}
-
-// What other parts' extensions of the node still call, until they are parts too.
-extension RelayNode {
-    var directory: ParentDirectory { _read { yield fetcher.directory } }
-    var parents: ParentHistory { _read { yield fetcher.parents } }
-
-    func removePath(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
-        fetcher.removePath(path, of: stream, at: now, &core)
-    }
-
-    func forget(_ link: ParentLink) { core.forget(link) }
 }

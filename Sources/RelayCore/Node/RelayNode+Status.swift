@@ -6,8 +6,8 @@ extension RelayNode {
     /// True once the node can do its part: at an entrypoint, when a set reflector hears it; else at once. False again
     /// while it drains.
     public var isReady: Bool {
-        guard !admission.isDraining else { return false }
-        return announcer == nil || links.parents.all.contains { $0.isForAnnouncing && $0.isAlive }
+        guard !server.isDraining else { return false }
+        return origin?.isHeard(core) ?? true
     }
 
     /// - Parameters:
@@ -27,7 +27,7 @@ extension RelayNode {
         return NodeStatus(
             name: configuration.name, role: configuration.role.description,
             region: configuration.region?.description, zone: zone, endpoint: endpoint.description,
-            uptimeSeconds: (now - clock.startedAt).seconds, serial: directory.serial,
+            uptimeSeconds: (now - clock.startedAt).seconds, serial: fetcher.directory.serial,
             links: links,
             streams: told.elements.map { status(of: $0, viewers: viewers($0.name), at: now) },
             counters: counted,
@@ -110,13 +110,13 @@ extension RelayNode {
         guard let rank = ParentRank(rawValue: path.candidate.rank), let region = configuration.region,
             let portset = stream.portset
         else { return nil }
-        return directory[.parents(rank, region, portset)]?.answer
+        return fetcher.directory[.parents(rank, region, portset)]?.answer
     }
 
     /// Host name of a source where the zone's candidate list names it, else its id.
     private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
         if source == id { return configuration.name }
-        if let host = directory[.candidates(stream.name)]?.answer?.hosts.first(where: {
+        if let host = fetcher.directory[.candidates(stream.name)]?.answer?.hosts.first(where: {
             $0.id == source
         }) {
             return host.name

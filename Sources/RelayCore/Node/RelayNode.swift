@@ -21,14 +21,14 @@ public final class RelayNode {
     /// What the parts below work on.
     var core: NodeCore
 
+    var linkKeeper: LinkKeeper
+    var receiver: Receiver
     var fetcher: Fetcher
+    var server: Server
+    /// What entrypoints announce here.
     var announcements = AnnouncementRegistry()
     /// Present at an entrypoint.
-    var announcer: Announcer?
-    var admission: Admission
-    var orders = OrderQueue()
-    /// Present at an edge.
-    let playOut: PlayOut?
+    var origin: Origin?
 
     /// - Parameters:
     ///   - seed: of jitter; random in a daemon, given in the simulator.
@@ -41,21 +41,27 @@ public final class RelayNode {
     ) {
         core = NodeCore(
             configuration: configuration, crypto: crypto, seed: seed, makeMeasurements: makeMeasurements, now: now)
+        linkKeeper = LinkKeeper(checksIdentities: configuration.role != .edge)
+        receiver = Receiver(
+            playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil)
         fetcher = Fetcher(configuration)
-        announcer = configuration.role == .entrypoint ? Announcer() : nil
-        admission = Admission(bitsPerSecond: configuration.capacity)
-        playOut =
-            configuration.role == .edge
-            ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil
-        if announcer != nil { core.clock.scheduleNode(now) }
+        let supply: Server.Supply =
+            switch configuration.role {
+            case .entrypoint: .own
+            case .edge: .none
+            case .set, .observer: .fetched
+            }
+        server = Server(supply: supply, capacity: configuration.capacity)
+        origin = configuration.role == .entrypoint ? Origin() : nil
+        if origin != nil { core.clock.scheduleNode(now) }
     }
 
-    public var configuration: RelayConfiguration { _read { yield core.context.configuration } }
+    public var configuration: RelayConfiguration { @inline(__always) _read { yield core.context.configuration } }
     public var id: NodeID { core.context.id }
-    public var counters: RelayCounters { _read { yield core.context.counters } }
+    public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
     /// Rounds of loops whose length others can choose, for tests.
     var work: UInt64 { core.context.work }
-    var isSetReflector: Bool { playOut == nil && announcer == nil }
+    var isSetReflector: Bool { !receiver.handsOut && origin == nil }
 
     /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
     /// reason and dropped.
@@ -95,7 +101,7 @@ public final class RelayNode {
             case .childLink(let link): handleTimer(of: link, at: now)
             case .stream(let stream): handleTimer(of: stream, at: now)
             case .node: handleNodeTimer(at: now)
-            case .orders: handleOrders(at: now)
+            case .requests: handleRequests(at: now)
             }
         }
     }
@@ -119,13 +125,14 @@ public final class RelayNode {
         while let event = core.takeEvent() {
             switch event {
             case .unavailable(let stream, let reason):
-                refuseChildren(of: stream, reason, at: now)
-                noteDemand(of: stream, at: now)
-            case .portsetLearned(let stream, let portset):
-                for child in stream.children { checkClaim(of: child, stream, zone: portset, at: now) }
-            case .announcersChanged: fetcher.follow(announcers: announcements.announcers)
-            case .announcerListed(let link): link.announcements?.isConfirmed = true
-            case .announcementContradicted(let link, let stream): noteRefusedAnnouncement(of: stream, by: link, at: now)
+                server.refuseWaiting(for: stream, reason, at: now, &core)
+                if reason == .parentsTakenAway || now - stream.lastArrival >= configuration.streamSilenceMax {
+                    server.endChildren(of: stream, reason: .noSource, at: now, &core)
+                }
+                core.noteDemand(of: stream, at: now)
+            case .announcerListed(let link): announcements.confirm(link)
+            case .announcementContradicted(let link, let stream):
+                announcements.noteContradiction(of: stream, by: link, at: now, &core)
             }
         }
     }
@@ -134,30 +141,30 @@ public final class RelayNode {
 // Shorthands, until every extension of the node has become a part.
 extension RelayNode {
     var context: RelayContext {
-        _read { yield core.context }
-        _modify { yield &core.context }
+        @inline(__always) _read { yield core.context }
+        @inline(__always) _modify { yield &core.context }
     }
-    var crypto: any PacketCrypto { _read { yield core.crypto } }
+    var crypto: any PacketCrypto { @inline(__always) _read { yield core.crypto } }
     var clock: NodeClock {
-        _read { yield core.clock }
-        _modify { yield &core.clock }
+        @inline(__always) _read { yield core.clock }
+        @inline(__always) _modify { yield &core.clock }
     }
-    var log: PacketLog { _read { yield core.log } }
+    var log: PacketLog { @inline(__always) _read { yield core.log } }
     var links: LinkTable {
-        _read { yield core.links }
-        _modify { yield &core.links }
+        @inline(__always) _read { yield core.links }
+        @inline(__always) _modify { yield &core.links }
     }
     var streams: StreamTable {
-        _read { yield core.streams }
-        _modify { yield &core.streams }
+        @inline(__always) _read { yield core.streams }
+        @inline(__always) _modify { yield &core.streams }
     }
     var egress: EgressScheduler {
-        _read { yield core.egress }
-        _modify { yield &core.egress }
+        @inline(__always) _read { yield core.egress }
+        @inline(__always) _modify { yield &core.egress }
     }
     var meter: LinkMeter {
-        _read { yield core.meter }
-        _modify { yield &core.meter }
+        @inline(__always) _read { yield core.meter }
+        @inline(__always) _modify { yield &core.meter }
     }
     func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
         core.send(message, on: link, at: now)

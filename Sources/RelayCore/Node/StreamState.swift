@@ -22,7 +22,7 @@ final class StreamState {
     private(set) var fanOut: [FanOutEntry] = []
     var paths = PathSet()
     /// Present at the stream's entrypoint.
-    var origin: StreamOrigin?
+    var origin: StreamSource?
     /// Viewers of this region want it.
     var isWanted = false
     /// When fetching stops because nobody wants it any more.
@@ -101,10 +101,13 @@ final class StreamState {
         for place in child.place..<children.count { children[place].place = place }
     }
 
-    func removeChildren(where isOver: (ChildSubscription) -> Bool) {
+    /// Returns the children removed, in their order.
+    func removeChildren(where isOver: (ChildSubscription) -> Bool) -> [ChildSubscription] {
+        let removed = children.filter(isOver)
         children.removeAll(where: isOver)
         for (place, child) in children.enumerated() { child.place = place }
         fanOut = children.map(FanOutEntry.init)
+        return removed
     }
 
     /// The child is served otherwise than before.
@@ -319,14 +322,6 @@ struct ArrivalRate {
         if last > 0, span < .seconds(2) { return last }
         return count == 0 ? 0 : Double(count) / max(span.seconds, 0.05)
     }
-}
-
-/// The entrypoint's part of a stream: it numbers and seals.
-struct StreamOrigin {
-    var nextSequence: UInt64 = 1
-    var lastPacket: MonotonicInstant
-    /// Set while no encoder is connected: when the stream is withdrawn.
-    var withdrawAt: MonotonicInstant?
 }
 
 /// A host that may be asked for a stream, and why.

@@ -7,8 +7,8 @@ enum TimerOwner: Equatable {
     case childLink(Int)
     case stream(Int)
     case node
-    /// Orders of children that wait for their turn (`OrderQueue`).
-    case orders
+    /// Requests of children that wait for their turn (`RequestQueue`).
+    case requests
 }
 
 /// Wake-ups of everything in a node. An owner has at most one that counts: its `scheduled` instant; entries in the heap

@@ -2,7 +2,7 @@ import ReflectorModel
 import RelayWire
 
 /// The streams that one entrypoint announces, as a set reflector holds them: soft state of the entrypoint's link. What
-/// is announced is no more than a claim: `RelayNode.entrypoints` goes by it only where the zone agrees.
+/// is announced is no more than a claim: a set reflector goes by it only where the zone agrees.
 struct AnnouncementList {
     struct Item {
         var portset: PortsetID
@@ -35,9 +35,12 @@ struct AnnouncementList {
     /// No list is asked for before this: the last one did not fit.
     private(set) var pullNotBefore: MonotonicInstant = .zero
     /// The zone named this entrypoint as a candidate of one of its streams.
-    var isConfirmed = false
+    private(set) var isConfirmed = false
 
     private static let pullPause: TimeSpan = .seconds(5)
+
+    /// The zone agrees.
+    mutating func confirm() { isConfirmed = true }
 
     subscript(_ stream: StreamName) -> Item? { items[stream] }
     var count: Int { items.count }
