@@ -20,7 +20,7 @@ struct ReceptionTests {
         let slot = log.append(
             tag: tag, sequence: SequenceNumber(sequence), arrival: instant(0), keyPhase: 0, isFiller: false,
             UnsafeRawBufferPointer(start: nil, count: 0))
-        incarnation.index.insert(sequence, slot: slot)
+        incarnation.insert(sequence, slot: slot)
         return slot
     }
 
@@ -43,10 +43,10 @@ struct ReceptionTests {
     func past() {
         let incarnation = incarnation()
         _ = hold(10, incarnation)
-        incarnation.nextToDeliver = 11
+        incarnation.resumeDelivery(at: 11)
         #expect(incarnation.reception(of: 9, log, isStranded: false) == .past)
         for sequence in UInt64(11)..<300 { _ = hold(sequence, incarnation) }
-        incarnation.nextToDeliver = 300
+        incarnation.resumeDelivery(at: 300)
         #expect(incarnation.reception(of: 10, log, isStranded: false) == .past)
         #expect(incarnation.reception(of: 300, log, isStranded: false) == .new)
     }
@@ -76,8 +76,8 @@ struct ReceptionTests {
     func restart() {
         let incarnation = incarnation()
         _ = hold(10, incarnation)
-        _ = incarnation.gaps.note(9, max: 8, at: instant(0)) { _ in }
-        incarnation.nextToDeliver = 9
+        _ = incarnation.noteGap(9, max: 8, at: instant(0)) { _ in }
+        incarnation.resumeDelivery(at: 9)
         incarnation.restart(at: 500)
         #expect(incarnation.index.isEmpty)
         #expect(incarnation.gaps.isEmpty)
@@ -93,7 +93,7 @@ struct ReceptionTests {
         #expect(relay.giveUp(below: 900) == nil)
         #expect(relay.start == 900)
         let edge = incarnation()
-        edge.nextToDeliver = 20
+        edge.resumeDelivery(at: 20)
         #expect(edge.giveUp(below: 100) == 80)
         #expect(edge.nextToDeliver == 100)
         #expect(edge.soundFrom == 20)
@@ -203,7 +203,7 @@ struct ReceiverTests {
     @Test("The first packet may lie below the number that the parent named: children start there")
     func startsLower() {
         var setup = Setup(role: .set)
-        setup.stream.incarnation?.start = 50
+        setup.stream.incarnation?.restart(at: 50)
         #expect(did(&setup) { $0.take(40, at: instant(1)) })
         #expect(setup.stream.incarnation?.start == 40)
     }
@@ -211,7 +211,7 @@ struct ReceiverTests {
     @Test("An edge hands out in order, waits for what is missing until the deadline, then gives it up")
     func playOut() {
         var setup = Setup(role: .edge)
-        setup.stream.incarnation?.start = 10
+        setup.stream.incarnation?.restart(at: 10)
         for sequence: UInt64 in [10, 11, 13] { _ = setup.take(sequence, at: instant(1)) }
         let first = setup.steps(at: instant(1))
         #expect(first == [.handOut(0), .handOut(1), .wait(instant(501))])
@@ -224,7 +224,7 @@ struct ReceiverTests {
     @Test("At the end of an incarnation nothing is waited for")
     func last() {
         var setup = Setup(role: .edge)
-        setup.stream.incarnation?.start = 10
+        setup.stream.incarnation?.restart(at: 10)
         for sequence: UInt64 in [10, 12] { _ = setup.take(sequence, at: instant(1)) }
         #expect(did(&setup) { $0.steps(isLast: true, at: instant(1)) } == [.handOut(0), .skip(lost: 1), .handOut(1), .done])
     }

@@ -35,9 +35,7 @@ extension Fetcher {
     ) -> Candidates? {
         if let answer = directory.answer(name, at: now) {
             if let portset = answer.portset {
-                if stream.portset != portset || stream.isPortsetHint {
-                    for child in stream.children { core.checkClaim(of: child, stream, zone: portset, at: now) }
-                }
+                if stream.portset != portset || stream.isPortsetHint { core.post(.portsetLearned(stream, portset)) }
                 stream.portset = portset
                 stream.isPortsetHint = false
             } else if stream.portset == nil, isSetReflector {

@@ -25,10 +25,10 @@ extension Fetcher {
         stream.fetchedSince = stream.fetchedSince ?? now
         subscribe(path, of: stream, at: now, &core)
         if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
-            stream.incarnation?.gaps.forgetPath(path.bit)
+            stream.incarnation?.forgetPath(path.bit)
         } else {
             // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
-            stream.incarnation?.gaps.forgetPaths(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
+            stream.incarnation?.forgetPaths(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
         }
         if link.isAlive { core.clock.schedule(link, now + core.configuration.linkSilenceMax) }
         return path

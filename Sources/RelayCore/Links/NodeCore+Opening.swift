@@ -62,14 +62,10 @@ extension NodeCore {
         return true
     }
 
-    /// Closes a link: nothing is sent or received by it any more.
+    /// Closes a link: nothing is sent or received on it any more.
     mutating func close(_ link: ParentLink, at now: MonotonicInstant) {
         send(.close(.leaving), on: link, at: now)
         link.state = .dead
-        forget(link)
-    }
-
-    mutating func forget(_ link: ParentLink) {
         if let keys = link.session.close() { crypto.release(keys) }
         meter.stop(link)
         links.remove(link)

@@ -38,6 +38,19 @@ struct NodeCore: ~Copyable {
     /// When the node must be called again, if nothing arrives before.
     var nextTimeout: MonotonicInstant { mutating get { min(clock.next(links, streams), egress.flushAt) } }
 
+    /// Called before timers run: counts a wake-up that is late.
+    mutating func noteWakeUp(at now: MonotonicInstant) {
+        if clock.noteWakeUp(links, streams, at: now) { context.count(.lateWakeups) }
+    }
+
+    /// The next timer that is due, taken out. Nil if there is none.
+    mutating func takeDue(at now: MonotonicInstant) -> NodeClock.Due? { clock.takeDue(links, streams, at: now) }
+
+    /// Fills the batch with what is due. True if more waits.
+    mutating func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
+        egress.transmit(links, streams, log, at: now, into: &batch, &context)
+    }
+
     // MARK: Events
 
     mutating func post(_ event: NodeEvent) { events.append(event) }

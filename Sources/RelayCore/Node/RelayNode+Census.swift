@@ -20,7 +20,7 @@ public struct RelayCensus: Sendable, Equatable {
     public var streams = 0
     /// Subscriptions of children.
     public var subscriptions = 0
-    /// Sequence numbers known to be missing, over all streams.
+    /// Sequence numbers known to be missing, over all core.streams.
     public var gaps = 0
     /// Entries in the timer heap, stale ones included.
     public var timers = 0
@@ -34,15 +34,15 @@ extension RelayNode {
     /// Counts everything; meant for once in a while.
     public var census: RelayCensus {
         var census = RelayCensus()
-        census.parentLinks = links.parents.count
-        census.childLinks = links.children.count
-        census.streams = streams.count
-        census.timers = clock.count
-        for link in links.children.all {
+        census.parentLinks = core.links.parents.count
+        census.childLinks = core.links.children.count
+        census.streams = core.streams.count
+        census.timers = core.clock.count
+        for link in core.links.children.all {
             census.subscriptions += link.ordered.count
             census.queued += link.live.count + link.repair.count
         }
-        for stream in streams.all {
+        for stream in core.streams.all {
             census.gaps += stream.incarnation?.gaps.count ?? 0
             for path in stream.paths.all {
                 census.paths.append(

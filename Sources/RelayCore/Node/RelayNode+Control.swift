@@ -7,32 +7,32 @@ extension RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
     ) throws(WireError) {
         let header = try ControlHeader(parsing: datagram)
-        switch links.slot(token: header.token) {
+        switch core.links.slot(token: header.token) {
         case .parent(let slot):
-            guard let link = links.parents[slot], let keys = link.session.keys else {
-                return context.count(.rejectedUnknownToken)
+            guard let link = core.links.parents[slot], let keys = link.session.keys else {
+                return core.context.count(.rejectedUnknownToken)
             }
-            guard link.remote == source else { return context.count(.rejectedWrongAddress) }
-            guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: crypto) else {
-                return context.count(.rejectedBadMAC)
+            guard link.remote == source else { return core.context.count(.rejectedWrongAddress) }
+            guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: core.crypto) else {
+                return core.context.count(.rejectedBadMAC)
             }
-            guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
-            context.count(.controlReceived)
+            guard link.session.accepts(header.counter) else { return core.context.count(.rejectedReplayed) }
+            core.context.count(.controlReceived)
             guard link.messages.take(at: now) else {
                 return core.context.noteFlood(from: link.peerName, link.endpoint, at: now)
             }
             link.lastReceived = now
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case .child(let slot):
-            guard let link = links.children[slot], let keys = link.session.keys else {
-                return context.count(.rejectedUnknownToken)
+            guard let link = core.links.children[slot], let keys = link.session.keys else {
+                return core.context.count(.rejectedUnknownToken)
             }
-            guard link.endpoint == source else { return context.count(.rejectedWrongAddress) }
-            guard ControlCodec.verify(datagram, key: keys.childToParent, crypto: crypto) else {
-                return context.count(.rejectedBadMAC)
+            guard link.endpoint == source else { return core.context.count(.rejectedWrongAddress) }
+            guard ControlCodec.verify(datagram, key: keys.childToParent, crypto: core.crypto) else {
+                return core.context.count(.rejectedBadMAC)
             }
-            guard link.session.accepts(header.counter) else { return context.count(.rejectedReplayed) }
-            context.count(.controlReceived)
+            guard link.session.accepts(header.counter) else { return core.context.count(.rejectedReplayed) }
+            core.context.count(.controlReceived)
             link.hasSpoken = true
             let isAllowed =
                 ControlCodec.isNak(datagram) ? link.nakMessages.take(at: now) : link.messages.take(at: now)
@@ -40,7 +40,7 @@ extension RelayNode {
             link.lastReceived = now
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case nil:
-            context.count(.rejectedUnknownToken)
+            core.context.count(.rejectedUnknownToken)
         }
     }
 
@@ -60,10 +60,10 @@ extension RelayNode {
         case .close(.shuttingDown): onShuttingDown(link, at: now)
         case .close: fail(link, at: now)
         case .sizeProbe(let length):
-            context.count(.sizeProbesReceived)
-            send(.sizeReport(length: length), on: link, at: now)
+            core.context.count(.sizeProbesReceived)
+            core.send(.sizeReport(length: length), on: link, at: now)
         case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit:
-            context.count(.rejectedUnexpected)
+            core.context.count(.rejectedUnexpected)
         }
     }
 
@@ -80,7 +80,7 @@ extension RelayNode {
             linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
         case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply,
             .sizeProbe:
-            context.count(.rejectedUnexpected)
+            core.context.count(.rejectedUnexpected)
         }
     }
 }

@@ -26,12 +26,26 @@ extension RelayNode {
         core.noteDemand(of: stream, at: now)
     }
 
+    /// No parent can give the stream: children that wait for it are refused. Those that have it keep it as long as
+    /// something may still come.
+    func onUnavailable(_ stream: StreamState, _ reason: UnavailableReason, at now: MonotonicInstant) {
+        server.refuseWaiting(for: stream, reason, at: now, &core)
+        if reason == .parentsTakenAway || now - stream.lastArrival >= core.configuration.streamSilenceMax {
+            server.endChildren(of: stream, reason: .noSource, at: now, &core)
+        }
+        core.noteDemand(of: stream, at: now)
+    }
+
     func choosePaths(for stream: StreamState, at now: MonotonicInstant) {
         fetcher.choosePaths(for: stream, at: now, &core)
         drainEvents(at: now)
     }
 
     // MARK: Look-ups
+
+    func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant) {
+        fetcher.use(name, isCarrying: isCarrying, at: now, &core)
+    }
 
     /// An answer from the state file, to follow when no server answers.
     public func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
@@ -63,7 +77,7 @@ extension RelayNode {
     public func setAddresses(_ own: [IPAddress], at now: MonotonicInstant) {
         fetcher.follow(AddressOrder(own: own))
         guard origin != nil,
-            let answer = fetcher.directory.answer(.announceTargets(host: configuration.name), at: now)
+            let answer = fetcher.directory.answer(.announceTargets(host: core.configuration.name), at: now)
         else { return }
         origin?.follow(answer.hosts(by: fetcher.directory.addressOrder))
         core.clock.scheduleNode(now)
@@ -96,10 +110,10 @@ extension RelayNode {
         stream.lastKept = now
         forgetIncarnation(of: stream, at: now)
         let incarnation = IncarnationState(
-            source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key)
-        incarnation.start = reply.oldest.rawValue
+            source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key,
+            start: reply.oldest.rawValue)
         if let past = stream.finished.first(where: { $0.tag == tag }) {
-            incarnation.nextToDeliver = max(past.nextToDeliver, incarnation.start)
+            incarnation.resumeDelivery(at: past.nextToDeliver)
         }
         stream.incarnation = incarnation
         core.streams.bind(tag, to: stream)
@@ -158,8 +172,7 @@ extension RelayNode {
         guard highest > 0 else { return }
         if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
         if highest >= path.lastSequence {
-            receiver.notePromised(
-                upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
+            receiver.notePromised(upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
             receiver.noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
         }
         receiver.askForGaps(of: stream, arrivedOn: path, at: now, &core)
@@ -176,7 +189,7 @@ extension RelayNode {
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         fetcher.becameLive(path, of: stream, at: now, &core)
         if !stream.children.isEmpty { activateWaiting(of: stream, at: now) }
-        core.clock.schedule(stream, now + configuration.streamSilenceMax)
+        core.clock.schedule(stream, now + core.configuration.streamSilenceMax)
     }
 
     func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant) {
@@ -212,7 +225,7 @@ extension RelayNode {
         case .fails: fail(link, at: now)
         case .lives(let deadline):
             if link.isForAnnouncing { origin?.sendHeartbeat(on: link, at: now, &core) }
-            if now - link.lastRenew >= configuration.renewInterval { sendRenew(on: link, at: now) }
+            if now - link.lastRenew >= core.configuration.renewInterval { sendRenew(on: link, at: now) }
             fetcher.noteLoss(of: link, until: deadline, at: now, &core)
         }
     }
@@ -225,8 +238,8 @@ extension RelayNode {
         fetcher.tendPaths(of: stream, at: now, &core)
         drainEvents(at: now)
         if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
-            let horizon = now - max(configuration.repairSpan, configuration.playOutDeadline)
-            stream.incarnation!.gaps.giveUp(below: 0, detectedBefore: horizon)
+            let horizon = now - max(core.configuration.repairSpan, core.configuration.playOutDeadline)
+            stream.incarnation!.giveUpGaps(detectedBefore: horizon)
             receiver.askForGaps(of: stream, arrivedOn: nil, at: now, &core)
         }
         if receiver.handsOut { deliver(stream, at: now) }

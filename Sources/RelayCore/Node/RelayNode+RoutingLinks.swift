@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Routes what concerns links: the handshake with parents and children, and the timers of children's links.
+/// Routes what concerns links: the handshake with parents and children, and the timers of children's core.links.
 extension RelayNode {
     func receiveHandshake(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
@@ -40,7 +40,7 @@ extension RelayNode {
         case .conflict(let conflict): return conflict
         case .unknown: return nil
         case .host(let host):
-            fetcher.use(.node(host: host), at: now, &core)
+            use(.node(host: host), at: now)
             let answer = fetcher.directory.answer(.node(host: host), at: now)
             return linkKeeper.conflict(of: open, host, answer, from: source, core.links)
         }
@@ -51,7 +51,7 @@ extension RelayNode {
         guard linkKeeper.checksIdentities else { return }
         let answer = fetcher.directory.answer(.node(host: host), at: now)
         let node = NodeID(name: host)
-        for link in links.children.all
+        for link in core.links.children.all
         where link.node == node && linkKeeper.isImpostor(link, host, answer, at: now, &core) {
             remove(link, at: now)
         }
@@ -66,7 +66,7 @@ extension RelayNode {
 
     /// Most bytes of a payload that all paths of a stream carry; nil if that is as many as usual.
     public func payloadLimit(of name: StreamName) -> Int? {
-        guard let stream = streams[name] else { return nil }
+        guard let stream = core.streams[name] else { return nil }
         return stream.payloadLimit < WireLimits.payloadUsual ? stream.payloadLimit : nil
     }
 }

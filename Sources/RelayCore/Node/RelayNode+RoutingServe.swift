@@ -29,8 +29,7 @@ extension RelayNode {
 
     private func onSubscribe(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
         let grant = server.admit(
-            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
-            at: now,
+            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) }, at: now,
             &core)
         guard let grant else { return }
         guard let stream = stream(named: request.stream, at: now) else {
@@ -105,7 +104,7 @@ extension RelayNode {
 
     /// Forgets a stream of which nothing has come. Only children that wait for it get an answer.
     func discard(_ stream: StreamState, at now: MonotonicInstant) {
-        fetcher.removePaths(of: stream, at: now, &core)
+        for path in stream.paths.all { fetcher.removePath(path, of: stream, at: now, &core) }
         server.refuseAll(of: stream, at: now, &core)
         core.streams.remove(stream)
     }
@@ -134,7 +133,7 @@ extension RelayNode {
             let name = ReflectorName.candidates(entry.stream)
             guard fetcher.directory[name] == nil else { continue }
             guard link.mayBringUpName(core.configuration, at: now) else { return }
-            fetcher.use(name, at: now, &core)
+            use(name, at: now)
         }
     }
 
@@ -160,7 +159,7 @@ extension RelayNode {
         case .resumed: return true
         case .begun: break
         }
-        fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
+        use(.candidates(name), isCarrying: true, at: now)
         learnOriginPortset(of: stream, at: now)
         core.clock.schedule(stream, now + core.configuration.fillerInterval)
         return true
@@ -220,15 +219,16 @@ extension RelayNode {
 
     /// Looks up the set reflectors that an entrypoint announces to, and opens and closes links to them.
     private func keepTargets(at now: MonotonicInstant) {
-        fetcher.use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now, &core)
-        for name in origin?.streamsToRenew(at: now, core) ?? [] {
-            fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
-        }
+        use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now)
+        for name in origin?.streamsToRenew(at: now, core) ?? [] { use(.candidates(name), isCarrying: true, at: now) }
         origin?.sendOwedList(at: now, &core)
-        for link in origin?.unlistedTargets(core) ?? [] { core.close(link, at: now) }
+        for link in origin?.unlistedTargets(core) ?? [] {
+            core.close(link, at: now)
+        }
         for target in origin?.targets ?? [] where !fetcher.parents.isAvoided(target.host.endpoint, at: now) {
             _ = core.openLink(
-                to: target.host.endpoint, others: target.others, name: target.host.name, isForAnnouncing: true, at: now)
+                to: target.host.endpoint, others: target.others, name: target.host.name, isForAnnouncing: true,
+                at: now)
         }
     }
 
@@ -274,20 +274,20 @@ extension RelayNode {
             let path = stream.paths.all.first(where: { $0.state != .leaving })
         else { return oldest }
         let lowest = max(wanted, oldest > 2_048 ? oldest - 2_048 : 1, 1)
-        context.noteWork(oldest - lowest)
+        core.context.noteWork(oldest - lowest)
         for sequence in lowest..<oldest {
             // Half of the table is left to what is missing of the stream itself.
-            let isNoted = incarnation.gaps.note(sequence, max: configuration.gapsMax / 2, at: now) { gap in
+            let isNoted = incarnation.noteGap(sequence, max: core.configuration.gapsMax / 2, at: now) { gap in
                 gap.passedOn |= path.bit
                 gap.lostOn |= path.bit
                 gap.due = now
             }
             guard isNoted else {
-                context.count(.droppedGapTableFull)
+                core.context.count(.droppedGapTableFull)
                 break
             }
         }
-        incarnation.start = min(incarnation.start, lowest)
+        incarnation.lowerStart(to: lowest)
         receiver.askForGaps(of: stream, arrivedOn: nil, at: now, &core)
         return lowest
     }

@@ -19,22 +19,22 @@ extension RelayNode {
     ) -> NodeStatus {
         var counted: [String: UInt64] = [:]
         for counter in RelayCounter.allCases { counted[counter.name] = counters[counter] }
-        let told = streams.page(from: page.from, count: page.count)
+        let told = core.streams.page(from: page.from, count: page.count)
         let links =
             page.isFirst
-            ? links.parents.all.map { status($0, at: now) }
-                + links.children.all.map { status($0, at: now) } : []
+            ? core.links.parents.all.map { status($0, at: now) }
+                + core.links.children.all.map { status($0, at: now) } : []
         return NodeStatus(
-            name: configuration.name, role: configuration.role.description,
-            region: configuration.region?.description, zone: zone, endpoint: endpoint.description,
-            uptimeSeconds: (now - clock.startedAt).seconds, serial: fetcher.directory.serial,
+            name: core.configuration.name, role: core.configuration.role.description,
+            region: core.configuration.region?.description, zone: zone, endpoint: endpoint.description,
+            uptimeSeconds: (now - core.clock.startedAt).seconds, serial: fetcher.directory.serial,
             links: links,
             streams: told.elements.map { status(of: $0, viewers: viewers($0.name), at: now) },
             counters: counted,
-            streamsTotal: streams.count, nextStreams: told.next, residence: context.residence,
-            unavailable: streams.unavailable.isEmpty
+            streamsTotal: core.streams.count, nextStreams: told.next, residence: core.context.residence,
+            unavailable: core.streams.unavailable.isEmpty
                 ? nil
-                : streams.unavailable.reversed().map { one in
+                : core.streams.unavailable.reversed().map { one in
                     UnavailableStream(
                         name: one.name.text, reason: one.reason.description, secondsAgo: (now - one.at).seconds)
                 })
@@ -107,7 +107,7 @@ extension RelayNode {
     }
 
     private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {
-        guard let rank = ParentRank(rawValue: path.candidate.rank), let region = configuration.region,
+        guard let rank = ParentRank(rawValue: path.candidate.rank), let region = core.configuration.region,
             let portset = stream.portset
         else { return nil }
         return fetcher.directory[.parents(rank, region, portset)]?.answer
@@ -115,13 +115,13 @@ extension RelayNode {
 
     /// Host name of a source where the zone's candidate list names it, else its id.
     private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
-        if source == id { return configuration.name }
+        if source == id { return core.configuration.name }
         if let host = fetcher.directory[.candidates(stream.name)]?.answer?.hosts.first(where: {
             $0.id == source
         }) {
             return host.name
         }
-        if let link = links.children.all.first(where: { $0.node == source }) { return link.name }
+        if let link = core.links.children.all.first(where: { $0.node == source }) { return link.name }
         return source.description
     }
 }

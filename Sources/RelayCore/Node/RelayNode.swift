@@ -72,9 +72,9 @@ public final class RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0,
         at now: MonotonicInstant
     ) {
-        context.count(.datagramsReceived)
-        context.begin(at: local)
-        defer { context.begin(at: 0) }
+        core.context.count(.datagramsReceived)
+        core.context.begin(at: local)
+        defer { core.context.begin(at: 0) }
         do throws(WireError) {
             switch try DatagramType.of(datagram) {
             case .data: try receiveData(datagram, from: source, at: now)
@@ -83,7 +83,7 @@ public final class RelayNode {
                 try receiveHandshake(datagram, from: source, at: now)
             }
         } catch {
-            context.count(error == .badVersion ? .rejectedVersion : .rejectedMalformed)
+            core.context.count(error == .badVersion ? .rejectedVersion : .rejectedMalformed)
         }
     }
 
@@ -92,10 +92,10 @@ public final class RelayNode {
 
     /// Runs every timer that is due.
     public func handleTimeout(at now: MonotonicInstant) {
-        if core.clock.noteWakeUp(core.links, core.streams, at: now) { context.count(.lateWakeups) }
+        core.noteWakeUp(at: now)
         // A bound on what one call may do, should timers ever set each other.
         for _ in 0..<100_000 {
-            switch core.clock.takeDue(core.links, core.streams, at: now) {
+            switch core.takeDue(at: now) {
             case nil: return
             case .parentLink(let link): handleTimer(of: link, at: now)
             case .childLink(let link): handleTimer(of: link, at: now)
@@ -107,15 +107,15 @@ public final class RelayNode {
     }
 
     /// The next request to the shell.
-    public func nextAction() -> RelayAction? { context.popAction() }
+    public func nextAction() -> RelayAction? { core.context.popAction() }
 
     /// True when `transmit` has something to send now.
-    public func hasOutput(at now: MonotonicInstant) -> Bool { egress.hasOutput(at: now) }
+    public func hasOutput(at now: MonotonicInstant) -> Bool { core.egress.hasOutput(at: now) }
 
     /// Fills the batch with what is due. True if more waits: send the batch, empty it, and call again. Bodies point into
     /// the node's log and are valid until the next call of any other method.
     public func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
-        core.egress.transmit(core.links, core.streams, core.log, at: now, into: &batch, &core.context)
+        core.transmit(at: now, into: &batch)
     }
 
     // MARK: What parts report
@@ -124,64 +124,13 @@ public final class RelayNode {
     func drainEvents(at now: MonotonicInstant) {
         while let event = core.takeEvent() {
             switch event {
-            case .unavailable(let stream, let reason):
-                server.refuseWaiting(for: stream, reason, at: now, &core)
-                if reason == .parentsTakenAway || now - stream.lastArrival >= configuration.streamSilenceMax {
-                    server.endChildren(of: stream, reason: .noSource, at: now, &core)
-                }
-                core.noteDemand(of: stream, at: now)
-            case .announcerListed(let link): announcements.confirm(link)
+            case .unavailable(let stream, let reason): onUnavailable(stream, reason, at: now)
+            case .portsetLearned(let stream, let portset):
+                for child in stream.children { core.checkClaim(of: child, stream, zone: portset, at: now) }
+            case .announcerListed(let link): link.announcements?.confirm()
             case .announcementContradicted(let link, let stream):
                 announcements.noteContradiction(of: stream, by: link, at: now, &core)
             }
         }
     }
-}
-
-// Shorthands, until every extension of the node has become a part.
-extension RelayNode {
-    var context: RelayContext {
-        @inline(__always) _read { yield core.context }
-        @inline(__always) _modify { yield &core.context }
-    }
-    var crypto: any PacketCrypto { @inline(__always) _read { yield core.crypto } }
-    var clock: NodeClock {
-        @inline(__always) _read { yield core.clock }
-        @inline(__always) _modify { yield &core.clock }
-    }
-    var log: PacketLog { @inline(__always) _read { yield core.log } }
-    var links: LinkTable {
-        @inline(__always) _read { yield core.links }
-        @inline(__always) _modify { yield &core.links }
-    }
-    var streams: StreamTable {
-        @inline(__always) _read { yield core.streams }
-        @inline(__always) _modify { yield &core.streams }
-    }
-    var egress: EgressScheduler {
-        @inline(__always) _read { yield core.egress }
-        @inline(__always) _modify { yield &core.egress }
-    }
-    var meter: LinkMeter {
-        @inline(__always) _read { yield core.meter }
-        @inline(__always) _modify { yield &core.meter }
-    }
-    func send(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
-        core.send(message, on: link, at: now)
-    }
-    func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
-        core.send(message, on: link, at: now)
-    }
-    func send(
-        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8 = 0, at now: MonotonicInstant
-    ) {
-        core.send(message, to: endpoint, from: local, at: now)
-    }
-    func forward(
-        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool, at now: MonotonicInstant
-    ) {
-        core.forward(slot, sequence, of: stream, isRepair: isRepair, at: now)
-    }
-    func pump(_ link: ChildLink, at now: MonotonicInstant) { core.pump(link, at: now) }
-    func measure(_ link: any MeasuredLink) { core.measure(link) }
 }

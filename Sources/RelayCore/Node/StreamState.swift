@@ -183,43 +183,6 @@ final class StreamState {
     }
 }
 
-/// The packets of one (source, incarnation) that a node holds or waits for. A class, so that no read of it copies the
-/// index before a write.
-final class IncarnationState {
-    let source: NodeID
-    let incarnation: Incarnation
-    let tag: IncarnationTag
-    /// Of the newest packets.
-    var keyPhase: UInt8
-    var key: SealKey
-    /// While network keys roll: that of the packets before them, or after.
-    var otherKey: (phase: UInt8, key: SealKey)?
-    var index: SequenceIndex
-    var gaps = GapTable()
-    /// First number that was promised or came; nothing below it is missed.
-    var start: UInt64 = 0
-    /// At an edge: the next number to hand out; 0 until the start is known.
-    var nextToDeliver: UInt64 = 0
-    /// The lowest number that was not handed out before the numbers last leapt (`RelayNode.jump`), or since.
-    var soundFrom: UInt64 = 0
-
-    init(source: NodeID, incarnation: Incarnation, tag: IncarnationTag, keyPhase: UInt8, key: SealKey) {
-        self.source = source
-        self.incarnation = incarnation
-        self.tag = tag
-        self.keyPhase = keyPhase
-        self.key = key
-        index = SequenceIndex(tag: tag)
-    }
-
-    /// Lowest number not held at or above the start: where a new parent should resume.
-    var resumePoint: UInt64 {
-        if nextToDeliver != 0 { return nextToDeliver }
-        if let gap = gaps.first { return gap.sequence }
-        return index.isEmpty ? start : index.highest + 1
-    }
-}
-
 /// One way by which this node fetches a stream: a subscription at one parent.
 final class StreamPath {
     enum State: Equatable {

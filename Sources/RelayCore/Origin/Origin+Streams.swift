@@ -32,9 +32,8 @@ extension Origin {
             let key = core.crypto.makeSealKey(phase: phase, stream: name, source: id, incarnation: incarnation)
         else { return .failed }
         let tag = IncarnationTag(stream: name, source: id, incarnation: incarnation)
-        let state = IncarnationState(source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key)
-        state.start = 1
-        stream.incarnation = state
+        stream.incarnation = IncarnationState(
+            source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key, start: 1)
         stream.origin = StreamSource(at: now)
         core.streams.bind(tag, to: stream)
         return .begun
@@ -95,7 +94,7 @@ extension Origin {
         let slot = core.log.append(
             tag: incarnation.tag, sequence: sequence, arrival: now, keyPhase: incarnation.keyPhase,
             isFiller: isFiller, UnsafeRawBufferPointer(packet))
-        incarnation.index.insert(number, slot: slot)
+        incarnation.insert(number, slot: slot)
         stream.arrivalRate.note(at: now)
         stream.origin!.noteMade(at: now)
         stream.lastArrival = now
@@ -146,19 +145,9 @@ extension Origin {
                 let key = core.crypto.makeSealKey(
                     phase: phase, stream: stream.name, source: core.context.id, incarnation: incarnation.incarnation)
             else { continue }
-            core.crypto.release(incarnation.key)
-            incarnation.key = key
-            incarnation.keyPhase = phase
+            incarnation.replaceKey(by: key, phase: phase, core.crypto)
             hasChanged = true
         }
         if hasChanged { announceChange(at: now, &core) }
-    }
-}
-
-extension IncarnationState {
-    /// The incarnation is over, and its keys are needed no more.
-    func releaseKeys(_ crypto: any PacketCrypto) {
-        crypto.release(key)
-        if let otherKey { crypto.release(otherKey.key) }
     }
 }

@@ -35,7 +35,7 @@ struct PlayOut {
         let next = incarnation.nextToDeliver
         guard next != 0, next <= incarnation.index.highest else { return .done }
         if let slot = incarnation.index.slot(next, in: log) {
-            incarnation.nextToDeliver = next + 1
+            incarnation.advanceDelivery(to: next + 1)
             return .handOut(slot)
         }
         if let gap = incarnation.gaps.first, gap.sequence == next, !isLast,
@@ -64,9 +64,7 @@ struct PlayOut {
         }
         if !isWaiting { next = incarnation.index.nextHeld(from: next, below: end, in: log, &steps) }
         context.noteWork(steps)
-        incarnation.gaps.giveUp(below: next)
-        let lost = next - incarnation.nextToDeliver
-        incarnation.nextToDeliver = next
-        return lost
+        incarnation.giveUpGaps(below: next)
+        return incarnation.advanceDelivery(to: next)
     }
 }

@@ -20,7 +20,7 @@ extension Receiver {
         let isRepeated = incarnation.gaps.count <= Self.repeatedGapsMax
         let deadline = core.configuration.playOutDeadline
         var naks = NakBuilder()
-        incarnation.gaps.takeDue(
+        incarnation.takeDueGaps(
             at: now, path: path?.bit ?? 0, linkHighest: path?.link.window.highest ?? 0
         ) { gap in
             guard let path = likeliestPath(for: gap, of: stream, incarnation.tag, deadline: deadline, at: now) else {

@@ -59,7 +59,7 @@ extension Receiver {
         let isLost = path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
         let (gapsMax, deadline) = (core.configuration.gapsMax, core.configuration.playOutDeadline)
         for missing in numbers where incarnation.index.slot(missing, in: core.log) == nil {
-            let isNoted = incarnation.gaps.note(missing, max: gapsMax, at: now) { gap in
+            let isNoted = incarnation.noteGap(missing, max: gapsMax, at: now) { gap in
                 let wasLost = gap.lostOn != 0
                 gap.passedOn |= path.bit
                 if isLost { gap.lostOn |= path.bit }
@@ -129,7 +129,7 @@ extension Receiver {
         else { return }
         let due = now + path.link.reordering.time(path.link.roundTrip)
         core.context.noteWork(UInt64(incarnation.gaps.count))
-        incarnation.gaps.updateAll { gap in
+        incarnation.updateGaps { gap in
             guard gap.lostOn & path.bit == 0, gap.passedOn & path.bit != 0 else { return }
             gap.lostOn |= path.bit
             gap.due = min(gap.due, due)
@@ -155,7 +155,7 @@ extension Receiver {
         guard floor > 0, sequence > floor else { return }
         for missing in floor..<sequence where !incarnation.gaps.contains(missing) {
             core.context.noteWork()
-            let isNoted = incarnation.gaps.note(missing, max: core.configuration.gapsMax, at: now) { gap in
+            let isNoted = incarnation.noteGap(missing, max: core.configuration.gapsMax, at: now) { gap in
                 gap.due = now + .milliseconds(100)
             }
             guard isNoted else {

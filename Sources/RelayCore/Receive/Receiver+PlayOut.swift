@@ -7,7 +7,7 @@ extension Receiver {
     @inline(__always)
     func beginDelivery(of stream: StreamState) -> IncarnationTag? {
         guard handsOut, let incarnation = stream.incarnation else { return nil }
-        if incarnation.nextToDeliver == 0 { incarnation.nextToDeliver = incarnation.start }
+        incarnation.beginDelivery()
         return incarnation.tag
     }
 

@@ -67,7 +67,9 @@ struct Receiver {
         // Before the seal is verified, not after: where the state of a thousand streams has left the caches, the processor
         // fetches this while it fetches the key.
         let path = stream.paths.path(on: link)
-        guard let key = sealKey(phase: header.keyPhase, of: stream, core.crypto) else {
+        guard let incarnation = stream.incarnation,
+            let key = incarnation.sealKey(phase: header.keyPhase, of: stream.name, core.crypto)
+        else {
             return reject(.rejectedUnknownIncarnation, &core)
         }
         let sealed = UnsafeRawBufferPointer(rebasing: datagram[WireLimits.linkHeaderLength...])
@@ -81,7 +83,7 @@ struct Receiver {
                 tag: UnsafeRawBufferPointer(rebasing: sealed[cipherEnd...]), into: plaintext)
         else { return reject(.rejectedBadSeal, &core) }
 
-        if header.keyPhase != stream.incarnation?.keyPhase { noteKeyPhase(header, of: stream) }
+        if header.keyPhase != incarnation.keyPhase { incarnation.noteKeyPhase(header) }
         link.lastReceived = now
         guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
@@ -121,7 +123,7 @@ struct Receiver {
         case .jump: return .jumped(lost: jump(stream, incarnation, to: sequence, &core))
         case .new:
             guard incarnation.index.isEmpty, sequence < incarnation.start else { return .new }
-            incarnation.start = sequence
+            incarnation.lowerStart(to: sequence)
             return stream.children.isEmpty ? .new : .startsLower
         }
     }
@@ -142,7 +144,7 @@ struct Receiver {
         let slot = core.log.append(
             tag: header.tag, sequence: header.sequence, arrival: now, keyPhase: header.keyPhase,
             isFiller: header.isFiller, arrival.first, arrival.second)
-        let gap = incarnation.gaps.remove(sequence)
+        let gap = incarnation.closeGap(sequence)
         let isRepair = gap.map { header.retransmitted || $0.tries > 0 } ?? false
         if isRepair {
             stream.repaired += 1
@@ -154,9 +156,9 @@ struct Receiver {
         }
         stream.lastKept = now
         noteHoles(before: sequence, in: stream, incarnation, at: now, &core)
-        incarnation.index.insert(sequence, slot: slot)
+        incarnation.insert(sequence, slot: slot)
         stream.arrivalRate.note(at: now)
-        if incarnation.start == 0 || sequence < incarnation.start { incarnation.start = sequence }
+        incarnation.lowerStart(to: sequence)
         if header.isFiller {
             core.context.count(.fillerReceived)
         } else {
@@ -200,10 +202,7 @@ struct Receiver {
         else { return false }
         core.context.count(.rewinds)
         stream.lastKept = now
-        incarnation.restart(at: reply.oldest.rawValue)
-        if incarnation.nextToDeliver != 0 {
-            incarnation.nextToDeliver = max(incarnation.soundFrom, incarnation.start)
-        }
+        incarnation.rewind(to: reply.oldest.rawValue)
         for path in stream.paths.all { (path.lastSequence, path.promised) = (0, 0) }
         return true
     }

@@ -31,22 +31,4 @@ extension IncarnationState {
         guard sequence > index.highest else { return .rejected(.rejectedTooOld) }
         return isStranded() ? .jump : .rejected(.rejectedTooFar)
     }
-
-    /// Forgets what is held: the incarnation goes on from `start`.
-    func restart(at start: UInt64) {
-        index = SequenceIndex(tag: tag)
-        gaps.removeAll()
-        self.start = start
-    }
-
-    /// Everything below `sequence` that was not handed out is lost. Returns how many packets; nil where nothing is handed
-    /// out here.
-    func giveUp(below sequence: UInt64) -> UInt64? {
-        defer { restart(at: sequence) }
-        guard nextToDeliver != 0 else { return nil }
-        let lost = sequence - nextToDeliver
-        if soundFrom == 0 { soundFrom = nextToDeliver }
-        nextToDeliver = sequence
-        return lost
-    }
 }

@@ -58,10 +58,7 @@ struct AnnouncementRegistry {
         }
     }
 
-    /// The zone names an announcing node as a candidate of one of its streams.
-    func confirm(_ link: ChildLink) { link.announcements?.confirm() }
-
-    /// The zone contradicts an announcement: counts and reports it once.
+    /// The zone does not name the announcing node as a candidate of the stream: counted and reported once.
     func noteContradiction(
         of stream: StreamName, by link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) {

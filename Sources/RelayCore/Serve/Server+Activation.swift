@@ -82,7 +82,7 @@ extension Server {
         of incarnation: IncarnationState, span: TimeSpan? = nil, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> UInt64 {
         guard !incarnation.index.isEmpty else { return max(incarnation.start, 1) }
-        let oldest = incarnation.index.trim(core.log, horizon: now - core.configuration.ringSpan)
+        let oldest = incarnation.trim(core.log, horizon: now - core.configuration.ringSpan)
         guard let span else { return oldest }
         var sequence = incarnation.index.highest + 1
         core.context.noteWork(sequence - oldest)
