@@ -134,7 +134,7 @@ extension RelayNode {
             let name = ReflectorName.candidates(entry.stream)
             guard fetcher.directory[name] == nil else { continue }
             guard link.mayBringUpName(core.configuration, at: now) else { return }
-            use(name, at: now)
+            fetcher.use(name, at: now, &core)
         }
     }
 
@@ -160,7 +160,7 @@ extension RelayNode {
         case .resumed: return true
         case .begun: break
         }
-        use(.candidates(name), isCarrying: true, at: now)
+        fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
         learnOriginPortset(of: stream, at: now)
         core.clock.schedule(stream, now + core.configuration.fillerInterval)
         return true
@@ -220,8 +220,8 @@ extension RelayNode {
 
     /// Looks up the set reflectors that an entrypoint announces to, and opens and closes links to them.
     private func keepTargets(at now: MonotonicInstant) {
-        use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now)
-        for name in origin?.streamsToRenew(at: now, core) ?? [] { use(.candidates(name), isCarrying: true, at: now) }
+        fetcher.use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now, &core)
+        for name in origin?.streamsToRenew(at: now, core) ?? [] { fetcher.use(.candidates(name), isCarrying: true, at: now, &core) }
         origin?.sendOwedList(at: now, &core)
         for link in origin?.unlistedTargets(core) ?? [] {
             core.close(link, at: now)
