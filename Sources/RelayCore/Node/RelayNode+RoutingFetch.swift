@@ -43,10 +43,6 @@ extension RelayNode {
 
     // MARK: Look-ups
 
-    func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant) {
-        fetcher.use(name, isCarrying: isCarrying, at: now, &core)
-    }
-
     /// An answer from the state file, to follow when no server answers.
     public func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         fetcher.restore(name, answer, at: now)

@@ -40,7 +40,7 @@ extension RelayNode {
         case .conflict(let conflict): return conflict
         case .unknown: return nil
         case .host(let host):
-            use(.node(host: host), at: now)
+            fetcher.use(.node(host: host), at: now, &core)
             let answer = fetcher.directory.answer(.node(host: host), at: now)
             return linkKeeper.conflict(of: open, host, answer, from: source, core.links)
         }

@@ -29,7 +29,8 @@ extension RelayNode {
 
     private func onSubscribe(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
         let grant = server.admit(
-            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) }, at: now,
+            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
+            at: now,
             &core)
         guard let grant else { return }
         guard let stream = stream(named: request.stream, at: now) else {
@@ -62,7 +63,7 @@ extension RelayNode {
         switch server.beginning(of: subscription, of: stream, at: now, &core) {
         case nil: return
         case .at(let sequence): from = sequence
-        case .below(let wanted, let oldest): from = backfill(stream, from: wanted, to: oldest, at: now)
+        case .below(let wanted, let oldest): from = receiver.backfill(stream, from: wanted, to: oldest, at: now, &core)
         }
         server.start(subscription, of: stream, from: from, at: now, &core)
     }
@@ -133,7 +134,7 @@ extension RelayNode {
             let name = ReflectorName.candidates(entry.stream)
             guard fetcher.directory[name] == nil else { continue }
             guard link.mayBringUpName(core.configuration, at: now) else { return }
-            use(name, at: now)
+            fetcher.use(name, at: now, &core)
         }
     }
 
@@ -159,7 +160,7 @@ extension RelayNode {
         case .resumed: return true
         case .begun: break
         }
-        use(.candidates(name), isCarrying: true, at: now)
+        fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
         learnOriginPortset(of: stream, at: now)
         core.clock.schedule(stream, now + core.configuration.fillerInterval)
         return true
@@ -219,8 +220,8 @@ extension RelayNode {
 
     /// Looks up the set reflectors that an entrypoint announces to, and opens and closes links to them.
     private func keepTargets(at now: MonotonicInstant) {
-        use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now)
-        for name in origin?.streamsToRenew(at: now, core) ?? [] { use(.candidates(name), isCarrying: true, at: now) }
+        fetcher.use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now, &core)
+        for name in origin?.streamsToRenew(at: now, core) ?? [] { fetcher.use(.candidates(name), isCarrying: true, at: now, &core) }
         origin?.sendOwedList(at: now, &core)
         for link in origin?.unlistedTargets(core) ?? [] {
             core.close(link, at: now)
@@ -263,32 +264,5 @@ extension RelayNode {
         if let keys = link.session.close() { core.crypto.release(keys) }
         core.meter.stop(link)
         core.links.remove(link)
-    }
-
-    /// A child asks for numbers older than what is held: they are asked for upstream, and the child is served from there
-    /// (design §7, "chains the lowest number its children ask for"). Returns the number from which it will be.
-    private func backfill(
-        _ stream: StreamState, from wanted: UInt64, to oldest: UInt64, at now: MonotonicInstant
-    ) -> UInt64 {
-        guard stream.origin == nil, let incarnation = stream.incarnation, oldest > wanted,
-            let path = stream.paths.all.first(where: { $0.state != .leaving })
-        else { return oldest }
-        let lowest = max(wanted, oldest > 2_048 ? oldest - 2_048 : 1, 1)
-        core.context.noteWork(oldest - lowest)
-        for sequence in lowest..<oldest {
-            // Half of the table is left to what is missing of the stream itself.
-            let isNoted = incarnation.noteGap(sequence, max: core.configuration.gapsMax / 2, at: now) { gap in
-                gap.passedOn |= path.bit
-                gap.lostOn |= path.bit
-                gap.due = now
-            }
-            guard isNoted else {
-                core.context.count(.droppedGapTableFull)
-                break
-            }
-        }
-        incarnation.lowerStart(to: lowest)
-        receiver.askForGaps(of: stream, arrivedOn: nil, at: now, &core)
-        return lowest
     }
 }
