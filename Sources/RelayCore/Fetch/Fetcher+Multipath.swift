@@ -15,11 +15,11 @@ extension Fetcher {
     func judgeQuality(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) {
         guard isEdge, now - stream.judged.at >= .milliseconds(900) else { return }
         let second = PathPolicy.Second(
-            delivered: stream.delivered &- stream.judged.delivered, missing: stream.lost &- stream.judged.lost,
-            repaired: stream.repaired &- stream.judged.repaired)
+            delivered: stream.deliveries.delivered &- stream.judged.delivered, missing: stream.deliveries.lost &- stream.judged.lost,
+            repaired: stream.arrivals.repaired &- stream.judged.repaired)
         // What a start or a sleep lost is not the paths' doing.
         let isRegular = stream.judged.at != .zero && now - stream.judged.at < .milliseconds(2_500)
-        stream.judged = (stream.delivered, stream.lost, stream.repaired, now)
+        stream.judged = (stream.deliveries.delivered, stream.deliveries.lost, stream.arrivals.repaired, now)
         if isRegular, now >= core.clock.judgeSilenceFrom { stream.policy.note(second, at: now) }
     }
 

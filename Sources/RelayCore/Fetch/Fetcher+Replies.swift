@@ -50,7 +50,7 @@ extension Fetcher {
         if let current = stream.incarnation {
             if current.tag == tag { return .continues(path, stream) }
             let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
-            if others, now - stream.lastArrival < .seconds(1) {
+            if others, now - stream.arrivals.lastArrival < .seconds(1) {
                 // Another path still brings the old one; this parent is asked again in a moment.
                 path.postpone(until: now + .seconds(1))
                 core.clock.schedule(stream, path.nextTry)
@@ -81,13 +81,13 @@ extension Fetcher {
         _ tag: IncarnationTag, _ reply: SubscribeReply, _ path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
-        guard isEdge, let past = stream.finished.first(where: { $0.tag == tag }),
-            past.nextToDeliver > reply.oldest.rawValue, stream.returnTo?.tag != tag, path.link.isAlive
+        guard isEdge, let past = stream.deliveries.place(in: tag),
+            past > reply.oldest.rawValue, stream.returnTo?.tag != tag, path.link.isAlive
         else {
             stream.returnTo = nil
             return false
         }
-        stream.returnTo = past.nextToDeliver > 0 ? (tag, past.nextToDeliver) : nil
+        stream.returnTo = past > 0 ? (tag, past) : nil
         removePath(path, of: stream, at: now, &core)
         join(path.candidate, stream, at: now, &core)
         return true

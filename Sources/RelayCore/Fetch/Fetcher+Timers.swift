@@ -53,7 +53,7 @@ extension Fetcher {
 
     /// The backstop of [A] §IV-B: a stream without any packet for two seconds although its link lives.
     private mutating func checkSilence(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        let silentSince = max(stream.lastKept, stream.lastJoin, core.clock.judgeSilenceFrom)
+        let silentSince = max(stream.arrivals.lastKept, stream.lastJoin, core.clock.judgeSilenceFrom)
         guard stream.incarnation != nil, !stream.paths.isEmpty,
             now - silentSince >= core.configuration.streamSilenceMax
         else { return }

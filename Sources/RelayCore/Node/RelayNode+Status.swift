@@ -98,11 +98,11 @@ extension RelayNode {
             name: stream.name.text, portset: stream.portset?.description ?? "?",
             source: stream.incarnation.map { sourceName($0.source, of: stream) },
             incarnation: stream.incarnation?.incarnation.description,
-            highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.packetsIn,
-            bytesIn: stream.bytesIn, packetsOut: stream.packetsOut, children: stream.children.count,
-            viewers: viewers, paths: paths, delivered: stream.delivered, lost: stream.lost,
-            repaired: stream.repaired, duplicates: stream.duplicates,
-            gapMillisecondsMax: stream.gapMax.seconds * 1_000, residence: stream.residence,
+            highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.arrivals.packetsIn,
+            bytesIn: stream.arrivals.bytesIn, packetsOut: stream.packetsOut, children: stream.children.count,
+            viewers: viewers, paths: paths, delivered: stream.deliveries.delivered, lost: stream.deliveries.lost,
+            repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates,
+            gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.residence,
             problem: stream.problem?.description)
     }
 

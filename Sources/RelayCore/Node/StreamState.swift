@@ -17,6 +17,9 @@ final class StreamState {
     var scheduled: MonotonicInstant = .distantFuture
 
     var incarnation: IncarnationState?
+    /// What the receiver keeps of the stream.
+    var arrivals = Arrivals()
+    var deliveries = Deliveries()
     private(set) var children: [ChildSubscription] = []
     /// What a packet needs to know of each child, in the same order.
     private(set) var fanOut: [FanOutEntry] = []
@@ -37,8 +40,6 @@ final class StreamState {
     private(set) var refusals: [(endpoint: Endpoint, isOfExtra: Bool, at: MonotonicInstant)] = []
     /// When the parents are next compared with what the zone says.
     var reviewAt: MonotonicInstant = .zero
-    /// At an edge: where earlier incarnations were left, lest a return to one hands something out twice.
-    private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []
     /// An earlier incarnation that a parent brings again, and where to go on in it.
     var returnTo: (tag: IncarnationTag, sequence: UInt64)?
     /// More than one path is kept until then, because a parent cannot restore its own upstream.
@@ -52,10 +53,6 @@ final class StreamState {
     /// A parent before the one in use that proved worse, and until when it is not returned to.
     var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
     var lastExtraPath: MonotonicInstant = .zero
-    var lastArrival: MonotonicInstant = .zero
-    /// When a packet last came that was new, and when the incarnation last changed.
-    var lastKept: MonotonicInstant = .zero
-    var adoptedAt: MonotonicInstant?
     /// How often another source, or another incarnation of it, may follow.
     var sourceChanges = TokenBucket(rate: 2, depth: 4)
     /// When fetching began, however often the parent has changed since; nil before.
@@ -63,25 +60,13 @@ final class StreamState {
     /// When the newest path was asked for: silence is not judged from before.
     var lastJoin: MonotonicInstant = .zero
     var resubscribed: MonotonicInstant = .zero
-    var arrivalRate = ArrivalRate()
-    /// When the past was last seen to arrive (`RelayNode.isFilling`).
-    var filledAt: MonotonicInstant?
 
-    var packetsIn: UInt64 = 0
-    var bytesIn: UInt64 = 0
     var packetsOut: UInt64 = 0
     /// How long packets stayed here: until the flush (relay), or until they were handed out in order (edge).
     var residence = DelayBuckets()
     /// Live packets that wait for the flush, and when the first of them came.
     var waiting: UInt64 = 0
     var waitingSince: MonotonicInstant = .zero
-    var delivered: UInt64 = 0
-    var lost: UInt64 = 0
-    var repaired: UInt64 = 0
-    var duplicates: UInt64 = 0
-    /// Edge: the last hand-out; entrypoint: the encoder's last payload. And the longest time between two of them.
-    var lastDelivery: MonotonicInstant?
-    var gapMax: TimeSpan = .zero
 
     init(slot: Int, name: StreamName) {
         self.slot = slot
@@ -120,7 +105,7 @@ final class StreamState {
 
     /// Data came or was made here lately: what it goes by is kept when there is no room for all.
     func isCarrying(at now: MonotonicInstant) -> Bool {
-        origin != nil || incarnation != nil && now - lastArrival < Self.carryingSpan
+        origin != nil || incarnation != nil && now - arrivals.lastArrival < Self.carryingSpan
     }
 
     private static let carryingSpan: TimeSpan = .seconds(30)
@@ -174,12 +159,6 @@ final class StreamState {
         demoted.removeAll { $0.endpoint == endpoint }
         if demoted.count >= Self.memoryMax { demoted.removeFirst() }
         demoted.append((endpoint, until))
-    }
-
-    func noteFinished(_ tag: IncarnationTag, nextToDeliver: UInt64) {
-        finished.removeAll { $0.tag == tag }
-        if finished.count >= Self.memoryMax { finished.removeFirst() }
-        finished.append((tag, nextToDeliver))
     }
 }
 
