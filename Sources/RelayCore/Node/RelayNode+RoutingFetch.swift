@@ -167,7 +167,8 @@ extension RelayNode {
         guard highest > 0 else { return }
         if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
         if highest >= path.lastSequence {
-            receiver.notePromised(upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
+            receiver.notePromised(
+                upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
             receiver.noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
         }
         receiver.askForGaps(of: stream, arrivedOn: path, at: now, &core)

@@ -221,7 +221,9 @@ extension RelayNode {
     /// Looks up the set reflectors that an entrypoint announces to, and opens and closes links to them.
     private func keepTargets(at now: MonotonicInstant) {
         fetcher.use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now, &core)
-        for name in origin?.streamsToRenew(at: now, core) ?? [] { fetcher.use(.candidates(name), isCarrying: true, at: now, &core) }
+        for name in origin?.streamsToRenew(at: now, core) ?? [] {
+            fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
+        }
         origin?.sendOwedList(at: now, &core)
         for link in origin?.unlistedTargets(core) ?? [] {
             core.close(link, at: now)
