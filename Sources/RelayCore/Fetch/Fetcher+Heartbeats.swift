@@ -70,9 +70,9 @@ extension Fetcher {
         of path: StreamPath, _ entry: LinkHeartbeat.Entry, _ stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) {
-        path.upstreamSilent = entry.upstreamSilentMilliseconds > 1_500
+        path.noteUpstream(silentMilliseconds: entry.upstreamSilentMilliseconds)
         guard path.upstreamSilent, path.state == .live else { return }
-        stream.extraPathsUntil = now + .seconds(10)
+        stream.quality.needAll(at: now)
         choosePaths(for: stream, at: now, &core)
     }
 

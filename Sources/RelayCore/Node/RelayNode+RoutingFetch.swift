@@ -168,7 +168,8 @@ extension RelayNode {
         guard highest > 0 else { return }
         if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
         if highest >= path.lastSequence {
-            receiver.notePromised(upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
+            receiver.notePromised(
+                upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
             receiver.noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
         }
         receiver.askForGaps(of: stream, arrivedOn: path, at: now, &core)
@@ -228,7 +229,7 @@ extension RelayNode {
 
     func handleTimer(of stream: StreamState, at now: MonotonicInstant) {
         if stream.origin != nil { return handleSourceTimer(of: stream, at: now) }
-        if let leaveAt = stream.leaveAt, now >= leaveAt { return leave(stream, at: now) }
+        if let leaveAt = stream.times.leaveAt, now >= leaveAt { return leave(stream, at: now) }
         if fetcher.takeRetry(of: stream, at: now) { choosePaths(for: stream, at: now) }
         if fetcher.takeReview(of: stream, at: now, core) { choosePaths(for: stream, at: now) }
         fetcher.tendPaths(of: stream, at: now, &core)

@@ -29,7 +29,8 @@ extension RelayNode {
 
     private func onSubscribe(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
         let grant = server.admit(
-            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) }, at: now,
+            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
+            at: now,
             &core)
         guard let grant else { return }
         guard let stream = stream(named: request.stream, at: now) else {
@@ -120,7 +121,7 @@ extension RelayNode {
         guard outcome == .changed else { return }
         for stream in core.streams.all where stream.hasDemand {
             if link.announcements?[stream.name] != nil {
-                stream.forgetRefusal(by: link.endpoint)
+                stream.candidates.forgetRefusal(by: link.endpoint)
                 choosePaths(for: stream, at: now)
             }
         }
@@ -220,7 +221,9 @@ extension RelayNode {
     /// Looks up the set reflectors that an entrypoint announces to, and opens and closes links to them.
     private func keepTargets(at now: MonotonicInstant) {
         fetcher.use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now, &core)
-        for name in origin?.streamsToRenew(at: now, core) ?? [] { fetcher.use(.candidates(name), isCarrying: true, at: now, &core) }
+        for name in origin?.streamsToRenew(at: now, core) ?? [] {
+            fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
+        }
         origin?.sendOwedList(at: now, &core)
         for link in origin?.unlistedTargets(core) ?? [] {
             core.close(link, at: now)

@@ -39,7 +39,7 @@ extension Receiver {
             gap.askedOn = path.bit
             naks.add(gap.sequence, path, tryNumber: ask.tryNumber, isLast: ask.isLast)
             guard gap.tries > before else { return }
-            path.retransmitsAsked += 1
+            path.noteRetransmitAsked()
             link.retransmitsAsked += 1
             core.context.count(.nakNumbersAsked)
         }
