@@ -93,7 +93,7 @@ final class ChildLink {
     var announces: Bool { announcements != nil }
     var heartbeatReceived: MonotonicInstant?
     /// Streams that it may bring up which this node does not carry yet.
-    private var newNames: NameAllowance?
+    private var names: NameRateLimiter?
     /// When something wrong with it is told again.
     var alarms = AlarmSpacing()
 
@@ -143,11 +143,11 @@ final class ChildLink {
 
     /// True if the child may bring up a stream that this node does not have, which is noted.
     func mayBringUpName(_ configuration: RelayConfiguration, at now: MonotonicInstant) -> Bool {
-        var allowance =
-            newNames
-            ?? NameAllowance(burst: configuration.newNamesBurst, perSecond: configuration.newNamesPerSecond, at: now)
-        defer { newNames = allowance }
-        return allowance.take(at: now)
+        var limiter =
+            names
+            ?? NameRateLimiter(burst: configuration.newNamesBurst, perSecond: configuration.newNamesPerSecond, at: now)
+        defer { names = limiter }
+        return limiter.take(at: now)
     }
 
     func add(_ subscription: ChildSubscription) {

@@ -58,7 +58,7 @@ public struct RelayConfiguration: Sendable {
 
     /// Backlog (preburst, resume) speed as a multiple of the arrival rate, in sixteenths ([A] §IV-C).
     public var backlogSixteenths: UInt8 = 32
-    /// Output waits at most this long, and only while so much comes that runs of packets are gathered (`FlushPace`).
+    /// Output waits at most this long, and only while so much comes that runs of packets are gathered (`SendCoalescer`).
     public var flushInterval: TimeSpan = .microseconds(700)
     /// Fastest backlog that a child may ask for, in the same sixteenths.
     public var backlogSixteenthsMax: UInt8 = 64

@@ -20,7 +20,7 @@ public struct RelayCensus: Sendable, Equatable {
     public var streams = 0
     /// Subscriptions of children.
     public var subscriptions = 0
-    /// Sequence numbers known to be missing, over all core.streams.
+    /// Sequence numbers known to be missing, over all streams.
     public var gaps = 0
     /// Entries in the timer heap, stale ones included.
     public var timers = 0

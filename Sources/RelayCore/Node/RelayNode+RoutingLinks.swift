@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Routes what concerns links: the handshake with parents and children, and the timers of children's core.links.
+/// Routes what concerns links: the handshake with parents and children, and the timers of children's links.
 extension RelayNode {
     func receiveHandshake(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant

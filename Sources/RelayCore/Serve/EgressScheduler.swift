@@ -3,12 +3,12 @@ import ReflectorModel
 import RelayWire
 
 /// What leaves a node, and when: control at once, then runs of packets for each child, live packets before retransmits
-/// and backlog. Packets may wait for a moment so that several share a system call (`FlushPace`).
+/// and backlog. Packets may wait for a moment so that several share a system call (`SendCoalescer`).
 struct EgressScheduler: ~Copyable {
     /// When queued output must leave; distant when nothing waits. Read by the node's `nextTimeout`.
     private(set) var flushAt: MonotonicInstant = .distantFuture
     private var control: ControlQueue
-    private var pace: FlushPace
+    private var coalescer: SendCoalescer
     private var budget: EgressBudget
     /// Slots of child links that have packets queued.
     private var dirty: [Int] = []
@@ -21,7 +21,7 @@ struct EgressScheduler: ~Copyable {
 
     init(_ configuration: RelayConfiguration) {
         control = ControlQueue(bytesMax: configuration.controlBytesMax)
-        pace = FlushPace(interval: configuration.flushInterval)
+        coalescer = SendCoalescer(interval: configuration.flushInterval)
         budget = EgressBudget(bitsPerSecond: configuration.capacity)
     }
 
@@ -87,7 +87,7 @@ struct EgressScheduler: ~Copyable {
     ) {
         guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
         let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
-        pace.note(at: now)
+        coalescer.note(at: now)
         var queuedCount: UInt64 = 0
         for child in stream.fanOut where sequence.rawValue >= child.from {
             child.link._withUnsafeGuaranteedRef { link in
@@ -107,7 +107,7 @@ struct EgressScheduler: ~Copyable {
         budget.refill(at: now)
         spend(slot, copies: Int(queuedCount), log)
         if queuedCount > 0, !isRepair { noteWaiting(stream, at: now) }
-        flushAt = min(flushAt, pace.due(at: now))
+        flushAt = min(flushAt, coalescer.due(at: now))
     }
 
     /// Slots of links to wake, because their backlog has something to send again.
@@ -197,7 +197,7 @@ struct EgressScheduler: ~Copyable {
                 subscription, from: cursor, of: stream, incarnation, on: link, log, at: now, &context)
             if let due { wake = min(wake ?? Self.roomInterval, due) }
         }
-        if link.isDirty { flushAt = min(flushAt, pace.due(at: now)) }
+        if link.isDirty { flushAt = min(flushAt, coalescer.due(at: now)) }
         return wake.map { now + $0 }
     }
 

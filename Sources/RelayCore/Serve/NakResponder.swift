@@ -17,7 +17,7 @@ struct NakResponder {
     /// Packets a second of all streams of the link, and when they were last added up.
     private var liveRate = 0.0
     private var ratedAt: MonotonicInstant?
-    private var answered = AnsweredTable()
+    private var duplicates = DuplicateNakFilter()
 
     private static let ratingInterval: TimeSpan = .milliseconds(100)
     /// Packets a second that a bucket fills by at least.
@@ -52,7 +52,7 @@ struct NakResponder {
     mutating func admit(
         _ sequence: UInt64, of nak: Nak, roundTrip: TimeSpan, at now: MonotonicInstant
     ) -> Verdict {
-        let isNew = answered.admits(
+        let isNew = duplicates.admits(
             sequence, of: nak.subscription, tryNumber: nak.tryNumber, isLast: nak.isLast,
             roundTrip: roundTrip, at: now)
         guard isNew else { return .repeated }
@@ -63,6 +63,6 @@ struct NakResponder {
 
     /// The number goes to the child because it was repaired here: a NAK for it that is on its way is answered by that.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
-        answered.noteRepair(sequence, of: subscription, at: now)
+        duplicates.noteRepair(sequence, of: subscription, at: now)
     }
 }

@@ -1,20 +1,20 @@
 import ReflectorModel
 
-/// When queued packets leave. While few come, at once: a wait would gather nothing, cost a wake-up and add delay. While
-/// so many come that a wait gathers runs, which cost a fraction of as many single packets, they wait for `interval`.
-struct FlushPace {
-    /// Packets an interval from which waiting pays.
+/// When queued packets leave. While few packets come, they leave at once: a wait would collect nothing, cost a wake-up and
+/// add delay. While many come, they wait for `interval`, so that several share a system call.
+struct SendCoalescer {
+    /// From this many packets in an interval, waiting pays.
     static let packetsMin = 4
 
     private let interval: TimeSpan
     private var windowStart: MonotonicInstant = .zero
     private var packets = 0
-    /// Packets of the interval before the one under way.
+    /// Packets of the interval before the current one.
     private var packetsBefore = 0
 
     init(interval: TimeSpan) { self.interval = interval }
 
-    /// A packet came that goes to children.
+    /// A packet has come that goes to children.
     mutating func note(at now: MonotonicInstant) {
         let age = now - windowStart
         if age >= interval {

@@ -4,17 +4,17 @@ import Testing
 @testable import RelayCore
 
 @Suite("When queued packets leave")
-struct FlushPaceTests {
+struct SendCoalescerTests {
     private let interval = TimeSpan.microseconds(700)
 
     /// Instants at which packets that come every `spacing` leave, relative to their coming.
     private func waits(spacing: TimeSpan, count: Int, atOnce: Int = 1) -> [TimeSpan] {
-        var pace = FlushPace(interval: interval)
+        var coalescer = SendCoalescer(interval: interval)
         var now = MonotonicInstant(nanoseconds: 1_000_000_000)
         return (0..<count).map { _ in
             now = now + spacing
-            for _ in 0..<atOnce { pace.note(at: now) }
-            return pace.due(at: now) - now
+            for _ in 0..<atOnce { coalescer.note(at: now) }
+            return coalescer.due(at: now) - now
         }
     }
 
@@ -30,15 +30,15 @@ struct FlushPaceTests {
 
     @Test("at 20,000 packets a second they wait for runs, at most the interval, and no longer once it is quiet again")
     func gathering() {
-        var pace = FlushPace(interval: interval)
+        var coalescer = SendCoalescer(interval: interval)
         var now = MonotonicInstant(nanoseconds: 1_000_000_000)
         for _ in 0..<100 {
             now = now + .microseconds(50)
-            pace.note(at: now)
+            coalescer.note(at: now)
         }
-        #expect(pace.due(at: now) == now + interval)
+        #expect(coalescer.due(at: now) == now + interval)
         now = now + .milliseconds(10)
-        pace.note(at: now)
-        #expect(pace.due(at: now) == now)
+        coalescer.note(at: now)
+        #expect(coalescer.due(at: now) == now)
     }
 }

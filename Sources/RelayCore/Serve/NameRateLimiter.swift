@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// How many new names a peer may bring up: some at once, then a few a second. A token bucket.
-struct NameAllowance {
+/// How many new names a peer may bring up: a burst, then a few a second. A token bucket in whole numbers.
+struct NameRateLimiter {
     private let burst: Int64
     private let perSecond: Int64
     /// In thousandths of a name.
@@ -15,9 +15,9 @@ struct NameAllowance {
         counted = now
     }
 
-    /// True if one more is allowed, which is noted.
+    /// Takes one name. False if there is none.
     mutating func take(at now: MonotonicInstant) -> Bool {
-        // Whole milliseconds are counted, so that no part of one is lost; an hour fills every bucket.
+        // Counts whole milliseconds, so that no fraction is lost. An hour fills every bucket.
         let passed = max((now - counted).milliseconds, 0)
         if passed > 0 {
             counted = counted + .milliseconds(passed)
