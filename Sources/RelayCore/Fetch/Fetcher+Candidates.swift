@@ -128,8 +128,8 @@ extension Fetcher {
         var list: [ParentCandidate] = []
         var resumed: String?
         for slot in core.links.announcers {
-            guard let link = core.links.children[slot], let item = link.announcements?[stream.name],
-                let heard = link.heartbeatReceived, now - heard <= core.configuration.heartbeatInterval * 3,
+            guard let link = core.links.children[slot], let announced = link.announcements,
+                let item = announced[stream.name], now - announced.heardAt <= core.configuration.heartbeatInterval * 3,
                 isCandidate(link, of: stream, listed, &core)
             else { continue }
             let tag = IncarnationTag(stream: stream.name, source: link.node, incarnation: item.incarnation)

@@ -10,39 +10,29 @@ extension LinkKeeper {
             renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds,
             at: now)
         noteReport(renew, of: link, at: now, &core)
-        guard renew.leaseNonce == link.leaseNonce || renew.leaseNonce == link.leaseNonceBefore else { return }
-        link.leaseExpires = now + core.configuration.lease
-        // However often a child renews, its subscriptions are walked, and a heartbeat answers, only now and then.
-        let isRepeated = link.renewedAt.map { now - $0 < Self.renewSpacing } ?? false
-        guard !isRepeated else { return }
-        link.renewedAt = now
-        if renew.digest == link.digest, Int(renew.subscriptions) == link.ordered.count {
-            link.digestMismatch = false
-            core.context.noteWork(UInt64(link.ordered.count))
-            for subscription in link.ordered { subscription.expires = link.leaseExpires }
+        let expires = now + core.configuration.lease
+        guard link.lease.renew(by: renew.leaseNonce, until: expires), link.lease.takeTurn(at: now) else { return }
+        let subscriptions = link.ordered
+        let isMatch = renew.digest == link.subscriptions.digest && Int(renew.subscriptions) == subscriptions.count
+        link.lease.noteSubscriptions(match: isMatch)
+        if isMatch {
+            core.context.noteWork(UInt64(subscriptions.count))
+            for subscription in subscriptions { subscription.renew(until: expires) }
         } else {
             // The child repeats its subscriptions; those that it does not repeat expire.
-            link.digestMismatch = true
             sendHeartbeat(on: link, at: now, &core)
         }
     }
 
-    /// Renews that follow each other more closely only prolong the link's lease.
-    private static var renewSpacing: TimeSpan { .milliseconds(20) }
-
     func sendHeartbeat(on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        if now - link.leaseNonceAge >= core.configuration.renewInterval {
-            link.leaseNonceBefore = link.leaseNonce
-            link.leaseNonce = core.context.secret64()
-            link.leaseNonceAge = now
-        }
+        link.lease.beginHeartbeat(nonceInterval: core.configuration.renewInterval, at: now) { core.context.secret64() }
         let entries = nextEntries(of: link, at: now, core.streams)
         let echo = link.echo.fields(at: now)
         let heartbeat = LinkHeartbeat(
-            nextLinkNumber: link.nextLinkNumber, leaseNonce: link.leaseNonce, timestamp: TimestampEcho.stamp(now),
+            nextLinkNumber: link.queues.nextLinkNumber, leaseNonce: link.lease.nonce,
+            timestamp: TimestampEcho.stamp(now),
             echoedTimestamp: echo.timestamp, echoDelayMicroseconds: echo.delayMicroseconds,
-            digestMismatch: link.digestMismatch, entries: entries)
-        link.lastHeartbeat = now
+            digestMismatch: link.lease.isMismatched, entries: entries)
         core.send(.linkHeartbeat(heartbeat), on: link, at: now)
     }
 
@@ -51,11 +41,7 @@ extension LinkKeeper {
         of link: ChildLink, at now: MonotonicInstant, _ streams: borrowing StreamTable
     ) -> [LinkHeartbeat.Entry] {
         var entries: [LinkHeartbeat.Entry] = []
-        let count = link.ordered.count
-        if link.heartbeatPage >= count { link.heartbeatPage = 0 }
-        let page = min(count, LinkHeartbeat.entriesMax)
-        for offset in 0..<page {
-            let subscription = link.ordered[(link.heartbeatPage + offset) % count]
+        for subscription in link.subscriptions.takePage(LinkHeartbeat.entriesMax) {
             guard subscription.state != .pending, let stream = streams[subscription.stream],
                 let incarnation = stream.incarnation
             else { continue }
@@ -67,7 +53,6 @@ extension LinkKeeper {
                     subscription: subscription.id, highest: SequenceNumber(highest),
                     upstreamSilentMilliseconds: UInt16(clamping: (now - silentSince).milliseconds)))
         }
-        link.heartbeatPage += page
         return entries
     }
 
@@ -75,7 +60,7 @@ extension LinkKeeper {
 
     /// False if the lease has expired, and the link must be closed.
     func isLeased(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
-        guard now >= link.leaseExpires else { return true }
+        guard now >= link.lease.expires else { return true }
         core.context.count(.leasesExpired)
         return false
     }
@@ -86,7 +71,7 @@ extension LinkKeeper {
         // While data flows it is the sign of life; the heartbeat still carries tails, nonces and timestamps.
         if now >= heartbeatDue(of: link, core.configuration) { sendHeartbeat(on: link, at: now, &core) }
         let next = heartbeatDue(of: link, core.configuration)
-        var wake = min(max(min(next, probeAt), now + .milliseconds(1)), link.leaseExpires)
+        var wake = min(max(min(next, probeAt), now + .milliseconds(1)), link.lease.expires)
         for subscription in link.ordered { wake = min(wake, subscription.expires) }
         core.clock.schedule(link, wake)
     }
@@ -94,6 +79,6 @@ extension LinkKeeper {
     private func heartbeatDue(of link: ChildLink, _ configuration: RelayConfiguration) -> MonotonicInstant {
         let interval =
             link.ordered.isEmpty ? configuration.warmHeartbeatInterval : configuration.linkHeartbeatInterval
-        return min(max(link.lastSent, link.lastHeartbeat) + interval, link.lastHeartbeat + interval * 2)
+        return min(max(link.lastSent, link.lease.lastHeartbeat) + interval, link.lease.lastHeartbeat + interval * 2)
     }
 }

@@ -40,7 +40,8 @@ extension LinkKeeper {
             let stream = core.streams[subscription.stream]
         else { return }
         let least = max(bytes, WireLimits.payloadOfSmallPath)
-        subscription.payloadLimit = (least, now + core.configuration.lease + core.configuration.renewInterval)
+        subscription.limitPayload(
+            to: least, until: now + core.configuration.lease + core.configuration.renewInterval)
         core.updateLimit(of: stream, at: now)
     }
 

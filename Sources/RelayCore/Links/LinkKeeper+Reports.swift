@@ -28,7 +28,7 @@ extension LinkKeeper {
         let last = (received: link.report.received, lost: link.report.lost)
         guard
             let disbelieved = link.report.take(
-                received: renew.received, lost: renew.lost, sent: link.packetsSent)
+                received: renew.received, lost: renew.lost, sent: link.queues.packetsSent)
         else { return }
         core.context.count(.reportsDisbelieved, disbelieved)
         let (received, lost) = (link.report.received, link.report.lost)

@@ -12,7 +12,7 @@ extension NodeCore {
         var limit = WireLimits.payloadUsual
         for child in stream.children {
             if let payload = child.link.size.payload { limit = min(limit, payload) }
-            if let told = child.payloadLimit, told.until > now { limit = min(limit, told.bytes) }
+            if let payload = child.payloadLimit(at: now) { limit = min(limit, payload) }
         }
         guard limit != stream.payloadLimit else { return }
         let isLower = limit < stream.payloadLimit

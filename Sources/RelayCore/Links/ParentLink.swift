@@ -31,7 +31,7 @@ final class ParentLink {
     /// True for an entrypoint's link to a set reflector: it carries announcements, no streams.
     let isForAnnouncing: Bool
     var state: State = .greeting
-    var scheduled: MonotonicInstant = .distantFuture
+    var wakeup = Wakeup()
 
     var keyPhase: UInt8
     let nonce: HandshakeNonce

@@ -16,8 +16,8 @@ struct NodeClock: ~Copyable {
     /// Silence of others is not judged before this, because the node itself woke late.
     private(set) var judgeSilenceFrom: MonotonicInstant = .zero
     private var timers = TimerQueue()
-    private var nodeScheduled: MonotonicInstant = .distantFuture
-    private var requestsScheduled: MonotonicInstant = .distantFuture
+    private var nodeWakeup = Wakeup()
+    private var requestsWakeup = Wakeup()
 
     /// A wake-up that comes this much later than asked for is late.
     private static let lateAfter: TimeSpan = .milliseconds(20)
@@ -30,23 +30,23 @@ struct NodeClock: ~Copyable {
     var count: Int { timers.count }
 
     mutating func schedule(_ link: ParentLink, _ at: MonotonicInstant) {
-        timers.schedule(.parentLink(link.slot), at: at, scheduled: &link.scheduled)
+        timers.schedule(.parentLink(link.slot), at: at, &link.wakeup)
     }
 
     mutating func schedule(_ link: ChildLink, _ at: MonotonicInstant) {
-        timers.schedule(.childLink(link.slot), at: at, scheduled: &link.scheduled)
+        timers.schedule(.childLink(link.slot), at: at, &link.wakeup)
     }
 
     mutating func schedule(_ stream: StreamState, _ at: MonotonicInstant) {
-        timers.schedule(.stream(stream.slot), at: at, scheduled: &stream.scheduled)
+        timers.schedule(.stream(stream.slot), at: at, &stream.wakeup)
     }
 
     mutating func scheduleNode(_ at: MonotonicInstant) {
-        timers.schedule(.node, at: at, scheduled: &nodeScheduled)
+        timers.schedule(.node, at: at, &nodeWakeup)
     }
 
     mutating func scheduleRequests(_ at: MonotonicInstant) {
-        timers.schedule(.requests, at: at, scheduled: &requestsScheduled)
+        timers.schedule(.requests, at: at, &requestsWakeup)
     }
 
     /// When the soonest timer is due; distant when there is none.
@@ -55,11 +55,11 @@ struct NodeClock: ~Copyable {
     {
         timers.dropStale { owner, at in
             switch owner {
-            case .parentLink(let slot): links.parents[slot]?.scheduled == at
-            case .childLink(let slot): links.children[slot]?.scheduled == at
-            case .stream(let slot): streams[slot]?.scheduled == at
-            case .node: nodeScheduled == at
-            case .requests: requestsScheduled == at
+            case .parentLink(let slot): links.parents[slot]?.wakeup.at == at
+            case .childLink(let slot): links.children[slot]?.wakeup.at == at
+            case .stream(let slot): streams[slot]?.wakeup.at == at
+            case .node: nodeWakeup.at == at
+            case .requests: requestsWakeup.at == at
             }
         }
         return timers.next
@@ -81,24 +81,19 @@ struct NodeClock: ~Copyable {
         while let (owner, at) = timers.popDue(at: now) {
             switch owner {
             case .parentLink(let slot):
-                guard let link = links.parents[slot], link.scheduled == at else { continue }
-                link.scheduled = .distantFuture
+                guard let link = links.parents[slot], link.wakeup.take(at) else { continue }
                 return .parentLink(link)
             case .childLink(let slot):
-                guard let link = links.children[slot], link.scheduled == at else { continue }
-                link.scheduled = .distantFuture
+                guard let link = links.children[slot], link.wakeup.take(at) else { continue }
                 return .childLink(link)
             case .stream(let slot):
-                guard let stream = streams[slot], stream.scheduled == at else { continue }
-                stream.scheduled = .distantFuture
+                guard let stream = streams[slot], stream.wakeup.take(at) else { continue }
                 return .stream(stream)
             case .node:
-                guard nodeScheduled == at else { continue }
-                nodeScheduled = .distantFuture
+                guard nodeWakeup.take(at) else { continue }
                 return .node
             case .requests:
-                guard requestsScheduled == at else { continue }
-                requestsScheduled = .distantFuture
+                guard requestsWakeup.take(at) else { continue }
                 return .requests
             }
         }

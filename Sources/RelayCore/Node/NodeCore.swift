@@ -70,7 +70,7 @@ struct NodeCore: ~Copyable {
 
     mutating func send(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
         guard let keys = link.session.keys else { return }
-        link.lastSent = now
+        link.noteSent(at: now)
         let address = EgressScheduler.Address(
             remote: link.endpoint, local: link.local, token: link.childToken,
             counter: link.session.takeCounter(), key: keys.parentToChild)

@@ -40,7 +40,7 @@ extension RelayNode {
         census.timers = core.clock.count
         for link in core.links.children.all {
             census.subscriptions += link.ordered.count
-            census.queued += link.live.count + link.repair.count
+            census.queued += link.queues.count(.live) + link.queues.count(.repair)
         }
         for stream in core.streams.all {
             census.gaps += stream.incarnation?.gaps.count ?? 0

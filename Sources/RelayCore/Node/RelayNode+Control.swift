@@ -33,11 +33,9 @@ extension RelayNode {
             }
             guard link.session.accepts(header.counter) else { return core.context.count(.rejectedReplayed) }
             core.context.count(.controlReceived)
-            link.hasSpoken = true
-            let isAllowed =
-                ControlCodec.isNak(datagram) ? link.nakMessages.take(at: now) : link.messages.take(at: now)
-            guard isAllowed else { return core.context.noteFlood(from: link.name, link.endpoint, at: now) }
-            link.lastReceived = now
+            guard link.noteReceived(isNak: ControlCodec.isNak(datagram), at: now) else {
+                return core.context.noteFlood(from: link.name, link.endpoint, at: now)
+            }
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case nil:
             core.context.count(.rejectedUnknownToken)

@@ -64,7 +64,7 @@ extension RelayNode {
             peer: link.name, endpoint: link.endpoint.description, part: "child", state: "alive",
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
             lossPercent: reported == 0 ? 0 : 100 * Double(link.report.lost) / reported,
-            packetsSent: link.packetsSent, packetsReceived: 0, retransmits: link.retransmitsSent,
+            packetsSent: link.queues.packetsSent, packetsReceived: 0, retransmits: link.queues.retransmitsSent,
             subscriptions: link.ordered.count,
             roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
             delayVariation: link.measurements?.summary(of: .delayVariation, at: now),

@@ -14,7 +14,7 @@ final class StreamState {
     var limitedAt: MonotonicInstant = .zero
     /// The zone has not confirmed it: children said so, and the name servers say nothing.
     var isPortsetHint = false
-    var scheduled: MonotonicInstant = .distantFuture
+    var wakeup = Wakeup()
 
     var incarnation: IncarnationState?
     private(set) var children: [ChildSubscription] = []
@@ -67,7 +67,7 @@ final class StreamState {
     }
 
     func add(_ child: ChildSubscription) {
-        child.place = children.count
+        child.move(to: children.count)
         children.append(child)
         fanOut.append(FanOutEntry(child))
     }
@@ -76,14 +76,14 @@ final class StreamState {
         guard children.indices.contains(child.place), children[child.place] === child else { return }
         children.remove(at: child.place)
         fanOut.remove(at: child.place)
-        for place in child.place..<children.count { children[place].place = place }
+        for place in child.place..<children.count { children[place].move(to: place) }
     }
 
     /// Returns the children removed, in their order.
     func removeChildren(where isOver: (ChildSubscription) -> Bool) -> [ChildSubscription] {
         let removed = children.filter(isOver)
         children.removeAll(where: isOver)
-        for (place, child) in children.enumerated() { child.place = place }
+        for (place, child) in children.enumerated() { child.move(to: place) }
         fanOut = children.map(FanOutEntry.init)
         return removed
     }

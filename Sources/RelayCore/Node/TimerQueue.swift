@@ -11,8 +11,20 @@ enum TimerOwner: Equatable {
     case requests
 }
 
-/// Wake-ups of everything in a node. An owner has at most one that counts: its `scheduled` instant; entries in the heap
-/// that do not match it are stale and skipped.
+/// When the owner of a timer wakes. `TimerQueue` sets it.
+struct Wakeup {
+    fileprivate(set) var at: MonotonicInstant = .distantFuture
+
+    /// The owner wakes now. False if the entry of the queue is stale.
+    mutating func take(_ at: MonotonicInstant) -> Bool {
+        guard self.at == at else { return false }
+        self.at = .distantFuture
+        return true
+    }
+}
+
+/// Wake-ups of everything in a node. An owner has at most one that counts, its `Wakeup`. Entries in the heap that do not
+/// match it are stale and skipped.
 struct TimerQueue {
     private struct Entry: Comparable {
         var at: MonotonicInstant
@@ -30,12 +42,10 @@ struct TimerQueue {
     var count: Int { heap.count }
     var next: MonotonicInstant { heap.min?.at ?? .distantFuture }
 
-    /// Makes `owner` wake at `at` unless it already wakes sooner. `scheduled` is the owner's own field.
-    mutating func schedule(
-        _ owner: TimerOwner, at: MonotonicInstant, scheduled: inout MonotonicInstant
-    ) {
-        guard at < scheduled else { return }
-        scheduled = at
+    /// Makes `owner` wake at `at` unless it already wakes sooner. `wakeup` is the owner's own.
+    mutating func schedule(_ owner: TimerOwner, at: MonotonicInstant, _ wakeup: inout Wakeup) {
+        guard at < wakeup.at else { return }
+        wakeup.at = at
         order &+= 1
         heap.insert(Entry(at: at, order: order, owner: owner))
     }

@@ -22,6 +22,8 @@ struct AnnouncementList {
         case full
     }
 
+    /// When the entrypoint last sent a page or a heartbeat. Read by who looks for entrypoints.
+    private(set) var heardAt: MonotonicInstant = .zero
     private(set) var version: UInt64 = 0
     private(set) var digest: UInt64 = 0
     private var items: [StreamName: Item] = [:]
@@ -38,6 +40,8 @@ struct AnnouncementList {
     private(set) var isConfirmed = false
 
     private static let pullPause: TimeSpan = .seconds(5)
+
+    mutating func noteHeard(at now: MonotonicInstant) { heardAt = now }
 
     /// The zone agrees.
     mutating func confirm() { isConfirmed = true }

@@ -21,7 +21,7 @@ struct AnnouncementRegistry {
             link.announcements = AnnouncementList()
             core.links.addAnnouncer(link)
         }
-        link.heartbeatReceived = now
+        link.announcements?.noteHeard(at: now)
         let room = roomForEntries(of: page, on: link, at: now, &core)
         guard let outcome = link.announcements?.take(page, source: link.node, room: room, at: now) else { return nil }
         if link.announcements?.isIncomplete == true { noteIncomplete(at: now, &core) }
@@ -39,7 +39,7 @@ struct AnnouncementRegistry {
     func onHeartbeat(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard link.role == .entrypoint else { return core.context.count(.rejectedUnexpected) }
         core.context.count(.heartbeatsReceived)
-        link.heartbeatReceived = now
+        link.announcements?.noteHeard(at: now)
         let isOther =
             link.announcements?.version != heartbeat.version || link.announcements?.digest != heartbeat.digest
         if isOther, now >= link.announcements?.pullNotBefore ?? .zero {

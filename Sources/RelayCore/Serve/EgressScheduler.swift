@@ -86,7 +86,7 @@ struct EgressScheduler: ~Copyable {
         at now: MonotonicInstant, _ context: inout RelayContext
     ) {
         guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
-        let queued = ChildLink.Queued(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
+        let queued = ChildQueues.Packet(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
         coalescer.note(at: now)
         var queuedCount: UInt64 = 0
         for child in stream.fanOut where sequence.rawValue >= child.from {
@@ -125,7 +125,7 @@ struct EgressScheduler: ~Copyable {
 
     /// Queues a packet that a child has asked for.
     mutating func retransmit(
-        _ packet: ChildLink.Queued, of stream: StreamState, on link: ChildLink, _ log: PacketLog,
+        _ packet: ChildQueues.Packet, of stream: StreamState, on link: ChildLink, _ log: PacketLog,
         at now: MonotonicInstant, _ context: inout RelayContext
     ) {
         guard enqueue(packet, on: link, at: now, &context) else { return }
@@ -135,22 +135,18 @@ struct EgressScheduler: ~Copyable {
 
     /// False if there was no room for it. For live packets the caller sees to `flushAt`.
     private mutating func enqueue(
-        _ packet: ChildLink.Queued, on link: ChildLink, at now: MonotonicInstant,
+        _ packet: ChildQueues.Packet, on link: ChildLink, at now: MonotonicInstant,
         _ context: inout RelayContext
     ) -> Bool {
         let packetsMax = context.configuration.queuePacketsMax
         if packet.isRetransmit {
-            guard link.repair.count < packetsMax else {
+            guard link.queues.count(.repair) < packetsMax else {
                 context.count(.droppedQueueFull)
                 return false
             }
-            link.repair.append(packet)
-        } else {
-            if link.live.count >= packetsMax {
-                link.live.removeFirst()
-                context.count(.droppedQueueFull)
-            }
-            link.live.append(packet)
+            link.queues.appendRepair(packet)
+        } else if !link.queues.appendLive(packet, countMax: packetsMax) {
+            context.count(.droppedQueueFull)
         }
         markDirty(link)
         // Live packets may wait to share a system call; a viewer waits for this one.
@@ -159,9 +155,7 @@ struct EgressScheduler: ~Copyable {
     }
 
     private mutating func markDirty(_ link: ChildLink) {
-        guard !link.isDirty else { return }
-        link.isDirty = true
-        dirty.append(link.slot)
+        if link.queues.takeListing() { dirty.append(link.slot) }
     }
 
     private mutating func spend(_ slot: Int32, copies: Int, _ log: PacketLog) {
@@ -197,7 +191,7 @@ struct EgressScheduler: ~Copyable {
                 subscription, from: cursor, of: stream, incarnation, on: link, log, at: now, &context)
             if let due { wake = min(wake ?? Self.roomInterval, due) }
         }
-        if link.isDirty { flushAt = min(flushAt, coalescer.due(at: now)) }
+        if link.queues.hasPackets { flushAt = min(flushAt, coalescer.due(at: now)) }
         return wake.map { now + $0 }
     }
 
@@ -214,17 +208,17 @@ struct EgressScheduler: ~Copyable {
         let rate = max(arrivals, 50) * Double(subscription.rateSixteenths) / 16
         let own = stream.isRateKnown(at: now) ? arrivals : 0
         subscription.accrue(rate: rate, own: own, most: burstMax, at: now)
-        let isDrained = link.repair.isEmpty
+        let isDrained = link.queues.count(.repair) == 0
         // A parent may have jumped ahead by any number: what is below the window is never held again.
         var cursor = max(first, incarnation.index.lowest)
         let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
         while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
-            link.repair.count < packetsMax,
+            link.queues.count(.repair) < packetsMax,
             budget.admits(subscription.ownAllowance >= 1_024 ? .share : use)
         {
             if let slot = incarnation.index.slot(cursor, in: log) {
-                link.repair.append(
-                    ChildLink.Queued(
+                link.queues.appendRepair(
+                    ChildQueues.Packet(
                         slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false)
                 )
                 subscription.takeOne()
@@ -238,10 +232,7 @@ struct EgressScheduler: ~Copyable {
         let isAtEnd = cursor > incarnation.index.highest
         let isFilling = isAtEnd && stream.isFilling(at: now)
         if isAtEnd, isDrained, !isFilling {
-            // What was added just now goes ahead of all live packets: order is kept at the change-over.
-            link.live.append(contentsOf: link.repair)
-            link.repair.removeAll()
-            link.caughtUp = now
+            link.queues.becomeLive(at: now)
             subscription.serve(.live, of: stream)
             return nil
         }
@@ -272,11 +263,7 @@ struct EgressScheduler: ~Copyable {
             if let link = links.children[slot] {
                 guard flushLive(of: link, log, at: now, into: &batch, &context) else { return true }
                 guard flushRepair(of: link, log, at: now, into: &batch, &context) else { return true }
-                if link.repair.isEmpty {
-                    link.isDirty = false
-                } else {
-                    deferred.append(slot)
-                }
+                if link.queues.finishFlush() { deferred.append(slot) }
             }
             dirty.removeLast()
         }
@@ -291,11 +278,13 @@ struct EgressScheduler: ~Copyable {
         of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
         _ context: inout RelayContext
     ) -> Bool {
-        guard let first = link.live.first else { return true }
-        let (arrival, waiting) = (log[first.slot].arrival, link.live.count)
-        emit(&link.live, most: .max, on: link, log, at: now, into: &batch, &context)
-        link.noteSent(waiting - link.live.count, arrived: arrival, at: now)
-        return link.live.isEmpty
+        guard let first = link.queues.firstLive else { return true }
+        let arrival = log[first].arrival
+        let sent = emit(.live, most: .max, on: link, log, at: now, into: &batch, &context)
+        if let count = link.queues.sample(sent, arrived: arrival, at: now) {
+            link.measurements?.record(.residence, now - arrival, count: count, at: now)
+        }
+        return link.queues.count(.live) == 0
     }
 
     /// At most one burst of retransmits and backlog an interval.
@@ -303,43 +292,36 @@ struct EgressScheduler: ~Copyable {
         of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
         _ context: inout RelayContext
     ) -> Bool {
-        if link.repair.isEmpty { return true }
-        if now - link.burstStart >= context.configuration.flushInterval {
-            link.burst = 0
-            link.burstStart = now
-        }
-        let left = context.configuration.burstMax - link.burst
-        let waiting = link.repair.count
-        emit(&link.repair, most: left, on: link, log, at: now, into: &batch, &context)
-        let sent = waiting - link.repair.count
-        link.burst += sent
+        let waiting = link.queues.count(.repair)
+        if waiting == 0 { return true }
+        let interval = context.configuration.flushInterval
+        let left = link.queues.burstLeft(of: context.configuration.burstMax, interval: interval, at: now)
+        let sent = emit(.repair, most: left, on: link, log, at: now, into: &batch, &context)
+        link.queues.spendBurst(sent)
         return sent == min(left, waiting)
     }
 
     /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. What is the
-    /// same for all is read and written once: this runs for each packet and child.
+    /// same for all is read and written once: this runs for each packet and child. Returns how many it took.
+    @inline(__always)
     private func emit(
-        _ queue: inout Deque<ChildLink.Queued>, most: Int, on link: ChildLink, _ log: PacketLog,
-        at now: MonotonicInstant, into batch: inout DatagramBatch, _ context: inout RelayContext
-    ) {
+        _ kind: ChildQueues.Kind, most: Int, on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant,
+        into batch: inout DatagramBatch, _ context: inout RelayContext
+    ) -> Int {
         let (endpoint, local, token) = (link.endpoint, link.local, link.childToken)
-        let firstNumber = link.nextLinkNumber
+        let firstNumber = link.queues.nextLinkNumber
         var number = firstNumber
-        var (taken, retransmits, bytes) = (0, 0, 0)
-        while taken < queue.count, taken < most,
-            batch.hasRoom(headerLength: WireLimits.linkHeaderLength)
-        {
-            let packet = queue[taken]
-            taken += 1
+        var (retransmits, bytes, overwritten) = (0, 0, UInt64(0))
+        let taken = link.queues.drain(kind, most: most) { packet in
+            guard batch.hasRoom(headerLength: WireLimits.linkHeaderLength) else { return false }
             guard log.holds(packet.slot, packet.tag, packet.sequence) else {
-                context.count(.droppedOverwritten)
-                continue
+                overwritten += 1
+                return true
             }
             let body = log.bytes(packet.slot)
             let keyPhase = log[packet.slot].keyPhase
-            batch.append(
-                to: endpoint, from: local, headerLengthMax: WireLimits.linkHeaderLength, body: body
-            ) { header in
+            batch.append(to: endpoint, from: local, headerLengthMax: WireLimits.linkHeaderLength, body: body) {
+                header in
                 DataHeader.writeLinkHeader(
                     into: header, retransmitted: packet.isRetransmit, keyPhase: keyPhase, token: token,
                     linkNumber: number)
@@ -348,16 +330,16 @@ struct EgressScheduler: ~Copyable {
             number &+= 1
             bytes += body.count
             if packet.isRetransmit { retransmits += 1 }
+            return true
         }
-        queue.removeFirst(taken)
+        if overwritten > 0 { context.count(.droppedOverwritten, overwritten) }
         let sent = UInt64(number &- firstNumber)
-        guard sent > 0 else { return }
-        link.nextLinkNumber = number
-        link.lastSent = now
-        link.packetsSent &+= sent
-        link.retransmitsSent &+= UInt64(retransmits)
+        guard sent > 0 else { return taken }
+        link.queues.noteSent(nextNumber: number, retransmits: retransmits)
+        link.noteSent(at: now)
         context.count(.dataSent, sent)
         context.count(.bytesSent, UInt64(bytes) + sent * UInt64(WireLimits.linkHeaderLength))
+        return taken
     }
 
     // MARK: Residence

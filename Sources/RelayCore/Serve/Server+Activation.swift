@@ -28,10 +28,7 @@ extension Server {
 
     /// Another incarnation: all children start it from its beginning.
     func restart(_ stream: StreamState) {
-        for subscription in stream.children {
-            subscription.start = .preburst
-            subscription.serve(.pending, of: stream)
-        }
+        for subscription in stream.children { subscription.restart(of: stream) }
     }
 
     /// Decides from which number a child is served. Nil if it is no longer known what to send.

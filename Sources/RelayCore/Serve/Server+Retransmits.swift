@@ -11,7 +11,7 @@ extension Server {
         if link.responder.needsRate(at: now) {
             link.responder.note(liveRate: liveRate(of: link, at: now, &core), at: now)
         }
-        link.responder.refill(isFirst: link.retransmitsSent == 0, at: now)
+        link.responder.refill(isFirst: link.queues.retransmitsSent == 0, at: now)
         core.egress.beginRetransmits(at: now)
         var asked = 0
         for run in nak.runs {
@@ -40,7 +40,7 @@ extension Server {
         case .overBucket: core.context.count(.nakNumbersOverBucket)
         case .serve:
             core.context.count(.nakNumbersServed)
-            let packet = ChildLink.Queued(
+            let packet = ChildQueues.Packet(
                 slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true)
             core.egress.retransmit(packet, of: stream, on: link, core.log, at: now, &core.context)
         }

@@ -14,8 +14,7 @@ extension Server {
         core.context.count(.subscribesReceived)
         if let known = link.subscriptions[request.subscription] {
             if core.streams[known.stream]?.name == request.stream {
-                known.expires = now + core.configuration.lease
-                known.isExtra = request.isExtra
+                known.renew(isExtra: request.isExtra, until: now + core.configuration.lease)
                 answer(known, at: now, &core)
                 return nil
             }
@@ -34,7 +33,7 @@ extension Server {
             return nil
         }
         // A link has one subscription of each stream: whatever a second copy may be for, it is not served.
-        if let known = core.streams[request.stream], let old = link.subscription(ofStream: known.slot) {
+        if let known = core.streams[request.stream], let old = link.subscriptions.subscription(ofStream: known.slot) {
             core.context.count(.subscriptionsReplaced)
             unsubscribe(old.id, on: link, at: now, &core)
         }
@@ -90,7 +89,7 @@ extension Server {
             id: request.subscription, link: link, stream: stream.slot, request: request, grant: grant,
             rateSixteenths: min(request.rateSixteenths, core.configuration.backlogSixteenthsMax),
             expires: now + core.configuration.lease, now: now)
-        link.add(subscription)
+        link.subscriptions.add(subscription)
         core.measure(link)
         stream.add(subscription)
         stream.times.noteDemand()
@@ -122,7 +121,9 @@ extension Server {
     mutating func unsubscribe(
         _ id: UInt32, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        guard let subscription = link.remove(id), let stream = core.streams[subscription.stream] else { return }
+        guard let subscription = link.subscriptions.remove(id), let stream = core.streams[subscription.stream] else {
+            return
+        }
         drop(subscription, of: stream, at: now, &core)
     }
 
@@ -149,7 +150,7 @@ extension Server {
         of stream: StreamState, reason: SubscriptionEndReason, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
         for subscription in stream.removeChildren(where: { _ in true }) {
-            _ = subscription.link.remove(subscription.id)
+            _ = subscription.link.subscriptions.remove(subscription.id)
             core.send(
                 .subscriptionEnd(subscription: subscription.id, reason: reason), on: subscription.link, at: now)
         }
@@ -177,7 +178,7 @@ extension Server {
         _ child: ChildSubscription, _ status: SubscribeStatus, _ counter: RelayCounter, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) {
-        _ = child.link.remove(child.id)
+        _ = child.link.subscriptions.remove(child.id)
         core.context.count(counter)
         let reply = SubscribeReply(subscription: child.id, status: status, retryAfterMilliseconds: 1_000)
         core.send(.subscribeReply(reply), on: child.link, at: now)
@@ -198,7 +199,7 @@ extension Server {
     mutating func forget(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         let subscriptions = link.ordered
         for subscription in subscriptions.reversed() {
-            _ = link.remove(subscription.id)
+            _ = link.subscriptions.remove(subscription.id)
             if let stream = core.streams[subscription.stream] { drop(subscription, of: stream, at: now, &core) }
         }
         dropRequests(of: link)
