@@ -140,7 +140,7 @@ extension Fetcher {
     ) {
         guard let current = stream.paths.all.first?.candidate else { return }
         for candidate in list.reserves(for: current) where !parents.isAvoided(candidate.endpoint, at: now) {
-            link(to: candidate, at: now, &core)?.warmUntil = now + .seconds(30)
+            link(to: candidate, at: now, &core)?.keepWarm(until: now + .seconds(30))
         }
     }
 }

@@ -18,7 +18,7 @@ extension Fetcher {
             link: link, candidate: candidate, subscription: core.links.takeSubscriptionID(),
             bit: stream.paths.freeBit, isExtra: isExtra, start: start(of: stream), now: now)
         stream.paths.add(path)
-        if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
+        if link.subscriptions.isEmpty { link.noteReceived(at: now) }
         link.addSubscription(path.subscription, stream: stream.slot)
         core.measure(link)
         stream.times.noteJoin(at: now)
@@ -85,7 +85,7 @@ extension Fetcher {
         path.link.removeSubscription(path.subscription)
         core.send(.unsubscribe(subscription: path.subscription), on: path.link, at: now)
         if path.link.subscriptions.isEmpty {
-            path.link.warmUntil = max(path.link.warmUntil, now + .seconds(10))
+            path.link.keepWarm(until: max(path.link.warmUntil, now + .seconds(10)))
         }
     }
 

@@ -68,8 +68,7 @@ extension Fetcher {
     /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it
     /// flows there. Where there is no other, it stays as long as the parent does.
     mutating func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard !link.isLeavingSoon else { return }
-        link.isLeavingSoon = true
+        guard link.noteShutdown() else { return }
         core.context.post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
         noteFailure(of: link.endpoint, at: now)
         for slot in link.streamSlots {

@@ -40,7 +40,7 @@ extension Receiver {
             naks.add(gap.sequence, path, tryNumber: ask.tryNumber, isLast: ask.isLast)
             guard gap.tries > before else { return }
             path.noteRetransmitAsked()
-            link.retransmitsAsked += 1
+            link.noteRetransmitAsked()
             core.context.count(.nakNumbersAsked)
         }
         for (path, nak) in naks.naks {

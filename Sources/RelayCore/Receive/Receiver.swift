@@ -84,7 +84,7 @@ struct Receiver {
         else { return reject(.rejectedBadSeal, &core) }
 
         if header.keyPhase != incarnation.keyPhase { incarnation.noteKeyPhase(header) }
-        link.lastReceived = now
+        link.noteReceived(at: now)
         guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
         core.context.count(.dataReceived)
