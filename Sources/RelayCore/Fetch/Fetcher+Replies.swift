@@ -18,21 +18,17 @@ extension Fetcher {
         guard let (path, stream) = path(of: reply.subscription, on: link, core) else { return .settled }
         switch reply.status {
         case .pending:
-            path.tries = 0
-            path.nextTry = now + .seconds(1)
+            path.noteAnswer(nextTry: now + .seconds(1))
             core.clock.schedule(stream, path.nextTry)
         case .ok:
-            path.tries = 0
-            path.nextTry = .distantFuture
-            stream.refusedAs = []
+            path.noteAnswer(nextTry: .distantFuture)
             stream.problem = nil
-            stream.forgetRefusal(by: path.candidate.endpoint)
-            path.backlogEnd = reply.highest.rawValue
+            stream.candidates.noteAcceptance(by: path.candidate.endpoint)
             return accept(reply, on: path, of: stream, at: now, &core)
         case .crowded: leaveCrowded(path, of: stream, at: now, &core)
         case .unknownStream, .busy, .loop, .tableFull, .noSource, .undecided:
-            stream.refusedAs.insert(RefusalKinds(reply.status))
-            stream.noteRefusal(by: path.candidate.endpoint, ofExtra: path.isExtra, at: now)
+            stream.candidates.noteKind(RefusalKinds(reply.status))
+            stream.candidates.noteRefusal(by: path.candidate.endpoint, ofExtra: path.isExtra, at: now)
             removePath(path, of: stream, at: now, &core)
             choosePaths(for: stream, at: now, &core)
         }
@@ -45,8 +41,7 @@ extension Fetcher {
         _ core: inout NodeCore
     ) -> ReplyOutcome {
         let tag = IncarnationTag(stream: stream.name, source: reply.source, incarnation: reply.incarnation)
-        if let old = path.tag, old != tag { path.forgetPlace() }
-        path.tag = tag
+        path.accept(tag, backlogEnd: reply.highest.rawValue)
         if let current = stream.incarnation {
             if current.tag == tag { return .continues(path, stream) }
             let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
@@ -101,7 +96,7 @@ extension Fetcher {
         guard let (path, stream) = path(of: subscription, on: link, core) else { return }
         stream.paths.remove(path)
         link.removeSubscription(subscription)
-        if reason != .leaseExpired { stream.noteRefusal(by: path.candidate.endpoint, at: now) }
+        if reason != .leaseExpired { stream.candidates.noteRefusal(by: path.candidate.endpoint, at: now) }
         choosePaths(for: stream, at: now, &core)
     }
 
