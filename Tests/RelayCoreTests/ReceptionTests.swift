@@ -170,7 +170,7 @@ struct ReceiverTests {
         var setup = Setup(role: .set)
         #expect(did(&setup) { $0.take(10, at: instant(1)) })
         #expect(!did(&setup) { $0.take(10, at: instant(2)) })
-        #expect(setup.stream.duplicates == 1)
+        #expect(setup.stream.arrivals.duplicates == 1)
         #expect(setup.core.context.counters[.duplicates] == 1)
     }
 
@@ -182,7 +182,7 @@ struct ReceiverTests {
         let gaps = setup.stream.incarnation?.gaps.gaps.map(\.sequence)
         #expect(gaps == [11, 12])
         #expect(did(&setup) { $0.take(11, isRepair: true, at: instant(3)) })
-        #expect(setup.stream.repaired == 1)
+        #expect(setup.stream.arrivals.repaired == 1)
         #expect(setup.stream.incarnation?.gaps.gaps.map(\.sequence) == [12])
     }
 
@@ -217,7 +217,7 @@ struct ReceiverTests {
         #expect(first == [.handOut(0), .handOut(1), .wait(instant(501))])
         let late = setup.steps(at: instant(501))
         #expect(late == [.skip(lost: 1), .handOut(2), .done])
-        #expect(setup.stream.lost == 1)
+        #expect(setup.stream.deliveries.lost == 1)
         #expect(!did(&setup) { $0.take(12, at: instant(502)) }, "it was given up")
     }
 

@@ -22,7 +22,6 @@ extension Fetcher {
             core.clock.schedule(stream, path.nextTry)
         case .ok:
             path.noteAnswer(nextTry: .distantFuture)
-            stream.problem = nil
             stream.candidates.noteAcceptance(by: path.candidate.endpoint)
             return accept(reply, on: path, of: stream, at: now, &core)
         case .crowded: leaveCrowded(path, of: stream, at: now, &core)
@@ -45,7 +44,7 @@ extension Fetcher {
         if let current = stream.incarnation {
             if current.tag == tag { return .continues(path, stream) }
             let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
-            if others, now - stream.lastArrival < .seconds(1) {
+            if others, now - stream.arrivals.lastArrival < .seconds(1) {
                 // Another path still brings the old one; this parent is asked again in a moment.
                 path.postpone(until: now + .seconds(1))
                 core.clock.schedule(stream, path.nextTry)
@@ -76,13 +75,13 @@ extension Fetcher {
         _ tag: IncarnationTag, _ reply: SubscribeReply, _ path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
-        guard isEdge, let past = stream.finished.first(where: { $0.tag == tag }),
-            past.nextToDeliver > reply.oldest.rawValue, stream.returnTo?.tag != tag, path.link.isAlive
+        guard isEdge, let past = stream.deliveries.place(in: tag),
+            past > reply.oldest.rawValue, stream.sourceChanges.returnTo?.tag != tag, path.link.isAlive
         else {
-            stream.returnTo = nil
+            stream.sourceChanges.noteReturn(to: nil)
             return false
         }
-        stream.returnTo = past.nextToDeliver > 0 ? (tag, past.nextToDeliver) : nil
+        stream.sourceChanges.noteReturn(to: past > 0 ? (tag, past) : nil)
         removePath(path, of: stream, at: now, &core)
         join(path.candidate, stream, at: now, &core)
         return true

@@ -12,7 +12,9 @@ extension Fetcher {
     func takeReview(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Bool {
         guard stream.times.takeReview(at: now) else { return false }
         if isEdge {
-            let totals = PathQuality.Totals(delivered: stream.delivered, lost: stream.lost, repaired: stream.repaired)
+            let totals = PathQuality.Totals(
+                delivered: stream.deliveries.delivered, lost: stream.deliveries.lost, repaired: stream.arrivals.repaired
+            )
             stream.quality.review(totals, from: core.clock.judgeSilenceFrom, at: now)
         }
         return true
@@ -52,7 +54,7 @@ extension Fetcher {
 
     /// The backstop of [A] §IV-B: a stream without any packet for two seconds although its link lives.
     private mutating func checkSilence(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        let silentSince = max(stream.lastKept, stream.times.lastJoin, core.clock.judgeSilenceFrom)
+        let silentSince = max(stream.arrivals.lastKept, stream.times.lastJoin, core.clock.judgeSilenceFrom)
         guard stream.incarnation != nil, !stream.paths.isEmpty,
             now - silentSince >= core.configuration.streamSilenceMax
         else { return }

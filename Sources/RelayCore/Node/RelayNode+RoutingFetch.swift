@@ -30,7 +30,7 @@ extension RelayNode {
     /// something may still come.
     func onUnavailable(_ stream: StreamState, _ reason: UnavailableReason, at now: MonotonicInstant) {
         server.refuseWaiting(for: stream, reason, at: now, &core)
-        if reason == .parentsTakenAway || now - stream.lastArrival >= core.configuration.streamSilenceMax {
+        if reason == .parentsTakenAway || now - stream.arrivals.lastArrival >= core.configuration.streamSilenceMax {
             server.endChildren(of: stream, reason: .noSource, at: now, &core)
         }
         core.noteDemand(of: stream, at: now)
@@ -102,14 +102,13 @@ extension RelayNode {
                 phase: reply.keyPhase, stream: stream.name, source: reply.source, incarnation: reply.incarnation)
         else { return core.context.count(.rejectedHandshakeMAC) }
         let isChange = stream.incarnation != nil
-        stream.adoptedAt = now
-        stream.lastKept = now
+        stream.arrivals.noteAdopted(at: now)
         forgetIncarnation(of: stream, at: now)
         let incarnation = IncarnationState(
             source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key,
             start: reply.oldest.rawValue)
-        if let past = stream.finished.first(where: { $0.tag == tag }) {
-            incarnation.resumeDelivery(at: past.nextToDeliver)
+        if let past = stream.deliveries.place(in: tag) {
+            incarnation.resumeDelivery(at: past)
         }
         stream.incarnation = incarnation
         core.streams.bind(tag, to: stream)
@@ -128,7 +127,7 @@ extension RelayNode {
         guard let old = stream.incarnation else { return }
         if receiver.handsOut {
             deliver(stream, isLast: true, at: now)
-            stream.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
+            stream.deliveries.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
         }
         core.streams.unbind(old.tag)
         old.releaseKeys(core.crypto)

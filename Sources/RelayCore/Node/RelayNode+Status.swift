@@ -98,12 +98,12 @@ extension RelayNode {
             name: stream.name.text, portset: stream.portset?.description ?? "?",
             source: stream.incarnation.map { sourceName($0.source, of: stream) },
             incarnation: stream.incarnation?.incarnation.description,
-            highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.packetsIn,
-            bytesIn: stream.bytesIn, packetsOut: stream.packetsOut, children: stream.children.count,
-            viewers: viewers, paths: paths, delivered: stream.delivered, lost: stream.lost,
-            repaired: stream.repaired, duplicates: stream.duplicates,
-            gapMillisecondsMax: stream.gapMax.seconds * 1_000, residence: stream.residence,
-            problem: stream.problem?.description)
+            highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.arrivals.packetsIn,
+            bytesIn: stream.arrivals.bytesIn, packetsOut: stream.packetsOut, children: stream.children.count,
+            viewers: viewers, paths: paths, delivered: stream.deliveries.delivered, lost: stream.deliveries.lost,
+            repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates,
+            gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.residence,
+            problem: stream.candidates.problem?.description)
     }
 
     private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {

@@ -17,6 +17,9 @@ final class StreamState {
     var wakeup = Wakeup()
 
     var incarnation: IncarnationState?
+    /// What the receiver keeps of the stream.
+    var arrivals = Arrivals()
+    var deliveries = Deliveries()
     private(set) var children: [ChildSubscription] = []
     /// What a packet needs to know of each child, in the same order.
     private(set) var fanOut: [FanOutEntry] = []
@@ -29,37 +32,15 @@ final class StreamState {
     var origin: StreamSource?
     /// Viewers of this region want it.
     var isWanted = false
-    /// Why it cannot be had now, as last reported; nil once a parent gives it.
-    var problem: UnavailableReason?
-    /// At an edge: where earlier incarnations were left, so that a return to one hands nothing out twice.
-    private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []
-    /// An earlier incarnation that a parent brings again, and where to go on in it.
-    var returnTo: (tag: IncarnationTag, sequence: UInt64)?
-    var lastArrival: MonotonicInstant = .zero
-    /// When a packet last came that was new, and when the incarnation last changed.
-    var lastKept: MonotonicInstant = .zero
-    var adoptedAt: MonotonicInstant?
-    /// How often another source, or another incarnation of it, may follow.
-    var sourceChanges = TokenBucket(rate: 2, depth: 4)
-    var arrivalRate = ArrivalRate()
-    /// When the past was last seen to arrive (`RelayNode.isFilling`).
-    var filledAt: MonotonicInstant?
+    /// How often the source changes, and to which earlier one it returns.
+    var sourceChanges = SourceChanges()
 
-    var packetsIn: UInt64 = 0
-    var bytesIn: UInt64 = 0
     var packetsOut: UInt64 = 0
     /// How long packets stayed here: until the flush (relay), or until they were handed out in order (edge).
     var residence = DelayBuckets()
     /// Live packets that wait for the flush, and when the first of them came.
     var waiting: UInt64 = 0
     var waitingSince: MonotonicInstant = .zero
-    var delivered: UInt64 = 0
-    var lost: UInt64 = 0
-    var repaired: UInt64 = 0
-    var duplicates: UInt64 = 0
-    /// Edge: the last hand-out; entrypoint: the encoder's last payload. And the longest time between two of them.
-    var lastDelivery: MonotonicInstant?
-    var gapMax: TimeSpan = .zero
 
     init(slot: Int, name: StreamName) {
         self.slot = slot
@@ -98,7 +79,7 @@ final class StreamState {
 
     /// Data came or was made here lately: what it goes by is kept when there is no room for all.
     func isCarrying(at now: MonotonicInstant) -> Bool {
-        origin != nil || incarnation != nil && now - lastArrival < Self.carryingSpan
+        origin != nil || incarnation != nil && now - arrivals.lastArrival < Self.carryingSpan
     }
 
     private static let carryingSpan: TimeSpan = .seconds(30)
@@ -121,15 +102,6 @@ final class StreamState {
 
     /// Children whose claims are counted.
     private static let votersMax = 64
-
-    /// Most finished incarnations that are remembered.
-    private static let memoryMax = 32
-
-    func noteFinished(_ tag: IncarnationTag, nextToDeliver: UInt64) {
-        finished.removeAll { $0.tag == tag }
-        if finished.count >= Self.memoryMax { finished.removeFirst() }
-        finished.append((tag, nextToDeliver))
-    }
 }
 
 /// Packets a second, counted over half a second: independent of what the log still holds.

@@ -53,10 +53,8 @@ extension Origin {
     ) {
         guard let stream = core.streams[name], stream.origin != nil else { return }
         guard payload.count <= WireLimits.payloadMax else { return core.context.count(.droppedOversizePayload) }
-        stream.packetsIn += 1
-        stream.bytesIn += UInt64(payload.count)
-        if let last = stream.lastDelivery { stream.gapMax = max(stream.gapMax, now - last) }
-        stream.lastDelivery = now
+        stream.arrivals.notePayload(bytes: payload.count)
+        stream.deliveries.noteTime(now)
         let (length, count) = Self.pieces(of: payload.count, in: stream)
         guard count > 1 else { return emit(payload, isFiller: false, of: stream, at: now, &core) }
         core.context.count(.payloadsCut)
@@ -95,9 +93,9 @@ extension Origin {
             tag: incarnation.tag, sequence: sequence, arrival: now, keyPhase: incarnation.keyPhase,
             isFiller: isFiller, UnsafeRawBufferPointer(packet))
         incarnation.insert(number, slot: slot)
-        stream.arrivalRate.note(at: now)
+        stream.arrivals.noteRate(at: now)
         stream.origin!.noteMade(at: now)
-        stream.lastArrival = now
+        stream.arrivals.noteArrival(at: now)
         core.forward(slot, sequence, of: stream, isRepair: false, at: now)
     }
 

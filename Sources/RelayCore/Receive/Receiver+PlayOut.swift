@@ -21,7 +21,7 @@ extension Receiver {
         guard let playOut else { return .done }
         let step = playOut.next(of: incarnation, core.log, isLast: isLast, at: now, &core.context)
         if case .skip(let lost) = step {
-            stream.lost &+= lost
+            stream.deliveries.noteLost(lost)
             core.context.count(.lost, lost)
         }
         return step
@@ -33,12 +33,10 @@ extension Receiver {
     ) -> UnsafeRawBufferPointer? {
         guard !core.log[slot].isFiller else { return nil }
         let residence = now - core.log[slot].arrival
-        stream.delivered += 1
+        stream.deliveries.noteDelivered(at: now)
         stream.residence.note(residence)
         core.context.noteResidence(residence)
         core.context.count(.delivered)
-        if let last = stream.lastDelivery { stream.gapMax = max(stream.gapMax, now - last) }
-        stream.lastDelivery = now
         return UnsafeRawBufferPointer(rebasing: core.log.bytes(slot)[WireLimits.streamHeaderLength...])
     }
 }

@@ -88,7 +88,7 @@ struct Receiver {
         guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
         core.context.count(.dataReceived)
-        stream.lastArrival = now
+        stream.arrivals.noteArrival(at: now)
         path?.noteArrival(at: now)
         return handsOut
             ? Arrival(
@@ -111,10 +111,10 @@ struct Receiver {
         switch incarnation.reception(of: sequence, core.log, isStranded: isStranded(stream, at: now)) {
         case .held(let slot):
             if !arrival.header.retransmitted { arrival.path?.noteLag(now - core.log[slot].arrival) }
-            stream.duplicates += 1
+            stream.arrivals.noteDuplicate()
             return drop(.duplicates, &core)
         case .past:
-            stream.duplicates += 1
+            stream.arrivals.noteDuplicate()
             return drop(.duplicates, &core)
         case .rejected(let reason): return drop(reason, &core)
         case .jump: return .jumped(lost: jump(stream, incarnation, to: sequence, &core))
@@ -144,23 +144,22 @@ struct Receiver {
         let gap = incarnation.closeGap(sequence)
         let isRepair = gap.map { header.retransmitted || $0.tries > 0 } ?? false
         if isRepair {
-            stream.repaired += 1
+            stream.arrivals.noteRepair()
             core.context.count(.repaired)
         }
         if let path = arrival.path, !header.retransmitted {
             path.noteLag(.zero)
             if let gap, gap.lostOn & path.bit != 0 { noteReordered(gap, on: path, at: now, &core) }
         }
-        stream.lastKept = now
+        stream.arrivals.noteKept(at: now)
         noteHoles(before: sequence, in: stream, incarnation, at: now, &core)
         incarnation.insert(sequence, slot: slot)
-        stream.arrivalRate.note(at: now)
+        stream.arrivals.noteRate(at: now)
         incarnation.lowerStart(to: sequence)
         if header.isFiller {
             core.context.count(.fillerReceived)
         } else {
-            stream.packetsIn += 1
-            stream.bytesIn += UInt64(max(arrival.payloadLength, 0))
+            stream.arrivals.notePayload(bytes: arrival.payloadLength)
         }
         return (slot, isRepair)
     }
@@ -169,7 +168,7 @@ struct Receiver {
 
     /// Whether nothing new of the stream has come for so long that the place where it is held to be may be wrong.
     private func isStranded(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
-        now - stream.lastKept >= Self.strandedAfter
+        now - stream.arrivals.lastKept >= Self.strandedAfter
     }
 
     private static var strandedAfter: TimeSpan { .seconds(1) }
@@ -179,7 +178,7 @@ struct Receiver {
         _ stream: StreamState, _ incarnation: IncarnationState, to sequence: UInt64, _ core: inout NodeCore
     ) -> UInt64? {
         guard let lost = incarnation.giveUp(below: sequence) else { return nil }
-        stream.lost &+= lost
+        stream.deliveries.noteLost(lost)
         core.context.count(.lost, lost)
         return lost
     }
@@ -195,10 +194,10 @@ struct Receiver {
         guard let incarnation = stream.incarnation, stream.origin == nil, reply.highest != .none else { return false }
         let place = max(incarnation.index.highest, incarnation.nextToDeliver, incarnation.start)
         guard place > reply.highest.rawValue + SequenceIndex.windowMax, isStranded(stream, at: now),
-            now - (stream.adoptedAt ?? .zero) >= Self.strandedAfter
+            now - (stream.arrivals.adoptedAt ?? .zero) >= Self.strandedAfter
         else { return false }
         core.context.count(.rewinds)
-        stream.lastKept = now
+        stream.arrivals.noteKept(at: now)
         incarnation.rewind(to: reply.oldest.rawValue)
         for path in stream.paths.all { path.forgetPlace() }
         return true

@@ -14,21 +14,21 @@ extension StreamState {
     /// capacity.
     func isFilling(at now: MonotonicInstant) -> Bool {
         let isFilling = bringsPast(at: now)
-        if isFilling { filledAt = now }
+        if isFilling { arrivals.noteFilling(at: now) }
         return isFilling
     }
 
     /// Whether the rate of arrivals is the stream's own: no recent packet was of the past.
     func isRateKnown(at now: MonotonicInstant) -> Bool {
-        arrivalRate.isMeasured && !bringsPast(at: now)
-            && filledAt.map { now - $0 > ArrivalRate.window * 2 } ?? true
+        arrivals.rate.isMeasured && !bringsPast(at: now)
+            && arrivals.filledAt.map { now - $0 > ArrivalRate.window * 2 } ?? true
     }
 
     /// Bits a second of a copy on the wire. Nil if not known: recent packets may have come faster than the stream's rate.
     func bitRate(at now: MonotonicInstant) -> Double? {
-        guard packetsIn > 0, !isFilling(at: now), isRateKnown(at: now) else { return nil }
+        guard arrivals.packetsIn > 0, !isFilling(at: now), isRateKnown(at: now) else { return nil }
         let overhead = Double(WireLimits.dataOverhead + EgressBudget.networkOverhead)
-        return arrivalRate.perSecond(at: now) * 8 * (Double(bytesIn) / Double(packetsIn) + overhead)
+        return arrivals.rate.perSecond(at: now) * 8 * (Double(arrivals.bytesIn) / Double(arrivals.packetsIn) + overhead)
     }
 
     private func bringsPast(at now: MonotonicInstant) -> Bool {

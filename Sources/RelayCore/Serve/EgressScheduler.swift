@@ -204,7 +204,7 @@ struct EgressScheduler: ~Copyable {
             context.configuration.burstMax, context.configuration.flushInterval
         )
         let packetsMax = context.configuration.queuePacketsMax
-        let arrivals = stream.arrivalRate.perSecond(at: now)
+        let arrivals = stream.arrivals.rate.perSecond(at: now)
         let rate = max(arrivals, 50) * Double(subscription.rateSixteenths) / 16
         let own = stream.isRateKnown(at: now) ? arrivals : 0
         subscription.accrue(rate: rate, own: own, most: burstMax, at: now)

@@ -49,6 +49,6 @@ extension Server {
     /// Packets a second of all streams on the link.
     private func liveRate(of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Double {
         core.context.noteWork(UInt64(link.ordered.count))
-        return link.ordered.reduce(0) { $0 + (core.streams[$1.stream]?.arrivalRate.perSecond(at: now) ?? 0) }
+        return link.ordered.reduce(0) { $0 + (core.streams[$1.stream]?.arrivals.rate.perSecond(at: now) ?? 0) }
     }
 }
