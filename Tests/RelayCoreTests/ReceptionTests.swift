@@ -114,7 +114,8 @@ struct ReceiverTests {
         init(role: NodeRole) {
             let configuration = RelayConfiguration(name: "r1", role: role)
             core = NodeCore(
-                configuration: configuration, crypto: SimulatedCrypto(networkKeys: [1], seed: 1), seed: 1, makeMeasurements: nil,
+                configuration: configuration, crypto: SimulatedCrypto(networkKeys: [1], seed: 1), seed: 1,
+                makeMeasurements: nil,
                 now: instant(0))
             receiver = Receiver(playOut: role == .edge ? PlayOut(sink: nil, deadline: .milliseconds(500)) : nil)
             stream = core.streams.insert(StreamName("news")!, countMax: 8)
@@ -226,6 +227,7 @@ struct ReceiverTests {
         var setup = Setup(role: .edge)
         setup.stream.incarnation?.restart(at: 10)
         for sequence: UInt64 in [10, 12] { _ = setup.take(sequence, at: instant(1)) }
-        #expect(did(&setup) { $0.steps(isLast: true, at: instant(1)) } == [.handOut(0), .skip(lost: 1), .handOut(1), .done])
+        #expect(
+            did(&setup) { $0.steps(isLast: true, at: instant(1)) } == [.handOut(0), .skip(lost: 1), .handOut(1), .done])
     }
 }

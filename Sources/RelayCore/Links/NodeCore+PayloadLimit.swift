@@ -4,9 +4,6 @@ import RelayWire
 /// What all paths behind this node carry of a stream: each node tells its parents the smallest, and the entrypoint makes
 /// payloads of a stream no larger than that.
 extension NodeCore {
-    /// Payloads are not raised sooner than this after they were lowered.
-    private static var limitSpan: TimeSpan { .seconds(60) }
-
     /// Takes over what the children's paths carry now: at an entrypoint payloads change, elsewhere the parents are told.
     mutating func updateLimit(of stream: StreamState, at now: MonotonicInstant) {
         var limit = WireLimits.payloadUsual
@@ -14,19 +11,16 @@ extension NodeCore {
             if let payload = child.link.size.payload { limit = min(limit, payload) }
             if let payload = child.payloadLimit(at: now) { limit = min(limit, payload) }
         }
-        guard limit != stream.payloadLimit else { return }
-        let isLower = limit < stream.payloadLimit
+        guard limit != stream.payloadLimit.bytes else { return }
+        let isLower = limit < stream.payloadLimit.bytes
         if stream.origin != nil {
-            // A child that comes and goes must not make the payload change to and fro.
-            if isLower { stream.limitedAt = now }
-            guard isLower || now - stream.limitedAt >= Self.limitSpan else { return }
-            stream.payloadLimit = limit
+            guard stream.payloadLimit.followSlowly(limit, at: now) else { return }
             context.post(.limitPayload(stream.name, bytes: limit))
             context.post(
                 .alarm(
                     isLower ? .payloadLowered(stream.name, bytes: limit) : .payloadRaised(stream.name, bytes: limit)))
         } else {
-            stream.payloadLimit = limit
+            stream.payloadLimit.follow(limit)
             guard isLower else { return }
             streams.noteLimit()
             for path in stream.paths.all { sendLimit(of: stream, on: path, at: now) }
@@ -45,8 +39,8 @@ extension NodeCore {
     }
 
     private mutating func sendLimit(of stream: StreamState, on path: StreamPath, at now: MonotonicInstant) {
-        guard stream.payloadLimit < WireLimits.payloadUsual else { return }
-        let bytes = UInt16(clamping: stream.payloadLimit)
+        guard !stream.payloadLimit.isUsual else { return }
+        let bytes = UInt16(clamping: stream.payloadLimit.bytes)
         send(.payloadLimit(subscription: path.subscription, bytes: bytes), on: path.link, at: now)
     }
 }

@@ -67,6 +67,6 @@ extension RelayNode {
     /// Most bytes of a payload that all paths of a stream carry; nil if that is as many as usual.
     public func payloadLimit(of name: StreamName) -> Int? {
         guard let stream = core.streams[name] else { return nil }
-        return stream.payloadLimit < WireLimits.payloadUsual ? stream.payloadLimit : nil
+        return stream.payloadLimit.isUsual ? nil : stream.payloadLimit.bytes
     }
 }

@@ -99,10 +99,10 @@ extension RelayNode {
             source: stream.incarnation.map { sourceName($0.source, of: stream) },
             incarnation: stream.incarnation?.incarnation.description,
             highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.arrivals.packetsIn,
-            bytesIn: stream.arrivals.bytesIn, packetsOut: stream.packetsOut, children: stream.children.count,
+            bytesIn: stream.arrivals.bytesIn, packetsOut: stream.departures.packetsOut, children: stream.children.count,
             viewers: viewers, paths: paths, delivered: stream.deliveries.delivered, lost: stream.deliveries.lost,
             repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates,
-            gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.residence,
+            gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.departures.residence,
             problem: stream.candidates.problem?.description)
     }
 

@@ -9,9 +9,8 @@ final class StreamState {
     var number: UInt64 = 0
     /// Known from the zone, or a hint from children.
     var portset: PortsetID?
-    /// Largest payload that all paths behind this node carry, and at an entrypoint when it was last lowered.
-    var payloadLimit = WireLimits.payloadUsual
-    var limitedAt: MonotonicInstant = .zero
+    /// Largest payload that all paths behind this node carry.
+    var payloadLimit = PayloadLimit()
     /// The zone has not confirmed it: children said so, and the name servers say nothing.
     var isPortsetHint = false
     var wakeup = Wakeup()
@@ -35,12 +34,7 @@ final class StreamState {
     /// How often the source changes, and to which earlier one it returns.
     var sourceChanges = SourceChanges()
 
-    var packetsOut: UInt64 = 0
-    /// How long packets stayed here: until the flush (relay), or until they were handed out in order (edge).
-    var residence = DelayBuckets()
-    /// Live packets that wait for the flush, and when the first of them came.
-    var waiting: UInt64 = 0
-    var waitingSince: MonotonicInstant = .zero
+    var departures = Departures()
 
     init(slot: Int, name: StreamName) {
         self.slot = slot

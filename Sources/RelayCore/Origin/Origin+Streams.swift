@@ -68,8 +68,8 @@ extension Origin {
     /// than a path carries; else the whole.
     private static func pieces(of payload: Int, in stream: StreamState) -> (length: Int, count: Int) {
         let packet = 188
-        guard payload > stream.payloadLimit, payload % packet == 0 else { return (payload, 1) }
-        let count = (payload + stream.payloadLimit - 1) / stream.payloadLimit
+        guard payload > stream.payloadLimit.bytes, payload % packet == 0 else { return (payload, 1) }
+        let count = (payload + stream.payloadLimit.bytes - 1) / stream.payloadLimit.bytes
         let length = (payload / packet + count - 1) / count * packet
         return (length, (payload + length - 1) / length)
     }

@@ -34,7 +34,7 @@ extension Receiver {
         guard !core.log[slot].isFiller else { return nil }
         let residence = now - core.log[slot].arrival
         stream.deliveries.noteDelivered(at: now)
-        stream.residence.note(residence)
+        stream.departures.noteHandedOut(after: residence)
         core.context.noteResidence(residence)
         core.context.count(.delivered)
         return UnsafeRawBufferPointer(rebasing: core.log.bytes(slot)[WireLimits.streamHeaderLength...])

@@ -103,7 +103,7 @@ struct EgressScheduler: ~Copyable {
                 }
             }
         }
-        stream.packetsOut += queuedCount
+        stream.departures.noteCopies(queuedCount)
         budget.refill(at: now)
         spend(slot, copies: Int(queuedCount), log)
         if queuedCount > 0, !isRepair { noteWaiting(stream, at: now) }
@@ -129,7 +129,7 @@ struct EgressScheduler: ~Copyable {
         at now: MonotonicInstant, _ context: inout RelayContext
     ) {
         guard enqueue(packet, on: link, at: now, &context) else { return }
-        stream.packetsOut += 1
+        stream.departures.noteCopies(1)
         spend(packet.slot, copies: 1, log)
     }
 
@@ -223,7 +223,7 @@ struct EgressScheduler: ~Copyable {
                 )
                 subscription.takeOne()
                 spend(slot, copies: 1, log)
-                stream.packetsOut += 1
+                stream.departures.noteCopies(1)
                 context.count(.backlogSent)
                 markDirty(link)
             }
@@ -346,11 +346,7 @@ struct EgressScheduler: ~Copyable {
 
     /// A packet that arrived now waits for the next flush; all children get it then.
     private mutating func noteWaiting(_ stream: StreamState, at now: MonotonicInstant) {
-        if stream.waiting == 0 {
-            stream.waitingSince = now
-            waitingStreams.append(stream.slot)
-        }
-        stream.waiting += 1
+        if stream.departures.noteWaiting(at: now) { waitingStreams.append(stream.slot) }
     }
 
     /// Everything that waited has been sent.
@@ -358,11 +354,9 @@ struct EgressScheduler: ~Copyable {
         _ streams: borrowing StreamTable, at now: MonotonicInstant, _ context: inout RelayContext
     ) {
         for slot in waitingStreams {
-            guard let stream = streams[slot], stream.waiting > 0 else { continue }
-            let span = now - stream.waitingSince
-            stream.residence.note(span, count: stream.waiting)
-            context.noteResidence(span, count: stream.waiting)
-            stream.waiting = 0
+            guard let stream = streams[slot], stream.departures.waiting > 0 else { continue }
+            let (span, count) = stream.departures.takeFlushed(at: now)
+            context.noteResidence(span, count: count)
         }
         waitingStreams.removeAll(keepingCapacity: true)
     }
