@@ -9,6 +9,9 @@ struct CandidateMemory {
     /// Parents before the one in use that proved worse, and until when they are not returned to.
     private var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
 
+    /// Why nobody gives the stream now, as last reported; nil once a parent gives it.
+    private(set) var problem: UnavailableReason?
+
     /// Most refusals and demotions that are remembered.
     private static let memoryMax = 32
 
@@ -29,11 +32,13 @@ struct CandidateMemory {
     /// A parent gives the stream.
     mutating func noteAcceptance(by endpoint: Endpoint) {
         kinds = []
+        problem = nil
         forgetRefusal(by: endpoint)
     }
 
-    /// It was reported that nobody gives the stream: all may be asked again.
-    mutating func forgetRefusals() {
+    /// It is reported that nobody gives the stream: all may be asked again.
+    mutating func noteReport(of reason: UnavailableReason) {
+        problem = reason
         refusals = []
         kinds = []
     }

@@ -127,8 +127,7 @@ extension Fetcher {
     private func report(
         _ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        stream.candidates.forgetRefusals()
-        stream.problem = reason
+        stream.candidates.noteReport(of: reason)
         stream.times.noteUnavailable(retryAt: now + .seconds(1))
         core.clock.schedule(stream, now + .seconds(1))
         guard isEdge else { return core.post(.unavailable(stream, reason)) }

@@ -62,7 +62,7 @@ extension Fetcher {
     /// From where to ask: on from what is held, or else from the lowest number that children ask for, so that a parent
     /// that did not carry the stream can fill their gap (design §7).
     private func start(of stream: StreamState) -> Subscribe.Start {
-        if let past = stream.returnTo { return .resume(past.tag, SequenceNumber(past.sequence)) }
+        if let past = stream.sourceChanges.returnTo { return .resume(past.tag, SequenceNumber(past.sequence)) }
         if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
             return .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
         }

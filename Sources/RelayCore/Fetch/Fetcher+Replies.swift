@@ -22,7 +22,6 @@ extension Fetcher {
             core.clock.schedule(stream, path.nextTry)
         case .ok:
             path.noteAnswer(nextTry: .distantFuture)
-            stream.problem = nil
             stream.candidates.noteAcceptance(by: path.candidate.endpoint)
             return accept(reply, on: path, of: stream, at: now, &core)
         case .crowded: leaveCrowded(path, of: stream, at: now, &core)
@@ -77,12 +76,12 @@ extension Fetcher {
         at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
         guard isEdge, let past = stream.deliveries.place(in: tag),
-            past > reply.oldest.rawValue, stream.returnTo?.tag != tag, path.link.isAlive
+            past > reply.oldest.rawValue, stream.sourceChanges.returnTo?.tag != tag, path.link.isAlive
         else {
-            stream.returnTo = nil
+            stream.sourceChanges.noteReturn(to: nil)
             return false
         }
-        stream.returnTo = past > 0 ? (tag, past) : nil
+        stream.sourceChanges.noteReturn(to: past > 0 ? (tag, past) : nil)
         removePath(path, of: stream, at: now, &core)
         join(path.candidate, stream, at: now, &core)
         return true

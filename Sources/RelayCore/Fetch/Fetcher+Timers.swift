@@ -12,7 +12,9 @@ extension Fetcher {
     func takeReview(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Bool {
         guard stream.times.takeReview(at: now) else { return false }
         if isEdge {
-            let totals = PathQuality.Totals(delivered: stream.deliveries.delivered, lost: stream.deliveries.lost, repaired: stream.arrivals.repaired)
+            let totals = PathQuality.Totals(
+                delivered: stream.deliveries.delivered, lost: stream.deliveries.lost, repaired: stream.arrivals.repaired
+            )
             stream.quality.review(totals, from: core.clock.judgeSilenceFrom, at: now)
         }
         return true
