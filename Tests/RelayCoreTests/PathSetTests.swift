@@ -25,7 +25,11 @@ struct PathSetTests {
         let path = StreamPath(
             link: link, candidate: candidate, subscription: UInt32(number), bit: bit, isExtra: false, start: .live,
             now: instant(0))
-        path.state = state
+        switch state {
+        case .joining: break
+        case .live: path.becomeLive()
+        case .leaving: path.beginLeaving(at: instant(0))
+        }
         return path
     }
 
@@ -109,7 +113,8 @@ struct PathSetTests {
     @Test("Numbers that begin again forget the path's place, and no more")
     func place() {
         let path = path(1, .live)
-        (path.lastSequence, path.promised) = (70, 80)
+        path.notePlace(70, linkNumber: 7)
+        path.notePromise(below: 80)
         path.forgetPlace()
         #expect(path.lastSequence == 0)
         #expect(path.promised == 0)

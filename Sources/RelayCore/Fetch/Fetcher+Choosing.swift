@@ -15,7 +15,7 @@ extension Fetcher {
 
     /// Makes the paths what they should be. Called whenever demand, answers, links or replies change.
     mutating func choosePaths(for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard stream.origin == nil, stream.hasDemand || stream.leaveAt != nil else { return }
+        guard stream.origin == nil, stream.hasDemand || stream.times.leaveAt != nil else { return }
         let settled = stream.paths.settled
         switch candidates(for: stream, at: now, &core) {
         case .undecided:
@@ -31,9 +31,9 @@ extension Fetcher {
                 if let best = best(of: list, for: stream, at: now, core) {
                     join(best, stream, at: now, &core)
                 } else if let leaving = stream.paths.all.first {
-                    leaving.state = .live
+                    leaving.becomeLive()
                 } else {
-                    report(stream.refusedAs.reason, for: stream, at: now, &core)
+                    report(stream.candidates.reason, for: stream, at: now, &core)
                 }
                 return
             }
@@ -51,7 +51,7 @@ extension Fetcher {
         _ core: inout NodeCore
     ) {
         let place = list.place(of: current.candidate.endpoint)
-        if let place { current.candidate = list.all[place] }
+        if let place { current.update(list.all[place]) }
         let isProvedAlive =
             place == nil && current.state == .live && seemsDead(current.candidate, of: stream, core)
         if count == 1, !isProvedAlive, let target = better(than: place, list, for: stream, at: now, core),
@@ -63,7 +63,7 @@ extension Fetcher {
         let wantsMore =
             isLate
             || count < pathsWanted(of: stream, at: now, core) && !stream.isCatchingUp(on: current, at: now)
-        guard wantsMore, count < PathPolicy.pathsMax, now - stream.lastExtraPath >= Self.joinPatience
+        guard wantsMore, count < PathPolicy.pathsMax, stream.times.mayAddPath(spacing: Self.joinPatience, at: now)
         else { return }
         let used = stream.paths.all.map(\.candidate.endpoint)
         let others = CandidateList(
@@ -72,7 +72,7 @@ extension Fetcher {
                     && !isShedding($0, at: now, core)
             })
         if let other = best(of: others, isExtra: !isLate, for: stream, at: now, core) {
-            stream.lastExtraPath = now
+            stream.times.noteExtraPath(at: now)
             join(other, stream, isExtra: !isLate, at: now, &core)
         }
     }
@@ -85,8 +85,8 @@ extension Fetcher {
         let span = core.configuration.returnAfter
         return list.first(before: place) {
             !parents.isAvoided($0.endpoint, at: now) && parents.isSteady($0.endpoint, for: span, at: now)
-                && !stream.hasRefused($0.endpoint, isExtra: false, within: span, at: now)
-                && !stream.isDemoted($0.endpoint, at: now) && !isShedding($0, at: now, core)
+                && !stream.candidates.hasRefused($0.endpoint, isExtra: false, within: span, at: now)
+                && !stream.candidates.isDemoted($0.endpoint, at: now) && !isShedding($0, at: now, core)
         }
     }
 
@@ -98,7 +98,7 @@ extension Fetcher {
     ) -> ParentCandidate? {
         let span = stream.paths.isWaiting ? Self.refusalSpanInNeed : Self.refusalSpan
         let soonest = list.soonest(
-            isWilling: { !stream.hasRefused($0.endpoint, isExtra: isExtra, within: span, at: now) },
+            isWilling: { !stream.candidates.hasRefused($0.endpoint, isExtra: isExtra, within: span, at: now) },
             avoidedUntil: { parents.avoidedUntil($0.endpoint, at: now) },
             isShedding: { isShedding($0, at: now, core) })
         guard let soonest, stream.paths.isEmpty || !parents.isAvoided(soonest.endpoint, at: now) else { return nil }
@@ -112,15 +112,14 @@ extension Fetcher {
     ) {
         if let leaving = stream.paths.path(by: target) {
             // Back to the one that was being left.
-            leaving.state = .live
+            leaving.becomeLive()
             return removePath(current, of: stream, at: now, &core)
         }
         core.context.post(.alarm(.parentChanged(stream.name, from: current.candidate.name, to: target.name)))
         core.context.count(.parentChanges)
         guard join(target, stream, at: now, &core) != nil else { return }
         if current.state == .joining { return removePath(current, of: stream, at: now, &core) }
-        current.state = .leaving
-        current.since = now
+        current.beginLeaving(at: now)
         core.clock.schedule(stream, now + Self.overlapMax)
     }
 
@@ -128,10 +127,8 @@ extension Fetcher {
     private func report(
         _ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        stream.forgetRefusals()
-        stream.refusedAs = []
-        stream.problem = reason
-        stream.retryAt = now + .seconds(1)
+        stream.candidates.noteReport(of: reason)
+        stream.times.noteUnavailable(retryAt: now + .seconds(1))
         core.clock.schedule(stream, now + .seconds(1))
         guard isEdge else { return core.post(.unavailable(stream, reason)) }
         if stream.isWanted { core.reportUnavailable(stream.name, reason, at: now) }
@@ -142,7 +139,7 @@ extension Fetcher {
     ) {
         guard let current = stream.paths.all.first?.candidate else { return }
         for candidate in list.reserves(for: current) where !parents.isAvoided(candidate.endpoint, at: now) {
-            link(to: candidate, at: now, &core)?.warmUntil = now + .seconds(30)
+            link(to: candidate, at: now, &core)?.keepWarm(until: now + .seconds(30))
         }
     }
 }

@@ -19,8 +19,7 @@ extension Fetcher {
             heartbeat.timestamp, echoed: heartbeat.echoedTimestamp,
             echoDelayMicroseconds: heartbeat.echoDelayMicroseconds, at: now)
         link.window.expect(next: heartbeat.nextLinkNumber)
-        let isNewNonce = heartbeat.leaseNonce != link.leaseNonce
-        link.leaseNonce = heartbeat.leaseNonce
+        let isNewNonce = link.takeNonce(heartbeat.leaseNonce)
         // The echo shows which Renew was the last to reach the parent; one that did not is sent again.
         let isRenewLost =
             heartbeat.echoedTimestamp < TimestampEcho.stamp(link.lastRenew)
@@ -30,9 +29,7 @@ extension Fetcher {
 
     /// True if the entries of a heartbeat that came now are to be read.
     func takesEntries(of link: ParentLink, at now: MonotonicInstant) -> Bool {
-        guard now - link.lastEntries >= Self.entriesSpacing else { return false }
-        link.lastEntries = now
-        return true
+        link.takeEntries(spacing: Self.entriesSpacing, at: now)
     }
 
     /// Reads one entry. Returns the path that it is about if the path brings the incarnation in use: the caller then
@@ -70,16 +67,15 @@ extension Fetcher {
         of path: StreamPath, _ entry: LinkHeartbeat.Entry, _ stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) {
-        path.upstreamSilent = entry.upstreamSilentMilliseconds > 1_500
+        path.noteUpstream(silentMilliseconds: entry.upstreamSilentMilliseconds)
         guard path.upstreamSilent, path.state == .live else { return }
-        stream.extraPathsUntil = now + .seconds(10)
+        stream.quality.needAll(at: now)
         choosePaths(for: stream, at: now, &core)
     }
 
     /// The parent counts other subscriptions than this node: all are sent again. True if so, at most once a second.
     func resubscribe(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
-        guard now - link.lastResync >= .seconds(1) else { return false }
-        link.lastResync = now
+        guard link.takeResync(spacing: .seconds(1), at: now) else { return false }
         for slot in link.streamSlots {
             if let stream = core.streams[slot], let path = stream.paths.path(on: link) {
                 subscribe(path, of: stream, at: now, &core)
@@ -89,7 +85,7 @@ extension Fetcher {
     }
 
     func sendRenew(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        link.lastRenew = now
+        link.noteRenew(at: now)
         let echo = link.echo.fields(at: now)
         let renew = Renew(
             leaseNonce: link.leaseNonce, subscriptions: UInt16(clamping: link.subscriptions.count),

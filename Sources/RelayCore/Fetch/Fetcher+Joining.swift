@@ -10,7 +10,7 @@ extension Fetcher {
         _ core: inout NodeCore
     ) -> StreamPath? {
         if let known = stream.paths.path(by: candidate) {
-            if known.state == .leaving { known.state = .live }
+            if known.state == .leaving { known.becomeLive() }
             return nil
         }
         guard let link = link(to: candidate, at: now, &core) else { return nil }
@@ -18,11 +18,10 @@ extension Fetcher {
             link: link, candidate: candidate, subscription: core.links.takeSubscriptionID(),
             bit: stream.paths.freeBit, isExtra: isExtra, start: start(of: stream), now: now)
         stream.paths.add(path)
-        if link.subscriptions.isEmpty { link.lastReceived = max(link.lastReceived, now) }
+        if link.subscriptions.isEmpty { link.noteReceived(at: now) }
         link.addSubscription(path.subscription, stream: stream.slot)
         core.measure(link)
-        stream.lastJoin = now
-        stream.fetchedSince = stream.fetchedSince ?? now
+        stream.times.noteJoin(at: now)
         subscribe(path, of: stream, at: now, &core)
         if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
             stream.incarnation?.forgetPath(path.bit)
@@ -43,7 +42,7 @@ extension Fetcher {
     /// Sends the Subscribe of a path, or sends it again. While the link opens, nothing is sent.
     func subscribe(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard path.link.isAlive else { return }
-        if path.tag == nil { path.start = start(of: stream) }
+        if path.tag == nil { path.beginRequest(from: start(of: stream)) }
         var below: [NodeID] = isEdge ? [] : [core.context.id]
         for child in stream.children {
             for node in child.path where !below.contains(node) && below.count < Subscribe.pathLengthMax {
@@ -56,16 +55,14 @@ extension Fetcher {
             isExtra: path.isExtra && stream.paths.hasSettled(besides: path))
         core.context.count(.subscribesSent)
         core.send(.subscribe(request), on: path.link, at: now)
-        path.lastAsked = now
-        path.tries += 1
-        path.nextTry = now + core.configuration.retryInterval * Int64(1 << min(path.tries - 1, 4))
+        path.noteRequest(interval: core.configuration.retryInterval, at: now)
         core.clock.schedule(stream, path.nextTry)
     }
 
     /// From where to ask: on from what is held, or else from the lowest number that children ask for, so that a parent
     /// that did not carry the stream can fill their gap (design §7).
     private func start(of stream: StreamState) -> Subscribe.Start {
-        if let past = stream.returnTo { return .resume(past.tag, SequenceNumber(past.sequence)) }
+        if let past = stream.sourceChanges.returnTo { return .resume(past.tag, SequenceNumber(past.sequence)) }
         if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
             return .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
         }
@@ -88,7 +85,7 @@ extension Fetcher {
         path.link.removeSubscription(path.subscription)
         core.send(.unsubscribe(subscription: path.subscription), on: path.link, at: now)
         if path.link.subscriptions.isEmpty {
-            path.link.warmUntil = max(path.link.warmUntil, now + .seconds(10))
+            path.link.keepWarm(until: max(path.link.warmUntil, now + .seconds(10)))
         }
     }
 
@@ -99,7 +96,7 @@ extension Fetcher {
     /// The path brings what follows on what is held: whatever was to be left can be left now. The caller then starts the
     /// children that wait.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        path.state = .live
+        path.becomeLive()
         for leaving in stream.paths.all where leaving.state == .leaving {
             removePath(leaving, of: stream, at: now, &core)
         }

@@ -6,21 +6,8 @@ import RelayWire
 extension Fetcher {
     /// How many paths a stream should have now.
     func pathsWanted(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Int {
-        let asked = now < stream.extraPathsUntil ? PathPolicy.pathsMax : 1
-        let byQuality = core.configuration.adaptsPaths ? stream.policy.wanted : 1
-        return min(max(asked, byQuality, core.configuration.pathsMin), PathPolicy.pathsMax)
-    }
-
-    /// Once a second at an edge: what the streaming server got of the stream since.
-    func judgeQuality(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) {
-        guard isEdge, now - stream.judged.at >= .milliseconds(900) else { return }
-        let second = PathPolicy.Second(
-            delivered: stream.deliveries.delivered &- stream.judged.delivered, missing: stream.deliveries.lost &- stream.judged.lost,
-            repaired: stream.arrivals.repaired &- stream.judged.repaired)
-        // What a start or a sleep lost is not the paths' doing.
-        let isRegular = stream.judged.at != .zero && now - stream.judged.at < .milliseconds(2_500)
-        stream.judged = (stream.deliveries.delivered, stream.deliveries.lost, stream.arrivals.repaired, now)
-        if isRegular, now >= core.clock.judgeSilenceFrom { stream.policy.note(second, at: now) }
+        stream.quality.pathsWanted(
+            pathsMin: core.configuration.pathsMin, adapts: core.configuration.adaptsPaths, at: now)
     }
 
     /// After a long good period: back to as few paths as are wanted, the best. A parent that the zone prefers and that
@@ -32,7 +19,7 @@ extension Fetcher {
         guard let last = kept.last else { return }
         for path in stream.paths.all where path.state != .leaving && !kept.contains(where: { $0 === path }) {
             if path.candidate.rank < last.candidate.rank, good.contains(where: { $0 === path }) {
-                stream.demote(path.candidate.endpoint, until: now + PathPolicy.demotionSpan)
+                stream.candidates.demote(path.candidate.endpoint, until: now + PathPolicy.demotionSpan)
             }
             removePath(path, of: stream, at: now, &core)
         }
@@ -50,7 +37,7 @@ extension Fetcher {
         where path.link.isShedding(at: now) && !kept.contains(where: { $0 === path }) {
             core.context.count(.pathsShed)
             if path.candidate.rank < last.candidate.rank {
-                stream.demote(path.candidate.endpoint, until: now + PathPolicy.demotionSpan)
+                stream.candidates.demote(path.candidate.endpoint, until: now + PathPolicy.demotionSpan)
             }
             removePath(path, of: stream, at: now, &core)
         }
@@ -63,11 +50,11 @@ extension Fetcher {
         }
         guard isBroughtElsewhere else {
             // It was an extra path once: the parent hears that it no longer is.
-            path.isExtra = false
+            path.becomeFirst()
             return subscribe(path, of: stream, at: now, &core)
         }
         core.context.count(.pathsShed)
-        stream.noteRefusal(by: path.candidate.endpoint, ofExtra: true, at: now)
+        stream.candidates.noteRefusal(by: path.candidate.endpoint, ofExtra: true, at: now)
         removePath(path, of: stream, at: now, &core)
     }
 

@@ -19,8 +19,7 @@ extension Fetcher {
         noteAlive(link.endpoint, at: now)
         for slot in link.streamSlots {
             guard let stream = core.streams[slot], let path = stream.paths.path(on: link) else { continue }
-            path.lastLinkNumber = link.window.highest
-            path.lastArrival = now
+            path.linkOpened(at: now)
             subscribe(path, of: stream, at: now, &core)
         }
     }
@@ -69,8 +68,7 @@ extension Fetcher {
     /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it
     /// flows there. Where there is no other, it stays as long as the parent does.
     mutating func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard !link.isLeavingSoon else { return }
-        link.isLeavingSoon = true
+        guard link.noteShutdown() else { return }
         core.context.post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
         noteFailure(of: link.endpoint, at: now)
         for slot in link.streamSlots {
@@ -86,8 +84,8 @@ extension Fetcher {
     /// A parent takes no link from this node: its streams turn to the next, and come back after a while.
     func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant, _ core: inout NodeCore) {
         for slot in link.streamSlots {
-            core.streams[slot]?.noteRefusal(by: link.endpoint, at: now)
-            core.streams[slot]?.refusedAs.insert(reason == .tableFull ? .full : .other)
+            core.streams[slot]?.candidates.noteRefusal(by: link.endpoint, at: now)
+            core.streams[slot]?.candidates.noteKind(reason == .tableFull ? .full : .other)
         }
         if reason == .identity {
             core.context.alarm(.identity, .identityRefusedByPeer(peer: link.peerName, link.endpoint), at: now)
@@ -117,12 +115,12 @@ extension Fetcher {
 
     /// The stream loses its path on a link that died.
     mutating func lose(_ link: ParentLink, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        stream.refusedAs.insert(.other)
+        stream.candidates.noteKind(.other)
         for path in stream.paths.all where path.link === link {
             urgeLookUp(for: path, stream, at: now, &core)
             // What it was like is not known of a link without data, so it is remembered.
             if link.recentLoss.share > PathMerit.lossy {
-                stream.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
+                stream.candidates.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
             }
         }
         stream.paths.removeAll(on: link)

@@ -18,21 +18,16 @@ extension Fetcher {
         guard let (path, stream) = path(of: reply.subscription, on: link, core) else { return .settled }
         switch reply.status {
         case .pending:
-            path.tries = 0
-            path.nextTry = now + .seconds(1)
+            path.noteAnswer(nextTry: now + .seconds(1))
             core.clock.schedule(stream, path.nextTry)
         case .ok:
-            path.tries = 0
-            path.nextTry = .distantFuture
-            stream.refusedAs = []
-            stream.problem = nil
-            stream.forgetRefusal(by: path.candidate.endpoint)
-            path.backlogEnd = reply.highest.rawValue
+            path.noteAnswer(nextTry: .distantFuture)
+            stream.candidates.noteAcceptance(by: path.candidate.endpoint)
             return accept(reply, on: path, of: stream, at: now, &core)
         case .crowded: leaveCrowded(path, of: stream, at: now, &core)
         case .unknownStream, .busy, .loop, .tableFull, .noSource, .undecided:
-            stream.refusedAs.insert(RefusalKinds(reply.status))
-            stream.noteRefusal(by: path.candidate.endpoint, ofExtra: path.isExtra, at: now)
+            stream.candidates.noteKind(RefusalKinds(reply.status))
+            stream.candidates.noteRefusal(by: path.candidate.endpoint, ofExtra: path.isExtra, at: now)
             removePath(path, of: stream, at: now, &core)
             choosePaths(for: stream, at: now, &core)
         }
@@ -45,8 +40,7 @@ extension Fetcher {
         _ core: inout NodeCore
     ) -> ReplyOutcome {
         let tag = IncarnationTag(stream: stream.name, source: reply.source, incarnation: reply.incarnation)
-        if let old = path.tag, old != tag { path.forgetPlace() }
-        path.tag = tag
+        path.accept(tag, backlogEnd: reply.highest.rawValue)
         if let current = stream.incarnation {
             if current.tag == tag { return .continues(path, stream) }
             let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
@@ -82,12 +76,12 @@ extension Fetcher {
         at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
         guard isEdge, let past = stream.deliveries.place(in: tag),
-            past > reply.oldest.rawValue, stream.returnTo?.tag != tag, path.link.isAlive
+            past > reply.oldest.rawValue, stream.sourceChanges.returnTo?.tag != tag, path.link.isAlive
         else {
-            stream.returnTo = nil
+            stream.sourceChanges.noteReturn(to: nil)
             return false
         }
-        stream.returnTo = past > 0 ? (tag, past) : nil
+        stream.sourceChanges.noteReturn(to: past > 0 ? (tag, past) : nil)
         removePath(path, of: stream, at: now, &core)
         join(path.candidate, stream, at: now, &core)
         return true
@@ -101,7 +95,7 @@ extension Fetcher {
         guard let (path, stream) = path(of: subscription, on: link, core) else { return }
         stream.paths.remove(path)
         link.removeSubscription(subscription)
-        if reason != .leaseExpired { stream.noteRefusal(by: path.candidate.endpoint, at: now) }
+        if reason != .leaseExpired { stream.candidates.noteRefusal(by: path.candidate.endpoint, at: now) }
         choosePaths(for: stream, at: now, &core)
     }
 

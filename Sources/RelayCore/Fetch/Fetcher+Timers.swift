@@ -5,17 +5,18 @@ import RelayWire
 extension Fetcher {
     /// True if the parents are to be looked for again now: all of them refused a while ago, or there is no path.
     func takeRetry(of stream: StreamState, at now: MonotonicInstant) -> Bool {
-        guard let retryAt = stream.retryAt else { return stream.paths.isEmpty }
-        guard now >= retryAt else { return false }
-        stream.retryAt = nil
-        return true
+        stream.times.retryAt == nil ? stream.paths.isEmpty : stream.times.takeRetry(at: now)
     }
 
     /// True if the paths are to be compared with what the zone says, once a second.
     func takeReview(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Bool {
-        guard now >= stream.reviewAt else { return false }
-        stream.reviewAt = now + .seconds(1)
-        judgeQuality(of: stream, at: now, core)
+        guard stream.times.takeReview(at: now) else { return false }
+        if isEdge {
+            let totals = PathQuality.Totals(
+                delivered: stream.deliveries.delivered, lost: stream.deliveries.lost, repaired: stream.arrivals.repaired
+            )
+            stream.quality.review(totals, from: core.clock.judgeSilenceFrom, at: now)
+        }
         return true
     }
 
@@ -26,8 +27,8 @@ extension Fetcher {
                 if now - path.since >= Self.overlapMax { stay(on: path, of: stream, at: now, &core) }
             } else if path.link.isAlive, now >= path.nextTry {
                 if path.tries > core.configuration.retriesMax {
-                    stream.noteRefusal(by: path.candidate.endpoint, at: now)
-                    stream.refusedAs.insert(.other)
+                    stream.candidates.noteRefusal(by: path.candidate.endpoint, at: now)
+                    stream.candidates.noteKind(.other)
                     removePath(path, of: stream, at: now, &core)
                     choosePaths(for: stream, at: now, &core)
                 } else {
@@ -44,23 +45,22 @@ extension Fetcher {
 
     /// The new path did not come to life in time: back to the one that was to be left.
     private func stay(on path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        path.state = .live
+        path.becomeLive()
         for other in stream.paths.all where other.state == .joining {
-            stream.noteRefusal(by: other.candidate.endpoint, at: now)
+            stream.candidates.noteRefusal(by: other.candidate.endpoint, at: now)
             removePath(other, of: stream, at: now, &core)
         }
     }
 
     /// The backstop of [A] §IV-B: a stream without any packet for two seconds although its link lives.
     private mutating func checkSilence(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        let silentSince = max(stream.arrivals.lastKept, stream.lastJoin, core.clock.judgeSilenceFrom)
+        let silentSince = max(stream.arrivals.lastKept, stream.times.lastJoin, core.clock.judgeSilenceFrom)
         guard stream.incarnation != nil, !stream.paths.isEmpty,
             now - silentSince >= core.configuration.streamSilenceMax
         else { return }
-        stream.extraPathsUntil = now + .seconds(10)
+        stream.quality.needAll(at: now)
         choosePaths(for: stream, at: now, &core)
-        if now - stream.resubscribed >= .seconds(2) {
-            stream.resubscribed = now
+        if stream.times.takeResubscription(at: now) {
             for path in stream.paths.all { subscribe(path, of: stream, at: now, &core) }
         }
     }
@@ -70,10 +70,10 @@ extension Fetcher {
         var wake = now + .seconds(1)
         if !stream.paths.hasLive {
             // Nothing flows: soon it is looked for elsewhere.
-            stream.reviewAt = min(stream.reviewAt, now + Self.joinPatience)
+            stream.times.review(noLaterThan: now + Self.joinPatience)
         }
         let soonest = now + .milliseconds(1)
-        for at in [stream.reviewAt, stream.leaveAt, stream.retryAt] {
+        for at in [stream.times.reviewAt, stream.times.leaveAt, stream.times.retryAt] {
             if let at { wake = min(wake, max(at, soonest)) }
         }
         for path in stream.paths.all {
@@ -96,6 +96,6 @@ extension Fetcher {
                 wake = min(wake, max(first.detected + core.configuration.playOutDeadline, soonest))
             }
         }
-        if stream.hasDemand || stream.leaveAt != nil { core.clock.schedule(stream, wake) }
+        if stream.hasDemand || stream.times.leaveAt != nil { core.clock.schedule(stream, wake) }
     }
 }

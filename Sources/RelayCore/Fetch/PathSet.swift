@@ -35,6 +35,6 @@ struct PathSet {
     /// The link died. Where all other paths were about to be left, the first of them stays: it is better than none.
     mutating func removeAll(on link: ParentLink) {
         all.removeAll { $0.link === link }
-        if all.allSatisfy({ $0.state == .leaving }) { all.first?.state = .live }
+        if all.allSatisfy({ $0.state == .leaving }) { all.first?.becomeLive() }
     }
 }

@@ -47,7 +47,7 @@ extension LinkKeeper {
             else { continue }
             var highest = incarnation.index.highest
             if case .backlog(let cursor) = subscription.state { highest = cursor &- 1 }
-            let silentSince = stream.origin != nil ? now : max(stream.arrivals.lastArrival, stream.fetchedSince ?? now)
+            let silentSince = stream.origin != nil ? now : max(stream.arrivals.lastArrival, stream.times.since ?? now)
             entries.append(
                 LinkHeartbeat.Entry(
                     subscription: subscription.id, highest: SequenceNumber(highest),

@@ -11,20 +11,16 @@ extension LinkKeeper {
             return core.context.count(.rejectedUnexpected)
         }
         use(source, for: link, at: now, &core)
-        link.state = .opening(cookie)
-        link.tries = 0
-        link.nextTry = now
+        link.takeCookie(cookie, at: now)
         _ = core.continueHandshake(of: link, at: now)
     }
 
     /// The parent has answered from this address, which the link uses from now on.
     private func use(_ address: Endpoint, for link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        link.local = core.context.arrivedAt
-        guard address != link.remote else { return }
-        core.context.post(.alarm(.otherAddress(peer: link.peerName, silent: link.remote, used: address)))
+        let silent = link.remote
+        guard link.use(address, local: core.context.arrivedAt) else { return }
+        core.context.post(.alarm(.otherAddress(peer: link.peerName, silent: silent, used: address)))
         core.context.count(.otherAddressUsed)
-        link.others = [link.remote] + link.others.filter { $0 != address }
-        link.remote = address
         core.links.noteWorking(address, of: link.endpoint, at: now)
     }
 
@@ -44,14 +40,7 @@ extension LinkKeeper {
             core.crypto.release(keys)
             return .refused(link, nil)
         }
-        link.state = .alive
-        link.session.open(peerToken: opened.parentToken, keys: keys)
-        link.peer = opened.node
-        link.peerName = opened.name
-        if link.tries == 1 { link.roundTrip.sample(now - link.openedAt) }
-        link.openedAt = now
-        link.lastReceived = now
-        link.lastRenew = now
+        link.open(opened, keys: keys, at: now)
         core.context.count(.linksOpened)
         return .becameAlive(link)
     }

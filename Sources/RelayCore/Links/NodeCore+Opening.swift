@@ -49,15 +49,13 @@ extension NodeCore {
                     to: address, from: 0, at: now)
             }
         case .opening(let cookie):
-            link.openedAt = now
             let open = Open(
                 keyPhase: link.keyPhase, role: configuration.role, node: context.id, nonce: link.nonce, cookie: cookie,
                 childToken: link.childToken, region: configuration.region, name: configuration.name)
             send(.open(open), to: link.remote, from: link.local, at: now)
         case .alive, .dead: return true
         }
-        link.nextTry = now + TimeSpan(nanoseconds: configuration.retryInterval.nanoseconds << Int64(link.tries))
-        link.tries += 1
+        link.noteTry(interval: configuration.retryInterval, at: now)
         clock.schedule(link, link.nextTry)
         return true
     }
@@ -65,7 +63,7 @@ extension NodeCore {
     /// Closes a link: nothing is sent or received on it any more.
     mutating func close(_ link: ParentLink, at now: MonotonicInstant) {
         send(.close(.leaving), on: link, at: now)
-        link.state = .dead
+        link.die()
         if let keys = link.session.close() { crypto.release(keys) }
         meter.stop(link)
         links.remove(link)

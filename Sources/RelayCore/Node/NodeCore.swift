@@ -102,9 +102,9 @@ struct NodeCore: ~Copyable {
 
     /// Nobody may want the stream any more: the node goes on with it for a while.
     mutating func noteDemand(of stream: StreamState, at now: MonotonicInstant) {
-        guard stream.origin == nil, !stream.hasDemand, stream.leaveAt == nil else { return }
+        guard stream.origin == nil, !stream.hasDemand, stream.times.leaveAt == nil else { return }
         let leaveAt = now + (configuration.role == .edge ? configuration.leaveGrace : configuration.relayLeaveGrace)
-        stream.leaveAt = leaveAt
+        stream.times.endDemand(leaveAt: leaveAt)
         clock.schedule(stream, leaveAt)
     }
 

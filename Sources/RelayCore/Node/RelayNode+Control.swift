@@ -21,7 +21,7 @@ extension RelayNode {
             guard link.messages.take(at: now) else {
                 return core.context.noteFlood(from: link.peerName, link.endpoint, at: now)
             }
-            link.lastReceived = now
+            link.noteReceived(at: now)
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case .child(let slot):
             guard let link = core.links.children[slot], let keys = link.session.keys else {

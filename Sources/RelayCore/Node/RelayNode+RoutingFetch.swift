@@ -228,7 +228,7 @@ extension RelayNode {
 
     func handleTimer(of stream: StreamState, at now: MonotonicInstant) {
         if stream.origin != nil { return handleSourceTimer(of: stream, at: now) }
-        if let leaveAt = stream.leaveAt, now >= leaveAt { return leave(stream, at: now) }
+        if let leaveAt = stream.times.leaveAt, now >= leaveAt { return leave(stream, at: now) }
         if fetcher.takeRetry(of: stream, at: now) { choosePaths(for: stream, at: now) }
         if fetcher.takeReview(of: stream, at: now, core) { choosePaths(for: stream, at: now) }
         fetcher.tendPaths(of: stream, at: now, &core)

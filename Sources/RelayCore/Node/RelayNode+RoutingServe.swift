@@ -121,7 +121,7 @@ extension RelayNode {
         guard outcome == .changed else { return }
         for stream in core.streams.all where stream.hasDemand {
             if link.announcements?[stream.name] != nil {
-                stream.forgetRefusal(by: link.endpoint)
+                stream.candidates.forgetRefusal(by: link.endpoint)
                 choosePaths(for: stream, at: now)
             }
         }

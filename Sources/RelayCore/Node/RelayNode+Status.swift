@@ -103,7 +103,7 @@ extension RelayNode {
             viewers: viewers, paths: paths, delivered: stream.deliveries.delivered, lost: stream.deliveries.lost,
             repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates,
             gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.departures.residence,
-            problem: stream.problem?.description)
+            problem: stream.candidates.problem?.description)
     }
 
     private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {

@@ -61,8 +61,7 @@ struct Origin {
 
     /// Sends a heartbeat with the version and digest of the list, when it is time.
     mutating func sendHeartbeat(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard now - link.lastHeartbeatSent >= core.configuration.heartbeatInterval else { return }
-        link.lastHeartbeatSent = now
+        guard link.takeHeartbeat(interval: core.configuration.heartbeatInterval, at: now) else { return }
         let heartbeat = announcer.heartbeat(
             source: core.context.id, entries: { Self.entries(core.streams) }, at: now)
         core.send(.heartbeat(heartbeat), on: link, at: now)

@@ -39,8 +39,8 @@ extension Receiver {
             gap.askedOn = path.bit
             naks.add(gap.sequence, path, tryNumber: ask.tryNumber, isLast: ask.isLast)
             guard gap.tries > before else { return }
-            path.retransmitsAsked += 1
-            link.retransmitsAsked += 1
+            path.noteRetransmitAsked()
+            link.noteRetransmitAsked()
             core.context.count(.nakNumbersAsked)
         }
         for (path, nak) in naks.naks {

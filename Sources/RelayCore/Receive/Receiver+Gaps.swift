@@ -19,8 +19,7 @@ extension Receiver {
         guard sequence > path.lastSequence, !arrival.header.retransmitted else { return }
         noteMissing(upTo: sequence, linkNumber: linkNumber, on: path, of: arrival.stream, at: now, &core)
         noteLostRepairs(before: linkNumber, on: path, of: arrival.stream, at: now, &core)
-        path.lastSequence = sequence
-        path.lastLinkNumber = linkNumber
+        path.notePlace(sequence, linkNumber: linkNumber)
     }
 
     /// Enters into the gap table what is missing below `sequence`, as this path shows it.
@@ -47,7 +46,7 @@ extension Receiver {
         let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
         // Nobody can hold what lies further ahead: it is not believed.
         guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
-        path.promised = highest + 1
+        path.notePromise(below: highest + 1)
         noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
     }
 

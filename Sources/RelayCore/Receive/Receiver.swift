@@ -84,15 +84,12 @@ struct Receiver {
         else { return reject(.rejectedBadSeal, &core) }
 
         if header.keyPhase != incarnation.keyPhase { incarnation.noteKeyPhase(header) }
-        link.lastReceived = now
+        link.noteReceived(at: now)
         guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
         core.context.count(.dataReceived)
         stream.arrivals.noteArrival(at: now)
-        if let path {
-            path.packets += 1
-            path.lastArrival = now
-        }
+        path?.noteArrival(at: now)
         return handsOut
             ? Arrival(
                 header: header, link: link, stream: stream, path: path, first: streamHeader,
@@ -113,7 +110,7 @@ struct Receiver {
         guard let incarnation = stream.incarnation else { return drop(.rejectedTooOld, &core) }
         switch incarnation.reception(of: sequence, core.log, isStranded: isStranded(stream, at: now)) {
         case .held(let slot):
-            if !arrival.header.retransmitted { arrival.path?.lag.note(now - core.log[slot].arrival) }
+            if !arrival.header.retransmitted { arrival.path?.noteLag(now - core.log[slot].arrival) }
             stream.arrivals.noteDuplicate()
             return drop(.duplicates, &core)
         case .past:
@@ -151,7 +148,7 @@ struct Receiver {
             core.context.count(.repaired)
         }
         if let path = arrival.path, !header.retransmitted {
-            path.lag.note(.zero)
+            path.noteLag(.zero)
             if let gap, gap.lostOn & path.bit != 0 { noteReordered(gap, on: path, at: now, &core) }
         }
         stream.arrivals.noteKept(at: now)
@@ -202,7 +199,7 @@ struct Receiver {
         core.context.count(.rewinds)
         stream.arrivals.noteKept(at: now)
         incarnation.rewind(to: reply.oldest.rawValue)
-        for path in stream.paths.all { (path.lastSequence, path.promised) = (0, 0) }
+        for path in stream.paths.all { path.forgetPlace() }
         return true
     }
 }

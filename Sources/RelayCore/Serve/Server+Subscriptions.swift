@@ -92,7 +92,7 @@ extension Server {
         link.subscriptions.add(subscription)
         core.measure(link)
         stream.add(subscription)
-        stream.leaveAt = nil
+        stream.times.noteDemand()
         if let portset = stream.portset, !stream.isPortsetHint {
             core.checkClaim(of: subscription, stream, zone: portset, at: now)
         }
