@@ -120,9 +120,10 @@ struct ReceiverTests {
             receiver = Receiver(playOut: role == .edge ? PlayOut(sink: nil, deadline: .milliseconds(500)) : nil)
             stream = core.streams.insert(StreamName("news")!, countMax: 8)
             let tag = IncarnationTag(5)
-            stream.incarnation = IncarnationState(
-                source: NodeID(name: "e1"), incarnation: Incarnation(high: 1, low: 2), tag: tag, keyPhase: 0,
-                key: SealKey(index: 0))
+            stream.begin(
+                IncarnationState(
+                    source: NodeID(name: "e1"), incarnation: Incarnation(high: 1, low: 2), tag: tag, keyPhase: 0,
+                    key: SealKey(index: 0)))
             let endpoint = Endpoint(address: IPAddress("192.0.2.1")!, port: 4_100)
             let link = core.openLink(to: endpoint, others: [], name: "s1", isForAnnouncing: false, at: instant(0))!
             link.state = .alive

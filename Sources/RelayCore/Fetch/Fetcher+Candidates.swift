@@ -36,8 +36,7 @@ extension Fetcher {
         if let answer = directory.answer(name, at: now) {
             if let portset = answer.portset {
                 if stream.portset != portset || stream.isPortsetHint { core.post(.portsetLearned(stream, portset)) }
-                stream.portset = portset
-                stream.isPortsetHint = false
+                stream.learn(portset)
             } else if stream.portset == nil, isSetReflector {
                 stream.takePortsetHint()
             }

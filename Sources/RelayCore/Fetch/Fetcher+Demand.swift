@@ -5,7 +5,7 @@ import RelayWire
 extension Fetcher {
     /// A viewer of this region wants the stream.
     mutating func want(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        stream.isWanted = true
+        stream.want()
         stream.times.noteDemand()
         stream.times.retryNow()
         choosePaths(for: stream, at: now, &core)

@@ -18,7 +18,7 @@ extension RelayNode {
     /// The last viewer has left: the stream is fetched for another `leaveGrace`.
     public func release(_ name: StreamName, at now: MonotonicInstant) {
         guard let stream = core.streams[name] else { return }
-        stream.isWanted = false
+        stream.release()
         // What never came need not be waited for: many ask for names that do not exist.
         if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil {
             return discard(stream, at: now)
@@ -110,7 +110,7 @@ extension RelayNode {
         if let past = stream.deliveries.place(in: tag) {
             incarnation.resumeDelivery(at: past)
         }
-        stream.incarnation = incarnation
+        stream.begin(incarnation)
         core.streams.bind(tag, to: stream)
         path.forgetPlace()
         if isChange {
@@ -131,7 +131,7 @@ extension RelayNode {
         }
         core.streams.unbind(old.tag)
         old.releaseKeys(core.crypto)
-        stream.incarnation = nil
+        stream.endIncarnation()
     }
 
     func onSubscriptionEnd(

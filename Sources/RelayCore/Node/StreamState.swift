@@ -6,16 +6,17 @@ final class StreamState {
     let slot: Int
     let name: StreamName
     /// Of all streams that this node ever had.
-    var number: UInt64 = 0
-    /// Known from the zone, or a hint from children.
-    var portset: PortsetID?
+    let number: UInt64
+    /// Known from the zone, or a hint from children. Set by `learn` and `takePortsetHint`.
+    private(set) var portset: PortsetID?
     /// Largest payload that all paths behind this node carry.
     var payloadLimit = PayloadLimit()
-    /// The zone has not confirmed it: children said so, and the name servers say nothing.
-    var isPortsetHint = false
+    /// The zone has not confirmed the portset: children said so, and the name servers say nothing.
+    private(set) var isPortsetHint = false
     var wakeup = Wakeup()
 
-    var incarnation: IncarnationState?
+    /// What is held; nil until a parent or an encoder gives the stream. Set by `begin` and `endIncarnation`.
+    private(set) var incarnation: IncarnationState?
     /// What the receiver keeps of the stream.
     var arrivals = Arrivals()
     var deliveries = Deliveries()
@@ -29,16 +30,31 @@ final class StreamState {
     var times = FetchTimes()
     /// Present at the stream's entrypoint.
     var origin: StreamSource?
-    /// Viewers of this region want it.
-    var isWanted = false
+    /// Viewers of this region want it. Set by `want` and `release`.
+    private(set) var isWanted = false
     /// How often the source changes, and to which earlier one it returns.
     var sourceChanges = SourceChanges()
 
     var departures = Departures()
 
-    init(slot: Int, name: StreamName) {
+    init(slot: Int, name: StreamName, number: UInt64 = 0) {
         self.slot = slot
         self.name = name
+        self.number = number
+    }
+
+    /// Viewers want the stream.
+    func want() { isWanted = true }
+    /// The last viewer has left.
+    func release() { isWanted = false }
+
+    func begin(_ incarnation: IncarnationState) { self.incarnation = incarnation }
+    func endIncarnation() { incarnation = nil }
+
+    /// The zone says the portset.
+    func learn(_ portset: PortsetID) {
+        self.portset = portset
+        isPortsetHint = false
     }
 
     func add(_ child: ChildSubscription) {
@@ -71,7 +87,7 @@ final class StreamState {
 
     var hasDemand: Bool { isWanted || !children.isEmpty }
 
-    /// Data came or was made here lately: what it goes by is kept when there is no room for all.
+    /// Data came or was made here recently: the answers that it goes by are kept when there is no room for all.
     func isCarrying(at now: MonotonicInstant) -> Bool {
         origin != nil || incarnation != nil && now - arrivals.lastArrival < Self.carryingSpan
     }

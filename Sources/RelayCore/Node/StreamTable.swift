@@ -54,10 +54,10 @@ struct StreamTable: ~Copyable {
 
     /// - Parameter countMax: most streams of the table.
     mutating func insert(_ name: StreamName, countMax: Int) -> StreamState {
-        let stream = table.insert { StreamState(slot: $0, name: name) }
-        slotByName[name] = stream.slot
         made &+= 1
-        stream.number = made
+        let number = made
+        let stream = table.insert { StreamState(slot: $0, name: name, number: number) }
+        slotByName[name] = stream.slot
         // Streams that carry data by now, or are gone, are left out when the list gets long.
         if unproven.count >= 2 * countMax { pruneUnproven() }
         unproven.append(Unproven(slot: stream.slot, number: stream.number))

@@ -32,8 +32,9 @@ extension Origin {
             let key = core.crypto.makeSealKey(phase: phase, stream: name, source: id, incarnation: incarnation)
         else { return .failed }
         let tag = IncarnationTag(stream: name, source: id, incarnation: incarnation)
-        stream.incarnation = IncarnationState(
-            source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key, start: 1)
+        stream.begin(
+            IncarnationState(
+                source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key, start: 1))
         stream.origin = StreamSource(at: now)
         core.streams.bind(tag, to: stream)
         return .begun

@@ -92,7 +92,7 @@ struct Origin {
         _ portset: PortsetID, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
         guard stream.portset != portset else { return }
-        stream.portset = portset
+        stream.learn(portset)
         announceChange(at: now, &core)
     }
 }
