@@ -10,7 +10,7 @@ struct FetchTimes {
     private(set) var reviewAt: MonotonicInstant = .zero
     /// When fetching began, however often the parent has changed since; nil before.
     private(set) var since: MonotonicInstant?
-    /// When the newest path was asked for: silence is not judged from before.
+    /// When the newest path was asked for. Silence before that does not count.
     private(set) var lastJoin: MonotonicInstant = .zero
     private var lastExtraPath: MonotonicInstant = .zero
     private var resubscribed: MonotonicInstant = .zero

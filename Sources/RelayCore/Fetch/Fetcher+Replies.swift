@@ -109,14 +109,3 @@ extension Fetcher {
         return (path, stream)
     }
 }
-
-extension RefusalKinds {
-    fileprivate init(_ status: SubscribeStatus) {
-        switch status {
-        case .unknownStream, .noSource: self = .noSource
-        case .busy, .tableFull: self = .full
-        case .undecided: self = .undecided
-        case .ok, .pending, .loop, .crowded: self = .other
-        }
-    }
-}

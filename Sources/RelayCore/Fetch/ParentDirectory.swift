@@ -4,8 +4,8 @@ import ReflectorModel
 /// What the name servers last said, by name: look-ups under way, answers with their ages, last good parents. Answers
 /// are renewed at a uniformly random moment in the second half of their TTL, so that edges do not come in step.
 ///
-/// Viewers and children choose the names, so the table is bounded by eviction: when it is full, the name that was used
-/// longest ago goes, but never one that a stream which carries data goes by.
+/// Viewers and children choose the names, so eviction bounds the table: when it is full, the name that was used longest
+/// ago goes, but never the name of a stream that carries data.
 struct ParentDirectory {
     struct Entry {
         var answer: LookUpAnswer?
@@ -202,7 +202,7 @@ struct ParentDirectory {
         return .failed(entry.failure ?? .timedOut)
     }
 
-    /// The zone said so lately: it need not be asked again.
+    /// The zone said so a moment ago: it need not be asked again.
     func isKnownAbsent(_ name: ReflectorName, at now: MonotonicInstant) -> Bool {
         self[name].map { $0.isAbsent && now < $0.renewAt } ?? false
     }

@@ -53,7 +53,7 @@ public struct PathPolicy: Sendable, Equatable {
 
     public init() {}
 
-    /// Takes the newest second into account. One without any packet tells nothing: silence is judged by the links.
+    /// Takes the newest second into account. A second without any packet is no evidence: links notice silence.
     public mutating func note(_ second: Second, at now: MonotonicInstant) {
         badSeconds = badSeconds << 1 | (second.isBad ? 1 : 0)
         if second.isBad { lastBad = now }
@@ -73,10 +73,10 @@ public struct PathPolicy: Sendable, Equatable {
     }
 }
 
-/// Which of a stream's paths is best, by what its link does: loss first, then delay. A path later in the zone's order must
-/// be clearly better, so that small differences move nobody.
+/// What decides which of a stream's paths is best: the loss of its link first, then the delay. A path later in the zone's
+/// order must be clearly better, so that a small difference moves no stream.
 public struct PathMerit: Sendable, Equatable {
-    /// Share of packets lost, 0 to 1, of late.
+    /// Share of recent packets lost, 0 to 1.
     public let loss: Double
     public let roundTrip: TimeSpan
 
@@ -85,13 +85,13 @@ public struct PathMerit: Sendable, Equatable {
         self.roundTrip = roundTrip
     }
 
-    /// A link that loses more was no good parent.
+    /// A parent whose link loses more than this is a bad one.
     static let lossy = 0.02
-    /// Loss smaller than this is none.
+    /// Smaller loss counts as none.
     private static let lossFloor = 0.005
 
-    /// True if this path, which the zone puts behind `other`, is to be preferred all the same: less than half the loss, or
-    /// as little of it and less than half the round trip with 50 ms saved.
+    /// True if this path is preferred although the zone puts it behind `other`: it has less than half the loss, or no more
+    /// loss and less than half the round trip, with at least 50 ms saved.
     public func isClearlyBetter(than other: PathMerit) -> Bool {
         if other.loss > Self.lossFloor, loss * 2 < other.loss { return true }
         let isAlike = loss <= max(other.loss, Self.lossFloor)

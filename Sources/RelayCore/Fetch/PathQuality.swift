@@ -21,7 +21,7 @@ struct PathQuality {
 
     /// Once a second at an edge: what the streaming server got of the stream since.
     ///
-    /// - Parameter from: what happened before is not judged.
+    /// - Parameter from: seconds before this instant do not count.
     mutating func review(_ totals: Totals, from: MonotonicInstant, at now: MonotonicInstant) {
         guard now - reviewedAt >= .milliseconds(900) else { return }
         let second = PathPolicy.Second(
