@@ -125,9 +125,9 @@ struct AnnouncerTests {
             strangers.append(node)
         }
         tree.bench.run(for: .seconds(12))
-        let held = tree.sets[0].childLinks.all.reduce(0) { $0 + ($1.announcements?.held ?? 0) }
+        let held = tree.sets[0].core.links.children.all.reduce(0) { $0 + ($1.announcements?.held ?? 0) }
         #expect(held <= 64)
-        #expect(tree.sets[0].childLinks.all.allSatisfy { ($0.announcements?.count ?? 0) <= 40 })
+        #expect(tree.sets[0].core.links.children.all.allSatisfy { ($0.announcements?.count ?? 0) <= 40 })
         #expect(tree.sets[0].counters[.droppedAnnouncementsFull] > 0)
         // Lists that do not fit cause no storm of requests.
         #expect(tree.sets[0].counters[.controlSent] < 1_000)
@@ -181,7 +181,7 @@ struct PortsetClaimTests {
         tree.stream(for: .milliseconds(300))
         tree.edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(1))
-        let stream = try #require(tree.sets[0].streams.all.first)
+        let stream = try #require(tree.sets[0].core.streams.all.first)
         #expect(stream.portset == PortsetID(7))
         #expect(stream.isPortsetHint)
         tree.bench.lies = { _, _ in nil }

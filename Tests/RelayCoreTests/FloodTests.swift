@@ -22,7 +22,7 @@ struct FloodTests {
         child.subscribe(tree.stream)
         tree.stream(for: .milliseconds(100))
         tree.bench.forgetSent()
-        let highest = try #require(set.streams.all.first?.incarnation).index.highest
+        let highest = try #require(set.core.streams.all.first?.incarnation).index.highest
         let first = SequenceNumber(highest > 64 ? highest - 63 : 1)
         for turn in 0..<25_000 {
             let nak = Nak(

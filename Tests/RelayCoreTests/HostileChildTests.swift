@@ -60,9 +60,9 @@ struct HostileChildTests {
         tree.bench.answers[.candidates(other)] = tree.bench.answers[.candidates(tree.stream)]
         #expect(tree.entrypoint.provide(other, at: tree.bench.now))
         child.subscribe(other, 1)
-        let link = try #require(tree.sets[0].childLinks.all.first { $0.name == "hostile" })
+        let link = try #require(tree.sets[0].core.links.children.all.first { $0.name == "hostile" })
         #expect(link.ordered.count == 1)
-        #expect(link.ordered.first.flatMap { tree.sets[0].streams[$0.stream]?.name.text } == "live/other")
+        #expect(link.ordered.first.flatMap { tree.sets[0].core.streams[$0.stream]?.name.text } == "live/other")
     }
 
     @Test("A child that ends and starts a stream all the time gets no more backlog than the bursts of the link allow")
@@ -160,7 +160,7 @@ struct HostileChildTests {
         #expect(set.census.childLinks <= 20)
         #expect(set.counters[.linksEvicted] >= 40)
         expectHealthy(&tree)
-        for peer in peers where set.childLinks.all.contains(where: { $0.name == peer.name }) {
+        for peer in peers where set.core.links.children.all.contains(where: { $0.name == peer.name }) {
             peer.subscribe(tree.stream)
         }
         let late = hostile(tree, 300, "late")
@@ -178,10 +178,10 @@ struct HostileChildTests {
             let endpoint = Endpoint(address: IPAddress(v4: 0x0a00_0042), port: 1_000 + port)
             #expect(HostilePeer("same", .edge, at: endpoint, of: set, tree.bench, seed: UInt64(port) + 7).open())
         }
-        #expect(set.childLinks.all.count { $0.name == "same" } == 1)
+        #expect(set.core.links.children.all.count { $0.name == "same" } == 1)
         #expect(set.counters[.linksReplaced] == 99)
         for number in 0..<10 as Range<UInt32> { #expect(hostile(tree, 200 + number, "same").open()) }
-        #expect(set.childLinks.all.count { $0.name == "same" } == 4)
+        #expect(set.core.links.children.all.count { $0.name == "same" } == 4)
     }
 
     @Test("An Open that is replayed after Close opens no link")
@@ -211,14 +211,14 @@ struct HostileChildTests {
             tree.stream(for: .milliseconds(500))
         }
         #expect(tree.sets[0].counters[.reportsDisbelieved] >= 3_900_000)
-        #expect(tree.sets[0].childReports.lost == 0)
-        #expect(tree.sets[0].childReports.received > 3_000)
+        #expect(tree.sets[0].linkKeeper.reports.lost == 0)
+        #expect(tree.sets[0].linkKeeper.reports.received > 3_000)
         child.subscribe(tree.stream)
         for half in 41...60 as ClosedRange<UInt32> {
             child.renew(subscriptions: [1], lost: half * 100_000)
             tree.stream(for: .milliseconds(500))
         }
-        #expect(tree.sets[0].childReports.lost == 0)
+        #expect(tree.sets[0].linkKeeper.reports.lost == 0)
         expectHealthy(&tree)
     }
 
@@ -229,7 +229,7 @@ struct HostileChildTests {
         var tree = try running()
         let child = hostile(tree)
         #expect(child.open())
-        let tag = try #require(tree.sets[0].streams.all.first?.incarnation?.tag)
+        let tag = try #require(tree.sets[0].core.streams.all.first?.incarnation?.tag)
         for (id, number) in [1, 2, 1 << 31, 1 << 32, WireLimits.sequenceMax - 63, WireLimits.sequenceMax].enumerated() {
             child.subscribe(tree.stream, UInt32(id + 1), .resume(tag, SequenceNumber(number)))
             child.send(

@@ -67,9 +67,9 @@ struct KeyedFuzzTests {
             peer.answer()
             if !peer.isOpen || messages.random.chance(0.01) { peer.open() }
             if messages.random.chance(0.5) { peer.renew() }
-            let highest = targets[index].streams.all.compactMap { $0.incarnation?.index.highest }.max() ?? 0
+            let highest = targets[index].core.streams.all.compactMap { $0.incarnation?.index.highest }.max() ?? 0
             messages.near = [highest, highest &+ SequenceIndex.windowMax, highest &- min(highest, 2_048)]
-            messages.tag = targets[index].streams.all.first?.incarnation?.tag ?? messages.tag
+            messages.tag = targets[index].core.streams.all.first?.incarnation?.tag ?? messages.tag
             for _ in 0..<40 { meters[index].measure(targets[index]) { peer.send(messages.next(peer.leaseNonce)) } }
             bench.forgetSent()
             tree.stream(for: .milliseconds(5))
@@ -136,7 +136,7 @@ struct KeyedFuzzTests {
             peer.answer()
             if peer.isOpen { opened.insert(index) }
             messages.subscription = peer.subscribed?.subscription ?? 1
-            let incarnation = target.streams.all.first { $0.name == bad }?.incarnation
+            let incarnation = target.core.streams.all.first { $0.name == bad }?.incarnation
             let highest = incarnation?.index.highest ?? 0
             messages.near = [highest, highest &+ SequenceIndex.windowMax, incarnation?.nextToDeliver ?? 0]
             if peer.isOpen {

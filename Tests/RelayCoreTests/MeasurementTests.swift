@@ -46,20 +46,20 @@ struct MeasurementTests {
         #expect(child.residence?.count ?? 0 > 500)
         #expect(child.delayVariation?.count ?? 0 > 0)
         #expect(links(of: tree.sets[1], at: now).allSatisfy { $0.delayVariation == nil })
-        #expect(tree.edge.linksMeasured == 1)
+        #expect(tree.edge.core.meter.count == 1)
     }
 
     @Test("no more links than the maximum are measured, the others are counted, and a link that ends makes room")
     func bounded() throws {
         var tree = try running(measuredMax: 1)
         // The set reflector has a parent and a child; the parent link came second.
-        #expect(tree.sets[0].linksMeasured == 1)
+        #expect(tree.sets[0].core.meter.count == 1)
         #expect(tree.sets[0].counters[.droppedMeasurementsFull] == 1)
         tree.edge.release(tree.stream, at: tree.bench.now)
         tree.edge.close(at: tree.bench.now)
         tree.bench.remove(tree.edge)
         tree.stream(for: .seconds(20))
-        #expect(tree.sets[0].linksMeasured == 0)
+        #expect(tree.sets[0].core.meter.count == 0)
     }
 
     @Test("pages of streams contain each stream once, even if streams end between two pages")

@@ -92,17 +92,17 @@ struct NameFloodTests {
         #expect(tree.bench.unavailable.last == .noSource)
     }
 
-    private func taken(_ tries: Int, _ allowance: inout NameAllowance, at milliseconds: Int64) -> Int {
-        (0..<tries).reduce(0) { count, _ in count + (allowance.take(at: instant(milliseconds)) ? 1 : 0) }
+    private func taken(_ tries: Int, _ limiter: inout NameRateLimiter, at milliseconds: Int64) -> Int {
+        (0..<tries).reduce(0) { count, _ in count + (limiter.take(at: instant(milliseconds)) ? 1 : 0) }
     }
 
-    @Test("The token bucket of names admits a burst, then a fixed number a second, over any time")
-    func allowance() {
-        var allowance = NameAllowance(burst: 10, perSecond: 4, at: instant(0))
-        #expect(taken(20, &allowance, at: 0) == 10)
-        #expect(taken(20, &allowance, at: 1_000) == 4)
-        #expect(taken(20, &allowance, at: 100_000_000) == 10)
-        #expect(!did(&allowance) { $0.take(at: instant(100_000_100)) })
+    @Test("The limiter of names admits a burst, then a fixed number a second, over any time")
+    func limiter() {
+        var limiter = NameRateLimiter(burst: 10, perSecond: 4, at: instant(0))
+        #expect(taken(20, &limiter, at: 0) == 10)
+        #expect(taken(20, &limiter, at: 1_000) == 4)
+        #expect(taken(20, &limiter, at: 100_000_000) == 10)
+        #expect(!did(&limiter) { $0.take(at: instant(100_000_100)) })
     }
 
     @Test("An entrypoint with a full table accepts an encoder in place of one that has gone")

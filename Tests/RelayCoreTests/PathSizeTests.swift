@@ -92,13 +92,13 @@ struct PathSizeTests {
         var number: UInt64 = 0
         tree.edge.want(tree.stream, at: tree.bench.now)
         stream(&tree, for: .seconds(1), from: &number)
-        let link = try #require(tree.edge.parentLinks.all.first)
+        let link = try #require(tree.edge.core.links.parents.all.first)
         let subscription = try #require(link.subscriptions.keys.first)
         for bytes in [1, 187, 188, 1_400] as [UInt16] {
-            tree.edge.send(.payloadLimit(subscription: subscription, bytes: bytes), on: link, at: tree.bench.now)
+            tree.edge.core.send(.payloadLimit(subscription: subscription, bytes: bytes), on: link, at: tree.bench.now)
         }
-        tree.edge.send(.payloadLimit(subscription: .max, bytes: 200), on: link, at: tree.bench.now)
-        tree.edge.send(.sizeReport(length: .max), on: link, at: tree.bench.now)
+        tree.edge.core.send(.payloadLimit(subscription: .max, bytes: 200), on: link, at: tree.bench.now)
+        tree.edge.core.send(.sizeReport(length: .max), on: link, at: tree.bench.now)
         stream(&tree, for: .seconds(1), from: &number)
         #expect(tree.bench.limits.allSatisfy { $0 == WireLimits.payloadOfSmallPath })
         #expect(tree.sink.payloads.allSatisfy { $0.count >= 564 })

@@ -135,10 +135,10 @@ struct RepairTimesTests {
     }
 }
 
-@Suite("Answered retransmits")
-struct AnsweredTableTests {
+@Suite("Duplicate-NAK filter")
+struct DuplicateNakFilterTests {
     private func admits(
-        _ table: inout AnsweredTable, _ sequence: UInt64, _ tryNumber: UInt8, isLast: Bool = false, at: Int64
+        _ table: inout DuplicateNakFilter, _ sequence: UInt64, _ tryNumber: UInt8, isLast: Bool = false, at: Int64
     ) -> Bool {
         table.admits(
             sequence, of: 7, tryNumber: tryNumber, isLast: isLast, roundTrip: .milliseconds(40), at: instant(at))
@@ -146,7 +146,7 @@ struct AnsweredTableTests {
 
     @Test("Each try is answered once, and none while an answer is on its way")
     func once() {
-        var table = AnsweredTable()
+        var table = DuplicateNakFilter()
         #expect(admits(&table, 5, 1, at: 100))
         #expect(!admits(&table, 5, 1, at: 110))
         #expect(!admits(&table, 5, 2, at: 139))
@@ -156,7 +156,7 @@ struct AnsweredTableTests {
 
     @Test("The last possible try is answered if one answer is on its way, but not if two are")
     func last() {
-        var table = AnsweredTable()
+        var table = DuplicateNakFilter()
         #expect(admits(&table, 5, 1, at: 100))
         #expect(admits(&table, 5, 2, isLast: true, at: 110))
         #expect(!admits(&table, 5, 3, isLast: true, at: 115))
@@ -166,7 +166,7 @@ struct AnsweredTableTests {
 
     @Test("A repair without a request also counts as on its way, and everything is forgotten after a second")
     func repaired() {
-        var table = AnsweredTable()
+        var table = DuplicateNakFilter()
         #expect(admits(&table, 1, 1, at: 100))
         table.noteRepair(5, of: 7, at: instant(100))
         #expect(!admits(&table, 5, 1, at: 120))

@@ -1,0 +1,104 @@
+import ReflectorModel
+import RelayWire
+
+/// The hosts that may be asked for a stream, best first, each once. A value without any memory: what is known of the
+/// hosts is asked of the caller.
+struct CandidateList: Equatable {
+    private(set) var all: [ParentCandidate] = []
+
+    init(_ all: [ParentCandidate] = []) { self.all = all }
+
+    var isEmpty: Bool { all.isEmpty }
+
+    /// Where the host stands; nil if the zone does not name it any more.
+    func place(of endpoint: Endpoint) -> Int? { all.firstIndex { $0.endpoint == endpoint } }
+
+    // MARK: Making
+
+    /// Adds the parents that an answer names, behind those of the ranks before.
+    ///
+    /// - Parameter own: the node itself, which is never its own parent.
+    /// - Returns: false if the answer names hosts and this node has an address family for none of them.
+    mutating func add(
+        _ answer: LookUpAnswer, of rank: ParentRank, _ region: RegionID, _ portset: PortsetID, by order: AddressOrder,
+        except own: NodeID
+    ) -> Bool {
+        let ranked = answer.ranked(region: region, portset: portset, by: order)
+        for found in ranked where found.host.id != own && place(of: found.host.endpoint) == nil {
+            all.append(
+                ParentCandidate(
+                    name: found.host.name, endpoint: found.host.endpoint, others: found.others, rank: rank.rawValue,
+                    cause: ReflectorName.parents(rank, region, portset).description,
+                    answer: answer.text.joined(separator: " "), serial: answer.serial))
+        }
+        return !ranked.isEmpty || answer.hosts.isEmpty
+    }
+
+    /// The entrypoints of a stream: those that announce it in the order of the zone's list, then those that do not. A
+    /// relay that lacks the announcement asks them itself (design §7).
+    ///
+    /// - Parameters:
+    ///   - announced: hosts that announce the stream.
+    ///   - listed: the zone's list; nil if it is not known.
+    ///   - serving: addresses that serve the stream already: these need no announcement.
+    ///   - resumed: the host whose packets the children had. It comes first where the zone's list is not known.
+    ///   - isUnheard: true for a host that has announced nothing yet; those come first if one of them must have what
+    ///     the children resume.
+    static func entrypoints(
+        announced: [ParentCandidate], listed: LookUpAnswer?, cause: String, by order: AddressOrder,
+        serving: [Endpoint], resumed: String?, isUnheard: (String) -> Bool
+    ) -> CandidateList {
+        var announced = announced
+        var silent: [ParentCandidate] = []
+        for found in listed?.hosts(by: order) ?? []
+        where !(announced + silent).contains(where: { $0.name == found.host.name }) {
+            // A host that serves us under another of its addresses is still the same.
+            let all = [found.host.endpoint] + found.others
+            let endpoint = all.first { serving.contains($0) } ?? found.host.endpoint
+            let candidate = ParentCandidate(
+                name: found.host.name, endpoint: endpoint, others: all.filter { $0 != endpoint }, rank: 0,
+                cause: cause, answer: listed?.text.joined(separator: " "), serial: listed?.serial)
+            if serving.contains(endpoint) {
+                announced.append(candidate)
+            } else {
+                silent.append(candidate)
+            }
+        }
+        func place(_ name: String) -> Int {
+            listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
+        }
+        announced.sort { (place($0.name), $0.name) < (place($1.name), $1.name) }
+        let unheard = silent.filter { isUnheard($0.name) }
+        return CandidateList(unheard + announced + silent.filter { !unheard.contains($0) })
+    }
+
+    // MARK: Choosing
+
+    /// The willing candidate that may be tried soonest; of equals one whose link is not shedding, then the one before.
+    func soonest(
+        isWilling: (ParentCandidate) -> Bool, avoidedUntil: (ParentCandidate) -> MonotonicInstant,
+        isShedding: (ParentCandidate) -> Bool
+    ) -> ParentCandidate? {
+        func order(_ candidate: ParentCandidate) -> (MonotonicInstant, Int) {
+            (avoidedUntil(candidate), isShedding(candidate) ? 1 : 0)
+        }
+        return all.filter(isWilling).min { order($0) < order($1) }
+    }
+
+    /// The first candidate before a place that is good enough to return to.
+    func first(before place: Int, where isGood: (ParentCandidate) -> Bool) -> ParentCandidate? {
+        all[..<place].first(where: isGood)
+    }
+
+    /// Candidates to hold validated links to without data, for the moment they are needed: those before the one in use
+    /// (to see whether they are well again), the next after it, and the first host of each other rank.
+    func reserves(for current: ParentCandidate) -> [ParentCandidate] {
+        let place = place(of: current.endpoint) ?? 0
+        var chosen = Array(all[..<place].prefix(2))
+        if place + 1 < all.count { chosen.append(all[place + 1]) }
+        for rank in UInt8(1)...3 where rank != current.rank {
+            if let first = all.first(where: { $0.rank == rank }) { chosen.append(first) }
+        }
+        return chosen.filter { $0.endpoint != current.endpoint }
+    }
+}

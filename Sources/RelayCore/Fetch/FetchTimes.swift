@@ -1,0 +1,54 @@
+import ReflectorModel
+
+/// Since when a stream is fetched, and what of it is due when.
+struct FetchTimes {
+    /// When fetching stops because nobody wants the stream any more. Set by `endDemand`.
+    private(set) var leaveAt: MonotonicInstant?
+    /// When to try parents again after all of them refused. Set by `noteUnavailable`.
+    private(set) var retryAt: MonotonicInstant?
+    /// When the paths are next compared with what the zone says.
+    private(set) var reviewAt: MonotonicInstant = .zero
+    /// When fetching began, however often the parent has changed since; nil before.
+    private(set) var since: MonotonicInstant?
+    /// When the newest path was asked for. Silence before that does not count.
+    private(set) var lastJoin: MonotonicInstant = .zero
+    private var lastExtraPath: MonotonicInstant = .zero
+    private var resubscribed: MonotonicInstant = .zero
+
+    /// Somebody wants the stream.
+    mutating func noteDemand() { leaveAt = nil }
+    mutating func endDemand(leaveAt: MonotonicInstant) { self.leaveAt = leaveAt }
+
+    mutating func noteUnavailable(retryAt: MonotonicInstant) { self.retryAt = retryAt }
+    mutating func retryNow() { retryAt = nil }
+    mutating func noteJoin(at now: MonotonicInstant) {
+        lastJoin = now
+        since = since ?? now
+    }
+
+    /// True if the parents are to be tried again now.
+    mutating func takeRetry(at now: MonotonicInstant) -> Bool {
+        guard let retryAt, now >= retryAt else { return false }
+        self.retryAt = nil
+        return true
+    }
+
+    /// True once a second.
+    mutating func takeReview(at now: MonotonicInstant) -> Bool {
+        guard now >= reviewAt else { return false }
+        reviewAt = now + .seconds(1)
+        return true
+    }
+
+    mutating func review(noLaterThan at: MonotonicInstant) { reviewAt = min(reviewAt, at) }
+
+    mutating func noteExtraPath(at now: MonotonicInstant) { lastExtraPath = now }
+    func mayAddPath(spacing: TimeSpan, at now: MonotonicInstant) -> Bool { now - lastExtraPath >= spacing }
+
+    /// True if all subscriptions may be sent again: at most every two seconds.
+    mutating func takeResubscription(at now: MonotonicInstant) -> Bool {
+        guard now - resubscribed >= .seconds(2) else { return false }
+        resubscribed = now
+        return true
+    }
+}

@@ -1,0 +1,145 @@
+import ReflectorModel
+import RelayWire
+
+/// By which paths a stream is fetched. One path as a rule; another joins before one is left, and where a parent cannot
+/// restore its own upstream.
+extension Fetcher {
+    /// While nothing flows, a parent that has not answered this long gets company.
+    static var joinPatience: TimeSpan { .milliseconds(500) }
+    /// Longest overlap of a parent being left with the one that follows.
+    static var overlapMax: TimeSpan { .seconds(2) }
+    /// A parent that refused a stream is not asked for it again this long, while there are others.
+    private static var refusalSpan: TimeSpan { .seconds(5) }
+    /// The same while nothing flows: the others may be dead.
+    private static var refusalSpanInNeed: TimeSpan { .seconds(1) }
+
+    /// Makes the paths what they should be. Called whenever demand, answers, links or replies change.
+    mutating func choosePaths(for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard stream.origin == nil, stream.hasDemand || stream.times.leaveAt != nil else { return }
+        let settled = stream.paths.settled
+        switch candidates(for: stream, at: now, &core) {
+        case .undecided:
+            core.clock.schedule(stream, now + ParentDirectory.restoredAfter)
+        case .none(.parentsTakenAway):
+            removePaths(of: stream, at: now, &core)
+            report(.parentsTakenAway, for: stream, at: now, &core)
+        case .none(let reason):
+            // What works is kept; parents are taken away by an answer, never by its absence.
+            if stream.paths.isEmpty { report(reason, for: stream, at: now, &core) }
+        case .list(let list):
+            guard let current = settled.first else {
+                if let best = best(of: list, for: stream, at: now, core) {
+                    join(best, stream, at: now, &core)
+                } else if let leaving = stream.paths.all.first {
+                    leaving.becomeLive()
+                } else {
+                    report(stream.candidates.reason, for: stream, at: now, &core)
+                }
+                return
+            }
+            reconsider(current, settled.count, list, stream, at: now, &core)
+            keepReserves(of: list, for: stream, at: now, &core)
+        }
+    }
+
+    /// Whether to leave the parent in use for a better one, or to add a path beside it. A working parent is left at once
+    /// when the zone no longer names it, and for one before it in the list only if that one has been well for
+    /// `returnAfter` or never failed. A parent that is missing only because the name server's probes do not reach it is
+    /// not left while it works here: what arrives proves more than a probe elsewhere (design §4).
+    private mutating func reconsider(
+        _ current: StreamPath, _ count: Int, _ list: CandidateList, _ stream: StreamState, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
+        let place = list.place(of: current.candidate.endpoint)
+        if let place { current.update(list.all[place]) }
+        let isProvedAlive =
+            place == nil && current.state == .live && seemsDead(current.candidate, of: stream, core)
+        if count == 1, !isProvedAlive, let target = better(than: place, list, for: stream, at: now, core),
+            current.state == .live || place == nil
+        {
+            return move(stream, from: current, to: target, at: now, &core)
+        }
+        let isLate = stream.paths.isWaiting && now - current.since >= Self.joinPatience
+        let wantsMore =
+            isLate
+            || count < pathsWanted(of: stream, at: now, core) && !stream.isCatchingUp(on: current, at: now)
+        guard wantsMore, count < PathPolicy.pathsMax, stream.times.mayAddPath(spacing: Self.joinPatience, at: now)
+        else { return }
+        let used = stream.paths.all.map(\.candidate.endpoint)
+        let others = CandidateList(
+            list.all.filter {
+                !used.contains($0.endpoint) && !parents.isAvoided($0.endpoint, at: now)
+                    && !isShedding($0, at: now, core)
+            })
+        if let other = best(of: others, isExtra: !isLate, for: stream, at: now, core) {
+            stream.times.noteExtraPath(at: now)
+            join(other, stream, isExtra: !isLate, at: now, &core)
+        }
+    }
+
+    private func better(
+        than place: Int?, _ list: CandidateList, for stream: StreamState, at now: MonotonicInstant,
+        _ core: borrowing NodeCore
+    ) -> ParentCandidate? {
+        guard let place else { return best(of: list, for: stream, at: now, core) }
+        let span = core.configuration.returnAfter
+        return list.first(before: place) {
+            !parents.isAvoided($0.endpoint, at: now) && parents.isSteady($0.endpoint, for: span, at: now)
+                && !stream.candidates.hasRefused($0.endpoint, isExtra: false, within: span, at: now)
+                && !stream.candidates.isDemoted($0.endpoint, at: now) && !isShedding($0, at: now, core)
+        }
+    }
+
+    /// The first candidate that has not just failed or refused; if there is no path at all, one that has failed is
+    /// better than none: the one that may be tried again soonest.
+    private func best(
+        of list: CandidateList, isExtra: Bool = false, for stream: StreamState, at now: MonotonicInstant,
+        _ core: borrowing NodeCore
+    ) -> ParentCandidate? {
+        let span = stream.paths.isWaiting ? Self.refusalSpanInNeed : Self.refusalSpan
+        let soonest = list.soonest(
+            isWilling: { !stream.candidates.hasRefused($0.endpoint, isExtra: isExtra, within: span, at: now) },
+            avoidedUntil: { parents.avoidedUntil($0.endpoint, at: now) },
+            isShedding: { isShedding($0, at: now, core) })
+        guard let soonest, stream.paths.isEmpty || !parents.isAvoided(soonest.endpoint, at: now) else { return nil }
+        return soonest
+    }
+
+    /// Make before break: the parent in use is left once the other one brings the stream.
+    mutating func move(
+        _ stream: StreamState, from current: StreamPath, to target: ParentCandidate, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
+        if let leaving = stream.paths.path(by: target) {
+            // Back to the one that was being left.
+            leaving.becomeLive()
+            return removePath(current, of: stream, at: now, &core)
+        }
+        core.context.post(.alarm(.parentChanged(stream.name, from: current.candidate.name, to: target.name)))
+        core.context.count(.parentChanges)
+        guard join(target, stream, at: now, &core) != nil else { return }
+        if current.state == .joining { return removePath(current, of: stream, at: now, &core) }
+        current.beginLeaving(at: now)
+        core.clock.schedule(stream, now + Self.overlapMax)
+    }
+
+    /// No parent can give the stream: viewers or children hear of it, and it is tried again after a while.
+    private func report(
+        _ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        stream.candidates.noteReport(of: reason)
+        stream.times.noteUnavailable(retryAt: now + .seconds(1))
+        core.clock.schedule(stream, now + .seconds(1))
+        guard isEdge else { return core.post(.unavailable(stream, reason)) }
+        if stream.isWanted { core.reportUnavailable(stream.name, reason, at: now) }
+    }
+
+    private mutating func keepReserves(
+        of list: CandidateList, for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard let current = stream.paths.all.first?.candidate else { return }
+        for candidate in list.reserves(for: current) where !parents.isAvoided(candidate.endpoint, at: now) {
+            link(to: candidate, at: now, &core)?.keepWarm(until: now + .seconds(30))
+        }
+    }
+}

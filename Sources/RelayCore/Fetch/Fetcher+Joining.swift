@@ -1,0 +1,104 @@
+import ReflectorModel
+import RelayWire
+
+/// Joining a stream at a parent, and leaving it there.
+extension Fetcher {
+    /// Adds a path by the candidate. Nil if there is one already, or no room for another link.
+    @discardableResult
+    mutating func join(
+        _ candidate: ParentCandidate, _ stream: StreamState, isExtra: Bool = false, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) -> StreamPath? {
+        if let known = stream.paths.path(by: candidate) {
+            if known.state == .leaving { known.becomeLive() }
+            return nil
+        }
+        guard let link = link(to: candidate, at: now, &core) else { return nil }
+        let path = StreamPath(
+            link: link, candidate: candidate, subscription: core.links.takeSubscriptionID(),
+            bit: stream.paths.freeBit, isExtra: isExtra, start: start(of: stream), now: now)
+        stream.paths.add(path)
+        if link.subscriptions.isEmpty { link.noteReceived(at: now) }
+        link.addSubscription(path.subscription, stream: stream.slot)
+        core.measure(link)
+        stream.times.noteJoin(at: now)
+        subscribe(path, of: stream, at: now, &core)
+        if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
+            stream.incarnation?.forgetPath(path.bit)
+        } else {
+            // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
+            stream.incarnation?.forgetPaths(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
+        }
+        if link.isAlive { core.clock.schedule(link, now + core.configuration.linkSilenceMax) }
+        return path
+    }
+
+    /// The link to a candidate, opened now if there is none. Nil if the table is full.
+    func link(to candidate: ParentCandidate, at now: MonotonicInstant, _ core: inout NodeCore) -> ParentLink? {
+        core.openLink(
+            to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
+    }
+
+    /// Sends the Subscribe of a path, or sends it again. While the link opens, nothing is sent.
+    func subscribe(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard path.link.isAlive else { return }
+        if path.tag == nil { path.beginRequest(from: start(of: stream)) }
+        var below: [NodeID] = isEdge ? [] : [core.context.id]
+        for child in stream.children {
+            for node in child.path where !below.contains(node) && below.count < Subscribe.pathLengthMax {
+                below.append(node)
+            }
+        }
+        let request = Subscribe(
+            subscription: path.subscription, stream: stream.name, portset: stream.portset ?? PortsetID(0),
+            start: path.start, rateSixteenths: core.configuration.backlogSixteenths, path: below,
+            isExtra: path.isExtra && stream.paths.hasSettled(besides: path))
+        core.context.count(.subscribesSent)
+        core.send(.subscribe(request), on: path.link, at: now)
+        path.noteRequest(interval: core.configuration.retryInterval, at: now)
+        core.clock.schedule(stream, path.nextTry)
+    }
+
+    /// From where to ask: on from what is held, or else from the lowest number that children ask for, so that a parent
+    /// that did not carry the stream can fill their gap (design §7).
+    private func start(of stream: StreamState) -> Subscribe.Start {
+        if let past = stream.sourceChanges.returnTo { return .resume(past.tag, SequenceNumber(past.sequence)) }
+        if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
+            return .resume(incarnation.tag, SequenceNumber(incarnation.resumePoint))
+        }
+        var lowest: (tag: IncarnationTag, sequence: SequenceNumber)?
+        for child in stream.children {
+            switch child.start {
+            case .live: continue
+            case .preburst: return .preburst
+            case .resume(let tag, let sequence):
+                guard lowest == nil || lowest?.tag == tag else { return .preburst }
+                lowest = (tag, min(lowest?.sequence ?? sequence, sequence))
+            }
+        }
+        if let lowest { return .resume(lowest.tag, lowest.sequence) }
+        return stream.children.isEmpty ? .preburst : .live
+    }
+
+    func removePath(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        stream.paths.remove(path)
+        path.link.removeSubscription(path.subscription)
+        core.send(.unsubscribe(subscription: path.subscription), on: path.link, at: now)
+        if path.link.subscriptions.isEmpty {
+            path.link.keepWarm(until: max(path.link.warmUntil, now + .seconds(10)))
+        }
+    }
+
+    func removePaths(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        for path in stream.paths.all { removePath(path, of: stream, at: now, &core) }
+    }
+
+    /// The path brings what follows on what is held: whatever was to be left can be left now. The caller then starts the
+    /// children that wait.
+    func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        path.becomeLive()
+        for leaving in stream.paths.all where leaving.state == .leaving {
+            removePath(leaving, of: stream, at: now, &core)
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import ReflectorModel
+import RelayWire
+
+/// The life of links to parents: alive, silent, about to stop, dead.
+extension Fetcher {
+    /// What the timer of a link finds.
+    enum LinkCheck {
+        case dead
+        /// The handshake goes on.
+        case opens
+        /// The parent has been silent for too long.
+        case fails
+        /// The parent is given up if it stays silent until then.
+        case lives(until: MonotonicInstant)
+    }
+
+    /// A link has come to life: the streams that wait for it are subscribed to.
+    mutating func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        noteAlive(link.endpoint, at: now)
+        for slot in link.streamSlots {
+            guard let stream = core.streams[slot], let path = stream.paths.path(on: link) else { continue }
+            path.linkOpened(at: now)
+            subscribe(path, of: stream, at: now, &core)
+        }
+    }
+
+    /// The first half of a link's timer: closes a link that is no longer needed and finds out whether the parent is
+    /// silent.
+    func check(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> LinkCheck {
+        switch link.state {
+        case .dead: return .dead
+        case .greeting, .opening: return .opens
+        case .alive: break
+        }
+        let isWarm = link.subscriptions.isEmpty
+        if isWarm, !link.isForAnnouncing, now >= link.warmUntil {
+            core.close(link, at: now)
+            return .dead
+        }
+        let floor =
+            link.isForAnnouncing
+            ? core.configuration.heartbeatInterval * 8
+            : isWarm ? core.configuration.warmSilenceMax : core.configuration.linkSilenceMax
+        let silentSince = max(link.lastReceived, core.clock.judgeSilenceFrom)
+        let deadline = silentSince + link.roundTrip.silenceMax(atLeast: floor)
+        return now < deadline ? .lives(until: deadline) : .fails
+    }
+
+    /// The second half: notes what the link has lost and sets the timer.
+    func noteLoss(
+        of link: ParentLink, until deadline: MonotonicInstant, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        link.reordering.turn(at: now)
+        link.recentLoss.note(expected: link.window.highest, received: link.window.received)
+        let hasRisen = link.breaker.note(expected: link.window.highest, received: link.window.received, at: now)
+        if hasRisen, link.breaker.level(at: now) == .shedsPaths {
+            core.context.post(.alarm(.linkLossy(peer: link.peerName, link.remote)))
+        }
+        var wake = min(deadline, link.lastRenew + core.configuration.renewInterval)
+        if link.isForAnnouncing {
+            wake = min(wake, link.lastHeartbeatSent + core.configuration.heartbeatInterval)
+        } else if link.subscriptions.isEmpty {
+            wake = min(wake, link.warmUntil)
+        }
+        core.clock.schedule(link, wake)
+    }
+
+    /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it
+    /// flows there. Where there is no other, it stays as long as the parent does.
+    mutating func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard link.noteShutdown() else { return }
+        core.context.post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
+        noteFailure(of: link.endpoint, at: now)
+        for slot in link.streamSlots {
+            guard let stream = core.streams[slot], let path = stream.paths.path(on: link), path.state != .leaving,
+                !stream.paths.hasSettled(besides: path),
+                case .list(let list) = candidates(for: stream, at: now, &core)
+            else { continue }
+            let next = list.all.first { $0.endpoint != link.endpoint && !parents.isAvoided($0.endpoint, at: now) }
+            if let next { move(stream, from: path, to: next, at: now, &core) }
+        }
+    }
+
+    /// A parent takes no link from this node: its streams turn to the next, and come back after a while.
+    func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant, _ core: inout NodeCore) {
+        for slot in link.streamSlots {
+            core.streams[slot]?.candidates.noteRefusal(by: link.endpoint, at: now)
+            core.streams[slot]?.candidates.noteKind(reason == .tableFull ? .full : .other)
+        }
+        if reason == .identity {
+            core.context.alarm(.identity, .identityRefusedByPeer(peer: link.peerName, link.endpoint), at: now)
+        }
+    }
+
+    // MARK: Death
+
+    /// Gives a link up. Returns the slots of the streams that lose a path: the caller calls `leave(link, stream)` and
+    /// chooses paths for each, before it turns to the next.
+    mutating func fail(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> [Int] {
+        guard link.state != .dead else { return [] }
+        let wasAlive = link.isAlive
+        // If the parent lives after all, it need not send for the rest of the lease.
+        core.close(link, at: now)
+        if wasAlive, !link.isLeavingSoon {
+            core.context.count(.linksDied)
+            core.context.post(.alarm(.linkDied(peer: link.peerName, link.remote)))
+            // The path may be dead and not the host: the next try begins with its next address.
+            if let next = link.others.first {
+                core.links.noteWorking(next, of: link.endpoint, for: WorkingAddresses.spanAfterDeath, at: now)
+            }
+        }
+        noteFailure(of: link.endpoint, at: now)
+        return link.streamSlots
+    }
+
+    /// The stream loses its path on a link that died.
+    mutating func lose(_ link: ParentLink, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        stream.candidates.noteKind(.other)
+        for path in stream.paths.all where path.link === link {
+            urgeLookUp(for: path, stream, at: now, &core)
+            // What it was like is not known of a link without data, so it is remembered.
+            if link.recentLoss.share > PathMerit.lossy {
+                stream.candidates.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
+            }
+        }
+        stream.paths.removeAll(on: link)
+        choosePaths(for: stream, at: now, &core)
+    }
+
+    /// The parents of a stream are looked up again at every failure.
+    private mutating func urgeLookUp(
+        for path: StreamPath, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard path.candidate.rank > 0, let rank = ParentRank(rawValue: path.candidate.rank),
+            let region = core.configuration.region, let portset = stream.portset
+        else { return }
+        urge(.parents(rank, region, portset), at: now, &core)
+    }
+}

@@ -1,0 +1,111 @@
+import ReflectorModel
+import RelayWire
+
+/// What parents say of subscriptions.
+extension Fetcher {
+    /// What the node does about a reply.
+    enum ReplyOutcome {
+        case settled
+        /// The parent sends the incarnation in use.
+        case continues(StreamPath, StreamState)
+        /// The parent sends another incarnation, which takes the place of the one in use, if there is one.
+        case begins(IncarnationTag, StreamPath, StreamState)
+    }
+
+    mutating func onSubscribeReply(
+        _ reply: SubscribeReply, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> ReplyOutcome {
+        guard let (path, stream) = path(of: reply.subscription, on: link, core) else { return .settled }
+        switch reply.status {
+        case .pending:
+            path.noteAnswer(nextTry: now + .seconds(1))
+            core.clock.schedule(stream, path.nextTry)
+        case .ok:
+            path.noteAnswer(nextTry: .distantFuture)
+            stream.candidates.noteAcceptance(by: path.candidate.endpoint)
+            return accept(reply, on: path, of: stream, at: now, &core)
+        case .crowded: leaveCrowded(path, of: stream, at: now, &core)
+        case .unknownStream, .busy, .loop, .tableFull, .noSource, .undecided:
+            stream.candidates.noteKind(RefusalKinds(reply.status))
+            stream.candidates.noteRefusal(by: path.candidate.endpoint, ofExtra: path.isExtra, at: now)
+            removePath(path, of: stream, at: now, &core)
+            choosePaths(for: stream, at: now, &core)
+        }
+        return .settled
+    }
+
+    /// Whether to take over the incarnation that a parent says it sends.
+    private mutating func accept(
+        _ reply: SubscribeReply, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) -> ReplyOutcome {
+        let tag = IncarnationTag(stream: stream.name, source: reply.source, incarnation: reply.incarnation)
+        path.accept(tag, backlogEnd: reply.highest.rawValue)
+        if let current = stream.incarnation {
+            if current.tag == tag { return .continues(path, stream) }
+            let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
+            if others, now - stream.arrivals.lastArrival < .seconds(1) {
+                // Another path still brings the old one; this parent is asked again in a moment.
+                path.postpone(until: now + .seconds(1))
+                core.clock.schedule(stream, path.nextTry)
+                return .settled
+            }
+        }
+        if path.isDeferred {
+            // The packets that it began with were not taken and are gone: subscribe again. This takes nothing from the
+            // bucket of changes, or a bucket once empty would stay empty, and the stream away.
+            removePath(path, of: stream, at: now, &core)
+            join(path.candidate, stream, at: now, &core)
+            return .settled
+        }
+        if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
+            // Each change starts all children again: a parent that names another source each time gets its way at most
+            // twice a second.
+            path.postpone(until: now + .milliseconds(500))
+            core.clock.schedule(stream, path.nextTry)
+            return .settled
+        }
+        if resumePast(tag, reply, path, of: stream, at: now, &core) { return .settled }
+        return .begins(tag, path, stream)
+    }
+
+    /// At an edge that has had this incarnation before, the parent would begin with what was handed out already: it is
+    /// asked again, from where the incarnation was left. True if so.
+    private mutating func resumePast(
+        _ tag: IncarnationTag, _ reply: SubscribeReply, _ path: StreamPath, of stream: StreamState,
+        at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Bool {
+        guard isEdge, let past = stream.deliveries.place(in: tag),
+            past > reply.oldest.rawValue, stream.sourceChanges.returnTo?.tag != tag, path.link.isAlive
+        else {
+            stream.sourceChanges.noteReturn(to: nil)
+            return false
+        }
+        stream.sourceChanges.noteReturn(to: past > 0 ? (tag, past) : nil)
+        removePath(path, of: stream, at: now, &core)
+        join(path.candidate, stream, at: now, &core)
+        return true
+    }
+
+    /// A parent ends a subscription: the stream was withdrawn there, or our lease ran out.
+    mutating func onSubscriptionEnd(
+        _ subscription: UInt32, _ reason: SubscriptionEndReason, on link: ParentLink, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
+        guard let (path, stream) = path(of: subscription, on: link, core) else { return }
+        stream.paths.remove(path)
+        link.removeSubscription(subscription)
+        if reason != .leaseExpired { stream.candidates.noteRefusal(by: path.candidate.endpoint, at: now) }
+        choosePaths(for: stream, at: now, &core)
+    }
+
+    /// The path that a parent's message is about.
+    private func path(
+        of subscription: UInt32, on link: ParentLink, _ core: borrowing NodeCore
+    ) -> (StreamPath, StreamState)? {
+        guard let slot = link.subscriptions[subscription], let stream = core.streams[slot],
+            let path = stream.paths.path(on: link), path.subscription == subscription
+        else { return nil }
+        return (path, stream)
+    }
+}

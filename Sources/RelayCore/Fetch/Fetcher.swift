@@ -1,0 +1,126 @@
+import ReflectorModel
+import RelayWire
+
+/// Where the streams of a node come from: which hosts may be asked for a stream, by which paths it is fetched, and what
+/// is remembered of parents.
+///
+/// ```
+/// answer of the name servers ─▶ CandidateList ─▶ choosePaths ─▶ join ─▶ Subscribe
+/// reply, heartbeat, silence, death of a link ─────────▲
+/// ```
+///
+/// Its logic is in the extensions in this folder; its state changes only by the methods in this file.
+struct Fetcher {
+    /// What the name servers last said. Other parts read it where they go by the zone.
+    private(set) var directory: ParentDirectory
+    /// Which parents failed. The node reads it before it opens a link.
+    private(set) var parents: ParentHistory
+    /// An edge fetches for viewers and from parents by the DNS only.
+    let isEdge: Bool
+    /// A set reflector may fetch from the stream's entrypoints too.
+    let isSetReflector: Bool
+
+    init(_ configuration: RelayConfiguration) {
+        directory = ParentDirectory(countMax: configuration.lookUpsMax)
+        parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
+        isEdge = configuration.role == .edge
+        isSetReflector = configuration.role != .edge && configuration.role != .entrypoint
+    }
+
+    // MARK: What the node reports
+
+    /// The sockets are bound to these addresses.
+    mutating func follow(_ order: AddressOrder) { directory.follow(order) }
+
+    /// An answer from the state file.
+    mutating func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
+        directory.restore(name, answer, at: now)
+    }
+
+    // MARK: Parents
+
+    mutating func noteFailure(of endpoint: Endpoint, at now: MonotonicInstant) { parents.fail(endpoint, at: now) }
+
+    mutating func noteAlive(_ endpoint: Endpoint, at now: MonotonicInstant) { parents.wellNow(endpoint, at: now) }
+
+    // MARK: Look-ups
+
+    /// Notes that an answer is needed and asks for it where it is missing or old.
+    ///
+    /// - Parameter isCarrying: data goes by the answer: it is kept, also over a restart.
+    mutating func use(
+        _ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        let evicted = directory.evicted
+        switch directory.use(name, isCarrying: isCarrying, at: now) {
+        case .ask: ask(name, at: now, &core)
+        case .full: core.context.count(.droppedLookUpTableFull)
+        case .nothing: break
+        }
+        core.context.count(.lookUpsEvicted, directory.evicted &- evicted)
+        if isCarrying { remember(name, &core) }
+    }
+
+    /// Asks again at once, because what the answer led to has failed.
+    mutating func urge(_ name: ReflectorName, at now: MonotonicInstant, _ core: inout NodeCore) {
+        if directory.urge(name, at: now) { ask(name, at: now, &core) }
+    }
+
+    /// Asks for every answer whose renewal is due.
+    mutating func renewAnswers(at now: MonotonicInstant, _ core: inout NodeCore) {
+        for name in directory.dueRenewals(at: now) { ask(name, at: now, &core) }
+    }
+
+    /// Takes the result of a look-up. The caller then looks at the streams that it concerns.
+    mutating func finish(
+        _ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        let outcome = core.context.withRandom { directory.finish(name, result, at: now, random: &$0) }
+        core.clock.scheduleNode(max(directory.nextRenewal, now))
+        if case .failed = result {
+            core.context.count(.lookUpsFailed)
+        } else {
+            core.context.count(.lookUpsAnswered)
+        }
+        if outcome == .kept {
+            core.context.count(.lookUpsKeptOld)
+            core.context.post(.alarm(.parentsKept(name)))
+        }
+        if outcome == .changed, case .records(let answer) = result { warnOfFamilies(name, answer, &core) }
+        remember(name, &core)
+    }
+
+    private func ask(_ name: ReflectorName, at now: MonotonicInstant, _ core: inout NodeCore) {
+        core.context.count(.lookUpsAsked)
+        core.context.post(.lookUp(name))
+        core.clock.scheduleNode(now + ParentDirectory.restoredAfter)
+    }
+
+    /// Hands the answer to the state file if it should be there and is not.
+    private mutating func remember(_ name: ReflectorName, _ core: inout NodeCore) {
+        if let answer = directory.takeUnsaved(name) { core.context.post(.remember(name, answer)) }
+    }
+
+    /// Names the hosts that this node cannot talk to because the two have no address family in common, once an answer.
+    private func warnOfFamilies(_ name: ReflectorName, _ answer: LookUpAnswer, _ core: inout NodeCore) {
+        // An edge fetches from no entrypoint.
+        if case .candidates = name, isEdge { return }
+        let names = answer.unreachable(by: directory.addressOrder).filter { $0 != core.configuration.name }
+        guard !names.isEmpty else { return }
+        core.context.count(.hostsOfOtherFamily, UInt64(names.count))
+        core.context.post(.alarm(.noCommonFamily(name, hosts: names, own: directory.addressOrder.own)))
+    }
+
+    /// The streams whose parents an answer may change.
+    func streams(concernedBy name: ReflectorName, _ core: borrowing NodeCore) -> [StreamState] {
+        switch name {
+        case .candidates(let wanted):
+            guard let stream = core.streams[wanted] else { return [] }
+            return [stream]
+        case .parents(_, let region, let portset):
+            guard region == core.configuration.region else { return [] }
+            return core.streams.all.filter { $0.portset == portset || $0.portset == nil }
+        case .rootSets, .announceTargets, .node: return []
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import ReflectorModel
+
+/// What a node remembers of parents over all streams: which of them failed.
+struct ParentHistory {
+    private var penalties = PenaltyTable()
+    private let first: TimeSpan
+    private let most: TimeSpan
+
+    /// - Parameters:
+    ///   - first: how long a parent is avoided after its first failure.
+    ///   - most: how long at most, after several.
+    init(first: TimeSpan, most: TimeSpan) {
+        self.first = first
+        self.most = most
+    }
+
+    mutating func fail(_ endpoint: Endpoint, at now: MonotonicInstant) {
+        penalties.fail(endpoint, first: first, most: most, at: now)
+    }
+
+    mutating func wellNow(_ endpoint: Endpoint, at now: MonotonicInstant) {
+        penalties.wellNow(endpoint, at: now)
+    }
+    func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
+        penalties.isAvoided(endpoint, at: now)
+    }
+
+    /// `now` for one that is not avoided.
+    func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
+        penalties.avoidedUntil(endpoint, at: now)
+    }
+
+    /// True if it never failed, or has been well for `span` since: good enough to return to.
+    func isSteady(_ endpoint: Endpoint, for span: TimeSpan, at now: MonotonicInstant) -> Bool {
+        penalties.isSteady(endpoint, for: span, at: now)
+    }
+}
+
+/// Endpoints that failed as parents, and until when they are avoided: the time doubles with every failure and is
+/// forgotten after a long time without.
+struct PenaltyTable {
+    private struct Entry {
+        var until: MonotonicInstant
+        var failures: Int
+        /// Since when it has been well again.
+        var wellSince: MonotonicInstant?
+    }
+    private var entries: [Endpoint: Entry] = [:]
+    static let countMax = 1_024
+    /// One that has been well this long begins with the first penalty again.
+    static let forgottenAfter: TimeSpan = .seconds(60)
+
+    mutating func fail(
+        _ endpoint: Endpoint, first: TimeSpan, most: TimeSpan, at now: MonotonicInstant
+    ) {
+        if entries.count >= Self.countMax, entries[endpoint] == nil { entries.removeAll() }
+        var before = entries[endpoint]?.failures ?? 0
+        if let wellSince = entries[endpoint]?.wellSince, now - wellSince >= Self.forgottenAfter {
+            before = 0
+        }
+        let failures = min(before + 1, 16)
+        let span = min(TimeSpan(nanoseconds: first.nanoseconds << Int64(failures - 1)), most)
+        entries[endpoint] = Entry(until: now + span, failures: failures, wellSince: nil)
+    }
+
+    /// The link to it is alive (again).
+    mutating func wellNow(_ endpoint: Endpoint, at now: MonotonicInstant) {
+        if let entry = entries[endpoint], entry.wellSince == nil { entries[endpoint]?.wellSince = now }
+    }
+
+    func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
+        avoidedUntil(endpoint, at: now) > now
+    }
+
+    /// `now` for one that is not avoided.
+    func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
+        guard let entry = entries[endpoint], entry.wellSince == nil else { return now }
+        return max(entry.until, now)
+    }
+
+    /// True if it never failed, or has been well for `span` since: good enough to return to.
+    func isSteady(_ endpoint: Endpoint, for span: TimeSpan, at now: MonotonicInstant) -> Bool {
+        guard let entry = entries[endpoint] else { return true }
+        guard let since = entry.wellSince else { return false }
+        return now - since >= span
+    }
+}

@@ -1,0 +1,101 @@
+import ReflectorModel
+
+/// How many paths a stream is fetched by, decided by what its streaming server gets ([A] §IV-B): a short bad period adds
+/// one, a long good one takes one away, and one that proved too early is waited longer for the next time.
+///
+///     1 ──bad second twice in three, or one very bad──▶ 2 ──still bad 2 s later──▶ 3
+///     1 ◀──────────── good for `goodSpan`, doubled after each mistake ──────────── 2 …
+public struct PathPolicy: Sendable, Equatable {
+    /// What a streaming server got of a stream in one second.
+    public struct Second: Sendable, Equatable {
+        public var delivered: UInt64
+        /// Given up at the play-out deadline: late or lost for good.
+        public var missing: UInt64
+        /// Delivered in time, but only after being asked for.
+        public var repaired: UInt64
+
+        public init(delivered: UInt64, missing: UInt64, repaired: UInt64) {
+            self.delivered = min(delivered, Self.most)
+            self.missing = min(missing, Self.most)
+            self.repaired = min(repaired, Self.most)
+        }
+
+        /// A parent can make us count any number as missing; more than this says nothing more, and no sum overflows.
+        private static let most: UInt64 = 1 << 48
+
+        private var packets: UInt64 { delivered + missing }
+        /// One in a thousand missing ([A]: residual loss < 0.1 %), or one in twenty saved by a retransmit alone.
+        public var isBad: Bool {
+            packets > 0 && (missing * 1_000 >= packets && missing > 0 || repaired * 20 > packets)
+        }
+        /// One in fifty missing: a path that is down or nearly so.
+        public var isVeryBad: Bool { packets > 0 && missing * 50 >= packets && missing > 0 }
+    }
+
+    public static let pathsMax = 3
+    /// A path is taken away after as long without a bad second, and when that was too early, after twice as long.
+    public static let goodSpan = TimeSpan.seconds(300)
+    public static let goodSpanMax = TimeSpan.seconds(1_200)
+    /// A path more is given this long to show what it does.
+    private static let patience = TimeSpan.seconds(2)
+
+    /// A parent that was left because it was worse is not returned to for this long.
+    public static let demotionSpan = TimeSpan.seconds(600)
+
+    /// Paths wanted, 1 to `pathsMax`.
+    public private(set) var wanted = 1
+    /// Newest second in the lowest bit.
+    private var badSeconds: UInt8 = 0
+    private var lastBad = MonotonicInstant.zero
+    private var raised: MonotonicInstant?
+    private var lowered: MonotonicInstant?
+    private var span = Self.goodSpan
+
+    public init() {}
+
+    /// Takes the newest second into account. A second without any packet is no evidence: links notice silence.
+    public mutating func note(_ second: Second, at now: MonotonicInstant) {
+        badSeconds = badSeconds << 1 | (second.isBad ? 1 : 0)
+        if second.isBad { lastBad = now }
+        let isBadPeriod = second.isVeryBad || (badSeconds & 0b111).nonzeroBitCount >= 2
+        if isBadPeriod, wanted < Self.pathsMax, raised.map({ now - $0 >= Self.patience }) ?? true {
+            if let lowered {
+                span = now - lowered < span ? min(span * 2, Self.goodSpanMax) : Self.goodSpan
+            }
+            lowered = nil
+            raised = now
+            wanted += 1
+        } else if wanted > 1, let raised, now - max(lastBad, raised) >= span {
+            wanted -= 1
+            lowered = now
+            self.raised = now
+        }
+    }
+}
+
+/// What decides which of a stream's paths is best: the loss of its link first, then the delay. A path later in the zone's
+/// order must be clearly better, so that a small difference moves no stream.
+public struct PathMerit: Sendable, Equatable {
+    /// Share of recent packets lost, 0 to 1.
+    public let loss: Double
+    public let roundTrip: TimeSpan
+
+    public init(loss: Double, roundTrip: TimeSpan) {
+        self.loss = loss
+        self.roundTrip = roundTrip
+    }
+
+    /// A parent whose link loses more than this is a bad one.
+    static let lossy = 0.02
+    /// Smaller loss counts as none.
+    private static let lossFloor = 0.005
+
+    /// True if this path is preferred although the zone puts it behind `other`: it has less than half the loss, or no more
+    /// loss and less than half the round trip, with at least 50 ms saved.
+    public func isClearlyBetter(than other: PathMerit) -> Bool {
+        if other.loss > Self.lossFloor, loss * 2 < other.loss { return true }
+        let isAlike = loss <= max(other.loss, Self.lossFloor)
+        return isAlike && roundTrip * 2 < other.roundTrip
+            && other.roundTrip - roundTrip > .milliseconds(50)
+    }
+}

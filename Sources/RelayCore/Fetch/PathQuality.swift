@@ -1,0 +1,43 @@
+import ReflectorModel
+
+/// How many paths a stream needs: by the quality that the streaming server gets, and while a parent's own upstream is
+/// silent.
+struct PathQuality {
+    /// What an edge has done with a stream's packets since it began.
+    struct Totals {
+        var delivered: UInt64 = 0
+        var lost: UInt64 = 0
+        var repaired: UInt64 = 0
+    }
+
+    private var policy = PathPolicy()
+    private var last = Totals()
+    private var reviewedAt = MonotonicInstant.zero
+    /// As many paths as can be are kept until then.
+    private var needsAllUntil = MonotonicInstant.zero
+
+    /// A parent cannot restore its own upstream, or nothing comes: more paths help for a while.
+    mutating func needAll(at now: MonotonicInstant) { needsAllUntil = now + .seconds(10) }
+
+    /// Once a second at an edge: what the streaming server got of the stream since.
+    ///
+    /// - Parameter from: seconds before this instant do not count.
+    mutating func review(_ totals: Totals, from: MonotonicInstant, at now: MonotonicInstant) {
+        guard now - reviewedAt >= .milliseconds(900) else { return }
+        let second = PathPolicy.Second(
+            delivered: totals.delivered &- last.delivered, missing: totals.lost &- last.lost,
+            repaired: totals.repaired &- last.repaired)
+        // What a start or a sleep lost is not the paths' doing.
+        let isRegular = reviewedAt != .zero && now - reviewedAt < .milliseconds(2_500)
+        (last, reviewedAt) = (totals, now)
+        if isRegular, now >= from { policy.note(second, at: now) }
+    }
+
+    /// - Parameters:
+    ///   - pathsMin: wanted in any case.
+    ///   - adapts: whether the quality counts.
+    func pathsWanted(pathsMin: Int, adapts: Bool, at now: MonotonicInstant) -> Int {
+        let needed = now < needsAllUntil ? PathPolicy.pathsMax : 1
+        return min(max(needed, adapts ? policy.wanted : 1, pathsMin), PathPolicy.pathsMax)
+    }
+}

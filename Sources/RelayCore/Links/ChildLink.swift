@@ -1,0 +1,118 @@
+import ReflectorModel
+import RelayWire
+
+/// Our end of a link that a child opened to us. It exists only after the handshake proved that the child receives at its
+/// address, and lives as long as the child renews its lease by echoing fresh nonces.
+///
+/// A record: each of its parts belongs to one part of the node and guards its own state.
+final class ChildLink {
+    let slot: Int
+    let endpoint: Endpoint
+    /// Number of our own address to which it was opened (`RelayNode.receive`).
+    let local: UInt8
+    let node: NodeID
+    let name: String
+    let role: NodeRole
+    let region: RegionID?
+    let nonce: HandshakeNonce
+    /// Our clock when the cookie was made by which this link was opened.
+    let cookieMilliseconds: UInt64
+    let parentNonce: HandshakeNonce
+    let keyPhase: UInt8
+
+    // MARK: LinkKeeper
+
+    /// Its own token is the parent's, the peer's the child's.
+    var session: LinkSession
+    var lease: ChildLease
+    var roundTrip = RoundTrip()
+    var echo = TimestampEcho()
+    var delayVariation = DelayVariation()
+    /// Set by `LinkMeter`.
+    var measurements: (any LinkMeasurements)?
+    /// What its path carries.
+    var size = PathSize()
+    var report = ChildReport()
+    /// By what the child reports.
+    var breaker = CircuitBreaker()
+    /// NAKs that the child may send, which are many where a line loses, and all other control messages.
+    private var nakMessages = TokenBucket(rate: 20_000, depth: 20_000)
+    private var messages = TokenBucket(rate: 2_000, depth: 10_000)
+    /// A control message of the child has come, which shows that it has the link's keys. Read when a link must go.
+    private(set) var hasSpoken = false
+    private(set) var lastReceived: MonotonicInstant
+    /// When anything was last sent. Read by the link's timer.
+    private(set) var lastSent: MonotonicInstant
+    var wakeup = Wakeup()
+    /// When an alarm about it may be raised again.
+    var alarms = AlarmSpacing()
+
+    // MARK: Server
+
+    var subscriptions = ChildSubscriptions()
+    var queues = ChildQueues()
+    /// Which of the child's NAKs are answered.
+    var responder: NakResponder
+    /// Requests that wait for their turn.
+    var requests = WaitingRequests()
+    /// Backlogs that may begin with a whole burst.
+    private var bursts = TokenBucket(rate: 32, depth: 256)
+    /// Streams that it may bring up which this node does not carry yet.
+    private var names: NameRateLimiter?
+
+    // MARK: AnnouncementRegistry
+
+    /// For an entrypoint that announces on this link.
+    var announcements: AnnouncementList?
+
+    init(
+        slot: Int, endpoint: Endpoint, local: UInt8 = 0, open: Open, parentToken: UInt64, parentNonce: HandshakeNonce,
+        keys: LinkKeys, leaseNonce: UInt64, lease: TimeSpan, now: MonotonicInstant
+    ) {
+        self.slot = slot
+        self.endpoint = endpoint
+        self.local = local
+        node = open.node
+        name = open.name
+        role = open.role
+        region = open.region
+        nonce = open.nonce
+        cookieMilliseconds = open.cookie.milliseconds
+        keyPhase = open.keyPhase
+        self.parentNonce = parentNonce
+        session = LinkSession(ownToken: parentToken)
+        session.open(peerToken: open.childToken, keys: keys)
+        self.lease = ChildLease(nonce: leaseNonce, expires: now + lease, now: now)
+        lastSent = now
+        lastReceived = now
+        responder = NakResponder(now: now)
+    }
+
+    var childToken: UInt64 { session.peerToken }
+    var parentToken: UInt64 { session.ownToken }
+    /// Its subscriptions, in order of subscribing.
+    var ordered: [ChildSubscription] { subscriptions.ordered }
+    var announces: Bool { announcements != nil }
+
+    /// An authentic control message has come. False if the child has used up what it may send.
+    func noteReceived(isNak: Bool, at now: MonotonicInstant) -> Bool {
+        hasSpoken = true
+        guard isNak ? nakMessages.take(at: now) : messages.take(at: now) else { return false }
+        lastReceived = now
+        return true
+    }
+
+    @inline(__always) func noteSent(at now: MonotonicInstant) { lastSent = now }
+
+    /// True if a backlog may begin with a whole burst now, which is noted.
+    func takeBurst(at now: MonotonicInstant) -> Bool { bursts.take(at: now) }
+
+    /// True if the child may bring up a stream that this node does not have, which is noted.
+    func mayBringUpName(_ configuration: RelayConfiguration, at now: MonotonicInstant) -> Bool {
+        var limiter =
+            names
+            ?? NameRateLimiter(burst: configuration.newNamesBurst, perSecond: configuration.newNamesPerSecond, at: now)
+        defer { names = limiter }
+        return limiter.take(at: now)
+    }
+}

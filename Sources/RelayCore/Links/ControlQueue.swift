@@ -1,0 +1,70 @@
+import ReflectorModel
+
+/// Control datagrams on their way out: whole, already authenticated, in one bounded buffer.
+struct ControlQueue {
+    private struct Entry {
+        var destination: Endpoint
+        var local: UInt8
+        var offset: Int
+        var length: Int
+    }
+
+    /// Freed with the queue.
+    private final class Memory {
+        let bytes: UnsafeMutableRawBufferPointer
+        init(count: Int) { bytes = .allocate(byteCount: count, alignment: 16) }
+        deinit { bytes.deallocate() }
+    }
+
+    private let owner: Memory
+    private let memory: UnsafeMutableRawBufferPointer
+    private var entries: [Entry] = []
+    private var used = 0
+    private var sent = 0
+
+    init(bytesMax: Int) {
+        owner = Memory(count: bytesMax)
+        memory = owner.bytes
+    }
+
+    var isEmpty: Bool { sent == entries.count }
+
+    /// Appends a datagram of at most `lengthMax` bytes that `write` makes; its result is the length, 0 for none. False
+    /// if the queue is full.
+    mutating func append(
+        to destination: Endpoint, from local: UInt8, lengthMax: Int,
+        _ write: (UnsafeMutableRawBufferPointer) -> Int
+    ) -> Bool {
+        guard used + lengthMax <= memory.count else { return false }
+        let length = write(UnsafeMutableRawBufferPointer(rebasing: memory[used..<used + lengthMax]))
+        if length > 0 {
+            entries.append(Entry(destination: destination, local: local, offset: used, length: length))
+            used += length
+        }
+        return true
+    }
+
+    /// Moves as many datagrams as fit into the batch. Returns how many.
+    mutating func drain(into batch: inout DatagramBatch) -> Int {
+        let before = sent
+        while sent < entries.count, batch.hasRoom(headerLength: entries[sent].length) {
+            let entry = entries[sent]
+            let bytes = UnsafeRawBufferPointer(
+                rebasing: memory[entry.offset..<entry.offset + entry.length])
+            batch.append(
+                to: entry.destination, from: entry.local, headerLengthMax: entry.length, body: nil
+            ) { target in
+                target.copyMemory(from: bytes)
+                return entry.length
+            }
+            sent += 1
+        }
+        let moved = sent - before
+        if sent == entries.count {
+            entries.removeAll(keepingCapacity: true)
+            used = 0
+            sent = 0
+        }
+        return moved
+    }
+}

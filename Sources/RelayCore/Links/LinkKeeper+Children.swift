@@ -1,0 +1,109 @@
+import ReflectorModel
+import RelayWire
+
+/// The parent's end of the handshake. The node calls `admit` until no link is left to close for the new one, then `accept`.
+extension LinkKeeper {
+    /// What to do next with a child's Open.
+    enum Admittance {
+        /// Nothing: it is answered, or dropped.
+        case done
+        /// This link must be closed first. Then `admit` decides again.
+        case close(ChildLink)
+        /// There is room for it.
+        case ready
+    }
+
+    /// Whether the child receives at its address.
+    func isAuthentic(
+        _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Bool {
+        guard open.node != core.context.id else {
+            refuse(open, .ownID, to: source, at: now, &core)
+            return false
+        }
+        guard isValid(open.cookie, for: source, node: open.node, nonce: open.nonce, at: now, core.crypto) else {
+            core.context.count(.rejectedBadCookie)
+            return false
+        }
+        return true
+    }
+
+    /// Decides about an authentic Open of a node that is what it says.
+    func admit(
+        _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Admittance {
+        if let link = core.links.child(at: source) {
+            // The child repeats its Open when our answer was lost.
+            if link.nonce == open.nonce {
+                sendOpened(link, at: now, &core)
+                return .done
+            }
+            // An Open from before this link, which somebody overheard and sent again, must not end it.
+            guard open.cookie.milliseconds >= link.cookieMilliseconds else {
+                core.context.count(.rejectedReplayed)
+                return .done
+            }
+            return .close(link)
+        }
+        guard !core.links.shares.isReplay(open, from: source) else {
+            core.context.count(.rejectedReplayed)
+            return .done
+        }
+        switch makeRoom(for: open, from: source, at: now, &core) {
+        case .ready: return .ready
+        case .close(let link): return .close(link)
+        case .refuse(let refusal):
+            core.context.count(.droppedLinkTableFull)
+            if let count = core.context.isAlarmDue(.linksRefused, at: now) {
+                core.context.post(.alarm(.linksRefused(refusal, count: count, peer: open.name, source)))
+            }
+            refuse(open, .tableFull, to: source, at: now, &core)
+            return .done
+        }
+    }
+
+    /// Opens the link. Nil if the keys cannot be made.
+    func accept(
+        _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> ChildLink? {
+        let parentNonce = HandshakeNonce(high: core.context.secret64(), low: core.context.secret64())
+        guard
+            let keys = core.crypto.makeLinkKeys(
+                phase: open.keyPhase, childNonce: open.nonce, parentNonce: parentNonce, child: open.node,
+                parent: core.context.id)
+        else {
+            core.context.count(.rejectedHandshakeMAC)
+            return nil
+        }
+        let token = core.freshToken()
+        let leaseNonce = core.context.secret64()
+        let (local, lease) = (core.context.arrivedAt, core.configuration.lease)
+        let link = core.links.accept { slot in
+            ChildLink(
+                slot: slot, endpoint: source, local: local, open: open, parentToken: token, parentNonce: parentNonce,
+                keys: keys, leaseNonce: leaseNonce, lease: lease, now: now)
+        }
+        core.context.count(.linksOpened)
+        sendOpened(link, at: now, &core)
+        sendHeartbeat(on: link, at: now, &core)
+        return link
+    }
+
+    private func sendOpened(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        let opened = Opened(
+            keyPhase: link.keyPhase, role: core.configuration.role, node: core.context.id, nonce: link.nonce,
+            parentNonce: link.parentNonce, parentToken: link.parentToken,
+            leaseMilliseconds: UInt32(clamping: core.configuration.lease.milliseconds), shardCount: 1, shard: 0,
+            name: core.configuration.name)
+        core.send(.opened(opened), to: link.endpoint, from: link.local, at: now)
+    }
+
+    func refuse(
+        _ open: Open, _ reason: RefusedReason, to source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        core.context.count(.linksRefused)
+        core.send(
+            .refused(keyPhase: open.keyPhase, reason: reason, nonce: open.nonce), to: source,
+            from: core.context.arrivedAt, at: now)
+    }
+}

@@ -1,0 +1,79 @@
+import ReflectorModel
+import RelayWire
+
+/// Whether children are what they say: whoever has the network key can claim any name and role, but the zone knows each
+/// host's part and address (`{host}.nodes`). What the zone does not know is not refused, and without name servers the
+/// last good answer stands: losing the control plane never stops data.
+extension LinkKeeper {
+    /// What a child claims by its Open.
+    enum Claim {
+        /// It contradicts itself.
+        case conflict(IdentityConflict)
+        /// The zone may say something about this host.
+        case host(String)
+        /// Nobody can say anything about it.
+        case unknown
+    }
+
+    func claim(of open: Open, from source: Endpoint) -> Claim {
+        guard NodeID(name: open.name) == open.node else {
+            let claimed = NodeListing.Part(role: open.role, region: open.region)
+            return .conflict(
+                IdentityConflict(name: open.name, endpoint: source, claimed: claimed, zone: "", cause: .id))
+        }
+        let host = open.name.lowercased()
+        guard checksIdentities, ReflectorName.isHost(host) else { return .unknown }
+        return .host(host)
+    }
+
+    /// What the zone's answer about the host says against a child that opens a link.
+    func conflict(
+        of open: Open, _ host: String, _ answer: LookUpAnswer?, from source: Endpoint, _ links: borrowing LinkTable
+    ) -> IdentityConflict? {
+        conflict(
+            host, open.node, NodeListing.Part(role: open.role, region: open.region), answer, at: source, links)
+    }
+
+    /// Checks the link of a child after an answer about the host. True if the link must be closed; the child is told.
+    func isImpostor(
+        _ link: ChildLink, _ host: String, _ answer: LookUpAnswer?, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Bool {
+        let claimed = NodeListing.Part(role: link.role, region: link.region)
+        guard let conflict = conflict(host, link.node, claimed, answer, at: link.endpoint, core.links) else {
+            return false
+        }
+        report(conflict, at: now, &core)
+        for subscription in link.ordered {
+            core.send(.subscriptionEnd(subscription: subscription.id, reason: .shed), on: link, at: now)
+        }
+        core.send(.close(.leaving), on: link, at: now)
+        return true
+    }
+
+    func report(_ conflict: IdentityConflict, at now: MonotonicInstant, _ core: inout NodeCore) {
+        core.context.count(.identitiesRefused)
+        core.context.alarm(.identity, .identityRefused(conflict), at: now)
+    }
+
+    private func conflict(
+        _ host: String, _ node: NodeID, _ claimed: NodeListing.Part, _ answer: LookUpAnswer?, at source: Endpoint,
+        _ links: borrowing LinkTable
+    ) -> IdentityConflict? {
+        guard let answer else { return nil }
+        func conflict(_ cause: IdentityConflict.Cause, zone: String) -> IdentityConflict {
+            IdentityConflict(name: host, endpoint: source, claimed: claimed, zone: zone, cause: cause)
+        }
+        let listing = NodeListing(answer)
+        guard listing.allows(role: claimed.role, region: claimed.region) else {
+            return conflict(.part, zone: listing.description)
+        }
+        // A node behind an address translator comes from another address; but not while the host itself comes from its own.
+        func isAtHome(_ endpoint: Endpoint) -> Bool {
+            answer.hosts.contains { $0.endpoint.address == endpoint.address }
+        }
+        let hasOwner = links.children.all.contains { link in
+            link.node == node && link.endpoint.address != source.address && isAtHome(link.endpoint)
+        }
+        return hasOwner && !isAtHome(source) ? conflict(.address, zone: listing.description) : nil
+    }
+}

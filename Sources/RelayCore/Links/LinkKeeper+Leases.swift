@@ -1,0 +1,84 @@
+import ReflectorModel
+import RelayWire
+
+/// Leases of children, the heartbeats that carry their nonces, and the timer of a child's link.
+extension LinkKeeper {
+    mutating func onRenew(
+        _ renew: Renew, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        link.noteTimes(
+            renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds,
+            at: now)
+        noteReport(renew, of: link, at: now, &core)
+        let expires = now + core.configuration.lease
+        guard link.lease.renew(by: renew.leaseNonce, until: expires), link.lease.takeTurn(at: now) else { return }
+        let subscriptions = link.ordered
+        let isMatch = renew.digest == link.subscriptions.digest && Int(renew.subscriptions) == subscriptions.count
+        link.lease.noteSubscriptions(match: isMatch)
+        if isMatch {
+            core.context.noteWork(UInt64(subscriptions.count))
+            for subscription in subscriptions { subscription.renew(until: expires) }
+        } else {
+            // The child repeats its subscriptions; those that it does not repeat expire.
+            sendHeartbeat(on: link, at: now, &core)
+        }
+    }
+
+    func sendHeartbeat(on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        link.lease.beginHeartbeat(nonceInterval: core.configuration.renewInterval, at: now) { core.context.secret64() }
+        let entries = nextEntries(of: link, at: now, core.streams)
+        let echo = link.echo.fields(at: now)
+        let heartbeat = LinkHeartbeat(
+            nextLinkNumber: link.queues.nextLinkNumber, leaseNonce: link.lease.nonce,
+            timestamp: TimestampEcho.stamp(now),
+            echoedTimestamp: echo.timestamp, echoDelayMicroseconds: echo.delayMicroseconds,
+            digestMismatch: link.lease.isMismatched, entries: entries)
+        core.send(.linkHeartbeat(heartbeat), on: link, at: now)
+    }
+
+    /// The next page of what is said of single streams.
+    private func nextEntries(
+        of link: ChildLink, at now: MonotonicInstant, _ streams: borrowing StreamTable
+    ) -> [LinkHeartbeat.Entry] {
+        var entries: [LinkHeartbeat.Entry] = []
+        for subscription in link.subscriptions.takePage(LinkHeartbeat.entriesMax) {
+            guard subscription.state != .pending, let stream = streams[subscription.stream],
+                let incarnation = stream.incarnation
+            else { continue }
+            var highest = incarnation.index.highest
+            if case .backlog(let cursor) = subscription.state { highest = cursor &- 1 }
+            let silentSince = stream.origin != nil ? now : max(stream.arrivals.lastArrival, stream.times.since ?? now)
+            entries.append(
+                LinkHeartbeat.Entry(
+                    subscription: subscription.id, highest: SequenceNumber(highest),
+                    upstreamSilentMilliseconds: UInt16(clamping: (now - silentSince).milliseconds)))
+        }
+        return entries
+    }
+
+    // MARK: Timer
+
+    /// False if the lease has expired, and the link must be closed.
+    func isLeased(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
+        guard now >= link.lease.expires else { return true }
+        core.context.count(.leasesExpired)
+        return false
+    }
+
+    /// Heartbeats and probes of the path's size. The link's subscriptions have been looked after before.
+    func handleTimer(of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        let probeAt = probeSize(of: link, at: now, &core)
+        // While data flows it is the sign of life; the heartbeat still carries tails, nonces and timestamps.
+        if now >= heartbeatDue(of: link, core.configuration) { sendHeartbeat(on: link, at: now, &core) }
+        let next = heartbeatDue(of: link, core.configuration)
+        var wake = min(max(min(next, probeAt), now + .milliseconds(1)), link.lease.expires)
+        for subscription in link.ordered { wake = min(wake, subscription.expires) }
+        core.clock.schedule(link, wake)
+    }
+
+    private func heartbeatDue(of link: ChildLink, _ configuration: RelayConfiguration) -> MonotonicInstant {
+        let interval =
+            link.ordered.isEmpty ? configuration.warmHeartbeatInterval : configuration.linkHeartbeatInterval
+        return min(max(link.lastSent, link.lease.lastHeartbeat) + interval, link.lease.lastHeartbeat + interval * 2)
+    }
+}

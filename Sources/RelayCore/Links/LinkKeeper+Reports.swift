@@ -1,0 +1,49 @@
+import ReflectorModel
+import RelayWire
+
+/// What children report of their links, and the answers to probes, which pass it on. An answer shows that this node's loop
+/// turns; it costs two MACs and holds no state.
+extension LinkKeeper {
+    func answer(_ probe: Probe, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard isValid(probe.cookie, for: source, node: probe.node, nonce: probe.nonce, at: now, core.crypto) else {
+            return core.context.count(.rejectedBadCookie)
+        }
+        core.context.count(.probesAnswered)
+        var report = ProbeReport(
+            keyPhase: probe.keyPhase, node: core.context.id, nonce: probe.nonce, number: probe.number)
+        report.uptimeMilliseconds = UInt64(max((now - core.clock.startedAt).milliseconds, 0))
+        report.children = UInt32(clamping: core.links.children.count)
+        report.streams = UInt32(clamping: core.streams.count)
+        report.capacity = core.configuration.capacity
+        report.bytesSent = core.context.counters[.bytesSent]
+        report.received = reports.received
+        report.lost = reports.lost
+        core.send(.probeReport(report), to: source, from: core.context.arrivedAt, at: now)
+    }
+
+    /// A child reports what came on its link.
+    mutating func noteReport(
+        _ renew: Renew, of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        let last = (received: link.report.received, lost: link.report.lost)
+        guard
+            let disbelieved = link.report.take(
+                received: renew.received, lost: renew.lost, sent: link.queues.packetsSent)
+        else { return }
+        core.context.count(.reportsDisbelieved, disbelieved)
+        let (received, lost) = (link.report.received, link.report.lost)
+        if Self.hasLost(received: received - last.received, lost: lost - min(last.lost, lost)) {
+            link.size.suspect(at: now)
+        }
+        let hasRisen = link.breaker.note(
+            expected: UInt32(truncatingIfNeeded: received &+ lost), received: UInt32(truncatingIfNeeded: received),
+            at: now)
+        if hasRisen, link.breaker.level(at: now) == .refusesStreams {
+            core.context.post(.alarm(.childRefusedStreams(peer: link.name, link.endpoint)))
+        }
+        countReports(at: now, core.links)
+    }
+
+    /// Whether a report shows so many packets missing since the last one that the path may be too small for them.
+    static func hasLost(received: UInt64, lost: UInt64) -> Bool { lost >= 10 && lost > received / 4 }
+}

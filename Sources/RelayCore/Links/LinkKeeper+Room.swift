@@ -1,0 +1,72 @@
+import ReflectorModel
+import RelayWire
+
+/// A parent's end: whether there is room for one more link, and which must go for it.
+extension LinkKeeper {
+    enum Room {
+        case ready
+        /// This link must be closed; its child has been told.
+        case close(ChildLink)
+        case refuse(LinkRefusal)
+    }
+
+    /// Makes room for a link of that node at that address. A link that fetches streams is never closed for it. First goes
+    /// one on which nothing was ever said, then one that fetches nothing, of the address with the most links first.
+    func makeRoom(
+        for open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Room {
+        let own = core.links.shares.slots(of: open.node).compactMap { core.links.children[$0] }
+        // The same node at the same address has started again, or its NAT gave it another port.
+        if let link = own.first(where: { $0.endpoint.address == source.address }) {
+            return replace(link, at: now, &core)
+        }
+        if own.count >= core.configuration.linksPerNodeMax, let oldest = leastUseful(own, core.links) {
+            return replace(oldest, at: now, &core)
+        }
+        if core.links.shares.count(at: source.address) >= core.configuration.linksPerAddressMax {
+            let key = LinkShares.key(source.address)
+            let link = evict(at: now, &core) { LinkShares.key($0.endpoint.address) == key }
+            return link.map { .close($0) } ?? .refuse(.addressFull)
+        }
+        if core.links.children.count >= core.configuration.linksMax {
+            return evict(at: now, &core) { _ in true }.map { .close($0) } ?? .refuse(.tableFull)
+        }
+        return .ready
+    }
+
+    private func replace(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Room {
+        core.context.count(.linksReplaced)
+        core.send(.close(.replaced), on: link, at: now)
+        return .close(link)
+    }
+
+    /// The idle link that goes; nil if there is none.
+    private func evict(
+        at now: MonotonicInstant, _ core: inout NodeCore, where isCandidate: (ChildLink) -> Bool
+    ) -> ChildLink? {
+        guard core.links.maySearch(at: now) else { return nil }
+        let idle = core.links.children.all.filter { $0.ordered.isEmpty && !$0.announces && isCandidate($0) }
+        guard let link = leastUseful(idle, core.links) else { return nil }
+        core.context.count(.linksEvicted)
+        if let count = core.context.isAlarmDue(.linksEvicted, at: now) {
+            core.context.post(.alarm(.linksEvicted(count: count, peer: link.name, link.endpoint)))
+        }
+        core.send(.close(.leaving), on: link, at: now)
+        return link
+    }
+
+    /// A link on which nothing was ever said comes before one that has spoken, one that fetches nothing before one that
+    /// does; then one of the address with the most links, then the one that was silent longest.
+    private func leastUseful(_ candidates: [ChildLink], _ links: borrowing LinkTable) -> ChildLink? {
+        var least: (link: ChildLink, order: (Int, Int, Int, MonotonicInstant))?
+        for link in candidates {
+            let order = (
+                link.hasSpoken ? 1 : 0, link.ordered.isEmpty ? 0 : 1, -links.shares.count(at: link.endpoint.address),
+                link.lastReceived
+            )
+            if let known = least, known.order <= order { continue }
+            least = (link, order)
+        }
+        return least?.link
+    }
+}

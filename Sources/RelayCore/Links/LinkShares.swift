@@ -1,0 +1,68 @@
+import ReflectorModel
+import RelayWire
+
+/// Whose the links of children are, so that no address and no node takes all of them; and which were closed a moment ago, so
+/// that an `Open` that somebody overheard opens none of them again.
+struct LinkShares {
+    /// What one link of an address was opened by.
+    private struct Closed {
+        var endpoint: Endpoint
+        var nonce: HandshakeNonce
+        var cookieMilliseconds: UInt64
+    }
+
+    /// Closed links remembered, by place; a newer one takes over the place of an older.
+    private static let closedMax = 4_096
+    private var closed: [Closed?] = []
+    private var countOfAddress: [IPAddress: Int] = [:]
+    private var slotsOfNode: [NodeID: [Int]] = [:]
+    /// When links were last searched for one to close.
+    private var searchedAt: MonotonicInstant?
+
+    /// An IPv4 address, or the network of an IPv6 address: whoever has one address of it has them all.
+    static func key(_ address: IPAddress) -> IPAddress {
+        address.isV4 ? address : IPAddress(high: address.high, low: 0)
+    }
+
+    func count(at address: IPAddress) -> Int { countOfAddress[Self.key(address)] ?? 0 }
+
+    /// Slots of the node's links, oldest first.
+    func slots(of node: NodeID) -> [Int] { slotsOfNode[node] ?? [] }
+
+    mutating func add(_ link: ChildLink) {
+        countOfAddress[Self.key(link.endpoint.address), default: 0] += 1
+        slotsOfNode[link.node, default: []].append(link.slot)
+    }
+
+    mutating func remove(_ link: ChildLink) {
+        let key = Self.key(link.endpoint.address)
+        let left = (countOfAddress[key] ?? 1) - 1
+        countOfAddress[key] = left > 0 ? left : nil
+        slotsOfNode[link.node]?.removeAll { $0 == link.slot }
+        if slotsOfNode[link.node]?.isEmpty == true { slotsOfNode[link.node] = nil }
+        if closed.isEmpty { closed = Array(repeating: nil, count: Self.closedMax) }
+        closed[Self.place(of: link.endpoint)] = Closed(
+            endpoint: link.endpoint, nonce: link.nonce, cookieMilliseconds: link.cookieMilliseconds)
+    }
+
+    /// True for an `Open` that opened a link which is closed by now, or that is older than it.
+    func isReplay(_ open: Open, from source: Endpoint) -> Bool {
+        guard !closed.isEmpty, let last = closed[Self.place(of: source)], last.endpoint == source else {
+            return false
+        }
+        return open.nonce == last.nonce || open.cookie.milliseconds < last.cookieMilliseconds
+    }
+
+    /// Whether all links may be searched now: not for each of a thousand Opens in a row.
+    mutating func maySearch(at now: MonotonicInstant) -> Bool {
+        if let searchedAt, now - searchedAt < .milliseconds(5) { return false }
+        searchedAt = now
+        return true
+    }
+
+    private static func place(of endpoint: Endpoint) -> Int {
+        let hash = FixedHash.combine(
+            FixedHash.combine(endpoint.address.high, endpoint.address.low), UInt64(endpoint.port))
+        return Int(truncatingIfNeeded: hash % UInt64(closedMax))
+    }
+}

@@ -1,0 +1,105 @@
+import ReflectorModel
+import RelayWire
+
+/// Every link of a node, to parents and from children, by slot, by token and by address.
+struct LinkTable: ~Copyable {
+    /// Which link a token stands for.
+    enum Slot: Equatable {
+        case parent(Int)
+        case child(Int)
+    }
+
+    /// Links that this node opened. Changed by `open` and `remove` only.
+    private(set) var parents = SlotTable<ParentLink>()
+    /// Links that children opened to this node. Changed by `accept` and `remove` only.
+    private(set) var children = SlotTable<ChildLink>()
+    /// Slots of the child links that announce streams to a set reflector, in order of opening. Changed by `addAnnouncer`
+    /// and `remove` only.
+    private(set) var announcers: [Int] = []
+    /// How many links each address and each node has here, and which were closed a moment ago.
+    private(set) var shares = LinkShares()
+    private var slotByToken: [UInt64: Slot] = [:]
+    private var parentByEndpoint: [Endpoint: Int] = [:]
+    private var childByEndpoint: [Endpoint: Int] = [:]
+    /// Slot of the parent that the last packet came from: often it is the next one's too, and needs no look-up.
+    private var lastParent = 0
+    private var nextSubscription: UInt32 = 1
+    private var working = WorkingAddresses()
+
+    func slot(token: UInt64) -> Slot? { slotByToken[token] }
+    func isFree(token: UInt64) -> Bool { token != 0 && slotByToken[token] == nil }
+
+    /// The link to a parent whose packets carry this token.
+    @inline(__always) mutating func parent(token: UInt64) -> ParentLink? {
+        if let link = parents[lastParent], link.childToken == token { return link }
+        guard case .parent(let slot) = slotByToken[token] else { return nil }
+        lastParent = slot
+        return parents[slot]
+    }
+
+    /// The link to the host of which this is one address.
+    func parent(at endpoint: Endpoint) -> ParentLink? {
+        parentByEndpoint[endpoint].flatMap { parents[$0] }
+    }
+    func child(at endpoint: Endpoint) -> ChildLink? {
+        childByEndpoint[endpoint].flatMap { children[$0] }
+    }
+
+    /// The address with which to begin, out of a host's own.
+    func firstAddress(of host: Endpoint, others: [Endpoint], at now: MonotonicInstant) -> Endpoint {
+        working.first(of: host, others: others, at: now)
+    }
+
+    /// The host answers, or is to be tried, at this address.
+    mutating func noteWorking(
+        _ address: Endpoint, of host: Endpoint, for span: TimeSpan = WorkingAddresses.span, at now: MonotonicInstant
+    ) {
+        working.note(address, of: host, for: span, at: now)
+    }
+
+    /// A subscription id that no path of this node had before.
+    mutating func takeSubscriptionID() -> UInt32 {
+        defer { nextSubscription &+= 1 }
+        return nextSubscription
+    }
+
+    mutating func open(_ make: (Int) -> ParentLink) -> ParentLink {
+        let link = parents.insert(make)
+        parentByEndpoint[link.endpoint] = link.slot
+        for address in [link.remote] + link.others where parentByEndpoint[address] == nil {
+            parentByEndpoint[address] = link.slot
+        }
+        slotByToken[link.childToken] = .parent(link.slot)
+        return link
+    }
+
+    mutating func accept(_ make: (Int) -> ChildLink) -> ChildLink {
+        let link = children.insert(make)
+        childByEndpoint[link.endpoint] = link.slot
+        shares.add(link)
+        slotByToken[link.parentToken] = .child(link.slot)
+        return link
+    }
+
+    mutating func remove(_ link: ParentLink) {
+        slotByToken[link.childToken] = nil
+        for address in [link.endpoint, link.remote] + link.others
+        where parentByEndpoint[address] == link.slot {
+            parentByEndpoint[address] = nil
+        }
+        parents.remove(link.slot)
+    }
+
+    mutating func addAnnouncer(_ link: ChildLink) { announcers.append(link.slot) }
+
+    mutating func remove(_ link: ChildLink) {
+        shares.remove(link)
+        announcers.removeAll { $0 == link.slot }
+        slotByToken[link.parentToken] = nil
+        if childByEndpoint[link.endpoint] == link.slot { childByEndpoint[link.endpoint] = nil }
+        children.remove(link.slot)
+    }
+
+    /// Whether all links may be searched for one to close: not for each of a thousand Opens in a row.
+    mutating func maySearch(at now: MonotonicInstant) -> Bool { shares.maySearch(at: now) }
+}

@@ -1,0 +1,78 @@
+import ReflectorModel
+import RelayWire
+
+/// The child's end of the handshake, as far as it sends: any part that needs a link to a host opens it here.
+extension NodeCore {
+    /// Other addresses of a host that are tried.
+    private static var othersMax: Int { 7 }
+
+    /// The link to a host, opened now if there is none. Nil if the table is full.
+    ///
+    /// - Parameters:
+    ///   - endpoint: the address that stands for the host.
+    ///   - others: the host's other addresses, tried if the first does not answer soon.
+    mutating func openLink(
+        to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant
+    ) -> ParentLink? {
+        if let link = links.parent(at: endpoint) { return link }
+        guard links.parents.count < configuration.linksMax else {
+            context.count(.droppedLinkTableFull)
+            return nil
+        }
+        let nonce = HandshakeNonce(high: context.secret64(), low: context.secret64())
+        let token = freshToken()
+        let first = links.firstAddress(of: endpoint, others: others, at: now)
+        let keyPhase = crypto.keyPhases.first ?? 0
+        let link = links.open { slot in
+            ParentLink(
+                slot: slot, endpoint: endpoint, remote: first,
+                others: ([endpoint] + others.prefix(Self.othersMax)).filter { $0 != first }, peerName: name,
+                isForAnnouncing: isForAnnouncing, keyPhase: keyPhase, nonce: nonce, childToken: token, now: now)
+        }
+        _ = continueHandshake(of: link, at: now)
+        return link
+    }
+
+    /// Sends the next step of the handshake, or sends it again. False after `retriesMax`: the link has failed.
+    mutating func continueHandshake(of link: ParentLink, at now: MonotonicInstant) -> Bool {
+        guard now >= link.nextTry else {
+            clock.schedule(link, link.nextTry)
+            return true
+        }
+        guard link.tries <= configuration.retriesMax else { return false }
+        switch link.state {
+        case .greeting:
+            // The others join in when the first has been silent for the first two tries: 300 ms (compare RFC 8305 §5).
+            for address in link.tries < 2 ? [link.remote] : [link.remote] + link.others {
+                send(
+                    .hello(keyPhase: link.keyPhase, role: configuration.role, node: context.id, nonce: link.nonce),
+                    to: address, from: 0, at: now)
+            }
+        case .opening(let cookie):
+            let open = Open(
+                keyPhase: link.keyPhase, role: configuration.role, node: context.id, nonce: link.nonce, cookie: cookie,
+                childToken: link.childToken, region: configuration.region, name: configuration.name)
+            send(.open(open), to: link.remote, from: link.local, at: now)
+        case .alive, .dead: return true
+        }
+        link.noteTry(interval: configuration.retryInterval, at: now)
+        clock.schedule(link, link.nextTry)
+        return true
+    }
+
+    /// Closes a link: nothing is sent or received on it any more.
+    mutating func close(_ link: ParentLink, at now: MonotonicInstant) {
+        send(.close(.leaving), on: link, at: now)
+        link.die()
+        if let keys = link.session.close() { crypto.release(keys) }
+        meter.stop(link)
+        links.remove(link)
+    }
+
+    /// A token that no link has.
+    func freshToken() -> UInt64 {
+        var token = context.secret64()
+        while !links.isFree(token: token) { token = context.secret64() }
+        return token
+    }
+}

@@ -1,0 +1,239 @@
+import ReflectorModel
+import RelayWire
+
+/// Our end of a link that we opened: to a parent that we fetch from, or to a set reflector that we announce to.
+///
+/// ```
+/// closed ──open──▶ greeting (Hello) ──Cookie──▶ opening (Open) ──Opened──▶ alive ──silence, Close──▶ dead
+///                     └────────── retries used up, Refused ────────────────────────────────────────▶ dead
+/// ```
+final class ParentLink {
+    enum State: Equatable {
+        case greeting
+        case opening(HandshakeCookie)
+        case alive
+        case dead
+    }
+
+    let slot: Int
+    /// The address that stands for the host: by it the link is known here.
+    let endpoint: Endpoint
+    /// True for an entrypoint's link to a set reflector: it carries announcements, no streams.
+    let isForAnnouncing: Bool
+    let nonce: HandshakeNonce
+    let keyPhase: UInt8
+
+    // MARK: The handshake
+
+    /// Changed by `takeCookie`, `open` and `die`.
+    private(set) var state: State = .greeting
+    /// The address of the host that is used: that which answers first. Changed by `use`.
+    private(set) var remote: Endpoint
+    /// Its other ones. While the link opens they are tried too, if the first one stays silent. Changed by `use`.
+    private(set) var others: [Endpoint]
+    /// Number of our own address at which the parent's first answer came in (`RelayNode.receive`): all is sent from there,
+    /// since the parent knows the link by it. Set by `use`.
+    private(set) var local: UInt8 = 0
+    /// Host name from the DNS, then from the handshake.
+    private(set) var peerName: String
+    /// Changed by `noteTry`.
+    private(set) var nextTry: MonotonicInstant
+    private(set) var tries = 0
+    private var openedAt: MonotonicInstant = .zero
+    /// Its own token is the child's, the peer's the parent's.
+    var session: LinkSession
+    var childToken: UInt64 { session.ownToken }
+    var parentToken: UInt64 { session.peerToken }
+
+    // MARK: Measurements, each with state of its own
+
+    var wakeup = Wakeup()
+    var window = LinkNumberWindow()
+    var reordering = ReorderTolerance()
+    var recentLoss = RecentLoss()
+    var breaker = CircuitBreaker()
+    var roundTrip = RoundTrip()
+    var echo = TimestampEcho()
+    var delayVariation = DelayVariation()
+    var measurements: (any LinkMeasurements)?
+    /// What the parent may send; as many replies as there are subscriptions come at once.
+    var messages = TokenBucket(rate: 2_000, depth: 20_000)
+    private(set) var lastReceived: MonotonicInstant = .zero
+    private(set) var retransmitsAsked: UInt64 = 0
+
+    // MARK: The lease and what is fetched
+
+    /// As the parent last said. Set by `takeNonce`.
+    private(set) var leaseNonce: UInt64 = 0
+    /// Set by `noteRenew`.
+    private(set) var lastRenew: MonotonicInstant = .zero
+    /// Stream table slots by subscription id on this link, and a sum over the ids. Changed by `addSubscription` and
+    /// `removeSubscription`.
+    private(set) var subscriptions: [UInt32: Int] = [:]
+    private(set) var digest: UInt64 = 0
+    /// Not fetched through, but kept validated for the moment the parent in use dies; until this instant. Set by
+    /// `keepWarm`.
+    private(set) var warmUntil: MonotonicInstant = .zero
+    /// The parent has said that it is about to stop. Set by `noteShutdown`.
+    private(set) var isLeavingSoon = false
+    private var lastResync: MonotonicInstant = .zero
+    /// When what the parent says of single streams was last read.
+    private var lastEntries = MonotonicInstant(nanoseconds: .min / 2)
+
+    // MARK: Announcing
+
+    /// Set by `takeHeartbeat`.
+    private(set) var lastHeartbeatSent: MonotonicInstant = .zero
+    /// When the parent last asked for the list of announcements.
+    private var lastPulled = MonotonicInstant(nanoseconds: .min / 2)
+
+    init(
+        slot: Int, endpoint: Endpoint, remote: Endpoint, others: [Endpoint], peerName: String,
+        isForAnnouncing: Bool, keyPhase: UInt8, nonce: HandshakeNonce, childToken: UInt64, now: MonotonicInstant
+    ) {
+        self.slot = slot
+        self.endpoint = endpoint
+        self.remote = remote
+        self.others = others
+        self.peerName = peerName
+        self.isForAnnouncing = isForAnnouncing
+        self.keyPhase = keyPhase
+        self.nonce = nonce
+        session = LinkSession(ownToken: childToken)
+        nextTry = now
+    }
+
+    var isAlive: Bool { state == .alive }
+
+    /// Streams with a path on the link, in a fixed order: a dictionary's order differs between processes.
+    var streamSlots: [Int] { subscriptions.values.sorted() }
+
+    var lossPercent: Double {
+        window.highest == 0 ? 0 : 100 * Double(window.missing) / Double(window.highest)
+    }
+
+    // MARK: The handshake
+
+    /// The parent has answered from this address. True if it is another one than the link used before.
+    func use(_ address: Endpoint, local: UInt8) -> Bool {
+        self.local = local
+        guard address != remote else { return false }
+        others = [remote] + others.filter { $0 != address }
+        remote = address
+        return true
+    }
+
+    func takeCookie(_ cookie: HandshakeCookie, at now: MonotonicInstant) {
+        state = .opening(cookie)
+        tries = 0
+        nextTry = now
+    }
+
+    /// A step of the handshake is sent now.
+    ///
+    /// - Parameter interval: the time to the second try; then it doubles.
+    func noteTry(interval: TimeSpan, at now: MonotonicInstant) {
+        if case .opening = state { openedAt = now }
+        nextTry = now + TimeSpan(nanoseconds: interval.nanoseconds << Int64(tries))
+        tries += 1
+    }
+
+    func open(_ opened: Opened, keys: LinkKeys, at now: MonotonicInstant) {
+        state = .alive
+        session.open(peerToken: opened.parentToken, keys: keys)
+        peerName = opened.name
+        if tries == 1 { roundTrip.sample(now - openedAt) }
+        lastReceived = now
+        lastRenew = now
+    }
+
+    func die() { state = .dead }
+
+    // MARK: What arrives
+
+    @inline(__always) func noteReceived(at now: MonotonicInstant) { lastReceived = now }
+    func noteRetransmitAsked() { retransmitsAsked += 1 }
+
+    /// True if the nonce is another one than before: the lease must be renewed by it.
+    func takeNonce(_ nonce: UInt64) -> Bool {
+        defer { leaseNonce = nonce }
+        return nonce != leaseNonce
+    }
+
+    /// True if what a heartbeat says of single streams is to be read; if one was read a moment ago, this one is only a sign
+    /// of life.
+    func takeEntries(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {
+        guard now - lastEntries >= spacing else { return false }
+        lastEntries = now
+        return true
+    }
+
+    /// True if all subscriptions may be sent again.
+    func takeResync(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {
+        guard now - lastResync >= spacing else { return false }
+        lastResync = now
+        return true
+    }
+
+    /// True the first time.
+    func noteShutdown() -> Bool {
+        defer { isLeavingSoon = true }
+        return !isLeavingSoon
+    }
+
+    // MARK: What is sent
+
+    func noteRenew(at now: MonotonicInstant) { lastRenew = now }
+
+    /// True if it is time for a heartbeat of an entrypoint, which is noted.
+    func takeHeartbeat(interval: TimeSpan, at now: MonotonicInstant) -> Bool {
+        guard now - lastHeartbeatSent >= interval else { return false }
+        lastHeartbeatSent = now
+        return true
+    }
+
+    /// True if the parent may have the list of announcements now, which is noted.
+    func takePull(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {
+        guard now - lastPulled >= spacing else { return false }
+        lastPulled = now
+        return true
+    }
+
+    // MARK: Subscriptions
+
+    func keepWarm(until: MonotonicInstant) { warmUntil = until }
+
+    func addSubscription(_ id: UInt32, stream: Int) {
+        if subscriptions.updateValue(stream, forKey: id) == nil {
+            digest = digest &+ FixedHash.mix(UInt64(id))
+        }
+    }
+
+    func removeSubscription(_ id: UInt32) {
+        if subscriptions.removeValue(forKey: id) != nil {
+            digest = digest &- FixedHash.mix(UInt64(id))
+        }
+    }
+}
+
+/// Share of a link's recent packets that did not come.
+struct RecentLoss {
+    /// 0 to 1.
+    private(set) var share = 0.0
+    private var expected: UInt32 = 0
+    private var received: UInt32 = 0
+    /// Fewer packets than this tell nothing.
+    private static let packetsMin: UInt32 = 50
+
+    /// - Parameters:
+    ///   - expected: the highest link number so far.
+    ///   - received: how many came so far.
+    mutating func note(expected: UInt32, received: UInt32) {
+        let more = expected &- self.expected
+        guard more >= Self.packetsMin else { return }
+        let came = min(received &- self.received, more)
+        share = share * 0.75 + 0.25 * (1 - Double(came) / Double(more))
+        self.expected = expected
+        self.received = received
+    }
+}

@@ -1,0 +1,25 @@
+import ReflectorModel
+import RelayWire
+
+/// Largest payload that all paths behind this node carry of a stream.
+struct PayloadLimit {
+    private(set) var bytes = WireLimits.payloadUsual
+    private var loweredAt: MonotonicInstant = .zero
+
+    /// At an entrypoint payloads are not raised sooner than this after they were lowered.
+    private static let span: TimeSpan = .seconds(60)
+
+    var isUsual: Bool { bytes >= WireLimits.payloadUsual }
+
+    mutating func follow(_ limit: Int) { bytes = limit }
+
+    /// The same at the stream's entrypoint, where a child that comes and goes must not make the payload change to and fro.
+    /// False if the limit stays.
+    mutating func followSlowly(_ limit: Int, at now: MonotonicInstant) -> Bool {
+        let isLower = limit < bytes
+        if isLower { loweredAt = now }
+        guard isLower || now - loweredAt >= Self.span else { return false }
+        bytes = limit
+        return true
+    }
+}

@@ -1,0 +1,84 @@
+import ReflectorModel
+import RelayWire
+
+/// Control messages of open links: authenticated and fresh ones go to the part that they concern.
+extension RelayNode {
+    func receiveControl(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
+    ) throws(WireError) {
+        let header = try ControlHeader(parsing: datagram)
+        switch core.links.slot(token: header.token) {
+        case .parent(let slot):
+            guard let link = core.links.parents[slot], let keys = link.session.keys else {
+                return core.context.count(.rejectedUnknownToken)
+            }
+            guard link.remote == source else { return core.context.count(.rejectedWrongAddress) }
+            guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: core.crypto) else {
+                return core.context.count(.rejectedBadMAC)
+            }
+            guard link.session.accepts(header.counter) else { return core.context.count(.rejectedReplayed) }
+            core.context.count(.controlReceived)
+            guard link.messages.take(at: now) else {
+                return core.context.noteFlood(from: link.peerName, link.endpoint, at: now)
+            }
+            link.noteReceived(at: now)
+            receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
+        case .child(let slot):
+            guard let link = core.links.children[slot], let keys = link.session.keys else {
+                return core.context.count(.rejectedUnknownToken)
+            }
+            guard link.endpoint == source else { return core.context.count(.rejectedWrongAddress) }
+            guard ControlCodec.verify(datagram, key: keys.childToParent, crypto: core.crypto) else {
+                return core.context.count(.rejectedBadMAC)
+            }
+            guard link.session.accepts(header.counter) else { return core.context.count(.rejectedReplayed) }
+            core.context.count(.controlReceived)
+            guard link.noteReceived(isNak: ControlCodec.isNak(datagram), at: now) else {
+                return core.context.noteFlood(from: link.name, link.endpoint, at: now)
+            }
+            receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
+        case nil:
+            core.context.count(.rejectedUnknownToken)
+        }
+    }
+
+    /// From a parent.
+    private func receive(_ message: RelayMessage, on link: ParentLink, at now: MonotonicInstant) {
+        switch message {
+        case .subscribeReply(let reply): onSubscribeReply(reply, on: link, at: now)
+        case .subscriptionEnd(let subscription, let reason):
+            onSubscriptionEnd(subscription, reason, on: link, at: now)
+        case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
+        case .announcePull:
+            origin?.onAnnouncePull(on: link, at: now, &core)
+        case .heartbeatReply(let echoed):
+            if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: 0, at: now) {
+                link.roundTrip.sample(sample)
+            }
+        case .close(.shuttingDown): onShuttingDown(link, at: now)
+        case .close: fail(link, at: now)
+        case .sizeProbe(let length):
+            core.context.count(.sizeProbesReceived)
+            core.send(.sizeReport(length: length), on: link, at: now)
+        case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit:
+            core.context.count(.rejectedUnexpected)
+        }
+    }
+
+    /// From a child.
+    private func receive(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
+        switch message {
+        case .subscribe, .unsubscribe, .announce: onRequest(message, on: link, at: now)
+        case .renew(let renew): linkKeeper.onRenew(renew, on: link, at: now, &core)
+        case .nak(let nak): onNak(nak, on: link, at: now)
+        case .heartbeat(let heartbeat): onHeartbeat(heartbeat, on: link, at: now)
+        case .close: remove(link, at: now)
+        case .sizeReport(let length): linkKeeper.onSizeReport(length, on: link, at: now, &core)
+        case .payloadLimit(let subscription, let bytes):
+            linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
+        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply,
+            .sizeProbe:
+            core.context.count(.rejectedUnexpected)
+        }
+    }
+}

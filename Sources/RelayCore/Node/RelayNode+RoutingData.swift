@@ -1,0 +1,60 @@
+import ReflectorModel
+import RelayWire
+
+/// A stream packet's way through the node, and at an edge out of it.
+extension RelayNode {
+    func receiveData(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
+    ) throws(WireError) {
+        guard let arrival = try receiver.open(datagram, from: source, at: now, &core) else { return }
+        let stream = arrival.stream
+        if let path = arrival.path {
+            if receiver.bringsToLife(path, arrival) { becameLive(path, of: stream, at: now) }
+            receiver.noteArrival(arrival, on: path, at: now, &core)
+        }
+        keep(arrival, at: now)
+        if stream.incarnation?.gaps.isEmpty == false {
+            receiver.askForGaps(of: stream, arrivedOn: arrival.path, at: now, &core)
+        }
+    }
+
+    /// Keeps a packet, forwards it at once and, at an edge, delivers what is in order.
+    @inline(__always)
+    private func keep(_ arrival: Receiver.Arrival, at now: MonotonicInstant) {
+        let stream = arrival.stream
+        switch receiver.accept(arrival, at: now, &core) {
+        case .dropped: return
+        case .new: break
+        case .startsLower: restartChildren(of: stream, at: now)
+        case .jumped(let lost):
+            if let lost { receiver.sink?.discontinuity(stream: stream.name, lost: lost) }
+        }
+        guard let (slot, isRepair) = receiver.store(arrival, at: now, &core) else { return }
+        core.forward(slot, arrival.header.sequence, of: stream, isRepair: isRepair, at: now)
+        if receiver.handsOut { deliver(stream, at: now) }
+    }
+
+    /// Hands out everything that is in order, and gives up what is past the play-out deadline; with `isLast`, whatever is
+    /// still missing.
+    func deliver(_ stream: StreamState, isLast: Bool = false, at now: MonotonicInstant) {
+        guard let tag = receiver.beginDelivery(of: stream) else { return }
+        // The sink may end demand inside the call, so the incarnation is looked up again each time.
+        while let incarnation = stream.incarnation, incarnation.tag == tag {
+            switch receiver.nextStep(of: stream, incarnation, isLast: isLast, at: now, &core) {
+            case .handOut(let slot):
+                guard let payload = receiver.takePayload(slot, of: stream, at: now, &core) else { continue }
+                receiver.sink?.deliver(payload, stream: stream.name, at: now)
+            case .skip(let lost): receiver.sink?.discontinuity(stream: stream.name, lost: lost)
+            case .wait(let deadline): return core.clock.schedule(stream, deadline)
+            case .done: return
+            }
+        }
+    }
+
+    /// See `Receiver.rewind`.
+    func rewind(_ stream: StreamState, to reply: SubscribeReply, at now: MonotonicInstant) {
+        guard receiver.rewind(stream, to: reply, at: now, &core) else { return }
+        if stream.incarnation?.nextToDeliver != 0 { receiver.sink?.discontinuity(stream: stream.name, lost: 0) }
+        restartChildren(of: stream, at: now)
+    }
+}

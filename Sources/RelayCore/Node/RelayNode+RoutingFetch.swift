@@ -1,0 +1,252 @@
+import ReflectorModel
+import RelayWire
+
+/// Where streams come from: demand, answers, and what parents and timers say go to the `Fetcher`; what follows in other
+/// parts is called here, in the order in which it must happen.
+extension RelayNode {
+    // MARK: Demand
+
+    /// A viewer of this region wants a stream.
+    public func want(_ name: StreamName, at now: MonotonicInstant) {
+        guard let stream = stream(named: name, at: now) else {
+            return core.reportUnavailable(name, .tableFull, at: now)
+        }
+        fetcher.want(stream, at: now, &core)
+        drainEvents(at: now)
+    }
+
+    /// The last viewer has left: the stream is fetched for another `leaveGrace`.
+    public func release(_ name: StreamName, at now: MonotonicInstant) {
+        guard let stream = core.streams[name] else { return }
+        stream.release()
+        // What never came need not be waited for: many ask for names that do not exist.
+        if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil {
+            return discard(stream, at: now)
+        }
+        core.noteDemand(of: stream, at: now)
+    }
+
+    /// No parent can give the stream: children that wait for it are refused. Those that have it keep it as long as
+    /// something may still come.
+    func onUnavailable(_ stream: StreamState, _ reason: UnavailableReason, at now: MonotonicInstant) {
+        server.refuseWaiting(for: stream, reason, at: now, &core)
+        if reason == .parentsTakenAway || now - stream.arrivals.lastArrival >= core.configuration.streamSilenceMax {
+            server.endChildren(of: stream, reason: .noSource, at: now, &core)
+        }
+        core.noteDemand(of: stream, at: now)
+    }
+
+    func choosePaths(for stream: StreamState, at now: MonotonicInstant) {
+        fetcher.choosePaths(for: stream, at: now, &core)
+        drainEvents(at: now)
+    }
+
+    // MARK: Look-ups
+
+    /// An answer from the state file, to follow when no server answers.
+    public func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
+        fetcher.restore(name, answer, at: now)
+    }
+
+    /// The shell's answer to `RelayAction.lookUp`.
+    public func lookUpFinished(_ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant) {
+        fetcher.finish(name, result, at: now, &core)
+        if case .announceTargets = name, case .records(let answer) = result {
+            origin?.follow(answer.hosts(by: fetcher.directory.addressOrder))
+            core.clock.scheduleNode(now)
+        }
+        if case .node(let host) = name { checkIdentities(of: host, at: now) }
+        if case .candidates(let stream) = name, case .records(let answer) = result {
+            announcements.confirm(stream, by: answer, &core)
+        }
+        for stream in fetcher.streams(concernedBy: name, core) {
+            if stream.origin != nil {
+                learnOriginPortset(of: stream, at: now)
+            } else {
+                choosePaths(for: stream, at: now)
+            }
+        }
+    }
+
+    /// The shell's sockets are bound to these addresses, 0.0.0.0 and `::` standing for all of their family. Called once at
+    /// the start, and again whenever there are more or fewer.
+    public func setAddresses(_ own: [IPAddress], at now: MonotonicInstant) {
+        fetcher.follow(AddressOrder(own: own))
+        guard origin != nil,
+            let answer = fetcher.directory.answer(.announceTargets(host: core.configuration.name), at: now)
+        else { return }
+        origin?.follow(answer.hosts(by: fetcher.directory.addressOrder))
+        core.clock.scheduleNode(now)
+    }
+
+    // MARK: Messages of parents
+
+    func onSubscribeReply(_ reply: SubscribeReply, on link: ParentLink, at now: MonotonicInstant) {
+        switch fetcher.onSubscribeReply(reply, on: link, at: now, &core) {
+        case .settled: break
+        case .continues(let path, let stream):
+            if reply.highest.rawValue == 0, path.state == .joining { becameLive(path, of: stream, at: now) }
+            rewind(stream, to: reply, at: now)
+        case .begins(let tag, let path, let stream): begin(tag, reply, on: path, of: stream, at: now)
+        }
+        drainEvents(at: now)
+    }
+
+    /// The stream goes on in the incarnation that a parent sends.
+    private func begin(
+        _ tag: IncarnationTag, _ reply: SubscribeReply, on path: StreamPath, of stream: StreamState,
+        at now: MonotonicInstant
+    ) {
+        guard
+            let key = core.crypto.makeSealKey(
+                phase: reply.keyPhase, stream: stream.name, source: reply.source, incarnation: reply.incarnation)
+        else { return core.context.count(.rejectedHandshakeMAC) }
+        let isChange = stream.incarnation != nil
+        stream.arrivals.noteAdopted(at: now)
+        forgetIncarnation(of: stream, at: now)
+        let incarnation = IncarnationState(
+            source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key,
+            start: reply.oldest.rawValue)
+        if let past = stream.deliveries.place(in: tag) {
+            incarnation.resumeDelivery(at: past)
+        }
+        stream.begin(incarnation)
+        core.streams.bind(tag, to: stream)
+        path.forgetPlace()
+        if isChange {
+            core.context.post(.alarm(.sourceChanged(stream.name, source: reply.source)))
+            receiver.sink?.discontinuity(stream: stream.name, lost: 0)
+            restartChildren(of: stream, at: now)
+        } else {
+            activateWaiting(of: stream, at: now)
+        }
+    }
+
+    /// Ends an incarnation: at an edge, what is held is handed out, and what is missing in it is lost.
+    func forgetIncarnation(of stream: StreamState, at now: MonotonicInstant) {
+        guard let old = stream.incarnation else { return }
+        if receiver.handsOut {
+            deliver(stream, isLast: true, at: now)
+            stream.deliveries.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
+        }
+        core.streams.unbind(old.tag)
+        old.releaseKeys(core.crypto)
+        stream.endIncarnation()
+    }
+
+    func onSubscriptionEnd(
+        _ subscription: UInt32, _ reason: SubscriptionEndReason, on link: ParentLink, at now: MonotonicInstant
+    ) {
+        fetcher.onSubscriptionEnd(subscription, reason, on: link, at: now, &core)
+        drainEvents(at: now)
+    }
+
+    func onLinkHeartbeat(_ heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant) {
+        if fetcher.takeLease(heartbeat, on: link, at: now, &core) { sendRenew(on: link, at: now) }
+        if fetcher.takesEntries(of: link, at: now) {
+            var strangers = 0
+            for entry in heartbeat.entries {
+                guard
+                    let (path, stream) = fetcher.read(entry, on: link, strangers: &strangers, at: now, &core)
+                else { continue }
+                notePromise(entry, of: heartbeat, on: path, of: stream, at: now)
+                fetcher.noteUpstream(of: path, entry, stream, at: now, &core)
+                drainEvents(at: now)
+            }
+        }
+        if heartbeat.digestMismatch, fetcher.resubscribe(on: link, at: now, &core) { sendRenew(on: link, at: now) }
+    }
+
+    /// What a parent says it holds of the incarnation in use, and this node may lack.
+    private func notePromise(
+        _ entry: LinkHeartbeat.Entry, of heartbeat: LinkHeartbeat, on path: StreamPath, of stream: StreamState,
+        at now: MonotonicInstant
+    ) {
+        let highest = entry.highest.rawValue
+        let held = stream.incarnation?.index.highest ?? 0
+        guard highest > 0 else { return }
+        if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
+        if highest >= path.lastSequence {
+            receiver.notePromised(
+                upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
+            receiver.noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
+        }
+        receiver.askForGaps(of: stream, arrivedOn: path, at: now, &core)
+    }
+
+    func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant) {
+        fetcher.onShuttingDown(link, at: now, &core)
+        drainEvents(at: now)
+    }
+
+    // MARK: Paths and links
+
+    /// The path brings what follows on what is held.
+    func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
+        fetcher.becameLive(path, of: stream, at: now, &core)
+        if !stream.children.isEmpty { activateWaiting(of: stream, at: now) }
+        core.clock.schedule(stream, now + core.configuration.streamSilenceMax)
+    }
+
+    func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant) {
+        fetcher.linkBecameAlive(link, at: now, &core)
+        if link.isForAnnouncing { origin?.sendList(on: link, at: now, &core) }
+    }
+
+    func sendRenew(on link: ParentLink, at now: MonotonicInstant) {
+        fetcher.sendRenew(on: link, at: now, &core)
+        core.sendLimits(on: link, at: now)
+    }
+
+    func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant) {
+        fetcher.noteRefusal(of: link, reason, at: now, &core)
+    }
+
+    /// Gives a link up: its streams move to the next parent at once, and only they.
+    func fail(_ link: ParentLink, at now: MonotonicInstant) {
+        for slot in fetcher.fail(link, at: now, &core) {
+            guard let stream = core.streams[slot] else { continue }
+            fetcher.lose(link, stream, at: now, &core)
+            drainEvents(at: now)
+        }
+    }
+
+    // MARK: Timers
+
+    func handleTimer(of link: ParentLink, at now: MonotonicInstant) {
+        switch fetcher.check(link, at: now, &core) {
+        case .dead: return
+        case .opens:
+            if !core.continueHandshake(of: link, at: now) { fail(link, at: now) }
+        case .fails: fail(link, at: now)
+        case .lives(let deadline):
+            if link.isForAnnouncing { origin?.sendHeartbeat(on: link, at: now, &core) }
+            if now - link.lastRenew >= core.configuration.renewInterval { sendRenew(on: link, at: now) }
+            fetcher.noteLoss(of: link, until: deadline, at: now, &core)
+        }
+    }
+
+    func handleTimer(of stream: StreamState, at now: MonotonicInstant) {
+        if stream.origin != nil { return handleSourceTimer(of: stream, at: now) }
+        if let leaveAt = stream.times.leaveAt, now >= leaveAt { return leave(stream, at: now) }
+        if fetcher.takeRetry(of: stream, at: now) { choosePaths(for: stream, at: now) }
+        if fetcher.takeReview(of: stream, at: now, core) { choosePaths(for: stream, at: now) }
+        fetcher.tendPaths(of: stream, at: now, &core)
+        drainEvents(at: now)
+        if let gaps = stream.incarnation?.gaps, !gaps.isEmpty {
+            let horizon = now - max(core.configuration.repairSpan, core.configuration.playOutDeadline)
+            stream.incarnation!.giveUpGaps(detectedBefore: horizon)
+            receiver.askForGaps(of: stream, arrivedOn: nil, at: now, &core)
+        }
+        if receiver.handsOut { deliver(stream, at: now) }
+        fetcher.reschedule(stream, at: now, &core)
+    }
+
+    /// Nobody wants the stream any more.
+    private func leave(_ stream: StreamState, at now: MonotonicInstant) {
+        guard fetcher.leave(stream, at: now, &core) else { return }
+        forgetIncarnation(of: stream, at: now)
+        receiver.sink?.ended(stream: stream.name)
+        core.streams.remove(stream)
+    }
+}

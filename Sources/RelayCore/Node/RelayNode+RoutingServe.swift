@@ -1,0 +1,270 @@
+import ReflectorModel
+import RelayWire
+
+/// What concerns children and encoders: which part has its turn, and what follows in another part.
+extension RelayNode {
+    // MARK: Requests of children
+
+    /// A Subscribe, an Unsubscribe or an Announce.
+    func onRequest(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
+        if server.takeRequest(message, on: link, at: now, &core) { carryOut(message, on: link, at: now) }
+    }
+
+    /// Carries out requests that waited.
+    func handleRequests(at now: MonotonicInstant) {
+        server.beginTurn()
+        while let (message, link) = server.nextRequest(at: now, &core) { carryOut(message, on: link, at: now) }
+    }
+
+    private func carryOut(_ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant) {
+        switch message {
+        case .subscribe(let request): onSubscribe(request, on: link, at: now)
+        case .unsubscribe(let subscription): server.unsubscribe(subscription, on: link, at: now, &core)
+        case .announce(let page): onAnnounce(page, on: link, at: now)
+        case .subscribeReply, .subscriptionEnd, .renew, .linkHeartbeat, .nak, .heartbeat, .announcePull,
+            .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit:
+            break
+        }
+    }
+
+    private func onSubscribe(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
+        let grant = server.admit(
+            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
+            at: now,
+            &core)
+        guard let grant else { return }
+        guard let stream = stream(named: request.stream, at: now) else {
+            server.takeBack(grant)
+            return server.refuse(request, .tableFull, .droppedStreamTableFull, on: link, at: now, &core)
+        }
+        let subscription = server.add(request, grant, on: link, to: stream, at: now, &core)
+        if server.canServe(stream) {
+            activate(subscription, of: stream, at: now)
+        } else {
+            server.answer(subscription, at: now, &core)
+        }
+        // While a parent brings the stream, its own timer checks the paths: each of a crowd of children costs its answer only.
+        if stream.origin == nil, !stream.paths.hasLive { choosePaths(for: stream, at: now) }
+    }
+
+    func onNak(_ nak: Nak, on link: ChildLink, at now: MonotonicInstant) {
+        server.onNak(nak, on: link, at: now, &core)
+    }
+
+    // MARK: Serving
+
+    /// Starts all children that wait for the stream, if it can be served now.
+    func activateWaiting(of stream: StreamState, at now: MonotonicInstant) {
+        for subscription in server.waiting(for: stream) { activate(subscription, of: stream, at: now) }
+    }
+
+    private func activate(_ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant) {
+        let from: UInt64
+        switch server.beginning(of: subscription, of: stream, at: now, &core) {
+        case nil: return
+        case .at(let sequence): from = sequence
+        case .below(let wanted, let oldest): from = receiver.backfill(stream, from: wanted, to: oldest, at: now, &core)
+        }
+        server.start(subscription, of: stream, from: from, at: now, &core)
+    }
+
+    /// Another incarnation: all children start it from its beginning.
+    func restartChildren(of stream: StreamState, at now: MonotonicInstant) {
+        server.restart(stream)
+        activateWaiting(of: stream, at: now)
+    }
+
+    /// Tells every child that the stream is over here.
+    func endChildren(of stream: StreamState, reason: SubscriptionEndReason, at now: MonotonicInstant) {
+        server.endChildren(of: stream, reason: reason, at: now, &core)
+    }
+
+    // MARK: Room for streams
+
+    /// The stream of that name, made now if there is none. Nil if the table is full of streams that carry data: viewers and
+    /// children choose the names, so a full table gives up what carries nothing, the oldest first.
+    func stream(named name: StreamName, at now: MonotonicInstant) -> StreamState? {
+        if let stream = core.streams[name] { return stream }
+        let countMax = core.configuration.streamsMax
+        guard core.streams.count < countMax || evictStream(at: now) else {
+            core.context.count(.droppedStreamTableFull)
+            return nil
+        }
+        return core.streams.insert(name, countMax: countMax)
+    }
+
+    /// Gives up the oldest stream that carries nothing. False if there is none.
+    private func evictStream(at now: MonotonicInstant) -> Bool {
+        guard let oldest = core.streams.takeUnproven() else { return false }
+        core.context.count(.streamsEvicted)
+        core.context.alarm(.room, .streamsFull, at: now)
+        if oldest.isWanted { core.reportUnavailable(oldest.name, .tableFull, at: now) }
+        discard(oldest, at: now)
+        return true
+    }
+
+    /// Forgets a stream of which nothing has come. Only children that wait for it get an answer.
+    func discard(_ stream: StreamState, at now: MonotonicInstant) {
+        for path in stream.paths.all { fetcher.removePath(path, of: stream, at: now, &core) }
+        server.refuseAll(of: stream, at: now, &core)
+        core.streams.remove(stream)
+    }
+
+    // MARK: Announcements
+
+    private func onAnnounce(_ page: Announce, on link: ChildLink, at now: MonotonicInstant) {
+        let outcome = announcements.onAnnounce(page, on: link, at: now, &core)
+        switch outcome {
+        case nil, .full: return
+        case .incomplete, .changed: lookUpCandidates(of: page, on: link, at: now)
+        }
+        guard outcome == .changed else { return }
+        for stream in core.streams.all where stream.hasDemand {
+            if link.announcements?[stream.name] != nil {
+                stream.candidates.forgetRefusal(by: link.endpoint)
+                choosePaths(for: stream, at: now)
+            }
+        }
+    }
+
+    /// Asks for the candidates of the streams announced before anybody wants them: then nobody waits for the answer, and
+    /// there is a last good one when the name servers fall silent.
+    private func lookUpCandidates(of page: Announce, on link: ChildLink, at now: MonotonicInstant) {
+        for entry in page.entries {
+            let name = ReflectorName.candidates(entry.stream)
+            guard fetcher.directory[name] == nil else { continue }
+            guard link.mayBringUpName(core.configuration, at: now) else { return }
+            fetcher.use(name, at: now, &core)
+        }
+    }
+
+    func onHeartbeat(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant) {
+        announcements.onHeartbeat(heartbeat, on: link, at: now, &core)
+    }
+
+    // MARK: Encoders
+
+    /// An encoder provides a stream: draws an incarnation and announces it. An encoder that comes back within its grace
+    /// goes on in the old one. False if the table is full, or the node is not an entrypoint.
+    public func provide(_ name: StreamName, at now: MonotonicInstant) -> Bool {
+        guard let origin else { return false }
+        if core.streams[name] == nil, core.streams.count >= core.configuration.streamsMax,
+            let idle = origin.longestIdle(core)
+        {
+            core.context.count(.streamsEvicted)
+            withdraw(idle, at: now)
+        }
+        guard let stream = stream(named: name, at: now) else { return false }
+        switch origin.provide(stream, at: now, &core) {
+        case .failed: return false
+        case .resumed: return true
+        case .begun: break
+        }
+        fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
+        learnOriginPortset(of: stream, at: now)
+        core.clock.schedule(stream, now + core.configuration.fillerInterval)
+        return true
+    }
+
+    /// The encoder has gone: the stream is withdrawn unless it returns within `encoderGrace`.
+    public func encoderLeft(_ name: StreamName, at now: MonotonicInstant) {
+        origin?.encoderLeft(name, at: now, &core)
+    }
+
+    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted.
+    public func ingest(_ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant) {
+        origin?.ingest(payload, stream: name, at: now, &core)
+    }
+
+    /// The keys behind `crypto` have changed: an entrypoint seals with the first of them from now on.
+    public func networkKeysChanged(at now: MonotonicInstant) {
+        origin?.networkKeysChanged(at: now, &core)
+    }
+
+    /// The candidate list of a stream provided here has come.
+    func learnOriginPortset(of stream: StreamState, at now: MonotonicInstant) {
+        guard let portset = fetcher.directory.answer(.candidates(stream.name), at: now)?.portset else { return }
+        origin?.learnPortset(portset, of: stream, at: now, &core)
+    }
+
+    func handleSourceTimer(of stream: StreamState, at now: MonotonicInstant) {
+        switch origin?.handleTimer(of: stream, at: now, &core) {
+        case nil, .goesOn: core.updateLimit(of: stream, at: now)
+        case .mustWithdraw: withdraw(stream, at: now)
+        }
+    }
+
+    private func withdraw(_ stream: StreamState, at now: MonotonicInstant) {
+        server.endChildren(of: stream, reason: .withdrawn, at: now, &core)
+        origin?.withdraw(stream, at: now, &core)
+    }
+
+    // MARK: The node's own timer
+
+    /// Renews look-ups, and keeps an entrypoint's links to the set reflectors that it announces to.
+    func handleNodeTimer(at now: MonotonicInstant) {
+        fetcher.renewAnswers(at: now, &core)
+        announcements.handleTimeout(at: now, &core)
+        server.shedExtraPaths(at: now, &core)
+        var wake = now + .seconds(1)
+        if origin != nil {
+            keepTargets(at: now)
+        } else if core.streams.count == 0 {
+            // Nothing in use: sleep until an answer is to be renewed, which nobody needs either.
+            wake = .distantFuture
+        }
+        wake = min(wake, max(fetcher.directory.nextRenewal, now + .milliseconds(1)))
+        if origin != nil || core.streams.count > 0 { core.clock.scheduleNode(wake) }
+        if let expiry = announcements.nextTimeout { core.clock.scheduleNode(max(expiry, now + .milliseconds(1))) }
+    }
+
+    /// Looks up the set reflectors that an entrypoint announces to, and opens and closes links to them.
+    private func keepTargets(at now: MonotonicInstant) {
+        fetcher.use(.announceTargets(host: core.configuration.name), isCarrying: true, at: now, &core)
+        for name in origin?.streamsToRenew(at: now, core) ?? [] {
+            fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
+        }
+        origin?.sendOwedList(at: now, &core)
+        for link in origin?.unlistedTargets(core) ?? [] {
+            core.close(link, at: now)
+        }
+        for target in origin?.targets ?? [] where !fetcher.parents.isAvoided(target.host.endpoint, at: now) {
+            _ = core.openLink(
+                to: target.host.endpoint, others: target.others, name: target.host.name, isForAnnouncing: true,
+                at: now)
+        }
+    }
+
+    // MARK: Stopping
+
+    /// Takes nothing new on and tells every child that still fetches something to go elsewhere, make before break. To be
+    /// called again every few hundred milliseconds, should a message be lost, until it returns true: nobody fetches any
+    /// more. What children have not got yet goes on being served meanwhile.
+    public func drain(at now: MonotonicInstant) -> Bool {
+        server.stopAccepting()
+        var isDone = true
+        for link in core.links.children.all where !link.ordered.isEmpty {
+            isDone = false
+            core.send(.close(.shuttingDown), on: link, at: now)
+        }
+        return isDone
+    }
+
+    /// Closes every link, so that neither side waits for the other. The node must not be used any more, except to transmit
+    /// the last messages.
+    public func close(at now: MonotonicInstant) {
+        server.stopAccepting()
+        for link in core.links.children.all { core.send(.close(.leaving), on: link, at: now) }
+        for link in core.links.parents.all where link.isAlive { core.send(.close(.leaving), on: link, at: now) }
+    }
+}
+
+extension RelayNode {
+    /// Removes a link and all that its child fetched.
+    func remove(_ link: ChildLink, at now: MonotonicInstant) {
+        server.forget(link, at: now, &core)
+        if let keys = link.session.close() { core.crypto.release(keys) }
+        core.meter.stop(link)
+        core.links.remove(link)
+    }
+}

@@ -1,0 +1,127 @@
+import ReflectorModel
+import RelayWire
+
+/// What a node says of itself, for `/status`, `trace` and `up`.
+extension RelayNode {
+    /// True once the node can do its part: at an entrypoint, when a set reflector hears it; else at once. False again
+    /// while it drains.
+    public var isReady: Bool {
+        guard !server.isDraining else { return false }
+        return origin?.isHeard(core) ?? true
+    }
+
+    /// - Parameters:
+    ///   - page: the streams to tell.
+    ///   - viewers: viewers of a stream at this node's streaming server.
+    public func status(
+        zone: String, endpoint: Endpoint, streams page: StreamPage = .first, at now: MonotonicInstant,
+        viewers: (StreamName) -> Int = { _ in 0 }
+    ) -> NodeStatus {
+        var counted: [String: UInt64] = [:]
+        for counter in RelayCounter.allCases { counted[counter.name] = counters[counter] }
+        let told = core.streams.page(from: page.from, count: page.count)
+        let links =
+            page.isFirst
+            ? core.links.parents.all.map { status($0, at: now) }
+                + core.links.children.all.map { status($0, at: now) } : []
+        return NodeStatus(
+            name: core.configuration.name, role: core.configuration.role.description,
+            region: core.configuration.region?.description, zone: zone, endpoint: endpoint.description,
+            uptimeSeconds: (now - core.clock.startedAt).seconds, serial: fetcher.directory.serial,
+            links: links,
+            streams: told.elements.map { status(of: $0, viewers: viewers($0.name), at: now) },
+            counters: counted,
+            streamsTotal: core.streams.count, nextStreams: told.next, residence: core.context.residence,
+            unavailable: core.streams.unavailable.isEmpty
+                ? nil
+                : core.streams.unavailable.reversed().map { one in
+                    UnavailableStream(
+                        name: one.name.text, reason: one.reason.description, secondsAgo: (now - one.at).seconds)
+                })
+    }
+
+    private func status(_ link: ParentLink, at now: MonotonicInstant) -> LinkStatus {
+        let state =
+            switch link.state {
+            case .greeting, .opening: "opening"
+            case .alive: "alive"
+            case .dead: "dead"
+            }
+        return LinkStatus(
+            peer: link.peerName, endpoint: link.remote.description,
+            part: link.isForAnnouncing ? "announce" : "parent", state: state,
+            roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
+            lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: UInt64(link.window.received),
+            retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count,
+            roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
+            delayVariation: link.measurements?.summary(of: .delayVariation, at: now),
+            breaker: link.breaker.level(at: now).description)
+    }
+
+    private func status(_ link: ChildLink, at now: MonotonicInstant) -> LinkStatus {
+        let reported = Double(link.report.received) + Double(link.report.lost)
+        return LinkStatus(
+            peer: link.name, endpoint: link.endpoint.description, part: "child", state: "alive",
+            roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
+            lossPercent: reported == 0 ? 0 : 100 * Double(link.report.lost) / reported,
+            packetsSent: link.queues.packetsSent, packetsReceived: 0, retransmits: link.queues.retransmitsSent,
+            subscriptions: link.ordered.count,
+            roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
+            delayVariation: link.measurements?.summary(of: .delayVariation, at: now),
+            residence: link.measurements?.summary(of: .residence, at: now),
+            breaker: link.breaker.level(at: now).description, payloadMax: link.size.payload)
+    }
+
+    private func status(of stream: StreamState, viewers: Int, at now: MonotonicInstant)
+        -> StreamStatus
+    {
+        let paths = stream.paths.all.map { path in
+            let state =
+                switch path.state {
+                case .joining: "joining"
+                case .live: "live"
+                case .leaving: "leaving"
+                }
+            // The answer that is followed now: a renewed one with the same hosts does not make another path.
+            let current = currentAnswer(for: path, of: stream)
+            return PathStatus(
+                parent: path.candidate.name, endpoint: path.link.remote.description,
+                rank: Int(path.candidate.rank), state: state, cause: path.candidate.cause,
+                answer: current?.text.joined(separator: " ") ?? path.candidate.answer,
+                serial: current?.serial ?? path.candidate.serial,
+                roundTripMilliseconds: path.link.roundTrip.smoothed.map { $0.seconds * 1_000 },
+                lossPercent: path.link.lossPercent, packets: path.packets,
+                retransmitsAsked: path.retransmitsAsked,
+                delayVariation: path.link.measurements?.summary(of: .delayVariation, at: now))
+        }
+        return StreamStatus(
+            name: stream.name.text, portset: stream.portset?.description ?? "?",
+            source: stream.incarnation.map { sourceName($0.source, of: stream) },
+            incarnation: stream.incarnation?.incarnation.description,
+            highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.arrivals.packetsIn,
+            bytesIn: stream.arrivals.bytesIn, packetsOut: stream.departures.packetsOut, children: stream.children.count,
+            viewers: viewers, paths: paths, delivered: stream.deliveries.delivered, lost: stream.deliveries.lost,
+            repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates,
+            gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.departures.residence,
+            problem: stream.candidates.problem?.description)
+    }
+
+    private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {
+        guard let rank = ParentRank(rawValue: path.candidate.rank), let region = core.configuration.region,
+            let portset = stream.portset
+        else { return nil }
+        return fetcher.directory[.parents(rank, region, portset)]?.answer
+    }
+
+    /// Host name of a source where the zone's candidate list names it, else its id.
+    private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
+        if source == id { return core.configuration.name }
+        if let host = fetcher.directory[.candidates(stream.name)]?.answer?.hosts.first(where: {
+            $0.id == source
+        }) {
+            return host.name
+        }
+        if let link = core.links.children.all.first(where: { $0.node == source }) { return link.name }
+        return source.description
+    }
+}

@@ -1,0 +1,140 @@
+import ReflectorModel
+import RelayWire
+
+/// A node of the reflector network: entrypoint, set reflector or edge reflector, as one state machine without socket,
+/// clock or randomness of its own. The daemons and the simulator run the same.
+///
+/// Datagrams and instants go in by `receive` and `handleTimeout`; datagrams come out by `transmit`, requests to the shell
+/// by `nextAction`, and an edge's streams through its `StreamSink`. The owner calls again at `nextTimeout`. One event
+/// loop owns a node.
+///
+/// A release build does without Swift's check at run time whether two accesses overlap (`hotPath` in Package.swift), which
+/// cost a quarter of all our own code. None can: one loop owns the node, and no access to a property of it calls out of
+/// the node while it lasts.
+///
+/// The node only routes: each part below owns its state and changes itself and `NodeCore`. What follows in another part, a
+/// part returns as a small enum where the order matters, or posts as a `NodeEvent`.
+///
+/// ```
+/// receive ─▶ LinkKeeper ─▶ links     ─▶ control ─▶ Server, Fetcher, AnnouncementRegistry
+///        └─▶ Receiver   ─▶ log, gaps ─▶ NodeCore.forward ─▶ children's queues ─▶ transmit
+///                                └─▶ delivery in order (edge) ─▶ StreamSink
+/// ingest  ─▶ Origin ────────────────────▶ NodeCore.forward
+/// look-up ─▶ Fetcher ─▶ Subscribe to parents
+/// ```
+public final class RelayNode {
+    /// What the parts below work on.
+    var core: NodeCore
+
+    // The parts. Only the node's routing calls them, and tests read them.
+    var linkKeeper: LinkKeeper
+    var receiver: Receiver
+    var fetcher: Fetcher
+    var server: Server
+    /// What entrypoints announce here.
+    var announcements = AnnouncementRegistry()
+    /// Present at an entrypoint.
+    var origin: Origin?
+
+    /// - Parameters:
+    ///   - seed: of jitter; random in a daemon, given in the simulator.
+    ///   - sink: where an edge delivers. Held weakly.
+    ///   - makeMeasurements: makes what keeps a link's measurements; without it they are not kept.
+    public init(
+        configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64, sink: (any StreamSink)?,
+        makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
+    ) {
+        core = NodeCore(
+            configuration: configuration, crypto: crypto, seed: seed, makeMeasurements: makeMeasurements, now: now)
+        linkKeeper = LinkKeeper(checksIdentities: configuration.role != .edge)
+        receiver = Receiver(
+            playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil)
+        fetcher = Fetcher(configuration)
+        let supply: Server.Supply =
+            switch configuration.role {
+            case .entrypoint: .own
+            case .edge: .none
+            case .set, .observer: .fetched
+            }
+        server = Server(supply: supply, capacity: configuration.capacity)
+        origin = configuration.role == .entrypoint ? Origin() : nil
+        if origin != nil { core.clock.scheduleNode(now) }
+    }
+
+    public var configuration: RelayConfiguration { @inline(__always) _read { yield core.context.configuration } }
+    public var id: NodeID { core.context.id }
+    public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
+    /// Rounds of loops whose length others can choose, for tests.
+    var work: UInt64 { core.context.work }
+
+    /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
+    /// reason and dropped.
+    ///
+    /// - Parameter local: number of the own address that it was sent to, as the owner gives it; answers leave from there
+    ///   (`DatagramBatch.Entry.local`). 0 if there is only one.
+    public func receive(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0,
+        at now: MonotonicInstant
+    ) {
+        core.context.count(.datagramsReceived)
+        core.context.begin(at: local)
+        defer { core.context.begin(at: 0) }
+        do throws(WireError) {
+            switch try DatagramType.of(datagram) {
+            case .data: try receiveData(datagram, from: source, at: now)
+            case .control: try receiveControl(datagram, from: source, at: now)
+            case .hello, .cookie, .open, .opened, .refused, .probe, .probeReport:
+                try receiveHandshake(datagram, from: source, at: now)
+            }
+        } catch {
+            core.context.count(error == .badVersion ? .rejectedVersion : .rejectedMalformed)
+        }
+    }
+
+    /// When `handleTimeout` or `transmit` is next due, if nothing arrives before. `.distantFuture` when idle.
+    public var nextTimeout: MonotonicInstant { core.nextTimeout }
+
+    /// Runs every timer that is due.
+    public func handleTimeout(at now: MonotonicInstant) {
+        core.noteWakeUp(at: now)
+        // A bound on what one call may do, should timers ever set each other.
+        for _ in 0..<100_000 {
+            switch core.takeDue(at: now) {
+            case nil: return
+            case .parentLink(let link): handleTimer(of: link, at: now)
+            case .childLink(let link): handleTimer(of: link, at: now)
+            case .stream(let stream): handleTimer(of: stream, at: now)
+            case .node: handleNodeTimer(at: now)
+            case .requests: handleRequests(at: now)
+            }
+        }
+    }
+
+    /// The next request to the shell.
+    public func nextAction() -> RelayAction? { core.context.popAction() }
+
+    /// True when `transmit` has something to send now.
+    public func hasOutput(at now: MonotonicInstant) -> Bool { core.egress.hasOutput(at: now) }
+
+    /// Fills the batch with what is due. True if more waits: send the batch, empty it, and call again. Bodies point into
+    /// the node's log and are valid until the next call of any other method.
+    public func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
+        core.transmit(at: now, into: &batch)
+    }
+
+    // MARK: What parts report
+
+    /// Carries out what follows in other parts from what one part did.
+    func drainEvents(at now: MonotonicInstant) {
+        while let event = core.takeEvent() {
+            switch event {
+            case .unavailable(let stream, let reason): onUnavailable(stream, reason, at: now)
+            case .portsetLearned(let stream, let portset):
+                for child in stream.children { core.checkClaim(of: child, stream, zone: portset, at: now) }
+            case .announcerListed(let link): link.announcements?.confirm()
+            case .announcementContradicted(let link, let stream):
+                announcements.noteContradiction(of: stream, by: link, at: now, &core)
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import ReflectorModel
+import RelayWire
+
+/// One stream at a node: what it holds of it, where it comes from, and who gets it.
+final class StreamState {
+    let slot: Int
+    let name: StreamName
+    /// Of all streams that this node ever had.
+    let number: UInt64
+    /// Known from the zone, or a hint from children. Set by `learn` and `takePortsetHint`.
+    private(set) var portset: PortsetID?
+    /// Largest payload that all paths behind this node carry.
+    var payloadLimit = PayloadLimit()
+    /// The zone has not confirmed the portset: children said so, and the name servers say nothing.
+    private(set) var isPortsetHint = false
+    var wakeup = Wakeup()
+
+    /// What is held; nil until a parent or an encoder gives the stream. Set by `begin` and `endIncarnation`.
+    private(set) var incarnation: IncarnationState?
+    /// What the receiver keeps of the stream.
+    var arrivals = Arrivals()
+    var deliveries = Deliveries()
+    private(set) var children: [ChildSubscription] = []
+    /// What a packet needs to know of each child, in the same order.
+    private(set) var fanOut: [FanOutEntry] = []
+    var paths = PathSet()
+    /// What the fetcher keeps of the stream.
+    var candidates = CandidateMemory()
+    var quality = PathQuality()
+    var times = FetchTimes()
+    /// Present at the stream's entrypoint.
+    var origin: StreamSource?
+    /// Viewers of this region want it. Set by `want` and `release`.
+    private(set) var isWanted = false
+    /// How often the source changes, and to which earlier one it returns.
+    var sourceChanges = SourceChanges()
+
+    var departures = Departures()
+
+    init(slot: Int, name: StreamName, number: UInt64 = 0) {
+        self.slot = slot
+        self.name = name
+        self.number = number
+    }
+
+    /// Viewers want the stream.
+    func want() { isWanted = true }
+    /// The last viewer has left.
+    func release() { isWanted = false }
+
+    func begin(_ incarnation: IncarnationState) { self.incarnation = incarnation }
+    func endIncarnation() { incarnation = nil }
+
+    /// The zone says the portset.
+    func learn(_ portset: PortsetID) {
+        self.portset = portset
+        isPortsetHint = false
+    }
+
+    func add(_ child: ChildSubscription) {
+        child.move(to: children.count)
+        children.append(child)
+        fanOut.append(FanOutEntry(child))
+    }
+
+    func remove(_ child: ChildSubscription) {
+        guard children.indices.contains(child.place), children[child.place] === child else { return }
+        children.remove(at: child.place)
+        fanOut.remove(at: child.place)
+        for place in child.place..<children.count { children[place].move(to: place) }
+    }
+
+    /// Returns the children removed, in their order.
+    func removeChildren(where isOver: (ChildSubscription) -> Bool) -> [ChildSubscription] {
+        let removed = children.filter(isOver)
+        children.removeAll(where: isOver)
+        for (place, child) in children.enumerated() { child.move(to: place) }
+        fanOut = children.map(FanOutEntry.init)
+        return removed
+    }
+
+    /// The child is served otherwise than before.
+    func noteService(of child: ChildSubscription) {
+        guard children.indices.contains(child.place), children[child.place] === child else { return }
+        fanOut[child.place] = FanOutEntry(child)
+    }
+
+    var hasDemand: Bool { isWanted || !children.isEmpty }
+
+    /// Data came or was made here recently: the answers that it goes by are kept when there is no room for all.
+    func isCarrying(at now: MonotonicInstant) -> Bool {
+        origin != nil || incarnation != nil && now - arrivals.lastArrival < Self.carryingSpan
+    }
+
+    private static let carryingSpan: TimeSpan = .seconds(30)
+
+    /// The portset that most children say, the one said first among equals.
+    func takePortsetHint() {
+        var votes: [(portset: PortsetID, count: Int)] = []
+        for child in children.prefix(Self.votersMax) {
+            if let index = votes.firstIndex(where: { $0.portset == child.portset }) {
+                votes[index].count += 1
+            } else {
+                votes.append((child.portset, 1))
+            }
+        }
+        guard var best = votes.first else { return }
+        for vote in votes where vote.count > best.count { best = vote }
+        portset = best.portset
+        isPortsetHint = true
+    }
+
+    /// Children whose claims are counted.
+    private static let votersMax = 64
+}
+
+/// Packets a second, counted over half a second: independent of what the log still holds.
+struct ArrivalRate {
+    static let window = TimeSpan.milliseconds(500)
+    private var since: MonotonicInstant = .zero
+    private var count = 0
+    private var last = 0.0
+
+    mutating func note(at now: MonotonicInstant) {
+        if count == 0, last == 0 { since = now }
+        count += 1
+        let span = now - since
+        guard span >= Self.window else { return }
+        last = Double(count) / span.seconds
+        since = now
+        count = 0
+    }
+
+    /// True once a window has been counted.
+    var isMeasured: Bool { last > 0 }
+
+    func perSecond(at now: MonotonicInstant) -> Double {
+        let span = now - since
+        if last > 0, span < .seconds(2) { return last }
+        return count == 0 ? 0 : Double(count) / max(span.seconds, 0.05)
+    }
+}

@@ -1,0 +1,64 @@
+import HeapModule
+import ReflectorModel
+
+/// What a timer belongs to: a link or a stream of the node's tables, or the node itself.
+enum TimerOwner: Equatable {
+    case parentLink(Int)
+    case childLink(Int)
+    case stream(Int)
+    case node
+    /// Requests of children that wait for their turn (`RequestQueue`).
+    case requests
+}
+
+/// When the owner of a timer wakes. `TimerQueue` sets it.
+struct Wakeup {
+    fileprivate(set) var at: MonotonicInstant = .distantFuture
+
+    /// The owner wakes now. False if the entry of the queue is stale.
+    mutating func take(_ at: MonotonicInstant) -> Bool {
+        guard self.at == at else { return false }
+        self.at = .distantFuture
+        return true
+    }
+}
+
+/// Wake-ups of everything in a node. An owner has at most one that counts, its `Wakeup`. Entries in the heap that do not
+/// match it are stale and skipped.
+struct TimerQueue {
+    private struct Entry: Comparable {
+        var at: MonotonicInstant
+        /// Tie break: order of scheduling, so that equal instants run alike in every process.
+        var order: UInt64
+        var owner: TimerOwner
+        static func < (a: Entry, b: Entry) -> Bool { (a.at, a.order) < (b.at, b.order) }
+        static func == (a: Entry, b: Entry) -> Bool { (a.at, a.order) == (b.at, b.order) }
+    }
+
+    private var heap = Heap<Entry>()
+    private var order: UInt64 = 0
+
+    /// Entries, stale ones included.
+    var count: Int { heap.count }
+    var next: MonotonicInstant { heap.min?.at ?? .distantFuture }
+
+    /// Makes `owner` wake at `at` unless it already wakes sooner. `wakeup` is the owner's own.
+    mutating func schedule(_ owner: TimerOwner, at: MonotonicInstant, _ wakeup: inout Wakeup) {
+        guard at < wakeup.at else { return }
+        wakeup.at = at
+        order &+= 1
+        heap.insert(Entry(at: at, order: order, owner: owner))
+    }
+
+    /// Removes entries from the front that no longer count, so that nobody wakes for them.
+    mutating func dropStale(_ isCurrent: (TimerOwner, MonotonicInstant) -> Bool) {
+        while let first = heap.min, !isCurrent(first.owner, first.at) { heap.removeMin() }
+    }
+
+    /// The next entry that is due, removed.
+    mutating func popDue(at now: MonotonicInstant) -> (owner: TimerOwner, at: MonotonicInstant)? {
+        guard let first = heap.min, first.at <= now else { return nil }
+        heap.removeMin()
+        return (first.owner, first.at)
+    }
+}

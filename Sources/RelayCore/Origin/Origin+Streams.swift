@@ -1,0 +1,152 @@
+import ReflectorModel
+import RelayWire
+
+/// Streams of encoders: numbered, sealed and kept for children.
+extension Origin {
+    enum Provided {
+        /// A new incarnation, which the set reflectors do not know yet.
+        case begun
+        /// The encoder came back within its grace, and goes on in the incarnation before.
+        case resumed
+        /// The network key cannot make a key for it.
+        case failed
+    }
+
+    /// What is to be done after the timer of a stream.
+    enum TimerOutcome {
+        case goesOn
+        /// The encoder stayed away.
+        case mustWithdraw
+    }
+
+    /// An encoder provides a stream.
+    func provide(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) -> Provided {
+        guard stream.origin == nil else {
+            stream.origin?.encoderReturned()
+            return .resumed
+        }
+        let (name, id) = (stream.name, core.context.id)
+        let incarnation = Incarnation(high: core.context.secret64(), low: core.context.secret64())
+        let phase = core.crypto.keyPhases.first ?? 0
+        guard
+            let key = core.crypto.makeSealKey(phase: phase, stream: name, source: id, incarnation: incarnation)
+        else { return .failed }
+        let tag = IncarnationTag(stream: name, source: id, incarnation: incarnation)
+        stream.begin(
+            IncarnationState(
+                source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key, start: 1))
+        stream.origin = StreamSource(at: now)
+        core.streams.bind(tag, to: stream)
+        return .begun
+    }
+
+    /// The encoder has gone: the stream is withdrawn unless it returns within `encoderGrace`.
+    func encoderLeft(_ name: StreamName, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard let stream = core.streams[name], stream.origin != nil else { return }
+        let end = now + core.configuration.encoderGrace
+        stream.origin?.encoderLeft(until: end)
+        core.clock.schedule(stream, end)
+    }
+
+    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted.
+    func ingest(
+        _ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard let stream = core.streams[name], stream.origin != nil else { return }
+        guard payload.count <= WireLimits.payloadMax else { return core.context.count(.droppedOversizePayload) }
+        stream.arrivals.notePayload(bytes: payload.count)
+        stream.deliveries.noteTime(now)
+        let (length, count) = Self.pieces(of: payload.count, in: stream)
+        guard count > 1 else { return emit(payload, isFiller: false, of: stream, at: now, &core) }
+        core.context.count(.payloadsCut)
+        for index in 0..<count {
+            let piece = payload[index * length..<min((index + 1) * length, payload.count)]
+            emit(UnsafeRawBufferPointer(rebasing: piece), isFiller: false, of: stream, at: now, &core)
+        }
+    }
+
+    /// Length and number of the pieces in which a payload goes out: whole TS packets, as equal as can be, if it is larger
+    /// than a path carries; else the whole.
+    private static func pieces(of payload: Int, in stream: StreamState) -> (length: Int, count: Int) {
+        let packet = 188
+        guard payload > stream.payloadLimit.bytes, payload % packet == 0 else { return (payload, 1) }
+        let count = (payload + stream.payloadLimit.bytes - 1) / stream.payloadLimit.bytes
+        let length = (payload / packet + count - 1) / count * packet
+        return (length, (payload + length - 1) / length)
+    }
+
+    private func emit(
+        _ payload: UnsafeRawBufferPointer, isFiller: Bool, of stream: StreamState, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
+        guard let incarnation = stream.incarnation, let number = stream.origin?.nextSequence else { return }
+        let sequence = SequenceNumber(number)
+        let body = WireLimits.streamHeaderLength
+        let length = body + payload.count + WireLimits.sealTagLength
+        let packet = UnsafeMutableRawBufferPointer(rebasing: core.context.scratch[..<length])
+        DataHeader.writeStreamHeader(into: packet, tag: incarnation.tag, sequence: sequence, isFiller: isFiller)
+        let text = UnsafeMutableRawBufferPointer(rebasing: packet[body..<body + payload.count])
+        text.copyMemory(from: payload)
+        core.crypto.seal(
+            incarnation.key, sequence: sequence, header: UnsafeRawBufferPointer(rebasing: packet[..<body]),
+            payload: text, tag: UnsafeMutableRawBufferPointer(rebasing: packet[(body + payload.count)...]))
+        let slot = core.log.append(
+            tag: incarnation.tag, sequence: sequence, arrival: now, keyPhase: incarnation.keyPhase,
+            isFiller: isFiller, UnsafeRawBufferPointer(packet))
+        incarnation.insert(number, slot: slot)
+        stream.arrivals.noteRate(at: now)
+        stream.origin!.noteMade(at: now)
+        stream.arrivals.noteArrival(at: now)
+        core.forward(slot, sequence, of: stream, isRepair: false, at: now)
+    }
+
+    // MARK: Timers
+
+    /// Sends a filler if one is due.
+    func handleTimer(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) -> TimerOutcome {
+        guard let source = stream.origin else { return .goesOn }
+        guard !source.isWithdrawn(at: now) else { return .mustWithdraw }
+        let interval = core.configuration.fillerInterval
+        if !stream.children.isEmpty, source.needsFiller(every: interval, at: now) {
+            core.context.count(.fillerSent)
+            emit(UnsafeRawBufferPointer(start: nil, count: 0), isFiller: true, of: stream, at: now, &core)
+        }
+        core.clock.schedule(stream, source.nextTimeout(fillerInterval: interval, at: now))
+        return .goesOn
+    }
+
+    // MARK: The end
+
+    /// Of the streams whose encoders have gone and may come back, the one whose encoder has been gone longest.
+    func longestIdle(_ core: borrowing NodeCore) -> StreamState? {
+        let idle = core.streams.all.compactMap { stream in stream.origin?.withdrawAt.map { (stream, $0) } }
+        return idle.min { $0.1 < $1.1 }?.0
+    }
+
+    /// Withdraws a stream that no longer has children.
+    mutating func withdraw(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        if let old = stream.incarnation {
+            core.streams.unbind(old.tag)
+            old.releaseKeys(core.crypto)
+        }
+        core.streams.remove(stream)
+        announceChange(at: now, &core)
+    }
+
+    // MARK: Keys
+
+    /// The network keys have changed: seals with the first of them from now on.
+    mutating func networkKeysChanged(at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard let phase = core.crypto.keyPhases.first else { return }
+        var hasChanged = false
+        for stream in core.streams.all where stream.origin != nil {
+            guard let incarnation = stream.incarnation, incarnation.keyPhase != phase,
+                let key = core.crypto.makeSealKey(
+                    phase: phase, stream: stream.name, source: core.context.id, incarnation: incarnation.incarnation)
+            else { continue }
+            incarnation.replaceKey(by: key, phase: phase, core.crypto)
+            hasChanged = true
+        }
+        if hasChanged { announceChange(at: now, &core) }
+    }
+}

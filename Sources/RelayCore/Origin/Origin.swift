@@ -1,0 +1,98 @@
+import ReflectorModel
+import RelayWire
+
+/// The entrypoint's part of a node: it numbers and seals the streams of its encoders (`Origin+Streams`), and announces
+/// them to the set reflectors that the zone names.
+struct Origin {
+    private var announcer = Announcer()
+
+    // MARK: Set reflectors
+
+    /// The set reflectors to announce to.
+    var targets: [HostAddresses] { announcer.targets }
+
+    /// The zone names these set reflectors.
+    mutating func follow(_ targets: [HostAddresses]) { announcer.follow(targets) }
+
+    /// Links to set reflectors that the zone no longer names.
+    func unlistedTargets(_ core: borrowing NodeCore) -> [ParentLink] {
+        core.links.parents.all.filter { $0.isForAnnouncing && announcer.isUnlisted($0.endpoint) }
+    }
+
+    /// True if a set reflector hears this node.
+    func isHeard(_ core: borrowing NodeCore) -> Bool {
+        core.links.parents.all.contains { $0.isForAnnouncing && $0.isAlive }
+    }
+
+    // MARK: The list of streams
+
+    /// The list of streams has changed: sends it at once, or a moment later if one was sent a moment ago.
+    mutating func announceChange(at now: MonotonicInstant, _ core: inout NodeCore) {
+        announcer.noteChange()
+        sendOwedList(at: now, &core)
+    }
+
+    /// Sends the list if it has changed since it was last sent.
+    mutating func sendOwedList(at now: MonotonicInstant, _ core: inout NodeCore) {
+        switch announcer.takeDue(at: now) {
+        case .nothing: return
+        case .later(let due): core.clock.scheduleNode(due)
+        case .now:
+            for link in core.links.parents.all where link.isForAnnouncing && link.isAlive {
+                announcer.noteSent(at: now)
+                sendList(on: link, at: now, &core)
+            }
+        }
+    }
+
+    /// Sends the whole list, in pages.
+    func sendList(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        for page in announcer.pages(of: Self.entries(core.streams)) {
+            core.send(.announce(page), on: link, at: now)
+        }
+    }
+
+    /// A set reflector asks for the list.
+    func onAnnouncePull(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        // The list is long, and the question short; an honest set reflector asks as often as it hears a heartbeat.
+        guard link.takePull(spacing: core.configuration.heartbeatInterval / 2, at: now) else { return }
+        sendList(on: link, at: now, &core)
+    }
+
+    /// Sends a heartbeat with the version and digest of the list, when it is time.
+    mutating func sendHeartbeat(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard link.takeHeartbeat(interval: core.configuration.heartbeatInterval, at: now) else { return }
+        let heartbeat = announcer.heartbeat(
+            source: core.context.id, entries: { Self.entries(core.streams) }, at: now)
+        core.send(.heartbeat(heartbeat), on: link, at: now)
+    }
+
+    private static func entries(_ streams: borrowing StreamTable) -> [Announce.Entry] {
+        streams.all.compactMap { stream in
+            guard stream.origin != nil, let portset = stream.portset, let incarnation = stream.incarnation else {
+                return nil
+            }
+            return Announce.Entry(
+                stream: stream.name, portset: portset, keyPhase: incarnation.keyPhase,
+                incarnation: incarnation.incarnation)
+        }
+    }
+
+    // MARK: Look-ups
+
+    /// The streams whose candidate lists must be marked as used, so that the directory does not forget them
+    /// (`ParentDirectory.idleMax`), and asks again where the shell lost a question. None most of the time.
+    mutating func streamsToRenew(at now: MonotonicInstant, _ core: borrowing NodeCore) -> [StreamName] {
+        guard announcer.takeNamesDue(at: now) else { return [] }
+        return core.streams.all.filter { $0.origin != nil }.map(\.name)
+    }
+
+    /// Announces a stream once its portset is known.
+    mutating func learnPortset(
+        _ portset: PortsetID, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard stream.portset != portset else { return }
+        stream.learn(portset)
+        announceChange(at: now, &core)
+    }
+}

@@ -1,0 +1,39 @@
+import ReflectorModel
+import RelayWire
+
+/// What an edge has handed out of a stream, or an encoder handed in; and where earlier incarnations were left.
+struct Deliveries {
+    private(set) var delivered: UInt64 = 0
+    private(set) var lost: UInt64 = 0
+    /// Edge: the last hand-out; entrypoint: the encoder's last payload.
+    private(set) var lastDelivery: MonotonicInstant?
+    /// The longest time between two of them.
+    private(set) var gapMax: TimeSpan = .zero
+    /// Where earlier incarnations were left, so that a return to one hands nothing out twice.
+    private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []
+
+    /// Most finished incarnations that are remembered.
+    private static let finishedMax = 32
+
+    @inline(__always) mutating func noteDelivered(at now: MonotonicInstant) {
+        delivered += 1
+        noteTime(now)
+    }
+
+    /// The encoder's payload came, or a payload was handed out.
+    @inline(__always) mutating func noteTime(_ now: MonotonicInstant) {
+        if let last = lastDelivery { gapMax = max(gapMax, now - last) }
+        lastDelivery = now
+    }
+
+    mutating func noteLost(_ count: UInt64) { lost &+= count }
+
+    mutating func noteFinished(_ tag: IncarnationTag, nextToDeliver: UInt64) {
+        finished.removeAll { $0.tag == tag }
+        if finished.count >= Self.finishedMax { finished.removeFirst() }
+        finished.append((tag, nextToDeliver))
+    }
+
+    /// The next number of an incarnation that was left; nil if it never was.
+    func place(in tag: IncarnationTag) -> UInt64? { finished.first { $0.tag == tag }?.nextToDeliver }
+}

@@ -1,0 +1,70 @@
+import ReflectorModel
+
+/// An edge's delivery: in order, nothing twice, and no later than the play-out deadline allows. It decides what is next;
+/// the node hands it out, because the receiver may call back into the node.
+struct PlayOut {
+    enum Step: Equatable {
+        /// The packet in this slot of the log is next.
+        case handOut(Int32)
+        /// So many numbers are given up.
+        case skip(lost: UInt64)
+        /// The next number is missing, and still waited for until then.
+        case wait(MonotonicInstant)
+        case done
+    }
+
+    /// Where packets go. Read by the node, which calls it.
+    private(set) weak var sink: (any StreamSink)?
+    private let deadline: TimeSpan
+
+    /// - Parameters:
+    ///   - sink: held weakly.
+    ///   - deadline: how long a missing packet may hold back those behind it.
+    init(sink: (any StreamSink)?, deadline: TimeSpan) {
+        self.sink = sink
+        self.deadline = deadline
+    }
+
+    /// What is next of an incarnation, which moves on by it.
+    ///
+    /// - Parameter isLast: whatever is still missing is given up now.
+    func next(
+        of incarnation: IncarnationState, _ log: PacketLog, isLast: Bool, at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) -> Step {
+        let next = incarnation.nextToDeliver
+        guard next != 0, next <= incarnation.index.highest else { return .done }
+        if let slot = incarnation.index.slot(next, in: log) {
+            incarnation.advanceDelivery(to: next + 1)
+            return .handOut(slot)
+        }
+        if let gap = incarnation.gaps.first, gap.sequence == next, !isLast,
+            now < gap.detected + deadline
+        {
+            return .wait(gap.detected + deadline)
+        }
+        return .skip(lost: skip(incarnation, log, isLast: isLast, at: now, &context))
+    }
+
+    /// Gives up the missing numbers from the next one on whose deadline has passed. Returns how many.
+    private func skip(
+        _ incarnation: IncarnationState, _ log: PacketLog, isLast: Bool, at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) -> UInt64 {
+        let end = incarnation.index.highest + 1
+        var next = incarnation.nextToDeliver
+        var steps = UInt64(0)
+        var isWaiting = false
+        for gap in incarnation.gaps.gaps where gap.sequence >= next && gap.sequence < end {
+            // Between two gaps of the table, numbers are missing only where the table was full.
+            next = incarnation.index.nextHeld(from: next, below: gap.sequence, in: log, &steps)
+            isWaiting = next < gap.sequence || !isLast && now < gap.detected + deadline
+            guard !isWaiting else { break }
+            next += 1
+        }
+        if !isWaiting { next = incarnation.index.nextHeld(from: next, below: end, in: log, &steps) }
+        context.noteWork(steps)
+        incarnation.giveUpGaps(below: next)
+        return incarnation.advanceDelivery(to: next)
+    }
+}

@@ -1,0 +1,42 @@
+import ReflectorModel
+
+/// How a stream arrives here, or at its entrypoint how it is made: when, how fast and how much. The receiver and the
+/// origin write it; the other parts read it.
+struct Arrivals {
+    /// When an authentic packet last came.
+    private(set) var lastArrival: MonotonicInstant = .zero
+    /// When a packet last came that was new, and when the incarnation last changed.
+    private(set) var lastKept: MonotonicInstant = .zero
+    private(set) var adoptedAt: MonotonicInstant?
+    private(set) var rate = ArrivalRate()
+    /// When the past was last seen to arrive (`StreamState.isFilling`).
+    private(set) var filledAt: MonotonicInstant?
+    private(set) var packetsIn: UInt64 = 0
+    private(set) var bytesIn: UInt64 = 0
+    private(set) var repaired: UInt64 = 0
+    private(set) var duplicates: UInt64 = 0
+
+    @inline(__always) mutating func noteArrival(at now: MonotonicInstant) { lastArrival = now }
+
+    mutating func noteDuplicate() { duplicates += 1 }
+    mutating func noteRepair() { repaired += 1 }
+
+    /// A packet is kept.
+    @inline(__always) mutating func noteKept(at now: MonotonicInstant) { lastKept = now }
+
+    /// A packet counts for the rate.
+    @inline(__always) mutating func noteRate(at now: MonotonicInstant) { rate.note(at: now) }
+
+    @inline(__always) mutating func notePayload(bytes: Int) {
+        packetsIn += 1
+        bytesIn += UInt64(max(bytes, 0))
+    }
+
+    /// The stream goes on in another incarnation.
+    mutating func noteAdopted(at now: MonotonicInstant) {
+        adoptedAt = now
+        lastKept = now
+    }
+
+    mutating func noteFilling(at now: MonotonicInstant) { filledAt = now }
+}

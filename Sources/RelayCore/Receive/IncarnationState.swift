@@ -1,0 +1,159 @@
+import ReflectorModel
+import RelayWire
+
+/// The packets of one (source, incarnation) that a node holds or waits for, and the keys that seal them. A class, so that
+/// no read of it copies the index before a write.
+///
+/// Everything is read by the parts that serve, fetch and hand out; it changes only by the methods in this file.
+final class IncarnationState {
+    let source: NodeID
+    let incarnation: Incarnation
+    let tag: IncarnationTag
+    /// Of the newest packets.
+    private(set) var keyPhase: UInt8
+    private(set) var key: SealKey
+    /// While network keys roll: that of the packets before them, or after.
+    private var otherKey: (phase: UInt8, key: SealKey)?
+    /// Where the packets lie that are held.
+    private(set) var index: SequenceIndex
+    /// What is missing.
+    private(set) var gaps = GapTable()
+    /// First number that was promised or came; a lower one is not missing.
+    private(set) var start: UInt64
+    /// At an edge: the next number to hand out; 0 until the start is known.
+    private(set) var nextToDeliver: UInt64 = 0
+    /// The lowest number that was not handed out before the numbers last leapt (`giveUp`), or since.
+    private(set) var soundFrom: UInt64 = 0
+
+    init(
+        source: NodeID, incarnation: Incarnation, tag: IncarnationTag, keyPhase: UInt8, key: SealKey, start: UInt64 = 0
+    ) {
+        self.source = source
+        self.incarnation = incarnation
+        self.tag = tag
+        self.keyPhase = keyPhase
+        self.key = key
+        self.start = start
+        index = SequenceIndex(tag: tag)
+    }
+
+    /// Lowest number not held at or above the start: where a new parent should resume.
+    var resumePoint: UInt64 {
+        if nextToDeliver != 0 { return nextToDeliver }
+        if let gap = gaps.first { return gap.sequence }
+        return index.isEmpty ? start : index.highest + 1
+    }
+
+    // MARK: Packets
+
+    @inline(__always) func insert(_ sequence: UInt64, slot: Int32) { index.insert(sequence, slot: slot) }
+
+    /// Forgets packets that the log has overwritten or that arrived before `horizon`. Returns the lowest number left.
+    func trim(_ log: PacketLog, horizon: MonotonicInstant) -> UInt64 { index.trim(log, horizon: horizon) }
+
+    /// Packets from this number on, or from a lower one, are expected.
+    func lowerStart(to sequence: UInt64) { start = start == 0 ? sequence : min(start, sequence) }
+
+    /// Forgets what is held: the incarnation goes on from `start`.
+    func restart(at start: UInt64) {
+        index = SequenceIndex(tag: tag)
+        gaps.removeAll()
+        self.start = start
+    }
+
+    // MARK: Delivery
+
+    /// Nothing below this number is handed out any more: an earlier time here ended there.
+    func resumeDelivery(at sequence: UInt64) { nextToDeliver = max(sequence, start) }
+
+    /// Delivery begins with the start, if it has not begun.
+    @inline(__always) func beginDelivery() {
+        if nextToDeliver == 0 { nextToDeliver = start }
+    }
+
+    /// Everything below this number is handed out, or given up. Returns how many numbers that is.
+    @discardableResult
+    @inline(__always) func advanceDelivery(to sequence: UInt64) -> UInt64 {
+        defer { nextToDeliver = sequence }
+        return sequence - nextToDeliver
+    }
+
+    /// Everything below `sequence` that was not handed out is lost. Returns how many packets; nil where nothing is handed
+    /// out here.
+    func giveUp(below sequence: UInt64) -> UInt64? {
+        defer { restart(at: sequence) }
+        guard nextToDeliver != 0 else { return nil }
+        if soundFrom == 0 { soundFrom = nextToDeliver }
+        return advanceDelivery(to: sequence)
+    }
+
+    /// The numbers leapt by mistake: the incarnation goes on from `start`, and nothing is handed out twice.
+    func rewind(to start: UInt64) {
+        restart(at: start)
+        if nextToDeliver != 0 { nextToDeliver = max(soundFrom, start) }
+    }
+
+    // MARK: Gaps
+
+    /// Changes what is known of a missing number, which is entered first if it is new. False if the table is full.
+    func noteGap(
+        _ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout GapTable.Gap) -> Void
+    ) -> Bool { gaps.note(sequence, max: max, at: now, change) }
+
+    /// The number has come. Returns the gap it closes.
+    @inline(__always) func closeGap(_ sequence: UInt64) -> GapTable.Gap? { gaps.remove(sequence) }
+
+    func updateGaps(_ change: (inout GapTable.Gap) -> Void) { gaps.updateAll(change) }
+
+    /// See `GapTable.takeDue`.
+    func takeDueGaps(
+        at now: MonotonicInstant, path: UInt8, linkHighest: UInt32, _ ask: (inout GapTable.Gap) -> Void
+    ) { gaps.takeDue(at: now, path: path, linkHighest: linkHighest, ask) }
+
+    func giveUpGaps(below sequence: UInt64) { gaps.giveUp(below: sequence) }
+    func giveUpGaps(detectedBefore horizon: MonotonicInstant) { gaps.giveUp(below: 0, detectedBefore: horizon) }
+
+    /// The bit stands for another path from now on.
+    func forgetPath(_ bit: UInt8) { gaps.forgetPath(bit) }
+    /// See `GapTable.forgetPaths`.
+    func forgetPaths(due: MonotonicInstant) { gaps.forgetPaths(due: due) }
+
+    // MARK: Keys
+
+    /// The key by which a packet of this phase was sealed. Nil if there is no such network key.
+    @inline(__always)
+    func sealKey(phase: UInt8, of stream: StreamName, _ crypto: any PacketCrypto) -> SealKey? {
+        phase == keyPhase ? key : otherKey(phase: phase, of: stream, crypto)
+    }
+
+    private func otherKey(phase: UInt8, of stream: StreamName, _ crypto: any PacketCrypto) -> SealKey? {
+        if let other = otherKey, other.phase == phase { return other.key }
+        guard let key = crypto.makeSealKey(phase: phase, stream: stream, source: source, incarnation: incarnation)
+        else { return nil }
+        if let other = otherKey { crypto.release(other.key) }
+        otherKey = (phase, key)
+        return key
+    }
+
+    /// An authentic packet of another phase than the one in use: if it is newer than all before it, the entrypoint has
+    /// gone over, and new children learn the new phase.
+    func noteKeyPhase(_ header: DataHeader) {
+        guard header.sequence.rawValue > index.highest, let other = otherKey, other.phase == header.keyPhase else {
+            return
+        }
+        otherKey = (keyPhase, key)
+        (keyPhase, key) = other
+    }
+
+    /// Packets are sealed with another key from now on.
+    func replaceKey(by key: SealKey, phase: UInt8, _ crypto: any PacketCrypto) {
+        crypto.release(self.key)
+        self.key = key
+        keyPhase = phase
+    }
+
+    func releaseKeys(_ crypto: any PacketCrypto) {
+        crypto.release(key)
+        if let otherKey { crypto.release(otherKey.key) }
+    }
+}

@@ -1,0 +1,167 @@
+import ReflectorModel
+import RelayWire
+
+/// What is missing: seen path by path, because only a gap in a link's own numbers says that this link lost something.
+/// Otherwise the parent lacks it too and is repairing.
+extension Receiver {
+    /// Whether a packet by a path that was only asked for shows that it brings what follows on what is held.
+    @inline(__always)
+    func bringsToLife(_ path: StreamPath, _ arrival: Arrival) -> Bool {
+        guard path.state == .joining else { return false }
+        let highest = arrival.stream.incarnation?.index.highest ?? 0
+        return highest == 0 || arrival.sequence <= highest + 1
+    }
+
+    /// Notes what a packet on one path shows of those before it.
+    @inline(__always)
+    func noteArrival(_ arrival: Arrival, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
+        let (sequence, linkNumber) = (arrival.sequence, arrival.header.linkNumber)
+        guard sequence > path.lastSequence, !arrival.header.retransmitted else { return }
+        noteMissing(upTo: sequence, linkNumber: linkNumber, on: path, of: arrival.stream, at: now, &core)
+        noteLostRepairs(before: linkNumber, on: path, of: arrival.stream, at: now, &core)
+        path.notePlace(sequence, linkNumber: linkNumber)
+    }
+
+    /// Enters into the gap table what is missing below `sequence`, as this path shows it.
+    private func noteMissing(
+        upTo sequence: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
+        at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty
+        else { return }
+        let floor = max(incarnation.start, incarnation.nextToDeliver)
+        let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
+        guard sequence > known, sequence - known <= SequenceIndex.windowMax else { return }
+        noteMissing(known..<sequence, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
+    }
+
+    /// The same for what a heartbeat promises up to and with `highest`, and no heartbeat has promised before.
+    func notePromised(
+        upTo highest: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
+        at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty
+        else { return }
+        let floor = max(incarnation.start, incarnation.nextToDeliver, path.promised)
+        let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
+        // Nobody can hold what lies further ahead: it is not believed.
+        guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
+        path.notePromise(below: highest + 1)
+        noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
+    }
+
+    private func noteMissing(
+        _ numbers: Range<UInt64>, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
+        _ incarnation: IncarnationState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        core.context.noteWork(UInt64(numbers.count))
+        let isLost = path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
+        let (gapsMax, deadline) = (core.configuration.gapsMax, core.configuration.playOutDeadline)
+        for missing in numbers where incarnation.index.slot(missing, in: core.log) == nil {
+            let isNoted = incarnation.noteGap(missing, max: gapsMax, at: now) { gap in
+                let wasLost = gap.lostOn != 0
+                gap.passedOn |= path.bit
+                if isLost { gap.lostOn |= path.bit }
+                setDue(
+                    &gap, wasLost: wasLost, passedOn: path, at: linkNumber, of: stream, incarnation,
+                    deadline: deadline, now)
+            }
+            guard isNoted else {
+                core.context.count(.droppedGapTableFull)
+                break
+            }
+        }
+        core.clock.schedule(stream, incarnation.gaps.nextDue)
+    }
+
+    /// When to ask for a gap that a path has just gone past: once reordering no longer explains it, and once the stream's
+    /// other paths have had their time to bring it, if the deadline allows.
+    private func setDue(
+        _ gap: inout GapTable.Gap, wasLost: Bool, passedOn path: StreamPath, at linkNumber: UInt32,
+        of stream: StreamState, _ incarnation: IncarnationState, deadline: TimeSpan, _ now: MonotonicInstant
+    ) {
+        let link = path.link
+        guard gap.lostOn != 0 else {
+            // A gap that no link has lost is asked for all the same after a while: what link numbers show can be forgotten.
+            if gap.due == .distantFuture { gap.due = now + patience(link) }
+            return
+        }
+        let reordering = link.reordering.time(link.roundTrip)
+        guard gap.tries == 0 else {
+            // Asked for already; where nobody was known to hold it, now somebody is.
+            if !wasLost { gap.due = min(gap.due, now + reordering) }
+            return
+        }
+        gap.due = now + reordering
+        if gap.lostOn & path.bit != 0 {
+            gap.reorderedOn = path.bit
+            gap.reorderedUntil = linkNumber &+ (link.reordering.packets &- 1)
+        }
+        guard stream.paths.all.count > 1 else { return }
+        let latest = gap.detected + deadline - link.roundTrip.retransmitTimeout * 2
+        for other in stream.paths.all where gap.passedOn & other.bit == 0 && isBringing(other, incarnation.tag) {
+            let lag = max(other.lag.span - path.lag.span, .zero)
+            let comes = now + lag + other.link.reordering.time(other.link.roundTrip)
+            guard comes <= latest else { continue }
+            gap.due = max(gap.due, comes)
+            gap.reorderedOn = 0
+        }
+    }
+
+    private func isBringing(_ path: StreamPath, _ tag: IncarnationTag) -> Bool {
+        path.state == .live && path.link.isAlive && path.tag == tag && path.lastSequence != 0
+    }
+
+    /// Longer than a parent needs as a rule to repair what it lacks itself.
+    func patience(_ link: ParentLink) -> TimeSpan {
+        max(link.roundTrip.retransmitTimeout * 2, .milliseconds(100))
+    }
+
+    /// A link number is missing where no number of the stream is: it may have been a repair, which the parent sends only
+    /// once without a NAK. So every number that the parent was going to repair is asked for.
+    func noteLostRepairs(
+        before linkNumber: UInt32, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
+        guard let incarnation = stream.incarnation, !incarnation.gaps.isEmpty,
+            path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
+        else { return }
+        let due = now + path.link.reordering.time(path.link.roundTrip)
+        core.context.noteWork(UInt64(incarnation.gaps.count))
+        incarnation.updateGaps { gap in
+            guard gap.lostOn & path.bit == 0, gap.passedOn & path.bit != 0 else { return }
+            gap.lostOn |= path.bit
+            gap.due = min(gap.due, due)
+        }
+        core.clock.schedule(stream, incarnation.gaps.nextDue)
+    }
+
+    /// A packet that seemed lost on this very link was only late.
+    func noteReordered(_ gap: GapTable.Gap, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
+        path.link.reordering.note(behind: 0, late: now - gap.detected, at: now)
+        if gap.tries > 0 { core.context.count(.naksSpurious) }
+    }
+
+    /// Whatever way a packet came, a retransmit or one still under way from a parent just left: numbers skipped before it
+    /// are missing, and an edge must wait for them. Those that its path shows to be lost are in the table already.
+    @inline(__always)
+    func noteHoles(
+        before sequence: UInt64, in stream: StreamState, _ incarnation: IncarnationState, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
+        let next = incarnation.index.isEmpty ? incarnation.start : incarnation.index.highest + 1
+        let floor = max(next, incarnation.nextToDeliver)
+        guard floor > 0, sequence > floor else { return }
+        for missing in floor..<sequence where !incarnation.gaps.contains(missing) {
+            core.context.noteWork()
+            let isNoted = incarnation.noteGap(missing, max: core.configuration.gapsMax, at: now) { gap in
+                gap.due = now + .milliseconds(100)
+            }
+            guard isNoted else {
+                core.context.count(.droppedGapTableFull)
+                break
+            }
+        }
+        core.clock.schedule(stream, incarnation.gaps.nextDue)
+    }
+}

@@ -1,0 +1,42 @@
+import ReflectorModel
+import RelayWire
+
+/// An edge's delivery, step by step: `PlayOut` decides, and the node hands out.
+extension Receiver {
+    /// The incarnation of which packets are to be handed out; nil where nothing is.
+    @inline(__always)
+    func beginDelivery(of stream: StreamState) -> IncarnationTag? {
+        guard handsOut, let incarnation = stream.incarnation else { return nil }
+        incarnation.beginDelivery()
+        return incarnation.tag
+    }
+
+    /// What is next of an incarnation. What is given up is counted.
+    ///
+    /// - Parameter isLast: whatever is still missing is given up now.
+    func nextStep(
+        of stream: StreamState, _ incarnation: IncarnationState, isLast: Bool, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) -> PlayOut.Step {
+        guard let playOut else { return .done }
+        let step = playOut.next(of: incarnation, core.log, isLast: isLast, at: now, &core.context)
+        if case .skip(let lost) = step {
+            stream.deliveries.noteLost(lost)
+            core.context.count(.lost, lost)
+        }
+        return step
+    }
+
+    /// The payload in a slot of the log, which is counted as delivered. Nil for a filler.
+    func takePayload(
+        _ slot: Int32, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> UnsafeRawBufferPointer? {
+        guard !core.log[slot].isFiller else { return nil }
+        let residence = now - core.log[slot].arrival
+        stream.deliveries.noteDelivered(at: now)
+        stream.departures.noteHandedOut(after: residence)
+        core.context.noteResidence(residence)
+        core.context.count(.delivered)
+        return UnsafeRawBufferPointer(rebasing: core.log.bytes(slot)[WireLimits.streamHeaderLength...])
+    }
+}

@@ -1,0 +1,205 @@
+import ReflectorModel
+import RelayWire
+
+/// Stream packets on their way in: verified first, then checked for what is missing before them, and kept. What does not
+/// verify leaves no trace but a count, so that forged data poisons neither log nor deduplication.
+///
+/// The node calls in turn `open`, `noteArrival`, `accept`, `store`, and at an edge `nextStep`, and does in between what
+/// other parts have to do: a packet can bring a path to life, or make children start again.
+///
+/// ```
+/// datagram ─▶ open ─▶ noteArrival ─▶ accept ─▶ store ─▶ children's queues
+///                          └▶ gaps ─▶ askForGaps ─▶ NAKs      └▶ nextStep ─▶ StreamSink (edge)
+/// ```
+struct Receiver {
+    /// A verified packet.
+    struct Arrival {
+        let header: DataHeader
+        let link: ParentLink
+        let stream: StreamState
+        /// Nil for a stream that is not fetched on this link any more.
+        let path: StreamPath?
+        /// What the log keeps: stream header and payload at an edge, the sealed packet elsewhere.
+        let first: UnsafeRawBufferPointer
+        let second: UnsafeRawBufferPointer?
+
+        var sequence: UInt64 { header.sequence.rawValue }
+        var payloadLength: Int {
+            first.count + (second?.count ?? -WireLimits.sealTagLength) - WireLimits.streamHeaderLength
+        }
+    }
+
+    enum Acceptance {
+        /// A duplicate, or rejected; it is counted.
+        case dropped
+        case new
+        /// New, and so far ahead that what was held is given up. So many packets are lost; nil where nothing is handed out.
+        case jumped(lost: UInt64?)
+        /// New, and below the number that the parent named as the first: the children must start again from there.
+        case startsLower
+    }
+
+    /// Present at an edge.
+    let playOut: PlayOut?
+
+    init(playOut: PlayOut?) { self.playOut = playOut }
+
+    /// True at an edge: streams end here.
+    @inline(__always) var handsOut: Bool { playOut != nil }
+    /// Where an edge delivers. The node calls it, not the receiver, because the sink may call the node.
+    var sink: (any StreamSink)? { playOut?.sink }
+
+    // MARK: A packet's way
+
+    /// Verifies a datagram. Nil if it is dropped; it is counted.
+    @inline(__always)
+    func open(
+        _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+    ) throws(WireError) -> Arrival? {
+        let header = try DataHeader(parsing: datagram)
+        guard let link = core.links.parent(token: header.token), link.isAlive else {
+            return reject(.rejectedUnknownToken, &core)
+        }
+        guard link.remote == source else { return reject(.rejectedWrongAddress, &core) }
+        guard let stream = core.streams.stream(tag: header.tag) else {
+            return reject(.rejectedUnknownIncarnation, &core)
+        }
+        // Before the seal is verified, not after: where the state of a thousand streams has left the caches, the processor
+        // fetches this while it fetches the key.
+        let path = stream.paths.path(on: link)
+        guard let incarnation = stream.incarnation,
+            let key = incarnation.sealKey(phase: header.keyPhase, of: stream.name, core.crypto)
+        else {
+            return reject(.rejectedUnknownIncarnation, &core)
+        }
+        let sealed = UnsafeRawBufferPointer(rebasing: datagram[WireLimits.linkHeaderLength...])
+        let streamHeader = UnsafeRawBufferPointer(rebasing: sealed[..<WireLimits.streamHeaderLength])
+        let cipherEnd = sealed.count - WireLimits.sealTagLength
+        let ciphertext = UnsafeRawBufferPointer(rebasing: sealed[WireLimits.streamHeaderLength..<cipherEnd])
+        let plaintext = UnsafeMutableRawBufferPointer(rebasing: core.context.scratch[..<ciphertext.count])
+        guard
+            core.crypto.open(
+                key, sequence: header.sequence, header: streamHeader, ciphertext: ciphertext,
+                tag: UnsafeRawBufferPointer(rebasing: sealed[cipherEnd...]), into: plaintext)
+        else { return reject(.rejectedBadSeal, &core) }
+
+        if header.keyPhase != incarnation.keyPhase { incarnation.noteKeyPhase(header) }
+        link.noteReceived(at: now)
+        guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
+        if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
+        core.context.count(.dataReceived)
+        stream.arrivals.noteArrival(at: now)
+        path?.noteArrival(at: now)
+        return handsOut
+            ? Arrival(
+                header: header, link: link, stream: stream, path: path, first: streamHeader,
+                second: UnsafeRawBufferPointer(plaintext))
+            : Arrival(header: header, link: link, stream: stream, path: path, first: sealed, second: nil)
+    }
+
+    @inline(__always)
+    private func reject(_ reason: RelayCounter, _ core: inout NodeCore) -> Arrival? {
+        core.context.count(reason)
+        return nil
+    }
+
+    /// Decides whether a packet is kept.
+    @inline(__always)
+    func accept(_ arrival: Arrival, at now: MonotonicInstant, _ core: inout NodeCore) -> Acceptance {
+        let (stream, sequence) = (arrival.stream, arrival.sequence)
+        guard let incarnation = stream.incarnation else { return drop(.rejectedTooOld, &core) }
+        switch incarnation.reception(of: sequence, core.log, isStranded: isStranded(stream, at: now)) {
+        case .held(let slot):
+            if !arrival.header.retransmitted { arrival.path?.noteLag(now - core.log[slot].arrival) }
+            stream.arrivals.noteDuplicate()
+            return drop(.duplicates, &core)
+        case .past:
+            stream.arrivals.noteDuplicate()
+            return drop(.duplicates, &core)
+        case .rejected(let reason): return drop(reason, &core)
+        case .jump: return .jumped(lost: jump(stream, incarnation, to: sequence, &core))
+        case .new:
+            guard incarnation.index.isEmpty, sequence < incarnation.start else { return .new }
+            incarnation.lowerStart(to: sequence)
+            return stream.children.isEmpty ? .new : .startsLower
+        }
+    }
+
+    @inline(__always)
+    private func drop(_ reason: RelayCounter, _ core: inout NodeCore) -> Acceptance {
+        core.context.count(reason)
+        return .dropped
+    }
+
+    /// Keeps an accepted packet. Returns its slot in the log; nil if the stream has ended meanwhile.
+    @inline(__always)
+    func store(
+        _ arrival: Arrival, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> (slot: Int32, isRepair: Bool)? {
+        let (stream, sequence, header) = (arrival.stream, arrival.sequence, arrival.header)
+        guard let incarnation = stream.incarnation else { return nil }
+        let slot = core.log.append(
+            tag: header.tag, sequence: header.sequence, arrival: now, keyPhase: header.keyPhase,
+            isFiller: header.isFiller, arrival.first, arrival.second)
+        let gap = incarnation.closeGap(sequence)
+        let isRepair = gap.map { header.retransmitted || $0.tries > 0 } ?? false
+        if isRepair {
+            stream.arrivals.noteRepair()
+            core.context.count(.repaired)
+        }
+        if let path = arrival.path, !header.retransmitted {
+            path.noteLag(.zero)
+            if let gap, gap.lostOn & path.bit != 0 { noteReordered(gap, on: path, at: now, &core) }
+        }
+        stream.arrivals.noteKept(at: now)
+        noteHoles(before: sequence, in: stream, incarnation, at: now, &core)
+        incarnation.insert(sequence, slot: slot)
+        stream.arrivals.noteRate(at: now)
+        incarnation.lowerStart(to: sequence)
+        if header.isFiller {
+            core.context.count(.fillerReceived)
+        } else {
+            stream.arrivals.notePayload(bytes: arrival.payloadLength)
+        }
+        return (slot, isRepair)
+    }
+
+    // MARK: Numbers that leap
+
+    /// Whether nothing new of the stream has come for so long that the place where it is held to be may be wrong.
+    private func isStranded(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
+        now - stream.arrivals.lastKept >= Self.strandedAfter
+    }
+
+    private static var strandedAfter: TimeSpan { .seconds(1) }
+
+    /// The stream runs too far ahead of what is held (a long sleep): it begins again there.
+    private func jump(
+        _ stream: StreamState, _ incarnation: IncarnationState, to sequence: UInt64, _ core: inout NodeCore
+    ) -> UInt64? {
+        guard let lost = incarnation.giveUp(below: sequence) else { return nil }
+        stream.deliveries.noteLost(lost)
+        core.context.count(.lost, lost)
+        return lost
+    }
+
+    /// A parent whose reply is fresh says that the stream is far behind where it is held to be, and nothing has come that
+    /// fits there: an earlier message was false, and the stream begins again where the parent is. Nothing is handed out a
+    /// second time.
+    ///
+    /// - Returns: true if it begins again: then the sink learns of a discontinuity, and the children must start again.
+    func rewind(
+        _ stream: StreamState, to reply: SubscribeReply, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Bool {
+        guard let incarnation = stream.incarnation, stream.origin == nil, reply.highest != .none else { return false }
+        let place = max(incarnation.index.highest, incarnation.nextToDeliver, incarnation.start)
+        guard place > reply.highest.rawValue + SequenceIndex.windowMax, isStranded(stream, at: now),
+            now - (stream.arrivals.adoptedAt ?? .zero) >= Self.strandedAfter
+        else { return false }
+        core.context.count(.rewinds)
+        stream.arrivals.noteKept(at: now)
+        incarnation.rewind(to: reply.oldest.rawValue)
+        for path in stream.paths.all { path.forgetPlace() }
+        return true
+    }
+}

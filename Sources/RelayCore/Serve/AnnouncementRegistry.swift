@@ -1,0 +1,145 @@
+import ReflectorModel
+import RelayWire
+
+/// What entrypoints announce to a set reflector, within bounds for one and for all. Incomplete lists expire. The lists
+/// themselves are soft state of the entrypoints' links (`AnnouncementList`).
+struct AnnouncementRegistry {
+    /// When incomplete lists are next looked for; nil if there is none.
+    private var expiry: MonotonicInstant?
+
+    // MARK: Messages
+
+    /// Takes a page of an entrypoint's list, as far as there is room. Nil if it does not come from an entrypoint.
+    mutating func onAnnounce(
+        _ page: Announce, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> AnnouncementList.Outcome? {
+        guard link.role == .entrypoint else {
+            core.context.count(.rejectedUnexpected)
+            return nil
+        }
+        if link.announcements == nil {
+            link.announcements = AnnouncementList()
+            core.links.addAnnouncer(link)
+        }
+        link.announcements?.noteHeard(at: now)
+        let room = roomForEntries(of: page, on: link, at: now, &core)
+        guard let outcome = link.announcements?.take(page, source: link.node, room: room, at: now) else { return nil }
+        if link.announcements?.isIncomplete == true { noteIncomplete(at: now, &core) }
+        switch outcome {
+        case .incomplete: break
+        case .changed: core.context.count(.announcementsReceived)
+        case .full:
+            core.context.count(.droppedAnnouncementsFull, UInt64(page.entries.count))
+            Self.reportFull(link, at: now, &core)
+        }
+        return outcome
+    }
+
+    /// Answers a heartbeat, and asks for the list if it is another one than the list held.
+    func onHeartbeat(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard link.role == .entrypoint else { return core.context.count(.rejectedUnexpected) }
+        core.context.count(.heartbeatsReceived)
+        link.announcements?.noteHeard(at: now)
+        let isOther =
+            link.announcements?.version != heartbeat.version || link.announcements?.digest != heartbeat.digest
+        if isOther, now >= link.announcements?.pullNotBefore ?? .zero {
+            core.send(.announcePull(versionHeld: link.announcements?.version ?? 0), on: link, at: now)
+        }
+        core.send(.heartbeatReply(echoedTimestamp: heartbeat.timestamp), on: link, at: now)
+    }
+
+    /// The zone has named the candidates of a stream: confirms those that announce it rightly.
+    func confirm(_ stream: StreamName, by answer: LookUpAnswer, _ core: inout NodeCore) {
+        for slot in core.links.announcers {
+            guard let link = core.links.children[slot], link.announcements?.isConfirmed == false,
+                link.announcements?[stream] != nil, link.isListed(in: answer)
+            else { continue }
+            link.announcements?.confirm()
+        }
+    }
+
+    /// The zone does not name the announcing node as a candidate of the stream: counted and reported once.
+    func noteContradiction(
+        of stream: StreamName, by link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard link.announcements?.noteRefusal(of: stream) == true else { return }
+        core.context.count(.announcementsRefused)
+        if link.alarms.isDue(at: now) {
+            core.context.post(.alarm(.announcementRefused(stream, by: link.name, link.endpoint)))
+        }
+    }
+
+    // MARK: Room
+
+    /// How many more streams the entrypoint may announce.
+    private func roomForEntries(
+        of page: Announce, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Int {
+        let (held, count) = (link.announcements?.held ?? 0, link.announcements?.count ?? 0)
+        var others = core.links.announcers.reduce(0) {
+            $1 == link.slot ? $0 : $0 + (core.links.children[$1]?.announcements?.held ?? 0)
+        }
+        if page.entries.count > core.configuration.announcementsMax - others - held {
+            others -= dropUnconfirmed(except: link, at: now, &core)
+        }
+        // While a list is being replaced, both are held; a link's own bound is of what it announces.
+        return min(
+            core.configuration.announcementsMax - others - held,
+            core.configuration.announcementsPerLinkMax - (held - count))
+    }
+
+    /// Makes room by dropping the lists of which the zone has confirmed no stream: whoever has the network key can announce.
+    /// Returns how many streams were dropped.
+    private func dropUnconfirmed(
+        except announcing: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Int {
+        var dropped = 0
+        for slot in core.links.announcers where slot != announcing.slot {
+            guard let link = core.links.children[slot], let list = link.announcements, !list.isConfirmed,
+                list.held > 0
+            else { continue }
+            dropped += list.held
+            link.announcements?.forget(at: now)
+            Self.reportFull(link, at: now, &core)
+        }
+        core.context.count(.droppedAnnouncementsFull, UInt64(dropped))
+        return dropped
+    }
+
+    private static func reportFull(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        if link.alarms.isDue(at: now) { core.context.post(.alarm(.announcementsFull(by: link.name, link.endpoint))) }
+    }
+
+    // MARK: Expiry
+
+    /// When the node's timer must run; nil if no list is incomplete.
+    var nextTimeout: MonotonicInstant? { expiry }
+
+    private mutating func noteIncomplete(at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard expiry == nil else { return }
+        let due = now + core.configuration.announcementPatience
+        expiry = due
+        core.clock.scheduleNode(due)
+    }
+
+    /// Drops lists of which pages stay away.
+    mutating func handleTimeout(at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard let due = expiry, now >= due else { return }
+        expiry = nil
+        let patience = core.configuration.announcementPatience
+        for slot in core.links.announcers {
+            guard let link = core.links.children[slot] else { continue }
+            if link.announcements?.expire(after: patience, at: now) == true {
+                core.context.count(.announcementsIncomplete)
+            }
+            if expiry == nil, link.announcements?.isIncomplete == true { expiry = now + patience }
+        }
+    }
+}
+
+extension ChildLink {
+    /// Whether an answer names the node of this link, at the address that it comes from.
+    func isListed(in answer: LookUpAnswer) -> Bool {
+        answer.hosts.contains { $0.endpoint.address == endpoint.address && $0.id == node }
+    }
+}

@@ -1,0 +1,136 @@
+import DequeModule
+import ReflectorModel
+import RelayWire
+
+/// Packets on their way to one child, and what was sent to it. `EgressScheduler` fills and empties it.
+struct ChildQueues {
+    /// Checked against the log again when it is sent.
+    struct Packet {
+        var slot: Int32
+        var sequence: SequenceNumber
+        var tag: IncarnationTag
+        var isRetransmit: Bool
+    }
+
+    enum Kind {
+        /// Packets that go out as they came.
+        case live
+        /// Retransmits and backlog, which wait for live packets.
+        case repair
+    }
+
+    private var live = Deque<Packet>()
+    private var repair = Deque<Packet>()
+    /// The link is in the list of those that have packets queued.
+    private var isListed = false
+    /// Written on the next packet. Read by heartbeats.
+    private(set) var nextLinkNumber: UInt32 = 1
+    /// Packets sent, and retransmits among them. Read by the status.
+    private(set) var packetsSent: UInt64 = 0
+    private(set) var retransmitsSent: UInt64 = 0
+    /// Retransmits and backlog packets sent since `burstStart`.
+    private var burst = 0
+    private var burstStart = MonotonicInstant.zero
+    /// Live packets sent since their residence was last sampled, and when that was.
+    private var unsampled = 0
+    private var sampledAt = MonotonicInstant.zero
+    /// When a backlog last became live: what arrived until then did not stay here for want of speed.
+    private var caughtUp = MonotonicInstant.zero
+
+    /// The residence of packets is sampled this often: a histogram costs as much as all else that we do for a packet and
+    /// child. Each sample stands for all packets since the one before. A packet that stays as long as this is always one.
+    private static var sampleInterval: TimeSpan { .milliseconds(10) }
+
+    // MARK: Queueing
+
+    @inline(__always) func count(_ kind: Kind) -> Int {
+        switch kind {
+        case .live: live.count
+        case .repair: repair.count
+        }
+    }
+
+    /// Slot of the live packet that goes out next.
+    var firstLive: Int32? { @inline(__always) get { live.first?.slot } }
+
+    /// Queues a live packet. False if the oldest one had to go for it.
+    @inline(__always) mutating func appendLive(_ packet: Packet, countMax: Int) -> Bool {
+        let hasRoom = live.count < countMax
+        if !hasRoom { live.removeFirst() }
+        live.append(packet)
+        return hasRoom
+    }
+
+    @inline(__always) mutating func appendRepair(_ packet: Packet) { repair.append(packet) }
+
+    /// True if the link must be entered in the list of those that have packets queued.
+    @inline(__always) mutating func takeListing() -> Bool {
+        guard !isListed else { return false }
+        isListed = true
+        return true
+    }
+
+    /// True if the link is in the list of those that have packets queued.
+    var hasPackets: Bool { isListed }
+
+    /// The backlog has reached the newest packet. What is queued goes ahead of all live packets that follow: order is kept
+    /// at the change-over.
+    mutating func becomeLive(at now: MonotonicInstant) {
+        live.append(contentsOf: repair)
+        repair.removeAll()
+        caughtUp = now
+    }
+
+    // MARK: Sending
+
+    /// Hands the packets of a queue to `send`, `most` of them or until it returns false. Returns how many it took.
+    @inline(__always)
+    mutating func drain(_ kind: Kind, most: Int, _ send: (Packet) -> Bool) -> Int {
+        switch kind {
+        case .live: Self.drain(&live, most: most, send)
+        case .repair: Self.drain(&repair, most: most, send)
+        }
+    }
+
+    @inline(__always)
+    private static func drain(_ queue: inout Deque<Packet>, most: Int, _ send: (Packet) -> Bool) -> Int {
+        var taken = 0
+        while taken < queue.count, taken < most, send(queue[taken]) { taken += 1 }
+        queue.removeFirst(taken)
+        return taken
+    }
+
+    /// Packets were sent; the next one has this number.
+    @inline(__always) mutating func noteSent(nextNumber: UInt32, retransmits: Int) {
+        packetsSent &+= UInt64(nextNumber &- nextLinkNumber)
+        retransmitsSent &+= UInt64(retransmits)
+        nextLinkNumber = nextNumber
+    }
+
+    /// How many retransmits and backlog packets may go out now: a burst an interval.
+    mutating func burstLeft(of burstMax: Int, interval: TimeSpan, at now: MonotonicInstant) -> Int {
+        if now - burstStart >= interval {
+            burst = 0
+            burstStart = now
+        }
+        return burstMax - burst
+    }
+
+    mutating func spendBurst(_ count: Int) { burst += count }
+
+    /// All that may go out now has. True if packets wait for the next burst.
+    mutating func finishFlush() -> Bool {
+        if repair.isEmpty { isListed = false }
+        return isListed
+    }
+
+    /// Live packets were sent, the oldest of which arrived then. Returns for how many of them that residence stands; nil if
+    /// it is not to be recorded.
+    @inline(__always) mutating func sample(_ sent: Int, arrived: MonotonicInstant, at now: MonotonicInstant) -> Int? {
+        unsampled += sent
+        guard now - sampledAt >= Self.sampleInterval, arrived > caughtUp else { return nil }
+        defer { unsampled = 0 }
+        sampledAt = now
+        return unsampled
+    }
+}

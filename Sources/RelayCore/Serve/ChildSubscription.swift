@@ -1,0 +1,137 @@
+import ReflectorModel
+import RelayWire
+
+/// One stream that a child fetches from us. It belongs to `Server`; its backlog is moved on by `EgressScheduler`.
+final class ChildSubscription {
+    enum State: Equatable {
+        /// Accepted, but our own upstream has not brought the stream yet.
+        case pending
+        /// Packets go out from the ring, faster than they arrive, until the cursor reaches the newest ([A] §IV-C).
+        case backlog(cursor: UInt64)
+        /// Packets go out as they arrive.
+        case live
+    }
+
+    let id: UInt32
+    /// The link holds its subscriptions. A subscription that is removed from its link is removed from its stream too, so it
+    /// is never used after its link.
+    let unmanagedLink: Unmanaged<ChildLink>
+    var link: ChildLink { unmanagedLink.takeUnretainedValue() }
+    let stream: Int
+    /// As the child claims.
+    let portset: PortsetID
+    /// Where the child wants to begin; the beginning after a change of incarnation. Read by `Fetcher`.
+    private(set) var start: Subscribe.Start
+    let rateSixteenths: UInt8
+    let path: [NodeID]
+    /// The child has the stream by another path too.
+    private(set) var isExtra: Bool
+    /// When the child was last asked to end the subscription, because it is extra.
+    private var askedToEndAt: MonotonicInstant?
+    /// What it reserved of the node's capacity.
+    let grant: Admission.Grant
+    private(set) var state: State = .pending
+    /// The first number that the child gets.
+    private(set) var from: UInt64 = 0
+    /// Index in the stream's list of children.
+    private(set) var place = 0
+    /// When it ends unless the child renews it. Read by the link's timer.
+    private(set) var expires: MonotonicInstant
+    /// The largest payload that the paths behind the child carry, as it reports, and until when that is valid.
+    private var payloadLimit: (bytes: Int, until: MonotonicInstant)?
+    /// Packets of the backlog that may be sent now, scaled by 1024; those of them within the live rate; and when both were
+    /// last counted.
+    private(set) var allowance: Int64 = 0
+    private(set) var ownAllowance: Int64 = 0
+    private var allowanceCounted: MonotonicInstant
+
+    init(
+        id: UInt32, link: ChildLink, stream: Int, request: Subscribe, grant: Admission.Grant,
+        rateSixteenths: UInt8, expires: MonotonicInstant, now: MonotonicInstant
+    ) {
+        self.id = id
+        unmanagedLink = .passUnretained(link)
+        self.stream = stream
+        portset = request.portset
+        start = request.start
+        self.rateSixteenths = rateSixteenths
+        path = request.path
+        isExtra = request.isExtra
+        self.grant = grant
+        self.expires = expires
+        allowanceCounted = now
+    }
+
+    /// From now on the child is served like this.
+    func serve(_ state: State, from: UInt64? = nil, of stream: StreamState) {
+        self.state = state
+        self.from = from ?? self.from
+        stream.noteService(of: self)
+    }
+
+    /// The child renews it.
+    func renew(until expires: MonotonicInstant) { self.expires = expires }
+
+    /// The child subscribes again.
+    func renew(isExtra: Bool, until expires: MonotonicInstant) {
+        self.isExtra = isExtra
+        self.expires = expires
+    }
+
+    /// Another incarnation: the child gets it from its beginning.
+    func restart(of stream: StreamState) {
+        start = .preburst
+        serve(.pending, of: stream)
+    }
+
+    /// Its index in the stream's list of children has changed.
+    func move(to place: Int) { self.place = place }
+
+    /// The paths behind the child carry no larger payload.
+    func limitPayload(to bytes: Int, until: MonotonicInstant) { payloadLimit = (bytes, until) }
+    func payloadLimit(at now: MonotonicInstant) -> Int? {
+        payloadLimit.flatMap { $0.until > now ? $0.bytes : nil }
+    }
+
+    /// A child that still has an extra path is asked again after this time to end it.
+    private static var askAgainAfter: TimeSpan { .seconds(2) }
+
+    /// True if the child should be asked now to end this extra path. The next time is not before `askAgainAfter`.
+    func takeAskToEnd(at now: MonotonicInstant) -> Bool {
+        if let askedToEndAt, now - askedToEndAt < Self.askAgainAfter { return false }
+        askedToEndAt = now
+        return true
+    }
+
+    /// A backlog begins, with a burst.
+    func beginBacklog(burst: Int, at now: MonotonicInstant) {
+        allowance = Int64(burst) << 10
+        ownAllowance = 0
+        allowanceCounted = now
+    }
+
+    /// Adds packets for the time since the last call.
+    ///
+    /// - Parameters:
+    ///   - rate: the most packets a second that the child gets.
+    ///   - own: packets a second of the stream.
+    ///   - most: the most packets that can be saved up.
+    func accrue(rate: Double, own: Double, most: Int, at now: MonotonicInstant) {
+        let scaled = (now - allowanceCounted).seconds * 1_024
+        allowanceCounted = now
+        allowance = min(allowance + Int64(rate * scaled), Int64(most) << 10)
+        ownAllowance = min(ownAllowance + Int64(own * scaled), Int64(most) << 10)
+    }
+
+    /// A packet of the backlog is sent.
+    func takeOne() {
+        allowance -= 1_024
+        ownAllowance = max(ownAllowance - 1_024, 0)
+    }
+
+    /// How long until the next packet of the live rate.
+    func wait(own: Double) -> TimeSpan {
+        guard own > 0 else { return .seconds(1) }
+        return .nanoseconds(Int64(max(Double(1_024 - ownAllowance), 0) / 1_024 / own * 1e9))
+    }
+}

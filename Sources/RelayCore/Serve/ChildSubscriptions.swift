@@ -1,0 +1,43 @@
+import ReflectorModel
+
+/// The subscriptions of one child: by id, by stream, and in order of subscribing.
+struct ChildSubscriptions {
+    private var byID: [UInt32: ChildSubscription] = [:]
+    /// Ids by slot of the stream: a link has one subscription of each.
+    private var idOfStream: [Int: UInt32] = [:]
+    /// In order of subscribing, for everything that walks them.
+    private(set) var ordered: [ChildSubscription] = []
+    /// Of all ids. The child compares it with its own.
+    private(set) var digest: UInt64 = 0
+    /// Where the next page starts.
+    private var pageStart = 0
+
+    subscript(_ id: UInt32) -> ChildSubscription? { byID[id] }
+
+    /// The subscription of the stream in that slot.
+    func subscription(ofStream slot: Int) -> ChildSubscription? { idOfStream[slot].flatMap { byID[$0] } }
+
+    mutating func add(_ subscription: ChildSubscription) {
+        guard byID.updateValue(subscription, forKey: subscription.id) == nil else { return }
+        idOfStream[subscription.stream] = subscription.id
+        ordered.append(subscription)
+        digest = digest &+ FixedHash.mix(UInt64(subscription.id))
+    }
+
+    mutating func remove(_ id: UInt32) -> ChildSubscription? {
+        guard let subscription = byID.removeValue(forKey: id) else { return nil }
+        // Mostly one of the newest or the oldest.
+        if let index = ordered.lastIndex(where: { $0 === subscription }) { ordered.remove(at: index) }
+        if idOfStream[subscription.stream] == id { idOfStream[subscription.stream] = nil }
+        digest = digest &- FixedHash.mix(UInt64(id))
+        return subscription
+    }
+
+    /// The next subscriptions in turn, `count` at most.
+    mutating func takePage(_ count: Int) -> [ChildSubscription] {
+        if pageStart >= ordered.count { pageStart = 0 }
+        let page = (0..<min(ordered.count, count)).map { ordered[(pageStart + $0) % ordered.count] }
+        pageStart += page.count
+        return page
+    }
+}

@@ -1,0 +1,32 @@
+import ReflectorModel
+
+/// What leaves of a stream, and how long it stayed: until the flush at a relay, until it was handed out in order at an edge.
+struct Departures {
+    /// Copies for children.
+    private(set) var packetsOut: UInt64 = 0
+    private(set) var residence = DelayBuckets()
+    /// Live packets that wait for the flush, and when the first of them came.
+    private(set) var waiting: UInt64 = 0
+    private var waitingSince: MonotonicInstant = .zero
+
+    @inline(__always) mutating func noteCopies(_ count: UInt64) { packetsOut += count }
+
+    /// A live packet that arrived now waits for the flush. True if it is the first.
+    @inline(__always) mutating func noteWaiting(at now: MonotonicInstant) -> Bool {
+        waiting += 1
+        guard waiting == 1 else { return false }
+        waitingSince = now
+        return true
+    }
+
+    /// What waited has been sent. Returns how long the first waited, and how many there were.
+    mutating func takeFlushed(at now: MonotonicInstant) -> (span: TimeSpan, count: UInt64) {
+        defer { waiting = 0 }
+        let span = now - waitingSince
+        residence.note(span, count: waiting)
+        return (span, waiting)
+    }
+
+    /// A packet is handed out.
+    @inline(__always) mutating func noteHandedOut(after span: TimeSpan) { residence.note(span) }
+}

@@ -1,0 +1,55 @@
+import ReflectorModel
+import RelayWire
+
+/// Which retransmits a child was sent in the last second. Each of its tries is answered once, and none while an answer is
+/// on its way that the child cannot have seen yet. Room is made at the child's first NAK. Two numbers may share a place:
+/// the newer one takes it, which at worst costs one retransmit too many.
+struct DuplicateNakFilter {
+    private struct Entry {
+        var key: UInt64 = 0
+        var tryNumber: UInt8 = 0
+        var sent = MonotonicInstant.zero
+        /// The send before that one. The last possible try may be answered while one answer is on its way.
+        var sentBefore = MonotonicInstant.zero
+    }
+
+    /// Numbers remembered; a power of two.
+    private static let count = 512
+    /// A send is forgotten after this time, so that a child that starts to count its tries again is answered.
+    private static let span = TimeSpan.seconds(1)
+    private var entries: [Entry] = []
+
+    /// True if the number is to be sent now, which is noted.
+    mutating func admits(
+        _ sequence: UInt64, of subscription: UInt32, tryNumber: UInt8, isLast: Bool, roundTrip: TimeSpan,
+        at now: MonotonicInstant
+    ) -> Bool {
+        if entries.isEmpty { entries = Array(repeating: Entry(), count: Self.count) }
+        let (place, key) = Self.place(sequence, subscription)
+        if entries[place].key == key, now - entries[place].sent < Self.span {
+            guard tryNumber > entries[place].tryNumber else { return false }
+            let blocking = isLast ? entries[place].sentBefore : entries[place].sent
+            guard blocking == .zero || now - blocking >= roundTrip else { return false }
+        } else {
+            entries[place] = Entry(key: key)
+        }
+        entries[place].tryNumber = tryNumber
+        entries[place].sentBefore = entries[place].sent
+        entries[place].sent = now
+        return true
+    }
+
+    /// The number goes to the child although it did not ask, because it has just been repaired here. That answers a NAK
+    /// that is on its way.
+    mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
+        guard !entries.isEmpty else { return }
+        let (place, key) = Self.place(sequence, subscription)
+        entries[place] = Entry(key: key, tryNumber: 0, sent: now)
+    }
+
+    private static func place(_ sequence: UInt64, _ subscription: UInt32) -> (place: Int, key: UInt64) {
+        // Consecutive numbers of one stream have places side by side, and never the same place.
+        let start = FixedHash.mix(UInt64(subscription))
+        return (Int(truncatingIfNeeded: start &+ sequence) & (count - 1), start ^ sequence)
+    }
+}

@@ -1,0 +1,363 @@
+import DequeModule
+import ReflectorModel
+import RelayWire
+
+/// What leaves a node, and when: control at once, then runs of packets for each child, live packets before retransmits
+/// and backlog. Packets may wait for a moment so that several share a system call (`SendCoalescer`).
+struct EgressScheduler: ~Copyable {
+    /// When queued output must leave; distant when nothing waits. Read by the node's `nextTimeout`.
+    private(set) var flushAt: MonotonicInstant = .distantFuture
+    private var control: ControlQueue
+    private var coalescer: SendCoalescer
+    private var budget: EgressBudget
+    /// Slots of child links that have packets queued.
+    private var dirty: [Int] = []
+    /// Of those, the ones that have used up their burst in the current flush.
+    private var deferred: [Int] = []
+    /// Slots of streams with live packets that wait for the flush.
+    private var waitingStreams: [Int] = []
+    /// Child links whose backlog waited for a packet that has just come.
+    private var awakened: [Int] = []
+
+    init(_ configuration: RelayConfiguration) {
+        control = ControlQueue(bytesMax: configuration.controlBytesMax)
+        coalescer = SendCoalescer(interval: configuration.flushInterval)
+        budget = EgressBudget(bitsPerSecond: configuration.capacity)
+    }
+
+    /// True when `transmit` has something to send now.
+    func hasOutput(at now: MonotonicInstant) -> Bool { flushAt <= now }
+
+    // MARK: Control
+
+    /// Where a control message goes, and what authenticates it there.
+    struct Address {
+        var remote: Endpoint
+        var local: UInt8
+        var token: UInt64
+        var counter: UInt64
+        var key: MACKey
+    }
+
+    mutating func send(
+        _ message: RelayMessage, to address: Address, at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) {
+        let crypto = context.crypto
+        var length = 0
+        let isQueued = control.append(
+            to: address.remote, from: address.local, lengthMax: WireLimits.controlLengthMax
+        ) { buffer in
+            length = ControlCodec.encode(
+                message, token: address.token, counter: address.counter, into: buffer)
+            ControlCodec.finish(
+                UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), key: address.key, crypto: crypto
+            )
+            return length
+        }
+        if isQueued { budget.spend(bytes: length, datagrams: 1) }
+        context.count(isQueued ? .controlSent : .droppedControlFull)
+        flushAt = min(flushAt, now)
+    }
+
+    mutating func send(
+        _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8, at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) {
+        let crypto = context.crypto
+        let isQueued = control.append(
+            to: endpoint, from: local, lengthMax: WireLimits.handshakeLengthMax
+        ) { buffer in
+            let length = HandshakeCodec.encode(message, into: buffer)
+            let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
+            return HandshakeCodec.finish(datagram, crypto: crypto) ? length : 0
+        }
+        context.count(isQueued ? .controlSent : .droppedControlFull)
+        flushAt = min(flushAt, now)
+    }
+
+    // MARK: Packets
+
+    /// Queues a packet for every child that should get it now: each live one, and each whose backlog has already passed its
+    /// number, if the packet is a repair.
+    mutating func forward(
+        _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
+        _ log: PacketLog,
+        at now: MonotonicInstant, _ context: inout RelayContext
+    ) {
+        guard !stream.children.isEmpty, let tag = stream.incarnation?.tag else { return }
+        let queued = ChildQueues.Packet(slot: slot, sequence: sequence, tag: tag, isRetransmit: isRepair)
+        coalescer.note(at: now)
+        var queuedCount: UInt64 = 0
+        for child in stream.fanOut where sequence.rawValue >= child.from {
+            child.link._withUnsafeGuaranteedRef { link in
+                guard sequence.rawValue < child.end else {
+                    // The backlog had nothing left to send, and waits for this packet.
+                    if sequence.rawValue == child.end { awakened.append(link.slot) }
+                    return
+                }
+                guard enqueue(queued, on: link, at: now, &context) else { return }
+                queuedCount += 1
+                if isRepair {
+                    link.responder.noteRepair(sequence.rawValue, of: child.subscription, at: now)
+                }
+            }
+        }
+        stream.departures.noteCopies(queuedCount)
+        budget.refill(at: now)
+        spend(slot, copies: Int(queuedCount), log)
+        if queuedCount > 0, !isRepair { noteWaiting(stream, at: now) }
+        flushAt = min(flushAt, coalescer.due(at: now))
+    }
+
+    /// Slots of links whose backlog has something to send again.
+    mutating func takeAwakened() -> [Int] {
+        guard !awakened.isEmpty else { return [] }
+        defer { awakened.removeAll(keepingCapacity: true) }
+        return awakened
+    }
+
+    /// Called once for each NAK, before `hasRoomForRetransmit` is asked for each number of it.
+    mutating func beginRetransmits(at now: MonotonicInstant) { budget.refill(at: now) }
+
+    /// True if the node's capacity has room for a retransmit now.
+    var hasRoomForRetransmit: Bool { budget.admits(.retransmit) }
+
+    /// Queues a packet that a child has asked for.
+    mutating func retransmit(
+        _ packet: ChildQueues.Packet, of stream: StreamState, on link: ChildLink, _ log: PacketLog,
+        at now: MonotonicInstant, _ context: inout RelayContext
+    ) {
+        guard enqueue(packet, on: link, at: now, &context) else { return }
+        stream.departures.noteCopies(1)
+        spend(packet.slot, copies: 1, log)
+    }
+
+    /// False if there was no room for it. The caller updates `flushAt` for live packets.
+    private mutating func enqueue(
+        _ packet: ChildQueues.Packet, on link: ChildLink, at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) -> Bool {
+        let packetsMax = context.configuration.queuePacketsMax
+        if packet.isRetransmit {
+            guard link.queues.count(.repair) < packetsMax else {
+                context.count(.droppedQueueFull)
+                return false
+            }
+            link.queues.appendRepair(packet)
+        } else if !link.queues.appendLive(packet, countMax: packetsMax) {
+            context.count(.droppedQueueFull)
+        }
+        markDirty(link)
+        // Live packets may wait to share a system call. A viewer waits for a retransmit.
+        if packet.isRetransmit { flushAt = min(flushAt, now) }
+        return true
+    }
+
+    private mutating func markDirty(_ link: ChildLink) {
+        if link.queues.takeListing() { dirty.append(link.slot) }
+    }
+
+    private mutating func spend(_ slot: Int32, copies: Int, _ log: PacketLog) {
+        budget.spend(
+            bytes: copies * (Int(log[slot].length) + WireLimits.linkHeaderLength), datagrams: copies)
+    }
+
+    // MARK: Backlog
+
+    /// A backlog moves on at least this often.
+    private static let backlogInterval: TimeSpan = .milliseconds(2)
+    /// The same, while the node has no capacity for it or nothing to send.
+    private static let roomInterval: TimeSpan = .milliseconds(20)
+
+    /// Sends more of each backlog of the link, as far as its multiple of the arrival rate and the node's capacity allow. The
+    /// live rate of every child has priority over anything faster. So, as long as the live packets of all children fit, no
+    /// backlog falls so far behind that the log overwrites what the child was promised.
+    ///
+    /// - Returns: when to call again; nil if no backlog is left.
+    mutating func pumpBacklog(
+        of link: ChildLink, _ streams: borrowing StreamTable, _ log: PacketLog,
+        at now: MonotonicInstant,
+        _ context: inout RelayContext
+    ) -> MonotonicInstant? {
+        var wake: TimeSpan?
+        budget.refill(at: now)
+        for subscription in link.ordered {
+            guard case .backlog(let cursor) = subscription.state,
+                let stream = streams[subscription.stream],
+                let incarnation = stream.incarnation
+            else { continue }
+            let due = pump(
+                subscription, from: cursor, of: stream, incarnation, on: link, log, at: now, &context)
+            if let due { wake = min(wake ?? Self.roomInterval, due) }
+        }
+        if link.queues.hasPackets { flushAt = min(flushAt, coalescer.due(at: now)) }
+        return wake.map { now + $0 }
+    }
+
+    private mutating func pump(
+        _ subscription: ChildSubscription, from first: UInt64, of stream: StreamState,
+        _ incarnation: IncarnationState,
+        on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, _ context: inout RelayContext
+    ) -> TimeSpan? {
+        let (burstMax, flushInterval) = (
+            context.configuration.burstMax, context.configuration.flushInterval
+        )
+        let packetsMax = context.configuration.queuePacketsMax
+        let arrivals = stream.arrivals.rate.perSecond(at: now)
+        let rate = max(arrivals, 50) * Double(subscription.rateSixteenths) / 16
+        let own = stream.isRateKnown(at: now) ? arrivals : 0
+        subscription.accrue(rate: rate, own: own, most: burstMax, at: now)
+        let isDrained = link.queues.count(.repair) == 0
+        // A parent may have jumped ahead by any number. Packets below the window are never held again.
+        var cursor = max(first, incarnation.index.lowest)
+        let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
+        while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
+            link.queues.count(.repair) < packetsMax,
+            budget.admits(subscription.ownAllowance >= 1_024 ? .share : use)
+        {
+            if let slot = incarnation.index.slot(cursor, in: log) {
+                link.queues.appendRepair(
+                    ChildQueues.Packet(
+                        slot: slot, sequence: SequenceNumber(cursor), tag: incarnation.tag, isRetransmit: false)
+                )
+                subscription.takeOne()
+                spend(slot, copies: 1, log)
+                stream.departures.noteCopies(1)
+                context.count(.backlogSent)
+                markDirty(link)
+            }
+            cursor += 1
+        }
+        let isAtEnd = cursor > incarnation.index.highest
+        let isFilling = isAtEnd && stream.isFilling(at: now)
+        if isAtEnd, isDrained, !isFilling {
+            link.queues.becomeLive(at: now)
+            subscription.serve(.live, of: stream)
+            return nil
+        }
+        subscription.serve(.backlog(cursor: cursor), of: stream)
+        // Wakes when the allowance is full, so that a fast stream catches up too. A child may ask for a rate of 0.
+        let full = min(Double(burstMax) / rate, Self.backlogInterval.seconds)
+        let soonest = max(flushInterval, .microseconds(100))
+        let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
+        // A thousand children that wait for capacity must not wake the node for nothing.
+        let room = min(max(budget.wait(for: use), paced), Self.roomInterval)
+        let share = max(subscription.wait(own: own), budget.wait(for: .share))
+        let next = min(room, max(share, paced))
+        return isFilling ? Self.roomInterval : isAtEnd ? paced : next
+    }
+
+    // MARK: Transmit
+
+    /// Fills the batch with what is due. True if more waits.
+    mutating func transmit(
+        _ links: borrowing LinkTable, _ streams: borrowing StreamTable, _ log: PacketLog,
+        at now: MonotonicInstant,
+        into batch: inout DatagramBatch, _ context: inout RelayContext
+    ) -> Bool {
+        guard flushAt <= now else { return false }
+        _ = control.drain(into: &batch)
+        guard control.isEmpty else { return true }
+        while let slot = dirty.last {
+            if let link = links.children[slot] {
+                guard flushLive(of: link, log, at: now, into: &batch, &context) else { return true }
+                guard flushRepair(of: link, log, at: now, into: &batch, &context) else { return true }
+                if link.queues.finishFlush() { deferred.append(slot) }
+            }
+            dirty.removeLast()
+        }
+        noteFlushed(streams, at: now, &context)
+        // Each flush sends one burst of retransmits and backlog of a link; the rest waits for the next flush.
+        swap(&dirty, &deferred)
+        flushAt = dirty.isEmpty ? .distantFuture : now + context.configuration.flushInterval
+        return false
+    }
+
+    private func flushLive(
+        of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
+        _ context: inout RelayContext
+    ) -> Bool {
+        guard let first = link.queues.firstLive else { return true }
+        let arrival = log[first].arrival
+        let sent = emit(.live, most: .max, on: link, log, at: now, into: &batch, &context)
+        if let count = link.queues.sample(sent, arrived: arrival, at: now) {
+            link.measurements?.record(.residence, now - arrival, count: count, at: now)
+        }
+        return link.queues.count(.live) == 0
+    }
+
+    /// At most one burst of retransmits and backlog an interval.
+    private func flushRepair(
+        of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
+        _ context: inout RelayContext
+    ) -> Bool {
+        let waiting = link.queues.count(.repair)
+        if waiting == 0 { return true }
+        let interval = context.configuration.flushInterval
+        let left = link.queues.burstLeft(of: context.configuration.burstMax, interval: interval, at: now)
+        let sent = emit(.repair, most: left, on: link, log, at: now, into: &batch, &context)
+        link.queues.spendBurst(sent)
+        return sent == min(left, waiting)
+    }
+
+    /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. Returns how many
+    /// it took. The loop runs for each packet and child, so it reads and writes nothing that is the same for all packets.
+    @inline(__always)
+    private func emit(
+        _ kind: ChildQueues.Kind, most: Int, on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant,
+        into batch: inout DatagramBatch, _ context: inout RelayContext
+    ) -> Int {
+        let (endpoint, local, token) = (link.endpoint, link.local, link.childToken)
+        let firstNumber = link.queues.nextLinkNumber
+        var number = firstNumber
+        var (retransmits, bytes, overwritten) = (0, 0, UInt64(0))
+        let taken = link.queues.drain(kind, most: most) { packet in
+            guard batch.hasRoom(headerLength: WireLimits.linkHeaderLength) else { return false }
+            guard log.holds(packet.slot, packet.tag, packet.sequence) else {
+                overwritten += 1
+                return true
+            }
+            let body = log.bytes(packet.slot)
+            let keyPhase = log[packet.slot].keyPhase
+            batch.append(to: endpoint, from: local, headerLengthMax: WireLimits.linkHeaderLength, body: body) {
+                header in
+                DataHeader.writeLinkHeader(
+                    into: header, retransmitted: packet.isRetransmit, keyPhase: keyPhase, token: token,
+                    linkNumber: number)
+                return WireLimits.linkHeaderLength
+            }
+            number &+= 1
+            bytes += body.count
+            if packet.isRetransmit { retransmits += 1 }
+            return true
+        }
+        if overwritten > 0 { context.count(.droppedOverwritten, overwritten) }
+        let sent = UInt64(number &- firstNumber)
+        guard sent > 0 else { return taken }
+        link.queues.noteSent(nextNumber: number, retransmits: retransmits)
+        link.noteSent(at: now)
+        context.count(.dataSent, sent)
+        context.count(.bytesSent, UInt64(bytes) + sent * UInt64(WireLimits.linkHeaderLength))
+        return taken
+    }
+
+    // MARK: Residence
+
+    /// A packet that arrived now waits for the next flush, when all children get it.
+    private mutating func noteWaiting(_ stream: StreamState, at now: MonotonicInstant) {
+        if stream.departures.noteWaiting(at: now) { waitingStreams.append(stream.slot) }
+    }
+
+    /// Everything that waited has been sent.
+    private mutating func noteFlushed(
+        _ streams: borrowing StreamTable, at now: MonotonicInstant, _ context: inout RelayContext
+    ) {
+        for slot in waitingStreams {
+            guard let stream = streams[slot], stream.departures.waiting > 0 else { continue }
+            let (span, count) = stream.departures.takeFlushed(at: now)
+            context.noteResidence(span, count: count)
+        }
+        waitingStreams.removeAll(keepingCapacity: true)
+    }
+}

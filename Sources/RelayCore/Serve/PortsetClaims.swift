@@ -1,0 +1,16 @@
+import ReflectorModel
+import RelayWire
+
+extension NodeCore {
+    /// Counts what a child of a set reflector claims against the zone, and raises an alarm now and then.
+    mutating func checkClaim(
+        of child: ChildSubscription, _ stream: StreamState, zone: PortsetID, at now: MonotonicInstant
+    ) {
+        guard configuration.role != .edge, configuration.role != .entrypoint, child.portset != zone else { return }
+        context.count(.portsetsCorrected)
+        let link = child.link
+        guard link.alarms.isDue(at: now) else { return }
+        context.post(
+            .alarm(.portsetCorrected(stream.name, claimed: child.portset, zone: zone, by: link.name, link.endpoint)))
+    }
+}

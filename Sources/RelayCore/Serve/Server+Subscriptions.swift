@@ -1,0 +1,207 @@
+import ReflectorModel
+import RelayWire
+
+/// How a child's subscription begins and ends.
+extension Server {
+    /// Checks a Subscribe and reserves capacity for it. Nil if the child has its answer: it subscribed before, or it is
+    /// refused.
+    ///
+    /// - Parameter isAbsent: whether the zone has just said that there is no such stream.
+    mutating func admit(
+        _ request: Subscribe, on link: ChildLink, isAbsent: () -> Bool, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) -> Admission.Grant? {
+        core.context.count(.subscribesReceived)
+        if let known = link.subscriptions[request.subscription] {
+            if core.streams[known.stream]?.name == request.stream {
+                known.renew(isExtra: request.isExtra, until: now + core.configuration.lease)
+                answer(known, at: now, &core)
+                return nil
+            }
+            // The id stands for another stream from now on.
+            unsubscribe(known.id, on: link, at: now, &core)
+        }
+        if case .none = supply {
+            refuse(request, .unknownStream, .subscribesRefusedUnknown, on: link, at: now, &core)
+            return nil
+        }
+        if request.path.contains(core.context.id) {
+            if core.context.isAlarmDue(.loopRefused, at: now) != nil {
+                core.context.post(.alarm(.loopRefused(request.stream)))
+            }
+            refuse(request, .loop, .subscribesRefusedLoop, on: link, at: now, &core)
+            return nil
+        }
+        // A link has one subscription of each stream. A second copy is not served.
+        if let known = core.streams[request.stream], let old = link.subscriptions.subscription(ofStream: known.slot) {
+            core.context.count(.subscriptionsReplaced)
+            unsubscribe(old.id, on: link, at: now, &core)
+        }
+        guard link.ordered.count < core.configuration.subscriptionsPerLinkMax else {
+            refuse(request, .tableFull, .droppedStreamTableFull, on: link, at: now, &core)
+            return nil
+        }
+        guard let grant = reserve(request, at: now, &core) else {
+            refuse(request, .busy, .subscribesRefusedBusy, on: link, at: now, &core)
+            return nil
+        }
+        guard let refusal = obstacle(to: request, on: link, isAbsent: isAbsent, at: now, &core) else { return grant }
+        takeBack(grant)
+        refuse(request, refusal.status, refusal.counter, on: link, at: now, &core)
+        return nil
+    }
+
+    /// Why a Subscribe for which there is capacity is refused; nil if it is not.
+    private func obstacle(
+        to request: Subscribe, on link: ChildLink, isAbsent: () -> Bool, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) -> (status: SubscribeStatus, counter: RelayCounter)? {
+        // A stream that is watched already goes on; one that has not begun would only lose with the rest.
+        guard request.start.isResume || link.breaker.level(at: now) < .refusesStreams else {
+            return (.busy, .subscribesRefusedLossy)
+        }
+        let known = core.streams[request.stream]
+        if case .own = supply {
+            return known?.origin != nil ? nil : (.unknownStream, .subscribesRefusedUnknown)
+        }
+        guard known == nil else { return nil }
+        // A name that the zone has just denied needs no place in the table.
+        guard !isAbsent() else { return (.unknownStream, .subscribesRefusedUnknown) }
+        return link.mayBringUpName(core.configuration, at: now) ? nil : (.busy, .subscribesRefusedNames)
+    }
+
+    /// Refuses a Subscribe.
+    func refuse(
+        _ request: Subscribe, _ status: SubscribeStatus, _ counter: RelayCounter, on link: ChildLink,
+        at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        core.context.count(counter)
+        let reply = SubscribeReply(subscription: request.subscription, status: status, retryAfterMilliseconds: 1_000)
+        core.send(.subscribeReply(reply), on: link, at: now)
+    }
+
+    /// Adds the subscription that `admit` has granted. It waits for `activate`.
+    func add(
+        _ request: Subscribe, _ grant: Admission.Grant, on link: ChildLink, to stream: StreamState,
+        at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> ChildSubscription {
+        let subscription = ChildSubscription(
+            id: request.subscription, link: link, stream: stream.slot, request: request, grant: grant,
+            rateSixteenths: min(request.rateSixteenths, core.configuration.backlogSixteenthsMax),
+            expires: now + core.configuration.lease, now: now)
+        link.subscriptions.add(subscription)
+        core.measure(link)
+        stream.add(subscription)
+        stream.times.noteDemand()
+        if let portset = stream.portset, !stream.isPortsetHint {
+            core.checkClaim(of: subscription, stream, zone: portset, at: now)
+        }
+        return subscription
+    }
+
+    /// Tells a child which packets it will get, or that it must wait for them.
+    func answer(_ subscription: ChildSubscription, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard let stream = core.streams[subscription.stream] else { return }
+        var reply = SubscribeReply(subscription: subscription.id, status: .pending)
+        if subscription.state != .pending, let incarnation = stream.incarnation {
+            reply.status = .ok
+            reply.keyPhase = incarnation.keyPhase
+            reply.source = incarnation.source
+            reply.incarnation = incarnation.incarnation
+            reply.oldest = SequenceNumber(subscription.from)
+            reply.highest = SequenceNumber(incarnation.index.highest)
+        }
+        core.send(.subscribeReply(reply), on: subscription.link, at: now)
+        core.clock.schedule(subscription.link, now + core.configuration.linkHeartbeatInterval)
+    }
+
+    // MARK: The end
+
+    /// Ends the subscription that the child calls `id`, if there is one.
+    mutating func unsubscribe(
+        _ id: UInt32, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard let subscription = link.subscriptions.remove(id), let stream = core.streams[subscription.stream] else {
+            return
+        }
+        drop(subscription, of: stream, at: now, &core)
+    }
+
+    private mutating func drop(
+        _ subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        takeBack(subscription.grant)
+        stream.remove(subscription)
+        core.noteDemand(of: stream, at: now)
+    }
+
+    /// Ends the subscriptions of a link that the child has not renewed.
+    mutating func endExpired(on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        let expired = link.ordered.filter { $0.expires <= now }
+        for subscription in expired {
+            core.context.count(.leasesExpired)
+            core.send(.subscriptionEnd(subscription: subscription.id, reason: .leaseExpired), on: link, at: now)
+            unsubscribe(subscription.id, on: link, at: now, &core)
+        }
+    }
+
+    /// Tells every child that the stream is over here, and forgets them.
+    func endChildren(
+        of stream: StreamState, reason: SubscriptionEndReason, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        for subscription in stream.removeChildren(where: { _ in true }) {
+            _ = subscription.link.subscriptions.remove(subscription.id)
+            core.send(
+                .subscriptionEnd(subscription: subscription.id, reason: reason), on: subscription.link, at: now)
+        }
+    }
+
+    /// The stream cannot be had: refuses the children that wait for it.
+    func refuseWaiting(
+        for stream: StreamState, _ reason: UnavailableReason, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        let (status, counter) = Self.refusal(for: reason)
+        for child in stream.removeChildren(where: { $0.state == .pending }) {
+            refuse(child, status, counter, at: now, &core)
+        }
+    }
+
+    /// The stream goes because there is no room for it: refuses all its children.
+    mutating func refuseAll(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        for child in stream.removeChildren(where: { _ in true }) {
+            takeBack(child.grant)
+            refuse(child, .busy, .subscribesRefusedBusy, at: now, &core)
+        }
+    }
+
+    private func refuse(
+        _ child: ChildSubscription, _ status: SubscribeStatus, _ counter: RelayCounter, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
+        _ = child.link.subscriptions.remove(child.id)
+        core.context.count(counter)
+        let reply = SubscribeReply(subscription: child.id, status: status, retryAfterMilliseconds: 1_000)
+        core.send(.subscribeReply(reply), on: child.link, at: now)
+    }
+
+    /// The status that children get when a stream cannot be had, and the counter.
+    private static func refusal(for reason: UnavailableReason) -> (SubscribeStatus, RelayCounter) {
+        switch reason {
+        case .noSuchStream: (.unknownStream, .subscribesRefusedUnknown)
+        case .nameServersFail, .parentUndecided, .noPortset: (.undecided, .subscribesRefusedUndecided)
+        case .parentsFull, .tableFull: (.busy, .subscribesRefusedBusy)
+        case .noParents, .noCommonFamily, .parentsTakenAway, .noSource, .refused:
+            (.noSource, .subscribesRefusedUnknown)
+        }
+    }
+
+    /// The link is about to go: ends all that its child fetched, and drops what it asked for.
+    mutating func forget(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        let subscriptions = link.ordered
+        for subscription in subscriptions.reversed() {
+            _ = link.subscriptions.remove(subscription.id)
+            if let stream = core.streams[subscription.stream] { drop(subscription, of: stream, at: now, &core) }
+        }
+        dropRequests(of: link)
+    }
+}

@@ -1,0 +1,239 @@
+import ReflectorModel
+import ReflectorSimulation
+import RelayWire
+import Testing
+
+@testable import RelayCore
+
+@Suite("Reception of a number")
+struct ReceptionTests {
+    private let tag = IncarnationTag(5)
+    private let log = PacketLog(packetsMax: 256, span: .seconds(6))
+
+    private func incarnation() -> IncarnationState {
+        IncarnationState(
+            source: NodeID(name: "e1"), incarnation: Incarnation(high: 1, low: 2), tag: tag, keyPhase: 0,
+            key: SealKey(index: 0))
+    }
+
+    private func hold(_ sequence: UInt64, _ incarnation: IncarnationState) -> Int32 {
+        let slot = log.append(
+            tag: tag, sequence: SequenceNumber(sequence), arrival: instant(0), keyPhase: 0, isFiller: false,
+            UnsafeRawBufferPointer(start: nil, count: 0))
+        incarnation.insert(sequence, slot: slot)
+        return slot
+    }
+
+    @Test("A number is new once; then it is held, where it lies in the log")
+    func heldOnce() {
+        let incarnation = incarnation()
+        #expect(incarnation.reception(of: 10, log, isStranded: false) == .new)
+        let slot = hold(10, incarnation)
+        #expect(incarnation.reception(of: 10, log, isStranded: false) == .held(slot))
+        #expect(incarnation.reception(of: 9, log, isStranded: false) == .new)
+        #expect(incarnation.reception(of: 11, log, isStranded: false) == .new)
+    }
+
+    @Test("Number 0 is never a packet's")
+    func zero() {
+        #expect(incarnation().reception(of: 0, log, isStranded: true) == .rejected(.rejectedTooOld))
+    }
+
+    @Test("What was handed out or given up is past, also when the log has overwritten it")
+    func past() {
+        let incarnation = incarnation()
+        _ = hold(10, incarnation)
+        incarnation.resumeDelivery(at: 11)
+        #expect(incarnation.reception(of: 9, log, isStranded: false) == .past)
+        for sequence in UInt64(11)..<300 { _ = hold(sequence, incarnation) }
+        incarnation.resumeDelivery(at: 300)
+        #expect(incarnation.reception(of: 10, log, isStranded: false) == .past)
+        #expect(incarnation.reception(of: 300, log, isStranded: false) == .new)
+    }
+
+    @Test("A number far ahead is rejected while the stream goes on, and a jump when nothing else comes")
+    func farAhead() {
+        let incarnation = incarnation()
+        _ = hold(10, incarnation)
+        let far = 10 + SequenceIndex.windowMax + 1
+        #expect(incarnation.reception(of: far, log, isStranded: false) == .rejected(.rejectedTooFar))
+        #expect(incarnation.reception(of: far, log, isStranded: true) == .jump)
+        #expect(incarnation.reception(of: far - 1, log, isStranded: false) == .new)
+        #expect(incarnation.reception(of: .max, log, isStranded: false) == .rejected(.rejectedTooFar))
+    }
+
+    @Test("A number far behind is rejected, whether or not the stream goes on")
+    func farBehind() {
+        let incarnation = incarnation()
+        _ = hold(SequenceIndex.windowMax + 10, incarnation)
+        for isStranded in [false, true] {
+            #expect(incarnation.reception(of: 10, log, isStranded: isStranded) == .rejected(.rejectedTooOld))
+            #expect(incarnation.reception(of: 11, log, isStranded: isStranded) == .new)
+        }
+    }
+
+    @Test("A restart forgets what is held and missing, and keeps what was handed out")
+    func restart() {
+        let incarnation = incarnation()
+        _ = hold(10, incarnation)
+        _ = incarnation.noteGap(9, max: 8, at: instant(0)) { _ in }
+        incarnation.resumeDelivery(at: 9)
+        incarnation.restart(at: 500)
+        #expect(incarnation.index.isEmpty)
+        #expect(incarnation.gaps.isEmpty)
+        #expect(incarnation.start == 500)
+        #expect(incarnation.nextToDeliver == 9)
+        #expect(incarnation.reception(of: 8, log, isStranded: false) == .past)
+    }
+
+    @Test("Giving up counts every number that was not handed out; a relay has nothing to count")
+    func giveUp() {
+        let relay = incarnation()
+        _ = hold(10, relay)
+        #expect(relay.giveUp(below: 900) == nil)
+        #expect(relay.start == 900)
+        let edge = incarnation()
+        edge.resumeDelivery(at: 20)
+        #expect(edge.giveUp(below: 100) == 80)
+        #expect(edge.nextToDeliver == 100)
+        #expect(edge.soundFrom == 20)
+        #expect(edge.giveUp(below: 150) == 50)
+        #expect(edge.soundFrom == 20, "what lies before the first leap may still come")
+    }
+}
+
+@Suite("Receiver")
+struct ReceiverTests {
+    /// One stream on one link, without a node, a network or a tree.
+    private struct Setup: ~Copyable {
+        var core: NodeCore
+        let receiver: Receiver
+        let stream: StreamState
+        let path: StreamPath
+
+        init(role: NodeRole) {
+            let configuration = RelayConfiguration(name: "r1", role: role)
+            core = NodeCore(
+                configuration: configuration, crypto: SimulatedCrypto(networkKeys: [1], seed: 1), seed: 1,
+                makeMeasurements: nil,
+                now: instant(0))
+            receiver = Receiver(playOut: role == .edge ? PlayOut(sink: nil, deadline: .milliseconds(500)) : nil)
+            stream = core.streams.insert(StreamName("news")!, countMax: 8)
+            let tag = IncarnationTag(5)
+            stream.begin(
+                IncarnationState(
+                    source: NodeID(name: "e1"), incarnation: Incarnation(high: 1, low: 2), tag: tag, keyPhase: 0,
+                    key: SealKey(index: 0)))
+            let endpoint = Endpoint(address: IPAddress("192.0.2.1")!, port: 4_100)
+            let link = core.openLink(to: endpoint, others: [], name: "s1", isForAnnouncing: false, at: instant(0))!
+            link.open(
+                Opened(
+                    keyPhase: 0, role: .set, node: NodeID(name: "s1"), nonce: link.nonce,
+                    parentNonce: HandshakeNonce(high: 1, low: 1), parentToken: 9, leaseMilliseconds: 6_000,
+                    shardCount: 1, shard: 0, name: "s1"),
+                keys: LinkKeys(childToParent: MACKey(index: 0), parentToChild: MACKey(index: 0)), at: instant(0))
+            path = StreamPath(
+                link: link, candidate: ParentCandidate(name: "s1", endpoint: endpoint, rank: 1, cause: "test"),
+                subscription: 1, bit: 1, isExtra: false, start: .live, now: instant(0))
+            path.accept(tag, backlogEnd: 0)
+            path.becomeLive()
+            stream.paths.add(path)
+        }
+
+        /// Takes a packet as the node does. Returns whether it was kept.
+        mutating func take(_ sequence: UInt64, isRepair: Bool = false, at now: MonotonicInstant) -> Bool {
+            let linkNumber = path.link.window.highest + 1
+            _ = path.link.window.note(linkNumber)
+            let header = DataHeader(
+                retransmitted: isRepair, keyPhase: 0, token: 1, linkNumber: linkNumber, tag: IncarnationTag(5),
+                sequence: SequenceNumber(sequence), isFiller: false)
+            let bytes = [UInt8](repeating: 0, count: WireLimits.streamHeaderLength + 8)
+            return bytes.withUnsafeBytes { bytes in
+                let arrival = Receiver.Arrival(
+                    header: header, link: path.link, stream: stream, path: path, first: bytes, second: nil)
+                receiver.noteArrival(arrival, on: path, at: now, &core)
+                if case .dropped = receiver.accept(arrival, at: now, &core) { return false }
+                return receiver.store(arrival, at: now, &core) != nil
+            }
+        }
+
+        /// Steps of play-out up to the first at which something is waited for.
+        mutating func steps(isLast: Bool = false, at now: MonotonicInstant) -> [PlayOut.Step] {
+            var steps: [PlayOut.Step] = []
+            guard receiver.beginDelivery(of: stream) != nil, let incarnation = stream.incarnation else { return [] }
+            while true {
+                let step = receiver.nextStep(of: stream, incarnation, isLast: isLast, at: now, &core)
+                steps.append(step)
+                switch step {
+                case .handOut, .skip: continue
+                case .wait, .done: return steps
+                }
+            }
+        }
+    }
+
+    @Test("A packet is kept once")
+    func duplicates() {
+        var setup = Setup(role: .set)
+        #expect(did(&setup) { $0.take(10, at: instant(1)) })
+        #expect(!did(&setup) { $0.take(10, at: instant(2)) })
+        #expect(setup.stream.arrivals.duplicates == 1)
+        #expect(setup.core.context.counters[.duplicates] == 1)
+    }
+
+    @Test("Numbers that were skipped are missing until they come; a retransmit counts as a repair")
+    func repair() {
+        var setup = Setup(role: .set)
+        _ = setup.take(10, at: instant(1))
+        _ = setup.take(13, at: instant(2))
+        let gaps = setup.stream.incarnation?.gaps.gaps.map(\.sequence)
+        #expect(gaps == [11, 12])
+        #expect(did(&setup) { $0.take(11, isRepair: true, at: instant(3)) })
+        #expect(setup.stream.arrivals.repaired == 1)
+        #expect(setup.stream.incarnation?.gaps.gaps.map(\.sequence) == [12])
+    }
+
+    @Test("A gap in the link's own numbers is asked for when reordering no longer explains it")
+    func asks() {
+        var setup = Setup(role: .set)
+        _ = setup.take(10, at: instant(1))
+        // Two link numbers are lost.
+        _ = setup.path.link.window.note(setup.path.link.window.highest + 3)
+        _ = setup.take(13, at: instant(2))
+        setup.receiver.askForGaps(of: setup.stream, arrivedOn: nil, at: instant(2), &setup.core)
+        #expect(setup.core.context.counters[.naksSent] == 0)
+        setup.receiver.askForGaps(of: setup.stream, arrivedOn: nil, at: instant(600), &setup.core)
+        #expect(setup.core.context.counters[.nakNumbersAsked] == 2)
+        #expect(setup.core.context.counters[.naksSent] == 1, "one NAK names both")
+    }
+
+    @Test("The first packet may lie below the number that the parent named: children start there")
+    func startsLower() {
+        var setup = Setup(role: .set)
+        setup.stream.incarnation?.restart(at: 50)
+        #expect(did(&setup) { $0.take(40, at: instant(1)) })
+        #expect(setup.stream.incarnation?.start == 40)
+    }
+
+    @Test("An edge hands out in order, waits for what is missing until the deadline, then gives it up")
+    func playOut() {
+        var setup = Setup(role: .edge)
+        setup.stream.incarnation?.restart(at: 10)
+        for sequence: UInt64 in [10, 11, 13] { _ = setup.take(sequence, at: instant(1)) }
+        let first = setup.steps(at: instant(1))
+        #expect(first == [.handOut(0), .handOut(1), .wait(instant(501))])
+        let late = setup.steps(at: instant(501))
+        #expect(late == [.skip(lost: 1), .handOut(2), .done])
+        #expect(setup.stream.deliveries.lost == 1)
+        #expect(!did(&setup) { $0.take(12, at: instant(502)) }, "it was given up")
+    }
+
+    @Test("At the end of an incarnation nothing is waited for")
+    func last() {
+        var setup = Setup(role: .edge)
+        setup.stream.incarnation?.restart(at: 10)
+        for sequence: UInt64 in [10, 12] { _ = setup.take(sequence, at: instant(1)) }
+        #expect(
+            did(&setup) { $0.steps(isLast: true, at: instant(1)) } == [.handOut(0), .skip(lost: 1), .handOut(1), .done])
+    }
+}
