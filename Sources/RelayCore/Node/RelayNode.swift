@@ -61,7 +61,6 @@ public final class RelayNode {
     public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
     /// Rounds of loops whose length others can choose, for tests.
     var work: UInt64 { core.context.work }
-    var isSetReflector: Bool { !receiver.handsOut && origin == nil }
 
     /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
     /// reason and dropped.
