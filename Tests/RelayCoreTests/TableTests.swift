@@ -282,12 +282,12 @@ struct SmallStateTests {
     @Test("Timers come soonest first, equal ones in order of scheduling, and stale ones wake nobody")
     func timers() {
         var queue = TimerQueue()
-        var a = MonotonicInstant.distantFuture
-        var b = MonotonicInstant.distantFuture
-        queue.schedule(.stream(1), at: instant(9), scheduled: &a)
-        queue.schedule(.stream(2), at: instant(5), scheduled: &b)
-        queue.schedule(.stream(1), at: instant(5), scheduled: &a)
-        queue.schedule(.stream(1), at: instant(7), scheduled: &a)
+        var a = Wakeup()
+        var b = Wakeup()
+        queue.schedule(.stream(1), at: instant(9), &a)
+        queue.schedule(.stream(2), at: instant(5), &b)
+        queue.schedule(.stream(1), at: instant(5), &a)
+        queue.schedule(.stream(1), at: instant(7), &a)
         #expect(queue.count == 3)
         #expect(did(&queue) { $0.popDue(at: instant(4)) } == nil)
         #expect(did(&queue) { $0.popDue(at: instant(5)) }?.owner == .stream(2))
