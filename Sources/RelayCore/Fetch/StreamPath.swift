@@ -47,7 +47,7 @@ final class StreamPath {
     /// Newest stream packet that came by this path, and its link packet number: a gap on this path lies between.
     private(set) var lastSequence: UInt64 = 0
     private(set) var lastLinkNumber: UInt32
-    /// Up to where the parent's heartbeats have said that there is something: what they say again is not new.
+    /// The end of what the parent's heartbeats have promised: a repeated promise is not new.
     private(set) var promised: UInt64 = 0
     private(set) var lag = PathLag()
     private(set) var packets: UInt64 = 0

@@ -10,7 +10,7 @@ struct ChildLease {
     private var nonceSince: MonotonicInstant
     /// Without a Renew the link is closed then. Read by the link's timer.
     private(set) var expires: MonotonicInstant
-    /// The child's subscriptions are not those known here, which heartbeats tell it.
+    /// The child's subscriptions differ from those known here. Heartbeats report it.
     private(set) var isMismatched = false
     /// When a Renew was last carried out.
     private var renewedAt: MonotonicInstant?

@@ -11,7 +11,7 @@ import ReflectorModel
 ///
 /// Judged in periods of a second or, on a slow link, of as many packets as tell something. Ten bad seconds are a run of
 /// periods that lost more than a fifth in all and none of them less than a tenth: so a period that looks better than the
-/// link is, by the chance of few packets, does not begin the count anew, and one outage of two seconds is not ten bad ones.
+/// link is, by the chance of few packets, does not restart the count, and one outage of two seconds is not ten bad ones.
 struct CircuitBreaker: Sendable {
     enum Level: Int, Comparable, Sendable, CustomStringConvertible {
         /// As it should be.

@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// How much longer than at best something is on its way, from the other end's timestamps alone: local time − timestamp is
-/// the one-way delay and the unknown difference of the two clocks; less the lowest of late, which has the same
+/// the one-way delay and the unknown difference of the two clocks; less the lowest recent one, which has the same
 /// difference, what remains is time spent in queues (RFC 6817 §2.2 calls it queuing delay, its lowest the base delay).
 ///
 /// The lowest is that of the half window under way and of the one before, 10 to 20 s: clocks that drift apart by 100 ppm

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// How far a link has lately put packets out of order, in packets and in time: what is missing within that is not taken
+/// How far a link has recently put packets out of order, in packets and in time: what is missing within that is not taken
 /// for lost. The largest of the last 10 to 20 s counts ([A] §IV-A's out-of-order tolerance k, adapted to the link).
 struct ReorderTolerance {
     /// A packet that comes later than this after its successor is counted as lost and found, not as reordered: otherwise

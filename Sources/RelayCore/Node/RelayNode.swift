@@ -12,15 +12,21 @@ import RelayWire
 /// cost a quarter of all our own code. None can: one loop owns the node, and no access to a property of it calls out of
 /// the node while it lasts.
 ///
+/// The node only routes: each part below owns its state and changes itself and `NodeCore`. What follows in another part, a
+/// part returns as a small enum where the order matters, or posts as a `NodeEvent`.
+///
 /// ```
-/// receive ─▶ handshake ─▶ links ─▶ control ─▶ subscriptions, announcements, leases
-///        └─▶ data ─▶ verify ─▶ log, gaps ─▶ children's queues ─▶ transmit
-///                                      └─▶ delivery in order (edge) ─▶ StreamSink
+/// receive ─▶ LinkKeeper ─▶ links     ─▶ control ─▶ Server, Fetcher, AnnouncementRegistry
+///        └─▶ Receiver   ─▶ log, gaps ─▶ NodeCore.forward ─▶ children's queues ─▶ transmit
+///                                └─▶ delivery in order (edge) ─▶ StreamSink
+/// ingest  ─▶ Origin ────────────────────▶ NodeCore.forward
+/// look-up ─▶ Fetcher ─▶ Subscribe to parents
 /// ```
 public final class RelayNode {
     /// What the parts below work on.
     var core: NodeCore
 
+    // The parts. Only the node's routing calls them, and tests read them.
     var linkKeeper: LinkKeeper
     var receiver: Receiver
     var fetcher: Fetcher
@@ -35,8 +41,7 @@ public final class RelayNode {
     ///   - sink: where an edge delivers. Held weakly.
     ///   - makeMeasurements: makes what keeps a link's measurements; without it they are not kept.
     public init(
-        configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64,
-        sink: (any StreamSink)?,
+        configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64, sink: (any StreamSink)?,
         makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
     ) {
         core = NodeCore(
@@ -61,7 +66,6 @@ public final class RelayNode {
     public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
     /// Rounds of loops whose length others can choose, for tests.
     var work: UInt64 { core.context.work }
-    var isSetReflector: Bool { !receiver.handsOut && origin == nil }
 
     /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
     /// reason and dropped.

@@ -1,22 +1,22 @@
 import ReflectorModel
 import RelayWire
 
-/// What an entrypoint tells the set reflectors: which streams it can provide, as a list with a version, sent in pages
-/// when it changes; and heartbeats with the version and a digest, by which a set reflector notices that it missed one.
+/// What an entrypoint sends to the set reflectors: the list of streams that it can provide, in pages, whenever it changes;
+/// and heartbeats with the version and a digest of the list, by which a set reflector notices that it missed a change.
 struct Announcer {
     /// What to do about a list that has changed.
     enum Due: Equatable {
         case nothing
-        /// A list was sent a moment ago: so that a thousand streams that begin together are announced together.
+        /// A list was sent a moment ago. A thousand streams that begin together are announced together.
         case later(MonotonicInstant)
         case now
     }
 
     /// The set reflectors to announce to, as the zone names them. Set by `follow`.
     private(set) var targets: [HostAddresses] = []
-    /// Raised with every change of the list.
+    /// Increases with every change of the list.
     private var version: UInt64 = 1
-    /// Of the list in this version; nil until it is asked for.
+    /// The digest of this version of the list; nil until it is needed.
     private var digest: UInt64?
     private var lastSent: MonotonicInstant = .zero
     /// The list has changed since it was last sent.

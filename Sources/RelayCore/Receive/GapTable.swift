@@ -16,10 +16,10 @@ struct GapTable {
         /// if only time decides.
         var reorderedUntil: UInt32 = 0
         var reorderedOn: UInt8 = 0
-        /// How often it was asked for, not counting that the same was said again lest it got lost.
+        /// How often it was asked for, without the repeats of a try.
         var tries: UInt8 = 0
         var triedAt = MonotonicInstant.zero
-        /// How often the try was said again.
+        /// How often the try was repeated.
         var copies: UInt8 = 0
         /// Tries made as the last that can be answered in time.
         var lastTries: UInt8 = 0

@@ -5,7 +5,7 @@ import ReflectorModel
 ///
 ///     lost ──▶ try 1 · · · ──SRTT+4·RTTVAR──▶ try 2 · · ·        last try · last try · · │  round trip  │ deadline
 ///
-/// A NAK is short, and its loss costs as much as the packet's. So until the packet comes the same is said again now and
+/// A NAK is short, and its loss costs as much as the packet's. So until the packet comes, the same NAK is repeated now and
 /// then (the dots), which costs no retransmit: the parent answers each try once. On a link that loses its datagrams in
 /// runs, however far apart they are, nothing else gets through in time.
 struct RepairTimes {
@@ -70,7 +70,7 @@ struct RepairTimes {
 
     /// What to say now of a gap that is due, and when it is due again. Nil if nothing is to be said.
     ///
-    /// - Parameter isRepeated: whether tries are said again; not while so much is missing that it would be a storm.
+    /// - Parameter isRepeated: whether tries are repeated; not while so much is missing that it would be a storm.
     func next(_ gap: inout GapTable.Gap, isRepeated: Bool, at now: MonotonicInstant) -> Ask? {
         let isTooLate = now >= tooLate(gap)
         if isLastTry(gap, at: now) {

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Declared egress capacity (design §7, "Overload"): which subscriptions a node that is nearly full refuses, and which
-/// extra paths it asks to end. A copy that a child has twice is worth less than one that a child lacks.
+/// Declared egress capacity (design §7, "Overload"). A node that is nearly full refuses subscriptions and asks children to
+/// end extra paths: a second copy of a stream is worth less than a first one.
 ///
 ///     0 ───────────── 80 % ───────── 90 % ──── 95 % ── 100 %
 ///      all are taken  │ no extra paths │         │ none: "busy, try next"
@@ -17,12 +17,12 @@ struct Admission {
         var extraCopies: Int
     }
 
-    /// What a subscription added to what the node counts on sending.
+    /// The capacity that a subscription reserved.
     struct Grant {
         /// In bits a second.
         var rate: Double
         var isExtra: Bool
-        /// The count on top of which it was added; nil if capacity is unlimited.
+        /// The count to which it was added; nil if capacity is unlimited.
         var countedAt: MonotonicInstant?
     }
 
@@ -32,13 +32,13 @@ struct Admission {
     private static let countInterval: TimeSpan = .milliseconds(100)
     private static let shedInterval: TimeSpan = .milliseconds(100)
 
-    /// The node is about to stop and takes nothing new. Set by `drain`, never cleared.
+    /// The node is about to stop and accepts nothing new. Set by `drain`, never cleared.
     private(set) var isDraining = false
-    /// Bits a second of a copy of a stream, on average; stands for a stream of unknown rate.
+    /// Average bits a second of one copy of a stream. A stream of unknown rate counts as this.
     private(set) var averageCopy = 0.0
     /// Bits a second; 0 is unlimited.
     private let capacity: Double
-    /// Bits a second that went out when they were last added up, and what was admitted since.
+    /// Bits a second sent at the last count, and admitted since.
     private var egress = 0.0
     /// The part of it that extra paths take.
     private var extraEgress = 0.0
@@ -50,7 +50,7 @@ struct Admission {
 
     mutating func drain() { isDraining = true }
 
-    /// Whether what goes out now and one more copy fit. If so, the copy counts as sent from now on; nil if not.
+    /// Reserves capacity for one more copy. Nil if it does not fit.
     ///
     /// - Parameters:
     ///   - rate: of the copy, asked after `loads`; nil if not known.
@@ -61,7 +61,7 @@ struct Admission {
         guard capacity > 0 else { return Grant(rate: 0, isExtra: false, countedAt: nil) }
         count(loads, at: now)
         let more = rate() ?? averageCopy
-        // Extra paths end if they must.
+        // A first copy may take the place of extra ones, which can be asked to end.
         let fits =
             isExtra
             ? egress + more <= capacity * Self.shareForExtraPaths
@@ -72,14 +72,14 @@ struct Admission {
         return Grant(rate: more, isExtra: isExtra, countedAt: countedAt)
     }
 
-    /// What was admitted is not sent any more. If it was counted since, the next count leaves it out.
+    /// Returns reserved capacity. If there was a count since, this does nothing: the next count leaves the copy out.
     mutating func takeBack(_ grant: Grant) {
         guard grant.countedAt != nil, grant.countedAt == countedAt else { return }
         egress = max(egress - grant.rate, 0)
         if grant.isExtra { extraEgress = max(extraEgress - grant.rate, 0) }
     }
 
-    /// How many bits a second of extra paths are to end now; nil if none.
+    /// How many bits a second of extra paths must end now; nil if none.
     mutating func takeExcess(loads: () -> [Load], at now: MonotonicInstant) -> Double? {
         guard capacity > 0 else { return nil }
         count(loads, at: now)
@@ -88,9 +88,9 @@ struct Admission {
         return egress - capacity * Self.shareForExtraPaths
     }
 
-    /// What goes out is added up ten times a second at most, and what is admitted meanwhile on top: when a thousand
-    /// children of a neighbour come at once, each costs the same however many streams there are. Streams of unknown rate
-    /// count as the others on average.
+    /// Adds up what all streams send, ten times a second at most; between two counts, admitted copies are added. So each of
+    /// a thousand children that subscribe at once costs the same, however many streams there are. A stream of unknown
+    /// rate counts as the average of the others.
     private mutating func count(_ loads: () -> [Load], at now: MonotonicInstant) {
         guard countedAt.map({ now - $0 >= Self.countInterval }) ?? true else { return }
         countedAt = now

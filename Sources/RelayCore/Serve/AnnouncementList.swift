@@ -1,28 +1,28 @@
 import ReflectorModel
 import RelayWire
 
-/// The streams that one entrypoint announces, as a set reflector holds them: soft state of the entrypoint's link. What
-/// is announced is no more than a claim: a set reflector goes by it only where the zone agrees.
+/// The streams that one entrypoint announces to a set reflector: soft state of the entrypoint's link. An announcement is
+/// only a claim: a set reflector follows it only where the zone agrees.
 struct AnnouncementList {
     struct Item {
         var portset: PortsetID
         var keyPhase: UInt8
         var incarnation: Incarnation
-        /// The zone does not name the entrypoint as a candidate; counted once.
+        /// The zone does not name the entrypoint as a candidate. This is counted once.
         var isRefused = false
     }
 
     /// What became of a page.
     enum Outcome: Equatable {
-        /// More pages are to come, or it is none of those waited for.
+        /// More pages must come, or it was not the page expected.
         case incomplete
-        /// The list is another one now.
+        /// The list has changed.
         case changed
-        /// There is no room: what was received of the version is dropped.
+        /// There is no room. All pages of this version are dropped.
         case full
     }
 
-    /// When the entrypoint last sent a page or a heartbeat. Read by who looks for entrypoints.
+    /// When the entrypoint last sent a page or a heartbeat. Read by `Fetcher`.
     private(set) var heardAt: MonotonicInstant = .zero
     private(set) var version: UInt64 = 0
     private(set) var digest: UInt64 = 0
@@ -32,9 +32,9 @@ struct AnnouncementList {
     private var incomingVersion: UInt64 = 0
     private var incomingPages = 0
     private var incomingDigest: UInt64 = 0
-    /// When the first of them came.
+    /// When the first of those pages came.
     private var incomingSince: MonotonicInstant = .zero
-    /// No list is asked for before this: the last one did not fit.
+    /// The list is not requested before this, because the last one did not fit.
     private(set) var pullNotBefore: MonotonicInstant = .zero
     /// The zone named this entrypoint as a candidate of one of its streams.
     private(set) var isConfirmed = false
@@ -43,12 +43,12 @@ struct AnnouncementList {
 
     mutating func noteHeard(at now: MonotonicInstant) { heardAt = now }
 
-    /// The zone agrees.
+    /// The zone names the entrypoint as a candidate of one of its streams.
     mutating func confirm() { isConfirmed = true }
 
     subscript(_ stream: StreamName) -> Item? { items[stream] }
     var count: Int { items.count }
-    /// Streams held in all, those of an incomplete list included.
+    /// Streams held in all, including those of an incomplete list.
     var held: Int { items.count + incoming.count }
 
     /// Takes one page; the list changes when all pages of a version have come.
@@ -95,7 +95,7 @@ struct AnnouncementList {
         return true
     }
 
-    /// Forgets everything, so that others have room; it is asked for again after a while.
+    /// Forgets everything, so that others have room. The list is requested again after a pause.
     mutating func forget(at now: MonotonicInstant) {
         dropIncoming()
         items = [:]

@@ -13,14 +13,14 @@ final class ChildSubscription {
     }
 
     let id: UInt32
-    /// The link holds its subscriptions, and whoever takes one from it takes it from its stream too (`drop`): no
-    /// subscription is used after its link.
+    /// The link holds its subscriptions. A subscription that is removed from its link is removed from its stream too, so it
+    /// is never used after its link.
     let unmanagedLink: Unmanaged<ChildLink>
     var link: ChildLink { unmanagedLink.takeUnretainedValue() }
     let stream: Int
-    /// As the child says.
+    /// As the child claims.
     let portset: PortsetID
-    /// Where it begins, as the child asked or another incarnation has it. Read where the stream is subscribed to.
+    /// Where the child wants to begin; the beginning after a change of incarnation. Read by `Fetcher`.
     private(set) var start: Subscribe.Start
     let rateSixteenths: UInt8
     let path: [NodeID]
@@ -31,16 +31,16 @@ final class ChildSubscription {
     /// What it reserved of the node's capacity.
     let grant: Admission.Grant
     private(set) var state: State = .pending
-    /// First number the child is to get.
+    /// The first number that the child gets.
     private(set) var from: UInt64 = 0
-    /// In the stream's list of children.
+    /// Index in the stream's list of children.
     private(set) var place = 0
     /// When it ends unless the child renews it. Read by the link's timer.
     private(set) var expires: MonotonicInstant
-    /// Largest payload that what lies behind the child carries, as it says, and until when that stands.
+    /// The largest payload that the paths behind the child carry, as it reports, and until when that is valid.
     private var payloadLimit: (bytes: Int, until: MonotonicInstant)?
-    /// Backlog allowance in packets, scaled by 1024; what of it the child would get if it were served live; and when both
-    /// were last counted.
+    /// Packets of the backlog that may be sent now, scaled by 1024; those of them within the live rate; and when both were
+    /// last counted.
     private(set) var allowance: Int64 = 0
     private(set) var ownAllowance: Int64 = 0
     private var allowanceCounted: MonotonicInstant
@@ -84,7 +84,7 @@ final class ChildSubscription {
         serve(.pending, of: stream)
     }
 
-    /// It has this place in the stream's list of children.
+    /// Its index in the stream's list of children has changed.
     func move(to place: Int) { self.place = place }
 
     /// The paths behind the child carry no larger payload.
@@ -93,10 +93,10 @@ final class ChildSubscription {
         payloadLimit.flatMap { $0.until > now ? $0.bytes : nil }
     }
 
-    /// A child that was asked to end an extra path, and has it still, is asked again after this.
+    /// A child that still has an extra path is asked again after this time to end it.
     private static var askAgainAfter: TimeSpan { .seconds(2) }
 
-    /// True if the child is to be asked now to end this extra path, which is noted.
+    /// True if the child should be asked now to end this extra path. The next time is not before `askAgainAfter`.
     func takeAskToEnd(at now: MonotonicInstant) -> Bool {
         if let askedToEndAt, now - askedToEndAt < Self.askAgainAfter { return false }
         askedToEndAt = now
@@ -110,12 +110,12 @@ final class ChildSubscription {
         allowanceCounted = now
     }
 
-    /// Counts the time since it was last called.
+    /// Adds packets for the time since the last call.
     ///
     /// - Parameters:
-    ///   - rate: packets a second that the child is to get at most.
+    ///   - rate: the most packets a second that the child gets.
     ///   - own: packets a second of the stream.
-    ///   - most: packets that can be saved up.
+    ///   - most: the most packets that can be saved up.
     func accrue(rate: Double, own: Double, most: Int, at now: MonotonicInstant) {
         let scaled = (now - allowanceCounted).seconds * 1_024
         allowanceCounted = now
@@ -129,7 +129,7 @@ final class ChildSubscription {
         ownAllowance = max(ownAllowance - 1_024, 0)
     }
 
-    /// How long until the next packet of what it would get live.
+    /// How long until the next packet of the live rate.
     func wait(own: Double) -> TimeSpan {
         guard own > 0 else { return .seconds(1) }
         return .nanoseconds(Int64(max(Double(1_024 - ownAllowance), 0) / 1_024 / own * 1e9))

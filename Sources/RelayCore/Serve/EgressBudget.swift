@@ -1,15 +1,15 @@
 import ReflectorModel
 
-/// What a node may send beside its live packets without going over its declared capacity (design §7, "Overload"): a
-/// bucket that the capacity fills and every datagram empties. Live packets and control never ask. What must be left in the
-/// bucket for the others makes their order: retransmits first, then what those who catch up would get if they were served
-/// live, then what resumes get beyond that, then new viewers' prebursts.
+/// What a node may send beside its live packets within its declared capacity (design §7, "Overload"): a bucket that the
+/// capacity fills and every datagram empties. Live packets and control messages never wait for it. Other uses need a
+/// certain level in the bucket, which gives their order: retransmits first, then the live rate of children that catch up,
+/// then what resumes get beyond that rate, then prebursts of new viewers.
 ///
 ///     empty ├ retransmits ┼ shares as well ┼ resumes as well ┼ prebursts as well ┤ full: 10 ms of the capacity
 ///
 /// However many children come at once, they share what the live packets leave.
 struct EgressBudget {
-    /// What asks, by the quarters of the bucket that it must leave to those before it.
+    /// A use of the capacity, by the quarters of the bucket that it must leave for uses of higher priority.
     enum Use: Double {
         case retransmit = 0
         case share = 0.5
@@ -20,9 +20,9 @@ struct EgressBudget {
     /// IPv4 and UDP headers, in bytes.
     static let networkOverhead = 28
     private static let depth = TimeSpan.milliseconds(10)
-    /// A bucket holds at least this many bits, four full datagrams, or a slow node could send nothing.
+    /// A bucket holds at least this many bits (four full datagrams): a slow node could send nothing otherwise.
     private static let depthMin = 48_000.0
-    /// Live packets may be owed for this many times the bucket; more would stop retransmits long after a peak.
+    /// Live packets may overdraw the bucket by this many times its size. More debt would stop retransmits long after a peak.
     private static let debtMax = 10.0
 
     /// 0 is unlimited.
@@ -37,7 +37,7 @@ struct EgressBudget {
         bits = depthBits
     }
 
-    /// Fills the bucket with what has become free since it was last called.
+    /// Fills the bucket for the time since the last call.
     mutating func refill(at now: MonotonicInstant) {
         guard bitsPerSecond > 0 else { return }
         let free = bitsPerSecond * max(now - filledAt, .zero).seconds

@@ -12,7 +12,7 @@ struct EgressScheduler: ~Copyable {
     private var budget: EgressBudget
     /// Slots of child links that have packets queued.
     private var dirty: [Int] = []
-    /// Of those, the ones whose burst in the flush under way is used up.
+    /// Of those, the ones that have used up their burst in the current flush.
     private var deferred: [Int] = []
     /// Slots of streams with live packets that wait for the flush.
     private var waitingStreams: [Int] = []
@@ -30,7 +30,7 @@ struct EgressScheduler: ~Copyable {
 
     // MARK: Control
 
-    /// Where a control message goes, and by what its receiver knows it.
+    /// Where a control message goes, and what authenticates it there.
     struct Address {
         var remote: Endpoint
         var local: UInt8
@@ -78,8 +78,8 @@ struct EgressScheduler: ~Copyable {
 
     // MARK: Packets
 
-    /// Queues a packet for every child that should get it now: the live ones, and with a repair also those whose
-    /// backlog has already passed its number.
+    /// Queues a packet for every child that should get it now: each live one, and each whose backlog has already passed its
+    /// number, if the packet is a repair.
     mutating func forward(
         _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
         _ log: PacketLog,
@@ -92,7 +92,7 @@ struct EgressScheduler: ~Copyable {
         for child in stream.fanOut where sequence.rawValue >= child.from {
             child.link._withUnsafeGuaranteedRef { link in
                 guard sequence.rawValue < child.end else {
-                    // A backlog that had nothing left waits for this.
+                    // The backlog had nothing left to send, and waits for this packet.
                     if sequence.rawValue == child.end { awakened.append(link.slot) }
                     return
                 }
@@ -110,7 +110,7 @@ struct EgressScheduler: ~Copyable {
         flushAt = min(flushAt, coalescer.due(at: now))
     }
 
-    /// Slots of links to wake, because their backlog has something to send again.
+    /// Slots of links whose backlog has something to send again.
     mutating func takeAwakened() -> [Int] {
         guard !awakened.isEmpty else { return [] }
         defer { awakened.removeAll(keepingCapacity: true) }
@@ -133,7 +133,7 @@ struct EgressScheduler: ~Copyable {
         spend(packet.slot, copies: 1, log)
     }
 
-    /// False if there was no room for it. For live packets the caller sees to `flushAt`.
+    /// False if there was no room for it. The caller updates `flushAt` for live packets.
     private mutating func enqueue(
         _ packet: ChildQueues.Packet, on link: ChildLink, at now: MonotonicInstant,
         _ context: inout RelayContext
@@ -149,7 +149,7 @@ struct EgressScheduler: ~Copyable {
             context.count(.droppedQueueFull)
         }
         markDirty(link)
-        // Live packets may wait to share a system call; a viewer waits for this one.
+        // Live packets may wait to share a system call. A viewer waits for a retransmit.
         if packet.isRetransmit { flushAt = min(flushAt, now) }
         return true
     }
@@ -167,11 +167,11 @@ struct EgressScheduler: ~Copyable {
 
     /// A backlog moves on at least this often.
     private static let backlogInterval: TimeSpan = .milliseconds(2)
-    /// The same while the node has no capacity for it, or nothing to send.
+    /// The same, while the node has no capacity for it or nothing to send.
     private static let roomInterval: TimeSpan = .milliseconds(20)
 
-    /// Moves each backlog of the link on, as far as its multiple of the arrival rate and the node's capacity allow. Each
-    /// child's live share goes before what is faster than live. So, as long as the live packets of all children fit, no
+    /// Sends more of each backlog of the link, as far as its multiple of the arrival rate and the node's capacity allow. The
+    /// live rate of every child has priority over anything faster. So, as long as the live packets of all children fit, no
     /// backlog falls so far behind that the log overwrites what the child was promised.
     ///
     /// - Returns: when to call again; nil if no backlog is left.
@@ -209,7 +209,7 @@ struct EgressScheduler: ~Copyable {
         let own = stream.isRateKnown(at: now) ? arrivals : 0
         subscription.accrue(rate: rate, own: own, most: burstMax, at: now)
         let isDrained = link.queues.count(.repair) == 0
-        // A parent may have jumped ahead by any number: what is below the window is never held again.
+        // A parent may have jumped ahead by any number. Packets below the window are never held again.
         var cursor = max(first, incarnation.index.lowest)
         let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
         while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
@@ -237,7 +237,7 @@ struct EgressScheduler: ~Copyable {
             return nil
         }
         subscription.serve(.backlog(cursor: cursor), of: stream)
-        // When the allowance is full, so that a fast stream catches up too. A child may ask for a rate of 0.
+        // Wakes when the allowance is full, so that a fast stream catches up too. A child may ask for a rate of 0.
         let full = min(Double(burstMax) / rate, Self.backlogInterval.seconds)
         let soonest = max(flushInterval, .microseconds(100))
         let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
@@ -268,7 +268,7 @@ struct EgressScheduler: ~Copyable {
             dirty.removeLast()
         }
         noteFlushed(streams, at: now, &context)
-        // One burst of retransmits and backlog a flush; the rest waits for the next.
+        // Each flush sends one burst of retransmits and backlog of a link; the rest waits for the next flush.
         swap(&dirty, &deferred)
         flushAt = dirty.isEmpty ? .distantFuture : now + context.configuration.flushInterval
         return false
@@ -301,8 +301,8 @@ struct EgressScheduler: ~Copyable {
         return sent == min(left, waiting)
     }
 
-    /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. What is the
-    /// same for all is read and written once: this runs for each packet and child. Returns how many it took.
+    /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. Returns how many
+    /// it took. The loop runs for each packet and child, so it reads and writes nothing that is the same for all packets.
     @inline(__always)
     private func emit(
         _ kind: ChildQueues.Kind, most: Int, on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant,
@@ -344,7 +344,7 @@ struct EgressScheduler: ~Copyable {
 
     // MARK: Residence
 
-    /// A packet that arrived now waits for the next flush; all children get it then.
+    /// A packet that arrived now waits for the next flush, when all children get it.
     private mutating func noteWaiting(_ stream: StreamState, at now: MonotonicInstant) {
         if stream.departures.noteWaiting(at: now) { waitingStreams.append(stream.slot) }
     }

@@ -1,10 +1,10 @@
-/// What a packet needs to know of a child to be sent to it. Those of a stream lie side by side: with thousands of streams,
-/// of which each has its turn only now and then, a packet's cost is how much memory it must fetch.
+/// What must be known of a child to send it a packet. The entries of one stream are contiguous in memory: with thousands
+/// of streams the caches hold few of them, and a packet costs as much as the memory that it must fetch.
 struct FanOutEntry {
-    /// As in `ChildSubscription`: not counted, and never used after the link.
+    /// Unmanaged as in `ChildSubscription`, and never used after the link.
     let link: Unmanaged<ChildLink>
     let subscription: UInt32
-    /// Numbers from this one on, and below the other, go out as they come.
+    /// Packets with numbers from `from` to below `end` go out as they arrive.
     let from: UInt64
     let end: UInt64
 

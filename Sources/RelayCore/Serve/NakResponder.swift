@@ -1,12 +1,12 @@
 import ReflectorModel
 import RelayWire
 
-/// Which retransmits a child gets of those that it asks for: each of its tries once, and no more in all than its bucket
-/// holds, a quarter of the live rate of its streams (design §8).
+/// Decides which retransmits a child gets: one for each try, and no more in all than a quarter of the live rate of its
+/// streams, by a token bucket (design §8).
 struct NakResponder {
     enum Verdict: Equatable {
         case serve
-        /// This try was answered already, or an answer that the child cannot have seen yet is on its way.
+        /// This try was answered already, or an answer is on its way that the child cannot have seen yet.
         case repeated
         case overBucket
     }
@@ -14,20 +14,20 @@ struct NakResponder {
     /// The bucket's content in packets, scaled by 1024.
     private var tokens: Int64 = 0
     private var refilledAt: MonotonicInstant
-    /// Packets a second of all streams of the link, and when they were last added up.
+    /// Packets a second of all streams of the link, and when that was last counted.
     private var liveRate = 0.0
     private var ratedAt: MonotonicInstant?
     private var duplicates = DuplicateNakFilter()
 
     private static let ratingInterval: TimeSpan = .milliseconds(100)
-    /// Packets a second that a bucket fills by at least.
+    /// The bucket fills by at least this many packets a second.
     private static let rateMin = 100.0
-    /// A bucket starts with this many seconds of its rate: what a short outage of a whole link costs.
+    /// The bucket starts with this many seconds of its rate, enough for a short outage of a whole link.
     private static let startSeconds = 2.0
 
     init(now: MonotonicInstant) { refilledAt = now }
 
-    /// True if the streams' rates must be added up again: ten times a second at most, since a link may have thousands.
+    /// True if the rates of the streams must be added up again. A link may have thousands, so that is at most ten times a second.
     func needsRate(at now: MonotonicInstant) -> Bool {
         guard let ratedAt else { return true }
         return now - ratedAt >= Self.ratingInterval
@@ -38,7 +38,7 @@ struct NakResponder {
         ratedAt = now
     }
 
-    /// Fills the bucket for the time since it was last called.
+    /// Fills the bucket for the time since the last call.
     ///
     /// - Parameter isFirst: no retransmit was ever sent on the link.
     mutating func refill(isFirst: Bool, at now: MonotonicInstant) {
@@ -61,7 +61,7 @@ struct NakResponder {
         return .serve
     }
 
-    /// The number goes to the child because it was repaired here: a NAK for it that is on its way is answered by that.
+    /// The number goes to the child because it was repaired here, which answers a NAK that is on its way.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         duplicates.noteRepair(sequence, of: subscription, at: now)
     }

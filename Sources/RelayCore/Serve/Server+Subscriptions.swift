@@ -32,7 +32,7 @@ extension Server {
             refuse(request, .loop, .subscribesRefusedLoop, on: link, at: now, &core)
             return nil
         }
-        // A link has one subscription of each stream: whatever a second copy may be for, it is not served.
+        // A link has one subscription of each stream. A second copy is not served.
         if let known = core.streams[request.stream], let old = link.subscriptions.subscription(ofStream: known.slot) {
             core.context.count(.subscriptionsReplaced)
             unsubscribe(old.id, on: link, at: now, &core)
@@ -184,7 +184,7 @@ extension Server {
         core.send(.subscribeReply(reply), on: child.link, at: now)
     }
 
-    /// What children are told when a stream cannot be had, and what is counted.
+    /// The status that children get when a stream cannot be had, and the counter.
     private static func refusal(for reason: UnavailableReason) -> (SubscribeStatus, RelayCounter) {
         switch reason {
         case .noSuchStream: (.unknownStream, .subscribesRefusedUnknown)

@@ -1,0 +1,39 @@
+import ReflectorModel
+import Testing
+
+@testable import RelayCore
+
+@Suite("Lease of a child's link")
+struct ChildLeaseTests {
+    private func lease() -> ChildLease { ChildLease(nonce: 1, expires: instant(6_000), now: instant(0)) }
+
+    @Test("The last two nonces renew it, an older one does not")
+    func nonces() {
+        var lease = lease()
+        for (number, nonce) in [UInt64(2), 3].enumerated() {
+            lease.beginHeartbeat(nonceInterval: .seconds(2), at: instant(Int64(number + 1) * 2_000)) { nonce }
+        }
+        #expect(lease.nonce == 3)
+        #expect(!did(&lease) { $0.renew(by: 1, until: instant(9_000)) })
+        #expect(lease.expires == instant(6_000))
+        #expect(did(&lease) { $0.renew(by: 2, until: instant(9_000)) })
+        #expect(did(&lease) { $0.renew(by: 3, until: instant(10_000)) })
+        #expect(lease.expires == instant(10_000))
+    }
+
+    @Test("A nonce is carried by all heartbeats of an interval")
+    func interval() {
+        var lease = lease()
+        lease.beginHeartbeat(nonceInterval: .seconds(2), at: instant(1_999)) { 2 }
+        #expect(lease.nonce == 1)
+        #expect(lease.lastHeartbeat == instant(1_999))
+    }
+
+    @Test("Renews that follow each other closely have one turn")
+    func turns() {
+        var lease = lease()
+        #expect(did(&lease) { $0.takeTurn(at: instant(100)) })
+        #expect(!did(&lease) { $0.takeTurn(at: instant(119)) })
+        #expect(did(&lease) { $0.takeTurn(at: instant(120)) })
+    }
+}
