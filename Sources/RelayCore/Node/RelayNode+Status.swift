@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// What a node says of itself, for `/status`, `trace` and `up`.
+/// What a node reports of itself, for `/status`, `trace` and `up`.
 extension RelayNode {
     /// True once the node can do its part: at an entrypoint, when a set reflector hears it; else at once. False again
     /// while it drains.
@@ -11,7 +11,7 @@ extension RelayNode {
     }
 
     /// - Parameters:
-    ///   - page: the streams to tell.
+    ///   - page: the streams to report.
     ///   - viewers: viewers of a stream at this node's streaming server.
     public func status(
         zone: String, endpoint: Endpoint, streams page: StreamPage = .first, at now: MonotonicInstant,
@@ -19,7 +19,7 @@ extension RelayNode {
     ) -> NodeStatus {
         var counted: [String: UInt64] = [:]
         for counter in RelayCounter.allCases { counted[counter.name] = counters[counter] }
-        let told = core.streams.page(from: page.from, count: page.count)
+        let listed = core.streams.page(from: page.from, count: page.count)
         let links =
             page.isFirst
             ? core.links.parents.all.map { status($0, at: now) }
@@ -29,14 +29,14 @@ extension RelayNode {
             region: core.configuration.region?.description, zone: zone, endpoint: endpoint.description,
             uptimeSeconds: (now - core.clock.startedAt).seconds, serial: fetcher.directory.serial,
             links: links,
-            streams: told.elements.map { status(of: $0, viewers: viewers($0.name), at: now) },
+            streams: listed.elements.map { status(of: $0, viewers: viewers($0.name), at: now) },
             counters: counted,
-            streamsTotal: core.streams.count, nextStreams: told.next, residence: core.context.residence,
+            streamsTotal: core.streams.count, nextStreams: listed.next, residence: core.context.residence,
             unavailable: core.streams.unavailable.isEmpty
                 ? nil
-                : core.streams.unavailable.reversed().map { one in
+                : core.streams.unavailable.reversed().map { stream in
                     UnavailableStream(
-                        name: one.name.text, reason: one.reason.description, secondsAgo: (now - one.at).seconds)
+                        name: stream.name.text, reason: stream.reason.description, secondsAgo: (now - stream.at).seconds)
                 })
     }
 
