@@ -161,7 +161,7 @@ struct PortsetClaimTests {
         tree.stream(for: .seconds(2))
         #expect(tree.isGapless)
         #expect(tree.numbers.count > 300)
-        let paths = tree.sets[0].census.paths
+        let paths = tree.sets[0].snapshot.paths
         #expect(paths.map(\.parent) == [Tree.setEndpoint(1)])
         #expect(tree.sets[0].counters[.portsetsCorrected] >= 1)
         #expect(

@@ -228,5 +228,5 @@ struct Tree {
         return numbers == Array(first..<first + UInt64(numbers.count))
     }
 
-    var parent: Endpoint? { edge.census.paths.first { $0.isLive }?.parent }
+    var parent: Endpoint? { edge.snapshot.paths.first { $0.isLive }?.parent }
 }

@@ -43,7 +43,7 @@ struct CapacityTests {
             tree.stream(for: .seconds(6))
         }
 
-        static func paths(_ node: RelayNode) -> [Endpoint] { node.census.paths.map(\.parent) }
+        static func paths(_ node: RelayNode) -> [Endpoint] { node.snapshot.paths.map(\.parent) }
         static func isGapless(_ sink: Bench.Sink) -> Bool {
             let numbers = sink.payloads.map { $0.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) } }
             guard let first = numbers.first else { return false }

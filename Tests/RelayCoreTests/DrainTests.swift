@@ -73,9 +73,9 @@ struct DrainTests {
     @Test("Its last messages end the links at once, on both sides")
     func close() throws {
         var tree = try running(sets: 1)
-        #expect(tree.sets[0].census.childLinks == 1)
+        #expect(tree.sets[0].snapshot.childLinks == 1)
         tree.edge.close(at: tree.bench.now)
         tree.stream(for: .milliseconds(20))
-        #expect(tree.sets[0].census.childLinks == 0)
+        #expect(tree.sets[0].snapshot.childLinks == 0)
     }
 }

@@ -147,7 +147,7 @@ struct HandshakeTests {
         }
         let after = rejects.reduce(0) { $0 + tree.sets[0].counters[$1] }
         #expect(after - before > 4_900)
-        #expect(tree.sets[0].census.childLinks <= 3)
+        #expect(tree.sets[0].snapshot.childLinks <= 3)
         #expect(tree.bench.data(to: victim).isEmpty)
     }
 }

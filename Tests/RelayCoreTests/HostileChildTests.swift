@@ -37,7 +37,7 @@ struct HostileChildTests {
         #expect(child.open())
         for id in 1...200 as ClosedRange<UInt32> { child.subscribe(tree.stream, id) }
         tree.bench.run(for: .milliseconds(50))
-        #expect(tree.sets[0].census.subscriptions == 2, "the edge's and one of the child's")
+        #expect(tree.sets[0].snapshot.subscriptions == 2, "the edge's and one of the child's")
         #expect(tree.sets[0].counters[.subscriptionsReplaced] == 199)
         tree.bench.forgetSent()
         tree.stream(for: .seconds(1))
@@ -55,7 +55,7 @@ struct HostileChildTests {
         #expect(child.open())
         for _ in 0..<5 { child.subscribe(tree.stream, 1) }
         #expect(tree.sets[0].counters[.subscriptionsReplaced] == 0)
-        #expect(tree.sets[0].census.subscriptions == 2)
+        #expect(tree.sets[0].snapshot.subscriptions == 2)
         let other = try #require(StreamName("live/other"))
         tree.bench.answers[.candidates(other)] = tree.bench.answers[.candidates(tree.stream)]
         #expect(tree.entrypoint.provide(other, at: tree.bench.now))
@@ -139,7 +139,7 @@ struct HostileChildTests {
             let child = HostilePeer("h-\(port)", .edge, at: endpoint, of: set, tree.bench, seed: UInt64(port) + 7)
             if !child.open() { refused += 1 }
         }
-        #expect(set.census.childLinks <= 260)
+        #expect(set.snapshot.childLinks <= 260)
         #expect(refused + Int(set.counters[.linksEvicted]) >= 240)
         #expect(tree.bench.alarms.contains { if case .linksEvicted = $0 { true } else { false } })
         #expect(hostile(tree, 70, "honest").open())
@@ -157,7 +157,7 @@ struct HostileChildTests {
             peers.append(peer)
             tree.bench.run(for: .milliseconds(6))
         }
-        #expect(set.census.childLinks <= 20)
+        #expect(set.snapshot.childLinks <= 20)
         #expect(set.counters[.linksEvicted] >= 40)
         expectHealthy(&tree)
         for peer in peers where set.core.links.children.all.contains(where: { $0.name == peer.name }) {
@@ -190,11 +190,11 @@ struct HostileChildTests {
         let child = hostile(tree)
         #expect(child.open())
         let open = child.openSent
-        let before = tree.sets[0].census.childLinks
+        let before = tree.sets[0].snapshot.childLinks
         child.send(.close(.leaving))
-        #expect(tree.sets[0].census.childLinks == before - 1)
+        #expect(tree.sets[0].snapshot.childLinks == before - 1)
         tree.bench.inject(open, from: child.endpoint, to: tree.sets[0])
-        #expect(tree.sets[0].census.childLinks == before - 1)
+        #expect(tree.sets[0].snapshot.childLinks == before - 1)
         #expect(tree.sets[0].counters[.rejectedReplayed] == 1)
         #expect(child.open(), "with a handshake of its own it may come back")
     }

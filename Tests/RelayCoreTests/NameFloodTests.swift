@@ -19,7 +19,7 @@ struct NameFloodTests {
         #expect(tree.bench.unavailable.count >= 5_000)
         #expect(tree.bench.unavailable.allSatisfy { $0 == .noSuchStream })
         for number in 0..<5_000 { edge.release(try stream(number), at: tree.bench.now) }
-        #expect(edge.census.streams == 0)
+        #expect(edge.snapshot.streams == 0)
         edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .milliseconds(200))
         #expect(!tree.numbers.isEmpty)
@@ -34,7 +34,7 @@ struct NameFloodTests {
         edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(1))
         for number in 0..<100 { edge.want(try stream(number), at: tree.bench.now) }
-        #expect(edge.census.streams <= 8)
+        #expect(edge.snapshot.streams <= 8)
         #expect(edge.counters[.streamsEvicted] == 100 - 7)
         tree.stream(for: .seconds(1))
         #expect(tree.isGapless)
@@ -61,7 +61,7 @@ struct NameFloodTests {
         for number in 0..<400 {
             hostile.want(try stream(number), at: tree.bench.now)
             if number % 20 == 19 { tree.bench.run(for: .milliseconds(5)) }
-            #expect(tree.sets[0].census.streams <= 16)
+            #expect(tree.sets[0].snapshot.streams <= 16)
         }
         tree.edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .milliseconds(300))
@@ -70,7 +70,7 @@ struct NameFloodTests {
         for number in 400..<800 { hostile.want(try stream(number), at: tree.bench.now) }
         tree.stream(for: .seconds(2))
         #expect(tree.isGapless)
-        #expect(tree.sets[0].census.streams <= 16)
+        #expect(tree.sets[0].snapshot.streams <= 16)
     }
 
     @Test("A name that the zone has just denied is refused without a table entry and without a look-up")
@@ -113,7 +113,7 @@ struct NameFloodTests {
         #expect(!node.provide(try stream(3), at: bench.now))
         node.encoderLeft(try stream(1), at: bench.now)
         #expect(node.provide(try stream(3), at: bench.now))
-        #expect(node.census.streams == 3)
+        #expect(node.snapshot.streams == 3)
         #expect(node.counters[.streamsEvicted] == 1)
     }
 }

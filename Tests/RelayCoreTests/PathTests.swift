@@ -120,8 +120,8 @@ struct PathTests {
         let before = tree.bench.sent.count { $0.type & 0xfe == 0x30 }
         tree.stream(for: .seconds(1))
         #expect(tree.bench.sent.count { $0.type & 0xfe == 0x30 } == before)
-        #expect(tree.edge.census.streams == 0)
-        #expect(tree.sets[0].census.streams == 0)
+        #expect(tree.edge.snapshot.streams == 0)
+        #expect(tree.sets[0].snapshot.streams == 0)
     }
 
     @Test("A parent above its capacity answers busy, and the edge uses the next one without retrying every second")
@@ -133,7 +133,7 @@ struct PathTests {
         tree.stream(for: .seconds(2))
         other.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(5))
-        #expect(other.census.paths.map(\.parent) == [Tree.setEndpoint(1)])
+        #expect(other.snapshot.paths.map(\.parent) == [Tree.setEndpoint(1)])
         #expect((1...2).contains(tree.sets[0].counters[.subscribesRefusedBusy]))
     }
 
@@ -173,8 +173,8 @@ struct PathTests {
         var tree = try running(sets: 2)
         tree.takeParentsAway(from: RegionID(1283))
         tree.stream(for: .milliseconds(2_500))
-        #expect(tree.edge.census.paths.isEmpty)
-        #expect(tree.sets[0].census.subscriptions == 0)
+        #expect(tree.edge.snapshot.paths.isEmpty)
+        #expect(tree.sets[0].snapshot.subscriptions == 0)
         let before = tree.bench.data(to: Tree.edgeEndpoint).count
         tree.stream(for: .seconds(2))
         #expect(tree.bench.data(to: Tree.edgeEndpoint).count == before)
@@ -193,11 +193,11 @@ struct PathTests {
         tree.takeParentsAway(from: RegionID(9_000))
         // Both set reflectors are of that region: they look it up as soon as they need it.
         tree.stream(for: .seconds(8))
-        #expect(tree.sets.allSatisfy { $0.census.paths.isEmpty })
+        #expect(tree.sets.allSatisfy { $0.snapshot.paths.isEmpty })
         let before = tree.bench.data(to: Tree.setEndpoint(0)).count + tree.bench.data(to: Tree.edgeEndpoint).count
         tree.stream(for: .seconds(2))
         #expect(tree.bench.data(to: Tree.setEndpoint(0)).count + tree.bench.data(to: Tree.edgeEndpoint).count == before)
-        #expect(tree.edge.census.paths.allSatisfy { !$0.isLive })
+        #expect(tree.edge.snapshot.paths.allSatisfy { !$0.isLive })
     }
 
     @Test("A node with nothing to do does not wake")
@@ -207,7 +207,7 @@ struct PathTests {
         #expect(idle.nextTimeout == .distantFuture)
         tree.edge.release(tree.stream, at: tree.bench.now)
         tree.bench.run(for: .seconds(120))
-        #expect(tree.edge.census.parentLinks == 0)
+        #expect(tree.edge.snapshot.parentLinks == 0)
         #expect(tree.edge.nextTimeout == .distantFuture)
     }
 }

@@ -46,7 +46,7 @@ extension FaultSimulation {
         for host in hosts {
             defer { host.wakes = 0 }
             guard !host.host.isInsider, let relay = host.node.relay, now >= host.node.pausedUntil else { continue }
-            let snapshot = relay.census
+            let snapshot = relay.snapshot
             checkTables(snapshot, of: host)
             checkPaths(snapshot, of: host)
             checkSources(snapshot, of: host)
@@ -60,7 +60,7 @@ extension FaultSimulation {
         }
     }
 
-    private func checkTables(_ snapshot: RelayCensus, of host: ObservedHost) {
+    private func checkTables(_ snapshot: RelaySnapshot, of host: ObservedHost) {
         let name = host.node.name
         if snapshot.parentLinks > Self.linksMax || snapshot.childLinks > Self.linksMax {
             violate("\(name) has \(snapshot.parentLinks) and \(snapshot.childLinks) links")
@@ -76,7 +76,7 @@ extension FaultSimulation {
     }
 
     /// An edge has one to three paths, and an overlap lasts two seconds at most.
-    private func checkPaths(_ snapshot: RelayCensus, of host: ObservedHost) {
+    private func checkPaths(_ snapshot: RelaySnapshot, of host: ObservedHost) {
         for stream in zone.streams {
             let paths = snapshot.paths.filter { $0.stream == stream.name }
             let staying = paths.count { !$0.isLeaving }

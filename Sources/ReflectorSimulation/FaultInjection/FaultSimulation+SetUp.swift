@@ -103,7 +103,7 @@ extension FaultSimulation {
         case .start(let host): start(hosts[host])
         case .crashParent(let edge, let stream, let back):
             let name = topology.zone.streams[stream].name
-            let path = hosts[edge].node.relay?.census.paths.first { $0.stream == name && !$0.isLeaving }
+            let path = hosts[edge].node.relay?.snapshot.paths.first { $0.stream == name && !$0.isLeaving }
             guard let path, let parent = network.node(at: path.parent)?.index else { return }
             crash(parent)
             network.schedule(.fault(.start(host: parent)), at: now + back)

@@ -49,7 +49,7 @@ extension FaultSimulation {
     }
 
     /// No honest node fetches from an insider, or from a host that is not in the map.
-    func checkSources(_ snapshot: RelayCensus, of host: ObservedHost) {
+    func checkSources(_ snapshot: RelaySnapshot, of host: ObservedHost) {
         guard options.scenario.hasInsiders else { return }
         for path in snapshot.paths {
             if let parent = network.node(at: path.parent)?.index, topology.hosts[parent].isInsider {

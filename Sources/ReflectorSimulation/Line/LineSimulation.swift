@@ -282,7 +282,7 @@ extension LineSimulation {
 
     /// Names of the parents that a node fetches a stream from; by default the measured stream.
     public func paths(of name: String, stream: StreamName? = nil) -> [String] {
-        let snapshot = network.node(name)?.relay?.census
+        let snapshot = network.node(name)?.relay?.snapshot
         return (snapshot?.paths ?? []).filter { $0.stream == stream ?? self.stream }.compactMap {
             network.node(at: $0.parent)?.name
         }

@@ -168,7 +168,7 @@ public final class ScaleSimulation: NetworkScenario {
             var layer = ScaleReport.Layer(name: name, nodes: members.count, nanoseconds: costs[number])
             for node in members {
                 guard let relay = node.relay else { continue }
-                let snapshot = relay.census
+                let snapshot = relay.snapshot
                 layer.streams += snapshot.streams
                 layer.links += snapshot.parentLinks + snapshot.childLinks
                 layer.datagramsIn += relay.counters[.datagramsReceived]

@@ -181,7 +181,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
 
     private func inspect() {
         for node in setReflectors where node.isUp {
-            guard let snapshot = node.relay?.census else { continue }
+            guard let snapshot = node.relay?.snapshot else { continue }
             report.linksMax = max(report.linksMax, snapshot.childLinks + snapshot.parentLinks)
             report.queuedMax = max(report.queuedMax, snapshot.queued)
             report.timersMax = max(report.timersMax, snapshot.timers)

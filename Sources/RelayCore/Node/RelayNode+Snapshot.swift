@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// How much a node holds, and by which paths it fetches: what the simulator judges at every step and a leak would show.
-public struct RelayCensus: Sendable, Equatable {
+public struct RelaySnapshot: Sendable, Equatable {
     /// One way by which a stream is fetched.
     public struct Path: Sendable, Equatable {
         public var stream: StreamName
@@ -32,25 +32,25 @@ public struct RelayCensus: Sendable, Equatable {
 
 extension RelayNode {
     /// Counts everything; meant for once in a while.
-    public var census: RelayCensus {
-        var census = RelayCensus()
-        census.parentLinks = core.links.parents.count
-        census.childLinks = core.links.children.count
-        census.streams = core.streams.count
-        census.timers = core.clock.count
+    public var snapshot: RelaySnapshot {
+        var snapshot = RelaySnapshot()
+        snapshot.parentLinks = core.links.parents.count
+        snapshot.childLinks = core.links.children.count
+        snapshot.streams = core.streams.count
+        snapshot.timers = core.clock.count
         for link in core.links.children.all {
-            census.subscriptions += link.ordered.count
-            census.queued += link.queues.count(.live) + link.queues.count(.repair)
+            snapshot.subscriptions += link.ordered.count
+            snapshot.queued += link.queues.count(.live) + link.queues.count(.repair)
         }
         for stream in core.streams.all {
-            census.gaps += stream.incarnation?.gaps.count ?? 0
+            snapshot.gaps += stream.incarnation?.gaps.count ?? 0
             for path in stream.paths.all {
-                census.paths.append(
-                    RelayCensus.Path(
+                snapshot.paths.append(
+                    RelaySnapshot.Path(
                         stream: stream.name, parent: path.link.endpoint, rank: path.candidate.rank,
                         isLive: path.state == .live, isLeaving: path.state == .leaving))
             }
         }
-        return census
+        return snapshot
     }
 }
