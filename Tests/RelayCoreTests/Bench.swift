@@ -21,7 +21,7 @@ final class Bench: NetworkScenario {
         var lost: UInt64 = 0
         /// If set, packets of other streams are ignored.
         var only: StreamName?
-        func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
+        func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant) {
             if only == nil || only == stream { payloads.append(Array(payload)) }
         }
         func discontinuity(stream: StreamName, lost: UInt64) {

@@ -21,7 +21,7 @@ final class EdgeReceiver: StreamSink {
         receipts = streams.map { _ in StreamReceipt() }
     }
 
-    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant) {
         guard let index = streams.firstIndex(of: stream) else {
             return invariants.violate("\(name): \(stream) delivered", at: now)
         }

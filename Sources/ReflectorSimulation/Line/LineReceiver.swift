@@ -28,7 +28,7 @@ final class LineReceiver: StreamSink {
     init(counting stream: StreamName) { self.stream = stream }
 
     /// Payload: the number from 1 and the instant of sending, 8 bytes each.
-    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant) {
         guard stream == self.stream else {
             deliveredOfOthers += 1
             return

@@ -25,7 +25,7 @@ final class HerdViewer: StreamSink {
     }
 
     /// Payload: the stream, the number from 1 and the instant of sending, 8 bytes each, and padding.
-    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant) {
         guard payload.count >= 24 else { return }
         let number = payload.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
         let sent = MonotonicInstant(nanoseconds: payload.loadUnaligned(fromByteOffset: 16, as: Int64.self))

@@ -146,7 +146,9 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
 /// Where an edge hands its streams: in order, nothing twice per (source, incarnation). Called synchronously from
 /// `receive` and `handleTimeout`; `payload` is valid only during the call.
 public protocol StreamSink: AnyObject {
-    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant)
+    /// - Parameter slot: a small number, the same for all packets of this stream until it ends here, so that the receiver
+    ///   needs no look-up by name for each packet. Later another stream may have the slot.
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant)
     /// `lost` packets were given up, or (0) another source or incarnation follows.
     func discontinuity(stream: StreamName, lost: UInt64)
     func ended(stream: StreamName)

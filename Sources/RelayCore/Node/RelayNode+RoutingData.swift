@@ -43,7 +43,7 @@ extension RelayNode {
             switch receiver.nextStep(of: stream, incarnation, isLast: isLast, at: now, &core) {
             case .handOut(let slot):
                 guard let payload = receiver.takePayload(slot, of: stream, at: now, &core) else { continue }
-                receiver.sink?.deliver(payload, stream: stream.name, at: now)
+                receiver.sink?.deliver(payload, stream: stream.name, slot: stream.slot, at: now)
             case .skip(let lost): receiver.sink?.discontinuity(stream: stream.name, lost: lost)
             case .wait(let deadline): return core.clock.schedule(stream, deadline)
             case .done: return

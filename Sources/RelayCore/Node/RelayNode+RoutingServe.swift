@@ -171,9 +171,21 @@ extension RelayNode {
         origin?.encoderLeft(name, at: now, &core)
     }
 
-    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted.
+    /// The handle of a stream that is provided here, by which its payloads are ingested without a look-up by name.
+    public func handle(of name: StreamName) -> StreamHandle? {
+        core.streams[name].map { StreamHandle(slot: $0.slot, number: $0.number) }
+    }
+
+    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted. Nothing happens
+    /// if the stream has ended.
+    public func ingest(_ payload: UnsafeRawBufferPointer, to handle: StreamHandle, at now: MonotonicInstant) {
+        guard let stream = core.streams[handle.slot], stream.number == handle.number else { return }
+        origin?.ingest(payload, of: stream, at: now, &core)
+    }
+
+    /// The same by the stream's name.
     public func ingest(_ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant) {
-        origin?.ingest(payload, stream: name, at: now, &core)
+        if let handle = handle(of: name) { ingest(payload, to: handle, at: now) }
     }
 
     /// The keys behind `crypto` have changed: an entrypoint seals with the first of them from now on.

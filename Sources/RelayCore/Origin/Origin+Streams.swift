@@ -50,9 +50,9 @@ extension Origin {
 
     /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted.
     func ingest(
-        _ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant, _ core: inout NodeCore
+        _ payload: UnsafeRawBufferPointer, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        guard let stream = core.streams[name], stream.origin != nil else { return }
+        guard stream.origin != nil else { return }
         guard payload.count <= WireLimits.payloadMax else { return core.context.count(.droppedOversizePayload) }
         stream.arrivals.notePayload(bytes: payload.count)
         stream.deliveries.noteTime(now)

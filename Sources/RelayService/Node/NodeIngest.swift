@@ -30,7 +30,10 @@ struct NodeIngest: IngestSink {
         let (loop, shell) = (loop, shell)
         let isAccepted = loop.execute {
             let now = loop.now
-            batch.forEach { payload in shell.value.node.ingest(payload, stream: session.stream, at: now) }
+            let node = shell.value.node
+            if let handle = node.handle(of: session.stream) {
+                batch.forEach { payload in node.ingest(payload, to: handle, at: now) }
+            }
             taken(true)
         }
         if !isAccepted { taken(false) }

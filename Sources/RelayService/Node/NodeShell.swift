@@ -160,15 +160,3 @@ final class NodeShell: DatagramHandler {
         return status
     }
 }
-
-/// The core's sink, passed on to a `StreamOutput`.
-private final class OutputSink: StreamSink {
-    private let output: (any StreamOutput)?
-    init(output: (any StreamOutput)?) { self.output = output }
-
-    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
-        output?.deliver(payload, stream: stream, at: now)
-    }
-    func discontinuity(stream: StreamName, lost: UInt64) { output?.discontinuity(stream: stream, lost: lost) }
-    func ended(stream: StreamName) { output?.ended(stream: stream) }
-}

@@ -1,13 +1,21 @@
 import ReflectorModel
 
-/// Takes an edge's streams: its streaming servers. Called on the node's event loop, so it must be quick; `payload` is
-/// valid only during the call.
+/// Takes an edge's streams: its streaming servers. Called on the node's event loop, so it must be quick.
 public protocol StreamOutput: Sendable {
-    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant)
+    /// What takes the payloads of a stream. Called at the first payload, and again once that receiver is over. Nil if they
+    /// can't be taken now.
+    func receiver(of stream: StreamName) -> (any StreamReceiver)?
     /// `lost` packets are lost for good, or (0) another source or incarnation follows.
     func discontinuity(stream: StreamName, lost: UInt64)
     func ended(stream: StreamName)
     /// - Parameter isAbsence: true if the network reports that it does not have the stream; false if it may have it.
     func unavailable(stream: StreamName, reason: String, isAbsence: Bool)
     func viewers(of stream: StreamName) -> Int
+}
+
+/// Takes the payloads of one stream: a handle, so that nothing is looked up by name for each payload.
+public protocol StreamReceiver: AnyObject {
+    /// Called on the node's event loop; `payload` is valid only during the call. False if the receiver is over, and has not
+    /// taken the payload.
+    func deliver(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool
 }

@@ -3,32 +3,41 @@ import ReflectorModel
 import Synchronization
 
 /// One stream at the hub: its state behind a lock, the resulting demand, and the suspension of viewers.
-final class LiveStream: Sendable {
+public final class LiveStream: Sendable {
     let name: StreamName
     let made = ContinuousClock.now
     private let state: Mutex<LiveStreamState>
     private let loop: any EventLoop
     private let onDemand: @Sendable (StreamName, Bool) -> Void
+    private let onWake: @Sendable (LiveStream) -> Void
 
     /// - Parameters:
     ///   - window: segments and numbers from the stream's earlier time here.
     ///   - watched: when the playlist was last requested in that time.
     ///   - loop: runs time-outs.
     ///   - onDemand: called in the order of changes, under the lock, so it must not call back.
+    ///   - onWake: called when viewers wait for what has just come: `wake()` must be called soon.
     init(
         name: StreamName, configuration: LiveStreamConfiguration, window: SegmentWindow,
-        watched: ContinuousClock.Instant?, loop: any EventLoop, onDemand: @escaping @Sendable (StreamName, Bool) -> Void
+        watched: ContinuousClock.Instant?, loop: any EventLoop,
+        onDemand: @escaping @Sendable (StreamName, Bool) -> Void,
+        onWake: @escaping @Sendable (LiveStream) -> Void
     ) {
         self.name = name
         self.loop = loop
         self.onDemand = onDemand
+        self.onWake = onWake
         state = Mutex(LiveStreamState(configuration: configuration, window: window, watched: watched, now: .now))
     }
 
-    /// True if the caller must call `wake()` soon to wake suspended viewers.
-    func deliver(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool {
+    /// Takes the next payload. Payloads larger than 64 KiB are dropped. False if the stream is over here.
+    public func deliver(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool {
         let clock = ContinuousClock.now
-        return state.withLock { $0.deliver(payload, at: now, clock: clock) }
+        let (isOver, mustWake) = state.withLock { state in
+            (state.ending != nil, state.deliver(payload, at: now, clock: clock))
+        }
+        if mustWake { onWake(self) }
+        return !isOver
     }
 
     func discontinuity(isOtherSource: Bool) {

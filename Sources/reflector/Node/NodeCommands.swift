@@ -226,13 +226,13 @@ struct EdgeCommand: AsyncParsableCommand {
     }
 }
 
+extension LiveStream: StreamReceiver {}
+
 /// The built-in streaming server as the node's output.
 private struct HubOutput: StreamOutput {
     let hub: LiveStreamHub
 
-    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
-        hub.deliver(payload, stream: stream, at: now)
-    }
+    func receiver(of stream: StreamName) -> (any StreamReceiver)? { hub.receiver(of: stream) }
     func discontinuity(stream: StreamName, lost: UInt64) {
         hub.discontinuity(stream: stream, isOtherSource: lost == 0)
     }

@@ -80,13 +80,18 @@ final class DeliveryMeter: Sendable {
     var delays: [UInt64] { state.withLock { $0.delays } }
 }
 
+extension DeliveryMeter: StreamReceiver {
+    func deliver(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool {
+        note(payload, at: DatagramLoop.now)
+        return true
+    }
+}
+
 /// An edge reflector's output into a meter for each stream.
 struct MeterOutput: StreamOutput {
     let meters: [StreamName: DeliveryMeter]
 
-    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, at now: MonotonicInstant) {
-        meters[stream]?.note(payload, at: DatagramLoop.now)
-    }
+    func receiver(of stream: StreamName) -> (any StreamReceiver)? { meters[stream] }
     func discontinuity(stream: StreamName, lost: UInt64) {}
     func ended(stream: StreamName) {}
     func unavailable(stream: StreamName, reason: String, isAbsence: Bool) {}

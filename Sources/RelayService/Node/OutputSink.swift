@@ -1,0 +1,33 @@
+import ReflectorModel
+import RelayCore
+
+/// The core's sink, passed on to a `StreamOutput`. Belongs to the node's loop.
+final class OutputSink: StreamSink {
+    /// The receiver of one stream. Weak: the output ends a stream that nobody watches, and frees its buffers.
+    private struct Entry {
+        let name: StreamName
+        weak var receiver: (any StreamReceiver)?
+    }
+
+    private let output: (any StreamOutput)?
+    /// By the stream's slot in the core: as many as the core has streams.
+    private var entries: [Entry?] = []
+
+    init(output: (any StreamOutput)?) { self.output = output }
+
+    func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant) {
+        guard let output else { return }
+        if slot < entries.count, let entry = entries[slot], entry.name == stream,
+            entry.receiver?.deliver(payload, at: now) == true
+        {
+            return
+        }
+        while entries.count <= slot { entries.append(nil) }
+        let receiver = output.receiver(of: stream)
+        entries[slot] = Entry(name: stream, receiver: receiver)
+        _ = receiver?.deliver(payload, at: now)
+    }
+
+    func discontinuity(stream: StreamName, lost: UInt64) { output?.discontinuity(stream: stream, lost: lost) }
+    func ended(stream: StreamName) { output?.ended(stream: stream) }
+}
