@@ -46,8 +46,10 @@ struct FetcherTests {
             let opened = Opened(
                 keyPhase: 0, role: .set, node: NodeID(name: link.peerName), nonce: link.nonce, parentNonce: link.nonce,
                 parentToken: 9, leaseMilliseconds: 10_000, shardCount: 1, shard: 0, name: link.peerName)
-            link.open(
-                opened, keys: LinkKeys(childToParent: MACKey(index: 0), parentToChild: MACKey(index: 0)), at: now)
+            let keys = core.crypto.makeLinkKeys(
+                phase: 0, childNonce: link.nonce, parentNonce: link.nonce, child: NodeID(name: "edge"),
+                parent: NodeID(name: link.peerName))!
+            link.open(opened, keys: keys, at: now)
             fetcher.linkBecameAlive(link, at: now, &core)
         }
     }
