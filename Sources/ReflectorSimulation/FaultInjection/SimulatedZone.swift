@@ -30,6 +30,8 @@ struct SimulatedZone {
     var streams: [Stream]
     /// Role and region of each host.
     var parts: [String: NodeListing.Part] = [:]
+    /// Hosts outside the zone that the name server also tells where to announce: without it insiders could not attack.
+    var insiders: [String] = []
     /// The name server does not answer.
     var isDown = false
 
@@ -69,6 +71,7 @@ struct SimulatedZone {
             names.answers[.node(host: host.name)] = records([host.name], text: ["\(part)"])
             names.answers[.announceTargets(host: host.name)] = records(rootHosts)
         }
+        for insider in insiders { names.answers[.announceTargets(host: insider)] = records(rootHosts) }
         return names
     }
 

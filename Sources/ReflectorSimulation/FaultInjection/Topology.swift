@@ -92,6 +92,7 @@ struct Topology {
         let address = IPAddress(v4: 0x0a00_0001 + UInt32(hosts.count))
         let endpoint = Endpoint(address: address, port: 4900)
         hosts.append(Host(name: name, role: role, region: region, endpoint: endpoint, isInsider: true))
+        zone.insiders.append(name)
     }
 
     private mutating func add(_ name: String, _ role: NodeRole, _ region: RegionID?) {

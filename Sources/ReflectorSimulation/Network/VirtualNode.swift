@@ -44,7 +44,7 @@ final class VirtualNode {
     /// Nil while the process does not run.
     private(set) var relay: RelayNode?
     private(set) var crypto: SimulatedCrypto?
-    /// The number of starts of the process; an answer to an earlier life is dropped.
+    /// The number of starts and crashes of the process: odd while it runs. An answer to an earlier life is dropped.
     private(set) var life = 0
     /// The process is paused until this instant; datagrams wait in the socket.
     private(set) var pausedUntil = MonotonicInstant.zero
@@ -83,6 +83,7 @@ final class VirtualNode {
     }
 
     func crash() {
+        life += 1
         relay = nil
         crypto = nil
     }
