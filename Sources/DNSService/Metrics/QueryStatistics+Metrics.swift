@@ -128,7 +128,7 @@ extension NameServer.Status {
         ]
     }
 
-    /// What probes and overrides say.
+    /// Metrics of probes and overrides.
     private var state: [MetricSample] {
         let targets = hosts.map { host in
             MetricSample(
