@@ -1,13 +1,13 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What is wrong with `map` lines taken together: cycles among set regions, lines that never win, and lines whose
-/// order looks like a mistake.
+/// Checks `map` lines in combination: cycles among set regions, lines that never win, and lines whose order looks like
+/// a mistake.
 enum RuleChecks {
-    /// Most steps in search of cycles.
+    /// Maximum number of steps in the search for cycles.
     private static let stepsMax = 50_000_000
 
-    /// - Parameter words: the keyword of each rule, for its place.
+    /// - Parameter words: the keyword of each rule, for its position.
     static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
         cycles(content, words, &problems)
         coverage(content, words, &problems)

@@ -3,9 +3,9 @@ import ReflectorModel
 
 /// The `.streams` sidecar: names of streams, their portset, candidate entrypoints and encoder (design §3).
 extension SidecarReader {
-    /// Most `stream` lines.
+    /// Maximum number of `stream` lines.
     static let streamsMax = 200_000
-    /// Most candidate entrypoints of a stream.
+    /// Maximum number of candidate entrypoints of a stream.
     static let entrypointsMax = 16
 
     mutating func readStreams(_ bytes: [UInt8], file: String, _ problems: inout ProblemList) {
@@ -68,7 +68,7 @@ extension SidecarReader {
             }
             segments = name.segments.map(String.init)
         }
-        // Each segment costs its length and one byte; "streams", "*" and the root likewise.
+        // Each segment takes its length and one byte; so do "streams", "*" and the root.
         let length = segments.reduce(11) { $0 + $1.utf8.count + 1 } + zoneFile.apex.count
         guard length <= 255 else {
             problems.error(word, "stream name makes a DNS name over 255 bytes in this zone; shorten it")

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Values that both sidecars write: numbers, portset and region ranges, host lists, names. Each reports what is wrong.
+/// Values that both sidecars use: numbers, portset and region ranges, host lists, names. Each function reports errors.
 enum SidecarValues {
     /// Longest name of a set region, region or site.
     static let nameLengthMax = 63
@@ -66,14 +66,14 @@ enum SidecarValues {
         return low.rawValue...high.rawValue
     }
 
-    /// True for text that begins like a region or a range of them: `r` and a digit, or `r*`.
+    /// True for text that begins like a region or a range of regions: `r` and a digit, or `r*`.
     static func looksLikeRegion(_ text: String) -> Bool {
         let bytes = Array(text.utf8.prefix(2))
         guard bytes.count == 2, bytes[0] | 0x20 == UInt8(ascii: "r") else { return false }
         return bytes[1] == UInt8(ascii: "*") || (48...57).contains(bytes[1])
     }
 
-    /// A label: letters, digits and inner hyphens, at most 63; lower case is what comes back.
+    /// A label: letters, digits and inner hyphens, at most 63; returned in lower case.
     static func label(_ word: Word, _ what: String, _ problems: inout ProblemList) -> String? {
         guard isLabel(word.text) else {
             problems.error(
@@ -91,7 +91,7 @@ enum SidecarValues {
         }
     }
 
-    /// `nyc-1` or `nyc-1:4901`: a host relative to the zone and its port, if said.
+    /// `nyc-1` or `nyc-1:4901`: a host relative to the zone, and its port if given.
     static func host(_ word: Word, port allowed: Bool, _ problems: inout ProblemList) -> (name: Word, port: UInt16?)? {
         let parts = word.split(":")
         guard let first = parts.first, parts.count <= (allowed ? 2 : 1) else {
@@ -111,7 +111,7 @@ enum SidecarValues {
         return (name, UInt16(port))
     }
 
-    /// `10Gbps` in bits a second.
+    /// `10Gbps` in bits per second.
     static func capacity(_ word: Word, _ problems: inout ProblemList) -> UInt64? {
         if let capacity = Capacity.bitsPerSecond(word.text) { return capacity }
         problems.error(word, "'\(word.text)' is no capacity; write a number and bps, kbps, Mbps, Gbps or Tbps: 10Gbps")
@@ -119,13 +119,13 @@ enum SidecarValues {
     }
 }
 
-/// How much a line or host carries, as zone files and options write it.
+/// The capacity of a line or host, in the syntax of zone files and options.
 public enum Capacity {
     private static let units: [(name: String, factor: Double)] = [
         ("tbps", 1e12), ("gbps", 1e9), ("mbps", 1e6), ("kbps", 1e3), ("bps", 1),
     ]
 
-    /// Bits a second of `10Gbps`; nil for anything else.
+    /// Bits per second of `10Gbps`; nil for anything else.
     public static func bitsPerSecond(_ text: String) -> UInt64? {
         let text = text.lowercased()
         for (unit, factor) in units where text.hasSuffix(unit) {

@@ -1,7 +1,7 @@
 import DNSAnswers
 import LDNSKit
 
-/// Zones of one directory of which one is below another. The child zone answers all names at and below its apex,
+/// Checks zones of one directory where one is below another. The child zone answers all names at and below its apex,
 /// regardless of the parent zone's records.
 enum ZoneNesting {
     static func problems(_ zones: [ZoneContent]) -> [ZoneProblem] {

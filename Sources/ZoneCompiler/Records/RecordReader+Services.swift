@@ -28,7 +28,7 @@ enum ServiceKey {
     static func name(_ key: UInt16) -> String { key < names.count ? names[Int(key)] : "key\(key)" }
 }
 
-/// SvcParams (RFC 9460 §2.1): any order in text, ascending and each once on the wire.
+/// SvcParams (RFC 9460 §2.1): in any order in text; on the wire ascending and without duplicates.
 extension RecordReader {
     mutating func serviceParameters() throws(RecordError) {
         var parameters: [(key: UInt16, value: [UInt8])] = []
@@ -58,7 +58,7 @@ extension RecordReader {
     private func serviceValue(
         _ name: String, _ key: UInt16, _ value: [UInt8], hasValue: Bool, _ word: Word
     ) throws(RecordError) -> [UInt8] {
-        // By its number, a key's value is as on the wire; what it must be is looked at there.
+        // For a key given by its number, the value is in wire form; the check of the wire form validates it.
         if name.hasPrefix("key") { return value }
         switch key {
         case ServiceKey.mandatory:
@@ -107,7 +107,7 @@ extension RecordReader {
         }
     }
 
-    /// Items between commas; `\,` and `\\` stand for themselves (RFC 9460 appendix A.1).
+    /// Comma-separated items; `\,` and `\\` are literal characters (RFC 9460 appendix A.1).
     private func list(_ value: [UInt8], _ word: Word) throws(RecordError) -> [[UInt8]] {
         var items: [[UInt8]] = [[]]
         var isEscaped = false

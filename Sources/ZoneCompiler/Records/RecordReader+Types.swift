@@ -19,7 +19,7 @@ extension RecordReader {
         append(10_000_000 + altitude, bytes: 4)
     }
 
-    /// Thousandths of a second of arc.
+    /// An angle in thousandths of an arc second.
     private mutating func angle(
         _ what: String, most: Int, positive: String, negative: String
     ) throws(RecordError) -> Int {
@@ -59,7 +59,7 @@ extension RecordReader {
         return isNegative ? -value : value
     }
 
-    /// A decimal number with at most `places` digits behind its point, times 10^`places`.
+    /// A decimal number with at most `places` digits after the point, times 10^`places`.
     static func decimal(_ text: String, places: Int) -> Int? {
         let parts = text.utf8.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
         guard let whole = number(parts[0], max: 1_000_000_000) else { return nil }
@@ -72,7 +72,7 @@ extension RecordReader {
         return (0..<places).reduce(whole) { value, _ in value * 10 } + fraction
     }
 
-    /// A digit and a power of ten in one byte.
+    /// Encodes a digit and a power of ten in one byte.
     private static func power(_ centimetres: Int) -> UInt8 {
         var (mantissa, exponent) = (centimetres, 0)
         while mantissa > 9 {
