@@ -26,8 +26,8 @@ final class IngestConnections {
     /// Connections that are counted now.
     var count: Int { pending.count + proven.count }
 
-    /// Admits a connection until it closes. False, and counted, if there is no room and no connection can be closed for
-    /// it.
+    /// Admits a connection until it closes. Returns false, and counts it, if there is no room and no other connection
+    /// can be evicted.
     func admit(_ channel: any Channel) -> Bool {
         let address = Self.group(channel.remoteAddress?.ip ?? IPAddress(high: 0, low: 0))
         let fromThere = pending.count { $0.address == address } + proven.values.count { $0 == address }
@@ -44,7 +44,7 @@ final class IngestConnections {
         return true
     }
 
-    /// The connection has shown a valid key: it is no longer closed to make room for another.
+    /// The connection has presented a valid key: it is no longer closed to make room for another.
     func prove(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         guard let index = pending.firstIndex(where: { $0.id == id }) else { return }
