@@ -2,7 +2,7 @@ import CDatagram
 import Glibc
 import ReflectorModel
 
-/// A datagram that the kernel refused to send: why, and what to do.
+/// A datagram that the kernel refused to send: the cause and the remedy.
 public struct SendFailure: Equatable, Sendable, CustomStringConvertible {
     /// The `errno` of the call.
     public var code: Int32
