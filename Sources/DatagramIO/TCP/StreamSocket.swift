@@ -28,8 +28,7 @@ public final class StreamSocket {
 
     /// Listens on an address; port 0 selects a free port.
     ///
-    /// - Parameter freeBind: allows an address that no interface has yet; connections arrive as soon as an interface has
-    ///   it.
+    /// - Parameter freeBind: allows an address that is not yet on any interface; connections arrive as soon as it is.
     public static func listen(
         _ endpoint: Endpoint, backlog: Int = 1_024, freeBind: Bool = false
     ) throws(DatagramError) -> StreamSocket {
