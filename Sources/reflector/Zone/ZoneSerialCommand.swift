@@ -11,7 +11,8 @@ struct ZoneSerialCommand: AsyncParsableCommand {
             Secondaries transfer a zone only if its serial is higher than theirs (RFC 1982). A name server queries \
             them when it starts, and never falls below theirs. If they did not answer, its serial may be too low, \
             and they ignore it. --raise requests a higher one from the server with state directory DIR: it changes \
-            within seconds, or when the server starts. Without a state directory, write a higher serial into the .zone file.
+            within seconds, or when the server starts. Without a state directory, write a higher serial into the SOA \
+            of the .zone file.
 
             Exit status: 0 done, 1 no serial is kept or the number can't be reached, 2 wrong usage.
 
