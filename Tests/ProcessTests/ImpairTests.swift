@@ -183,7 +183,7 @@ private final class ImpairProcess {
     private let process = Process()
     private let output = Pipe()
 
-    /// The program lies beside the test program.
+    /// The program is in the folder of the test program.
     static var program: URL {
         URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
             .appendingPathComponent("reflector")

@@ -25,7 +25,7 @@ func run(_ arguments: [String], folder: String) async throws -> (status: Int32, 
     return (process.terminationStatus, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "")
 }
 
-/// A program that runs beside a test until `stop`.
+/// A program that runs in parallel to a test until `stop`.
 final class Companion {
     private let process = Process()
 

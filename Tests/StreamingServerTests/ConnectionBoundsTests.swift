@@ -12,7 +12,7 @@ import Testing
 struct ConnectionBoundsTests {
     private struct Nothing: Codable {}
 
-    /// Runs `body` beside an ops port with these bounds.
+    /// Runs `body` while an ops port with these bounds runs.
     private func ops(
         _ address: String, _ bounds: ConnectionBounds, _ body: @escaping @Sendable (Endpoint) async throws -> Void
     ) async throws {

@@ -1,5 +1,5 @@
 /// Puts the packets of an RTP stream in order (RFC 3550 §5.1): a network may reorder them, and MPEG-TS out of order is
-/// broken. A packet that arrives early waits for those before it until they are considered lost.
+/// broken. A packet that arrives early waits for the packets before it until they are considered lost.
 struct RTPOrder {
     /// Most packets that wait.
     static let waitingMax = 64

@@ -1,8 +1,8 @@
 import ReflectorModel
 
-/// Repeats the tables (PAT, PMT) of an encoder that sends them only at the start, or seldom: without them, a viewer or
-/// an edge that joins later cannot decode the stream. A stream with frequent tables (ISO/IEC 13818-1 sets no interval,
-/// ETSI TR 101 290 requires 500 ms) passes unchanged.
+/// Repeats the tables (PAT, PMT) of an encoder that sends them only at the start, or too rarely: without them, a viewer
+/// or an edge that joins later cannot decode the stream. A stream with frequent tables (ISO/IEC 13818-1 sets no
+/// interval, ETSI TR 101 290 requires 500 ms) passes unchanged.
 struct TableRepeater {
     /// Tables are repeated after this time without a PAT, if at least `packetsMin` packets arrived in it: an encoder
     /// that pauses still sends tables.

@@ -126,7 +126,7 @@ public struct RunningNode: Sendable {
     }
 
     private static let demandRetry = Duration.milliseconds(20)
-    /// Ten seconds: a loop that is stuck for longer serves nobody.
+    /// Ten seconds: a loop that is stuck for longer cannot serve anyway.
     private static let demandTriesMax = 500
 
     /// False if the loop accepts no more work.

@@ -20,7 +20,7 @@ struct SegmentCutter {
         var groupTicks: Int64 = 0
         /// It does not continue the segment before it in time or content.
         var isDiscontinuous: Bool
-        /// It does not begin with a random access point: it can be played only after the one before it.
+        /// It does not begin with a random access point: it can be played only after the previous segment.
         var isDependent = false
     }
 

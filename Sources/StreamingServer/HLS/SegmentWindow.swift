@@ -55,7 +55,7 @@ struct SegmentWindow {
     private var heldSeconds: Int?
     /// The announced target duration.
     private(set) var announcedSeconds: Int?
-    /// The next segment does not continue the one before it.
+    /// The next segment does not continue the previous one.
     private var isBroken = false
     /// When the newest segment was finished.
     private(set) var newest: ContinuousClock.Instant?
@@ -119,7 +119,7 @@ struct SegmentWindow {
         while entries.count > keptCount || (byteCount > limits.bytesMax && entries.count > 1) { removeFirst() }
     }
 
-    /// The next segment does not continue the one before it.
+    /// The next segment does not continue the previous one.
     mutating func breakOff() { isBroken = numbering != nil }
 
     /// Removes everything from the playlist: nobody has watched it for so long that its segments are useless. The

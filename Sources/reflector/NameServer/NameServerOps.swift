@@ -35,7 +35,7 @@ struct NameServerOps: Sendable {
         try await overrides?.replaceKeys(operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased)
     }
 
-    /// The service to run beside the server.
+    /// The service that runs in parallel to the server.
     func endpoint(at endpoint: Endpoint, logger: Logger) -> OpsEndpoint<NameServer.Status> {
         OpsEndpoint(
             configuration: .init(endpoint: endpoint), logger: logger,

@@ -7,7 +7,7 @@ enum Program {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The `reflector` that was built with these tests: beside the test program.
+    /// The `reflector` that was built with these tests, in the folder of the test program.
     static let reflector =
         Bundle.main.executableURL.map {
             $0.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("reflector").path
