@@ -63,7 +63,7 @@ struct Listeners: Sendable {
             bound[index] = try? await tcp.listen(wanted, freeBind: true)
             if let free = bound[index] { missing.insert(free) }
             logger.warning(
-                "no interface has this address: answering on the others",
+                "address not on any interface: answering on the others",
                 metadata: [
                     "address": "\(wanted)",
                     "remedy": .string(

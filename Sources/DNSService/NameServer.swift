@@ -266,7 +266,7 @@ public final class NameServer: Sendable {
         do throws(CookieSecretFile.Failure) {
             listeners.replace(try CookieSecretFile.read(path))
         } catch {
-            logger.error("cookie secrets not taken: \(error)")
+            logger.error("cookie secrets not loaded: \(error)")
         }
     }
 

@@ -71,10 +71,10 @@ public struct TSIGKeyring: Sendable {
             throw Problem(line: algorithm.line, message: "algorithm '\(algorithm.text)'; we have \(all)")
         }
         guard let bytes = Base64.decode(secret.text), !bytes.isEmpty else {
-            throw Problem(line: secret.line, message: "the secret of '\(name.text)' is no base64")
+            throw Problem(line: secret.line, message: "the secret of '\(name.text)' is not base64")
         }
         guard let key = TSIGKey(name: name.text, algorithm: known, secret: bytes) else {
-            throw Problem(line: name.line, message: "'\(name.text)' is no domain name")
+            throw Problem(line: name.line, message: "'\(name.text)' is not a domain name")
         }
         guard keys[key.name] == nil else {
             throw Problem(line: name.line, message: "a second key '\(name.text)'; remove one")

@@ -34,7 +34,7 @@ enum RuleChecks {
             }
             guard let found = coverage.lay(index, rows: rows.rows(rule.portsets), columns: spans[index]) else {
                 problems.warning(
-                    words[index], "the map is too intricate to look for covered lines from here up; merge ranges")
+                    words[index], "the map is too complex to find covered lines from here up; merge ranges")
                 return
             }
             guard found.coverer >= 0 else { continue }
@@ -78,12 +78,12 @@ enum RuleChecks {
                 problems.error(
                     words[change.rule],
                     "parents go in a cycle for s\(portset): \(names); a set region can't be its own ancestor, so "
-                        + "take one of these lines away")
+                        + "remove one of these lines")
             }
             if search.steps > stepsMax {
                 problems.error(
                     words[changes[first].rule < 0 ? 0 : changes[first].rule],
-                    "parents of set regions are too intricate to prove free of cycles; merge ranges")
+                    "parents of set regions are too complex to check for cycles; merge ranges")
                 return
             }
         }

@@ -232,7 +232,7 @@ extension SidecarReader {
         if let number = setRegionNumbers[word.text.lowercased()] { return .setRegion(number) }
         guard SidecarValues.looksLikeRegion(word.text) else {
             problems.error(
-                word, "'\(word.text.prefix(64))' is no region; write r*, r5, r5-r9 or the name of a declared set region"
+                word, "'\(word.text.prefix(64))' is not a region; write r*, r5, r5-r9 or the name of a set region"
             )
             return nil
         }
@@ -302,7 +302,7 @@ extension SidecarReader {
         let word = line.words[allowed]
         problems.error(
             word,
-            "'\(word.text.prefix(40))' is too much on a '\(line.keyword.text)' line; options are KEY=VALUE "
+            "'\(word.text.prefix(40))' is an extra word on a '\(line.keyword.text)' line; options are KEY=VALUE "
                 + "without spaces")
     }
 }

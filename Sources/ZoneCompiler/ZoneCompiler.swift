@@ -86,7 +86,7 @@ public enum ZoneCompiler {
         guard let apex = try? LDNSName.wire(stem).map({ $0 }), apex.count > 1, apex.count <= 128,
             stem.split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ isZoneLabel($0) })
         else {
-            let message = "'\(stem)' is no zone name; name the file for its zone: reflector.net.zone"
+            let message = "'\(stem)' is not a zone name; name the file for its zone: reflector.net.zone"
             return (nil, [problem(.error, zone.name, message)])
         }
         var list = ProblemList(file: zone.name)

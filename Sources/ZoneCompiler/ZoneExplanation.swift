@@ -83,7 +83,7 @@ private struct Explainer {
         if portset != nil, rest.elementsEqual(["sets"]) { return rootSets(effective, &result) }
         guard let label = rest.popLast() else { return whole(effective, &result) }
         guard let region = RegionID(label: label) else {
-            result.reasons = ["'\(label)' is no region; r and a number without leading zeros"]
+            result.reasons = ["'\(label)' is not a region; r and a number without leading zeros"]
             return
         }
         let isEdge = content.edgeRegions.contains { $0.ids.contains(region.rawValue) }

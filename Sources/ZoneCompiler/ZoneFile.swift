@@ -128,7 +128,7 @@ struct ZoneFile {
         do throws(LDNSError) {
             return WireName.lowercased(try LDNSName.wire(word.text, origin: origin))
         } catch {
-            problems.error(word, "'\(word.text.prefix(80))' is no domain name: \(error.message); correct it")
+            problems.error(word, "'\(word.text.prefix(80))' is not a domain name: \(error.message); correct it")
             return nil
         }
     }
@@ -193,7 +193,7 @@ struct RecordHead {
                 }
                 guard let number = RecordSchema.number(upper) else {
                     problems.error(
-                        word, "'\(word.text.prefix(40))' is no record type; write A, AAAA, NS, MX, TXT, SRV or the like"
+                        word, "'\(word.text.prefix(40))' is not a record type; write A, AAAA, MX, TXT, SRV or similar"
                     )
                     return nil
                 }

@@ -18,7 +18,7 @@ enum ZoneNesting {
             let name = WireName.reserved(label)
         {
             let message =
-                "a zone below '\(name)' of \(parent.zone) would hide the names that its map makes; rename or remove it"
+                "a zone below '\(name)' of \(parent.zone) would hide names of its map; rename or remove it"
             return [ZoneProblem(severity: .error, file: file, line: 1, column: 1, message: message)]
         }
         let apex = child.wireName

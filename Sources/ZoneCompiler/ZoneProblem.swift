@@ -89,7 +89,7 @@ struct ProblemList {
         return problems + [
             ZoneProblem(
                 severity: .warning, file: file, line: Int(Int32.max), column: 1,
-                message: "\(dropped) more problems in this file are not shown; mend the ones above and check again")
+                message: "\(dropped) more problems in this file are not shown; fix those above and check again")
         ]
     }
 }

@@ -23,7 +23,7 @@ struct RequestAuthenticator: Sendable {
             case .otherServer(let name): "it was made for \(name)"
             case .clock(let seconds):
                 "it was made \(seconds) s from now by our clock, or before we started; set the clocks and try again"
-            case .replayed: "it has been taken already"
+            case .replayed: "it was already used"
             case .tooMany: "too many requests; wait two minutes"
             }
         }

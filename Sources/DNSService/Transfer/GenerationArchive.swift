@@ -58,7 +58,7 @@ final class GenerationArchive: Sendable {
         do {
             payload = try JSONEncoder().encode(content)
         } catch {
-            logger.error("generation not kept", metadata: ["zone": "\(content.zone)", "why": "\(error)"])
+            logger.error("generation not stored", metadata: ["zone": "\(content.zone)", "why": "\(error)"])
             return
         }
         var entry = Entry(serial: serial, size: payload.count, bytes: nil)
@@ -69,7 +69,7 @@ final class GenerationArchive: Sendable {
                 try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
                 try file.write(to: URL(fileURLWithPath: path(directory, content.zone, serial)), options: .atomic)
             } catch {
-                logger.error("generation not kept", metadata: ["zone": "\(content.zone)", "why": "\(error)"])
+                logger.error("generation not stored", metadata: ["zone": "\(content.zone)", "why": "\(error)"])
                 return
             }
         } else {
@@ -112,7 +112,7 @@ final class GenerationArchive: Sendable {
             return try read(path(directory, zone, serial), zone: zone, serial: serial)
         } catch {
             logger.error(
-                "kept generation ignored", metadata: ["zone": "\(zone)", "serial": "\(serial)", "why": "\(error)"])
+                "stored generation ignored", metadata: ["zone": "\(zone)", "serial": "\(serial)", "why": "\(error)"])
             entries.withLock { $0[zone]?.removeAll { $0.serial == serial } }
             return nil
         }
@@ -136,7 +136,7 @@ final class GenerationArchive: Sendable {
         let payload = Data(file[file.index(after: end)...])
         let wanted = "\(Self.form) \(zone) \(serial) \(Self.digest(payload))"
         guard String(decoding: file[..<end], as: UTF8.self) == wanted else {
-            throw Damaged(description: "\(path): the digest is another; the file is damaged")
+            throw Damaged(description: "\(path): wrong digest; the file is damaged")
         }
         let content = try JSONDecoder().decode(ZoneContent.self, from: payload)
         guard content.zone == zone else { throw Damaged(description: "\(path): holds zone \(content.zone)") }

@@ -132,7 +132,7 @@ final class NotifyLoop: DatagramHandler {
         let rcode = bytes.word(2) & 15
         if rcode != 0 {
             logger.warning(
-                "NOTIFY not taken",
+                "NOTIFY rejected",
                 metadata: ["by": "\(datagram.source)", "zone": "\(message.zone)", "rcode": "\(rcode)"])
         }
     }

@@ -84,7 +84,7 @@ private struct WatchLoop {
             options.usesNotices ? inotify_init1(Int32(IN_NONBLOCK) | Int32(bitPattern: UInt32(IN_CLOEXEC))) : -1
         if notices < 0, options.usesNotices {
             logger.warning(
-                "no notice of changed files: looking every \(options.pollAlone); raise fs.inotify.max_user_instances",
+                "inotify unavailable: polling every \(options.pollAlone); raise fs.inotify.max_user_instances",
                 metadata: ["folder": "\(path)", "why": "\(String(cString: strerror(errno)))"])
         }
     }

@@ -80,7 +80,7 @@ actor ZoneKeeper {
             guard !kept.isEmpty else { return nil }
             (ahead, isAheadKept) = (kept, true)
             logger.critical(
-                "the files are wrong: serving the last good generation that was kept",
+                "the files have errors: serving the last good generation that was stored",
                 metadata: ["zones": "\(kept.map(\.zone).joined(separator: ","))"])
         }
         return ahead.map(Self.targets)
@@ -217,7 +217,7 @@ actor ZoneKeeper {
         }
         for zone in served where !files.contains(where: { $0.zone == zone.files.zone }) {
             logger.warning(
-                "zone is not served any more: its files are gone",
+                "zone is no longer served: its files were removed",
                 metadata: ["name": "\(zone.files.zone)", "serial": "\(zone.entry.serial)"])
             gone.removeAll { $0.zone == zone.files.zone }
             gone.append((zone.files.zone, zone.entry))
@@ -252,7 +252,7 @@ actor ZoneKeeper {
         case .entry(let entry): return entry
         case .damaged(let why):
             logger.error(
-                "the kept serial can't be used: the kept generations, the secondaries or the clock stand in for it",
+                "the stored serial can't be used: using stored generations, the secondaries or the clock instead",
                 metadata: ["zone": "\(zone)", "why": "\(why)"])
             return nil
         case .absent, nil: return nil
@@ -276,7 +276,7 @@ actor ZoneKeeper {
         }
         if let wish = context.exceeded {
             logger.notice(
-                "a higher serial was asked for",
+                "a higher serial was requested",
                 metadata: ["zone": "\(zone.files.zone)", "above": "\(wish)", "serial": "\(zone.entry.serial)"])
         }
         guard let floor = context.floor, let last, ZoneSerial.isAfter(floor, last) else { return }
@@ -295,13 +295,13 @@ actor ZoneKeeper {
             do {
                 try store.save(zone.entry, zone: zone.files.zone)
                 if unsaved.remove(zone.files.zone) != nil {
-                    logger.notice("serial kept again", metadata: ["zone": "\(zone.files.zone)"])
+                    logger.notice("serial kept after earlier failures", metadata: ["zone": "\(zone.files.zone)"])
                 }
             } catch {
                 serialsNotKept &+= 1
                 if unsaved.insert(zone.files.zone).inserted {
                     logger.error(
-                        "serial not kept; make room or mend the permissions, or a restart may serve a lower one",
+                        "serial not kept; free disk space or fix permissions, or a restart may serve a lower one",
                         metadata: ["zone": "\(zone.files.zone)", "why": "\(error)"])
                 }
             }

@@ -84,10 +84,10 @@ extension LookUpFailure: CustomStringConvertible {
     /// The text after "the name servers give no answer: ".
     public var description: String {
         switch self {
-        case .timedOut: "none answers in time"
+        case .timedOut: "no answer in time"
         case .serverFailure(let rcode): "they refuse or fail (RCODE \(rcode))"
         case .noAddress: "they name hosts without an address"
-        case .overloaded: "too many look-ups are under way"
+        case .overloaded: "too many lookups in progress"
         case .shutDown: "this node is stopping"
         }
     }

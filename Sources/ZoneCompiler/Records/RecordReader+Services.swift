@@ -38,7 +38,8 @@ extension RecordReader {
             let equals = text.firstIndex(of: UInt8(ascii: "="))
             let name = String(decoding: text[..<(equals ?? text.count)], as: UTF8.self).lowercased()
             guard let key = ServiceKey.number(name) else {
-                throw failure(word, "'\(name.prefix(40))' is no parameter; write alpn=h2, port=443, or key65333=VALUE")
+                throw failure(
+                    word, "'\(name.prefix(40))' is not a parameter; write alpn=h2, port=443, or key65333=VALUE")
             }
             guard !parameters.contains(where: { $0.key == key }) else {
                 throw failure(word, "'\(name)' a second time; a parameter stands once (RFC 9460 §2.2), so keep one")

@@ -40,7 +40,8 @@ extension RecordReader {
                 parts.count == 2
                 ? Self.decimal(word.text, places: 3) : Self.number(word.text.utf8, max: parts.isEmpty ? most : 59)
             guard let value, parts.count < 3, parts.count < 2 || value < 60_000 else {
-                throw failure(word, "'\(word.text.prefix(40))' is no part of a \(what); write 52 14 05.000 \(positive)")
+                throw failure(
+                    word, "'\(word.text.prefix(40))' is not part of a \(what); write 52 14 05.000 \(positive)")
             }
             parts.append(value)
         }
@@ -96,7 +97,10 @@ extension RecordReader {
         guard isV4 || family == "2", parts.count == 2,
             var bytes = Self.address(String(parts[0]), isV4 ? AF_INET : AF_INET6, isV4 ? 4 : 16),
             let length = Self.number(parts[1].utf8, max: isV4 ? 32 : 128)
-        else { throw failure(word, "'\(word.text.prefix(60))' is no prefix; write 1:192.0.2.0/24 or !2:2001:db8::/32") }
+        else {
+            throw failure(
+                word, "'\(word.text.prefix(60))' is not a prefix; write 1:192.0.2.0/24 or !2:2001:db8::/32")
+        }
         while bytes.last == 0 { bytes.removeLast() }
         append(isV4 ? 1 : 2, bytes: 2)
         append(length, bytes: 1)

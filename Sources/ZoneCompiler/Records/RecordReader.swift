@@ -146,7 +146,7 @@ struct RecordReader {
             let word = try bare("a time")
             guard let value = RecordHead.seconds(word.text, max: 0xffff_ffff) else {
                 throw failure(
-                    word, "'\(word.text.prefix(40))' is no time from 0 to 4294967295; write seconds, or 1h30m")
+                    word, "'\(word.text.prefix(40))' is not a time from 0 to 4294967295; write seconds, or 1h30m")
             }
             append(value, bytes: 4)
         case .algorithm: append(try number(max: 255, RecordSchema.algorithms, "an algorithm"), bytes: 1)
@@ -246,7 +246,7 @@ struct RecordReader {
 
     func type(_ word: Word) throws(RecordError) -> UInt16 {
         guard let number = RecordSchema.number(word.text.uppercased()), number > 0 else {
-            throw failure(word, "'\(word.text.prefix(40))' is no record type; write A, or TYPE65280")
+            throw failure(word, "'\(word.text.prefix(40))' is not a record type; write A, or TYPE65280")
         }
         return number
     }
@@ -260,7 +260,7 @@ struct RecordReader {
         do throws(LDNSError) {
             data += try LDNSName.wire(word.text, origin: origin)
         } catch {
-            throw failure(word, "'\(word.text.prefix(80))' is no domain name: \(error.message); correct it")
+            throw failure(word, "'\(word.text.prefix(80))' is not a domain name: \(error.message); correct it")
         }
     }
 
@@ -320,7 +320,7 @@ struct RecordReader {
         if digits.count != 14, let value = Self.number(digits, max: 0xffff_ffff) { return append(value, bytes: 4) }
         func field(_ range: Range<Int>) -> Int { Self.number(digits[range], max: 9_999) ?? 0 }
         guard digits.count == 14, digits.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
-            throw failure(word, "'\(word.text.prefix(40))' is no time; write YYYYMMDDHHMMSS, or seconds since 1970")
+            throw failure(word, "'\(word.text.prefix(40))' is not a time; write YYYYMMDDHHMMSS, or seconds since 1970")
         }
         let (year, month, day) = (field(0..<4), field(4..<6), field(6..<8))
         let (hour, minute, second) = (field(8..<10), field(10..<12), field(12..<14))
@@ -328,7 +328,7 @@ struct RecordReader {
         let lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
         guard year >= 1970, (1...12).contains(month), (1...lengths[month - 1]).contains(day), hour < 24, minute < 60,
             second <= 60
-        else { throw failure(word, "'\(word.text)' is no date and time; write YYYYMMDDHHMMSS") }
+        else { throw failure(word, "'\(word.text)' is not a date and time; write YYYYMMDDHHMMSS") }
         // Days since 1970, from a year that begins in March.
         let shifted = month > 2 ? year : year - 1
         let ordinal = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
