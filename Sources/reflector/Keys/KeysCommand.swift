@@ -129,7 +129,7 @@ struct KeysCommand: ParsableCommand {
         func run() throws {
             guard let algorithm = TSIGAlgorithm(rawValue: algorithm) else {
                 let all = TSIGAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("`\(algorithm)` is not a supported algorithm:  \(all)")
+                throw ValidationError("`\(algorithm)` is not a supported algorithm: \(all)")
             }
             guard let key = TSIGKey.generate(name: name, algorithm: algorithm) else {
                 throw ValidationError("`\(name)` is not a domain name")

@@ -10,7 +10,7 @@ struct PushCommand: ParsableCommand {
         commandName: "push",
         abstract: "Push a stream to an entrypoint, with its key from a file or the environment.",
         discussion: """
-            Sends standard input, or the standard output of the command after --, by HTTP. On an encoder's own \\
+            Sends standard input, or the standard output of the command after --, over HTTP. On an encoder's own \
             command line, every user of the machine could read the key.
 
             Example:
