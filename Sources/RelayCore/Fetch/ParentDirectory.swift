@@ -82,7 +82,7 @@ struct ParentDirectory {
     private var idle = RecencyList()
     private var carried = RecencyList()
     private var nextNumber: UInt64 = 0
-    /// Due renewals, soonest first. An entry that differs from its name's `renewAt` is stale.
+    /// Scheduled renewals, soonest first. An entry that differs from its name's `renewAt` is stale.
     private var renewals = Heap<Renewal>()
     /// Highest serial seen in an answer.
     private(set) var serial: UInt32?
