@@ -1,5 +1,5 @@
-/// Outcomes of queries. Every query counts as `received` and once more, by outcome or by the reason of its
-/// rejection; those of `onTop` come on top of an outcome.
+/// Outcomes of queries. Every query counts once as `received` and once under its outcome or the reason of its
+/// rejection; the counters of `onTop` are counted in addition to an outcome.
 public enum AnswerCounter: Int, CaseIterable, Sendable {
     case received
     case answered
@@ -9,17 +9,17 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case truncated
     case explained
     case chaosAnswered
-    /// NOERROR: no question, only a cookie to be answered by ours (RFC 7873 §5.4).
+    /// NOERROR: no question, only a request for our server cookie (RFC 7873 §5.4).
     case cookieFetched
-    /// The server's cookie in the query was ours and in time: the source is not forged.
+    /// The query's server cookie is ours and has not expired: the source is not forged.
     case cookieValid
-    /// It was not, or no longer.
+    /// The query's server cookie is not ours or has expired.
     case cookieWrong
-    /// Over the limit and sent without records, with the TC bit.
+    /// Over the rate limit: sent without records, with the TC bit.
     case rateTruncated
-    /// Over the limit and not sent.
+    /// Over the rate limit: not sent.
     case rateDropped
-    /// Signed, or for a transfer: handed over to others, who may come back with the query it holds.
+    /// Signed, or a transfer request: handed to the request handler, which may pass the query inside it back to us.
     case handedOver
     /// Dropped: shorter than a header.
     case tooShort
@@ -37,23 +37,23 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case badEDNS
     /// BADVERS: EDNS newer than version 0.
     case badVersion
-    /// NOTAUTH: signed with a key we don't have.
+    /// NOTAUTH: signed with an unknown key.
     case signed
-    /// REFUSED: class other than IN, and no CHAOS name of ours.
+    /// REFUSED: a class other than IN, and not one of our CHAOS names.
     case badClass
-    /// REFUSED: no zone of ours.
+    /// REFUSED: in none of our zones.
     case outOfZone
     /// REFUSED: AXFR or IXFR; NOTIMP: AXFR by UDP.
     case transferRefused
-    /// REFUSED: `explain` or `_status` asked from a source without leave.
+    /// REFUSED: `explain` or `_status` queried from a source that is not allowed.
     case explainRefused
 
-    /// Counters of queries that count by their outcome too.
+    /// Counters that are counted in addition to an outcome.
     public static let onTop: [AnswerCounter] = [
         .truncated, .explained, .cookieValid, .cookieWrong, .rateTruncated, .rateDropped,
     ]
 
-    /// As a metric's label: `name_error`.
+    /// The name as a metric's label: `name_error`.
     public var name: String {
         var result = ""
         for character in "\(self)" {

@@ -1,9 +1,9 @@
-/// Everything that a name server answers from at one moment: the zones of a generation, and its own status.
-/// Immutable and shared by all loops; a new generation is a new engine.
+/// Everything that a name server answers from at one time: the zones of a generation, and its own status. Immutable and
+/// shared by all loops; each new generation gets a new engine.
 public final class AnswerEngine: Sendable {
     /// The server's identity (NSID, CHAOS names).
     public struct Identity: Sendable, Equatable {
-        /// NSID, `id.server` and `hostname.bind`; cut at 64 bytes.
+        /// NSID, `id.server` and `hostname.bind`; truncated to 64 bytes.
         public var server: String
         /// `version.bind`.
         public var version: String
@@ -13,10 +13,10 @@ public final class AnswerEngine: Sendable {
         }
     }
 
-    /// Most problems of a refused generation that `_status` names, and most notes.
+    /// Maximum number of problems of a refused generation that `_status` lists, and of notes.
     public static let problemsMax = 16
-    /// Largest reply sent over UDP, also to those who would take more: what crosses the Internet unfragmented (DNS Flag
-    /// Day 2020).
+    /// Largest reply sent over UDP, even if the client accepts more: this size crosses the Internet unfragmented (DNS
+    /// Flag Day 2020).
     public static let udpSizeMax = 1_232
 
     public let zones: [ZoneImage]
@@ -25,16 +25,16 @@ public final class AnswerEngine: Sendable {
     private let labelCounts: [Int]
     let identity: FlatArray<UInt8>
     let version: FlatArray<UInt8>
-    /// TXT strings of `_status`, the age left out.
+    /// TXT strings of `_status`, without the age.
     let status: FlatArray<UInt8>
-    /// Wall clock in seconds when this generation began to be served.
+    /// Unix time in seconds since which this generation has been served.
     let servedSince: Int64
 
     /// - Parameters:
-    ///   - zones: distinct zones; the longest that a name is in answers it.
+    ///   - zones: distinct zones; the longest zone that contains a name answers it.
     ///   - problems: why the newest generation of the files was refused; empty if it is the one served.
     ///   - notes: further strings of `_status`: probing, overrides.
-    ///   - servedSince: wall clock in seconds since 1970 when the zones began to be served.
+    ///   - servedSince: Unix time in seconds since which the zones have been served.
     public init(
         zones: [ZoneImage], identity: Identity, problems: [String] = [], notes: [String] = [], servedSince: Int64
     ) {

@@ -1,5 +1,5 @@
 /// Which hosts of a set region are answered, and with what weight. The name server, the export and `explain` all use
-/// this one place.
+/// this code.
 ///
 /// ```
 /// pinned, serving, weighed down    answered while there is one of them
@@ -15,7 +15,7 @@ extension ZoneContent {
         /// Index in `hosts`.
         public var host: Int
         public var port: UInt16
-        /// Of its SRV record.
+        /// Weight in its SRV record.
         public var weight: UInt16
     }
 
@@ -23,17 +23,17 @@ extension ZoneContent {
     public enum AnswerBasis: Sendable, Equatable {
         /// Hosts in service.
         case serving
-        /// None is in service; the drained hosts are answered.
+        /// No host is in service; the drained hosts are answered.
         case drained
-        /// All hosts that are not depooled seem dead: the hosts of the files are answered (fail open).
+        /// All hosts that are not depooled seem dead: the probes are ignored and the files decide (fail open).
         case files
-        /// All are drained or depooled, and other parents take over.
+        /// All hosts are drained or depooled, and other parents take over.
         case aside
-        /// All are depooled.
+        /// All hosts are depooled.
         case nobody
     }
 
-    /// Weights are capacity in units of 100 Mbit/s, so that 16 bits reach 6.5 Tbit/s; 1 without a capacity.
+    /// A weight is the capacity in units of 100 Mbit/s, so that 16 bits reach 6.5 Tbit/s; 1 if no capacity is given.
     public static func weight(capacity: UInt64) -> UInt16 { UInt16(clamping: max(capacity / 100_000_000, 1)) }
 
     /// The hosts that are answered for a set region, in the order of its line.
@@ -57,7 +57,8 @@ extension ZoneContent {
         return (weighed(left, of: region), left.isEmpty ? .nobody : .files)
     }
 
-    /// The same for several set regions together; a host that two of them share is named once, as the first has it.
+    /// The hosts answered for several set regions together; a host that is in two of them appears once, as in the
+    /// first.
     public func answering(sets: [Int]) -> [AnsweringMember] {
         struct Key: Hashable {
             var host: Int
@@ -68,10 +69,10 @@ extension ZoneContent {
             .filter { seen.insert(Key(host: $0.host, port: $0.port)).inserted }
     }
 
-    /// Strings of the TXT record of a set region's answer: the set, the serial of the last change of this answer and
-    /// its cause, and the hosts that are left out only because they seem dead, so that a node whose parent works can
-    /// stay with it.
-    /// - Parameter serial: of the generation.
+    /// Strings of the TXT record of a set region's answer: the set, the serial and cause of the last change of this
+    /// answer, and the hosts that are left out only because they seem dead, so that a node whose parent works can keep
+    /// it.
+    /// - Parameter serial: serial of the generation.
     public func setText(_ region: SetRegion, serial: UInt32) -> [String] {
         let answering = answering(region)
         let changed = region.changedSerial == 0 ? serial : region.changedSerial
@@ -85,8 +86,8 @@ extension ZoneContent {
         return names.isEmpty ? text : text + ["dead=\(names)"]
     }
 
-    /// What `explain` reports about a set region besides the rule: whether it is probed, why its hosts are answered (if
-    /// not because they are in service), what last changed it, and every host.
+    /// What `explain` reports about a set region besides the rule: whether it is probed, why these hosts are answered
+    /// (unless they are simply in service), what last changed the answer, and every host.
     public func stateText(_ region: SetRegion) -> [String] {
         let answering = answering(region)
         var text = ["health=\(probing)"]
@@ -107,10 +108,10 @@ extension ZoneContent {
         return text
     }
 
-    /// Most hosts of a set region that `explain` lists.
+    /// Maximum number of hosts of a set region that `explain` lists.
     static let explainedMembersMax = 32
 
-    /// Marks the set regions that can stand aside: see `SetRegion.standsAside`.
+    /// Marks the set regions that can be answered as empty: see `SetRegion.standsAside`.
     public mutating func letDrainedStandAside() {
         func hasHost(_ set: Int, _ hostStates: (HostState) -> Bool) -> Bool {
             setRegions.indices.contains(set) && setRegions[set].members.contains { hostStates($0.state) }

@@ -1,10 +1,10 @@
 /// Explains an error response to people (RFC 8914).
 enum ExtendedError {
-    /// `explain` or `_status` asked from elsewhere.
+    /// `explain` or `_status` queried from a source that is not allowed.
     case explainProhibited
-    /// A transfer that is not granted.
+    /// A transfer that is not allowed.
     case transferProhibited
-    /// The name is in no zone of ours.
+    /// The name is in none of our zones.
     case notAuthoritative
     /// A class or operation that this server does not support.
     case notSupported

@@ -2,7 +2,7 @@
 extension ZoneContent {
     /// Probe result of one set reflector.
     public enum Health: Sendable, Hashable, Codable {
-        /// It is not probed, or no probe has finished yet.
+        /// The host is not probed, or no probe has finished yet.
         case unprobed
         case alive
         /// Alive, but its children report loss: its weight is reduced to this many sixteenths, 1 to 15.
@@ -25,9 +25,9 @@ extension ZoneContent {
         public static let reasonMax = 100
 
         public var action: Action
-        /// For people; printable ASCII.
+        /// Shown to people; printable ASCII.
         public var reason: String
-        /// Seconds since 1970 at which it ends.
+        /// Expiry time in seconds since 1970.
         public var until: Int64
 
         public init(action: Action, reason: String, until: Int64) {
@@ -48,13 +48,13 @@ extension ZoneContent {
         case pinned
     }
 
-    /// Where the health of the members comes from.
+    /// The source of the members' health.
     public enum Probing: Sendable, Hashable, Codable {
         /// Probing is off: there is no key.
         case off
         case on
-        /// Panic mode: so many targets fell silent together that the prober itself is probably cut off. All hosts keep
-        /// the state that they had.
+        /// Panic mode: so many targets stopped answering together that the prober itself is probably cut off. All hosts
+        /// keep their previous state.
         case frozen(silent: Int, targets: Int)
     }
 }
@@ -74,7 +74,7 @@ extension ZoneContent.Member {
 }
 
 extension ZoneContent.Health: CustomStringConvertible {
-    /// As `explain` and causes have it.
+    /// The name in `explain` and in causes.
     public var description: String {
         switch self {
         case .unprobed: "unprobed"

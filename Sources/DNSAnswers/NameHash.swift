@@ -1,10 +1,10 @@
-/// The fixed hash by which names are found in an image. Only the zone's files put names into the table, so clients
-/// cannot lengthen its probes.
+/// The fixed hash that finds names in an image. Only the zone's files add names to the table, so clients cannot
+/// lengthen its probe sequences.
 enum NameHash {
     static let root: UInt64 = 0x9e37_79b9_7f4a_7c15
 
-    /// Folds the label at `label` (its length byte first) into the hash of the name to its right. Eight bytes at a
-    /// time; up to seven bytes behind the label are read and ignored.
+    /// Adds the label at `label` (its length byte first) to the hash of the name to its right. Reads eight bytes at a
+    /// time; up to seven bytes after the label are read and ignored.
     @inline(__always) static func extend(_ hash: UInt64, label: UnsafeRawPointer) -> UInt64 {
         var state = hash
         let count = Int(label.load(as: UInt8.self)) + 1

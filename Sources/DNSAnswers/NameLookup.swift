@@ -1,4 +1,4 @@
-/// The result of looking a name up in a zone.
+/// The result of a name lookup in a zone.
 enum NameLookup {
     /// `n{k}.r{R}.s{P}` or `n{k}.r{R}`: parent `rank` by rule `tag - 1`.
     case parents(rank: Int, tag: UInt32, portset: UInt16, region: UInt32)
@@ -9,12 +9,12 @@ enum NameLookup {
     case nameError
     /// A stored name, or the wildcard that matches the query name.
     case stored(node: Int)
-    /// At (`isExact`) or below a name that is delegated to other servers.
+    /// A name that is delegated to other servers (`isExact`), or a name below it.
     case delegated(node: Int, isExact: Bool)
 }
 
 extension ZoneView {
-    /// Looks up a name. Its first `count` labels are below the apex.
+    /// Looks up a name whose first `count` labels are below the apex.
     @inline(__always) func locate(_ name: borrowing QueryName, labels count: Int) -> NameLookup {
         guard count > 0 else { return .stored(node: 0) }
         let last = name.label(count - 1)
@@ -26,7 +26,8 @@ extension ZoneView {
         return locateStored(name, labels: count)
     }
 
-    /// `s{P}` and below. Nil where `s{P}` does not exist, so that a wildcard at the apex can match (RFC 4592 §2.2).
+    /// Looks up `s{P}` and names below it. Nil if `s{P}` does not exist, so that a wildcard at the apex can match (RFC
+    /// 4592 §2.2).
     @inline(__always) private func locateUnderPortset(_ name: borrowing QueryName, labels count: Int) -> NameLookup? {
         guard let number = name.number(count - 1, letter: UInt8(ascii: "s"), most: 65_535) else { return nil }
         let portset = UInt16(truncatingIfNeeded: number)
@@ -43,7 +44,7 @@ extension ZoneView {
         return .nameError
     }
 
-    /// `r{R}` and below: the default portset. Nil where `r{R}` does not exist.
+    /// Looks up `r{R}` and names below it, for the default portset. Nil if `r{R}` does not exist.
     @inline(__always) private func locateUnderRegion(_ name: borrowing QueryName, labels count: Int) -> NameLookup? {
         guard let number = name.number(count - 1, letter: UInt8(ascii: "r"), most: UInt64(UInt32.max)) else {
             return nil
@@ -54,7 +55,7 @@ extension ZoneView {
         return locateParents(name, labels: count - 1, portset: defaultPortset, region: region)
     }
 
-    /// A region with `count` labels to its left.
+    /// Looks up a region name with `count` labels to its left.
     @inline(__always) private func locateParents(
         _ name: borrowing QueryName, labels count: Int, portset: UInt16, region: UInt32
     ) -> NameLookup {

@@ -1,4 +1,4 @@
-/// Finds a name's number: an open-addressed table of fixed hashes, at most half full.
+/// Maps names to numbers: an open-addressing table with a fixed hash, at most half full.
 struct NameTable {
     struct Slot: BitwiseCopyable {
         var hash: UInt64
@@ -25,14 +25,14 @@ struct NameTable {
             names += name
         }
         self.slots = FlatArray(slots)
-        // Comparing reads eight bytes at a time.
+        // Comparisons read eight bytes at a time.
         self.names = FlatArray(names + [0, 0, 0, 0, 0, 0, 0, 0])
     }
 
     var view: NameTableView { NameTableView(slots: slots.base, mask: slots.count - 1, names: names.base) }
 }
 
-/// The same, as the query path reads it.
+/// The table as the query path reads it.
 struct NameTableView {
     let slots: UnsafePointer<NameTable.Slot>
     let mask: Int
@@ -51,8 +51,8 @@ struct NameTableView {
         }
     }
 
-    /// A name ends in its only zero byte outside a label, so that equal bytes mean equal length. Up to seven bytes
-    /// behind both names are read and ignored.
+    /// A well-formed name contains one zero byte outside its labels, at its end, so equal bytes mean equal length. Up
+    /// to seven bytes after both names are read and ignored.
     @inline(__always) private static func areEqual(
         _ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, count: Int
     ) -> Bool {
@@ -73,12 +73,12 @@ struct NameTableView {
     }
 }
 
-/// The zones' names, in which the query path finds the zone of a name.
+/// The names of the zones; the query path finds the zone of a query name in them.
 struct ZoneTableView {
     let names: NameTableView
-    /// Bit n is set if a zone has n labels; bit 63 for all longer ones too.
+    /// Bit n is set if a zone has n labels; bit 63 covers all longer names.
     private let lengths: UInt64
-    /// No zone has more labels.
+    /// Maximum number of labels of a zone.
     let labelsMax: Int
 
     init(_ names: NameTableView, labelCounts: [Int]) {

@@ -1,4 +1,4 @@
-/// The stored names of a zone while an image is built, with the empty non-terminals between them and the apex.
+/// The stored names of a zone while its image is built, with the empty non-terminals between them and the apex.
 struct NameTreeBuilder {
     struct Node {
         /// RRsets by type, in order of appearance.
@@ -9,7 +9,7 @@ struct NameTreeBuilder {
         var wildcard: Int32 = -1
     }
 
-    /// Names in the order in which they were first needed; the apex is the first.
+    /// Names in the order of creation; the apex is the first.
     private(set) var names: [[UInt8]] = []
     var nodes: [Node] = []
     private var numberOf: [[UInt8]: Int] = [:]
@@ -22,7 +22,7 @@ struct NameTreeBuilder {
         numberOf[apex] = 0
     }
 
-    /// Number of the node of `name`, which is made if need be, with those between it and the apex. Nil for a name
+    /// Number of the node of `name`. Creates the node, and those between it and the apex, if needed. Nil for a name
     /// that is not in the zone.
     mutating func node(_ name: [UInt8]) -> Int? {
         if let known = numberOf[name] { return known }

@@ -1,8 +1,7 @@
-/// A precompiled piece of answer: the records of one RRset (or referral, or SOA of a negative answer) in wire form,
-/// with the additional records that go with them. At query time it is copied behind the question and its few
-/// `Patch`es are applied.
+/// A precompiled part of an answer: the records of one RRset (or referral, or SOA of a negative answer) in wire form,
+/// with their additional records. A query copies it after the question and applies its few `Patch`es.
 struct PrecompiledRRset: BitwiseCopyable {
-    /// Most bytes: with header, question and OPT a message still fits 65,535.
+    /// Maximum length in bytes: with header, question and OPT, a message still fits into 65,535 bytes.
     static let lengthMax = 65_535 - 12 - 259 - 300
 
     var offset: UInt32
@@ -16,18 +15,18 @@ struct PrecompiledRRset: BitwiseCopyable {
     var answers: UInt16
     var authorities: UInt16
     var additionals: UInt16
-    /// The additional records are glue: without room for them the answer is truncated (RFC 9471 §3.1).
+    /// The additional records are glue: if they do not fit, the answer is truncated (RFC 9471 §3.1).
     var needsAdditionals: Bool
 }
 
 /// A place in an RRset that depends on the question or on the rule that won.
 struct Patch: BitwiseCopyable {
     enum Kind {
-        /// 32-bit TTL of the winning rule.
+        /// The 32-bit TTL of the winning rule.
         static let ttl: UInt16 = 0
-        /// Compression pointer to that suffix of the question whose length in bytes stands there.
+        /// A compression pointer to a suffix of the question; the placeholder holds the suffix's length in bytes.
         static let suffix: UInt16 = 1
-        /// Compression pointer to that offset of the RRset which stands there.
+        /// A compression pointer into this RRset; the placeholder holds the offset.
         static let local: UInt16 = 2
     }
 
@@ -58,7 +57,7 @@ struct RRsetArena {
         return UInt32(rrsets.count - 1)
     }
 
-    /// Puts other bytes beside the RRsets. Returns their offset.
+    /// Stores other bytes next to the RRsets. Returns their offset.
     mutating func append(_ other: [UInt8]) -> UInt32 {
         bytes += other
         return UInt32(bytes.count - other.count)
@@ -68,11 +67,11 @@ struct RRsetArena {
 /// Writes the records of one RRset. A record that would make it longer than `PrecompiledRRset.lengthMax` is left out.
 struct RRsetWriter {
     enum Owner {
-        /// The name asked for.
+        /// The query name.
         case question
-        /// The last so many bytes of the name asked for.
+        /// The last `length` bytes of the query name.
         case suffix(length: Int)
-        /// A name that stands in the data of an earlier record of this RRset.
+        /// A name in the data of an earlier record of this RRset.
         case local(offset: Int)
     }
 
@@ -87,12 +86,12 @@ struct RRsetWriter {
     private(set) var patches: [Patch] = []
     /// An answer or authority record was left out.
     private(set) var isCut = false
-    /// Without glue in the additional section the answer is of no use.
+    /// Without glue in the additional section the answer is useless.
     var needsAdditionals = false
     private var counts: (answer: UInt16, authority: UInt16, additional: UInt16) = (0, 0, 0)
     private var mandatory: (length: Int, patches: Int)?
 
-    /// Appends a record; additional ones come last. Returns the offset of its data in the RRset, or nil if it did
+    /// Appends a record; additional records come last. Returns the offset of its data in the RRset, or nil if it did
     /// not fit.
     @discardableResult
     mutating func record(
@@ -109,7 +108,7 @@ struct RRsetWriter {
             patches.append(Patch(offset: UInt16(bytes.count), kind: Patch.Kind.suffix))
             append16(UInt16(length))
         case .local(let offset):
-            // Pointers have 14 bits, and what stands before the RRset needs some of them.
+            // Pointers have 14 bits, and the bytes before the RRset use part of their range.
             guard offset < 8_192 else { return nil }
             patches.append(Patch(offset: UInt16(bytes.count), kind: Patch.Kind.local))
             append16(UInt16(offset))

@@ -1,35 +1,35 @@
-/// A query read from a datagram or a TCP message. For any bytes, reading gives a query to answer, an error to send
+/// A query parsed from a datagram or a TCP message. For any bytes, parsing yields a query to answer, an error to send
 /// back, or nothing.
 struct Query {
     var id: UInt16 = 0
     var flags: UInt16 = 0
-    /// End of the question; 12 where none could be read.
+    /// End of the question; 12 if it could not be parsed.
     var questionEnd = 12
     var type: UInt16 = 0
     var recordClass: UInt16 = 0
     var hasEDNS = false
     var dnssecOK = false
     var wantsIdentity = false
-    /// Largest datagram that the sender takes.
+    /// Largest datagram that the client accepts.
     var udpSize = 512
-    /// Where the client subnet's address family is (RFC 7871 §6), and the length of the option's data.
+    /// Offset of the client subnet's address family (RFC 7871 §6), and the length of the option's data.
     var subnetOffset = 0
     var subnetLength = 0
-    /// Where the cookie is (RFC 7873 §4), and its length: 8, or 16 to 40; 0 without one.
+    /// Offset of the cookie (RFC 7873 §4), and its length: 8, or 16 to 40; 0 if there is none.
     var cookieOffset = 0
     var cookieLength = 0
-    /// There is no question: the sender wants our cookie and nothing else (RFC 7873 §5.4).
+    /// There is no question: the client requests only our cookie (RFC 7873 §5.4).
     var isCookieOnly = false
     var rcode = ResponseCode.noError
-    /// Why it isn't answered; nil, if it is to be.
+    /// Why the query is rejected; nil if it is to be answered.
     var problem: AnswerCounter?
 
-    /// It is signed or asks for a transfer: the image alone cannot answer it.
+    /// The query is signed or asks for a transfer: the image alone cannot answer it.
     @inline(__always) var isForDesk: Bool {
         problem == .signed || problem == nil && (type == RecordType.ixfr || type == RecordType.axfr)
     }
 
-    /// True for what gets no reply at all, so that two servers can't be made to answer each other.
+    /// True if no reply may be sent, so that two servers can't be made to answer each other.
     @inline(__always) var isDropped: Bool { problem == .tooShort || problem == .isResponse }
 
     @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout QueryName) -> Query {
@@ -51,7 +51,7 @@ struct Query {
         query.type = load16(bytes + typeAt)
         query.recordClass = load16(bytes + typeAt + 2)
         query.questionEnd = typeAt &+ 4
-        // An IXFR query carries the SOA it has (RFC 1995 §3).
+        // An IXFR query carries the client's SOA (RFC 1995 §3).
         let authorities = load16(bytes + 8)
         guard load16(bytes + 6) == 0, authorities == 0 || query.type == RecordType.ixfr && authorities == 1 else {
             return query.rejected(.badCounts, ResponseCode.formatError)
@@ -74,7 +74,7 @@ struct Query {
         return query
     }
 
-    /// Reads the records behind the question: an OPT, a signature, or what we skip.
+    /// Reads the records after the question: OPT, a signature, or records to skip.
     @inline(__always) private mutating func readTail(_ bytes: UnsafePointer<UInt8>, count: Int, records: Int) {
         var position = questionEnd
         for _ in 0..<records {
@@ -122,7 +122,7 @@ struct Query {
                 subnetOffset = position
                 subnetLength = length
             }
-            // Only the first counts (RFC 7873 §5.2).
+            // Only the first cookie counts (RFC 7873 §5.2).
             if code == EDNSOption.cookie, cookieLength == 0 {
                 guard length == 8 || (16...40).contains(length) else { return fail(.badEDNS) }
                 cookieOffset = position
@@ -133,7 +133,7 @@ struct Query {
     }
 
     /// RFC 7871 §7.1.2: a known family, scope 0, as many address bytes as the prefix needs, unused bits zero. Family 0
-    /// comes with prefix 0 only, from clients that want no subnet to be sent on (RFC 7871 §7.1.2).
+    /// is valid only with prefix 0, from clients that do not want a subnet to be forwarded.
     private static func isSubnet(_ data: UnsafePointer<UInt8>, _ length: Int) -> Bool {
         guard length >= 4, data[3] == 0 else { return false }
         let prefix = Int(data[2])
@@ -174,7 +174,7 @@ struct Query {
     }
 }
 
-/// EDNS option codes that we answer.
+/// EDNS option codes that we support.
 enum EDNSOption {
     /// NSID, RFC 5001.
     static let identity: UInt16 = 3

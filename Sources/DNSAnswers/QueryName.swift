@@ -1,14 +1,14 @@
-/// The name of the query that is being answered: its bytes in lower case and the offsets of its labels. Each loop has
-/// one and reuses it for every query.
+/// The name of the current query: its bytes in lower case and the offsets of its labels. Each loop has one and reuses
+/// it for every query.
 struct QueryName: ~Copyable {
     static let labelsMax = 127
 
-    /// `WireName.lengthMax` bytes and room to read on eight bytes at a time.
+    /// `WireName.lengthMax` bytes, with room for reads of eight bytes at a time.
     let bytes: UnsafeMutablePointer<UInt8>
     let offsets: UnsafeMutablePointer<UInt8>
-    /// Bytes of the name, the root's zero included.
+    /// Length of the name in bytes, including the root's zero.
     private(set) var length = 1
-    /// Labels, the root's left out.
+    /// Number of labels, without the root.
     private(set) var labelCount = 0
 
     init() {
@@ -23,7 +23,7 @@ struct QueryName: ~Copyable {
         offsets.deallocate()
     }
 
-    /// Reads the uncompressed name at `start`. False, if it is compressed, too long, or reaches beyond `end`.
+    /// Reads the uncompressed name at `start`. False if it is compressed, too long, or extends beyond `end`.
     @inline(__always) mutating func load(_ source: UnsafePointer<UInt8>, start: Int, end: Int) -> Bool {
         var position = start
         var count = 0
@@ -43,7 +43,7 @@ struct QueryName: ~Copyable {
         return true
     }
 
-    /// Eight bytes at a time, which may reach beyond the name but not beyond `readable` bytes.
+    /// Copies eight bytes at a time; reads may extend beyond the name but not beyond `readable` bytes.
     @inline(__always) private func copyLowercased(_ source: UnsafePointer<UInt8>, readable: Int) {
         let (from, to) = (UnsafeRawPointer(source), UnsafeMutableRawPointer(bytes))
         let wordsEnd = min(length, readable &- 7)
@@ -59,7 +59,7 @@ struct QueryName: ~Copyable {
         }
     }
 
-    /// Of eight bytes. Length bytes are below 64 and so are no letters.
+    /// Lowercases eight bytes. Length bytes are below 64 and so are not letters.
     @inline(__always) private static func lowercase(_ word: UInt64) -> UInt64 {
         let low = word & 0x7f7f_7f7f_7f7f_7f7f
         let aboveZ = low &+ 0x2525_2525_2525_2525
@@ -71,7 +71,7 @@ struct QueryName: ~Copyable {
         UnsafePointer(bytes + Int(offsets[number]))
     }
 
-    /// Hash of the name that begins at a label, from that of the name to its right.
+    /// Hash of the name that begins at a label, computed from the hash of the name to its right.
     @inline(__always) func extend(_ hash: UInt64, by number: Int) -> UInt64 {
         NameHash.extend(hash, label: UnsafeRawPointer(label(number)))
     }
@@ -83,14 +83,14 @@ struct QueryName: ~Copyable {
         return hash
     }
 
-    /// Looks for the name that begins at a label and has this hash.
+    /// Finds the name that begins at a label and has this hash.
     @inline(__always) func find(_ number: Int, hash: UInt64, in table: NameTableView) -> Int {
         let start = number == labelCount ? length &- 1 : Int(offsets[number])
         return table.find(hash: hash, name: UnsafePointer(bytes + start), count: length &- start)
     }
 
-    /// The longest of the zones that this name is or is below: its number, or -1, and the label where it begins;
-    /// `first` is the leftmost label where it may.
+    /// The longest zone that contains this name: its number, or -1, and the label where the zone's name begins. `first`
+    /// is the leftmost label where it may begin.
     @inline(__always) func longestSuffix(in zones: ZoneTableView, first: Int = 0) -> (number: Int, label: Int) {
         var label = labelCount
         var hash = NameHash.root
@@ -114,8 +114,8 @@ struct QueryName: ~Copyable {
         return true
     }
 
-    /// The number behind the letter of `r1283` or `s4096`: decimal, without leading zeros, at most `most`. Nil for
-    /// every other label.
+    /// The number after the letter of `r1283` or `s4096`: decimal, without leading zeros, at most `most`. Nil for every
+    /// other label.
     @inline(__always) func number(_ label: Int, letter: UInt8, most: UInt64) -> UInt64? {
         let text = self.label(label)
         let digits = Int(text[0]) &- 1

@@ -1,8 +1,8 @@
-/// Query statistics of one responder. Values of several loops can be added.
+/// Query statistics of one responder. The values of several loops can be added.
 public struct QueryStatistics: Sendable, Equatable {
-    /// Types that are counted one by one: 0 to 255. All others are counted together.
+    /// Types with a counter of their own: 0 to 255. All others share one.
     static let typesMax = 256
-    /// Response codes that are counted one by one: up to BADCOOKIE (RFC 7873).
+    /// Response codes with a counter: up to BADCOOKIE (RFC 7873).
     static let codesMax = 24
     static let words = AnswerCounter.allCases.count + typesMax + 1 + codesMax
     static let firstType = AnswerCounter.allCases.count

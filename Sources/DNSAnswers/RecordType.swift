@@ -1,4 +1,4 @@
-/// Record types, classes and response codes that the answer path treats by name (IANA DNS parameters).
+/// Record types, classes and response codes that the answer path uses (IANA DNS parameters).
 enum RecordType {
     static let a: UInt16 = 1
     static let ns: UInt16 = 2

@@ -1,17 +1,17 @@
-/// What the OPT record of a reply carries (RFC 6891 §6.1.2).
+/// The contents of a reply's OPT record (RFC 6891 §6.1.2).
 struct ReplyOptions {
-    /// Bytes of the whole OPT record; 0 for a query that had none.
+    /// Length of the whole OPT record in bytes; 0 if the query had none.
     var length = 0
-    /// NSID (RFC 5001); nil if it was not asked for.
+    /// NSID (RFC 5001); nil if it was not requested.
     var identity: UnsafePointer<UInt8>?
     var identityLength = 0
-    /// The client subnet as the query has it. No answer depends on the client, so the scope is 0, as in the query (RFC
-    /// 7871 §7.2.1).
+    /// The client subnet as in the query. No answer depends on the client, so the scope is 0, as in the query (RFC 7871
+    /// §7.2.1).
     var subnet: UnsafePointer<UInt8>?
     var subnetLength = 0
-    /// The client's own cookie; nil if there was none (RFC 7873).
+    /// The client cookie; nil if there was none (RFC 7873).
     var clientCookie: UnsafePointer<UInt8>?
-    /// Our server cookie for it: header and hash in memory order.
+    /// Our server cookie for this client: header and hash in memory order.
     var serverCookie: (UInt64, UInt64) = (0, 0)
     var hasValidCookie = false
 }
@@ -41,7 +41,7 @@ extension ReplyWriter {
             words.storeBytes(of: options.serverCookie.1.littleEndian, toByteOffset: 8, as: UInt64.self)
             place += 16
         }
-        // Only errors carry it. They have no records, so there is room.
+        // Only errors carry an extended error. They have no records, so there is room.
         if let error = extendedError {
             let text = error.text
             store16(place, EDNSOption.extendedError)

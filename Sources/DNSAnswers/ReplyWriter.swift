@@ -1,4 +1,4 @@
-/// Writes one reply into the caller's buffer: header, the question as it came, RRsets, OPT.
+/// Writes one reply into the caller's buffer: header, the question as received, RRsets, OPT.
 struct ReplyWriter {
     private let base: UnsafeMutablePointer<UInt8>
     /// First byte that records may not use.
@@ -10,13 +10,13 @@ struct ReplyWriter {
     private var authorities: UInt16 = 0
     private var additionals: UInt16 = 0
     private(set) var isTruncated = false
-    /// What was answered, for the limiter: the last RRset, with its zone. 0 without any.
+    /// Identifies the answer for the rate limiter: the last RRset and its zone; 0 if there is none.
     private(set) var subject: UInt64 = 0
-    /// Said in the OPT record of an error.
+    /// Extended error for the OPT record of an error.
     var extendedError: ExtendedError?
 
-    /// Copies header and question.
-    /// - Parameter limit: bytes for everything but the OPT record.
+    /// Copies the header and the question.
+    /// - Parameter limit: maximum size in bytes of everything but the OPT record.
     @inline(__always) init(
         _ base: UnsafeMutablePointer<UInt8>, limit: Int, question: UnsafePointer<UInt8>, questionEnd: Int
     ) {
@@ -29,11 +29,12 @@ struct ReplyWriter {
 
     var bytes: UnsafePointer<UInt8> { UnsafePointer(base) }
 
-    /// Appends an RRset. Additional records that don't fit are left out; if others don't, the reply is truncated.
+    /// Appends an RRset. Additional records that don't fit are left out; if other records don't fit, the reply is
+    /// truncated.
     /// - Parameters:
-    ///   - ttl: of the winning rule, for RRsets that have no TTL of their own.
-    ///   - owner: where in the reply the name stands that these records belong to: 12, the question, or the target of a
-    ///     CNAME; `ownerLength`: its bytes, if it is not the question.
+    ///   - ttl: TTL of the winning rule, for RRsets that have no TTL of their own.
+    ///   - owner: offset in the reply of the records' owner name: 12, the question, or the target of a CNAME;
+    ///     `ownerLength`: its length in bytes if it is not the question.
     @inline(__always) mutating func append(
         _ number: UInt32, of zone: UnsafePointer<ZoneView>, ttl: UInt32, owner: Int = 12,
         ownerLength: Int = 0
@@ -85,9 +86,9 @@ struct ReplyWriter {
         }
     }
 
-    // MARK: Text made on the spot
+    // MARK: Generated text
 
-    /// Appends a TXT record of TTL 0 for the question, whose strings `write` makes.
+    /// Appends a TXT record with TTL 0 for the question; `write` writes its strings.
     mutating func text(recordClass: UInt16, _ write: (inout TextWriter) -> Void) {
         guard position &+ 12 <= limit else { return isTruncated = true }
         var writer = TextWriter(base, from: position &+ 12, limit: limit)
@@ -106,7 +107,7 @@ struct ReplyWriter {
 
     // MARK: End
 
-    /// Leaves all records out, so that the client asks again by TCP.
+    /// Leaves all records out, so that the client retries over TCP.
     mutating func truncate() { isTruncated = true }
 
     /// Writes the OPT record if the query had one, and the header. Returns the reply's length.
@@ -118,7 +119,7 @@ struct ReplyWriter {
             (answers, authorities, additionals) = (0, 0, 0)
         }
         if query.hasEDNS { appendOPT(query, rcode: rcode, options) }
-        // Operation and RD come back as they were; all else is ours to set (RFC 1035 §4.1.1, RFC 4035 §3.1.6 for CD).
+        // Opcode and RD are copied from the query; we set all other flags (RFC 1035 §4.1.1, RFC 4035 §3.1.6 for CD).
         var flags = 0x8000 | (query.flags & 0x7900) | (rcode & 15)
         if isAuthoritative { flags |= 0x0400 }
         if isTruncated { flags |= 0x0200 }
@@ -130,7 +131,7 @@ struct ReplyWriter {
         return position
     }
 
-    /// Where the next record goes.
+    /// Where the next record is written.
     @inline(__always) var end: UnsafeMutablePointer<UInt8> { base + position }
 
     @inline(__always) mutating func didAppendOPT(length: Int) {

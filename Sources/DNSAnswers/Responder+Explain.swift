@@ -1,7 +1,7 @@
 /// Answers about the server itself: CHAOS names, `_status`, and `explain`.
 extension Responder {
-    /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892).
-    /// Nobody is authoritative for them: AA stays clear, as others do it.
+    /// CHAOS TXT: `version.bind`, `version.server`, `id.server`, `hostname.bind` (RFC 4892). No server is authoritative
+    /// for them: AA stays clear, as in other implementations.
     func respondChaos(_ query: Query, _ writer: inout ReplyWriter) -> UInt16 {
         writer.extendedError = query.recordClass == RecordClass.chaos ? .notAuthoritative : .notSupported
         guard query.recordClass == RecordClass.chaos, name.labelCount == 2,
@@ -49,7 +49,7 @@ extension Responder {
         return outcome == .nameError ? ResponseCode.nameError : ResponseCode.noError
     }
 
-    /// `NAME.explain`: why NAME is answered as it is.
+    /// Answers `NAME.explain`: why NAME is answered the way it is.
     mutating func explain(
         _ query: Query, _ zone: UnsafePointer<ZoneView>, labels: Int, _ writer: inout ReplyWriter
     ) -> UInt16 {
@@ -87,7 +87,7 @@ extension Responder {
         return ResponseCode.noError
     }
 
-    /// What the name without its `explain` label is.
+    /// Looks up the name without its `explain` label.
     private mutating func locateExplained(_ zone: UnsafePointer<ZoneView>, labels: Int) -> NameLookup? {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: WireName.lengthMax) { buffer in
             guard let start = buffer.baseAddress else { return nil }

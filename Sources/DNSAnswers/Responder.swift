@@ -1,27 +1,27 @@
 import ReflectorModel
 
-/// Answers queries on behalf of one loop: query bytes in, reply bytes out, without allocation, lock or reference
-/// count. Not shared between threads: each loop has its own and gives it a new engine when there is one.
+/// Answers queries for one loop: query bytes in, reply bytes out, without allocations, locks or reference counting. Not
+/// shared between threads: each loop has its own responder and gives it each new engine.
 public struct Responder: ~Copyable {
     public enum Transport: Sendable { case udp, tcp }
 
-    /// Most CNAMEs followed within the zone.
+    /// Maximum number of CNAMEs followed within the zone.
     static let aliasesMax = 8
 
-    /// The generation that is answered from.
+    /// The generation that answers come from.
     public var engine: AnswerEngine {
         didSet {
             (views, zoneTable) = (engine.views.base, engine.zoneTable)
         }
     }
-    /// What server cookies are made with; nil leaves cookies unanswered.
+    /// The secrets of server cookies; with nil, cookies are ignored.
     public var cookies: ServerCookies?
-    /// Wall clock in seconds since 1970, for `_status` and cookies; the loop sets it now and then.
+    /// Unix time in seconds, for `_status` and cookies; the loop updates it from time to time.
     public var now: Int64 = 0
     /// The loop's clock, for the limiter; the loop sets it before each batch.
     public var instant = MonotonicInstant(nanoseconds: 0)
 
-    /// There is somebody to answer signed queries and transfers: `answer` gives -1 for them. Else they are refused.
+    /// Signed queries and transfers have a handler: `answer` returns -1 for them. Otherwise they are refused.
     public var hasRequestHandler = false
 
     private(set) var views: UnsafePointer<ZoneView>
@@ -33,7 +33,7 @@ public struct Responder: ~Copyable {
     /// Hashes of the names whose CNAMEs are in the answer.
     let aliases: UnsafeMutablePointer<UInt64>
 
-    /// - Parameter limiter: for replies over UDP; nil sends them all.
+    /// - Parameter limiter: rate limit of replies over UDP; nil sends all replies.
     public init(_ engine: AnswerEngine, limiter: ResponseLimiter.Configuration? = nil, seed: UInt64 = 0) {
         self.engine = engine
         self.limiter = ResponseLimiter(limiter, seed: seed)
@@ -51,20 +51,21 @@ public struct Responder: ~Copyable {
 
     public func count(of counter: AnswerCounter) -> UInt64 { words[counter.rawValue] }
 
-    /// Everything counted so far.
+    /// All counters so far.
     public var statistics: QueryStatistics { QueryStatistics(words) }
 
-    /// Buckets of the limiter that had to be given up while in use.
+    /// Buckets of the limiter that were evicted while in use.
     public var limiterEvictions: UInt64 { limiter.evictions }
 
     /// Answers one message.
     /// - Parameters:
-    ///   - message: the query, without TCP's length.
-    ///   - source: the client. Cookies and limits depend on it, records never do; nil leaves both out.
+    ///   - message: the query, without TCP's length field.
+    ///   - source: the client's address. Cookies and limits depend on it, records never do; nil disables both.
     ///   - isPrivileged: the source may read `explain` and `_status`.
     ///   - isExempt: the limiter does not apply to the source.
     ///   - buffer: for the reply; at least 1,232 bytes, 65,535 over TCP.
-    /// - Returns: length of the reply; 0: none is to be sent; -1: with `hasRequestHandler`, others are to answer.
+    /// - Returns: length of the reply; 0: send nothing; -1 (only with `hasRequestHandler`): the request handler must
+    ///   answer.
     public mutating func answer(
         _ message: UnsafeRawBufferPointer, from source: IPAddress? = nil, over transport: Transport, isPrivileged: Bool,
         isExempt: Bool = false, into buffer: UnsafeMutableRawBufferPointer
@@ -113,7 +114,7 @@ public struct Responder: ~Copyable {
 
     @inline(__always) func add(_ counter: AnswerCounter) { words[counter.rawValue] &+= 1 }
 
-    /// What goes into the OPT record of the reply.
+    /// Sets the contents of the reply's OPT record.
     @inline(__always) private func fill(
         _ options: inout ReplyOptions, for query: Query, _ message: UnsafePointer<UInt8>, _ source: IPAddress?
     ) {
@@ -139,14 +140,14 @@ public struct Responder: ~Copyable {
         }
     }
 
-    /// True if a reply that somebody else made may be sent to `source` over UDP: all of them share a bucket.
+    /// True if a reply from the request handler may be sent to `source` over UDP: all of these share a bucket.
     public mutating func maySend(to source: IPAddress) -> Bool {
         guard limiter.isOn, limiter.take(source, kind: .max, at: instant) != .send else { return true }
         add(.rateDropped)
         return false
     }
 
-    /// False if the reply is not to be sent. An error is never sent truncated: asking again by TCP would not mend it.
+    /// False if the reply must not be sent. An error is never sent truncated: a retry over TCP would not help.
     private mutating func limit(_ writer: inout ReplyWriter, _ rcode: inout UInt16, _ source: IPAddress) -> Bool {
         let kind = writer.subject == 0 ? UInt64(rcode) : writer.subject
         let isError = rcode != ResponseCode.noError && rcode != ResponseCode.nameError
@@ -174,7 +175,7 @@ public struct Responder: ~Copyable {
         if query.type == RecordType.axfr || query.type == RecordType.ixfr {
             writer.extendedError = .transferProhibited
             let rcode = refuse(.transferRefused)
-            // A whole zone never goes by UDP (RFC 5936 §4.2).
+            // A whole zone is never sent over UDP (RFC 5936 §4.2).
             return query.type == RecordType.axfr && transport == .udp ? ResponseCode.notImplemented : rcode
         }
         var (number, label) = name.longestSuffix(in: zoneTable)
@@ -183,12 +184,12 @@ public struct Responder: ~Copyable {
             return refuse(.outOfZone)
         }
         if label == 0, query.type == RecordType.ds, name.labelCount > 0 {
-            // DS stands in the parent zone (RFC 4035 §3.1.4.1); if that is ours too, it answers.
+            // DS is in the parent zone (RFC 4035 §3.1.4.1); if that zone is ours too, it answers.
             let parent = name.longestSuffix(in: zoneTable, first: 1)
             if parent.number >= 0 { (number, label) = parent }
         }
         let zone = views + number
-        // "Any class" can't be authoritative (RFC 1034 §3.7.1, RFC 1035 §3.2.5).
+        // An answer for class ANY can't be authoritative (RFC 1034 §3.7.1, RFC 1035 §3.2.5).
         isAuthoritative = query.recordClass == RecordClass.internet
         if label > 0 {
             let top = name.label(label - 1)

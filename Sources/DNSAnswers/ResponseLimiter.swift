@@ -1,23 +1,23 @@
 import ReflectorModel
 
-/// Response rate limiting (RRL): limits how often one network gets one answer over UDP, so that the server is useless
-/// for reflection attacks with spoofed sources.
+/// Response rate limiting (RRL): limits how often one network gets the same answer over UDP, so that the server is
+/// useless for reflection attacks with spoofed sources.
 ///
-/// Each source prefix (/24, /56) and answer has a token bucket. The answer is identified by what is sent, not by the
-/// query name: all names that a set region answers share a bucket, all names that don't exist in a zone share one, and
-/// errors of one kind share one. Buckets per name would limit no attacker, since a zone may have 590 million names that
-/// all answer.
+/// Each pair of source prefix (/24, /56) and answer has a token bucket. The answer is identified by what is sent, not
+/// by the query name: all names that a set region answers share a bucket, all nonexistent names of a zone share one,
+/// and errors of one kind share one. Buckets per name would not limit an attacker, since a zone may have 590 million
+/// names that all answer.
 ///
 /// The table never grows. A bucket in use is evicted only if the four slots that it may use hold busier buckets; its
-/// network then starts with a full bucket.
+/// network then starts again with a full bucket.
 public struct ResponseLimiter: ~Copyable {
     public struct Configuration: Sendable, Equatable {
-        /// Equal answers to a prefix per second; also the burst size.
+        /// Equal answers per second to one prefix; also the burst size.
         public var answersPerSecond: Int
         /// One in this many answers over the limit is sent truncated, so that a real client retries over TCP; 0 drops
         /// all, 1 drops none.
         public var slip: Int
-        /// Buckets of 16 bytes; raised to a power of two.
+        /// Number of buckets, 16 bytes each; rounded up to a power of two.
         public var buckets: Int
 
         public init(answersPerSecond: Int, slip: Int = 2, buckets: Int = 65_536) {
@@ -35,7 +35,7 @@ public struct ResponseLimiter: ~Copyable {
     }
 
     private struct Bucket: BitwiseCopyable {
-        /// When it is full again, in nanoseconds; in the past if it is full now.
+        /// When the bucket will be full again, in nanoseconds; in the past if it is full now.
         var fullAt: Int64
         /// The source prefix and answer that it limits.
         var tag: UInt32
@@ -43,7 +43,7 @@ public struct ResponseLimiter: ~Copyable {
         var refused: UInt32
     }
 
-    /// Places for a bucket: one cache line.
+    /// Slots that a bucket may use: one cache line.
     private static let ways = 4
     private static let bucketsMax = 1 << 24
 
@@ -75,8 +75,8 @@ public struct ResponseLimiter: ~Copyable {
 
     deinit { buckets.deallocate() }
 
-    /// Takes an answer out of the bucket of a network.
-    /// - Parameter kind: which answer it is.
+    /// Takes a token for one answer to a network.
+    /// - Parameter kind: identifies the answer.
     @inline(__always) mutating func take(_ source: IPAddress, kind: UInt64, at now: MonotonicInstant) -> Verdict {
         let prefix = source.isV4 ? UInt64(source.v4 >> 8) | 1 << 63 : source.high >> 8
         let hash = FixedHash.mix(FixedHash.mix(prefix ^ seed) ^ kind)

@@ -1,15 +1,15 @@
 import ReflectorModel
 
-/// Makes and checks server cookies in the form on which implementations agree (RFC 9018 §4): version, reserved bytes,
-/// time, and SipHash-2-4 over them with the client's cookie and address. Servers that share secrets take each other's
-/// cookies. The first secret signs and all verify, so that a new one can be spread before it signs, and an old one be
-/// kept until its cookies have died out.
+/// Makes and checks server cookies in the interoperable format (RFC 9018 §4): version, reserved bytes, time, and
+/// SipHash-2-4 over them with the client's cookie and address. Servers with common secrets accept each other's cookies.
+/// The first secret signs and all secrets verify, so that a new secret can be distributed before it signs, and an old
+/// one can be kept until its cookies have expired.
 public struct ServerCookies: Sendable, Equatable {
-    /// What cookies are made with: 128 bits.
+    /// A 128-bit secret that cookies are made with.
     public struct Secret: Sendable, Hashable {
         let key: SipHash.Key
 
-        /// 16 bytes as the `cookie-secret` of other servers has them.
+        /// The 16 bytes of another server's `cookie-secret`.
         public init?(_ bytes: some Collection<UInt8>) {
             guard bytes.count == 16 else { return nil }
             let words = bytes.enumerated().reduce(into: (UInt64(0), UInt64(0))) { words, byte in
@@ -27,21 +27,21 @@ public struct ServerCookies: Sendable, Equatable {
         }
     }
 
-    /// What a client brought, and what it gets.
+    /// The result of a cookie check, and the cookie to send.
     struct Verdict {
-        /// The server's cookie is one of ours, made for this client, and not too old: the address is not forged.
+        /// The server cookie is ours, was made for this client, and is not too old: the address is not forged.
         var isValid: Bool
-        /// Version, reserved bytes and time of the cookie to send, as they lie in memory.
+        /// Version, reserved bytes and time of the cookie to send, in memory order.
         var header: UInt64
         var hash: UInt64
     }
 
-    /// Most secrets: the one that signs, one to come and one to go.
+    /// Maximum number of secrets: the one that signs, the next one and the previous one.
     public static let secretsMax = 3
-    /// Oldest cookie that is taken, and how far ahead another server's clock may be (RFC 9018 §4.3).
+    /// Maximum age of an accepted cookie, and maximum clock difference to another server (RFC 9018 §4.3).
     static let ageSecondsMax: Int32 = 3_600
     static let aheadSecondsMax: Int32 = 300
-    /// From this age on a client gets a new cookie for its old one.
+    /// A client whose cookie is at least this old gets a new one.
     static let renewSeconds: Int32 = 1_800
 
     private let keys: (SipHash.Key, SipHash.Key, SipHash.Key)
@@ -65,7 +65,7 @@ public struct ServerCookies: Sendable, Equatable {
         let raw = UnsafeRawPointer(cookie)
         let clientCookie = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self))
         let time = UInt32(truncatingIfNeeded: now)
-        // The server's part of other lengths is none of ours.
+        // A server cookie of another length is not ours.
         if length == 24 {
             let header = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
             let hash = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self))

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// SipHash-2-4 (Aumasson and Bernstein 2012), a keyed hash of short input, fed a word at a time: what interoperable
-/// server cookies are made with (RFC 9018 §4.4).
+/// SipHash-2-4 (Aumasson and Bernstein 2012), a keyed hash for short input, processed one word at a time. Interoperable
+/// server cookies use it (RFC 9018 §4.4).
 struct SipHash {
     /// 128 bits, as two little-endian words.
     struct Key: Sendable, Hashable, BitwiseCopyable {
@@ -21,7 +21,7 @@ struct SipHash {
         v3 = key.high ^ 0x7465_6462_7974_6573
     }
 
-    /// Takes eight bytes of input, the first one lowest.
+    /// Processes eight bytes of input; the first byte is the least significant.
     @inline(__always) mutating func absorb(_ word: UInt64) {
         v3 ^= word
         round()
@@ -29,10 +29,10 @@ struct SipHash {
         v0 ^= word
     }
 
-    /// Takes what is left and returns the hash; its first byte on the wire is the lowest.
+    /// Processes the remaining bytes and returns the hash; its first byte on the wire is the least significant.
     /// - Parameters:
-    ///   - tail: the last 0 to 7 bytes, the first one lowest.
-    ///   - length: bytes of the whole input.
+    ///   - tail: the last 0 to 7 bytes; the first is the least significant.
+    ///   - length: length of the whole input in bytes.
     @inline(__always) mutating func finish(tail: UInt64, length: UInt8) -> UInt64 {
         absorb(tail | UInt64(length) << 56)
         v2 ^= 0xff

@@ -12,7 +12,7 @@ struct TextWriter {
         self.position = position
     }
 
-    /// `key` followed by `count` bytes, cut at 255 bytes together.
+    /// Appends `key` followed by `count` bytes, truncated to 255 bytes in total.
     mutating func string(_ key: StaticString, _ value: UnsafePointer<UInt8>?, count: Int) {
         let keyLength = min(key.utf8CodeUnitCount, 255)
         let valueLength = min(count, 255 - keyLength)
@@ -25,7 +25,7 @@ struct TextWriter {
 
     mutating func string(_ text: StaticString) { string(text, nil, count: 0) }
 
-    /// `key` followed by a decimal number.
+    /// Appends `key` followed by a decimal number.
     mutating func string(_ key: StaticString, number: UInt64) {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
             var rest = number
@@ -40,7 +40,7 @@ struct TextWriter {
         }
     }
 
-    /// Strings in wire form, copied.
+    /// Copies strings in wire form.
     mutating func wire(_ bytes: UnsafePointer<UInt8>, count: Int) {
         guard position + count <= limit else { return isFull = true }
         (base + position).update(from: bytes, count: count)

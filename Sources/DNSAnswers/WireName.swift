@@ -1,10 +1,10 @@
-/// Domain names in wire form (RFC 1035 §3.1): absolute, uncompressed, lower case. The one place that takes such names
-/// apart and puts them together; the query path has its own copy of a name in `QueryName`.
+/// Domain names in wire form (RFC 1035 §3.1): absolute, uncompressed, lower case. All parsing and composing of such
+/// names is here; only the query path has its own copy of a name in `QueryName`.
 package enum WireName {
-    /// Longest name in bytes, the root's zero included.
+    /// Maximum length of a name in bytes, including the root's zero.
     package static let lengthMax = 255
 
-    /// `text`, a name without its final dot, followed by `suffix`. Nil for labels or names of a wrong length.
+    /// `text`, a name without its final dot, followed by `suffix`. Nil if a label or the name has an invalid length.
     static func bytes(of text: some StringProtocol, suffix: [UInt8] = [0]) -> [UInt8]? {
         var result: [UInt8] = []
         for label in text.split(separator: ".", omittingEmptySubsequences: false) {
@@ -16,8 +16,8 @@ package enum WireName {
         return result.count <= lengthMax ? result : nil
     }
 
-    /// `text`, a name of plain labels without its final dot, followed by `suffix`. Empty labels are left out, and the case
-    /// stays as it is.
+    /// `text`, a name of plain labels without its final dot, followed by `suffix`. Empty labels are left out; the case
+    /// is kept.
     package static func joined(_ text: String, below suffix: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(text.utf8.count + 1 + suffix.count)
@@ -28,7 +28,7 @@ package enum WireName {
         return result + suffix
     }
 
-    /// Offsets of the labels of a well-formed name, the root's left out. Nil if it is not well formed.
+    /// Offsets of the labels of a well-formed name, without the root. Nil if it is not well formed.
     package static func labelOffsets(_ name: [UInt8]) -> [Int]? {
         guard name.count <= lengthMax else { return nil }
         var offsets: [Int] = []
@@ -41,7 +41,7 @@ package enum WireName {
         return position == name.count - 1 ? offsets : nil
     }
 
-    /// True when `name` is `zone` or below it. Both are well formed.
+    /// True if `name` is `zone` or below it. Both must be well formed.
     package static func isWithin(_ name: [UInt8], _ zone: [UInt8]) -> Bool {
         guard name.count >= zone.count else { return false }
         let cut = name.count - zone.count
@@ -51,7 +51,7 @@ package enum WireName {
         return at == cut
     }
 
-    /// The label just below `zone`, as bytes. Nil for the zone itself and outside.
+    /// The label just below `zone`, as bytes. Nil for the zone itself and for names outside it.
     package static func firstLabelBelow(_ zone: [UInt8], in name: [UInt8]) -> ArraySlice<UInt8>? {
         guard isWithin(name, zone) else { return nil }
         let cut = name.count - zone.count
@@ -62,11 +62,11 @@ package enum WireName {
 
     package static func lowercased(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 32 : byte }
 
-    /// A whole name; its length bytes are at most 63, below every letter.
+    /// Lowercases a whole name; its length bytes are at most 63, below every letter.
     package static func lowercased(_ name: [UInt8]) -> [UInt8] { name.map(lowercased) }
 
-    /// Hash of a name: labels folded in from the root leftwards, so that a walk down the tree, or up through the
-    /// suffixes of a query, gets each name's hash from its parent's.
+    /// Hash of a name: labels are added from the root leftwards, so that a walk down the tree, or up through the
+    /// suffixes of a query, computes each name's hash from its parent's.
     static func hash(_ name: [UInt8]) -> UInt64 {
         let padded = name + [0, 0, 0, 0, 0, 0, 0, 0]
         var hash = NameHash.root

@@ -1,7 +1,8 @@
 import ReflectorModel
 
 extension ZoneContent {
-    /// What `{host}.nodes` says about one host: its roles in the network. Other nodes check its claims against them.
+    /// What `{host}.nodes` publishes about one host: its roles in the network. Other nodes check the host's claims
+    /// against them.
     public struct NodeEntry: Sendable, Equatable {
         /// Index in `hosts`.
         public var host: Int
@@ -14,7 +15,7 @@ extension ZoneContent {
     /// A host with more roles is left out, so that none of its claims is refused.
     private static var partsMax: Int { 32 }
 
-    /// Every host that a line gives a part to, in order of first mention: set reflectors, then edge reflectors, then
+    /// Every host that a line gives a role, in order of first mention: set reflectors, then edge reflectors, then
     /// entrypoints.
     public var nodeEntries: [NodeEntry] {
         var entries: [NodeEntry] = []

@@ -1,8 +1,8 @@
 extension ZoneContent {
     /// Names of the aliased form that earlier generations published and this one no longer needs (design §4). Resolvers
-    /// cache a DNAME or CNAME to them until its TTL expires, and would answer NXDOMAIN if the names were gone.
+    /// cache a DNAME or CNAME to them until its TTL expires, and would get NXDOMAIN if the names were removed.
     public struct Outliving: Sendable, Equatable, Codable {
-        /// Regions that are answered alike, by the names of their parents.
+        /// Regions with equal answers, identified by the names of their parents.
         public struct Cell: Sendable, Equatable, Codable {
             public var regions: ClosedRange<UInt32>
             public var parents: [String]
@@ -14,10 +14,10 @@ extension ZoneContent {
 
         /// A class of identically mapped portsets.
         public struct Class: Sendable, Equatable, Codable {
-            /// Names it.
+            /// Hash that identifies the class.
             public var hash: UInt64
             public var cells: [Cell]
-            /// Hash of the union of its root set regions; nil for none.
+            /// Hash of the union of its root set regions; nil if it has none.
             public var union: UInt64?
             /// Seconds since 1970 until which it must be answered.
             public var until: Int64
@@ -33,12 +33,12 @@ extension ZoneContent {
             public init(type: UInt16, data: [UInt8]) { (self.type, self.data) = (type, data) }
         }
 
-        /// The hosts of some root set regions together.
+        /// The combined hosts of some root set regions.
         public struct Union: Sendable, Equatable, Codable {
             public var hash: UInt64
             /// Names of the set regions.
             public var sets: [String]
-            /// As last served: what is answered once one of the set regions is gone.
+            /// The records last served: the answer once one of the set regions is removed.
             public var records: [Data]
             public var until: Int64
             public init(hash: UInt64, sets: [String], records: [Data], until: Int64) {
@@ -46,7 +46,7 @@ extension ZoneContent {
             }
         }
 
-        /// A set region that is gone, as last served.
+        /// A set region that was removed, as last served.
         public struct Set: Sendable, Equatable, Codable {
             public var name: String
             public var records: [Data]
@@ -62,7 +62,7 @@ extension ZoneContent {
 
         public init() {}
 
-        /// Nothing outlives.
+        /// There are no names to keep.
         public var isEmpty: Bool { classes.isEmpty && unions.isEmpty && sets.isEmpty }
     }
 }

@@ -1,11 +1,12 @@
 import ReflectorModel
 
-/// What the three files of `zones/` say, checked and resolved, as plain values: the zone compiler makes it, the zone
-/// image is built from it, and `diff`, `explain` and `export` read it. Its size follows the rules, never the names.
+/// The contents of the three files of `zones/`, checked and resolved, as plain values. The zone compiler creates it,
+/// the zone image is built from it, and `diff`, `explain` and `export` read it. Its size depends on the number of
+/// rules, not of names.
 public struct ZoneContent: Sendable, Equatable, Codable {
-    /// Where a fact was written: 1-based line and column of a file of the generation.
+    /// The source position of a definition: 1-based line and column in a file of the generation.
     public struct SourceLine: Sendable, Hashable, Codable {
-        /// File name without its directory, as `reflector.net.portsets`.
+        /// File name without its directory, such as `reflector.net.portsets`.
         public var file: String
         public var line: Int
         public init(file: String, line: Int) {
@@ -14,7 +15,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         }
     }
 
-    /// A record as the `.zone` file has it, in wire form and lower case owner.
+    /// A record of the `.zone` file, in wire form with the owner in lower case.
     public struct Record: Sendable, Equatable, Codable {
         /// Owner in uncompressed wire form, lower case, absolute.
         public var owner: [UInt8]
@@ -32,7 +33,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         }
     }
 
-    /// A host that some line of the sidecars names; its addresses are the zone's A and AAAA.
+    /// A host that a line of the sidecars names; its addresses are the A and AAAA records in the zone.
     public struct Host: Sendable, Equatable, Codable {
         /// Relative to the zone, lower case: `nyc-1`.
         public var name: String
@@ -48,9 +49,9 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         /// Index in `hosts`.
         public var host: Int
         public var port: UInt16
-        /// What probes say of it.
+        /// Its health according to probes.
         public var health = Health.unprobed
-        /// What an operator has decided about it for a while.
+        /// An operator's temporary override.
         public var override: Override?
         public init(host: Int, port: UInt16, health: Health = .unprobed, override: Override? = nil) {
             self.host = host
@@ -62,19 +63,19 @@ public struct ZoneContent: Sendable, Equatable, Codable {
 
     public struct SetRegion: Sendable, Equatable, Codable {
         public var name: String
-        /// Its region id, where it has one: needed only when it has parents itself.
+        /// Its region id, if it has one; only a set region that has parents itself needs one.
         public var id: RegionID?
         public var members: [Member]
-        /// Egress capacity of each host in bits a second; 0 if not said.
+        /// Egress capacity of each host in bits per second; 0 if not given.
         public var capacity: UInt64
         public var site: String
         public var source: SourceLine
         /// What last changed the set's answer: `zone`, `health nyc-1 dead`, `override drain nyc-1: new kernel`.
         public var cause = "zone"
-        /// Serial of that change; 0 stands for the serial of the generation.
+        /// Serial of that change; 0 means the serial of the generation.
         public var changedSerial: UInt32 = 0
         /// None of its hosts is in service, some are being drained, and every `map` line that names it has another
-        /// parent in service: it is answered as empty, so that what it serves moves there.
+        /// parent in service: it is answered as empty, so that its traffic moves to that parent.
         public var standsAside = false
         public init(name: String, id: RegionID?, members: [Member], capacity: UInt64, site: String, source: SourceLine)
         {
@@ -87,7 +88,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         }
     }
 
-    /// A declared run of edge regions.
+    /// A declared range of edge regions.
     public struct EdgeRegions: Sendable, Equatable, Codable {
         public var ids: ClosedRange<UInt32>
         public var name: String
@@ -103,28 +104,28 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         }
     }
 
-    /// Which regions a `map` line is about.
+    /// The regions that a `map` line applies to.
     public enum RegionSelector: Sendable, Equatable, Codable {
         /// `r*`: all declared edge regions, never set regions.
         case allEdge
-        /// `r1283` or `r1284-r1299`: the declared edge regions among these.
+        /// `r1283` or `r1284-r1299`: the declared edge regions in this range.
         case edge(ClosedRange<UInt32>)
         /// A set region by name: index in `setRegions`.
         case setRegion(Int)
     }
 
-    /// One `map` line. The last that matches wins.
+    /// One `map` line. The last line that matches wins.
     public struct Rule: Sendable, Equatable, Codable {
         public var portsets: ClosedRange<UInt16>
         public var regions: RegionSelector
-        /// Indices in `setRegions`, in the order n1 n2 n3; empty for `none`, which takes parents away.
+        /// Indices in `setRegions`, in the order n1 n2 n3; empty for `none`, which removes parents.
         public var parents: [Int]
         public var ttl: UInt32
         public var source: SourceLine
-        /// What `map` lines and answers call the absence of parents. No set region may have this name.
+        /// The word in `map` lines and answers for the absence of parents. No set region may have this name.
         public static let none = "none"
         /// True for `none` on edge regions: n1, n2 and n3 then answer that there is no parent. A set region without
-        /// parents has no names instead, as if no line matched: it goes to the entrypoint.
+        /// parents instead has no names, as if no line matched: it uses the entrypoint.
         public var takesParentsAway: Bool {
             if case .setRegion = regions { false } else { parents.isEmpty }
         }
@@ -141,7 +142,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
 
     public enum StreamPortset: Sendable, Equatable, Codable {
         case fixed(PortsetID)
-        /// `hash(0-4095)`: the fixed hash of the stream's name decides.
+        /// `hash(0-4095)`: the fixed hash of the stream's name selects the portset.
         case hashed(ClosedRange<UInt16>)
     }
 
@@ -153,7 +154,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
 
     /// One `stream` line: an exact name, or a pattern whose last segment is `*` (one or more segments).
     public struct StreamRule: Sendable, Equatable, Codable {
-        /// Segments before the `*`, or all of them for an exact name.
+        /// Segments before the `*`, or all segments of an exact name.
         public var segments: [String]
         public var isPattern: Bool
         public var portset: StreamPortset
@@ -188,17 +189,18 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     /// Zone name without the final dot, lower case: `reflector.net`.
     public var zone: String
     public var defaults: Defaults
-    /// Everything in the `.zone` file, SOA included.
+    /// All records of the `.zone` file, including the SOA.
     public var records: [Record]
     public var hosts: [Host]
     public var setRegions: [SetRegion]
     public var edgeRegions: [EdgeRegions]
-    /// In the order of the file.
+    /// Rules in the order of the file.
     public var rules: [Rule]
     public var streams: [StreamRule]
-    /// Where the members' health comes from.
+    /// The source of the members' health.
     public var probing = Probing.off
-    /// What transfers carry besides, for resolvers that hold aliases of earlier generations; our own answers have none.
+    /// Additional content of transfers, for resolvers that cache aliases of earlier generations; our own answers do not
+    /// use it.
     public var outliving: Outliving?
 
     public init(

@@ -1,19 +1,19 @@
 import ReflectorModel
 
-/// One zone of one generation, ready to answer. It is immutable and shared by all loops; its size depends on the number
-/// of rules, not of names.
+/// One zone of one generation, ready to answer queries. It is immutable and shared by all loops; its size depends on
+/// the number of rules, not of names.
 public final class ZoneImage: Sendable {
-    /// Why content can't be served. The zone compiler reports all of these at their lines first.
+    /// Why content can't be served. The zone compiler reports all of these first, with their lines.
     public enum Invalid: Error, Equatable {
-        /// The zone's name is no domain name.
+        /// The zone's name is not a domain name.
         case zoneName
         /// There is no SOA at the apex, or its data is too short.
         case startOfAuthority
-        /// More than 2³² bytes of records, or an RRset that no message holds.
+        /// More than 2³² bytes of records, or an RRset that does not fit into a message.
         case tooLarge
     }
 
-    /// Most bytes of one RRset, each record with 12 for its head, that every answer has room for.
+    /// Maximum size of one RRset in bytes, with 12 bytes for each record's header, that fits into every answer.
     public static let answerBytesMax = PrecompiledRRset.lengthMax
 
     /// Zone name without the final dot, lower case.
@@ -37,9 +37,9 @@ public final class ZoneImage: Sendable {
 
     /// - Parameters:
     ///   - content: a checked zone.
-    ///   - serial: of this generation; it stands in the SOA and in every TXT.
-    ///   - other: an image of the same files, from which `content` differs at most in how hosts stand: its rule index,
-    ///     by far the largest part, is shared.
+    ///   - serial: serial of this generation, for the SOA and every TXT.
+    ///   - other: an image of the same files, from which `content` differs only in host states: its rule index, by far
+    ///     the largest part, is shared.
     public init(_ content: ZoneContent, serial: UInt32, sharing other: ZoneImage? = nil) throws(Invalid) {
         let tables: RuleTables
         if let other, other.ruleCount == content.rules.count,
@@ -68,25 +68,25 @@ public final class ZoneImage: Sendable {
         negative = built.negative
     }
 
-    /// Index in `ZoneContent.rules` of the `map` line that wins for a region, the last that matches. Nil if none
-    /// does or the region is neither a declared edge region nor a set region's id.
+    /// Index in `ZoneContent.rules` of the `map` line that wins for a region: the last one that matches. Nil if none
+    /// matches or the region is neither a declared edge region nor a set region's id.
     public func winningRule(portset: PortsetID, region: RegionID) -> Int? {
         tables.map.winner(portset: portset, region: region)
     }
 
-    /// Nodes of the rule index, a measure of its memory (20 bytes each).
+    /// Number of nodes of the rule index, a measure of its memory (20 bytes each).
     public var ruleIndexNodeCount: Int { tables.map.nodes.count }
 
-    /// Bytes of all tables: what this generation holds in memory.
+    /// Size of all tables in bytes: the memory of this generation.
     public var byteCount: Int {
         names.slots.byteCount + names.names.byteCount + nodes.byteCount + sets.byteCount + tables.byteCount
             + rrsets.byteCount + patches.byteCount + bytes.byteCount + setNames.byteCount + setStateTexts.byteCount
     }
 
-    /// The set regions of a set of roots.
+    /// The set regions of a root set.
     func rootSets(_ number: UInt32) -> [Int] { tables.map.rootSets[Int(number)] }
 
-    /// Valid as long as the image is.
+    /// Valid as long as the image exists.
     var view: ZoneView {
         ZoneView(
             names: names.view, nodes: nodes.base, sets: sets.base,

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// The names that are stored: what the `.zone` file says, entrypoints under `sets`, and streams.
+/// The stored names: those of the `.zone` file, entrypoints under `sets`, and streams.
 extension ZoneImageBuilder {
     // MARK: The zone file
 
@@ -24,7 +24,7 @@ extension ZoneImageBuilder {
         }
         let addresses = addressRecords()
         for (key, records) in groups {
-            // The TTLs of an RRset are one (RFC 2181 §5.2).
+            // All records of an RRset have one TTL (RFC 2181 §5.2).
             let ttl = records.map(\.ttl).min() ?? 0
             var list = records.map(\.data)
             if key.type == RecordType.soa, key.node == 0 {
@@ -54,7 +54,7 @@ extension ZoneImageBuilder {
         return result
     }
 
-    /// RFC 2308 §3: the TTL of a negative answer is the lesser of the SOA's TTL and its minimum.
+    /// RFC 2308 §3: the TTL of a negative answer is the smaller of the SOA's TTL and its minimum field.
     private mutating func addNegative(_ data: [UInt8], ttl: UInt32) {
         let minimum = data.suffix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         let zoneLength = zoneName.count
@@ -65,8 +65,8 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// NS records of a delegation with the addresses that the zone has for them: those below the delegation are glue
-    /// without which it leads nowhere.
+    /// NS records of a delegation with their addresses in the zone: those below the delegation are glue, without which
+    /// the delegation cannot be followed.
     private mutating func addReferral(
         owner: [UInt8], targets: [[UInt8]], ttl: UInt32, addresses: [[UInt8]: [ZoneContent.Record]]
     ) -> UInt32 {
@@ -169,7 +169,7 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// `{host}.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT), whatever its health.
+    /// `{host}.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT), independent of its health.
     mutating func addNodes() {
         let ttl = content.defaults.ttl
         for entry in content.nodeEntries {
@@ -188,8 +188,8 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// `parents` and `maps` exist where the aliased form has something below them, so that no wildcard speaks for them
-    /// (RFC 4592 §2.2.2): the two forms of a zone give equal answers.
+    /// `parents` and `maps` exist because the aliased form has names below them, so that no wildcard matches them (RFC
+    /// 4592 §2.2.2): the two forms of a zone give equal answers.
     mutating func addOurNames() {
         let hasParents = !content.setRegions.isEmpty || content.rules.contains(where: \.takesParentsAway)
         let index = tables.map.view
@@ -201,7 +201,7 @@ extension ZoneImageBuilder {
 
     // MARK: Layout
 
-    /// What `explain` reports about a stored name: the line that defines it. The first line stands for an RRset.
+    /// What `explain` reports about a stored name: the line that defines it. For an RRset, this is its first line.
     private mutating func explain(_ node: Int, source: ZoneContent.SourceLine, more: [String]) {
         guard tree.nodes[node].explanation == 0 else { return }
         let strings = ["rule=\(source)"] + more + ["serial=\(serial)"]
@@ -222,7 +222,7 @@ extension ZoneImageBuilder {
 }
 
 extension ZoneContent.StreamPortset {
-    /// As TXT has it: `portset=s4096` or `hash=0-4095`.
+    /// The text in TXT records: `portset=s4096` or `hash=0-4095`.
     var text: String {
         switch self {
         case .fixed(let portset): "portset=\(portset)"

@@ -54,8 +54,8 @@ struct ZoneImageBuilder {
         addNone()
     }
 
-    /// The answer of a cell whose parents a line takes away (`map … none`): "the service is decidedly not available"
-    /// (RFC 2782). NXDOMAIN would not do, since a node keeps its parents on NXDOMAIN.
+    /// The answer of a cell whose parents a line removes (`map … none`): "the service is decidedly not available" (RFC
+    /// 2782). NXDOMAIN would not work, since a node keeps its parents on NXDOMAIN.
     private mutating func addNone() {
         setNames.append(arena.text(ZoneContent.Rule.none))
         setStateTexts.append(StringsReference())
@@ -72,7 +72,7 @@ struct ZoneImageBuilder {
         }
     }
 
-    /// A, AAAA and SRV of a set of hosts.
+    /// Adds A, AAAA and SRV of a set of hosts.
     private mutating func addHostRRsets(of targets: [Target], ttl: RRsetWriter.TTL) {
         var addresses: [IPAddress] = []
         var seen: Set<IPAddress> = []
@@ -109,7 +109,7 @@ struct ZoneImageBuilder {
         init(_ ttl: UInt32) { (v4, v6) = (ttl, ttl) }
     }
 
-    /// Those of the zone's hosts, by name.
+    /// The TTLs of the zone's hosts, by name.
     static func addressTTLs(_ content: ZoneContent) -> [[UInt8]: AddressTTLs] {
         var result: [[UInt8]: AddressTTLs] = [:]
         for record in content.records where record.type == RecordType.a || record.type == RecordType.aaaa {
@@ -141,7 +141,7 @@ struct ZoneImageBuilder {
         return address.isV4 ? Array(bytes[12...]) : bytes
     }
 
-    /// Character strings of one TXT record, each cut at 255 bytes.
+    /// Character strings of one TXT record, each truncated to 255 bytes.
     static func textData(_ strings: [String]) -> [UInt8] {
         strings.flatMap { string in
             let bytes = string.utf8.prefix(255)
@@ -156,7 +156,7 @@ extension ZoneContent.SourceLine: CustomStringConvertible {
 }
 
 extension RRsetArena {
-    /// Puts text beside the RRsets, cut at 255 bytes.
+    /// Stores text next to the RRsets, truncated to 255 bytes.
     mutating func text(_ string: String) -> TextReference {
         let utf8 = Array(string.utf8.prefix(255))
         return TextReference(offset: append(utf8), length: UInt8(utf8.count))
@@ -164,13 +164,13 @@ extension RRsetArena {
 }
 
 extension RRsetWriter {
-    /// SRV of set reflectors; without any, "decidedly not available" (RFC 2782).
+    /// SRV records of set reflectors; if there are none, "decidedly not available" (RFC 2782).
     mutating func hosts(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
         services(targets, ttl: ttl)
         if targets.isEmpty { record(type: RecordType.srv, ttl: ttl, data: [0, 0, 0, 0, 0, 0, 0]) }
     }
 
-    /// SRV records, then the addresses of their hosts as additional records. Targets stand uncompressed (RFC 2782).
+    /// SRV records, then the addresses of their hosts as additional records. Targets are uncompressed (RFC 2782).
     mutating func services(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
         var written: [(target: ZoneImageBuilder.Target, nameOffset: Int)] = []
         for target in targets {

@@ -1,4 +1,4 @@
-/// Why a name that is synthesised is answered as it is, as the strings of a TXT record.
+/// Why a synthesised name is answered the way it is, as the strings of a TXT record.
 extension ZoneView {
     func explain(rank: Int, tag: UInt32, portset: UInt16, region: UInt32, _ text: inout TextWriter) {
         let rule = rules[Int(tag) - 1]
@@ -9,7 +9,7 @@ extension ZoneView {
         state(of: Int(rule.parent(rank)), &text)
     }
 
-    /// How the hosts of a set region stand.
+    /// The states of the hosts of a set region.
     func state(of set: Int, _ text: inout TextWriter) {
         let strings = setStateTexts[set]
         text.wire(bytes + Int(strings.offset), count: Int(strings.length))

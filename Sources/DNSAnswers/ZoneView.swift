@@ -1,11 +1,11 @@
-/// A name that is stored: the zone file's, and those of the streams and entrypoints, with the empty non-terminals
+/// A stored name: those of the zone file, and those of the streams and entrypoints, with the empty non-terminals
 /// between them.
 struct NameNode: BitwiseCopyable {
     var firstSet: UInt32 = 0
     var setCount: UInt32 = 0
-    /// PrecompiledRRset of its CNAME, or 0.
+    /// Precompiled RRset of its CNAME, or 0.
     var alias: UInt32 = 0
-    /// PrecompiledRRset of the referral, or 0 where no zone is delegated.
+    /// Precompiled RRset of the referral, or 0 if the name is not delegated.
     var referral: UInt32 = 0
     /// Precompiled RRset of what `explain` reports about it, or 0.
     var explanation: UInt32 = 0
@@ -19,7 +19,7 @@ struct StoredSet: BitwiseCopyable {
     var rrset: UInt32
 }
 
-/// Text in the image's bytes, at most 255 of them.
+/// Text in the image's bytes, at most 255 bytes long.
 struct TextReference: BitwiseCopyable {
     var offset: UInt32 = 0
     var length: UInt8 = 0
@@ -31,7 +31,7 @@ struct StringsReference: BitwiseCopyable {
     var length: UInt32 = 0
 }
 
-/// What an answer needs of a `map` line.
+/// The data of a `map` line that answers need.
 struct RuleEntry: BitwiseCopyable {
     var ttl: UInt32
     var parentCount: UInt8
@@ -41,7 +41,7 @@ struct RuleEntry: BitwiseCopyable {
     var source: TextReference
     var portsetLower: UInt16
     var portsetUpper: UInt16
-    /// Regions it speaks of: edge regions, or one set region.
+    /// Regions that the line applies to: edge regions, or one set region.
     var regionLower: UInt32
     var regionUpper: UInt32
     var isForSetRegion: Bool
@@ -69,13 +69,13 @@ struct ZoneView {
     let bytes: UnsafePointer<UInt8>
     /// Names of the set regions.
     let setNames: UnsafePointer<TextReference>
-    /// How the hosts of the set regions stand, for `explain`.
+    /// States of the hosts of the set regions, for `explain`.
     let setStateTexts: UnsafePointer<StringsReference>
     /// First of four RRsets for each set region: A, AAAA, SRV, TXT.
     let firstSetRRset: UInt32
-    /// First of three RRsets for each set of roots: A, AAAA, SRV.
+    /// First of three RRsets for each root set: A, AAAA, SRV.
     let firstRootRRset: UInt32
-    /// SOA in the authority section.
+    /// SOA for the authority section.
     let negative: UInt32
     let zoneLength: Int
     /// Hash of the apex's name.
@@ -83,7 +83,8 @@ struct ZoneView {
     let defaultPortset: UInt16
     let serial: UInt32
 
-    /// The rrset of a host set that holds `type`: `first` begins its rrsets in the order A, AAAA, SRV(, TXT).
+    /// The RRset of a host set that holds `type`; `first` is the first of its RRsets, in the order A, AAAA, SRV (,
+    /// TXT).
     @inline(__always) func rrset(first: UInt32, type: UInt16, hasText: Bool) -> UInt32 {
         switch type {
         case RecordType.a: return first

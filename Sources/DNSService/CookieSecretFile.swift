@@ -1,9 +1,9 @@
 import DNSAnswers
 import SecretFiles
 
-/// The secrets of server cookies, shared by the servers of a zone: one to three lines of 32 hexadecimal digits, `#`
-/// comments; the first signs. To roll: add the new secret as second everywhere, then move it up to be the first, and an
-/// hour later remove the old one (RFC 9018 §5).
+/// The secrets of server cookies, shared by the servers of a zone: one to three lines of 32 hexadecimal digits, and `#`
+/// comments; the first secret signs. To roll the secret: add the new one in second place on all servers, then move it
+/// to first place, and an hour later remove the old one (RFC 9018 §5).
 public enum CookieSecretFile {
     /// Why the file can't be used.
     public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
@@ -12,7 +12,7 @@ public enum CookieSecretFile {
 
     private static let bytesMax = 4_096
 
-    /// Reads a file that only we may read (`PrivateFile`).
+    /// Reads a file that only our user can read (`PrivateFile`).
     public static func read(_ path: String) throws(Failure) -> ServerCookies {
         let text: String
         do throws(PrivateFile.Failure) {
@@ -42,7 +42,7 @@ public enum CookieSecretFile {
         return cookies
     }
 
-    /// Cookies under a secret that is drawn now and known to this process only.
+    /// Server cookies with a new random secret that only this process knows.
     static func random() -> ServerCookies? {
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }

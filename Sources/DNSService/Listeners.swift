@@ -4,14 +4,14 @@ import Glibc
 import Logging
 import ReflectorModel
 
-/// Every socket of a running name server and the loops that answer on them.
+/// All sockets of a running name server and the loops that answer on them.
 struct Listeners: Sendable {
-    /// How often another free port is tried when port 0 was asked for and TCP can't have UDP's.
+    /// Maximum number of free ports to try for port 0, if TCP can't use the same port as UDP.
     private static let portAttemptsMax = 8
 
     private let loops: [(loop: DatagramLoop, handler: LoopBound<QueryLoop>)]
     private let tcp: TCPService
-    /// Addresses with their real ports.
+    /// Addresses with their actual ports.
     let endpoints: [Endpoint]
 
     static func open(
@@ -40,9 +40,10 @@ struct Listeners: Sendable {
         }
     }
 
-    /// Returns the endpoints on which TCP listens, and those of them whose address no interface has. An address may be
-    /// missing at first, such as an IPv6 address during duplicate address detection or an address of a tunnel: the server
-    /// answers on the others, and on this one as soon as an interface has it. Throws if all addresses are missing.
+    /// Returns the endpoints on which TCP listens, and those of them whose address is on no interface. An address may
+    /// be missing at first, such as an IPv6 address during duplicate address detection or a tunnel's address: the
+    /// server answers on the others, and on this one as soon as an interface has it. Throws if all addresses are
+    /// missing.
     private static func bindTCP(
         _ tcp: TCPService, _ listen: [Endpoint], _ logger: Logger
     ) async throws -> (endpoints: [Endpoint], missing: Set<Endpoint>) {
@@ -62,7 +63,7 @@ struct Listeners: Sendable {
             bound[index] = try? await tcp.listen(wanted, freeBind: true)
             if let free = bound[index] { missing.insert(free) }
             logger.warning(
-                "no interface has this address: answering on the others",
+                "address not on any interface: answering on the others",
                 metadata: [
                     "address": "\(wanted)",
                     "remedy": .string(
@@ -74,8 +75,8 @@ struct Listeners: Sendable {
         return (bound.compactMap(\.self), missing)
     }
 
-    /// TCP first: where port 0 was asked for, the port it gets must be free for UDP too. And since TCP's port can't be
-    /// shared, a second server on the same address fails here, also where SO_REUSEPORT would let it have UDP's.
+    /// Binds TCP first: for port 0, the port it gets must be free for UDP too. And since TCP's port can't be shared, a
+    /// second server on the same address fails here, even where SO_REUSEPORT would let it share the UDP port.
     private static func bindTCP(_ tcp: TCPService, _ wanted: Endpoint) async throws -> Endpoint {
         guard wanted.port == 0 else { return try await tcp.listen(wanted) }
         for _ in 0..<portAttemptsMax {
@@ -90,7 +91,7 @@ struct Listeners: Sendable {
         _ engine: AnswerEngine, _ settings: QueryLoop.Settings, _ transferService: TransferService
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
-        // No query is longer, and a name server of many loops should not hold megabytes for each.
+        // No query is longer, and the loops of a large name server should not use megabytes each.
         options.receiveBufferBytes = 2_048
         options.gathering = .microseconds(100)
         let loop = try DatagramLoop(options: options)
@@ -110,16 +111,16 @@ struct Listeners: Sendable {
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 
-    /// Hands a new generation to every loop. Each takes it between two batches, so that a query is answered from one
-    /// generation and nothing is locked or counted for it. Returns once all have.
+    /// Gives a new generation to every loop. Each loop switches between two batches, so that a query is answered from
+    /// one generation without locks or reference counting. Returns once all loops have switched.
     func replace(_ engine: AnswerEngine) async {
-        // All loops get it first and are waited for afterwards, so that they differ for as short a time as possible.
+        // All loops get it before the first is awaited, so that they differ for as short a time as possible.
         for (loop, handler) in loops { loop.execute { handler.value.replace(engine) } }
         await tcp.replace(engine)
         for (loop, _) in loops { await loop.query {} }
     }
 
-    /// Hands new secrets to every loop.
+    /// Gives new secrets to every loop.
     func replace(_ cookies: ServerCookies) {
         for (loop, handler) in loops { loop.execute { handler.value.replace(cookies) } }
         tcp.replace(cookies)
@@ -133,7 +134,7 @@ struct Listeners: Sendable {
         get async { await report.samples + tcp.samples }
     }
 
-    /// All UDP loops together.
+    /// Totals of all UDP loops.
     private var report: LoopReport {
         get async {
             var result = LoopReport()

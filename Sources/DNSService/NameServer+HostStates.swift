@@ -1,19 +1,19 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Overrides and host states: what operators ask a running server outside DNS.
+/// Overrides and host states: requests of operators to a running server outside DNS.
 extension NameServer {
-    /// Why an override is refused: a sentence for people.
+    /// Why an override is refused: a sentence for operators.
     public struct OverrideRefused: Error, Sendable, CustomStringConvertible {
         public var description: String
     }
 
-    /// Puts an override in force, for `seconds`; it is answered within a second and ends by itself.
+    /// Sets an override for `seconds`; answers reflect it within a second, and it ends by itself.
     ///
     /// - Parameters:
-    ///   - subject: a host of a set region, or else a site.
-    ///   - zone: without the final dot.
-    ///   - isForced: also where cells of the map would have no parent left.
+    ///   - subject: a host of a set region, or a site.
+    ///   - zone: zone name without the final dot.
+    ///   - isForced: sets it even if cells of the map would have no parent left.
     public func override(
         _ action: ZoneContent.Override.Action, _ subject: String, zone: String, seconds: Int64, reason: String,
         isForced: Bool = false
@@ -31,7 +31,7 @@ extension NameServer {
         }
     }
 
-    /// Ends an override before its time.
+    /// Ends an override before it expires.
     public func clearOverride(of subject: String, zone: String) async throws(OverrideRefused) -> HostOverride {
         do {
             return try await overrideRegistry.clear(subject, zone: zone.lowercased())
@@ -50,19 +50,19 @@ extension NameServer.Status {
         public var port: UInt16
         /// `alive`, `dead`, `lossy 8/16`, `unprobed`.
         public var health: String
-        /// Of its SRV record; nil while it is left out.
+        /// Weight in its SRV record; nil while the host is left out.
         public var weight: Int?
     }
 
-    /// An operator's decision, in force now.
+    /// An operator's override that is in force.
     public struct Override: Codable, Sendable, Equatable {
         public var zone: String
         public var subject: String
-        /// The subject is a site and not a host.
+        /// True if the subject is a site, false if it is a host.
         public var isSite: Bool
         public var action: ZoneContent.Override.Action
         public var reason: String
-        /// Seconds since 1970.
+        /// Expiry time in seconds since 1970.
         public var until: Int64
 
         init(_ entry: HostOverride) {

@@ -10,45 +10,45 @@ import ZoneCompiler
 ///     let server = NameServer(configuration: .init(zones: "zones", listen: [Endpoint("127.0.0.1:5300")!]))
 ///     try await server.run()      // until `stop()` or the task is cancelled
 ///
-/// UDP is answered by `workers` loops of their own threads, TCP by one event loop; a change of the directory is taken
-/// whole or refused whole while the last good generation goes on being served.
+/// UDP is answered by `workers` loops with threads of their own, TCP by one event loop. A change of the directory is
+/// accepted or refused as a whole; if it is refused, the last good generation is still served.
 public final class NameServer: Sendable {
-    /// How a name server runs.
+    /// The configuration of a name server.
     public struct Configuration: Sendable {
         /// Directory of the zone files.
         public var zones: String
-        /// Addresses and ports for UDP and TCP alike; port 0 takes a free one.
+        /// Addresses and ports for both UDP and TCP; port 0 selects a free one.
         public var listen: [Endpoint]
         /// Directory in which serials are kept across restarts; nil keeps none.
         public var state: String?
-        /// Network keys with their phases, the first to send with: set reflectors are probed with them. Without keys
-        /// nothing is probed.
+        /// Network keys with their phases, with which set reflectors are probed; the first key sends. Without keys
+        /// there is no probing.
         public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
-        /// Clients that may query `explain` and `_status`. Nil means this machine: loopback and the addresses of its
-        /// interfaces, from which queries to its own public address come.
+        /// Clients that may query `explain` and `_status`. Nil allows this machine: loopback and the addresses of its
+        /// interfaces, since these are the sources of local queries to the server's public address.
         public var explainFrom: [CIDRBlock]?
         /// NSID, `id.server` and `hostname.bind`.
         public var identity = "reflector"
         /// `version.bind`.
         public var version = "reflector"
-        /// UDP loops, each with a socket for every address. More than one share the port by SO_REUSEPORT.
+        /// Number of UDP loops, each with a socket for every address. Several loops share the port by SO_REUSEPORT.
         public var workers = 1
-        /// How much TCP clients may have.
+        /// Resource limits of TCP clients.
         public var tcp = TCPLimits()
-        /// Who may transfer zones.
+        /// Which clients may transfer zones.
         public var transfers = TransferPolicy()
         /// Secondaries that are notified of new serials.
         public var notify: [NotifyTarget] = []
-        /// Most records of a zone that is transferred.
+        /// Maximum number of records of a zone that can be transferred.
         public var transferRecordsMax = AliasedZone.recordsMax
-        /// File with the secrets of server cookies (`CookieSecretFile`), read again with every reload; nil draws one at
-        /// random that only this process knows.
+        /// File with the secrets of server cookies (`CookieSecretFile`), read again on every reload; nil uses a random
+        /// secret that only this process knows.
         public var cookieSecrets: String?
-        /// Limit of replies over UDP, of all workers together; nil sends every reply.
+        /// Rate limit of replies over UDP, for all workers together; nil sends every reply.
         public var rateLimit: ResponseLimiter.Configuration?
         /// Clients that the limit does not apply to.
         public var rateLimitExempt = CIDRBlock.loopback
-        /// The account to switch to once all ports are bound; nil keeps the one that started it.
+        /// The account to switch to once all ports are bound; nil keeps the account that started the server.
         public var user: String?
         /// Each worker logs one in this many queries; 0 logs none.
         public var logEvery = 0
@@ -68,11 +68,11 @@ public final class NameServer: Sendable {
             public var rules: Int
         }
         public var zones: [Zone]
-        /// Seconds since 1970 at which the content now served was taken.
+        /// Seconds since 1970 since when the current content has been served.
         public var servedSince: Int64
-        /// Generations taken since the start.
+        /// Number of generations accepted since the start.
         public var generation: Int
-        /// Generations refused since the start.
+        /// Number of generations refused since the start.
         public var refusals: Int
         /// Problems of the newest generation if it was refused, as `file:line:column: …`; empty if it is served.
         public var problems: [String]
@@ -80,7 +80,7 @@ public final class NameServer: Sendable {
         public var probing: String
         /// The states of the set reflectors.
         public var hosts: [Host]
-        /// In force now.
+        /// Overrides in force.
         public var overrides: [Override]
         /// The last transfer of each secondary and zone.
         public var secondaries: [Secondary] = []
@@ -88,11 +88,11 @@ public final class NameServer: Sendable {
 
     /// Why a server does not start.
     public enum StartError: Error, CustomStringConvertible {
-        /// The files are wrong; every problem.
+        /// The files have errors; lists every problem.
         case zones([String])
-        /// The two protocols could not have the same free port.
+        /// No port was free for both protocols.
         case ports(Endpoint)
-        /// A key that is asked for is not in the file of keys.
+        /// A configured key is not in the file of keys.
         case unknownKey(String)
         public var description: String {
             switch self {
@@ -128,10 +128,10 @@ public final class NameServer: Sendable {
     }
 
     /// Serves until `stop()` or until the task is cancelled.
-    /// - Parameter ready: called once, when every address answers, with the addresses and their real ports.
-    /// - Throws: `StartError`, or what kept an address from being opened.
+    /// - Parameter ready: called once, when every address answers, with the addresses and their actual ports.
+    /// - Throws: `StartError`, or the error from opening an address.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
-        // Before anything is written: the user could not replace files that root makes in the state directory.
+        // Before anything is written: the user could not replace files that root creates in the state directory.
         let privileges = try configuration.user.map { user throws(Privileges.Failure) in try Privileges(user: user) }
         if let state = configuration.state { try privileges?.own(state) }
         let cookies = try configuration.cookieSecrets.map { path throws(CookieSecretFile.Failure) in
@@ -188,7 +188,7 @@ public final class NameServer: Sendable {
             async let expiry: Void = expireOverrides()
             async let serials: Void = keepSerials(unheard)
             await takeChanges { outcome, areFilesChanged in
-                // Transfers first: a secondary that sees a new serial in an answer may request it at once.
+                // Transfers first: a secondary that sees a new serial in an answer may request the zone at once.
                 if outcome.isSerialRaised { await transferService.serve(outcome.zones) }
                 if let engine = outcome.engine { await listeners.replace(engine) }
                 if areFilesChanged { reloadCookies(listeners) }
@@ -209,12 +209,12 @@ public final class NameServer: Sendable {
         logger.info("stopped")
     }
 
-    /// Asks secondaries and the other servers of the NS sets for their serials, before ours is fixed. Returns the
+    /// Asks secondaries and the other servers of the NS sets for their serials, before ours is chosen. Returns the
     /// secondaries that did not answer.
     private func askForSerials() async -> [SerialInquiry.Question] {
         let questions = SerialInquiry.questions(await keeper.contentsAhead, configuration)
         guard !questions.isEmpty else { return [] }
-        // The serials kept are right unless they were restored from a backup, so a shorter wait is enough.
+        // The stored serials are right unless they were restored from a backup, so a shorter wait is enough.
         let isKept = await keeper.isStateComplete
         let answers = await SerialInquiry.ask(questions, within: isKept ? 0.5 : 1.5)
         _ = await keeper.note(answers)
@@ -230,8 +230,8 @@ public final class NameServer: Sendable {
         return questions.filter { $0.isSecondary && !heard.contains($0) }
     }
 
-    /// Asks the secondaries that did not answer at the start again, until they do; keeps serials that could not be
-    /// kept, and raises those that an operator asks for.
+    /// Retries the secondaries that did not answer at the start until they do, retries failed writes of serials, and
+    /// raises serials on an operator's request.
     private func keepSerials(_ questions: [SerialInquiry.Question]) async {
         var unheard = questions
         var ticks = 0
@@ -252,7 +252,7 @@ public final class NameServer: Sendable {
         cookies: ServerCookies?, sample: @escaping @Sendable (QuerySample) -> Void
     ) -> QueryLoop.Settings {
         var limiter = configuration.rateLimit
-        // The kernel spreads the queries of a network over the workers.
+        // The kernel distributes the queries of a network over the workers.
         let workers = max(configuration.workers, 1)
         if let whole = limiter?.answersPerSecond { limiter?.answersPerSecond = max((whole + workers - 1) / workers, 1) }
         return QueryLoop.Settings(
@@ -260,17 +260,17 @@ public final class NameServer: Sendable {
             cookies: cookies, sampleEvery: configuration.logEvery, sample: sample)
     }
 
-    /// A file that can't be used leaves the secrets as they are.
+    /// If the file can't be used, the secrets stay unchanged.
     private func reloadCookies(_ listeners: Listeners) {
         guard let path = configuration.cookieSecrets else { return }
         do throws(CookieSecretFile.Failure) {
             listeners.replace(try CookieSecretFile.read(path))
         } catch {
-            logger.error("cookie secrets not taken: \(error)")
+            logger.error("cookie secrets not loaded: \(error)")
         }
     }
 
-    /// Begins to probe and waits for the first round, so that the first answers leave out dead hosts.
+    /// Starts probing and waits for the first round, so that the first answers leave out dead hosts.
     private func startProbing(_ targets: [ProbeTarget]) async throws -> HealthService? {
         guard !configuration.probeKeys.isEmpty else { return nil }
         let health = try HealthService(
@@ -280,8 +280,8 @@ public final class NameServer: Sendable {
         return health
     }
 
-    /// Until `stop()`: applies all pending changes together, as often as serials may rise.
-    /// - Parameter use: gets the result.
+    /// Until `stop()`: applies all pending changes together, as often as the serial rate limit allows.
+    /// - Parameter use: receives the result.
     private func takeChanges(_ use: (ZoneKeeper.Outcome, _ areFilesChanged: Bool) async -> Void) async {
         var limiter = SerialRateLimiter()
         for await _ in pending.signals {
@@ -306,22 +306,22 @@ public final class NameServer: Sendable {
         }
     }
 
-    /// Reads the directory again, as SIGHUP asks for.
+    /// Reads the directory again, as on SIGHUP.
     public func reload() async { pending.filesChanged() }
 
-    /// Probes with other network keys from now on, where it probes at all. Throws, and changes nothing, if one can't be
+    /// Replaces the network keys for probing, if the server probes. Throws, and changes nothing, if a key can't be
     /// used.
     public func replaceProbeKeys(_ keys: [(phase: UInt8, key: [UInt8])]) async throws {
         try await running.health?.replaceKeys(keys)
     }
 
-    /// Verifies and signs transfers with other TSIG keys from now on.
+    /// Replaces the TSIG keys that verify and sign transfers.
     public func replaceTransferKeys(_ keys: TSIGKeyring) { configuration.transfers.keys = keys }
 
-    /// Lets `run` end.
+    /// Makes `run` return.
     public func stop() async { pending.finish() }
 
-    /// The current state of answers and transfers: a generation counts as taken once every loop answers from it.
+    /// The current state of answers and transfers: a generation counts as accepted once every loop answers from it.
     public var status: Status {
         get async {
             let told = await running.status
@@ -331,7 +331,7 @@ public final class NameServer: Sendable {
         }
     }
 
-    /// Everything for `/metrics`; other parts of the server append theirs here.
+    /// All samples for `/metrics`; other parts of the server append theirs here.
     public var metrics: [MetricSample] {
         get async {
             var samples = await status.samples(unixTime: WallClock.seconds) + transferLog.samples
@@ -357,17 +357,17 @@ public final class NameServer: Sendable {
 }
 
 extension NameServer.Configuration {
-    /// Everybody who may ask `explain` and `_status`.
+    /// All clients that may query `explain` and `_status`.
     var privileged: [CIDRBlock] {
         explainFrom ?? CIDRBlock.loopback + LocalAddresses.all.compactMap { CIDRBlock("\($0)") }
     }
 }
 
-/// What exists only while a server runs.
+/// State that exists only while a server runs.
 private actor RunningServer {
     private(set) var listeners: Listeners?
     private(set) var health: HealthService?
-    /// Of what is being answered, not of what is being prepared.
+    /// The status of the generation that is being answered, not of one being prepared.
     private(set) var status: NameServer.Status?
 
     func begin(_ listeners: Listeners, _ health: HealthService?, _ status: NameServer.Status) {

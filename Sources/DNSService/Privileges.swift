@@ -1,6 +1,6 @@
 import Glibc
 
-/// Giving up root for good, once every port is bound.
+/// Gives up root permanently, once every port is bound.
 struct Privileges {
     /// Why the server does not start.
     struct Failure: Error, CustomStringConvertible {
@@ -9,14 +9,14 @@ struct Privileges {
         init(_ operation: String, _ code: Int32) { self.init("\(operation): \(String(cString: strerror(code)))") }
     }
 
-    /// How deep the state directory's own directories are handed over.
+    /// How many directory levels below the state directory change owner.
     private static let depthMax = 4
 
     private let name: String
     private let user: uid_t
     private let group: gid_t
 
-    /// - Parameter name: of an account of this machine.
+    /// - Parameter name: name of an account of this machine.
     init(user name: String) throws(Failure) {
         errno = 0
         // Called only while the server starts, so no other thread calls it at the same time.
@@ -27,17 +27,17 @@ struct Privileges {
         (user, group) = (account.pointee.pw_uid, account.pointee.pw_gid)
     }
 
-    /// Makes the state directory if need be, and hands what root left in it over to the user.
+    /// Creates the state directory if needed, and changes the owner of root's files in it to the user.
     func own(_ directory: String) throws(Failure) {
         guard geteuid() == 0 else { return }
         guard mkdir(directory, 0o755) == 0 || errno == EEXIST else { throw Failure("mkdir \(directory)", errno) }
         try handOver(directory, depth: 0)
     }
 
-    /// Becomes the user, with the user's groups and no way back.
+    /// Switches to the user and the user's groups, irreversibly.
     /// - Parameters:
     ///   - readable: directories that the user must be able to read.
-    ///   - writable: directories in which the user must be able to make files.
+    ///   - writable: directories in which the user must be able to create files.
     func drop(readable: [String], writable: [String]) throws(Failure) {
         if geteuid() != user || getuid() != user {
             guard geteuid() == 0 else { throw Failure("only root can become user '\(name)'") }
@@ -55,8 +55,8 @@ struct Privileges {
         }
     }
 
-    /// glibc carries the change to every thread but those that it takes for exiting, and one of them may sleep on for
-    /// ever: the first thread of a program with an `async` main does.
+    /// glibc applies the change to every thread except those that it considers exiting, and such a thread may sleep
+    /// forever: the first thread of a program with an `async` main does.
     private func checkThreads() throws(Failure) {
         guard let tasks = opendir("/proc/self/task") else { throw Failure("opendir /proc/self/task", errno) }
         defer { closedir(tasks) }
@@ -83,7 +83,7 @@ struct Privileges {
         withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
-    /// Links are handed over themselves, never what they point at.
+    /// Changes the owner of symbolic links themselves, never of their targets.
     private func handOver(_ path: String, depth: Int) throws(Failure) {
         var status = stat()
         guard lstat(path, &status) == 0 else { throw Failure("lstat \(path)", errno) }

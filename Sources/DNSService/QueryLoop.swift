@@ -6,7 +6,7 @@ import ReflectorModel
 /// Answers the datagrams of one loop. Each is read in place and answered into a reply buffer; the replies of a batch
 /// are sent together.
 final class QueryLoop: DatagramHandler {
-    /// What all loops of a server have in common.
+    /// Settings that all loops of a server share.
     struct Settings: Sendable {
         /// Clients that may query `explain` and `_status`.
         var privileged: [CIDRBlock]
@@ -17,7 +17,7 @@ final class QueryLoop: DatagramHandler {
         var cookies: ServerCookies?
         /// One in this many queries is sampled; 0 samples none.
         var sampleEvery: Int
-        /// Takes a sampled query; must not block.
+        /// Receives a sampled query; must not block.
         var sample: @Sendable (QuerySample) -> Void
     }
 
@@ -27,7 +27,7 @@ final class QueryLoop: DatagramHandler {
     private let sockets: [DatagramSocket]
     private let settings: Settings
     private var latencies = DelayBuckets()
-    /// When the batch now being answered was received, and its datagrams so far.
+    /// When the current batch was received, and the number of its datagrams so far.
     private var batchStart = MonotonicInstant(nanoseconds: .min)
     private var batchCount = 0
     private var untilSample: Int
@@ -48,7 +48,7 @@ final class QueryLoop: DatagramHandler {
     }
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
-        // Port 0 can't be answered; sendmmsg would say so after the work.
+        // Port 0 can't be answered; sendmmsg would only report this after the work.
         guard datagram.source.port != 0 else { return }
         if batchCount == 0 {
             batchStart = now
@@ -80,12 +80,12 @@ final class QueryLoop: DatagramHandler {
 
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) {
         send(on: socket)
-        // One look at the clock for a batch: none of its queries took longer.
+        // One clock reading per batch: no query of the batch took longer.
         latencies.note(DatagramLoop.now - batchStart, count: UInt64(batchCount))
         batchCount = 0
     }
 
-    /// Answers from `engine` from the next query on.
+    /// Answers from `engine`, starting with the next query.
     func replace(_ engine: AnswerEngine) {
         responder.engine = engine
         requestHandler.replace(engine)
@@ -93,7 +93,7 @@ final class QueryLoop: DatagramHandler {
 
     func replace(_ cookies: ServerCookies) { responder.cookies = cookies }
 
-    /// What this loop has done so far, with its sockets.
+    /// The loop's counters so far, including its sockets.
     var report: LoopReport {
         var result = LoopReport(
             statistics: responder.statistics, latencies: latencies, limiterEvictions: responder.limiterEvictions,
@@ -120,7 +120,7 @@ final class QueryLoop: DatagramHandler {
     }
 }
 
-/// What one loop has done, or several together.
+/// The counters of one loop, or of several together.
 struct LoopReport: Sendable {
     var statistics = QueryStatistics()
     var latencies = DelayBuckets()

@@ -1,4 +1,4 @@
-/// Unix time as people read it.
+/// Unix time in a readable form.
 public enum UTCTime {
     /// `2026-11-27T02:31:05Z` (RFC 3339).
     public static func text(_ seconds: Int64) -> String {

@@ -17,7 +17,7 @@ struct AnswerHeadReader {
     private(set) var isComplete = false
     private var bytes = 0
 
-    /// Takes one line with its line end. Returns the head once, at its last line.
+    /// Processes one line with its line end. Returns the head once, at its last line.
     mutating func take(_ line: UnsafeRawBufferPointer) throws(HTTPFetchFailure) -> AnswerHead? {
         bytes += line.count
         guard bytes <= Self.bytesMax else { throw .headTooLong }
@@ -61,7 +61,8 @@ struct AnswerHeadReader {
         let name = String(decoding: line[..<colon], as: UTF8.self)
         let blank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         let value = String(decoding: line[(colon + 1)...].trimmed(of: blank), as: UTF8.self)
-        // libcurl would decompress a body that nobody asked to compress: a few bytes can become gigabytes.
+        // libcurl would decompress a body although the request does not allow compression: a few bytes can become
+        // gigabytes.
         if name.lowercased() == "transfer-encoding", !["chunked", "identity"].contains(value.lowercased()) {
             throw .transferCoding
         }

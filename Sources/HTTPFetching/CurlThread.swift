@@ -2,7 +2,7 @@ import CCurl
 import Foundation
 import Synchronization
 
-/// The thread that runs all transfers with libcurl's multi interface. It starts with the first one and never ends.
+/// The thread that runs all transfers with libcurl's multi interface. It starts with the first transfer and never ends.
 final class CurlThread: Sendable {
     static let shared = CurlThread()
 
@@ -21,7 +21,7 @@ final class CurlThread: Sendable {
     nonisolated(unsafe) private let multi: UnsafeMutableRawPointer
 
     private init() {
-        // Both fail only without memory.
+        // Both fail only if memory is exhausted.
         guard curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK, let multi = curl_multi_init() else {
             fatalError("libcurl does not start: no memory")
         }

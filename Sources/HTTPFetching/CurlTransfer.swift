@@ -25,7 +25,7 @@ final class CurlTransfer {
         curl_slist_free_all(fields)
     }
 
-    /// The instant at which it will have been silent for too long; nil while silence is allowed.
+    /// When the server's silence exceeds the limit; nil while silence is allowed.
     var idleDeadline: ContinuousClock.Instant? {
         guard let idleTimeout, !isPaused else { return nil }
         return lastProgress + idleTimeout
@@ -68,7 +68,7 @@ final class CurlTransfer {
 
     private func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Exchange.Receipt {
         lastProgress = .now
-        // Nobody would read it, so the transfer would never end.
+        // No reader waits for a body without a head, so the transfer would never end.
         guard headReader.isComplete else {
             failure = .headMalformed
             return .ended

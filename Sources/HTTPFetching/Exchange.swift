@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// One request and its answer, shared by libcurl's thread, which writes it, and one task, which reads it.
+/// One request and its response, shared by libcurl's thread, which writes it, and one task, which reads it.
 final class Exchange: Sendable {
     /// The server waits while this much is unread.
     static let heldBytesMax = 64 << 10
@@ -60,7 +60,7 @@ final class Exchange: Sendable {
         return receipt
     }
 
-    /// The first end counts.
+    /// Only the first call has an effect.
     func finish(_ result: Result<Void, HTTPFetchFailure>) {
         state.withLock { state in
             if state.end == nil { state.end = result }

@@ -17,8 +17,8 @@ public struct HTTPWholeAnswer: Sendable {
     public let body: ByteBuffer
 }
 
-/// The body of an answer, in pieces as they arrive; for one reader, once. A reader that pauses makes the server wait: at
-/// most `Exchange.heldBytesMax` and one read are held. The connection closes when nobody holds the body any more.
+/// The body of an answer, in pieces as they arrive; for one reader, once. A reader that pauses makes the server wait:
+/// at most `Exchange.heldBytesMax` and one read are buffered. The connection closes when the body is released.
 public struct HTTPAnswerBody: AsyncSequence, Sendable {
     let lease: ExchangeLease
 

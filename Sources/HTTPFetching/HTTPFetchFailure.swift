@@ -13,7 +13,7 @@ public enum HTTPFetchFailure: Error, Equatable, Sendable, CustomStringConvertibl
     case headTooLong
     /// The head is not HTTP/1.
     case headMalformed
-    /// A transfer coding other than chunked, for which nobody asked.
+    /// A transfer coding other than chunked, which the request did not allow.
     case transferCoding
     /// The body is longer than the caller allows, in bytes.
     case bodyTooLong(Int)
@@ -30,7 +30,7 @@ public enum HTTPFetchFailure: Error, Equatable, Sendable, CustomStringConvertibl
         case .notConnected(let code): String(cString: strerror(code)).lowercased()
         case .headTooLong: "the head of the answer is longer than \(AnswerHeadReader.bytesMax) bytes"
         case .headMalformed: "the answer is not HTTP"
-        case .transferCoding: "the answer has a transfer coding for which nobody asked"
+        case .transferCoding: "the answer has a transfer coding that the request did not allow"
         case .bodyTooLong(let bytes): "the answer is longer than \(bytes) bytes"
         case .tooManyFetches: "\(CurlThread.transfersMax) fetches are running already"
         case .libcurl(CURLE_PEER_FAILED_VERIFICATION.rawValue):

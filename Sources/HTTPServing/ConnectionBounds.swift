@@ -11,12 +11,12 @@ public struct ConnectionBounds: Sendable {
     public var headTimeout: TimeAmount
     /// A connection is closed when its next request is not complete after this long.
     public var idleTimeout: TimeAmount
-    /// A connection is closed when its client takes nothing of an answer for this long.
+    /// A connection is closed when its client reads nothing of a response for this long.
     public var stallTimeout: TimeAmount
     /// Requests of one connection, after which it is closed.
     public var requestsMax: Int
-    /// When the table is full and no connection is idle, evict the one with the oldest request. Useful where every
-    /// answer is short, so that only a client that does not read takes long.
+    /// When the table is full and no connection is idle, evict the one with the oldest request. Useful where all
+    /// responses are short, so that only a client that does not read takes long.
     public var closesBusy: Bool
 
     public init(
@@ -50,7 +50,7 @@ public enum ConnectionEvent: String, Sendable, CaseIterable {
     case headTimedOut = "connections_head_timed_out"
     /// Kept open without a request for too long.
     case idleTimedOut = "connections_idle_timed_out"
-    /// The client took nothing of an answer for too long.
+    /// The client read nothing of a response for too long.
     case stalled = "connections_stalled"
     /// A request that HTTP/1.1 does not allow.
     case malformed = "requests_malformed"

@@ -17,7 +17,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Requests read ahead of their answers; the channel's back-pressure stops reading long before.
     private static let unansweredMax = 64
-    /// How long a client may take to read the end of the last answer before we close.
+    /// How long a client may take to read the end of the last response before we close the connection.
     private static let lingerTime = TimeAmount.seconds(1)
 
     private struct Facts {

@@ -3,8 +3,8 @@ import NIOCore
 import ReflectorModel
 import Synchronization
 
-/// Limits the connections of one HTTP port, over all its event loops: admits new ones, evicts others for them, and
-/// counts.
+/// Limits the connections of one HTTP port across all its event loops: admits new ones, evicts others to make room, and
+/// counts these events.
 final class ConnectionLimiter: Sendable {
     private struct State {
         var table: ConnectionTable
@@ -18,8 +18,8 @@ final class ConnectionLimiter: Sendable {
     let bounds: ConnectionBounds
 
     /// - Parameters:
-    ///   - name: of the port, for the log.
-    ///   - onEvent: counts.
+    ///   - name: the port's name, for the log.
+    ///   - onEvent: counts an event.
     init(
         bounds: ConnectionBounds, name: String, logger: Logger, onEvent: @escaping @Sendable (ConnectionEvent) -> Void
     ) {

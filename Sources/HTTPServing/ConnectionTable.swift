@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// The connections of one HTTP port as a state machine without channel or clock: it decides which connections are
-/// admitted, and which ones are evicted for them. Every step takes constant time, whatever the size of the table.
+/// admitted, and which ones are evicted to make room. Every step takes constant time, whatever the size of the table.
 ///
 /// ```
 /// admit ─▶ fresh ─▶ busy ⇄ idle ─▶ remove
@@ -24,7 +24,7 @@ struct ConnectionTable {
         case refused(ConnectionEvent)
     }
 
-    /// A fresh connection has this long for its request before it may be evicted first.
+    /// A fresh connection may be evicted first after this time without a request.
     static let graceNanoseconds: Int64 = 1_000_000_000
 
     private struct Links {
@@ -112,7 +112,7 @@ struct ConnectionTable {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }
 
-    // MARK: Whom to close
+    // MARK: Eviction
 
     private func victim(at now: Int64) -> (slot: Int, ConnectionEvent)? {
         let fresh = phases[Phase.fresh.rawValue].head

@@ -15,12 +15,12 @@ public struct HTTPService<Responder: HTTPResponder>: Service
 where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
     /// Where and how to listen.
     public struct Configuration: Sendable {
-        /// Port 0 takes a free one, passed to `onReady`.
+        /// With port 0 the kernel chooses a port, which is passed to `onReady`.
         public var endpoint: Endpoint
         /// The purpose of the port, for the log.
         public var name: String
         public var bounds: ConnectionBounds
-        /// Counts what happens to connections.
+        /// Counts the events of connections.
         public var onEvent: @Sendable (ConnectionEvent) -> Void
 
         public init(
@@ -90,8 +90,8 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         try await server.run()
     }
 
-    /// The current time in the format of RFC 9110 §5.6.7. Not by Foundation: its formatters cost more than the rest of
-    /// an answer.
+    /// The current time in the format of RFC 9110 §5.6.7. It does not use Foundation, because its formatters cost more
+    /// than the rest of a response.
     private static func date() -> String {
         var seconds = time(nil)
         var parts = tm()

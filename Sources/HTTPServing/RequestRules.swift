@@ -5,7 +5,7 @@ enum RequestRules {
     /// Field that marks a request to answer with 400; removed if a client sends it.
     static let mark = "Reflector-Malformed"
 
-    /// Before HTTP/1.1: no Host, no chunks, no further request.
+    /// True for versions before HTTP/1.1: Host is optional, and there are no chunks and no further requests.
     static func isOld(_ version: HTTPVersion) -> Bool { (version.major, version.minor) < (1, 1) }
 
     /// Why a request gets 400 (RFC 9112 §3.2); nil if it is valid.
@@ -16,8 +16,8 @@ enum RequestRules {
         return host.utf8.allSatisfy(isHostByte) ? nil : "Host is not a host and port"
     }
 
-    /// The path and query of a target in absolute form, which every server must take (RFC 9112 §3.2.2); others
-    /// unchanged.
+    /// The path and query of a target in absolute form, which every server must accept (RFC 9112 §3.2.2); other targets
+    /// are unchanged.
     static func originForm(_ target: String) -> String {
         guard let first = target.utf8.first, first != UInt8(ascii: "/"), first != UInt8(ascii: "*"),
             let scheme = target.firstRange(of: "://")

@@ -1,12 +1,12 @@
 import CLDNS
 
-/// What libldns refused, with its own code and words and the input it was given.
+/// Input that libldns rejected, with its own code and message.
 public struct LDNSError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// `ldns_status`, or -1 where the wrapper refused before libldns saw the input.
+    /// `ldns_status`, or -1 if the wrapper rejected the input before libldns.
     public var code: Int32
-    /// libldns's sentence for `code`, or ours.
+    /// libldns's message for `code`, or ours.
     public var message: String
-    /// The offending text, or a description of the offending bytes; at most 80 characters.
+    /// The rejected text, or a description of the rejected bytes; at most 80 characters.
     public var input: String
 
     public var description: String { input.isEmpty ? message : "\(message): \(input)" }

@@ -1,7 +1,7 @@
 import CLDNS
 import Glibc
 
-/// What a query asks, or a message's question section says. The name keeps its case, so that 0x20 can be checked.
+/// The question of a query or message. The name keeps its case, so that 0x20 can be checked.
 public struct DNSQuestion: Sendable, Hashable {
     /// Presentation form without the final dot, case as on the wire.
     public var name: String
@@ -32,23 +32,23 @@ public struct LDNSMessage: Sendable, Equatable {
     public var opcode: UInt8
     /// AA.
     public var isAuthoritative: Bool
-    /// TC: ask again over TCP.
+    /// TC: retry over TCP.
     public var isTruncated: Bool
     public var recursionDesired: Bool
     public var recursionAvailable: Bool
-    /// The whole 12-bit code, EDNS part included. 0 no error, 3 NXDOMAIN, 5 refused.
+    /// The whole 12-bit code, including the EDNS part. 0 no error, 3 NXDOMAIN, 5 refused.
     public var rcode: UInt16
-    /// In a well-formed query or answer, exactly one.
+    /// Exactly one in a well-formed query or answer.
     public var questions: [DNSQuestion]
     public var answers: [LDNSRecord]
     public var authority: [LDNSRecord]
-    /// Without the OPT record.
+    /// Additional records without the OPT record.
     public var additional: [LDNSRecord]
     /// Nil for a message without EDNS.
     public var edns: EDNS?
 
     public struct EDNS: Sendable, Equatable {
-        /// Largest UDP answer that the sender takes, in bytes.
+        /// Largest UDP answer that the sender accepts, in bytes.
         public var udpSize: UInt16
         public var version: UInt8
         /// DO: DNSSEC records are wanted (RFC 3225).
@@ -59,7 +59,7 @@ public struct LDNSMessage: Sendable, Equatable {
     /// Bytes of a query with one question.
     ///
     /// - Parameters:
-    ///   - name: presentation form; its case goes out as it is (0x20).
+    ///   - name: presentation form; its case is kept (0x20).
     ///   - udpSize: EDNS payload size; 0 sends no OPT record.
     public static func query(
         id: UInt16, name: String, type: UInt16, recursionDesired: Bool = false, udpSize: UInt16 = 1_232,
@@ -71,7 +71,7 @@ public struct LDNSMessage: Sendable, Equatable {
         var owner: UnsafeMutablePointer<ldns_rdf>?
         let status = ldns_str2rdf_dname(&owner, name)
         guard status == LDNS_STATUS_OK, let owner else { throw LDNSError(status, input: name) }
-        // The packet owns the name from here.
+        // The packet owns the name from here on.
         guard
             let packet = ldns_pkt_query_new(
                 owner, ldns_rr_type(rawValue: UInt32(type)), LDNS_RR_CLASS_IN,
@@ -100,7 +100,7 @@ public struct LDNSMessage: Sendable, Equatable {
         return Array(UnsafeBufferPointer(start: wire, count: size))
     }
 
-    /// Reads a message. Throws for anything malformed; never traps.
+    /// Parses a message. Throws if it is malformed; never traps.
     public static func parse(_ bytes: UnsafeRawBufferPointer) throws(LDNSError) -> LDNSMessage {
         guard bytes.count >= 12, bytes.count <= 65_535, let base = bytes.baseAddress else {
             throw LDNSError("message of \(bytes.count) bytes", input: "")
@@ -114,9 +114,9 @@ public struct LDNSMessage: Sendable, Equatable {
         return LDNSMessage(packet)
     }
 
-    /// Reads a message. Throws for anything malformed; never traps.
+    /// Parses a message. Throws if it is malformed; never traps.
     public static func parse(_ bytes: [UInt8]) throws(LDNSError) -> LDNSMessage {
-        // `withUnsafeBytes` rethrows untyped, so the outcome is carried out as a value.
+        // `withUnsafeBytes` rethrows untyped errors, so the outcome is returned as a value.
         try bytes.withUnsafeBytes { buffer -> Result<LDNSMessage, LDNSError> in
             do throws(LDNSError) { return .success(try parse(buffer)) } catch { return .failure(error) }
         }.get()

@@ -1,13 +1,13 @@
-/// Domain names between text and wire form (RFC 1035 §3.1, §5.1). Written out here and not left to libldns, which
-/// writes names with quotes, `$` and `@` in a form that other servers read otherwise.
+/// Conversion of domain names between text and wire form (RFC 1035 §3.1, §5.1). This is our own code, since libldns
+/// writes names with quotes, `$` and `@` in a form that other servers read differently.
 public enum LDNSName {
-    /// Longest name in wire form, the root's zero included.
+    /// Maximum length of a name in wire form, including the root's zero.
     public static let lengthMax = 255
 
     /// Uncompressed wire form of a name in presentation form. Case is kept. Throws for empty or overlong labels, names
     /// over 255 bytes and bad escapes.
     ///
-    /// - Parameter origin: wire form of what completes a name without a final dot; by default the root.
+    /// - Parameter origin: wire form of the name that completes a name without a final dot; the root by default.
     public static func wire(_ text: String, origin: [UInt8] = [0]) throws(LDNSError) -> [UInt8] {
         guard !text.isEmpty else { throw LDNSError("an empty name", input: text) }
         if text == "." { return [0] }
@@ -40,7 +40,7 @@ public enum LDNSName {
             }
             name.append(value)
             guard name.count - label <= 64 else { throw LDNSError("a label over 63 bytes", input: text) }
-            // Far beyond what any origin could complete.
+            // Too long whatever the origin.
             guard name.count <= lengthMax else { throw LDNSError("a name over 255 bytes", input: text) }
         }
         if isComplete {
@@ -58,7 +58,7 @@ public enum LDNSName {
         return name
     }
 
-    /// What follows a backslash: one byte as it is, or three decimal digits.
+    /// Decodes an escape after its backslash: one literal byte, or three decimal digits.
     public static func escape(_ bytes: inout some IteratorProtocol<UInt8>) -> UInt8? {
         guard let first = bytes.next() else { return nil }
         guard first >= 48, first <= 57 else { return first }
@@ -70,8 +70,8 @@ public enum LDNSName {
         return UInt8(exactly: value)
     }
 
-    /// Presentation form of an uncompressed wire name, without the final dot; "" for the root. Nil for bytes that are no
-    /// name. What master files give a meaning of its own is escaped, so that any server reads the same name.
+    /// Presentation form of an uncompressed wire name, without the final dot; "" for the root. Nil for bytes that are
+    /// not a name. Special characters of master files are escaped, so that any server reads the same name.
     public static func text(_ wire: [UInt8]) -> String? {
         guard wire.count <= lengthMax else { return nil }
         var text: [UInt8] = []

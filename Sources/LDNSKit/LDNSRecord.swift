@@ -1,7 +1,7 @@
 import CLDNS
 import Glibc
 
-/// One resource record as plain values; libldns's object is freed before the value is handed out.
+/// One resource record as plain values; libldns's object is freed before the value is returned.
 public struct LDNSRecord: Sendable, Equatable {
     /// Owner in presentation form: lower case, absolute, without the final dot.
     public var owner: String
@@ -12,12 +12,12 @@ public struct LDNSRecord: Sendable, Equatable {
     public var ttl: UInt32
     /// RDATA in uncompressed wire form.
     public var data: [UInt8]
-    /// RDATA in presentation form, as `0 100 4900 nyc-1.reflector.net.`.
+    /// RDATA in presentation form, such as `0 100 4900 nyc-1.reflector.net.`.
     public var text: String
     /// Owner in uncompressed wire form, lower case.
     public var ownerWire: [UInt8]
 
-    /// The record in canonical form: names in its data in lower case too, for the types that RFC 4034 §6.2 lists.
+    /// The record in canonical form: names in its data are in lower case too, for the types that RFC 4034 §6.2 lists.
     public var canonical: LDNSRecord {
         Self.withRecord(owner: ownerWire, type: type, ttl: ttl, data: data) { record in
             ldns_rr2canonical(record)
@@ -79,7 +79,7 @@ extension LDNSRecord {
         return (word(0), word(2), word(4), target.lowercased())
     }
 
-    /// The character strings of a TXT record, bytes that are not UTF-8 replaced.
+    /// The character strings of a TXT record; bytes that are not UTF-8 are replaced.
     public var strings: [String]? {
         guard type == LDNSType.txt else { return nil }
         var result: [String] = []

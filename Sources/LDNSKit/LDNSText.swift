@@ -1,7 +1,7 @@
 import CLDNS
 import Glibc
 
-/// Strings that libldns allocates, brought over and freed.
+/// Strings that libldns allocates, copied and freed.
 enum LDNSText {
     /// Takes ownership of a `malloc`ed C string.
     static func take(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
@@ -25,7 +25,7 @@ enum LDNSText {
     }
 }
 
-/// Numbers of record types (RFC 1035 §3.2.2 and what followed it).
+/// Numbers of record types (RFC 1035 §3.2.2 and later RFCs).
 public enum LDNSType {
     public static let a: UInt16 = 1
     public static let ns: UInt16 = 2

@@ -1,8 +1,8 @@
 import Glibc
 
-/// A child process that does not outlive us: it runs through `reflector with-parent`, which makes the kernel kill it
-/// when the thread that started it ends, for whatever reason. So `start` must be called on a thread that lives as long
-/// as we do.
+/// A child process that does not outlive this process: it runs through `reflector with-parent`, which asks the kernel
+/// to kill it when the thread that started it ends, for whatever reason. So call `start` on a thread that lives as long
+/// as this process.
 public struct ChildProcess: Sendable {
     /// How a process ended.
     public enum Exit: Sendable, Equatable, CustomStringConvertible {
@@ -19,7 +19,7 @@ public struct ChildProcess: Sendable {
 
     /// The process could not be started.
     public struct StartFailure: Error, CustomStringConvertible {
-        /// The command, as it was given.
+        /// The command, as given.
         public var command: String
         /// The errno.
         public var code: Int32
@@ -34,11 +34,11 @@ public struct ChildProcess: Sendable {
 
     let pid: pid_t
 
-    /// Starts a command in its own process group (Ctrl-C at our terminal reaches only us) and appends its output to a
-    /// log file.
+    /// Starts a command in its own process group (Ctrl-C at the terminal reaches only this process) and appends its
+    /// output to a log file.
     /// - Parameters:
-    ///   - reflector: path of our executable, which ties the child's life to ours.
-    ///   - command: path, or a name to be found on the PATH.
+    ///   - reflector: path of our executable, which ties the child's life to this process.
+    ///   - command: path, or a name to look up on the PATH.
     static func start(
         reflector: String, command: String, arguments: [String], log: String
     ) throws(StartFailure) -> ChildProcess {

@@ -17,7 +17,7 @@ public final class LocalNetwork: Sendable {
         }
     }
 
-    /// The network may take this long until every edge delivers.
+    /// Time limit of the start: every edge must deliver within this time.
     static let startTime = Duration.seconds(60)
     private static let pollInterval = Duration.milliseconds(100)
 
@@ -25,7 +25,7 @@ public final class LocalNetwork: Sendable {
     public let plan: NetworkPlan
     /// The encoders.
     public let feeds: [StreamFeed]
-    /// Where keys, states and logs are.
+    /// Keys, states and logs.
     public let folder: RunFolder
     let supervisor: ProcessSupervisor
     let viewers: [Viewer]
@@ -50,8 +50,8 @@ public final class LocalNetwork: Sendable {
         }
     }
 
-    /// Starts everything in order. Returns when all nodes are ready and every edge delivers every stream. Supervisor and
-    /// viewers run in tasks of `group`.
+    /// Starts everything in order. Returns when all nodes are ready and every edge delivers every stream. Supervisor
+    /// and viewers run in tasks of `group`.
     public func start(in group: inout TaskGroup<Void>) async throws {
         try checkPorts()
         group.addTask { await self.supervisor.keep() }
@@ -134,7 +134,7 @@ public final class LocalNetwork: Sendable {
     private func encodeTestPicture() async throws {
         guard feeds.contains(where: { $0.source == .test }), access(folder.testPicture, R_OK) != 0 else { return }
         let name = "test-picture"
-        // Under another name until the file is complete.
+        // The file has another name until it is complete.
         let part = folder.testPicture + ".part"
         let exit = try await supervisor.run(
             .init(
@@ -145,7 +145,8 @@ public final class LocalNetwork: Sendable {
         }
     }
 
-    /// Edges that have not delivered a stream yet. Without viewers: encoders whose stream has not reached an entrypoint.
+    /// Edges that have not delivered a stream yet. Without viewers: encoders whose stream has not reached an
+    /// entrypoint.
     private func missing(in view: NetworkView) -> [String] {
         guard viewers.isEmpty else {
             return plan.edges.map(\.name).filter { edge in
@@ -164,7 +165,7 @@ public final class LocalNetwork: Sendable {
         let others = used.count > 1 ? " and \(used.count - 1) other \(used.count > 2 ? "nodes'" : "node's")" : ""
         throw Failure(
             description:
-                "\(first.ops) (\(first.name)'s status port\(others)) is in use: does another 'reflector up' run?",
+                "\(first.ops) (\(first.name)'s status port\(others)) is in use: is another 'reflector up' running?",
             culprit: nil)
     }
 
@@ -183,7 +184,7 @@ public final class LocalNetwork: Sendable {
         }
     }
 
-    /// Polls the nodes. If a process ends, it throws, since some nodes may never answer then.
+    /// Polls the nodes. Throws if a process ends, because some nodes may then never answer.
     private func pollUnlessOneEnds() async throws -> NetworkView {
         try await withThrowingTaskGroup(of: NetworkView.self) { [plan] group in
             defer { group.cancelAll() }

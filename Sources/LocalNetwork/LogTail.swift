@@ -5,8 +5,8 @@ enum LogTail {
     /// Number of lines before the report of a crash.
     private static let before = 3
 
-    /// The last lines; if the log ends with Swift's crash report, those around its first line, because the rest is
-    /// threads and registers. A line that repeats directly is shown once.
+    /// The last lines of a log. If the log ends with Swift's crash report, the lines around the start of the report,
+    /// because the rest lists threads and registers. Equal consecutive lines are shown once.
     static func lines(of log: String) -> [Substring] {
         var lines: [Substring] = []
         for line in log.split(whereSeparator: \.isNewline) where line != lines.last { lines.append(line) }

@@ -30,7 +30,7 @@ public struct NetworkPlan: Sendable {
 
         /// Address of its status.
         public var ops: Endpoint { Endpoint(address: address, port: NetworkPlan.opsPort) }
-        /// Where an entrypoint takes streams by HTTP.
+        /// Where an entrypoint accepts streams over HTTP.
         public var ingest: Endpoint { Endpoint(address: address, port: NetworkPlan.ingestPort) }
         /// Where an edge serves viewers.
         public var http: Endpoint { Endpoint(address: address, port: NetworkPlan.httpPort) }
@@ -38,9 +38,9 @@ public struct NetworkPlan: Sendable {
         public var dns: Endpoint { Endpoint(address: address, port: NetworkPlan.dnsPort) }
     }
 
-    /// Why the zone's network cannot be run or queried, all reasons at once.
+    /// Every reason why the zone's network cannot be run or queried.
     public struct Unusable: Error, CustomStringConvertible {
-        /// Each says what to do.
+        /// Each problem says what to do.
         public var problems: [String]
         public var description: String { problems.joined(separator: "\n") }
     }
@@ -62,8 +62,8 @@ public struct NetworkPlan: Sendable {
     /// The edge reflectors.
     public var edges: [Node] { nodes.filter { $0.role == .edge } }
 
-    /// Reads the roles from the zone: name servers are the hosts of its NS records, entrypoints those that a stream
-    /// line names, set reflectors the members of set regions, edges the `hosts=` of region lines.
+    /// Reads the roles from the zone. Name servers are the hosts of its NS records, entrypoints the hosts of stream
+    /// lines, set reflectors the members of set regions, and edges the `hosts=` of region lines.
     public init(_ content: ZoneContent) throws(Unusable) {
         self.content = content
         var problems: [String] = []
@@ -95,8 +95,8 @@ public struct NetworkPlan: Sendable {
         guard problems.isEmpty else { throw Unusable(problems: problems) }
     }
 
-    /// Throws unless every node has a loopback address of its own. Then all can run on this machine with the same port,
-    /// and no packet leaves it.
+    /// Throws unless every node has its own loopback address. Then all nodes can run on this machine with the same
+    /// port, and no packet leaves it.
     public func checkRunsHere() throws(Unusable) {
         var problems: [String] = []
         for (index, node) in nodes.enumerated() {
@@ -122,7 +122,7 @@ public struct NetworkPlan: Sendable {
         guard problems.isEmpty else { throw Unusable(problems: problems) }
     }
 
-    /// The rule of a stream: an exact line before a pattern, the longest pattern first.
+    /// The rule of a stream: an exact line wins over a pattern, and a longer pattern over a shorter one.
     func rule(for stream: StreamName) -> ZoneContent.StreamRule? {
         let segments = stream.segments.map(String.init)
         let matching = content.streams.filter { rule in

@@ -2,8 +2,8 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Starts processes, notices their ends, restarts them, and ends them all. Runs on one event loop thread of the
-/// process-wide group, which never ends: the children are tied to that thread (`ChildProcess`).
+/// Starts processes, detects when they end, restarts them, and ends them all. Runs on one event loop thread of the
+/// process-wide group. That thread never ends: the children are tied to it (`ChildProcess`).
 public actor ProcessSupervisor {
     struct Program: Sendable {
         var name: String
@@ -14,7 +14,7 @@ public actor ProcessSupervisor {
         var log: String
     }
 
-    /// An end that we did not request.
+    /// The end of a process that the supervisor did not request.
     public struct Death: Sendable, CustomStringConvertible {
         /// Name of the process.
         public var name: String
@@ -22,15 +22,15 @@ public actor ProcessSupervisor {
         public var exit: ChildProcess.Exit
         public var description: String { "\(name) \(exit)" }
 
-        /// A signal from outside ended it; processes do not send these to themselves.
+        /// True if a signal from outside ended the process; processes do not send these signals to themselves.
         public var isFromOutside: Bool { [SIGKILL, SIGTERM, SIGINT, SIGHUP].contains { exit == .signal($0) } }
     }
 
     /// How long a process may take to end after SIGTERM before it is killed.
     static let graceTime = Duration.seconds(3)
-    /// Wait before a restart: doubles from the lower to the upper bound with each consecutive death.
+    /// Wait before a restart. It doubles from the lower to the upper bound with each consecutive death.
     static let backoff: ClosedRange<Duration> = .milliseconds(500)...(.seconds(8))
-    /// A process that lived this long resets the wait.
+    /// The wait is reset after a process has lived this long.
     static let steadyTime = Duration.seconds(20)
     private static let pollInterval = Duration.milliseconds(50)
 
@@ -46,10 +46,10 @@ public actor ProcessSupervisor {
     private nonisolated let loop: any EventLoop
     private let reflector: String
     private var entries: [Entry] = []
-    /// Programs that run to their end, without restarts.
+    /// Programs that run once and are not restarted.
     private var passing: [ChildProcess] = []
     private var isStopping = false
-    /// False during the start: a process that ends then would only end again.
+    /// False during the start: a process that ends then would end again after a restart.
     private var restarts = false
     /// Every unrequested end so far, oldest first.
     private(set) var deaths: [Death] = []
@@ -73,7 +73,7 @@ public actor ProcessSupervisor {
     /// From now on, processes that end are restarted.
     func restartWhatEnds() { restarts = true }
 
-    /// Runs a program to its end; if cancelled, leaves the program to `stop`.
+    /// Runs a program until it ends. If the task is cancelled, the program continues until `stop`.
     func run(_ program: Program) async throws -> ChildProcess.Exit {
         let process = try spawn(program, start: 0)
         passing.append(process)
@@ -87,12 +87,12 @@ public actor ProcessSupervisor {
         throw CancellationError()
     }
 
-    /// Process ids of the programs that run, by name.
+    /// Process ids of the running programs, by name.
     var processes: [(name: String, pid: pid_t)] {
         entries.compactMap { entry in entry.process.map { (entry.program.name, $0.pid) } }
     }
 
-    /// Notices ends and restarts due programs, until cancelled.
+    /// Detects ends and restarts programs that are due, until cancelled.
     func keep() async {
         while !Task.isCancelled, !isStopping {
             for index in entries.indices { look(after: index) }
@@ -114,7 +114,7 @@ public actor ProcessSupervisor {
                 killed = true
                 for process in left { process.send(SIGKILL) }
             }
-            // Not cancellable: no child may remain because our caller gave up.
+            // The wait ignores cancellation: no child may remain if the caller gives up.
             _ = try? await loop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
         }
         (entries, passing) = ([], [])

@@ -15,7 +15,7 @@ import RelayService
 public struct RunFolder: Sendable {
     /// Its absolute path.
     public let path: String
-    /// True if `up` created it under the temporary directory; then it removes it after a good run.
+    /// True if `up` created the folder under the temporary directory; `up` then removes it after a successful run.
     public let isTemporary: Bool
 
     /// Path of the key file.

@@ -18,8 +18,8 @@ public struct RunSummary: Sendable {
         public var viewerErrors: UInt64 = 0
         public var interruptions = 0
 
-        /// How much longer the largest gap in the edge's output was than the encoder's largest gap: the part that the
-        /// network caused. An encoder sends one picture at a time, so it has gaps of its own.
+        /// The largest gap in the edge's output minus the encoder's largest gap: the part that the network added. An
+        /// encoder sends one picture at a time, so its output has gaps, too.
         public var addedMilliseconds: Double? {
             guard let status, let encoderGapMilliseconds else { return nil }
             return max(status.gapMillisecondsMax - encoderGapMilliseconds, 0)

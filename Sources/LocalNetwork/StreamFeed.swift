@@ -40,12 +40,14 @@ public struct StreamFeed: Sendable {
     /// Name of the encoder's process and log.
     var name: String { "encoder-" + stream.text.replacing("/", with: "-") }
 
-    /// Arguments of the ffmpeg that sends the stream. Copies without encoding, so that the network has the processor.
+    /// Arguments of the ffmpeg that sends the stream. It copies without encoding, to leave the processor to the
+    /// network.
     func pushArguments(testPicture: String, to entrypoint: Endpoint, key: String) -> [String] {
         encodeArguments(testPicture: testPicture) + ["-method", "PUT", "http://\(entrypoint)/\(stream)?key=\(key)"]
     }
 
-    /// Arguments of the `reflector push` that does the same with the key from a file, so that `ps` shows no secret.
+    /// Arguments of the `reflector push` that sends the stream, too, but reads the key from a file: `ps` shows no
+    /// secret.
     func pushArguments(testPicture: String, to entrypoint: Endpoint, keys: String) -> [String] {
         ["push", stream.text, "--to", "\(entrypoint)", "--keys", keys, "--", "ffmpeg"]
             + encodeArguments(testPicture: testPicture) + ["pipe:1"]

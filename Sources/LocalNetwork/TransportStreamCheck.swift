@@ -1,6 +1,6 @@
-/// Checks an MPEG transport stream and counts what would disturb a player: bytes that are not in packets of 188, and
-/// jumps of a PID's continuity counter (ISO/IEC 13818-1 §2.4.3.3). Independent of our protocol, so that it can
-/// contradict the nodes' own reports.
+/// Checks an MPEG transport stream and counts what would disturb a player: lost packet alignment (188 bytes), and jumps
+/// of a PID's continuity counter (ISO/IEC 13818-1 §2.4.3.3). It does not use the relay protocol, so it is independent
+/// of the nodes' own reports.
 struct TransportStreamCheck: Sendable {
     static let packetBytes = 188
     private static let syncByte: UInt8 = 0x47
@@ -66,7 +66,7 @@ struct TransportStreamCheck: Sendable {
             repeats[pid] = false
             return
         }
-        // Without payload the counter does not change; with payload, a packet may be sent twice.
+        // A packet without payload does not increment the counter; a packet with payload may be repeated once.
         let isRepeat = counter == last && (!hasPayload || !repeats[pid])
         if !isRepeat, counter != (last + 1) & 0x0f || !hasPayload { continuityErrors &+= 1 }
         repeats[pid] = hasPayload && counter == last

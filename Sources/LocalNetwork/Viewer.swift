@@ -19,7 +19,7 @@ actor Viewer {
         url = "http://\(edge.http)/\(stream).ts"
     }
 
-    /// Plays until cancelled; connects again when a connection ends or is refused.
+    /// Plays until cancelled; reconnects when a connection ends or is refused.
     func watch() async {
         while !Task.isCancelled {
             do {
@@ -31,7 +31,7 @@ actor Viewer {
                     }
                 }
             } catch {
-                // Reported below, as the number of interruptions.
+                // The code below counts the interruption.
             }
             guard !Task.isCancelled else { return }
             if check.bytes > 0 { interruptions += 1 }

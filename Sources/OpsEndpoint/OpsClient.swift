@@ -3,7 +3,7 @@ import HTTPFetching
 import NIOCore
 import ReflectorModel
 
-/// Asks running processes for their status, for `reflector status`, `trace` and `up`.
+/// Queries running processes for their status, for `reflector status`, `trace` and `up`.
 public struct OpsClient: Sendable {
     /// Why there is no answer.
     public enum Failure: Error, CustomStringConvertible {
@@ -28,7 +28,7 @@ public struct OpsClient: Sendable {
     /// - Parameter timeout: for a whole request.
     public init(timeout: Duration = .seconds(1)) { self.timeout = timeout }
 
-    /// Most pages of streams that are asked of a node: more than its table can have.
+    /// Most pages of streams requested from a node: more than its table can have.
     private static let pagesMax = 256
 
     /// The status of the node whose `OpsEndpoint` listens at `endpoint`, with all its streams, page by page.

@@ -9,12 +9,12 @@ import ReflectorModel
 import ServiceLifecycle
 
 /// The HTTP endpoint for operators and monitoring: `/healthz` (the process runs), `/readyz` (it can do its work),
-/// `/status`
-/// (JSON) and `/metrics` (Prometheus). A node reports its `NodeStatus`; the name server reports its own status.
+/// `/status` (JSON) and `/metrics` (Prometheus). A node reports its `NodeStatus`; the name server reports its own
+/// status.
 public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     /// Where to listen.
     public struct Configuration: Sendable {
-        /// Port 0 takes a free one, which `onReady` gets.
+        /// With port 0 the kernel chooses a port, which is passed to `onReady`.
         public var endpoint: Endpoint
         /// Limits of the port's connections. Answers are short, so the oldest connection is closed for a new one: a
         /// client that fills the port can't block a health check.
@@ -25,11 +25,11 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         public init(endpoint: Endpoint) { self.endpoint = endpoint }
     }
 
-    /// A signed request, and what to answer it with.
+    /// A signed request, and the function that answers it.
     public struct Command: Sendable {
         /// `/override`.
         public var path: String
-        /// Takes the body and the signature that came with it. Nil is answered as forbidden, without a reason.
+        /// Receives the body and its signature. If it returns nil, the response is 403 without a reason.
         public var perform:
             @Sendable (_ body: [UInt8], _ signature: String) async -> (body: [UInt8], signature: String)?
 
@@ -54,7 +54,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     /// - Parameters:
     ///   - status: the document at `/status`; of a node, with a page of its streams (`/status?from=N&count=M`).
     ///   - metrics: the samples at `/metrics`.
-    ///   - ready: nil while the process can do its work, else why not, for `/readyz`.
+    ///   - ready: for `/readyz`: nil while the process can do its work, otherwise the reason why it cannot.
     ///   - command: the command that may be POSTed; none by default.
     ///   - onReady: called once with the bound address.
     public init(
@@ -109,7 +109,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         try await service.run()
     }
 
-    /// Nil if the request's parameters are no page.
+    /// Nil if the request's parameters are not a valid page.
     private static func page(of request: Request) -> StreamPage? {
         func number(_ name: Substring, else usual: Int) -> Int? {
             guard let text = request.uri.queryParameters[name] else { return usual }
@@ -161,6 +161,6 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
 enum OpsSignature {
     /// Header of the signature.
     static let header = "Reflector-Signature"
-    /// Longest body taken.
+    /// Longest accepted body.
     static let bodyBytesMax = 4_096
 }

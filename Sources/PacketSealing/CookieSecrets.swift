@@ -1,13 +1,13 @@
 import CCrypto
 
-/// The secrets behind cookies: one for each generation, drawn when it is first asked for, the newest two kept.
+/// The secrets of the cookies: one for each generation, created at its first use. The newest two are kept.
 struct CookieSecrets {
     private static let secretLength = 32
     private var newest: (generation: UInt64, context: MACContext)?
     private var previous: (generation: UInt64, context: MACContext)?
 
-    /// The secret of a generation; a newer one than any before is drawn, and the one before the last forgotten. Nil
-    /// for a generation that is forgotten or was never drawn, and if libcrypto refuses.
+    /// The secret of a generation. A generation newer than all before gets a new secret; only the previous newest
+    /// secret is also kept. Nil for an older generation without a secret, and if libcrypto fails.
     mutating func context(generation: UInt64) -> MACContext? {
         if let newest, newest.generation == generation { return newest.context }
         if let previous, previous.generation == generation { return previous.context }

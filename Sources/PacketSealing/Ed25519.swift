@@ -1,13 +1,13 @@
 import CCrypto
 
-/// Ed25519 signatures (RFC 8032): who holds the seed signs, and who holds the public key can only verify.
+/// Ed25519 signatures (RFC 8032): the holder of the seed can sign, the holder of the public key can only verify.
 public enum Ed25519 {
     /// Bytes of a seed and of a public key.
     public static let keyLength = 32
     /// Bytes of a signature.
     public static let signatureLength = 64
 
-    /// The public key of a seed. Nil if the seed has another length, or libcrypto refuses.
+    /// The public key of a seed. Nil if the seed has another length, or libcrypto fails.
     public static func publicKey(seed: [UInt8]) -> [UInt8]? {
         withPrivateKey(seed) { key in
             var bytes = [UInt8](repeating: 0, count: keyLength)
@@ -17,7 +17,7 @@ public enum Ed25519 {
         }
     }
 
-    /// Signs a message. Nil if the seed has another length, or libcrypto refuses.
+    /// Signs a message. Nil if the seed has another length, or libcrypto fails.
     public static func sign(_ message: [UInt8], seed: [UInt8]) -> [UInt8]? {
         withPrivateKey(seed) { key in
             guard let context = EVP_MD_CTX_new() else { return nil }
@@ -31,7 +31,7 @@ public enum Ed25519 {
         }
     }
 
-    /// True if the signature is that of the holder of the seed behind `publicKey`.
+    /// True if the signature was made with the seed of `publicKey`.
     public static func isValid(_ signature: [UInt8], of message: [UInt8], publicKey: [UInt8]) -> Bool {
         guard publicKey.count == keyLength, signature.count == signatureLength,
             let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, publicKey, publicKey.count)

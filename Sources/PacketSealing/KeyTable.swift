@@ -1,5 +1,5 @@
-/// Keys behind handles: a bounded array with a free list. A handle stays good until it is released; the slot is then
-/// used again.
+/// Keys identified by handles: a bounded array with a free list. A handle is valid until it is released; the slot is
+/// then reused.
 struct KeyTable<Context> {
     let countMax: Int
     private var slots: [Context?] = []
@@ -12,7 +12,7 @@ struct KeyTable<Context> {
     /// True if `keys` more fit.
     func hasRoom(for keys: Int) -> Bool { countMax - count >= keys }
 
-    /// Takes the key in and returns its handle. There must be room.
+    /// Stores the key and returns its handle. There must be room.
     mutating func insert(_ context: Context) -> Int32 {
         precondition(hasRoom(for: 1), "KeyTable: insert without room")
         if let index = free.popLast() {
@@ -23,7 +23,7 @@ struct KeyTable<Context> {
         return Int32(slots.count - 1)
     }
 
-    /// Gives the key back to its owner to be freed. Nil for a handle that is not in use.
+    /// Removes the key and returns it to its owner, which frees it. Nil for a handle that is not in use.
     mutating func remove(_ index: Int32) -> Context? {
         guard let context = self[index] else { return nil }
         slots[Int(index)] = nil
@@ -31,7 +31,7 @@ struct KeyTable<Context> {
         return context
     }
 
-    /// Nil for a handle that is not in use. Writing needs one that is.
+    /// Reads nil for a handle that is not in use. The handle of a write must be in use.
     subscript(_ index: Int32) -> Context? {
         get { slots.indices.contains(Int(index)) ? slots[Int(index)] : nil }
         set {

@@ -2,19 +2,19 @@ import CCrypto
 import ReflectorModel
 import RelayWire
 
-/// The cryptography of the protocol by OpenSSL 3's libcrypto: AES-128-GCM, HMAC-SHA-256, HKDF-SHA-256 and its random
-/// generator. Keys are set up once in libcrypto's contexts; sealing and opening allocate nothing, and a MAC only what
-/// libcrypto's HMAC allocates inside to start again. Belongs to one event loop.
+/// The cryptography of the protocol, with OpenSSL 3's libcrypto: AES-128-GCM, HMAC-SHA-256, HKDF-SHA-256 and its random
+/// generator. Keys are set up once in libcrypto's contexts. Sealing and opening allocate nothing; a MAC allocates only
+/// what libcrypto's HMAC needs to restart. Belongs to one event loop.
 public final class LibcryptoPacketCrypto: PacketCrypto {
     /// Bytes of a network key.
     public static let networkKeyLength = 32
-    /// Network keys accepted at once: the old and the new one while keys roll.
+    /// Network keys accepted at once: the old and the new one during a key rollover.
     public static let networkKeysMax = 2
 
     public private(set) var keyPhases: [UInt8]
-    /// Keys that were not made because a table was full.
+    /// Keys that could not be created because a table was full.
     public private(set) var tableFullCount: UInt64 = 0
-    /// Keys that were not made because libcrypto refused.
+    /// Keys that could not be created because libcrypto failed.
     public private(set) var failureCount: UInt64 = 0
 
     private var networkKeys: [NetworkKey]
@@ -41,8 +41,8 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         sealKeys = KeyTable(countMax: incarnationsMax)
     }
 
-    /// Takes other network keys from now on. Keys made from those before stay good until they are released, so links and
-    /// incarnations go on. Throws, and changes nothing, if a key is not usable.
+    /// Replaces the network keys. Keys derived from the previous ones stay valid until they are released, so links and
+    /// incarnations continue. Throws, and changes nothing, if a key is not usable.
     public func replaceNetworkKeys(_ networkKeys: [(phase: UInt8, key: [UInt8])]) throws(PacketSealingError) {
         self.networkKeys = try Self.checked(networkKeys)
         keyPhases = networkKeys.map(\.phase)
@@ -83,8 +83,8 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         return true
     }
 
-    /// The newest two generations are held: for an older one the tag is random, so that nothing compares equal to it.
-    /// A newer one than ever before makes the older be forgotten: judge a cookie's time before its MAC.
+    /// The secrets of the newest two generations are kept. For an older generation the tag is random, so that no cookie
+    /// matches it. A new generation evicts the older secret: check a cookie's time before its MAC.
     public func cookieMAC(
         secret: UInt64, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer
     ) {
@@ -92,7 +92,7 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         context.mac(of: bytes, into: tag)
     }
 
-    /// Nil also if the table is full or libcrypto refuses; both are counted.
+    /// Also nil if the table is full or libcrypto fails; both are counted.
     public func makeLinkKeys(
         phase: UInt8, childNonce: HandshakeNonce, parentNonce: HandshakeNonce, child: NodeID, parent: NodeID
     ) -> LinkKeys? {
@@ -123,7 +123,7 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         context.mac(of: bytes, into: tag)
     }
 
-    /// Nil also if the table is full or libcrypto refuses; both are counted.
+    /// Also nil if the table is full or libcrypto fails; both are counted.
     public func makeSealKey(
         phase: UInt8, stream: StreamName, source: NodeID, incarnation: Incarnation
     ) -> SealKey? {
@@ -143,7 +143,8 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
 
     public func release(_ key: SealKey) { sealKeys.remove(key.index)?.free() }
 
-    /// Numbers must rise from call to call of one key: a nonce used twice would give the key away.
+    /// The sequence numbers of a key must increase from call to call: a reused nonce would reveal the authentication
+    /// key.
     public func seal(
         _ key: SealKey, sequence: SequenceNumber, header: UnsafeRawBufferPointer,
         payload: UnsafeMutableRawBufferPointer, tag: UnsafeMutableRawBufferPointer
@@ -171,7 +172,7 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         ERR_clear_error()
     }
 
-    /// An HMAC context must give the same MAC for the same bytes when it is used again.
+    /// An HMAC context must give the same MAC for the same bytes when it is reused.
     private static func checkReuse(of context: MACContext) throws(PacketSealingError) {
         let message: [UInt8] = [1, 2, 3]
         func mac() -> [UInt8]? {

@@ -1,14 +1,14 @@
 import CCrypto
 import RelayWire
 
-/// An HMAC-SHA-256 key in libcrypto's form. A plain pointer, so that the packet path counts no references: its owner
-/// calls `free` once.
+/// An HMAC-SHA-256 key in libcrypto's form. It is a plain pointer, to avoid reference counting in the packet path; its
+/// owner calls `free` once.
 struct MACContext {
     /// Bytes of a whole, untruncated HMAC-SHA-256.
     private static let digestLength = 32
     private let context: OpaquePointer
 
-    /// Nil if libcrypto refuses.
+    /// Nil if libcrypto fails.
     init?(key: UnsafeRawBufferPointer) {
         let bytes = key.bytePointer
         guard let context = reflector_hmac_new("SHA256", bytes, key.count) else { return nil }
@@ -17,13 +17,13 @@ struct MACContext {
 
     func free() { EVP_MAC_CTX_free(context) }
 
-    /// Writes the first 16 bytes of the MAC. That libcrypto should fail here is not to be survived: a message would
-    /// go out, or be believed, without one.
+    /// Writes the first 16 bytes of the MAC. Traps if libcrypto fails: otherwise a message would be sent or accepted
+    /// without a MAC.
     func mac(of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer) {
         precondition(tryMAC(of: bytes, into: tag), "MACContext: libcrypto failed")
     }
 
-    /// False, and the tag is meaningless, if libcrypto fails.
+    /// Returns false if libcrypto fails; the tag is then meaningless.
     func tryMAC(of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer) -> Bool {
         precondition(tag.count == WireLimits.macLength, "MACContext: a tag of the wrong length")
         return withUnsafeTemporaryAllocation(byteCount: Self.digestLength, alignment: 8) { digest in

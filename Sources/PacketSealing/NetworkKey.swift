@@ -2,7 +2,7 @@ import CCrypto
 import ReflectorModel
 import RelayWire
 
-/// One network key and what is derived from it (WireFormat.md). Its memory is wiped when it goes.
+/// One network key and what is derived from it (WireFormat.md). Its memory is wiped when it is deallocated.
 final class NetworkKey {
     let phase: UInt8
     /// Authenticates the handshake.
@@ -29,7 +29,7 @@ final class NetworkKey {
         Self.wipe(secret)
     }
 
-    /// The two keys of a link, child → parent first. Nil if libcrypto refuses.
+    /// The two keys of a link, child → parent first. Nil if libcrypto fails.
     func linkContexts(
         childNonce: HandshakeNonce, parentNonce: HandshakeNonce, child: NodeID, parent: NodeID
     ) -> (childToParent: MACContext, parentToChild: MACContext)? {
@@ -47,7 +47,7 @@ final class NetworkKey {
         return made ?? nil
     }
 
-    /// The sealing key of an incarnation. Nil if libcrypto refuses.
+    /// The sealing key of an incarnation. Nil if libcrypto fails.
     func sealContext(
         cipher: OpaquePointer, stream: StreamName, source: NodeID, incarnation: Incarnation
     ) -> SealContext? {
@@ -59,7 +59,7 @@ final class NetworkKey {
         return made ?? nil
     }
 
-    /// HKDF-SHA-256 into memory that is wiped after `use`. Nil if libcrypto refuses.
+    /// HKDF-SHA-256 into memory that is wiped after `use`. Nil if libcrypto fails.
     private static func expand<Result>(
         _ secret: UnsafeMutableRawBufferPointer, salt: [UInt8], info: [UInt8], length: Int,
         use: (UnsafeRawBufferPointer) -> Result

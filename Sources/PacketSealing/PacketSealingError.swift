@@ -1,15 +1,15 @@
 import CCrypto
 
-/// Why no `LibcryptoPacketCrypto` could be made.
+/// Why a `LibcryptoPacketCrypto` could not be created.
 public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertible {
     case noNetworkKey
     case tooManyNetworkKeys(count: Int)
     case networkKeyLength(phase: UInt8, bytes: Int)
     /// Two network keys of one phase.
     case repeatedPhase(UInt8)
-    /// libcrypto refused `operation`: its error code (0 if it gave none) and its own words.
+    /// libcrypto failed in `operation`: its error code (0 if it gave none) and its message.
     case libcrypto(operation: String, code: UInt, message: String)
-    /// This libcrypto does not restart an HMAC context unless it is given the key again.
+    /// This libcrypto restarts an HMAC context only if it gets the key again.
     case contextNotReusable
 
     public var description: String {
@@ -23,11 +23,11 @@ public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertib
         case .libcrypto(let operation, let code, let message):
             "libcrypto: \(operation): \(message) (error \(String(code, radix: 16)))"
         case .contextNotReusable:
-            "this libcrypto's HMAC contexts cannot be used again; another version of OpenSSL 3 is needed"
+            "this libcrypto's HMAC contexts cannot be reused; another version of OpenSSL 3 is needed"
         }
     }
 
-    /// The oldest error in libcrypto's queue for this thread, which is then emptied.
+    /// The oldest error in libcrypto's queue for this thread. Empties the queue.
     static func last(operation: String) -> PacketSealingError {
         let code = ERR_get_error()
         ERR_clear_error()

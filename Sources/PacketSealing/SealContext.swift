@@ -2,17 +2,17 @@ import CCrypto
 import ReflectorModel
 import RelayWire
 
-/// The AES-128-GCM key of one incarnation in libcrypto's form, keyed once; a packet changes only the nonce. A plain
-/// pointer, so that the packet path counts no references: its owner calls `free` once.
+/// The AES-128-GCM key of one incarnation in libcrypto's form, keyed once; a packet changes only the nonce. It is a
+/// plain pointer, to avoid reference counting in the packet path; its owner calls `free` once.
 struct SealContext {
     /// Bytes of an AES-128 key.
     static let keyLength = 16
     private static let nonceLength = 12
     private let context: OpaquePointer
-    /// The highest number sealed. One nonce used twice would give away both payloads and GCM's authentication key.
+    /// The highest sequence number sealed. A reused nonce would reveal both payloads and GCM's authentication key.
     private var sealed = SequenceNumber.none
 
-    /// Nil if libcrypto refuses.
+    /// Nil if libcrypto fails.
     init?(cipher: OpaquePointer, key: UnsafeRawBufferPointer) {
         precondition(key.count == Self.keyLength, "SealContext: a key of the wrong length")
         guard let context = EVP_CIPHER_CTX_new() else { return nil }
@@ -25,8 +25,8 @@ struct SealContext {
 
     func free() { EVP_CIPHER_CTX_free(context) }
 
-    /// Encrypts in place and writes the tag. Numbers must rise from call to call; a failure of libcrypto is not to be
-    /// survived, as the payload would go out in the clear.
+    /// Encrypts in place and writes the tag. Sequence numbers must increase from call to call. Traps if libcrypto
+    /// fails: otherwise the payload would be sent in the clear.
     mutating func seal(
         sequence: SequenceNumber, header: UnsafeRawBufferPointer, payload: UnsafeMutableRawBufferPointer,
         tag: UnsafeMutableRawBufferPointer
@@ -54,9 +54,9 @@ struct SealContext {
         precondition(plaintext.count == ciphertext.count, "SealContext: plaintext and ciphertext differ in length")
         precondition(tag.count == WireLimits.sealTagLength, "SealContext: a tag of the wrong length")
         var written: Int32 = 0
-        // libcrypto copies the tag; that its parameter is not const is history.
+        // libcrypto copies the tag; the parameter lacks const for historical reasons.
         let expected = UnsafeMutableRawPointer(mutating: tag.baseAddress)
-        // GCM's last step has no output, but libcrypto wants a place for it.
+        // GCM's last step has no output, but libcrypto requires a buffer.
         var nothing: UInt8 = 0
         let authentic =
             begin(sequence, encrypt: false)
@@ -66,7 +66,7 @@ struct SealContext {
                 || EVP_DecryptUpdate(
                     context, plaintext.bytePointer, &written, ciphertext.bytePointer, Int32(ciphertext.count)) == 1)
             && EVP_DecryptFinal_ex(context, &nothing, &written) == 1
-        // A forger must not fill the thread's error queue.
+        // Forged packets must not fill the thread's error queue.
         if !authentic { ERR_clear_error() }
         return authentic
     }
@@ -83,11 +83,11 @@ struct SealContext {
 }
 
 extension UnsafeRawBufferPointer {
-    /// As libcrypto takes bytes; nil only for an empty buffer.
+    /// The pointer type of libcrypto; nil only for an empty buffer.
     var bytePointer: UnsafePointer<UInt8>? { baseAddress?.assumingMemoryBound(to: UInt8.self) }
 }
 
 extension UnsafeMutableRawBufferPointer {
-    /// As libcrypto takes bytes; nil only for an empty buffer.
+    /// The pointer type of libcrypto; nil only for an empty buffer.
     var bytePointer: UnsafeMutablePointer<UInt8>? { baseAddress?.assumingMemoryBound(to: UInt8.self) }
 }

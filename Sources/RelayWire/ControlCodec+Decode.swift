@@ -1,7 +1,7 @@
 import ReflectorModel
 
 extension ControlCodec {
-    /// Reads the message in a whole control datagram, of which the MAC was verified before.
+    /// Reads the message in a whole control datagram whose MAC has been verified.
     ///
     /// Throws what `ControlHeader` throws, `unknownKind`, and by body: `tooShort`, `trailingBytes`, `unknownValue`,
     /// `badName`, `tooMany`, `outOfRange`.

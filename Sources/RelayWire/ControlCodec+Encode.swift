@@ -131,7 +131,8 @@ extension ControlCodec {
 }
 
 extension Nak {
-    /// Asks for at least one number, for at most `numbersMax`, and for none before 1 or behind `WireLimits.sequenceMax`.
+    /// Asks for at least one number, for at most `numbersMax`, and for none before 1 or behind
+    /// `WireLimits.sequenceMax`.
     var isWellFormed: Bool {
         let numbers = runs.reduce(0) { $0 + Int($1.count) }
         return (1...Nak.numbersMax).contains(numbers) && runs.allSatisfy { $0.isWellFormed }

@@ -1,12 +1,12 @@
 import ReflectorModel
 
-/// Control messages to and from bytes (WireFormat.md, "Control"). A receiver reads the `ControlHeader`, finds the link
-/// by its token, calls `verify`, asks the link's `ReplayWindow`, and only then `decodeBody`.
+/// Encodes and decodes control messages (WireFormat.md, "Control"). A receiver reads the `ControlHeader`, finds the
+/// link by its token, calls `verify`, checks the link's `ReplayWindow`, and only then calls `decodeBody`.
 public enum ControlCodec {
     /// Header and MAC around an empty body.
     static let lengthMin = WireLimits.controlHeaderLength + WireLimits.macLength
 
-    /// The byte before the body.
+    /// The message kind, the byte before the body.
     enum Kind: UInt8 {
         case subscribe = 1
         case subscribeReply = 2
@@ -30,7 +30,7 @@ public enum ControlCodec {
         datagram[WireLimits.controlHeaderLength - 1] == Kind.nak.rawValue
     }
 
-    /// True if the MAC at the end of a whole control datagram is right. False also for a wrong length.
+    /// True if the MAC at the end of a whole control datagram is correct. Also false for a wrong length.
     public static func verify(_ datagram: UnsafeRawBufferPointer, key: MACKey, crypto: any PacketCrypto) -> Bool {
         guard (lengthMin...WireLimits.controlLengthMax).contains(datagram.count) else { return false }
         let covered = UnsafeRawBufferPointer(rebasing: datagram[..<(datagram.count - WireLimits.macLength)])
@@ -39,7 +39,8 @@ public enum ControlCodec {
         return mac.isTail(of: datagram)
     }
 
-    /// Computes the MAC of an encoded message, exactly as long as `encode` returned, into its last 16 bytes.
+    /// Computes the MAC of an encoded message into its last 16 bytes. The buffer must be exactly as long as `encode`
+    /// returned.
     public static func finish(_ datagram: UnsafeMutableRawBufferPointer, key: MACKey, crypto: any PacketCrypto) {
         precondition(datagram.count >= lengthMin, "ControlCodec: no control message")
         let split = datagram.count - WireLimits.macLength
@@ -48,7 +49,7 @@ public enum ControlCodec {
             into: UnsafeMutableRawBufferPointer(rebasing: datagram[split...]))
     }
 
-    /// How many of the entries, from the first, fit into one page of an announcement.
+    /// How many of the entries, starting with the first, fit into one page of an announcement.
     public static func entriesInOnePage(_ entries: ArraySlice<Announce.Entry>) -> Int {
         var length = lengthMin + 13
         var count = 0

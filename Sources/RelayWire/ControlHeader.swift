@@ -1,8 +1,8 @@
-/// What every control message begins with: whose it is, and its number on the link.
+/// The start of every control message: the receiver's link, and the message's number on it.
 public struct ControlHeader: Hashable, Sendable {
     /// The link token of the receiver.
     public var token: UInt64
-    /// From 1, strictly growing; `ReplayWindow` judges it after the MAC was right.
+    /// From 1, strictly increasing; `ReplayWindow` checks it after the MAC was verified.
     public var counter: UInt64
 
     /// Reads the header of a whole control datagram. Nothing is authenticated yet.

@@ -32,7 +32,8 @@ public struct DataHeader: Hashable, Sendable {
     /// Reads the headers of a whole datagram. Nothing is authenticated yet.
     ///
     /// Throws `empty`, `tooShort` or `tooLong`, `unknownType` if it is no data packet, `unknownKind`, `unknownValue`
-    /// for sequence number 0, `outOfRange` for one beyond `WireLimits.sequenceMax`, `badLength` for a filler with a payload.
+    /// for sequence number 0, `outOfRange` for one beyond `WireLimits.sequenceMax`, `badLength` for a filler with a
+    /// payload.
     @inlinable
     public init(parsing bytes: UnsafeRawBufferPointer) throws(WireError) {
         guard case .data(let retransmitted) = try DatagramType.of(bytes) else { throw .unknownType }

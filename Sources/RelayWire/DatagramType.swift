@@ -1,4 +1,4 @@
-/// What a datagram is, told by its first byte alone: where a receiver parts the packet path from the rest.
+/// The kind of a datagram, determined by its first byte alone: here a receiver separates the packet path from the rest.
 public enum DatagramType: Hashable, Sendable {
     case hello
     case cookie

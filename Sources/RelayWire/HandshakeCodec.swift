@@ -1,11 +1,11 @@
 import ReflectorModel
 
-/// Handshake messages to and from bytes (WireFormat.md, "Handshake").
+/// Encodes and decodes handshake messages (WireFormat.md, "Handshake").
 public enum HandshakeCodec {
-    /// Refused, the shortest.
+    /// The shortest message is Refused.
     static let lengthMin = 36
 
-    /// Reads a whole handshake datagram. Its MAC is not looked at: call `verify` first.
+    /// Reads a whole handshake datagram. Its MAC is not checked: call `verify` first.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(WireError) -> HandshakeMessage {
         let type = try DatagramType.of(bytes)
         guard bytes.count >= lengthMin else { throw .tooShort }
@@ -58,8 +58,8 @@ public enum HandshakeCodec {
         return writer.finishBeforeMAC(lengthMax: WireLimits.handshakeLengthMax)
     }
 
-    /// True if the MAC at the end of a whole handshake datagram is right under the network key of the phase that it
-    /// names. False also for a wrong length and an unknown phase.
+    /// True if the MAC at the end of a whole handshake datagram is correct under the network key of the phase that it
+    /// names. Also false for a wrong length or an unknown phase.
     public static func verify(_ bytes: UnsafeRawBufferPointer, crypto: any PacketCrypto) -> Bool {
         guard (lengthMin...WireLimits.handshakeLengthMax).contains(bytes.count) else { return false }
         let covered = UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - WireLimits.macLength)])
@@ -68,8 +68,8 @@ public enum HandshakeCodec {
         return mac.isTail(of: bytes)
     }
 
-    /// Computes the MAC of an encoded message, exactly as long as `encode` returned, into its last 16 bytes. False,
-    /// and the message must not be sent, if there is no network key of its phase.
+    /// Computes the MAC of an encoded message into its last 16 bytes. The buffer must be exactly as long as `encode`
+    /// returned. False if there is no network key of its phase: then the message must not be sent.
     public static func finish(_ bytes: UnsafeMutableRawBufferPointer, crypto: any PacketCrypto) -> Bool {
         precondition(bytes.count >= lengthMin, "HandshakeCodec: no handshake message")
         let split = bytes.count - WireLimits.macLength
@@ -84,7 +84,7 @@ public enum HandshakeCodec {
         let role = try reader.read(enumeration: NodeRole.self)
         let node = NodeID(try reader.read())
         let nonce = try reader.readNonce()
-        // They make Hello as long as Cookie, so that a reply is never longer than its request.
+        // The zeros make Hello as long as Cookie, so that a reply is never longer than its request.
         try reader.readZeros(count: 16)
         return .hello(keyPhase: keyPhase, role: role, node: node, nonce: nonce)
     }
@@ -165,7 +165,7 @@ extension WireReader {
 }
 
 extension WireWriter {
-    /// The four bytes that every handshake message begins with; the last differs by message.
+    /// The first four bytes of every handshake message; the fourth depends on the message.
     mutating func writeStart(_ type: DatagramType, _ keyPhase: UInt8, _ fourth: UInt8) {
         write(type.byte)
         write(WireLimits.version)

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// 16 random bytes that make a handshake fresh.
+/// 16 random bytes that make each handshake unique.
 public struct HandshakeNonce: Hashable, Sendable {
     public var high: UInt64
     public var low: UInt64
@@ -10,7 +10,7 @@ public struct HandshakeNonce: Hashable, Sendable {
     }
 }
 
-/// A parent's cookie as the child carries it back: the parent's clock and a MAC that only the parent can make.
+/// A parent's cookie, as the child returns it: the parent's clock and a MAC that only the parent can compute.
 public struct HandshakeCookie: Hashable, Sendable {
     public var milliseconds: UInt64
     public var macHigh: UInt64
@@ -96,6 +96,6 @@ public enum RefusedReason: UInt8, Sendable, CaseIterable {
     case version = 1
     case cookie = 2
     case ownID = 3
-    /// The zone says otherwise of the name, role, region or address that the child claims.
+    /// The zone contradicts the name, role, region or address that the child claims.
     case identity = 4
 }

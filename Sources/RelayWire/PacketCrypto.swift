@@ -22,25 +22,26 @@ public struct LinkKeys: Hashable, Sendable {
     }
 }
 
-/// All the cryptography of the protocol, and its only source of secrets. `PacketSealing` implements it with
-/// libcrypto; the simulator with a fast keyed hash. Bound to a class, so that an existential call costs one
-/// indirection and no box. Keys are handles, so that the packet path counts no references. Belongs to one event loop.
+/// All the cryptography of the protocol, and its only source of secrets. `PacketSealing` implements it with libcrypto;
+/// the simulator uses a fast keyed hash. Class-bound, so that a call costs one indirection and no existential box. Keys
+/// are handles, so that the packet path counts no references. Owned by one event loop.
 public protocol PacketCrypto: AnyObject {
-    /// Network keys accepted, by phase; the first is the one to send with.
+    /// Accepted network keys, by phase; the first one is used for sending.
     var keyPhases: [UInt8] { get }
 
     /// Fills the buffer with unpredictable bytes.
     func random(into buffer: UnsafeMutableRawBufferPointer)
 
-    /// MAC of a handshake message under a network key. False if the phase is not known.
+    /// MAC of a handshake message under a network key. False if the phase is unknown.
     func handshakeMAC(
         phase: UInt8, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer
     ) -> Bool
 
-    /// MAC under a secret of this process alone, of generation `secret` (old generations are forgotten two steps on).
+    /// MAC under a secret known only to this process, of generation `secret` (a generation is forgotten two steps
+    /// later).
     func cookieMAC(secret: UInt64, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer)
 
-    /// Keys of a link. Nil if the phase is not known.
+    /// Keys of a link. Nil if the phase is unknown.
     func makeLinkKeys(
         phase: UInt8, childNonce: HandshakeNonce, parentNonce: HandshakeNonce, child: NodeID, parent: NodeID
     ) -> LinkKeys?
@@ -49,7 +50,7 @@ public protocol PacketCrypto: AnyObject {
     /// 16-byte MAC of a control message.
     func mac(_ key: MACKey, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer)
 
-    /// Key of an incarnation. Nil if the phase is not known.
+    /// Key of an incarnation. Nil if the phase is unknown.
     func makeSealKey(phase: UInt8, stream: StreamName, source: NodeID, incarnation: Incarnation) -> SealKey?
     func release(_ key: SealKey)
 
@@ -58,8 +59,8 @@ public protocol PacketCrypto: AnyObject {
         _ key: SealKey, sequence: SequenceNumber, header: UnsafeRawBufferPointer,
         payload: UnsafeMutableRawBufferPointer, tag: UnsafeMutableRawBufferPointer)
 
-    /// Verifies and decrypts into `plaintext` (as long as `ciphertext`; may be the same memory). False, and
-    /// `plaintext` is meaningless, unless the tag is right.
+    /// Verifies and decrypts into `plaintext` (as long as `ciphertext`; may be the same memory). False if the tag is
+    /// wrong: then the content of `plaintext` is meaningless.
     func open(
         _ key: SealKey, sequence: SequenceNumber, header: UnsafeRawBufferPointer, ciphertext: UnsafeRawBufferPointer,
         tag: UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer

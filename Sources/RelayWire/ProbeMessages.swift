@@ -1,16 +1,16 @@
 import ReflectorModel
 
-/// A question to a node whether it is alive: that it is answered shows that the node's loop turns. The cookie, got by
-/// `hello`, shows that the asker receives at its address.
+/// Asks whether a node is alive: an answer proves that the node's event loop runs. The cookie, obtained with a `hello`,
+/// proves that the prober receives at its address.
 public struct Probe: Sendable, Equatable {
     public var keyPhase: UInt8
     public var role: NodeRole
-    /// The asker.
+    /// The prober.
     public var node: NodeID
-    /// That of the `hello` for which the cookie came.
+    /// The nonce of the `hello` that obtained the cookie.
     public var nonce: HandshakeNonce
     public var cookie: HandshakeCookie
-    /// Chosen at random for each probe: an old report answers no new probe.
+    /// Random for each probe, so that an old report does not answer a new probe.
     public var number: UInt64
 
     public init(
@@ -25,16 +25,16 @@ public struct Probe: Sendable, Equatable {
     }
 }
 
-/// What a node says of itself to whoever probes it. Totals count from the node's start; a smaller one than before, or a
+/// A node's report about itself to a prober. Totals count from the node's start; a lower total than before, or a
 /// shorter uptime, means that it has restarted.
 public struct ProbeReport: Sendable, Equatable {
-    /// What a witness has seen of one stream: which entrypoint leads it.
+    /// What a witness has received of one stream: which entrypoint leads it.
     public struct Lead: Sendable, Equatable {
         public var tag: IncarnationTag
         /// The entrypoint.
         public var source: NodeID
         public var highest: SequenceNumber
-        /// How long ago a packet of it came, in milliseconds, at most 65,535.
+        /// Time since its last packet arrived, in milliseconds, at most 65,535.
         public var silentMilliseconds: UInt16
 
         public init(tag: IncarnationTag, source: NodeID, highest: SequenceNumber, silentMilliseconds: UInt16) {
@@ -45,7 +45,7 @@ public struct ProbeReport: Sendable, Equatable {
         }
     }
 
-    /// Most leads in one report.
+    /// Maximum number of leads in one report.
     public static let leadsMax = 11
 
     public var keyPhase: UInt8
@@ -58,11 +58,11 @@ public struct ProbeReport: Sendable, Equatable {
     /// Links of children.
     public var children: UInt32 = 0
     public var streams: UInt32 = 0
-    /// Egress the node may use, in bits a second; 0 for no limit.
+    /// Egress that the node may use, in bits per second; 0 for no limit.
     public var capacity: UInt64 = 0
     /// Bytes sent.
     public var bytesSent: UInt64 = 0
-    /// Link packets that children say they received, and missed.
+    /// Link packets that children report as received, and as missed.
     public var received: UInt64 = 0
     public var lost: UInt64 = 0
     public var leads: [Lead] = []

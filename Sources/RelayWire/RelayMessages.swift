@@ -14,15 +14,15 @@ public enum RelayMessage: Sendable, Equatable {
     case announcePull(versionHeld: UInt64)
     case heartbeatReply(echoedTimestamp: UInt64)
     case close(CloseReason)
-    /// Parent to child: a datagram of `length` bytes, to see whether the path carries it.
+    /// Parent to child: a datagram of `length` bytes, to test whether the path carries it.
     case sizeProbe(length: UInt16)
-    /// Child to parent: a `sizeProbe` of that many bytes has come.
+    /// Child to parent: a `sizeProbe` of that many bytes has arrived.
     case sizeReport(length: UInt16)
-    /// Child to parent: what is on the way to the child, or further on, carries payloads of this many bytes at most.
+    /// Child to parent: the path to the child, or one behind it, carries payloads of at most this many bytes.
     case payloadLimit(subscription: UInt32, bytes: UInt16)
 }
 
-/// Asks a parent for a stream. Repeating it with the same subscription id is harmless.
+/// Requests a stream from a parent. Repeating it with the same subscription id is harmless.
 public struct Subscribe: Sendable, Equatable {
     public enum Start: Sendable, Equatable {
         /// From the next packet on.
@@ -39,12 +39,13 @@ public struct Subscribe: Sendable, Equatable {
     public var start: Start
     /// Backlog speed as a multiple of the arrival rate, in sixteenths: 32 is 2×.
     public var rateSixteenths: UInt8
-    /// Relays below this one that fetch through it: one's own id in it is a loop. At most `pathLengthMax`.
+    /// The relays downstream that fetch through this node, at most `pathLengthMax`. A node that finds its own id in it
+    /// has detected a loop.
     public var path: [NodeID]
     public static let pathLengthMax = 8
-    /// In the octet of the start: set if `isExtra`.
+    /// Set in the start octet if `isExtra`.
     static let extraFlag: UInt8 = 0x80
-    /// Another parent is asked too, or brings the stream already; this path is only for safety's sake. A parent that is
+    /// Another parent is asked too, or already carries the stream; this path is only for redundancy. A parent that is
     /// nearly full refuses it.
     public var isExtra: Bool
 
@@ -70,9 +71,9 @@ public enum SubscribeStatus: UInt8, Sendable, CaseIterable {
     case loop = 4
     case tableFull = 5
     case noSource = 6
-    /// Of a subscription that goes on: whoever has the stream by another path as well should end this one.
+    /// For an existing subscription: a child that has the stream by another path as well should end this one.
     case crowded = 7
-    /// Whether there is such a stream cannot be found out: the parent's name servers give no answer.
+    /// Unknown whether the stream exists: the parent's name servers do not answer.
     case undecided = 8
 }
 
@@ -128,7 +129,7 @@ public struct Renew: Sendable, Equatable {
     public var echoDelayMicroseconds: UInt32
     /// Data packets received on the link, modulo 2³².
     public var received: UInt32
-    /// Link numbers that never came, modulo 2³².
+    /// Link numbers that never arrived, modulo 2³².
     public var lost: UInt32
 
     public init(
@@ -146,12 +147,12 @@ public struct Renew: Sendable, Equatable {
     }
 }
 
-/// A parent's sign of life: what the child should have received by now.
+/// A parent's sign of life: says what the child should have received by now.
 public struct LinkHeartbeat: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         public var subscription: UInt32
         public var highest: SequenceNumber
-        /// Milliseconds since the parent's own upstream last brought a packet of the stream, at most 65535.
+        /// Milliseconds since the parent's own upstream last carried a packet of the stream, at most 65,535.
         public var upstreamSilentMilliseconds: UInt16
         public init(subscription: UInt32, highest: SequenceNumber, upstreamSilentMilliseconds: UInt16) {
             self.subscription = subscription
@@ -183,7 +184,7 @@ public struct LinkHeartbeat: Sendable, Equatable {
     }
 }
 
-/// Asks for packets that a link-number gap says were lost.
+/// Requests packets that are known to be lost from a gap in the link numbers.
 public struct Nak: Sendable, Equatable {
     public struct Run: Sendable, Equatable {
         public var first: SequenceNumber
@@ -194,14 +195,14 @@ public struct Nak: Sendable, Equatable {
             self.count = count
         }
     }
-    /// Most sequence numbers asked for in one NAK.
+    /// Maximum number of sequence numbers in one NAK.
     public static let numbersMax = 64
 
     public var subscription: UInt32
-    /// 1 for the first time these numbers are asked for, at most `triesMax`; the same if that is only said again.
+    /// 1 for the first request of these numbers, at most `triesMax`; unchanged if the request is only repeated.
     public var tryNumber: UInt8
     public static let triesMax: UInt8 = 127
-    /// No later try can be answered in time: it is worth a second retransmit beside one on its way.
+    /// No later try can be answered in time: this one justifies a second retransmit while another is in transit.
     public var isLast: Bool
     public var runs: [Run]
 
@@ -227,7 +228,7 @@ public struct Announce: Sendable, Equatable {
             self.incarnation = incarnation
         }
     }
-    /// Raised at every change of the list.
+    /// Incremented with every change of the list.
     public var version: UInt64
     public var page: UInt16
     public var pages: UInt16
@@ -241,7 +242,7 @@ public struct Announce: Sendable, Equatable {
     }
 }
 
-/// An entrypoint's sign of life to a set reflector, 250 ms apart ([A] §V-A asks for one a second or faster).
+/// An entrypoint's sign of life to a set reflector, every 250 ms ([A] §V-A requires one per second or more).
 public struct Heartbeat: Sendable, Equatable {
     public var version: UInt64
     public var digest: UInt64

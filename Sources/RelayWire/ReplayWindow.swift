@@ -1,5 +1,5 @@
-/// Which counters of one direction of a link have been seen (RFC 4303 §3.4.3): the highest and the 63 below it.
-/// Ask it only after the MAC was right, or a forger closes the window for others.
+/// Which counters of one direction of a link have been seen (RFC 4303 §3.4.3): the highest and the 63 below it. Check
+/// it only after the MAC was verified; otherwise a forger could close the window for others.
 public struct ReplayWindow: Hashable, Sendable {
     private var highest: UInt64 = 0
     /// Bit n: `highest` − n was seen.

@@ -2,13 +2,13 @@
 public enum WireLimits {
     /// Version of the protocol, second byte of every handshake message.
     public static let version: UInt8 = 1
-    /// Type, key phase, link token, link number: the part of a data packet private to one child.
+    /// Type, key phase, link token, link number: the part of a data packet that is private to one child.
     public static let linkHeaderLength = 14
     /// Incarnation tag, sequence number, kind: the associated data of the sealed packet.
     public static let streamHeaderLength = 17
-    /// AES-128-GCM's tag behind the ciphertext.
+    /// AES-128-GCM's tag after the ciphertext.
     public static let sealTagLength = 16
-    /// Everything in a data packet but its payload.
+    /// Everything in a data packet except its payload.
     public static let dataOverhead = 47
     /// A truncated HMAC-SHA-256.
     public static let macLength = 16
@@ -18,7 +18,8 @@ public enum WireLimits {
     public static let cookieLength = 60
     /// Longest payload of one data packet.
     public static let payloadMax = 1400
-    /// Payload that the smallest path carries: 6 × 188 bytes with all headers fit IPv6's minimum MTU of 1280 (RFC 8200 §5).
+    /// Payload that even the smallest path carries: 6 × 188 bytes with all headers fit IPv6's minimum MTU of 1280 (RFC
+    /// 8200 §5).
     public static let payloadOfSmallPath = 1_128
     /// The usual payload, 7 × 188 bytes.
     public static let payloadUsual = 1_316
@@ -30,8 +31,8 @@ public enum WireLimits {
     public static let controlLengthMax = 1400
     /// Longest page of an announcement: it must get through a path of MTU 1280 as well.
     public static let announceLengthMax = 1_200
-    /// Highest sequence number that a packet or message may carry: a stream of 10,000 packets a second takes 14 million
-    /// years to get there. The sum of any two still fits into 64 bits, so that arithmetic on numbers from the wire cannot
+    /// Highest sequence number allowed in a packet or message: a stream of 10,000 packets a second takes 14 million
+    /// years to get there. The sum of any two still fits into 64 bits, so arithmetic on received numbers cannot
     /// overflow.
     public static let sequenceMax: UInt64 = (1 << 62) - 1
     /// Longest host name in `Open` and `Opened`: its length is one byte.

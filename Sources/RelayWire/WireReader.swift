@@ -1,6 +1,7 @@
 import ReflectorModel
 
-/// A cursor over a received message: every read checks what is left, so that no input reads out of bounds.
+/// A cursor over a received message: every read checks the remaining length, so that no input causes a read out of
+/// bounds.
 struct WireReader {
     private let bytes: UnsafeRawBufferPointer
     private var offset: Int
@@ -37,7 +38,7 @@ struct WireReader {
         return SequenceNumber(value)
     }
 
-    /// A byte of flags of which bit 0 alone has a meaning. Throws `tooShort` or `unknownValue`.
+    /// A flag byte of which only bit 0 has a meaning. Throws `tooShort` or `unknownValue`.
     mutating func readFlag() throws(WireError) -> Bool {
         let flags = try read(UInt8.self)
         guard flags <= 1 else { throw .unknownValue }
@@ -51,8 +52,8 @@ struct WireReader {
         }
     }
 
-    /// A length byte and so many bytes of printable ASCII without spaces: names end in logs and tables, so nothing
-    /// else is let in. Throws `tooShort` or `badName`.
+    /// A length byte and that many bytes of printable ASCII without spaces: names appear in logs and tables, so nothing
+    /// else is accepted. Throws `tooShort` or `badName`.
     mutating func readName() throws(WireError) -> String {
         let length = Int(try read(UInt8.self))
         guard bytes.count - offset >= length else { throw .tooShort }
@@ -64,7 +65,7 @@ struct WireReader {
         return String(decoding: name, as: UTF8.self)
     }
 
-    /// The message must be used up. Throws `trailingBytes`.
+    /// The whole message must have been read. Throws `trailingBytes`.
     func finish() throws(WireError) {
         guard offset == bytes.count else { throw .trailingBytes }
     }

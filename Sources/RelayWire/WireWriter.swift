@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// A cursor into a buffer for a message of our own making: too little room is our own mistake and traps.
+/// A cursor into the buffer of an outgoing message: if the buffer is too small, this is our own bug, and it traps.
 struct WireWriter {
     private let buffer: UnsafeMutableRawBufferPointer
     /// Bytes written.
@@ -16,8 +16,8 @@ struct WireWriter {
         length += size
     }
 
-    /// Writes a sequence number, at most the highest that a message may carry: a parent may have sent us higher ones, and
-    /// a peer refuses a message with them.
+    /// Writes a sequence number, limited to the highest one allowed: a parent may have sent us a higher one, and a peer
+    /// would refuse a message that contains it.
     mutating func writeSequence(_ sequence: SequenceNumber) { write(min(sequence.rawValue, WireLimits.sequenceMax)) }
 
     mutating func writeZeros(count: Int) {
@@ -36,7 +36,7 @@ struct WireWriter {
         for byte in name.utf8 { write(byte) }
     }
 
-    /// Leaves room for the MAC, which is computed over what lies before it, and returns the message's whole length.
+    /// Leaves room for the MAC, which covers all bytes before it, and returns the total length of the message.
     mutating func finishBeforeMAC(lengthMax: Int) -> Int {
         writeZeros(count: WireLimits.macLength)
         precondition(length <= lengthMax, "WireWriter: message longer than its kind may be")

@@ -1,11 +1,11 @@
 import CSecretFiles
 import Glibc
 
-/// A file's POSIX access control list (acl(5)), as the kernel keeps it. Where there is one, the group bits of the mode
-/// are only its mask: systemd hands out credentials as root's files of mode 0440 that a list opens to the service
-/// alone.
+/// A file's POSIX access control list (acl(5)), in the kernel's format. If a file has one, the group bits of the mode
+/// are only its mask: systemd passes credentials as root's files of mode 0440 with a list that gives only the service
+/// access.
 struct AccessList: Equatable {
-    /// Longest list that is read: 64 entries.
+    /// Maximum length of a list: 64 entries.
     private static let bytesMax = 516
 
     private enum Tag: UInt16 {
@@ -25,7 +25,7 @@ struct AccessList: Equatable {
 
     private let entries: [Entry]
 
-    /// Nil for what is no list of version 2.
+    /// Nil for bytes that are not a list of version 2.
     init?(bytes: [UInt8]) {
         guard bytes.count >= 4, (bytes.count - 4) % 8 == 0, Self.number(bytes[..<4]) == 2 else { return nil }
         entries = stride(from: 4, to: bytes.count, by: 8).map { at in
@@ -36,7 +36,7 @@ struct AccessList: Equatable {
         }
     }
 
-    /// That of an open file; nil if it has none.
+    /// The list of an open file; nil if it has none.
     init?(descriptor: Int32) {
         var bytes = [UInt8](repeating: 0, count: Self.bytesMax)
         let length = bytes.withUnsafeMutableBytes {

@@ -1,9 +1,8 @@
 import Glibc
 
-/// Replaces a file in one step: after a crash it is the old one or the new one. The one place where files of state are
-/// written.
+/// Replaces a file atomically: after a crash it is either the old one or the new one. All state files are written here.
 public enum AtomicFile {
-    /// Writes the bytes to a new file beside `path`, has them on the disk, and renames it to `path`.
+    /// Writes the bytes to a new file next to `path`, syncs it to disk, and renames it to `path`.
     /// - Parameter mode: permissions of the new file.
     public static func replace(_ path: String, bytes: [UInt8], mode: mode_t) throws(PrivateFile.Failure) {
         let temporary = "\(path).new"
@@ -11,7 +10,7 @@ public enum AtomicFile {
         guard descriptor >= 0 else { throw .system(call: "create", path: temporary, code: errno) }
         do throws(PrivateFile.Failure) {
             defer { close(descriptor) }
-            // A file that a crash left behind keeps the mode that it had.
+            // A file left by a crash keeps its old mode.
             guard fchmod(descriptor, mode) == 0 else { throw .system(call: "chmod", path: temporary, code: errno) }
             try write(bytes, to: descriptor, path: temporary)
             guard rename(temporary, path) == 0 else { throw .system(call: "rename", path: path, code: errno) }
@@ -19,7 +18,7 @@ public enum AtomicFile {
             unlink(temporary)
             throw error
         }
-        // The new name itself is on the disk only once the directory is.
+        // The new name itself is on disk only after the directory is synced.
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw .system(call: "open", path: folder, code: errno) }
@@ -27,7 +26,7 @@ public enum AtomicFile {
         guard fsync(directory) == 0 else { throw .system(call: "fsync", path: folder, code: errno) }
     }
 
-    /// Writes all bytes and has them on the disk.
+    /// Writes all bytes and syncs them to disk.
     static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(PrivateFile.Failure) {
         var count = 0
         while count < bytes.count {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Files that only we may read: keys, secrets of cookies, and a node's memory.
+/// Files that only our user can read: keys, cookie secrets, and a node's stored state.
 public enum PrivateFile {
     /// Why a file was not read or written.
     public enum Failure: Error, Equatable, CustomStringConvertible {
@@ -26,8 +26,8 @@ public enum PrivateFile {
         }
     }
 
-    /// Reads a file of mode 0600 or stricter that belongs to us, or to root who has let us in by an access control list
-    /// (which is how systemd hands out credentials). The checks are made on the open file, not its name.
+    /// Reads a file of mode 0600 or stricter that belongs to us, or to root if an access control list gives us access
+    /// (as for systemd credentials). The open file is checked, not its name.
     public static func read(_ path: String, bytesMax: Int) throws(Failure) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
@@ -36,7 +36,7 @@ public enum PrivateFile {
         guard fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", path: path, code: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular(path: path) }
         let us = geteuid()
-        // Root may read what belongs to the user that it is about to become.
+        // Root may read files of the user that it will switch to.
         guard status.st_uid == us || status.st_uid == 0 || us == 0 else {
             throw .foreignOwner(path: path, owner: status.st_uid, us: us)
         }
@@ -46,7 +46,7 @@ public enum PrivateFile {
         }
         let size = Int(status.st_size)
         guard size <= bytesMax else { throw .tooLarge(path: path, bytes: size, bytesMax: bytesMax) }
-        // The file may have grown since: one byte more shows it.
+        // The file may have grown since: reading one byte more detects this.
         var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
         var count = 0
         while count < bytes.count {
@@ -64,7 +64,7 @@ public enum PrivateFile {
         return text
     }
 
-    /// Writes a new file of mode 0600; one that exists already is an error.
+    /// Writes a new file of mode 0600; an existing file is an error.
     public static func create(_ path: String, text: String) throws(Failure) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .system(call: "create", path: path, code: errno) }
@@ -72,7 +72,7 @@ public enum PrivateFile {
         try AtomicFile.write(Array(text.utf8), to: descriptor, path: path)
     }
 
-    /// Replaces a file by one of mode 0600, whole or not at all, also if the machine stops at any moment.
+    /// Replaces a file by one of mode 0600 atomically, even if the machine crashes.
     public static func replace(_ path: String, bytes: [UInt8]) throws(Failure) {
         try AtomicFile.replace(path, bytes: bytes, mode: 0o600)
     }

@@ -1,11 +1,11 @@
-/// The message authentication codes that we take and make (RFC 8945 §6). HMAC-MD5 and HMAC-SHA-1 are not among them:
-/// new keys must not be of those, and every server in use knows these.
+/// The message authentication codes that we accept and send (RFC 8945 §6). HMAC-MD5 and HMAC-SHA-1 are excluded: new
+/// keys must not use them, and every server in use supports these.
 public enum TSIGAlgorithm: String, CaseIterable, Sendable {
     case hmacSHA256 = "hmac-sha256"
     case hmacSHA384 = "hmac-sha384"
     case hmacSHA512 = "hmac-sha512"
 
-    /// Bytes of a whole code.
+    /// Length of a full code in bytes.
     public var length: Int {
         switch self {
         case .hmacSHA256: 32
@@ -14,7 +14,7 @@ public enum TSIGAlgorithm: String, CaseIterable, Sendable {
         }
     }
 
-    /// libcrypto's name of the digest.
+    /// libcrypto's name for the digest.
     var digest: String {
         switch self {
         case .hmacSHA256: "SHA256"

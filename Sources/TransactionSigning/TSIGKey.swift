@@ -1,13 +1,13 @@
 import CCrypto
 
-/// A secret that two name servers share, and the name that both know it by (RFC 8945 §4.2).
+/// A secret that two name servers share, with the name that identifies it (RFC 8945 §4.2).
 public struct TSIGKey: Sendable, Equatable {
     /// In wire form, lower case.
     public let name: [UInt8]
     public let algorithm: TSIGAlgorithm
     let secret: [UInt8]
 
-    /// Nil for a name that is no domain name of plain labels, or an empty secret.
+    /// Nil if the name is not a domain name of plain labels, or the secret is empty.
     /// - Parameter name: with or without the final dot.
     public init?(name: String, algorithm: TSIGAlgorithm, secret: [UInt8]) {
         guard let wire = TSIGName.wire(name), wire.count > 1, !secret.isEmpty else { return nil }
@@ -19,7 +19,7 @@ public struct TSIGKey: Sendable, Equatable {
     /// The name as text, without the final dot.
     public var text: String { TSIGName.text(name) }
 
-    /// The code of some pieces of a message, one behind the other; nil if libcrypto refuses.
+    /// The code over the concatenated parts of a message; nil if libcrypto fails.
     func code(of pieces: [[UInt8]]) -> [UInt8]? {
         guard let context = reflector_hmac_new(algorithm.digest, secret, secret.count) else { return nil }
         defer { EVP_MAC_CTX_free(context) }
@@ -37,7 +37,7 @@ public struct TSIGKey: Sendable, Equatable {
     }
 }
 
-/// Domain names of plain labels between text and wire form: what keys are named by.
+/// Conversion of domain names of plain labels between text and wire form, for key names.
 enum TSIGName {
     static let lengthMax = 255
 

@@ -1,16 +1,16 @@
 import SecretFiles
 
-/// The private file of a name server's keys.
+/// The private file with a name server's keys.
 public enum TSIGKeyFile {
     /// Largest file in bytes.
     private static let lengthMax = 1 << 20
 
-    /// Why the keys of a file are not used.
+    /// Why the keys of a file can't be used.
     public struct Failure: Error, Sendable, CustomStringConvertible {
         public var description: String
     }
 
-    /// Reads a file that only we may read (`PrivateFile`), in a form that `TSIGKeyring.parse` knows.
+    /// Reads a file that only our user can read (`PrivateFile`), in a format that `TSIGKeyring.parse` accepts.
     public static func load(_ path: String) throws(Failure) -> TSIGKeyring {
         let text: String
         do throws(PrivateFile.Failure) {

@@ -1,9 +1,9 @@
 /// The keys that a name server knows, by name.
 public struct TSIGKeyring: Sendable {
-    /// Most keys.
+    /// Maximum number of keys.
     public static let keysMax = 1_024
 
-    /// One thing wrong with a text of keys.
+    /// One error in a text of keys.
     public struct Problem: Error, Equatable, Sendable, CustomStringConvertible {
         public var line: Int
         public var message: String
@@ -26,8 +26,8 @@ public struct TSIGKeyring: Sendable {
     /// A key by its name as text.
     public subscript(name: String) -> TSIGKey? { TSIGName.wire(name).flatMap { keys[$0] } }
 
-    /// Reads keys, one a line as `name algorithm base64`, or as BIND and `tsig-keygen` write them:
-    /// `key "name" { algorithm hmac-sha256; secret "base64"; };`. `#` and `//` begin comments.
+    /// Reads keys, one per line as `name algorithm base64`, or in the format of BIND and `tsig-keygen`: `key "name" {
+    /// algorithm hmac-sha256; secret "base64"; };`. `#` and `//` begin comments.
     public static func parse(_ text: String) -> Result<TSIGKeyring, Problems> {
         var ring = TSIGKeyring()
         var problems: [Problem] = []
@@ -58,7 +58,7 @@ public struct TSIGKeyring: Sendable {
         return problems.isEmpty ? .success(ring) : .failure(Problems(list: problems))
     }
 
-    /// Everything wrong with a text of keys.
+    /// All errors in a text of keys.
     public struct Problems: Error, Sendable, CustomStringConvertible {
         public var list: [Problem]
         public var description: String { list.map(\.description).joined(separator: "\n") }
@@ -71,10 +71,10 @@ public struct TSIGKeyring: Sendable {
             throw Problem(line: algorithm.line, message: "algorithm '\(algorithm.text)'; we have \(all)")
         }
         guard let bytes = Base64.decode(secret.text), !bytes.isEmpty else {
-            throw Problem(line: secret.line, message: "the secret of '\(name.text)' is no base64")
+            throw Problem(line: secret.line, message: "the secret of '\(name.text)' is not base64")
         }
         guard let key = TSIGKey(name: name.text, algorithm: known, secret: bytes) else {
-            throw Problem(line: name.line, message: "'\(name.text)' is no domain name")
+            throw Problem(line: name.line, message: "'\(name.text)' is not a domain name")
         }
         guard keys[key.name] == nil else {
             throw Problem(line: name.line, message: "a second key '\(name.text)'; remove one")
@@ -96,7 +96,7 @@ public struct TSIGKeyring: Sendable {
             var rest = line[...]
             if let hash = rest.firstIndex(of: "#") { rest = rest[..<hash] }
             for word in rest.split(whereSeparator: { $0.isWhitespace || "{};\"".contains($0) }) {
-                // A base64 secret may hold slashes, but begins with two only by a chance of 1 in 4,096.
+                // A base64 secret may contain slashes, but begins with two only with a probability of 1 in 4,096.
                 if word == "//" || (word.hasPrefix("//") && result.last?.line != number + 1) { break }
                 result.append(Word(text: String(word), line: number + 1))
             }
@@ -105,7 +105,7 @@ public struct TSIGKeyring: Sendable {
     }
 }
 
-/// Base64 (RFC 4648 §4), strictly: padded, and without bits left over.
+/// Base64 (RFC 4648 §4), strict: padded, and unused bits are zero.
 enum Base64 {
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
@@ -151,6 +151,6 @@ extension TSIGKey {
             secret: (0..<algorithm.length).map { _ in UInt8.random(in: 0...255, using: &random) })
     }
 
-    /// The line that `TSIGKeyring.parse` reads. It holds the secret.
+    /// The line in the format of `TSIGKeyring.parse`. It contains the secret.
     public var line: String { "\(text) \(algorithm.rawValue) \(Base64.encode(secret))" }
 }

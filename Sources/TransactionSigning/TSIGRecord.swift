@@ -1,7 +1,7 @@
 /// The TSIG record of a message (RFC 8945 §4.2).
 ///
-/// TSIG is our own code over libcrypto and not ldns's: `ldns_pkt_tsig_verify` has one status for every failure, while a
-/// server must tell BADKEY, BADSIG, BADTIME and BADTRUNC apart in its reply (RFC 8945 §5.2).
+/// This is our own code over libcrypto, not ldns: `ldns_pkt_tsig_verify` has one status for every failure, but a server
+/// must distinguish BADKEY, BADSIG, BADTIME and BADTRUNC in its reply (RFC 8945 §5.2).
 struct TSIGRecord: Equatable {
     static let type: UInt16 = 250
     /// Class ANY.
@@ -9,22 +9,22 @@ struct TSIGRecord: Equatable {
 
     enum Failure: Error { case malformed }
 
-    /// Where it begins in its message: the message without it ends there.
+    /// Where the record begins in its message: the message without the record ends there.
     var start = 0
     /// In wire form, lower case.
     var keyName: [UInt8]
     var algorithmName: [UInt8]
     /// Seconds since 1970, 48 bits.
     var timeSigned: UInt64
-    /// Seconds by which clocks may differ.
+    /// Fudge: allowed clock difference in seconds.
     var fudge: UInt16
     var code: [UInt8] = []
     var originalID: UInt16
     var error: UInt16 = 0
     var other: [UInt8] = []
 
-    /// Finds the record of a whole message. Nil for a message without one; throws for one that is not the last record,
-    /// or a message that can't be read as far.
+    /// Finds the record in a whole message. Nil if there is none; throws if it is not the last record, or the message
+    /// can't be parsed up to it.
     static func find(in message: [UInt8]) throws(Failure) -> TSIGRecord? {
         var reader = MessageReader(message)
         let questions = try reader.word(at: 4)
@@ -72,7 +72,7 @@ struct TSIGRecord: Equatable {
             originalID: originalID, error: error, other: other)
     }
 
-    /// Wire form, to be put behind a message.
+    /// Wire form, to be appended to a message.
     var bytes: [UInt8] {
         var data = algorithmName + timers
         data += Self.word(UInt16(code.count)) + code
@@ -82,13 +82,13 @@ struct TSIGRecord: Equatable {
         return result
     }
 
-    /// What of the record is signed besides the message (RFC 8945 §4.3.3).
+    /// The fields of the record that are signed in addition to the message (RFC 8945 §4.3.3).
     var variables: [UInt8] {
         keyName + Self.word(Self.recordClass) + [0, 0, 0, 0] + algorithmName + timers + Self.word(error)
             + Self.word(UInt16(other.count)) + other
     }
 
-    /// What of it is signed from a transfer's second message on (RFC 8945 §5.3.1).
+    /// The fields that are signed from a transfer's second message on (RFC 8945 §5.3.1).
     var timers: [UInt8] { Self.time(timeSigned) + Self.word(fudge) }
 
     static func word(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 255)] }
@@ -104,7 +104,7 @@ private struct MessageReader {
     private let message: [UInt8]
     var at = 0
 
-    /// Pointers followed in one name; more make a loop.
+    /// Maximum number of pointers followed in one name; more are treated as a loop.
     private static let pointersMax = 32
 
     init(_ message: [UInt8]) { self.message = message }
@@ -131,7 +131,7 @@ private struct MessageReader {
         return Array(message[start..<at])
     }
 
-    /// A name, compressed or not, in lower case.
+    /// Reads a name, compressed or not, in lower case.
     mutating func name() throws(TSIGRecord.Failure) -> [UInt8] {
         var result: [UInt8] = []
         var position = at

@@ -1,31 +1,31 @@
-/// What a server makes of a request's signature, or of the want of one (RFC 8945 §5.2).
+/// The server's verdict on a request's signature, or its absence (RFC 8945 §5.2).
 public enum TSIGRequest: Sendable {
     case unsigned
-    /// FORMERR: not the last record, cut off, or a code of an impossible length.
+    /// FORMERR: the record is not the last one or is truncated, or the code has an invalid length.
     case malformed
     /// NOTAUTH.
     case rejected(Rejection)
-    /// Genuine and timely. `message` is the request without the signature.
+    /// Valid and in time. `message` is the request without the signature.
     case signed(TSIGSession, message: [UInt8])
 
-    /// A signature that does not hold, and what to say to that.
+    /// An invalid signature, and how to reply to it.
     public struct Rejection: Sendable {
         public enum Reason: UInt16, Sendable, CaseIterable {
             /// BADSIG: the code is wrong; the two ends have different secrets under one name.
             case badSignature = 16
             /// BADKEY: no key of that name and algorithm.
             case badKey = 17
-            /// BADTIME: genuine, but of another time.
+            /// BADTIME: the signature is valid, but the time is outside the allowed difference.
             case badTime = 18
-            /// BADTRUNC: genuine, but cut shorter than we take.
+            /// BADTRUNC: the signature is valid, but truncated further than we accept.
             case badTruncation = 22
         }
 
         public let reason: Reason
-        /// Name of the key as the request has it.
+        /// Name of the key as in the request.
         public let keyName: String
         private let record: TSIGRecord
-        /// Nil where the answer can't be signed.
+        /// Nil if the reply can't be signed.
         private var session: TSIGSession?
 
         init(_ reason: Reason, _ record: TSIGRecord, _ session: TSIGSession? = nil) {
@@ -35,7 +35,7 @@ public enum TSIGRequest: Sendable {
             keyName = TSIGName.text(record.keyName)
         }
 
-        /// Puts the record that names the error behind a reply: signed for BADTIME (with our time) and BADTRUNC, else
+        /// Appends the record with the error to a reply: signed for BADTIME (with our time) and BADTRUNC, otherwise
         /// without a code (RFC 8945 §5.3.2).
         public func finish(_ reply: inout [UInt8], now: Int64) {
             let seconds = UInt64(max(now, 0))
@@ -54,7 +54,7 @@ public enum TSIGRequest: Sendable {
         }
     }
 
-    /// Judges a request, in the order that the RFC gives: key, code, time, length.
+    /// Verifies a request, in the order of the RFC: key, code, time, length.
     /// - Parameter now: seconds since 1970.
     public static func verify(_ message: [UInt8], keys: TSIGKeyring, now: Int64) -> TSIGRequest {
         let found: TSIGRecord?
@@ -63,7 +63,7 @@ public enum TSIGRequest: Sendable {
         guard let key = keys[found.keyName], found.algorithmName == key.algorithm.name else {
             return .rejected(Rejection(.badKey, found))
         }
-        // RFC 8945 §5.2.2.1: no code is longer, nor shorter than half of it or than ten bytes.
+        // RFC 8945 §5.2.2.1: a code is at most full length, and at least half of it and ten bytes.
         guard found.code.count <= key.algorithm.length, found.code.count >= max(10, key.algorithm.length / 2) else {
             return .malformed
         }
@@ -76,7 +76,7 @@ public enum TSIGRequest: Sendable {
         guard found.code.count == key.algorithm.length else {
             return .rejected(Rejection(.badTruncation, found, session))
         }
-        // The id goes back as it came; a forwarder may have changed it.
+        // The id is returned as received; a forwarder may have changed it.
         return .signed(session, message: Array(message[..<2]) + unsigned.dropFirst(2))
     }
 }

@@ -1,18 +1,18 @@
-/// One signed exchange, at either end: makes and checks the codes of its messages, each of which covers the one before
-/// (RFC 8945 §5.3).
+/// One signed exchange, at either end: creates and verifies the codes of its messages, each of which covers the
+/// previous one (RFC 8945 §5.3).
 public struct TSIGSession: Sendable {
-    /// Seconds by which clocks may differ, as we say of our own messages.
+    /// Fudge of our own messages: allowed clock difference in seconds.
     public static let fudge: UInt16 = 300
 
     public let key: TSIGKey
-    /// Code of the last message; empty for none.
+    /// Code of the last message; empty if there is none.
     private var code: [UInt8] = []
     private var messages = 0
 
-    /// A session that we open with a request of our own.
+    /// A session that starts with our own request.
     public init(_ key: TSIGKey) { self.key = key }
 
-    /// The session of a request that was found genuine, or nearly so.
+    /// The session of a request that was verified, or failed only with BADTIME or BADTRUNC.
     init(_ key: TSIGKey, request: TSIGRecord) {
         self.key = key
         code = request.code
@@ -22,10 +22,10 @@ public struct TSIGSession: Sendable {
     /// Bytes that `sign` adds to a message.
     public var length: Int { key.name.count + 26 + key.algorithm.name.count + key.algorithm.length }
 
-    /// Signs the next message of this end.
+    /// Signs our next message.
     /// - Parameters:
     ///   - now: seconds since 1970.
-    /// - Returns: false if libcrypto refuses; the message is as it was, and must not go out.
+    /// - Returns: false if libcrypto fails; the message is then unchanged and must not be sent.
     public mutating func sign(_ message: inout [UInt8], now: Int64) -> Bool {
         sign(&message, now: now, error: 0, other: [], time: UInt64(max(now, 0)), fudge: Self.fudge)
     }
@@ -45,7 +45,7 @@ public struct TSIGSession: Sendable {
         return true
     }
 
-    /// Checks a message of the other end that answers ours, all of which must be signed.
+    /// Verifies a reply to our message; all replies must be signed.
     public mutating func check(_ message: [UInt8], now: Int64) -> Bool {
         guard let found = try? TSIGRecord.find(in: message), found.keyName == key.name,
             found.algorithmName == key.algorithm.name, found.error == 0,
@@ -57,15 +57,15 @@ public struct TSIGSession: Sendable {
         return true
     }
 
-    /// The code that belongs under the next message.
+    /// The code of the next message.
     private func next(_ message: [UInt8], _ record: TSIGRecord) -> [UInt8]? {
         let before = code.isEmpty ? [] : TSIGRecord.word(UInt16(code.count)) + code
-        // The request and its first answer cover all of the record, what follows only the times.
+        // The request and its first reply cover the whole record, later messages only the times.
         return key.code(of: [before, message, messages < 2 ? record.variables : record.timers])
     }
 }
 
-/// Puts a record behind a message that has room for one more.
+/// Appends a record to a message that has room for one more.
 func append(_ record: TSIGRecord, to message: inout [UInt8]) {
     let count = UInt16(message[10]) << 8 | UInt16(message[11])
     message[10] = UInt8((count &+ 1) >> 8)
@@ -74,7 +74,7 @@ func append(_ record: TSIGRecord, to message: inout [UInt8]) {
 }
 
 extension TSIGRecord {
-    /// The message as it was before this record was put behind it: its id and count of records as they were, too.
+    /// The message as it was before this record was appended, with its original id and record count.
     func unsigned(_ message: [UInt8]) -> [UInt8] {
         var result = Array(message[..<start])
         let count = (UInt16(result[10]) << 8 | UInt16(result[11])) &- 1

@@ -4,39 +4,39 @@ import ReflectorModel
 
 /// One generation of a zone in aliased form (design §4): `s{P} DNAME {class}.maps` for each class of identically mapped
 /// portsets, `n{k}.r{R}.{class}.maps CNAME {set}.parents`, `sets.{class}.maps CNAME {union}.maps`, and hosts at
-/// `{set}.parents` and `{union}.maps`. Its memory depends on the rules and classes; `records` makes the records one by
-/// one, in an order that is the same in all generations. Master files and transfers are both made from it.
+/// `{set}.parents` and `{union}.maps`. Its memory depends on the number of rules and classes; `records` generates the
+/// records one by one, in the same order for all generations. Master files and transfers are both made from it.
 public final class AliasedZone: Sendable {
-    /// Most records.
+    /// Maximum number of records.
     public static let recordsMax = 5_000_000
 
-    /// Why a zone has no aliased form: too many records, and the lines that make them.
+    /// Why a zone has no aliased form: it would have too many records; names the lines that cause most of them.
     public struct TooLarge: Error, Sendable, CustomStringConvertible {
         public var description: String
     }
 
     /// Zone name without the final dot, lower case.
     public let zone: String
-    /// In wire form.
+    /// Zone name in wire form.
     public let zoneName: [UInt8]
     public let serial: UInt32
-    /// With this generation's serial; first of all records, and not among `records`.
+    /// The SOA with this generation's serial; it comes before all `records` and is not one of them.
     public let startOfAuthority: ZoneRecord
-    /// The SOA's among them.
+    /// Number of records, including the SOA.
     public let recordCount: Int
 
-    /// TTL of names that have none of their own.
+    /// TTL of names without a TTL of their own.
     let ttl: UInt32
     let classes: PortsetClasses
     /// Class of the default portset.
     let standard: Int?
-    /// Records of the sections that are listed and not made on the way, sorted.
+    /// Records of the sections that are stored, not generated on demand; sorted.
     let listed: [ZoneRecord.Section: [ZoneRecord]]
-    /// Wire form of the names of each answer's parents, by answer.
+    /// For each answer, the names of its parents in wire form.
     let parentNames: [[[UInt8]]]
 
     /// - Parameters:
-    ///   - serial: stands in the SOA, and in TXT of set regions of which no earlier change is known; nil for that of
+    ///   - serial: serial of the SOA, and of the TXT of set regions without a known earlier change; nil uses that of
     ///     the `.zone` file.
     public init(
         _ content: ZoneContent, serial: UInt32? = nil, recordsMax: Int = recordsMax
@@ -69,7 +69,7 @@ public final class AliasedZone: Sendable {
         if recordCount > recordsMax { throw Self.tooLarge(content, recordsMax: recordsMax, []) }
     }
 
-    /// All records but the SOA, in order.
+    /// All records except the SOA, in order.
     public var records: ZoneRecordCursor { ZoneRecordCursor(self) }
 
     private static func tooLarge(
@@ -85,7 +85,7 @@ public final class AliasedZone: Sendable {
     }
 }
 
-/// The records that follow from single lines of the files, and not from the map.
+/// The records that come from single lines of the files, not from the map.
 private struct ZoneListing {
     private(set) var sections: [ZoneRecord.Section: [ZoneRecord]] = [:]
     let startOfAuthority: ZoneRecord
@@ -173,7 +173,7 @@ private struct ZoneListing {
             ttl: record?.ttl ?? 0, data: data)
     }
 
-    /// What the `.zone` file has. The TTLs of an RRset are one (RFC 2181 §5.2): the lowest, as in our own answers.
+    /// The records of the `.zone` file. An RRset has one TTL (RFC 2181 §5.2): the lowest, as in our own answers.
     private static func fileRecords(_ content: ZoneContent) -> [ZoneRecord] {
         struct Key: Hashable {
             var owner: [UInt8]
@@ -193,8 +193,8 @@ private struct ZoneListing {
         return sortedUnique(records)
     }
 
-    /// Reserved names without records in the aliased form still exist there if a wildcard would match them (RFC 4592
-    /// §4.1).
+    /// Reserved names without records in the aliased form still exist there if a wildcard would otherwise match them
+    /// (RFC 4592 §4.1).
     private static func keptFromWildcard(_ content: ZoneContent) -> [ZoneRecord] {
         let wildcard = WireName.joined("*", below: content.wireName)
         guard content.records.contains(where: { $0.owner == wildcard }) else { return [] }
@@ -207,7 +207,7 @@ private struct ZoneListing {
     }
 }
 
-/// Where each entrypoint announces: the root set regions of all portsets of its streams.
+/// Where each entrypoint announces: to the root set regions of all portsets of its streams.
 enum AnnounceTargets {
     static func all(_ content: ZoneContent, _ classes: PortsetClasses) -> [(host: Int, roots: [Int])] {
         var ranges: [Int: Set<ClosedRange<UInt16>>] = [:]
@@ -229,7 +229,7 @@ enum AnnounceTargets {
 }
 
 extension ZoneContent.StreamPortset {
-    /// Every portset that it may be.
+    /// All portsets that the stream may have.
     var range: ClosedRange<UInt16> {
         switch self {
         case .fixed(let id): id.rawValue...id.rawValue

@@ -1,10 +1,10 @@
 import DNSAnswers
 
-/// Finds a set region that is its own ancestor, under the rules in force for one portset.
+/// Finds a set region that is its own ancestor, under the rules of one portset.
 struct CycleDetector {
     /// Winning rule of each set region; -1 for none.
     var ruleOf: [Int]
-    /// Set regions visited so far, over all searches.
+    /// Number of set regions visited so far, over all searches.
     private(set) var steps = 0
 
     private let content: ZoneContent
@@ -17,10 +17,10 @@ struct CycleDetector {
         seen = Array(repeating: 0, count: content.setRegions.count)
     }
 
-    /// The cycle from a set region through parents back to itself, both ends included. Nil if there is none.
+    /// The cycle from a set region through parents back to itself, with the region at both ends. Nil if there is none.
     mutating func cycle(from start: Int) -> [Int]? {
         pass += 1
-        // The way from `start` to here, and at each step the parent to try next.
+        // The path from `start` to the current set region, and for each step the next parent to try.
         var path = [(set: start, next: 0)]
         while let here = path.last {
             let parents = ruleOf[here.set] < 0 ? [] : content.rules[ruleOf[here.set]].parents

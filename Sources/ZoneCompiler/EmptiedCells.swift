@@ -3,7 +3,7 @@ import ReflectorModel
 
 /// Finds `map` lines that win somewhere and whose parents have no host left: their cells would be empty.
 public enum EmptiedCells {
-    /// Indices of such rules, ascending; lines that later ones cover completely do not count.
+    /// Indices of such rules, ascending; lines that later lines cover completely do not count.
     public static func rules(_ content: ZoneContent) -> [Int] {
         let isEmpty = content.setRegions.map { content.answering($0).members.isEmpty }
         let emptied = content.rules.indices.filter { index in
@@ -20,7 +20,7 @@ public enum EmptiedCells {
         for index in content.rules.indices[first...].reversed() {
             let rule = content.rules[index]
             let columns = axis.columns(rule.regions)
-            // Above its limits there is no result, and the line counts as visible.
+            // Beyond the limits there is no result, and the line counts as visible.
             guard let found = coverage.lay(index, rows: rows.rows(rule.portsets), columns: columns) else { break }
             isHidden[index] = !found.isSeen
         }

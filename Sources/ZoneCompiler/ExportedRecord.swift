@@ -2,7 +2,7 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// What the synthesised names of the aliased form hold: the same as the name server's own answers (design §4).
+/// The records of the synthesised names of the aliased form: the same as the name server's own answers (design §4).
 enum ExportedRecord {
     /// A, AAAA and SRV of the hosts that are answered for set regions, sorted.
     static func hosts(_ content: ZoneContent, sets: [Int]) -> [RecordData] {
@@ -16,7 +16,7 @@ enum ExportedRecord {
                     priority: 0, weight: member.weight, port: member.port,
                     target: WireName.joined(host.name, below: zone)))
         }
-        // Nobody: "decidedly not available" (RFC 2782).
+        // Without hosts: "decidedly not available" (RFC 2782).
         if records.isEmpty, !sets.isEmpty {
             records.append(.service(priority: 0, weight: 0, port: 0, target: [0]))
         }
@@ -28,12 +28,12 @@ enum ExportedRecord {
         hosts(content, sets: sets).filter { $0.type == LDNSType.srv }
     }
 
-    /// - Parameter serial: of the zone, for content of which no generation before is known.
+    /// - Parameter serial: serial of the zone, for content without a known previous generation.
     static func setText(_ content: ZoneContent, _ region: ZoneContent.SetRegion, serial: UInt32) -> RecordData {
         .text(content.setText(region, serial: serial))
     }
 
-    /// What takes parents away: SRV with the target `.` (RFC 2782), and TXT.
+    /// The answer for removed parents: SRV with the target `.` (RFC 2782), and TXT.
     static let none: [RecordData] = [
         .service(priority: 0, weight: 0, port: 0, target: [0]),
         .text(["set=\(ZoneContent.Rule.none)", "cause=zone"]),
@@ -46,7 +46,7 @@ enum ExportedRecord {
         }
     }
 
-    /// SRV and TXT of what a host is.
+    /// SRV and TXT of a host's roles.
     static func node(_ content: ZoneContent, _ entry: ZoneContent.NodeEntry) -> [RecordData] {
         let target = WireName.joined(content.hosts[entry.host].name, below: content.wireName)
         return [
@@ -55,7 +55,7 @@ enum ExportedRecord {
         ]
     }
 
-    /// SRV of the candidates in order, and TXT, of a stream line.
+    /// SRV of the candidates in order, and TXT, for a stream line.
     static func stream(_ content: ZoneContent, _ stream: ZoneContent.StreamRule) -> [RecordData] {
         let zone = content.wireName
         let candidates = stream.entrypoints.enumerated().map { order, host in
@@ -68,7 +68,7 @@ enum ExportedRecord {
 }
 
 extension ZoneContent {
-    /// Serial of the `.zone` file's SOA; 0 without one.
+    /// Serial of the `.zone` file's SOA; 0 without an SOA.
     public var serial: UInt32 {
         guard let soa = records.first(where: { $0.type == LDNSType.soa }), soa.data.count > 20 else { return 0 }
         return soa.data[(soa.data.count - 20)..<(soa.data.count - 16)].reduce(0) { $0 << 8 | UInt32($1) }

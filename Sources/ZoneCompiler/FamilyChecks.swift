@@ -1,14 +1,14 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Warns of nodes that must communicate and have no address family in common: an edge and all its parents, a set
-/// reflector and all of its, an entrypoint and all set reflectors. Only warnings, since a host may be migrating to the
-/// other family.
+/// Warns of nodes that must communicate but have no common address family: an edge and all its parents, a set reflector
+/// and all its parents, an entrypoint and all set reflectors. These are only warnings, since a host may be migrating to
+/// the other family.
 enum FamilyChecks {
-    /// Most pairs of regions and lines; a larger map is not checked.
+    /// Maximum number of pairs of regions and lines; a larger map is not checked.
     private static let pairsMax = 20_000_000
 
-    /// Families that a host has addresses of; link-local ones do not count, since a zone can't name their interface.
+    /// The address families of a host; link-local addresses do not count, since a zone can't name their interface.
     private struct Families: OptionSet {
         let rawValue: UInt8
         static let v4 = Families(rawValue: 1)
@@ -25,7 +25,7 @@ enum FamilyChecks {
         var text: String { self == .v4 ? "IPv4" : self == .v6 ? "IPv6" : "both" }
     }
 
-    /// - Parameter words: the keyword of each map line, for its place.
+    /// - Parameter words: the keyword of each map line, for its position.
     static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
         let families = content.hosts.map { Families($0) }
         let sets = content.setRegions.map { set in
@@ -33,14 +33,14 @@ enum FamilyChecks {
                 if families.indices.contains($1.host) { $0.formUnion(families[$1.host]) }
             }
         }
-        // There is nothing to find if every set reflector has both families.
+        // If every set reflector has both families, there is nothing to report.
         guard sets.contains(where: { $0 != .both && !$0.isEmpty }),
             content.edgeRegions.count * content.rules.count <= pairsMax
         else { return }
         let parents = content.rules.map { rule in
             rule.parents.reduce(into: Families()) { if sets.indices.contains($1) { $0.formUnion(sets[$1]) } }
         }
-        // Families that are the only one of some line's parents.
+        // Families that are the only common one of some line's parents.
         let alone = parents.reduce(into: Families()) { if $1 != .both { $0.formUnion($1) } }
         func canBeCutOff(_ host: Int) -> Bool {
             guard families.indices.contains(host), !families[host].isEmpty else { return false }
@@ -64,7 +64,7 @@ enum FamilyChecks {
                         + "the other family")
             }
         }
-        // A large map takes a second to build: build it only if a warning is possible.
+        // The index of a large map takes a second to build: build it only if a warning is possible.
         let regions = content.edgeRegions.filter { $0.hosts.contains(where: canBeCutOff) }
         if !regions.isEmpty {
             let map = RuleMap(content)

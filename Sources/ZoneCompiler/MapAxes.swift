@@ -1,13 +1,13 @@
 import DNSAnswers
 import ReflectorModel
 
-/// The regions as columns: declared edge regions cut wherever a line or declaration begins or ends, then one column for
-/// each set region.
+/// The regions as columns: declared edge regions, split wherever a line or declaration begins or ends, then one column
+/// for each set region.
 struct RegionAxis: Sendable {
-    /// Ascending, apart; every region of a segment is treated alike by every line.
+    /// Ascending and disjoint; every line treats all regions of a segment alike.
     private(set) var segments: [ClosedRange<UInt32>] = []
 
-    /// Cut for several contents at once, so that they can be compared column by column.
+    /// Splits for several contents at once, so that they can be compared column by column.
     init(_ contents: [ZoneContent]) {
         var cuts: [UInt64] = []
         var declared: [ClosedRange<UInt32>] = []
@@ -38,7 +38,7 @@ struct RegionAxis: Sendable {
         }
     }
 
-    /// Columns of an edge selector. Its ends are cuts.
+    /// Columns of an edge selector, whose ends are column boundaries.
     func columns(_ selector: ZoneContent.RegionSelector) -> Range<Int> {
         switch selector {
         case .allEdge: return 0..<segments.count
@@ -60,7 +60,7 @@ struct RegionAxis: Sendable {
     }
 }
 
-/// The portsets as rows, cut wherever a line begins or ends.
+/// The portsets as rows, split wherever a line begins or ends.
 struct PortsetAxis: Sendable {
     /// First portset of each row; the first is 0.
     let starts: [Int]
@@ -81,7 +81,7 @@ struct PortsetAxis: Sendable {
         return UInt16(starts[row])...UInt16(end - 1)
     }
 
-    /// Rows that have a portset of the range, whether or not its ends are cuts.
+    /// Rows that share a portset with the range; the range's ends need not be row boundaries.
     func rowsMeeting(_ range: ClosedRange<UInt16>) -> Range<Int> {
         let first = lowerBound(starts, Int(range.lowerBound) + 1) - 1
         return first..<lowerBound(starts, Int(range.upperBound) + 1)
@@ -92,7 +92,7 @@ struct PortsetAxis: Sendable {
     }
 }
 
-/// First index whose element is not below `value`.
+/// Index of the first element that is not less than `value`.
 func lowerBound<Element: Comparable>(_ sorted: [Element], _ value: Element) -> Int {
     var low = 0
     var high = sorted.count

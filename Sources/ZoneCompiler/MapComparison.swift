@@ -1,22 +1,22 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Compares two maps over common axes: rows of portsets that no line divides, columns of regions likewise. Cells that
-/// move alike are joined across columns, then down rows.
+/// Compares two maps over common axes: rows of portsets and columns of regions that no line divides. Cells with the
+/// same change are merged across columns, then down rows.
 struct MapComparison {
-    /// What a cell's answer is; equal for equal answers, whatever the line.
+    /// The answer of a cell; equal for equal answers, even of different lines.
     private struct Answer: Hashable {
         var parents: [String]
         var ttl: UInt32
     }
 
-    /// One way to move.
+    /// One kind of change.
     private struct Way: Hashable {
         var old: Int
         var new: Int
     }
 
-    /// The columns of a row that move one way.
+    /// The columns of a row with the same change.
     private struct Strip: Hashable {
         var way: Way
         var columns: [Int]
@@ -32,7 +32,7 @@ struct MapComparison {
     private let after: ZoneContent
     private let axis: RegionAxis
     private let rows: PortsetAxis
-    /// Names of set regions of either map, one column each, with their numbers in each.
+    /// Names of the set regions of either map, one column each, with their numbers in each map.
     private let sets: [String]
     private let setNumbers: [(old: Int?, new: Int?)]
     private var answers: [Answer] = [Answer(parents: [], ttl: 0)]
@@ -102,7 +102,7 @@ struct MapComparison {
     }
 
     private mutating func intern(_ content: ZoneContent, _ rule: ZoneContent.Rule) -> Int {
-        // Without parents there is nothing to have a TTL.
+        // Without parents the TTL has no meaning.
         guard !rule.parents.isEmpty else { return 0 }
         let answer = Answer(parents: rule.parents.map { content.setRegions[$0].name }, ttl: rule.ttl)
         if let known = numbers[answer] { return known }
@@ -133,7 +133,7 @@ struct MapComparison {
         return "\(source.file):\(source.line)"
     }
 
-    /// Adjacent segments become one range; all segments become `r*`.
+    /// Merges adjacent segments into one range; all segments together become `r*`.
     private func regions(_ columns: [Int]) -> [String] {
         let edges = columns.prefix { $0 < axis.segments.count }
         var result: [String] = []
@@ -155,7 +155,7 @@ struct MapComparison {
     }
 }
 
-/// How many streams a run of portsets has.
+/// Number of streams in a range of portsets.
 struct StreamCounts {
     /// Portsets of exact streams, ascending.
     private let portsets: [UInt16]
@@ -185,6 +185,6 @@ struct StreamCounts {
 }
 
 extension ZoneContent.StreamRule {
-    /// As the file has it: `live/news` or `live/*`.
+    /// The name as in the file: `live/news` or `live/*`.
     public var name: String { (segments + (isPattern ? ["*"] : [])).joined(separator: "/") }
 }

@@ -3,7 +3,7 @@ import ReflectorModel
 
 /// The effective map: rectangles of portsets × regions in which one line wins.
 struct MapRectangles {
-    /// Which regions a rectangle is about.
+    /// The regions of a rectangle.
     enum Columns: Hashable {
         case edge(ClosedRange<UInt32>)
         /// Index in `ZoneContent.setRegions`.
@@ -24,14 +24,14 @@ struct MapRectangles {
 
     /// Rectangles by portset, then region.
     private(set) var all: [Rectangle] = []
-    /// There are more than were asked for.
+    /// There are more rectangles than the limit.
     private(set) var isCutShort = false
 
     /// - Parameters:
-    ///   - portsets: rectangles are cut to these.
+    ///   - portsets: rectangles are clipped to these.
     ///   - region: only this column; nil for all.
-    ///   - rules: for each line, whether its rectangles are wanted.
-    ///   - limit: most rectangles.
+    ///   - rules: for each line, whether its rectangles are included.
+    ///   - limit: maximum number of rectangles.
     init(
         _ content: ZoneContent, portsets wanted: ClosedRange<UInt16> = 0...UInt16.max, region: RegionID? = nil,
         rules isWanted: [Bool], limit: Int
@@ -71,7 +71,7 @@ struct MapRectangles {
         }
     }
 
-    /// Runs of regions of one row in which one line wins.
+    /// Ranges of regions of one row in which one line wins.
     private static func strips(
         _ content: ZoneContent, _ axis: RegionAxis, _ winners: [Int32], _ isWanted: [Bool], _ region: RegionID?
     ) -> [Strip] {

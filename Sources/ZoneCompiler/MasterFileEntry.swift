@@ -1,21 +1,21 @@
-/// One entry of a master file (RFC 1035 §5.1): a record or a control entry, as words with their places. This finds
-/// where an entry begins and ends, so that every error has a line and column, and reading continues after it.
+/// One entry of a master file (RFC 1035 §5.1): a record or a control entry, as words with their positions. This code
+/// finds where an entry begins and ends, so that every error has a line and column, and reading continues after it.
 struct MasterFileEntry: Equatable {
-    /// Words in order, quotes and escapes as written, parentheses and comments gone.
+    /// Words in order, with quotes and escapes as written, without parentheses and comments.
     var words: [Word]
-    /// True if the entry begins with white space: its owner is that of the entry before.
+    /// True if the entry begins with white space: its owner is that of the previous entry.
     var ownerOmitted: Bool
 
     /// Largest file in bytes.
     static let fileSizeMax = 64 << 20
-    /// Most entries.
+    /// Maximum number of entries.
     static let countMax = 1_000_000
-    /// Longest entry in bytes, all its lines together.
+    /// Maximum length of an entry in bytes, over all its lines.
     static let lengthMax = 9_000
-    /// Unclosed parentheses from which reading recovers; each costs a restart at the next line.
+    /// Maximum number of unclosed parentheses from which reading recovers; each costs a restart at the next line.
     private static let recoveriesMax = 16
 
-    /// Cuts a file into entries. What can't be cut is reported and skipped to the end of its line.
+    /// Splits a file into entries. Input that can't be split is reported, and skipped to the end of its line.
     static func read(_ bytes: [UInt8], _ problems: inout ProblemList) -> [MasterFileEntry] {
         guard bytes.count <= fileSizeMax else {
             problems.error(1, 1, "file of \(bytes.count) bytes is over the limit of \(fileSizeMax); split the zone")
@@ -93,7 +93,7 @@ struct MasterFileEntry: Equatable {
                         continue
                     }
                     if !isBroken { words.append(word) }
-                    // Owner, TTL and class come before the type.
+                    // Owner, TTL and class precede the type.
                     if words.count <= 4, Self.hasParameters(word) { hasParameters = true }
                 }
             }
@@ -120,7 +120,7 @@ struct MasterFileEntry: Equatable {
             entries.append(MasterFileEntry(words: words, ownerOmitted: blank))
         }
 
-        /// True for the types whose data are parameters, which may have their values in quotes: `alpn="h2"`.
+        /// True for the types whose data are parameters, which may have quoted values: `alpn="h2"`.
         private static func hasParameters(_ word: Word) -> Bool {
             switch word.text.utf8.count {
             case 4: word.text.uppercased() == "SVCB"
@@ -130,9 +130,9 @@ struct MasterFileEntry: Equatable {
             }
         }
 
-        /// Reads a bare or quoted word. Nil, with a report, for one that can't be.
+        /// Reads an unquoted or quoted word. Nil, with a report, if it is invalid.
         ///
-        /// - Parameter isParameter: a quote behind `=` opens a string within the word (RFC 9460 §2.1).
+        /// - Parameter isParameter: a quote after `=` opens a string within the word (RFC 9460 §2.1).
         private mutating func word(isParameter: Bool, _ problems: inout ProblemList) -> Word? {
             let start = at
             let place = (line: line, column: column)
@@ -174,7 +174,7 @@ struct MasterFileEntry: Equatable {
             while at < bytes.count, bytes[at] != newline { at += 1 }
         }
 
-        /// Bytes that are not UTF-8 become `\DDD`, which means the same and is printable: no byte is lost.
+        /// Replaces bytes that are not UTF-8 by `\DDD`, which has the same meaning and is printable: no byte is lost.
         private func text(_ range: Range<Int>) -> String {
             if let text = String(validating: bytes[range], as: UTF8.self) { return text }
             var text: [UInt8] = []

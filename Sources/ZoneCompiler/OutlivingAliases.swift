@@ -1,32 +1,33 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What of a generation's aliased form must go on being answered after an edit, because resolvers hold aliases to it:
-/// classes that no portset leads to any more, unions, and set regions that are gone (design §4).
+/// The parts of a generation's aliased form that must still be answered after an edit, because resolvers cache aliases
+/// to them: classes that no portset uses any more, unions, and removed set regions (design §4).
 ///
-/// A resolver may ask for a class for as long as it holds the DNAME, and for a set region for as long as it then holds
-/// the CNAME. On top comes `margin`, for secondaries that take the edit later than others and for resolvers that keep
-/// everything for a minimum of their own.
+/// A resolver may query a class as long as it caches the DNAME, and a set region as long as it then caches the CNAME.
+/// `margin` is added for secondaries that transfer the edit later than others, and for resolvers with a minimum cache
+/// time.
 public enum OutlivingAliases {
     /// Seconds.
     static let margin: Int64 = 300
-    /// Records that may outlive whatever the size of the zone; larger zones may keep twice their own.
+    /// Number of records that may be kept after an edit, whatever the size of the zone; larger zones may keep twice
+    /// their own number.
     static let recordsMin = 200_000
 
     /// The result.
     public struct Result: Sendable, Equatable {
-        /// Nil for nothing.
+        /// Nil if nothing is kept.
         public var outliving: ZoneContent.Outliving?
-        /// Classes left out because too many records would outlive: resolvers deny their names until the TTL has
-        /// passed.
+        /// Number of classes left out because too many records would be kept: resolvers get NXDOMAIN for their names
+        /// until the TTL has expired.
         public var dropped = 0
     }
 
     /// - Parameters:
-    ///   - before: the generation whose aliases resolvers hold, with what outlived in it.
-    ///   - after: the one that takes its place.
+    ///   - before: the generation whose aliases resolvers cache, including the aliases kept in it.
+    ///   - after: the generation that replaces it.
     ///   - now: seconds since 1970.
-    ///   - recordsMax: of the aliased form.
+    ///   - recordsMax: maximum number of records of the aliased form.
     public static func outliving(
         _ before: ZoneContent, in after: ZoneContent, at now: Int64, recordsMax: Int = AliasedZone.recordsMax
     ) -> Result {
@@ -38,7 +39,7 @@ public enum OutlivingAliases {
         if !answersAlike || old.setRegions.map(\.name) != new.setRegions.map(\.name)
             || old.setRegions.map(\.id) != new.setRegions.map(\.id) || !result.isEmpty
         {
-            // A map too finely divided is not transferred at all.
+            // A map that is divided too finely is not transferred at all.
             guard let oldClasses = try? PortsetClasses(old, recordsMax: recordsMax),
                 let newClasses = try? PortsetClasses(new, recordsMax: recordsMax)
             else { return Result() }
@@ -58,7 +59,7 @@ public enum OutlivingAliases {
         return Result(outliving: result.isEmpty ? nil : result, dropped: dropped)
     }
 
-    /// What outlived already and still has to.
+    /// The aliases kept so far that have not yet expired.
     private static func carriedOver(_ outliving: ZoneContent.Outliving?, at now: Int64) -> ZoneContent.Outliving {
         var result = outliving ?? ZoneContent.Outliving()
         result.classes.removeAll { $0.until <= now }
@@ -99,7 +100,7 @@ public enum OutlivingAliases {
         records.map { .init(type: $0.type, data: $0.data) }
     }
 
-    /// One of each key: the one that must stay longest.
+    /// One element per key: the one that expires last.
     private static func unique<Element, Key: Hashable>(
         _ list: [Element], _ key: (Element) -> Key, _ until: (Element) -> Int64
     ) -> [Element] {
@@ -116,7 +117,7 @@ public enum OutlivingAliases {
         return result
     }
 
-    /// Leaves out the classes that need to stay the shortest, until the rest is within `recordsMax`. Returns how many.
+    /// Drops the classes that expire first, until the rest is within `recordsMax`. Returns how many it dropped.
     private static func limit(_ result: inout ZoneContent.Outliving, to recordsMax: Int) -> Int {
         func size(_ outlived: ZoneContent.Outliving.Class) -> Int {
             1 + outlived.cells.reduce(0) { $0 + $1.regions.count * $1.parents.count }

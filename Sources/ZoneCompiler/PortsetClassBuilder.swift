@@ -1,18 +1,18 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Finds the class of one portset after another, ascending.
+/// Finds the class of each portset, in ascending order.
 struct PortsetClassBuilder {
     private(set) var answers: [PortsetClasses.Answer] = []
     private(set) var classes: [PortsetClasses.Class] = []
     private(set) var unions: [PortsetClasses.Union] = []
-    /// Records of the classes so far.
+    /// Number of records of the classes so far.
     private(set) var records = 0
 
     private let content: ZoneContent
     private let hash: (UInt64, UInt64) -> UInt64
     private var rows: RuleRows
-    /// For each rule, the answer it gives; -1 for `none` on a set region.
+    /// For each rule, its answer; -1 for `none` on a set region.
     private var answerOfRule: [Int32] = []
     private var answerHashes: [UInt64] = []
     /// Regions of each column that have names in the DNS; nil for a set region without an id.
@@ -21,7 +21,7 @@ struct PortsetClassBuilder {
     private var numbers: [[Int32]: Int] = [:]
     private var isHashTaken: Set<UInt64> = []
     private var unionNumbers: [[Int]: Int] = [:]
-    /// Records that each rule has part in.
+    /// Number of records to which each rule contributes.
     private var shares: [Int]
 
     init(_ content: ZoneContent, hash: @escaping (UInt64, UInt64) -> UInt64) {
@@ -53,8 +53,8 @@ struct PortsetClassBuilder {
         }
     }
 
-    /// The class of a portset above the last one asked for; nil if nothing maps it. Counting ends somewhere above
-    /// `recordsMax`.
+    /// The class of a portset, which must be above the previous one; nil if nothing maps it. Counting stops some
+    /// records above `recordsMax`.
     mutating func add(_ portset: UInt16, recordsMax: Int) -> Int? {
         let rules = rows.winners(portset: portset)
         let winners = rules.map { $0 < 0 ? -1 : answerOfRule[Int($0)] }
@@ -83,21 +83,22 @@ struct PortsetClassBuilder {
         return classes.count - 1
     }
 
-    /// The lines that take part in most records.
+    /// The lines that contribute to most records.
     var responsible: [(rule: Int, records: Int)] {
         let most = shares.indices.sorted { (shares[$0], $1) > (shares[$1], $0) }.prefix(3)
         return most.filter { shares[$0] > 0 }.map { ($0, shares[$0]) }
     }
 
-    /// A hash that no other class or union has. Two of 64 bits hardly ever meet; what then matters is that no answer
-    /// becomes another's, not that the name is kept.
+    /// A hash that no other class or union has. Collisions of 64-bit hashes are very rare; if one happens, answers must
+    /// not be mixed up, but the name may change.
     private mutating func free(_ wanted: UInt64) -> UInt64 {
         var hash = wanted
         while !isHashTaken.insert(hash).inserted { hash = FixedHash.mix(hash &+ 1) }
         return hash
     }
 
-    /// Neighbours that are answered alike become one cell, so that it does not matter where other lines cut.
+    /// Merges neighbouring regions with equal answers into one cell, so that it does not matter where other lines
+    /// divide them.
     private func cells(_ winners: [Int32]) -> [PortsetClasses.Cell] {
         var cells: [PortsetClasses.Cell] = []
         for (column, answer) in winners.enumerated() where answer >= 0 {

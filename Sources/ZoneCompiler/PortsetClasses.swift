@@ -1,8 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Portsets grouped by how they are mapped: all of one class have the same parents, TTLs and roots in every region.
-/// The aliased form of a zone is built on them (design §4). A class is named by a fixed hash of what it maps, so that
+/// Portsets grouped by their mapping: all portsets of one class have the same parents, TTLs and roots in every region.
+/// The aliased form of a zone is built from them (design §4). A class is named by a fixed hash of its mapping, so that
 /// it keeps its name when other classes are added or removed.
 struct PortsetClasses: Sendable {
     /// Parents and their TTL, by name: comparable between generations.
@@ -11,7 +11,7 @@ struct PortsetClasses: Sendable {
         var ttl: UInt32
     }
 
-    /// Regions that are answered alike.
+    /// Regions with equal answers.
     struct Cell: Hashable {
         var regions: ClosedRange<UInt32>
         /// Index in `answers`.
@@ -28,31 +28,30 @@ struct PortsetClasses: Sendable {
         var union: Int?
     }
 
-    /// The hosts of some root set regions together.
+    /// The combined hosts of some root set regions.
     struct Union: Equatable {
         var hash: UInt64
         /// Ascending indices of set regions.
         var sets: [Int]
-        /// What it is answered with if it outlives one of its set regions; nil for the hosts of `sets`.
+        /// The answer after one of its set regions was removed; nil for the hosts of `sets`.
         var records: [RecordData]?
     }
 
-    /// The map is divided too finely. Names the lines that contribute most, with their share of the records found so
-    /// far.
+    /// The map is divided too finely. Lists the lines that contribute most, with their share of the records so far.
     struct TooMany: Error {
         var responsible: [(rule: Int, records: Int)]
     }
 
     private(set) var answers: [Answer] = []
-    /// In the order of their hashes.
+    /// Sorted by hash.
     private(set) var classes: [Class] = []
     private(set) var unions: [Union] = []
-    /// Runs of portsets, ascending, with their class; those without any mapping are left out.
+    /// Ranges of portsets, ascending, with their class; portsets without any mapping are left out.
     private(set) var runs: [(portsets: ClosedRange<UInt16>, number: Int)] = []
-    /// Records of all classes: names that begin with `n`, and `sets`.
+    /// Number of records of all classes: names that begin with `n`, and `sets`.
     private(set) var recordCount = 0
 
-    /// - Parameter hash: folds one more word into a hash; tests pass another one to force collisions.
+    /// - Parameter hash: adds one more word to a hash; tests pass another function to force collisions.
     init(
         _ content: ZoneContent, recordsMax: Int, hash: @escaping (UInt64, UInt64) -> UInt64 = FixedHash.combine
     ) throws(TooMany) {
@@ -76,7 +75,7 @@ struct PortsetClasses: Sendable {
         sort()
     }
 
-    /// Classes and unions in the order of their hashes.
+    /// Sorts classes and unions by hash.
     private mutating func sort() {
         let order = classes.indices.sorted { classes[$0].hash < classes[$1].hash }
         var position = Array(repeating: 0, count: order.count)
@@ -93,7 +92,7 @@ struct PortsetClasses: Sendable {
         for run in runs.indices { runs[run].number = position[runs[run].number] }
     }
 
-    /// Adds names that resolvers may still have aliases to. No portset leads there any more.
+    /// Adds names to which resolvers may still cache aliases. No portset leads to them any more.
     private mutating func add(_ outliving: ZoneContent.Outliving, _ content: ZoneContent) {
         var taken = Set(classes.map(\.hash) + unions.map(\.hash))
         var unionNumbers = Dictionary(unions.enumerated().map { ($1.hash, $0) }) { first, _ in first }
@@ -135,7 +134,7 @@ struct PortsetClasses: Sendable {
         return at < runs.count && runs[at].portsets.contains(portset) ? runs[at].number : nil
     }
 
-    /// First run that does not end before a portset.
+    /// The first range that ends at or after a portset.
     func firstRun(reaching portset: UInt16) -> Int {
         var low = 0
         var high = runs.count
@@ -146,7 +145,7 @@ struct PortsetClasses: Sendable {
         return low
     }
 
-    /// The label that names a hash: a letter and 13 digits of base 32, in the order of the numbers.
+    /// The label that encodes a hash: a letter and 13 digits of base 32, which sort like the numbers.
     static func label(_ letter: Unicode.Scalar, _ hash: UInt64) -> [UInt8] {
         let digits = Array("0123456789abcdefghijklmnopqrstuv".utf8)
         var result: [UInt8] = [14, UInt8(ascii: letter)]

@@ -2,10 +2,10 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// Type and RDATA of a record that is synthesised, with the same content that the name server gives (design §4).
+/// Type and RDATA of a synthesised record, with the same content as in the name server's answers (design §4).
 struct RecordData: Hashable, Comparable {
     var type: UInt16
-    /// In uncompressed wire form.
+    /// RDATA in uncompressed wire form.
     var data: [UInt8]
 
     static func < (a: RecordData, b: RecordData) -> Bool {
@@ -26,7 +26,7 @@ struct RecordData: Hashable, Comparable {
         return RecordData(type: LDNSType.srv, data: numbers + target)
     }
 
-    /// Character strings of one TXT record, each cut at 255 bytes.
+    /// Character strings of one TXT record, each truncated to 255 bytes.
     static func text(_ strings: [String]) -> RecordData {
         RecordData(
             type: LDNSType.txt,

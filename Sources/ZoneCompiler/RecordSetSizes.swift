@@ -1,13 +1,13 @@
 import DNSAnswers
 import LDNSKit
 
-/// How large RRsets are: no message holds one of more than 64 KiB, and BIND takes no zone with one of more than a
-/// hundred records.
+/// Checks the size of RRsets: no message holds an RRset over 64 KiB, and BIND refuses a zone with an RRset of more than
+/// a hundred records.
 enum RecordSetSizes {
-    /// What BIND 9.18.28 and later take of one RRset, and of types at one name, unless told otherwise.
+    /// Default limit of BIND 9.18.28 and later for records of one RRset, and for types at one name.
     static let recordsMaxOfBIND = 100
 
-    /// What is wrong with an RRset, and what to do. `isError` if it can't be answered whole.
+    /// The problem of an RRset, and its remedy. `isError` if the RRset can't be answered completely.
     static func problem(_ what: String, records: Int, bytes: Int) -> (isError: Bool, message: String)? {
         if bytes > ZoneImage.answerBytesMax {
             let message =
@@ -22,17 +22,17 @@ enum RecordSetSizes {
         return (false, message)
     }
 
-    /// Bytes that a record takes in a message, its owner being a pointer.
+    /// Size of a record in a message, with its owner as a pointer.
     static func bytes(_ data: [UInt8]) -> Int { 12 + data.count }
 
-    /// The RRsets that the map makes: the hosts of each set region, of the roots of a portset, and those where an
-    /// entrypoint announces.
+    /// Checks the RRsets that the map creates: the hosts of each set region, of the roots of a portset, and those to
+    /// which an entrypoint announces.
     static func problems(_ content: ZoneContent) -> [ZoneProblem] {
         var problems: [ZoneProblem] = []
         for (number, region) in content.setRegions.enumerated() {
             add("set region \(region.name)", content, sets: [number], to: &problems)
         }
-        // Only many hosts together can be too many at one name.
+        // One name can have too many hosts only if there are many hosts in total.
         let hosts = content.setRegions.reduce(0) { $0 + $1.members.count }
         guard hosts > recordsMaxOfBIND,
             let classes = try? PortsetClasses(content, recordsMax: AliasedZone.recordsMax)

@@ -1,13 +1,13 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What is wrong with `map` lines taken together: cycles among set regions, lines that never win, and lines whose
-/// order looks like a mistake.
+/// Checks `map` lines in combination: cycles among set regions, lines that never win, and lines whose order looks like
+/// a mistake.
 enum RuleChecks {
-    /// Most steps in search of cycles.
+    /// Maximum number of steps in the search for cycles.
     private static let stepsMax = 50_000_000
 
-    /// - Parameter words: the keyword of each rule, for its place.
+    /// - Parameter words: the keyword of each rule, for its position.
     static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
         cycles(content, words, &problems)
         coverage(content, words, &problems)
@@ -34,7 +34,7 @@ enum RuleChecks {
             }
             guard let found = coverage.lay(index, rows: rows.rows(rule.portsets), columns: spans[index]) else {
                 problems.warning(
-                    words[index], "the map is too intricate to look for covered lines from here up; merge ranges")
+                    words[index], "the map is too complex to find covered lines from here up; merge ranges")
                 return
             }
             guard found.coverer >= 0 else { continue }
@@ -78,12 +78,12 @@ enum RuleChecks {
                 problems.error(
                     words[change.rule],
                     "parents go in a cycle for s\(portset): \(names); a set region can't be its own ancestor, so "
-                        + "take one of these lines away")
+                        + "remove one of these lines")
             }
             if search.steps > stepsMax {
                 problems.error(
                     words[changes[first].rule < 0 ? 0 : changes[first].rule],
-                    "parents of set regions are too intricate to prove free of cycles; merge ranges")
+                    "parents of set regions are too complex to check for cycles; merge ranges")
                 return
             }
         }

@@ -1,24 +1,24 @@
-/// A plane of portsets × regions on which `map` lines are laid from the last to the first: what a line finds already
-/// covered it loses to later lines. A binary tree of halved rectangles, grown only where lines' edges run, so that
-/// 100,000 lines cost about their edges and never their area.
+/// A plane of portsets × regions on which `map` lines are placed from the last to the first: where a line finds the
+/// plane already covered, a later line wins. A binary tree of halved rectangles that grows only along the lines' edges,
+/// so that the cost of 100,000 lines depends on their edges and never on their area.
 struct RuleCoverage {
-    /// What a line found when it was laid.
+    /// The result of placing a line.
     struct Finding: Equatable {
-        /// Some of the line is seen.
+        /// Part of the line is visible.
         var isSeen = false
-        /// The widest later line that covers some of it; -1 for none.
+        /// The widest later line that covers part of it; -1 for none.
         var coverer: Int32 = -1
     }
 
-    /// Most steps over all lines; beyond, `lay` gives nil and nothing more is found.
+    /// Maximum number of steps over all lines; beyond it, `lay` returns nil.
     static let stepsMax = 60_000_000
-    /// Most nodes of the tree.
+    /// Maximum number of nodes of the tree.
     static let nodesMax = 8_000_000
 
     private struct Node {
         var left: Int32 = 0
         var right: Int32 = 0
-        /// Widest line seen within; -1 for none.
+        /// Widest line visible in the node; -1 for none.
         var widest: Int32 = -1
         var isFull = false
     }
@@ -30,7 +30,7 @@ struct RuleCoverage {
 
     private var nodes = [Node()]
     private let whole: Rectangle
-    /// Portsets times regions of each line.
+    /// Area of each line: portsets times regions.
     private let areas: [Double]
     private var steps = 0
 
@@ -39,7 +39,7 @@ struct RuleCoverage {
         self.areas = areas
     }
 
-    /// Lays line `rule`, which is before all laid so far. Nil once the limits are reached.
+    /// Places line `rule`, which must precede all lines placed so far. Nil once a limit is reached.
     mutating func lay(_ rule: Int, rows: Range<Int>, columns: Range<Int>) -> Finding? {
         var finding = Finding()
         guard !rows.isEmpty, !columns.isEmpty else { return finding }

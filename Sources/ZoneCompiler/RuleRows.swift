@@ -1,14 +1,14 @@
 import DNSAnswers
 
-/// Reads whole maps row by row: the winning rule of every column of an axis, as `RuleMap` decides it.
+/// Reads whole maps row by row: the winning rule of every column of an axis, as computed by `RuleMap`.
 struct RuleRows {
     let map: RuleMap
     private let setRegionCount: Int
-    /// Ordinals of the axis' segments that the map declares, ascending, and their columns.
+    /// Ordinals of the axis's segments that the map declares, ascending, and their columns.
     private var ordinals: [UInt32] = []
     private var columns: [Int] = []
     private let edgeCount: Int
-    /// The last row's winners at `ordinals`, and the tree that they come from.
+    /// The last row's winners at `ordinals`, and the tree that they were read from.
     private var edges: [Int32]
     private var tree: UInt32?
 

@@ -1,16 +1,16 @@
-/// A word of a file with its place.
+/// A word of a file with its position.
 struct Word: Equatable {
     var text: String
     var line: Int
-    /// In bytes, from 1.
+    /// Column in bytes, starting at 1.
     var column: Int
 
-    /// The part from `offset` bytes on, with its own column.
+    /// The part starting at byte `offset`, with its own column.
     func dropping(_ offset: Int) -> Word {
         Word(text: String(decoding: text.utf8.dropFirst(offset), as: UTF8.self), line: line, column: column + offset)
     }
 
-    /// Parts between `separator`s with their own columns; empty parts are kept.
+    /// Parts between separators, with their own columns; empty parts are kept.
     func split(_ separator: Character) -> [Word] {
         var column = self.column
         return text.split(separator: separator, omittingEmptySubsequences: false).map { part in
@@ -26,23 +26,23 @@ struct Option: Equatable {
     var value: Word
 }
 
-/// One line of a sidecar that is neither blank nor comment: a keyword, positional words, then options in any order.
+/// One line of a sidecar that is neither blank nor a comment: a keyword, positional words, then options in any order.
 struct SidecarLine: Equatable {
     var keyword: Word
     var words: [Word] = []
     var options: [Option] = []
-    /// Just behind the last word: the position at which a missing word is reported.
+    /// The position just after the last word, where a missing word is reported.
     var end: Word
 
     /// Longest line in bytes.
     static let lengthMax = 16_384
     /// Largest file in bytes.
     static let fileSizeMax = 64 << 20
-    /// Most lines that are neither blank nor comment.
+    /// Maximum number of lines that are neither blank nor comments.
     static let countMax = 400_000
 
-    /// Splits a sidecar into lines, reporting what no line may have: control bytes, bytes beyond ASCII, overlong lines,
-    /// a missing final newline.
+    /// Splits a sidecar into lines and reports what no line may contain: control bytes, bytes beyond ASCII, overlong
+    /// lines, a missing final newline.
     static func read(_ bytes: [UInt8], _ problems: inout ProblemList) -> [SidecarLine] {
         guard bytes.count <= fileSizeMax else {
             problems.error(1, 1, "file of \(bytes.count) bytes is over the limit of \(fileSizeMax); split the zone")

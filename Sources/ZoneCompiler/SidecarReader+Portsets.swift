@@ -3,11 +3,11 @@ import ReflectorModel
 
 /// The `.portsets` sidecar: `default`, `setregion`, `region` and `map` lines (design §3).
 extension SidecarReader {
-    /// Most `map` lines.
+    /// Maximum number of `map` lines.
     static let rulesMax = 200_000
-    /// Most set regions.
+    /// Maximum number of set regions.
     static let setRegionsMax = 4_096
-    /// Most hosts of one set region, so that its answer fits a message.
+    /// Maximum number of hosts of one set region, so that its answer fits into a message.
     static let membersMax = 64
     /// Longest TTL of an answer in seconds: a week.
     private static let ttlMax = 604_800
@@ -94,7 +94,7 @@ extension SidecarReader {
         } else {
             problems.error(line.end, "set region '\(name)' without hosts; add hosts=HOST,HOST")
         }
-        // A region with a broken line still counts as declared: no second error where it is used.
+        // A set region with an invalid line still counts as declared, so that its uses cause no second error.
         setRegionNumbers[name] = content.setRegions.count
         content.setRegions.append(
             ZoneContent.SetRegion(
@@ -160,7 +160,7 @@ extension SidecarReader {
         content.edgeRegions.append(ZoneContent.EdgeRegions(ids: ids, name: name, hosts: hosts, source: source))
     }
 
-    /// Declarations of regions and ids of set regions are apart.
+    /// Checks that region declarations and ids of set regions do not overlap.
     private mutating func checkRegions(_ problems: inout ProblemList) {
         struct Claim {
             var ids: ClosedRange<UInt32>
@@ -182,7 +182,7 @@ extension SidecarReader {
         }
     }
 
-    /// Reads one `map` line; the words of its parents, or nil if it can't be kept.
+    /// Reads one `map` line. Returns the words of its parents, or nil if the line is invalid.
     private mutating func readMap(
         _ line: SidecarLine, _ source: ZoneContent.SourceLine, _ problems: inout ProblemList
     ) -> [Word]? {
@@ -232,7 +232,7 @@ extension SidecarReader {
         if let number = setRegionNumbers[word.text.lowercased()] { return .setRegion(number) }
         guard SidecarValues.looksLikeRegion(word.text) else {
             problems.error(
-                word, "'\(word.text.prefix(64))' is no region; write r*, r5, r5-r9 or the name of a declared set region"
+                word, "'\(word.text.prefix(64))' is not a region; write r*, r5, r5-r9 or the name of a set region"
             )
             return nil
         }
@@ -252,7 +252,7 @@ extension SidecarReader {
         }
     }
 
-    /// n1, n2 and n3 should not fail together.
+    /// Warns if n1, n2 and n3 may fail together.
     private func checkParents(_ words: [(line: Word, parents: [Word])], _ problems: inout ProblemList) {
         var hasWarnedOfID = Set<Int>()
         for (rule, words) in zip(content.rules, words) {
@@ -281,7 +281,7 @@ extension SidecarReader {
         a == b || (!content.setRegions[a].site.isEmpty && content.setRegions[a].site == content.setRegions[b].site)
     }
 
-    /// Notes what a host is; an error if it is already something else on the same port.
+    /// Records a host's role; an error if the host already has another role on the same port.
     mutating func claim(
         _ host: Int, as part: String, port: UInt16, _ source: ZoneContent.SourceLine, at word: Word,
         _ problems: inout ProblemList
@@ -302,7 +302,7 @@ extension SidecarReader {
         let word = line.words[allowed]
         problems.error(
             word,
-            "'\(word.text.prefix(40))' is too much on a '\(line.keyword.text)' line; options are KEY=VALUE "
+            "'\(word.text.prefix(40))' is an extra word on a '\(line.keyword.text)' line; options are KEY=VALUE "
                 + "without spaces")
     }
 }

@@ -3,9 +3,9 @@ import ReflectorModel
 
 /// The `.streams` sidecar: names of streams, their portset, candidate entrypoints and encoder (design §3).
 extension SidecarReader {
-    /// Most `stream` lines.
+    /// Maximum number of `stream` lines.
     static let streamsMax = 200_000
-    /// Most candidate entrypoints of a stream.
+    /// Maximum number of candidate entrypoints of a stream.
     static let entrypointsMax = 16
 
     mutating func readStreams(_ bytes: [UInt8], file: String, _ problems: inout ProblemList) {
@@ -62,13 +62,13 @@ extension SidecarReader {
             guard let name = StreamName(plain) else {
                 problems.error(
                     word,
-                    "'\(word.text.prefix(170))' is no stream name; write segments of a-z, 0-9 and - joined by "
+                    "'\(word.text.prefix(170))' is not a stream name; write segments of a-z, 0-9 and - joined by "
                         + "'/', at most \(StreamName.lengthMax) bytes, the last may be *")
                 return nil
             }
             segments = name.segments.map(String.init)
         }
-        // Each segment costs its length and one byte; "streams", "*" and the root likewise.
+        // Each segment takes its length and one byte; so do "streams", "*" and the root.
         let length = segments.reduce(11) { $0 + $1.utf8.count + 1 } + zoneFile.apex.count
         guard length <= 255 else {
             problems.error(word, "stream name makes a DNS name over 255 bytes in this zone; shorten it")
@@ -80,7 +80,7 @@ extension SidecarReader {
     private func readPortset(_ word: Word, _ problems: inout ProblemList) -> ZoneContent.StreamPortset? {
         guard word.text.hasPrefix("hash(") else {
             guard let id = PortsetID(label: word.text) else {
-                problems.error(word, "'\(word.text.prefix(40))' is no portset; write s0 to s65535, or hash(0-4095)")
+                problems.error(word, "'\(word.text.prefix(40))' is not a portset; write s0 to s65535, or hash(0-4095)")
                 return nil
             }
             return .fixed(id)
@@ -89,7 +89,7 @@ extension SidecarReader {
         guard word.text.hasSuffix(")"), ends.count == 2, let low = SidecarValues.plainInteger(ends[0]),
             let high = SidecarValues.plainInteger(ends[1]), low <= high, high <= 65_535
         else {
-            problems.error(word, "'\(word.text.prefix(40))' is no hash range; write hash(LOW-HIGH) within 0-65535")
+            problems.error(word, "'\(word.text.prefix(40))' is not a hash range; write hash(LOW-HIGH) within 0-65535")
             return nil
         }
         return .hashed(UInt16(low)...UInt16(high))
@@ -140,7 +140,7 @@ extension SidecarReader {
         guard let url = options["pull"] else {
             if push != nil { return .push }
             if line.words.count == 2 {
-                problems.error(line.end, "stream says neither push nor pull; add push or pull=URL")
+                problems.error(line.end, "stream has neither push nor pull; add push or pull=URL")
             }
             return nil
         }
@@ -162,7 +162,7 @@ extension SidecarReader {
     private func isPullable(_ url: Word, _ problems: inout ProblemList) -> Bool {
         let text = url.text.lowercased()
         guard let scheme = ["http://", "https://"].first(where: { text.hasPrefix($0) }) else {
-            problems.error(url, "'\(url.text.prefix(80))' is no http:// or https:// address")
+            problems.error(url, "'\(url.text.prefix(80))' is not an http:// or https:// address")
             return false
         }
         let authority = text.dropFirst(scheme.utf8.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }

@@ -1,21 +1,21 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Reads both sidecars of a zone into its content, in two passes each: declarations first, so that a line may name
-/// what is declared further down.
+/// Reads both sidecars of a zone into its content, in two passes each: declarations first, so that a line may use names
+/// that are declared further down.
 struct SidecarReader {
     var content: ZoneContent
     let zoneFile: ZoneFile
-    /// Index in `content.hosts` of each host named so far.
+    /// Index in `content.hosts` of each host used so far.
     private var hostNumbers: [String: Int] = [:]
-    /// For each host, the role and line that claimed it first.
+    /// For each host, the first role and the line that assigned it.
     var hostRoles: [Int: HostRole] = [:]
     var setRegionNumbers: [String: Int] = [:]
     var regions = RegionTable()
-    /// Where each of `content.edgeRegions` is written, and each set region's id.
+    /// Positions of `content.edgeRegions` in the file, and of each set region's id.
     var edgeRegionWords: [Word] = []
     var setRegionIDs: [(id: RegionID, word: Word)] = []
-    /// Hosts of records that could not be read, relative to the zone.
+    /// Hosts whose records could not be read, relative to the zone.
     private lazy var brokenHosts = Set(zoneFile.brokenOwners.compactMap { WireName.relative($0, to: zoneFile.apex) })
     /// Line of each region name.
     var regionNames: [String: Int] = [:]
@@ -31,7 +31,7 @@ struct SidecarReader {
         content = ZoneContent(zone: zoneFile.zone, records: zoneFile.records)
     }
 
-    /// Index of a host, entered at its first mention. Nil, with a report, if the zone has no address for it.
+    /// Index of a host, which is added on its first use. Nil, with a report, if the zone has no address for it.
     mutating func host(_ name: Word, _ problems: inout ProblemList) -> Int? {
         if let known = hostNumbers[name.text] { return known }
         guard let addresses = zoneFile.addresses[name.text] else {
@@ -47,9 +47,9 @@ struct SidecarReader {
     }
 }
 
-/// The declared edge regions, for look-ups by range.
+/// The declared edge regions, for lookups by range.
 struct RegionTable {
-    /// Sorted by lower bound and apart, once `close` has run.
+    /// Sorted by lower bound and disjoint, once `close` has run.
     private(set) var ranges: [ClosedRange<UInt32>] = []
 
     mutating func close(_ declared: [ZoneContent.EdgeRegions]) {

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Values that both sidecars write: numbers, portset and region ranges, host lists, names. Each reports what is wrong.
+/// Values that both sidecars use: numbers, portset and region ranges, host lists, names. Each function reports errors.
 enum SidecarValues {
     /// Longest name of a set region, region or site.
     static let nameLengthMax = 63
@@ -9,7 +9,9 @@ enum SidecarValues {
     {
         guard let value = plainInteger(word.text), range.contains(value) else {
             problems.error(
-                word, "'\(word.text)' is no \(what); write a number from \(range.lowerBound) to \(range.upperBound)")
+                word,
+                "'\(word.text)' is not a valid \(what); write a number from "
+                    + "\(range.lowerBound) to \(range.upperBound)")
             return nil
         }
         return value
@@ -25,7 +27,7 @@ enum SidecarValues {
 
     static func portset(_ word: Word, _ problems: inout ProblemList) -> PortsetID? {
         if let id = PortsetID(label: word.text) { return id }
-        problems.error(word, "'\(word.text)' is no portset; write s0 to s65535, without leading zeros")
+        problems.error(word, "'\(word.text)' is not a portset; write s0 to s65535, without leading zeros")
         return nil
     }
 
@@ -34,7 +36,7 @@ enum SidecarValues {
         if word.text == "s*" { return 0...65_535 }
         let ends = word.split("-")
         guard ends.count <= 2, let first = ends.first, let last = ends.last else {
-            problems.error(word, "'\(word.text)' is no portset range; write s*, s5 or s5-s9")
+            problems.error(word, "'\(word.text)' is not a portset range; write s*, s5 or s5-s9")
             return nil
         }
         guard let low = portset(first, &problems), let high = portset(last, &problems) else { return nil }
@@ -47,7 +49,7 @@ enum SidecarValues {
 
     static func region(_ word: Word, _ problems: inout ProblemList) -> RegionID? {
         if let id = RegionID(label: word.text) { return id }
-        problems.error(word, "'\(word.text)' is no region; write r0 to r4294967295, without leading zeros")
+        problems.error(word, "'\(word.text)' is not a region; write r0 to r4294967295, without leading zeros")
         return nil
     }
 
@@ -55,7 +57,7 @@ enum SidecarValues {
     static func regions(_ word: Word, _ problems: inout ProblemList) -> ClosedRange<UInt32>? {
         let ends = word.split("-")
         guard ends.count <= 2, let first = ends.first, let last = ends.last else {
-            problems.error(word, "'\(word.text)' is no region range; write r5 or r5-r9")
+            problems.error(word, "'\(word.text)' is not a region range; write r5 or r5-r9")
             return nil
         }
         guard let low = region(first, &problems), let high = region(last, &problems) else { return nil }
@@ -66,18 +68,20 @@ enum SidecarValues {
         return low.rawValue...high.rawValue
     }
 
-    /// True for text that begins like a region or a range of them: `r` and a digit, or `r*`.
+    /// True for text that begins like a region or a range of regions: `r` and a digit, or `r*`.
     static func looksLikeRegion(_ text: String) -> Bool {
         let bytes = Array(text.utf8.prefix(2))
         guard bytes.count == 2, bytes[0] | 0x20 == UInt8(ascii: "r") else { return false }
         return bytes[1] == UInt8(ascii: "*") || (48...57).contains(bytes[1])
     }
 
-    /// A label: letters, digits and inner hyphens, at most 63; lower case is what comes back.
+    /// A label: letters, digits and inner hyphens, at most 63; returned in lower case.
     static func label(_ word: Word, _ what: String, _ problems: inout ProblemList) -> String? {
         guard isLabel(word.text) else {
             problems.error(
-                word, "'\(word.text)' is no \(what); use letters, digits and inner hyphens, at most \(nameLengthMax)")
+                word,
+                "'\(word.text)' is not a valid \(what); use letters, digits and inner hyphens, "
+                    + "at most \(nameLengthMax)")
             return nil
         }
         return word.text.lowercased()
@@ -91,17 +95,17 @@ enum SidecarValues {
         }
     }
 
-    /// `nyc-1` or `nyc-1:4901`: a host relative to the zone and its port, if said.
+    /// `nyc-1` or `nyc-1:4901`: a host relative to the zone, and its port if given.
     static func host(_ word: Word, port allowed: Bool, _ problems: inout ProblemList) -> (name: Word, port: UInt16?)? {
         let parts = word.split(":")
         guard let first = parts.first, parts.count <= (allowed ? 2 : 1) else {
-            problems.error(word, "'\(word.text)' is no host; write HOST\(allowed ? " or HOST:PORT" : "")")
+            problems.error(word, "'\(word.text)' is not a host; write HOST\(allowed ? " or HOST:PORT" : "")")
             return nil
         }
         let labels = first.text.split(separator: ".", omittingEmptySubsequences: false)
         guard first.text.utf8.count <= 200, labels.allSatisfy({ isLabel($0) }) else {
             problems.error(
-                first, "'\(first.text)' is no host name; write it as in the .zone file, without the zone: nyc-1")
+                first, "'\(first.text)' is not a host name; write it as in the .zone file, without the zone: nyc-1")
             return nil
         }
         var name = first
@@ -111,21 +115,21 @@ enum SidecarValues {
         return (name, UInt16(port))
     }
 
-    /// `10Gbps` in bits a second.
+    /// `10Gbps` in bits per second.
     static func capacity(_ word: Word, _ problems: inout ProblemList) -> UInt64? {
         if let capacity = Capacity.bitsPerSecond(word.text) { return capacity }
-        problems.error(word, "'\(word.text)' is no capacity; write a number and bps, kbps, Mbps, Gbps or Tbps: 10Gbps")
+        problems.error(word, "'\(word.text)' is not a capacity; write a number and bps, kbps, Mbps, Gbps or Tbps")
         return nil
     }
 }
 
-/// How much a line or host carries, as zone files and options write it.
+/// The capacity of a line or host, in the syntax of zone files and options.
 public enum Capacity {
     private static let units: [(name: String, factor: Double)] = [
         ("tbps", 1e12), ("gbps", 1e9), ("mbps", 1e6), ("kbps", 1e3), ("bps", 1),
     ]
 
-    /// Bits a second of `10Gbps`; nil for anything else.
+    /// Bits per second of `10Gbps`; nil for anything else.
     public static func bitsPerSecond(_ text: String) -> UInt64? {
         let text = text.lowercased()
         for (unit, factor) in units where text.hasSuffix(unit) {

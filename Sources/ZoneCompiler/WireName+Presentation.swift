@@ -2,7 +2,7 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// Names between wire form and the text of files, and the labels that a zone keeps for itself.
+/// Conversion of names between wire form and text, and the labels that a zone reserves.
 extension WireName {
     /// True for text with an unescaped final dot.
     static func isAbsolute(_ text: String) -> Bool {
@@ -11,14 +11,14 @@ extension WireName {
         return escapes % 2 == 0
     }
 
-    /// Presentation form of `name` without `zone`; "" for the zone itself. Nil outside.
+    /// Presentation form of `name` without `zone`; "" for the zone itself. Nil for a name outside the zone.
     static func relative(_ name: [UInt8], to zone: [UInt8]) -> String? {
         guard isWithin(name, zone) else { return nil }
         let labels = name[..<(name.count - zone.count)]
         return plainText(labels) ?? LDNSName.text(Array(labels) + [0])
     }
 
-    /// Presentation form of labels in which nothing needs an escape; nil for others.
+    /// Presentation form of labels that need no escapes; nil for others.
     private static func plainText(_ labels: ArraySlice<UInt8>) -> String? {
         var text: [UInt8] = []
         text.reserveCapacity(labels.count)
@@ -38,10 +38,10 @@ extension WireName {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// What labels of our own begin with.
+    /// First characters of reserved labels.
     private static let initials = Array("srmpen_".utf8)
 
-    /// Why a label just below the zone is ours (design §4). Nil if it is free.
+    /// Why a label just below the zone is reserved (design §4). Nil if it is not.
     static func reserved(_ label: ArraySlice<UInt8>) -> String? {
         guard let initial = label.first, initials.contains(initial) else { return nil }
         let text = String(decoding: label, as: UTF8.self)
@@ -55,7 +55,7 @@ extension WireName {
 }
 
 extension IPAddress {
-    /// From 4 or 16 bytes in network order; nil for nil.
+    /// Reads 4 or 16 bytes in network order; nil for nil.
     init?(bytes: [UInt8]?) {
         guard let bytes, bytes.count == 4 || bytes.count == 16 else { return nil }
         if bytes.count == 4 {

@@ -1,7 +1,7 @@
 import DNSAnswers
 import LDNSKit
 
-/// What differs between two contents of a zone besides the map: one sentence for each fact.
+/// The differences between two contents of a zone, except in the map: one sentence each.
 enum ZoneChanges {
     static func between(_ old: ZoneContent, _ new: ZoneContent) -> [ZoneDiff.Change] {
         var changes: [ZoneDiff.Change] = []
@@ -25,7 +25,7 @@ enum ZoneChanges {
         return changes
     }
 
-    /// Each RRset, its data sorted; the SOA without its serial, which moves nothing.
+    /// Each RRset with its data sorted; the SOA without its serial, which changes no answer.
     private static func records(_ content: ZoneContent) -> [(key: String, value: String)] {
         var sets: [String: [String]] = [:]
         for record in content.records {
@@ -57,7 +57,7 @@ enum ZoneChanges {
         return text
     }
 
-    /// Only what has a name or hosts: bare declarations show in the map.
+    /// Only regions with a name or hosts: other declarations appear in the map.
     private static func text(_ region: ZoneContent.EdgeRegions, _ content: ZoneContent) -> (String, String)? {
         guard !region.name.isEmpty || !region.hosts.isEmpty else { return nil }
         let hosts = region.hosts.map { content.hosts[$0].name }.joined(separator: ",")

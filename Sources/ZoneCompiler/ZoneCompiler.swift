@@ -19,14 +19,14 @@ public struct CompiledZones: Sendable, Equatable {
     public var errors: [ZoneProblem] { problems.filter { $0.severity == .error } }
 }
 
-/// `zones/` → checked values (design §3). A pure function of names and bytes: equal files give equal results.
+/// Compiles `zones/` to checked values (design §3). A pure function of names and bytes: equal files give equal results.
 public enum ZoneCompiler {
     /// Most zones in one directory.
     static let zonesMax = 64
 
-    /// Compiles files given by name (without directory) and content, in any order. Never traps on any input.
+    /// Compiles files, given by name (without directory) and content, in any order. Never traps on any input.
     ///
-    /// - Parameter unreadable: names of files that exist and can't be read, so that they are not reported as missing.
+    /// - Parameter unreadable: names of files that exist but can't be read, so that they are not reported as missing.
     public static func compile(
         files: [(name: String, bytes: [UInt8])], unreadable: Set<String> = []
     ) -> CompiledZones {
@@ -86,7 +86,7 @@ public enum ZoneCompiler {
         guard let apex = try? LDNSName.wire(stem).map({ $0 }), apex.count > 1, apex.count <= 128,
             stem.split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ isZoneLabel($0) })
         else {
-            let message = "'\(stem)' is no zone name; name the file for its zone: reflector.net.zone"
+            let message = "'\(stem)' is not a zone name; name the file for its zone: reflector.net.zone"
             return (nil, [problem(.error, zone.name, message)])
         }
         var list = ProblemList(file: zone.name)
@@ -109,7 +109,7 @@ public enum ZoneCompiler {
         return (reader.content, problems)
     }
 
-    /// Letters, digits, hyphens and underscores: `_msdcs.example` is a zone like others (RFC 2181 §11).
+    /// Letters, digits, hyphens and underscores: `_msdcs.example` is a valid zone (RFC 2181 §11).
     private static func isZoneLabel(_ text: Substring) -> Bool {
         (1...63).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
@@ -122,7 +122,7 @@ public enum ZoneCompiler {
     }
 }
 
-/// What a file of the directory is, by its name.
+/// The kind of a file, from its name.
 enum FileKind: Hashable {
     case zone
     case portsets

@@ -1,31 +1,31 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What an edit changes: for the map, rectangles of portsets × regions whose parents change, not a list of names.
+/// The changes of an edit: for the map, rectangles of portsets × regions whose parents change, not a list of names.
 public struct ZoneDiff: Sendable, Equatable, Codable {
-    /// Portsets of regions that get other parents, or another TTL.
+    /// Portsets and regions with new parents, or a new TTL.
     public struct Move: Sendable, Equatable, Codable {
         public var zone: String
         /// `s4096` or `s4096-s8191`.
         public var portsets: String
         /// `r1283`, `r1284-r1299` or the name of a set region; `r*` alone for every declared edge region.
         public var regions: [String]
-        /// Set regions in the order n1 n2 n3; empty for none.
+        /// Set regions in the order n1 n2 n3; empty if there are no parents.
         public var oldParents: [String]
         public var newParents: [String]
-        /// Seconds; nil where there were, or are, no parents.
+        /// TTL in seconds; nil if there are no parents on this side.
         public var oldTTL: UInt32?
         public var newTTL: UInt32?
-        /// Exact streams (`stream live/news …`) whose portset is among these, after the edit.
+        /// Number of exact streams (`stream live/news …`) whose portset is in the range after the edit.
         public var streams: Int
-        /// Patterns that may put streams here: `live/*`.
+        /// Patterns whose streams may be in the range: `live/*`.
         public var patterns: [String]
-        /// Lines that decide, `file:line`.
+        /// The lines that win, as `file:line`.
         public var oldRule: String?
         public var newRule: String?
     }
 
-    /// Anything else that changes: records of the `.zone` file, set regions, streams.
+    /// Any other change: records of the `.zone` file, set regions, streams.
     public struct Change: Sendable, Equatable, Codable {
         public var zone: String
         /// `zone`, `record`, `default`, `setregion`, `region` or `stream`.
@@ -36,13 +36,13 @@ public struct ZoneDiff: Sendable, Equatable, Codable {
 
     public var moves: [Move] = []
     public var changes: [Change] = []
-    /// True if there were more moves than are kept.
+    /// True if there were more moves than the limit.
     public var isCutShort = false
 
-    /// Most moves kept.
+    /// Maximum number of moves.
     static let movesMax = 100_000
 
-    /// True if nothing that anyone can look up changes.
+    /// True if no answer changes.
     public var isEmpty: Bool { moves.isEmpty && changes.isEmpty }
 
     /// Compares two generations, zone by zone.

@@ -1,7 +1,7 @@
-/// What one generation of a zone has and another has not, record by record, in a merge of the two ordered sequences
-/// that holds one record of each. Classes that both have are passed over without a look at their names.
+/// The records that one generation of a zone has and another does not, in a merge of the two ordered sequences that
+/// holds one record of each. Classes that both generations have are skipped without generating their names.
 public struct ZoneDifference: IteratorProtocol {
-    /// Which records are wanted.
+    /// Which records to return.
     public enum Side: Sendable {
         /// Records of the old generation that the new one does not have.
         case removed
@@ -69,7 +69,7 @@ public struct ZoneDifference: IteratorProtocol {
         if isNew { newRecord = newCursor.next() }
     }
 
-    /// Where both cursors stand before the same class, it holds no difference.
+    /// If both cursors are at the same class, it contains no difference and is skipped.
     private mutating func skipEqualClasses() {
         while oldCursor.sectionAhead == newCursor.sectionAhead, let before = oldCursor.classAhead,
             let after = newCursor.classAhead, isEqual(before, after)

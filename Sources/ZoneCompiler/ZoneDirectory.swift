@@ -2,7 +2,7 @@ import DNSAnswers
 import Foundation
 import Glibc
 
-/// One generation of a directory: its files as read, and what they compile to.
+/// One generation of a directory: its files as read, and the result of compiling them.
 public struct ZoneGeneration: Sendable {
     /// Names (without directory) and bytes, sorted: equal files mean an equal generation.
     public var files: [(name: String, bytes: [UInt8])]
@@ -13,7 +13,7 @@ public struct ZoneGeneration: Sendable {
     /// True if the generation is refused.
     public var hasErrors: Bool { compiled.hasErrors }
 
-    /// The files that each zone has beside its `.zone` file, by zone: `portsets`, `streams`.
+    /// The kinds of files that each zone has in addition to its `.zone` file: `portsets`, `streams`.
     public var sidecars: [String: Set<String>] {
         var result: [String: Set<String>] = [:]
         for file in files {
@@ -26,11 +26,11 @@ public struct ZoneGeneration: Sendable {
     }
 }
 
-/// Reads a `zones/` directory. Always whole: the files of a generation are checked together.
+/// Reads a `zones/` directory. Always as a whole: the files of a generation are checked together.
 public enum ZoneDirectory {
-    /// Most files taken into account.
+    /// Maximum number of files.
     static let filesMax = 512
-    /// Largest sum of their sizes in bytes.
+    /// Maximum total size of the files in bytes.
     static let bytesMax = 256 << 20
 
     /// The directory itself could not be read.
@@ -40,7 +40,7 @@ public enum ZoneDirectory {
         public var description: String { "\(path): \(reason)" }
     }
 
-    /// True for the name of a file that a zone is made of; false for editors' droppings and other files.
+    /// True for the name of a zone's file; false for temporary files of editors and other files.
     public static func isPart(_ name: String) -> Bool {
         if case .part = FileKind.of(name) { true } else { false }
     }

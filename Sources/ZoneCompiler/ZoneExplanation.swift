@@ -2,7 +2,7 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// Which lines a name's answer comes from, and why: for every kind of name of design §4.
+/// Which lines a name's answer comes from, and why, for every kind of name of design §4.
 public struct ZoneExplanation: Sendable, Equatable, Codable {
     /// A line that matches the name.
     public struct Line: Sendable, Equatable, Codable {
@@ -10,7 +10,7 @@ public struct ZoneExplanation: Sendable, Equatable, Codable {
         public var line: Int
         /// The line in its shortest form.
         public var text: String
-        /// True for the line, or lines, that decide; the others are shadowed by it.
+        /// True for the line, or lines, that win; the others are shadowed.
         public var wins: Bool
     }
 
@@ -25,12 +25,12 @@ public struct ZoneExplanation: Sendable, Equatable, Codable {
     /// Absolute, lower case, without the final dot.
     public var name: String
     public var outcome: Outcome
-    /// Lines that match, in the order of the file; the last that `wins` decides.
+    /// Lines that match, in file order; the last one with `wins` determines the answer.
     public var lines: [Line] = []
-    /// The answer, as records of a master file without owner; or why there is none.
+    /// The answer, as records of a master file without owner, or why there is none.
     public var reasons: [String] = []
 
-    /// Explains a name, absolute or relative to the only zone there is. `.explain` behind the labels may stay.
+    /// Explains a name, absolute or relative to the only zone. A final `.explain` label is allowed.
     public static func explain(_ name: String, in contents: [ZoneContent]) -> ZoneExplanation {
         var name = name.lowercased()
         if name.hasSuffix(".") { name.removeLast() }
@@ -83,7 +83,7 @@ private struct Explainer {
         if portset != nil, rest.elementsEqual(["sets"]) { return rootSets(effective, &result) }
         guard let label = rest.popLast() else { return whole(effective, &result) }
         guard let region = RegionID(label: label) else {
-            result.reasons = ["'\(label)' is no region; r and a number without leading zeros"]
+            result.reasons = ["'\(label)' is not a region; r and a number without leading zeros"]
             return
         }
         let isEdge = content.edgeRegions.contains { $0.ids.contains(region.rawValue) }
@@ -132,7 +132,7 @@ private struct Explainer {
             + [ExportedRecord.setText(content, parent, serial: content.serial)].map(flat)
     }
 
-    /// `s{P}` alone.
+    /// Explains `s{P}` itself.
     private func whole(_ portset: PortsetID, _ result: inout ZoneExplanation) {
         let rules = content.rules.indices.filter { content.rules[$0].portsets.contains(portset.rawValue) }
         result.lines = rules.map { line($0, wins: false) }
@@ -205,7 +205,7 @@ private struct Explainer {
         result.reasons = ExportedRecord.services(content, sets: roots).map(flat)
     }
 
-    /// The exact line, else the pattern at the closest name that exists (RFC 4592 §3.3.1).
+    /// The exact line, or the pattern at the closest existing name (RFC 4592 §3.3.1).
     private func stream(_ segments: [String], _ result: inout ZoneExplanation) {
         if let exact = content.streams.first(where: { !$0.isPattern && $0.segments == segments }) {
             let shadowed = content.streams.filter { $0.isPattern && segments.starts(with: $0.segments) }

@@ -2,8 +2,8 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// The `.zone` file read: its records, and what the sidecars ask of it. `RecordReader` reads each record's data; the
-/// position of records and their zone are checked here, their combinations in `ZoneFileChecks`.
+/// A parsed `.zone` file: its records, and the data that the sidecars need. `RecordReader` reads each record's data;
+/// this type checks the position of records and their zone, and `ZoneFileChecks` their combinations.
 struct ZoneFile {
     /// Lower case, without the final dot.
     let zone: String
@@ -11,14 +11,14 @@ struct ZoneFile {
     let apex: [UInt8]
     let file: String
     var records: [ZoneContent.Record] = []
-    /// Where each record's owner, and its RDATA, is written; parallel to `records`.
+    /// The positions of each record's owner and RDATA; parallel to `records`.
     var places: [(owner: Word, data: Word)] = []
     /// Addresses by owner relative to the zone.
     var addresses: [String: [IPAddress]] = [:]
-    /// Owners (absolute, wire form) of records that could not be read: nothing is reported as missing at them.
+    /// Owners (absolute, wire form) of records that could not be read: no missing data is reported for them.
     var brokenOwners: Set<[UInt8]> = []
 
-    /// Seconds; the most that RFC 2181 §8 allows.
+    /// In seconds; the maximum of RFC 2181 §8.
     static let ttlMax = 0x7fff_ffff
 
     init(zone: String, apex: [UInt8], file: String) {
@@ -72,7 +72,7 @@ struct ZoneFile {
         }
     }
 
-    /// Reads RDATA and keeps the record.
+    /// Reads RDATA and stores the record.
     private mutating func add(
         _ owner: [UInt8], _ ownerWord: Word, _ head: RecordHead, _ rest: ArraySlice<Word>, ttl: UInt32,
         origin: [UInt8], _ problems: inout ProblemList
@@ -107,7 +107,7 @@ struct ZoneFile {
         addAddress(owner, head.number, data, dataWord, &problems)
     }
 
-    /// Notes the addresses of a host of this name.
+    /// Records the addresses of a host.
     private mutating func addAddress(
         _ owner: [UInt8], _ type: UInt16, _ data: [UInt8], _ word: Word, _ problems: inout ProblemList
     ) {
@@ -128,7 +128,7 @@ struct ZoneFile {
         do throws(LDNSError) {
             return WireName.lowercased(try LDNSName.wire(word.text, origin: origin))
         } catch {
-            problems.error(word, "'\(word.text.prefix(80))' is no domain name: \(error.message); correct it")
+            problems.error(word, "'\(word.text.prefix(80))' is not a domain name: \(error.message); correct it")
             return nil
         }
     }
@@ -164,14 +164,14 @@ struct ZoneFile {
     }
 }
 
-/// TTL, class and type of a record, in either order of the first two.
+/// TTL, class and type of a record; TTL and class may be in either order.
 struct RecordHead {
     var ttl: UInt32?
     var type: Word
-    /// Of `type`.
+    /// The type's number.
     var number: UInt16
 
-    /// Takes its words from `rest`. Nil, with a report, if there is no known type or the class is not IN.
+    /// Removes its words from `rest`. Nil, with a report, if there is no known type or the class is not IN.
     init?(_ rest: inout ArraySlice<Word>, behind: Word, _ problems: inout ProblemList) {
         var seenClass = false
         while let word = rest.first {
@@ -193,11 +193,11 @@ struct RecordHead {
                 }
                 guard let number = RecordSchema.number(upper) else {
                     problems.error(
-                        word, "'\(word.text.prefix(40))' is no record type; write A, AAAA, NS, MX, TXT, SRV or the like"
+                        word, "'\(word.text.prefix(40))' is not a record type; write A, AAAA, MX, TXT, SRV or similar"
                     )
                     return nil
                 }
-                // OPT and the query types (RFC 6895 §3.1) are no data.
+                // OPT and the query types (RFC 6895 §3.1) are not data.
                 guard number != 0, number != LDNSType.opt, !(128...255).contains(number) else {
                     problems.error(word, "type \(upper) can't stand in a zone; remove the record")
                     return nil
@@ -213,7 +213,7 @@ struct RecordHead {
         return nil
     }
 
-    /// Seconds, or weeks to seconds as `1h30m`, up to the most that a TTL may be. Nil for anything else.
+    /// Seconds, or weeks to seconds such as `1h30m`, up to the maximum TTL. Nil for anything else.
     static func ttl(_ text: String) -> UInt32? { seconds(text, max: ZoneFile.ttlMax).map { UInt32($0) } }
 
     /// The same up to `max`.
@@ -246,7 +246,7 @@ struct RecordHead {
         }
     }
 
-    /// True for what is written like a time, whatever its value.
+    /// True for text with the syntax of a time, whatever its value.
     private static func isTime(_ text: String) -> Bool {
         guard let first = text.utf8.first, first >= 48, first <= 57 else { return false }
         return text.utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || unit($0) != nil }

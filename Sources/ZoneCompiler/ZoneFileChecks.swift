@@ -1,10 +1,10 @@
 import DNSAnswers
 import LDNSKit
 
-/// What records of a `.zone` file may stand beside: the checks that libldns leaves to its callers.
+/// Checks which records of a `.zone` file may be combined; libldns leaves these checks to its callers.
 struct ZoneFileChecks {
-    /// What a zone has at one name. Its records are a chain through `next`, in the order of the file: half a million
-    /// names must not cost an array each.
+    /// The records of a zone at one name: a linked list through `next`, in file order, since half a million names must
+    /// not use an array each.
     private struct Owner {
         var first: Int
         var last: Int
@@ -12,7 +12,7 @@ struct ZoneFileChecks {
         var has: Types = []
     }
 
-    /// The types that checks ask for.
+    /// The types that the checks need.
     private struct Types: OptionSet {
         let rawValue: UInt8
         static let soa = Types(rawValue: 1)
@@ -34,15 +34,15 @@ struct ZoneFileChecks {
     }
 
     private let zone: ZoneFile
-    /// In the order in which the file first names them.
+    /// In order of first use in the file.
     private var owners: [Owner] = []
     private var numbers: [BytesKey: Int] = [:]
-    /// For each record, the next one of the same owner; -1 at the last.
+    /// For each record, the next record of the same owner; -1 for the last.
     private var next: [Int]
     /// Owners of NS records below the apex.
     private var delegations: Set<[UInt8]> = []
 
-    /// Type numbers that may stand beside a CNAME: DNSSEC's (RFC 4034 §2.5).
+    /// Type numbers that are allowed next to a CNAME: DNSSEC's (RFC 4034 §2.5).
     private static let besideCNAME: Set<UInt16> = [46, 47]
 
     static func run(_ zone: ZoneFile, _ problems: inout ProblemList) {
@@ -79,7 +79,7 @@ struct ZoneFileChecks {
         sequence(first: owner.first) { next[$0] < 0 ? nil : next[$0] }
     }
 
-    /// SOA and NS of the apex; names that are ours; names under a delegation.
+    /// Checks SOA and NS of the apex, reserved names, and names below a delegation.
     private func ownerChecks(_ problems: inout ProblemList) {
         let has = owner(zone.apex)?.has ?? []
         let isBroken = zone.brokenOwners.contains(zone.apex)
@@ -120,7 +120,8 @@ struct ZoneFileChecks {
         return nil
     }
 
-    /// One CNAME alone, one SOA, one TTL in an RRset, no record twice, no set too large.
+    /// Checks for a CNAME next to other data, a second SOA, different TTLs in an RRset, duplicate records, and
+    /// oversized sets.
     private func recordSetChecks(_ problems: inout ProblemList) {
         for owner in owners {
             sizeChecks(owner, &problems)
@@ -148,9 +149,9 @@ struct ZoneFileChecks {
         }
     }
 
-    /// Sets that no message holds, or that secondaries refuse.
+    /// Reports sets that no message can hold, or that secondaries refuse.
     private func sizeChecks(_ owner: Owner, _ problems: inout ProblemList) {
-        // Few records are large only if one of them is.
+        // A set of few records is large only if one of them is.
         guard owner.count > RecordSetSizes.recordsMaxOfBIND || records(of: owner).contains(where: isLong) else {
             return
         }
@@ -176,7 +177,7 @@ struct ZoneFileChecks {
 
     private func isLong(_ index: Int) -> Bool { zone.records[index].data.count > 500 }
 
-    /// A record of a set that is not its first; `same` is the line of an equal one.
+    /// Checks a record that is not the first of its set; `same` is the line of an equal record.
     private func check(
         _ record: ZoneContent.Record, after first: ZoneContent.Record, same: Int?, _ place: Word,
         _ problems: inout ProblemList
@@ -200,7 +201,7 @@ struct ZoneFileChecks {
         return type != LDNSType.cname && !Self.besideCNAME.contains(type)
     }
 
-    /// NS, MX and SRV point at names with addresses.
+    /// Checks that NS, MX and SRV targets have addresses.
     private func targetChecks(_ problems: inout ProblemList) {
         for (index, record) in zone.records.enumerated() {
             let skip: Int

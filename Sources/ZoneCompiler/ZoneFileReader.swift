@@ -5,13 +5,13 @@ enum ZoneFileReader {
     /// Largest file in bytes.
     static let bytesMax = MasterFileEntry.fileSizeMax
 
-    /// What is wrong, and what to do.
+    /// The problem, and its remedy.
     struct Unreadable: Error {
         var message: String
     }
 
     static func read(_ path: String) throws(Unreadable) -> [UInt8] {
-        // Looked at before it is opened: opening a FIFO or a device does something.
+        // The type is checked before the file is opened: opening a FIFO or a device has side effects.
         var status = stat()
         guard stat(path, &status) == 0 else { throw unreadable(path, errno) }
         try checkRegular(status)
@@ -24,7 +24,7 @@ enum ZoneFileReader {
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
         var count = 0
         while true {
-            // One byte more than expected shows a file that grows.
+            // One byte more than expected shows that the file is growing.
             if count == bytes.count { bytes.append(contentsOf: repeatElement(0, count: bytes.count)) }
             let got = bytes.withUnsafeMutableBytes { all in
                 let room = UnsafeMutableRawBufferPointer(rebasing: all[count...])
@@ -65,7 +65,7 @@ enum ZoneFileReader {
         }
     }
 
-    /// ` (to TARGET)`, as far as the link says it.
+    /// ` (to TARGET)`, if the link can be read.
     private static func target(_ path: String) -> String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink(path, &buffer, buffer.count)

@@ -1,7 +1,7 @@
 import DNSAnswers
 import LDNSKit
 
-/// Zones of one directory of which one is below another. The child zone answers all names at and below its apex,
+/// Checks zones of one directory where one is below another. The child zone answers all names at and below its apex,
 /// regardless of the parent zone's records.
 enum ZoneNesting {
     static func problems(_ zones: [ZoneContent]) -> [ZoneProblem] {
@@ -18,7 +18,7 @@ enum ZoneNesting {
             let name = WireName.reserved(label)
         {
             let message =
-                "a zone below '\(name)' of \(parent.zone) would hide the names that its map makes; rename or remove it"
+                "a zone below '\(name)' of \(parent.zone) would hide names of its map; rename or remove it"
             return [ZoneProblem(severity: .error, file: file, line: 1, column: 1, message: message)]
         }
         let apex = child.wireName

@@ -1,4 +1,4 @@
-/// One thing wrong with a generation, where it is and what to do about it: `file:line:column: …`.
+/// A problem of a generation, with its position and remedy: `file:line:column: …`.
 public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringConvertible {
     public enum Severity: String, Sendable {
         /// The generation is refused.
@@ -8,13 +8,13 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
     }
 
     public var severity: Severity
-    /// File name without its directory; `.` where the directory itself is meant.
+    /// File name without its directory; `.` for the directory itself.
     public var file: String
-    /// From 1.
+    /// Starts at 1.
     public var line: Int
-    /// In bytes, from 1.
+    /// In bytes, starts at 1.
     public var column: Int
-    /// What is wrong, and what to do.
+    /// The problem, and its remedy.
     public var message: String
 
     public init(severity: Severity, file: String, line: Int, column: Int, message: String) {
@@ -25,12 +25,12 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
         self.message = message
     }
 
-    /// What `file` says of a problem of the directory itself.
+    /// The value of `file` for a problem of the directory itself.
     static let directory = "."
 
     public var description: String { isOfDirectory ? sentence : "\(file):\(line):\(column): \(sentence)" }
 
-    /// As `description`, with the file's path from the working directory.
+    /// Like `description`, with the file's path relative to the working directory.
     public func description(in directory: String) -> String {
         isOfDirectory
             ? "\(directory): \(sentence)" : directory.hasSuffix("/") ? "\(directory)\(self)" : "\(directory)/\(self)"
@@ -46,7 +46,7 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
 
 /// Collects the problems of one file. It keeps a limited number, so that a hostile file can't exhaust memory.
 struct ProblemList {
-    /// Most problems kept per file; the rest are counted.
+    /// Maximum number of problems kept per file; the rest are counted.
     static let countMax = 1_000
 
     let file: String
@@ -71,7 +71,7 @@ struct ProblemList {
     }
 
     private mutating func add(_ severity: ZoneProblem.Severity, _ line: Int, _ column: Int, _ message: () -> String) {
-        // Warnings must not displace the reason of a refusal: one error always fits.
+        // Warnings must not displace the reason for a refusal: there is always room for one error.
         if problems.count >= Self.countMax {
             dropped += 1
             guard severity == .error, !hasErrors else { return }
@@ -83,13 +83,13 @@ struct ProblemList {
 
     private(set) var hasErrors = false
 
-    /// All kept problems, with a last one that counts what was dropped.
+    /// All kept problems, with a last one that reports how many were dropped.
     func finished() -> [ZoneProblem] {
         guard dropped > 0 else { return problems }
         return problems + [
             ZoneProblem(
                 severity: .warning, file: file, line: Int(Int32.max), column: 1,
-                message: "\(dropped) more problems in this file are not shown; mend the ones above and check again")
+                message: "\(dropped) more problems in this file are not shown; fix those above and check again")
         ]
     }
 }

@@ -1,4 +1,4 @@
-/// One record of the aliased form of a zone (design §4) in wire form: what exports write and transfers carry.
+/// One record of the aliased form of a zone (design §4) in wire form, for exports and transfers.
 public struct ZoneRecord: Sendable, Equatable {
     /// Uncompressed, absolute, lower case.
     public var owner: [UInt8]
@@ -18,9 +18,9 @@ public struct ZoneRecord: Sendable, Equatable {
         self.data = data
     }
 
-    /// The parts of a zone, in the order in which their records come.
+    /// The parts of a zone, in the order of their records.
     enum Section: UInt8, Comparable, CaseIterable {
-        /// What the `.zone` file has, without the SOA.
+        /// Records of the `.zone` file, without the SOA.
         case file
         /// `{set}.parents`.
         case parents
@@ -30,7 +30,7 @@ public struct ZoneRecord: Sendable, Equatable {
         case classes
         /// `{union}.maps`: the hosts of root set regions.
         case unions
-        /// `n{k}.r{R}`, of the default portset.
+        /// `n{k}.r{R}`, for the default portset.
         case standard
         /// `{host}.sets`.
         case announceTargets
@@ -41,7 +41,7 @@ public struct ZoneRecord: Sendable, Equatable {
         static func < (a: Section, b: Section) -> Bool { a.rawValue < b.rawValue }
     }
 
-    /// Orders records without comparing names: a section, and numbers that mean the same in every generation.
+    /// Orders records without comparing names: a section, and numbers that have the same meaning in every generation.
     struct SortKey: Comparable, Hashable {
         var section: Section
         var major: UInt64 = 0

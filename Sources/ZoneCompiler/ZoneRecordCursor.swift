@@ -1,13 +1,13 @@
 import DNSAnswers
 import LDNSKit
 
-/// Goes through the records of a zone's aliased form, one after another, without ever holding more than one.
+/// Iterates over the records of a zone's aliased form, holding only one at a time.
 public struct ZoneRecordCursor: IteratorProtocol {
     private let zone: AliasedZone
     private var section = ZoneRecord.Section.file
-    /// Listed record, run of portsets, or class.
+    /// Index of the stored record, range of portsets, or class.
     private var index = 0
-    /// Portset within the run, or cell within the class.
+    /// Portset within the range, or cell within the class.
     private var part = 0
     /// Region within the cell.
     private var region: UInt64 = 0
@@ -45,7 +45,7 @@ public struct ZoneRecordCursor: IteratorProtocol {
         }
     }
 
-    /// The class whose first record comes next, if one does.
+    /// The class whose first record is next, if any.
     var classAhead: Int? {
         guard part == 0, region == 0, rank == 0, index < zone.classes.classes.count else { return nil }
         switch section {
@@ -57,7 +57,7 @@ public struct ZoneRecordCursor: IteratorProtocol {
 
     var sectionAhead: ZoneRecord.Section { section }
 
-    /// Leaves out what is left of the class that comes next.
+    /// Skips the rest of the next record's class.
     mutating func skipClass() {
         index += 1
         (part, region, rank) = (0, 0, 0)
@@ -78,7 +78,7 @@ public struct ZoneRecordCursor: IteratorProtocol {
             type: LDNSType.dname, ttl: zone.ttl, data: classSuffix(run.number))
     }
 
-    /// Names that begin with `n`, and in the section of the classes `sets` behind them. Nil at the end of the class.
+    /// Names that begin with `n`; in the section of the classes, `sets` follows them. Nil at the end of the class.
     private mutating func nextOfClass(
         _ number: Int, _ section: ZoneRecord.Section, suffix: [UInt8]
     ) -> ZoneRecord? {

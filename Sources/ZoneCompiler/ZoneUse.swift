@@ -1,11 +1,11 @@
 import DNSAnswers
 import ReflectorModel
 
-/// What uses a host, a portset or a region: the lines that name it, the part of the map that it shows in, and the
-/// streams. "What uses this box?" before it is switched off.
+/// What uses a host, a portset or a region: the lines that name it, the part of the map where it appears, and the
+/// streams. Answers "What uses this host?" before it is switched off.
 public struct ZoneUse: Sendable, Equatable, Codable {
     public enum Subject: Sendable, Equatable {
-        /// By its name in the zone, relative to it or absolute.
+        /// A host name, relative to the zone or absolute.
         case host(String)
         case portset(PortsetID)
         case region(RegionID)
@@ -17,12 +17,12 @@ public struct ZoneUse: Sendable, Equatable, Codable {
         public var portsets: String
         /// `r1283`, `r1-r9`, or the name of a set region.
         public var regions: String
-        /// As which parents the host serves there: `n1`; empty where no host was asked for.
+        /// The parent ranks that the host has there: `n1`; empty if the subject is not a host.
         public var ranks: [String]
         public var line: ZoneExplanation.Line
     }
 
-    /// A stream that it has a part in.
+    /// A stream that the subject serves or carries.
     public struct Stream: Sendable, Equatable, Codable {
         public var line: ZoneExplanation.Line
         /// `candidate 2 of 3`, `carried`.
@@ -31,19 +31,19 @@ public struct ZoneUse: Sendable, Equatable, Codable {
 
     /// `host nyc-1`, `portset s4096`, `region r1283`.
     public var subject: String
-    /// What the files say of it, in a few words each: addresses, the root set regions of a portset.
+    /// Short facts from the files: addresses, the root set regions of a portset.
     public var facts: [String] = []
-    /// Lines that declare or name it.
+    /// Lines that declare or use it.
     public var lines: [ZoneExplanation.Line] = []
     public var cells: [Cell] = []
-    /// There are more cells than were asked for.
+    /// There are more cells than the limit.
     public var isCutShort = false
     public var streams: [Stream] = []
 
-    /// Nothing names it.
+    /// Nothing uses it.
     public var isUnused: Bool { lines.isEmpty && cells.isEmpty && streams.isEmpty }
 
-    /// - Parameter cellsMax: most rectangles.
+    /// - Parameter cellsMax: maximum number of rectangles.
     public init(of subject: Subject, in content: ZoneContent, cellsMax: Int = 1_000) {
         switch subject {
         case .host(let name):

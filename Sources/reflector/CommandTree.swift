@@ -2,8 +2,8 @@ import ArgumentParser
 
 /// The subcommands of `reflector` as a tree, for checks that ArgumentParser does not do.
 enum CommandTree {
-    /// Throws if `reflector help WORD…` asks for a command that does not exist; ArgumentParser would show the help of
-    /// the last existing command and exit with success.
+    /// Throws if `reflector help WORD…` names a command that does not exist; ArgumentParser would show the help of the
+    /// last existing command and exit with success.
     static func checkHelp(_ arguments: some Sequence<String>) throws {
         var words = arguments.drop { $0.hasPrefix("-") }.makeIterator()
         guard words.next() == "help" else { return }
@@ -36,8 +36,8 @@ enum CommandTree {
         }
     }
 
-    /// The text to print for wrong usage that a command finds only when it runs: by then ArgumentParser no longer knows
-    /// which command it was.
+    /// The text to print for a usage error that a command detects only when it runs: by then ArgumentParser no longer
+    /// knows which command it was.
     static func message(_ error: ValidationError, of command: any ParsableCommand.Type) -> String {
         let path = (self.path(to: command) ?? []).joined(separator: " ")
         return "Error: \(error.message)\nUsage: \(Reflector.usageString(for: command))\n"

@@ -10,7 +10,7 @@ import Testing
 
 @testable import ZoneCompiler
 
-/// Our flat answers and NSD's, which serves the aliased export, are the same after following aliases (design §4).
+/// After following aliases (design §4), our flat answers equal those of NSD, which serves the aliased export.
 @Suite("Name server against NSD")
 struct NameServerNSDTests {
     @Test("5,000 sampled names agree")
@@ -25,7 +25,7 @@ struct NameServerNSDTests {
             try Data(text.utf8).write(to: zones.appendingPathComponent(name))
         }
         let content = try #require(try ZoneDirectory.compile(zones.path).contents.first)
-        // A random port: another run of this test, or a process left by one, must not answer in NSD's place.
+        // A random port: another run of this test, or a leftover process, must not answer in NSD's place.
         let nsd = try PeerServer.nsd(
             [.init(name: content.zone, text: ZoneExport.text(content))], directory: work, address: "127.81.3.1",
             port: .random(in: 20_000...30_000))

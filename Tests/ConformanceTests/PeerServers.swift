@@ -6,7 +6,7 @@ import Foundation
 final class PeerServer {
     /// The answer to NSID, `id.server` and `hostname.bind`.
     static let identity = "test"
-    /// With the same secret all make the same server cookies (RFC 9018).
+    /// With the same secret, all servers make the same server cookies (RFC 9018).
     static let cookieSecret = "e5e973e5a6b2a43f48e7dc849e37bfcf"
 
     let name: String

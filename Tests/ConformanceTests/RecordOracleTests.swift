@@ -4,7 +4,7 @@ import Testing
 
 @testable import ZoneCompiler
 
-/// 9,000 records in every run; `REFLECTOR_RECORDS=100000` for more, `REFLECTOR_RECORD_SEED` for others.
+/// 9,000 records in every run; `REFLECTOR_RECORDS=100000` for more, `REFLECTOR_RECORD_SEED` for other records.
 @Suite("Records against other name servers' checkers")
 struct RecordOracleTests {
     /// Less than the maximum of problems kept for one file.
@@ -57,15 +57,15 @@ struct RecordOracleTests {
         #expect(accepted > total / 10 && refused > total / 20)
     }
 
-    /// True if all checkers agree about a single record: in a zone with many, BIND stops at some errors and does not
-    /// report later ones.
+    /// True if all checkers agree about the record in a zone of its own: in a zone with many records, BIND stops at
+    /// some errors and does not report later ones.
     private static func isAgreed(_ line: String, refused: Bool, _ directory: TemporaryFolder) throws -> Bool {
         try CheckerRun.all.allSatisfy { checker in
             try checker.refusedLines(head + line + "\n", in: directory).isEmpty != refused
         }
     }
 
-    /// Rules of our zones beyond valid data.
+    /// Rules of our zones in addition to the validity of the data.
     private static func isOurRule(_ message: String) -> Bool {
         message.contains("has no address in the zone") || message.contains("is a CNAME")
     }

@@ -9,8 +9,8 @@ import Testing
 
 @testable import TransactionSigning
 
-/// Unbound, BIND and PowerDNS Recursor hold pieces of the aliased form while it is edited: a name that exists before
-/// and after an edit is never denied in between.
+/// Unbound, BIND and PowerDNS Recursor cache parts of the aliased form while it is edited: a name that exists before
+/// and after an edit must never be denied in between.
 @Suite("Edits behind resolvers", .serialized)
 struct ResolversTests {
     private static let zone = """
@@ -24,7 +24,7 @@ struct ResolversTests {
 
         """
 
-    /// Each edit moves other regions and portsets, names other set regions, or restores the state before.
+    /// Each edit changes other regions and portsets, names other set regions, or restores the previous state.
     private static func portsets(_ edit: Int) -> String {
         let order = ["a b", "b a", "b c", "a c"][edit % 4]
         let third = edit % 4 >= 2 ? "setregion c hosts=c-1 capacity=10Gbps site=z\n" : ""
@@ -81,7 +81,7 @@ struct ResolversTests {
                 for resolver in resolvers { resolver.stop() }
                 secondary.stop()
             }
-            // Start the secondary first: a resolver that finds it without the zone caches that.
+            // Start the secondary first: a resolver caches the failure if the secondary does not have the zone yet.
             _ = await eventually {
                 (try? secondary.client.ask("example.net", 6))?.answers.isEmpty == false
             }

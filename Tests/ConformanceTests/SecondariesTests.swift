@@ -10,7 +10,7 @@ import Testing
 @testable import TransactionSigning
 @testable import ZoneCompiler
 
-/// NSD and Knot transfer our zones like any secondary, and serve the same as we do.
+/// NSD and Knot transfer our zones as any secondary does, and serve the same answers.
 @Suite("Secondaries with other software", .serialized)
 struct SecondariesTests {
     private static let primary = "127.82.1.1"
@@ -55,7 +55,7 @@ struct SecondariesTests {
             try Data(text.utf8).write(to: zones.appendingPathComponent(name))
         }
         let keys = try TSIGKeyring.parse("transfer.key \(algorithm.rawValue) \(secret)\n").get()
-        // Random ports: a process left by another run must not answer in their place.
+        // Random ports: a leftover process of another run must not answer in their place.
         var ports = SystemRandomNumberGenerator()
         let port = UInt16.random(in: 20_000...30_000, using: &ports)
         let addresses = ["127.82.1.2", "127.82.1.3"]
@@ -133,7 +133,7 @@ struct SecondariesTests {
         try await Self.with(algorithm: .hmacSHA256) { setting in
             _ = try await setting.settled(within: .seconds(15))
             for round in 0..<6 {
-                // Several within one second become one serial.
+                // Several edits within one second become one serial.
                 for part in 0..<5 {
                     try setting.edit("example.net.portsets") {
                         $0 + "map s\(round * 100)-s\(round * 100 + part * 7) r1\(part)-r2\(round % 10) t\(part) t5\n"
@@ -151,7 +151,7 @@ struct SecondariesTests {
             let form = try AliasedZone(content)
             var wrong: [String] = []
             var count = 0
-            // Every record of the aliased form except those with serials.
+            // All records of the aliased form except those that contain serials.
             for record in IteratorSequence(form.records) where record.type != 16 {
                 count += 1
                 guard count % 7 == 0, let name = LDNSName.text(record.owner), record.type != 2 || count < 100 else {
@@ -191,7 +191,7 @@ struct SecondariesTests {
             let wrong = "hmac-sha256:transfer.key:AAECAwQFBgcICQoLDA0ODw=="
             #expect(try dig("kdig", from: "127.82.1.2", wrong).contains("BADSIG"))
             #expect(try dig("dig", from: "127.82.1.2", wrong).contains("failed"))
-            // A plain query, signed at another time.
+            // A plain query, signed with another time.
             let key = try #require(
                 try TSIGKeyring.parse("transfer.key hmac-sha256 \(Self.secret)\n").get()["transfer.key"])
             var session = TSIGSession(key)
@@ -200,7 +200,7 @@ struct SecondariesTests {
             #expect(isSigned)
             let reply = try setting.ours.exchange(query, datagram: true)
             #expect(try LDNSMessage.parse(reply).rcode == 9)
-            // BADTIME, signed.
+            // The response is BADTIME and signed.
             let signature = try #require(try TSIGRecord.find(in: reply))
             #expect(signature.error == 18 && signature.code.count == 32)
             let counters = await setting.server.counters

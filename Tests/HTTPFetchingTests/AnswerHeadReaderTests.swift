@@ -11,7 +11,7 @@ struct AnswerHeadReaderTests {
         }
     }
 
-    @Test("Fields have no white space around them; interim answers, trailers and malformed lines are dropped")
+    @Test("Fields are trimmed of white space; interim answers, trailers and malformed lines are dropped")
     func fields() throws {
         let heads = try read([
             "HTTP/1.1 100 Continue", "A: interim", "", "HTTP/1.1 103 Early Hints", "", "HTTP/1.0 200", "A:  b c\t",
@@ -32,7 +32,7 @@ struct AnswerHeadReaderTests {
     }
 
     @Test(
-        "A transfer coding for which nobody asked is refused",
+        "A transfer coding that the request did not allow is refused",
         arguments: ["gzip", "gzip, chunked", "chunked, br", "", "chunked\u{c}, gzip", "\u{301}, gzip", "chunked\0"])
     func coding(value: String) {
         #expect(throws: HTTPFetchFailure.transferCoding) {
@@ -55,7 +55,7 @@ struct AnswerHeadReaderTests {
         }
     }
 
-    @Test("Any bytes are taken without a trap")
+    @Test("Any input is read without a trap")
     func anyBytes() {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<2_000 {

@@ -61,7 +61,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("Endless heads, unrequested codings, answers that are not HTTP, and bodies too long or cut off are failures")
+    @Test("Endless heads, unrequested codings, answers that are not HTTP, and long or truncated bodies are failures")
     func hostile() async throws {
         let ok = "HTTP/1.1 200 OK\r\n"
         let scripts: [(expected: HTTPFetchFailure, script: @Sendable (Connection) -> Void)] = [
@@ -135,7 +135,7 @@ struct HTTPFetchTests {
                 $0.idleTimeout = .milliseconds(300)
                 $0.timeout = .seconds(60)
             }.answer()
-            // Until the server no longer sends.
+            // Wait until the server no longer sends.
             var before = -1
             while before != sent.withLock({ $0 }) {
                 before = sent.withLock { $0 }

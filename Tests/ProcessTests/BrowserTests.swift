@@ -13,7 +13,7 @@ struct BrowserTests {
         var stream: String
         var entrypoint: String
         var seconds: Int
-        /// Its clock has continued, as in a device; otherwise it starts again, as in a program.
+        /// Its clock has continued, as in a hardware encoder; otherwise the clock restarts, as in a program.
         var hasClock: Bool
     }
 
@@ -51,7 +51,7 @@ struct BrowserTests {
         let passed = (ContinuousClock.now - start) / .seconds(1)
         try await network.startEncoder(
             stream, file: TestPictureFile.path, at: way.entrypoint, clock: way.hasClock ? passed : 0)
-        // The buffered part, then the part after the return.
+        // The buffered part, then the part after the encoder's return.
         let last = try await browser.time(beyond: first + 15, within: .seconds(60))
         let clock = way.hasClock ? "its clock continued" : "its clock restarted"
         print("Chromium played \(first) s before and \(last) s after \(way.seconds) s without encoder; \(clock)")
@@ -60,8 +60,8 @@ struct BrowserTests {
     }
 }
 
-/// A headless Chromium that plays one URL in a `<video>`, and reports its position on its console. The network of its
-/// test ends it.
+/// A headless Chromium that plays one URL in a `<video>`, and reports its position on its console. It ends with the
+/// test's network.
 private struct Browser {
     static let path = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].first {
         FileManager.default.isExecutableFile(atPath: $0)

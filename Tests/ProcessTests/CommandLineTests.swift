@@ -10,7 +10,7 @@ struct CommandLineTests {
     private func run(_ arguments: String...) throws -> Program.Result { try Program.run(Program.reflector, arguments) }
 
     @Test(
-        "Wrong usage exits with 2 and names the subcommand, also if it shows only at run time",
+        "Wrong usage exits with 2 and names the subcommand, also if the command detects it only at run time",
         arguments: [
             (["status", "--node", "foo"], "reflector status"),
             (["trace", "live/news", "--region", "abc"], "reflector trace"),
@@ -130,7 +130,7 @@ struct CommandLineTests {
         #expect(try run("zone", "check", zones.path).lines.count == 50)
     }
 
-    @Test("A written key file and a good one are reported")
+    @Test("Writing a key file, and checking a valid one, is confirmed")
     func keys() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/keys"

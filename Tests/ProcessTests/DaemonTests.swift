@@ -146,7 +146,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("a log line is one line for any content, and can be parsed again")
+    @Test("a log line is one line for any content, and can be parsed back")
     func logLines() throws {
         let nasty = "a\r\nb\u{1b}[31m \"c\" \\ =\u{0}\u{7f}é"
         let fields = [("msg", nasty), ("a key", "plain"), ("empty", "")]

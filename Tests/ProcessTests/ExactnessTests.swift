@@ -57,13 +57,13 @@ struct ExactnessTests {
                 }
             }
             for edge in ["edge-bos", "edge-nen"] {
-                // The last repaired packets come at most a deadline later, and the viewer still has to write them.
+                // The last repaired packets arrive at most one deadline later, and the viewer still has to write them.
                 _ = try? await eventually("the last bytes at \(edge)", every: .milliseconds(250)) {
                     let output = try Data(contentsOf: URL(fileURLWithPath: outputs[edge] ?? ""))
                     return output.count > input.count * 9 / 10 && input.suffix(output.count) == output
                 }
             }
-            // Nothing may come after them.
+            // No bytes may follow them.
             try await Task.sleep(for: .seconds(1))
             for edge in ["edge-bos", "edge-nen"] {
                 let status = try #require(try await network.stream("live/news", at: edge))

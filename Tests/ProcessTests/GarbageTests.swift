@@ -8,12 +8,12 @@ import Testing
 @Suite("Random and mutated datagrams", .serialized)
 struct GarbageTests {
     private static let count = 100_000
-    /// Most bytes that wait at a port before more are sent: less than any socket's buffer.
+    /// Most bytes that wait at a port before more are sent: fewer than any socket's buffer holds.
     private static let waitingMax = 65_536
     /// Most growth of a process, in KiB.
     private static let growthMax = 16_384
 
-    @Test("100,000 of them to DNS and relay ports: service continues, memory stays flat, rejects are counted by reason")
+    @Test("After 100,000 to DNS and relay ports service continues, memory stays flat, rejects are counted by reason")
     func garbage() async throws {
         let net: UInt8 = 80
         try await TestNetwork.with(net: net) { network in
@@ -71,7 +71,7 @@ struct GarbageTests {
             if number.isMultiple(of: 50) {
                 while socket.receive() != nil {}
                 try await Task.sleep(for: .milliseconds(1))
-                // Let a delayed node catch up before sending more: datagrams that its socket has no room for are not
+                // Let a delayed node catch up before sending more: datagrams that do not fit its socket are not
                 // counted.
                 try await eventually("room at \(endpoint)", every: .milliseconds(1)) {
                     try Self.waiting(at: endpoint) < Self.waitingMax

@@ -83,7 +83,7 @@ struct HealthTests {
             try await network.start("nyc-1")
             let back = try await Self.wait(server, "n1.r1283", ["nyc-1", "nyc-2"], within: .seconds(30))
             try await Self.wait(server, "n2.r1283", ["lon-1", "lon-2"], within: .seconds(30))
-            #expect(back > .seconds(5), "not before it has been stable")
+            #expect(back > .seconds(5), "not until it has been stable")
             print("back after \(back)")
             let after = try server.serial()
             try await Task.sleep(for: .seconds(5))
@@ -107,7 +107,7 @@ struct HealthTests {
             try await eventually("two dead", within: .seconds(3)) {
                 try server.text("_status").contains("health=probed, 3 alive, 2 dead")
             }
-            #expect(try server.hosts("n1.r1283") == ["nyc-1", "nyc-2"], "all of nyc are dead: as the files have it")
+            #expect(try server.hosts("n1.r1283") == ["nyc-1", "nyc-2"], "all nyc hosts are dead: as in the files")
             #expect(try server.text("n1.r1283.explain").contains("answer=as the files have it: all hosts seem dead"))
 
             for pid in pids[2...] { Glibc.kill(pid, SIGSTOP) }

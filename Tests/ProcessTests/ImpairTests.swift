@@ -34,7 +34,7 @@ struct ImpairTests {
         #expect(report.unsent == 0 && report.inFlight == 0)
         #expect((0.01...0.03).contains(Double(lost) / Double(count)))
         #expect((2.0...4.0).contains(Double(lost) / Double(report.up.lossRuns)))
-        // A port per client, on the address given; order kept in spite of jitter; replies come from the queried
+        // One port per client, on the given address; order is kept in spite of jitter; replies come from the queried
         // address.
         #expect(echo.sources.count == 2)
         #expect(echo.sources.allSatisfy { $0.address == IPAddress("127.45.2.4") })
@@ -43,7 +43,7 @@ struct ImpairTests {
         #expect(echo.fastest >= .milliseconds(2))
     }
 
-    @Test("impossible settings are refused with exit 2 before anything is bound")
+    @Test("invalid settings are refused with exit 2 before anything is bound")
     func refused() throws {
         for arguments in [
             ["--listen", "127.45.2.3:0"], ["--listen", "0.0.0.0:0", "--to", "127.45.2.1:1"],
@@ -76,9 +76,9 @@ private final class Echo: DatagramHandler {
     var outOfOrder = 0
     var strange = 0
     var sources: Set<Endpoint> = []
-    /// More than are usually on the way to the target, and few enough for any socket's buffer.
+    /// More datagrams than are usually on the way to the target, but few enough for any socket's buffer.
     private static let underWayMax = 300
-    /// Datagrams that count as lost.
+    /// Datagrams considered lost.
     private var givenUp = 0
     /// Shortest round trip.
     var fastest = TimeSpan.seconds(1_000)
@@ -103,7 +103,7 @@ private final class Echo: DatagramHandler {
 
     func timerFired(at now: MonotonicInstant) {
         if sent < countMax, underWay > Self.underWayMax {
-            // One of the two processes is delayed: more datagrams would not fit its socket's buffer.
+            // One of the two processes is delayed: more datagrams would not fit into its socket's buffer.
             if now - quietSince > .milliseconds(300) { givenUp += underWay }
             loop.nextWakeup = now + .milliseconds(1)
         } else if sent < countMax {
@@ -128,7 +128,7 @@ private final class Echo: DatagramHandler {
         }
     }
 
-    /// Datagrams that have not reached the target, without those that the relay must lose and those that count as lost.
+    /// Datagrams that have not reached the target, without those that the relay must drop and those considered lost.
     private var underWay: Int { sent - atTarget - sent / 50 - givenUp }
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
@@ -183,7 +183,7 @@ private final class ImpairProcess {
     private let process = Process()
     private let output = Pipe()
 
-    /// The program lies beside the test program.
+    /// The program is in the folder of the test program.
     static var program: URL {
         URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
             .appendingPathComponent("reflector")
@@ -197,7 +197,7 @@ private final class ImpairProcess {
         process.standardError = errors
         try process.run()
         var line = ""
-        // It ends the wait for a program that says nothing: the pipe is then at its end.
+        // Ends the wait for a program that prints nothing: the pipe is then at its end.
         let process = process
         let patience = DispatchWorkItem { process.terminate() }
         DispatchQueue.global().asyncAfter(deadline: .now() + 10, execute: patience)

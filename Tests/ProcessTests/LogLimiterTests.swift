@@ -32,7 +32,7 @@ struct LogLimiterTests {
         #expect(isWrittenAgain && late.isEmpty && limiter.kindCount == 0)
     }
 
-    @Test("A client that chooses words of a message gains no lines by it, and the table of kinds is bounded")
+    @Test("A client that controls words of a message gets no additional lines, and the table of kinds is bounded")
     func chosenWords() {
         var limiter = LogLimiter()
         let letters = Array("abcdefghijklmnopqrstuvwxyz")

@@ -22,7 +22,7 @@ struct MeasurementTests {
 
             let link = try #require(edge.links.first { $0.part == "parent" && $0.subscriptions > 0 })
             let variation = try #require(link.delayVariation)
-            // Loopback on a busy machine: milliseconds, not the difference of two clocks.
+            // On loopback of a busy machine this is milliseconds, not the difference of two clocks.
             #expect(try #require(variation.p50Milliseconds) < 20)
             #expect(try #require(variation.p99Milliseconds) >= variation.p50Milliseconds ?? .infinity)
             #expect(try #require(link.roundTrip?.p50Milliseconds) > 0)
@@ -30,7 +30,7 @@ struct MeasurementTests {
             #expect(waited.total >= 500)
             #expect(try #require(waited.quantileMilliseconds(0.5)) < 5)
 
-            // Only live packets have one at the parent; the number of the edge's preburst packets is unknown.
+            // Only live packets have a residence at the parent; the number of the edge's preburst packets is unknown.
             let parent = try await eventually("measurements of the parent", within: .seconds(20)) {
                 let status = try await network.status(of: link.peer)
                 let child = status.links.first { $0.part == "child" && $0.peer == "edge-bos" }
@@ -106,7 +106,7 @@ struct MeasurementTests {
     }
 }
 
-/// The Prometheus text format 0.0.4, the parts that our metrics use.
+/// The parts of the Prometheus text format 0.0.4 that our metrics use.
 private enum MetricsFormat {
     /// Every broken rule, with the line; empty for a valid text.
     static func problems(of text: String) -> [String] {

@@ -27,7 +27,7 @@ struct NameServerOperationTests {
         }
     }
 
-    @Test("status shows a name server with its serial, counts what it shows, and omits what was not requested")
+    @Test("status shows a name server with its serial, counts the nodes shown, and omits nodes not requested")
     func status() async throws {
         let listen = ["--listen", "127.81.2.6:5386", "--ops", "127.81.2.6:4980"]
         try await RunningNameServer.with(net: 80, listen) { _ in

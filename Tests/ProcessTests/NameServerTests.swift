@@ -4,7 +4,7 @@ import Testing
 
 @testable import reflector
 
-@Suite("The name server, asked by dig", .serialized)
+@Suite("The name server, queried by dig", .serialized)
 struct NameServerTests {
     /// Header flags, status and records as dig prints them.
     private struct Answer {
@@ -36,7 +36,7 @@ struct NameServerTests {
         var hasSOA: Bool { authority.count == 1 && authority[0].count > 4 && authority[0][3] == "SOA" }
     }
 
-    @Test("every form of a reflector name is answered with authority, the line's TTL and the line itself")
+    @Test("every form of a reflector name gets an authoritative answer with the line's TTL and the line itself")
     func names() async throws {
         try await TestNetwork.with(net: 75) { network in
             for name in ["ns1", "ns2"] { try await network.start(name) }
@@ -135,7 +135,7 @@ struct NameServerTests {
             #expect(try parent(network) == "127.76.2.5")
             #expect(network.log(of: "ns1").contains("reflector.net.portsets:"))
 
-            // Remove the mistakes and make a valid change: the server takes it.
+            // Remove the mistakes and make a valid change: the server accepts it.
             for (name, text) in good.sorted(by: { $0.key < $1.key }) {
                 try network.zones.write(text.replacing("sjc nyc lon", with: "lon nyc sjc"), to: name)
             }

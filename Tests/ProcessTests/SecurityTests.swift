@@ -64,7 +64,7 @@ struct SecurityTests {
     func forgeries() async throws {
         let net: UInt8 = 79
         try await TestNetwork.with(net: net) { network in
-            // An attacker between sjc-1 and all its peers hears every datagram and forges some.
+            // An attacker between sjc-1 and all its peers sees every datagram and forges some.
             let relay = try network.node("sjc-1")
             let edge = Endpoint(address: try network.node("edge-bos").address, port: 4_900)
             let real = try #require(Endpoint("127.\(net).12.1:4900"))
@@ -114,7 +114,7 @@ struct SecurityTests {
             try await eventually("the whole file at the edge", within: .seconds(30), every: .milliseconds(250)) {
                 (try await network.stream("live/news", at: "edge-bos")?.highestSequence ?? 0) >= expected
             }
-            // The last repaired packets come late, and the viewer has to write them; every forgery is counted
+            // The last repaired packets arrive late, and the viewer still has to write them; every forgery is counted
             // somewhere.
             _ = try? await eventually("the last bytes at the viewer", every: .milliseconds(250)) {
                 let delivered = try Data(contentsOf: URL(fileURLWithPath: output))
@@ -126,7 +126,7 @@ struct SecurityTests {
                 return (counters["rejected_unknown_token"] ?? 0) + (counters["rejected_bad_seal"] ?? 0)
                     >= UInt64(forged)
             }
-            // Nothing may come after them, and nothing to the stranger.
+            // No packet may follow them, and none may go to the stranger.
             try await Task.sleep(for: .seconds(1))
             var received = 0
             while let (bytes, _) = stranger.receive() {

@@ -21,7 +21,7 @@ struct SignalTests {
     }
 
     @Test(
-        "network keys roll by SIGHUP in three steps, at name servers too: nothing is lost, probes and overrides continue"
+        "network keys are rolled by SIGHUP in three steps, also at name servers: no loss, probes and overrides continue"
     )
     func keysRoll() async throws {
         try await TestNetwork.with(net: 81) { network in
@@ -47,7 +47,8 @@ struct SignalTests {
                     (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before + 100
                 }
             }
-            // Name servers have rolled too: they still reach every set reflector, and accept an override.
+            // The keys of the name servers are rolled, too: they still reach every set reflector, and accept an
+            // override.
             for server in network.plan.nameServers {
                 let status = try await OpsClient().status(NameServer.Status.self, of: server.ops)
                 #expect(!status.probing.contains("frozen"), "\(status.probing)")
@@ -61,10 +62,11 @@ struct SignalTests {
             let drained = try override("drain", "lon-1", "--for", "1h", "--why", "test")
             #expect(drained.code == 0 && drained.lines.count == 2, "\(drained.errors)")
             #expect(try override("clear", "lon-1").code == 0)
-            // Rings still hold packets sealed with the old key: an operator removes it only when they no longer do.
+            // Rings still hold packets sealed with the old key: an operator removes it only after they have left the
+            // rings.
             try await Task.sleep(for: .seconds(6))
-            // Two nodes that have never seen the old key: they can neither use it for handshakes nor open packets
-            // sealed with it.
+            // Two nodes that have never had the old key: they can neither use it for handshakes nor open packets sealed
+            // with it.
             let parent = try #require(try await network.stream("live/news", at: "edge-bos")?.paths.first?.parent)
             try await network.kill(parent)
             for server in network.plan.nameServers {

@@ -19,7 +19,7 @@ struct SlowLorisTests {
             #expect(try unanswered(200) == 0)
             let loris = Loris()
             defer { loris.close() }
-            // From forty addresses, so that no limit for one client applies.
+            // The connections come from forty addresses, so that no limit per client applies.
             try loris.open(Self.connections, to: Self.server, port: Self.port)
             #expect(loris.count == Self.connections)
             var lost = 0
@@ -45,7 +45,7 @@ struct SlowLorisTests {
         }
     }
 
-    /// Sends so many UDP queries, one after the other. Returns how many had no answer within a second.
+    /// Sends this many UDP queries, one after the other. Returns how many had no answer within a second.
     private func unanswered(_ count: Int) throws -> Int {
         let socket = try UDPSocket(try #require(Endpoint("127.81.2.21:0")))
         defer { socket.close() }

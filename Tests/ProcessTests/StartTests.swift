@@ -53,7 +53,7 @@ struct StartTests {
             try await network.waitUntilReady("ns1")
             #expect(try await network.terminate("ns1") == .code(0))
             #expect(network.log(of: "ns1").contains("stopped"))
-            // Unanswered probes are right: no set reflector runs, and none has ever answered.
+            // Unanswered probes are not an error: no set reflector runs, and none has ever answered.
             let errors = network.log(of: "ns1").split(separator: "\n").filter { $0.contains("error") }
             #expect(errors.isEmpty)
         }

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("The units of tools/systemd")
 struct SystemdUnitTests {
-    @Test("systemd-analyze verify accepts the units; each has keys, can be installed, and restarts for ever")
+    @Test("systemd-analyze verify accepts the units; each has keys, can be installed, and restarts forever")
     func verify() throws {
         for unit in ["reflector@.service", "reflector-nameserver.service"] {
             let text = try String(

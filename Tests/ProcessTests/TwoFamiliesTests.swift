@@ -19,7 +19,7 @@ struct TwoFamiliesTests {
         return (values, result.output)
     }
 
-    /// Half a second of the stream, which has one megabit a second.
+    /// Half a second of the stream, which has a rate of one megabit a second.
     private static let someBytes = 60_000
 
     @Test("An IPv6-only edge fetches from set reflectors that have both, and serves viewers over IPv6")

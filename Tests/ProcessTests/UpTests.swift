@@ -63,7 +63,7 @@ struct UpTests {
         defer { kill(up.processIdentifier, SIGKILL) }
         try await Task.sleep(for: .milliseconds(milliseconds))
         let start = ContinuousClock.now
-        // A test's threads block signals, and children inherit that: the Ctrl-C has to come from outside.
+        // A test's threads block signals, and children inherit the mask, so Ctrl-C has to come from outside.
         kill(up.processIdentifier, SIGINT)
         try await eventually("the end of up", within: .seconds(15)) { !up.isRunning }
         print("Ctrl-C after \(milliseconds) ms: ended \(ContinuousClock.now - start) later")
@@ -103,7 +103,7 @@ struct UpTests {
         let second = try Program.run(Program.reflector, ["up", "--zones", zones.path, "--for", "2"], seconds: 30)
         #expect(second.code == 1)
         #expect(second.errors.contains("127.82.0.1:4980 (ns1's status port"))
-        #expect(second.errors.contains("is in use: does another 'reflector up' run?"))
+        #expect(second.errors.contains("is in use: is another 'reflector up' running?"))
         #expect(!second.output.contains("The network is up"))
         try await eventually("the end of the first", within: .seconds(60)) { !first.isRunning }
         let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

@@ -11,7 +11,7 @@ struct AdmissionTests {
         Admission.Load(rate: rate, copies: copies, extraCopies: extra)
     }
 
-    @Test("Without a declared capacity everything is admitted, and streams are not looked at")
+    @Test("Without a declared capacity everything is admitted, and stream loads are not counted")
     func unlimited() {
         var admission = Admission(bitsPerSecond: 0)
         var asked = 0
@@ -38,7 +38,7 @@ struct AdmissionTests {
         #expect(admission.admit(isExtra: false, rate: { 10 }, loads: { loads }, at: start) == nil)
     }
 
-    @Test("What is taken back makes room, unless it was counted since")
+    @Test("Returned capacity makes room, unless a count has happened since")
     func takeBack() throws {
         var admission = Admission(bitsPerSecond: 100)
         let first = admission.admit(isExtra: false, rate: { 90 }, loads: { [] }, at: start)
@@ -53,7 +53,7 @@ struct AdmissionTests {
         #expect(admission.admit(isExtra: false, rate: { 90 }, loads: { loads }, at: later) == nil)
     }
 
-    @Test("A stream of unknown rate counts as the others on average")
+    @Test("A stream of unknown rate counts with the average of the others")
     func unknownRate() {
         var admission = Admission(bitsPerSecond: 100)
         let loads = [load(10, copies: 2), load(30, copies: 2), load(nil, copies: 2)]
@@ -62,7 +62,7 @@ struct AdmissionTests {
         #expect(admission.averageCopy == 20)
     }
 
-    @Test("Extra paths are asked to end over 90 %, down to 80 %, at most each 100 ms")
+    @Test("Above 90 %, extra paths are asked to end until 80 % is reached, at most every 100 ms")
     func excess() throws {
         var admission = Admission(bitsPerSecond: 100)
         let loads = [load(10, copies: 10, extra: 4)]

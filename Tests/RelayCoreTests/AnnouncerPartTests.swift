@@ -16,7 +16,7 @@ struct AnnouncerPartTests {
         }
     }
 
-    @Test("A change is announced at once, and one soon after it a moment later")
+    @Test("A change is announced at once; another one soon after is announced with a delay")
     func spacing() {
         var announcer = Announcer()
         #expect(announcer.takeDue(at: start) == .nothing)
@@ -29,7 +29,7 @@ struct AnnouncerPartTests {
         #expect(announcer.takeDue(at: start + .milliseconds(50)) == .now)
     }
 
-    @Test("Pages hold the whole list in its order; an empty list is one empty page")
+    @Test("Pages hold the whole list in order; an empty list is one empty page")
     func pages() throws {
         let announcer = Announcer()
         let entries = try entries(500)
@@ -41,7 +41,7 @@ struct AnnouncerPartTests {
         #expect(announcer.pages(of: []).map(\.entries.count) == [0])
     }
 
-    @Test("The digest is that of the list, made once a version, and changes with the list")
+    @Test("The digest is computed once per version of the list, and changes with the list")
     func digest() throws {
         var announcer = Announcer()
         let entries = try entries(3)

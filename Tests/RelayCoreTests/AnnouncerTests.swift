@@ -129,7 +129,7 @@ struct AnnouncerTests {
         #expect(held <= 64)
         #expect(tree.sets[0].core.links.children.all.allSatisfy { ($0.announcements?.count ?? 0) <= 40 })
         #expect(tree.sets[0].counters[.droppedAnnouncementsFull] > 0)
-        // Lists that do not fit cause no storm of requests.
+        // Lists that do not fit cause no flood of requests.
         #expect(tree.sets[0].counters[.controlSent] < 1_000)
     }
 }

@@ -35,7 +35,7 @@ struct ParentCandidateListTests {
         list.add(answer, of: rank, region, portset, by: AddressOrder(own: own), except: NodeID(name: name))
     }
 
-    @Test("Ranks follow each other, and a host of two ranks stands once, in the better one")
+    @Test("Ranks are in order, and a host in two ranks appears once, in the better one")
     func ranks() {
         var list = CandidateList()
         #expect(add(answer(1), to: &list))
@@ -47,7 +47,7 @@ struct ParentCandidateListTests {
         #expect(list.place(of: endpoint(9)) == nil)
     }
 
-    @Test("A candidate says which answer it is from")
+    @Test("A candidate names the answer that it comes from")
     func cause() {
         var list = CandidateList()
         _ = add(answer(1, serial: 42), to: &list)
@@ -63,7 +63,7 @@ struct ParentCandidateListTests {
         #expect(list.names == ["host-2"])
     }
 
-    @Test("An answer with hosts of another address family only is told from an empty one")
+    @Test("An answer with only hosts of another address family is distinguished from an empty one")
     func families() {
         var list = CandidateList()
         let v6 = IPAddress(high: 0x2001_0db8_0000_0000, low: 1)
@@ -86,7 +86,7 @@ struct EntrypointCandidateListTests {
             resumed: resumed, isUnheard: { unheard.contains($0) })
     }
 
-    @Test("Those that announce come in the zone's order, then those that do not")
+    @Test("Entrypoints that announce come first, in the zone's order, then the others")
     func order() {
         let found = list(
             announced: [candidate(3, rank: 0), candidate(2, rank: 0)], listed: answer(1, 2, 3))
@@ -94,7 +94,7 @@ struct EntrypointCandidateListTests {
         #expect(found.all.allSatisfy { $0.rank == 0 })
     }
 
-    @Test("One that serves needs no announcement, also under another of its addresses")
+    @Test("An entrypoint that already serves needs no announcement, even at another of its addresses")
     func serving() {
         #expect(list(announced: [], listed: answer(1, 2), serving: [endpoint(2)]).names == ["host-2", "host-1"])
         var twoAddresses = answer(1)
@@ -104,22 +104,22 @@ struct EntrypointCandidateListTests {
         #expect(found.all.first?.others == [endpoint(1)])
     }
 
-    @Test("Without the zone's list, the one whose packets the children had comes first")
+    @Test("Without the zone's list, the entrypoint whose packets the children had comes first")
     func resumed() {
         let announced = [candidate(1, rank: 0), candidate(2, rank: 0)]
         #expect(list(announced: announced, listed: nil).names == ["host-1", "host-2"])
         #expect(list(announced: announced, listed: nil, resumed: "host-2").names == ["host-2", "host-1"])
-        // The zone's order counts more.
+        // The zone's order has priority.
         #expect(list(announced: announced, listed: answer(1, 2), resumed: "host-2").names == ["host-1", "host-2"])
     }
 
-    @Test("Where children resume what nobody has announced, hosts not heard of come first")
+    @Test("If children resume an unannounced incarnation, hosts that have announced nothing come first")
     func unheard() {
         let found = list(announced: [candidate(1, rank: 0)], listed: answer(1, 2, 3), unheard: ["host-3"])
         #expect(found.names == ["host-3", "host-1", "host-2"])
     }
 
-    @Test("Nobody announces and the zone is silent: nobody is left")
+    @Test("Without announcements and without the zone's list, there are no candidates")
     func nobody() { #expect(list(announced: [], listed: nil).isEmpty) }
 }
 
@@ -135,7 +135,7 @@ struct CandidateChoiceTests {
             isShedding: { shedding.contains($0.name) })?.name
     }
 
-    @Test("The first candidate is taken unless it refused, failed or sheds")
+    @Test("The first candidate is chosen unless it refused, failed or is shedding")
     func soonest() {
         #expect(soonest() == "host-1")
         #expect(soonest(unwilling: ["host-1"]) == "host-2")
@@ -143,7 +143,7 @@ struct CandidateChoiceTests {
         #expect(soonest(shedding: ["host-1", "host-2"]) == "host-3")
     }
 
-    @Test("Where all failed, the one that may be tried first; that it sheds counts less")
+    @Test("If all failed, the one that may be tried soonest is chosen; shedding only breaks ties")
     func inNeed() {
         let avoided: [String: Int64] = ["host-1": 50, "host-2": 20, "host-3": 30, "host-4": 20]
         #expect(soonest(avoided: avoided) == "host-2")
@@ -151,10 +151,10 @@ struct CandidateChoiceTests {
         #expect(soonest(avoided: avoided, shedding: ["host-2", "host-4"]) == "host-2")
     }
 
-    @Test("Nobody is willing")
+    @Test("If no candidate is willing, none is chosen")
     func nobody() { #expect(soonest(unwilling: ["host-1", "host-2", "host-3", "host-4"]) == nil) }
 
-    @Test("Only what stands before the parent in use is better than it")
+    @Test("Only candidates before the current parent are better than it")
     func before() {
         #expect(list.first(before: 0) { _ in true } == nil)
         #expect(list.first(before: 2) { _ in true }?.name == "host-1")
@@ -162,7 +162,7 @@ struct CandidateChoiceTests {
         #expect(list.first(before: 2) { $0.rank > 1 } == nil)
     }
 
-    @Test("Reserves: the two best before the parent in use, the next after it, the first of each other rank")
+    @Test("Reserves: the two best before the current parent, the next after it, the first of each other rank")
     func reserves() {
         #expect(list.reserves(for: candidate(1)).map(\.name) == ["host-2", "host-3", "host-4"])
         #expect(list.reserves(for: candidate(4, rank: 3)).map(\.name) == ["host-1", "host-2", "host-1", "host-3"])

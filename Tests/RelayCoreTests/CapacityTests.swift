@@ -4,8 +4,8 @@ import Testing
 
 @testable import RelayCore
 
-/// Two set reflectors, of which `set-1` may send slightly more than ten copies of the stream. It is the second parent of
-/// the edges of r1283, which want two paths, and the only parent of the edges of r1284.
+/// Two set reflectors, of which `set-1` may send slightly more than ten copies of the stream. It is the second parent
+/// of the edges of r1283, which want two paths, and the only parent of the edges of r1284.
 @Suite("A parent that is nearly full")
 struct CapacityTests {
     private struct Edges {

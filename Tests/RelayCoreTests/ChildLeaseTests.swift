@@ -7,7 +7,7 @@ import Testing
 struct ChildLeaseTests {
     private func lease() -> ChildLease { ChildLease(nonce: 1, expires: instant(6_000), now: instant(0)) }
 
-    @Test("The last two nonces renew it, an older one does not")
+    @Test("The last two nonces renew the lease, an older one does not")
     func nonces() {
         var lease = lease()
         for (number, nonce) in [UInt64(2), 3].enumerated() {
@@ -21,7 +21,7 @@ struct ChildLeaseTests {
         #expect(lease.expires == instant(10_000))
     }
 
-    @Test("A nonce is carried by all heartbeats of an interval")
+    @Test("All heartbeats of an interval carry the same nonce")
     func interval() {
         var lease = lease()
         lease.beginHeartbeat(nonceInterval: .seconds(2), at: instant(1_999)) { 2 }
@@ -29,7 +29,7 @@ struct ChildLeaseTests {
         #expect(lease.lastHeartbeat == instant(1_999))
     }
 
-    @Test("Renews that follow each other closely have one turn")
+    @Test("Of several Renews in quick succession, only one is processed in full")
     func turns() {
         var lease = lease()
         #expect(did(&lease) { $0.takeTurn(at: instant(100)) })

@@ -23,7 +23,7 @@ struct ChildQueuesTests {
         return numbers
     }
 
-    @Test("A full live queue gives up its oldest packet")
+    @Test("A full live queue drops its oldest packet")
     func full() throws {
         var queues = ChildQueues()
         let packets = try (1...3).map { try packet($0) }
@@ -31,7 +31,7 @@ struct ChildQueuesTests {
         #expect(drained(&queues, .live) == [2, 3])
     }
 
-    @Test("A drain stops where the batch is full, and goes on there")
+    @Test("A drain stops when the batch is full, and continues there")
     func stops() throws {
         var queues = ChildQueues()
         for sequence in 1...4 as ClosedRange<UInt64> { queues.appendRepair(try packet(sequence)) }

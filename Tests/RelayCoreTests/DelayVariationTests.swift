@@ -73,7 +73,8 @@ struct DelayVariationTests {
                 100, of: &variation, from: .seconds(120),
                 remoteClock: { $0.nanoseconds / 1_000 + 77_000_000_000 + seconds * 1_000_000 },
                 queue: { $0 == 50 ? .milliseconds(7) : .zero })
-            // A clock set back makes timestamps an hour late: no queue is that long. One set forward makes a new lowest.
+            // A clock set back makes timestamps an hour late: no queue is that long. One set forward makes a new
+            // lowest.
             #expect(after[0] == (seconds < 0 ? nil : .zero))
             #expect(after[1..<50].allSatisfy { $0 == .zero })
             #expect(after[50] == .milliseconds(7))

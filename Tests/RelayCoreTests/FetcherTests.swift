@@ -34,7 +34,7 @@ struct FetcherTests {
             return names
         }
 
-        /// An answer comes, and paths are chosen by it.
+        /// An answer arrives, and paths are chosen by it.
         mutating func finish(
             _ name: ReflectorName, _ answer: LookUpAnswer, for stream: StreamState, at now: MonotonicInstant
         ) {
@@ -86,7 +86,7 @@ struct FetcherTests {
         #expect(path.tries == 1)
     }
 
-    @Test("A parent that refuses is left for the next; when all have, it is reported")
+    @Test("After a refusal the next parent is asked; if all refuse, this is reported")
     func refusals() throws {
         var bench = Bench(region: region)
         let stream = bench.core.streams.insert(news, countMax: 8)

@@ -47,7 +47,7 @@ struct HostileChildTests {
     }
 
     @Test(
-        "A Subscribe that is said again keeps its subscription, and an id that is used for another stream ends the old one"
+        "A repeated Subscribe keeps its subscription, and an id reused for another stream ends the old subscription"
     )
     func retry() throws {
         let tree = try running()
@@ -196,7 +196,7 @@ struct HostileChildTests {
         tree.bench.inject(open, from: child.endpoint, to: tree.sets[0])
         #expect(tree.sets[0].snapshot.childLinks == before - 1)
         #expect(tree.sets[0].counters[.rejectedReplayed] == 1)
-        #expect(child.open(), "with a handshake of its own it may come back")
+        #expect(child.open(), "it may come back with a new handshake")
     }
 
     // MARK: Reports

@@ -13,7 +13,7 @@ struct IdentityTests {
     }
 
     @Test(
-        "A role or region that the zone contradicts is refused, and taken once the zone agrees",
+        "A role or region that the zone contradicts is refused, and accepted once the zone agrees",
         arguments: ["role=set region=r9000", "role=edge region=r1284", "role=entrypoint"])
     func contradicted(text: String) throws {
         var tree = try #require(Tree(sets: 1))

@@ -6,8 +6,9 @@ import Testing
 @testable import ReflectorSimulation
 @testable import RelayCore
 
-/// Every control message, and data, of a peer that holds the network key, on open links. Numbers are at the ends of their
-/// ranges and near those that the node holds. Each message may cost little work, and at the end the node must still serve.
+/// Every control message, and data, of a peer that holds the network key, on open links. Numbers are at the ends of
+/// their ranges and near those that the node holds. Each message may cost little work, and at the end the node must
+/// still serve.
 ///
 /// `KEYED_FUZZ_MESSAGES` sets the number of messages, `KEYED_FUZZ_SEED` the first seed.
 @Suite("Fuzzing by a key holder")
@@ -19,7 +20,7 @@ struct KeyedFuzzTests {
     private static let messages = environment("KEYED_FUZZ_MESSAGES", or: 200_000)
     private static let seed = environment("KEYED_FUZZ_SEED", or: 4_711)
 
-    /// Most loop iterations for one message, and on average: far below a noticeable delay.
+    /// Maximum loop iterations for one message, and on average: far below a noticeable delay.
     private static let workMax: UInt64 = 300_000
     private static let workMean: UInt64 = 3_000
 
@@ -45,7 +46,7 @@ struct KeyedFuzzTests {
     }
 
     @Test(
-        "Children of an entrypoint, a set reflector and an edge say anything; the streams of others go on without a gap"
+        "Children of an entrypoint, a set reflector and an edge send anything; other streams continue without a gap"
     )
     func children() throws {
         var tree = try #require(Tree(sets: 1))
@@ -91,15 +92,15 @@ struct KeyedFuzzTests {
     private static let names = ["live/a", "live/b", "x/y/z", "live/fuzz"].compactMap { StreamName($0) }
 
     @Test(
-        "A parent of an edge, a set reflector that is announced to, and an entrypoint say anything; then the streams come back"
+        "A hostile parent, set reflector and entrypoint send anything; afterwards the streams come back"
     )
     func parents() throws {
         var tree = try #require(Tree(sets: 1))
         let bench = tree.bench
         let set = tree.sets[0]
         let (bad, region) = (try #require(StreamName("live/fuzz")), RegionID(1283))
-        // The edge fetches one more stream, from a hostile parent; the set reflector fetches it for another edge, from a
-        // hostile entrypoint; and the entrypoint announces to a hostile set reflector.
+        // The edge fetches one more stream, from a hostile parent; the set reflector fetches it for another edge, from
+        // a hostile entrypoint; and the entrypoint announces to a hostile set reflector.
         let places = [UInt32(66), 67, 68].map(Bench.endpoint)
         let hosts = places.enumerated().map {
             ResolvedHost(name: "hostile-\($0.offset)", endpoint: $0.element, priority: 0, weight: 1)
@@ -164,7 +165,8 @@ struct KeyedFuzzTests {
         for index in meters.indices {
             meters[index].expectBounded("parents, as \(roles[index]) of \(targets[index].id)")
         }
-        // Now the zone names honest hosts only, and the stream comes from an honest entrypoint through an honest parent.
+        // Now the zone names honest hosts only, and the stream comes from an honest entrypoint through an honest
+        // parent.
         bench.answers[.candidates(bad)] = .records(
             LookUpAnswer(
                 hosts: [ResolvedHost(name: "ep", endpoint: Tree.entrypointEndpoint, priority: 0, weight: 1)],
@@ -254,7 +256,7 @@ struct HostileMessages {
         case 19:
             let pages = max(short, 1)
             let entries = (0..<random.next(below: 4)).map { _ in
-                // Not the stream that others watch.
+                // Not the stream that the others watch.
                 Announce.Entry(
                     stream: random.pick(Array(streams.dropFirst())), portset: PortsetID(short), keyPhase: 0,
                     incarnation: incarnation)

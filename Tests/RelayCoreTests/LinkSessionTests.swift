@@ -7,7 +7,7 @@ import Testing
 struct LinkSessionTests {
     private let keys = LinkKeys(childToParent: MACKey(index: 1), parentToChild: MACKey(index: 2))
 
-    @Test("Before the handshake is over there are no keys and no token of the peer")
+    @Test("Until the handshake is complete there are no keys and no peer token")
     func unopened() {
         let session = LinkSession(ownToken: 7)
         #expect(session.ownToken == 7)
@@ -15,7 +15,7 @@ struct LinkSessionTests {
         #expect(session.keys == nil)
     }
 
-    @Test("The handshake brings the peer's token and the keys, once; closing hands the keys back, once")
+    @Test("The handshake sets the peer's token and the keys once; closing returns the keys once")
     func openAndClose() {
         var session = LinkSession(ownToken: 7)
         session.open(peerToken: 9, keys: keys)
@@ -41,14 +41,14 @@ struct LinkSessionTests {
         #expect(did(&session) { $0.accepts(7) })
     }
 
-    @Test("What is sent does not move the window of what is received")
+    @Test("Sending does not move the replay window")
     func directions() {
         var session = LinkSession(ownToken: 7)
         for _ in 0..<100 { _ = session.takeCounter() }
         #expect(did(&session) { $0.accepts(1) })
     }
 
-    @Test("A counter at the end of its range neither traps nor shuts the window")
+    @Test("A counter at the end of its range neither traps nor closes the window")
     func extremes() {
         var session = LinkSession(ownToken: 7)
         #expect(did(&session) { $0.accepts(.max) })

@@ -52,7 +52,7 @@ struct PathSetTests {
         #expect(set.all.map(\.subscription) == [2])
     }
 
-    @Test("Nothing flows while every path is joining; one being left still brings the stream")
+    @Test("No stream flows while every path is joining; a path that is being left still carries it")
     func waiting() {
         #expect(PathSet().isEmpty)
         #expect(PathSet().isWaiting)
@@ -82,7 +82,7 @@ struct PathSetTests {
         #expect(set(path(1, bit: 2), path(2, bit: 4)).freeBit == 1)
     }
 
-    @Test("When a link dies, its path goes; where only paths being left remain, the first of them stays")
+    @Test("When a link dies, its path is removed; if only paths being left remain, the first of them stays")
     func deathOfLink() {
         let (old, older, new) = (path(1, .leaving), path(2, .leaving), path(3))
         var all = set(old, older, new)
@@ -92,7 +92,7 @@ struct PathSetTests {
         #expect(older.state == .leaving)
     }
 
-    @Test("When a link dies and another path is settled, those being left go on being left")
+    @Test("When a link dies and another path is settled, paths that are being left are still left")
     func deathBesideSettled() {
         let (leaving, live, dead) = (path(1, .leaving), path(2, .live), path(3, .live))
         var all = set(leaving, live, dead)
@@ -110,7 +110,7 @@ struct PathSetTests {
         #expect(all.freeBit == 1)
     }
 
-    @Test("Numbers that begin again forget the path's place, and no more")
+    @Test("When numbers start over, only the path's position is forgotten")
     func place() {
         let path = path(1, .live)
         path.notePlace(70, linkNumber: 7)

@@ -24,7 +24,7 @@ struct ReceptionTests {
         return slot
     }
 
-    @Test("A number is new once; then it is held, where it lies in the log")
+    @Test("A number is new once; then it is held, with its slot in the log")
     func heldOnce() {
         let incarnation = incarnation()
         #expect(incarnation.reception(of: 10, log, isStranded: false) == .new)
@@ -39,7 +39,7 @@ struct ReceptionTests {
         #expect(incarnation().reception(of: 0, log, isStranded: true) == .rejected(.rejectedTooOld))
     }
 
-    @Test("What was handed out or given up is past, also when the log has overwritten it")
+    @Test("A number that was delivered or given up is past, even if the log has overwritten it")
     func past() {
         let incarnation = incarnation()
         _ = hold(10, incarnation)
@@ -51,7 +51,7 @@ struct ReceptionTests {
         #expect(incarnation.reception(of: 300, log, isStranded: false) == .new)
     }
 
-    @Test("A number far ahead is rejected while the stream goes on, and a jump when nothing else comes")
+    @Test("A number far ahead is rejected while the stream continues, and is a jump if nothing else arrives")
     func farAhead() {
         let incarnation = incarnation()
         _ = hold(10, incarnation)
@@ -62,7 +62,7 @@ struct ReceptionTests {
         #expect(incarnation.reception(of: .max, log, isStranded: false) == .rejected(.rejectedTooFar))
     }
 
-    @Test("A number far behind is rejected, whether or not the stream goes on")
+    @Test("A number far behind is rejected, even if nothing else arrives")
     func farBehind() {
         let incarnation = incarnation()
         _ = hold(SequenceIndex.windowMax + 10, incarnation)
@@ -72,7 +72,7 @@ struct ReceptionTests {
         }
     }
 
-    @Test("A restart forgets what is held and missing, and keeps what was handed out")
+    @Test("A restart forgets held and missing numbers, but keeps those delivered")
     func restart() {
         let incarnation = incarnation()
         _ = hold(10, incarnation)
@@ -86,7 +86,7 @@ struct ReceptionTests {
         #expect(incarnation.reception(of: 8, log, isStranded: false) == .past)
     }
 
-    @Test("Giving up counts every number that was not handed out; a relay has nothing to count")
+    @Test("Giving up counts every number that was not delivered; a relay has nothing to count")
     func giveUp() {
         let relay = incarnation()
         _ = hold(10, relay)
@@ -98,7 +98,7 @@ struct ReceptionTests {
         #expect(edge.nextToDeliver == 100)
         #expect(edge.soundFrom == 20)
         #expect(edge.giveUp(below: 150) == 50)
-        #expect(edge.soundFrom == 20, "what lies before the first leap may still come")
+        #expect(edge.soundFrom == 20, "numbers before the first jump may still arrive")
     }
 }
 
@@ -157,7 +157,7 @@ struct ReceiverTests {
             }
         }
 
-        /// Steps of play-out up to the first at which something is waited for.
+        /// Steps of play-out up to the first one that waits.
         mutating func steps(isLast: Bool = false, at now: MonotonicInstant) -> [PlayOut.Step] {
             var steps: [PlayOut.Step] = []
             guard receiver.beginDelivery(of: stream) != nil, let incarnation = stream.incarnation else { return [] }
@@ -181,7 +181,7 @@ struct ReceiverTests {
         #expect(setup.core.context.counters[.duplicates] == 1)
     }
 
-    @Test("Numbers that were skipped are missing until they come; a retransmit counts as a repair")
+    @Test("Skipped numbers are missing until they arrive; a retransmit counts as a repair")
     func repair() {
         var setup = Setup(role: .set)
         _ = setup.take(10, at: instant(1))
@@ -193,7 +193,7 @@ struct ReceiverTests {
         #expect(setup.stream.incarnation?.gaps.gaps.map(\.sequence) == [12])
     }
 
-    @Test("A gap in the link's own numbers is asked for when reordering no longer explains it")
+    @Test("A gap in the link's own numbers is requested once reordering no longer explains it")
     func asks() {
         var setup = Setup(role: .set)
         _ = setup.take(10, at: instant(1))
@@ -207,7 +207,7 @@ struct ReceiverTests {
         #expect(setup.core.context.counters[.naksSent] == 1, "one NAK names both")
     }
 
-    @Test("The first packet may lie below the number that the parent named: children start there")
+    @Test("The first packet may be below the number that the parent named: children start there")
     func startsLower() {
         var setup = Setup(role: .set)
         setup.stream.incarnation?.restart(at: 50)
@@ -215,7 +215,7 @@ struct ReceiverTests {
         #expect(setup.stream.incarnation?.start == 40)
     }
 
-    @Test("An edge hands out in order, waits for what is missing until the deadline, then gives it up")
+    @Test("An edge delivers in order, waits for missing packets until the deadline, then gives them up")
     func playOut() {
         var setup = Setup(role: .edge)
         setup.stream.incarnation?.restart(at: 10)
@@ -228,7 +228,7 @@ struct ReceiverTests {
         #expect(!did(&setup) { $0.take(12, at: instant(502)) }, "it was given up")
     }
 
-    @Test("At the end of an incarnation nothing is waited for")
+    @Test("At the end of an incarnation, delivery waits for nothing")
     func last() {
         var setup = Setup(role: .edge)
         setup.stream.incarnation?.restart(at: 10)

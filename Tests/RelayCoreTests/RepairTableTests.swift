@@ -71,7 +71,7 @@ struct GapTableTests {
         #expect(table.nextDue == .distantFuture)
     }
 
-    @Test("When a path ends, its marks go, so that the next path with the same bit starts clean")
+    @Test("When a path ends, its marks are cleared, so that the next path with the same bit starts clean")
     func forgetsPaths() {
         var table = GapTable()
         #expect(table.note(9, max: 4, at: instant(0)) { $0.lostOn = 3 } == true)
@@ -199,7 +199,7 @@ struct ReorderToleranceTests {
 
 @Suite("Link number window")
 struct LinkNumberWindowTests {
-    @Test("Each number is new once, in any order, and the window tells how late it came")
+    @Test("Each number is new once, in any order, and the window reports how late it arrived")
     func onceEach() {
         var window = LinkNumberWindow()
         for (number, behind) in [(1, 0), (3, 0), (2, 1), (6, 0)] as [(UInt32, UInt32)] {
@@ -246,7 +246,7 @@ struct LinkNumberWindowTests {
     }
 
     @Test(
-        "A packet alone moves the window by its width at most; the parent's word moves it on, and back from a forgery")
+        "A packet alone moves the window by at most its width; a heartbeat moves it further, and back after a forgery")
     func forgery() {
         var window = LinkNumberWindow()
         for number in 1...100 as ClosedRange<UInt32> { #expect(did(&window) { $0.note(number) } == 0) }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("An entrypoint's part of a stream")
 struct StreamSourceTests {
-    @Test("Numbers begin with 1 and have no holes")
+    @Test("Numbers begin with 1 and have no gaps")
     func numbers() {
         var source = StreamSource(at: instant(0))
         #expect(source.nextSequence == 1)
@@ -23,7 +23,7 @@ struct StreamSourceTests {
         #expect(source.nextTimeout(fillerInterval: .seconds(1), at: instant(300)) == instant(1_200))
     }
 
-    @Test("It is withdrawn when the encoder stays away, and not when it returns")
+    @Test("A stream is withdrawn if its encoder stays away, but not if it returns")
     func withdrawal() {
         var source = StreamSource(at: instant(0))
         #expect(!source.isWithdrawn(at: instant(60_000)))

@@ -59,7 +59,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("Datagrams above the rate for too long are dropped, counted and logged with the remedy")
+    @Test("Datagrams that exceed the rate for too long are dropped, counted and logged with the remedy")
     func overRate() async throws {
         let sink = MemorySink()
         var configuration = try udpConfiguration()
@@ -83,7 +83,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("A multicast group is joined, of one source if one is named", arguments: [false, true])
+    @Test("A multicast group is joined, limited to one source if one is given", arguments: [false, true])
     func multicast(isSourceNamed: Bool) async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -104,7 +104,7 @@ extension IngestServerTests {
     }
 
     @Test(
-        "A group is joined again on an interface that was removed and made again, as tunnels are (avahi#417)",
+        "A group is joined again on an interface that was removed and re-created, as tunnels are (avahi#417)",
         .enabled(if: TestInterface.isAllowed))
     func newInterface() async throws {
         let sink = MemorySink()
@@ -146,7 +146,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("An interface that does not exist is named")
+    @Test("An interface that does not exist is reported by name")
     func noInterface() async throws {
         var configuration = try configuration()
         configuration.rawUDP = [
@@ -159,7 +159,7 @@ extension IngestServerTests {
         #expect(failure?.description.contains("no interface 'nosuch0' for the encoder of live/news") == true)
     }
 
-    @Test("Lines about drops come once in ten seconds for each cause and stream, and their table is bounded")
+    @Test("Drops are logged once in ten seconds for each cause and stream, and their table is bounded")
     func reports() async throws {
         let log = LogCollector()
         let loop = MultiThreadedEventLoopGroup.singleton.next()

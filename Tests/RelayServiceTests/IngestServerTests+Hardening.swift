@@ -10,7 +10,7 @@ import Testing
 
 /// Attacks by clients, and reports to operators.
 extension IngestServerTests {
-    /// Sends text to the HTTP server and returns everything until it closes, and the time that took.
+    /// Sends text to the HTTP server; returns everything received until it closes, and how long that took.
     func exchange(
         _ server: IngestServer, _ text: String, from source: String = "127.47.0.7"
     ) async throws -> (answer: String, took: Duration) {
@@ -29,7 +29,7 @@ extension IngestServerTests {
         return (answer.text, ContinuousClock.now - start)
     }
 
-    @Test("100-continue is understood in any case; a body without length or chunks is refused, not ignored")
+    @Test("100-continue is accepted in upper and lower case; a body without length or chunks is refused, not ignored")
     func bodyForms() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -39,7 +39,7 @@ extension IngestServerTests {
             let expected = try await exchange(
                 server, head + "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n"
             ).answer
-            // No body comes: the idle time-out ends it.
+            // No body arrives: the idle time-out ends the connection.
             #expect(expected.hasPrefix("HTTP/1.1 100 Continue"))
             let unstated = try await exchange(server, head + "\r\nbytes of a stream").answer
             #expect(unstated.hasPrefix("HTTP/1.1 411"))
@@ -60,8 +60,8 @@ extension IngestServerTests {
             let wrong = try await exchange(server, head)
             #expect(wrong.answer.hasPrefix("HTTP/1.1 401"))
             #expect(wrong.took >= .milliseconds(300))
-            // From another address: the server notices some time later that the one before has closed. Raw ports need
-            // no key, so their connections are not closed for others.
+            // From another address: the server notices only after some time that the previous connection has closed.
+            // Raw ports need no key, so their connections are not closed for others.
             let source = "127.47.0.8"
             let address = try #require(server.rawTCPEndpoints.first)
             var open: [any Channel] = []
@@ -82,7 +82,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("Silent connections are closed for new ones, for each address and in all, and encoders stay")
+    @Test("Silent connections are evicted for new ones, per address and in total; encoders stay")
     func idleConnections() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -113,7 +113,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("Bytes that trickle in while the node takes nothing do not accumulate memory")
+    @Test("Bytes that trickle in while the node accepts nothing do not accumulate memory")
     func dribble() async throws {
         let sink = MemorySink()
         sink.hold()
@@ -124,7 +124,7 @@ extension IngestServerTests {
                 id: IngestSession(stream: news, number: 1), loop: loop, sink: sink,
                 configuration: IngestConfiguration(), counters: IngestCounters(),
                 reports: IngestReports(loop: loop, counters: IngestCounters(), logger: Logger(label: "test")))
-            // Fills the bytes that may be under way, so that the rest waits.
+            // Fills the quota of bytes under way, so that further bytes wait.
             while session.isReady { session.receive(ByteBuffer(repeating: 0x47, count: 18_800)) }
             for _ in 0..<10_000 { session.receive(ByteBuffer(integer: UInt8(0x47))) }
             defer { session.revoke() }

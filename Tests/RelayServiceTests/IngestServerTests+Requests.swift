@@ -14,7 +14,7 @@ extension IngestServerTests {
 
     /// A chunked body of TS packets, with chunk extensions and a trailer.
     private func chunkedBody(packets: Int) -> String {
-        // Only ASCII, so that it goes through a String unchanged.
+        // Only ASCII, so that a String does not change it.
         let packet = "G" + String(repeating: "x", count: 187)
         let body = (0..<packets).map { _ in packet }.joined()
         return "\(String(body.count, radix: 16));name=value\r\n\(body)\r\n0;last\r\nX-Sum: 1\r\n\r\n"
@@ -38,7 +38,7 @@ extension IngestServerTests {
                 #expect(answer.contains("live/news: 1316 bytes in 1 packets"), "\(head): \(answer)")
                 #expect(sink.now.bytes.count == (index + 1) * 1_316)
             }
-            // HTTP/1.0: no Host needed, no 100 Continue.
+            // HTTP/1.0: Host is optional, and there is no 100 Continue.
             let body = "G" + String(repeating: "y", count: 187)
             let old = try await exchange(
                 server,
@@ -102,7 +102,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("A stream in many requests, cut anywhere, comes out whole; an unfinished packet of a dead encoder is dropped")
+    @Test("A stream split over many requests at any byte comes out whole; a dead encoder's partial packet is dropped")
     func manyRequests() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink, nil) { server, folder in
@@ -116,7 +116,7 @@ extension IngestServerTests {
                 #expect(try await run(["curl", "-s", "-T", path, target], folder: folder).status == 0)
             }
             #expect(sink.now.bytes == Array(stream[..<(start / 188 * 188)]))
-            // Now a request that stops early.
+            // This request stops early.
             let before = sink.now.bytes.count
             let address = try #require(server.httpEndpoint)
             let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -174,7 +174,7 @@ struct PullAddressTests {
         #expect((next.authorization != nil) == isAuthorized)
     }
 
-    @Test("Credentials in a redirect are for its own server")
+    @Test("Credentials in a redirect go only to the server of the redirect")
     func redirectWithCredentials() throws {
         let next = try #require(PullAddress("http://u:p@a/x")).following("http://c:d@b/z")
         #expect(next.url == "http://b/z" && next.authorization == "Basic Yzpk")

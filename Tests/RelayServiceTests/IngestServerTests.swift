@@ -81,7 +81,7 @@ struct IngestServerTests {
                 #expect(sink.now.bytes.count == bytes.count * (index + 1))
                 #expect(Array(sink.now.bytes.suffix(bytes.count)) == bytes)
             }
-            // Nearly all are full; when the sender paused, whole TS packets left early.
+            // Nearly all are full; when the sender paused, whole TS packets were flushed early.
             #expect(sink.now.payloadLengths.count { $0 == 1_316 } > 6_000)
             #expect(sink.now.payloadLengths.allSatisfy { $0 % 188 == 0 })
             #expect(sink.now.closed == sink.now.opened && sink.now.opened.count == 3)
@@ -155,7 +155,7 @@ struct IngestServerTests {
     func secondEncoder() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
-        // Time for curl to connect while the first still counts as sending.
+        // Time for curl to connect while the first encoder still counts as sending.
         configuration.yieldAfter = .milliseconds(1_500)
         try await withServer(sink: sink, configuration) { server, folder in
             let address = try #require(server.httpEndpoint)
@@ -195,14 +195,14 @@ struct IngestServerTests {
             #expect(result.status == 0)
             #expect(await eventually { sink.now.closed.count == 1 })
             let took = ContinuousClock.now - start
-            // 2,000,000 bytes minus the burst at 2,000,000 bytes a second.
+            // 2,000,000 bytes minus the burst, at 2,000,000 bytes a second.
             #expect(took > .milliseconds(930) && took < .milliseconds(3_000), "\(took)")
             #expect(sink.now.bytes == bytes)
             #expect(server.counters.value(.throttled) > 20)
         }
     }
 
-    @Test("While the node takes nothing, only a bounded part of a stream is read")
+    @Test("While the node accepts nothing, only a bounded part of a stream is read")
     func backpressure() async throws {
         let sink = MemorySink()
         let news = try news()
@@ -278,7 +278,7 @@ struct IngestServerTests {
         }
     }
 
-    @Test("Silent connections are dropped: without a head, and after it")
+    @Test("Silent connections are dropped, both before and after the head")
     func timeouts() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -297,7 +297,7 @@ struct IngestServerTests {
             #expect(server.counters.value(.headTimedOut) == 1)
             #expect(server.counters.value(.encodersTimedOut) == 1)
             #expect(await eventually { sink.now.closed.count == 1 })
-            // No part of a packet is forwarded.
+            // No partial packet is forwarded.
             #expect(sink.now.bytes.isEmpty)
         }
     }

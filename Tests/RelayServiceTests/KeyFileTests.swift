@@ -224,7 +224,7 @@ struct StateFileTests {
             portset: PortsetID(4_096))
     }
 
-    @Test("Answers are restored as they were saved, and an equal one needs no write")
+    @Test("Answers are restored as they were saved, and an unchanged answer causes no write")
     func roundTrip() async throws {
         try await withTemporaryFolder { folder in
             let file = SavedAnswersFile(path: folder + "/state.json")

@@ -24,7 +24,7 @@ struct LinkHistogramTests {
         #expect(histograms.summary(of: .roundTrip, at: at(10)) == nil, "the measures are separate")
     }
 
-    @Test("then the last whole minute, and nothing after two minutes without samples")
+    @Test("after that they show the last whole minute, and nothing after two minutes without samples")
     func minutes() throws {
         let histograms = LinkHistograms()
         for second in 0..<60 { histograms.record(.roundTrip, .milliseconds(10), count: 1, at: at(Double(second))) }
@@ -42,7 +42,7 @@ struct LinkHistogramTests {
         #expect(abs((latest.p99Milliseconds ?? 0) - 20) < 0.3, "not older samples")
     }
 
-    @Test("a run counts once for each packet, and values out of range as the end of the range")
+    @Test("a run counts once per packet, and values out of range count as the end of the range")
     func counts() throws {
         let histograms = LinkHistograms()
         histograms.record(.residence, .microseconds(700), count: 98, at: at(1))

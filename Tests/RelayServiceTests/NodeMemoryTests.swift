@@ -24,7 +24,8 @@ struct NodeMemoryTests {
             for number in 0..<1_000 {
                 try await memory.keep(answer(serial: 7), for: .parents(.first, RegionID(UInt32(number)), PortsetID(1)))
             }
-            // The first at once, so that a node that dies soon has something; the others in one write.
+            // The first answer is written at once, so that a node that dies soon has saved something; the others follow
+            // in one write.
             #expect(await memory.writes == 1)
             await memory.flush()
             #expect(await memory.writes == 2)

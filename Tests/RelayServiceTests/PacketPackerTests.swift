@@ -65,7 +65,7 @@ struct PacketPackerTests {
 
 @Suite("Limits of ingest")
 struct IngestLimitTests {
-    @Test("Over a long time, a token bucket passes its rate and no more")
+    @Test("In the long run, a token bucket passes its rate and no more")
     func bucket() {
         var bucket = TokenBucket(bitsPerSecond: 8_000_000, burstBytes: 10_000, at: .zero)
         var now = MonotonicInstant.zero

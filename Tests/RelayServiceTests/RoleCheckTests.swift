@@ -29,7 +29,7 @@ struct RoleCheckTests {
         }
     }
 
-    @Test("Wrong command, wrong region and a second host of the name are reported with the remedy")
+    @Test("A wrong command, a wrong region and a second host with the name are reported with the remedy")
     func bad() throws {
         let command = try findings(
             "edge-bos", .set, nil, listen: "192.0.2.1:4900", zone: ["role=edge region=r1283"], at: "192.0.2.1")
@@ -50,7 +50,7 @@ struct RoleCheckTests {
 
 @Suite("Changes of demand")
 struct DemandChangesTests {
-    @Test("One job takes all changes: the last of each stream, in order of the first")
+    @Test("One job takes all changes: the last one of each stream, in the order of their first changes")
     func coalesces() throws {
         let a = try #require(StreamName("live/a"))
         let b = try #require(StreamName("live/b"))

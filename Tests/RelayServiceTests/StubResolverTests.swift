@@ -125,7 +125,7 @@ struct StubResolverTests {
         }
     }
 
-    @Test("An alias that leads out of the server's zones is not proof of absence")
+    @Test("An alias to a target outside the server's zones is not proof of absence")
     func danglingAlias() async throws {
         try await withNSD { resolver in
             let result = await resolver.lookUp(.parents(.second, RegionID(77), nil))
@@ -133,7 +133,7 @@ struct StubResolverTests {
         }
     }
 
-    @Test("No name, no records, explicitly no parents and no address are distinguished")
+    @Test("A name that does not exist, no records, explicitly no parents, and no address are distinguished")
     func negative() async throws {
         try await withNSD { resolver in
             let serial: UInt32 = 2_026_112_107
@@ -174,7 +174,7 @@ struct StubResolverTests {
         }
     }
 
-    @Test("An answer too large for a datagram comes over TCP; the live server is preferred; cookies are kept")
+    @Test("An answer too large for a datagram is fetched over TCP; the live server is preferred; cookies are kept")
     func truncated() async throws {
         try await withNSD { resolver in
             let found = try await answer(resolver, .announceTargets(host: "big"))
@@ -278,7 +278,7 @@ struct ForgedAnswerTests {
         await server.close()
     }
 
-    @Test("After a refusal and a malformed answer the next server is asked")
+    @Test("After a refusal and after a malformed answer the next server is queried")
     func lame() async throws {
         let lame = try await DatagramPeer(host: "127.47.0.4") { query in
             var refused = Self.answer(query, address: Self.forged)
@@ -305,7 +305,7 @@ struct ForgedAnswerTests {
         let half = try await DatagramPeer(host: "127.47.0.4") { query in
             var end = 12
             while end < query.count, query[end] > 0 { end += 1 + Int(query[end]) }
-            // The type of the question, behind its name.
+            // The type of the question, after its name.
             let isText = end + 2 < query.count && query[end + 2] == 16
             return isText ? [] : [Self.answer(query, address: Self.genuine)]
         }
@@ -320,7 +320,7 @@ struct ForgedAnswerTests {
         await half.close()
     }
 
-    @Test("With too many look-ups running, the next is refused at once")
+    @Test("If too many look-ups are running, the next is refused at once")
     func overload() async throws {
         let silent = try await DatagramPeer(host: "127.47.0.4")
         let resolver = StubResolver(servers: [silent.endpoint], zone: "z")

@@ -25,11 +25,11 @@ func run(_ arguments: [String], folder: String) async throws -> (status: Int32, 
     return (process.terminationStatus, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "")
 }
 
-/// A program that runs beside a test until `stop`.
+/// A program that runs in parallel to a test until `stop`.
 final class Companion {
     private let process = Process()
 
-    /// Its output is discarded, so that it does not hold the test runner's pipes open if the test crashes.
+    /// Its output is discarded: otherwise it would hold the test runner's pipes open if the test crashes.
     init(_ arguments: [String], folder: String) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = arguments
@@ -109,7 +109,7 @@ final class DatagramPeer: Sendable {
     /// Maps a datagram and its sender to the answers.
     typealias Response = @Sendable ([UInt8], Endpoint) async -> [[UInt8]]
 
-    /// The same, with answers at any time.
+    /// Like `Response`, but the answers may be sent at any time.
     private typealias Respond =
         @Sendable (
             [UInt8], Endpoint, _ reply: @escaping @Sendable ([[UInt8]]) -> Void
@@ -196,12 +196,12 @@ final class LogCollector: Sendable {
     }
 }
 
-/// A virtual network interface, for tests that remove one and make it again.
+/// A virtual network interface, for tests that remove one and create it again.
 struct TestInterface {
     private let name: String
     private let address: String
 
-    /// False if this user may not make one.
+    /// False if this user may not create one.
     static let isAllowed = (try? TestInterface("reflector-t1", address: "198.51.100.77/32"))?.remove() != nil
 
     init(_ name: String, address: String) throws {

@@ -37,7 +37,7 @@ struct TableRepeaterTests {
         #expect(pass(Array(pictures[..<2]), at: 5))
         // A pause does not mean that tables are missing.
         #expect(!pass(pictures, at: 60))
-        // The encoder sends its tables again: their counters continue those of the inserted ones.
+        // The encoder sends its tables again; their counters continue after those of the inserted ones.
         #expect(pass([pictures[0], packet(0, 1, Self.pat), packet(4_096, 15, Self.pmt)], at: 61))
         let counters = output.filter { $0[1] & 0x1f == 0 && $0[2] == 0 }.map { $0[3] & 15 }
         #expect(counters == [2, 3, 4])
@@ -63,7 +63,7 @@ struct TableRepeaterTests {
         }
     }
 
-    @Test("Any packets are taken without a trap", arguments: 0..<100)
+    @Test("Any packets are processed without a trap", arguments: 0..<100)
     func fuzz(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var repeater = TableRepeater()

@@ -74,7 +74,7 @@ struct TransportAlignerTests {
         let stream = Array(all[..<20].joined()) + all[20].prefix(length) + Array(all[21...].joined())
         let output = align(cut(stream, seed: UInt64(length)))
         let kept = Array(all[..<20].joined()) + Array(all[21...].joined())
-        // If a read ended there, the packet before may be out already; at most one more is lost.
+        // If a read ended there, the previous packet may already be out; at most one more packet is lost.
         #expect(output.bytes.count % 188 == 0)
         #expect(output.bytes.count >= kept.count - 2 * 188 && output.bytes.count <= kept.count + 188)
         #expect(output.bytes.suffix(15 * 188) == kept.suffix(15 * 188))
@@ -190,12 +190,12 @@ struct TransportAlignerTests {
         let duplicated = run(swapped.flatMap { $0 % 5 == 0 ? [$0, $0] : [$0] } + [40, 50], ticks: 0)
         #expect(duplicated.bytes == whole)
         #expect(duplicated.missing == 0)
-        // Some are lost: the others continue.
+        // Some packets are lost: the others continue.
         let left = order.filter { $0 != 20 && $0 != 21 }
         let lossy = run(left)
         #expect(lossy.bytes == Array(left.map(piece).joined()))
         #expect(lossy.missing == 2)
-        // A sender that restarts with lower numbers: its packets are taken for late ones only for a short time.
+        // A sender that restarts with lower numbers: its packets are treated as late ones only for a short time.
         let again = run(order + Array(60..<100))
         #expect(again.bytes.count == 1_316 * (100 + 40 - 32))
     }
@@ -224,7 +224,7 @@ struct TransportAlignerTests {
         }
     }
 
-    @Test("Any bytes in any pieces are taken without a trap", arguments: 0..<300)
+    @Test("Any bytes in any pieces are processed without a trap", arguments: 0..<300)
     func fuzz(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let frequent = seed % 3 == 0

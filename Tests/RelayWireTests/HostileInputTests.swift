@@ -8,7 +8,7 @@ struct HostileInputTests {
     static let datagramsPerSeed = 125_000
 
     @Test(
-        "A mutated datagram neither traps nor is read beyond its end, and what decodes has one encoding",
+        "A mutated datagram causes no trap and no read beyond its end, and if it decodes, it has one encoding",
         arguments: 21...28 as ClosedRange<UInt64>)
     func mutated(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
@@ -35,7 +35,7 @@ struct HostileInputTests {
             }
         }
         #expect(ambiguous == nil)
-        // The mutations are not so wild that nothing but the first checks is reached.
+        // The mutations are mild enough to get past the first checks.
         #expect(decoded > Self.datagramsPerSeed / 20)
         #expect(decoded < Self.datagramsPerSeed * 19 / 20)
     }
@@ -91,7 +91,7 @@ struct HostileInputTests {
 }
 
 extension SeededGenerator {
-    /// One of the originals with up to three things wrong; now and then plain noise.
+    /// One of the originals with up to three errors; sometimes pure noise.
     fileprivate mutating func mutate(_ originals: [[UInt8]]) -> [UInt8] {
         if next() % 16 == 0 {
             let types: [UInt8] = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x20, 0x30, 0x31]
@@ -101,7 +101,7 @@ extension SeededGenerator {
         var bytes = originals.randomElement(using: &self) ?? []
         for _ in 0..<Int.random(in: 1...3, using: &self) where !bytes.isEmpty {
             let index = Int.random(in: 0..<bytes.count, using: &self)
-            // Lengths, counts and flags stand near the front.
+            // Lengths, counts and flags are near the front.
             let early = Int.random(in: 0..<min(bytes.count, 64), using: &self)
             switch next() % 7 {
             case 0: bytes[index] ^= 1 << UInt8(next() % 8)

@@ -24,7 +24,7 @@ struct PacketSealingTests {
             sequence: SequenceNumber(sequence), isFiller: filler)
     }
 
-    @Test("Network keys are checked: how many, how long, one of each phase")
+    @Test("Network keys are checked: number, length, one per phase")
     func networkKeys() {
         func make(_ keys: [(phase: UInt8, key: [UInt8])]) throws -> LibcryptoPacketCrypto {
             try LibcryptoPacketCrypto(networkKeys: keys)
@@ -66,7 +66,7 @@ struct PacketSealingTests {
         #expect(!unknown.withUnsafeBytes { HandshakeCodec.verify($0, crypto: before) })
     }
 
-    @Test("A changed bit anywhere in a sealed packet, but in the private link header, is noticed")
+    @Test("Any changed bit in a sealed packet, except in the private link header, is detected")
     func forged() throws {
         let crypto = try DocumentedVectors.crypto()
         let key = try #require(makeSealKey(crypto))
@@ -100,7 +100,7 @@ struct PacketSealingTests {
         #expect(packet.open(key: sealing, crypto: crypto) == [7])
     }
 
-    @Test("One key seals and opens in turn, packets of any length and fillers")
+    @Test("One key seals and opens alternately: packets of any length, and fillers")
     func inTurn() throws {
         let crypto = try DocumentedVectors.crypto()
         let key = try #require(makeSealKey(crypto))
@@ -117,7 +117,7 @@ struct PacketSealingTests {
         }
     }
 
-    @Test("Tables are bounded: a full one refuses and counts, a release makes room, handles are used again")
+    @Test("Tables are bounded: a full one refuses and counts, a release makes room, handles are reused")
     func bounded() throws {
         let crypto = try LibcryptoPacketCrypto(networkKeys: [(1, key(1))], linksMax: 2, incarnationsMax: 2)
         func link() -> LinkKeys? {
@@ -167,7 +167,7 @@ struct PacketSealingTests {
         }
     }
 
-    @Test("Cookies: two generations are held, an older one verifies nothing, another process verifies nothing")
+    @Test("Cookies: two generations are valid; older ones and those of another process fail verification")
     func cookies() throws {
         let crypto = try DocumentedVectors.crypto()
         let other = try DocumentedVectors.crypto()
@@ -190,7 +190,7 @@ struct PacketSealingTests {
         #expect(mac(crypto, 12) == twelfth)
     }
 
-    @Test("Random bytes fill the whole buffer, and none at all is no error")
+    @Test("Random bytes fill the whole buffer, and an empty buffer is no error")
     func random() throws {
         let crypto = try DocumentedVectors.crypto()
         crypto.random(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))

@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Messages with every field drawn, for round trips.
+/// Messages with random values in every field, for round trips.
 extension SeededGenerator {
     mutating func handshake() -> HandshakeMessage {
         let phase = UInt8.random(in: 0...255, using: &self)

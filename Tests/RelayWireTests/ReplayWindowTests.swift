@@ -33,7 +33,7 @@ struct ReplayWindowTests {
         #expect(!accept(36))
     }
 
-    @Test("A leap forgets what lies behind the window")
+    @Test("A jump forgets counters below the window")
     func leap() {
         var window = ReplayWindow()
         func accept(_ counter: UInt64) -> Bool { window.accept(counter) }

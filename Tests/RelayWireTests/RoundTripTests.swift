@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Round trips of random messages")
 struct RoundTripTests {
-    @Test("Every handshake message comes back as it was", arguments: [1, 2, 3] as [UInt64])
+    @Test("Every handshake message is decoded unchanged", arguments: [1, 2, 3] as [UInt64])
     func handshakes(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<5_000 {
@@ -13,7 +13,7 @@ struct RoundTripTests {
         }
     }
 
-    @Test("Every control message comes back as it was, with its token and counter", arguments: [4, 5, 6] as [UInt64])
+    @Test("Every control message is decoded unchanged, with its token and counter", arguments: [4, 5, 6] as [UInt64])
     func control(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<5_000 {
@@ -25,7 +25,7 @@ struct RoundTripTests {
         }
     }
 
-    @Test("Every data header comes back as it was, at any payload length", arguments: [7, 8] as [UInt64])
+    @Test("Every data header is decoded unchanged, at any payload length", arguments: [7, 8] as [UInt64])
     func data(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<5_000 {

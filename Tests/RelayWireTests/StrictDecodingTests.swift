@@ -14,7 +14,7 @@ struct StrictDecodingTests {
         return bytes
     }
 
-    @Test("A datagram's type is its first byte; an empty one and a reserved type have errors of their own")
+    @Test("A datagram's type is its first byte; an empty one and a reserved type have their own errors")
     func types() throws {
         func type(_ bytes: [UInt8]) throws -> DatagramType { try bytes.withUnsafeBytes { try DatagramType.of($0) } }
         #expect(throws: WireError.empty) { try type([]) }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Whole networks in virtual time")
 struct FaultScenarioTests {
-    /// Every fault hits every role with this many seeds, and a run takes a minute.
+    /// With this many seeds every fault affects every role, and a run takes a minute.
     private static let seeds: ClosedRange<UInt64> = 1...24
 
     @Test("Every invariant holds under every scenario and seed", arguments: FaultScenario.allCases)
@@ -27,7 +27,7 @@ struct FaultScenarioTests {
         }
     }
 
-    @Test("The invariants catch each canary", arguments: Canary.allCases)
+    @Test("The invariants detect each canary", arguments: Canary.allCases)
     func canaryIsCaught(canary: Canary) {
         var options = FaultOptions(scenario: .steady, seed: 1)
         options.canary = canary
@@ -36,7 +36,7 @@ struct FaultScenarioTests {
         #expect(!report.violations.isEmpty)
     }
 
-    @Test("The same seed gives the same digest twice, another seed another")
+    @Test("The same seed gives the same digest twice, another seed gives another digest")
     func digestRepeats() {
         for scenario in FaultScenario.allCases {
             let first = FaultSimulation(FaultOptions(scenario: scenario, seed: 5)).run()

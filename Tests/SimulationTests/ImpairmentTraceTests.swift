@@ -48,7 +48,7 @@ struct ImpairmentTraceTests {
         arguments: ["", "# nothing\n", "5 loop\n", "0 0 - 0\n0 loop\n", "0 0 - 0\n1e-12 1 - 0\n", "0 nan - 0\n"])
     func refused(text: String) { #expect(problems(text).count == 1, "\(problems(text))") }
 
-    @Test("Nothing may follow a loop, and a hostile file causes a bounded number of problems")
+    @Test("No line may follow a loop, and a hostile file causes a bounded number of problems")
     func bounded() {
         #expect(problems("0 0 - 0\n1 loop\n2 0 - 0\n").first?.hasPrefix("t:3:1: 'loop' is the last") == true)
         #expect(problems(String(repeating: "x\n", count: 10_000)).count == 100)
@@ -56,7 +56,7 @@ struct ImpairmentTraceTests {
     }
 
     @Test(
-        "The last step before an instant is valid at it; a trace that repeats starts again and waits for its first step"
+        "At any instant the last step before it applies; a trace that repeats starts again and waits for its first step"
     )
     func steps() throws {
         let trace = try ImpairmentTrace("1 1 - 0\n2 2 - 0\n10 loop\n", file: "t")
@@ -81,7 +81,7 @@ struct ImpairmentTraceTests {
             case ..<5_000:
                 #expect(verdict == .departs(at: now + .milliseconds(20), copyAt: nil) || millisecond % 10_000 < 130)
             case ..<6_000: #expect(verdict == .dropped(.loss))
-            // One millisecond at 800 kbit/s, and after that without delay.
+            // One millisecond at 800 kbit/s, and after that no delay.
             default: #expect(verdict == .departs(at: now + .milliseconds(31), copyAt: nil))
             }
         }
@@ -130,7 +130,8 @@ struct ImpairmentTraceTests {
             }
             return try #require(LineSimulation(options)).run().lossPercent
         }
-        // The deadline is below a round trip, so nothing is repaired: 5 % are lost on a common line, 5 % of 5 % on two links.
+        // The deadline is shorter than a round trip, so nothing is repaired: 5 % are lost on a common line, 5 % of 5 %
+        // on two links.
         let (common, own) = try (loss(isCommon: true), loss(isCommon: false))
         #expect((3.5...7).contains(common), "\(common)")
         #expect(own < 1, "\(own)")

@@ -31,7 +31,7 @@ struct LinkImpairmentTests {
         #expect(abs(mean / burst - 1) < tolerance)
     }
 
-    @Test("independent losses have the mean burst of coin tosses: 1/(1 − loss)")
+    @Test("independent losses have a mean burst of 1/(1 − loss), like coin tosses")
     func independent() {
         var link = LinkImpairment(options { $0.loss = 0.25 }, seed: 3)
         for _ in 0..<1_000_000 { _ = link.admit(bytes: 100, at: .zero) }
@@ -57,7 +57,7 @@ struct LinkImpairmentTests {
         #expect(abs(period / 30 - 1) < 0.15)
     }
 
-    @Test("nothing passes at 100 % and everything at 0 %")
+    @Test("no datagram passes at 100 % loss, and every datagram at 0 %")
     func extremes() {
         var all = LinkImpairment(options { $0.loss = 1 }, seed: 1)
         var none = LinkImpairment(ImpairmentOptions(), seed: 1)
@@ -88,7 +88,7 @@ struct LinkImpairmentTests {
         }
     }
 
-    @Test("datagrams that are held back are overtaken, doubled ones arrive twice, both as often as configured")
+    @Test("held-back datagrams are overtaken and duplicated ones arrive twice, both as often as configured")
     func reorderAndDuplicate() {
         var link = LinkImpairment(
             options {
@@ -118,7 +118,7 @@ struct LinkImpairmentTests {
                 $0.bitsPerSecond = 10_000_000
                 $0.queue = .milliseconds(100)
             }, seed: 5)
-        // 20 Mbit/s are offered for a second: half of it passes, and the queue of 100 ms in addition.
+        // 20 Mbit/s are offered for one second: half of it passes, plus the queue of 100 ms.
         var passed: Int64 = 0
         var waitMax = TimeSpan.zero
         for index in 0..<2_000 as Range<Int64> {
@@ -148,7 +148,7 @@ struct LinkImpairmentTests {
         #expect(run(1) != run(2))
     }
 
-    @Test("impossible options are named")
+    @Test("invalid options are reported")
     func problems() {
         let impossible = options {
             $0.loss = 0.9

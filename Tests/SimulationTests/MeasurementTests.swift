@@ -38,7 +38,7 @@ struct MeasurementTests {
     }
 
     @Test(
-        "Over three quiet hops packets stay in no node for longer than a flush, and delays do not vary",
+        "Over three quiet hops no packet stays in a node for longer than a flush, and delays do not vary",
         arguments: [1_000, 6_500])
     func quiet(packetsPerSecond: Int64) throws {
         let simulation = try line { $0.packetsPerSecond = packetsPerSecond }
@@ -56,7 +56,7 @@ struct MeasurementTests {
             #expect(abs(try #require(child.roundTrip?.p50Milliseconds) - expected) < 0.01)
         }
         let edge = try #require(simulation.status(of: "edge-0"))
-        #expect(try #require(edge.residence?.quantileMilliseconds(1)) < 0.033, "what is in order is handed out at once")
+        #expect(try #require(edge.residence?.quantileMilliseconds(1)) < 0.033, "packets in order are delivered at once")
         let parent = try link("parent", of: "edge-0", in: simulation)
         let variation = try #require(parent.delayVariation)
         #expect(variation.count > 80, "about five heartbeats a second: \(variation.count)")
@@ -88,8 +88,8 @@ struct MeasurementTests {
         let simulation = try line { $0.lastHop.loss = 0.001 }
         simulation.run(for: .seconds(60))
         let residence = try #require(simulation.status(of: "edge-0")?.streams.first?.residence)
-        // A loss is known after 2 to 20 ms and repaired 40 ms later; at 1,000 packets a second about 50 wait for each
-        // one lost: 5 %.
+        // A loss is detected after 2 to 20 ms and repaired 40 ms later; at 1,000 packets a second about 50 packets wait
+        // for each lost one: 5 %.
         let waited = residence.counts.dropFirst(DelayBuckets.count / 2).reduce(0, +)
         #expect(waited > residence.total / 100 && waited < residence.total / 8, "\(residence.counts)")
         #expect(try #require(residence.quantileMilliseconds(0.9)) < 0.033)

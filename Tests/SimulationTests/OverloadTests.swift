@@ -18,7 +18,7 @@ struct OverloadTests {
 
     private func trace(_ text: String) throws -> ImpairmentTrace { try ImpairmentTrace(text, file: "test") }
 
-    /// The number of parents in use after each of the seconds.
+    /// The number of parents in use after each second.
     private func paths(_ simulation: LineSimulation, seconds: Int) -> [Int] {
         (0..<seconds).map { _ in
             simulation.run(for: .seconds(1))
@@ -34,10 +34,10 @@ struct OverloadTests {
         }
         #expect(paths(simulation, seconds: 20).last == 3)
         let during = paths(simulation, seconds: 40)
-        // Ten seconds until the loss counts, and one for the timers of the streams.
+        // The loss counts after ten seconds; add one for the timers of the streams.
         let shed = try #require(during.firstIndex(of: 1))
         #expect((9...14).contains(shed), "\(during)")
-        // Then the edge tries the idle ones again, each time after twice as long.
+        // Then the edge tries the idle ones again; the wait doubles each time.
         #expect(during.filter { $0 == 1 }.count >= 12, "\(during)")
         let after = paths(simulation, seconds: 50)
         #expect(after.last == 3, "\(after)")
@@ -49,7 +49,7 @@ struct OverloadTests {
         // 200 packets of some 63 bytes a second are 101 kbit/s a copy.
         let simulation = try line {
             $0.paths = 3
-            // With copies in step, the queue would always drop the last of three.
+            // If the copies were sent in step, the queue would always drop the last of three.
             $0.otherHops.delay = .milliseconds(5)
             $0.otherHops.jitter = .milliseconds(4)
             $0.accessTrace = try? trace("0 0 - 0\n20 0 - 0 0 150\n")
@@ -59,7 +59,7 @@ struct OverloadTests {
         #expect(during.last == 1, "\(during)")
         simulation.startCounting()
         let before = simulation.counted
-        // After this time the edge tries the others again.
+        // After this time the edge retries the others.
         simulation.run(for: .seconds(2))
         let after = simulation.counted
         #expect(after.sent - before.sent == 400)
@@ -83,7 +83,7 @@ struct OverloadTests {
         #expect(report.lost == 0 && report.delivered == report.sent)
     }
 
-    @Test("A loss of 15 % is left to the path policy: three paths stay")
+    @Test("A loss of 15 % sheds no path: the path policy keeps all three")
     func belowTheLimit() throws {
         let simulation = try line {
             $0.paths = 3
@@ -102,7 +102,7 @@ struct OverloadTests {
         simulation.run(for: .seconds(5))
         #expect(simulation.paths(of: "edge-0") == ["set-0"])
         var random = SeededGenerator(seed: 7)
-        // The other two are down for the first stream, so it stays on the bad link.
+        // For the first stream the other two parents are down, so it stays on the bad link.
         simulation.crash("set-1")
         simulation.crash("set-2")
         simulation.loses = { from, to, _ in

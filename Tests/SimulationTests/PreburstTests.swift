@@ -6,7 +6,7 @@ import Testing
 @Suite("Preburst")
 struct PreburstTests {
     @Test(
-        "A viewer's backlog catches up with a stream of any rate, and then packets are delivered as they arrive",
+        "At any rate, a viewer's backlog catches up with the stream; then packets are delivered as they arrive",
         arguments: [1_000, 8_000, 10_000])
     func catchesUp(packetsPerSecond: Int64) throws {
         var options = LineOptions()

@@ -23,7 +23,7 @@ struct RepairTests {
         #expect(report.wrong == 0)
     }
 
-    @Test("The bound on the loss is that of Poisson, and wider if losses come in bursts")
+    @Test("The confidence bound on the loss is Poisson's, and wider if losses come in bursts")
     func bound() {
         var report = LineReport()
         report.sent = 1_000_000
@@ -45,7 +45,7 @@ struct RepairTests {
         let report = simulation.run()
         #expect(report.lost == 0)
         #expect(report.lastHopRetransmits < 600, "\(report.lastHopRetransmits)")
-        // Within the jitter and a flush: the edge does not wait longer for a packet that is only late.
+        // Within the jitter and a flush: the edge does not wait longer for a packet that is only reordered.
         #expect(report.delayMax < .milliseconds(32), "\(report.delayMax.milliseconds) ms")
     }
 
@@ -61,7 +61,7 @@ struct RepairTests {
         #expect(report.lastHopRetransmits < 120, "\(report.lastHopRetransmits)")
     }
 
-    @Test("The lost end of a talk-spurt is repaired 200 ms after it was sent")
+    @Test("If the last packets before a silence are lost, they are repaired within 200 ms after they were sent")
     func tailLoss() throws {
         let simulation = try line { _ in }
         simulation.run(for: .seconds(3))
@@ -96,7 +96,7 @@ struct RepairTests {
         #expect(simulation.counters(of: "edge-0")?[.linksDied] == 0)
     }
 
-    @Test("A node that wakes 400 ms late does not take its own sleep for a dead link", arguments: ["edge-0", "set-0"])
+    @Test("A node that wakes 400 ms late does not declare its links dead", arguments: ["edge-0", "set-0"])
     func lateWakeUp(name: String) throws {
         let simulation = try line { $0.playOutDeadline = .milliseconds(500) }
         simulation.run(for: .seconds(3))
@@ -110,7 +110,7 @@ struct RepairTests {
         for node in ["edge-0", "set-0"] { #expect(simulation.counters(of: node)?[.linksDied] == 0) }
     }
 
-    @Test("A loss before the first of three hops is repaired there: no NAK from any of 100 edges, one retransmit a hop")
+    @Test("A loss on the first of three hops is repaired there: no NAK from any of 100 edges, one retransmit per hop")
     func nakStorm() throws {
         let simulation = try line {
             $0.sets = 2
@@ -142,7 +142,7 @@ struct RepairTests {
         #expect(report.lastHopRetransmits <= UInt64(100 * (lost + lost / 20)), "\(report.lastHopRetransmits)")
     }
 
-    @Test("A hundred children that lose 2 % each cost their parent 2.5 % and lose nothing")
+    @Test("A hundred children with 2 % loss each cost their parent 2.5 % overhead, and lose no packet")
     func manyLossyChildren() throws {
         let simulation = try line {
             $0.edges = 100
@@ -180,7 +180,7 @@ struct RepairTests {
             let report = simulation.finish()
             #expect(lost.count > 500)
             #expect(report.delivered == report.sent)
-            // All other packets come twice.
+            // All other packets arrive twice.
             let limit = isCommon ? UInt64(lost.count + lost.count / 10) : UInt64(lost.count / 50)
             #expect(report.lastHopRetransmits <= limit, "\(report.lastHopRetransmits) of \(lost.count), \(isCommon)")
             #expect(report.lastHopData > 39_000)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Thousands of nodes")
 struct ScaleTests {
-    @Test("After any changes, the first node of the tree is that of a linear search")
+    @Test("After any changes, the tree has the same first node as a linear search")
     func wakeTree() {
         var random = SeededGenerator(seed: 5)
         for count in [1, 2, 3, 7, 64, 100] {

@@ -5,8 +5,9 @@ import Testing
 
 @Suite("Thundering herd: a set reflector dies, and all its regions move to the others at once")
 struct ThunderingHerdTests {
-    /// Four set reflectors of 24 regions each. The rate of a few streams varies far more than that of thousands: if live
-    /// packets fill 90 % of a line of 8 Mbit/s, they alone wait for tens of milliseconds.
+    /// Four set reflectors of 24 regions each. The rate of a few streams varies far more than that of thousands: if
+    /// live packets fill 90 % of a line of 8 Mbit/s, they are queued for tens of milliseconds even without other
+    /// traffic.
     private var small: ThunderingHerdOptions {
         var options = ThunderingHerdOptions()
         options.edgesPerSet = 24
@@ -18,13 +19,13 @@ struct ThunderingHerdTests {
         return options
     }
 
-    @Test("With 1.5 times headroom nothing is lost, neither by the regions that move nor by those that stay")
+    @Test("With 1.5 times headroom no packet is lost, neither by the regions that move nor by those that stay")
     func nothingLost() {
         let report = ThunderingHerdSimulation(small).run()
         #expect(report.problems.isEmpty, "\(report.problems)")
         #expect(report.stayed.count == 288 && report.moved.count == 96)
         #expect(report.backlogSent > 96, "the regions that moved had missed packets")
-        #expect(report.moved.gapMax > .milliseconds(300), "the death was felt")
+        #expect(report.moved.gapMax > .milliseconds(300), "the death caused a gap")
     }
 
     @Test("If the lines are full, the regions that move cause no loss for the regions that keep their parent")

@@ -12,7 +12,7 @@ import Testing
 struct ConnectionBoundsTests {
     private struct Nothing: Codable {}
 
-    /// Runs `body` beside an ops port with these bounds.
+    /// Runs `body` while an ops port with these bounds runs.
     private func ops(
         _ address: String, _ bounds: ConnectionBounds, _ body: @escaping @Sendable (Endpoint) async throws -> Void
     ) async throws {
@@ -59,7 +59,7 @@ struct ConnectionBoundsTests {
             }
             #expect(try self.answer(endpoint, "GET \(path) HTTP/1.1\r\nHost:\r\n\r\n").text.hasPrefix("HTTP/1.1 200 "))
             #expect(try self.answer(endpoint, "GET \(path) HTTP/1.0\r\n\r\n").text.hasPrefix("HTTP/1.0 200 "))
-            // A client can't cause a 400 by our own mark.
+            // A client cannot cause a 400 by sending our internal mark.
             let marked = "GET \(path) HTTP/1.1\r\nHost: a\r\n\(RequestRules.mark): x\r\n\r\n"
             #expect(try self.answer(endpoint, marked).text.hasPrefix("HTTP/1.1 200 "))
             let absolute = "GET http://a.example\(path) HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -153,7 +153,7 @@ struct ConnectionBoundsTests {
         }
     }
 
-    @Test("A head that comes a byte at a time, a body that never ends, and idleness end the connection in time")
+    @Test("A head sent byte by byte, a body that never ends, and idleness end the connection in time")
     func slow() async throws {
         let bounds = ConnectionBounds(
             connectionsMax: 64, connectionsPerAddressMax: 64, headTimeout: .milliseconds(300),
@@ -173,7 +173,7 @@ struct ConnectionBoundsTests {
         }
     }
 
-    @Test("A head that is too long gets 400, and a connection has only so many requests")
+    @Test("A head that is too long gets 400, and the number of requests per connection is limited")
     func large() async throws {
         var bounds = Self.usual
         bounds.requestsMax = 3

@@ -37,7 +37,7 @@ struct ConnectionTableTests {
     }
 
     @Test(
-        "A full table admits everybody: those without a request are evicted first, then the idlest, never a viewer"
+        "A full table admits everybody: it evicts connections without a request first, then the idlest, never a viewer"
     )
     func full() throws {
         var table = ConnectionTable(connectionsMax: 3, perAddressMax: 3, closesBusy: false)
@@ -80,7 +80,7 @@ struct ConnectionTableTests {
                 if number % 3 == 0 { table.busy(id, at: now) }
                 if number % 6 == 0 { table.idle(id, at: now) }
             }
-            // Some end; some of these were evicted before, or end twice.
+            // Some connections end; some of these were evicted before, or end twice.
             if number % 2 == 0, let id = held.popLast() {
                 table.remove(id)
                 table.remove(id)
@@ -107,7 +107,7 @@ struct ConnectionTableTests {
 
 @Suite("Rules for request heads")
 struct RequestRulesTests {
-    @Test("Targets in absolute form count as their path and query")
+    @Test("Targets in absolute form are treated as their path and query")
     func absoluteForm() {
         for (target, path) in [
             ("/live/news.ts", "/live/news.ts"), ("http://a.example/live/news.ts?x=1", "/live/news.ts?x=1"),

@@ -31,7 +31,7 @@ struct NewNameRateLimiterTests {
         }
     }
 
-    @Test("Addresses that request again and again leave room for one that requests for the first time")
+    @Test("Addresses that request repeatedly do not block an address that requests for the first time")
     func manyAddresses() {
         let limit = NewNameRateLimiter()
         var refused = 0

@@ -73,7 +73,7 @@ struct PacketFramerTests {
         #expect(marks(joined) == 4)
     }
 
-    @Test("A source without random access points is not held back for ever")
+    @Test("A source without random access points is not held back forever")
     func noRandomAccess() {
         var mux = TestMux()
         mux.programme(seconds: 8, group: 1_000)
@@ -93,7 +93,7 @@ struct PacketFramerTests {
         }
     }
 
-    /// Counted as players do: a step of a counter without an indicator.
+    /// Discontinuities as players count them: a jump of a counter without an indicator.
     private func continuityErrors(_ bytes: [UInt8]) -> Int {
         var last: [UInt16: UInt8] = [:]
         var errors = 0

@@ -6,8 +6,8 @@ import Testing
 
 @testable import StreamingServer
 
-/// The playlists of a stream through everything that encoders, entrypoints and edges do, without sockets: bytes in,
-/// playlists out.
+/// The playlists of a stream, through all the interruptions that encoders, entrypoints and edges cause; no sockets:
+/// bytes in, playlists out.
 @Suite("Playlists over interruptions")
 struct PlaylistTests {
     /// A stream with its own clock.
@@ -168,7 +168,7 @@ struct PlaylistTests {
         #expect(playlists.last?.segments.last?.part == 5)
     }
 
-    @Test("A stream without followers for a long time begins a new playlist, with higher numbers")
+    @Test("A stream that nobody has followed for a long time begins a new playlist, with higher numbers")
     func fresh() throws {
         var configuration = LiveStreamConfiguration()
         configuration.wallClockSeconds = { 1_800_000_000 }
@@ -205,7 +205,7 @@ struct PlaylistTests {
         let soon = try #require(file.load(now: 1_060).numbers[name])
         #expect(soon.next > 900 && soon.lead == 5 && soon.discontinuities >= 3 && soon.targetSeconds == 4)
         #expect(file.load(now: 5_000).numbers[name]?.targetSeconds == nil)
-        // The same time line: numbered as before the restart, and as at other edges.
+        // The same time line: numbers as before the restart, and as at other edges.
         #expect(soon.first(slot: 1_000) == 1_005)
         // Another time line: beyond the used numbers.
         #expect(soon.first(slot: 20) == soon.next)

@@ -6,7 +6,7 @@ import Testing
 struct ProgramTests {
     private typealias Unit = TransportStreamScanner.AccessUnit
 
-    @Test("A PAT may name programs whose PMT never comes: the first that comes is followed, and only it is named")
+    @Test("A PAT may list programs whose PMT never arrives: the first that arrives is followed, and only it is listed")
     func missingProgram() throws {
         var mux = TestMux()
         mux.sections(0, TestMux.association([(5, 500), (1, 4096)]))
@@ -158,7 +158,7 @@ struct ProgramTests {
             changes { $0.unit(256, at: 1_080_000, TestMux.picture(key: true, profile: 100), indicator: true) } == 1)
     }
 
-    @Test("Tables and PES packets of every kind of damage never trap")
+    @Test("Tables and PES packets with every kind of damage never trap")
     func hostile() {
         var random = SplitMix(state: 7)
         var mux = TestMux()

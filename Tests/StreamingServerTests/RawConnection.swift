@@ -30,7 +30,7 @@ final class RawConnection {
 
     func send(_ text: String) { _ = Glibc.send(descriptor, text, text.utf8.count, Int32(MSG_NOSIGNAL)) }
 
-    /// Reads until the other end closes, or until so many milliseconds have passed without a byte.
+    /// Reads until the peer closes, or until no byte arrives for this many milliseconds.
     func read(quiet milliseconds: Int32 = 2_000, max: Int = 1 << 20) -> (text: String, isClosed: Bool) {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import StreamingServer
 
-/// Streams from public bug reports of players and servers, and our playlists of them.
+/// Streams from public bug reports of players and servers, and the playlists that we make of them.
 @Suite("Streams from bug reports of other software")
 struct ReportedStreamTests {
     /// The playlist after a stream has passed, and the total number of discontinuities in it.
@@ -42,7 +42,7 @@ struct ReportedStreamTests {
         var mux = TestMux()
         for index in 0..<600 {
             if index % 5 == 0 { mux.tables() }
-            // Decoded I P B B, shown I B B P.
+            // Decoding order I P B B, display order I B B P.
             let shown = index % 3 == 0 ? index : index % 3 == 1 ? index + 1 : index - 1
             mux.unit(
                 256, at: 9_000_000 + UInt64(shown) * 3_600, TestMux.picture(key: index % 30 == 0),

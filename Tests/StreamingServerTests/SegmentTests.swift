@@ -25,7 +25,7 @@ struct SegmentTests {
         }
     }
 
-    @Test("Cuts are at the first random access point of each slot; nothing between them is missing")
+    @Test("Cuts are at the first random access point of each slot; no byte between them is missing")
     func cuts() {
         let segments = cut(first: 0, count: 500, every: 25)
         #expect(segments.map(\.slot) == Array(51..<51 + Int64(segments.count)))
@@ -76,7 +76,7 @@ struct SegmentTests {
         #expect(finished.first { $0.range.upperBound == 180_000 } != nil)
     }
 
-    @Test("The playlist lists three target durations, keeps as many more, and counts discontinuities that have gone")
+    @Test("The playlist lists three target durations, keeps as many more, and counts discontinuities that have left it")
     func playlist() {
         var window = window(listed: 2, kept: 3)
         for slot in 7..<14 as Range<Int64> {
@@ -171,7 +171,7 @@ struct SegmentTests {
         var cutter = SegmentCutter(targetSeconds: 2)
         var finished: [SegmentCutter.Segment] = []
         for index in 0..<300 {
-            // The other source repeats one second.
+            // The new source repeats one second.
             let picture = index < 190 ? index : index - 25
             if index == 190, let segment = cutter.onSourceChange(at: 190_000) { finished.append(segment) }
             let unit = Unit(

@@ -26,7 +26,8 @@ extension ServerTests {
             hub.unavailable(stream: name, reason: "no entrypoint has it")
             let after = try await get("http://\(endpoint)/live/news/index.m3u8")
             #expect(after.status == 200)
-            // Players that follow it do not count as requests for unknown names, however many share an address.
+            // Players that follow the playlist do not count as requests for unknown names, however many share an
+            // address.
             hub.unavailable(stream: name, reason: "no entrypoint has it")
             for _ in 0..<300 {
                 #expect(try await get("http://\(endpoint)/live/news/index.m3u8").status == 200)
@@ -39,7 +40,7 @@ extension ServerTests {
                 #expect(segment.status == 200)
                 #expect(segment.body.count % 188 == 0)
             }
-            // After its return it continues in the same playlist.
+            // After its return the stream continues in the same playlist.
             var again = TestMux()
             again.programme(seconds: 12, from: 3)
             send(again.bytes, to: hub, name)
@@ -83,7 +84,7 @@ extension ServerTests {
             before.programme(seconds: 3)
             var after = TestMux()
             after.programme(seconds: 5, from: 400)
-            // It dies in the middle of a packet.
+            // The source dies in the middle of a packet.
             send(before.bytes + before.bytes.prefix(100), to: hub, name)
             hub.discontinuity(stream: name, isOtherSource: true)
             send(Array(after.bytes.dropFirst(17 * 188)), to: hub, name)
@@ -99,7 +100,7 @@ extension ServerTests {
         }
     }
 
-    @Test("The segments of all streams stay within their bytes: unwatched ones are evicted first, and counted")
+    @Test("The segments of all streams stay within their byte limit: unwatched ones are evicted first, and counted")
     func segmentBytesOfAll() throws {
         let hub = hub { $0.segmentBytesOfAllMax = 2 << 20 }
         var mux = TestMux()
@@ -113,7 +114,7 @@ extension ServerTests {
         let watched = try #require(streams.first { $0.name == names[1] })
         #expect(watched.segmentsEvicted == 0 && watched.segments >= 4)
         #expect((hub.statistics().counters["segments_evicted"] ?? 0) > 0)
-        // A single watched stream also stays within.
+        // A single watched stream also stays within the limit.
         for _ in 0..<4 {
             mux = TestMux()
             mux.programme(seconds: 12, size: 8_000)
@@ -138,13 +139,13 @@ extension ServerTests {
             let playlist = try #require(hub.existing(name)?.playlist)
             let line = try #require(playlist.split(separator: "\n").first { $0.hasPrefix("#EXT-X-MEDIA-SEQUENCE:") })
             sequences.append(try #require(line.split(separator: ":").last.flatMap { Int($0) }))
-            // A sweep writes them, so that a killed edge has them too.
+            // A sweep writes the numbers, so that even a killed edge has them.
             if start == 500 { hub.sweep() } else { hub.shutDown() }
         }
         #expect(zip(sequences, sequences.dropFirst()).allSatisfy { $0 < $1 }, "\(sequences)")
     }
 
-    @Test("The memory of past streams is bounded, and evicts the oldest without going back")
+    @Test("The memory of past streams is bounded; evicting the oldest makes no number go back")
     func historyBound() {
         let limits = LiveStreamConfiguration().windowLimits
         var history = SegmentHistory(limits: limits, sequenceMin: 0)

@@ -24,7 +24,7 @@ extension ServerTests {
             let deadline = ContinuousClock.now + .seconds(20)
             var index = 0
             while hub.viewers(of: name) > 0, ContinuousClock.now < deadline {
-                // In steps that a reading viewer can follow: this one gets stuck in a write.
+                // Send at a rate that a reading viewer can follow; this viewer gets stuck in a write.
                 for _ in 0..<200 {
                     index += 1
                     deliver(payload[...], to: hub, name, at: index)
@@ -71,7 +71,7 @@ extension ServerTests {
             let viewer = try StuckClient(endpoint, path: "/live/news.ts")
             try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
             let payload = [UInt8](repeating: 0xaa, count: 1316)
-            // More than the sockets hold and less than the hub holds: it is stuck in a write, and not evicted.
+            // More than the sockets hold and less than the hub holds: the viewer is stuck in a write, but not evicted.
             for index in 0..<10_000 { deliver(payload[...], to: hub, name, at: index) }
             try await Task.sleep(for: .milliseconds(200))
             #expect(hub.viewers(of: name) == 1)
@@ -107,7 +107,7 @@ private final class StuckClient {
 
     deinit { close(descriptor) }
 
-    /// Reads on; true if the connection ends before the promised length.
+    /// Continues reading; true if the connection ends before the promised length.
     var isCutOff: Bool {
         var head = ""
         var count = 0

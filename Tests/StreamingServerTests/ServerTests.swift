@@ -89,7 +89,7 @@ struct ServerTests {
             #expect(coldAnswer.response.headers.first(name: "content-type") == "video/mp2t")
             #expect(coldAnswer.response.headers.first(name: "access-control-allow-origin") == "*")
             #expect(coldAnswer.body == TransportStreamFile.bytes)
-            // The warm one has the end of the stream, from a PAT on.
+            // The warm viewer has the end of the stream, from a PAT on.
             let tail = warmAnswer.body
             #expect(!tail.isEmpty && tail.count < TransportStreamFile.bytes.count)
             #expect(tail.elementsEqual(TransportStreamFile.bytes.suffix(tail.count)))
@@ -162,7 +162,7 @@ struct ServerTests {
             for program in [play, probe + ["http://\(endpoint)/live/news.ts"]] {
                 async let result = Self.run(program)
                 try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
-                // Eight times as fast as in real time.
+                // Eight times real time.
                 let payloads = TransportStreamFile.payloads()
                 let pause = Duration.seconds(TransportStreamFile.seconds) / (8 * payloads.count)
                 for (index, payload) in payloads.enumerated() {
@@ -247,7 +247,7 @@ struct ServerTests {
     @Test("Unknown streams are 404 with the reason, silent ones 504, too many viewers 503")
     func refusals() async throws {
         let hub = hub {
-            // The place must still be occupied when the next viewer comes.
+            // The place must still be taken when the next viewer comes.
             $0.firstByteWait = .seconds(1)
             $0.viewersMax = 1
         }

@@ -3,7 +3,7 @@ import ReflectorModel
 import TestSupport
 import Testing
 
-/// A real MPEG-TS, made once by ffmpeg for all tests: moving picture and tone, 10 s, a random access point a second.
+/// A real MPEG-TS, made once by ffmpeg for all tests: moving picture and tone, 10 s, one random access point a second.
 enum TransportStreamFile {
     static let seconds = 10
     /// 7 × 188, the payload of an entrypoint.

@@ -45,7 +45,7 @@ struct TransportStreamTests {
     func misaligned() {
         let whole = scan(TransportStreamFile.bytes, length: 1316).units
         let shifted = scan(Array(TransportStreamFile.bytes.dropFirst(77)), length: 1316).units
-        // The first PAT is cut in two; tables come again every 100 ms.
+        // The first PAT is split; tables are repeated every 100 ms.
         #expect(shifted.count > whole.count - 10)
         #expect(shifted.last?.timestamp == whole.last?.timestamp)
     }
@@ -131,7 +131,7 @@ struct TransportStreamTests {
         #expect(early.unwrap(600, wallClockSeconds: wallClock) == base + wrap + 600)
         var late = TimestampUnwrapper()
         #expect(late.unwrap(600, wallClockSeconds: wallClock + 60) == base + wrap + 600)
-        // Pictures are reordered, so time may step back.
+        // Pictures are reordered, so time may go backwards.
         #expect(late.unwrap(UInt64(wrap - 3_000), wallClockSeconds: wallClock) == base + wrap - 3_000)
     }
 }

@@ -1,7 +1,7 @@
 /// A condition that did not hold in time.
 public struct NeverCame: Error, CustomStringConvertible {
     public var what: String
-    /// The last error of the question, if it threw.
+    /// The last error that the question threw, if any.
     public var last: String
 
     public init(what: String, last: String) {
@@ -12,7 +12,7 @@ public struct NeverCame: Error, CustomStringConvertible {
     public var description: String { "\(what) did not come; last: \(last)" }
 }
 
-/// Asks until there is an answer, for at most `limit`; then throws `NeverCame`. It asks at least twice.
+/// Polls until there is an answer, for at most `limit`; then throws `NeverCame`. It polls at least twice.
 /// - Parameter ask: returns nil for "not yet"; an error counts as "not yet", too.
 @discardableResult
 public func eventually<Value>(
@@ -34,7 +34,7 @@ public func eventually<Value>(
     throw NeverCame(what: what, last: last)
 }
 
-/// Asks until the condition holds, for at most `limit`; then throws `NeverCame`.
+/// Polls until the condition holds, for at most `limit`; then throws `NeverCame`.
 public func eventually(
     _ what: String, within limit: Duration = .seconds(10), every interval: Duration = .milliseconds(50),
     isolation: isolated (any Actor)? = #isolation, isSo: () async throws -> Bool

@@ -3,13 +3,13 @@ import Synchronization
 /// A service that ended before it was ready.
 public struct NeverReady: Error {}
 
-/// Runs a service, calls `body` once it is ready, and stops it, however `body` ends.
+/// Runs a service, calls `body` once the service is ready, and stops it, however `body` ends.
 ///
 /// - Parameters:
 ///   - limit: how long the service may take to become ready.
-///   - run: runs the service until it is stopped or cancelled, and says when it is ready and where.
+///   - run: runs the service until it is stopped or cancelled, and reports when and where it is ready.
 ///   - stop: stops it; nil: its task is cancelled.
-///   - body: gets what `run` has announced.
+///   - body: receives what `run` has reported.
 public func withRunningService<Ready: Sendable, Result>(
     within limit: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
     run: @escaping @Sendable (@escaping @Sendable (Ready) -> Void) async throws -> Void,
@@ -39,7 +39,7 @@ public func withRunningService<Ready: Sendable, Result>(
     }
 }
 
-/// What is known about the start of a service.
+/// The state of a service's start.
 private final class ServiceStart<Ready: Sendable>: Sendable {
     /// Ready with a value, or ended without one.
     struct State: Sendable { var value: Ready? }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder of its own for one test, which is removed with its owner.
+/// A temporary folder for one test. It is removed when its owner is deallocated.
 public final class TemporaryFolder: Sendable {
     public let path: String
     public var url: URL { URL(fileURLWithPath: path) }
@@ -13,7 +13,7 @@ public final class TemporaryFolder: Sendable {
 
     deinit { remove() }
 
-    /// Removes the folder before its owner goes away.
+    /// Removes the folder before its owner is deallocated.
     public func remove() { try? FileManager.default.removeItem(atPath: path) }
 }
 

@@ -46,9 +46,9 @@ struct ZoneFileTests {
         arguments: [
             ("x A 1.2.3\n", "5:5 bad A data"), ("x A 1.2.3.4 5.6.7.8\n", "5:13 bad A data"),
             ("x A\n", "5:3 A record without"),
-            ("x FOO 1\n", "5:3 'FOO' is no record type"), ("x 5 IN\n", "5:1 no record type"),
+            ("x FOO 1\n", "5:3 'FOO' is not a record type"), ("x 5 IN\n", "5:1 no record type"),
             ("x A ( 1.2.3.4\n", "5:5 '(' is never closed"), ("x A 1.2.3.4 )\n", "5:13 ')' without '('"),
-            ("x TXT \"abc\n", "5:7 string without"), ("x..y A 1.2.3.4\n", "5:1 'x..y' is no domain name"),
+            ("x TXT \"abc\n", "5:7 string without"), ("x..y A 1.2.3.4\n", "5:1 'x..y' is not a domain name"),
             ("x.org. A 1.2.3.4\n", "5:1 'x.org' is outside"), ("$ORIGIN org.\n", "5:9 $ORIGIN org. is outside"),
             ("$TTL soon\n", "5:6 $TTL wants"), ("$FOO 1\n", "5:1 unknown control"),
             ("@ SOA ns1 h 2 2 3 4 5\n", "5:1 second SOA"),

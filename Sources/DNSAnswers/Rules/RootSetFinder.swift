@@ -1,21 +1,20 @@
-/// Finds the root set regions of a portset: the set regions that some edge region has as a parent, or that are
-/// parents of those and so on, and that have no parents themselves for that portset. They are what
-/// `sets.s{P}` names and where entrypoints announce.
+/// Finds the root set regions of a portset: set regions that have no parents for that portset and are parents of some
+/// edge region, directly or through other set regions. `sets.s{P}` names them, and entrypoints announce to them.
 struct RootSetFinder {
     /// Distinct answers, as ascending indices of set regions; the first is empty.
     private(set) var sets: [[Int]] = [[]]
 
     private let content: ZoneContent
     private var numberOf: [[Int]: UInt32] = [[]: 0]
-    /// Every set region that any rule of edge regions has as a parent: once all are found, the search may end.
+    /// Number of set regions that any rule of edge regions has as a parent: once all are found, the search may end.
     private let parentsMost: Int
-    /// Portset pass in which a rule or set region was last seen.
+    /// The portset pass in which a rule or set region was last seen.
     private var ruleSeen: [UInt32]
     private var setSeen: [UInt32]
     private var pass: UInt32 = 0
-    /// Answers by what decides them.
+    /// Cached answers, by the values that determine them.
     private var remembered: [Key: (rootSets: UInt32, exists: Bool)] = [:]
-    /// In this pass a line won that takes parents away: its cells have names.
+    /// In this pass a line that removes parents won: its cells have names.
     private var hasNone = false
 
     private struct Key: Hashable {
@@ -35,7 +34,7 @@ struct RootSetFinder {
         setSeen = Array(repeating: 0, count: content.setRegions.count)
     }
 
-    /// The roots of `portset`, whose tree has root `root`; and whether any name of the portset exists at all.
+    /// The roots of `portset`, whose tree has root node `root`, and whether any name of the portset exists.
     mutating func find(in index: RuleIndex, root: UInt32, portset: UInt16) -> (rootSets: UInt32, exists: Bool) {
         let setRules = index.setRegions.map { Self.tag(of: $0, in: index.runs, portset: portset) }
         let setHasParents = zip(setRules, index.setRegions).contains { tag, entry in

@@ -1,13 +1,13 @@
-/// Which `map` line wins for a portset and a region: the last one that matches. Built once per generation.
+/// Finds the `map` line that wins for a portset and a region: the last one that matches. Built once per generation.
 ///
 /// Declared edge regions have consecutive numbers (ordinals), so that gaps between region ids cost nothing. A segment
-/// tree over the ordinals holds the rules: a rule tags the O(log n) nodes that make up its regions; the answer is the
-/// highest tag on the way from the root to the region. There is one such tree for each portset, but trees of
-/// neighbouring portsets share all nodes that no rule between them touches (path copying), so that memory is O(n log n)
-/// in the number of rules even where the visible pieces of n overlapping rectangles are n². Subtrees that cannot beat a
-/// tag above them are cut off.
+/// tree over the ordinals holds the rules: a rule tags the O(log n) nodes that cover its regions; the answer is the
+/// highest tag on the path from the root to the region. Each portset has such a tree, but trees of neighbouring
+/// portsets share all nodes that no rule between them changes (path copying), so that memory is O(n log n) in the
+/// number of rules even where n overlapping rectangles have n² visible pieces. Subtrees that cannot beat a tag above
+/// them are pruned.
 struct RuleIndex {
-    /// A run of declared edge regions and the ordinal of its first.
+    /// A range of declared edge regions and the ordinal of its first region.
     struct Declared: BitwiseCopyable {
         var lower: UInt32
         var upper: UInt32
@@ -18,15 +18,15 @@ struct RuleIndex {
     struct Node: BitwiseCopyable, Hashable {
         /// Last ordinal that belongs to the left child.
         var leftLast: UInt32
-        /// Highest rule (index + 1) that covers all of this node, or 0.
+        /// Highest rule (index + 1) that covers the whole node, or 0.
         var tag: UInt32
         var left: UInt32
         var right: UInt32
-        /// Highest tag of this node and all below it: a rule with at least this number cannot be beaten.
+        /// Highest tag of this node and all nodes below it: no tag below beats a rule with at least this number.
         var highest: UInt32
     }
 
-    /// Properties of a run of portsets in which no line begins or ends.
+    /// Properties of a range of portsets in which no line begins or ends.
     struct PortsetClass: BitwiseCopyable, Equatable {
         /// Root of its tree in `nodes`.
         var root: UInt32
@@ -36,9 +36,9 @@ struct RuleIndex {
         var exists: Bool
     }
 
-    /// A set region that some rule gives parents, and where its runs are.
+    /// A set region to which some rule gives parents, and the position of its runs.
     struct SetRegionEntry: BitwiseCopyable {
-        /// Its region id; above every id if it has none, so that it can't be asked for.
+        /// Its region id; without one, a value above every id, so that no query can match it.
         var id: UInt64
         /// Index in `ZoneContent.setRegions`.
         var set: UInt32
@@ -75,7 +75,7 @@ struct RuleIndexView {
     let setRegionCount: Int
     let runs: UnsafePointer<RuleIndex.Run>
 
-    /// The winning rule (index + 1), or 0: none, or a region that is not declared.
+    /// The winning rule (index + 1); 0 if there is none or the region is not declared.
     @inline(__always) func winner(portset: UInt16, region: UInt32) -> UInt32 {
         guard let ordinal = ordinal(of: region) else { return setRegionWinner(portset: portset, region: region) }
         return winner(root: entry(of: portset).root, ordinal: ordinal)

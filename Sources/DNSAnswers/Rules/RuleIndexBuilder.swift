@@ -1,8 +1,8 @@
 /// Builds a `RuleIndex`: a sweep over the portsets at which some rule begins or ends, with one mutable segment tree
-/// from which the shared nodes of each portset's tree are drawn.
+/// from which the shared nodes of each portset's tree are copied.
 struct RuleIndexBuilder {
-    /// Equal nodes are found and shared across the whole sweep up to this many nodes, afterwards only between
-    /// neighbouring portsets: it bounds the memory needed while building.
+    /// Up to this many nodes, equal nodes are found and shared across the whole sweep; beyond it, only between
+    /// neighbouring portsets. This bounds the memory needed for building.
     static let sharedNodesMax = 1 << 19
 
     private let content: ZoneContent
@@ -11,7 +11,7 @@ struct RuleIndexBuilder {
     private var index = RuleIndex()
     /// Ordinals of each rule's edge regions as disjoint ranges; none for rules of set regions.
     private var ordinals: [ClosedRange<UInt32>?] = []
-    /// First ordinal of each segment between the rules' ends.
+    /// First ordinal of each segment between the rules' boundaries.
     private var starts: [UInt32] = [0]
     /// Power of two ≥ number of segments; position 1 is the root, position p's children are 2p and 2p+1.
     private var width = 1
@@ -20,7 +20,7 @@ struct RuleIndexBuilder {
     private var isDirty: [Bool] = []
     private var known: [RuleIndex.Node: UInt32] = [:]
 
-    /// - Parameter portsets: what will be asked for.
+    /// - Parameter portsets: the portsets that will be queried.
     static func build(_ content: ZoneContent, portsets: ClosedRange<UInt16>) -> RuleIndex {
         var builder = RuleIndexBuilder(content, portsets)
         builder.numberRegions()
@@ -29,7 +29,7 @@ struct RuleIndexBuilder {
         return builder.index
     }
 
-    /// Only the runs of set regions.
+    /// Builds only the runs of set regions.
     static func buildSetRegions(_ content: ZoneContent) -> RuleIndex {
         var builder = RuleIndexBuilder(content, 0...UInt16.max)
         builder.buildSetRegions()
@@ -174,7 +174,7 @@ struct RuleIndexBuilder {
         index.rootSets = roots.sets
     }
 
-    /// Marks the positions that make up `range`, and those above them, as to be drawn again.
+    /// Marks the positions that cover `range`, and those above them, to be copied again.
     private mutating func touch(_ range: ClosedRange<UInt32>, inserting tag: UInt32?) {
         let first = segment(of: range.lowerBound)
         let last = segment(of: range.upperBound)

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Which `map` line decides about a portset of a region, and which set regions are the roots of a portset: the one
-/// rule engine. The last line that matches wins. Queries, `explain`, `list`, `diff`, `check` and exports all read it.
+/// Finds the `map` line that wins for a portset of a region, and the root set regions of a portset. This is the only
+/// rule engine. The last line that matches wins. Queries, `explain`, `list`, `diff`, `check` and exports all use it.
 package final class RuleMap: Sendable {
     let declared: FlatArray<RuleIndex.Declared>
     let nodes: FlatArray<RuleIndex.Node>
@@ -11,15 +11,15 @@ package final class RuleMap: Sendable {
     let runs: FlatArray<RuleIndex.Run>
     /// Distinct sets of root set regions; the first is empty.
     let rootSets: [[Int]]
-    /// Index in `setRegions` of each set region of the content; -1 for one that no line is about.
+    /// Index in `setRegions` of each set region of the content; -1 if no line applies to it.
     private let entryOfSet: [Int32]
 
-    /// - Parameter portsets: the portsets that callers will ask about. Lines about other portsets are skipped.
+    /// - Parameter portsets: the portsets that callers will query. Lines about other portsets are skipped.
     package convenience init(_ content: ZoneContent, portsets: ClosedRange<UInt16> = 0...UInt16.max) {
         self.init(RuleIndexBuilder.build(content, portsets: portsets), setRegionCount: content.setRegions.count)
     }
 
-    /// Only what lines about set regions decide: `runs(ofSetRegion:)` and nothing else.
+    /// Only the lines about set regions, for `runs(ofSetRegion:)` and nothing else.
     package convenience init(setRegionsOf content: ZoneContent) {
         self.init(RuleIndexBuilder.buildSetRegions(content), setRegionCount: content.setRegions.count)
     }
@@ -45,7 +45,7 @@ package final class RuleMap: Sendable {
             + runs.byteCount
     }
 
-    /// As the query path reads it. Valid as long as the map is.
+    /// The map as the query path reads it. Valid as long as the map exists.
     var view: RuleIndexView {
         RuleIndexView(
             declared: declared.base, declaredCount: declared.count, nodes: nodes.base, classOf: classOf.base,
@@ -54,20 +54,20 @@ package final class RuleMap: Sendable {
 
     // MARK: Single names
 
-    /// Index of the line that decides, `none` lines included. Nil if no line matches or the region is not declared.
+    /// Index of the winning line, including `none` lines. Nil if no line matches or the region is not declared.
     package func winner(portset: PortsetID, region: RegionID) -> Int? {
         let tag = view.winner(portset: portset.rawValue, region: region.rawValue)
         return tag == 0 ? nil : Int(tag) - 1
     }
 
-    /// Index of the line that decides about a set region, given by its index in the content.
+    /// Index of the winning line for a set region, given by its index in the content.
     package func winner(portset: UInt16, setRegion: Int) -> Int? {
         guard let entry = entry(of: setRegion) else { return nil }
         let tag = view.runTag(of: entry, portset: portset)
         return tag == 0 ? nil : Int(tag) - 1
     }
 
-    /// True when any name below `s{P}` exists.
+    /// True if any name below `s{P}` exists.
     package func isMapped(_ portset: PortsetID) -> Bool { view.entry(of: portset.rawValue).exists }
 
     // MARK: Roots
@@ -90,8 +90,8 @@ package final class RuleMap: Sendable {
 
     // MARK: Runs and rows
 
-    /// Where the line that decides about a set region changes, from portset 0 up: portset and index of the line, -1 for
-    /// none. Empty if no line is about it.
+    /// The portsets at which the winning line of a set region changes, from portset 0 up: portset and index of the
+    /// line, -1 for none. Empty if no line applies to the set region.
     package func runs(ofSetRegion set: Int) -> [(portset: Int, rule: Int)] {
         guard let entry = entry(of: set) else { return [] }
         var result: [(portset: Int, rule: Int)] = []
@@ -103,7 +103,7 @@ package final class RuleMap: Sendable {
         return result
     }
 
-    /// The lines that decide about an edge region for some portset, as ascending indices.
+    /// The lines that win for an edge region in some portset, as ascending indices.
     package func winners(region: RegionID) -> [Int] {
         let view = view
         guard let ordinal = view.ordinal(of: region.rawValue) else { return [] }
@@ -115,8 +115,8 @@ package final class RuleMap: Sendable {
     /// Number of an edge region among the declared ones; nil if it is not declared.
     package func ordinal(of region: UInt32) -> UInt32? { view.ordinal(of: region) }
 
-    /// Writes the winning line of each ordinal to `result` at the same position; -1 for none. `ordinals` ascend. Writes
-    /// nothing if `result` already holds the row of a portset that shares this portset's tree.
+    /// Writes the winning line of each ordinal to `result` at the same position; -1 for none. `ordinals` must ascend.
+    /// Writes nothing if `result` already holds the row of a portset that shares this portset's tree.
     /// - Parameter tree: the tree that `result` was written for; nil at first.
     package func fill(
         _ result: inout [Int32], ordinals: [UInt32], portset: UInt16, tree: inout UInt32?
@@ -152,8 +152,7 @@ package final class RuleMap: Sendable {
 }
 
 extension ZoneContent {
-    /// Indices of all lines that match a portset of a region, in the order of the file: those that `RuleMap` lets win
-    /// somewhere, and those that they shadow.
+    /// Indices of all lines that match a portset of a region, in file order, including shadowed lines.
     package func rulesMatching(portset: PortsetID, region: RegionID) -> [Int] {
         let set = setRegions.firstIndex { $0.id == region }
         let isEdge = edgeRegions.contains { $0.ids.contains(region.rawValue) }

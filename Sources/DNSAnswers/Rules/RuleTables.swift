@@ -1,11 +1,11 @@
 import ReflectorModel
 
-/// The part of a zone image that depends on the `map` lines only. All images of one generation of the files share it,
-/// so a host that dies or is drained rebuilds none of it.
+/// The part of a zone image that depends only on the `map` lines. All images of one generation of the files share it,
+/// so that it is not rebuilt when a host dies or is drained.
 final class RuleTables: Sendable {
     let map: RuleMap
     let rules: FlatArray<RuleEntry>
-    /// Where the rules were written.
+    /// The source positions of the rules.
     let text: FlatArray<UInt8>
     let defaultPortset: UInt16
 
@@ -40,7 +40,7 @@ extension RuleEntry {
         case .edge(let ids): (regionLower, regionUpper) = (ids.lowerBound, ids.upperBound)
         case .setRegion(let set):
             isForSetRegion = true
-            // A set region without an id can't be asked for: an empty range.
+            // A set region without an id can't be queried: an empty range.
             let id = content.setRegions[set].id?.rawValue
             (regionLower, regionUpper) = id.map { ($0, $0) } ?? (1, 0)
         }

@@ -2,33 +2,33 @@ import DNSAnswers
 import ReflectorModel
 
 /// The health of all targets of a prober, with a panic mode: if more than half of the targets die within 10 s, the
-/// prober itself is probably cut off. All targets then keep the state from before those deaths until more than half
+/// prober itself is probably cut off. All targets then keep their state from before those deaths until more than half
 /// answer again.
 ///
-/// Targets that have never answered are a different case: at first the network may start after its name servers. While
-/// more than half have never answered, they count as unprobed, which is no error.
+/// Targets that have never answered are a different case: the network may start after its name servers. While more than
+/// half have never answered, all count as unprobed, which is not an error.
 struct HealthMonitor: Sendable {
     /// Deaths within this span of each other count as one event.
     static let suspicionSpan = TimeSpan.seconds(10)
     /// Consecutive answered rounds after which a target counts towards the end of panic mode.
     static let thawRounds = 2
 
-    /// In the order given, for iteration.
+    /// In the given order, for iteration.
     private(set) var targets: [ProbeTarget] = []
     private var healthOf: [ProbeTarget: TargetHealth] = [:]
     private(set) var isFrozen = false
-    /// Most targets have not answered yet, since the start or since they were named.
+    /// Most targets have not answered yet since the start or since they were added.
     private(set) var isWaiting = false
-    /// How often panic mode has begun since the start.
+    /// Number of times panic mode has begun since the start.
     private(set) var freezes: UInt64 = 0
-    /// Incremented with every change of `report`.
+    /// Incremented on every change of `report`.
     private(set) var revision: UInt64 = 0
-    /// Targets that were silent when panic mode began.
+    /// Number of targets that were silent when panic mode began.
     private var silentAtFreeze = 0
 
     subscript(_ target: ProbeTarget) -> TargetHealth? { healthOf[target] }
 
-    /// Sets the targets. Targets that stay keep their state.
+    /// Sets the targets. Existing targets keep their state.
     mutating func replace(_ targets: [ProbeTarget], at now: MonotonicInstant) {
         let known = healthOf
         self.targets = targets

@@ -5,19 +5,19 @@ import ReflectorModel
 
 /// Runs the prober of a name server on a loop of its own and publishes the targets' health.
 struct HealthService: Sendable {
-    /// How long the first answers wait for the first probes.
+    /// Maximum time that the first answers wait for the first probes.
     static let warmUp = Duration.seconds(1)
 
     private let loop: DatagramLoop
     private let handler: LoopBound<ProbeLoop>
     private let completed: AsyncStream<Void>
 
-    /// Starts to probe.
+    /// Starts probing.
     ///
     /// - Parameters:
-    ///   - keys: network keys with their phases; the first is the one to send with.
-    ///   - name: of this name server, for its node id.
-    ///   - changed: called with every change of how targets stand.
+    ///   - keys: network keys with their phases; the first key sends.
+    ///   - name: name of this name server, which determines its node id.
+    ///   - changed: called on every change of the targets' states.
     init(
         keys: [(phase: UInt8, key: [UInt8])], name: String, targets: [ProbeTarget], logger: Logger,
         changed: @escaping @Sendable (ProberReport) -> Void
@@ -27,7 +27,7 @@ struct HealthService: Sendable {
         let loop = try DatagramLoop(options: options)
         var sockets: [DatagramSocket] = []
         for address in [IPAddress(v4: 0), IPAddress(high: 0, low: 0)] {
-            // A machine without one of the families has no targets of it either.
+            // A machine without an address family can't probe targets of that family.
             guard let socket = try? DatagramSocket(bind: Endpoint(address: address, port: 0), options: .queries) else {
                 continue
             }
@@ -49,7 +49,7 @@ struct HealthService: Sendable {
         setTargets(targets)
     }
 
-    /// Waits until every target has a first result, at most `warmUp`.
+    /// Waits until every target has a first result, but at most `warmUp`.
     func firstRound() async {
         let completed = completed
         await withTaskGroup(of: Void.self) { group in
@@ -65,7 +65,7 @@ struct HealthService: Sendable {
         loop.execute { handler.value.setTargets(targets) }
     }
 
-    /// Probes with other network keys from now on. Throws, and changes nothing, if libcrypto refuses one.
+    /// Replaces the network keys for probing. Throws, and changes nothing, if libcrypto refuses a key.
     func replaceKeys(_ keys: [(phase: UInt8, key: [UInt8])]) throws(PacketSealingError) {
         _ = try LibcryptoPacketCrypto(networkKeys: keys)
         let handler = handler

@@ -3,7 +3,7 @@ import DNSAnswers
 /// Host states that are not in the files: content = files + overrides + health.
 struct HostStates: Sendable, Equatable {
     var probing = ZoneContent.Probing.off
-    /// A target that is not in it is unprobed.
+    /// A target without an entry is unprobed.
     var health: [ProbeTarget: ZoneContent.Health] = [:]
     var overrides: [HostOverride] = []
 
@@ -25,7 +25,7 @@ struct HostStates: Sendable, Equatable {
         return content
     }
 
-    /// Their strings in `_status`.
+    /// The strings of these states in `_status`.
     var notes: [String] {
         let counts = [
             ("alive", health.values.count { $0 == .alive }), ("dead", health.values.count { $0 == .dead }),
@@ -40,7 +40,7 @@ struct HostStates: Sendable, Equatable {
             }
     }
 
-    /// An override of the host takes precedence over one of its site.
+    /// A host's own override takes precedence over its site's.
     private func override(of host: String, site: String, zone: String) -> ZoneContent.Override? {
         let own = overrides.filter { $0.zone == zone }
         return (own.first { $0.subject == .host(host) } ?? own.first { $0.subject == .site(site) })?.override

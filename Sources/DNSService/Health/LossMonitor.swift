@@ -2,25 +2,26 @@ import ReflectorModel
 import RelayWire
 
 /// Detects from a node's reports whether its children see loss: link packets received and missed, capped by the median
-/// over its children (`ReportTotals`). While loss lasts the share of its weight is halved step by step; afterwards it
-/// doubles once a minute, so that it never flaps.
+/// over its children (`ReportTotals`). During loss, the node's share of its weight is halved step by step; afterwards
+/// it doubles once a minute, so that it does not flap.
 struct LossMonitor: Sendable, Equatable {
-    /// In sixteenths of the weight.
+    /// Full share, in sixteenths of the weight.
     static let shareMax: UInt8 = 16
     static let shareMin: UInt8 = 2
-    /// Loss is taken over windows of this length, if they have enough packets.
+    /// Loss is measured over windows of this length, if they have enough packets.
     static let window = TimeSpan.seconds(5)
     static let packetsMin: UInt64 = 500
-    /// Ten million packets a second for 7,000 years: a larger number is implausible.
+    /// Ten million packets per second for 7,000 years: a larger number is implausible.
     static let plausibleMax: UInt64 = 1 << 61
-    /// Above the first the share is halved; below the second it may rise. Between them nothing changes.
+    /// Loss above the first threshold halves the share; below the second, the share may rise. Between them nothing
+    /// changes.
     static let badLoss = 0.05
     static let goodLoss = 0.01
     static let fallPause = TimeSpan.seconds(10)
     static let risePause = TimeSpan.seconds(60)
 
     private(set) var share = shareMax
-    /// Smoothed over windows; nil before the first.
+    /// Loss smoothed over windows; nil before the first window.
     private(set) var smoothed: Double?
     private var last: (received: UInt64, lost: UInt64, uptime: UInt64, at: MonotonicInstant)?
     private var changedAt: MonotonicInstant?
@@ -40,7 +41,7 @@ struct LossMonitor: Sendable, Equatable {
             let loss = Double(lost) / Double(received + lost)
             smoothed = smoothed.map { 0.5 * $0 + 0.5 * loss } ?? loss
         } else if let old = smoothed {
-            // It has little traffic now: the measured loss decays.
+            // The node has little traffic now: the measured loss decays.
             smoothed = old * 0.9
         }
         step(at: now)

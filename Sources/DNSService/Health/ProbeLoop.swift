@@ -4,7 +4,7 @@ import PacketSealing
 import ReflectorModel
 import RelayWire
 
-/// The thin shell around a `Prober`: a socket for each address family, a timer, and a thread of their own.
+/// The thin shell around a `Prober`: a socket for each address family, a timer, and a thread for them.
 final class ProbeLoop: DatagramHandler {
     private let loop: DatagramLoop
     private let prober: Prober
@@ -48,7 +48,7 @@ final class ProbeLoop: DatagramHandler {
 
     func setTargets(_ targets: [ProbeTarget]) { prober.setTargets(targets, at: loop.now) }
 
-    /// Takes other network keys, which libcrypto has taken a moment ago.
+    /// Switches to other network keys, which libcrypto has already accepted.
     func replaceKeys(_ keys: [(phase: UInt8, key: [UInt8])]) {
         guard (try? crypto.replaceNetworkKeys(keys)) != nil else { return }
         prober.keysChanged()

@@ -4,10 +4,10 @@ import ReflectorModel
 /// A set reflector that is probed: its addresses and its identity.
 struct ProbeTarget: Hashable, Sendable {
     var endpoint: Endpoint
-    /// An address of the other family. Either address is good for the probe.
+    /// The host's address of the other family. Either address may be probed.
     var other: Endpoint?
     var node: NodeID
-    /// Host name relative to the zone, for people.
+    /// Host name relative to the zone, for display.
     var name: String
 
     static func == (a: ProbeTarget, b: ProbeTarget) -> Bool { a.endpoint == b.endpoint && a.node == b.node }
@@ -19,7 +19,7 @@ struct ProbeTarget: Hashable, Sendable {
 }
 
 extension ZoneContent {
-    /// Where a member is probed: the first of its host's addresses, and the first of the other family. Nil without
+    /// Where a member is probed: its host's first address, and its first address of the other family. Nil if it has no
     /// addresses.
     func target(of member: Member) -> ProbeTarget? {
         guard hosts.indices.contains(member.host) else { return nil }
@@ -32,7 +32,7 @@ extension ZoneContent {
             other: other.map { Endpoint(address: $0, port: member.port) }, node: NodeID(name: name), name: name)
     }
 
-    /// Every member of every set region once, in the order of the file.
+    /// Every member of every set region, once each, in file order.
     var probeTargets: [ProbeTarget] {
         var seen: Set<ProbeTarget> = []
         return setRegions.flatMap(\.members).compactMap(target).filter { seen.insert($0).inserted }

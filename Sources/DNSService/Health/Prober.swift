@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayWire
 
-/// Asks every set reflector once a round whether it is alive, over the relay protocol, as a state machine without
-/// socket or clock: datagrams and instants in, datagrams and a `HealthMonitor` out. The owner calls again at
-/// `nextTimeout`. One event loop owns it.
+/// Checks every set reflector once per round over the relay protocol. A state machine without socket or clock:
+/// datagrams and times in, datagrams and a `HealthMonitor` out. The owner calls it again at `nextTimeout`. One event
+/// loop owns it.
 ///
 /// ```
 /// round ─▶ first try: probe (with the cookie held), or hello ─▶ cookie ─▶ probe ─▶ report: answered
@@ -13,33 +13,33 @@ import RelayWire
 ///             both 500 ms without: two misses, the target is silent
 /// ```
 /// The second try goes to the target's address of the other family, if it has one.
-/// A try after a restart of the target finds its cookie invalid, so the second try always starts with a hello. Within a
-/// try each step is sent again every 125 ms, so that lost datagrams alone rarely cause a miss.
+/// If the target has restarted, the first try fails with an invalid cookie, so the second try always starts with a
+/// hello. Within a try each step is resent every 125 ms, so that packet loss alone rarely causes a miss.
 final class Prober {
     struct Configuration: Sendable {
-        /// From one round of a target to the next, ± `jitter`.
+        /// Time between two rounds of a target, ± `jitter`.
         var interval: TimeSpan = .milliseconds(800)
-        /// Part of the interval, in percent.
+        /// Jitter in percent of the interval.
         var jitterPercent: Int64 = 10
         /// How long a try waits for its report.
         var timeout: TimeSpan = .milliseconds(500)
-        /// When the second try follows the first.
+        /// Delay of the second try after the first.
         var patience: TimeSpan = .milliseconds(250)
-        /// When a step is sent again.
+        /// Resend interval of a step.
         var resend: TimeSpan = .milliseconds(125)
-        /// How long a cookie is used; nodes take one for 10 s.
+        /// How long a cookie is used; nodes accept one for 10 s.
         var cookieSpan: TimeSpan = .seconds(8)
-        /// Most targets; more are left unprobed.
+        /// Maximum number of targets; further targets stay unprobed.
         var targetsMax = 4_096
         init() {}
     }
 
-    /// What is counted, by name.
+    /// Counters, by name.
     struct Counters: Sendable {
         var sent: UInt64 = 0
         var answered: UInt64 = 0
         var missed: UInt64 = 0
-        /// Datagrams that answer no try: malformed, not authentic, late, or from somebody else.
+        /// Datagrams that answer no try: malformed, not authentic, late, or from another source.
         var rejected: UInt64 = 0
         var lateWakeups: UInt64 = 0
         var targetsLeftOut: UInt64 = 0
@@ -59,16 +59,17 @@ final class Prober {
 
     private struct Course {
         var nextRound: MonotonicInstant
-        /// Tries of the round under way; empty between rounds.
+        /// Pending tries of the round; empty between rounds.
         var tries: [Try] = []
         var cookie: (nonce: HandshakeNonce, cookie: HandshakeCookie, of: Endpoint, at: MonotonicInstant)?
-        /// The address that answered last: a round begins there.
+        /// The address that answered last: the next round begins there.
         var answering: Endpoint?
     }
 
-    /// Timers are rounded to this grid, so that many targets cost few wake-ups.
+    /// Timers are rounded to this grid, so that many targets cause few wake-ups.
     private static let grid: Int64 = 5_000_000
-    /// A wake-up later than this means that we were paused ourselves: missing replies then prove nothing for a moment.
+    /// A wake-up that is later than this means that our own process was paused: missing replies then prove nothing for
+    /// a short time.
     private static let latenessMax = TimeSpan.milliseconds(50)
 
     private(set) var monitor = HealthMonitor()
@@ -86,8 +87,8 @@ final class Prober {
         byteCount: WireLimits.handshakeLengthMax, alignment: 16)
 
     /// - Parameters:
-    ///   - name: of this prober, from which its node id follows.
-    ///   - seed: of jitter; secrets come from `crypto`.
+    ///   - name: name of this prober, which determines its node id.
+    ///   - seed: seed of the jitter; secrets come from `crypto`.
     init(configuration: Configuration = Configuration(), name: String, crypto: any PacketCrypto, seed: UInt64) {
         self.configuration = configuration
         node = NodeID(name: name)
@@ -97,7 +98,7 @@ final class Prober {
 
     deinit { buffer.deallocate() }
 
-    /// Sets the targets. Targets that stay continue; new ones are probed at once.
+    /// Sets the targets. Existing targets continue; new ones are probed at once.
     func setTargets(_ wanted: [ProbeTarget], at now: MonotonicInstant) {
         let targets = Array(wanted.prefix(configuration.targetsMax))
         counters.targetsLeftOut = UInt64(wanted.count - targets.count)
@@ -113,7 +114,7 @@ final class Prober {
         handleTimeout(at: now)
     }
 
-    /// The keys behind `crypto` have changed: the next tries begin with a new cookie under the first of them.
+    /// The keys behind `crypto` have changed: the next tries request a new cookie under the first key.
     func keysChanged() {
         for target in monitor.targets { courses[target]?.cookie = nil }
     }
@@ -176,7 +177,7 @@ final class Prober {
         return next
     }
 
-    /// When the step of a try is to be sent again; distant when it is not.
+    /// When the step of a try is due to be resent; distant if it is not.
     private func resend(of attempt: Try) -> MonotonicInstant {
         let next = attempt.sentAt + configuration.resend
         return next < attempt.startedAt + configuration.timeout ? next : .distantFuture

@@ -9,25 +9,25 @@ import ReflectorModel
 /// dead ─ answered without a break for `returnSpan`, doubled by every recent death ─▶ alive
 /// ```
 struct TargetHealth: Sendable, Equatable {
-    /// How long a target that came back must answer without a break before it counts as alive.
+    /// How long a dead target must answer without interruption before it counts as alive.
     static let returnSpan = TimeSpan.seconds(10)
     static let returnSpanMax = TimeSpan.seconds(300)
     /// The same for a target that has never been alive: it is new and not known to be unstable.
     static let firstSpan = TimeSpan.seconds(3)
-    /// After this time alive, one death is forgotten.
+    /// One death is forgotten after this much time alive.
     static let deathForgottenAfter = TimeSpan.seconds(600)
     private static let deathsMax = 6
 
     enum State: Sendable, Equatable { case unknown, alive, dead }
 
     private(set) var state = State.unknown
-    /// Since when `state` has been what it is.
+    /// When `state` was entered.
     private(set) var since: MonotonicInstant
     /// State before the last death.
     private(set) var stateBefore = State.unknown
-    /// Since when every round was answered; nil while the last one was not.
+    /// Start of the current run of answered rounds; nil if the last round was unanswered.
     private(set) var answeringSince: MonotonicInstant?
-    /// Rounds answered, or unanswered, without a break.
+    /// Number of consecutive answered, or unanswered, rounds.
     private(set) var answered = 0
     private(set) var unanswered = 0
     /// It has answered at least once.
@@ -38,7 +38,7 @@ struct TargetHealth: Sendable, Equatable {
     init(at now: MonotonicInstant) { since = now }
 
     /// A round of probes has finished.
-    /// - Parameter isHeld: only counts; the state does not change.
+    /// - Parameter isHeld: only counts the round; the state does not change.
     mutating func round(isAnswered: Bool, isHeld: Bool, at now: MonotonicInstant) {
         if isAnswered {
             answered += 1
@@ -52,7 +52,7 @@ struct TargetHealth: Sendable, Equatable {
         if !isHeld { judge(at: now) }
     }
 
-    /// Sets the state that follows from the rounds.
+    /// Updates the state from the rounds.
     mutating func judge(at now: MonotonicInstant) {
         forgetDeaths(at: now)
         switch state {
@@ -66,7 +66,7 @@ struct TargetHealth: Sendable, Equatable {
         }
     }
 
-    /// The hold is over. A target that has answered is evaluated at once, others in their next round.
+    /// Ends the hold. A target that has answered is evaluated at once, others in their next round.
     mutating func release(at now: MonotonicInstant) {
         unanswered = 0
         judge(at: now)
@@ -79,7 +79,7 @@ struct TargetHealth: Sendable, Equatable {
         deaths = max(deaths - 1, 0)
     }
 
-    /// How long it must answer to be alive again.
+    /// How long the target must answer to count as alive again.
     var returnSpan: TimeSpan {
         guard hasLived else { return Self.firstSpan }
         return min(Self.returnSpan * Int64(1 << max(deaths - 1, 0)), Self.returnSpanMax)

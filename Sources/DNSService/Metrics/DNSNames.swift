@@ -1,16 +1,16 @@
-/// Numbers of the DNS by the names that people know them by (IANA DNS parameters).
+/// Names of DNS numbers (IANA DNS parameters).
 enum DNSNames {
-    /// `AAAA`; `TYPE65280` for what has no name here (RFC 3597 §5).
+    /// `AAAA`; `TYPE65280` for a type without a name here (RFC 3597 §5).
     static func type(_ number: UInt16) -> String {
         types[number] ?? "TYPE\(number)"
     }
 
-    /// `NXDOMAIN`; `RCODE12` for what has no name.
+    /// `NXDOMAIN`; `RCODE12` for a code without a name.
     static func code(_ number: Int) -> String {
         codes[number] ?? "RCODE\(number)"
     }
 
-    /// A label in presentation form: what is not plain is `\DDD` (RFC 4343 §2.1).
+    /// A label in presentation form: special characters are written as `\DDD` (RFC 4343 §2.1).
     static func label(_ bytes: some Sequence<UInt8>) -> String {
         var text = ""
         for byte in bytes {

@@ -2,9 +2,9 @@ import DNSAnswers
 import Logging
 import ReflectorModel
 
-/// One query with its reply, for the log: copied out of the loop's buffers, read later.
+/// One query with its reply, for the log: copied out of the loop's buffers and parsed later.
 struct QuerySample: Sendable {
-    /// Most bytes of a query that are kept: header and question fit.
+    /// Maximum number of bytes of a query that are kept: enough for header and question.
     private static let queryBytesMax = 12 + 255 + 4
 
     private let query: [UInt8]
@@ -19,7 +19,7 @@ struct QuerySample: Sendable {
         self.source = source
     }
 
-    /// As a line of the log has it.
+    /// The fields of the log line.
     var metadata: Logger.Metadata {
         var result: Logger.Metadata = ["source": "\(source)", "reply_bytes": "\(replyLength)"]
         if let question = question {
@@ -32,7 +32,7 @@ struct QuerySample: Sendable {
         return result
     }
 
-    /// Name, type and class asked for; nil where the query has no readable question.
+    /// Name, type and class of the question; nil if the query has no readable question.
     private var question: (name: String, type: UInt16, recordClass: UInt16)? {
         var labels: [String] = []
         var position = 12
@@ -48,12 +48,12 @@ struct QuerySample: Sendable {
     }
 }
 
-/// Writes sampled queries to the log, away from the loops: those that come faster than it writes are left out.
+/// Writes sampled queries to the log, off the loops; drops samples that arrive faster than it can write them.
 struct QueryLog: Sendable {
-    /// Most samples that wait to be written.
+    /// Maximum number of samples waiting to be written.
     private static let waitingMax = 256
 
-    /// Takes a sample; never blocks.
+    /// Accepts a sample; never blocks.
     let take: @Sendable (QuerySample) -> Void
     private let samples: AsyncStream<QuerySample>
     private let logger: Logger

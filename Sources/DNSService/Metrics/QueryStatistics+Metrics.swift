@@ -29,10 +29,10 @@ extension QueryStatistics {
         }
         for counter in AnswerCounter.allCases where counter != .received && !AnswerCounter.onTop.contains(counter) {
             samples.append(
-                sample("outcomes", ("outcome", counter.name), self[counter], "What became of messages received."))
+                sample("outcomes", ("outcome", counter.name), self[counter], "Messages received, by outcome."))
         }
-        samples.append(sample("truncated", nil, self[.truncated], "Replies cut for want of room, with TC."))
-        samples.append(sample("explained", nil, self[.explained], "Answers of explain and _status."))
+        samples.append(sample("truncated", nil, self[.truncated], "Replies truncated for lack of space, with TC."))
+        samples.append(sample("explained", nil, self[.explained], "Answers to explain and _status queries."))
         for (verdict, counter) in [("valid", AnswerCounter.cookieValid), ("wrong", .cookieWrong)] {
             samples.append(sample("cookies", ("verdict", verdict), self[counter], "Server cookies in queries."))
         }
@@ -66,7 +66,7 @@ extension LoopReport {
     var samples: [MetricSample] {
         let latency = latencies.samples(
             name: "reflector_dns_latency_seconds", labels: [("transport", "udp")],
-            help: "From the receipt of a query to the hand-over of its reply, measured for each batch.", step: 2)
+            help: "Time from receiving a query to sending its reply, measured per batch.", step: 2)
         let evictions = MetricSample(
             name: "reflector_dns_rate_limit_evictions_total", value: Double(limiterEvictions), kind: .counter,
             help: "Buckets of the rate limiter that were evicted while in use.")
@@ -108,18 +108,18 @@ extension NameServer.Status {
             let labels = [("address", secondary.address), ("zone", secondary.zone)]
             return [
                 sample(
-                    "secondary_serial", labels, Double(secondary.serial), .gauge, "Serial that a secondary last took."),
+                    "secondary_serial", labels, Double(secondary.serial), .gauge, "Serial last transferred."),
                 sample(
                     "secondary_transfer_timestamp_seconds", labels, Double(secondary.at), .gauge,
-                    "When a secondary last took the zone."),
+                    "Time of a secondary's last transfer of the zone."),
             ]
         }
         return own + secondaries + state + [
             sample(
                 "zone_age_seconds", [], Double(max(unixTime - servedSince, 0)), .gauge,
-                "Seconds since the content now served was taken."),
+                "Seconds since the current content was first served."),
             sample(
-                "zone_generations_taken_total", [], Double(generation), .counter, "Generations of the files taken."),
+                "zone_generations_taken_total", [], Double(generation), .counter, "Generations of the files accepted."),
             sample(
                 "zone_generations_refused_total", [], Double(refusals), .counter, "Generations of the files refused."),
             sample(
@@ -128,7 +128,7 @@ extension NameServer.Status {
         ]
     }
 
-    /// What probes and overrides say.
+    /// Metrics of probes and overrides.
     private var state: [MetricSample] {
         let targets = hosts.map { host in
             MetricSample(

@@ -27,14 +27,14 @@ public struct HostOverride: Sendable, Hashable {
         self.override = override
     }
 
-    /// One line of the state directory's file: fields parted by tabs, the reason last.
+    /// One line of the file in the state directory: fields separated by tabs, the reason last.
     var line: String {
         let kind = if case .host = subject { "host" } else { "site" }
         return [zone, kind, subject.description, override.action.rawValue, String(override.until), override.reason]
             .joined(separator: "\t")
     }
 
-    /// Nil for anything that `line` does not write.
+    /// Nil for text that `line` does not write.
     init?(line: Substring) {
         let fields = line.split(separator: Character("\t"), maxSplits: 5, omittingEmptySubsequences: false)
             .map(String.init)
@@ -50,7 +50,7 @@ public struct HostOverride: Sendable, Hashable {
         override = ZoneContent.Override(action: action, reason: fields[5], until: until)
     }
 
-    /// Reasons stand in TXT records and in logs: printable ASCII, not too long.
+    /// Reasons appear in TXT records and in logs: printable ASCII, not too long.
     static func isReason(_ text: String) -> Bool {
         text.utf8.count <= ZoneContent.Override.reasonMax && text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
     }

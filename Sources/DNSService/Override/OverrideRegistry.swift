@@ -52,7 +52,7 @@ actor OverrideRegistry {
         do {
             try store?.save(table.entries)
         } catch {
-            logger.error("overrides not kept: \(error)")
+            logger.error("overrides not stored: \(error)")
         }
         changed(table.entries)
     }

@@ -1,8 +1,8 @@
 import DNSAnswers
 import Foundation
 
-/// What an operator sends to each name server of a zone: JSON, authenticated by `OverrideSigner`, good for a minute and
-/// for one use.
+/// An operator's request to each name server of a zone: JSON, authenticated by `OverrideSigner`, valid for one minute
+/// and one use.
 public struct OverrideRequest: Codable, Sendable, Equatable {
     public enum Action: String, Codable, Sendable, CaseIterable {
         case drain
@@ -12,21 +12,21 @@ public struct OverrideRequest: Codable, Sendable, Equatable {
         case clear
     }
 
-    /// The ops endpoint it is sent to, as ADDRESS:PORT, so that one server's request is of no use with another.
+    /// The ops endpoint that it is sent to, as ADDRESS:PORT, so that a request to one server is invalid on another.
     public var to: String
     public var action: Action
     /// A host of a set region, or a site.
     public var subject: String
-    /// Without the final dot.
+    /// Zone name without the final dot.
     public var zone: String
-    /// How long it lasts.
+    /// Duration of the override.
     public var seconds: Int64
     public var reason: String
-    /// Also where cells of the map would have no parent left.
+    /// Applies even if cells of the map would have no parent left.
     public var isForced: Bool
-    /// When it was made, in seconds since 1970.
+    /// When the request was made, in seconds since 1970.
     public var issued: Int64
-    /// 128 random bits in hexadecimal: no request is taken twice.
+    /// 128 random bits in hexadecimal: no request is accepted twice.
     public var nonce: String
 
     public init(
@@ -48,7 +48,7 @@ public struct OverrideRequest: Codable, Sendable, Equatable {
         }.joined()
     }
 
-    /// As it is sent and signed.
+    /// The request as it is sent and signed.
     public var body: [UInt8] { (try? JSONEncoder().encode(self)).map { Array($0) } ?? [] }
 
     init?(body: [UInt8]) {
@@ -60,9 +60,9 @@ public struct OverrideRequest: Codable, Sendable, Equatable {
 /// The name server's reply, which is authenticated too.
 public struct OverrideReply: Codable, Sendable, Equatable {
     public var isAccepted: Bool
-    /// For people: what is in force now, or why nothing changed.
+    /// For operators: what is in force now, or why nothing changed.
     public var text: String
-    /// That of the request.
+    /// The nonce of the request.
     public var nonce: String
 
     public init(isAccepted: Bool, text: String, nonce: String) {
@@ -73,7 +73,7 @@ public struct OverrideReply: Codable, Sendable, Equatable {
 
     public var body: [UInt8] { (try? JSONEncoder().encode(self)).map { Array($0) } ?? [] }
 
-    /// Nil for what is no reply.
+    /// Nil if the body is not a reply.
     public init?(body: [UInt8]) {
         guard let reply = try? JSONDecoder().decode(Self.self, from: Data(body)) else { return nil }
         self = reply

@@ -1,10 +1,10 @@
 import DNSAnswers
 
-/// Takes signed requests for overrides on behalf of a running name server.
+/// Accepts signed requests for overrides for a running name server.
 public actor OverrideService {
-    /// What to send back.
+    /// The response to send.
     public struct Response: Sendable {
-        /// False if the operator did not sign the request: then no reason is given.
+        /// False if no operator signed the request: then the response gives no reason.
         public var isAuthorized: Bool
         public var body: [UInt8]
         public var signature: String
@@ -15,8 +15,8 @@ public actor OverrideService {
     private var authenticator: RequestAuthenticator
 
     /// - Parameters:
-    ///   - operators: public keys of those who may override.
-    ///   - networkKeys: what replies are authenticated with.
+    ///   - operators: public keys of the operators who may set overrides.
+    ///   - networkKeys: keys that authenticate replies.
     ///   - endpoint: where requests arrive, as ADDRESS:PORT; nil if that is a wildcard address.
     public init(
         server: NameServer, operators: [PhasedKey], networkKeys: [PhasedKey], endpoint: String?
@@ -27,7 +27,7 @@ public actor OverrideService {
             verifier: OverrideVerifier(keys: operators), endpoint: endpoint, startedAt: WallClock.seconds)
     }
 
-    /// Takes other keys from now on. Throws, and changes nothing, if one can't be used.
+    /// Replaces the keys. Throws, and changes nothing, if a key can't be used.
     public func replaceKeys(operators: [PhasedKey], networkKeys: [PhasedKey]) throws {
         replies = try ReplyAuthenticator(networkKeys: networkKeys)
         authenticator.verifier = OverrideVerifier(keys: operators)

@@ -1,7 +1,7 @@
 import PacketSealing
 import RelayWire
 
-/// A key of `OverrideSigner` and its kin, and the number by which signatures name it.
+/// A key of `OverrideSigner` and similar types, with the number that identifies it in signatures.
 public typealias PhasedKey = (phase: UInt8, key: [UInt8])
 
 /// Signs requests for overrides with the operator's Ed25519 secret: `PHASE:HEX`, for a header.
@@ -9,30 +9,30 @@ public struct OverrideSigner: Sendable {
     private let phase: UInt8
     private let seed: [UInt8]
 
-    /// Nil if the secret is no Ed25519 seed of 32 bytes.
+    /// Nil if the secret is not an Ed25519 seed of 32 bytes.
     public init?(secret: PhasedKey) {
         guard Ed25519.publicKey(seed: secret.key) != nil else { return nil }
         phase = secret.phase
         seed = secret.key
     }
 
-    /// Of the body of a request.
+    /// The signature of a request body.
     public func signature(of body: [UInt8]) -> String {
         guard let bytes = Ed25519.sign(SignedText.request(body), seed: seed) else { return "" }
         return SignatureText.text(phase, bytes)
     }
 }
 
-/// Verifies requests for overrides by the operators' public keys. A name server has nothing that could sign one.
+/// Verifies requests for overrides with the operators' public keys. A name server has no key that could sign one.
 public struct OverrideVerifier: Sendable {
     private let keys: [PhasedKey]
 
-    /// - Parameter keys: public keys with their phases; none takes nothing.
+    /// - Parameter keys: public keys with their phases; without keys, every request is refused.
     public init(keys: [PhasedKey]) { self.keys = keys }
 
     public var isEmpty: Bool { keys.isEmpty }
 
-    /// The phase of the key by which the body was signed; nil if it was by none of ours.
+    /// The phase of the key that signed the body; nil if none of our keys did.
     public func signer(of body: [UInt8], _ signature: String) -> UInt8? {
         guard let (phase, bytes) = SignatureText.parse(signature, length: Ed25519.signatureLength) else { return nil }
         let message = SignedText.request(body)
@@ -42,12 +42,12 @@ public struct OverrideVerifier: Sendable {
     }
 }
 
-/// Authenticates what name servers reply, by the network key: HMAC-SHA-256, truncated to 128 bits. The prefix keeps it
-/// apart from the datagrams under the same key, all of which begin with another byte.
+/// Authenticates the replies of name servers with the network key: HMAC-SHA-256, truncated to 128 bits. The prefix
+/// separates it from datagrams under the same key, all of which begin with another byte.
 public struct ReplyAuthenticator: Sendable {
     private let keys: [PhasedKey]
 
-    /// Throws if a key is not 32 bytes long, or there is none. The first one signs, any verifies.
+    /// Throws if there is no key or a key is not 32 bytes long. The first key signs, all keys verify.
     public init(networkKeys: [PhasedKey]) throws {
         keys = networkKeys
         _ = try LibcryptoPacketCrypto(networkKeys: keys)
@@ -77,7 +77,7 @@ public struct ReplyAuthenticator: Sendable {
     }
 }
 
-/// What is signed: the purpose before the body, so that a signature is of no use for anything else.
+/// The signed text: the purpose before the body, so that a signature is invalid for any other purpose.
 private enum SignedText {
     static func request(_ body: [UInt8]) -> [UInt8] { Array("reflector override request 2\n".utf8) + body }
     static func reply(_ body: [UInt8]) -> [UInt8] { Array("reflector override reply 2\n".utf8) + body }
@@ -89,7 +89,7 @@ private enum SignatureText {
         "\(phase):" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// Nil for text of another form, or a signature of another length.
+    /// Nil for text in another format, or a signature of another length.
     static func parse(_ text: String, length: Int) -> (phase: UInt8, bytes: [UInt8])? {
         guard text.utf8.count <= 4 + 2 * length else { return nil }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)

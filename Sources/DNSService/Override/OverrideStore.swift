@@ -6,7 +6,8 @@ struct OverrideStore {
     let directory: String
     private var file: StateFile { StateFile(path: "\(directory)/overrides") }
 
-    /// What is kept. Lines that can't be read are left out: an override must not keep a name server from starting.
+    /// The stored overrides. Lines that can't be read are left out: an override must not prevent a name server from
+    /// starting.
     func load() -> [HostOverride] {
         (file.text(lengthMax: Self.lengthMax) ?? "").split(separator: "\n").compactMap { HostOverride(line: $0) }
     }

@@ -3,9 +3,9 @@ import ZoneCompiler
 
 /// The overrides in force, and the rules for adding and removing them. Times are in seconds since 1970.
 struct OverrideTable: Sendable, Equatable {
-    /// Most at a time.
+    /// Maximum number of overrides at a time.
     static let countMax = 256
-    /// Longest duration, in seconds: for more, edit the files.
+    /// Longest duration, in seconds; for longer changes, edit the files.
     static let spanMax: Int64 = 30 * 86_400
 
     /// Why an override is refused.
@@ -36,7 +36,7 @@ struct OverrideTable: Sendable, Equatable {
         }
     }
 
-    /// In the order they came.
+    /// In order of arrival.
     private(set) var entries: [HostOverride] = []
 
     init(entries: [HostOverride] = []) { self.entries = Array(entries.prefix(Self.countMax)) }
@@ -48,12 +48,12 @@ struct OverrideTable: Sendable, Equatable {
         return entries.count != before
     }
 
-    /// Puts an override in force; one of the same subject before it ends.
+    /// Sets an override; an existing override of the same subject ends.
     ///
     /// - Parameters:
-    ///   - subject: a host name, or else a site.
+    ///   - subject: a host name, or a site.
     ///   - seconds: how long it lasts.
-    ///   - hostStates: the current ones, with the overrides of this table.
+    ///   - hostStates: the current host states, including the overrides of this table.
     mutating func put(
         _ action: ZoneContent.Override.Action, _ subject: String, zone files: ZoneContent, seconds: Int64,
         reason: String, isForced: Bool, hostStates: HostStates, at now: Int64

@@ -1,14 +1,14 @@
 /// Authenticates requests for overrides: signed, recent, and never used before. Times are in seconds since 1970.
 struct RequestAuthenticator: Sendable {
-    /// How far the operator's clock may be from ours.
+    /// Maximum difference between the operator's clock and ours.
     static let skewMax: Int64 = 60
-    /// Nonces that are remembered. Above this number in two minutes, further requests are refused.
+    /// Maximum number of remembered nonces. Above this number in two minutes, further requests are refused.
     static let noncesMax = 1_024
     /// Longest request in bytes.
     static let lengthMax = 4_096
 
     enum Refusal: Error, Equatable, CustomStringConvertible {
-        /// No key, or a wrong one; the reply gives no reason.
+        /// No signature, or one by an unknown key; the reply gives no reason.
         case unauthorized
         case malformed
         case otherServer(String)
@@ -23,7 +23,7 @@ struct RequestAuthenticator: Sendable {
             case .otherServer(let name): "it was made for \(name)"
             case .clock(let seconds):
                 "it was made \(seconds) s from now by our clock, or before we started; set the clocks and try again"
-            case .replayed: "it has been taken already"
+            case .replayed: "it was already used"
             case .tooMany: "too many requests; wait two minutes"
             }
         }
@@ -31,7 +31,7 @@ struct RequestAuthenticator: Sendable {
 
     /// The keys that may sign requests.
     var verifier: OverrideVerifier
-    /// What requests must be made for; nil where we cannot know (a wildcard address).
+    /// The endpoint that requests must name; nil if we cannot know it (a wildcard address).
     private let endpoint: String?
     /// Older requests are refused: we don't know which requests were accepted before we started.
     private let startedAt: Int64

@@ -1,18 +1,18 @@
 import DatagramIO
 import ReflectorModel
 
-/// One connection of a client (RFC 7766) and what waits in it. While a client does not read its answers, nothing is
-/// read from it (back-pressure), so a connection holds at most one input and one output buffer.
+/// One client connection (RFC 7766) and its buffered data. While a client does not read its answers, nothing is read
+/// from it (back-pressure), so a connection holds at most one input and one output buffer.
 final class TCPConnection {
-    /// What the connection waits for, each with a time limit of its own.
+    /// What the connection waits for; each state has its own time limit.
     enum State: Int, CaseIterable {
         /// The next query.
         case idle
         /// The rest of a message.
         case reading
-        /// The client, to take what is written.
+        /// The client, to read the output.
         case writing
-        /// A transfer to be prepared; no limit.
+        /// The preparation of a transfer; no limit.
         case planning
     }
 
@@ -20,16 +20,17 @@ final class TCPConnection {
     let tag: UInt32
     let isPrivileged: Bool
     var state = State.idle
-    /// Since when the state's time runs.
+    /// When the state's timer started.
     var since: MonotonicInstant
-    /// Read and not yet answered: part of a message, or messages behind those whose answers the client has not taken.
+    /// Received and not yet answered: part of a message, or messages after those whose answers the client has not yet
+    /// read.
     var input: [UInt8] = []
-    /// Written and not yet taken by the kernel, from `outputStart` on.
+    /// Output that the kernel has not yet accepted, from `outputStart` on.
     var output: [UInt8] = []
     var outputStart = 0
     var transfer: OutgoingTransfer?
 
-    /// Neighbours in the queue of the state.
+    /// Neighbours in the state's queue.
     fileprivate(set) unowned(unsafe) var before: TCPConnection?
     fileprivate(set) unowned(unsafe) var after: TCPConnection?
 
@@ -44,8 +45,8 @@ final class TCPConnection {
     var bufferedBytes: Int { input.count + output.count }
 }
 
-/// The connections of one state in the order in which their times end: all of a state have as long, so the order is
-/// that of arrival. Owns nothing.
+/// The connections of one state, in the order in which their timers expire: since all have the same time limit, this is
+/// the order in which they entered the state. Does not own the connections.
 struct ConnectionQueue {
     private(set) unowned(unsafe) var first: TCPConnection?
     private unowned(unsafe) var last: TCPConnection?

@@ -5,10 +5,10 @@ import ReflectorModel
 
 /// The messages of a connection: two bytes of length, then the message (RFC 1035 §4.2.2).
 extension TCPLoop {
-    /// How often the buffer is filled with a transfer before others have their turn.
+    /// How many times a transfer fills the buffer before other connections get their turn.
     private static let fillingsPerVisit = 2
 
-    /// Answers every whole message in `bytes`, which may lie in the loop's buffer, and keeps what is left.
+    /// Answers every complete message in `bytes`, which may be in the loop's buffer, and keeps the rest.
     func answer(_ connection: TCPConnection, _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant) {
         responder.now = Int64(time(nil))
         var position = 0
@@ -54,7 +54,7 @@ extension TCPLoop {
         }
         keep(connection, bytes[position...])
         guard self.connection(connection.tag) != nil else { return }
-        // The time of a message runs from its first byte.
+        // A message's time limit starts at its first byte.
         if position < bytes.count {
             if connection.state != .reading || hasAnswered { enter(.reading, connection, at: now) }
         } else {
@@ -77,11 +77,11 @@ extension TCPLoop {
 
     // MARK: Writing
 
-    /// Writes the first bytes of the output buffer; what the kernel does not take waits with the connection. False if
-    /// the connection has been closed.
+    /// Writes the first bytes of the output buffer; the connection keeps what the kernel does not accept. False if the
+    /// connection was closed.
     private func write(_ connection: TCPConnection, _ count: Int, at now: MonotonicInstant) -> Bool {
         if !connection.output.isEmpty {
-            // Behind what waits already.
+            // Append to the output that is already waiting.
             connection.output += UnsafeRawBufferPointer(rebasing: output[..<count])
             if connection.state != .writing { enter(.writing, connection, at: now) }
             buffered(connection, count)
@@ -105,7 +105,7 @@ extension TCPLoop {
         return true
     }
 
-    /// The client may take more.
+    /// The socket is writable again.
     func resume(_ connection: TCPConnection, at now: MonotonicInstant) {
         while connection.outputStart < connection.output.count {
             let outcome = connection.output.withUnsafeBytes {
@@ -171,7 +171,7 @@ extension TCPLoop {
         goOn(connection, at: now)
     }
 
-    /// Puts a message behind its length into the output buffer. Returns where it ends.
+    /// Writes a message with its length field into the output buffer. Returns where it ends.
     private func put(_ message: [UInt8], at start: Int) -> Int {
         output[start] = UInt8(message.count >> 8)
         output[start + 1] = UInt8(message.count & 255)
@@ -179,7 +179,7 @@ extension TCPLoop {
         return start + 2 + message.count
     }
 
-    /// Makes messages for as long as the client takes them, but not so many that others wait.
+    /// Generates messages as long as the socket accepts them, but not so many that other connections wait.
     private func sendTransfer(_ connection: TCPConnection, at now: MonotonicInstant) {
         let seconds = Int64(time(nil))
         for _ in 0..<Self.fillingsPerVisit {

@@ -3,14 +3,14 @@ import DatagramIO
 import Glibc
 import ReflectorModel
 
-/// Accepts connections and answers the messages of each in turn, all on one loop beside those of UDP. Queries may be
-/// pipelined; a transfer holds up only the connection that it is on.
+/// Accepts connections and answers the messages of each in order, all on one loop next to those of UDP. Queries may be
+/// pipelined; a transfer delays only its own connection.
 final class TCPLoop: DatagramHandler {
-    /// Set in the tags of listeners; those of connections are a slot and how often it was used.
+    /// Set in the tags of listeners. The tag of a connection is a slot and the slot's use count.
     static let listenerBit: UInt32 = 1 << 31
     static let slotsMax = 1 << 16
     static let lengthMax = 65_535
-    /// A length and a whole message must fit behind what is kept of the one before.
+    /// A length field and a whole message must fit after the rest of the previous message.
     private static let inputBytes = 2 * (2 + lengthMax)
     static let outputBytes = 4 * (2 + lengthMax)
     private static let acceptsPerVisit = 64
@@ -54,7 +54,7 @@ final class TCPLoop: DatagramHandler {
         output.deallocate()
     }
 
-    /// On the loop, or before it runs.
+    /// Call on the loop, or before it runs.
     func add(_ listener: StreamSocket) throws {
         try loop.watch(listener.descriptor, tag: Self.listenerBit | UInt32(listeners.count))
         listeners.append(listener)
@@ -67,7 +67,7 @@ final class TCPLoop: DatagramHandler {
 
     func replace(_ cookies: ServerCookies) { responder.cookies = cookies }
 
-    // MARK: The loop's calls
+    // MARK: Calls from the loop
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {}
 
@@ -77,7 +77,7 @@ final class TCPLoop: DatagramHandler {
         switch connection.state {
         case .idle, .reading: read(connection, at: now)
         case .writing: resume(connection, at: now)
-        // Nothing is waited for but its end.
+        // Only the client's close can arrive in this state.
         case .planning: close(connection)
         }
     }
@@ -177,7 +177,7 @@ final class TCPLoop: DatagramHandler {
         return connection
     }
 
-    /// What limits of one client count: an address, or as much of an IPv6 address as one site has.
+    /// The key of per-client limits: an IPv4 address, or the part of an IPv6 address that identifies a site.
     private static func client(_ address: IPAddress) -> IPAddress {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }
@@ -211,7 +211,7 @@ final class TCPLoop: DatagramHandler {
         }
     }
 
-    /// Goes on with what was read before the client had to take its answers.
+    /// Processes the input that was received before the client had to read its answers.
     func goOn(_ connection: TCPConnection, at now: MonotonicInstant) {
         let bytes = connection.input
         bufferedBytes -= bytes.count
@@ -232,14 +232,14 @@ final class TCPLoop: DatagramHandler {
 /// Outcomes of connections.
 enum TCPCounter: String, CaseIterable {
     case accepted = "tcp_connections_accepted"
-    /// Closed at once: the client had too many, or all were being served.
+    /// Closed at once: the client had too many connections, or all connections were being served.
     case refused = "tcp_connections_refused"
-    /// Closed to make room for another.
+    /// Closed to make room for another connection.
     case evicted = "tcp_connections_evicted"
-    /// Closed because no whole query arrived in time.
+    /// Closed because no complete query arrived in time.
     case idled = "tcp_connections_idled"
-    /// Closed because the client did not take its answers.
+    /// Closed because the client did not read its answers.
     case stalled = "tcp_connections_stalled"
-    /// Closed because too much waited in all connections together.
+    /// Closed because too much data was buffered in all connections together.
     case overfull = "tcp_connections_overfull"
 }

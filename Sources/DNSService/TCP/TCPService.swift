@@ -3,9 +3,9 @@ import DatagramIO
 import Glibc
 import ReflectorModel
 
-/// The TCP half of the name server: one loop on a thread of its own, with all listeners and connections. It uses the
-/// epoll loop of the UDP half and not SwiftNIO: a query is answered in place in the loop's buffers without an
-/// allocation or a channel pipeline, and the limits on connections and buffered bytes are checked in one place.
+/// The TCP half of the name server: one loop with its own thread, with all listeners and connections. It uses the epoll
+/// loop of the UDP half, not SwiftNIO: a query is answered in place in the loop's buffers without an allocation or a
+/// channel pipeline, and the limits on connections and buffered bytes are checked in one place.
 final class TCPService: Sendable {
     private let loop: DatagramLoop
     private let handler: LoopBound<TCPLoop>
@@ -27,7 +27,7 @@ final class TCPService: Sendable {
         self.handler = try loop.start(handler: handler, name: "dns-tcp")
     }
 
-    /// Listens on `endpoint`. Returns where: the port may have been 0.
+    /// Listens on `endpoint`. Returns the actual endpoint, since the given port may be 0.
     func listen(_ endpoint: Endpoint, freeBind: Bool = false) async throws -> Endpoint {
         let handler = handler
         let outcome = await loop.query { () -> Result<Endpoint, any Error> in
@@ -41,7 +41,7 @@ final class TCPService: Sendable {
         return try outcome.get()
     }
 
-    /// Returns once connections are answered from it.
+    /// Returns once connections are answered from `engine`.
     func replace(_ engine: AnswerEngine) async {
         let handler = handler
         _ = await loop.query { handler.value.replace(engine) }
@@ -52,7 +52,7 @@ final class TCPService: Sendable {
         loop.execute { handler.value.replace(cookies) }
     }
 
-    /// What connections and their queries add to the server's metrics.
+    /// Metrics of connections and their queries.
     var samples: [MetricSample] {
         get async {
             let handler = handler
@@ -81,7 +81,7 @@ final class TCPService: Sendable {
         await Task.detached { loop.join() }.value
     }
 
-    /// Raises the limit of open descriptors as far as the system lets us, for the connections and what else is open.
+    /// Raises the limit of open descriptors as far as the system allows, for the connections and other open files.
     private static func allowDescriptors(_ connections: Int) {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

@@ -4,14 +4,14 @@ import Logging
 import ReflectorModel
 import Synchronization
 
-/// The last generations of each zone as they were served, so that secondaries can be sent what changed since, also
-/// across a restart: one file a generation, `ZONE.SERIAL.generation`, written whole; without a directory, in memory.
+/// The last served generations of each zone, so that secondaries can get incremental transfers, also across a restart:
+/// one file per generation, `ZONE.SERIAL.generation`, written atomically; without a directory, in memory.
 ///
-/// Blocks on the disk: for slow work only, never on a loop.
+/// Blocks on disk I/O: for slow work only, never on a loop.
 final class GenerationArchive: Sendable {
-    /// Generations kept of a zone.
+    /// Maximum number of generations kept per zone.
     static let generationsMax = 16
-    /// Bytes kept of a zone: fewer generations of a large one.
+    /// Maximum number of bytes kept per zone; a large zone keeps fewer generations.
     static let bytesMax = 64 << 20
 
     private static let suffix = ".generation"
@@ -21,7 +21,7 @@ final class GenerationArchive: Sendable {
     private struct Entry {
         var serial: UInt32
         var size: Int
-        /// What the file would hold, where there is no directory.
+        /// The file's content if there is no directory.
         var bytes: [UInt8]?
     }
 
@@ -30,7 +30,7 @@ final class GenerationArchive: Sendable {
     /// By zone, oldest first.
     private let entries = Mutex<[String: [Entry]]>([:])
 
-    /// Finds what an earlier run has kept.
+    /// Finds the generations that an earlier run stored.
     init(directory: String?, logger: Logger) {
         self.directory = directory
         self.logger = logger
@@ -46,19 +46,19 @@ final class GenerationArchive: Sendable {
         }
         entries.withLock { entries in
             entries = found.mapValues { list in
-                // Serials of one zone lie within half of their cycle (RFC 1982).
+                // The serials of one zone are within half of the serial space (RFC 1982).
                 list.sorted { ZoneSerial.isAfter($1.serial, $0.serial) }
             }
         }
     }
 
-    /// Keeps a generation, and forgets what is over the limits.
+    /// Stores a generation, and removes those beyond the limits.
     func keep(_ content: ZoneContent, serial: UInt32) {
         let payload: Data
         do {
             payload = try JSONEncoder().encode(content)
         } catch {
-            logger.error("generation not kept", metadata: ["zone": "\(content.zone)", "why": "\(error)"])
+            logger.error("generation not stored", metadata: ["zone": "\(content.zone)", "why": "\(error)"])
             return
         }
         var entry = Entry(serial: serial, size: payload.count, bytes: nil)
@@ -69,7 +69,7 @@ final class GenerationArchive: Sendable {
                 try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
                 try file.write(to: URL(fileURLWithPath: path(directory, content.zone, serial)), options: .atomic)
             } catch {
-                logger.error("generation not kept", metadata: ["zone": "\(content.zone)", "why": "\(error)"])
+                logger.error("generation not stored", metadata: ["zone": "\(content.zone)", "why": "\(error)"])
                 return
             }
         } else {
@@ -89,7 +89,7 @@ final class GenerationArchive: Sendable {
         remove(zone: content.zone, dropped)
     }
 
-    /// Forgets the zones that are not served any more.
+    /// Removes the zones that are no longer served.
     func retain(zones: [String]) {
         let dropped = entries.withLock { entries in
             let gone = entries.filter { !zones.contains($0.key) }
@@ -103,7 +103,7 @@ final class GenerationArchive: Sendable {
 
     func serials(of zone: String) -> [UInt32] { entries.withLock { ($0[zone] ?? []).map(\.serial) } }
 
-    /// A generation; nil for one that is not kept, or can't be read.
+    /// A stored generation; nil if it is not stored or can't be read.
     func content(of zone: String, serial: UInt32) -> ZoneContent? {
         guard let entry = entries.withLock({ $0[zone]?.first { $0.serial == serial } }) else { return nil }
         do {
@@ -112,7 +112,7 @@ final class GenerationArchive: Sendable {
             return try read(path(directory, zone, serial), zone: zone, serial: serial)
         } catch {
             logger.error(
-                "kept generation ignored", metadata: ["zone": "\(zone)", "serial": "\(serial)", "why": "\(error)"])
+                "stored generation ignored", metadata: ["zone": "\(zone)", "serial": "\(serial)", "why": "\(error)"])
             entries.withLock { $0[zone]?.removeAll { $0.serial == serial } }
             return nil
         }
@@ -136,7 +136,7 @@ final class GenerationArchive: Sendable {
         let payload = Data(file[file.index(after: end)...])
         let wanted = "\(Self.form) \(zone) \(serial) \(Self.digest(payload))"
         guard String(decoding: file[..<end], as: UTF8.self) == wanted else {
-            throw Damaged(description: "\(path): the digest is another; the file is damaged")
+            throw Damaged(description: "\(path): wrong digest; the file is damaged")
         }
         let content = try JSONDecoder().decode(ZoneContent.self, from: payload)
         guard content.zone == zone else { throw Damaged(description: "\(path): holds zone \(content.zone)") }
@@ -152,7 +152,7 @@ final class GenerationArchive: Sendable {
         "\(directory)/\(zone).\(serial)\(Self.suffix)"
     }
 
-    /// It detects torn and corrupt files, not tampering.
+    /// Detects torn and corrupt files, not tampering.
     private static func digest(_ payload: Data) -> String {
         var hash = FixedHash.combine(0, UInt64(payload.count))
         var word: UInt64 = 0

@@ -5,13 +5,14 @@ import Logging
 import ReflectorModel
 import TransactionSigning
 
-/// Notifies secondaries of new serials (RFC 1996), on a loop of its own.
+/// Notifies secondaries of new serials (RFC 1996), on its own loop.
 final class Notifier: Sendable {
     private let loop: DatagramLoop
     private let handler: LoopBound<NotifyLoop>
 
-    /// Nil without secondaries to tell.
-    /// - Parameter endpoints: those the server listens on: secondaries know us by their addresses (`NotifySource`).
+    /// Nil if there are no secondaries to notify.
+    /// - Parameter endpoint: the endpoints that the server listens on: secondaries know us by their addresses
+    ///   (`NotifySource`).
     init?(
         _ configuration: NameServer.Configuration, from endpoints: [Endpoint], log: TransferLog, logger: Logger
     ) throws {
@@ -63,7 +64,7 @@ final class Notifier: Sendable {
     func stop() { loop.stop() }
 }
 
-/// The notifier's part on its loop.
+/// The state of the notifier on its loop.
 final class NotifyLoop: DatagramHandler {
     private static let notify: UInt16 = 0x2000
     private static let lengthMax = 1_232
@@ -78,7 +79,7 @@ final class NotifyLoop: DatagramHandler {
     private let logger: Logger
     private var schedule = NotifySchedule()
     private var announced: [String: UInt32] = [:]
-    /// Sessions of signed messages under way, by target and id.
+    /// Pending TSIG sessions of signed messages, by target and id.
     private var sessions: [Int: (id: UInt16, session: TSIGSession)] = [:]
     private let headers = UnsafeMutableRawBufferPointer.allocate(byteCount: lengthMax, alignment: 16)
 
@@ -115,7 +116,7 @@ final class NotifyLoop: DatagramHandler {
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
         let bytes = Array(datagram.bytes)
-        // A response to NOTIFY, from a target, with an id that is under way.
+        // A NOTIFY response, from a target, with a pending id.
         guard bytes.count >= 12, bytes.word(2) & 0xf800 == 0x8000 | Self.notify,
             let target = targets.firstIndex(where: { $0.endpoint == datagram.source }),
             let message = schedule.message(target: target, id: bytes.word(0))
@@ -131,7 +132,7 @@ final class NotifyLoop: DatagramHandler {
         let rcode = bytes.word(2) & 15
         if rcode != 0 {
             logger.warning(
-                "NOTIFY not taken",
+                "NOTIFY rejected",
                 metadata: ["by": "\(datagram.source)", "zone": "\(message.zone)", "rcode": "\(rcode)"])
         }
     }

@@ -3,7 +3,7 @@ import ReflectorModel
 /// When to notify each secondary of a serial (RFC 1996 §3.6): at once, then with retries at growing intervals until it
 /// answers or the limit is reached. A newer serial replaces one that is still pending.
 struct NotifySchedule {
-    /// Most messages for one serial.
+    /// Maximum number of messages for one serial.
     static let attemptsMax = 8
     static let firstInterval = TimeSpan.milliseconds(500)
     static let intervalMax = TimeSpan.seconds(60)
@@ -26,13 +26,13 @@ struct NotifySchedule {
     private var entries: [Entry] = []
     private(set) var givenUp: [Message] = []
 
-    /// - Parameter id: of the message; one hard to guess, so that others can't answer for the target.
+    /// - Parameter id: message id; hard to guess, so that others can't answer in place of the target.
     mutating func announce(target: Int, zone: String, serial: UInt32, id: UInt16, at now: MonotonicInstant) {
         entries.removeAll { $0.message.target == target && $0.message.zone == zone }
         entries.append(Entry(message: Message(target: target, zone: zone, serial: serial, id: id), dueAt: now))
     }
 
-    /// What is to be sent now; given up is what has been sent often enough.
+    /// The messages to send now. Entries that have reached the limit move to `givenUp`.
     mutating func due(at now: MonotonicInstant) -> [Message] {
         givenUp = entries.filter { $0.dueAt <= now && $0.attempts >= Self.attemptsMax }.map(\.message)
         entries.removeAll { $0.dueAt <= now && $0.attempts >= Self.attemptsMax }
@@ -46,7 +46,7 @@ struct NotifySchedule {
         return messages
     }
 
-    /// The message that an answer with this id belongs to, which is then done with. Nil for none.
+    /// The pending message that a response with this id answers; nil if there is none.
     func message(target: Int, id: UInt16) -> Message? {
         entries.first { $0.message.target == target && $0.message.id == id }?.message
     }

@@ -1,10 +1,10 @@
 import ReflectorModel
 
-/// The source address of NOTIFY messages to a secondary. A secondary knows its primary by an address and queries it
-/// there: an address that we listen on, and if there are several, the one that the route selects.
+/// Selects the source address of NOTIFY messages to a secondary. A secondary knows its primary by the address that it
+/// queries: an address that we listen on, and if there are several, the one that the route selects.
 enum NotifySource {
     /// - Parameters:
-    ///   - listening: addresses that we listen on, wildcards among them.
+    ///   - listening: addresses that we listen on, including wildcards.
     ///   - route: the address from which the kernel would send; nil without a route.
     /// - Returns: an address to bind to; a wildcard leaves the choice to the kernel.
     static func address(towards target: NotifyTarget, listening: [IPAddress], route: IPAddress?) -> IPAddress {

@@ -1,10 +1,10 @@
 import TransactionSigning
 import ZoneCompiler
 
-/// A zone on its way to a secondary, made message by message as the connection takes them: AXFR (RFC 5936), IXFR
-/// (RFC 1995) or, for a client that has all, the SOA alone.
+/// The transfer of a zone to a secondary, generated message by message as the connection accepts them: AXFR (RFC 5936),
+/// IXFR (RFC 1995) or, for a client that is up to date, only the SOA.
 struct OutgoingTransfer {
-    /// What is sent.
+    /// The content to send.
     enum Kind: Sendable {
         case whole(AliasedZone)
         /// The condensed difference of two generations.
@@ -18,7 +18,7 @@ struct OutgoingTransfer {
             }
         }
 
-        /// As metrics and the log name it.
+        /// The name in metrics and the log.
         var name: String {
             switch self {
             case .whole: "axfr"
@@ -28,18 +28,18 @@ struct OutgoingTransfer {
         }
     }
 
-    /// What went out so far.
+    /// Number of records sent so far.
     private(set) var records = 0
     private(set) var bytes = 0
     private(set) var messages = 0
     let kind: Kind
     let client: Client
 
-    /// Whom it is for.
+    /// The client that requested it.
     struct Client: Sendable {
         var id: UInt16
         var request: TransferRequest
-        /// Of a signed request: every message is signed.
+        /// TSIG session of a signed request: every message is then signed.
         var session: TSIGSession?
     }
 
@@ -47,7 +47,7 @@ struct OutgoingTransfer {
 
     private var session: TSIGSession?
     private var step = Step.begin
-    /// The record that did not fit into the message before.
+    /// The record that did not fit into the previous message.
     private var held: ZoneRecord?
     private var all: ZoneRecordCursor?
     private var removed: ZoneDifference?
@@ -61,12 +61,12 @@ struct OutgoingTransfer {
 
     var isDone: Bool { step == .done && held == nil }
 
-    /// The next message, without TCP's length; nil when all are sent, or if it could not be signed.
+    /// The next message, without TCP's length field; nil when all have been sent, or if it could not be signed.
     mutating func next(now: Int64) -> [UInt8]? {
         guard !isDone else { return nil }
         var message = TransferMessage(id: client.id, request: client.request)
         if messages == 0, client.request.sizeOffset != nil {
-            // The OPT record stands behind the answers, so its room is kept.
+            // The OPT record follows the answers, so space is reserved for it.
             _ = fill(&message, reserved: 11 + (session?.length ?? 0))
             message.appendOPT(udpSize: 1_232)
         } else {
@@ -114,7 +114,7 @@ struct OutgoingTransfer {
         }
     }
 
-    /// New SOA; old SOA and what goes; new SOA and what comes; new SOA (RFC 1995 §4).
+    /// New SOA; old SOA and removed records; new SOA and added records; new SOA (RFC 1995 §4).
     private mutating func nextChange() -> ZoneRecord? {
         guard case .changes(let old, let new) = kind else { return nil }
         if step == .begin {

@@ -3,8 +3,8 @@ import Logging
 import ReflectorModel
 import TransactionSigning
 
-/// Handles requests that a zone image alone cannot answer: signed requests and zone transfers. Each loop has one; the
-/// handlers share policy and log.
+/// Handles requests that a zone image alone cannot answer: signed requests and zone transfers. Each loop has one; all
+/// handlers share the policy and the log.
 final class RequestHandler {
     /// The outcome of a request over TCP.
     enum Outcome {
@@ -40,7 +40,7 @@ final class RequestHandler {
         for zone in engine.zones { zones[WireName.joined(zone.zone, below: [0])] = zone.zone }
     }
 
-    /// Answers a request that came in a datagram. Returns the reply's length in `reply`; 0 for none.
+    /// Answers a request received in a datagram. Returns the reply's length in `reply`; 0 for none.
     func answer(
         datagram: UnsafeRawBufferPointer, from source: Endpoint, isPrivileged: Bool, _ responder: inout Responder,
         into reply: UnsafeMutableRawBufferPointer
@@ -84,14 +84,14 @@ final class RequestHandler {
         }
     }
 
-    /// The reply to a transfer above the limit.
+    /// The reply to a transfer request beyond the limit.
     func busy(_ client: OutgoingTransfer.Client, now: Int64) -> [UInt8]? {
         log.add(.busy)
         return finish(
             Self.reply(client, Self.serverFailure, why: "too many transfers at once; try again"), client.session, now)
     }
 
-    // MARK: Requests found genuine, or without a signature
+    // MARK: Verified and unsigned requests
 
     private func respond(
         _ message: [UInt8], _ session: TSIGSession?, _ transport: Responder.Transport, _ address: IPAddress,
@@ -102,7 +102,7 @@ final class RequestHandler {
             let client = OutgoingTransfer.Client(id: message.word(0), request: request, session: session)
             return transfer(client, transport, address, &responder)
         }
-        // It is not signed, so it was passed on as a transfer request, and cannot be parsed.
+        // It is unsigned, so it was passed on as a transfer request, but it cannot be parsed.
         guard let session else { return .reply(Self.error(message, Self.formatError)) }
         return signed(message, request, session, transport, isPrivileged, &responder)
     }
@@ -121,13 +121,13 @@ final class RequestHandler {
         }
         guard let zone = zones[client.request.name] else { return reply(client, Self.notAuthoritative, now) }
         guard transport == .udp else { return .transfer(client, zone: zone) }
-        // RFC 5936 §4.2: no AXFR over UDP. RFC 1995 §2: the SOA alone tells an IXFR's client to come over TCP.
+        // RFC 5936 §4.2: no AXFR over UDP. RFC 1995 §2: a reply with only the SOA makes an IXFR client retry over TCP.
         guard client.request.type == TransferRequest.typeIXFR else { return reply(client, Self.formatError, now) }
         log.add(.current)
         return startOfAuthority(client, &responder)
     }
 
-    /// The answer to IXFR that is the SOA: the one to a plain question for it, under the question that was asked.
+    /// The SOA reply to IXFR: the same as to an SOA query, with the question of the request.
     private func startOfAuthority(_ client: OutgoingTransfer.Client, _ responder: inout Responder) -> Outcome {
         let hasEDNS = client.request.sizeOffset != nil
         var message: [UInt8] = []
@@ -144,7 +144,7 @@ final class RequestHandler {
         return finish(reply, client.session, responder.now).map { .reply($0) } ?? .drop
     }
 
-    /// A plain query with a signature: answered from the image, and the answer signed.
+    /// A plain query with a signature: answered from the image; the answer is signed.
     private func signed(
         _ message: [UInt8], _ request: TransferRequest?, _ session: TSIGSession, _ transport: Responder.Transport,
         _ isPrivileged: Bool, _ responder: inout Responder
@@ -153,7 +153,7 @@ final class RequestHandler {
         var size = 65_535
         if transport == .udp {
             size = min(request?.udpSize ?? 512, AnswerEngine.udpSizeMax)
-            // The signature takes its room from the answer.
+            // The signature reduces the space for the answer.
             if let offset = request?.sizeOffset, size - session.length >= 512 {
                 message.set(word: UInt16(size - session.length), at: offset)
             }
@@ -196,7 +196,7 @@ final class RequestHandler {
         return session.sign(&reply, now: now) ? reply : nil
     }
 
-    /// Header and question of a request whose question can be read, with EDNS as the request has it.
+    /// Header and question of a request with a readable question, with EDNS if the request has it.
     private static func reply(_ client: OutgoingTransfer.Client, _ rcode: UInt16, why: String? = nil) -> [UInt8] {
         var reply: [UInt8] = []
         reply.append(word: client.id)
@@ -219,7 +219,7 @@ final class RequestHandler {
         return reply + option
     }
 
-    /// The same for any message of twelve bytes or more; the question is left out if it can't be read.
+    /// The same for any message of at least twelve bytes; the question is left out if it can't be read.
     private static func error(_ message: [UInt8], _ rcode: UInt16) -> [UInt8] {
         var reply = Array(message[..<2])
         reply.append(word: 0x8000 | message.word(2) & 0x7900 | rcode)

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The last transfer of each secondary by address and zone, and counts of transfers by outcome.
 final class TransferLog: Sendable {
-    /// Most secondaries that are remembered; the least recent is evicted.
+    /// Maximum number of secondaries that are remembered; the least recent is evicted.
     static let secondariesMax = 256
 
     private struct Key: Hashable {
@@ -59,17 +59,17 @@ final class TransferLog: Sendable {
 enum TransferCounter: String, CaseIterable {
     case whole = "transfers_axfr"
     case changes = "transfers_ixfr"
-    /// Clients that had all.
+    /// Clients that were up to date.
     case current = "transfers_current"
-    /// IXFR answered with the whole zone: the client's serial is unknown, or the difference the larger.
+    /// IXFR answered with the whole zone: the client's serial is unknown, or the difference is larger than the zone.
     case fallback = "transfers_ixfr_as_axfr"
-    /// The connection broke before the end.
+    /// The connection closed before the end.
     case broken = "transfers_broken"
-    /// By address or key.
+    /// Refused by address or key.
     case refused = "transfers_refused"
-    /// Too many at once.
+    /// Refused: too many concurrent transfers.
     case busy = "transfers_busy"
-    /// Over the limit of records.
+    /// Refused: the zone has too many records.
     case tooLarge = "transfers_too_large"
     case signedRequests = "tsig_verified"
     case badKey = "tsig_bad_key"
@@ -82,19 +82,19 @@ enum TransferCounter: String, CaseIterable {
 }
 
 extension NameServer {
-    /// What a secondary last took of a zone.
+    /// The last transfer of a zone by a secondary.
     public struct Secondary: Codable, Sendable, Equatable {
         public var address: String
         public var zone: String
-        /// What it has now.
+        /// The serial that it has now.
         public var serial: UInt32
         /// Seconds since 1970.
         public var at: Int64
-        /// `axfr`, `ixfr`, or `current` if it had all.
+        /// `axfr`, `ixfr`, or `current` if it was up to date.
         public var kind: String
         public var records: Int
         public var bytes: Int
-        /// Name of the key that its request was signed with.
+        /// Name of the key that signed its request.
         public var key: String?
     }
 }

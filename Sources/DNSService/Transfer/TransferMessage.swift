@@ -1,34 +1,35 @@
 import ZoneCompiler
 
 /// One message of a transfer (RFC 5936 §2.2): the question, then as many records as fit. Owners are compressed against
-/// the owner before, which has most of its labels in common with it, and the targets of CNAMEs against the zone's name.
+/// the previous owner, which shares most of their labels, and CNAME targets against the zone's name.
 struct TransferMessage {
-    /// What a message is filled to: compression pointers reach no further (RFC 5936 §3.4).
+    /// Size to which a message is filled: compression pointers cannot reach further (RFC 5936 §3.4).
     static let lengthWanted = 16_384
     static let lengthMax = 65_535
 
     private static let typeCNAME: UInt16 = 5
     private static let questionAt = 12
-    /// Above every offset that a pointer can name.
+    /// Above every offset that a pointer can encode.
     private static let unreachable = 0x4000
 
     private(set) var bytes: [UInt8]
     private(set) var records: UInt16 = 0
     private let zone: [UInt8]
-    /// The question has the zone's name in its own case, and may stand for it: letters must not change on the way.
+    /// The question's name equals the zone's name byte by byte, so pointers may refer to it: the case of letters must
+    /// not change.
     private let isQuestionPlain: Bool
-    /// The last owner, and where in the message the name stands that begins at each of its bytes.
+    /// The last owner, and for each of its bytes the message offset of the name that begins there.
     private var owner: [UInt8]
     private var offsets: [Int]
 
     /// - Parameters:
-    ///   - request: whose id comes first in `id`, and whose question is repeated.
+    ///   - request: the request whose question is repeated.
     init(id: UInt16, request: TransferRequest) {
         zone = request.name
         bytes = []
         bytes.reserveCapacity(Self.lengthWanted + 512)
         bytes.append(word: id)
-        // A response with authority, no error, RD as it came.
+        // A response with AA set, no error, RD as in the request.
         bytes.append(word: 0x8400 | request.flags & 0x0100)
         bytes += [0, 1, 0, 0, 0, 0, 0, 0]
         bytes += request.question
@@ -37,8 +38,8 @@ struct TransferMessage {
         offsets = isQuestionPlain ? zone.indices.map { Self.questionAt + $0 } : zone.map { _ in Self.unreachable }
     }
 
-    /// Appends a record. False if it does not fit and there are others: then the message is to be sent.
-    /// - Parameter reserved: bytes to be kept free for a signature.
+    /// Appends a record. False if it does not fit and the message has others: the message must then be sent.
+    /// - Parameter reserved: bytes to keep free for a signature.
     mutating func append(_ record: ZoneRecord, reserved: Int) -> Bool {
         let longest = bytes.count + record.owner.count + 10 + record.data.count + reserved
         guard longest <= Self.lengthWanted || (records == 0 && longest <= Self.lengthMax) else { return false }
@@ -60,13 +61,13 @@ struct TransferMessage {
         return true
     }
 
-    /// Adds an empty OPT record (RFC 6891), with as large a UDP size as we take.
+    /// Adds an empty OPT record (RFC 6891) with the largest UDP size that we accept.
     mutating func appendOPT(udpSize: UInt16) {
         bytes += [0, 0, 41, UInt8(udpSize >> 8), UInt8(udpSize & 255), 0, 0, 0, 0, 0, 0]
         bytes.set(word: 1, at: 10)
     }
 
-    /// Bytes of a name before those of the zone's; nil for one that is not below the zone.
+    /// Number of bytes of a name before the zone's name; nil for a name that is not below the zone.
     private func lengthBelowZone(_ name: [UInt8]) -> Int? {
         var at = 0
         while name.count - at > zone.count { at += 1 + Int(name[at]) }

@@ -2,12 +2,12 @@ import ReflectorModel
 import Synchronization
 import TransactionSigning
 
-/// Who may transfer zones.
+/// Which clients may transfer zones.
 public struct TransferPolicy: Sendable {
     /// `ADDR/PREFIX[,key=NAME]`.
     public struct Rule: Sendable, CustomStringConvertible {
         public var block: CIDRBlock
-        /// Requests must be signed with this key; nil asks for no signature.
+        /// Requests must be signed with this key; nil requires no signature.
         public var key: String?
 
         public init(block: CIDRBlock, key: String? = nil) {
@@ -15,7 +15,7 @@ public struct TransferPolicy: Sendable {
             self.key = key
         }
 
-        /// Nil for text of another form.
+        /// Nil for text in another format.
         public init?(_ text: String) {
             let parts = text.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
             guard let first = parts.first, let block = CIDRBlock(first) else { return nil }
@@ -37,8 +37,8 @@ public struct TransferPolicy: Sendable {
         keyring = Keyring(keys)
     }
 
-    /// What requests are verified and messages signed with now. Others are taken at once, in every copy of this policy:
-    /// a running server takes them without a restart.
+    /// The current keys that verify requests and sign messages. A change applies at once in every copy of this policy:
+    /// a running server uses new keys without a restart.
     public var keys: TSIGKeyring {
         get { keyring.keys.withLock { $0 } }
         nonmutating set { keyring.keys.withLock { $0 = newValue } }
@@ -63,9 +63,9 @@ public struct TransferPolicy: Sendable {
 /// One name server to notify of new serials: `ADDR[:PORT][,key=NAME][,from=ADDR]`.
 public struct NotifyTarget: Sendable, Hashable, CustomStringConvertible {
     public var endpoint: Endpoint
-    /// With which the message is signed.
+    /// Name of the key that signs the message.
     public var key: String?
-    /// The address that it knows us by; nil for one that we listen on.
+    /// The source address by which the target knows us; nil selects one that we listen on.
     public var source: IPAddress?
 
     public init(endpoint: Endpoint, key: String? = nil, source: IPAddress? = nil) {
@@ -74,7 +74,7 @@ public struct NotifyTarget: Sendable, Hashable, CustomStringConvertible {
         self.source = source
     }
 
-    /// Nil for text of another form. Without a port: 53.
+    /// Nil for text in another format. The default port is 53.
     public init?(_ text: String) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         guard let first = parts.first, parts.count <= 3 else { return nil }
@@ -103,7 +103,7 @@ public struct NotifyTarget: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// NAME of `key=NAME`.
+/// The NAME in `key=NAME`.
 private func keyName(_ text: Substring) -> String? {
     guard text.hasPrefix("key="), text.count > 4 else { return nil }
     return String(text.dropFirst(4))

@@ -8,27 +8,27 @@ struct TransferRequest: Equatable {
     private static let typeSOA: UInt16 = 6
     private static let classInternet: UInt16 = 1
 
-    /// Header's second word: operation and flags.
+    /// The header's second word: opcode and flags.
     var flags: UInt16
-    /// Name, type and class as they came.
+    /// Name, type and class as received.
     var question: [UInt8]
     /// The name in lower case, wire form.
     var name: [UInt8]
     var type: UInt16
     var recordClass: UInt16
-    /// What an IXFR's client has.
+    /// The serial of an IXFR client.
     var clientSerial: UInt32?
-    /// Where the OPT record's UDP size stands; nil without EDNS.
+    /// Offset of the OPT record's UDP size; nil without EDNS.
     var sizeOffset: Int?
-    /// Largest datagram that the sender takes.
+    /// Largest datagram that the client accepts.
     var udpSize = 512
 
-    /// Asks for a whole zone, or for the changes of one.
+    /// True for a request for a whole zone (AXFR) or its changes (IXFR).
     var isTransfer: Bool {
         flags & 0x7800 == 0 && recordClass == Self.classInternet && (type == Self.typeAXFR || type == Self.typeIXFR)
     }
 
-    /// Nil for a message that is not of one readable question, or has records that can't be read.
+    /// Nil for a message without exactly one readable question, or with records that can't be parsed.
     init?(_ message: [UInt8]) {
         guard message.count >= 12, message.word(4) == 1, message.word(6) == 0 else { return nil }
         flags = message.word(2)
@@ -48,7 +48,7 @@ struct TransferRequest: Equatable {
                 sizeOffset = end + 2
                 udpSize = max(512, Int(message.word(end + 2)))
             case Self.typeSOA where number < authorities && type == Self.typeIXFR:
-                // After its two names stand five words of 32 bits, the serial first.
+                // Five 32-bit words follow the two names, the serial first.
                 guard dataEnd - end - 10 >= 22 else { return nil }
                 clientSerial = UInt32(message.word(dataEnd - 20)) << 16 | UInt32(message.word(dataEnd - 18))
             default: break
@@ -72,7 +72,7 @@ struct TransferRequest: Equatable {
 }
 
 extension [UInt8] {
-    /// 16 bits in network order; the caller knows that they are there.
+    /// 16 bits in network order; the caller has checked the bounds.
     func word(_ at: Int) -> UInt16 { UInt16(self[at]) << 8 | UInt16(self[at + 1]) }
 
     mutating func append(word: UInt16) {

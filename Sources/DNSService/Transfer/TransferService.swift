@@ -2,7 +2,7 @@ import DNSAnswers
 import Logging
 import ReflectorModel
 
-/// What all zone transfers of a name server share: the policy, the generations, and the log.
+/// State that all zone transfers of a name server share: the policy, the generations, and the log.
 struct TransferService: Sendable {
     let sources: TransferSources
     private let policy: TransferPolicy
@@ -26,7 +26,7 @@ struct TransferService: Sendable {
     /// Sets the zones that transfers serve.
     func serve(_ zones: [(content: ZoneContent, serial: UInt32)]) async { await sources.serve(zones) }
 
-    /// Archives the generations that are served, and removes zones that are no longer served.
+    /// Archives the served generations, and removes zones that are no longer served.
     func keep(_ zones: [(content: ZoneContent, serial: UInt32)]) async {
         let archive = archive
         await Task.detached {

@@ -3,10 +3,10 @@ import Logging
 import ReflectorModel
 import ZoneCompiler
 
-/// The generations that transfers are made from: what is served now, and what the archive has. Aliased forms are made
-/// when first asked for, off the loops, and kept for those who ask next.
+/// The generations that transfers are made from: those served now, and those in the archive. Aliased forms are built on
+/// first use, off the loops, and cached.
 actor TransferSources {
-    /// Aliased forms kept, the served ones besides.
+    /// Maximum number of cached aliased forms, in addition to the served ones.
     private static let olderMax = 4
 
     private struct Key: Hashable {
@@ -21,7 +21,7 @@ actor TransferSources {
     private let logger: Logger
     private var served: [String: (content: ZoneContent, serial: UInt32)] = [:]
     private var warned: ContinuousClock.Instant?
-    /// Aliased forms, those used longest ago first.
+    /// Aliased forms, least recently used first.
     private var forms: [(key: Key, form: Form)] = []
 
     init(archive: GenerationArchive, recordsMax: Int, logger: Logger) {
@@ -30,24 +30,24 @@ actor TransferSources {
         self.logger = logger
     }
 
-    /// Takes what is served from now on.
+    /// Sets the zones that are served from now on.
     func serve(_ zones: [(content: ZoneContent, serial: UInt32)]) {
         served = [:]
         for zone in zones { served[zone.content.zone] = zone }
     }
 
-    /// What to send for a request that is allowed.
+    /// What to send for an allowed request.
     enum Plan: Sendable {
         case send(OutgoingTransfer.Kind)
-        /// IXFR was asked for, and the whole zone is sent.
+        /// IXFR was requested, and the whole zone is sent.
         case fallback(OutgoingTransfer.Kind)
-        /// With the reason.
+        /// Too many records; gives the reason.
         case tooLarge(String)
-        /// The zone has gone.
+        /// The zone is no longer served.
         case unknown
     }
 
-    /// - Parameter clientSerial: of an IXFR; nil for an AXFR.
+    /// - Parameter clientSerial: serial of an IXFR; nil for an AXFR.
     func plan(zone: String, clientSerial: UInt32?) async -> Plan {
         guard let current = served[zone] else { return .unknown }
         let new: AliasedZone
@@ -63,14 +63,14 @@ actor TransferSources {
             return .send(.nothing(new))
         }
         guard let old = await older(zone, clientSerial) else { return .fallback(.whole(new)) }
-        // Each record of either takes about as much; the SOAs of both are four and two.
+        // Records of both kinds have about the same size; the two transfers have four and two SOAs.
         let changes = await Task.detached {
             ZoneDifference.count(from: old, to: new, limit: new.recordCount)
         }.value
         return changes + 4 < new.recordCount + 1 ? .send(.changes(from: old, to: new)) : .fallback(.whole(new))
     }
 
-    /// A secondary with a higher serial transfers nothing from us, so log it. Once a minute at most.
+    /// A secondary with a higher serial transfers nothing from us, so this logs a warning, at most once a minute.
     private func warn(_ zone: String, ours: UInt32, theirs: UInt32) {
         guard warned.map({ ContinuousClock.now - $0 > .seconds(60) }) ?? true else { return }
         warned = .now
@@ -105,7 +105,7 @@ actor TransferSources {
             }
         }
         forms.append((key, form))
-        // Those that are being sent live on with their transfers.
+        // Forms that are being sent stay alive with their transfers.
         while forms.count > Self.olderMax + served.count { forms.removeFirst() }
         return form
     }

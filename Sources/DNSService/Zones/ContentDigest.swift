@@ -38,7 +38,7 @@ struct ContentDigest: Equatable, CustomStringConvertible {
         addStreams(content.streams)
     }
 
-    /// Adds what the set regions are answered with.
+    /// Adds the answers of the set regions.
     mutating func add(_ sets: [SetChange]) {
         add(UInt64(sets.count))
         for set in sets {

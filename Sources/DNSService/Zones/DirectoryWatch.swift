@@ -5,23 +5,23 @@ import Synchronization
 import ZoneCompiler
 
 /// Reports a change of a folder's files once they have settled: after 200 ms without a change, but at most 600 ms after
-/// the first. It follows the folder's path and not its inode: symbolic links on the path may be swapped (git-sync,
+/// the first change. It follows the folder's path, not its inode: symbolic links on the path may be swapped (git-sync,
 /// ConfigMaps, `current`), the folder may be replaced, and links in it or their targets may be written (`FolderPlan`).
-/// A poll every 30 s finds what inotify does not report, as on network file systems.
+/// A poll every 30 s finds changes that inotify does not report, for example on network file systems.
 final class DirectoryWatch: Sendable {
-    /// How a folder is watched.
+    /// Options of a watch.
     struct Options: Sendable {
         var settle = Duration.milliseconds(200)
         var settleMost = Duration.milliseconds(600)
-        /// How often it is looked at without notice.
+        /// Polling interval with inotify.
         var poll = Duration.seconds(30)
-        /// The same where the kernel gives no notices.
+        /// Polling interval without inotify.
         var pollAlone = Duration.seconds(2)
-        /// False leaves out the kernel's notices.
+        /// False disables inotify.
         var usesNotices = true
     }
 
-    /// Closing it ends the thread; -1 when done.
+    /// Closing it ends the thread; -1 once closed.
     private let stopDescriptor: Mutex<Int32>
 
     /// - Parameter changed: called on a thread of the watch when the folder has changed and settled.
@@ -53,24 +53,24 @@ final class DirectoryWatch: Sendable {
     deinit { stop() }
 }
 
-/// The watch's part on its thread.
+/// The state of the watch's thread.
 private struct WatchLoop {
-    /// Most inotify watches; polls find changes of what is not watched.
+    /// Maximum number of inotify watches; polls find changes of anything beyond it.
     private static let watchesMax = 4_096
 
     private let path: String
     private let options: DirectoryWatch.Options
     private let stop: Int32
     private let logger: Logger
-    /// inotify; -1 without.
+    /// inotify descriptor; -1 if there is none.
     private let notices: Int32
     private var plan: FolderPlan?
-    /// What a watch is for, by its descriptor; nil for a file.
+    /// The purpose of each watch, by its descriptor; nil for a file.
     private var watches: [Int32: FolderPlan.Interest?] = [:]
     private var signature: FolderSignature
     private var firstChange: ContinuousClock.Instant?
     private var due: ContinuousClock.Instant?
-    /// inotify reported the file itself: its content may have changed though its signature is equal.
+    /// inotify reported the file itself: its content may have changed although its signature is the same.
     private var isFileTold = false
     private var nextPoll = ContinuousClock.now
 
@@ -84,7 +84,7 @@ private struct WatchLoop {
             options.usesNotices ? inotify_init1(Int32(IN_NONBLOCK) | Int32(bitPattern: UInt32(IN_CLOEXEC))) : -1
         if notices < 0, options.usesNotices {
             logger.warning(
-                "no notice of changed files: looking every \(options.pollAlone); raise fs.inotify.max_user_instances",
+                "inotify unavailable: polling every \(options.pollAlone); raise fs.inotify.max_user_instances",
                 metadata: ["folder": "\(path)", "why": "\(String(cString: strerror(errno)))"])
         }
     }
@@ -120,7 +120,7 @@ private struct WatchLoop {
         }
     }
 
-    /// Sets the watches again. True if the files look different from before.
+    /// Sets the watches again. True if the files have changed.
     private mutating func look() -> Bool {
         setWatches()
         let found = FolderSignature(path)
@@ -128,7 +128,7 @@ private struct WatchLoop {
         return found != signature
     }
 
-    /// False when the watch is to end.
+    /// False if the watch must end.
     private mutating func wait(until wake: ContinuousClock.Instant, from now: ContinuousClock.Instant) -> Bool {
         let (seconds, attoseconds) = max(wake - now, .zero).components
         let milliseconds = min(seconds, 3_600) * 1_000 + attoseconds / 1_000_000_000_000_000 + 1
@@ -141,7 +141,7 @@ private struct WatchLoop {
         return true
     }
 
-    // MARK: Notices of the kernel
+    // MARK: inotify events
 
     private mutating func readNotices() {
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -179,7 +179,7 @@ private struct WatchLoop {
         settle()
     }
 
-    /// Waits for quiet, from now on.
+    /// Restarts the quiet period.
     private mutating func settle() {
         let now = ContinuousClock.now
         let first = firstChange ?? now
@@ -187,7 +187,7 @@ private struct WatchLoop {
         due = min(now + options.settle, first + options.settleMost)
     }
 
-    /// A file that was just made is still to be written; a link is there at once.
+    /// False for a new regular file, which is still to be written; a link is complete as soon as it exists.
     private func isWhole(_ name: String, _ mask: UInt32) -> Bool {
         guard mask & UInt32(IN_CREATE) != 0 else { return true }
         guard let folder = plan?.folder else { return true }
@@ -199,7 +199,7 @@ private struct WatchLoop {
     private mutating func setWatches() {
         guard notices >= 0 else { return }
         let next = FolderPlan(path)
-        // Watches end with their inodes, so they are set again also where the plan is the same.
+        // A watch ends with its inode, so watches are set again even if the plan is the same.
         plan = next
         let forDirectories =
             IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF

@@ -5,25 +5,25 @@ import ZoneCompiler
 /// symbolic link followed, the folder, and its files (a hard link or a link's target may be written under another
 /// name).
 struct FolderPlan: Equatable {
-    /// Links that are followed on one way, as the kernel does.
+    /// Maximum number of links followed on one path, as in the kernel.
     private static let linksMax = 40
 
-    /// What matters in a directory.
+    /// What to watch for in a directory.
     struct Interest: Equatable {
-        /// Components of paths that lead through it.
+        /// Its entries that lie on a path to the folder or its files.
         var names: Set<String> = []
-        /// It is the folder: every file of a zone matters.
+        /// The directory is the folder: all zone files in it are watched.
         var isFolder = false
     }
 
-    /// By path without links.
+    /// Directories by path, with links resolved.
     private(set) var directories: [String: Interest] = [:]
-    /// Files of zones, paths without links.
+    /// Paths of the zone files, with links resolved.
     private(set) var files: [String] = []
-    /// The folder without links; nil while there is none.
+    /// Path of the folder, with links resolved; nil while it does not exist.
     private(set) var folder: String?
 
-    /// - Parameter path: absolute, or from the working directory.
+    /// - Parameter path: absolute, or relative to the working directory.
     init(_ path: String) {
         folder = follow(Self.absolute(path))
         guard let folder else { return }
@@ -51,8 +51,8 @@ struct FolderPlan: Equatable {
         return names.sorted()
     }
 
-    /// Follows a path component by component and notes each directory that decides where it leads. Returns where; nil
-    /// if something is missing on the way.
+    /// Follows a path component by component and records each directory on the way. Returns the path with links
+    /// resolved; nil if a component is missing.
     private mutating func follow(_ path: String) -> String? {
         var waiting = Self.components(path)
         var current = ""
@@ -79,7 +79,7 @@ struct FolderPlan: Equatable {
         return current.isEmpty ? "/" : current
     }
 
-    /// Last first.
+    /// Components of a path, the last one first.
     private static func components(_ path: String) -> [String] {
         path.split(separator: "/").reversed().map(String.init)
     }
@@ -93,7 +93,7 @@ struct FolderPlan: Equatable {
     }
 }
 
-/// What the files of a folder look like from outside: equal means that nothing has been written.
+/// Metadata of a folder's files: if it is equal, nothing was written.
 struct FolderSignature: Equatable {
     private struct Entry: Equatable {
         var name: String
@@ -101,7 +101,7 @@ struct FolderSignature: Equatable {
         var number: UInt64
         var mode: UInt32
         var size: Int64
-        /// Of content, then of anything: a copy may set the first back, never the second.
+        /// Modification and change time: a copy may reset the first, never the second.
         var times: [Int]
         var error: Int32
     }
@@ -113,7 +113,7 @@ struct FolderSignature: Equatable {
         for name in FolderPlan.names(in: path) where ZoneDirectory.isPart(name) {
             entries.append(Self.entry(path + "/" + name, name: name))
         }
-        // Times of the folder itself change with every file that an editor drops.
+        // The folder's own times change with every temporary file of an editor.
         entries[0].times = []
         entries[0].size = 0
     }

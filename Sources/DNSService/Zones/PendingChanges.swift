@@ -4,9 +4,9 @@ import Synchronization
 /// Changes that are not yet in the answers. They come from several sources and are applied together, under one serial.
 final class PendingChanges: Sendable {
     struct Batch: Sendable {
-        /// The files are to be read again.
+        /// The files must be read again.
         var areFilesChanged = false
-        /// New ones, if any.
+        /// New health states, if any.
         var health: ProberReport?
         var overrides: [HostOverride]?
 
@@ -15,7 +15,7 @@ final class PendingChanges: Sendable {
 
     private let batch = Mutex(Batch())
     private let signal: AsyncStream<Void>.Continuation
-    /// Yields when something waits; one reader.
+    /// Yields when a change is pending; one reader.
     let signals: AsyncStream<Void>
 
     init() { (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1)) }
@@ -24,7 +24,7 @@ final class PendingChanges: Sendable {
     func healthChanged(_ report: ProberReport) { note { $0.health = report } }
     func overridesChanged(_ overrides: [HostOverride]) { note { $0.overrides = overrides } }
 
-    /// Hands over all that waits.
+    /// Returns and clears all pending changes.
     func take() -> Batch {
         batch.withLock { batch in
             defer { batch = Batch() }
@@ -41,7 +41,7 @@ final class PendingChanges: Sendable {
 }
 
 extension HostStates {
-    /// These with what is new in `batch`.
+    /// These states, updated by `batch`.
     func updated(by batch: PendingChanges.Batch) -> HostStates {
         var result = self
         if let report = batch.health { (result.probing, result.health) = (report.probing, report.health) }

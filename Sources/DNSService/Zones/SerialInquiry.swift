@@ -4,19 +4,18 @@ import Glibc
 import NIOPosix
 import ReflectorModel
 
-/// Asks other servers of a zone which serial they have (SOA), so that ours never falls below it: secondaries would
-/// ignore us until the numbers have caught up. If the state is lost or older than what secondaries have, only they know
-/// the serial.
+/// Asks other servers of a zone for their serial (SOA), so that ours never falls below it: secondaries would ignore us
+/// until our serial caught up. If the state is lost or older than the secondaries' zones, only they know the serial.
 struct SerialInquiry: Sendable {
-    /// Most questions of one round.
+    /// Maximum number of queries per round.
     static let questionsMax = 256
     private static let resendInterval = 0.25
 
-    /// One question.
+    /// One query.
     struct Question: Hashable, Sendable {
         var zone: String
         var server: Endpoint
-        /// It takes the zone from us. Others of the NS set may count serials of their own.
+        /// The server transfers the zone from us. Other servers of the NS set may have serials of their own.
         var isSecondary: Bool
     }
 
@@ -58,7 +57,8 @@ struct SerialInquiry: Sendable {
         return result
     }
 
-    /// Asks all at once. Returns the answers as soon as all servers have answered or refused, after `seconds` at most.
+    /// Asks all servers at once. Returns the answers as soon as all servers have answered or refused, but after
+    /// `seconds` at most.
     static func ask(_ questions: [Question], within seconds: Double) async -> [Answer] {
         guard !questions.isEmpty else { return [] }
         return (try? await NIOThreadPool.singleton.runIfActive { askBlocking(questions, within: seconds) }) ?? []
@@ -117,7 +117,7 @@ struct SerialInquiry: Sendable {
         return answers
     }
 
-    /// A question for the SOA, not recursive.
+    /// A query for the SOA, without recursion.
     static func query(_ zone: String) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(word: UInt16.random(in: 0...UInt16.max))
@@ -133,7 +133,7 @@ struct SerialInquiry: Sendable {
             message[12..<query.count].map({ $0 >= 65 && $0 <= 90 ? $0 | 32 : $0 }) == Array(query[12...])
         else { return nil }
         var at = query.count
-        // The owner: the question's name by a pointer, or written out.
+        // The owner: a pointer to the question's name, or the name itself.
         if message[at] >= 192 {
             at += 2
         } else {
@@ -148,7 +148,7 @@ struct SerialInquiry: Sendable {
 }
 
 extension ZoneContent {
-    /// Addresses that the zone has for the servers of its NS set.
+    /// Addresses in the zone of the servers in its NS set.
     fileprivate var nameServerAddresses: [IPAddress] {
         let apex = WireName.joined(zone, below: [0])
         func lower(_ name: [UInt8]) -> [UInt8] { name.map { $0 >= 65 && $0 <= 90 ? $0 | 32 : $0 } }

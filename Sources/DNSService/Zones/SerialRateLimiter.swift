@@ -1,10 +1,10 @@
-/// Limits serials to one a second on average, since serials follow Unix time and must not run ahead of it. A burst of
-/// two is allowed, so that an edit, an override or a death right after another change is answered at once. Only while
-/// changes never stop does each wait for the next second: an edit may then show up to `interval` + settling time +
-/// compilation after its write.
+/// Limits serials to one per second on average, since serials follow Unix time and must not run ahead of it. A burst of
+/// two is allowed, so that an edit, an override or a host's death right after another change is answered at once. Only
+/// under continuous changes does each change wait for the next second: an edit may then take `interval` + settling time
+/// + compilation to appear.
 struct SerialRateLimiter {
     static let interval = Duration.seconds(1)
-    /// Serials that may follow each other without a pause.
+    /// Number of serials that may follow each other without a wait.
     static let burst = 2
 
     /// When the budget would be full again.

@@ -1,17 +1,18 @@
 import Glibc
 import ReflectorModel
 
-/// The last serial of each zone and the fingerprint of what it stood for, kept across restarts: one file a zone,
-/// `ZONE.serial`, replaced whole. `ZONE.raise` beside it asks for a serial above a number (`reflector zone serial`).
+/// The last serial of each zone and the fingerprint of its content, kept across restarts: one file per zone,
+/// `ZONE.serial`, replaced atomically. `ZONE.raise` beside it requests a serial above a number (`reflector zone
+/// serial`).
 public struct SerialStore: Sendable {
     public struct Entry: Equatable, Sendable {
         public var serial: UInt32
         public var digest: String
         /// What last changed the answer of each set region.
         var sets: [SetChange] = []
-        /// The files that the zone had beside its `.zone` file, by kind.
+        /// The kinds of files that the zone had in addition to its `.zone` file.
         var sidecars: Set<String> = []
-        /// Classes of earlier generations that secondaries have besides.
+        /// Number of additional classes of earlier generations that secondaries have.
         var outlivingClasses = 0
 
         init(
@@ -31,12 +32,12 @@ public struct SerialStore: Sendable {
         public var description: String { "\(path): \(operation): \(String(cString: strerror(code)))" }
     }
 
-    /// What is found of a zone.
+    /// What the store has for a zone.
     public enum Kept: Equatable, Sendable {
         case entry(Entry)
         /// No serial has been kept.
         case absent
-        /// There is a file, but nothing that can be used. With path and reason.
+        /// The file exists but can't be used; gives path and reason.
         case damaged(String)
     }
 
@@ -48,7 +49,7 @@ public struct SerialStore: Sendable {
 
     public init(directory: String) { self.directory = directory }
 
-    /// What is kept of a zone.
+    /// Reads the stored entry of a zone.
     public func load(zone: String) -> Kept {
         let file = file(zone)
         let text: String?
@@ -75,8 +76,8 @@ public struct SerialStore: Sendable {
                 sidecars: Set(sidecars.map(String.init)), outlivingClasses: outliving))
     }
 
-    /// Replaces what is kept. On a full disk only the serial is overwritten in place.
-    /// - Throws: if the file could not be replaced; the serial may be kept all the same.
+    /// Replaces the stored entry. On a full disk only the serial is overwritten in place.
+    /// - Throws: if the file could not be replaced; the serial may have been stored nevertheless.
     func save(_ entry: Entry, zone: String) throws(Failure) {
         let first = "\(entry.serial) \(entry.digest) \(Self.checksum(entry.serial, entry.digest))"
         let sidecars = entry.sidecars.isEmpty ? "" : "sidecars " + entry.sidecars.sorted().joined(separator: " ") + "\n"
@@ -89,22 +90,22 @@ public struct SerialStore: Sendable {
         }
     }
 
-    /// Zones of which a serial is kept, sorted.
+    /// Zones with a stored serial, sorted.
     public var zones: [String] {
         FolderPlan.names(in: directory).filter { $0.hasSuffix(Self.suffix) }.map {
             String($0.dropLast(Self.suffix.count))
         }
     }
 
-    // MARK: Serials that an operator asks for
+    // MARK: Serials that an operator requests
 
-    /// Asks the name server that keeps its serials here for a serial above `serial`. It takes it within seconds, or
-    /// when it starts.
+    /// Asks the name server that keeps its serials here for a serial above `serial`. The server reads the request
+    /// within seconds, or when it starts.
     public func askForRaise(above serial: UInt32, zone: String) throws(Failure) {
         try raiseFile(zone).replace("\(serial)\n")
     }
 
-    /// What an operator asked for; nil for nothing, or nothing readable.
+    /// The serial of an operator's request; nil if there is none, or it can't be read.
     func raise(zone: String) -> UInt32? {
         guard let text = try? raiseFile(zone).contents(lengthMax: 64) else { return nil }
         return UInt32(text.split(whereSeparator: \.isWhitespace).first ?? "")
@@ -115,7 +116,7 @@ public struct SerialStore: Sendable {
     private func file(_ zone: String) -> StateFile { StateFile(path: "\(directory)/\(zone)\(Self.suffix)") }
     private func raiseFile(_ zone: String) -> StateFile { StateFile(path: "\(directory)/\(zone).raise") }
 
-    /// It detects torn and corrupt files, not tampering.
+    /// Detects torn and corrupt files, not tampering.
     private static func checksum(_ serial: UInt32, _ digest: String) -> String {
         NodeID(digest.utf8.reduce(FixedHash.combine(0, UInt64(serial))) { FixedHash.combine($0, UInt64($1)) })
             .description

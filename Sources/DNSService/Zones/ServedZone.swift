@@ -2,39 +2,39 @@ import DNSAnswers
 import ReflectorModel
 import ZoneCompiler
 
-/// One zone as it is served: the files' content, how its hosts stand, the serial and the image made of both.
+/// One zone as it is served: the files' content, the host states, the serial, and the image made from them.
 struct ServedZone {
     /// As compiled from the files, without host states.
     let files: ZoneContent
-    /// Files, overrides and health, and what last changed each set region's answer.
+    /// Files, overrides and health, and the last change of each set region's answer.
     let content: ZoneContent
     /// Serial and fingerprint.
     let entry: SerialStore.Entry
     let image: ZoneImage
     private let digest: ContentDigest
-    /// Classes that should have outlived an edit and were too many.
+    /// Number of classes that should have been kept after an edit but were too many.
     let outlivingDropped: Int
 
-    /// What a generation depends on besides its content and the generation before.
+    /// What a generation depends on besides its content and the previous generation.
     struct Context {
-        /// The highest serial that others are known to have of the zone.
+        /// The highest serial of the zone that other servers are known to have.
         var floor: UInt32?
-        /// An operator wants a serial above this one.
+        /// An operator requested a serial above this one.
         var exceeded: UInt32?
-        /// The generation that an earlier process served last.
+        /// The last generation that an earlier process served.
         var previous: ZoneContent?
-        /// Secondaries may take the zone.
+        /// Secondaries may transfer the zone.
         var isTransferred = false
-        /// Most records of a zone that is transferred.
+        /// Maximum number of records of a zone that can be transferred.
         var recordsMax = AliasedZone.recordsMax
-        /// Files beside the `.zone` file; nil for those of the generation before.
+        /// Kinds of files beside the `.zone` file; nil: the same as in the previous generation.
         var sidecars: Set<String>?
     }
 
     /// - Parameters:
-    ///   - before: the zone as served until now.
-    ///   - kept: what an earlier process left, where there is nothing before.
-    ///   - context: what else decides the serial, and what outlives.
+    ///   - before: the zone as served so far.
+    ///   - kept: the stored entry of an earlier process, used if `before` is nil.
+    ///   - context: what else determines the serial and the aliases that are kept.
     ///   - unixTime: seconds since 1970.
     init(
         _ files: ZoneContent, hostStates: HostStates, before: ServedZone?, kept: SerialStore.Entry?,
@@ -55,7 +55,7 @@ struct ServedZone {
             (highest, isAskedFor) = (exceeded, true)
         }
         let previous = before?.content ?? context.previous
-        // Secondaries have a serial that we no longer know: a difference from it would be wrong.
+        // Secondaries have a generation that we no longer know: a difference from it would be wrong.
         let isForgotten = (last?.outlivingClasses ?? 0) > 0 && previous?.outliving == nil
         let isRaised = last?.digest != whole.description || highest != last?.serial || isForgotten || isAskedFor
         if isRaised { serial = ZoneSerial.next(after: highest, file: files.fileSerial, unixTime: unixTime) }
@@ -95,7 +95,7 @@ struct ServedZone {
         }
     }
 
-    /// Every set reflector once for each set region it is in.
+    /// Every set reflector, once for each of its set regions.
     var hostStatus: [NameServer.Status.Host] {
         content.setRegions.flatMap { region in
             let answering = content.answering(region).members
@@ -110,14 +110,14 @@ struct ServedZone {
 }
 
 extension ZoneContent {
-    /// True if the rule index of one serves the other too.
+    /// True if the two contents can share a rule index.
     fileprivate func hasSameMap(as other: ZoneContent) -> Bool {
         defaults == other.defaults && rules == other.rules && edgeRegions == other.edgeRegions
             && setRegions.map(\.name) == other.setRegions.map(\.name)
             && setRegions.map(\.id) == other.setRegions.map(\.id)
     }
 
-    /// Serial in the SOA as the file has it; 0 without one.
+    /// SOA serial in the file; 0 without an SOA.
     fileprivate var fileSerial: UInt32 {
         guard let data = records.first(where: { $0.type == 6 })?.data, data.count >= 22 else { return 0 }
         return data[(data.count - 20)..<(data.count - 16)].reduce(0) { $0 << 8 | UInt32($1) }

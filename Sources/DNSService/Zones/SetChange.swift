@@ -3,11 +3,11 @@ import ReflectorModel
 
 /// A fingerprint of a set region's answer, and the cause of its last change.
 struct SetChange: Equatable, Sendable {
-    /// Longest cause in bytes: a character string of a TXT record holds 255 with its key.
+    /// Maximum length of a cause in bytes: with its key it must fit into a TXT character string of 255 bytes.
     static let causeMax = 200
 
     var name: String
-    /// Fingerprint of the hosts that are answered, with their addresses, ports and weights.
+    /// Fingerprint of the answered hosts, with their addresses, ports and weights.
     var digest: UInt64
     /// Serial of the change.
     var serial: UInt32 = 0
@@ -30,10 +30,10 @@ struct SetChange: Equatable, Sendable {
         self.digest = digest
     }
 
-    /// One line of the serial's file.
+    /// One line of the serial file.
     var line: String { "set \(name) \(String(digest, radix: 16)) \(serial) \(cause)" }
 
-    /// Nil for anything that `line` does not write.
+    /// Nil for text that `line` does not write.
     init?(line: Substring) {
         let words = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
         guard words.count == 5, words[0] == "set", let digest = UInt64(words[2], radix: 16),
@@ -42,7 +42,7 @@ struct SetChange: Equatable, Sendable {
         (name, self.digest, self.serial, cause) = (String(words[1]), digest, serial, String(words[4]))
     }
 
-    /// Why `after` is answered differently from `before`: the files, an override, or a probe.
+    /// Why the answer of `after` differs from that of `before`: the files, an override, or a probe.
     /// - Parameter before: nil if the set region is new, or was served by an earlier process.
     static func cause(before: (ZoneContent, ZoneContent.SetRegion)?, after: (ZoneContent, ZoneContent.SetRegion))
         -> String
@@ -72,7 +72,7 @@ struct SetChange: Equatable, Sendable {
         return String(decoding: cause.utf8.prefix(causeMax), as: UTF8.self)
     }
 
-    /// Same hosts with the same addresses, ports and weights by the files alone.
+    /// The files alone give the same hosts with the same addresses, ports and weights.
     private static func isSameInFiles(
         _ a: ZoneContent.SetRegion, in first: ZoneContent, _ b: ZoneContent.SetRegion, in second: ZoneContent
     ) -> Bool {

@@ -5,10 +5,10 @@ import SecretFiles
 struct StateFile {
     let path: String
 
-    /// Its text; nil for none, one that can't be read, or one longer than `lengthMax` bytes.
+    /// The file's text; nil if it does not exist, can't be read, or is longer than `lengthMax` bytes.
     func text(lengthMax: Int) -> String? { (try? contents(lengthMax: lengthMax)) ?? nil }
 
-    /// Its text; nil if there is no file.
+    /// The file's text; nil if there is no file.
     /// - Throws: if it can't be read, or is longer than `lengthMax` bytes.
     func contents(lengthMax: Int) throws(SerialStore.Failure) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
@@ -32,8 +32,8 @@ struct StateFile {
         return String(decoding: buffer[..<count], as: UTF8.self)
     }
 
-    /// Overwrites the first line in place, which needs no space on a full disk. Nothing happens if there is no
-    /// file, or its first line is shorter.
+    /// Overwrites the first line in place, which needs no space on a full disk. Does nothing if there is no file, or
+    /// its first line is shorter.
     func overwriteFirstLine(_ line: String) {
         let file = open(path, O_RDWR | O_CLOEXEC)
         guard file >= 0 else { return }
@@ -47,7 +47,7 @@ struct StateFile {
         if pwrite(file, bytes, bytes.count, 0) == bytes.count { fsync(file) }
     }
 
-    /// Replaces the file in one step; makes its directory if need be.
+    /// Replaces the file atomically; creates its directory if needed.
     func replace(_ text: String) throws(SerialStore.Failure) {
         if let slash = path.lastIndex(of: "/") { _ = mkdir(String(path[..<slash]), 0o755) }
         do throws(PrivateFile.Failure) {

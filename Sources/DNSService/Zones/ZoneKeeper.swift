@@ -12,7 +12,7 @@ actor ZoneKeeper {
         var engine: AnswerEngine?
         var isAccepted: Bool
         var isSerialRaised: Bool
-        /// What is served, for transfers.
+        /// The zones that are served, for transfers.
         var zones: [(content: ZoneContent, serial: UInt32)] = []
     }
 
@@ -26,23 +26,23 @@ actor ZoneKeeper {
     private var served: [ServedZone] = []
     /// Read, but not served yet.
     private var ahead: [ZoneContent]?
-    /// Files beside the `.zone` files, of what was read last.
+    /// Kinds of files beside the `.zone` files, as last read.
     private var sidecars: [String: Set<String>] = [:]
-    /// They are those of the generation that is being taken.
+    /// `sidecars` belongs to the generation that is being processed.
     private var isSidecarsRead = false
-    /// The highest serial that others are known to have, by zone: never more zones than are served.
+    /// The highest serials that other servers are known to have, by zone; only zones that are served.
     private var floors: [String: UInt32] = [:]
-    /// Of removed zones, which may come back. The oldest is evicted.
+    /// Entries of removed zones, which may come back. The oldest is evicted.
     private var gone: [(zone: String, entry: SerialStore.Entry)] = []
     /// Zones whose serial could not be written.
     private var unsaved: Set<String> = []
-    /// Raises that operators asked for and that are done, by zone: we may lack permission to remove their files.
+    /// Serials of operators' raise requests that are done, by zone: we may lack permission to remove the request files.
     private var raisesDone: [String: UInt32] = [:]
-    /// Serials that could not be kept so far.
+    /// Number of failed writes of serials.
     private(set) var serialsNotKept: UInt64 = 0
     private static let goneMax = 64
     private static let readingsMax = 3
-    /// `ahead` is what an earlier run has kept, because the files are wrong.
+    /// `ahead` is the stored generation of an earlier run, because the files have errors.
     private var isAheadKept = false
     private(set) var hostStates = HostStates()
     private var servedSince: Int64 = 0
@@ -63,16 +63,16 @@ actor ZoneKeeper {
         self.logger = logger
     }
 
-    /// The files' content of what is served, without host states.
+    /// The files' content of the served zones, without host states.
     var files: [ZoneContent] { served.map(\.files) }
-    /// What is served: files, overrides and health.
+    /// The content of the served zones: files, overrides and health.
     var contents: [ZoneContent] { served.map(\.content) }
 
-    /// The targets to probe: every set reflector of every zone once.
+    /// The targets to probe: every set reflector of every zone, once each.
     var probeTargets: [ProbeTarget] { Self.targets(of: served.map(\.files)) }
 
-    /// Reads the directory for the first `update`, so that probes may go out before it. Where the files are wrong, the
-    /// last good generation that an earlier run has kept stands in. Nil if there is none.
+    /// Reads the directory for the first `update`, so that probing can start before it. If the files have errors, the
+    /// last good generation stored by an earlier run is used instead. Nil if there is none.
     func readAhead() -> [ProbeTarget]? {
         ahead = compile()
         if ahead == nil {
@@ -80,13 +80,13 @@ actor ZoneKeeper {
             guard !kept.isEmpty else { return nil }
             (ahead, isAheadKept) = (kept, true)
             logger.critical(
-                "the files are wrong: serving the last good generation that was kept",
+                "the files have errors: serving the last good generation that was stored",
                 metadata: ["zones": "\(kept.map(\.zone).joined(separator: ","))"])
         }
         return ahead.map(Self.targets)
     }
 
-    /// What is read, but not served yet.
+    /// The content that has been read but is not served yet.
     var contentsAhead: [ZoneContent] { ahead ?? [] }
 
     /// Whether an earlier run has left a serial of every zone.
@@ -95,7 +95,7 @@ actor ZoneKeeper {
         return contentsAhead.allSatisfy { if case .entry = store.load(zone: $0.zone) { true } else { false } }
     }
 
-    /// Takes what other servers of the zones have. True if one has a serial above ours, so that `update` must raise it.
+    /// Records the serials of other servers. True if one is above ours, so that `update` must raise ours.
     func note(_ answers: [SerialInquiry.Answer]) -> Bool {
         var isBehind = false
         for answer in answers {
@@ -108,7 +108,7 @@ actor ZoneKeeper {
         return isBehind
     }
 
-    /// An operator asks for a higher serial.
+    /// An operator requested a higher serial.
     var asksForRaise: Bool {
         guard let store else { return false }
         return served.contains { zone in
@@ -121,10 +121,10 @@ actor ZoneKeeper {
         return contents.flatMap(\.probeTargets).filter { seen.insert($0).inserted }
     }
 
-    /// Takes what has changed and makes an engine of it.
+    /// Applies changes and makes an engine from the result.
     ///
     /// - Parameters:
-    ///   - readsFiles: read the directory again; else the files are those served.
+    ///   - readsFiles: read the directory again; otherwise the files that are served are used.
     ///   - hostStates: the current host states; nil for no change. A change that affects no answer raises no serial, but
     ///     `explain` shows it.
     ///   - unixTime: seconds since 1970.
@@ -152,7 +152,7 @@ actor ZoneKeeper {
         }
     }
 
-    /// The directory's content; nil, and `problems` say why, if the generation is refused.
+    /// The directory's content; nil if the generation is refused, with the reasons in `problems`.
     private func compile() -> [ZoneContent]? {
         let read: ZoneGeneration
         do {
@@ -170,8 +170,8 @@ actor ZoneKeeper {
         return compiled.contents
     }
 
-    /// Reads the folder again if a file changed during the reading: an editor that truncates a file before it writes
-    /// leaves it empty for a moment, and an empty map is valid.
+    /// Reads the folder again if a file changed while it was read: an editor that truncates a file before writing
+    /// leaves it empty for a short time, and an empty map is valid.
     private func compileUndisturbed() throws -> ZoneGeneration {
         for _ in 1..<Self.readingsMax {
             let before = FolderSignature(directory)
@@ -195,7 +195,7 @@ actor ZoneKeeper {
         }
     }
 
-    /// Serves `files` with the current host states. True if a serial was raised or a zone has gone.
+    /// Serves `files` with the current host states. True if a serial was raised or a zone was removed.
     private func settle(_ files: [ZoneContent], unixTime: Int64) throws(ZoneImage.Invalid) -> Bool {
         var next: [ServedZone] = []
         var raised: [ServedZone] = []
@@ -217,7 +217,7 @@ actor ZoneKeeper {
         }
         for zone in served where !files.contains(where: { $0.zone == zone.files.zone }) {
             logger.warning(
-                "zone is not served any more: its files are gone",
+                "zone is no longer served: its files were removed",
                 metadata: ["name": "\(zone.files.zone)", "serial": "\(zone.entry.serial)"])
             gone.removeAll { $0.zone == zone.files.zone }
             gone.append((zone.files.zone, zone.entry))
@@ -245,21 +245,21 @@ actor ZoneKeeper {
         return isChanged
     }
 
-    /// What is known of a zone that is not served now.
+    /// The stored entry of a zone that is not served now.
     private func kept(_ zone: String) -> SerialStore.Entry? {
         if let entry = gone.first(where: { $0.zone == zone })?.entry { return entry }
         switch store?.load(zone: zone) {
         case .entry(let entry): return entry
         case .damaged(let why):
             logger.error(
-                "the kept serial can't be used: the kept generations, the secondaries or the clock stand in for it",
+                "the stored serial can't be used: using stored generations, the secondaries or the clock instead",
                 metadata: ["zone": "\(zone)", "why": "\(why)"])
             return nil
         case .absent, nil: return nil
         }
     }
 
-    /// The highest serial that the zone is known to have had: of other servers, and of generations kept.
+    /// The highest serial that the zone is known to have had: on other servers, and in stored generations.
     private func floor(_ zone: String, isFirst: Bool) -> UInt32? {
         let archived = isFirst ? archive.serials(of: zone).last : nil
         return [floors[zone], archived].compactMap { $0 }.reduce(UInt32?.none) { highest, serial in
@@ -276,7 +276,7 @@ actor ZoneKeeper {
         }
         if let wish = context.exceeded {
             logger.notice(
-                "a higher serial was asked for",
+                "a higher serial was requested",
                 metadata: ["zone": "\(zone.files.zone)", "above": "\(wish)", "serial": "\(zone.entry.serial)"])
         }
         guard let floor = context.floor, let last, ZoneSerial.isAfter(floor, last) else { return }
@@ -287,7 +287,7 @@ actor ZoneKeeper {
             ])
     }
 
-    /// Keeps serials, those that could not be kept before among them.
+    /// Stores serials, including those whose earlier writes failed.
     private func save(_ zones: [ServedZone]) {
         guard let store else { return }
         let names = unsaved.union(zones.map(\.files.zone))
@@ -295,13 +295,13 @@ actor ZoneKeeper {
             do {
                 try store.save(zone.entry, zone: zone.files.zone)
                 if unsaved.remove(zone.files.zone) != nil {
-                    logger.notice("serial kept again", metadata: ["zone": "\(zone.files.zone)"])
+                    logger.notice("serial kept after earlier failures", metadata: ["zone": "\(zone.files.zone)"])
                 }
             } catch {
                 serialsNotKept &+= 1
                 if unsaved.insert(zone.files.zone).inserted {
                     logger.error(
-                        "serial not kept; make room or mend the permissions, or a restart may serve a lower one",
+                        "serial not kept; free disk space or fix permissions, or a restart may serve a lower one",
                         metadata: ["zone": "\(zone.files.zone)", "why": "\(error)"])
                 }
             }
@@ -309,7 +309,7 @@ actor ZoneKeeper {
         unsaved.formIntersection(served.map(\.files.zone))
     }
 
-    /// Tries again to keep what could not be kept.
+    /// Retries failed writes.
     func retrySaves() {
         if !unsaved.isEmpty { save([]) }
     }

@@ -3,7 +3,7 @@ import ReflectorModel
 
 /// The addresses of this machine's interfaces.
 public enum LocalAddresses {
-    /// Every address once. Empty if the system does not list them.
+    /// Every address once. Empty if the system fails to list them.
     public static var all: [IPAddress] {
         var list: UnsafeMutablePointer<ifaddrs>?
         guard getifaddrs(&list) == 0 else { return [] }

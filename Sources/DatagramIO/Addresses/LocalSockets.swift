@@ -1,32 +1,33 @@
 import CDatagram
 import ReflectorModel
 
-/// The sockets of one owner that is reached at several addresses: one for each address, or a pair bound to 0.0.0.0 and
-/// `::`. Datagrams leave from the address that the peer knows, since peers accept no other.
+/// The sockets of an owner with several addresses: one socket for each address, or a pair bound to 0.0.0.0 and `::`.
+/// Datagrams are sent from the address that the peer knows, since peers accept no other.
 ///
-/// Each address has a small number, from 1 up. `number(of:on:)` gives it for a received datagram, and
-/// `DatagramBatch.Entry.local` takes it for one to send. Confined to the loop of the sockets.
+/// Each address has a small number, starting at 1. `number(of:on:)` returns it for a received datagram, and
+/// `DatagramBatch.Entry.local` sets it for a datagram to send. Confined to the loop of the sockets.
 public final class LocalSockets {
     private struct Known {
         var socket: Int
         var address: IPAddress
-        /// Of a link-local address: the interface it is on.
+        /// The interface of a link-local address.
         var interface: UInt32
     }
 
-    /// Most numbers. Datagrams to further addresses are answered from the address that the kernel picks, and counted.
+    /// Maximum number of addresses. Replies to datagrams at further addresses are sent from the address that the kernel
+    /// selects, and such datagrams are counted.
     static let countMax = 255
 
-    /// In order of adding.
+    /// In the order in which they were added.
     public private(set) var sockets: [DatagramSocket] = []
     private var known: [Known] = []
     private var lastFound = 0
-    /// Index of the socket for datagrams without a number, by family.
+    /// Index of the socket for IPv4 datagrams without a number.
     private var firstV4: Int?
     private var firstV6: Int?
     /// Datagrams not sent because no socket has the family of their destination.
     public private(set) var unsentWrongFamily: UInt64 = 0
-    /// Datagrams received at an address for which no number was left.
+    /// Datagrams received at an address without a number, because all numbers were used.
     public private(set) var receivedUnnumbered: UInt64 = 0
 
     public init() {}
@@ -56,7 +57,7 @@ public final class LocalSockets {
             lastFound = index
             return UInt8(truncatingIfNeeded: index + 1)
         }
-        // An answer to a multicast or broadcast address must not come from it.
+        // A reply to a multicast or broadcast datagram must not use that address as its source.
         guard socket.isWildcard, datagram.local.isUnicast else { return 0 }
         let interface = datagram.local.isLinkLocal ? datagram.interface : 0
         guard let number = learn(datagram.local, interface: interface, of: socket.tag) else {
@@ -66,7 +67,7 @@ public final class LocalSockets {
         return number
     }
 
-    /// Sends every datagram of `batch`, each by its socket; those of one destination in order.
+    /// Sends every datagram of `batch` through its socket; datagrams to one destination stay in order.
     public func send(_ batch: DatagramBatch) {
         guard !batch.isEmpty else { return }
         if sockets.count == 1, !sockets[0].isWildcard { return sockets[0].send(batch) }

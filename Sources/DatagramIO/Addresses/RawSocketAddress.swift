@@ -1,7 +1,7 @@
 import Glibc
 import ReflectorModel
 
-/// Endpoints as socket calls take them (`sockaddr_in`, `sockaddr_in6`).
+/// Endpoints in the format of socket calls (`sockaddr_in`, `sockaddr_in6`).
 public enum RawSocketAddress {
     public static func with<Result>(
         _ endpoint: Endpoint, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
@@ -35,7 +35,7 @@ public enum RawSocketAddress {
 }
 
 extension Endpoint {
-    /// Nil for another family than IPv4 and IPv6.
+    /// Nil for a family other than IPv4 and IPv6.
     init?(_ address: UnsafePointer<sockaddr>) {
         switch Int32(address.pointee.sa_family) {
         case AF_INET:

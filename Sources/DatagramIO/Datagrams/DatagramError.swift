@@ -1,13 +1,13 @@
 import CDatagram
 
-/// A system call of the datagram layer that failed while something was being set up. Failures on the packet path are
-/// never thrown: they are counted in `DatagramStatistics`.
+/// A failed system call of the datagram layer during setup. Failures on the packet path are never thrown: they are
+/// counted in `DatagramStatistics`.
 public struct DatagramError: Error, Equatable, CustomStringConvertible {
-    /// What was tried: `bind`, `SO_REUSEPORT`, `epoll_create1`.
+    /// The operation: `bind`, `SO_REUSEPORT`, `epoll_create1`.
     public var operation: String
     /// The `errno` of the call.
     public var code: Int32
-    /// What it was tried on, as an address.
+    /// The object of the operation, such as an address.
     public var subject: String
 
     public var description: String {

@@ -1,31 +1,31 @@
 import ReflectorModel
 
 extension DatagramSocket {
-    /// How long one `send` may wait for a full send buffer; what then remains is dropped and counted. UDP to a healthy
-    /// device drains in microseconds, and a loop that waits longer keeps everyone else waiting.
+    /// How long one `send` may wait for a full send buffer; the remaining datagrams are dropped and counted. UDP to a
+    /// healthy device drains in microseconds, and a longer wait would delay everything else on the loop.
     public static let sendPatience = TimeSpan.milliseconds(1)
-    /// How long runs are sent datagram by datagram after the kernel refused to cut one.
+    /// How long runs are sent as single datagrams after the kernel refused to segment one.
     public static let segmentationPause = TimeSpan.seconds(60)
 
-    /// Sends every datagram of `batch`, in order; runs as one message each where the kernel can. The batch itself is
-    /// left as it is.
+    /// Sends every datagram of `batch`, in order; each run as one message if the kernel supports it. Does not change
+    /// the batch.
     public func send(_ batch: DatagramBatch) {
         guard !batch.isEmpty else { return }
         readyTransmitter().send(batch, on: self)
     }
 
-    /// Sends those datagrams of `batch` that leave by this one of several sockets.
+    /// Sends the datagrams of `batch` that leave through this one of several sockets.
     func send(_ batch: DatagramBatch, of locals: LocalSockets) {
         readyTransmitter().send(batch, on: self, of: locals)
     }
 
-    /// Sends every reply, each from the address its question was sent to.
+    /// Sends every reply, each from the address to which its question was sent.
     public func send(_ replies: ReplyBatch) {
         guard !replies.isEmpty else { return }
         readyTransmitter().send(replies, on: self)
     }
 
-    /// The loop's, or one of its own for a socket in no loop.
+    /// The loop's transmitter, or the socket's own if it is in no loop.
     private func readyTransmitter() -> Transmitter {
         if let transmitter { return transmitter }
         let own = Transmitter(batch: 64)

@@ -1,34 +1,35 @@
 import CDatagram
 import ReflectorModel
 
-/// A UDP socket of one address family. It is opened anywhere, given to a `DatagramLoop` with `add`, and from then on
-/// touched on the loop's thread only; it is deliberately not Sendable. Closed when the last reference goes.
+/// A UDP socket of one address family. It can be opened on any thread and is given to a `DatagramLoop` with `add`; from
+/// then on only the loop's thread may use it. It is deliberately not Sendable. Closed when the last reference is
+/// released.
 public final class DatagramSocket {
-    /// Where it is bound, the port chosen by the kernel included.
+    /// The address to which it is bound, with the port chosen by the kernel.
     public let local: Endpoint
-    /// Bound to 0.0.0.0 or ::, so that each datagram brings its own local address.
+    /// Bound to 0.0.0.0 or ::, so that each datagram carries its own local address.
     public let isWildcard: Bool
-    /// Receive and send buffers granted, as the kernel counts them (twice the payload, bookkeeping included).
+    /// Receive and send buffers granted, as counted by the kernel (twice the payload, including overhead).
     public let receiveBufferBytes: Int
     public let sendBufferBytes: Int
-    /// For the owner, to tell its sockets apart without a table.
+    /// Set by the owner to tell its sockets apart without a table.
     public var tag = 0
-    /// Counted for every datagram, on the loop's thread alone.
+    /// Counters of all datagrams; used only on the loop's thread.
     public internal(set) var statistics = DatagramStatistics()
 
     /// The last datagram that the kernel refused to send.
     public internal(set) var lastFailure: SendFailure?
 
     let descriptor: Int32
-    /// Where the loop keeps it; nil while in no loop.
+    /// Index in the loop; nil while in no loop.
     var slot: Int?
     var receivesCoalesced: Bool
     var kernelDropsSeen: UInt32 = 0
     var transmitter: Transmitter?
-    /// Nil while runs may be handed to the kernel whole; else no run before this instant.
+    /// Nil while runs may be sent as one message; otherwise runs are split until this time.
     var segmentationSuspendedUntil: MonotonicInstant?
 
-    /// - Throws: `DatagramError` with the step that failed, as `bind 127.0.0.1:53: Permission denied`.
+    /// - Throws: `DatagramError` with the step that failed, such as `bind 127.0.0.1:53: Permission denied`.
     public init(bind endpoint: Endpoint, options: DatagramSocketOptions = .init()) throws(DatagramError) {
         var wanted = cdg_socket_options()
         wanted.reuse_address = options.reuseAddress
@@ -58,10 +59,10 @@ public final class DatagramSocket {
 
     deinit { cdg_close(descriptor) }
 
-    /// True while runs leave as one message each (UDP_SEGMENT).
+    /// True while runs are sent as one message each (UDP_SEGMENT).
     public var segmentsRuns: Bool { segmentationSuspendedUntil == nil }
 
-    /// Brings `statistics.receiveBufferFull` up to date, for sockets whose datagrams don't (`reportsDrops`).
+    /// Updates `statistics.receiveBufferFull`, for sockets whose datagrams don't report drops (`reportsDrops`).
     public func readDrops() { noteDrops(cdg_socket_drops(descriptor)) }
 
     func noteDrops(_ total: UInt32) {
@@ -69,7 +70,7 @@ public final class DatagramSocket {
         kernelDropsSeen = total
     }
 
-    /// Buffers so small that a coalesced message would not fit need the kernel to hand over single datagrams.
+    /// If buffers are too small for a coalesced message, the kernel must deliver single datagrams.
     func disableReceiveOffload() {
         guard receivesCoalesced, cdg_socket_disable_receive_offload(descriptor) == 0 else { return }
         receivesCoalesced = false

@@ -1,10 +1,10 @@
 import CDatagram
 
-/// How a `DatagramSocket` is opened.
+/// Options for opening a `DatagramSocket`.
 public struct DatagramSocketOptions: Sendable {
-    /// What happens to datagrams larger than the path MTU.
+    /// How datagrams larger than the path MTU are handled.
     public enum PathMTU: Sendable {
-        /// DF is set and a larger datagram fails with EMSGSIZE, counted. For relays (design §7).
+        /// DF is set; a larger datagram fails with EMSGSIZE, which is counted. For relays (design §7).
         case dontFragment
         /// The path MTU is ignored and DF is clear, so that forged ICMP cannot shrink it. For name servers (RFC 9715).
         case omit
@@ -20,28 +20,30 @@ public struct DatagramSocketOptions: Sendable {
         }
     }
 
-    /// SO_REUSEADDR. Off: two programs on one port are a mistake that should be reported at start.
+    /// SO_REUSEADDR. Off by default: two programs on one port are a mistake that should be reported at start.
     public var reuseAddress = false
-    /// SO_REUSEPORT: several sockets share one port, the kernel spreads flows over them.
+    /// SO_REUSEPORT: several sockets share one port, and the kernel distributes flows over them.
     public var reusePort = false
     /// IP_FREEBIND: allows an address that no interface has yet; datagrams arrive as soon as an interface has it.
     public var freeBind = false
     public var pathMTU = PathMTU.dontFragment
-    /// UDP_GRO: the kernel may hand over several datagrams of one flow in one message. Split again before the owner.
+    /// UDP_GRO: the kernel may deliver several datagrams of one flow in one message. They are split again before the
+    /// owner sees them.
     public var receiveOffload = true
-    /// SO_RXQ_OVFL: each datagram carries the number that the kernel dropped before it, so that `receiveBufferFull` is
-    /// always up to date. Once something has been dropped that costs 0.1 µs a datagram; without, ask `readDrops`.
+    /// SO_RXQ_OVFL: each datagram carries the number of datagrams that the kernel dropped before it, so that
+    /// `receiveBufferFull` is always up to date. After the first drop this costs 0.1 µs per datagram; without the
+    /// option, call `readDrops`.
     public var reportsDrops = true
-    /// UDP_SEGMENT: runs of equal datagrams to one destination leave in one message.
+    /// UDP_SEGMENT: runs of equally long datagrams to one destination are sent in one message.
     public var segmentationOffload = true
-    /// Wanted receive buffer in bytes; what was granted is `DatagramSocket.receiveBufferBytes`.
+    /// Requested receive buffer in bytes; the granted size is `DatagramSocket.receiveBufferBytes`.
     public var receiveBufferBytes = 8 << 20
-    /// Wanted send buffer in bytes; what was granted is `DatagramSocket.sendBufferBytes`.
+    /// Requested send buffer in bytes; the granted size is `DatagramSocket.sendBufferBytes`.
     public var sendBufferBytes = 8 << 20
 
     public init() {}
 
-    /// For requests and answers with unknown peers: no offload, path MTU ignored, drops read on request.
+    /// For requests and replies with unknown peers: no offload, path MTU ignored, drops read on request.
     public static var queries: DatagramSocketOptions {
         var options = DatagramSocketOptions()
         options.pathMTU = .omit

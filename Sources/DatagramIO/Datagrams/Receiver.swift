@@ -1,17 +1,17 @@
 import CDatagram
 import ReflectorModel
 
-/// The buffers into which one loop receives, for all its sockets in turn; made once.
+/// The receive buffers of one loop, used for all its sockets in turn; allocated once.
 final class Receiver {
     let batch: Int
-    /// Received so far, of all sockets.
+    /// Number of datagrams received so far, on all sockets.
     private(set) var datagrams: UInt64 = 0
     private let receiver: OpaquePointer
     private let messages: UnsafeMutablePointer<cdg_received>
 
     /// - Parameters:
-    ///   - batch: most messages a recvmmsg call.
-    ///   - bufferBytes: bytes a message. The memory is touched, and so resident, only as far as messages fill it.
+    ///   - batch: maximum number of messages per recvmmsg call.
+    ///   - bufferBytes: bytes per message. The memory becomes resident only as far as messages fill it.
     init(batch: Int, bufferBytes: Int) {
         guard let receiver = cdg_receiver_create(UInt32(clamping: batch), UInt32(clamping: bufferBytes)) else {
             fatalError("out of memory")
@@ -26,7 +26,7 @@ final class Receiver {
         messages.deallocate()
     }
 
-    /// Receives one batch and hands each datagram of it to `handler`. Returns true when more may be waiting.
+    /// Receives one batch and passes each datagram to `handler`. Returns true if more may be waiting.
     func receiveBatch(on socket: DatagramSocket, handler: any DatagramHandler) -> Bool {
         let count = Int(cdg_receive(socket.descriptor, receiver, messages))
         socket.statistics.receiveCalls &+= 1
@@ -46,13 +46,13 @@ final class Receiver {
         return count == batch
     }
 
-    /// What a batch adds to the socket's statistics: changing a class's properties for each datagram costs more.
+    /// A batch's counts for the socket's statistics: updating a class's properties for each datagram costs more.
     private struct Tally {
         var datagrams: UInt64 = 0
         var bytes: UInt64 = 0
     }
 
-    /// Splits a message into its datagrams: UDP_GRO joins datagrams of one size, of which the last may be shorter.
+    /// Splits a message into its datagrams: UDP_GRO joins datagrams of one size; only the last may be shorter.
     private func deliver(
         _ message: cdg_received, in buffer: UnsafeMutableRawPointer, _ socket: DatagramSocket,
         _ handler: any DatagramHandler, _ now: MonotonicInstant, _ tally: inout Tally

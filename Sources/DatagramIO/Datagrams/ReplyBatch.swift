@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Answers to datagrams of one socket, collected while a batch is received and sent together when it ends. Each is
-/// written in place and leaves from the address its question was sent to. It is reused.
+/// Replies to datagrams of one socket, collected while a batch is received and sent together at its end. Each is
+/// written in place and sent from the address to which its question was sent. The batch is reused.
 public final class ReplyBatch {
     struct Reply {
         var destination: Endpoint
@@ -11,18 +11,18 @@ public final class ReplyBatch {
         var length: Int
     }
 
-    /// Most replies.
+    /// Maximum number of replies.
     public let countMax: Int
     private let capacity: Int
     let memory: UnsafeMutableRawPointer
     private var used = 0
-    /// How many replies there are.
+    /// Current number of replies.
     public private(set) var count = 0
     private let entries: UnsafeMutablePointer<Reply>
 
     /// - Parameters:
-    ///   - countMax: most replies.
-    ///   - capacity: bytes for all of them together.
+    ///   - countMax: maximum number of replies.
+    ///   - capacity: total number of bytes of all replies.
     public init(countMax: Int = 64, capacity: Int = 262_144) {
         self.countMax = countMax
         self.capacity = capacity
@@ -40,11 +40,11 @@ public final class ReplyBatch {
     /// Valid until the next append.
     var replies: UnsafeBufferPointer<Reply> { UnsafeBufferPointer(start: entries, count: count) }
 
-    /// True when another reply of at most `lengthMax` bytes fits.
+    /// True if another reply of at most `lengthMax` bytes fits.
     public func hasRoom(lengthMax: Int) -> Bool { count < countMax && lengthMax <= capacity - used }
 
     /// Appends a reply to `question`. `fill` writes it in place and returns its length, or 0 for no reply. The caller
-    /// has asked `hasRoom` before.
+    /// must check `hasRoom` first.
     public func append(
         to question: ReceivedDatagram, lengthMax: Int, fill: (UnsafeMutableRawBufferPointer) -> Int
     ) {

@@ -2,7 +2,7 @@ import CDatagram
 import Glibc
 import ReflectorModel
 
-/// A datagram that the kernel refused to send: why, and what to do.
+/// A datagram that the kernel refused to send: the cause and the remedy.
 public struct SendFailure: Equatable, Sendable, CustomStringConvertible {
     /// The `errno` of the call.
     public var code: Int32
@@ -34,8 +34,8 @@ public struct SendFailure: Equatable, Sendable, CustomStringConvertible {
                 + "the zone"
         case EHOSTUNREACH: "no host on the local network answers for it (ip neigh), or a route makes it unreachable"
         case EADDRNOTAVAIL, EINVAL, ENODEV:
-            "the address that it would leave from is gone from this machine's interfaces (ip addr)"
-        case EAFNOSUPPORT: "this machine does without its address family (sysctl net.ipv6.conf.all.disable_ipv6)"
+            "its source address is no longer on this machine's interfaces (ip addr)"
+        case EAFNOSUPPORT: "its address family is disabled on this machine (sysctl net.ipv6.conf.all.disable_ipv6)"
         default: nil
         }
     }

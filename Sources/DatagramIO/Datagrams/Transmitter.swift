@@ -2,24 +2,24 @@ import CDatagram
 import Glibc
 import ReflectorModel
 
-/// Turns datagrams into messages and messages into sendmmsg calls, in memory made once. A loop has one for all its
-/// sockets.
+/// Packs datagrams into messages and messages into sendmmsg calls, in memory allocated once. A loop has one transmitter
+/// for all its sockets.
 ///
-/// A run, that is consecutive datagrams of one destination and one length (the last may be shorter), becomes a single
-/// message that the kernel cuts (UDP_SEGMENT). No failure is fatal: the datagram is counted by `errno` and the next one
-/// follows.
+/// A run, that is consecutive datagrams with one destination and one length (the last may be shorter), becomes a single
+/// message that the kernel segments (UDP_SEGMENT). No failure is fatal: the datagram is counted by `errno`, and the
+/// next one is sent.
 final class Transmitter {
-    /// Most datagrams in a run: what every kernel with UDP_SEGMENT takes (UDP_MAX_SEGMENTS).
+    /// Maximum number of datagrams in a run: the limit of every kernel with UDP_SEGMENT (UDP_MAX_SEGMENTS).
     static let runMax = 64
-    /// Most bytes in a run: below the 65,535 of an IP packet with its headers.
+    /// Maximum number of bytes in a run: below the 65,535 of an IP packet with its headers.
     static let runBytesMax = 65_000
-    /// Room for iovecs; a datagram needs two.
+    /// Number of iovecs; a datagram needs two.
     private static let piecesMax = 2_048
 
     private let batch: Int
     private let sender: OpaquePointer
     private let messages: UnsafeMutablePointer<cdg_outgoing>
-    /// Datagrams and bytes of each message.
+    /// Number of datagrams and bytes of each message.
     private let sizes: UnsafeMutablePointer<(datagrams: Int, bytes: Int)>
     private let pieces: UnsafeMutablePointer<iovec>
     private var messageCount = 0
@@ -27,7 +27,7 @@ final class Transmitter {
     /// When to stop waiting for a full send buffer; set at the first wait of a send.
     private var patienceEnd: MonotonicInstant?
 
-    /// - Parameter batch: most messages a sendmmsg call.
+    /// - Parameter batch: maximum number of messages per sendmmsg call.
     init(batch: Int) {
         guard let sender = cdg_sender_create(UInt32(clamping: batch)) else { fatalError("out of memory") }
         self.batch = batch
@@ -44,7 +44,7 @@ final class Transmitter {
         pieces.deallocate()
     }
 
-    /// - Parameter locals: which of several sockets each datagram leaves by; without, all leave by this one.
+    /// - Parameter locals: selects the socket of each datagram; without it, all leave through this socket.
     func send(_ outgoing: DatagramBatch, on socket: DatagramSocket, of locals: LocalSockets? = nil) {
         patienceEnd = nil
         let runMax = socket.maySegment() ? Self.runMax : 1
@@ -71,7 +71,7 @@ final class Transmitter {
         flush(socket)
     }
 
-    /// One piece a message, counted in local variables: changing a class's properties costs more.
+    /// One piece per message, counted in local variables: updating a class's properties costs more.
     func send(_ replies: ReplyBatch, on socket: DatagramSocket) {
         patienceEnd = nil
         var count = 0
@@ -87,7 +87,7 @@ final class Transmitter {
             if socket.isWildcard {
                 message.has_source = true
                 message.source = cdg_address(reply.source)
-                // Otherwise the routing table decides: the path back may differ from the path in.
+                // Otherwise the routing table decides: the return path may use another interface.
                 if reply.source.isLinkLocal { message.interface = reply.interface }
             }
             messages[count] = message
@@ -103,9 +103,8 @@ final class Transmitter {
 
     private var isFull: Bool { messageCount == batch || pieceCount + 2 * Self.runMax > Self.piecesMax }
 
-    /// Adds the pieces of as many of `entries`, from the first, as can travel as one message; returns how many. This
-    /// runs
-    /// for every datagram, so what it counts lives in local variables.
+    /// Adds the pieces of as many of `entries`, from the first on, as fit into one message; returns how many. This runs
+    /// for every datagram, so its counters are local variables.
     private func appendRun(_ entries: Slice<UnsafeBufferPointer<DatagramBatch.Entry>>, _ headers: UnsafeRawPointer)
         -> Int
     {
@@ -132,7 +131,7 @@ final class Transmitter {
             }
             count += 1
             bytes += length
-            // Only the last of a run may be shorter, and an empty datagram has nothing to be cut from.
+            // Only the last datagram of a run may be shorter, and an empty datagram cannot be part of a run.
             if length < longest || length == 0 { break }
         }
         pieceCount = piece
@@ -161,7 +160,7 @@ final class Transmitter {
         messageCount += 1
     }
 
-    // MARK: Handing them to the kernel
+    // MARK: Sending
 
     private func flush(_ socket: DatagramSocket) {
         var next = 0
@@ -189,7 +188,7 @@ final class Transmitter {
         pieceCount = 0
     }
 
-    /// One sendmmsg call, repeated while the send buffer is full and patience lasts.
+    /// One sendmmsg call, repeated while the send buffer is full and the time limit has not passed.
     private func transmit(_ first: UnsafePointer<cdg_outgoing>, _ count: Int, on socket: DatagramSocket) -> Int {
         while true {
             socket.statistics.sendCalls &+= 1
@@ -217,13 +216,13 @@ final class Transmitter {
         socket.statistics.runsSegmented &+= UInt64(runs)
     }
 
-    /// Whether a run refused with `code` may pass as single datagrams: no such option, a device without checksum
-    /// offload (EIO), or segments that together with their headers exceed the path MTU (EINVAL, later EMSGSIZE).
+    /// Whether a run refused with `code` may succeed as single datagrams: the option is missing, the device has no
+    /// checksum offload (EIO), or the segments with their headers exceed the path MTU (EINVAL, later EMSGSIZE).
     private static func meansUncut(_ code: Int32) -> Bool {
         [EINVAL, EIO, ENOPROTOOPT, EOPNOTSUPP, EMSGSIZE].contains(code)
     }
 
-    /// Sends a refused run datagram by datagram. If the first of them passes, the kernel refused the segmentation, and
+    /// Sends a refused run datagram by datagram. If the first one succeeds, the kernel refused the segmentation, and
     /// the socket does not use it for a while.
     private func sendUncut(_ run: cdg_outgoing, on socket: DatagramSocket) {
         socket.statistics.segmentationFallbacks &+= 1

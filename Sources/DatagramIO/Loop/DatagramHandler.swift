@@ -2,27 +2,27 @@ import ReflectorModel
 
 /// One datagram in the loop's buffers. Valid until `receive` returns.
 public struct ReceivedDatagram {
-    /// The payload, mutable so that it can be decrypted where it lies.
+    /// The payload, mutable so that it can be decrypted in place.
     public var bytes: UnsafeMutableRawBufferPointer
     public var source: Endpoint
-    /// The address it was sent to: a reply must come from there.
+    /// The address it was sent to: a reply must have this source.
     public var local: IPAddress
-    /// Index of the interface it came in by where the kernel says (wildcard-bound sockets), else 0.
+    /// Index of the receiving interface if the kernel reports it (wildcard-bound sockets), otherwise 0.
     public var interface: UInt32
 }
 
 /// The owner of a loop's sockets: a shell around a state machine. Every method is called on the loop's thread, one at
 /// a time, and must not block.
 public protocol DatagramHandler: AnyObject {
-    /// Called for every datagram, in the order the socket gave them. `now` is equal for a whole batch.
+    /// Called for every datagram, in the order of reception. `now` is equal for a whole batch.
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant)
-    /// Called after each batch of `receive` calls of one socket: the moment to send what they caused.
+    /// Called after each batch of `receive` calls of one socket: the time to send the resulting datagrams.
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant)
     /// Called when a descriptor that the loop watches (`DatagramLoop.watch`) can be read or written, or has failed.
     func ready(_ tag: UInt32, at now: MonotonicInstant)
-    /// Called once `now` has reached `DatagramLoop.nextWakeup`, which is then nil until it is set again.
+    /// Called once `now` has reached `DatagramLoop.nextWakeup`, which is then nil until set again.
     func timerFired(at now: MonotonicInstant)
-    /// Called last in every wake-up, after sockets, work from other threads and the timer: the moment to send what is
+    /// Called last in every wake-up, after sockets, work from other threads and the timer: the time to send what is
     /// left and to set `DatagramLoop.nextWakeup`.
     func wakeEnded(at now: MonotonicInstant)
 }

@@ -31,7 +31,7 @@ extension DatagramLoop {
     }
 }
 
-/// What a new thread is started with.
+/// The arguments of a new thread.
 private final class ThreadTask {
     let loop: DatagramLoop
     let handler: any DatagramHandler
@@ -44,7 +44,7 @@ private final class ThreadTask {
     }
 }
 
-/// Raised once, when a loop has ended; threads may wait for it.
+/// Set once, when a loop has ended; threads may wait for it.
 ///
 /// `@unchecked Sendable`: the only mutable state is read and written between lock and unlock of `mutex`.
 final class EndSignal: @unchecked Sendable {

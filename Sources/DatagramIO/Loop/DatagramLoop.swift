@@ -3,43 +3,43 @@ import Glibc
 import ReflectorModel
 import Synchronization
 
-/// One event loop on one thread: sockets, a timer and a mailbox, over epoll. It owns nothing of what it runs: a
-/// `DatagramHandler` gets the datagrams and the timer. With nothing to receive and no timer set it never wakes.
+/// One event loop on one thread: sockets, a timer and a mailbox, over epoll. The loop has no logic of its own: a
+/// `DatagramHandler` receives the datagrams and the timer. With nothing to receive and no timer set it never wakes.
 ///
 ///     let loop = try DatagramLoop()
 ///     let socket = try DatagramSocket(bind: endpoint)
 ///     try loop.add(socket)
 ///     try loop.start(handler: Node(loop, socket))   // or, on the caller's thread, try loop.run(handler:)
 ///
-/// Every wake-up goes: sockets, then work from other threads, then the timer, then `wakeEnded`. After a late wake-up
-/// (over `latenessMax`) sockets are drained, not just visited, before the timer fires (design §7): a machine that was
+/// The order in every wake-up: sockets, then work from other threads, then the timer, then `wakeEnded`. After a late
+/// wake-up (over `latenessMax`) sockets are drained completely before the timer fires (design §7): a machine that was
 /// suspended must not mistake its own pause for silence of its parents.
 ///
 /// `@unchecked Sendable`: the mailbox, the stop flag and the thread's identity are behind a lock or atomics; all other
-/// state is touched only where `checkConfined` has passed, that is by the thread inside `run`, or by the one that sets
-/// the loop up before it hands it to `run`.
+/// state is used only after `checkConfined` has succeeded, that is by the thread inside `run`, or by the thread that
+/// sets up the loop before `run`.
 public final class DatagramLoop: @unchecked Sendable {
-    /// Sizes that are fixed when the loop is made.
+    /// Sizes that are fixed when the loop is created.
     public struct Options: Sendable {
-        /// Most messages a recvmmsg or sendmmsg call.
+        /// Maximum number of messages per recvmmsg or sendmmsg call.
         public var batch = 64
-        /// Bytes of each receive buffer. Under 65,536 the loop's sockets do without UDP_GRO.
+        /// Size of each receive buffer in bytes. Below 65,536 the loop's sockets do not use UDP_GRO.
         public var receiveBufferBytes = 65_536
-        /// Most pieces of work from other threads that may wait.
+        /// Maximum number of waiting work items from other threads.
         public var mailboxMax = 4_096
-        /// How long to let datagrams gather while wake-ups come close together; nil: not at all. Under moderate load
-        /// that halves the work at the cost of a negligible delay; sparse datagrams are not delayed.
+        /// How long to wait for more datagrams while wake-ups are close together; nil disables this. Under moderate
+        /// load it halves the work at the cost of a negligible delay; sparse datagrams are not delayed.
         public var gathering: TimeSpan?
-        /// Most sockets.
+        /// Maximum number of sockets.
         public var socketsMax = 16_384
         public init() {}
     }
 
-    /// How late a timer may fire before sockets are drained first.
+    /// How late a timer may be before sockets are drained first.
     public static let latenessMax = TimeSpan.milliseconds(20)
-    /// Batches that one socket may take before others have their turn.
+    /// Maximum number of batches from one socket before others get their turn.
     static let batchesPerVisit = 4
-    /// Most visits to all readable sockets before a late timer fires, in case traffic never ends.
+    /// Maximum number of visits to all readable sockets before a late timer fires, in case traffic never stops.
     static let lateVisitsMax = 256
 
     let options: Options
@@ -57,12 +57,12 @@ public final class DatagramLoop: @unchecked Sendable {
     private let readable: UnsafeMutablePointer<UInt64>
     private static let readableMax = 256
     private static let mailboxKey = UInt64.max
-    /// Set in the keys of watched descriptors, above their tags.
+    /// Set in the keys of watched descriptors, in addition to their tags.
     private static let watchedBit: UInt64 = 1 << 62
     private var wakeup: MonotonicInstant?
     private var wakeupCount: UInt64 = 0
     private var gathering: ReceiveCoalescing?
-    /// A socket was left with more waiting.
+    /// A socket has more datagrams waiting.
     private var isBacklogged = false
 
     public init(options: Options = Options()) throws(DatagramError) {
@@ -85,7 +85,7 @@ public final class DatagramLoop: @unchecked Sendable {
 
     // MARK: On the loop's thread, or before it runs
 
-    /// Receives from `socket` from now on. Its datagrams go to the handler given to `run`.
+    /// Starts receiving from `socket`. Its datagrams go to the handler given to `run`.
     public func add(_ socket: DatagramSocket) throws(DatagramError) {
         checkConfined()
         precondition(socket.slot == nil, "DatagramLoop: socket added twice")
@@ -105,7 +105,7 @@ public final class DatagramLoop: @unchecked Sendable {
         socket.transmitter = transmitter
     }
 
-    /// Stops receiving from `socket`. It closes when the owner releases it too.
+    /// Stops receiving from `socket`. It closes once the owner releases it too.
     public func remove(_ socket: DatagramSocket) {
         checkConfined()
         guard let slot = socket.slot, sockets[slot] === socket else { return }
@@ -115,7 +115,7 @@ public final class DatagramLoop: @unchecked Sendable {
         socket.slot = nil
     }
 
-    /// Calls the handler's `ready(tag)` when a descriptor can be read. The descriptor stays the caller's.
+    /// Calls the handler's `ready(tag)` when a descriptor is readable. The caller still owns the descriptor.
     public func watch(_ descriptor: Int32, tag: UInt32) throws(DatagramError) {
         checkConfined()
         let code = cdg_poll_add(poll, descriptor, Self.watchedBit | UInt64(tag))
@@ -124,7 +124,7 @@ public final class DatagramLoop: @unchecked Sendable {
         }
     }
 
-    /// Changes what is waited for on a watched descriptor; with neither, only failures are reported.
+    /// Changes the events of a watched descriptor; with neither, only failures are reported.
     public func expect(_ descriptor: Int32, tag: UInt32, readable: Bool, writable: Bool) {
         checkConfined()
         let code = cdg_poll_change(poll, descriptor, Self.watchedBit | UInt64(tag), readable, writable)
@@ -137,7 +137,7 @@ public final class DatagramLoop: @unchecked Sendable {
         _ = cdg_poll_remove(poll, descriptor)
     }
 
-    /// When to call `timerFired` next; nil for never. The timer fires once, and the handler sets it again.
+    /// The time of the next `timerFired` call; nil for never. The timer fires once, and the handler sets it again.
     public var nextWakeup: MonotonicInstant? {
         get {
             checkConfined()
@@ -149,7 +149,7 @@ public final class DatagramLoop: @unchecked Sendable {
         }
     }
 
-    /// How often the loop has woken.
+    /// Number of wake-ups of the loop.
     public var wakeups: UInt64 {
         checkConfined()
         return wakeupCount
@@ -177,7 +177,7 @@ public final class DatagramLoop: @unchecked Sendable {
     /// True on the thread that runs this loop.
     public var isCurrent: Bool { owner.load(ordering: .relaxed) == cdg_thread() }
 
-    /// Pieces of work refused because `Options.mailboxMax` waited already.
+    /// Number of work items refused because `Options.mailboxMax` items were waiting.
     public var mailboxDropped: UInt64 { mailbox.dropped }
 
     /// Runs `work` on the loop's thread, soon and in order. False if it will not run: the loop has ended, or too much
@@ -185,7 +185,7 @@ public final class DatagramLoop: @unchecked Sendable {
     @discardableResult
     public func execute(_ work: @Sendable @escaping () -> Void) -> Bool { mailbox.put(work) }
 
-    /// The result of `work` run on the loop's thread; nil when `execute` refused it.
+    /// The result of `work` run on the loop's thread; nil if `execute` refused it.
     public func query<Result: Sendable>(_ work: @Sendable @escaping () -> Result) async -> Result? {
         await withCheckedContinuation { continuation in
             if !execute({ continuation.resume(returning: work()) }) { continuation.resume(returning: nil) }
@@ -198,7 +198,7 @@ public final class DatagramLoop: @unchecked Sendable {
         mailbox.signal()
     }
 
-    /// Blocks until `run` has returned. Not from the loop's own thread.
+    /// Blocks until `run` has returned. Do not call it on the loop's own thread.
     public func join() {
         precondition(!isCurrent, "DatagramLoop: joined from its own thread")
         ended.wait()
@@ -251,8 +251,8 @@ public final class DatagramLoop: @unchecked Sendable {
     }
 
     private func visit(_ slot: Int, _ handler: any DatagramHandler) {
-        // A handler may have removed the socket since epoll named it, and even given its slot away: then the receive
-        // finds nothing, which is harmless.
+        // A handler may have removed the socket after epoll reported it, and another socket may use its slot: the
+        // receive then finds nothing, which is harmless.
         guard sockets.indices.contains(slot), let socket = sockets[slot] else { return }
         var batches = Self.batchesPerVisit
         while batches > 0, receiver.receiveBatch(on: socket, handler: handler), socket.slot != nil { batches -= 1 }

@@ -1,18 +1,17 @@
 import CDatagram
 
-/// Statistics of one socket since it was opened. Datagrams are counted one by one, also those that travelled together
-/// in one message.
+/// Statistics of one socket since it was opened. Datagrams are counted individually, even if several share one message.
 public struct DatagramStatistics: Sendable, Equatable {
     public var datagramsReceived: UInt64 = 0
     public var bytesReceived: UInt64 = 0
-    /// recvmmsg calls, those that found nothing included.
+    /// recvmmsg calls, including those that found nothing.
     public var receiveCalls: UInt64 = 0
-    /// Messages that the kernel had put together from several datagrams (UDP_GRO).
+    /// Messages that the kernel coalesced from several datagrams (UDP_GRO).
     public var messagesCoalesced: UInt64 = 0
-    /// Dropped by the kernel for want of receive buffer: known at the next datagram that arrives (SO_RXQ_OVFL), or when
-    /// `DatagramSocket.readDrops` has asked.
+    /// Dropped by the kernel because the receive buffer was full: updated with the next datagram that arrives
+    /// (SO_RXQ_OVFL), or by `DatagramSocket.readDrops`.
     public var receiveBufferFull: UInt64 = 0
-    /// Dropped here because longer than the loop's buffers.
+    /// Dropped here because they were longer than the loop's buffers.
     public var receivedTruncated: UInt64 = 0
     /// recvmmsg calls that failed.
     public var receiveFailures: UInt64 = 0
@@ -21,22 +20,22 @@ public struct DatagramStatistics: Sendable, Equatable {
     public var bytesSent: UInt64 = 0
     /// sendmmsg calls.
     public var sendCalls: UInt64 = 0
-    /// Messages that the kernel cut into several datagrams (UDP_SEGMENT).
+    /// Messages that the kernel segmented into several datagrams (UDP_SEGMENT).
     public var runsSegmented: UInt64 = 0
-    /// Runs that the kernel refused to cut and that were sent datagram by datagram instead.
+    /// Runs that the kernel refused to segment and that were sent datagram by datagram instead.
     public var segmentationFallbacks: UInt64 = 0
     /// Dropped here because the send buffer stayed full for longer than `DatagramSocket.sendPatience`.
     public var sendBufferFull: UInt64 = 0
-    /// Dropped here because the destination's address family is not the socket's.
+    /// Dropped here because the destination's address family differs from the socket's.
     public var sendWrongFamily: UInt64 = 0
     /// Datagrams that the kernel refused to send, by `errno`.
     public var sendFailures: [Int32: UInt64] = [:]
-    /// All of these together.
+    /// Total of all send failures.
     public private(set) var sendFailuresTotal: UInt64 = 0
 
     public init() {}
 
-    /// Every datagram that was handed over to be sent and did not leave.
+    /// All datagrams that were passed to `send` and not sent.
     public var datagramsUnsent: UInt64 {
         sendFailures.values.reduce(sendBufferFull &+ sendWrongFamily, &+)
     }

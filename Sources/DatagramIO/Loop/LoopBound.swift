@@ -1,20 +1,20 @@
-/// A value that belongs to a loop's thread, in a form that may be passed around: `@Sendable` work for
-/// `DatagramLoop.execute` captures this and opens it there.
+/// A value that belongs to a loop's thread, wrapped so that it can be passed between threads: `@Sendable` work for
+/// `DatagramLoop.execute` captures the wrapper and opens it there.
 ///
 /// `@unchecked Sendable`: the value is reachable only through `value`, which stops the program on any thread but the
-/// loop's; it was handed over by `sending`, or made on that thread, so no other thread holds it.
+/// loop's; it was passed as `sending`, or created on that thread, so no other thread holds it.
 public struct LoopBound<Value>: @unchecked Sendable {
-    /// For `DatagramLoop.start` only, which carries it to the loop's thread.
+    /// Only for `DatagramLoop.start`, which passes it to the loop's thread.
     let handedOver: Value
     private let loop: DatagramLoop
 
-    /// Hands a value over to the loop's thread for good.
+    /// Transfers a value to the loop's thread permanently.
     public init(_ value: sending Value, loop: DatagramLoop) {
         handedOver = value
         self.loop = loop
     }
 
-    /// Wraps what the loop's thread has already, as a handler does with itself. On the loop's thread only.
+    /// Wraps a value that the loop's thread already owns, such as the handler itself. On the loop's thread only.
     public init(current value: Value, loop: DatagramLoop) {
         precondition(loop.isCurrent, "LoopBound: made off its loop's thread")
         handedOver = value

@@ -23,7 +23,7 @@ final class LoopMailbox: Sendable {
 
     deinit { cdg_close(event) }
 
-    /// False when the loop has ended or `countMax` pieces of work wait already; the latter is counted.
+    /// False if the loop has ended or `countMax` work items are waiting; the latter is counted.
     func put(_ work: @escaping Work) -> Bool {
         let (accepted, first) = state.withLock { state in
             guard !state.closed else { return (false, false) }
@@ -42,7 +42,7 @@ final class LoopMailbox: Sendable {
 
     var dropped: UInt64 { state.withLock { $0.dropped } }
 
-    /// Runs the work that is waiting now. Work that it adds runs in the next turn.
+    /// Runs the work that is waiting now. Work added meanwhile runs in the next wake-up.
     func runWaiting() {
         cdg_event_clear(event)
         let work = state.withLock { state in

@@ -1,11 +1,11 @@
 import ReflectorModel
 
-/// Receive coalescing: when a loop sleeps briefly so that more datagrams arrive before it reads them. A wake-up costs
-/// several times what a datagram costs, so under moderate load this halves the work. Sparse datagrams are never
+/// Receive coalescing decides when a loop sleeps briefly so that more datagrams arrive before it reads them. A wake-up
+/// costs several times as much as a datagram, so under moderate load this halves the work. Sparse datagrams are never
 /// delayed, and under full load they coalesce without a sleep. If a sleep collects nothing, as with one client that
 /// waits for each answer, the loop stops sleeping for a while.
 struct ReceiveCoalescing {
-    /// Wake-ups without a sleep after a sleep that collected nothing.
+    /// Number of wake-ups without a sleep after a sleep that collected nothing.
     static let barredWakeups = 64
 
     /// How long to sleep.
@@ -26,9 +26,9 @@ struct ReceiveCoalescing {
 
     /// Called at the end of a wake-up.
     /// - Parameters:
-    ///   - start: when the loop found something, or woke for another reason.
-    ///   - datagrams: received in it.
-    ///   - isBacklogged: more are waiting already.
+    ///   - start: when the loop found an event, or woke for another reason.
+    ///   - datagrams: number of datagrams received in the wake-up.
+    ///   - isBacklogged: more datagrams are waiting.
     mutating func ended(start: MonotonicInstant, end: MonotonicInstant, datagrams: UInt64, isBacklogged: Bool) {
         if hasSlept, datagrams <= 1 { barred = Self.barredWakeups }
         isBusy = datagrams > 0 && !isBacklogged && start - workEnded < span * 2

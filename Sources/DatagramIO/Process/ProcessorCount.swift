@@ -2,6 +2,6 @@ import CDatagram
 
 /// How many loops can run at the same time.
 public enum ProcessorCount {
-    /// Processors that this process may use, at least 1: as many as it is pinned to.
+    /// Number of processors that this process may use (its CPU affinity), at least 1.
     public static var usable: Int { Int(cdg_usable_processors()) }
 }

@@ -2,21 +2,21 @@ import CDatagram
 import Glibc
 import ReflectorModel
 
-/// A listening TCP socket or a connection, never blocking; closed when its owner releases it. Confined to one loop.
+/// A nonblocking TCP listener or connection; closed when its owner releases it. Confined to one loop.
 public final class StreamSocket {
     /// The result of reading or writing.
     public enum Outcome: Equatable {
         /// This many bytes were transferred; at least one.
         case moved(Int)
-        /// Nothing now: wait until the loop says so.
+        /// Would block: wait for the loop's next event.
         case blocked
-        /// The peer has closed its half.
+        /// The peer has closed its side.
         case ended
         case failed
     }
 
     public let descriptor: Int32
-    /// The real address and port of a listener, those of the peer for a connection.
+    /// The actual address and port of a listener; the peer's address and port for a connection.
     public let endpoint: Endpoint
 
     private init(descriptor: Int32, endpoint: Endpoint) {
@@ -26,10 +26,9 @@ public final class StreamSocket {
 
     deinit { cdg_close(descriptor) }
 
-    /// Listens on an address; port 0 takes a free one.
+    /// Listens on an address; port 0 selects a free port.
     ///
-    /// - Parameter freeBind: allows an address that no interface has yet; connections arrive as soon as an interface has
-    ///   it.
+    /// - Parameter freeBind: allows an address that is not yet on any interface; connections arrive as soon as it is.
     public static func listen(
         _ endpoint: Endpoint, backlog: Int = 1_024, freeBind: Bool = false
     ) throws(DatagramError) -> StreamSocket {
@@ -48,13 +47,13 @@ public final class StreamSocket {
     /// The result of accepting.
     public enum Accepted {
         case connection(StreamSocket)
-        /// None is waiting, or it was closed before it was accepted.
+        /// No connection is waiting, or it was closed before it was accepted.
         case none
         /// The process or the machine has no more descriptors or memory.
         case exhausted
     }
 
-    /// Takes the next connection of a listener.
+    /// Accepts the next connection of a listener.
     public func accept() -> Accepted {
         var peer = cdg_endpoint()
         let accepted = cdg_stream_accept(descriptor, &peer)
@@ -73,7 +72,7 @@ public final class StreamSocket {
         return Int32(truncatingIfNeeded: -count) == EAGAIN ? .blocked : .failed
     }
 
-    /// Writes as many of `bytes` as the kernel takes; `bytes` must not be empty.
+    /// Writes as many of `bytes` as the kernel accepts; `bytes` must not be empty.
     public func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         let count = cdg_stream_write(descriptor, bytes.baseAddress, bytes.count)
         if count > 0 { return .moved(Int(count)) }

@@ -1,15 +1,15 @@
 /// A block of addresses in CIDR notation (RFC 4632), IPv4 or IPv6: `127.0.0.0/8`, `::1`, `2001:db8::/32`.
 public struct CIDRBlock: Hashable, Sendable, CustomStringConvertible {
     private let address: IPAddress
-    /// Bits of the 128-bit form.
+    /// Prefix length in the 128-bit form.
     private let bits: Int
     private let mask: IPAddress
 
     /// Loopback, both families.
     public static let loopback = [CIDRBlock("127.0.0.0/8"), CIDRBlock("::1/128")].compactMap { $0 }
 
-    /// Reads an address, or an address, a slash and a prefix length. Nil for anything else, also when bits beyond the
-    /// prefix are set (`10.0.0.1/8`): that is a typing error.
+    /// Reads an address, or an address, a slash and a prefix length. Nil for anything else, including bits set beyond
+    /// the prefix (`10.0.0.1/8`), which is a typing error.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let first = parts.first, let address = IPAddress(first) else { return nil }

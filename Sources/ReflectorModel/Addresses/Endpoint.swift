@@ -1,5 +1,5 @@
-/// An IPv4 or IPv6 address without a port. IPv4 is held as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2), so that one
-/// comparison serves both.
+/// An IPv4 or IPv6 address without a port. IPv4 is stored as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2), so that one
+/// comparison works for both.
 public struct IPAddress: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     public var high: UInt64
     public var low: UInt64
@@ -14,12 +14,12 @@ public struct IPAddress: Hashable, Comparable, Sendable, Codable, CustomStringCo
     @inlinable public var isV4: Bool { high == 0 && low >> 32 == 0xffff }
     /// The IPv4 address in host byte order; meaningful only when `isV4`.
     @inlinable public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
-    /// fe80::/10 (RFC 4291 §2.5.6): means something only together with an interface.
+    /// fe80::/10 (RFC 4291 §2.5.6): meaningful only together with an interface.
     @inlinable public var isLinkLocal: Bool { high >> 54 == 0xfe80 >> 6 }
-    /// 0.0.0.0 or `::`: as an address to listen on, all of the machine's.
+    /// 0.0.0.0 or `::`: as a listening address, all addresses of the machine.
     @inlinable public var isUnspecified: Bool { isV4 ? v4 == 0 : high == 0 && low == 0 }
     @inlinable public static func < (a: IPAddress, b: IPAddress) -> Bool { (a.high, a.low) < (b.high, b.low) }
-    /// 127.0.0.0/8 or ::1: it never leaves the host.
+    /// 127.0.0.0/8 or ::1: packets to it never leave the host.
     public var isLoopback: Bool { isV4 ? v4 >> 24 == 127 : high == 0 && low == 1 }
 
     /// Reads dotted IPv4 or RFC 4291 IPv6 text. Nil for anything else.

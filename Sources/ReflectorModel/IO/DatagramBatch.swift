@@ -1,13 +1,13 @@
-/// Datagrams on their way out: what `transmit` fills and the socket loop empties. Each is a private header, copied into
-/// the batch, and a body that stays where it lies (a ring shared by all children), so that one payload serves every
-/// child. It is reused: in steady state nothing is allocated.
+/// Outgoing datagrams: `transmit` adds them and the socket loop sends them. Each has a private header, copied into the
+/// batch, and a body that stays in place (a ring shared by all children), so that one payload serves every child. The
+/// batch is reused: in steady state nothing is allocated.
 ///
-/// Bodies are borrowed: they are valid until the core that filled the batch is next called.
+/// Bodies are borrowed: they are valid until the next call of the core that filled the batch.
 public struct DatagramBatch {
     public struct Entry {
         public var destination: Endpoint
-        /// Which of the sender's own addresses it leaves from (`RelayNode.receive`); 0: any of the destination's
-        /// family.
+        /// The number of the sender's own address to use as the source (`RelayNode.receive`); 0: any address of the
+        /// destination's family.
         public var local: UInt8
         public var headerOffset: Int32
         public var headerLength: Int32
@@ -29,18 +29,18 @@ public struct DatagramBatch {
         }
     }
 
-    /// Entries in order of sending; runs of one destination and one length become one GSO send.
+    /// Entries in sending order; a run with one destination and one length becomes one GSO send.
     @inlinable public var entries: [Entry] { stored }
     @usableFromInline var stored: [Entry] = []
     /// Private headers and whole control datagrams.
     public let headers: UnsafeMutableRawBufferPointer
     @usableFromInline var headerUsed = 0
-    /// Most datagrams in one batch.
+    /// Maximum number of datagrams in one batch.
     public let countMax: Int
 
     /// - Parameters:
-    ///   - countMax: most datagrams.
-    ///   - headers: memory for headers, owned by the caller and outliving the batch.
+    ///   - countMax: maximum number of datagrams.
+    ///   - headers: memory for headers, owned by the caller; it must outlive the batch.
     public init(countMax: Int, headers: UnsafeMutableRawBufferPointer) {
         self.countMax = countMax
         self.headers = headers
@@ -48,7 +48,7 @@ public struct DatagramBatch {
     }
 
     @inlinable public var isEmpty: Bool { stored.isEmpty }
-    /// True when another datagram with a header of at most `headerLength` bytes fits.
+    /// True if another datagram with a header of at most `headerLength` bytes fits.
     @inlinable public func hasRoom(headerLength: Int) -> Bool {
         stored.count < countMax && headerUsed + headerLength <= headers.count
     }
@@ -58,8 +58,8 @@ public struct DatagramBatch {
         headerUsed = 0
     }
 
-    /// Appends a datagram. `fill` writes the header in place and returns its length, at most `headerLengthMax`.
-    /// The caller has asked `hasRoom` before.
+    /// Appends a datagram. `fill` writes the header in place and returns its length, at most `headerLengthMax`. The
+    /// caller must check `hasRoom` first.
     @inlinable
     public mutating func append(
         to destination: Endpoint, from local: UInt8 = 0, headerLengthMax: Int, body: UnsafeRawBufferPointer?,

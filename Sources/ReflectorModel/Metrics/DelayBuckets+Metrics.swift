@@ -1,6 +1,6 @@
 extension DelayBuckets {
-    /// As a Prometheus histogram: cumulative buckets, sum and count.
-    /// - Parameter step: this many buckets are reported as one, so that a histogram has few lines.
+    /// The delays as a Prometheus histogram: cumulative buckets, sum and count.
+    /// - Parameter step: number of buckets that are merged into one, so that a histogram has few lines.
     public func samples(
         name: String, labels: [(name: String, value: String)], help: String, step: Int
     ) -> [MetricSample] {

@@ -1,23 +1,23 @@
-/// A histogram of delays in 36 fixed buckets: small enough for one per stream, and noting a delay allocates nothing.
+/// A histogram of delays in 36 fixed buckets: small enough for one per stream; recording a delay allocates nothing.
 ///
-/// Bucket 0 is below 2¹³ ns (8.2 µs); each further one reaches √2 times as far, so bucket `i` is from 2^(13 + (i − 1)/2)
-/// to 2^(13 + i/2) ns; bucket 35 is everything from 2³⁰ ns (1.07 s) on.
+/// Bucket 0 is below 2¹³ ns (8.2 µs). The upper bound of each further bucket is √2 times that of the previous one, so
+/// bucket `i` is from 2^(13 + (i − 1)/2) to 2^(13 + i/2) ns; bucket 35 is everything from 2³⁰ ns (1.07 s) on.
 public struct DelayBuckets: Sendable {
     public static let count = 36
-    /// Exponents of two, in nanoseconds, of the end of the first bucket and the start of the last.
+    /// Exponents of two, in nanoseconds, of the upper bound of the first bucket and the lower bound of the last.
     private static let exponentMin = 13
     private static let exponentMax = 30
 
     private var buckets = InlineArray<36, UInt64>(repeating: 0)
-    /// Of all delays, in nanoseconds.
+    /// Sum of all delays, in nanoseconds.
     public private(set) var sumNanoseconds: UInt64 = 0
 
     public init() {}
 
-    /// How many delays fell into each bucket.
+    /// Number of delays in each bucket.
     public var counts: [UInt64] { buckets.indices.map { buckets[$0] } }
 
-    /// Notes a delay that `count` packets had. A negative one counts as none.
+    /// Records a delay of `count` packets. A negative delay counts as zero.
     public mutating func note(_ delay: TimeSpan, count: UInt64 = 1) {
         let nanoseconds = UInt64(max(delay.nanoseconds, 0))
         buckets[Self.bucket(of: nanoseconds)] &+= count
@@ -33,23 +33,23 @@ public struct DelayBuckets: Sendable {
         let exponent = UInt64.bitWidth - 1 - nanoseconds.leadingZeroBitCount
         guard exponent >= exponentMin else { return 0 }
         guard exponent < exponentMax else { return count - 1 }
-        // In the upper half if it is at least √2 · 2^exponent; below 2³⁰, so that the square fits.
+        // It is in the upper half if it is at least √2 · 2^exponent; below 2³⁰, so that the square fits.
         let isUpper = nanoseconds &* nanoseconds >= 1 << UInt64(2 * exponent + 1)
         return 1 + 2 * (exponent - exponentMin) + (isUpper ? 1 : 0)
     }
 
-    /// The end of a bucket, in seconds; infinite for the last.
+    /// The upper bound of a bucket, in seconds; infinite for the last.
     public static func bound(of bucket: Int) -> Double {
         guard bucket < count - 1 else { return .infinity }
         let whole = Double(UInt64(1) << UInt64(exponentMin + bucket / 2)) / 1e9
         return bucket.isMultiple(of: 2) ? whole : whole * 2.0.squareRoot()
     }
 
-    /// How many were noted.
+    /// Number of recorded delays.
     public var total: UInt64 { counts.reduce(0, &+) }
 
-    /// The end of the bucket that the given share (0 to 1) of all delays does not go beyond, in milliseconds: at most
-    /// √2 times the true value. For the last bucket, its start. Nil if nothing was noted.
+    /// The quantile for a share (0 to 1) of all delays, in milliseconds, as the upper bound of its bucket: at most √2
+    /// times the true value. For the last bucket, its lower bound. Nil if nothing was recorded.
     public func quantileMilliseconds(_ share: Double) -> Double? {
         let total = total
         guard total > 0 else { return nil }
@@ -68,7 +68,7 @@ extension DelayBuckets: Codable {
         case counts, sumNanoseconds, p50Milliseconds, p99Milliseconds
     }
 
-    /// With the quantiles, for who reads the JSON; they are not read back.
+    /// Encodes the quantiles too, for readers of the JSON; they are not decoded.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(counts, forKey: .counts)
@@ -77,7 +77,7 @@ extension DelayBuckets: Codable {
         try container.encodeIfPresent(quantileMilliseconds(0.99), forKey: .p99Milliseconds)
     }
 
-    /// Throws if there are not as many buckets as there should be.
+    /// Throws if the number of buckets is wrong.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let counts = try container.decode([UInt64].self, forKey: .counts)

@@ -1,9 +1,9 @@
-/// The summary of a delay that is measured on a link. The quantiles are those of the last whole minute, or of what
-/// there is so far in the first; nil if nothing was measured for two minutes.
+/// The summary of a delay that is measured on a link. The quantiles cover the last whole minute, or the first minute so
+/// far; nil if nothing was measured for two minutes.
 public struct DelaySummary: Codable, Sendable, Equatable {
-    /// Measurements since the link was opened.
+    /// Number of measurements since the link was opened.
     public var count: UInt64
-    /// Of all of them.
+    /// Sum of all measurements.
     public var sumMilliseconds: Double
     public var p50Milliseconds: Double?
     public var p99Milliseconds: Double?

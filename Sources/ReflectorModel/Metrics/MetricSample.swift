@@ -1,6 +1,6 @@
 /// One value of a metric, as `/metrics` reports it.
 public struct MetricSample: Sendable, Equatable {
-    /// What the value is (Prometheus text format 0.0.4, `# TYPE`).
+    /// The type of the metric (Prometheus text format 0.0.4, `# TYPE`).
     public enum Kind: String, Sendable {
         /// Only ever grows.
         case counter
@@ -11,15 +11,15 @@ public struct MetricSample: Sendable, Equatable {
         case summary
     }
 
-    /// `reflector_packets_delivered_total`: other characters than letters, digits, `_` and `:` are written as `_`.
+    /// `reflector_packets_delivered_total`: characters other than letters, digits, `_` and `:` are written as `_`.
     public var name: String
-    /// What a sample of a histogram or summary has behind the name of its metric.
+    /// The suffix that a sample of a histogram or summary adds to the name of its metric.
     public var suffix: String
     /// Written in the order given here.
     public var labels: [(name: String, value: String)]
     public var value: Double
     public var kind: Kind
-    /// One sentence about what is counted. The first sample of a name gives the HELP text.
+    /// One sentence that describes the metric. The first sample of a name sets the HELP text.
     public var help: String
 
     public init(

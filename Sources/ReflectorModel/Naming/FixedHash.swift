@@ -1,7 +1,7 @@
-/// The hashes that place or order something. `Hasher` has another seed in every process, so nothing that two nodes must
-/// agree on may come from it; these are fixed for ever by the vectors in `FixedHashTests`.
+/// Hashes for placement and ordering. `Hasher` has a different seed in every process, so it can't be used for anything
+/// on which two nodes must agree; these hashes are fixed permanently by the vectors in `FixedHashTests`.
 public enum FixedHash {
-    /// What a hash is for, so that equal text in two uses gives unrelated values.
+    /// The purpose of a hash, so that equal text gives unrelated values for two purposes.
     public enum Purpose: UInt64, Sendable {
         case node = 1
         case portset = 2
@@ -17,12 +17,12 @@ public enum FixedHash {
         return mix(state)
     }
 
-    /// Folds one more word into a hash.
+    /// Adds one more word to a hash.
     @inlinable public static func combine(_ hash: UInt64, _ word: UInt64) -> UInt64 {
         mix((hash &* 0x9e37_79b9_7f4a_7c15) ^ mix(word))
     }
 
-    /// The 64-bit finalizer of MurmurHash3 (Appleby): every input bit reaches every output bit.
+    /// The 64-bit finalizer of MurmurHash3 (Appleby): every input bit affects every output bit.
     @inlinable public static func mix(_ value: UInt64) -> UInt64 {
         var x = value
         x ^= x >> 33
@@ -46,9 +46,9 @@ public enum FixedHash {
         return UInt32(max(bucket, 0))
     }
 
-    /// Score of a host for weighted rendezvous hashing: the host with the *lowest* score is first, and a host of
-    /// weight 2 is first twice as often as one of weight 1. Integer arithmetic throughout, so that every node orders
-    /// alike. `-log2(u) / weight` for u uniform in (0, 1), scaled by 2⁴⁰.
+    /// Score of a host for weighted rendezvous hashing: the host with the *lowest* score is first, and a host of weight
+    /// 2 is first twice as often as one of weight 1. Uses only integer arithmetic, so that all nodes compute the same
+    /// order. `-log2(u) / weight` for u uniform in (0, 1), scaled by 2⁴⁰.
     public static func rendezvousScore(key: UInt64, host: NodeID, weight: UInt32) -> UInt64 {
         let draw = combine(key, host.rawValue) | 1
         return negativeLog2(draw) / UInt64(max(weight, 1))
@@ -72,8 +72,8 @@ public enum FixedHash {
     }
 }
 
-/// A small fast generator for everything that must repeat from a seed (SplitMix64, Steele et al. 2014). Not for
-/// secrets: those come from `PacketCrypto`.
+/// A small fast generator for random values that must be reproducible from a seed (SplitMix64, Steele et al. 2014). Not
+/// for secrets: those come from `PacketCrypto`.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
     public init(seed: UInt64) { state = seed }

@@ -26,7 +26,7 @@ public struct PortsetID: Hashable, Comparable, Sendable, Codable, CustomStringCo
     }
 }
 
-/// Which copy of a stream a leader fetches, and so which parent it asks: 1 (primary), 2 or 3 ([A] §IV-B).
+/// Which copy of a stream a leader fetches, and therefore from which parent: 1 (primary), 2 or 3 ([A] §IV-B).
 public enum ParentRank: UInt8, CaseIterable, Hashable, Comparable, Sendable, CustomStringConvertible {
     case first = 1
     case second = 2
@@ -35,7 +35,7 @@ public enum ParentRank: UInt8, CaseIterable, Hashable, Comparable, Sendable, Cus
     public var description: String { "n\(rawValue)" }
 }
 
-/// A node on the wire: the fixed 64-bit hash of its canonical (lower-case, relative to the zone) host name.
+/// The id of a node on the wire: the fixed 64-bit hash of its canonical (lower-case, relative to the zone) host name.
 public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var rawValue: UInt64
     @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
@@ -47,7 +47,7 @@ public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What a node is in the tree.
+/// The role of a node in the tree.
 public enum NodeRole: UInt8, Sendable, CustomStringConvertible {
     case entrypoint = 1
     case set = 2
@@ -64,8 +64,8 @@ public enum NodeRole: UInt8, Sendable, CustomStringConvertible {
     }
 }
 
-/// Each time an entrypoint starts to provide a stream it draws one of these: 128 random bits. Sequence numbers are
-/// unique within (stream, source, incarnation), and so is the sealing key.
+/// 128 random bits that an entrypoint draws each time it starts to provide a stream. Sequence numbers are unique within
+/// (stream, source, incarnation), and so is the sealing key.
 public struct Incarnation: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var high: UInt64
     public var low: UInt64
@@ -104,8 +104,8 @@ public struct SequenceNumber: Hashable, Comparable, Sendable {
     }
 }
 
-/// The number of at most ten digits, without leading zeros, behind a letter of either case (given in lower case). By
-/// bytes: maps have hundreds of thousands of these.
+/// The number after a letter of either case (given in lower case): at most ten digits, without leading zeros. Works on
+/// bytes, since maps have hundreds of thousands of these.
 @inlinable func decimalAfter(_ letter: UInt8, _ label: some StringProtocol) -> UInt64? {
     var bytes = label.utf8.makeIterator()
     guard let first = bytes.next(), first | 0x20 == letter else { return nil }

@@ -1,7 +1,8 @@
-/// The names under the zone that mean something to us (design §4), without the zone itself. Everything a node looks
-/// up, and everything the name server synthesises, is one of these.
+/// The names with a special meaning under the zone (design §4), without the zone itself. All names that a node looks
+/// up, and all that the name server synthesises, are of this type.
 public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
-    /// `n1.r1283.s4096`: parents of rank 1 of a region for a portset; without a portset, `n1.r1283`, for the default.
+    /// `n1.r1283.s4096`: parents of rank 1 of a region for a portset; `n1.r1283`, without a portset: for the default
+    /// portset.
     case parents(ParentRank, RegionID, PortsetID?)
     /// `sets.s4096`: every root set reflector that carries a portset.
     case rootSets(PortsetID)
@@ -9,7 +10,7 @@ public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
     case announceTargets(host: String)
     /// `news.live.streams`: the candidate entrypoints of a stream, in order.
     case candidates(StreamName)
-    /// `ep-bos.nodes`: what a host is in the network: its addresses and port (SRV), its roles and regions (TXT).
+    /// `ep-bos.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT).
     case node(host: String)
 
     public var description: String {
@@ -25,7 +26,7 @@ public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension ReflectorName {
-    /// Reads what `description` writes, in lower case. Nil for anything else.
+    /// Reads the output of `description`, in lower case. Nil for anything else.
     public init?(_ text: String) {
         let labels = text.split(separator: ".", omittingEmptySubsequences: false)
         guard labels.count >= 2, let first = labels.first, let last = labels.last else { return nil }
@@ -55,10 +56,10 @@ extension ReflectorName {
         }
     }
 
-    /// Longest host name that a node may claim; with `.nodes` and a zone it still fits a DNS name.
+    /// Longest host name that a node may claim; with `.nodes` and a zone it still fits into a DNS name.
     private static var hostLengthMax: Int { 128 }
 
-    /// Whether a name claimed by a peer can be asked for in the DNS: labels of `[a-z0-9-_]{1,63}`.
+    /// Whether a name claimed by a peer can be queried in the DNS: labels of `[a-z0-9-_]{1,63}`.
     public static func isHost(_ name: some StringProtocol) -> Bool {
         guard !name.isEmpty, name.utf8.count <= hostLengthMax else { return false }
         return name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in

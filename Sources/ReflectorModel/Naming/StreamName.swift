@@ -1,12 +1,12 @@
-/// The name of a stream: segments of `[a-z0-9-]{1,63}` joined by `/`, as `live/news`. In the DNS the segments are
+/// The name of a stream: segments of `[a-z0-9-]{1,63}` joined by `/`, such as `live/news`. In the DNS the segments are
 /// reversed: `news.live.streams`.
 public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// Longest name in bytes: with `.streams` and a zone it still fits a DNS name.
+    /// Maximum length in bytes: with `.streams` and a zone the name still fits into a DNS name.
     public static let lengthMax = 160
 
     public let text: String
 
-    /// Nil unless `text` is a well-formed name.
+    /// Nil if `text` is not a well-formed name.
     public init?(_ text: some StringProtocol) {
         guard !text.isEmpty, text.utf8.count <= Self.lengthMax else { return nil }
         var length = 0

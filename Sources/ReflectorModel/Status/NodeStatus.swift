@@ -1,33 +1,33 @@
-/// The status of a running node at `GET /status`, and what `reflector status`, `trace` and `up` read. All
-/// counters count from the node's start.
+/// The status of a running node at `GET /status`, which `reflector status`, `trace` and `up` read. All counters start
+/// at the node's start.
 public struct NodeStatus: Codable, Sendable, Equatable {
     public var name: String
     /// `entrypoint`, `set` or `edge`.
     public var role: String
-    /// `r1283` for an edge, or the set region's id where it has one.
+    /// `r1283` for an edge, or the set region's id if it has one.
     public var region: String?
     public var zone: String
     /// Address and port of the relay protocol.
     public var endpoint: String
-    /// All of them, where there are several.
+    /// All endpoints, if there are several.
     public var endpoints: [String]?
     public var uptimeSeconds: Double
-    /// Zone serial of the newest DNS answer that the node follows.
+    /// Zone serial of the newest DNS answer that the node uses.
     public var serial: UInt32?
-    /// In the first page of the streams only.
+    /// Only in the first page of the streams.
     public var links: [LinkStatus]
-    /// A page of them (`StreamPage`).
+    /// One page of the streams (`StreamPage`).
     public var streams: [StreamStatus]
-    /// How many there are in all; nil from a node that reports all at once.
+    /// Total number of streams; nil from a node that reports all at once.
     public var streamsTotal: Int?
     /// Where the next page starts; nil if this is the last.
     public var nextStreams: Int?
-    /// How long packets stayed in this node, over all streams: at a relay until they went to the children, retransmits
-    /// and backlog not counted; at an edge until they were handed out in order.
+    /// How long packets stayed in this node, over all streams: at a relay until they were sent to the children, without
+    /// retransmits and backlog; at an edge until they were delivered in order.
     public var residence: DelayBuckets?
-    /// At an edge: the streams that could not be had last, newest first, and why.
+    /// At an edge: the streams that were recently unavailable, newest first, with the reasons.
     public var unavailable: [UnavailableStream]?
-    /// Everything counted node-wide: rejects by reason, drops by table, look-ups by result.
+    /// All node-wide counters: rejects by reason, drops by table, lookups by result.
     public var counters: [String: UInt64]
 
     public init(
@@ -53,7 +53,7 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     }
 }
 
-/// A stream that viewers wanted and could not have.
+/// A stream that viewers requested but that was unavailable.
 public struct UnavailableStream: Codable, Sendable, Equatable {
     public var name: String
     public var reason: String
@@ -66,7 +66,7 @@ public struct UnavailableStream: Codable, Sendable, Equatable {
     }
 }
 
-/// One link of a node, seen from its end.
+/// One link of a node, as measured at this node.
 public struct LinkStatus: Codable, Sendable, Equatable {
     /// Host name of the other end.
     public var peer: String
@@ -76,23 +76,25 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     /// `opening`, `alive`, `silent` or `dead`.
     public var state: String
     public var roundTripMilliseconds: Double?
-    /// Of the data packets the parent numbered on this link, how many per cent did not arrive the first time.
+    /// Percentage of the data packets numbered by the parent on this link that did not arrive the first time.
     public var lossPercent: Double
     public var packetsSent: UInt64
     public var packetsReceived: UInt64
-    /// Retransmits sent on this link (to a child) or asked for on it (from a parent).
+    /// Retransmits sent on this link (to a child) or requested on it (from a parent).
     public var retransmits: UInt64
     public var subscriptions: Int
-    /// Round trips one by one. This and the next two are reported for links that carry, or have carried, subscriptions.
+    /// Individual round trip times. This and the next two are reported for links that carry, or have carried,
+    /// subscriptions.
     public var roundTrip: DelaySummary?
-    /// How much later than the fastest of the last 10 to 20 s the other end's timestamps came: the queue on the way to
-    /// us. No clocks are compared.
+    /// How much later the other end's timestamps arrived than the fastest of the last 10 to 20 s: the queueing delay on
+    /// the path to us. No clocks are compared.
     public var delayVariation: DelaySummary?
-    /// Of a child: how long live packets stayed in this node until they were sent to it.
+    /// For a child: how long live packets stayed in this node until they were sent to it.
     public var residence: DelaySummary?
-    /// Its circuit breaker: `closed`, or after long loss `shedding` (no extra paths) or `refusing` (nor new streams).
+    /// The link's circuit breaker: `closed`, or after sustained loss `shedding` (no extra paths) or `refusing` (no new
+    /// streams either).
     public var breaker: String?
-    /// Of a child: the largest payload, in bytes, that its path was found to carry; nil until that is known.
+    /// For a child: the largest payload, in bytes, that its path is known to carry; nil until that is known.
     public var payloadMax: Int?
 
     public init(
@@ -123,31 +125,31 @@ public struct LinkStatus: Codable, Sendable, Equatable {
 public struct StreamStatus: Codable, Sendable, Equatable {
     public var name: String
     public var portset: String
-    /// Host name (or id, where the name is not known) of the entrypoint whose packets these are.
+    /// Host name (or id, if the name is unknown) of the entrypoint that sends these packets.
     public var source: String?
     public var incarnation: String?
     public var highestSequence: UInt64
-    /// Distinct data packets taken in, filler not counted.
+    /// Distinct data packets received, without filler.
     public var packetsIn: UInt64
     public var bytesIn: UInt64
-    /// Data packets sent to children, retransmits and prebursts included.
+    /// Data packets sent to children, including retransmits and prebursts.
     public var packetsOut: UInt64
     public var children: Int
     public var viewers: Int
-    /// Where it comes from, first the one in use; empty at the stream's entrypoint.
+    /// The paths of the stream, the one in use first; empty at the stream's entrypoint.
     public var paths: [PathStatus]
-    /// At an edge: packets handed to the streaming server in order.
+    /// At an edge: packets delivered to the streaming server in order.
     public var delivered: UInt64
-    /// At an edge: packets given up at the play-out deadline.
+    /// At an edge: packets dropped at the playout deadline.
     public var lost: UInt64
-    /// Packets that were missing and came by retransmit or backfill.
+    /// Missing packets recovered by retransmit or backfill.
     public var repaired: UInt64
     public var duplicates: UInt64
-    /// At an edge: the longest interval between two deliveries; at the entrypoint: between two payloads of the encoder.
-    /// In milliseconds.
+    /// In milliseconds, at an edge: the longest interval between two deliveries; at the entrypoint: between two
+    /// payloads of the encoder.
     public var gapMillisecondsMax: Double
-    /// How long its packets stayed in this node; at an edge, how long they waited for their order: what viewers pay for
-    /// loss.
+    /// How long the stream's packets stayed in this node; at an edge, how long they waited to be in order: the delay
+    /// that loss causes for viewers.
     public var residence: DelayBuckets?
     /// Why it is unavailable now; nil if nothing is wrong.
     public var problem: String?
@@ -179,7 +181,7 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     }
 }
 
-/// One path by which a node fetches a stream.
+/// One path over which a node fetches a stream.
 public struct PathStatus: Codable, Sendable, Equatable {
     /// Host name of the parent.
     public var parent: String
@@ -188,16 +190,16 @@ public struct PathStatus: Codable, Sendable, Equatable {
     public var rank: Int
     /// `joining`, `live` or `leaving`.
     public var state: String
-    /// The name whose answer led here, or `announcement`.
+    /// The name whose answer selected this path, or `announcement`.
     public var cause: String
-    /// TXT of that answer: set region, rule, serial.
+    /// The TXT strings of that answer: set region, rule, serial.
     public var answer: String?
     public var serial: UInt32?
     public var roundTripMilliseconds: Double?
     public var lossPercent: Double
     public var packets: UInt64
     public var retransmitsAsked: UInt64
-    /// Of the link to the parent; see `LinkStatus`.
+    /// Delay variation of the link to the parent; see `LinkStatus`.
     public var delayVariation: DelaySummary?
 
     public init(

@@ -23,9 +23,9 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
     }
     @inlinable public static func / (a: TimeSpan, n: Int64) -> TimeSpan { TimeSpan(nanoseconds: a.nanoseconds / n) }
 
-    /// Whole milliseconds, towards zero.
+    /// Whole milliseconds, rounded towards zero.
     @inlinable public var milliseconds: Int64 { nanoseconds / 1_000_000 }
-    /// Seconds as a floating-point number, for people to read.
+    /// Seconds as a floating-point number, for display.
     @inlinable public var seconds: Double { Double(nanoseconds) / 1e9 }
 }
 
@@ -37,7 +37,7 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable {
     @inlinable public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     public static let zero = MonotonicInstant(nanoseconds: 0)
-    /// Later than every instant that occurs.
+    /// Later than every instant in use.
     public static let distantFuture = MonotonicInstant(nanoseconds: .max)
 
     @inlinable public static func < (a: MonotonicInstant, b: MonotonicInstant) -> Bool {

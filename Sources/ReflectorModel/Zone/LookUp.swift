@@ -1,13 +1,13 @@
-/// A host that an SRV answer named, with one of its addresses. A host with several addresses stands in the answer once
-/// for each, one after the other, IPv4 first.
+/// A host from an SRV answer, with one of its addresses. A host with several addresses appears once for each,
+/// consecutively, IPv4 first.
 public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
-    /// Lower case and relative to the zone (`nyc-1`), or with a final dot where the host is outside the zone.
+    /// Lower case and relative to the zone (`nyc-1`), or with a final dot if the host is outside the zone.
     public var name: String
     /// One of the host's addresses, and the port of the SRV record.
     public var endpoint: Endpoint
-    /// SRV priority: lower is preferred (RFC 2782). The order of a stream's candidates.
+    /// SRV priority: lower is preferred (RFC 2782). For candidates of a stream it gives their order.
     public var priority: UInt16
-    /// SRV weight: the host's capacity in relation to the others of its priority.
+    /// SRV weight: the host's capacity relative to the others of its priority.
     public var weight: UInt16
 
     public init(name: String, endpoint: Endpoint, priority: UInt16, weight: UInt16) {
@@ -23,17 +23,17 @@ public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
 
 /// The name servers' answer for a `ReflectorName` that exists.
 public struct LookUpAnswer: Hashable, Sendable {
-    /// By priority, then name, then address. Empty only where the zone says that there are none and shall be none (an
-    /// SRV record with the target `.`, RFC 2782): then the node gives its old ones up.
+    /// Sorted by priority, then name, then address. Empty only if the zone says that there are no hosts (an SRV record
+    /// with the target `.`, RFC 2782): the node then drops its old ones.
     public var hosts: [ResolvedHost]
-    /// How long the answer may be followed, in seconds: the lowest TTL of the SRV records and the addresses.
+    /// How long the answer is valid, in seconds: the lowest TTL of the SRV records and the addresses.
     public var ttlSeconds: UInt32
-    /// Strings of the TXT records as the server wrote them, for people and `trace`: `set=…`, and with `serial=…` and
-    /// `cause=…` the last change of that set region's answer.
+    /// Strings of the TXT records as the server wrote them, for people and `trace`: `set=…`, and `serial=…` and
+    /// `cause=…` for the last change of that set region's answer.
     public var text: [String]
-    /// Serial of the zone that gave the answer, from its SOA, asked for beside the answer.
+    /// SOA serial of the zone that gave the answer, queried together with the answer.
     public var serial: UInt32?
-    /// For `candidates`: the portset of the stream, whether written or hashed from its name. Else nil.
+    /// For `candidates`: the portset of the stream, either configured or hashed from its name. Otherwise nil.
     public var portset: PortsetID?
 
     public init(
@@ -47,47 +47,47 @@ public struct LookUpAnswer: Hashable, Sendable {
         self.portset = portset
     }
 
-    /// Hosts that are left out only because probes find them dead, as the TXT string `dead=nyc-1,nyc-2` has them.
+    /// Hosts that are left out only because they seem dead to probes, from the TXT string `dead=nyc-1,nyc-2`.
     public var seemingDead: [Substring] {
         let key = "dead="
         return text.filter { $0.hasPrefix(key) }.flatMap { $0.dropFirst(key.count).split(separator: ",") }
     }
 }
 
-/// How a look-up ended. Only `records` may move a node: with `noSuchName` and `noData` it keeps its old parents and
-/// raises an alarm (design §4), and `failed` says nothing about the zone at all.
+/// The result of a lookup. Only `records` may change a node's parents: on `noSuchName` and `noData` it keeps its old
+/// parents and raises an alarm (design §4), and `failed` says nothing about the zone.
 public enum LookUpResult: Hashable, Sendable {
     case records(LookUpAnswer)
-    /// NXDOMAIN; the serial of the SOA that came with it.
+    /// NXDOMAIN, with the serial of the SOA in the response.
     case noSuchName(serial: UInt32?)
-    /// The name exists and has no such records. The serial of the SOA that came with it.
+    /// The name exists but has no such records; with the serial of the SOA in the response.
     case noData(serial: UInt32?)
     case failed(LookUpFailure)
 }
 
-/// Why a look-up gave no answer.
+/// Why a lookup gave no answer.
 public enum LookUpFailure: Error, Hashable, Sendable {
     /// No server answered in time.
     case timedOut
-    /// Servers answered, but none with anything usable: the RCODE of the last one (RFC 1035 §4.1.1), or SERVFAIL's
-    /// for a malformed answer.
+    /// Servers answered, but without a usable answer: the RCODE of the last one (RFC 1035 §4.1.1), or SERVFAIL for a
+    /// malformed answer.
     case serverFailure(rcode: UInt8)
     /// The SRV records name hosts for which the servers have no address.
     case noAddress
-    /// Too many look-ups are under way.
+    /// Too many lookups are in progress.
     case overloaded
     /// The resolver is shutting down.
     case shutDown
 }
 
 extension LookUpFailure: CustomStringConvertible {
-    /// As it stands behind "the name servers give no answer: ".
+    /// The text after "the name servers give no answer: ".
     public var description: String {
         switch self {
-        case .timedOut: "none answers in time"
+        case .timedOut: "no answer in time"
         case .serverFailure(let rcode): "they refuse or fail (RCODE \(rcode))"
         case .noAddress: "they name hosts without an address"
-        case .overloaded: "too many look-ups are under way"
+        case .overloaded: "too many lookups in progress"
         case .shutDown: "this node is stopping"
         }
     }

@@ -1,9 +1,9 @@
-/// What the zone says that a host is: the strings of `{host}.nodes`, one for each part that it has.
+/// A host's roles according to the zone: the strings of `{host}.nodes`, one for each role.
 public struct NodeListing: Hashable, Sendable {
-    /// One part of a host in the network.
+    /// One role of a host in the network.
     public struct Part: Hashable, Sendable, CustomStringConvertible {
         public var role: NodeRole
-        /// Region of an edge; the set region's id of a set reflector, where it has one.
+        /// Region of an edge, or the set region's id of a set reflector if it has one.
         public var region: RegionID?
 
         public init(role: NodeRole, region: RegionID? = nil) {
@@ -11,7 +11,7 @@ public struct NodeListing: Hashable, Sendable {
             self.region = region
         }
 
-        /// As the TXT string has it: `role=edge region=r1283`.
+        /// The TXT string: `role=edge region=r1283`.
         public var description: String { "role=\(role)" + (region.map { " region=\($0)" } ?? "") }
 
         /// Nil for anything else.
@@ -31,8 +31,8 @@ public struct NodeListing: Hashable, Sendable {
 
     public init(_ answer: LookUpAnswer) { parts = answer.text.compactMap { Part($0) } }
 
-    /// Whether a node may say this of itself. A set reflector need not know the id of its set region; a zone that names
-    /// no part of the host contradicts nothing.
+    /// Whether a node may claim this role. A set reflector need not know the id of its set region; if the zone lists no
+    /// role of the host, every claim is allowed.
     public func allows(role: NodeRole, region: RegionID?) -> Bool {
         guard !parts.isEmpty, role != .observer else { return true }
         return parts.contains { part in
@@ -45,7 +45,7 @@ public struct NodeListing: Hashable, Sendable {
 }
 
 extension NodeRole {
-    /// Reads what `description` writes. Nil for anything else.
+    /// Reads the output of `description`. Nil for anything else.
     public init?(name: some StringProtocol) {
         switch name {
         case "entrypoint": self = .entrypoint

@@ -1,10 +1,10 @@
 import ReflectorModel
 
-/// Return routability, seen from the network: what a node may send to each address (design §7). Until a cookie comes
-/// back from an address, the node sends no data there, and never more bytes than it received from there.
+/// Checks return routability (design §7): until an address has returned a cookie, a node sends no data to it, and no
+/// more bytes than it has received from it.
 struct AddressLedger {
     private struct Entry {
-        /// Hashes of the cookies and nonces that were sent there, one of which must come back.
+        /// Hashes of the cookies and nonces that the node sent to the address; the address must return one of them.
         var proofs: [UInt64] = []
         var isValidated = false
         var credit = 0
@@ -28,7 +28,7 @@ struct AddressLedger {
         entries[from] = entry
     }
 
-    /// Why the node must not send this; nil if it may.
+    /// Notes a datagram that the node sends. Returns the rule that it breaks, or nil.
     mutating func noteSending(_ bytes: [UInt8], to: Endpoint) -> String? {
         var entry = entries[to] ?? Entry()
         defer { entries[to] = entry }

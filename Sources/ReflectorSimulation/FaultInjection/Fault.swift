@@ -4,7 +4,7 @@ import ReflectorModel
 enum Fault: Equatable {
     case crash(host: Int)
     case start(host: Int)
-    /// The set reflector that an edge fetches this stream from crashes, and comes back later.
+    /// The set reflector from which an edge fetches this stream crashes, and restarts later.
     case crashParent(edge: Int, stream: Int, back: TimeSpan)
     /// The node does not run for a while; its datagrams wait in its socket.
     case pause(host: Int, TimeSpan)

@@ -40,7 +40,7 @@ public struct FaultReport: Sendable {
 
     public var isGood: Bool { violationCount == 0 }
     public var lossShare: Double { missing == 0 ? 0 : Double(missing) / Double(delivered + missing) }
-    /// The command that repeats the run.
+    /// The command that reproduces the run.
     public var command: String {
         var command = "reflector simulate --scenario \(options.scenario.rawValue) --seeds \(options.seed)"
         if options.span != .seconds(24) { command += " --seconds \(options.span.milliseconds / 1_000)" }

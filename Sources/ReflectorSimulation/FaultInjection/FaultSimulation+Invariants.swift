@@ -3,19 +3,19 @@ import RelayCore
 
 /// What must hold for every node at every step, and for the whole network at the end (design §7).
 extension FaultSimulation {
-    /// Largest tables of a node in such a small network.
+    /// Maximum table sizes of a node in such a small network.
     private static var linksMax: Int { 24 }
     private static var timersMax: Int { 4_096 }
     private static var queuedMax: Int { 8_192 }
-    /// Longest overlap of two paths in make before break, with the delay of a wake-up.
+    /// Longest overlap of two paths during make before break, including the delay of a wake-up.
     private static var overlapMax: TimeSpan { .milliseconds(2_100) }
     private static var inspectInterval: TimeSpan { .milliseconds(100) }
-    /// Most wake-ups by timer in an inspection interval: under load one flush every 0.7 ms, and during prebursts one every
-    /// 2 ms for each child.
+    /// Most timer wake-ups in one inspection interval: under load one flush every 0.7 ms, and during a preburst one
+    /// every 2 ms for each child.
     private static var wakesMax: Int { 600 }
     private static var idleWakesMax: Int { 2 }
-    /// When data must have stopped after the last viewer left: the grace periods of edge, set and transit set, and one
-    /// second for datagrams on their way.
+    /// Time after the last viewer left by which data must have stopped: the grace periods of edge, set and transit set,
+    /// and one second for datagrams in flight.
     private static var quietAfter: TimeSpan { .milliseconds(8_000) }
 
     /// Records a violation of an invariant.
@@ -51,7 +51,7 @@ extension FaultSimulation {
             checkPaths(snapshot, of: host)
             checkSources(snapshot, of: host)
             let isIdle = snapshot.streams == 0 && snapshot.parentLinks == 0 && snapshot.childLinks == 0
-            // It must have been idle since the last inspection, not only now.
+            // The node must have been idle at the last inspection too.
             let wakesMax = isIdle && host.wasIdle ? Self.idleWakesMax : Self.wakesMax
             host.wasIdle = isIdle
             if host.wakes > wakesMax {
@@ -90,7 +90,7 @@ extension FaultSimulation {
             host.leavingSince[stream.name] = since
             if now - since > Self.overlapMax + Self.inspectInterval {
                 violate(
-                    "\(host.node.name) keeps \(stream.name) on a path that it leaves for \((now - since).milliseconds) ms"
+                    "\(host.node.name) has been leaving a path of \(stream.name) for \((now - since).milliseconds) ms"
                 )
             }
         }

@@ -13,7 +13,7 @@ import RelayWire
 public final class FaultSimulation: NetworkScenario {
     enum Event {
         case encoder(stream: Int, entrypoint: Int)
-        /// A question on its way to the name server, and an answer on its way back.
+        /// A query on its way to the name server, and a response on its way back.
         case question(host: Int, life: Int, ReflectorName)
         case answer(host: Int, life: Int, ReflectorName, LookUpResult)
         case fault(Fault)
@@ -117,7 +117,7 @@ public final class FaultSimulation: NetworkScenario {
         }
     }
 
-    /// Schedules an event for a paused node again, for the end of its pause. False if the node is not paused.
+    /// If the node is paused, reschedules the event for the end of the pause and returns true.
     func postponed(_ event: Event, _ host: Int) -> Bool {
         let node = hosts[host].node
         guard node.isUp, now < node.pausedUntil else { return false }
@@ -235,7 +235,7 @@ public final class FaultSimulation: NetworkScenario {
         }
     }
 
-    /// Adds something that happened to the digest.
+    /// Adds an event to the digest.
     func mix(_ kind: UInt64, _ a: UInt64, _ b: UInt64) {
         digest = FixedHash.combine(digest ^ kind, a &* 31 &+ b)
     }

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Collects violations of the invariants. It does not stop the run, so that a run shows all violations in order.
+/// Collects violations of the invariants. The run continues after a violation, so that it shows all of them in order.
 final class InvariantChecker {
     /// An invariant that did not hold.
     struct Violation {

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// A payload that identifies itself: stream, encoder session and number, then bytes that follow from these. So a receiver
-/// finds every wrong, changed, repeated or missing payload.
+/// A payload that identifies itself: it begins with stream, encoder session and number, and all other bytes follow from
+/// these. So a receiver detects every wrong, changed, repeated or missing payload.
 struct NumberedPayload: Equatable {
     var stream: Int
     /// The entrypoint and its start count: one session for each incarnation.

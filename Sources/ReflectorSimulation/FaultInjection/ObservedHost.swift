@@ -26,7 +26,7 @@ final class ObservedHost {
         self.receiver = receiver
     }
 
-    /// The node has just started: it knows its state file and nothing else.
+    /// Resets the observations when the node starts, and gives the node the answers from its state file.
     func noteStart(at now: MonotonicInstant) {
         ledger.reset()
         held.reset()

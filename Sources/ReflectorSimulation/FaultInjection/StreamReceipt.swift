@@ -56,7 +56,8 @@ struct StreamReceipt {
         isSpliced = false
     }
 
-    /// Notes a discontinuity. 0 means another source or incarnation: the next number need not follow the last one.
+    /// Notes a discontinuity. If `lost` is 0, another source or incarnation follows, and its numbers need not be
+    /// consecutive.
     mutating func note(lost: UInt64) {
         announcedLost += lost
         if lost == 0 { isSpliced = true }

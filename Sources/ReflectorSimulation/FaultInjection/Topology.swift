@@ -9,7 +9,7 @@ struct Topology {
         var role: NodeRole
         var region: RegionID?
         var endpoint: Endpoint
-        /// The host has the network key and is not in the zone.
+        /// The host has the network key but is not in the zone.
         var isInsider = false
     }
 
@@ -58,7 +58,7 @@ struct Topology {
         }
         if hasInsiders {
             addInsider("mallory", .entrypoint, nil)
-            // Under the name of an honest one.
+            // This insider uses the name of an honest entrypoint.
             addInsider("ep-bos", .entrypoint, nil)
             addInsider("eve", .edge, regions[0])
         }

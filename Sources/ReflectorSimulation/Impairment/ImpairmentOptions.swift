@@ -15,7 +15,7 @@ public struct ImpairmentOptions: Sendable, Equatable {
     /// Share of datagrams lost, 0 to 1.
     public var loss = 0.0
     public var episode = Episode.independent
-    /// Time that a datagram needs for the link.
+    /// Propagation delay of the link.
     public var delay = TimeSpan.zero
     /// `delay` varies uniformly by up to this, in both directions; the order is kept.
     public var jitter = TimeSpan.zero
@@ -32,7 +32,7 @@ public struct ImpairmentOptions: Sendable, Equatable {
 
     public init() {}
 
-    /// Why these options are impossible; empty if they are possible.
+    /// The problems that make these options invalid; empty if they are valid.
     public var problems: [String] {
         var problems: [String] = []
         for (name, share) in [("loss", loss), ("reorder", reorder), ("duplicate", duplicate)]

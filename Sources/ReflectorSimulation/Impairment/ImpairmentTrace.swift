@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// What a link did over time. The simulator replays it in virtual time, `reflector impair` on sockets.
 ///
-/// A text file with one step on each line. A step is valid until the next one:
+/// A text file with one step on each line. A step applies until the next one:
 ///
 /// ```
 /// # seconds  loss %  burst  delay ms  jitter ms  rate kbit/s
@@ -13,10 +13,10 @@ import ReflectorModel
 /// ```
 ///
 /// `burst` is the mean length of a run of losses in datagrams, or, with `ms`, of a bad period; `-` means independent
-/// losses. A field that is missing at the end of a line means none. The last step stays valid, unless a line `loop` says
-/// when the first one begins again. `#` starts a comment.
+/// losses. The last two fields are optional; without them there is no jitter and no bottleneck. The last step applies
+/// until the end, or until the time of a `loop` line, which starts again with the first step. `#` starts a comment.
 public struct ImpairmentTrace: Sendable, Equatable {
-    /// What a link does from one instant on.
+    /// What a link does from a given time on.
     public struct Step: Sendable, Equatable {
         /// Time since the beginning of the trace, or of its repetition.
         public var at: TimeSpan
@@ -43,10 +43,10 @@ public struct ImpairmentTrace: Sendable, Equatable {
 
     /// At least one, in order of time; the first may begin later than the trace.
     public let steps: [Step]
-    /// When the trace starts again from its time zero; nil if it never does.
+    /// The time after which the trace repeats; nil if it does not.
     public let repeatsAfter: TimeSpan?
 
-    /// The step that is valid at an instant (nil before the first), and when it ends (nil for never). Both instants count
+    /// The step that applies at an instant (nil before the first), and when it ends (nil for never). Both times count
     /// from the beginning of the trace.
     func step(at elapsed: TimeSpan) -> (step: Step?, until: TimeSpan?) {
         var lap = TimeSpan.zero
@@ -60,7 +60,7 @@ public struct ImpairmentTrace: Sendable, Equatable {
         }
         let until = low < steps.count ? lap + steps[low].at : repeatsAfter.map { lap + $0 }
         if low > 0 { return (steps[low - 1], until) }
-        // Before the first step of a repetition, the last step is still valid.
+        // Before the first step of a repetition, the last step still applies.
         return (lap > .zero ? steps.last : nil, until)
     }
 

@@ -98,7 +98,7 @@ struct ImpairmentTraceReader {
         return value
     }
 
-    /// Checks the whole after the last line.
+    /// Checks the whole trace after the last line.
     mutating func finish() {
         guard steps.isEmpty, problems.isEmpty else { return }
         problems.append("\(file):1:1: no step; write at least '0 0 - 0': seconds, loss %, burst, delay ms")

@@ -1,14 +1,14 @@
 import ReflectorModel
 
-/// One direction of a bad link, as a pure value: time and seed come from outside. A datagram first waits for the
-/// bottleneck, then may be lost, then travels.
+/// One direction of an impaired link, as a pure value: the caller passes the time and the seed. A datagram first waits
+/// for the bottleneck, then may be lost, then travels.
 ///
 ///     admit ──▶ bottleneck (rate, queue) ──▶ loss (Gilbert–Elliott) ──▶ delay ± jitter ──▶ departures
 ///                    └▶ queueFull                └▶ lost                  └▶ held back, doubled
 ///
 /// The simulator and `reflector impair` both use it, so that an observation in virtual time can be repeated on sockets.
 public struct LinkImpairment: Sendable {
-    /// What becomes of one datagram.
+    /// The fate of one datagram.
     public enum Verdict: Equatable, Sendable {
         case dropped(DropReason)
         /// It arrives at `at`, and once more at `copyAt` if the link doubled it.
@@ -76,7 +76,7 @@ public struct LinkImpairment: Sendable {
         lossProcess = LossProcess(loss: options.loss, episode: options.episode, using: &generator)
     }
 
-    /// Decides what becomes of a datagram of `bytes` bytes that is sent at `now`. `now` never goes back.
+    /// Decides the fate of a datagram of `bytes` bytes that is sent at `now`. `now` never decreases.
     public mutating func admit(bytes: Int, at now: MonotonicInstant) -> Verdict {
         counts.offered &+= 1
         if now >= nextStep { follow(at: now) }
@@ -112,7 +112,7 @@ public struct LinkImpairment: Sendable {
         return bottleneckFree
     }
 
-    /// Applies the step of the trace that is valid now.
+    /// Applies the current step of the trace.
     private mutating func follow(at now: MonotonicInstant) {
         guard let trace else { return }
         let (step, next) = trace.step(at: now - origin)

@@ -5,7 +5,7 @@ import ReflectorModel
 /// everything (Gilbert 1960, Elliott 1963), stepped by datagrams or by time. It starts in its stationary distribution.
 struct LossProcess: Sendable {
     private enum Step: Sendable {
-        /// Chances of going bad when good and good when bad, at each datagram.
+        /// Transition probabilities at each datagram: from good to bad, and from bad to good.
         case datagram(toBad: Double, toGood: Double)
         /// Rate at which the chain forgets its state: the sum of both transition rates, per nanosecond.
         case time(perNanosecond: Double)
@@ -24,13 +24,13 @@ struct LossProcess: Sendable {
         case .datagrams(let mean):
             step = .datagram(toBad: loss >= 1 ? 1 : loss / (mean * (1 - loss)), toGood: loss >= 1 ? 0 : 1 / mean)
         case .time(let mean):
-            // Leaving bad happens at rate 1/mean, leaving good at loss/(1 − loss)/mean; their sum is this.
+            // The transition rates are 1/mean (bad to good) and loss/(1 − loss)/mean (good to bad); this is their sum.
             step = .time(perNanosecond: 1 / ((1 - min(loss, 1)) * Double(max(mean.nanoseconds, 1))))
         }
         bad = generator.chance(loss)
     }
 
-    /// Whether the datagram that comes now is lost. `now` never goes back.
+    /// Whether the datagram that arrives now is lost. `now` never decreases.
     mutating func loses(at now: MonotonicInstant, using generator: inout SeededGenerator) -> Bool {
         if loss <= 0 { return false }
         if loss >= 1 { return true }
@@ -38,7 +38,7 @@ struct LossProcess: Sendable {
         case .datagram(let toBad, let toGood):
             bad = generator.chance(bad ? 1 - toGood : toBad)
         case .time(let perNanosecond):
-            // The exact law of a two-state chain after any time, so that a long silence costs nothing.
+            // The exact transition probability for any interval, so that a long silence costs nothing.
             let kept = last.map { exp(-perNanosecond * Double(max((now - $0).nanoseconds, 0))) } ?? 1
             bad = generator.chance(loss + ((bad ? 1 : 0) - loss) * kept)
             last = now

@@ -3,7 +3,7 @@ import ReflectorModel
 /// The death and return of the parent that an edge fetches from, or of the link to it. Each seed is one run of at most
 /// 20,000 events. An edge with three parents must lose nothing, and receive one copy before and after.
 public struct FailoverRun: Sendable {
-    /// What dies.
+    /// What fails.
     public enum Death: Sendable, CaseIterable {
         case parent
         /// No datagram passes between parent and edge any more, in either direction.
@@ -37,7 +37,7 @@ public struct FailoverRun: Sendable {
 
     public init(seed: UInt64) { self.seed = seed }
 
-    /// Nil only if the options are impossible.
+    /// Returns nil only if the options are invalid.
     public func run() -> Report? {
         var random = SeededGenerator(seed: seed)
         var options = LineOptions()

@@ -22,11 +22,11 @@ public struct LineOptions: Sendable {
     public var lastHop = ImpairmentOptions()
     /// How `lastHop` changes over time, from the first instant on; nil: it stays the same.
     public var lastHopTrace: ImpairmentTrace?
-    /// An access line that all paths of an edge share, in addition to the impairment of each link: one loss process and one
-    /// bottleneck for each direction.
+    /// An access line that all paths of an edge share, in addition to the impairment of each link: one loss process and
+    /// one bottleneck for each direction.
     public var access = ImpairmentOptions()
     public var accessTrace: ImpairmentTrace?
-    /// Both directions of the links before them.
+    /// Both directions of all links before the last hop.
     public var otherHops = ImpairmentOptions()
     /// Makes the store for the measurements of a link; nil: measurements are not kept.
     public var makeMeasurements: (@Sendable () -> any LinkMeasurements)?
@@ -65,8 +65,8 @@ public struct LineReport: Sendable {
     }
     public var lossPercent: Double { sent == 0 ? 0 : 100 * Double(lost) / Double(sent) }
 
-    /// Upper end of the loss at 95 % confidence, per cent. It assumes that episodes come at random (Poisson) and that their
-    /// sizes vary as observed.
+    /// Upper 95 % confidence bound of the loss, per cent. It assumes that episodes occur at random (Poisson) and that
+    /// their sizes vary as observed.
     public var lossPercentBound: Double {
         guard sent > 0 else { return 100 }
         let sum = episodes.reduce(0, +)

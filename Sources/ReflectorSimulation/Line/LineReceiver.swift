@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayCore
 
-/// Measures what one edge of a `LineSimulation` delivers, by the numbers in the payloads and not by the edge's reports.
+/// Measures what one edge of a `LineSimulation` delivers. It uses the numbers in the payloads, not the edge's reports.
 final class LineReceiver: StreamSink {
     /// Missing numbers of each loss episode. Losses less than a second apart are one episode.
     private(set) var episodes: [Double] = []
@@ -17,9 +17,9 @@ final class LineReceiver: StreamSink {
     var countsFrom = MonotonicInstant.distantFuture
     private(set) var delivered: UInt64 = 0
     private(set) var lost: UInt64 = 0
-    /// Numbers delivered twice or out of order: must stay 0.
+    /// Numbers delivered twice or out of order; must stay 0.
     private(set) var wrong: UInt64 = 0
-    /// From the encoder to the streaming server.
+    /// Longest delay from the encoder to the streaming server.
     private(set) var delayMax = TimeSpan.zero
     private(set) var delaySum = TimeSpan.zero
     /// Longest time between two deliveries.

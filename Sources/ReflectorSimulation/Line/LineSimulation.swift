@@ -23,7 +23,8 @@ public final class LineSimulation: NetworkScenario {
     /// Index: sender · number of nodes + receiver.
     private var links: [LinkImpairment?] = []
     private var isLastHop: [Bool] = []
-    /// The line that all paths of an edge share: at 2 · edge the direction to the edge, after it the direction back.
+    /// The line that all paths of an edge share: index 2 · edge is the direction to the edge, the next index the
+    /// direction back.
     private var accessLines: [LinkImpairment] = []
     /// Streams besides the measured one; the encoder sends the same payloads to all.
     private var otherStreams: [StreamName] = []
@@ -36,7 +37,7 @@ public final class LineSimulation: NetworkScenario {
     /// Decides for every datagram whether it is lost, in addition to the impairment of the link.
     public var loses: ((_ from: String, _ to: String, _ bytes: UnsafeRawBufferPointer) -> Bool)?
 
-    /// Nil only if the options are impossible.
+    /// Returns nil only if the options are invalid.
     public init?(_ options: LineOptions) {
         guard let stream = StreamName("live/news"), options.edges > 0, (1...3).contains(options.parents),
             options.packetsPerSecond > 0, options.parents == 1 || options.sets > 0
@@ -252,8 +253,8 @@ extension LineSimulation {
         if let node = network.node(name) { network.crash(node) }
     }
 
-    /// Starts a node that crashed, without any state. Not for the entrypoint or an edge, whose streams and viewers would be
-    /// missing.
+    /// Starts a node that crashed, without any state. Not for the entrypoint or an edge, whose streams and viewers
+    /// would be missing.
     public func restart(_ name: String) {
         guard let node = network.node(name), !node.isUp else { return }
         network.start(node)

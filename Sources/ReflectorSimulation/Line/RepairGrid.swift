@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The grid of conditions for measuring repair: loss × mean burst on one link, in both directions, driven by packets and
-/// by time, with the limits of each point.
+/// The grid of conditions for measuring repair: loss × mean burst on one link, in both directions, driven by packets
+/// and by time, with the limits of each point.
 public struct RepairGrid: Sendable {
     /// One kind of loss, with its limits.
     public struct Point: Sendable {
@@ -38,7 +38,8 @@ public struct RepairGrid: Sendable {
     public struct Result: Sendable {
         public let point: Point
         public let report: LineReport
-        /// The bound must be below the limit, not the mean: a few packets prove nothing.
+        /// The upper confidence bound must be within the limit, not only the mean: with few packets the mean proves
+        /// nothing.
         public var isResidualGood: Bool { report.lossPercentBound <= point.residualMax }
         public var isOverheadGood: Bool { report.overheadPercent <= point.overheadMax }
         public var isGood: Bool { isResidualGood && isOverheadGood && report.wrong == 0 }

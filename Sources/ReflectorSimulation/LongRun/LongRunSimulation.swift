@@ -1,11 +1,11 @@
 import ReflectorModel
 import RelayCore
 
-/// What adaptive multipath costs and saves over a long run. There are many regions; each has three parents, whose paths
-/// have their own bad episodes. The `PathPolicy` of the edges decides how many paths a stream has. Quiet time is skipped;
-/// in bad time every packet and every retransmit is drawn at random.
+/// What adaptive multipath costs and saves over a long run. There are many regions; each has three parents, and each
+/// path has its own bad episodes. The `PathPolicy` of the edges decides how many paths a stream uses. Quiet time is
+/// skipped; in bad episodes the fate of every packet and every retransmit is drawn at random.
 public struct LongRunSimulation: Sendable {
-    /// How many paths a stream has.
+    /// How many paths a stream uses.
     public enum Strategy: Sendable, Equatable {
         case adaptive
         case always(Int)
@@ -134,10 +134,11 @@ public struct LongRunSimulation: Sendable {
             return (missing, repaired)
         }
 
-        /// The NAK and its answer must both pass on some path. There is one try each round trip, until the deadline.
+        /// The NAK and the retransmit must both arrive on some path. There is one try each round trip, until the
+        /// deadline.
         private func isRepaired(from lost: Int64) -> Bool {
             let roundTrip = options.roundTrip.nanoseconds
-            // The next packet or a heartbeat shows the loss.
+            // The next packet or a heartbeat reveals the loss.
             var asked = lost + min(interval, 100_000_000) + roundTrip / 2
             let deadline = lost + options.playOutDeadline.nanoseconds + interval
             while asked + roundTrip <= deadline {

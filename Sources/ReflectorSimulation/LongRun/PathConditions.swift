@@ -72,13 +72,13 @@ struct PathConditionsCursor {
         return episode.loss
     }
 
-    /// The start of the episode at `at`, or of the next one; `.max` if there is none.
+    /// The start of the episode at `at`, or of the next one; `.max` if there are no more.
     mutating func nextStart(at: Int64) -> Int64 {
         _ = next(at: at)
         return episode < conditions.episodes.count ? conditions.episodes[episode].start : .max
     }
 
-    /// Whether a packet passes at `at`. `at` never goes back.
+    /// Whether a packet passes at `at`. `at` never decreases.
     mutating func passes(at: Int64) -> Bool {
         _ = next(at: at)
         guard episode < conditions.episodes.count, conditions.episodes[episode].start <= at else { return true }
@@ -87,7 +87,7 @@ struct PathConditionsCursor {
         return burst == count || conditions.episodes[episode].bursts[burst].from > at
     }
 
-    /// The same for a somewhat later instant; the cursor does not move.
+    /// Like `passes`, for a slightly later instant and without moving the cursor.
     func passesLater(at: Int64) -> Bool {
         var episode = episode
         var burst = burst

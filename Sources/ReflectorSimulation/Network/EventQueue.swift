@@ -1,7 +1,7 @@
 import HeapModule
 import ReflectorModel
 
-/// Events in virtual time, soonest first. Events of the same instant keep the order in which they were scheduled.
+/// Events in virtual time, earliest first. Events of the same instant keep the order in which they were scheduled.
 struct EventQueue<Event> {
     private struct Entry: Comparable {
         var at: MonotonicInstant

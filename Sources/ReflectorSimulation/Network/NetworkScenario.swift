@@ -1,7 +1,8 @@
 import ReflectorModel
 import RelayCore
 
-/// What a scenario adds to a `VirtualNetwork`: the events of its script, the fate of each datagram, and what it observes.
+/// What a scenario adds to a `VirtualNetwork`: the events of its script, the fate of each datagram, and what it
+/// observes.
 ///
 /// Only `handle` and `transmit` are required. The network calls them at its own `now`.
 protocol NetworkScenario<Event>: AnyObject {
@@ -43,7 +44,7 @@ extension NetworkScenario {
     func didSettle(_ node: VirtualNode) {}
 }
 
-/// A datagram that a node has just sent. Its bytes are valid during the call that hands it over.
+/// A datagram that a node has just sent. Its bytes are valid only during the call that passes it.
 struct OutgoingDatagram {
     var destination: Endpoint
     /// Number of the sender's own address, as in `DatagramBatch.Entry.local`.
@@ -60,7 +61,7 @@ struct OutgoingDatagram {
 
     var length: Int { header.count + body.count }
 
-    /// A copy of header and body, end to end.
+    /// A copy of header and body, contiguous.
     var bytes: [UInt8] {
         var bytes = [UInt8]()
         bytes.reserveCapacity(length)

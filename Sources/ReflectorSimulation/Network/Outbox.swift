@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayCore
 
-/// Sends for a simulated node as a daemon's loop does: fills and empties a batch until nothing is left.
+/// Sends for a simulated node as a daemon's loop does: fills and empties a batch until no datagram is left.
 final class Outbox {
     private var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
@@ -16,7 +16,7 @@ final class Outbox {
 
     deinit { headers.deallocate() }
 
-    /// Takes everything that the node sends now; `send` gets each datagram with its header.
+    /// Drains all datagrams that the node has to send; `send` gets each datagram with its header.
     func drain(
         _ relay: RelayNode, at now: MonotonicInstant, _ send: (DatagramBatch.Entry, UnsafeRawBufferPointer) -> Void
     ) {

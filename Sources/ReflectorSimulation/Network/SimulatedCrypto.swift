@@ -1,11 +1,12 @@
 import ReflectorModel
 import RelayWire
 
-/// `PacketCrypto` without cryptography: keyed hashes with the same semantics, and random bytes from a seed. A wrong
-/// network key, a changed byte, another stream, source or incarnation fail as they do with libcrypto.
+/// `PacketCrypto` without cryptography: keyed hashes with the same semantics, and random bytes from a seed.
+/// Verification fails in the same cases as with libcrypto: a wrong network key, a changed byte, another stream, source
+/// or incarnation.
 public final class SimulatedCrypto: PacketCrypto {
     public let keyPhases: [UInt8]
-    /// The fault of a canary: `open` accepts every packet, like a relay without the check.
+    /// The fault of a canary: `open` accepts every packet, like a relay that does not verify seals.
     public var acceptsForgeries = false
 
     private let networkKeys: [UInt64]
@@ -16,7 +17,7 @@ public final class SimulatedCrypto: PacketCrypto {
 
     /// - Parameters:
     ///   - networkKeys: one for each phase 0, 1, …; nodes send with the first.
-    ///   - seed: all secrets follow from it.
+    ///   - seed: all secrets are derived from it.
     public init(networkKeys: [UInt64], seed: UInt64) {
         self.networkKeys = networkKeys
         keyPhases = networkKeys.indices.map { UInt8($0) }
@@ -123,7 +124,7 @@ public final class SimulatedCrypto: PacketCrypto {
         hash.write(into: tag)
     }
 
-    /// Exclusive or with a key stream; the same call decrypts.
+    /// XORs with a keystream; the same call decrypts.
     private static func apply(
         _ secret: UInt64, _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
     ) {

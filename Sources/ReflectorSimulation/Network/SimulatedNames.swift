@@ -10,7 +10,7 @@ struct SimulatedNames {
 
     func answer(_ name: ReflectorName) -> LookUpResult { answers[name] ?? .noSuchName(serial: serial) }
 
-    /// Answers a name with some nodes, all of the same priority.
+    /// Sets the answer to a name: nodes of equal priority.
     mutating func set(
         _ name: ReflectorName, to nodes: [VirtualNode], portset: PortsetID? = nil, ttlSeconds: UInt32 = 20
     ) {

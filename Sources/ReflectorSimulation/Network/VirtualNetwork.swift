@@ -8,9 +8,9 @@ import RelayCore
 ///                │ scenario's event ─▶ handle  ├─▶ settle: actions, look-ups, datagrams to send, next wake-up
 ///                │ node wakes ─▶ handleTimeout ┘
 ///
-/// At one instant datagrams come first, then events, then timers, since an event loop drains its socket first, too.
+/// At one instant datagrams come first, then events, then timers, because an event loop also drains its socket first.
 /// Datagrams and events of the same instant keep the order in which they were scheduled, and nodes wake in the order of
-/// their numbers. So a seed decides the whole run.
+/// their numbers. So the seed determines the whole run.
 final class VirtualNetwork<Event> {
     private struct Flight {
         var from: Endpoint
@@ -106,7 +106,7 @@ final class VirtualNetwork<Event> {
 
     func schedule(_ event: Event, at: MonotonicInstant) { events.schedule(event, at: at) }
 
-    /// Puts a datagram on its way. Does nothing if no node has the destination address.
+    /// Puts a datagram in flight. Does nothing if no node has the destination address.
     func send(
         _ datagram: OutgoingDatagram, from source: Endpoint, at: MonotonicInstant, copyAt: MonotonicInstant? = nil
     ) {
@@ -116,7 +116,7 @@ final class VirtualNetwork<Event> {
         launch(flight, at: at, copyAt: copyAt)
     }
 
-    /// Puts bytes on their way to a node, as if they came from `source`.
+    /// Puts bytes in flight to a node, as if they came from `source`.
     func send(
         _ bytes: [UInt8], from source: Endpoint, to node: VirtualNode, at: MonotonicInstant,
         copyAt: MonotonicInstant? = nil
@@ -150,7 +150,7 @@ final class VirtualNetwork<Event> {
     /// Advances the clock. Nothing may be due before `end`.
     func advance(to end: MonotonicInstant) { now = max(now, end) }
 
-    /// Runs one datagram, event or wake-up: the soonest that is due up to and including `end`. False if there is none.
+    /// Runs the earliest datagram, event or wake-up that is due up to and including `end`. False if there is none.
     func step(until end: MonotonicInstant) -> Bool {
         let next = min(flights.next, events.next, wakes.next)
         guard next <= end else { return false }

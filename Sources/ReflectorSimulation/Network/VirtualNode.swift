@@ -7,7 +7,7 @@ struct NodeSetUp {
     /// The receiver of an edge's deliveries.
     var sink: (any StreamSink)?
     var makeMeasurements: (() -> any LinkMeasurements)?
-    /// The secrets of each life of the node follow from it.
+    /// The secrets of the node are derived from it, different ones after each start.
     var seed: UInt64 = 0
     /// Datagrams in one batch; small batches show whether half-drained queues lose anything.
     var batchMax = 64
@@ -76,7 +76,7 @@ final class VirtualNode {
             makeMeasurements: setUp.makeMeasurements, now: now)
     }
 
-    /// Takes over a process that the caller made.
+    /// Uses a process that the caller created.
     func adopt(_ relay: RelayNode) {
         life += 1
         self.relay = relay
@@ -102,13 +102,14 @@ final class VirtualNode {
         return socket
     }
 
-    /// Takes everything that the node sends now.
+    /// Drains all datagrams that the node has to send.
     func drain(at now: MonotonicInstant, _ send: (OutgoingDatagram) -> Void) {
         guard let relay else { return }
         outbox.drain(relay, at: now) { entry, header in send(OutgoingDatagram(entry, header: header)) }
     }
 
-    /// The source address of a datagram: the address with its number, or the first one of the destination's family.
+    /// The source address of a datagram: its own numbered address, or the node's first address of the destination's
+    /// family.
     func source(of datagram: OutgoingDatagram) -> Endpoint? {
         if datagram.local > 0 { return addresses[Int(datagram.local) - 1] }
         return addresses.first { $0.address.isV4 == datagram.destination.address.isV4 }

@@ -3,11 +3,11 @@ import ReflectorModel
 /// The next wake-up of each node, in a tournament tree. A change costs the logarithm of the number of nodes and leaves
 /// no stale entry.
 struct WakeTree {
-    /// From index `leaves` on: the instants of the nodes. At 1 ..< `leaves`: the sooner of the two entries below.
+    /// From index `leaves` on: the instants of the nodes. At 1 ..< `leaves`: the earlier of the two entries below.
     private var instants: [MonotonicInstant] = [.distantFuture, .distantFuture]
     private var leaves = 1
 
-    /// The soonest instant.
+    /// The earliest instant.
     var next: MonotonicInstant { instants[1] }
 
     /// The node that wakes at that instant; if there are several, the one with the lowest number.

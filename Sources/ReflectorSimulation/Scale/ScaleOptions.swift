@@ -41,7 +41,7 @@ public struct ScaleReport: Sendable {
     public var delivered: UInt64 = 0
     /// Packets that the edges reported lost.
     public var lost: UInt64 = 0
-    /// Pairs of an edge and a stream that it wants, and those that flow at the end.
+    /// Pairs of an edge and a stream that it wants, and how many of these flow at the end.
     public var wanted = 0
     public var flowing = 0
     public var events: UInt64 = 0

@@ -2,8 +2,8 @@ import ReflectorModel
 import RelayCore
 
 /// Thousands of nodes in virtual time: entrypoints that announce many streams, three layers of set reflectors, and edge
-/// regions with a few streams each. It shows what each node costs, and that this does not grow with streams that the node
-/// does not carry.
+/// regions with a few streams each. It shows what each node costs, and that this does not grow with streams that the
+/// node does not carry.
 ///
 ///     entrypoints ─▶ roots ─▶ middle ─▶ near ─▶ edges        every child knows three parents of the layer above
 public final class ScaleSimulation: NetworkScenario {
@@ -16,7 +16,7 @@ public final class ScaleSimulation: NetworkScenario {
     private static let firstViewer = TimeSpan.seconds(4)
     /// The viewers come within this time, one region after the other.
     private static let arrivals = TimeSpan.seconds(4)
-    /// One step in this many is timed: reading the processor's clock costs as much as a small step.
+    /// One step in this many is timed, because reading the processor's clock costs as much as a small step.
     private static let timedEvery: UInt64 = 16
 
     private let options: ScaleOptions

@@ -7,7 +7,7 @@ struct EgressLine {
     private var line: LinkImpairment
     private let delay: TimeSpan
     private(set) var waitMax = TimeSpan.zero
-    /// Most bits that the node gave to the line in one second.
+    /// Most bits that the node sent to the line in one second.
     private(set) var busiestSecond = 0
     /// Bits of each of the last ten tenths of a second; `tenth` is the newest.
     private var tenths = Array(repeating: 0, count: 10)

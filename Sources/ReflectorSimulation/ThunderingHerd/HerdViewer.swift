@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayCore
 
-/// The streaming server of one region in a `ThunderingHerdSimulation`. It measures by the numbers in the payloads and not
-/// by the reports of the edge.
+/// The streaming server of one region in a `ThunderingHerdSimulation`. It measures with the numbers in the payloads,
+/// not with the reports of the edge.
 final class HerdViewer: StreamSink {
     struct Flow {
         let stream: Int

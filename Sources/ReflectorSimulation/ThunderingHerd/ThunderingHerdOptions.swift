@@ -19,7 +19,7 @@ public struct ThunderingHerdOptions: Sendable {
     public var declaresCapacity = true
     /// The line of a set reflector drops a datagram that would wait longer than this.
     public var queue = TimeSpan.milliseconds(30)
-    /// Delay from any node to any other, without the wait for the line.
+    /// Delay from any node to any other, without queueing.
     public var delay = TimeSpan.milliseconds(10)
     /// All viewers come within this time.
     public var arrivals = TimeSpan.seconds(20)
@@ -67,14 +67,14 @@ public struct ThunderingHerdReport: Sendable {
     public var moved = ThunderingHerdFlows()
     /// Bits a second.
     public var capacity = 0
-    /// Most bits that a set reflector gave to its line in one second.
+    /// Most bits that a set reflector sent to its line in one second.
     public var busiestSecond = 0
-    /// Longest wait for the line, and datagrams that did not fit into its queue.
+    /// Longest wait in the line's queue, and datagrams that did not fit into it.
     public var waitMax = TimeSpan.zero
     public var dropped: UInt64 = 0
     public var refusedBusy: UInt64 = 0
     public var backlogSent: UInt64 = 0
-    /// From the death until all regions had every stream again.
+    /// Time from the death until all regions had every stream again.
     public var allServedAfter: TimeSpan?
     /// The largest tables of a set reflector after the death.
     public var linksMax = 0
@@ -85,7 +85,7 @@ public struct ThunderingHerdReport: Sendable {
     public var events: UInt64 = 0
     public var digest: UInt64 = 0
 
-    /// Every requirement that does not hold; empty when all hold.
+    /// Every requirement that is not met; empty if all are met.
     public var problems: [String] {
         var problems: [String] = []
         func require(_ holds: Bool, _ text: @autoclosure () -> String) { if !holds { problems.append(text()) } }

@@ -2,9 +2,9 @@ import ReflectorModel
 import RelayCore
 import RelayWire
 
-/// A set reflector dies, and all its regions move to its neighbours at once. They send handshakes, and request the packets
-/// that they missed. The outgoing line of a set reflector carries its capacity and no more, so a set reflector that sends
-/// more loses packets of regions that the death did not affect.
+/// A set reflector dies, and all its regions move to its neighbours at once. They send handshakes, and request the
+/// packets that they missed. The outgoing line of a set reflector carries its capacity and no more, so a set reflector
+/// that sends more loses packets of regions that the death did not affect.
 ///
 ///     entrypoints ─▶ set reflectors ─▶ │ line: capacity, queue │ ─▶ edges        each knows n1, and two of the others
 ///                         ✕ one dies
@@ -17,7 +17,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
     private static let firstViewer = TimeSpan.seconds(3)
     /// Counting begins this long before the death.
     private static let countedBefore = TimeSpan.seconds(2)
-    /// Bytes on the wire in addition to a payload: headers of ours, UDP and IPv4.
+    /// Bytes on the wire in addition to a payload: our headers, UDP and IPv4.
     static let overhead = WireLimits.dataOverhead + EgressLine.networkOverhead
 
     private let options: ThunderingHerdOptions
@@ -101,7 +101,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
         }
     }
 
-    /// The regions of each set reflector have its neighbours as n2 and n3 in equal shares. A good map does the same.
+    /// The regions of a set reflector use its neighbours as n2 and n3 in equal shares, as a good map does.
     private func parent(rank: Int, of edge: Int) -> VirtualNode {
         let place = edge - edgesFrom
         let home = place % options.sets

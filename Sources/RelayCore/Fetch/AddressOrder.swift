@@ -1,19 +1,20 @@
 import ReflectorModel
 
-/// In which order the addresses of a peer are tried: those that this node has a family for, in the order of RFC 6724 §6
+/// The order in which a peer's addresses are tried: only those of a family that this node has, sorted by RFC 6724 §6
 /// with the default policy table of §2.1.
 struct AddressOrder: Equatable {
-    /// The node's own addresses, 0.0.0.0 or `::` standing for any of their family. Empty if they are not known: then every
-    /// address is taken, in the order in which the answer has it.
+    /// The node's own addresses; 0.0.0.0 or `::` means any address of its family. Empty if unknown: then all addresses
+    /// of an answer are used, in the answer's order.
     private(set) var own: [IPAddress] = []
 
-    /// True if this node can send to that address at all. Link-local ones mean nothing in a zone: they lack the interface.
+    /// True if this node can send to the address at all. A link-local address in a zone is useless: its interface is
+    /// unknown.
     func reaches(_ address: IPAddress) -> Bool {
         guard !own.isEmpty else { return true }
         return !address.isLinkLocal && own.contains { $0.isV4 == address.isV4 }
     }
 
-    /// Those that can be reached, best first; equal ones stay as they are.
+    /// The reachable endpoints, best first. Equal ones keep their order.
     func sorted(_ endpoints: [Endpoint]) -> [Endpoint] {
         guard !own.isEmpty else { return endpoints }
         let scored = endpoints.enumerated().filter { reaches($0.element.address) }.map {
@@ -32,20 +33,21 @@ struct AddressOrder: Equatable {
     }
 }
 
-/// A host of an answer: one of its addresses, which stands for it, and the others in the order in which to try them.
+/// A host in an answer: its best address, which identifies it, and its other addresses in the order in which to try
+/// them.
 struct HostAddresses: Equatable {
     let host: ResolvedHost
     let others: [Endpoint]
 }
 
 extension LookUpAnswer {
-    /// Each host once, in the order of the answer, without those that have no address that can be reached.
+    /// Each host once, in the order of the answer. Hosts without a reachable address are left out.
     func hosts(by order: AddressOrder) -> [HostAddresses] {
         var result: [HostAddresses] = []
         var seen: Set<String> = []
         var rest = hosts[...]
         while let host = rest.first {
-            // The addresses of a host stand together.
+            // The addresses of a host are adjacent.
             let group = rest.prefix { $0.name == host.name && $0.priority == host.priority }
             rest = rest.dropFirst(group.count)
             let endpoints = order.sorted(group.map(\.endpoint))
@@ -57,7 +59,7 @@ extension LookUpAnswer {
         return result
     }
 
-    /// Names of the hosts that have no address that can be reached.
+    /// Names of the hosts that have no reachable address.
     func unreachable(by order: AddressOrder) -> [String] {
         let reached = Set(hosts.filter { order.reaches($0.endpoint.address) }.map(\.name))
         var names: [String] = []

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// The hosts that may be asked for a stream, best first, each once. A value without any memory: what is known of the
-/// hosts is asked of the caller.
+/// The hosts from which a stream may be requested, best first, each once. The list keeps no state about the hosts: the
+/// caller provides it.
 struct CandidateList: Equatable {
     private(set) var all: [ParentCandidate] = []
 
@@ -10,12 +10,12 @@ struct CandidateList: Equatable {
 
     var isEmpty: Bool { all.isEmpty }
 
-    /// Where the host stands; nil if the zone does not name it any more.
+    /// The host's position in the list; nil if the zone no longer names it.
     func place(of endpoint: Endpoint) -> Int? { all.firstIndex { $0.endpoint == endpoint } }
 
     // MARK: Making
 
-    /// Adds the parents that an answer names, behind those of the ranks before.
+    /// Appends the parents in an answer, after those of the earlier ranks.
     ///
     /// - Parameter own: the node itself, which is never its own parent.
     /// - Returns: false if the answer names hosts and this node has an address family for none of them.
@@ -34,16 +34,16 @@ struct CandidateList: Equatable {
         return !ranked.isEmpty || answer.hosts.isEmpty
     }
 
-    /// The entrypoints of a stream: those that announce it in the order of the zone's list, then those that do not. A
-    /// relay that lacks the announcement asks them itself (design §7).
+    /// The entrypoints of a stream: first those that announce it, in the order of the zone's list, then the others. A
+    /// relay without an announcement asks them directly (design §7).
     ///
     /// - Parameters:
     ///   - announced: hosts that announce the stream.
     ///   - listed: the zone's list; nil if it is not known.
-    ///   - serving: addresses that serve the stream already: these need no announcement.
-    ///   - resumed: the host whose packets the children had. It comes first where the zone's list is not known.
-    ///   - isUnheard: true for a host that has announced nothing yet; those come first if one of them must have what
-    ///     the children resume.
+    ///   - serving: addresses that already serve the stream; they need no announcement.
+    ///   - resumed: the host whose packets the children had. It comes first if the zone's list is unknown.
+    ///   - isUnheard: true for a host that has announced nothing yet. Such hosts come first if one of them must have
+    ///     the incarnation that the children resume.
     static func entrypoints(
         announced: [ParentCandidate], listed: LookUpAnswer?, cause: String, by order: AddressOrder,
         serving: [Endpoint], resumed: String?, isUnheard: (String) -> Bool
@@ -52,7 +52,7 @@ struct CandidateList: Equatable {
         var silent: [ParentCandidate] = []
         for found in listed?.hosts(by: order) ?? []
         where !(announced + silent).contains(where: { $0.name == found.host.name }) {
-            // A host that serves us under another of its addresses is still the same.
+            // A host that serves this node from another of its addresses is the same host.
             let all = [found.host.endpoint] + found.others
             let endpoint = all.first { serving.contains($0) } ?? found.host.endpoint
             let candidate = ParentCandidate(
@@ -74,7 +74,8 @@ struct CandidateList: Equatable {
 
     // MARK: Choosing
 
-    /// The willing candidate that may be tried soonest; of equals one whose link is not shedding, then the one before.
+    /// The willing candidate that may be tried soonest. Ties go to one whose link is not shedding paths, then to the
+    /// earlier one in the list.
     func soonest(
         isWilling: (ParentCandidate) -> Bool, avoidedUntil: (ParentCandidate) -> MonotonicInstant,
         isShedding: (ParentCandidate) -> Bool
@@ -85,13 +86,13 @@ struct CandidateList: Equatable {
         return all.filter(isWilling).min { order($0) < order($1) }
     }
 
-    /// The first candidate before a place that is good enough to return to.
+    /// The first candidate before a position that is good enough to return to.
     func first(before place: Int, where isGood: (ParentCandidate) -> Bool) -> ParentCandidate? {
         all[..<place].first(where: isGood)
     }
 
-    /// Candidates to hold validated links to without data, for the moment they are needed: those before the one in use
-    /// (to see whether they are well again), the next after it, and the first host of each other rank.
+    /// Candidates to which validated links are kept without data, as standby: up to two before the current parent (to
+    /// see whether they have recovered), the next one after it, and the first host of each other rank.
     func reserves(for current: ParentCandidate) -> [ParentCandidate] {
         let place = place(of: current.endpoint) ?? 0
         var chosen = Array(all[..<place].prefix(2))

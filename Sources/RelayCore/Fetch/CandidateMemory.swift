@@ -1,21 +1,21 @@
 import ReflectorModel
 
-/// What a stream remembers of the hosts that may be asked for it: which refused it, and which proved worse than others.
+/// What a stream remembers about its candidates: which refused it, and which proved worse than others.
 struct CandidateMemory {
-    /// Candidates that recently refused the stream, or only an extra path of it.
+    /// Candidates that recently refused the stream, or refused only an extra path for it.
     private var refusals: [(endpoint: Endpoint, isOfExtra: Bool, at: MonotonicInstant)] = []
-    /// How they refused it, since it was last reported that nobody gives it.
+    /// How they refused it since the stream was last reported unavailable.
     private var kinds = RefusalKinds()
-    /// Parents before the one in use that proved worse, and until when they are not returned to.
+    /// Parents ahead of the current one that proved worse, and until when not to return to them.
     private var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
 
-    /// Why nobody gives the stream now, as last reported; nil once a parent gives it.
+    /// Why the stream is unavailable, as last reported; nil once a parent accepts it.
     private(set) var problem: UnavailableReason?
 
-    /// Most refusals and demotions that are remembered.
+    /// Maximum number of refusals, and of demotions, to remember.
     private static let memoryMax = 32
 
-    /// What to report if nobody gives the stream.
+    /// The reason to report if no candidate provides the stream.
     var reason: UnavailableReason { kinds.reason }
 
     mutating func noteRefusal(by endpoint: Endpoint, ofExtra isOfExtra: Bool = false, at now: MonotonicInstant) {
@@ -26,25 +26,25 @@ struct CandidateMemory {
 
     mutating func noteKind(_ kind: RefusalKinds) { kinds.insert(kind) }
 
-    /// The candidate may be asked again at once.
+    /// The candidate may be asked again immediately.
     mutating func forgetRefusal(by endpoint: Endpoint) { refusals.removeAll { $0.endpoint == endpoint } }
 
-    /// A parent gives the stream.
+    /// A parent accepted the subscription.
     mutating func noteAcceptance(by endpoint: Endpoint) {
         kinds = []
         problem = nil
         forgetRefusal(by: endpoint)
     }
 
-    /// It is reported that nobody gives the stream: all may be asked again.
+    /// The stream was reported unavailable: all candidates may be asked again.
     mutating func noteReport(of reason: UnavailableReason) {
         problem = reason
         refusals = []
         kinds = []
     }
 
-    /// - Parameter isExtra: whether an extra path is wanted. A candidate that refused only that may still be asked if there
-    ///   is no other path.
+    /// - Parameter isExtra: whether the path would be an extra one. A candidate that refused only an extra path may
+    ///   still be asked if there is no other path.
     func hasRefused(_ endpoint: Endpoint, isExtra: Bool, within span: TimeSpan, at now: MonotonicInstant) -> Bool {
         refusals.contains { $0.endpoint == endpoint && now - $0.at < span && (isExtra || !$0.isOfExtra) }
     }

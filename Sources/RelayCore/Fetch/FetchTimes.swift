@@ -1,16 +1,16 @@
 import ReflectorModel
 
-/// Since when a stream is fetched, and what of it is due when.
+/// When fetching a stream began, and when its next actions are due.
 struct FetchTimes {
-    /// When fetching stops because nobody wants the stream any more. Set by `endDemand`.
+    /// When to stop fetching because nobody wants the stream any more. Set by `endDemand`.
     private(set) var leaveAt: MonotonicInstant?
     /// When to try parents again after all of them refused. Set by `noteUnavailable`.
     private(set) var retryAt: MonotonicInstant?
-    /// When the paths are next compared with what the zone says.
+    /// When the paths are next compared with the zone's answer.
     private(set) var reviewAt: MonotonicInstant = .zero
-    /// When fetching began, however often the parent has changed since; nil before.
+    /// When fetching began, regardless of later parent changes; nil before.
     private(set) var since: MonotonicInstant?
-    /// When the newest path was asked for. Silence before that does not count.
+    /// When the newest path was requested. Earlier silence does not count.
     private(set) var lastJoin: MonotonicInstant = .zero
     private var lastExtraPath: MonotonicInstant = .zero
     private var resubscribed: MonotonicInstant = .zero
@@ -26,7 +26,7 @@ struct FetchTimes {
         since = since ?? now
     }
 
-    /// True if the parents are to be tried again now.
+    /// True if it is time to try the parents again.
     mutating func takeRetry(at now: MonotonicInstant) -> Bool {
         guard let retryAt, now >= retryAt else { return false }
         self.retryAt = nil

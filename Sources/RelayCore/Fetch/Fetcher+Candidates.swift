@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Which hosts may be asked for a stream: parents by the DNS (n1, n2, n3), or, where a set region has none, the stream's
+/// Which hosts may be asked for a stream: parents from the DNS (n1, n2, n3) or, if a set region has none, the stream's
 /// entrypoints.
 extension Fetcher {
     enum Candidates: Equatable {
@@ -28,8 +28,8 @@ extension Fetcher {
         return entrypoints(for: stream, at: now, &core)
     }
 
-    /// The zone says which portset a stream has. What children say is a hint, for as long as no answer comes although it
-    /// should have. Returns what to do where neither is known.
+    /// Learns the stream's portset from the zone. If no answer arrives when one is expected, the children's claim
+    /// serves as a hint. Returns a result if the search for candidates must stop here, else nil.
     private func learnPortset(
         of stream: StreamState, from name: ReflectorName, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Candidates? {
@@ -54,7 +54,7 @@ extension Fetcher {
         }
     }
 
-    /// Parents by the DNS.
+    /// Parents from the DNS.
     private mutating func candidates(
         of region: RegionID, _ portset: PortsetID, for stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -67,7 +67,7 @@ extension Fetcher {
             let name = ReflectorName.parents(rank, region, portset)
             use(name, isCarrying: isCarrying, at: now, &core)
             if rank == .first, directory.isUndecided(name, at: now) {
-                // A set reflector has its entrypoints to go by, if the name servers are silent.
+                // A set reflector can use the stream's entrypoints if the name servers are silent.
                 if isEdge || directory.isFresh(name, at: now) { return .undecided }
             }
             guard let answer = directory.answer(name, at: now) else {
@@ -75,7 +75,7 @@ extension Fetcher {
                 if rank == .first, directory[name] == nil { return .none(.tableFull) }
                 continue
             }
-            // An explicit "none" stands for all three ranks: what n2 and n3 answered before is over too.
+            // An explicit "none" in n1 applies to all three ranks: earlier answers for n2 and n3 are void too.
             if rank == .first, answer.hosts.isEmpty { return .none(.parentsTakenAway) }
             let isReachable = list.add(
                 answer, of: rank, region, portset, by: directory.addressOrder, except: core.context.id)
@@ -86,12 +86,12 @@ extension Fetcher {
         return .none(failure.map { .nameServersFail($0) } ?? .noParents)
     }
 
-    /// The stream's entrypoints. Where children resume an incarnation that nobody has announced here, those not heard of
-    /// yet come first: one of them must have it.
+    /// The stream's entrypoints. If children resume an incarnation that nobody has announced to this node, the
+    /// entrypoints that have announced nothing yet come first: one of them must have it.
     ///
-    /// Whoever has the network key can announce: an announcement counts only from the name and address of a candidate as
-    /// the zone has them, by its last good answer if the name servers are silent. Where there never was one, the control
-    /// plane is lost, which must not stop data: then the announcement is all there is.
+    /// Any holder of the network key can announce. So an announcement counts only if its sender's name and address
+    /// match a candidate in the zone, or in the zone's last good answer if the name servers are silent. If there never
+    /// was an answer, the control plane is lost, which must not stop data: then the announcements alone decide.
     private func entrypoints(
         for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Candidates {
@@ -100,7 +100,7 @@ extension Fetcher {
         let isUnknowable = listed == nil && (directory.serversAreSilent || !directory.isUndecided(name, at: now))
         if listed == nil, !isUnknowable { return .undecided }
         let (announced, resumed) = announced(stream, listed, at: now, &core)
-        // Only the zone says which of several comes first; without it, the one whose packets the children had does.
+        // Only the zone ranks several announcers. Without its list, the one whose packets the children had comes first.
         let resumesUnheard =
             resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
         if announced.count > 1 || resumesUnheard, directory.isFresh(name, at: now) { return .undecided }
@@ -120,7 +120,7 @@ extension Fetcher {
         }
     }
 
-    /// The entrypoints that announce the stream and count, and the one whose incarnation children resume.
+    /// The entrypoints whose announcements of the stream are valid, and the one whose incarnation the children resume.
     private func announced(
         _ stream: StreamState, _ listed: LookUpAnswer?, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> (list: [ParentCandidate], resumed: String?) {
@@ -141,7 +141,8 @@ extension Fetcher {
         return (list, resumed)
     }
 
-    /// Whether the zone names the announcing node as a candidate of the stream, at the address that it announces from.
+    /// Whether the zone names the announcing node as a candidate for the stream, at the address from which it
+    /// announces.
     private func isCandidate(
         _ link: ChildLink, of stream: StreamState, _ listed: LookUpAnswer?, _ core: inout NodeCore
     ) -> Bool {
@@ -158,7 +159,7 @@ extension Fetcher {
         return isListed
     }
 
-    /// True if the zone leaves a parent out of its answer only because probes find it dead.
+    /// True if the zone omits a parent from its answer only because probes find it dead.
     func seemsDead(_ candidate: ParentCandidate, of stream: StreamState, _ core: borrowing NodeCore) -> Bool {
         guard let rank = ParentRank(rawValue: candidate.rank), let region = core.configuration.region,
             let portset = stream.portset
@@ -168,10 +169,10 @@ extension Fetcher {
 }
 
 extension Subscribe.Start {
-    /// It continues what the child has begun.
+    /// It resumes an incarnation that the child has already received in part.
     var isResume: Bool { resumedTag != nil }
 
-    /// The incarnation that the child has begun.
+    /// The incarnation that the child resumes.
     var resumedTag: IncarnationTag? {
         if case .resume(let tag, _) = self { tag } else { nil }
     }

@@ -1,19 +1,19 @@
 import ReflectorModel
 import RelayWire
 
-/// By which paths a stream is fetched. One path as a rule; another joins before one is left, and where a parent cannot
-/// restore its own upstream.
+/// The paths by which a stream is fetched: normally one. A second path joins before the first is left, or if a parent
+/// cannot restore its own upstream.
 extension Fetcher {
-    /// While nothing flows, a parent that has not answered this long gets company.
+    /// If nothing flows and a parent has not answered for this long, a second parent is asked as well.
     static var joinPatience: TimeSpan { .milliseconds(500) }
-    /// Longest overlap of a parent being left with the one that follows.
+    /// Maximum overlap of the old and the new parent during a move.
     static var overlapMax: TimeSpan { .seconds(2) }
-    /// A parent that refused a stream is not asked for it again this long, while there are others.
+    /// How long a stream is not requested again from a parent that refused it, while there are other parents.
     private static var refusalSpan: TimeSpan { .seconds(5) }
-    /// The same while nothing flows: the others may be dead.
+    /// The same while nothing flows: the other parents may be dead.
     private static var refusalSpanInNeed: TimeSpan { .seconds(1) }
 
-    /// Makes the paths what they should be. Called whenever demand, answers, links or replies change.
+    /// Adds, moves and removes paths as needed. Called whenever demand, answers, links or replies change.
     mutating func choosePaths(for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard stream.origin == nil, stream.hasDemand || stream.times.leaveAt != nil else { return }
         let settled = stream.paths.settled
@@ -24,7 +24,7 @@ extension Fetcher {
             removePaths(of: stream, at: now, &core)
             report(.parentsTakenAway, for: stream, at: now, &core)
         case .none(let reason):
-            // What works is kept; parents are taken away by an answer, never by its absence.
+            // Working paths stay: only an answer removes parents, never the lack of one.
             if stream.paths.isEmpty { report(reason, for: stream, at: now, &core) }
         case .list(let list):
             guard let current = settled.first else {
@@ -42,10 +42,11 @@ extension Fetcher {
         }
     }
 
-    /// Whether to leave the parent in use for a better one, or to add a path beside it. A working parent is left at once
-    /// when the zone no longer names it, and for one before it in the list only if that one has been well for
-    /// `returnAfter` or never failed. A parent that is missing only because the name server's probes do not reach it is
-    /// not left while it works here: what arrives proves more than a probe elsewhere (design §4).
+    /// Decides whether to leave the current parent for a better one, or to add a path beside it. A working parent is
+    /// left at once if the zone no longer names it. It is left for a parent ahead of it in the list only if that one
+    /// has been healthy for `returnAfter` or never failed. A parent that is missing only because the name server's
+    /// probes do not reach it is kept while it works here: received packets prove more than a probe from elsewhere
+    /// (design §4).
     private mutating func reconsider(
         _ current: StreamPath, _ count: Int, _ list: CandidateList, _ stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -90,8 +91,8 @@ extension Fetcher {
         }
     }
 
-    /// The first candidate that has not just failed or refused; if there is no path at all, one that has failed is
-    /// better than none: the one that may be tried again soonest.
+    /// The first candidate that has not recently failed or refused. If there is no path at all, a failed candidate is
+    /// better than none: then the one that may be tried again soonest.
     private func best(
         of list: CandidateList, isExtra: Bool = false, for stream: StreamState, at now: MonotonicInstant,
         _ core: borrowing NodeCore
@@ -105,13 +106,13 @@ extension Fetcher {
         return soonest
     }
 
-    /// Make before break: the parent in use is left once the other one brings the stream.
+    /// Make before break: the current parent is left once the new one carries the stream.
     mutating func move(
         _ stream: StreamState, from current: StreamPath, to target: ParentCandidate, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) {
         if let leaving = stream.paths.path(by: target) {
-            // Back to the one that was being left.
+            // Return to the parent that was being left.
             leaving.becomeLive()
             return removePath(current, of: stream, at: now, &core)
         }
@@ -123,7 +124,7 @@ extension Fetcher {
         core.clock.schedule(stream, now + Self.overlapMax)
     }
 
-    /// No parent can give the stream: viewers or children hear of it, and it is tried again after a while.
+    /// No parent can provide the stream: tells viewers or children, and retries after a while.
     private func report(
         _ reason: UnavailableReason, for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {

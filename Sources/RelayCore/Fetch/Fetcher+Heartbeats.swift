@@ -1,16 +1,16 @@
 import ReflectorModel
 import RelayWire
 
-/// Heartbeats of parents: leases, and what the parents hold of each stream.
+/// Heartbeats from parents: leases, and what the parents hold of each stream.
 extension Fetcher {
-    /// Heartbeats that follow each other more closely are only signs of life.
+    /// Heartbeats that arrive closer together than this count only as signs of life.
     private static var entriesSpacing: TimeSpan { .milliseconds(10) }
-    /// Most subscriptions that are ended in answer to one heartbeat; the others are by the next.
+    /// Maximum number of unknown subscriptions to end per heartbeat; the next heartbeats end the others.
     static var strangersMax: Int { 4 }
-    /// A path that brings nothing this much longer than its parent's own upstream is asked for again.
+    /// A path is requested again if it has been silent this much longer than its parent's own upstream.
     private static var starvedMax: TimeSpan { .milliseconds(400) }
 
-    /// Takes times and nonce of a heartbeat. True if the lease must be renewed now.
+    /// Takes the timestamps and the nonce from a heartbeat. True if the lease must be renewed now.
     func takeLease(
         _ heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
@@ -20,20 +20,20 @@ extension Fetcher {
             echoDelayMicroseconds: heartbeat.echoDelayMicroseconds, at: now)
         link.window.expect(next: heartbeat.nextLinkNumber)
         let isNewNonce = link.takeNonce(heartbeat.leaseNonce)
-        // The echo shows which Renew was the last to reach the parent; one that did not is sent again.
+        // The echo shows which Renew was the last to reach the parent. A lost Renew is sent again.
         let isRenewLost =
             heartbeat.echoedTimestamp < TimestampEcho.stamp(link.lastRenew)
             && now - link.lastRenew >= link.roundTrip.retransmitTimeout
         return isNewNonce || isRenewLost
     }
 
-    /// True if the entries of a heartbeat that came now are to be read.
+    /// True if the entries of a heartbeat that arrived now should be read.
     func takesEntries(of link: ParentLink, at now: MonotonicInstant) -> Bool {
         link.takeEntries(spacing: Self.entriesSpacing, at: now)
     }
 
-    /// Reads one entry. Returns the path that it is about if the path brings the incarnation in use: the caller then
-    /// looks at what is missing, and calls `noteUpstream`.
+    /// Reads one entry. Returns its path if the path carries the current incarnation: the caller then checks for
+    /// missing packets and calls `noteUpstream`.
     ///
     /// - Parameter strangers: subscriptions that this heartbeat names and this node does not have.
     func read(
@@ -42,7 +42,7 @@ extension Fetcher {
     ) -> (path: StreamPath, stream: StreamState)? {
         guard let slot = link.subscriptions[entry.subscription] else {
             guard strangers < Self.strangersMax else { return nil }
-            // Left long ago; the parent has missed it.
+            // Left long ago, but the parent missed the Unsubscribe.
             strangers += 1
             core.send(.unsubscribe(subscription: entry.subscription), on: link, at: now)
             return nil
@@ -53,7 +53,7 @@ extension Fetcher {
         let silent = TimeSpan.milliseconds(Int64(entry.upstreamSilentMilliseconds))
         let starved = now - max(path.lastArrival, path.lastAsked)
         if path.tag == nil || silent + Self.starvedMax < starved, starved >= .milliseconds(50) {
-            // The parent sends, and we do not know what: its reply was lost.
+            // The parent sends, but its reply was lost: we do not know what it sends.
             subscribe(path, of: stream, at: now, &core)
             return nil
         }
@@ -61,8 +61,8 @@ extension Fetcher {
         return (path, stream)
     }
 
-    /// Notes how long the parent itself has got nothing. While a parent has not restored its own upstream, another path is
-    /// added beside it (design §7).
+    /// Notes how long the parent's own upstream has been silent. Until the parent restores it, another path is added
+    /// (design §7).
     mutating func noteUpstream(
         of path: StreamPath, _ entry: LinkHeartbeat.Entry, _ stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -73,7 +73,8 @@ extension Fetcher {
         choosePaths(for: stream, at: now, &core)
     }
 
-    /// The parent counts other subscriptions than this node: all are sent again. True if so, at most once a second.
+    /// The parent counts other subscriptions than this node does: sends all of them again, at most once a second. True
+    /// if so.
     func resubscribe(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
         guard link.takeResync(spacing: .seconds(1), at: now) else { return false }
         for slot in link.streamSlots {

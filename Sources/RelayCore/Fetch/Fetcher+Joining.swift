@@ -3,7 +3,7 @@ import RelayWire
 
 /// Joining a stream at a parent, and leaving it there.
 extension Fetcher {
-    /// Adds a path by the candidate. Nil if there is one already, or no room for another link.
+    /// Adds a path via the candidate. Nil if there is one already, or no room for another link.
     @discardableResult
     mutating func join(
         _ candidate: ParentCandidate, _ stream: StreamState, isExtra: Bool = false, at now: MonotonicInstant,
@@ -26,20 +26,20 @@ extension Fetcher {
         if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
             stream.incarnation?.forgetPath(path.bit)
         } else {
-            // A parent that died comes with a gap it can no longer fill; the new one's backlog will.
+            // A dead parent leaves a gap that it can no longer fill. The new parent's backlog will.
             stream.incarnation?.forgetPaths(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
         }
         if link.isAlive { core.clock.schedule(link, now + core.configuration.linkSilenceMax) }
         return path
     }
 
-    /// The link to a candidate, opened now if there is none. Nil if the table is full.
+    /// The link to a candidate; opens it if there is none. Nil if the table is full.
     func link(to candidate: ParentCandidate, at now: MonotonicInstant, _ core: inout NodeCore) -> ParentLink? {
         core.openLink(
             to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
     }
 
-    /// Sends the Subscribe of a path, or sends it again. While the link opens, nothing is sent.
+    /// Sends or repeats the Subscribe for a path. Sends nothing while the link opens.
     func subscribe(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard path.link.isAlive else { return }
         if path.tag == nil { path.beginRequest(from: start(of: stream)) }
@@ -59,8 +59,8 @@ extension Fetcher {
         core.clock.schedule(stream, path.nextTry)
     }
 
-    /// From where to ask: on from what is held, or else from the lowest number that children ask for, so that a parent
-    /// that did not carry the stream can fill their gap (design §7).
+    /// Where to start: after the packets held here, or else at the lowest number that children request, so that a
+    /// parent that did not carry the stream can fill their gap (design §7).
     private func start(of stream: StreamState) -> Subscribe.Start {
         if let past = stream.sourceChanges.returnTo { return .resume(past.tag, SequenceNumber(past.sequence)) }
         if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
@@ -93,8 +93,8 @@ extension Fetcher {
         for path in stream.paths.all { removePath(path, of: stream, at: now, &core) }
     }
 
-    /// The path brings what follows on what is held: whatever was to be left can be left now. The caller then starts the
-    /// children that wait.
+    /// The path carries the packets that follow those held here: paths that are to be left can be left now. The caller
+    /// then starts the waiting children.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         path.becomeLive()
         for leaving in stream.paths.all where leaving.state == .leaving {

@@ -1,8 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Adaptive multipath ([A] §IV-B): as many paths as the quality at the streaming server calls for, and of the parents the
-/// best.
+/// Adaptive multipath ([A] §IV-B): as many paths as the quality at the streaming server requires, via the best parents.
 extension Fetcher {
     /// How many paths a stream should have now.
     func pathsWanted(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Int {
@@ -10,8 +9,8 @@ extension Fetcher {
             pathsMin: core.configuration.pathsMin, adapts: core.configuration.adaptsPaths, at: now)
     }
 
-    /// After a long good period: back to as few paths as are wanted, the best. A parent that the zone prefers and that
-    /// proved worse is not returned to for a while.
+    /// After a long good period, drops back to the number of paths wanted and keeps the best ones. A preferred parent
+    /// that proved worse is not used again for a while.
     func dropExtraPaths(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         let good = stream.paths.all.filter { $0.brings(stream.incarnation) }
         let best = good.sorted { $0.isBetter(than: $1) }
@@ -25,8 +24,9 @@ extension Fetcher {
         }
     }
 
-    /// A path on a link that has long lost too much is no extra path (`CircuitBreaker`): it is given up as long as another
-    /// brings the stream. If all links are so, what is full is the way they have in common, and only the best stays.
+    /// A link with long heavy loss carries no extra path (`CircuitBreaker`): the path is dropped as long as another one
+    /// carries the stream. If all links lose that much, the congestion is on the part of the route that they share, and
+    /// only the best path stays.
     func shedPaths(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard stream.paths.all.contains(where: { $0.link.isShedding(at: now) }) else { return }
         let flowing = stream.paths.all.filter { $0.brings(stream.incarnation) }
@@ -43,13 +43,13 @@ extension Fetcher {
         }
     }
 
-    /// A parent that is nearly full asks for the end of a path. It stays if no other brings the stream.
+    /// A parent that is nearly full asks this node to end a path. The path stays if no other one carries the stream.
     func leaveCrowded(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         let isBroughtElsewhere = stream.paths.all.contains {
             $0 !== path && $0.brings(stream.incarnation) && now - $0.lastArrival < Self.overlapMax
         }
         guard isBroughtElsewhere else {
-            // It was an extra path once: the parent hears that it no longer is.
+            // It was an extra path before: tell the parent that it no longer is.
             path.becomeFirst()
             return subscribe(path, of: stream, at: now, &core)
         }
@@ -58,7 +58,7 @@ extension Fetcher {
         removePath(path, of: stream, at: now, &core)
     }
 
-    /// True if there is a link to the candidate that should carry nothing more.
+    /// True if a link to the candidate exists that should take no more traffic.
     func isShedding(_ candidate: ParentCandidate, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Bool {
         core.links.parent(at: candidate.endpoint)?.isShedding(at: now) ?? false
     }
@@ -69,7 +69,7 @@ extension ParentLink {
 }
 
 extension StreamPath {
-    /// Whether it brings the incarnation in use, as far as its parent knows.
+    /// Whether it carries the current incarnation, as far as its parent knows.
     fileprivate func brings(_ incarnation: IncarnationState?) -> Bool {
         state == .live && !upstreamSilent && tag == incarnation?.tag
     }

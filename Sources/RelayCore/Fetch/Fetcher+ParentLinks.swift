@@ -3,18 +3,18 @@ import RelayWire
 
 /// The life of links to parents: alive, silent, about to stop, dead.
 extension Fetcher {
-    /// What the timer of a link finds.
+    /// The result of a link's timer check.
     enum LinkCheck {
         case dead
-        /// The handshake goes on.
+        /// The handshake is still under way.
         case opens
         /// The parent has been silent for too long.
         case fails
-        /// The parent is given up if it stays silent until then.
+        /// The parent fails if it stays silent until then.
         case lives(until: MonotonicInstant)
     }
 
-    /// A link has come to life: the streams that wait for it are subscribed to.
+    /// A link has opened: subscribes to the streams that wait for it.
     mutating func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         noteAlive(link.endpoint, at: now)
         for slot in link.streamSlots {
@@ -24,8 +24,7 @@ extension Fetcher {
         }
     }
 
-    /// The first half of a link's timer: closes a link that is no longer needed and finds out whether the parent is
-    /// silent.
+    /// First half of a link's timer: closes a link that is no longer needed, and checks whether the parent is silent.
     func check(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> LinkCheck {
         switch link.state {
         case .dead: return .dead
@@ -46,7 +45,7 @@ extension Fetcher {
         return now < deadline ? .lives(until: deadline) : .fails
     }
 
-    /// The second half: notes what the link has lost and sets the timer.
+    /// Second half: records the link's loss and sets the timer.
     func noteLoss(
         of link: ParentLink, until deadline: MonotonicInstant, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -65,8 +64,8 @@ extension Fetcher {
         core.clock.schedule(link, wake)
     }
 
-    /// A parent is about to stop: each stream that comes from it is joined at the next candidate, and left here once it
-    /// flows there. Where there is no other, it stays as long as the parent does.
+    /// A parent is about to stop: each of its streams joins the next candidate, and leaves this parent once packets
+    /// arrive from that one. A stream without another candidate stays until the parent stops.
     mutating func onShuttingDown(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard link.noteShutdown() else { return }
         core.context.post(.alarm(.parentLeaves(peer: link.peerName, link.remote)))
@@ -81,7 +80,7 @@ extension Fetcher {
         }
     }
 
-    /// A parent takes no link from this node: its streams turn to the next, and come back after a while.
+    /// A parent refuses a link from this node: its streams move to the next parent, and return after a while.
     func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant, _ core: inout NodeCore) {
         for slot in link.streamSlots {
             core.streams[slot]?.candidates.noteRefusal(by: link.endpoint, at: now)
@@ -94,17 +93,17 @@ extension Fetcher {
 
     // MARK: Death
 
-    /// Gives a link up. Returns the slots of the streams that lose a path: the caller calls `leave(link, stream)` and
-    /// chooses paths for each, before it turns to the next.
+    /// Closes a link that failed. Returns the slots of the streams that lose a path: for each of them, the caller calls
+    /// `lose(link, stream)` and chooses paths before it turns to the next.
     mutating func fail(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> [Int] {
         guard link.state != .dead else { return [] }
         let wasAlive = link.isAlive
-        // If the parent lives after all, it need not send for the rest of the lease.
+        // If the parent is alive after all, this keeps it from sending for the rest of the lease.
         core.close(link, at: now)
         if wasAlive, !link.isLeavingSoon {
             core.context.count(.linksDied)
             core.context.post(.alarm(.linkDied(peer: link.peerName, link.remote)))
-            // The path may be dead and not the host: the next try begins with its next address.
+            // The path may be dead rather than the host: the next try starts with the host's next address.
             if let next = link.others.first {
                 core.links.noteWorking(next, of: link.endpoint, for: WorkingAddresses.spanAfterDeath, at: now)
             }
@@ -118,7 +117,7 @@ extension Fetcher {
         stream.candidates.noteKind(.other)
         for path in stream.paths.all where path.link === link {
             urgeLookUp(for: path, stream, at: now, &core)
-            // What it was like is not known of a link without data, so it is remembered.
+            // A link without data measures no loss, so this result is remembered.
             if link.recentLoss.share > PathMerit.lossy {
                 stream.candidates.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
             }
@@ -127,7 +126,7 @@ extension Fetcher {
         choosePaths(for: stream, at: now, &core)
     }
 
-    /// The parents of a stream are looked up again at every failure.
+    /// Looks up the parents of a stream again after every failure.
     private mutating func urgeLookUp(
         for path: StreamPath, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {

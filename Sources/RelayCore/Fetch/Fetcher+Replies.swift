@@ -1,14 +1,14 @@
 import ReflectorModel
 import RelayWire
 
-/// What parents say of subscriptions.
+/// Replies of parents to subscriptions.
 extension Fetcher {
-    /// What the node does about a reply.
+    /// What the node must do after a reply.
     enum ReplyOutcome {
         case settled
-        /// The parent sends the incarnation in use.
+        /// The parent sends the current incarnation.
         case continues(StreamPath, StreamState)
-        /// The parent sends another incarnation, which takes the place of the one in use, if there is one.
+        /// The parent sends another incarnation, which replaces the current one, if any.
         case begins(IncarnationTag, StreamPath, StreamState)
     }
 
@@ -34,7 +34,7 @@ extension Fetcher {
         return .settled
     }
 
-    /// Whether to take over the incarnation that a parent says it sends.
+    /// Whether to accept the incarnation that a parent says it sends.
     private mutating func accept(
         _ reply: SubscribeReply, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -45,22 +45,22 @@ extension Fetcher {
             if current.tag == tag { return .continues(path, stream) }
             let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
             if others, now - stream.arrivals.lastArrival < .seconds(1) {
-                // Another path still brings the old one; this parent is asked again in a moment.
+                // Another path still carries the old one; this parent is asked again soon.
                 path.postpone(until: now + .seconds(1))
                 core.clock.schedule(stream, path.nextTry)
                 return .settled
             }
         }
         if path.isDeferred {
-            // The packets that it began with were not taken and are gone: subscribe again. This takes nothing from the
-            // bucket of changes, or a bucket once empty would stay empty, and the stream away.
+            // Its first packets were not kept and are lost: subscribe again. This takes no token for a source change:
+            // otherwise a bucket that was once empty would stay empty, and the stream would not come back.
             removePath(path, of: stream, at: now, &core)
             join(path.candidate, stream, at: now, &core)
             return .settled
         }
         if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
-            // Each change starts all children again: a parent that names another source each time gets its way at most
-            // twice a second.
+            // Each change restarts all children: a parent that names another source each time succeeds at most twice a
+            // second.
             path.postpone(until: now + .milliseconds(500))
             core.clock.schedule(stream, path.nextTry)
             return .settled
@@ -69,8 +69,8 @@ extension Fetcher {
         return .begins(tag, path, stream)
     }
 
-    /// At an edge that has had this incarnation before, the parent would begin with what was handed out already: it is
-    /// asked again, from where the incarnation was left. True if so.
+    /// If an edge received this incarnation before, the parent would start with packets that were already delivered:
+    /// asks it again, from where the incarnation was left. True if so.
     private mutating func resumePast(
         _ tag: IncarnationTag, _ reply: SubscribeReply, _ path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore
@@ -87,7 +87,7 @@ extension Fetcher {
         return true
     }
 
-    /// A parent ends a subscription: the stream was withdrawn there, or our lease ran out.
+    /// A parent ends a subscription: the stream was withdrawn there, or our lease expired.
     mutating func onSubscriptionEnd(
         _ subscription: UInt32, _ reason: SubscriptionEndReason, on link: ParentLink, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -99,7 +99,7 @@ extension Fetcher {
         choosePaths(for: stream, at: now, &core)
     }
 
-    /// The path that a parent's message is about.
+    /// The path to which a parent's message refers.
     private func path(
         of subscription: UInt32, on link: ParentLink, _ core: borrowing NodeCore
     ) -> (StreamPath, StreamState)? {

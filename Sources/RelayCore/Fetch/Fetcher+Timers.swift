@@ -3,12 +3,12 @@ import RelayWire
 
 /// The timer of a stream that is fetched. The node runs it in steps, because other parts act between them.
 extension Fetcher {
-    /// True if the parents are to be looked for again now: all of them refused a while ago, or there is no path.
+    /// True if it is time to look for parents again: all of them refused a while ago, or there is no path.
     func takeRetry(of stream: StreamState, at now: MonotonicInstant) -> Bool {
         stream.times.retryAt == nil ? stream.paths.isEmpty : stream.times.takeRetry(at: now)
     }
 
-    /// True if the paths are to be compared with what the zone says, once a second.
+    /// True if the paths should be compared with the zone's answer, once a second.
     func takeReview(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Bool {
         guard stream.times.takeReview(at: now) else { return false }
         if isEdge {
@@ -20,7 +20,7 @@ extension Fetcher {
         return true
     }
 
-    /// Subscribes again where no answer came, and ends paths that have had their time.
+    /// Repeats unanswered Subscribes, and ends paths whose time is over.
     mutating func tendPaths(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         for path in stream.paths.all where stream.paths.all.contains(where: { $0 === path }) {
             if path.state == .leaving {
@@ -43,7 +43,7 @@ extension Fetcher {
         }
     }
 
-    /// The new path did not come to life in time: back to the one that was to be left.
+    /// The new path did not become live in time: returns to the one that was to be left.
     private func stay(on path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         path.becomeLive()
         for other in stream.paths.all where other.state == .joining {
@@ -52,7 +52,7 @@ extension Fetcher {
         }
     }
 
-    /// The backstop of [A] §IV-B: a stream without any packet for two seconds although its link lives.
+    /// The backstop of [A] §IV-B: a stream without any packet for two seconds on a live link.
     private mutating func checkSilence(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         let silentSince = max(stream.arrivals.lastKept, stream.times.lastJoin, core.clock.judgeSilenceFrom)
         guard stream.incarnation != nil, !stream.paths.isEmpty,
@@ -65,11 +65,11 @@ extension Fetcher {
         }
     }
 
-    /// Sets the timer to whatever of the stream is due next.
+    /// Sets the timer to the next action due for the stream.
     func reschedule(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         var wake = now + .seconds(1)
         if !stream.paths.hasLive {
-            // Nothing flows: soon it is looked for elsewhere.
+            // Nothing flows: look elsewhere soon.
             stream.times.review(noLaterThan: now + Self.joinPatience)
         }
         let soonest = now + .milliseconds(1)
@@ -91,7 +91,7 @@ extension Fetcher {
             if stream.paths.all.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) {
                 wake = min(wake, max(incarnation.gaps.nextDue, soonest))
             }
-            // What lies behind the newest packet holds nothing back.
+            // A gap after the newest packet delays no delivery.
             if isEdge, first.sequence <= incarnation.index.highest {
                 wake = min(wake, max(first.detected + core.configuration.playOutDeadline, soonest))
             }

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Where the streams of a node come from: which hosts may be asked for a stream, by which paths it is fetched, and what
-/// is remembered of parents.
+/// Where the streams of a node come from: which hosts may be asked for a stream, which paths fetch it, and what the
+/// node remembers about parents.
 ///
 /// ```
 /// answer of the name servers ─▶ CandidateList ─▶ choosePaths ─▶ join ─▶ Subscribe
@@ -11,11 +11,11 @@ import RelayWire
 ///
 /// Its logic is in the extensions in this folder; its state changes only by the methods in this file.
 struct Fetcher {
-    /// What the name servers last said. Other parts read it where they go by the zone.
+    /// The name servers' last answers. Other parts read it when they follow the zone.
     private(set) var directory: ParentDirectory
     /// Which parents failed. The node reads it before it opens a link.
     private(set) var parents: ParentHistory
-    /// An edge fetches for viewers and from parents by the DNS only.
+    /// An edge fetches for viewers, and only from parents in the DNS.
     let isEdge: Bool
     /// A set reflector may fetch from the stream's entrypoints too.
     let isSetReflector: Bool
@@ -45,9 +45,9 @@ struct Fetcher {
 
     // MARK: Look-ups
 
-    /// Notes that an answer is needed and asks for it where it is missing or old.
+    /// Notes that an answer is needed, and requests it if it is missing or old.
     ///
-    /// - Parameter isCarrying: data goes by the answer: it is kept, also over a restart.
+    /// - Parameter isCarrying: data depends on the answer: it is kept, also across a restart.
     mutating func use(
         _ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -61,17 +61,17 @@ struct Fetcher {
         if isCarrying { remember(name, &core) }
     }
 
-    /// Asks again at once, because what the answer led to has failed.
+    /// Looks the name up again at once, because the hosts of its answer failed.
     mutating func urge(_ name: ReflectorName, at now: MonotonicInstant, _ core: inout NodeCore) {
         if directory.urge(name, at: now) { ask(name, at: now, &core) }
     }
 
-    /// Asks for every answer whose renewal is due.
+    /// Looks up every name whose renewal is due.
     mutating func renewAnswers(at now: MonotonicInstant, _ core: inout NodeCore) {
         for name in directory.dueRenewals(at: now) { ask(name, at: now, &core) }
     }
 
-    /// Takes the result of a look-up. The caller then looks at the streams that it concerns.
+    /// Takes the result of a look-up. The caller then updates the affected streams.
     mutating func finish(
         _ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -96,12 +96,12 @@ struct Fetcher {
         core.clock.scheduleNode(now + ParentDirectory.restoredAfter)
     }
 
-    /// Hands the answer to the state file if it should be there and is not.
+    /// Passes the answer to the state file if it belongs there and is not saved yet.
     private mutating func remember(_ name: ReflectorName, _ core: inout NodeCore) {
         if let answer = directory.takeUnsaved(name) { core.context.post(.remember(name, answer)) }
     }
 
-    /// Names the hosts that this node cannot talk to because the two have no address family in common, once an answer.
+    /// Reports the hosts that share no address family with this node, once per answer.
     private func warnOfFamilies(_ name: ReflectorName, _ answer: LookUpAnswer, _ core: inout NodeCore) {
         // An edge fetches from no entrypoint.
         if case .candidates = name, isEdge { return }

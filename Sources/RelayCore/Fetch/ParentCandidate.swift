@@ -1,13 +1,13 @@
 import ReflectorModel
 
-/// A host that may be asked for a stream, and why.
+/// A host from which a stream may be requested, and why.
 struct ParentCandidate: Equatable {
     let name: String
-    /// The address that stands for it, by which it is known here.
+    /// The address that identifies the host here.
     let endpoint: Endpoint
     /// Its other addresses, in the order in which to try them.
     let others: [Endpoint]
-    /// 1 to 3 for a parent by the DNS, 0 for an entrypoint.
+    /// 1 to 3 for a parent from the DNS, 0 for an entrypoint.
     let rank: UInt8
     let cause: String
     let answer: String?

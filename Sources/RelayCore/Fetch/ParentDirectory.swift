@@ -1,52 +1,52 @@
 import HeapModule
 import ReflectorModel
 
-/// What the name servers last said, by name: look-ups under way, answers with their ages, last good parents. Answers
-/// are renewed at a uniformly random moment in the second half of their TTL, so that edges do not come in step.
+/// What the name servers last answered, by name: pending look-ups, answers with their ages, last good parents. An
+/// answer is renewed at a uniformly random time in the second half of its TTL, so that edges do not synchronize.
 ///
-/// Viewers and children choose the names, so eviction bounds the table: when it is full, the name that was used longest
-/// ago goes, but never the name of a stream that carries data.
+/// Viewers and children choose the names, so eviction bounds the table: when it is full, the least recently used name
+/// is evicted, but never the name of a stream that carries data.
 struct ParentDirectory {
     struct Entry {
         var answer: LookUpAnswer?
-        /// The zone says that there is nothing (NXDOMAIN, NODATA), and there never was since the start.
+        /// The zone says that there is nothing (NXDOMAIN, NODATA), and there has been no answer since the start.
         var isAbsent = false
-        /// Came from the state file; the servers have not confirmed it.
+        /// From the state file; the servers have not confirmed it.
         var isRestored = false
         var asking = false
         var askedAt: MonotonicInstant = .zero
         var renewAt: MonotonicInstant = .zero
         var usedAt: MonotonicInstant
-        /// When a stream that carries data last went by it; nil if none ever did.
+        /// When a stream that carries data last used the answer; nil if none ever did.
         var carriedAt: MonotonicInstant?
-        /// The answer is not in the state file, or not yet.
+        /// The answer has not been saved to the state file.
         var isUnsaved = false
-        /// Since the last answer, and how the last one ended.
+        /// Failed look-ups since the last answer, and how the last one ended.
         var failures = 0
         var failure: LookUpFailure?
-        /// Raised whenever the hosts of the answer change.
+        /// Incremented whenever the hosts of the answer change.
         var generation: UInt64 = 0
     }
 
-    /// What came of an answer.
+    /// The effect of a look-up's result.
     enum Outcome: Equatable {
         case unchanged
         case changed
-        /// A name that used to answer does no longer; its old answer stays.
+        /// A name that used to resolve no longer does; its old answer stays.
         case kept
         case failed
     }
 
-    /// What to do about a name that is needed.
+    /// What to do for a name that is needed.
     enum Use: Equatable {
         case nothing
-        /// The shell must be asked to look it up now.
+        /// The shell must look it up now.
         case ask
-        /// There is no room: every name in the table is one that data goes by.
+        /// No room: data depends on every name in the table.
         case full
     }
 
-    /// Why there is no answer to go by.
+    /// Why there is no usable answer.
     enum Absence: Equatable {
         /// An answer may still come.
         case undecided
@@ -55,22 +55,22 @@ struct ParentDirectory {
         case full
     }
 
-    /// A name that data went by is renewed as long as it was used within this time.
+    /// A name on which data depended is renewed as long as it was used within this time.
     static let idleMax: TimeSpan = .seconds(60)
-    /// The same for a name that no data has gone by.
+    /// The same for a name on which no data depended.
     static let unprovenIdleMax: TimeSpan = .seconds(12)
-    /// A name is protected from eviction this long after data last went by it.
+    /// How long a name is protected from eviction after data last depended on it.
     static let protectedSpan: TimeSpan = .seconds(60)
-    /// How long "there is no such name" is believed.
+    /// How long a negative answer is trusted.
     static let absenceSpan: TimeSpan = .seconds(5)
-    /// No shell takes longer to answer.
+    /// Maximum time that a shell takes to answer.
     static let answerMax: TimeSpan = .seconds(30)
-    /// A restored answer serves when the servers have been silent this long.
+    /// A restored answer is used once the servers have been silent for this long.
     static let restoredAfter: TimeSpan = .milliseconds(600)
 
     private struct Slot {
         var name: ReflectorName
-        /// Of all names ever: tells the slot's name from one that was there before.
+        /// Unique over all names ever: tells the slot's name from an earlier one.
         var number: UInt64
         var entry: Entry
     }
@@ -78,19 +78,19 @@ struct ParentDirectory {
     private var slots: [Slot?] = []
     private var free: [Int] = []
     private var places: [ReflectorName: Int] = [:]
-    /// Least recently used first: names that no data goes by, and those that it does.
+    /// Least recently used first: names on which no data depends, and names on which data does.
     private var idle = RecencyList()
     private var carried = RecencyList()
     private var nextNumber: UInt64 = 0
-    /// What is to be renewed, soonest first. One that is not its entry's `renewAt` any more is stale.
+    /// Scheduled renewals, soonest first. An entry that differs from its name's `renewAt` is stale.
     private var renewals = Heap<Renewal>()
     /// Highest serial seen in an answer.
     private(set) var serial: UInt32?
-    /// Names that had to go for others.
+    /// Number of names evicted to make room for others.
     private(set) var evicted: UInt64 = 0
     private var lastAnswered: MonotonicInstant?
     private var lastFailed: MonotonicInstant?
-    /// Which addresses of a host come first, by the families that this node has. Set by `follow`.
+    /// The order of a host's addresses, by the families that this node has. Set by `follow`.
     private(set) var addressOrder = AddressOrder()
     let countMax: Int
 
@@ -103,7 +103,7 @@ struct ParentDirectory {
 
     private struct Renewal: Comparable {
         var at: MonotonicInstant
-        /// What is due at one instant is asked in order of first use.
+        /// Look-ups that are due at the same instant run in order of first use.
         var number: UInt64
         var slot: Int
         static func < (a: Renewal, b: Renewal) -> Bool { (a.at, a.number) < (b.at, b.number) }
@@ -112,7 +112,7 @@ struct ParentDirectory {
     /// When the next answer is due for renewal; distant when none is.
     var nextRenewal: MonotonicInstant { renewals.min?.at ?? .distantFuture }
 
-    /// The last look-up that ended failed: what is not known now will hardly be known in a moment.
+    /// The last look-up to end has failed: what is unknown now is unlikely to become known soon.
     var serversAreSilent: Bool {
         guard let lastFailed else { return false }
         return lastAnswered.map { $0 < lastFailed } ?? true
@@ -130,7 +130,7 @@ struct ParentDirectory {
 
     /// Notes that a name is needed.
     ///
-    /// - Parameter isCarrying: data goes by it: it is not evicted.
+    /// - Parameter isCarrying: data depends on it: it is not evicted.
     mutating func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant)
         -> Use
     {
@@ -146,7 +146,7 @@ struct ParentDirectory {
         let wasProtected = entry.carriedAt != nil
         entry.usedAt = now
         if isCarrying { entry.carriedAt = now }
-        // A question that the shell never answered is asked again.
+        // A look-up that the shell never answered is requested again.
         let isFree = !entry.asking || now - entry.askedAt >= Self.answerMax
         let ask =
             isFree && (entry.asking || entry.renewAt <= now || entry.isRestored && entry.failures == 0)
@@ -166,7 +166,7 @@ struct ParentDirectory {
         return ask ? .ask : .nothing
     }
 
-    /// The answer that should be in the state file and is not: of names that data goes by, each once.
+    /// The answer that should be in the state file but is not: only for names on which data depends, each once.
     mutating func takeUnsaved(_ name: ReflectorName) -> LookUpAnswer? {
         guard let place = places[name], let entry = slots[place]?.entry, entry.isUnsaved,
             entry.carriedAt != nil
@@ -175,7 +175,7 @@ struct ParentDirectory {
         return entry.answer
     }
 
-    /// Asks again at once, because what the answer led to has failed. At most once a second.
+    /// Looks the name up again at once, because the hosts of its answer failed. At most once a second.
     mutating func urge(_ name: ReflectorName, at now: MonotonicInstant) -> Bool {
         guard let place = places[name], let entry = slots[place]?.entry, !entry.asking,
             now - entry.askedAt >= .seconds(1)
@@ -194,7 +194,7 @@ struct ParentDirectory {
         return answer
     }
 
-    /// Why there is no answer to a name that is in use.
+    /// Why there is no answer for a name in use.
     func absence(of name: ReflectorName, at now: MonotonicInstant) -> Absence {
         guard let entry = self[name] else { return .full }
         if entry.isAbsent { return .noSuchName }
@@ -202,7 +202,7 @@ struct ParentDirectory {
         return .failed(entry.failure ?? .timedOut)
     }
 
-    /// The zone said so a moment ago: it need not be asked again.
+    /// The zone said so recently: no new look-up is needed.
     func isKnownAbsent(_ name: ReflectorName, at now: MonotonicInstant) -> Bool {
         self[name].map { $0.isAbsent && now < $0.renewAt } ?? false
     }
@@ -212,8 +212,8 @@ struct ParentDirectory {
         answer(name, at: now) == nil && absence(of: name, at: now) == .undecided
     }
 
-    /// True if the name was asked for the first time so recently that an answer is worth waiting for although there is
-    /// something else to go by.
+    /// True if the name was first looked up so recently that it is worth waiting for an answer although there is an
+    /// alternative.
     func isFresh(_ name: ReflectorName, at now: MonotonicInstant) -> Bool {
         guard let entry = self[name], isUndecided(name, at: now) else { return false }
         return now - entry.askedAt < Self.restoredAfter
@@ -232,7 +232,7 @@ struct ParentDirectory {
         slot.entry.asking = false
         let outcome = take(result, into: &slot.entry, at: now, random: &random)
         slots[place] = slot
-        // What does not exist is asked for again only when somebody needs it.
+        // A nonexistent name is looked up again only when somebody needs it.
         if !slot.entry.isAbsent { scheduleRenewal(place, slot) }
         return outcome
     }
@@ -264,21 +264,21 @@ struct ParentDirectory {
             entry.isAbsent = true
             return changed ? .changed : .unchanged
         case .failed(.overloaded):
-            // It was not asked at all, and is again as soon as there is room.
+            // The look-up was not made at all. It is made as soon as there is room.
             entry.renewAt = now + .nanoseconds(100_000_000 + Int64(random.next(upperBound: 100_000_000)))
             return .failed
         case .failed(let failure):
             entry.failures = min(entry.failures + 1, 1_000)
             entry.failure = failure
             entry.renewAt = now + .milliseconds(Int64(min(500 << min(entry.failures, 5), 8_000)))
-            // That it did not exist a while ago says nothing about now.
+            // An old negative answer says nothing about the present.
             let changes = entry.isAbsent || entry.isRestored && entry.failures == 1
             entry.isAbsent = false
             return changes ? .changed : .failed
         }
     }
 
-    /// Names whose renewal is due, marked as being asked. What nobody uses any more is no longer renewed.
+    /// Names whose renewal is due, marked as pending. Names that nobody uses are no longer renewed.
     mutating func dueRenewals(at now: MonotonicInstant) -> [ReflectorName] {
         var due: [ReflectorName] = []
         while let first = renewals.min {
@@ -301,7 +301,7 @@ struct ParentDirectory {
     }
 
     private mutating func scheduleRenewal(_ place: Int, _ slot: Slot) {
-        // Stale ones are as a rule gone when their time comes; never more than this are kept.
+        // Stale entries normally disappear when they come due; this bounds their number.
         if renewals.count >= 2 * countMax + 64 {
             renewals = Heap(
                 slots.indices.compactMap { index in
@@ -322,7 +322,7 @@ struct ParentDirectory {
         if entry.carriedAt == nil { idle.append(place) } else { carried.append(place) }
     }
 
-    /// Makes room by the name that was used longest ago. False if data goes by all of them.
+    /// Evicts the least recently used name. False if data depends on all of them.
     private mutating func evictOne(at now: MonotonicInstant) -> Bool {
         let place: Int
         if let oldest = idle.first {
@@ -345,8 +345,8 @@ struct ParentDirectory {
 }
 
 extension LookUpAnswer {
-    /// Hosts as one region should ask them for one portset: by weighted rendezvous hash, so that load spreads and only
-    /// what must move moves when a host comes or goes (design §4).
+    /// The order in which one region asks hosts for one portset: weighted rendezvous hashing spreads the load, and a
+    /// host that joins or leaves moves only the streams that must move (design §4).
     func ranked(region: RegionID, portset: PortsetID, by order: AddressOrder) -> [HostAddresses] {
         let key = FixedHash.combine(UInt64(region.rawValue), UInt64(portset.rawValue))
         let scored = hosts(by: order).map { found in

@@ -1,14 +1,14 @@
 import ReflectorModel
 
-/// What a node remembers of parents over all streams: which of them failed.
+/// What a node remembers about parents across all streams: which of them failed.
 struct ParentHistory {
     private var penalties = PenaltyTable()
     private let first: TimeSpan
     private let most: TimeSpan
 
     /// - Parameters:
-    ///   - first: how long a parent is avoided after its first failure.
-    ///   - most: how long at most, after several.
+    ///   - first: how long to avoid a parent after its first failure.
+    ///   - most: the maximum, after several failures.
     init(first: TimeSpan, most: TimeSpan) {
         self.first = first
         self.most = most
@@ -25,29 +25,29 @@ struct ParentHistory {
         penalties.isAvoided(endpoint, at: now)
     }
 
-    /// `now` for one that is not avoided.
+    /// `now` for an endpoint that is not avoided.
     func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
         penalties.avoidedUntil(endpoint, at: now)
     }
 
-    /// True if it never failed, or has been well for `span` since: good enough to return to.
+    /// True if it never failed, or has been healthy for `span` since: good enough to return to.
     func isSteady(_ endpoint: Endpoint, for span: TimeSpan, at now: MonotonicInstant) -> Bool {
         penalties.isSteady(endpoint, for: span, at: now)
     }
 }
 
-/// Endpoints that failed as parents, and until when they are avoided: the time doubles with every failure and is
-/// forgotten after a long time without.
+/// Endpoints that failed as parents, and until when to avoid them. The penalty doubles with every failure and is
+/// forgotten after a long time without one.
 struct PenaltyTable {
     private struct Entry {
         var until: MonotonicInstant
         var failures: Int
-        /// Since when it has been well again.
+        /// Since when it has been healthy again.
         var wellSince: MonotonicInstant?
     }
     private var entries: [Endpoint: Entry] = [:]
     static let countMax = 1_024
-    /// One that has been well this long begins with the first penalty again.
+    /// After this long without a failure, the next penalty is the first one again.
     static let forgottenAfter: TimeSpan = .seconds(60)
 
     mutating func fail(
@@ -72,13 +72,13 @@ struct PenaltyTable {
         avoidedUntil(endpoint, at: now) > now
     }
 
-    /// `now` for one that is not avoided.
+    /// `now` for an endpoint that is not avoided.
     func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
         guard let entry = entries[endpoint], entry.wellSince == nil else { return now }
         return max(entry.until, now)
     }
 
-    /// True if it never failed, or has been well for `span` since: good enough to return to.
+    /// True if it never failed, or has been healthy for `span` since: good enough to return to.
     func isSteady(_ endpoint: Endpoint, for span: TimeSpan, at now: MonotonicInstant) -> Bool {
         guard let entry = entries[endpoint] else { return true }
         guard let since = entry.wellSince else { return false }

@@ -1,17 +1,17 @@
 import ReflectorModel
 
-/// How many paths a stream is fetched by, decided by what its streaming server gets ([A] §IV-B): a short bad period adds
-/// one, a long good one takes one away, and one that proved too early is waited longer for the next time.
+/// How many paths fetch a stream, decided by what its streaming server receives ([A] §IV-B): a short bad period adds a
+/// path, a long good period removes one. If a removal proves premature, the next one takes longer.
 ///
 ///     1 ──bad second twice in three, or one very bad──▶ 2 ──still bad 2 s later──▶ 3
 ///     1 ◀──────────── good for `goodSpan`, doubled after each mistake ──────────── 2 …
 public struct PathPolicy: Sendable, Equatable {
-    /// What a streaming server got of a stream in one second.
+    /// What a streaming server received of a stream in one second.
     public struct Second: Sendable, Equatable {
         public var delivered: UInt64
-        /// Given up at the play-out deadline: late or lost for good.
+        /// Given up at the play-out deadline: late or lost.
         public var missing: UInt64
-        /// Delivered in time, but only after being asked for.
+        /// Delivered in time, but only after a NAK.
         public var repaired: UInt64
 
         public init(delivered: UInt64, missing: UInt64, repaired: UInt64) {
@@ -20,11 +20,12 @@ public struct PathPolicy: Sendable, Equatable {
             self.repaired = min(repaired, Self.most)
         }
 
-        /// A parent can make us count any number as missing; more than this says nothing more, and no sum overflows.
+        /// A parent can make us count any number as missing. Counts above this limit add no information, and sums must
+        /// not overflow.
         private static let most: UInt64 = 1 << 48
 
         private var packets: UInt64 { delivered + missing }
-        /// One in a thousand missing ([A]: residual loss < 0.1 %), or one in twenty saved by a retransmit alone.
+        /// One in a thousand missing ([A]: residual loss < 0.1 %), or one in twenty recovered only by a retransmit.
         public var isBad: Bool {
             packets > 0 && (missing * 1_000 >= packets && missing > 0 || repaired * 20 > packets)
         }
@@ -33,16 +34,17 @@ public struct PathPolicy: Sendable, Equatable {
     }
 
     public static let pathsMax = 3
-    /// A path is taken away after as long without a bad second, and when that was too early, after twice as long.
+    /// A path is removed after this long without a bad second, or after twice as long if the last removal was
+    /// premature.
     public static let goodSpan = TimeSpan.seconds(300)
     public static let goodSpanMax = TimeSpan.seconds(1_200)
-    /// A path more is given this long to show what it does.
+    /// How long an added path has to show its effect.
     private static let patience = TimeSpan.seconds(2)
 
-    /// A parent that was left because it was worse is not returned to for this long.
+    /// How long not to return to a parent that was left because it was worse.
     public static let demotionSpan = TimeSpan.seconds(600)
 
-    /// Paths wanted, 1 to `pathsMax`.
+    /// Number of paths wanted, 1 to `pathsMax`.
     public private(set) var wanted = 1
     /// Newest second in the lowest bit.
     private var badSeconds: UInt8 = 0
@@ -53,7 +55,7 @@ public struct PathPolicy: Sendable, Equatable {
 
     public init() {}
 
-    /// Takes the newest second into account. A second without any packet is no evidence: links notice silence.
+    /// Records the newest second. A second without any packet is no evidence: links detect silence.
     public mutating func note(_ second: Second, at now: MonotonicInstant) {
         badSeconds = badSeconds << 1 | (second.isBad ? 1 : 0)
         if second.isBad { lastBad = now }
@@ -73,8 +75,8 @@ public struct PathPolicy: Sendable, Equatable {
     }
 }
 
-/// What decides which of a stream's paths is best: the loss of its link first, then the delay. A path later in the zone's
-/// order must be clearly better, so that a small difference moves no stream.
+/// Decides which of a stream's paths is best: first by the loss of its link, then by its delay. A path later in the
+/// zone's order must be clearly better, so that small differences move no stream.
 public struct PathMerit: Sendable, Equatable {
     /// Share of recent packets lost, 0 to 1.
     public let loss: Double
@@ -85,13 +87,13 @@ public struct PathMerit: Sendable, Equatable {
         self.roundTrip = roundTrip
     }
 
-    /// A parent whose link loses more than this is a bad one.
+    /// A parent whose link loses more than this is bad.
     static let lossy = 0.02
     /// Smaller loss counts as none.
     private static let lossFloor = 0.005
 
-    /// True if this path is preferred although the zone puts it behind `other`: it has less than half the loss, or no more
-    /// loss and less than half the round trip, with at least 50 ms saved.
+    /// True if this path is preferred although the zone puts it behind `other`: it has less than half the loss, or no
+    /// more loss and less than half the round trip, with at least 50 ms saved.
     public func isClearlyBetter(than other: PathMerit) -> Bool {
         if other.loss > Self.lossFloor, loss * 2 < other.loss { return true }
         let isAlike = loss <= max(other.loss, Self.lossFloor)

@@ -1,9 +1,9 @@
 import ReflectorModel
 
-/// How many paths a stream needs: by the quality that the streaming server gets, and while a parent's own upstream is
+/// How many paths a stream needs, by the quality at the streaming server and by whether a parent's own upstream is
 /// silent.
 struct PathQuality {
-    /// What an edge has done with a stream's packets since it began.
+    /// What an edge has done with a stream's packets since it began to fetch it.
     struct Totals {
         var delivered: UInt64 = 0
         var lost: UInt64 = 0
@@ -13,13 +13,13 @@ struct PathQuality {
     private var policy = PathPolicy()
     private var last = Totals()
     private var reviewedAt = MonotonicInstant.zero
-    /// As many paths as can be are kept until then.
+    /// Until then, the stream keeps as many paths as possible.
     private var needsAllUntil = MonotonicInstant.zero
 
-    /// A parent cannot restore its own upstream, or nothing comes: more paths help for a while.
+    /// A parent cannot restore its own upstream, or nothing arrives: more paths help for a while.
     mutating func needAll(at now: MonotonicInstant) { needsAllUntil = now + .seconds(10) }
 
-    /// Once a second at an edge: what the streaming server got of the stream since.
+    /// Called once a second at an edge: evaluates what the streaming server received since the last call.
     ///
     /// - Parameter from: seconds before this instant do not count.
     mutating func review(_ totals: Totals, from: MonotonicInstant, at now: MonotonicInstant) {
@@ -27,14 +27,14 @@ struct PathQuality {
         let second = PathPolicy.Second(
             delivered: totals.delivered &- last.delivered, missing: totals.lost &- last.lost,
             repaired: totals.repaired &- last.repaired)
-        // What a start or a sleep lost is not the paths' doing.
+        // Loss during a start or a sleep is not the fault of the paths.
         let isRegular = reviewedAt != .zero && now - reviewedAt < .milliseconds(2_500)
         (last, reviewedAt) = (totals, now)
         if isRegular, now >= from { policy.note(second, at: now) }
     }
 
     /// - Parameters:
-    ///   - pathsMin: wanted in any case.
+    ///   - pathsMin: the minimum in any case.
     ///   - adapts: whether the quality counts.
     func pathsWanted(pathsMin: Int, adapts: Bool, at now: MonotonicInstant) -> Int {
         let needed = now < needsAllUntil ? PathPolicy.pathsMax : 1

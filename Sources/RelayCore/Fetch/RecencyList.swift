@@ -1,5 +1,4 @@
-/// Slots of a table in order of last use, as a doubly linked list in arrays: every change takes the same short time
-/// however many there are.
+/// Table slots in order of last use, as a doubly linked list in arrays: every change takes constant time.
 struct RecencyList {
     private static let none: Int32 = -1
 
@@ -8,10 +7,10 @@ struct RecencyList {
     private var head: Int32 = none
     private var tail: Int32 = none
 
-    /// The one that was used longest ago.
+    /// The least recently used slot.
     var first: Int? { head == Self.none ? nil : Int(head) }
 
-    /// Puts a slot that is not in the list behind all others.
+    /// Appends a slot that is not in the list.
     mutating func append(_ slot: Int) {
         while before.count <= slot {
             before.append(Self.none)
@@ -24,7 +23,7 @@ struct RecencyList {
         tail = place
     }
 
-    /// Takes out a slot that is in the list.
+    /// Removes a slot that is in the list.
     mutating func remove(_ slot: Int) {
         let (previous, next) = (before[slot], after[slot])
         if previous == Self.none { head = next } else { after[Int(previous)] = next }
@@ -33,7 +32,7 @@ struct RecencyList {
         after[slot] = Self.none
     }
 
-    /// Puts a slot of the list behind all others.
+    /// Moves a slot of the list to the end.
     mutating func touch(_ slot: Int) {
         guard tail != Int32(slot) else { return }
         remove(slot)

@@ -1,6 +1,6 @@
 import RelayWire
 
-/// How the parents of a stream refused it: this decides what viewers and children hear.
+/// How the parents of a stream refused it. This decides which reason viewers and children get.
 struct RefusalKinds: OptionSet {
     let rawValue: UInt8
     /// No such stream there, or no source of it.
@@ -10,8 +10,8 @@ struct RefusalKinds: OptionSet {
     /// Silence, a loop, or a link that died.
     static let other = RefusalKinds(rawValue: 8)
 
-    /// What to report of a stream that all parents refused. A reason that may pass comes before one that stays, so that
-    /// viewers try again.
+    /// The reason to report if all parents refused the stream. A temporary reason takes precedence over a permanent
+    /// one, so that viewers try again.
     var reason: UnavailableReason {
         if contains(.undecided) { return .parentUndecided }
         if contains(.full) { return .parentsFull }

@@ -1,16 +1,16 @@
 import ReflectorModel
 import RelayWire
 
-/// How often a stream may go over to another source, or to another incarnation of it, and where to go on in an earlier
-/// incarnation that a parent brings again.
+/// How often a stream may change to another source or incarnation, and where to continue in an earlier incarnation that
+/// a parent sends again.
 struct SourceChanges {
-    /// An earlier incarnation that a parent brings again, and where to go on in it. Set by `noteReturn`.
+    /// An earlier incarnation that a parent sends again, and where to continue in it. Set by `noteReturn`.
     private(set) var returnTo: (tag: IncarnationTag, sequence: UInt64)?
     private var allowance = TokenBucket(rate: 2, depth: 4)
 
-    /// True if the source may change now, which is noted.
+    /// True if the source may change now. Takes a token for it.
     mutating func take(at now: MonotonicInstant) -> Bool { allowance.take(at: now) }
 
-    /// Parents are asked for the incarnation from there on; from where they like if it is nil.
+    /// Subscribes ask for the incarnation from this place on. If it is nil, the parent chooses the start.
     mutating func noteReturn(to place: (tag: IncarnationTag, sequence: UInt64)?) { returnTo = place }
 }

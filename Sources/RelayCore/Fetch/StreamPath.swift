@@ -1,31 +1,31 @@
 import ReflectorModel
 import RelayWire
 
-/// One way by which this node fetches a stream: a subscription at one parent. The fetcher changes its state, the receiver
-/// notes what comes by it.
+/// One path by which this node fetches a stream: a subscription at one parent. The fetcher changes its state; the
+/// receiver records what arrives on it.
 final class StreamPath {
     enum State: Equatable {
-        /// Subscribed; nothing usable has come yet.
+        /// Subscribed, but nothing usable has arrived yet.
         case joining
         case live
-        /// Unsubscribed as soon as another path is live (make before break).
+        /// To be unsubscribed as soon as another path is live (make before break).
         case leaving
     }
 
     let link: ParentLink
     let subscription: UInt32
-    /// Stands for this path in what is known of a gap; no other path of the stream has it.
+    /// Identifies this path in the state of a gap; unique among the stream's paths.
     let bit: UInt8
-    /// As the zone last said; the endpoint stays. Set by `update`.
+    /// From the zone's last answer; the endpoint does not change. Set by `update`.
     private(set) var candidate: ParentCandidate
-    /// It was joined while another path brought the stream. Ended by `becomeFirst`.
+    /// It was added while another path carried the stream. Cleared by `becomeFirst`.
     private(set) var isExtra: Bool
 
     // MARK: The subscription, as the fetcher changes it
 
     private(set) var state = State.joining
     private(set) var since: MonotonicInstant
-    /// From where the stream was asked for. Set by `noteRequest`.
+    /// Where the Subscribe asked the stream to start. Set by `beginRequest`.
     private(set) var start: Subscribe.Start
     private(set) var lastAsked: MonotonicInstant
     /// When to ask again. Set by `noteRequest`, `noteAnswer` and `postpone`.
@@ -34,20 +34,21 @@ final class StreamPath {
     private(set) var tries = 0
     /// The incarnation that the parent said it sends; nil until it accepted. Set by `accept`.
     private(set) var tag: IncarnationTag?
-    /// It brings another incarnation than the one in use, which another path still brings. Set by `postpone`.
+    /// It carries another incarnation than the current one, which another path still carries. Set by `postpone`.
     private(set) var isDeferred = false
-    /// What its backlog reaches to. Set by `accept`.
+    /// Where its backlog ends. Set by `accept`.
     private(set) var backlogEnd: UInt64 = 0
-    /// The parent itself gets nothing. Set by `noteUpstream`.
+    /// The parent's own upstream is silent. Set by `noteUpstream`.
     private(set) var upstreamSilent = false
 
     // MARK: What came by it, as the receiver notes it
 
     private(set) var lastArrival: MonotonicInstant
-    /// Newest stream packet that came by this path, and its link packet number: a gap on this path lies between.
+    /// Newest stream packet that arrived on this path, and its link packet number. Numbers skipped between it and the
+    /// next packet are a gap on this path.
     private(set) var lastSequence: UInt64 = 0
     private(set) var lastLinkNumber: UInt32
-    /// The end of what the parent's heartbeats have promised: a repeated promise is not new.
+    /// The highest number that the parent's heartbeats have promised, so that a repeated promise is not taken for new.
     private(set) var promised: UInt64 = 0
     private(set) var lag = PathLag()
     private(set) var packets: UInt64 = 0
@@ -80,19 +81,19 @@ final class StreamPath {
         since = now
     }
 
-    /// The other paths are gone: it is no extra path any more.
+    /// The other paths are gone: this one is no longer extra.
     func becomeFirst() { isExtra = false }
 
-    /// The link has opened: what came by it before does not count.
+    /// The link has opened: packets that arrived on it before do not count.
     func linkOpened(at now: MonotonicInstant) {
         lastLinkNumber = link.window.highest
         lastArrival = now
     }
 
-    /// The parent is asked now. Until it has accepted, each request may begin elsewhere.
+    /// The parent is asked now. Until it accepts, each request may start elsewhere.
     func beginRequest(from start: Subscribe.Start) { self.start = start }
 
-    /// - Parameter interval: the time to the second request, if no answer comes; then it doubles.
+    /// - Parameter interval: time to the second request if there is no answer; doubles each time.
     func noteRequest(interval: TimeSpan, at now: MonotonicInstant) {
         lastAsked = now
         tries += 1
@@ -104,14 +105,14 @@ final class StreamPath {
         self.nextTry = nextTry
     }
 
-    /// The parent says what it sends, and up to which number its backlog reaches.
+    /// The parent says what it sends, and where its backlog ends.
     func accept(_ tag: IncarnationTag, backlogEnd: UInt64) {
         if let old = self.tag, old != tag { forgetPlace() }
         self.tag = tag
         self.backlogEnd = backlogEnd
     }
 
-    /// It brings another incarnation than the one in use: the parent is asked again then.
+    /// It carries another incarnation than the current one: the parent is asked again at that time.
     func postpone(until: MonotonicInstant) {
         isDeferred = true
         nextTry = until
@@ -126,7 +127,7 @@ final class StreamPath {
         lastArrival = now
     }
 
-    /// This is the newest packet that came.
+    /// Records the newest packet on this path.
     @inline(__always) func notePlace(_ sequence: UInt64, linkNumber: UInt32) {
         lastSequence = sequence
         lastLinkNumber = linkNumber
@@ -134,16 +135,16 @@ final class StreamPath {
 
     func notePromise(below end: UInt64) { promised = end }
 
-    /// The numbers begin again: what came or was promised by this path says nothing about those that follow.
+    /// The numbers start over: earlier packets and promises on this path say nothing about the next ones.
     func forgetPlace() { (lastSequence, promised) = (0, 0) }
 
-    /// A packet came this much later than by the first path that brought it.
+    /// A packet arrived this much later than on the first path that carried it.
     @inline(__always) func noteLag(_ span: TimeSpan) { lag.note(span) }
 
     func noteRetransmitAsked() { retransmitsAsked += 1 }
 }
 
-/// How much later a path brings packets than the first of the stream's paths: the longest recent lag, slowly forgotten.
+/// How much later than the stream's fastest path a path carries packets: the longest recent lag, which decays slowly.
 struct PathLag {
     private(set) var span: TimeSpan = .zero
 

@@ -1,23 +1,23 @@
 import ReflectorModel
 
-/// The lease of a child's link. The child renews it by echoing a nonce that heartbeats carry and that changes now and then,
-/// so a Renew recorded by somebody else renews nothing for long.
+/// The lease of a child's link. The child renews it by echoing a nonce from the heartbeats. The nonce changes
+/// regularly, so that a replayed Renew does not renew the lease for long.
 struct ChildLease {
-    /// What the next heartbeat carries.
+    /// The nonce of the next heartbeat.
     private(set) var nonce: UInt64
-    /// The nonce before, which the child may still echo.
+    /// The previous nonce, which the child may still echo.
     private var nonceBefore: UInt64 = 0
     private var nonceSince: MonotonicInstant
-    /// Without a Renew the link is closed then. Read by the link's timer.
+    /// The link is closed at this time if no Renew arrives. Read by the link's timer.
     private(set) var expires: MonotonicInstant
-    /// The child's subscriptions differ from those known here. Heartbeats report it.
+    /// The child's subscriptions differ from those known here. Heartbeats report this.
     private(set) var isMismatched = false
-    /// When a Renew was last carried out.
+    /// When a Renew was last processed in full.
     private var renewedAt: MonotonicInstant?
     /// When the last heartbeat was sent. Read by the link's timer.
     private(set) var lastHeartbeat: MonotonicInstant
 
-    /// Renews that follow each other more closely only prolong the lease.
+    /// Renews that arrive closer together than this only extend the lease.
     private static let spacing: TimeSpan = .milliseconds(20)
 
     init(nonce: UInt64, expires: MonotonicInstant, now: MonotonicInstant) {
@@ -27,15 +27,15 @@ struct ChildLease {
         lastHeartbeat = now
     }
 
-    /// Prolongs the lease. False if the nonce is not one of the last two.
+    /// Extends the lease. False if the nonce is not one of the last two.
     mutating func renew(by nonce: UInt64, until expires: MonotonicInstant) -> Bool {
         guard nonce == self.nonce || nonce == nonceBefore else { return false }
         self.expires = expires
         return true
     }
 
-    /// True if what a Renew says of subscriptions is to be looked at: however often a child renews, that is done only now
-    /// and then.
+    /// True if the subscriptions in a Renew should be checked now: this has a minimum spacing, however often the child
+    /// renews.
     mutating func takeTurn(at now: MonotonicInstant) -> Bool {
         if let renewedAt, now - renewedAt < Self.spacing { return false }
         renewedAt = now
@@ -44,7 +44,7 @@ struct ChildLease {
 
     mutating func noteSubscriptions(match: Bool) { isMismatched = !match }
 
-    /// A heartbeat is about to be sent: it carries a new nonce if the last one is older than `interval`.
+    /// A heartbeat is about to be sent: it carries a new nonce if the last nonce is older than `interval`.
     mutating func beginHeartbeat(
         nonceInterval interval: TimeSpan, at now: MonotonicInstant, newNonce: () -> UInt64
     ) {

@@ -1,28 +1,28 @@
 import ReflectorModel
 import RelayWire
 
-/// Our end of a link that a child opened to us. It exists only after the handshake proved that the child receives at its
-/// address, and lives as long as the child renews its lease by echoing fresh nonces.
+/// This node's end of a link that a child opened. It exists only after the handshake has proved that the child receives
+/// at its address, and lives as long as the child renews its lease by echoing fresh nonces.
 ///
 /// A record: each of its parts belongs to one part of the node and guards its own state.
 final class ChildLink {
     let slot: Int
     let endpoint: Endpoint
-    /// Number of our own address to which it was opened (`RelayNode.receive`).
+    /// Number of our own address on which the link was opened (`RelayNode.receive`).
     let local: UInt8
     let node: NodeID
     let name: String
     let role: NodeRole
     let region: RegionID?
     let nonce: HandshakeNonce
-    /// Our clock when the cookie was made by which this link was opened.
+    /// Our clock when we made the cookie with which this link was opened.
     let cookieMilliseconds: UInt64
     let parentNonce: HandshakeNonce
     let keyPhase: UInt8
 
     // MARK: LinkKeeper
 
-    /// Its own token is the parent's, the peer's the child's.
+    /// Its own token is the parent's, its peer token the child's.
     var session: LinkSession
     var lease: ChildLease
     var roundTrip = RoundTrip()
@@ -30,21 +30,22 @@ final class ChildLink {
     var delayVariation = DelayVariation()
     /// Set by `LinkMeter`.
     var measurements: (any LinkMeasurements)?
-    /// What its path carries.
+    /// The packet size that the path to the child carries.
     var size = PathSize()
     var report = ChildReport()
-    /// By what the child reports.
+    /// Fed by the child's reports.
     var breaker = CircuitBreaker()
-    /// NAKs that the child may send, which are many where a line loses, and all other control messages.
+    /// Rate limits: NAKs, of which a child on a lossy line sends many, and all other control messages.
     private var nakMessages = TokenBucket(rate: 20_000, depth: 20_000)
     private var messages = TokenBucket(rate: 2_000, depth: 10_000)
-    /// A control message of the child has come, which shows that it has the link's keys. Read when a link must go.
+    /// A control message has arrived from the child, which proves that it has the link's keys. Read when a link must be
+    /// evicted.
     private(set) var hasSpoken = false
     private(set) var lastReceived: MonotonicInstant
     /// When anything was last sent. Read by the link's timer.
     private(set) var lastSent: MonotonicInstant
     var wakeup = Wakeup()
-    /// When an alarm about it may be raised again.
+    /// When the next alarm about it may be raised.
     var alarms = AlarmSpacing()
 
     // MARK: Server
@@ -55,14 +56,14 @@ final class ChildLink {
     var responder: NakResponder
     /// Requests that wait for their turn.
     var requests = WaitingRequests()
-    /// Backlogs that may begin with a whole burst.
+    /// Limits how many backlogs may start with a whole burst.
     private var bursts = TokenBucket(rate: 32, depth: 256)
-    /// Streams that it may bring up which this node does not carry yet.
+    /// Limits the names of streams unknown to this node that the child may request.
     private var names: NameRateLimiter?
 
     // MARK: AnnouncementRegistry
 
-    /// For an entrypoint that announces on this link.
+    /// Present if the child is an entrypoint that announces on this link.
     var announcements: AnnouncementList?
 
     init(
@@ -90,11 +91,11 @@ final class ChildLink {
 
     var childToken: UInt64 { session.peerToken }
     var parentToken: UInt64 { session.ownToken }
-    /// Its subscriptions, in order of subscribing.
+    /// Its subscriptions, in the order in which they began.
     var ordered: [ChildSubscription] { subscriptions.ordered }
     var announces: Bool { announcements != nil }
 
-    /// An authentic control message has come. False if the child has used up what it may send.
+    /// An authentic control message has arrived. False if the child has exceeded its rate limit.
     func noteReceived(isNak: Bool, at now: MonotonicInstant) -> Bool {
         hasSpoken = true
         guard isNak ? nakMessages.take(at: now) : messages.take(at: now) else { return false }
@@ -104,10 +105,10 @@ final class ChildLink {
 
     @inline(__always) func noteSent(at now: MonotonicInstant) { lastSent = now }
 
-    /// True if a backlog may begin with a whole burst now, which is noted.
+    /// True if a backlog may start with a whole burst now. Takes a token for it.
     func takeBurst(at now: MonotonicInstant) -> Bool { bursts.take(at: now) }
 
-    /// True if the child may bring up a stream that this node does not have, which is noted.
+    /// True if the child may request a stream that this node does not have. Takes a token for it.
     func mayBringUpName(_ configuration: RelayConfiguration, at now: MonotonicInstant) -> Bool {
         var limiter =
             names

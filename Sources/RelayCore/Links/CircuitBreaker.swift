@@ -1,27 +1,28 @@
 import ReflectorModel
 
-/// Whether a link loses so much, for so long, that sending more over it can only make it worse (design §7, "Overload").
-/// There is no TCP-like control: a live stream has the rate it has, and what can be given up is the extra copies of it
-/// and the streams that have not begun (compare RFC 8083's circuit breaker for RTP).
+/// Detects a link with such heavy and long loss that sending more over it can only make it worse (design §7,
+/// "Overload"). There is no TCP-like congestion control: a live stream has a fixed rate. Only the extra copies of a
+/// stream and streams that have not begun can be dropped (compare RFC 8083's circuit breaker for RTP).
 ///
 /// ```
 /// closed ──over 20 % for 10 s──▶ shedsPaths ──over 20 % for another 10 s──▶ refusesStreams
 ///    ◀───────── under 10 % for 10 s, or nothing to count for 10 s ──────────────────┘
 /// ```
 ///
-/// Judged in periods of a second or, on a slow link, of as many packets as tell something. Ten bad seconds are a run of
-/// periods that lost more than a fifth in all and none of them less than a tenth: so a period that looks better than the
-/// link is, by the chance of few packets, does not restart the count, and one outage of two seconds is not ten bad ones.
+/// The loss is measured in periods of one second or, on a slow link, of enough packets to be significant. Ten bad
+/// seconds are a run of periods that lost more than a fifth in total, and none of them less than a tenth. So a period
+/// with few packets that looks good by chance does not restart the count, and one outage of two seconds does not count
+/// as ten bad seconds.
 struct CircuitBreaker: Sendable {
     enum Level: Int, Comparable, Sendable, CustomStringConvertible {
-        /// As it should be.
+        /// The normal state.
         case closed
         /// No extra path of a stream uses this link.
         case shedsPaths
-        /// Nor does a stream begin on it.
+        /// And no stream starts on it.
         case refusesStreams
 
-        /// As `/status` says it.
+        /// As shown in `/status`.
         var description: String {
             switch self {
             case .closed: "closed"
@@ -33,19 +34,19 @@ struct CircuitBreaker: Sendable {
         static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
     }
 
-    /// Share of packets lost, 0 to 1, over which the breaker opens, and under which it closes again.
+    /// Loss ratio, 0 to 1, above which the breaker opens, and below which it closes again.
     static let openShare = 0.2
     static let closeShare = 0.1
-    /// How long either must last, and how long a link is idle before it may be tried again.
+    /// How long the loss must stay above or below the limit, and how long a link must be idle before it is tried again.
     static let span = TimeSpan.seconds(10)
-    /// One that opens again when it is tried has to be idle for twice as long the next time, up to this: a line that is
-    /// full all evening is tried for 10 s in 170.
+    /// A breaker that opens again after such a try needs twice the idle time before the next one, up to this: a line
+    /// that is congested all evening is tried for 10 s in 170.
     static let idleSpanMax = TimeSpan.seconds(160)
     private static let periodMin = TimeSpan.seconds(1)
-    /// Fewer packets tell nothing.
+    /// Fewer packets are not significant.
     private static let packetsMin: UInt32 = 40
 
-    /// Link packets counted from `since` on.
+    /// Link packets counted since `since`.
     private struct Run {
         var since: MonotonicInstant
         var expected = 0.0
@@ -54,31 +55,31 @@ struct CircuitBreaker: Sendable {
     }
 
     private var reached = Level.closed
-    /// Over the upper limit, and under the lower one, without a break.
+    /// Uninterrupted runs above the upper limit and below the lower limit.
     private var bad: Run?
     private var good: Run?
-    /// Totals at the beginning of the period under way, and when that was.
+    /// Totals at the start of the current period, and when it started.
     private var period: (expected: UInt32, received: UInt32, at: MonotonicInstant)?
     private var newest: UInt32 = 0
     private var lastPackets = MonotonicInstant.zero
-    /// How often it has opened since the link was last well.
+    /// How often it has opened since the link was last healthy.
     private var openings = 0
 
-    /// What must be given up now. One that has been idle long enough is closed without having been told.
+    /// What must be dropped now. A breaker that has been idle long enough counts as closed without a further call.
     func level(at now: MonotonicInstant) -> Level { now - lastPackets < idleSpan ? reached : .closed }
 
     private var idleSpan: TimeSpan {
         min(Self.span * Int64(1 << min(max(openings - 1, 0), 8)), Self.idleSpanMax)
     }
 
-    /// Takes the totals of a link into account; to be called now and then while packets flow.
+    /// Processes the totals of a link. Call it regularly while packets flow.
     ///
     /// - Parameters:
-    ///   - expected: link packets that should have come so far, modulo 2³².
-    ///   - received: those that came, modulo 2³².
-    /// - Returns: true if the level has risen by this.
+    ///   - expected: link packets that should have arrived so far, modulo 2³².
+    ///   - received: those that arrived, modulo 2³².
+    /// - Returns: true if this raised the level.
     mutating func note(expected: UInt32, received: UInt32, at now: MonotonicInstant) -> Bool {
-        // Reports can overtake each other.
+        // Reports can arrive out of order.
         guard period == nil || Int32(bitPattern: expected &- newest) > 0 else { return false }
         newest = expected
         reached = level(at: now)
@@ -97,7 +98,7 @@ struct CircuitBreaker: Sendable {
             Run(since: begun.at, expected: Double(packets), missed: Double(packets - came)), at: now)
     }
 
-    /// Takes the newest period into account. True if the level has risen by it.
+    /// Processes the newest period. True if it raised the level.
     private mutating func judge(_ newest: Run, at now: MonotonicInstant) -> Bool {
         bad = Self.longer(bad, by: newest) {
             $0 > Self.openShare
@@ -124,8 +125,8 @@ struct CircuitBreaker: Sendable {
         return true
     }
 
-    /// The run with a period more, or one that begins with it, or none: it goes on while its share in all is what it
-    /// must be, and no period of it is quite the contrary.
+    /// The run extended by one period, a new run that starts with this period, or none. A run continues while its total
+    /// loss ratio is beyond the limit and no single period is on the opposite side.
     private static func longer(
         _ run: Run?, by newest: Run, while isRight: (Double) -> Bool,
         unless isContrary: (Double) -> Bool

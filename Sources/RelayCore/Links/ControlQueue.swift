@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Control datagrams on their way out: whole, already authenticated, in one bounded buffer.
+/// Outgoing control datagrams: complete and already authenticated, in one bounded buffer.
 struct ControlQueue {
     private struct Entry {
         var destination: Endpoint
@@ -9,7 +9,7 @@ struct ControlQueue {
         var length: Int
     }
 
-    /// Freed with the queue.
+    /// Freed together with the queue.
     private final class Memory {
         let bytes: UnsafeMutableRawBufferPointer
         init(count: Int) { bytes = .allocate(byteCount: count, alignment: 16) }
@@ -29,8 +29,8 @@ struct ControlQueue {
 
     var isEmpty: Bool { sent == entries.count }
 
-    /// Appends a datagram of at most `lengthMax` bytes that `write` makes; its result is the length, 0 for none. False
-    /// if the queue is full.
+    /// Appends a datagram of at most `lengthMax` bytes that `write` produces. `write` returns the length, 0 for none.
+    /// False if the queue is full.
     mutating func append(
         to destination: Endpoint, from local: UInt8, lengthMax: Int,
         _ write: (UnsafeMutableRawBufferPointer) -> Int
@@ -44,7 +44,7 @@ struct ControlQueue {
         return true
     }
 
-    /// Moves as many datagrams as fit into the batch. Returns how many.
+    /// Moves as many datagrams as fit into the batch. Returns their number.
     mutating func drain(into batch: inout DatagramBatch) -> Int {
         let before = sent
         while sent < entries.count, batch.hasRoom(headerLength: entries[sent].length) {

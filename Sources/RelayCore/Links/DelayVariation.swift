@@ -1,14 +1,15 @@
 import ReflectorModel
 
-/// How much longer than at best something is on its way, from the other end's timestamps alone: local time − timestamp is
-/// the one-way delay and the unknown difference of the two clocks; less the lowest recent one, which has the same
-/// difference, what remains is time spent in queues (RFC 6817 §2.2 calls it queuing delay, its lowest the base delay).
+/// How much longer than the minimum a message was in transit, measured from the other end's timestamps alone. Local
+/// time − timestamp is the one-way delay plus the unknown offset between the two clocks. The lowest recent value
+/// contains the same offset; the difference from it is queuing delay (RFC 6817 §2.2, which calls the lowest value the
+/// base delay).
 ///
-/// The lowest is that of the half window under way and of the one before, 10 to 20 s: clocks that drift apart by 100 ppm
-/// make an error of 2 ms at most, and a longer route is the new normal after 20 s.
+/// The lowest value covers the current half window and the one before, 10 to 20 s: clocks that drift apart by 100 ppm
+/// cause an error of 2 ms at most, and a longer route becomes the new base delay after 20 s.
 struct DelayVariation {
     static let halfWindow = TimeSpan.seconds(10)
-    /// More than this is no queue: the other end's clock was set, or it is another clock.
+    /// A larger value is not queuing: the other end's clock was set, or it is another clock.
     static let most = TimeSpan.seconds(10)
 
     /// Lowest local time − timestamp, in microseconds, modulo 2⁶⁴; nil before the first.
@@ -16,8 +17,8 @@ struct DelayVariation {
     private var lowestBefore: Int64?
     private var halfBegan = MonotonicInstant.zero
 
-    /// Takes a timestamp (`TimestampEcho.stamp`) that came now. Nil for none, and for the first after a step of the other
-    /// clock.
+    /// Takes a timestamp (`TimestampEcho.stamp`) that arrived now. Nil if there is none, and for the first one after a
+    /// step of the other clock.
     mutating func sample(_ timestamp: UInt64, at now: MonotonicInstant) -> TimeSpan? {
         guard timestamp != 0 else { return nil }
         let difference = Int64(bitPattern: TimestampEcho.stamp(now) &- timestamp)

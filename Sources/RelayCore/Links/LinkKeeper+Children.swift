@@ -1,15 +1,16 @@
 import ReflectorModel
 import RelayWire
 
-/// The parent's end of the handshake. The node calls `admit` until no link is left to close for the new one, then `accept`.
+/// The parent's end of the handshake. The node calls `admit` until no link is left to close for the new one, then
+/// `accept`.
 extension LinkKeeper {
-    /// What to do next with a child's Open.
+    /// The next step for a child's Open.
     enum Admittance {
-        /// Nothing: it is answered, or dropped.
+        /// None: the Open was answered or dropped.
         case done
-        /// This link must be closed first. Then `admit` decides again.
+        /// Close this link first, then call `admit` again.
         case close(ChildLink)
-        /// There is room for it.
+        /// There is room for the link.
         case ready
     }
 
@@ -28,17 +29,17 @@ extension LinkKeeper {
         return true
     }
 
-    /// Decides about an authentic Open of a node that is what it says.
+    /// Decides about an authentic Open from a node whose identity was accepted.
     func admit(
         _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Admittance {
         if let link = core.links.child(at: source) {
-            // The child repeats its Open when our answer was lost.
+            // The child repeats its Open because our answer was lost.
             if link.nonce == open.nonce {
                 sendOpened(link, at: now, &core)
                 return .done
             }
-            // An Open from before this link, which somebody overheard and sent again, must not end it.
+            // A replayed Open from before this link must not end it.
             guard open.cookie.milliseconds >= link.cookieMilliseconds else {
                 core.context.count(.rejectedReplayed)
                 return .done

@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayWire
 
-/// Cookies show that a child, or a prober, receives at its address. The node keeps nothing for them.
+/// Cookies prove that a child, or a prober, receives at its address. The node keeps no state for them.
 extension LinkKeeper {
-    /// How long a cookie is good, and how long a secret makes cookies.
+    /// How long a cookie is valid, and how long a secret is used to make cookies.
     private static var cookieSpan: TimeSpan { .seconds(10) }
     private static var secretSpanMilliseconds: UInt64 { 60_000 }
 

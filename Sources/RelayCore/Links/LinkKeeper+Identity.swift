@@ -1,17 +1,17 @@
 import ReflectorModel
 import RelayWire
 
-/// Whether children are what they say: whoever has the network key can claim any name and role, but the zone knows each
-/// host's part and address (`{host}.nodes`). What the zone does not know is not refused, and without name servers the
-/// last good answer stands: losing the control plane never stops data.
+/// Checks the identity of children: any holder of the network key can claim any name and role, but the zone knows each
+/// host's role, region and address (`{host}.nodes`). A host that the zone does not know is not refused. If the name
+/// servers are silent, the last good answer applies: loss of the control plane never stops data.
 extension LinkKeeper {
-    /// What a child claims by its Open.
+    /// The identity that a child claims in its Open.
     enum Claim {
-        /// It contradicts itself.
+        /// The claim contradicts itself.
         case conflict(IdentityConflict)
-        /// The zone may say something about this host.
+        /// The zone may have a record for this host.
         case host(String)
-        /// Nobody can say anything about it.
+        /// Nothing can confirm or contradict the claim.
         case unknown
     }
 
@@ -26,7 +26,7 @@ extension LinkKeeper {
         return .host(host)
     }
 
-    /// What the zone's answer about the host says against a child that opens a link.
+    /// The conflict between the zone's answer about the host and a child that opens a link, if any.
     func conflict(
         of open: Open, _ host: String, _ answer: LookUpAnswer?, from source: Endpoint, _ links: borrowing LinkTable
     ) -> IdentityConflict? {
@@ -34,7 +34,7 @@ extension LinkKeeper {
             host, open.node, NodeListing.Part(role: open.role, region: open.region), answer, at: source, links)
     }
 
-    /// Checks the link of a child after an answer about the host. True if the link must be closed; the child is told.
+    /// Checks a child's link after an answer about its host. True if the link must be closed; the child has been told.
     func isImpostor(
         _ link: ChildLink, _ host: String, _ answer: LookUpAnswer?, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
@@ -67,7 +67,7 @@ extension LinkKeeper {
         guard listing.allows(role: claimed.role, region: claimed.region) else {
             return conflict(.part, zone: listing.description)
         }
-        // A node behind an address translator comes from another address; but not while the host itself comes from its own.
+        // A node behind a NAT may come from another address, but not while the host itself is connected from its own.
         func isAtHome(_ endpoint: Endpoint) -> Bool {
             answer.hosts.contains { $0.endpoint.address == endpoint.address }
         }

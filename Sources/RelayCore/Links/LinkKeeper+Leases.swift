@@ -36,7 +36,7 @@ extension LinkKeeper {
         core.send(.linkHeartbeat(heartbeat), on: link, at: now)
     }
 
-    /// The next page of what is said of single streams.
+    /// The next page of entries about single streams.
     private func nextEntries(
         of link: ChildLink, at now: MonotonicInstant, _ streams: borrowing StreamTable
     ) -> [LinkHeartbeat.Entry] {
@@ -58,17 +58,17 @@ extension LinkKeeper {
 
     // MARK: Timer
 
-    /// False if the lease has expired, and the link must be closed.
+    /// False if the lease has expired and the link must be closed.
     func isLeased(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
         guard now >= link.lease.expires else { return true }
         core.context.count(.leasesExpired)
         return false
     }
 
-    /// Heartbeats and probes of the path's size. The link's subscriptions have been looked after before.
+    /// Sends heartbeats and path-size probes. The link's subscriptions were checked before.
     func handleTimer(of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         let probeAt = probeSize(of: link, at: now, &core)
-        // While data flows it is the sign of life; the heartbeat still carries tails, nonces and timestamps.
+        // While data flows, data is the sign of life; heartbeats still carry tails, nonces and timestamps.
         if now >= heartbeatDue(of: link, core.configuration) { sendHeartbeat(on: link, at: now, &core) }
         let next = heartbeatDue(of: link, core.configuration)
         var wake = min(max(min(next, probeAt), now + .milliseconds(1)), link.lease.expires)

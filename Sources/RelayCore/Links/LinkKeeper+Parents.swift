@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// The child's end of the handshake: what the parent answers. `NodeCore.openLink` sends.
+/// The child's end of the handshake: handles the parent's answers. `NodeCore.openLink` sends the requests.
 extension LinkKeeper {
     func onCookie(
         _ cookie: HandshakeCookie, nonce: HandshakeNonce, from source: Endpoint, at now: MonotonicInstant,
@@ -15,7 +15,7 @@ extension LinkKeeper {
         _ = core.continueHandshake(of: link, at: now)
     }
 
-    /// The parent has answered from this address, which the link uses from now on.
+    /// The parent has answered from this address: the link uses it from now on.
     private func use(_ address: Endpoint, for link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         let silent = link.remote
         guard link.use(address, local: core.context.arrivedAt) else { return }
@@ -45,7 +45,7 @@ extension LinkKeeper {
         return .becameAlive(link)
     }
 
-    /// Whether the node that answers is the host that the zone names at its address.
+    /// Whether the answering node is the host that the zone names at its address.
     private func isExpected(
         _ opened: Opened, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
@@ -68,7 +68,7 @@ extension LinkKeeper {
         return .refused(link, reason)
     }
 
-    /// The link to a parent at that address whose handshake is under way.
+    /// The link to the parent at that address, if its handshake is under way.
     private func opening(at source: Endpoint, nonce: HandshakeNonce, _ links: borrowing LinkTable) -> ParentLink? {
         guard let link = links.parent(at: source), link.nonce == nonce, link.state != .dead, link.state != .alive
         else { return nil }

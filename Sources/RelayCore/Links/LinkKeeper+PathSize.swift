@@ -1,9 +1,10 @@
 import ReflectorModel
 import RelayWire
 
-/// Finds out what the paths to children carry (`PathSize`), and takes what children say of the paths behind them.
+/// Measures what packet size the paths to children carry (`PathSize`), and handles what children report about the paths
+/// behind them.
 extension LinkKeeper {
-    /// Sends probes of the path to a child, if it is time. Returns when it is next.
+    /// Sends probes of the path to a child if they are due. Returns when to call again.
     func probeSize(
         of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> MonotonicInstant {
@@ -32,7 +33,7 @@ extension LinkKeeper {
         if link.size.nextStep <= now { core.clock.schedule(link, now + .milliseconds(1)) }
     }
 
-    /// A child says what those behind it can take.
+    /// A child reports the payload limit of the paths behind it.
     func onPayloadLimit(
         _ bytes: Int, of subscription: UInt32, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) {

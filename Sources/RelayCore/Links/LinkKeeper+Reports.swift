@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// What children report of their links, and the answers to probes, which pass it on. An answer shows that this node's loop
-/// turns; it costs two MACs and holds no state.
+/// Handles the children's reports about their links, and answers probes with the totals. An answer proves that this
+/// node's event loop runs; it costs two MACs and holds no state.
 extension LinkKeeper {
     func answer(_ probe: Probe, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard isValid(probe.cookie, for: source, node: probe.node, nonce: probe.nonce, at: now, core.crypto) else {
@@ -21,7 +21,7 @@ extension LinkKeeper {
         core.send(.probeReport(report), to: source, from: core.context.arrivedAt, at: now)
     }
 
-    /// A child reports what came on its link.
+    /// A child reports what it received on its link.
     mutating func noteReport(
         _ renew: Renew, of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -44,6 +44,6 @@ extension LinkKeeper {
         countReports(at: now, core.links)
     }
 
-    /// Whether a report shows so many packets missing since the last one that the path may be too small for them.
+    /// Whether so many packets are missing since the last report that the path may be too small for them.
     static func hasLost(received: UInt64, lost: UInt64) -> Bool { lost >= 10 && lost > received / 4 }
 }

@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// A parent's end: whether there is room for one more link, and which must go for it.
+/// At the parent: whether there is room for one more link, and which link to close for it.
 extension LinkKeeper {
     enum Room {
         case ready
@@ -10,13 +10,14 @@ extension LinkKeeper {
         case refuse(LinkRefusal)
     }
 
-    /// Makes room for a link of that node at that address. A link that fetches streams is never closed for it. First goes
-    /// one on which nothing was ever said, then one that fetches nothing, of the address with the most links first.
+    /// Makes room for a link from that node at that address. A link of another node is never closed for this if it
+    /// fetches streams or announces. The first to go is a link on which nothing was ever received; among equals, one
+    /// from the address with the most links, then the one that has been silent longest.
     func makeRoom(
         for open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Room {
         let own = core.links.shares.slots(of: open.node).compactMap { core.links.children[$0] }
-        // The same node at the same address has started again, or its NAT gave it another port.
+        // The same node at the same address has restarted, or its NAT has assigned another port.
         if let link = own.first(where: { $0.endpoint.address == source.address }) {
             return replace(link, at: now, &core)
         }
@@ -40,7 +41,7 @@ extension LinkKeeper {
         return .close(link)
     }
 
-    /// The idle link that goes; nil if there is none.
+    /// The idle link to close; nil if there is none.
     private func evict(
         at now: MonotonicInstant, _ core: inout NodeCore, where isCandidate: (ChildLink) -> Bool
     ) -> ChildLink? {
@@ -55,8 +56,9 @@ extension LinkKeeper {
         return link
     }
 
-    /// A link on which nothing was ever said comes before one that has spoken, one that fetches nothing before one that
-    /// does; then one of the address with the most links, then the one that was silent longest.
+    /// The order of eviction: a link on which nothing was ever received before one that has spoken; one that fetches
+    /// nothing before one that does; then one from the address with the most links; then the one that has been silent
+    /// longest.
     private func leastUseful(_ candidates: [ChildLink], _ links: borrowing LinkTable) -> ChildLink? {
         var least: (link: ChildLink, order: (Int, Int, Int, MonotonicInstant))?
         for link in candidates {

@@ -1,19 +1,19 @@
 import ReflectorModel
 import RelayWire
 
-/// Links from both ends: the handshake, who may open one, leases and heartbeats, what children report, and probes.
+/// Both ends of links: the handshake, who may open a link, leases and heartbeats, reports from children, and probes.
 ///
 /// ```
 /// Hello ─▶ Cookie ─▶ Open ─▶ identity, room ─▶ Opened ─▶ heartbeats, renewals ─▶ lease expires
 /// ```
 ///
-/// A parent holds nothing and sends nothing but a cookie, no longer than the Hello, until the child has shown by the cookie
-/// that it receives at its address.
+/// A parent keeps no state and sends only a cookie, no longer than the Hello, until the child has returned the cookie
+/// and so proved that it receives at its address.
 struct LinkKeeper {
-    /// What follows in other parts from a message of the handshake.
+    /// The consequence of a handshake message for other parts.
     enum Outcome {
         case nothing
-        /// A child asks for a link: next is `claim`.
+        /// A child requests a link: the next step is `claim`.
         case open(Open)
         /// The parent has opened the link.
         case becameAlive(ParentLink)
@@ -21,14 +21,14 @@ struct LinkKeeper {
         case refused(ParentLink, RefusedReason?)
     }
 
-    /// What children received and missed, over all links. Read by the answers to probes and by tests.
+    /// What children received and missed, over all links. Read by answers to probes and by tests.
     private(set) var reports = ReportTotals()
-    /// False at an edge, which gives nobody anything.
+    /// False at an edge, which serves no children.
     let checksIdentities: Bool
 
     init(checksIdentities: Bool) { self.checksIdentities = checksIdentities }
 
-    /// Takes a message of the handshake, from either end.
+    /// Processes a handshake message, from either end.
     mutating func receive(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) throws(WireError) -> Outcome {
@@ -56,7 +56,7 @@ struct LinkKeeper {
         }
     }
 
-    /// Counts a round of reports, if it is time.
+    /// Counts one round of reports if it is due.
     mutating func countReports(at now: MonotonicInstant, _ links: borrowing LinkTable) {
         guard reports.isDue(at: now) else { return }
         reports.count(

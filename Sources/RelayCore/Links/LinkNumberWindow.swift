@@ -1,24 +1,26 @@
-/// Which link packet numbers came, at the child's end: tells loss on this very link from what the parent never had.
+/// Which link packet numbers arrived, at the child's end: distinguishes loss on this link from packets that the parent
+/// never had.
 struct LinkNumberWindow {
-    /// Numbers remembered behind the highest.
+    /// How many numbers below the highest are remembered.
     static let width: UInt32 = 4_096
 
     private var bits = [UInt64](repeating: 0, count: Int(width / 64))
-    /// Highest number seen or announced; 0 before the first.
+    /// Highest number received or announced; 0 before the first.
     private(set) var highest: UInt32 = 0
-    /// Numbers that came, each once.
+    /// How many distinct numbers arrived.
     private(set) var received: UInt32 = 0
-    /// The highest number that has not come, 0 if none is missing: most questions are answered by it.
+    /// The highest number that has not arrived, 0 if none is missing: it answers most queries.
     private var newestMissing: UInt32 = 0
 
-    /// Link numbers that should have come by now and have not.
+    /// How many link numbers should have arrived by now but have not.
     var missing: UInt32 { highest &- received }
 
-    /// Notes a number, and returns how far behind the highest it came: 0 in order, and for one so far from the highest that it
-    /// is not noted at all. Nil if it had come before.
+    /// Notes a number. Returns how far below the highest it was: 0 if in order, or if it is so far from the highest
+    /// that it is not recorded. Nil for a duplicate.
     ///
-    /// Link numbers are not authenticated, as each child's differ: whoever hears a packet can send it again with another
-    /// one. So a packet alone moves the window by its width at most; further only the parent's heartbeat does (`expect`).
+    /// Link numbers are not authenticated, because each child's differ: anyone who overhears a packet can resend it
+    /// with another number. So a packet alone moves the window by at most its width; only the parent's heartbeat moves
+    /// it further (`expect`).
     mutating func note(_ number: UInt32) -> UInt32? {
         let ahead = Int32(bitPattern: number &- highest)
         guard ahead.magnitude < Self.width else { return 0 }
@@ -36,7 +38,7 @@ struct LinkNumberWindow {
         return behind
     }
 
-    /// The parent says that it has sent all numbers below `next`, and no other.
+    /// The parent says that it has sent all numbers below `next`, and no others.
     mutating func expect(next: UInt32) {
         let last = next &- 1
         let ahead = Int32(bitPattern: last &- highest)
@@ -44,13 +46,13 @@ struct LinkNumberWindow {
             advance(to: last)
             newestMissing = last
         } else if ahead.magnitude >= Self.width {
-            // Not by reordering: somebody has made us believe in numbers that were never sent.
+            // Reordering cannot explain this: somebody has forged numbers that were never sent.
             for index in bits.indices { bits[index] = 0 }
             (highest, received, newestMissing) = (last, last, 0)
         }
     }
 
-    /// True if any number strictly between the two has not come.
+    /// True if any number strictly between the two has not arrived.
     func hasMissing(after low: UInt32, before high: UInt32) -> Bool {
         guard newestMissing != 0, Int32(bitPattern: newestMissing &- low) > 0 else { return false }
         if Int32(bitPattern: high &- newestMissing) > 0 { return true }
@@ -63,7 +65,7 @@ struct LinkNumberWindow {
         return false
     }
 
-    /// The highest number below `number` that has not come; 0 if all have that are remembered.
+    /// The highest number below `number` that has not arrived; 0 if none of those remembered is missing.
     private func missing(below number: UInt32) -> UInt32 {
         var candidate = number &- 1
         while highest &- candidate < min(Self.width, highest) {

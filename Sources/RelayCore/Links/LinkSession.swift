@@ -1,13 +1,13 @@
 import RelayWire
 
-/// What the two ends of a link agreed in the handshake, and which control messages have passed since: the tokens by which
-/// each end knows the link, its keys, the counter of what is sent, and the replay window of what is received.
+/// What the two ends of a link agreed on in the handshake, and which control messages have passed since: the tokens
+/// that identify the link at each end, its keys, the send counter and the replay window for received messages.
 struct LinkSession {
-    /// The other end writes it on what it sends here.
+    /// The other end writes this token on every message to this node.
     let ownToken: UInt64
-    /// Written on what is sent; 0 until the handshake is over. Set by `open`.
+    /// Written on every message sent; 0 until the handshake is complete. Set by `open`.
     private(set) var peerToken: UInt64 = 0
-    /// Nil until the handshake is over, and after the link was closed. Set by `open`, taken out by `close`.
+    /// Nil until the handshake is complete, and after the link was closed. Set by `open`, removed by `close`.
     private(set) var keys: LinkKeys?
     private var counter: UInt64 = 0
     private var replay = ReplayWindow()
@@ -19,18 +19,18 @@ struct LinkSession {
         self.keys = keys
     }
 
-    /// The link is closed. Returns the keys, for the caller to release.
+    /// Closes the session. Returns the keys, which the caller must release.
     mutating func close() -> LinkKeys? {
         defer { keys = nil }
         return keys
     }
 
-    /// The counter of the next control message, never used before.
+    /// The counter for the next control message, never used before.
     mutating func takeCounter() -> UInt64 {
         counter += 1
         return counter
     }
 
-    /// True for an authentic control message that has not come before and is not too old to tell. It is noted.
+    /// True for an authentic control message that is new and within the replay window. Records it.
     mutating func accepts(_ counter: UInt64) -> Bool { replay.accept(counter) }
 }

@@ -1,25 +1,25 @@
 import ReflectorModel
 import RelayWire
 
-/// Whose the links of children are, so that no address and no node takes all of them; and which were closed a moment ago, so
-/// that an `Open` that somebody overheard opens none of them again.
+/// Who owns the children's links, so that no address and no node can take all of them; and which links were closed
+/// recently, so that a replayed `Open` does not reopen them.
 struct LinkShares {
-    /// What one link of an address was opened by.
+    /// The Open with which a closed link was opened.
     private struct Closed {
         var endpoint: Endpoint
         var nonce: HandshakeNonce
         var cookieMilliseconds: UInt64
     }
 
-    /// Closed links remembered, by place; a newer one takes over the place of an older.
+    /// Number of closed links remembered, by hashed place; a newer one overwrites an older one in the same place.
     private static let closedMax = 4_096
     private var closed: [Closed?] = []
     private var countOfAddress: [IPAddress: Int] = [:]
     private var slotsOfNode: [NodeID: [Int]] = [:]
-    /// When links were last searched for one to close.
+    /// When the links were last searched for one to close.
     private var searchedAt: MonotonicInstant?
 
-    /// An IPv4 address, or the network of an IPv6 address: whoever has one address of it has them all.
+    /// An IPv4 address, or the network of an IPv6 address: a host with one address of the network can use all of them.
     static func key(_ address: IPAddress) -> IPAddress {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }
@@ -45,7 +45,7 @@ struct LinkShares {
             endpoint: link.endpoint, nonce: link.nonce, cookieMilliseconds: link.cookieMilliseconds)
     }
 
-    /// True for an `Open` that opened a link which is closed by now, or that is older than it.
+    /// True for an `Open` whose link has already been closed, or that is older than that link.
     func isReplay(_ open: Open, from source: Endpoint) -> Bool {
         guard !closed.isEmpty, let last = closed[Self.place(of: source)], last.endpoint == source else {
             return false
@@ -53,7 +53,7 @@ struct LinkShares {
         return open.nonce == last.nonce || open.cookie.milliseconds < last.cookieMilliseconds
     }
 
-    /// Whether all links may be searched now: not for each of a thousand Opens in a row.
+    /// Whether all links may be searched now: not for each of a thousand consecutive Opens.
     mutating func maySearch(at now: MonotonicInstant) -> Bool {
         if let searchedAt, now - searchedAt < .milliseconds(5) { return false }
         searchedAt = now

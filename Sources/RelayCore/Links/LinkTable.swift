@@ -3,25 +3,25 @@ import RelayWire
 
 /// Every link of a node, to parents and from children, by slot, by token and by address.
 struct LinkTable: ~Copyable {
-    /// Which link a token stands for.
+    /// The link that a token identifies.
     enum Slot: Equatable {
         case parent(Int)
         case child(Int)
     }
 
-    /// Links that this node opened. Changed by `open` and `remove` only.
+    /// Links that this node opened. Changed only by `open` and `remove`.
     private(set) var parents = SlotTable<ParentLink>()
-    /// Links that children opened to this node. Changed by `accept` and `remove` only.
+    /// Links that children opened to this node. Changed only by `accept` and `remove`.
     private(set) var children = SlotTable<ChildLink>()
-    /// Slots of the child links that announce streams to a set reflector, in order of opening. Changed by `addAnnouncer`
-    /// and `remove` only.
+    /// Slots of the child links that announce streams to a set reflector, in the order in which they were opened.
+    /// Changed only by `addAnnouncer` and `remove`.
     private(set) var announcers: [Int] = []
-    /// How many links each address and each node has here, and which were closed a moment ago.
+    /// How many links each address and each node has here, and which links were closed recently.
     private(set) var shares = LinkShares()
     private var slotByToken: [UInt64: Slot] = [:]
     private var parentByEndpoint: [Endpoint: Int] = [:]
     private var childByEndpoint: [Endpoint: Int] = [:]
-    /// Slot of the parent that the last packet came from: often it is the next one's too, and needs no look-up.
+    /// Slot of the parent that sent the last packet: the next packet is often from the same one and needs no look-up.
     private var lastParent = 0
     private var nextSubscription: UInt32 = 1
     private var working = WorkingAddresses()
@@ -37,7 +37,7 @@ struct LinkTable: ~Copyable {
         return parents[slot]
     }
 
-    /// The link to the host of which this is one address.
+    /// The link to the host that has this address.
     func parent(at endpoint: Endpoint) -> ParentLink? {
         parentByEndpoint[endpoint].flatMap { parents[$0] }
     }
@@ -45,19 +45,19 @@ struct LinkTable: ~Copyable {
         childByEndpoint[endpoint].flatMap { children[$0] }
     }
 
-    /// The address with which to begin, out of a host's own.
+    /// Which of a host's addresses to try first.
     func firstAddress(of host: Endpoint, others: [Endpoint], at now: MonotonicInstant) -> Endpoint {
         working.first(of: host, others: others, at: now)
     }
 
-    /// The host answers, or is to be tried, at this address.
+    /// The host answers at this address, or this address should be tried next.
     mutating func noteWorking(
         _ address: Endpoint, of host: Endpoint, for span: TimeSpan = WorkingAddresses.span, at now: MonotonicInstant
     ) {
         working.note(address, of: host, for: span, at: now)
     }
 
-    /// A subscription id that no path of this node had before.
+    /// A subscription id that no path of this node has used before.
     mutating func takeSubscriptionID() -> UInt32 {
         defer { nextSubscription &+= 1 }
         return nextSubscription
@@ -100,6 +100,6 @@ struct LinkTable: ~Copyable {
         children.remove(link.slot)
     }
 
-    /// Whether all links may be searched for one to close: not for each of a thousand Opens in a row.
+    /// Whether all links may be searched for one to close: not for each of a thousand consecutive Opens.
     mutating func maySearch(at now: MonotonicInstant) -> Bool { shares.maySearch(at: now) }
 }

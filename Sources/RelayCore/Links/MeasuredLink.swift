@@ -1,12 +1,12 @@
 import ReflectorModel
 
-/// Either end of a link, as far as its delays go: round trips by echoed timestamps, and the variation of the delay on the
-/// way here.
+/// Either end of a link, for delay measurements: round trips from echoed timestamps, and the variation of the incoming
+/// delay.
 protocol MeasuredLink: AnyObject {
     var echo: TimestampEcho { get set }
     var roundTrip: RoundTrip { get set }
     var delayVariation: DelayVariation { get set }
-    /// Nil while there is nothing to measure for, or nothing that keeps it.
+    /// Nil while there is nothing to measure, or no storage for it.
     var measurements: (any LinkMeasurements)? { get set }
 }
 
@@ -14,7 +14,7 @@ extension ParentLink: MeasuredLink {}
 extension ChildLink: MeasuredLink {}
 
 extension MeasuredLink {
-    /// Takes the timestamps of a control message.
+    /// Processes the timestamps of a control message.
     func noteTimes(
         _ timestamp: UInt64, echoed: UInt64, echoDelayMicroseconds: UInt32, at now: MonotonicInstant
     ) {

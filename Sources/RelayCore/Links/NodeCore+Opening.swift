@@ -1,16 +1,16 @@
 import ReflectorModel
 import RelayWire
 
-/// The child's end of the handshake, as far as it sends: any part that needs a link to a host opens it here.
+/// The sending half of the child's end of the handshake: any part that needs a link to a host opens it here.
 extension NodeCore {
-    /// Other addresses of a host that are tried.
+    /// Maximum number of a host's other addresses to try.
     private static var othersMax: Int { 7 }
 
-    /// The link to a host, opened now if there is none. Nil if the table is full.
+    /// The link to a host; opens it if there is none. Nil if the table is full.
     ///
     /// - Parameters:
-    ///   - endpoint: the address that stands for the host.
-    ///   - others: the host's other addresses, tried if the first does not answer soon.
+    ///   - endpoint: the address that identifies the host.
+    ///   - others: the host's other addresses, tried if the first one does not answer soon.
     mutating func openLink(
         to endpoint: Endpoint, others: [Endpoint], name: String, isForAnnouncing: Bool, at now: MonotonicInstant
     ) -> ParentLink? {
@@ -33,7 +33,7 @@ extension NodeCore {
         return link
     }
 
-    /// Sends the next step of the handshake, or sends it again. False after `retriesMax`: the link has failed.
+    /// Sends or repeats the next step of the handshake. False after `retriesMax`: the link has failed.
     mutating func continueHandshake(of link: ParentLink, at now: MonotonicInstant) -> Bool {
         guard now >= link.nextTry else {
             clock.schedule(link, link.nextTry)
@@ -42,7 +42,8 @@ extension NodeCore {
         guard link.tries <= configuration.retriesMax else { return false }
         switch link.state {
         case .greeting:
-            // The others join in when the first has been silent for the first two tries: 300 ms (compare RFC 8305 §5).
+            // The other addresses are tried as well after two unanswered tries of the first: 300 ms (compare RFC 8305
+            // §5).
             for address in link.tries < 2 ? [link.remote] : [link.remote] + link.others {
                 send(
                     .hello(keyPhase: link.keyPhase, role: configuration.role, node: context.id, nonce: link.nonce),
@@ -60,7 +61,7 @@ extension NodeCore {
         return true
     }
 
-    /// Closes a link: nothing is sent or received on it any more.
+    /// Closes a link: nothing more is sent or received on it.
     mutating func close(_ link: ParentLink, at now: MonotonicInstant) {
         send(.close(.leaving), on: link, at: now)
         link.die()
@@ -69,7 +70,7 @@ extension NodeCore {
         links.remove(link)
     }
 
-    /// A token that no link has.
+    /// A token that no link uses.
     func freshToken() -> UInt64 {
         var token = context.secret64()
         while !links.isFree(token: token) { token = context.secret64() }

@@ -1,10 +1,11 @@
 import ReflectorModel
 import RelayWire
 
-/// What all paths behind this node carry of a stream: each node tells its parents the smallest, and the entrypoint makes
-/// payloads of a stream no larger than that.
+/// The payload limit of a stream over all paths behind this node: each node reports the lowest limit to its parents,
+/// and the entrypoint sends no larger payloads.
 extension NodeCore {
-    /// Takes over what the children's paths carry now: at an entrypoint payloads change, elsewhere the parents are told.
+    /// Applies the current limits of the children's paths: an entrypoint changes its payload size, any other node tells
+    /// its parents.
     mutating func updateLimit(of stream: StreamState, at now: MonotonicInstant) {
         var limit = WireLimits.payloadUsual
         for child in stream.children {
@@ -27,7 +28,7 @@ extension NodeCore {
         }
     }
 
-    /// Tells a parent again of the streams that are limited behind this node: a message may be lost, and a limit lapses.
+    /// Repeats the payload limits to a parent: a message may be lost, and a limit expires.
     mutating func sendLimits(on link: ParentLink, at now: MonotonicInstant) {
         guard streams.hasLimits else { return }
         // Sorted, because a dictionary's order differs between processes.

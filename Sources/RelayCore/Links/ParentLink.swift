@@ -1,7 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Our end of a link that we opened: to a parent that we fetch from, or to a set reflector that we announce to.
+/// This node's end of a link that it opened: to a parent from which it fetches, or to a set reflector to which it
+/// announces.
 ///
 /// ```
 /// closed ──open──▶ greeting (Hello) ──Cookie──▶ opening (Open) ──Opened──▶ alive ──silence, Close──▶ dead
@@ -16,9 +17,9 @@ final class ParentLink {
     }
 
     let slot: Int
-    /// The address that stands for the host: by it the link is known here.
+    /// The address that identifies the host: the link is registered under it.
     let endpoint: Endpoint
-    /// True for an entrypoint's link to a set reflector: it carries announcements, no streams.
+    /// True for an entrypoint's link to a set reflector: it carries announcements, not streams.
     let isForAnnouncing: Bool
     let nonce: HandshakeNonce
     let keyPhase: UInt8
@@ -27,20 +28,21 @@ final class ParentLink {
 
     /// Changed by `takeCookie`, `open` and `die`.
     private(set) var state: State = .greeting
-    /// The address of the host that is used: that which answers first. Changed by `use`.
+    /// The host's address in use: the first one that answered. Changed by `use`.
     private(set) var remote: Endpoint
-    /// Its other ones. While the link opens they are tried too, if the first one stays silent. Changed by `use`.
+    /// The host's other addresses. While the link opens, they are tried too if the first one stays silent. Changed by
+    /// `use`.
     private(set) var others: [Endpoint]
-    /// Number of our own address at which the parent's first answer came in (`RelayNode.receive`): all is sent from there,
-    /// since the parent knows the link by it. Set by `use`.
+    /// Number of our own address on which the parent's first answer arrived (`RelayNode.receive`): everything is sent
+    /// from there, since the parent identifies the link by it. Set by `use`.
     private(set) var local: UInt8 = 0
-    /// Host name from the DNS, then from the handshake.
+    /// Host name, first from the DNS, later from the handshake.
     private(set) var peerName: String
     /// Changed by `noteTry`.
     private(set) var nextTry: MonotonicInstant
     private(set) var tries = 0
     private var openedAt: MonotonicInstant = .zero
-    /// Its own token is the child's, the peer's the parent's.
+    /// Its own token is the child's, its peer token the parent's.
     var session: LinkSession
     var childToken: UInt64 { session.ownToken }
     var parentToken: UInt64 { session.peerToken }
@@ -56,35 +58,34 @@ final class ParentLink {
     var echo = TimestampEcho()
     var delayVariation = DelayVariation()
     var measurements: (any LinkMeasurements)?
-    /// What the parent may send; as many replies as there are subscriptions come at once.
+    /// Limits the parent's messages; the depth allows for the replies to all subscriptions at once.
     var messages = TokenBucket(rate: 2_000, depth: 20_000)
     private(set) var lastReceived: MonotonicInstant = .zero
     private(set) var retransmitsAsked: UInt64 = 0
 
     // MARK: The lease and what is fetched
 
-    /// As the parent last said. Set by `takeNonce`.
+    /// The last nonce from the parent. Set by `takeNonce`.
     private(set) var leaseNonce: UInt64 = 0
     /// Set by `noteRenew`.
     private(set) var lastRenew: MonotonicInstant = .zero
-    /// Stream table slots by subscription id on this link, and a sum over the ids. Changed by `addSubscription` and
+    /// Stream table slots by subscription id on this link, and a checksum of the ids. Changed by `addSubscription` and
     /// `removeSubscription`.
     private(set) var subscriptions: [UInt32: Int] = [:]
     private(set) var digest: UInt64 = 0
-    /// Not fetched through, but kept validated for the moment the parent in use dies; until this instant. Set by
-    /// `keepWarm`.
+    /// Standby: kept validated without streams until this instant, in case the current parent dies. Set by `keepWarm`.
     private(set) var warmUntil: MonotonicInstant = .zero
-    /// The parent has said that it is about to stop. Set by `noteShutdown`.
+    /// The parent has announced that it is about to stop. Set by `noteShutdown`.
     private(set) var isLeavingSoon = false
     private var lastResync: MonotonicInstant = .zero
-    /// When what the parent says of single streams was last read.
+    /// When the parent's entries about single streams were last read.
     private var lastEntries = MonotonicInstant(nanoseconds: .min / 2)
 
     // MARK: Announcing
 
     /// Set by `takeHeartbeat`.
     private(set) var lastHeartbeatSent: MonotonicInstant = .zero
-    /// When the parent last asked for the list of announcements.
+    /// When the parent last requested the list of announcements.
     private var lastPulled = MonotonicInstant(nanoseconds: .min / 2)
 
     init(
@@ -114,7 +115,7 @@ final class ParentLink {
 
     // MARK: The handshake
 
-    /// The parent has answered from this address. True if it is another one than the link used before.
+    /// The parent has answered from this address. True if the link used another one before.
     func use(_ address: Endpoint, local: UInt8) -> Bool {
         self.local = local
         guard address != remote else { return false }
@@ -129,9 +130,9 @@ final class ParentLink {
         nextTry = now
     }
 
-    /// A step of the handshake is sent now.
+    /// A handshake step is being sent.
     ///
-    /// - Parameter interval: the time to the second try; then it doubles.
+    /// - Parameter interval: time until the second try; doubles each time.
     func noteTry(interval: TimeSpan, at now: MonotonicInstant) {
         if case .opening = state { openedAt = now }
         nextTry = now + TimeSpan(nanoseconds: interval.nanoseconds << Int64(tries))
@@ -154,14 +155,14 @@ final class ParentLink {
     @inline(__always) func noteReceived(at now: MonotonicInstant) { lastReceived = now }
     func noteRetransmitAsked() { retransmitsAsked += 1 }
 
-    /// True if the nonce is another one than before: the lease must be renewed by it.
+    /// True if the nonce has changed: the lease must be renewed with it.
     func takeNonce(_ nonce: UInt64) -> Bool {
         defer { leaseNonce = nonce }
         return nonce != leaseNonce
     }
 
-    /// True if what a heartbeat says of single streams is to be read; if one was read a moment ago, this one is only a sign
-    /// of life.
+    /// True if the entries in a heartbeat should be read. If entries were read too recently, this heartbeat is only a
+    /// sign of life.
     func takeEntries(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {
         guard now - lastEntries >= spacing else { return false }
         lastEntries = now
@@ -185,14 +186,14 @@ final class ParentLink {
 
     func noteRenew(at now: MonotonicInstant) { lastRenew = now }
 
-    /// True if it is time for a heartbeat of an entrypoint, which is noted.
+    /// True if an entrypoint's heartbeat is due. Records it as sent.
     func takeHeartbeat(interval: TimeSpan, at now: MonotonicInstant) -> Bool {
         guard now - lastHeartbeatSent >= interval else { return false }
         lastHeartbeatSent = now
         return true
     }
 
-    /// True if the parent may have the list of announcements now, which is noted.
+    /// True if the parent may have the list of announcements now. Records the request.
     func takePull(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {
         guard now - lastPulled >= spacing else { return false }
         lastPulled = now
@@ -216,18 +217,18 @@ final class ParentLink {
     }
 }
 
-/// Share of a link's recent packets that did not come.
+/// Loss ratio of a link's recent packets.
 struct RecentLoss {
     /// 0 to 1.
     private(set) var share = 0.0
     private var expected: UInt32 = 0
     private var received: UInt32 = 0
-    /// Fewer packets than this tell nothing.
+    /// Fewer packets than this are not significant.
     private static let packetsMin: UInt32 = 50
 
     /// - Parameters:
     ///   - expected: the highest link number so far.
-    ///   - received: how many came so far.
+    ///   - received: how many have arrived so far.
     mutating func note(expected: UInt32, received: UInt32) {
         let more = expected &- self.expected
         guard more >= Self.packetsMin else { return }

@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayWire
 
-/// Whether the path to a child carries the usual packets, or only those of an MTU of 1280: found out by datagrams of their
-/// size, since a router that says so (ICMP) is often not heard. Judged while streams flow; small datagrams go along, so
-/// that loss of everything is not taken for a small MTU.
+/// Whether the path to a child carries packets of usual size, or only those that fit an MTU of 1280. Measured with
+/// datagrams of both sizes, because the ICMP messages of routers are often filtered. Probes are sent while streams
+/// flow. Small datagrams are included, so that total loss is not mistaken for a small MTU.
 ///
 /// ```
 ///        due ──▶ probing, 7 rounds ──a usual one came──▶ usual, judged again after 60 s or when much is lost
@@ -11,7 +11,7 @@ import RelayWire
 ///                               └──nothing─────────────▶ as before
 /// ```
 struct PathSize {
-    /// What a round of probing has shown.
+    /// The result of a round of probing.
     enum Outcome: Equatable {
         case unchanged
         case becameSmall
@@ -22,16 +22,16 @@ struct PathSize {
 
     static let rounds = 7
     static let roundSpan: TimeSpan = .milliseconds(150)
-    /// How long a judgement stands.
+    /// How long a result is valid.
     static let span: TimeSpan = .seconds(60)
-    /// Loss leads to another judgement no sooner than this.
+    /// Loss triggers a new measurement no sooner than this.
     static let suspicionSpan: TimeSpan = .seconds(5)
-    /// Answers to smaller ones that it takes to believe that the usual ones are too large.
+    /// Answers to smaller probes needed to conclude that the usual size is too large.
     private static let answersMin = 2
-    /// Payload of the smallest probes, which any path carries.
+    /// Payload of the smallest probes, which every path carries.
     private static let payloadTiny = 128
 
-    /// Largest payload that gets through; nil while that is not known.
+    /// Largest payload that gets through; nil while unknown.
     private(set) var payload: Int?
     private(set) var nextStep: MonotonicInstant = .zero
     private var round = 0
@@ -40,13 +40,13 @@ struct PathSize {
     private var tiny = 0
     private var judgedAt: MonotonicInstant?
 
-    /// Payloads of the probes to send now. Called while the link has subscriptions, when `nextStep` has come.
+    /// Payloads of the probes to send now. Called while the link has subscriptions and `nextStep` is due.
     mutating func step(at now: MonotonicInstant) -> (probes: [Int], outcome: Outcome) {
         guard now >= nextStep else { return ([], .unchanged) }
         guard round < Self.rounds, usual == 0 else { return ([], conclude(at: now)) }
         round += 1
         nextStep = now + Self.roundSpan
-        // Most paths answer the first one: the smaller ones are for the others.
+        // Most paths answer the first probe; the smaller ones are for the others.
         let probes = [WireLimits.payloadUsual, WireLimits.payloadOfSmallPath, Self.payloadTiny]
         return (round == 1 ? Array(probes.prefix(1)) : probes, .unchanged)
     }
@@ -64,7 +64,7 @@ struct PathSize {
         }
     }
 
-    /// The child misses much of what was sent: perhaps the path has changed.
+    /// The child misses many of the packets sent: the path may have changed.
     mutating func suspect(at now: MonotonicInstant) {
         guard round == 0, payload != WireLimits.payloadOfSmallPath else { return }
         if let judgedAt, now - judgedAt < Self.suspicionSpan { return }

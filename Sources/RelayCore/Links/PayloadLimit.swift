@@ -1,20 +1,20 @@
 import ReflectorModel
 import RelayWire
 
-/// Largest payload that all paths behind this node carry of a stream.
+/// Largest payload of a stream that all paths behind this node carry.
 struct PayloadLimit {
     private(set) var bytes = WireLimits.payloadUsual
     private var loweredAt: MonotonicInstant = .zero
 
-    /// At an entrypoint payloads are not raised sooner than this after they were lowered.
+    /// At an entrypoint, payloads are not raised sooner than this after they were lowered.
     private static let span: TimeSpan = .seconds(60)
 
     var isUsual: Bool { bytes >= WireLimits.payloadUsual }
 
     mutating func follow(_ limit: Int) { bytes = limit }
 
-    /// The same at the stream's entrypoint, where a child that comes and goes must not make the payload change to and fro.
-    /// False if the limit stays.
+    /// The same at the stream's entrypoint, where a child that joins and leaves repeatedly must not make the payload
+    /// size oscillate. False if the limit stays.
     mutating func followSlowly(_ limit: Int, at now: MonotonicInstant) -> Bool {
         let isLower = limit < bytes
         if isLower { loweredAt = now }

@@ -1,19 +1,20 @@
 import ReflectorModel
 
-/// What one child says that it received and missed on its link, as far as that can be true: nobody received or missed more
-/// than was sent to it.
+/// What one child reports to have received and missed on its link, as far as it is plausible: a child cannot receive or
+/// miss more packets than were sent to it.
 struct ChildReport {
     private var newest: (received: UInt32, lost: UInt32) = (0, 0)
-    /// What is believed, since the link was opened.
+    /// Accepted counts since the link was opened.
     private(set) var received: UInt64 = 0
     private(set) var lost: UInt64 = 0
-    /// The same when it was last counted (`takeNew`).
+    /// The counts at the last call of `takeNew`.
     private var counted: (received: UInt64, lost: UInt64) = (0, 0)
 
-    /// Takes a report. Its counts are modulo 2³², and what was missed may still come.
+    /// Processes a report. Its counts are modulo 2³², and missed packets may still arrive.
     ///
     /// - Parameter sent: packets sent on the link since it was opened.
-    /// - Returns: how many packets of it are not believed; nil if a newer report has overtaken this one: it says nothing.
+    /// - Returns: how many of the reported packets are implausible; nil if a newer report was processed before: this
+    ///   one is ignored.
     mutating func take(received newReceived: UInt32, lost newLost: UInt32, sent: UInt64) -> UInt64? {
         let more = Int64(Int32(bitPattern: newReceived &- newest.received))
         guard more >= 0 else { return nil }
@@ -26,41 +27,42 @@ struct ChildReport {
         return (saidReceived - received) &+ (saidLost - lost)
     }
 
-    /// What has been added since this was last called.
+    /// The increase since the last call.
     mutating func takeNew() -> (received: UInt64, lost: UInt64) {
-        // What seemed lost may have come meanwhile, and is not counted again if it seems lost once more.
+        // Packets that seemed lost may have arrived since. They are not counted again if they seem lost once more.
         defer { counted = (max(counted.received, received), max(counted.lost, lost)) }
         return (received - min(counted.received, received), lost - min(counted.lost, lost))
     }
 }
 
-/// What children received and missed, added up over all links since the start, for the name servers' probes.
+/// What children received and missed, totalled over all links since the start, for the name servers' probes.
 ///
-/// In each round the loss is the median of what the children's addresses say, with two more that say "none": so one child, or
-/// any number behind one address, says nothing alone, and of three or more that say something, the majority counts. A set
-/// reflector on lossy ground loses for most of them; a child on lossy ground is one of many.
+/// The loss of each round is the median of the reports of the children's addresses, with two more that report no loss.
+/// So one child, or any number behind one address, cannot cause a loss alone; of three or more that report a loss, the
+/// majority counts. A set reflector on a lossy network loses packets for most of its children; a child on a lossy
+/// network is one of many.
 struct ReportTotals {
-    /// What the children of one address say of one round.
+    /// The report of one address's children for one round.
     struct Vote {
         var address: IPAddress
         var received: UInt64
         var lost: UInt64
     }
 
-    /// Length of a round: every child reports once in it.
+    /// Length of a round: every child reports once per round.
     static let round = TimeSpan.seconds(2)
-    /// An address to which fewer packets were sent has no voice.
+    /// An address to which fewer packets were sent does not vote.
     private static let packetsMin: UInt64 = 40
-    /// Voices for "no loss" that are always there.
+    /// Number of votes for "no loss" that are always added.
     private static let witnesses = 2
 
     private(set) var received: UInt64 = 0
     private(set) var lost: UInt64 = 0
     private var began: MonotonicInstant?
-    /// Part of a packet left over from the rounding of the last round.
+    /// Fraction of a packet left over from rounding in the last round.
     private var rest = 0.0
 
-    /// True once a round: then the votes are to be counted.
+    /// True once a round: the votes should be counted now.
     mutating func isDue(at now: MonotonicInstant) -> Bool {
         guard let began else {
             self.began = now

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Smoothed round-trip time and its variation, by echoed timestamps (RFC 6298 §2).
+/// Smoothed round-trip time and its variation, from echoed timestamps (RFC 6298 §2).
 struct RoundTrip {
     private(set) var smoothed: TimeSpan?
     private(set) var variation: TimeSpan = .zero
@@ -17,23 +17,23 @@ struct RoundTrip {
         smoothed = (old * 7 + rtt) / 8
     }
 
-    /// What a measurement does not show: the other end's flush and both ends' timers (RFC 6298's G).
+    /// What a measurement does not include: the other end's flush delay and both ends' timers (RFC 6298's G).
     private static let granularity = TimeSpan.milliseconds(2)
 
-    /// When to ask again for something that has not come: SRTT + 4·RTTVAR, at least 10 ms.
+    /// When to repeat an unanswered request: SRTT + 4·RTTVAR, at least 10 ms.
     var retransmitTimeout: TimeSpan {
         guard let smoothed else { return .milliseconds(100) }
         return max(smoothed + max(variation * 4, Self.granularity), .milliseconds(10))
     }
 
-    /// Silence after which a link that is never idle for `interval` is dead (design §7).
+    /// Silence after which a link is dead: `floor`, or 2·SRTT + 4·RTTVAR if that is longer (design §7).
     func silenceMax(atLeast floor: TimeSpan) -> TimeSpan {
         guard let smoothed else { return floor }
         return max(floor, smoothed * 2 + variation * 4)
     }
 }
 
-/// Timestamps to echo: the other end's newest, and when it came.
+/// Timestamps to echo: the other end's newest one, and when it arrived.
 struct TimestampEcho {
     private var timestamp: UInt64 = 0
     private var arrival: MonotonicInstant = .zero
@@ -43,16 +43,16 @@ struct TimestampEcho {
         arrival = now
     }
 
-    /// What to write: the timestamp and how long it was held, in microseconds. Zero when there is none.
+    /// The fields to write: the timestamp and how long it was held, in microseconds. Zero if there is none.
     func fields(at now: MonotonicInstant) -> (timestamp: UInt64, delayMicroseconds: UInt32) {
         guard timestamp != 0 else { return (0, 0) }
         return (timestamp, UInt32(clamping: (now - arrival).nanoseconds / 1_000))
     }
 
-    /// The local clock as it goes on the wire: microseconds, never 0.
+    /// The local clock in wire format: microseconds, never 0.
     static func stamp(_ now: MonotonicInstant) -> UInt64 { UInt64(max(now.nanoseconds / 1_000, 1)) }
 
-    /// Round-trip time from an echo of our own stamp. Nil for "none" or nonsense.
+    /// Round-trip time from an echo of our own stamp. Nil if there is none or it is implausible.
     static func roundTrip(_ echoed: UInt64, delayMicroseconds: UInt32, at now: MonotonicInstant)
         -> TimeSpan?
     {

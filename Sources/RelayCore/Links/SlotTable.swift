@@ -1,4 +1,4 @@
-/// A table of objects by small stable numbers, walked in order of number.
+/// A table of objects with small stable numbers, iterated in order of number.
 struct SlotTable<Element: AnyObject> {
     private var elements: [Element?] = []
     private var free: [Int] = []
@@ -6,7 +6,7 @@ struct SlotTable<Element: AnyObject> {
 
     subscript(_ slot: Int) -> Element? { slot < elements.count ? elements[slot] : nil }
 
-    /// Puts in what `make` builds for the slot it gets.
+    /// Inserts what `make` creates for its slot.
     mutating func insert(_ make: (Int) -> Element) -> Element {
         let slot = free.popLast() ?? elements.count
         if slot == elements.count { elements.append(nil) }
@@ -23,7 +23,7 @@ struct SlotTable<Element: AnyObject> {
         count -= 1
     }
 
-    /// As many as `count` from a slot on, and the slot of the next one after them, if there is one.
+    /// Up to `count` elements from a slot on, and the slot of the next element, if there is one.
     func page(from first: Int, count: Int) -> (elements: [Element], next: Int?) {
         var found: [Element] = []
         var slot = max(first, 0)

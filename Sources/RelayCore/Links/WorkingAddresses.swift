@@ -1,19 +1,19 @@
 import ReflectorModel
 
-/// Which of a host's addresses works, where it is not the one that comes first: the next link to the host begins with it,
-/// and the first one is tried again only after a while (RFC 8305 §5 with a memory).
+/// Which of a host's addresses works, if it is not the first one: the next link to the host starts with it, and the
+/// first address is tried again only after a while (RFC 8305 §5 with a memory).
 struct WorkingAddresses {
     private struct Entry {
         var endpoint: Endpoint
         var until: MonotonicInstant
     }
-    /// By the endpoint that stands for the host.
+    /// By the endpoint that identifies the host.
     private var entries: [Endpoint: Entry] = [:]
-    /// Filled by what the zone names; when full, everything is forgotten: the cost is a wait of 300 ms each.
+    /// The entries come from the zone; when the table is full, it is cleared. This costs a wait of 300 ms per host.
     static let countMax = 1_024
-    /// An address that did not answer is passed over for this long.
+    /// How long an address that did not answer is skipped.
     static let span: TimeSpan = .seconds(600)
-    /// One over which a link has died, for this long: the host may have died, not the path.
+    /// The same for an address on which a link died: perhaps the host failed, not the path.
     static let spanAfterDeath: TimeSpan = .seconds(60)
 
     mutating func note(
@@ -23,7 +23,7 @@ struct WorkingAddresses {
         entries[host] = working == host ? nil : Entry(endpoint: working, until: now + span)
     }
 
-    /// The address to begin with, out of a host's own.
+    /// Which of a host's addresses to try first.
     func first(of host: Endpoint, others: [Endpoint], at now: MonotonicInstant) -> Endpoint {
         guard let entry = entries[host], entry.until > now, others.contains(entry.endpoint) else {
             return host

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// How often a person is told of what an attacker can cause at will: the first time at once, then every ten seconds, with
-/// how often it happened.
+/// How often an operator is alerted to events that an attacker can cause at will: the first time at once, then every
+/// ten seconds, with the number of occurrences.
 struct AlarmCounts {
     enum Kind: Int, CaseIterable {
         case linksRefused
@@ -14,7 +14,7 @@ struct AlarmCounts {
     private var told = [MonotonicInstant?](repeating: nil, count: Kind.allCases.count)
     private var counts = [UInt64](repeating: 0, count: Kind.allCases.count)
 
-    /// Counts one. Returns how many there were since the last alarm if it is time for the next, else nil.
+    /// Counts an event. Returns the number since the last alarm if the next alarm is due, else nil.
     mutating func note(_ kind: Kind, _ count: UInt64 = 1, at now: MonotonicInstant) -> UInt64? {
         counts[kind.rawValue] &+= count
         if let last = told[kind.rawValue], now - last < Self.span { return nil }

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The timers of a node. Each link and each stream has at most one that counts, and so have the node itself and the
-/// requests that wait; the soonest wakes the node.
+/// The timers of a node. Each link and each stream has at most one valid timer, and so have the node itself and the
+/// waiting requests; the soonest one wakes the node.
 struct NodeClock: ~Copyable {
     /// What is due.
     enum Due {
@@ -13,15 +13,15 @@ struct NodeClock: ~Copyable {
     }
 
     let startedAt: MonotonicInstant
-    /// Silence of others is not judged before this, because the node itself woke late.
+    /// Before this instant, silence of others proves nothing, because the node itself woke late.
     private(set) var judgeSilenceFrom: MonotonicInstant = .zero
     private var timers = TimerQueue()
     private var nodeWakeup = Wakeup()
     private var requestsWakeup = Wakeup()
 
-    /// A wake-up that comes this much later than asked for is late.
+    /// A wake-up that is delayed by more than this is late.
     private static let lateAfter: TimeSpan = .milliseconds(20)
-    /// After a late wake-up, what others sent may still lie in the socket or be on its way.
+    /// After a late wake-up, messages from others may still be in the socket or in transit.
     private static let patience: TimeSpan = .milliseconds(50)
 
     init(startedAt: MonotonicInstant) { self.startedAt = startedAt }
@@ -49,7 +49,7 @@ struct NodeClock: ~Copyable {
         timers.schedule(.requests, at: at, &requestsWakeup)
     }
 
-    /// When the soonest timer is due; distant when there is none.
+    /// When the soonest timer is due; `.distantFuture` if there is none.
     mutating func next(_ links: borrowing LinkTable, _ streams: borrowing StreamTable)
         -> MonotonicInstant
     {
@@ -74,7 +74,7 @@ struct NodeClock: ~Copyable {
         return true
     }
 
-    /// The next timer that is due, taken out. Nil if there is none.
+    /// Removes and returns the next timer that is due. Nil if there is none.
     mutating func takeDue(
         _ links: borrowing LinkTable, _ streams: borrowing StreamTable, at now: MonotonicInstant
     ) -> Due? {

@@ -2,15 +2,15 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// What all parts of a node work on: the links, the streams, the packet log, the timers and the output. Each part gets it
-/// as its one `inout` argument and keeps the rest of its state to itself.
+/// The state that all parts of a node share: the links, the streams, the packet log, the timers and the output. Each
+/// part gets it as its one `inout` argument and keeps the rest of its state to itself.
 ///
-/// A part changes of a link or a stream only what belongs to the part. What another part must do then, it posts as a
-/// `NodeEvent`; the node drains the events.
+/// A part changes only those fields of a link or a stream that belong to the part. It posts a `NodeEvent` for anything
+/// that another part must do; the node drains the events.
 struct NodeCore: ~Copyable {
-    /// Configuration, keys and random numbers to read; counters and requests to the shell to write.
+    /// Read: configuration, keys and random numbers. Written: counters and requests to the shell.
     var context: RelayContext
-    /// As in the context; a constant here, so that no packet pays for counting references to it.
+    /// The same as in the context; a constant here, so that packets cost no reference counting.
     let crypto: any PacketCrypto
     var clock: NodeClock
     let log: PacketLog
@@ -18,7 +18,7 @@ struct NodeCore: ~Copyable {
     var streams = StreamTable()
     var egress: EgressScheduler
     var meter: LinkMeter
-    /// Few: the node drains them after each call of a part.
+    /// A short queue: the node drains it after each call of a part.
     private var events = Deque<NodeEvent>()
 
     init(
@@ -35,18 +35,18 @@ struct NodeCore: ~Copyable {
 
     var configuration: RelayConfiguration { @inline(__always) _read { yield context.configuration } }
 
-    /// When the node must be called again, if nothing arrives before.
+    /// When the node must be called again if nothing arrives before.
     var nextTimeout: MonotonicInstant { mutating get { min(clock.next(links, streams), egress.flushAt) } }
 
-    /// Called before timers run: counts a wake-up that is late.
+    /// Called before timers run: counts a late wake-up.
     mutating func noteWakeUp(at now: MonotonicInstant) {
         if clock.noteWakeUp(links, streams, at: now) { context.count(.lateWakeups) }
     }
 
-    /// The next timer that is due, taken out. Nil if there is none.
+    /// Removes and returns the next timer that is due. Nil if there is none.
     mutating func takeDue(at now: MonotonicInstant) -> NodeClock.Due? { clock.takeDue(links, streams, at: now) }
 
-    /// Fills the batch with what is due. True if more waits.
+    /// Fills the batch with the datagrams that are due. True if there are more.
     mutating func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
         egress.transmit(links, streams, log, at: now, into: &batch, &context)
     }
@@ -55,7 +55,7 @@ struct NodeCore: ~Copyable {
 
     mutating func post(_ event: NodeEvent) { events.append(event) }
 
-    /// The event that was posted first.
+    /// Removes and returns the oldest event.
     mutating func takeEvent() -> NodeEvent? { events.popFirst() }
 
     // MARK: Sending
@@ -83,7 +83,7 @@ struct NodeCore: ~Copyable {
         egress.send(message, to: endpoint, from: local, at: now, &context)
     }
 
-    /// Queues a packet for the children of its stream, and wakes backlogs that waited for it.
+    /// Queues a packet for the children of its stream, and resumes backlogs that waited for it.
     mutating func forward(
         _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool, at now: MonotonicInstant
     ) {
@@ -93,14 +93,14 @@ struct NodeCore: ~Copyable {
         }
     }
 
-    /// Moves the link's backlogs on.
+    /// Advances the link's backlogs.
     mutating func pump(_ link: ChildLink, at now: MonotonicInstant) {
         if let wake = egress.pumpBacklog(of: link, streams, log, at: now, &context) { clock.schedule(link, wake) }
     }
 
     // MARK: Streams
 
-    /// Nobody may want the stream any more: the node goes on with it for a while.
+    /// If nobody wants the stream any more, the node still keeps it for a while.
     mutating func noteDemand(of stream: StreamState, at now: MonotonicInstant) {
         guard stream.origin == nil, !stream.hasDemand, stream.times.leaveAt == nil else { return }
         let leaveAt = now + (configuration.role == .edge ? configuration.leaveGrace : configuration.relayLeaveGrace)
@@ -108,7 +108,7 @@ struct NodeCore: ~Copyable {
         clock.schedule(stream, leaveAt)
     }
 
-    /// Viewers hear that a stream cannot be had, and the status shows it for a while.
+    /// Tells viewers that a stream is unavailable; the status shows it for a while.
     mutating func reportUnavailable(_ name: StreamName, _ reason: UnavailableReason, at now: MonotonicInstant) {
         streams.noteUnavailable(name, reason, at: now)
         context.post(.unavailable(name, reason))

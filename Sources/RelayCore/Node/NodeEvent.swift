@@ -1,13 +1,13 @@
 import ReflectorModel
 
-/// What happened in one part and concerns another. Parts post events; the node drains them in `RelayNode.drainEvents`,
-/// which is the one place that says what follows from each.
+/// An event in one part that concerns another. Parts post events; the node drains them in `RelayNode.drainEvents`, the
+/// only place that defines their consequences.
 enum NodeEvent {
-    /// No parent can give the stream now, and children want it.
+    /// No parent can provide the stream now, and children want it.
     case unavailable(StreamState, UnavailableReason)
-    /// The zone has said which portset a stream has; children may claim another.
+    /// The zone has named a stream's portset; children may claim another one.
     case portsetLearned(StreamState, PortsetID)
-    /// The zone names the node of this link as a candidate of a stream that it announces.
+    /// The zone names this link's node as a candidate for a stream that it announces.
     case announcerListed(ChildLink)
     /// The zone does not name it.
     case announcementContradicted(ChildLink, StreamName)

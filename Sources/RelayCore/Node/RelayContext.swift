@@ -2,40 +2,41 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// What every part of a node may use: its configuration, its keys and its random numbers to read; counters and requests
-/// to the shell to write. A part gets it as its one `inout` argument and knows nothing else of the node.
+/// What every part of a node may use. Read: configuration, keys and random numbers. Written: counters and requests to
+/// the shell. A part gets it as its one `inout` argument and knows nothing else of the node.
 struct RelayContext: ~Copyable {
     let configuration: RelayConfiguration
     let id: NodeID
     let crypto: any PacketCrypto
     /// Read by the status; `count` writes it.
     private(set) var counters = RelayCounters()
-    /// Rounds of loops whose length others can choose. Tests bound it for each message, which no clock could.
+    /// Iterations of loops whose length others can influence. Tests limit it per message, which would not be possible
+    /// with a clock.
     private(set) var work: UInt64 = 0
-    /// How long packets stayed here, over all streams.
+    /// Residence times of packets, over all streams.
     private(set) var residence = DelayBuckets()
-    /// Number of the own address at which the current datagram arrived; 0 outside `receive`.
+    /// Number of our own address on which the current datagram arrived; 0 outside `receive`.
     private(set) var arrivedAt: UInt8 = 0
 
-    /// Room for one packet that is being sealed or opened; its content lasts no longer than the call.
+    /// Buffer for one packet that is being sealed or opened; its content is valid only during the call.
     let scratch: UnsafeMutableRawBufferPointer
 
-    /// Jitter and tie breaks only; secrets come from `crypto`.
+    /// Only for jitter and tie-breaks; secrets come from `crypto`.
     private var random: SeededGenerator
     private var actions = Deque<RelayAction>()
     private var alarmCounts = AlarmCounts()
     private var spacings: [AlarmSpacing] = Array(
         repeating: AlarmSpacing(), count: AlarmTopic.allCases.count)
 
-    /// Alarms of one topic follow each other no closer than `AlarmSpacing` says.
+    /// Alarms of one topic have the minimum spacing of `AlarmSpacing`.
     enum AlarmTopic: Int, CaseIterable {
         /// The table of streams is full.
         case room
-        /// A node is not what it says.
+        /// A node's identity contradicts the zone.
         case identity
     }
 
-    /// Most requests that wait for the shell.
+    /// Maximum number of requests that wait for the shell.
     private static let actionsMax = 8_192
 
     init(configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64) {
@@ -60,7 +61,7 @@ struct RelayContext: ~Copyable {
 
     @inline(__always) mutating func begin(at local: UInt8) { arrivedAt = local }
 
-    /// Asks the shell for something. Dropped when too many requests wait: the timer of a look-up asks again.
+    /// Posts a request to the shell. Dropped if too many wait: the timer of a look-up repeats it.
     mutating func post(_ action: RelayAction) {
         guard actions.count < Self.actionsMax else { return count(.droppedLookUpTableFull) }
         actions.append(action)
@@ -68,13 +69,13 @@ struct RelayContext: ~Copyable {
 
     mutating func popAction() -> RelayAction? { actions.popFirst() }
 
-    /// Counts something that an attacker can cause at will. Returns how often it happened if a person is to hear of it
-    /// now, else nil.
+    /// Counts an event that an attacker can cause at will. Returns the number of occurrences if an alarm is due now,
+    /// else nil.
     mutating func isAlarmDue(_ kind: AlarmCounts.Kind, at now: MonotonicInstant) -> UInt64? {
         alarmCounts.note(kind, at: now)
     }
 
-    /// Counts a control message of a link that has used up what it may send, and raises an alarm now and then.
+    /// Counts a control message that exceeds its link's rate limit, and raises an alarm now and then.
     mutating func noteFlood(from peer: String, _ endpoint: Endpoint, at now: MonotonicInstant) {
         count(.droppedControlFlood)
         if let count = isAlarmDue(.controlFlood, at: now) {
@@ -82,19 +83,19 @@ struct RelayContext: ~Copyable {
         }
     }
 
-    /// Raises an alarm unless one of the same topic was raised a moment ago.
+    /// Raises an alarm unless one of the same topic was raised recently.
     mutating func alarm(
         _ topic: AlarmTopic, _ alarm: @autoclosure () -> RelayAlarm, at now: MonotonicInstant
     ) {
         if spacings[topic.rawValue].isDue(at: now) { post(.alarm(alarm())) }
     }
 
-    /// For jitter: a number from the seeded generator.
+    /// Provides the seeded generator, for jitter.
     mutating func withRandom<Result>(_ use: (inout SeededGenerator) -> Result) -> Result {
         use(&random)
     }
 
-    /// A number that nobody can guess.
+    /// An unpredictable number.
     func secret64() -> UInt64 {
         var value: UInt64 = 0
         withUnsafeMutableBytes(of: &value) { crypto.random(into: $0) }

@@ -1,4 +1,4 @@
-/// What a node counts. Every reject and every drop has its reason.
+/// The counters of a node. Every reject and every drop is counted by its reason.
 public enum RelayCounter: Int, CaseIterable, Sendable {
     case datagramsReceived
     case dataReceived
@@ -19,9 +19,9 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case rejectedUnexpected
     case rejectedVersion
     case rejectedTooOld
-    /// A stream begun again at lower numbers, as a parent had led it too far ahead.
+    /// A stream that restarted at lower numbers, because a parent had led it too far ahead.
     case rewinds
-    /// So far ahead of what other packets bring that it cannot be true.
+    /// Too far ahead of what other packets carry to be genuine.
     case rejectedTooFar
 
     case duplicates
@@ -33,11 +33,11 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case nakNumbersServed
     case nakNumbersMissed
     case nakNumbersOverBucket
-    /// Not answered because the node sends at its declared capacity.
+    /// Not answered because the node's declared capacity is used up.
     case nakNumbersOverCapacity
-    /// Answered already, or an answer is on its way.
+    /// Already answered, or an answer is in transit.
     case nakNumbersRepeated
-    /// Asked for, and then it came of itself: it was only out of order.
+    /// Requested, but the original arrived: it was only reordered.
     case naksSpurious
     case repaired
     case lost
@@ -47,46 +47,46 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case linksOpened
     case linksDied
     case linksRefused
-    /// Closed because the same node opened another one.
+    /// Closed because the same node opened another link.
     case linksReplaced
     /// Closed to make room, because nothing was fetched on them.
     case linksEvicted
     case leasesExpired
     case subscribesSent
     case subscribesReceived
-    /// Ended by another one of the same child for the same stream.
+    /// Ended by another subscription of the same child to the same stream.
     case subscriptionsReplaced
-    /// Subscribes and the like that waited for their turn, as their link had sent many.
+    /// Requests such as Subscribe that waited for their turn, because their link had sent many.
     case ordersDeferred
     case subscribesRefusedUnknown
     case subscribesRefusedBusy
     case subscribesRefusedLoop
     /// On a link whose circuit breaker is open.
     case subscribesRefusedLossy
-    /// Whether there is such a stream could not be found out.
+    /// The name servers could not tell whether the stream exists.
     case subscribesRefusedUndecided
-    /// A child brought up more new names than it may.
+    /// The child requested new names faster than allowed.
     case subscribesRefusedNames
     case parentChanges
-    /// Given up because their link has long lost too much, or because the parent is nearly full.
+    /// Dropped because their link has had long heavy loss, or because the parent is nearly full.
     case pathsShed
-    /// A child was asked to end an extra path, because this node is nearly full.
+    /// Requests to children to end an extra path, because this node is nearly full.
     case extraPathsCrowded
     case lateWakeups
     case lookUpsAsked
     case lookUpsAnswered
     case lookUpsFailed
     case lookUpsKeptOld
-    /// Names that went for others because the table was full.
+    /// Names evicted because the table was full.
     case lookUpsEvicted
     case announcementsReceived
-    /// Streams announced by a node that is none of their candidates.
+    /// Streams announced by a node that is not one of their candidates.
     case announcementsRefused
-    /// Streams taken from an entrypoint that no name server could confirm.
+    /// Streams accepted from an entrypoint that no name server could confirm.
     case announcementsUnconfirmed
-    /// Lists of which pages stayed away.
+    /// Lists with pages that never arrived.
     case announcementsIncomplete
-    /// Portsets that children claimed and the zone contradicts.
+    /// Portsets claimed by children that the zone contradicts.
     case portsetsCorrected
     /// Children refused for a name, role, region or address that the zone contradicts.
     case identitiesRefused
@@ -94,18 +94,18 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case parentsMistaken
     case heartbeatsReceived
     case probesAnswered
-    /// Hosts of answers that have no address of a family that this node has.
+    /// Hosts in answers that have no address of a family that this node has.
     case hostsOfOtherFamily
-    /// Links opened at another address than the host's first.
+    /// Links opened at an address other than the host's first.
     case otherAddressUsed
     case sizeProbesSent
     case sizeProbesReceived
-    /// Payloads that were cut in two, because a path further on carries smaller packets only.
+    /// Payloads cut in two, because a path downstream carries only smaller packets.
     case payloadsCut
 
     case droppedLinkTableFull
     case droppedStreamTableFull
-    /// Streams that carried nothing and went for others.
+    /// Streams without data that were evicted to make room.
     case streamsEvicted
     case droppedAnnouncementsFull
     case droppedQueueFull
@@ -117,12 +117,12 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case droppedMeasurementsFull
     /// Control messages of a link that sends more than any node needs.
     case droppedControlFlood
-    /// Subscribes and the like of a link that has too many waiting already.
+    /// Requests such as Subscribe on a link that already has too many waiting.
     case droppedOrdersFull
-    /// Link packets that a child says it received or missed, and that were never sent to it.
+    /// Link packets that a child reports as received or missed, but that were never sent to it.
     case reportsDisbelieved
 
-    /// Name in `/status` and, with a prefix, in `/metrics`.
+    /// The name in `/status` and, with a prefix, in `/metrics`.
     public var name: String {
         var text = ""
         var followsCapital = false
@@ -136,9 +136,9 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     }
 }
 
-/// One number for each `RelayCounter`.
+/// One value for each `RelayCounter`.
 public struct RelayCounters: Sendable {
-    /// Of fixed length, so that a count is an addition and nothing else.
+    /// Of fixed length, so that counting is a single addition.
     private var values = InlineArray<128, UInt64>(repeating: 0)
 
     public init() {

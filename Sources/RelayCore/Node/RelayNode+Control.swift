@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Control messages of open links: authenticated and fresh ones go to the part that they concern.
+/// Control messages on open links: authentic and fresh messages go to the responsible part.
 extension RelayNode {
     func receiveControl(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant

@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// A stream packet's way through the node, and at an edge out of it.
+/// The path of a stream packet through the node, and at an edge out of it.
 extension RelayNode {
     func receiveData(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
@@ -18,7 +18,7 @@ extension RelayNode {
         }
     }
 
-    /// Keeps a packet, forwards it at once and, at an edge, delivers what is in order.
+    /// Stores a packet, forwards it at once and, at an edge, delivers packets that are in order.
     @inline(__always)
     private func keep(_ arrival: Receiver.Arrival, at now: MonotonicInstant) {
         let stream = arrival.stream
@@ -34,11 +34,11 @@ extension RelayNode {
         if receiver.handsOut { deliver(stream, at: now) }
     }
 
-    /// Hands out everything that is in order, and gives up what is past the play-out deadline; with `isLast`, whatever is
-    /// still missing.
+    /// Delivers all packets that are in order, and gives up those past the play-out deadline; with `isLast`, all that
+    /// are still missing.
     func deliver(_ stream: StreamState, isLast: Bool = false, at now: MonotonicInstant) {
         guard let tag = receiver.beginDelivery(of: stream) else { return }
-        // The sink may end demand inside the call, so the incarnation is looked up again each time.
+        // The sink may end demand during the call, so the incarnation is read again each time.
         while let incarnation = stream.incarnation, incarnation.tag == tag {
             switch receiver.nextStep(of: stream, incarnation, isLast: isLast, at: now, &core) {
             case .handOut(let slot):

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Where streams come from: demand, answers, and what parents and timers say go to the `Fetcher`; what follows in other
-/// parts is called here, in the order in which it must happen.
+/// Fetching of streams: demand, answers, parents' messages and timers go to the `Fetcher`; the consequences for other
+/// parts are called here, in the required order.
 extension RelayNode {
     // MARK: Demand
 
@@ -19,15 +19,15 @@ extension RelayNode {
     public func release(_ name: StreamName, at now: MonotonicInstant) {
         guard let stream = core.streams[name] else { return }
         stream.release()
-        // What never came need not be waited for: many ask for names that do not exist.
+        // A stream of which nothing ever arrived needs no grace period: many requests are for names that do not exist.
         if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil {
             return discard(stream, at: now)
         }
         core.noteDemand(of: stream, at: now)
     }
 
-    /// No parent can give the stream: children that wait for it are refused. Those that have it keep it as long as
-    /// something may still come.
+    /// No parent can provide the stream: the children that wait for it are refused. Children that already receive it
+    /// keep it as long as something may still arrive.
     func onUnavailable(_ stream: StreamState, _ reason: UnavailableReason, at now: MonotonicInstant) {
         server.refuseWaiting(for: stream, reason, at: now, &core)
         if reason == .parentsTakenAway || now - stream.arrivals.lastArrival >= core.configuration.streamSilenceMax {
@@ -43,7 +43,7 @@ extension RelayNode {
 
     // MARK: Look-ups
 
-    /// An answer from the state file, to follow when no server answers.
+    /// An answer from the state file, used while no server answers.
     public func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         fetcher.restore(name, answer, at: now)
     }
@@ -68,8 +68,8 @@ extension RelayNode {
         }
     }
 
-    /// The shell's sockets are bound to these addresses, 0.0.0.0 and `::` standing for all of their family. Called once at
-    /// the start, and again whenever there are more or fewer.
+    /// The shell's sockets are bound to these addresses; 0.0.0.0 and `::` mean all addresses of their family. Called
+    /// once at the start, and again whenever the set of addresses changes.
     public func setAddresses(_ own: [IPAddress], at now: MonotonicInstant) {
         fetcher.follow(AddressOrder(own: own))
         guard origin != nil,
@@ -92,7 +92,7 @@ extension RelayNode {
         drainEvents(at: now)
     }
 
-    /// The stream goes on in the incarnation that a parent sends.
+    /// The stream switches to the incarnation that a parent sends.
     private func begin(
         _ tag: IncarnationTag, _ reply: SubscribeReply, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant
@@ -122,7 +122,7 @@ extension RelayNode {
         }
     }
 
-    /// Ends an incarnation: at an edge, what is held is handed out, and what is missing in it is lost.
+    /// Ends an incarnation: an edge delivers the packets that it holds, and the missing ones are lost.
     func forgetIncarnation(of stream: StreamState, at now: MonotonicInstant) {
         guard let old = stream.incarnation else { return }
         if receiver.handsOut {
@@ -157,7 +157,7 @@ extension RelayNode {
         if heartbeat.digestMismatch, fetcher.resubscribe(on: link, at: now, &core) { sendRenew(on: link, at: now) }
     }
 
-    /// What a parent says it holds of the incarnation in use, and this node may lack.
+    /// Processes what a parent says it holds of the current incarnation: this node may lack some of it.
     private func notePromise(
         _ entry: LinkHeartbeat.Entry, of heartbeat: LinkHeartbeat, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant
@@ -181,7 +181,7 @@ extension RelayNode {
 
     // MARK: Paths and links
 
-    /// The path brings what follows on what is held.
+    /// The path carries the packets that follow those held here.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         fetcher.becameLive(path, of: stream, at: now, &core)
         if !stream.children.isEmpty { activateWaiting(of: stream, at: now) }
@@ -202,7 +202,7 @@ extension RelayNode {
         fetcher.noteRefusal(of: link, reason, at: now, &core)
     }
 
-    /// Gives a link up: its streams move to the next parent at once, and only they.
+    /// Closes a failed link: its streams, and only they, move to the next parent at once.
     func fail(_ link: ParentLink, at now: MonotonicInstant) {
         for slot in fetcher.fail(link, at: now, &core) {
             guard let stream = core.streams[slot] else { continue }

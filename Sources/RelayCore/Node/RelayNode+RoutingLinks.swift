@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Routes what concerns links: the handshake with parents and children, and the timers of children's links.
+/// Routes events on links: the handshake with parents and children, and the timers of children's links.
 extension RelayNode {
     func receiveHandshake(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
@@ -18,7 +18,7 @@ extension RelayNode {
         }
     }
 
-    /// A child that receives at its address asks for a link.
+    /// A child that receives at its address requests a link.
     private func onOpen(_ open: Open, from source: Endpoint, at now: MonotonicInstant) {
         if let conflict = conflict(of: open, from: source, at: now) {
             linkKeeper.report(conflict, at: now, &core)
@@ -46,7 +46,7 @@ extension RelayNode {
         }
     }
 
-    /// The zone's answer about a host has come: links of nodes that claim otherwise are closed.
+    /// The zone's answer about a host has arrived: closes links of nodes with a contradicting identity.
     func checkIdentities(of host: String, at now: MonotonicInstant) {
         guard linkKeeper.checksIdentities else { return }
         let answer = fetcher.directory.answer(.node(host: host), at: now)
@@ -64,7 +64,7 @@ extension RelayNode {
         linkKeeper.handleTimer(of: link, at: now, &core)
     }
 
-    /// Most bytes of a payload that all paths of a stream carry; nil if that is as many as usual.
+    /// The largest payload in bytes that all paths of a stream carry; nil if that is the usual size.
     public func payloadLimit(of name: StreamName) -> Int? {
         guard let stream = core.streams[name] else { return nil }
         return stream.payloadLimit.isUsual ? nil : stream.payloadLimit.bytes

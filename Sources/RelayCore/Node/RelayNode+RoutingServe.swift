@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// What concerns children and encoders: which part has its turn, and what follows in another part.
+/// Routes requests of children and encoders: calls the responsible part, then the consequences in other parts.
 extension RelayNode {
     // MARK: Requests of children
 
@@ -10,7 +10,7 @@ extension RelayNode {
         if server.takeRequest(message, on: link, at: now, &core) { carryOut(message, on: link, at: now) }
     }
 
-    /// Carries out requests that waited.
+    /// Processes requests that waited.
     func handleRequests(at now: MonotonicInstant) {
         server.beginTurn()
         while let (message, link) = server.nextRequest(at: now, &core) { carryOut(message, on: link, at: now) }
@@ -43,7 +43,8 @@ extension RelayNode {
         } else {
             server.answer(subscription, at: now, &core)
         }
-        // While a parent brings the stream, its own timer checks the paths: each of a crowd of children costs its answer only.
+        // While a parent carries the stream, the stream's own timer checks the paths: so each of a thousand children
+        // costs only its answer.
         if stream.origin == nil, !stream.paths.hasLive { choosePaths(for: stream, at: now) }
     }
 
@@ -74,15 +75,15 @@ extension RelayNode {
         activateWaiting(of: stream, at: now)
     }
 
-    /// Tells every child that the stream is over here.
+    /// Tells every child that the stream has ended here.
     func endChildren(of stream: StreamState, reason: SubscriptionEndReason, at now: MonotonicInstant) {
         server.endChildren(of: stream, reason: reason, at: now, &core)
     }
 
     // MARK: Room for streams
 
-    /// The stream of that name, made now if there is none. Nil if the table is full of streams that carry data: viewers and
-    /// children choose the names, so a full table gives up what carries nothing, the oldest first.
+    /// The stream of that name; created if there is none. Viewers and children choose the names, so a full table evicts
+    /// the oldest stream without data. Nil if all streams carry data.
     func stream(named name: StreamName, at now: MonotonicInstant) -> StreamState? {
         if let stream = core.streams[name] { return stream }
         let countMax = core.configuration.streamsMax
@@ -93,7 +94,7 @@ extension RelayNode {
         return core.streams.insert(name, countMax: countMax)
     }
 
-    /// Gives up the oldest stream that carries nothing. False if there is none.
+    /// Evicts the oldest stream that carries no data. False if there is none.
     private func evictStream(at now: MonotonicInstant) -> Bool {
         guard let oldest = core.streams.takeUnproven() else { return false }
         core.context.count(.streamsEvicted)
@@ -103,7 +104,7 @@ extension RelayNode {
         return true
     }
 
-    /// Forgets a stream of which nothing has come. Only children that wait for it get an answer.
+    /// Removes a stream of which nothing has arrived. Only the children that wait for it get an answer.
     func discard(_ stream: StreamState, at now: MonotonicInstant) {
         for path in stream.paths.all { fetcher.removePath(path, of: stream, at: now, &core) }
         server.refuseAll(of: stream, at: now, &core)
@@ -127,8 +128,8 @@ extension RelayNode {
         }
     }
 
-    /// Asks for the candidates of the streams announced before anybody wants them: then nobody waits for the answer, and
-    /// there is a last good one when the name servers fall silent.
+    /// Looks up the candidates of announced streams before anybody wants them. Then nobody has to wait for the answer,
+    /// and there is a last good one if the name servers fall silent.
     private func lookUpCandidates(of page: Announce, on link: ChildLink, at now: MonotonicInstant) {
         for entry in page.entries {
             let name = ReflectorName.candidates(entry.stream)
@@ -144,8 +145,8 @@ extension RelayNode {
 
     // MARK: Encoders
 
-    /// An encoder provides a stream: draws an incarnation and announces it. An encoder that comes back within its grace
-    /// goes on in the old one. False if the table is full, or the node is not an entrypoint.
+    /// An encoder provides a stream: creates an incarnation and announces it. An encoder that returns within its grace
+    /// period continues the old one. False if the table is full, or the node is not an entrypoint.
     public func provide(_ name: StreamName, at now: MonotonicInstant) -> Bool {
         guard let origin else { return false }
         if core.streams[name] == nil, core.streams.count >= core.configuration.streamsMax,
@@ -166,7 +167,7 @@ extension RelayNode {
         return true
     }
 
-    /// The encoder has gone: the stream is withdrawn unless it returns within `encoderGrace`.
+    /// The encoder disconnected: the stream is withdrawn unless it returns within `encoderGrace`.
     public func encoderLeft(_ name: StreamName, at now: MonotonicInstant) {
         origin?.encoderLeft(name, at: now, &core)
     }
@@ -176,8 +177,8 @@ extension RelayNode {
         core.streams[name].map { StreamHandle(slot: $0.slot, number: $0.number) }
     }
 
-    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted. Nothing happens
-    /// if the stream has ended.
+    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted. A payload of
+    /// a stream that has ended is dropped.
     public func ingest(_ payload: UnsafeRawBufferPointer, to handle: StreamHandle, at now: MonotonicInstant) {
         guard let stream = core.streams[handle.slot], stream.number == handle.number else { return }
         origin?.ingest(payload, of: stream, at: now, &core)
@@ -188,12 +189,12 @@ extension RelayNode {
         if let handle = handle(of: name) { ingest(payload, to: handle, at: now) }
     }
 
-    /// The keys behind `crypto` have changed: an entrypoint seals with the first of them from now on.
+    /// The keys in `crypto` have changed: an entrypoint seals with the first one from now on.
     public func networkKeysChanged(at now: MonotonicInstant) {
         origin?.networkKeysChanged(at: now, &core)
     }
 
-    /// The candidate list of a stream provided here has come.
+    /// The candidate list of a stream provided here has arrived.
     func learnOriginPortset(of stream: StreamState, at now: MonotonicInstant) {
         guard let portset = fetcher.directory.answer(.candidates(stream.name), at: now)?.portset else { return }
         origin?.learnPortset(portset, of: stream, at: now, &core)
@@ -213,7 +214,7 @@ extension RelayNode {
 
     // MARK: The node's own timer
 
-    /// Renews look-ups, and keeps an entrypoint's links to the set reflectors that it announces to.
+    /// Renews look-ups, and maintains an entrypoint's links to its set reflectors.
     func handleNodeTimer(at now: MonotonicInstant) {
         fetcher.renewAnswers(at: now, &core)
         announcements.handleTimeout(at: now, &core)
@@ -222,7 +223,7 @@ extension RelayNode {
         if origin != nil {
             keepTargets(at: now)
         } else if core.streams.count == 0 {
-            // Nothing in use: sleep until an answer is to be renewed, which nobody needs either.
+            // No data in use: sleep until an answer must be renewed, which nobody needs either.
             wake = .distantFuture
         }
         wake = min(wake, max(fetcher.directory.nextRenewal, now + .milliseconds(1)))
@@ -249,9 +250,9 @@ extension RelayNode {
 
     // MARK: Stopping
 
-    /// Takes nothing new on and tells every child that still fetches something to go elsewhere, make before break. To be
-    /// called again every few hundred milliseconds, should a message be lost, until it returns true: nobody fetches any
-    /// more. What children have not got yet goes on being served meanwhile.
+    /// Accepts no new subscriptions, and tells every child that still fetches to move elsewhere, make before break.
+    /// Call it again every few hundred milliseconds, since a message may be lost, until it returns true: nobody fetches
+    /// any more. Until then, children are still served the packets they lack.
     public func drain(at now: MonotonicInstant) -> Bool {
         server.stopAccepting()
         var isDone = true
@@ -262,8 +263,8 @@ extension RelayNode {
         return isDone
     }
 
-    /// Closes every link, so that neither side waits for the other. The node must not be used any more, except to transmit
-    /// the last messages.
+    /// Closes every link, so that neither side waits for a timeout. The node must not be used afterwards, except to
+    /// transmit the last messages.
     public func close(at now: MonotonicInstant) {
         server.stopAccepting()
         for link in core.links.children.all { core.send(.close(.leaving), on: link, at: now) }
@@ -272,7 +273,7 @@ extension RelayNode {
 }
 
 extension RelayNode {
-    /// Removes a link and all that its child fetched.
+    /// Removes a link and all its subscriptions.
     func remove(_ link: ChildLink, at now: MonotonicInstant) {
         server.forget(link, at: now, &core)
         if let keys = link.session.close() { core.crypto.release(keys) }

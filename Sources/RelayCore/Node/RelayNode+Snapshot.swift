@@ -1,15 +1,16 @@
 import ReflectorModel
 
-/// How much a node holds, and by which paths it fetches: what the simulator judges at every step and a leak would show.
+/// The size of a node's tables, and the paths by which it fetches: checked by the simulator at every step, and a leak
+/// would show in it.
 public struct RelaySnapshot: Sendable, Equatable {
-    /// One way by which a stream is fetched.
+    /// One path by which a stream is fetched.
     public struct Path: Sendable, Equatable {
         public var stream: StreamName
         public var parent: Endpoint
-        /// 1 to 3 by the DNS, 0 for an entrypoint.
+        /// 1 to 3 for a parent from the DNS, 0 for an entrypoint.
         public var rank: UInt8
         public var isLive: Bool
-        /// About to be left, once another path is live.
+        /// To be left once another path is live.
         public var isLeaving: Bool
     }
 
@@ -26,12 +27,12 @@ public struct RelaySnapshot: Sendable, Equatable {
     public var timers = 0
     /// Packets that wait for a flush, over all children.
     public var queued = 0
-    /// By stream in order of slot, then in order of joining.
+    /// In order of the streams' slots, then in order of joining.
     public var paths: [Path] = []
 }
 
 extension RelayNode {
-    /// Counts everything; meant for once in a while.
+    /// Counts everything; not for frequent use.
     public var snapshot: RelaySnapshot {
         var snapshot = RelaySnapshot()
         snapshot.parentLinks = core.links.parents.count

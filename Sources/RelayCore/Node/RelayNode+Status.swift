@@ -1,10 +1,10 @@
 import ReflectorModel
 import RelayWire
 
-/// What a node reports of itself, for `/status`, `trace` and `up`.
+/// A node's reports about itself, for `/status`, `trace` and `up`.
 extension RelayNode {
-    /// True once the node can do its part: at an entrypoint, when a set reflector hears it; else at once. False again
-    /// while it drains.
+    /// True once the node is operational: an entrypoint once a link to a set reflector is alive, any other node at
+    /// once. False again while it drains.
     public var isReady: Bool {
         guard !server.isDraining else { return false }
         return origin?.isHeard(core) ?? true
@@ -83,7 +83,7 @@ extension RelayNode {
                 case .live: "live"
                 case .leaving: "leaving"
                 }
-            // The answer that is followed now: a renewed one with the same hosts does not make another path.
+            // The answer in use now: a renewed answer with the same hosts does not change the path's entry.
             let current = currentAnswer(for: path, of: stream)
             return PathStatus(
                 parent: path.candidate.name, endpoint: path.link.remote.description,
@@ -114,7 +114,7 @@ extension RelayNode {
         return fetcher.directory[.parents(rank, region, portset)]?.answer
     }
 
-    /// Host name of a source where the zone's candidate list names it, else its id.
+    /// Host name of a source if the zone's candidate list names it, else its id.
     private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
         if source == id { return core.configuration.name }
         if let host = fetcher.directory[.candidates(stream.name)]?.answer?.hosts.first(where: {

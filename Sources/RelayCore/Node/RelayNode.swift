@@ -1,19 +1,19 @@
 import ReflectorModel
 import RelayWire
 
-/// A node of the reflector network: entrypoint, set reflector or edge reflector, as one state machine without socket,
-/// clock or randomness of its own. The daemons and the simulator run the same.
+/// A node of the reflector network: entrypoint, set reflector or edge reflector, as one state machine without sockets,
+/// clock or randomness of its own. The daemons and the simulator run the same code.
 ///
-/// Datagrams and instants go in by `receive` and `handleTimeout`; datagrams come out by `transmit`, requests to the shell
-/// by `nextAction`, and an edge's streams through its `StreamSink`. The owner calls again at `nextTimeout`. One event
-/// loop owns a node.
+/// Datagrams and instants enter through `receive` and `handleTimeout`; datagrams leave through `transmit`, requests to
+/// the shell through `nextAction`, and an edge's streams through its `StreamSink`. The owner calls again at
+/// `nextTimeout`. One event loop owns a node.
 ///
-/// A release build does without Swift's check at run time whether two accesses overlap (`hotPath` in Package.swift), which
-/// cost a quarter of all our own code. None can: one loop owns the node, and no access to a property of it calls out of
-/// the node while it lasts.
+/// A release build omits Swift's run-time check for overlapping accesses (`hotPath` in Package.swift), which took a
+/// quarter of the time of all our own code. Accesses cannot overlap: one loop owns the node, and no access to its
+/// properties calls out of the node while it lasts.
 ///
-/// The node only routes: each part below owns its state and changes itself and `NodeCore`. What follows in another part, a
-/// part returns as a small enum where the order matters, or posts as a `NodeEvent`.
+/// The node only routes: each part below owns its state and changes only itself and `NodeCore`. A part reports
+/// consequences for other parts as a small enum if the order matters, or else posts a `NodeEvent`.
 ///
 /// ```
 /// receive ─▶ LinkKeeper ─▶ links     ─▶ control ─▶ Server, Fetcher, AnnouncementRegistry
@@ -23,10 +23,10 @@ import RelayWire
 /// look-up ─▶ Fetcher ─▶ Subscribe to parents
 /// ```
 public final class RelayNode {
-    /// What the parts below work on.
+    /// The state that the parts below share.
     var core: NodeCore
 
-    // The parts. Only the node's routing calls them, and tests read them.
+    // The parts. Only the node's routing calls them; tests read them.
     var linkKeeper: LinkKeeper
     var receiver: Receiver
     var fetcher: Fetcher
@@ -37,9 +37,9 @@ public final class RelayNode {
     var origin: Origin?
 
     /// - Parameters:
-    ///   - seed: of jitter; random in a daemon, given in the simulator.
+    ///   - seed: for jitter; random in a daemon, fixed in the simulator.
     ///   - sink: where an edge delivers. Held weakly.
-    ///   - makeMeasurements: makes what keeps a link's measurements; without it they are not kept.
+    ///   - makeMeasurements: creates the storage for a link's measurements; if nil, nothing is recorded.
     public init(
         configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64, sink: (any StreamSink)?,
         makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
@@ -64,14 +64,14 @@ public final class RelayNode {
     public var configuration: RelayConfiguration { @inline(__always) _read { yield core.context.configuration } }
     public var id: NodeID { core.context.id }
     public var counters: RelayCounters { @inline(__always) _read { yield core.context.counters } }
-    /// Rounds of loops whose length others can choose, for tests.
+    /// Iterations of loops whose length others can influence, for tests.
     var work: UInt64 { core.context.work }
 
-    /// Takes one datagram. Never traps, whatever the bytes: what is not understood or not authentic is counted by its
-    /// reason and dropped.
+    /// Processes one datagram. Never traps, whatever the bytes: a datagram that is malformed or not authentic is
+    /// counted by its reason and dropped.
     ///
-    /// - Parameter local: number of the own address that it was sent to, as the owner gives it; answers leave from there
-    ///   (`DatagramBatch.Entry.local`). 0 if there is only one.
+    /// - Parameter local: number of our own address to which it was sent, as assigned by the owner; answers leave from
+    ///   there (`DatagramBatch.Entry.local`). 0 if there is only one.
     public func receive(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, to local: UInt8 = 0,
         at now: MonotonicInstant
@@ -91,13 +91,13 @@ public final class RelayNode {
         }
     }
 
-    /// When `handleTimeout` or `transmit` is next due, if nothing arrives before. `.distantFuture` when idle.
+    /// When `handleTimeout` or `transmit` is next due if nothing arrives before. `.distantFuture` when idle.
     public var nextTimeout: MonotonicInstant { core.nextTimeout }
 
     /// Runs every timer that is due.
     public func handleTimeout(at now: MonotonicInstant) {
         core.noteWakeUp(at: now)
-        // A bound on what one call may do, should timers ever set each other.
+        // Limits one call, in case timers ever trigger each other.
         for _ in 0..<100_000 {
             switch core.takeDue(at: now) {
             case nil: return
@@ -116,15 +116,15 @@ public final class RelayNode {
     /// True when `transmit` has something to send now.
     public func hasOutput(at now: MonotonicInstant) -> Bool { core.egress.hasOutput(at: now) }
 
-    /// Fills the batch with what is due. True if more waits: send the batch, empty it, and call again. Bodies point into
-    /// the node's log and are valid until the next call of any other method.
+    /// Fills the batch with the datagrams that are due. True if there are more: send the batch, empty it, and call
+    /// again. Bodies point into the node's log and are valid until the next call of any other method.
     public func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
         core.transmit(at: now, into: &batch)
     }
 
     // MARK: What parts report
 
-    /// Carries out what follows in other parts from what one part did.
+    /// Executes the consequences in other parts of what one part did.
     func drainEvents(at now: MonotonicInstant) {
         while let event = core.takeEvent() {
             switch event {

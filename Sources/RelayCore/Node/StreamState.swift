@@ -1,30 +1,30 @@
 import ReflectorModel
 import RelayWire
 
-/// One stream at a node: what it holds of it, where it comes from, and who gets it.
+/// One stream at a node: what the node holds of it, where it comes from, and who gets it.
 final class StreamState {
     let slot: Int
     let name: StreamName
-    /// Of all streams that this node ever had.
+    /// Unique over all streams that this node ever had.
     let number: UInt64
     /// Known from the zone, or a hint from children. Set by `learn` and `takePortsetHint`.
     private(set) var portset: PortsetID?
     /// Largest payload that all paths behind this node carry.
     var payloadLimit = PayloadLimit()
-    /// The zone has not confirmed the portset: children said so, and the name servers say nothing.
+    /// The zone has not confirmed the portset: it is a claim of children, and the name servers do not answer.
     private(set) var isPortsetHint = false
     var wakeup = Wakeup()
 
-    /// What is held; nil until a parent or an encoder gives the stream. Set by `begin` and `endIncarnation`.
+    /// The packets held; nil until a parent or an encoder provides the stream. Set by `begin` and `endIncarnation`.
     private(set) var incarnation: IncarnationState?
-    /// What the receiver keeps of the stream.
+    /// The receiver's state for the stream.
     var arrivals = Arrivals()
     var deliveries = Deliveries()
     private(set) var children: [ChildSubscription] = []
-    /// What a packet needs to know of each child, in the same order.
+    /// What the packet path needs to know of each child, in the same order.
     private(set) var fanOut: [FanOutEntry] = []
     var paths = PathSet()
-    /// What the fetcher keeps of the stream.
+    /// The fetcher's state for the stream.
     var candidates = CandidateMemory()
     var quality = PathQuality()
     var times = FetchTimes()
@@ -32,7 +32,7 @@ final class StreamState {
     var origin: StreamSource?
     /// Viewers of this region want it. Set by `want` and `release`.
     private(set) var isWanted = false
-    /// How often the source changes, and to which earlier one it returns.
+    /// How often the source changes, and to which earlier one the stream returns.
     var sourceChanges = SourceChanges()
 
     var departures = Departures()
@@ -51,7 +51,7 @@ final class StreamState {
     func begin(_ incarnation: IncarnationState) { self.incarnation = incarnation }
     func endIncarnation() { incarnation = nil }
 
-    /// The zone says the portset.
+    /// The zone has named the portset.
     func learn(_ portset: PortsetID) {
         self.portset = portset
         isPortsetHint = false
@@ -70,7 +70,7 @@ final class StreamState {
         for place in child.place..<children.count { children[place].move(to: place) }
     }
 
-    /// Returns the children removed, in their order.
+    /// Removes the children for which `isOver` is true. Returns them in order.
     func removeChildren(where isOver: (ChildSubscription) -> Bool) -> [ChildSubscription] {
         let removed = children.filter(isOver)
         children.removeAll(where: isOver)
@@ -79,7 +79,7 @@ final class StreamState {
         return removed
     }
 
-    /// The child is served otherwise than before.
+    /// The child's state of service has changed.
     func noteService(of child: ChildSubscription) {
         guard children.indices.contains(child.place), children[child.place] === child else { return }
         fanOut[child.place] = FanOutEntry(child)
@@ -87,14 +87,15 @@ final class StreamState {
 
     var hasDemand: Bool { isWanted || !children.isEmpty }
 
-    /// Data came or was made here recently: the answers that it goes by are kept when there is no room for all.
+    /// Packets arrived or were made here recently. The answers on which such a stream depends are kept when there is no
+    /// room for all.
     func isCarrying(at now: MonotonicInstant) -> Bool {
         origin != nil || incarnation != nil && now - arrivals.lastArrival < Self.carryingSpan
     }
 
     private static let carryingSpan: TimeSpan = .seconds(30)
 
-    /// The portset that most children say, the one said first among equals.
+    /// The portset that most children claim; in a tie, the one claimed first.
     func takePortsetHint() {
         var votes: [(portset: PortsetID, count: Int)] = []
         for child in children.prefix(Self.votersMax) {
@@ -110,11 +111,11 @@ final class StreamState {
         isPortsetHint = true
     }
 
-    /// Children whose claims are counted.
+    /// Maximum number of children whose claims are counted.
     private static let votersMax = 64
 }
 
-/// Packets a second, counted over half a second: independent of what the log still holds.
+/// Packets per second, measured over half a second: independent of what the log still holds.
 struct ArrivalRate {
     static let window = TimeSpan.milliseconds(500)
     private var since: MonotonicInstant = .zero
@@ -131,7 +132,7 @@ struct ArrivalRate {
         count = 0
     }
 
-    /// True once a window has been counted.
+    /// True once a window has been measured.
     var isMeasured: Bool { last > 0 }
 
     func perSecond(at now: MonotonicInstant) -> Double {

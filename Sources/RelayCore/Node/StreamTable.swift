@@ -2,32 +2,33 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// Every stream of a node, by slot, by name and by incarnation; and which of them may go when the table is full.
+/// Every stream of a node, by slot, by name and by incarnation; and which of them may be evicted when the table is
+/// full.
 struct StreamTable: ~Copyable {
-    /// A stream that carried nothing when it was made. Its slot may have another stream since.
+    /// A stream that carried no data when it was created. Its slot may hold another stream now.
     private struct Unproven {
         var slot: Int
         var number: UInt64
     }
 
-    /// A stream that could not be had.
+    /// A stream that was unavailable.
     struct Unavailable {
         var name: StreamName
         var reason: UnavailableReason
         var at: MonotonicInstant
     }
 
-    /// Edge: the streams that could not be had, oldest first.
+    /// Edge: the unavailable streams, oldest first.
     private(set) var unavailable: [Unavailable] = []
-    /// A stream was limited behind this node; never false again.
+    /// Some stream has had a payload limit; never false again.
     private(set) var hasLimits = false
     private var table = SlotTable<StreamState>()
     private var slotByName: [StreamName: Int] = [:]
     private var slotByTag: [IncarnationTag: Int] = [:]
-    /// Oldest first: which stream a full table gives up.
+    /// Oldest first: candidates for eviction from a full table.
     private var unproven = Deque<Unproven>()
     private var made: UInt64 = 0
-    /// Slot of the stream that the last packet belonged to: often it is the next one's too, and needs no look-up.
+    /// Slot of the last packet's stream: the next packet often belongs to the same one and needs no look-up.
     private var lastSlot = 0
 
     private static let unavailableMax = 16
@@ -52,13 +53,13 @@ struct StreamTable: ~Copyable {
     mutating func bind(_ tag: IncarnationTag, to stream: StreamState) { slotByTag[tag] = stream.slot }
     mutating func unbind(_ tag: IncarnationTag) { slotByTag[tag] = nil }
 
-    /// - Parameter countMax: most streams of the table.
+    /// - Parameter countMax: maximum number of streams in the table.
     mutating func insert(_ name: StreamName, countMax: Int) -> StreamState {
         made &+= 1
         let number = made
         let stream = table.insert { StreamState(slot: $0, name: name, number: number) }
         slotByName[name] = stream.slot
-        // Streams that carry data by now, or are gone, are left out when the list gets long.
+        // Removes streams that carry data by now, or are gone, when the list gets long.
         if unproven.count >= 2 * countMax { pruneUnproven() }
         unproven.append(Unproven(slot: stream.slot, number: stream.number))
         return stream
@@ -69,7 +70,7 @@ struct StreamTable: ~Copyable {
         table.remove(stream.slot)
     }
 
-    /// The oldest stream that carries nothing, which the caller then removes. Nil if there is none.
+    /// The oldest stream that carries no data; the caller then removes it. Nil if there is none.
     mutating func takeUnproven() -> StreamState? {
         while let first = unproven.popFirst() {
             if let stream = stream(of: first) { return stream }

@@ -1,7 +1,7 @@
 import HeapModule
 import ReflectorModel
 
-/// What a timer belongs to: a link or a stream of the node's tables, or the node itself.
+/// The owner of a timer: a link or a stream in the node's tables, or the node itself.
 enum TimerOwner: Equatable {
     case parentLink(Int)
     case childLink(Int)
@@ -23,12 +23,12 @@ struct Wakeup {
     }
 }
 
-/// Wake-ups of everything in a node. An owner has at most one that counts, its `Wakeup`. Entries in the heap that do not
+/// Wake-ups of everything in a node. An owner has at most one valid wake-up, its `Wakeup`. Heap entries that do not
 /// match it are stale and skipped.
 struct TimerQueue {
     private struct Entry: Comparable {
         var at: MonotonicInstant
-        /// Tie break: order of scheduling, so that equal instants run alike in every process.
+        /// Tie-break: order of scheduling, so that equal instants run in the same order in every process.
         var order: UInt64
         var owner: TimerOwner
         static func < (a: Entry, b: Entry) -> Bool { (a.at, a.order) < (b.at, b.order) }
@@ -50,12 +50,12 @@ struct TimerQueue {
         heap.insert(Entry(at: at, order: order, owner: owner))
     }
 
-    /// Removes entries from the front that no longer count, so that nobody wakes for them.
+    /// Removes stale entries from the front, so that nobody wakes for them.
     mutating func dropStale(_ isCurrent: (TimerOwner, MonotonicInstant) -> Bool) {
         while let first = heap.min, !isCurrent(first.owner, first.at) { heap.removeMin() }
     }
 
-    /// The next entry that is due, removed.
+    /// Removes and returns the next entry that is due.
     mutating func popDue(at now: MonotonicInstant) -> (owner: TimerOwner, at: MonotonicInstant)? {
         guard let first = heap.min, first.at <= now else { return nil }
         heap.removeMin()

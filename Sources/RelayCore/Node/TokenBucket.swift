@@ -1,8 +1,8 @@
 import ReflectorModel
 
-/// Lets things pass at a rate, and so many at once that were saved up (a token bucket, RFC 2697).
+/// Limits a rate but allows bursts (a token bucket, RFC 2697).
 struct TokenBucket {
-    /// Tokens a second, and most that are saved up.
+    /// Tokens per second, and the maximum that is saved up.
     let rate: Double
     let depth: Double
     private var tokens: Double
@@ -14,7 +14,7 @@ struct TokenBucket {
         tokens = depth
     }
 
-    /// True if there were as many tokens, which are taken.
+    /// True if there were enough tokens; takes them.
     mutating func take(_ count: Double = 1, at now: MonotonicInstant) -> Bool {
         if let filledAt { tokens = min(tokens + rate * max(now - filledAt, .zero).seconds, depth) }
         filledAt = now

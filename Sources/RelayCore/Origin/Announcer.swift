@@ -1,18 +1,18 @@
 import ReflectorModel
 import RelayWire
 
-/// What an entrypoint sends to the set reflectors: the list of streams that it can provide, in pages, whenever it changes;
-/// and heartbeats with the version and a digest of the list, by which a set reflector notices that it missed a change.
+/// What an entrypoint sends to the set reflectors: the list of streams that it can provide, in pages, whenever it
+/// changes; and heartbeats with the version and digest of the list, by which a set reflector detects a missed change.
 struct Announcer {
-    /// What to do about a list that has changed.
+    /// What to do about a changed list.
     enum Due: Equatable {
         case nothing
-        /// A list was sent a moment ago. A thousand streams that begin together are announced together.
+        /// A list was sent recently. A thousand streams that begin together are announced together.
         case later(MonotonicInstant)
         case now
     }
 
-    /// The set reflectors to announce to, as the zone names them. Set by `follow`.
+    /// The set reflectors to announce to, as named in the zone. Set by `follow`.
     private(set) var targets: [HostAddresses] = []
     /// Increases with every change of the list.
     private var version: UInt64 = 1
@@ -24,13 +24,13 @@ struct Announcer {
     /// When the names that the streams need were last marked as used.
     private var namesUsedAt: MonotonicInstant?
 
-    /// Lists follow each other no closer than this.
+    /// Minimum time between two lists.
     private static let spacing: TimeSpan = .milliseconds(50)
     private static let namesInterval: TimeSpan = .seconds(10)
 
     mutating func follow(_ hosts: [HostAddresses]) { targets = hosts }
 
-    /// True if the zone names set reflectors, and none of them by this address.
+    /// True if the zone names set reflectors, but none with this address.
     func isUnlisted(_ endpoint: Endpoint) -> Bool {
         !targets.isEmpty
             && !targets.contains { $0.host.endpoint == endpoint || $0.others.contains(endpoint) }
@@ -42,7 +42,7 @@ struct Announcer {
         isOwed = true
     }
 
-    /// Whether to send the list now. After `.now` it is not owed any more.
+    /// Whether to send the list now. After `.now` it is no longer owed.
     mutating func takeDue(at now: MonotonicInstant) -> Due {
         guard isOwed else { return .nothing }
         let due = lastSent + Self.spacing
@@ -53,14 +53,14 @@ struct Announcer {
 
     mutating func noteSent(at now: MonotonicInstant) { lastSent = now }
 
-    /// True every ten seconds: the candidate lists of the streams are to be marked as used, so that they are not forgotten.
+    /// True every ten seconds: the streams' candidate lists should be marked as used, so that they are not evicted.
     mutating func takeNamesDue(at now: MonotonicInstant) -> Bool {
         if let namesUsedAt, now - namesUsedAt < Self.namesInterval { return false }
         namesUsedAt = now
         return true
     }
 
-    /// The whole list, in pages that fit into a datagram each; one empty page if there is nothing.
+    /// The whole list, in pages of one datagram each; one empty page if the list is empty.
     func pages(of entries: [Announce.Entry]) -> [Announce] {
         var pages: [ArraySlice<Announce.Entry>] = []
         var rest = entries[...]
@@ -76,7 +76,7 @@ struct Announcer {
         }
     }
 
-    /// - Parameter entries: the list, asked for only after a change.
+    /// - Parameter entries: the list, called only after a change.
     mutating func heartbeat(source: NodeID, entries: () -> [Announce.Entry], at now: MonotonicInstant)
         -> Heartbeat
     {

@@ -6,16 +6,16 @@ extension Origin {
     enum Provided {
         /// A new incarnation, which the set reflectors do not know yet.
         case begun
-        /// The encoder came back within its grace, and goes on in the incarnation before.
+        /// The encoder came back within its grace period and continues the previous incarnation.
         case resumed
         /// The network key cannot make a key for it.
         case failed
     }
 
-    /// What is to be done after the timer of a stream.
+    /// What the node must do after a stream's timer.
     enum TimerOutcome {
         case goesOn
-        /// The encoder stayed away.
+        /// The encoder did not come back.
         case mustWithdraw
     }
 
@@ -40,7 +40,7 @@ extension Origin {
         return .begun
     }
 
-    /// The encoder has gone: the stream is withdrawn unless it returns within `encoderGrace`.
+    /// The encoder disconnected: the stream is withdrawn unless it returns within `encoderGrace`.
     func encoderLeft(_ name: StreamName, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard let stream = core.streams[name], stream.origin != nil else { return }
         let end = now + core.configuration.encoderGrace
@@ -48,7 +48,7 @@ extension Origin {
         core.clock.schedule(stream, end)
     }
 
-    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted.
+    /// Numbers, seals and sends one payload. A payload larger than `WireLimits.payloadMax` is refused and counted.
     func ingest(
         _ payload: UnsafeRawBufferPointer, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -65,8 +65,8 @@ extension Origin {
         }
     }
 
-    /// Length and number of the pieces in which a payload goes out: whole TS packets, as equal as can be, if it is larger
-    /// than a path carries; else the whole.
+    /// The length and number of the pieces into which a payload is cut: whole TS packets in pieces as equal as possible
+    /// if the payload is larger than a path carries; otherwise one piece.
     private static func pieces(of payload: Int, in stream: StreamState) -> (length: Int, count: Int) {
         let packet = 188
         guard payload > stream.payloadLimit.bytes, payload % packet == 0 else { return (payload, 1) }
@@ -117,7 +117,7 @@ extension Origin {
 
     // MARK: The end
 
-    /// Of the streams whose encoders have gone and may come back, the one whose encoder has been gone longest.
+    /// Among the streams whose encoders disconnected and may return, the one whose encoder has been gone longest.
     func longestIdle(_ core: borrowing NodeCore) -> StreamState? {
         let idle = core.streams.all.compactMap { stream in stream.origin?.withdrawAt.map { (stream, $0) } }
         return idle.min { $0.1 < $1.1 }?.0
@@ -135,7 +135,7 @@ extension Origin {
 
     // MARK: Keys
 
-    /// The network keys have changed: seals with the first of them from now on.
+    /// The network keys have changed: seals with the first key from now on.
     mutating func networkKeysChanged(at now: MonotonicInstant, _ core: inout NodeCore) {
         guard let phase = core.crypto.keyPhases.first else { return }
         var hasChanged = false

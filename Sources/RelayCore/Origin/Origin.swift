@@ -19,14 +19,14 @@ struct Origin {
         core.links.parents.all.filter { $0.isForAnnouncing && announcer.isUnlisted($0.endpoint) }
     }
 
-    /// True if a set reflector hears this node.
+    /// True if a link to a set reflector is alive.
     func isHeard(_ core: borrowing NodeCore) -> Bool {
         core.links.parents.all.contains { $0.isForAnnouncing && $0.isAlive }
     }
 
     // MARK: The list of streams
 
-    /// The list of streams has changed: sends it at once, or a moment later if one was sent a moment ago.
+    /// The list of streams has changed: sends it at once, or shortly after if a list was sent recently.
     mutating func announceChange(at now: MonotonicInstant, _ core: inout NodeCore) {
         announcer.noteChange()
         sendOwedList(at: now, &core)
@@ -52,14 +52,14 @@ struct Origin {
         }
     }
 
-    /// A set reflector asks for the list.
+    /// A set reflector requests the list.
     func onAnnouncePull(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        // The list is long, and the question short; an honest set reflector asks as often as it hears a heartbeat.
+        // The list is long and the request short. An honest set reflector requests it at most once per heartbeat.
         guard link.takePull(spacing: core.configuration.heartbeatInterval / 2, at: now) else { return }
         sendList(on: link, at: now, &core)
     }
 
-    /// Sends a heartbeat with the version and digest of the list, when it is time.
+    /// Sends a heartbeat with the version and digest of the list, if it is due.
     mutating func sendHeartbeat(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard link.takeHeartbeat(interval: core.configuration.heartbeatInterval, at: now) else { return }
         let heartbeat = announcer.heartbeat(
@@ -81,7 +81,7 @@ struct Origin {
     // MARK: Look-ups
 
     /// The streams whose candidate lists must be marked as used, so that the directory does not forget them
-    /// (`ParentDirectory.idleMax`), and asks again where the shell lost a question. None most of the time.
+    /// (`ParentDirectory.idleMax`) and repeats look-ups that the shell lost. Empty most of the time.
     mutating func streamsToRenew(at now: MonotonicInstant, _ core: borrowing NodeCore) -> [StreamName] {
         guard announcer.takeNamesDue(at: now) else { return [] }
         return core.streams.all.filter { $0.origin != nil }.map(\.name)

@@ -1,29 +1,29 @@
 import ReflectorModel
 
-/// The entrypoint's part of a stream: its numbers, and when it is withdrawn.
+/// The entrypoint's part of a stream: its sequence numbers, and when it is withdrawn.
 struct StreamSource {
     /// The number of the next packet.
     private(set) var nextSequence: UInt64 = 1
     /// When the last packet was made.
     private(set) var lastPacket: MonotonicInstant
-    /// Set while no encoder is connected: when the stream is withdrawn.
+    /// When the stream is withdrawn; set while no encoder is connected.
     private(set) var withdrawAt: MonotonicInstant?
 
     init(at now: MonotonicInstant) { lastPacket = now }
 
-    /// A packet was made of the next number.
+    /// A packet was made with the next number.
     mutating func noteMade(at now: MonotonicInstant) {
         nextSequence += 1
         lastPacket = now
     }
 
-    /// The encoder has gone: the stream is withdrawn then, unless the encoder returns.
+    /// The encoder disconnected: the stream is withdrawn at that time unless the encoder returns.
     mutating func encoderLeft(until at: MonotonicInstant) { withdrawAt = at }
     mutating func encoderReturned() { withdrawAt = nil }
 
     func isWithdrawn(at now: MonotonicInstant) -> Bool { withdrawAt.map { now >= $0 } ?? false }
 
-    /// True if children must get a packet without payload now, so that they know that the stream lives.
+    /// True if children must get a packet without payload now, as a sign that the stream is alive.
     func needsFiller(every interval: TimeSpan, at now: MonotonicInstant) -> Bool { now - lastPacket >= interval }
 
     /// When the next filler or the withdrawal is due.

@@ -1,18 +1,18 @@
 import ReflectorModel
 import RelayWire
 
-/// What an edge has handed out of a stream, or an encoder handed in; and where earlier incarnations were left.
+/// What an edge has delivered of a stream, or an encoder has sent; and where earlier incarnations were left.
 struct Deliveries {
     private(set) var delivered: UInt64 = 0
     private(set) var lost: UInt64 = 0
-    /// Edge: the last hand-out; entrypoint: the encoder's last payload.
+    /// Edge: the last delivery; entrypoint: the encoder's last payload.
     private(set) var lastDelivery: MonotonicInstant?
     /// The longest time between two of them.
     private(set) var gapMax: TimeSpan = .zero
-    /// Where earlier incarnations were left, so that a return to one hands nothing out twice.
+    /// Where earlier incarnations were left, so that a return to one delivers nothing twice.
     private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []
 
-    /// Most finished incarnations that are remembered.
+    /// Maximum number of finished incarnations to remember.
     private static let finishedMax = 32
 
     @inline(__always) mutating func noteDelivered(at now: MonotonicInstant) {
@@ -20,7 +20,7 @@ struct Deliveries {
         noteTime(now)
     }
 
-    /// The encoder's payload came, or a payload was handed out.
+    /// A payload arrived from the encoder, or was delivered.
     @inline(__always) mutating func noteTime(_ now: MonotonicInstant) {
         if let last = lastDelivery { gapMax = max(gapMax, now - last) }
         lastDelivery = now
@@ -34,6 +34,6 @@ struct Deliveries {
         finished.append((tag, nextToDeliver))
     }
 
-    /// The next number of an incarnation that was left; nil if it never was.
+    /// The next number to deliver of an incarnation that was left; nil if it never was.
     func place(in tag: IncarnationTag) -> UInt64? { finished.first { $0.tag == tag }?.nextToDeliver }
 }

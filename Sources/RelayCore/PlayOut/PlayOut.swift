@@ -1,33 +1,33 @@
 import ReflectorModel
 
-/// An edge's delivery: in order, nothing twice, and no later than the play-out deadline allows. It decides what is next;
-/// the node hands it out, because the receiver may call back into the node.
+/// An edge's delivery: in order, without duplicates, and no later than the play-out deadline. It decides what comes
+/// next; the node delivers it, because the sink may call back into the node.
 struct PlayOut {
     enum Step: Equatable {
         /// The packet in this slot of the log is next.
         case handOut(Int32)
-        /// So many numbers are given up.
+        /// This many numbers are given up.
         case skip(lost: UInt64)
-        /// The next number is missing, and still waited for until then.
+        /// The next number is missing; wait for it until this instant.
         case wait(MonotonicInstant)
         case done
     }
 
-    /// Where packets go. Read by the node, which calls it.
+    /// The receiver of the packets. Read by the node, which calls it.
     private(set) weak var sink: (any StreamSink)?
     private let deadline: TimeSpan
 
     /// - Parameters:
     ///   - sink: held weakly.
-    ///   - deadline: how long a missing packet may hold back those behind it.
+    ///   - deadline: how long a missing packet may delay those after it.
     init(sink: (any StreamSink)?, deadline: TimeSpan) {
         self.sink = sink
         self.deadline = deadline
     }
 
-    /// What is next of an incarnation, which moves on by it.
+    /// The next step of an incarnation, which advances by it.
     ///
-    /// - Parameter isLast: whatever is still missing is given up now.
+    /// - Parameter isLast: everything that is still missing is given up now.
     func next(
         of incarnation: IncarnationState, _ log: PacketLog, isLast: Bool, at now: MonotonicInstant,
         _ context: inout RelayContext
@@ -46,7 +46,8 @@ struct PlayOut {
         return .skip(lost: skip(incarnation, log, isLast: isLast, at: now, &context))
     }
 
-    /// Gives up the missing numbers from the next one on whose deadline has passed. Returns how many.
+    /// Gives up the consecutive missing numbers whose deadline has passed, beginning with the next one. Returns how
+    /// many.
     private func skip(
         _ incarnation: IncarnationState, _ log: PacketLog, isLast: Bool, at now: MonotonicInstant,
         _ context: inout RelayContext
@@ -56,7 +57,7 @@ struct PlayOut {
         var steps = UInt64(0)
         var isWaiting = false
         for gap in incarnation.gaps.gaps where gap.sequence >= next && gap.sequence < end {
-            // Between two gaps of the table, numbers are missing only where the table was full.
+            // Between two gaps in the table, numbers are missing only if the table was full.
             next = incarnation.index.nextHeld(from: next, below: gap.sequence, in: log, &steps)
             isWaiting = next < gap.sequence || !isLast && now < gap.detected + deadline
             guard !isWaiting else { break }

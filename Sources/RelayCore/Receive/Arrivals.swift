@@ -1,15 +1,15 @@
 import ReflectorModel
 
-/// How a stream arrives here, or at its entrypoint how it is made: when, how fast and how much. The receiver and the
-/// origin write it; the other parts read it.
+/// How a stream arrives at this node, or is made if this is its entrypoint: when, how fast and how much. The receiver
+/// and the origin write it; the other parts read it.
 struct Arrivals {
-    /// When an authentic packet last came.
+    /// When the last authentic packet arrived.
     private(set) var lastArrival: MonotonicInstant = .zero
-    /// When a packet last came that was new, and when the incarnation last changed.
+    /// When the last new packet arrived, and when the incarnation last changed.
     private(set) var lastKept: MonotonicInstant = .zero
     private(set) var adoptedAt: MonotonicInstant?
     private(set) var rate = ArrivalRate()
-    /// When the past was last seen to arrive (`StreamState.isFilling`).
+    /// When backlog was last seen to arrive (`StreamState.isFilling`).
     private(set) var filledAt: MonotonicInstant?
     private(set) var packetsIn: UInt64 = 0
     private(set) var bytesIn: UInt64 = 0
@@ -21,7 +21,7 @@ struct Arrivals {
     mutating func noteDuplicate() { duplicates += 1 }
     mutating func noteRepair() { repaired += 1 }
 
-    /// A packet is kept.
+    /// A packet was stored.
     @inline(__always) mutating func noteKept(at now: MonotonicInstant) { lastKept = now }
 
     /// A packet counts for the rate.
@@ -32,7 +32,7 @@ struct Arrivals {
         bytesIn += UInt64(max(bytes, 0))
     }
 
-    /// The stream goes on in another incarnation.
+    /// The stream has switched to another incarnation.
     mutating func noteAdopted(at now: MonotonicInstant) {
         adoptedAt = now
         lastKept = now

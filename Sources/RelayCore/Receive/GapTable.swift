@@ -1,29 +1,29 @@
 import ReflectorModel
 
-/// The sequence numbers of one incarnation that are known to exist and have not come, in order, with what is known of
-/// each and when something is to be done about it. Empty on a good link, and then it costs nothing.
+/// The sequence numbers of one incarnation that are known to exist and have not arrived, in order, with what is known
+/// about each and when its next action is due. Empty on a good link, and then it costs nothing.
 struct GapTable {
     struct Gap {
         let sequence: UInt64
         let detected: MonotonicInstant
-        /// When to ask for it, to say so again, or to try again.
+        /// When to request it, to repeat the request, or to try again.
         var due: MonotonicInstant
-        /// Paths (`StreamPath.bit`) that have gone past its place without it.
+        /// Paths (`StreamPath.bit`) on which later packets arrived, but not this one.
         var passedOn: UInt8 = 0
-        /// Of those, the ones whose link lost it, as link numbers show: their parents have it.
+        /// Those among them whose link lost it, as link numbers show: their parents have it.
         var lostOn: UInt8 = 0
-        /// Before anything was asked: link packet number at which reordering no longer explains it, on that path; no path
-        /// if only time decides.
+        /// Before the first request: the link packet number on that path at which reordering no longer explains the
+        /// gap; no path if only time decides.
         var reorderedUntil: UInt32 = 0
         var reorderedOn: UInt8 = 0
-        /// How often it was asked for, without the repeats of a try.
+        /// How often it was requested, not counting the repeats of a try.
         var tries: UInt8 = 0
         var triedAt = MonotonicInstant.zero
-        /// How often the try was repeated.
+        /// How often the current try was repeated.
         var copies: UInt8 = 0
-        /// Tries made as the last that can be answered in time.
+        /// How many of the tries were last tries: those that can just be answered in time.
         var lastTries: UInt8 = 0
-        /// Path of the newest try.
+        /// The path of the newest try.
         var askedOn: UInt8 = 0
 
         init(sequence: UInt64, detected: MonotonicInstant, due: MonotonicInstant) {
@@ -36,7 +36,7 @@ struct GapTable {
     private(set) var gaps: [Gap] = []
     /// No gap is due before this.
     private(set) var nextDue: MonotonicInstant = .distantFuture
-    /// Some gap waits only for k later link packets.
+    /// Some gap is waiting only for k later link packets.
     private(set) var awaitsReordering = false
 
     var isEmpty: Bool { gaps.isEmpty }
@@ -48,8 +48,8 @@ struct GapTable {
         return index < gaps.count && gaps[index].sequence == sequence
     }
 
-    /// Changes the gap of a number, which is entered first if it is new: with nothing known and never due. False if the
-    /// table is full.
+    /// Changes the gap of a number. A new gap is added first, with nothing known and never due. False if the table is
+    /// full.
     mutating func note(
         _ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout Gap) -> Void
     ) -> Bool {
@@ -64,7 +64,7 @@ struct GapTable {
         return true
     }
 
-    /// Takes a number out because its packet has come. Returns the gap it closes.
+    /// Removes a number because its packet has arrived. Returns the gap that it closes.
     mutating func remove(_ sequence: UInt64) -> Gap? {
         let index = position(of: sequence)
         guard index < gaps.count, gaps[index].sequence == sequence else { return nil }
@@ -73,7 +73,7 @@ struct GapTable {
         return gap
     }
 
-    /// Drops every gap below `sequence` and those detected before `horizon`.
+    /// Drops every gap below `sequence` and every gap detected before `horizon`.
     mutating func giveUp(below sequence: UInt64, detectedBefore horizon: MonotonicInstant) {
         guard let first = gaps.first,
             first.sequence < sequence || gaps.contains(where: { $0.detected < horizon })
@@ -101,7 +101,7 @@ struct GapTable {
         refreshDue()
     }
 
-    /// The bit stands for another path from now on.
+    /// The bit identifies another path from now on.
     mutating func forgetPath(_ bit: UInt8) {
         updateAll { gap in
             gap.passedOn &= ~bit
@@ -111,8 +111,9 @@ struct GapTable {
         }
     }
 
-    /// Another set of paths: what is known of the old ones says nothing now, and what a new path brings by itself is
-    /// waited for until `due`. Tries are counted on, since a parent answers none twice.
+    /// The set of paths has changed: what is known about the old ones no longer applies, and packets that a new path
+    /// carries without a request are awaited until `due`. The count of tries continues, since a parent answers none
+    /// twice.
     mutating func forgetPaths(due: MonotonicInstant) {
         updateAll { gap in
             gap.passedOn = 0
@@ -123,15 +124,15 @@ struct GapTable {
         }
     }
 
-    /// True if a gap is due by time, or by the link packet number that a path has come to.
+    /// True if a gap is due by time, or by the link packet number that a path has reached.
     @inline(__always)
     func mayBeDue(at now: MonotonicInstant) -> Bool { now >= nextDue || awaitsReordering }
 
-    /// Calls `ask` for every gap that is due now, in order; it sets when the gap is due again.
+    /// Calls `ask` for every gap that is due now, in order. `ask` sets when the gap is due again.
     ///
     /// - Parameters:
-    ///   - path: bit of the path that a packet has just come by, 0 for none.
-    ///   - linkHighest: the link packet number that it has come to.
+    ///   - path: bit of the path on which a packet has just arrived, 0 for none.
+    ///   - linkHighest: the link packet number that this path has reached.
     mutating func takeDue(
         at now: MonotonicInstant, path: UInt8, linkHighest: UInt32, _ ask: (inout Gap) -> Void
     ) {

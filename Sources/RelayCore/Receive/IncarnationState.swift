@@ -1,28 +1,28 @@
 import ReflectorModel
 import RelayWire
 
-/// The packets of one (source, incarnation) that a node holds or waits for, and the keys that seal them. A class, so that
-/// no read of it copies the index before a write.
+/// The packets of one (source, incarnation) that a node holds or waits for, and the keys that seal them. A class, so
+/// that reading it never copies the index before a write.
 ///
-/// Everything is read by the parts that serve, fetch and hand out; it changes only by the methods in this file.
+/// The parts that serve, fetch and deliver read everything; only the methods in this file change it.
 final class IncarnationState {
     let source: NodeID
     let incarnation: Incarnation
     let tag: IncarnationTag
-    /// Of the newest packets.
+    /// The key phase of the newest packets.
     private(set) var keyPhase: UInt8
     private(set) var key: SealKey
-    /// While network keys roll: that of the packets before them, or after.
+    /// During a key roll: the phase and key of the packets before or after it.
     private var otherKey: (phase: UInt8, key: SealKey)?
-    /// Where the packets lie that are held.
+    /// Where the packets held are in the log.
     private(set) var index: SequenceIndex
-    /// What is missing.
+    /// The missing numbers.
     private(set) var gaps = GapTable()
-    /// First number that was promised or came; a lower one is not missing.
+    /// First number that was promised or arrived; lower numbers do not count as missing.
     private(set) var start: UInt64
-    /// At an edge: the next number to hand out; 0 until the start is known.
+    /// At an edge: the next number to deliver; 0 until the start is known.
     private(set) var nextToDeliver: UInt64 = 0
-    /// The lowest number that was not handed out before the numbers last leapt (`giveUp`), or since.
+    /// The lowest number that was not yet delivered when the numbers last jumped (`giveUp`), or since.
     private(set) var soundFrom: UInt64 = 0
 
     init(
@@ -37,7 +37,7 @@ final class IncarnationState {
         index = SequenceIndex(tag: tag)
     }
 
-    /// Lowest number not held at or above the start: where a new parent should resume.
+    /// The lowest number at or above the start that is not held: where a new parent should resume.
     var resumePoint: UInt64 {
         if nextToDeliver != 0 { return nextToDeliver }
         if let gap = gaps.first { return gap.sequence }
@@ -51,10 +51,10 @@ final class IncarnationState {
     /// Forgets packets that the log has overwritten or that arrived before `horizon`. Returns the lowest number left.
     func trim(_ log: PacketLog, horizon: MonotonicInstant) -> UInt64 { index.trim(log, horizon: horizon) }
 
-    /// Packets from this number on, or from a lower one, are expected.
+    /// Packets from this number, or from a lower one, are expected.
     func lowerStart(to sequence: UInt64) { start = start == 0 ? sequence : min(start, sequence) }
 
-    /// Forgets what is held: the incarnation goes on from `start`.
+    /// Forgets the packets held: the incarnation continues at `start`.
     func restart(at start: UInt64) {
         index = SequenceIndex(tag: tag)
         gaps.removeAll()
@@ -63,23 +63,23 @@ final class IncarnationState {
 
     // MARK: Delivery
 
-    /// Nothing below this number is handed out any more: an earlier time here ended there.
+    /// Nothing below this number is delivered any more: an earlier session with this incarnation ended there.
     func resumeDelivery(at sequence: UInt64) { nextToDeliver = max(sequence, start) }
 
-    /// Delivery begins with the start, if it has not begun.
+    /// Starts delivery at the start, if it has not started.
     @inline(__always) func beginDelivery() {
         if nextToDeliver == 0 { nextToDeliver = start }
     }
 
-    /// Everything below this number is handed out, or given up. Returns how many numbers that is.
+    /// Everything below this number is delivered or given up. Returns how many numbers that is.
     @discardableResult
     @inline(__always) func advanceDelivery(to sequence: UInt64) -> UInt64 {
         defer { nextToDeliver = sequence }
         return sequence - nextToDeliver
     }
 
-    /// Everything below `sequence` that was not handed out is lost. Returns how many packets; nil where nothing is handed
-    /// out here.
+    /// Everything below `sequence` that was not delivered is lost. Returns the number of packets; nil if this node
+    /// delivers nothing.
     func giveUp(below sequence: UInt64) -> UInt64? {
         defer { restart(at: sequence) }
         guard nextToDeliver != 0 else { return nil }
@@ -87,7 +87,7 @@ final class IncarnationState {
         return advanceDelivery(to: sequence)
     }
 
-    /// The numbers leapt by mistake: the incarnation goes on from `start`, and nothing is handed out twice.
+    /// The numbers jumped by mistake: the incarnation continues at `start`, and nothing is delivered twice.
     func rewind(to start: UInt64) {
         restart(at: start)
         if nextToDeliver != 0 { nextToDeliver = max(soundFrom, start) }
@@ -95,12 +95,12 @@ final class IncarnationState {
 
     // MARK: Gaps
 
-    /// Changes what is known of a missing number, which is entered first if it is new. False if the table is full.
+    /// Changes the gap of a missing number; a new one is added first. False if the table is full.
     func noteGap(
         _ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout GapTable.Gap) -> Void
     ) -> Bool { gaps.note(sequence, max: max, at: now, change) }
 
-    /// The number has come. Returns the gap it closes.
+    /// The number has arrived. Returns the gap that it closes.
     @inline(__always) func closeGap(_ sequence: UInt64) -> GapTable.Gap? { gaps.remove(sequence) }
 
     func updateGaps(_ change: (inout GapTable.Gap) -> Void) { gaps.updateAll(change) }
@@ -113,14 +113,14 @@ final class IncarnationState {
     func giveUpGaps(below sequence: UInt64) { gaps.giveUp(below: sequence) }
     func giveUpGaps(detectedBefore horizon: MonotonicInstant) { gaps.giveUp(below: 0, detectedBefore: horizon) }
 
-    /// The bit stands for another path from now on.
+    /// The bit identifies another path from now on.
     func forgetPath(_ bit: UInt8) { gaps.forgetPath(bit) }
     /// See `GapTable.forgetPaths`.
     func forgetPaths(due: MonotonicInstant) { gaps.forgetPaths(due: due) }
 
     // MARK: Keys
 
-    /// The key by which a packet of this phase was sealed. Nil if there is no such network key.
+    /// The key that sealed a packet of this phase. Nil if there is no such network key.
     @inline(__always)
     func sealKey(phase: UInt8, of stream: StreamName, _ crypto: any PacketCrypto) -> SealKey? {
         phase == keyPhase ? key : otherKey(phase: phase, of: stream, crypto)
@@ -135,8 +135,8 @@ final class IncarnationState {
         return key
     }
 
-    /// An authentic packet of another phase than the one in use: if it is newer than all before it, the entrypoint has
-    /// gone over, and new children learn the new phase.
+    /// An authentic packet of another phase than the current one. If it is newer than all before it, the entrypoint has
+    /// changed keys, and new children are told the new phase.
     func noteKeyPhase(_ header: DataHeader) {
         guard header.sequence.rawValue > index.highest, let other = otherKey, other.phase == header.keyPhase else {
             return

@@ -1,11 +1,11 @@
 import ReflectorModel
 import RelayWire
 
-/// Gathers the numbers to ask for into few NAKs: one for each path and try, of at most `Nak.numbersMax` numbers.
+/// Collects the numbers to request into few NAKs: one per path and try, of at most `Nak.numbersMax` numbers.
 struct NakBuilder {
     private(set) var naks: [(path: StreamPath, nak: Nak)] = []
     private var counts: [Int] = []
-    /// Runs of one NAK that surely fit into a control datagram.
+    /// Number of runs in one NAK that always fits into a control datagram.
     private static let runsMax = 60
 
     mutating func add(_ sequence: UInt64, _ path: StreamPath, tryNumber: UInt8, isLast: Bool) {

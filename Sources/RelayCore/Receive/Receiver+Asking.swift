@@ -1,14 +1,14 @@
 import ReflectorModel
 import RelayWire
 
-/// Asks parents for what is missing.
+/// Requests missing packets from parents.
 extension Receiver {
-    /// A try is repeated only while no more than this is missing.
+    /// A try is repeated only while at most this many numbers are missing.
     private static var repeatedGapsMax: Int { 192 }
 
-    /// Sends NAKs for every gap that is due, each on the path likeliest to make it.
+    /// Sends NAKs for every gap that is due, each on the path most likely to repair it.
     ///
-    /// - Parameter path: the path that a packet has just come by, nil if it is only time.
+    /// - Parameter path: the path on which a packet has just arrived; nil if only time has passed.
     func askForGaps(
         of stream: StreamState, arrivedOn path: StreamPath?, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -54,8 +54,8 @@ extension Receiver {
         RepairTimes(link.roundTrip, deadline: deadline, goesOn: !handsOut)
     }
 
-    /// Where a retransmit is likeliest to come from in time: a link that lost the packet has a parent that holds it; both
-    /// the NAK and the answer must pass; and a try without an answer is followed by one on another path.
+    /// The path on which a retransmit is most likely to arrive in time: the parent of a link that lost the packet holds
+    /// it; both the NAK and the answer must get through; and an unanswered try is followed by one on another path.
     private func likeliestPath(
         for gap: GapTable.Gap, of stream: StreamState, _ tag: IncarnationTag, deadline: TimeSpan,
         at now: MonotonicInstant
@@ -67,7 +67,7 @@ extension Receiver {
             asked.link.isAlive, asked.tag == tag,
             !repairTimes(asked.link, deadline).beginsTry(gap, at: now)
         {
-            // A repeated try: on another path it would be answered a second time.
+            // A repeated try stays on its path: on another one it would be answered a second time.
             return asked
         }
         let left = gap.detected + deadline - now

@@ -1,10 +1,10 @@
 import ReflectorModel
 import RelayWire
 
-/// What is missing: seen path by path, because only a gap in a link's own numbers says that this link lost something.
-/// Otherwise the parent lacks it too and is repairing.
+/// Detects missing packets path by path, because only a gap in a link's own numbers proves that this link lost
+/// something. Otherwise the parent lacks the packet too and is repairing it.
 extension Receiver {
-    /// Whether a packet by a path that was only asked for shows that it brings what follows on what is held.
+    /// Whether a packet on a path that is still joining shows that the path carries what follows the packets held here.
     @inline(__always)
     func bringsToLife(_ path: StreamPath, _ arrival: Arrival) -> Bool {
         guard path.state == .joining else { return false }
@@ -12,7 +12,7 @@ extension Receiver {
         return highest == 0 || arrival.sequence <= highest + 1
     }
 
-    /// Notes what a packet on one path shows of those before it.
+    /// Notes what a packet on one path shows about earlier ones.
     @inline(__always)
     func noteArrival(_ arrival: Arrival, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
         let (sequence, linkNumber) = (arrival.sequence, arrival.header.linkNumber)
@@ -22,7 +22,7 @@ extension Receiver {
         path.notePlace(sequence, linkNumber: linkNumber)
     }
 
-    /// Enters into the gap table what is missing below `sequence`, as this path shows it.
+    /// Adds the numbers missing below `sequence` to the gap table, as this path shows them.
     private func noteMissing(
         upTo sequence: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore
@@ -35,7 +35,7 @@ extension Receiver {
         noteMissing(known..<sequence, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
     }
 
-    /// The same for what a heartbeat promises up to and with `highest`, and no heartbeat has promised before.
+    /// The same for the numbers up to and including `highest` that a heartbeat promises and no earlier one did.
     func notePromised(
         upTo highest: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore
@@ -44,7 +44,7 @@ extension Receiver {
         else { return }
         let floor = max(incarnation.start, incarnation.nextToDeliver, path.promised)
         let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
-        // Nobody can hold what lies further ahead: it is not believed.
+        // No node can hold anything further ahead: this promise is ignored.
         guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
         path.notePromise(below: highest + 1)
         noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
@@ -74,21 +74,22 @@ extension Receiver {
         core.clock.schedule(stream, incarnation.gaps.nextDue)
     }
 
-    /// When to ask for a gap that a path has just gone past: once reordering no longer explains it, and once the stream's
-    /// other paths have had their time to bring it, if the deadline allows.
+    /// When to request a gap that a path has just skipped: once reordering no longer explains it, and once the stream's
+    /// other paths have had time to carry it, if the deadline allows.
     private func setDue(
         _ gap: inout GapTable.Gap, wasLost: Bool, passedOn path: StreamPath, at linkNumber: UInt32,
         of stream: StreamState, _ incarnation: IncarnationState, deadline: TimeSpan, _ now: MonotonicInstant
     ) {
         let link = path.link
         guard gap.lostOn != 0 else {
-            // A gap that no link has lost is asked for all the same after a while: what link numbers show can be forgotten.
+            // A gap that no link has lost is requested anyway after a while: evidence from link numbers can be
+            // forgotten.
             if gap.due == .distantFuture { gap.due = now + patience(link) }
             return
         }
         let reordering = link.reordering.time(link.roundTrip)
         guard gap.tries == 0 else {
-            // Asked for already; where nobody was known to hold it, now somebody is.
+            // Already requested. If no parent was known to hold it before, one is now.
             if !wasLost { gap.due = min(gap.due, now + reordering) }
             return
         }
@@ -112,13 +113,13 @@ extension Receiver {
         path.state == .live && path.link.isAlive && path.tag == tag && path.lastSequence != 0
     }
 
-    /// Longer than a parent needs as a rule to repair what it lacks itself.
+    /// Longer than a parent normally needs to repair its own gap.
     func patience(_ link: ParentLink) -> TimeSpan {
         max(link.roundTrip.retransmitTimeout * 2, .milliseconds(100))
     }
 
-    /// A link number is missing where no number of the stream is: it may have been a repair, which the parent sends only
-    /// once without a NAK. So every number that the parent was going to repair is asked for.
+    /// A link number is missing, but no number of the stream: the lost packet may have been a repair, which the parent
+    /// sends only once without a NAK. So every number that the parent was going to repair is requested.
     func noteLostRepairs(
         before linkNumber: UInt32, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -136,14 +137,14 @@ extension Receiver {
         core.clock.schedule(stream, incarnation.gaps.nextDue)
     }
 
-    /// A packet that seemed lost on this very link was only late.
+    /// A packet that seemed lost on this link was only late.
     func noteReordered(_ gap: GapTable.Gap, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
         path.link.reordering.note(behind: 0, late: now - gap.detected, at: now)
         if gap.tries > 0 { core.context.count(.naksSpurious) }
     }
 
-    /// Whatever way a packet came, a retransmit or one still under way from a parent just left: numbers skipped before it
-    /// are missing, and an edge must wait for them. Those that its path shows to be lost are in the table already.
+    /// Applies to every packet, including a retransmit, or a late one from a parent just left: numbers skipped before
+    /// it are missing, and an edge must wait for them. Numbers that its path proves lost are already in the table.
     @inline(__always)
     func noteHoles(
         before sequence: UInt64, in stream: StreamState, _ incarnation: IncarnationState, at now: MonotonicInstant,

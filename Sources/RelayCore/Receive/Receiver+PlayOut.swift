@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayWire
 
-/// An edge's delivery, step by step: `PlayOut` decides, and the node hands out.
+/// An edge's delivery, step by step: `PlayOut` decides, and the node delivers.
 extension Receiver {
-    /// The incarnation of which packets are to be handed out; nil where nothing is.
+    /// The incarnation whose packets should be delivered; nil if this node delivers none.
     @inline(__always)
     func beginDelivery(of stream: StreamState) -> IncarnationTag? {
         guard handsOut, let incarnation = stream.incarnation else { return nil }
@@ -11,9 +11,9 @@ extension Receiver {
         return incarnation.tag
     }
 
-    /// What is next of an incarnation. What is given up is counted.
+    /// The next step of an incarnation. Numbers given up are counted.
     ///
-    /// - Parameter isLast: whatever is still missing is given up now.
+    /// - Parameter isLast: everything that is still missing is given up now.
     func nextStep(
         of stream: StreamState, _ incarnation: IncarnationState, isLast: Bool, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -27,7 +27,7 @@ extension Receiver {
         return step
     }
 
-    /// The payload in a slot of the log, which is counted as delivered. Nil for a filler.
+    /// The payload in a slot of the log, counted as delivered. Nil for a filler.
     func takePayload(
         _ slot: Int32, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> UnsafeRawBufferPointer? {

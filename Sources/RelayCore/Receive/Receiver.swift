@@ -1,11 +1,11 @@
 import ReflectorModel
 import RelayWire
 
-/// Stream packets on their way in: verified first, then checked for what is missing before them, and kept. What does not
-/// verify leaves no trace but a count, so that forged data poisons neither log nor deduplication.
+/// Incoming stream packets: verified first, then checked for missing packets before them, and stored. A packet that
+/// fails verification only increments a counter, so that forged data poisons neither the log nor deduplication.
 ///
-/// The node calls in turn `open`, `noteArrival`, `accept`, `store`, and at an edge `nextStep`, and does in between what
-/// other parts have to do: a packet can bring a path to life, or make children start again.
+/// The node calls `open`, `noteArrival`, `accept`, `store`, and at an edge `nextStep`, in this order. Between these
+/// calls it runs other parts: a packet can make a path live, or make children restart.
 ///
 /// ```
 /// datagram ─▶ open ─▶ noteArrival ─▶ accept ─▶ store ─▶ children's queues
@@ -17,9 +17,9 @@ struct Receiver {
         let header: DataHeader
         let link: ParentLink
         let stream: StreamState
-        /// Nil for a stream that is not fetched on this link any more.
+        /// Nil for a stream that is no longer fetched on this link.
         let path: StreamPath?
-        /// What the log keeps: stream header and payload at an edge, the sealed packet elsewhere.
+        /// The bytes for the log: stream header and payload at an edge, the sealed packet elsewhere.
         let first: UnsafeRawBufferPointer
         let second: UnsafeRawBufferPointer?
 
@@ -30,12 +30,13 @@ struct Receiver {
     }
 
     enum Acceptance {
-        /// A duplicate, or rejected; it is counted.
+        /// A duplicate, or rejected; it has been counted.
         case dropped
         case new
-        /// New, and so far ahead that what was held is given up. So many packets are lost; nil where nothing is handed out.
+        /// New, and so far ahead that the packets held are given up. `lost` is the number of packets lost; nil if this
+        /// node delivers nothing.
         case jumped(lost: UInt64?)
-        /// New, and below the number that the parent named as the first: the children must start again from there.
+        /// New, and below the number that the parent named as the first: the children must restart from there.
         case startsLower
     }
 
@@ -46,12 +47,12 @@ struct Receiver {
 
     /// True at an edge: streams end here.
     @inline(__always) var handsOut: Bool { playOut != nil }
-    /// Where an edge delivers. The node calls it, not the receiver, because the sink may call the node.
+    /// The sink of an edge. The node calls it, not the receiver, because the sink may call the node.
     var sink: (any StreamSink)? { playOut?.sink }
 
     // MARK: A packet's way
 
-    /// Verifies a datagram. Nil if it is dropped; it is counted.
+    /// Verifies a datagram. Nil if it was dropped and counted.
     @inline(__always)
     func open(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
@@ -64,8 +65,8 @@ struct Receiver {
         guard let stream = core.streams.stream(tag: header.tag) else {
             return reject(.rejectedUnknownIncarnation, &core)
         }
-        // Before the seal is verified, not after: where the state of a thousand streams has left the caches, the processor
-        // fetches this while it fetches the key.
+        // Before the seal is verified, not after: if the state of a thousand streams has left the caches, the processor
+        // fetches this together with the key.
         let path = stream.paths.path(on: link)
         guard let incarnation = stream.incarnation,
             let key = incarnation.sealKey(phase: header.keyPhase, of: stream.name, core.crypto)
@@ -103,7 +104,7 @@ struct Receiver {
         return nil
     }
 
-    /// Decides whether a packet is kept.
+    /// Decides whether to keep a packet.
     @inline(__always)
     func accept(_ arrival: Arrival, at now: MonotonicInstant, _ core: inout NodeCore) -> Acceptance {
         let (stream, sequence) = (arrival.stream, arrival.sequence)
@@ -131,7 +132,7 @@ struct Receiver {
         return .dropped
     }
 
-    /// Keeps an accepted packet. Returns its slot in the log; nil if the stream has ended meanwhile.
+    /// Stores an accepted packet. Returns its slot in the log; nil if the stream has ended in the meantime.
     @inline(__always)
     func store(
         _ arrival: Arrival, at now: MonotonicInstant, _ core: inout NodeCore
@@ -166,14 +167,14 @@ struct Receiver {
 
     // MARK: Numbers that leap
 
-    /// Whether nothing new of the stream has come for so long that the place where it is held to be may be wrong.
+    /// Whether no new packet of the stream has arrived for so long that its known position may be wrong.
     private func isStranded(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
         now - stream.arrivals.lastKept >= Self.strandedAfter
     }
 
     private static var strandedAfter: TimeSpan { .seconds(1) }
 
-    /// The stream runs too far ahead of what is held (a long sleep): it begins again there.
+    /// The stream is too far ahead of the packets held (after a long sleep): it restarts there.
     private func jump(
         _ stream: StreamState, _ incarnation: IncarnationState, to sequence: UInt64, _ core: inout NodeCore
     ) -> UInt64? {
@@ -183,11 +184,11 @@ struct Receiver {
         return lost
     }
 
-    /// A parent whose reply is fresh says that the stream is far behind where it is held to be, and nothing has come that
-    /// fits there: an earlier message was false, and the stream begins again where the parent is. Nothing is handed out a
-    /// second time.
+    /// A fresh reply from a parent says that the stream is far behind its known position, and no packet that fits this
+    /// position has arrived: an earlier message was forged or wrong, so the stream restarts at the parent's position.
+    /// Nothing is delivered twice.
     ///
-    /// - Returns: true if it begins again: then the sink learns of a discontinuity, and the children must start again.
+    /// - Returns: true if it restarts: then the sink must be told of a discontinuity, and the children must restart.
     func rewind(
         _ stream: StreamState, to reply: SubscribeReply, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {

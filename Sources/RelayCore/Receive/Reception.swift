@@ -1,25 +1,25 @@
 import ReflectorModel
 import RelayWire
 
-/// What becomes of a verified packet of one incarnation, by its number alone.
+/// What to do with a verified packet of one incarnation, by its number alone.
 enum Reception: Equatable {
-    /// Held in this slot of the log.
+    /// A duplicate: held in this slot of the log.
     case held(Int32)
-    /// Handed out (and overwritten since) or given up.
+    /// Already delivered (and overwritten since) or given up.
     case past
     /// New, and there is room for it.
     case new
-    /// New, and so far ahead that what is held must be given up for it: nothing else has come for a while.
+    /// New, and so far ahead that the packets held must be given up for it: nothing else has arrived for a while.
     case jump
     case rejected(RelayCounter)
 }
 
 extension IncarnationState {
-    /// Decides about a number.
+    /// Classifies a number.
     ///
-    /// - Parameter isStranded: nothing new of the stream has come for so long that the place where it is held to be may
-    ///   be wrong. While other packets go on where they were, a number far ahead is a lie, or a mistake: it must not end
-    ///   the stream.
+    /// - Parameter isStranded: no new packet of the stream has arrived for so long that its known position may be
+    ///   wrong. While other packets continue in order, a number far ahead is forged or a mistake: it must not end the
+    ///   stream.
     @inline(__always)
     func reception(of sequence: UInt64, _ log: PacketLog, isStranded: @autoclosure () -> Bool)
         -> Reception

@@ -1,22 +1,22 @@
 import ReflectorModel
 
-/// When a missing packet is asked for on one path (design §7): at once when it is known to be lost, again after SRTT +
-/// 4·RTTVAR, and in the end twice, spaced, as late as an answer can still make the play-out deadline.
+/// When a missing packet is requested on one path (design §7): at once when it is known to be lost, again after SRTT +
+/// 4·RTTVAR, and finally twice, spaced, as late as an answer can still meet the play-out deadline.
 ///
 ///     lost ──▶ try 1 · · · ──SRTT+4·RTTVAR──▶ try 2 · · ·        last try · last try · · │  round trip  │ deadline
 ///
-/// A NAK is short, and its loss costs as much as the packet's. So until the packet comes, the same NAK is repeated now and
-/// then (the dots), which costs no retransmit: the parent answers each try once. On a link that loses its datagrams in
-/// runs, however far apart they are, nothing else gets through in time.
+/// A NAK is short, but its loss costs as much as the loss of the packet. So until the packet arrives, the same NAK is
+/// repeated (the dots). This costs no retransmit: the parent answers each try once. On a link that loses datagrams in
+/// bursts, however far apart, nothing else gets through in time.
 struct RepairTimes {
     let roundTrip: TimeSpan
     let retry: TimeSpan
-    /// From the detection of the loss.
+    /// Counted from the detection of the loss.
     let deadline: TimeSpan
-    /// A relay goes on after its deadline: an edge's may be longer.
+    /// A relay continues after its deadline, because an edge's deadline may be longer.
     let goesOn: Bool
 
-    /// What to say of a gap.
+    /// What to send for a gap.
     struct Ask: Equatable {
         var tryNumber: UInt8
         var isLast: Bool
@@ -29,14 +29,14 @@ struct RepairTimes {
         self.goesOn = goesOn
     }
 
-    /// The last tries begin this long before the instant from which no answer can come in time.
+    /// The last tries begin this long before the instant after which no answer can arrive in time.
     static let lastTriesSpan = TimeSpan.milliseconds(10)
     private static let lastSpacing = TimeSpan.milliseconds(2)
-    /// Tries before asking becomes rarer: whoever has it would have sent it.
+    /// Number of tries before requests become rarer: a parent that has the packet would have sent it by then.
     private static let eagerTries: UInt8 = 5
     private static let triesMax: UInt8 = 127
 
-    /// Time from one saying of a try to the next: twice soon, then eight a round trip, and rarer with every try after the
+    /// Interval between the repeats of a try: two soon, then eight per round trip, and fewer with every try after the
     /// second.
     private func spacing(_ gap: GapTable.Gap) -> TimeSpan {
         if gap.lastTries > 0 { return Self.lastSpacing }
@@ -54,7 +54,7 @@ struct RepairTimes {
             * Int64(gap.lastTries)
     }
 
-    /// From then on no answer can come in time.
+    /// After this instant no answer can arrive in time.
     private func tooLate(_ gap: GapTable.Gap) -> MonotonicInstant {
         gap.detected + deadline - roundTrip
     }
@@ -63,14 +63,15 @@ struct RepairTimes {
         gap.lastTries < 2 && now >= lastFrom(gap) && now < tooLate(gap)
     }
 
-    /// True if what is next to be said of the gap is a new try, and not the old one once more.
+    /// True if the next request for the gap is a new try, not a repeat of the last one.
     func beginsTry(_ gap: GapTable.Gap, at now: MonotonicInstant) -> Bool {
         gap.tries == 0 || now >= gap.triedAt + retryAfter(gap) || isLastTry(gap, at: now)
     }
 
-    /// What to say now of a gap that is due, and when it is due again. Nil if nothing is to be said.
+    /// What to send now for a gap that is due, and when it is due again. Nil to send nothing.
     ///
-    /// - Parameter isRepeated: whether tries are repeated; not while so much is missing that it would be a storm.
+    /// - Parameter isRepeated: whether tries are repeated; false while so much is missing that repeats would cause a
+    ///   storm.
     func next(_ gap: inout GapTable.Gap, isRepeated: Bool, at now: MonotonicInstant) -> Ask? {
         let isTooLate = now >= tooLate(gap)
         if isLastTry(gap, at: now) {

@@ -1,25 +1,25 @@
 import ReflectorModel
 
-/// Declared egress capacity (design §7, "Overload"). A node that is nearly full refuses subscriptions and asks children to
-/// end extra paths: a second copy of a stream is worth less than a first one.
+/// Declared egress capacity (design §7, "Overload"). A node that is nearly full refuses subscriptions and asks children
+/// to end extra paths: a second copy of a stream is worth less than a first one.
 ///
 ///     0 ───────────── 80 % ───────── 90 % ──── 95 % ── 100 %
 ///      all are taken  │ no extra paths │         │ none: "busy, try next"
 ///                     │                └ extra paths are asked to end
 ///                     └ until it is this again          rest: control, retransmits, backlogs
 struct Admission {
-    /// What one stream sends.
+    /// The egress of one stream.
     struct Load {
-        /// Bits a second of a copy; nil if not known.
+        /// Bits per second of one copy; nil if unknown.
         var rate: Double?
         var copies: Int
-        /// Of those, copies for children that have the stream by another path as well.
+        /// How many of them are copies for children that have the stream by another path as well.
         var extraCopies: Int
     }
 
     /// The capacity that a subscription reserved.
     struct Grant {
-        /// In bits a second.
+        /// In bits per second.
         var rate: Double
         var isExtra: Bool
         /// The count to which it was added; nil if capacity is unlimited.
@@ -34,16 +34,16 @@ struct Admission {
 
     /// The node is about to stop and accepts nothing new. Set by `drain`, never cleared.
     private(set) var isDraining = false
-    /// Average bits a second of one copy of a stream. A stream of unknown rate counts as this.
+    /// Average bits per second of one copy of a stream. A stream of unknown rate counts with this value.
     private(set) var averageCopy = 0.0
-    /// Bits a second; 0 is unlimited.
+    /// Bits per second; 0 is unlimited.
     private let capacity: Double
-    /// Bits a second sent at the last count, and admitted since.
+    /// Bits per second sent at the last count, plus those admitted since.
     private var egress = 0.0
-    /// The part of it that extra paths take.
+    /// The share of extra paths in it.
     private var extraEgress = 0.0
     private var countedAt: MonotonicInstant?
-    /// Extra paths are not asked to end again before this.
+    /// Children are not asked to end extra paths again before this.
     private var shedNext = MonotonicInstant.zero
 
     init(bitsPerSecond: UInt64) { capacity = Double(bitsPerSecond) }
@@ -53,15 +53,15 @@ struct Admission {
     /// Reserves capacity for one more copy. Nil if it does not fit.
     ///
     /// - Parameters:
-    ///   - rate: of the copy, asked after `loads`; nil if not known.
-    ///   - loads: what each stream sends, asked only when it is time to add up.
+    ///   - rate: the rate of the copy, called after `loads`; nil if unknown.
+    ///   - loads: what each stream sends, called only when a new count is due.
     mutating func admit(
         isExtra: Bool, rate: () -> Double?, loads: () -> [Load], at now: MonotonicInstant
     ) -> Grant? {
         guard capacity > 0 else { return Grant(rate: 0, isExtra: false, countedAt: nil) }
         count(loads, at: now)
         let more = rate() ?? averageCopy
-        // A first copy may take the place of extra ones, which can be asked to end.
+        // A first copy may replace extra ones, since children can be asked to end those.
         let fits =
             isExtra
             ? egress + more <= capacity * Self.shareForExtraPaths
@@ -79,7 +79,7 @@ struct Admission {
         if grant.isExtra { extraEgress = max(extraEgress - grant.rate, 0) }
     }
 
-    /// How many bits a second of extra paths must end now; nil if none.
+    /// How many bits per second of extra paths must end now; nil if none.
     mutating func takeExcess(loads: () -> [Load], at now: MonotonicInstant) -> Double? {
         guard capacity > 0 else { return nil }
         count(loads, at: now)
@@ -88,9 +88,9 @@ struct Admission {
         return egress - capacity * Self.shareForExtraPaths
     }
 
-    /// Adds up what all streams send, ten times a second at most; between two counts, admitted copies are added. So each of
-    /// a thousand children that subscribe at once costs the same, however many streams there are. A stream of unknown
-    /// rate counts as the average of the others.
+    /// Adds up what all streams send, ten times a second at most; between two counts, admitted copies are added. So
+    /// each of a thousand children that subscribe at once costs the same, however many streams there are. A stream of
+    /// unknown rate counts as the average of the others.
     private mutating func count(_ loads: () -> [Load], at now: MonotonicInstant) {
         guard countedAt.map({ now - $0 >= Self.countInterval }) ?? true else { return }
         countedAt = now

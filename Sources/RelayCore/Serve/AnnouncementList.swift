@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// The streams that one entrypoint announces to a set reflector: soft state of the entrypoint's link. An announcement is
-/// only a claim: a set reflector follows it only where the zone agrees.
+/// The streams that one entrypoint announces to a set reflector: soft state of the entrypoint's link. An announcement
+/// is only a claim: a set reflector follows it only where the zone agrees.
 struct AnnouncementList {
     struct Item {
         var portset: PortsetID
@@ -12,9 +12,9 @@ struct AnnouncementList {
         var isRefused = false
     }
 
-    /// What became of a page.
+    /// What happened to a page.
     enum Outcome: Equatable {
-        /// More pages must come, or it was not the page expected.
+        /// More pages must follow, or this was not the expected page.
         case incomplete
         /// The list has changed.
         case changed
@@ -32,7 +32,7 @@ struct AnnouncementList {
     private var incomingVersion: UInt64 = 0
     private var incomingPages = 0
     private var incomingDigest: UInt64 = 0
-    /// When the first of those pages came.
+    /// When the first of those pages arrived.
     private var incomingSince: MonotonicInstant = .zero
     /// The list is not requested before this, because the last one did not fit.
     private(set) var pullNotBefore: MonotonicInstant = .zero
@@ -51,7 +51,7 @@ struct AnnouncementList {
     /// Streams held in all, including those of an incomplete list.
     var held: Int { items.count + incoming.count }
 
-    /// Takes one page; the list changes when all pages of a version have come.
+    /// Takes one page; the list changes when all pages of a version have arrived.
     ///
     /// - Parameter room: how many more streams may be held.
     mutating func take(_ page: Announce, source: NodeID, room: Int, at now: MonotonicInstant)

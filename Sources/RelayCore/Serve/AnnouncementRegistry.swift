@@ -35,7 +35,7 @@ struct AnnouncementRegistry {
         return outcome
     }
 
-    /// Answers a heartbeat, and asks for the list if it is another one than the list held.
+    /// Answers a heartbeat, and requests the list if it differs from the list held.
     func onHeartbeat(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard link.role == .entrypoint else { return core.context.count(.rejectedUnexpected) }
         core.context.count(.heartbeatsReceived)
@@ -48,7 +48,7 @@ struct AnnouncementRegistry {
         core.send(.heartbeatReply(echoedTimestamp: heartbeat.timestamp), on: link, at: now)
     }
 
-    /// The zone has named the candidates of a stream: confirms those that announce it rightly.
+    /// The zone has named the candidates of a stream: confirms those among them that announce it.
     func confirm(_ stream: StreamName, by answer: LookUpAnswer, _ core: inout NodeCore) {
         for slot in core.links.announcers {
             guard let link = core.links.children[slot], link.announcements?.isConfirmed == false,
@@ -82,14 +82,15 @@ struct AnnouncementRegistry {
         if page.entries.count > core.configuration.announcementsMax - others - held {
             others -= dropUnconfirmed(except: link, at: now, &core)
         }
-        // While a list is being replaced, both are held; a link's own bound is of what it announces.
+        // While a list is being replaced, both versions are held; a link's own limit applies only to the streams that
+        // it announces.
         return min(
             core.configuration.announcementsMax - others - held,
             core.configuration.announcementsPerLinkMax - (held - count))
     }
 
-    /// Makes room by dropping the lists of which the zone has confirmed no stream: whoever has the network key can announce.
-    /// Returns how many streams were dropped.
+    /// Makes room by dropping the lists of which the zone has confirmed no stream: whoever has the network key can
+    /// announce. Returns how many streams were dropped.
     private func dropUnconfirmed(
         except announcing: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Int {
@@ -122,7 +123,7 @@ struct AnnouncementRegistry {
         core.clock.scheduleNode(due)
     }
 
-    /// Drops lists of which pages stay away.
+    /// Drops lists whose missing pages did not arrive in time.
     mutating func handleTimeout(at now: MonotonicInstant, _ core: inout NodeCore) {
         guard let due = expiry, now >= due else { return }
         expiry = nil
@@ -138,7 +139,7 @@ struct AnnouncementRegistry {
 }
 
 extension ChildLink {
-    /// Whether an answer names the node of this link, at the address that it comes from.
+    /// Whether an answer names the node of this link, at the address from which it is connected.
     func isListed(in answer: LookUpAnswer) -> Bool {
         answer.hosts.contains { $0.endpoint.address == endpoint.address && $0.id == node }
     }

@@ -13,7 +13,7 @@ struct ChildQueues {
     }
 
     enum Kind {
-        /// Packets that go out as they came.
+        /// Packets forwarded as they arrive.
         case live
         /// Retransmits and backlog, which wait for live packets.
         case repair
@@ -34,11 +34,12 @@ struct ChildQueues {
     /// Live packets sent since their residence was last sampled, and when that was.
     private var unsampled = 0
     private var sampledAt = MonotonicInstant.zero
-    /// When a backlog last became live: what arrived until then did not stay here for want of speed.
+    /// When a backlog last became live: packets that arrived before did not wait because this node was slow.
     private var caughtUp = MonotonicInstant.zero
 
-    /// The residence of packets is sampled this often: a histogram costs as much as all else that we do for a packet and
-    /// child. Each sample stands for all packets since the one before. A packet that stays as long as this is always one.
+    /// The residence of packets is sampled this often: a histogram costs as much as all else that we do for a packet
+    /// and child. Each sample represents all packets since the one before. A packet that stays as long as this is
+    /// always one.
     private static var sampleInterval: TimeSpan { .milliseconds(10) }
 
     // MARK: Queueing
@@ -53,7 +54,7 @@ struct ChildQueues {
     /// Slot of the live packet that goes out next.
     var firstLive: Int32? { @inline(__always) get { live.first?.slot } }
 
-    /// Queues a live packet. False if the oldest one had to go for it.
+    /// Queues a live packet. False if this dropped the oldest one.
     @inline(__always) mutating func appendLive(_ packet: Packet, countMax: Int) -> Bool {
         let hasRoom = live.count < countMax
         if !hasRoom { live.removeFirst() }
@@ -73,8 +74,8 @@ struct ChildQueues {
     /// True if the link is in the list of those that have packets queued.
     var hasPackets: Bool { isListed }
 
-    /// The backlog has reached the newest packet. What is queued goes ahead of all live packets that follow: order is kept
-    /// at the change-over.
+    /// The backlog has reached the newest packet. What is queued goes ahead of all live packets that follow, so that
+    /// the order is kept at the transition.
     mutating func becomeLive(at now: MonotonicInstant) {
         live.append(contentsOf: repair)
         repair.removeAll()
@@ -107,7 +108,7 @@ struct ChildQueues {
         nextLinkNumber = nextNumber
     }
 
-    /// How many retransmits and backlog packets may go out now: a burst an interval.
+    /// How many retransmits and backlog packets may be sent now: one burst per interval.
     mutating func burstLeft(of burstMax: Int, interval: TimeSpan, at now: MonotonicInstant) -> Int {
         if now - burstStart >= interval {
             burst = 0
@@ -118,14 +119,14 @@ struct ChildQueues {
 
     mutating func spendBurst(_ count: Int) { burst += count }
 
-    /// All that may go out now has. True if packets wait for the next burst.
+    /// Everything that may be sent now has been sent. True if packets wait for the next burst.
     mutating func finishFlush() -> Bool {
         if repair.isEmpty { isListed = false }
         return isListed
     }
 
-    /// Live packets were sent, the oldest of which arrived then. Returns for how many of them that residence stands; nil if
-    /// it is not to be recorded.
+    /// Live packets were sent, and `arrived` is the arrival of the oldest. Returns how many packets this residence
+    /// represents; nil if it should not be recorded.
     @inline(__always) mutating func sample(_ sent: Int, arrived: MonotonicInstant, at now: MonotonicInstant) -> Int? {
         unsampled += sent
         guard now - sampledAt >= Self.sampleInterval, arrived > caughtUp else { return nil }

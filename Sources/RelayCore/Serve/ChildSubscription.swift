@@ -13,14 +13,14 @@ final class ChildSubscription {
     }
 
     let id: UInt32
-    /// The link holds its subscriptions. A subscription that is removed from its link is removed from its stream too, so it
-    /// is never used after its link.
+    /// The link holds its subscriptions. A subscription that is removed from its link is removed from its stream too,
+    /// so it is never used after its link.
     let unmanagedLink: Unmanaged<ChildLink>
     var link: ChildLink { unmanagedLink.takeUnretainedValue() }
     let stream: Int
-    /// As the child claims.
+    /// As claimed by the child.
     let portset: PortsetID
-    /// Where the child wants to begin; the beginning after a change of incarnation. Read by `Fetcher`.
+    /// Where the child wants to start; the beginning after a change of incarnation. Read by `Fetcher`.
     private(set) var start: Subscribe.Start
     let rateSixteenths: UInt8
     let path: [NodeID]
@@ -28,7 +28,7 @@ final class ChildSubscription {
     private(set) var isExtra: Bool
     /// When the child was last asked to end the subscription, because it is extra.
     private var askedToEndAt: MonotonicInstant?
-    /// What it reserved of the node's capacity.
+    /// The capacity reserved for it.
     let grant: Admission.Grant
     private(set) var state: State = .pending
     /// The first number that the child gets.
@@ -39,8 +39,8 @@ final class ChildSubscription {
     private(set) var expires: MonotonicInstant
     /// The largest payload that the paths behind the child carry, as it reports, and until when that is valid.
     private var payloadLimit: (bytes: Int, until: MonotonicInstant)?
-    /// Packets of the backlog that may be sent now, scaled by 1024; those of them within the live rate; and when both were
-    /// last counted.
+    /// Packets of the backlog that may be sent now, scaled by 1024; those of them within the live rate; and when both
+    /// were last counted.
     private(set) var allowance: Int64 = 0
     private(set) var ownAllowance: Int64 = 0
     private var allowanceCounted: MonotonicInstant

@@ -7,7 +7,7 @@ struct ChildSubscriptions {
     private var idOfStream: [Int: UInt32] = [:]
     /// In order of subscribing, for everything that walks them.
     private(set) var ordered: [ChildSubscription] = []
-    /// Of all ids. The child compares it with its own.
+    /// A checksum of all ids. The child compares it with its own.
     private(set) var digest: UInt64 = 0
     /// Where the next page starts.
     private var pageStart = 0
@@ -26,7 +26,7 @@ struct ChildSubscriptions {
 
     mutating func remove(_ id: UInt32) -> ChildSubscription? {
         guard let subscription = byID.removeValue(forKey: id) else { return nil }
-        // Mostly one of the newest or the oldest.
+        // Usually one of the newest or the oldest.
         if let index = ordered.lastIndex(where: { $0 === subscription }) { ordered.remove(at: index) }
         if idOfStream[subscription.stream] == id { idOfStream[subscription.stream] = nil }
         digest = digest &- FixedHash.mix(UInt64(id))

@@ -1,11 +1,12 @@
 import ReflectorModel
 
-/// What leaves of a stream, and how long it stayed: until the flush at a relay, until it was handed out in order at an edge.
+/// Departures of a stream's packets, and how long each one stayed: until the flush at a relay, until it was delivered
+/// in order at an edge.
 struct Departures {
     /// Copies for children.
     private(set) var packetsOut: UInt64 = 0
     private(set) var residence = DelayBuckets()
-    /// Live packets that wait for the flush, and when the first of them came.
+    /// Live packets that wait for the flush, and when the first of them arrived.
     private(set) var waiting: UInt64 = 0
     private var waitingSince: MonotonicInstant = .zero
 
@@ -19,7 +20,7 @@ struct Departures {
         return true
     }
 
-    /// What waited has been sent. Returns how long the first waited, and how many there were.
+    /// The waiting packets were sent. Returns how long the first one waited, and how many there were.
     mutating func takeFlushed(at now: MonotonicInstant) -> (span: TimeSpan, count: UInt64) {
         defer { waiting = 0 }
         let span = now - waitingSince
@@ -27,6 +28,6 @@ struct Departures {
         return (span, waiting)
     }
 
-    /// A packet is handed out.
+    /// A packet is delivered.
     @inline(__always) mutating func noteHandedOut(after span: TimeSpan) { residence.note(span) }
 }

@@ -1,15 +1,15 @@
 import ReflectorModel
 import RelayWire
 
-/// Which retransmits a child was sent in the last second. Each of its tries is answered once, and none while an answer is
-/// on its way that the child cannot have seen yet. Room is made at the child's first NAK. Two numbers may share a place:
-/// the newer one takes it, which at worst costs one retransmit too many.
+/// Which retransmits a child was sent in the last second. Each of its tries is answered once, and none is answered
+/// while an answer that the child cannot have seen yet is in transit. The table is allocated at the child's first NAK.
+/// Two numbers may share a place: the newer one overwrites the other, which at worst costs one extra retransmit.
 struct DuplicateNakFilter {
     private struct Entry {
         var key: UInt64 = 0
         var tryNumber: UInt8 = 0
         var sent = MonotonicInstant.zero
-        /// The send before that one. The last possible try may be answered while one answer is on its way.
+        /// The send before that one. The last possible try may be answered while one answer is in transit.
         var sentBefore = MonotonicInstant.zero
     }
 
@@ -19,7 +19,7 @@ struct DuplicateNakFilter {
     private static let span = TimeSpan.seconds(1)
     private var entries: [Entry] = []
 
-    /// True if the number is to be sent now, which is noted.
+    /// True if the number should be sent now. Records it.
     mutating func admits(
         _ sequence: UInt64, of subscription: UInt32, tryNumber: UInt8, isLast: Bool, roundTrip: TimeSpan,
         at now: MonotonicInstant
@@ -39,8 +39,8 @@ struct DuplicateNakFilter {
         return true
     }
 
-    /// The number goes to the child although it did not ask, because it has just been repaired here. That answers a NAK
-    /// that is on its way.
+    /// The number goes to the child without a NAK, because it has just been repaired here. This answers a NAK that is
+    /// in transit.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         guard !entries.isEmpty else { return }
         let (place, key) = Self.place(sequence, subscription)
@@ -48,7 +48,7 @@ struct DuplicateNakFilter {
     }
 
     private static func place(_ sequence: UInt64, _ subscription: UInt32) -> (place: Int, key: UInt64) {
-        // Consecutive numbers of one stream have places side by side, and never the same place.
+        // Consecutive numbers of one stream have adjacent places, and never the same one.
         let start = FixedHash.mix(UInt64(subscription))
         return (Int(truncatingIfNeeded: start &+ sequence) & (count - 1), start ^ sequence)
     }

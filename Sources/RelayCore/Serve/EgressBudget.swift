@@ -2,8 +2,8 @@ import ReflectorModel
 
 /// What a node may send beside its live packets within its declared capacity (design §7, "Overload"): a bucket that the
 /// capacity fills and every datagram empties. Live packets and control messages never wait for it. Other uses need a
-/// certain level in the bucket, which gives their order: retransmits first, then the live rate of children that catch up,
-/// then what resumes get beyond that rate, then prebursts of new viewers.
+/// certain level in the bucket, which gives their order: retransmits first, then the live rate of children that catch
+/// up, then what resumes get beyond that rate, then prebursts of new viewers.
 ///
 ///     empty ├ retransmits ┼ shares as well ┼ resumes as well ┼ prebursts as well ┤ full: 10 ms of the capacity
 ///
@@ -22,7 +22,8 @@ struct EgressBudget {
     private static let depth = TimeSpan.milliseconds(10)
     /// A bucket holds at least this many bits (four full datagrams): a slow node could send nothing otherwise.
     private static let depthMin = 48_000.0
-    /// Live packets may overdraw the bucket by this many times its size. More debt would stop retransmits long after a peak.
+    /// Live packets may overdraw the bucket by this many times its size. More debt would stop retransmits long after a
+    /// peak.
     private static let debtMax = 10.0
 
     /// 0 is unlimited.

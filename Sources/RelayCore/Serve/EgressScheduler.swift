@@ -16,7 +16,7 @@ struct EgressScheduler: ~Copyable {
     private var deferred: [Int] = []
     /// Slots of streams with live packets that wait for the flush.
     private var waitingStreams: [Int] = []
-    /// Child links whose backlog waited for a packet that has just come.
+    /// Child links whose backlog waited for a packet that has just arrived.
     private var awakened: [Int] = []
 
     init(_ configuration: RelayConfiguration) {
@@ -78,8 +78,8 @@ struct EgressScheduler: ~Copyable {
 
     // MARK: Packets
 
-    /// Queues a packet for every child that should get it now: each live one, and each whose backlog has already passed its
-    /// number, if the packet is a repair.
+    /// Queues a packet for every child that should get it now: each live one, and each whose backlog has already passed
+    /// its number, if the packet is a repair.
     mutating func forward(
         _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
         _ log: PacketLog,
@@ -123,7 +123,7 @@ struct EgressScheduler: ~Copyable {
     /// True if the node's capacity has room for a retransmit now.
     var hasRoomForRetransmit: Bool { budget.admits(.retransmit) }
 
-    /// Queues a packet that a child has asked for.
+    /// Queues a packet that a child has requested.
     mutating func retransmit(
         _ packet: ChildQueues.Packet, of stream: StreamState, on link: ChildLink, _ log: PacketLog,
         at now: MonotonicInstant, _ context: inout RelayContext
@@ -170,9 +170,9 @@ struct EgressScheduler: ~Copyable {
     /// The same, while the node has no capacity for it or nothing to send.
     private static let roomInterval: TimeSpan = .milliseconds(20)
 
-    /// Sends more of each backlog of the link, as far as its multiple of the arrival rate and the node's capacity allow. The
-    /// live rate of every child has priority over anything faster. So, as long as the live packets of all children fit, no
-    /// backlog falls so far behind that the log overwrites what the child was promised.
+    /// Sends more of each backlog of the link, as far as its multiple of the arrival rate and the node's capacity
+    /// allow. The live rate of every child has priority over anything faster. So, as long as the live packets of all
+    /// children fit, no backlog falls so far behind that the log overwrites what the child was promised.
     ///
     /// - Returns: when to call again; nil if no backlog is left.
     mutating func pumpBacklog(
@@ -301,8 +301,9 @@ struct EgressScheduler: ~Copyable {
         return sent == min(left, waiting)
     }
 
-    /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. Returns how many
-    /// it took. The loop runs for each packet and child, so it reads and writes nothing that is the same for all packets.
+    /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. Returns how
+    /// many it took. The loop runs for each packet and child, so it reads and writes nothing that is the same for all
+    /// packets.
     @inline(__always)
     private func emit(
         _ kind: ChildQueues.Kind, most: Int, on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant,

@@ -6,7 +6,7 @@ import RelayWire
 struct NakResponder {
     enum Verdict: Equatable {
         case serve
-        /// This try was answered already, or an answer is on its way that the child cannot have seen yet.
+        /// This try was answered already, or an answer that the child cannot have seen yet is in transit.
         case repeated
         case overBucket
     }
@@ -27,7 +27,8 @@ struct NakResponder {
 
     init(now: MonotonicInstant) { refilledAt = now }
 
-    /// True if the rates of the streams must be added up again. A link may have thousands, so that is at most ten times a second.
+    /// True if the rates of the streams must be added up again. A link may have thousands, so that is at most ten times
+    /// a second.
     func needsRate(at now: MonotonicInstant) -> Bool {
         guard let ratedAt else { return true }
         return now - ratedAt >= Self.ratingInterval
@@ -61,7 +62,7 @@ struct NakResponder {
         return .serve
     }
 
-    /// The number goes to the child because it was repaired here, which answers a NAK that is on its way.
+    /// The number goes to the child because it was repaired here, which answers a NAK that is in transit.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         duplicates.noteRepair(sequence, of: subscription, at: now)
     }

@@ -6,28 +6,28 @@ import RelayWire
 /// has its turn, and a turn is short, so that data and probes never wait for it long.
 struct RequestQueue {
     enum Outcome: Equatable {
-        /// Nothing waits before it: carry it out now.
+        /// Nothing waits ahead of it: process it now.
         case now
         case deferred
-        /// It waits already.
+        /// The same request is already waiting.
         case known
         case full
     }
 
-    /// A turn under way.
+    /// The current turn.
     private struct Turn {
-        /// Requests that may be carried out still, and of each link at most.
+        /// How many requests may still be processed, and the maximum per link.
         var left = 0
         var ofEachLink = 0
-        /// Slot of the link whose requests are carried out, and how many more of it.
+        /// Slot of the link whose requests are being processed, and how many more of them.
         var link: Int?
         var leftOfLink = 0
     }
 
-    /// Requests that wait, over all links and of one link.
+    /// Maximum number of waiting requests, over all links and per link.
     private static let countMax = 16_384
     private static let countMaxOfLink = 4_096
-    /// Requests carried out in one turn, and the time from one turn to the next.
+    /// Requests processed in one turn, and the time from one turn to the next.
     private static let countOfTurn = 32
     static let interval = TimeSpan.milliseconds(1)
 
@@ -72,7 +72,7 @@ struct RequestQueue {
         }
     }
 
-    /// The link is about to go, and its requests with it.
+    /// The link is about to be removed, and its requests with it.
     mutating func forget(_ link: ChildLink) {
         guard !link.requests.isEmpty else { return }
         count -= link.requests.count
@@ -86,13 +86,13 @@ struct WaitingRequests {
     private var messages = Deque<RelayMessage>()
     /// Subscription ids of the Subscribes among them.
     private var subscribes: Set<UInt32> = []
-    /// Requests that a child may make at once, and a second.
+    /// Requests that a child may make at once, and per second.
     private var bucket = TokenBucket(rate: 500, depth: 512)
 
     var isEmpty: Bool { messages.isEmpty }
     var count: Int { messages.count }
 
-    /// True if the child may have one request more carried out at once, which is noted.
+    /// True if another request of the child may be processed at once. Takes a token for it.
     mutating func mayRun(at now: MonotonicInstant) -> Bool { bucket.take(at: now) }
 
     /// Whether the same Subscribe waits already.

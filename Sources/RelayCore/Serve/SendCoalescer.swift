@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// When queued packets leave. While few packets come, they leave at once: a wait would collect nothing, cost a wake-up and
-/// add delay. While many come, they wait for `interval`, so that several share a system call.
+/// When queued packets leave. While few packets come, they leave at once: a wait would collect nothing, cost a wake-up
+/// and add delay. While many come, they wait for `interval`, so that several share a system call.
 struct SendCoalescer {
     /// From this many packets in an interval, waiting pays.
     static let packetsMin = 4

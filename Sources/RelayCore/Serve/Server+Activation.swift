@@ -1,17 +1,18 @@
 import ReflectorModel
 import RelayWire
 
-/// From which number a child is served. A child that must have older packets than are held here is served once they are
-/// asked for upstream: so `beginning` decides, the node asks, and `start` begins.
+/// The number from which a child is served. A child that needs older packets than are held here is served after they
+/// have been requested upstream: `beginning` decides, the node requests the packets, and `start` begins.
 extension Server {
     /// Where a child begins.
     enum Beginning {
         case at(UInt64)
-        /// At a number below the oldest one held, if the packets between can be asked for upstream.
+        /// At a number below the oldest one held, if the packets between can be requested upstream.
         case below(wanted: UInt64, oldest: UInt64)
     }
 
-    /// A child that changes its source gets this much of the new one's past: as long as it may have been without.
+    /// A child that changes its source gets this much of the new source's past: as long as it may have been without
+    /// packets.
     private static var spliceSpan: TimeSpan { .seconds(2) }
 
     /// True once it is known what would be sent: the stream is provided here, or a parent has accepted us.
@@ -74,7 +75,8 @@ extension Server {
         incarnation.index.isEmpty ? max(incarnation.start, 1) : incarnation.index.highest + 1
     }
 
-    /// The lowest number still held and not older than the ring, or than `span` within it; the next number if nothing is.
+    /// The lowest number that is still held and not older than the ring, or than `span` if that is shorter; the next
+    /// number if none is.
     private func oldestHeld(
         of incarnation: IncarnationState, span: TimeSpan? = nil, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> UInt64 {
@@ -92,8 +94,8 @@ extension Server {
         return sequence
     }
 
-    /// Where a preburst begins. A packet that a full log is about to overwrite could not be sent again if it were lost, and
-    /// the child would miss what it was promised.
+    /// Where a preburst begins. A packet that a full log is about to overwrite could not be sent again if it were lost,
+    /// and the child would miss what it was promised.
     private func preburstStart(
         of incarnation: IncarnationState, from oldest: UInt64, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> UInt64 {

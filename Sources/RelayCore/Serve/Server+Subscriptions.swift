@@ -18,7 +18,7 @@ extension Server {
                 answer(known, at: now, &core)
                 return nil
             }
-            // The id stands for another stream from now on.
+            // The id identifies another stream from now on.
             unsubscribe(known.id, on: link, at: now, &core)
         }
         if case .none = supply {
@@ -51,12 +51,12 @@ extension Server {
         return nil
     }
 
-    /// Why a Subscribe for which there is capacity is refused; nil if it is not.
+    /// Why a Subscribe is refused although there is capacity; nil if it is not refused.
     private func obstacle(
         to request: Subscribe, on link: ChildLink, isAbsent: () -> Bool, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> (status: SubscribeStatus, counter: RelayCounter)? {
-        // A stream that is watched already goes on; one that has not begun would only lose with the rest.
+        // A stream that is already watched continues; a new one would only share the loss.
         guard request.start.isResume || link.breaker.level(at: now) < .refusesStreams else {
             return (.busy, .subscribesRefusedLossy)
         }
@@ -65,7 +65,7 @@ extension Server {
             return known?.origin != nil ? nil : (.unknownStream, .subscribesRefusedUnknown)
         }
         guard known == nil else { return nil }
-        // A name that the zone has just denied needs no place in the table.
+        // A name that the zone has just denied needs no table entry.
         guard !isAbsent() else { return (.unknownStream, .subscribesRefusedUnknown) }
         return link.mayBringUpName(core.configuration, at: now) ? nil : (.busy, .subscribesRefusedNames)
     }
@@ -166,7 +166,7 @@ extension Server {
         }
     }
 
-    /// The stream goes because there is no room for it: refuses all its children.
+    /// The stream is evicted to make room: refuses all its children.
     mutating func refuseAll(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         for child in stream.removeChildren(where: { _ in true }) {
             takeBack(child.grant)
@@ -195,7 +195,7 @@ extension Server {
         }
     }
 
-    /// The link is about to go: ends all that its child fetched, and drops what it asked for.
+    /// The link is about to be removed: ends all subscriptions of its child, and drops its requests.
     mutating func forget(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         let subscriptions = link.ordered
         for subscription in subscriptions.reversed() {

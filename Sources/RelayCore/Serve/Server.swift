@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayWire
 
-/// The parent's part of a node: which children get which stream, from which number, and which lost packets they get again.
-/// It owns what it has promised to send (`Admission`) and the requests that wait. The packets themselves are queued and
-/// sent by `EgressScheduler`.
+/// The parent's part of a node: which children get which stream, from which number, and which lost packets they get
+/// again. It owns what it has promised to send (`Admission`) and the requests that wait. The packets themselves are
+/// queued and sent by `EgressScheduler`.
 ///
 /// - `Server+Subscriptions`: a Subscribe is checked, and a subscription begins and ends.
 /// - `Server+Activation`: from which number a child is served.
@@ -39,8 +39,8 @@ struct Server {
 
     // MARK: Requests
 
-    /// Takes a Subscribe, an Unsubscribe or an Announce. True if the caller is to carry it out now; otherwise it waits for
-    /// its turn (`nextRequest`), or is dropped.
+    /// Takes a Subscribe, an Unsubscribe or an Announce. True if the caller is to carry it out now; otherwise it waits
+    /// for its turn (`nextRequest`), or is dropped.
     mutating func takeRequest(
         _ message: RelayMessage, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
@@ -82,13 +82,13 @@ struct Server {
         return grant
     }
 
-    /// Returns the capacity of a copy that is not sent, or not any more.
+    /// Returns the capacity of a copy that is not sent, or no longer sent.
     mutating func takeBack(_ grant: Admission.Grant?) {
         if let grant { admission.takeBack(grant) }
     }
 
-    /// Asks children that have a stream by another path as well to end theirs here, if the node is nearly full. To be
-    /// called at each subscription, and now and then.
+    /// Asks children that have a stream by another path as well to end their subscription here, if the node is nearly
+    /// full. Call it at each subscription, and regularly.
     mutating func shedExtraPaths(at now: MonotonicInstant, _ core: inout NodeCore) {
         let found = admission.takeExcess(loads: { Self.loads(core.streams, at: now) }, at: now)
         guard var excess = found else { return }

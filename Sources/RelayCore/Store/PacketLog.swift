@@ -1,16 +1,16 @@
 import ReflectorModel
 import RelayWire
 
-/// The node's one store of packets: a circular log over all streams, oldest overwritten first, so that the byte budget
-/// holds without bookkeeping and every stream's ring reaches equally far back in time. Retransmits, prebursts and all
-/// children send from the same bytes.
+/// The node's only packet store: one circular log for all streams. The oldest packet is overwritten first, so that the
+/// byte budget holds without bookkeeping and every stream's ring reaches back equally far in time. Retransmits,
+/// prebursts and all children send from the same bytes.
 ///
-/// It starts again at its beginning as soon as what lies there is older than anybody asks for, so that it takes only as
-/// much memory as the streams' rate calls for, and stays in the processor's caches if it can.
+/// It wraps to its beginning as soon as the packets there are older than anybody requests. So it takes only as much
+/// memory as the streams' rate requires, and stays in the processor's caches if it can.
 ///
-/// A relay keeps the sealed stream packet (header, ciphertext, tag); an edge the header and the plaintext.
+/// A relay stores the sealed stream packet (header, ciphertext, tag); an edge stores the header and the plaintext.
 final class PacketLog {
-    /// Bytes of one slot: the longest sealed stream packet, rounded up.
+    /// Bytes per slot: the longest sealed stream packet, rounded up.
     static let slotLength = 1_456
 
     struct Slot {
@@ -25,13 +25,13 @@ final class PacketLog {
     private let memory: UnsafeMutableRawBufferPointer
     private let slots: UnsafeMutableBufferPointer<Slot>
     private var head = 0
-    /// Slots in use so far. Only grows.
+    /// Slots in use so far. Never shrinks.
     private(set) var lap = 0
     private let span: TimeSpan
 
     /// - Parameters:
-    ///   - packetsMax: most packets kept.
-    ///   - span: a packet may be overwritten this long after its arrival, and earlier only if the log is full.
+    ///   - packetsMax: maximum number of packets kept.
+    ///   - span: a packet may be overwritten this long after its arrival, or earlier if the log is full.
     init(packetsMax: Int, span: TimeSpan) {
         self.span = span
         let count = max(packetsMax, 64)
@@ -46,7 +46,7 @@ final class PacketLog {
         slots.deallocate()
     }
 
-    /// Copies a packet in, over the oldest, and returns its slot. `parts` are laid end to end.
+    /// Copies a packet into the log, over the oldest one, and returns its slot. `parts` are concatenated.
     func append(
         tag: IncarnationTag, sequence: SequenceNumber, arrival: MonotonicInstant, keyPhase: UInt8,
         isFiller: Bool,
@@ -67,7 +67,7 @@ final class PacketLog {
         return Int32(slot)
     }
 
-    /// Round and round in the lap; where that would overwrite what is still wanted, the lap grows instead.
+    /// Cycles through the lap. If that would overwrite a packet that is still needed, the lap grows instead.
     private func nextSlot(at now: MonotonicInstant) -> Int {
         var slot = head < lap ? head : 0
         if lap < slots.count, lap == 0 || slots[slot].arrival >= now - span {
@@ -78,7 +78,7 @@ final class PacketLog {
         return slot
     }
 
-    /// How far back in time a log that is full reaches; nil while it still grows or holds all that is wanted.
+    /// How far back in time a full log reaches; nil while it still grows or holds everything needed.
     func reach(at now: MonotonicInstant) -> TimeSpan? {
         guard lap == slots.count else { return nil }
         let reach = now - slots[head < lap ? head : 0].arrival
@@ -99,14 +99,14 @@ final class PacketLog {
     }
 }
 
-/// Where one incarnation's packets lie in the log: sequence number → slot, over a sliding window.
+/// Where one incarnation's packets are in the log: sequence number → slot, over a sliding window.
 struct SequenceIndex {
     /// Widest window in packets: 5 s at 10,000 packets a second, rounded up.
     static let windowMax: UInt64 = 65_536
 
     let tag: IncarnationTag
     private var slots: [Int32] = Array(repeating: -1, count: 1_024)
-    /// Lowest number that may be held; below it nothing is.
+    /// Lowest number that may be held; no lower number is.
     private(set) var lowest: UInt64 = 1
     /// Highest number held so far; 0 before the first.
     private(set) var highest: UInt64 = 0
@@ -122,8 +122,8 @@ struct SequenceIndex {
         return log.holds(slot, tag, SequenceNumber(sequence)) ? slot : nil
     }
 
-    /// The first number from `first` on, and below `limit`, whose packet is held; `limit` if none is. However far apart
-    /// the two are, it looks at no more numbers than the window has.
+    /// The first number from `first` to below `limit` whose packet is held; `limit` if there is none. However far apart
+    /// the two are, it checks no more numbers than the window has.
     func nextHeld(from first: UInt64, below limit: UInt64, in log: PacketLog, _ steps: inout UInt64)
         -> UInt64
     {
@@ -152,7 +152,7 @@ struct SequenceIndex {
         let high = max(sequence, highest)
         if high - low >= UInt64(slots.count) { grow(toSpan: high - low + 1) }
         if high > highest {
-            // Numbers skipped over must not find what an earlier lap left in their places.
+            // Skipped numbers must not find old entries from an earlier lap in their places.
             var skipped = highest + 1
             while skipped < high {
                 slots[Int(truncatingIfNeeded: skipped) & (slots.count - 1)] = -1

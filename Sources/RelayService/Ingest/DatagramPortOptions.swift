@@ -48,8 +48,8 @@ struct DatagramPortOptions {
         }
     }
 
-    /// The group's own address, so that the socket receives nothing else sent to the port; with its interface where
-    /// IPv6 needs one.
+    /// The address to bind: the group's own, so that the socket receives no other datagrams to the port, and with the
+    /// interface where IPv6 requires it.
     var bindAddress: SocketAddress {
         get throws { try socketAddress(port.listen, scope: interface) }
     }
@@ -72,8 +72,8 @@ struct DatagramPortOptions {
         }
     }
 
-    /// Joins the group again in place of `old`: an interface that was removed and made again, for example by a restart of
-    /// the network or of a tunnel, has lost its memberships, and a switch may have dropped ours.
+    /// Joins the group again in place of `old`. An interface that was removed and re-created, for example by a restart
+    /// of the network or of a tunnel, has lost its memberships, and a switch may have dropped ours.
     func join(again channel: any Channel, inPlaceOf old: DatagramPortOptions) async {
         guard port.isGroup, let socket = channel as? any SocketOptionProvider else { return }
         try? await old.setMembership(joins: false, of: socket)

@@ -3,16 +3,15 @@ import Logging
 import NIOCore
 import ReflectorModel
 
-/// Fetches one stream from its encoder over HTTP: after an end or a failure it waits, twice as long each time, and
-/// retries.
+/// Fetches one stream from its encoder over HTTP. After an end or a failure it retries; the wait doubles each time.
 struct EncoderPull: Sendable {
     private static let waitFirst = TimeSpan.milliseconds(500)
     private static let waitMax = TimeSpan.seconds(15)
-    /// A fetch that lasted this long was a good one: the next wait is the first again.
+    /// A fetch that lasted this long resets the wait.
     private static let goodAfter = TimeSpan.seconds(30)
     private static let redirectsMax = 5
     private static let connectTimeout = Duration.seconds(5)
-    /// An encoder that is silent for this long is gone.
+    /// An encoder that is silent for this long is considered dead.
     private static let idleTimeout = Duration.seconds(10)
 
     let pull: IngestConfiguration.Pull
@@ -24,7 +23,7 @@ struct EncoderPull: Sendable {
     /// Runs until the task is cancelled.
     func run() async {
         guard let address = PullAddress(pull.url) else {
-            return logger.error("pull impossible: no http or https URL", metadata: ["stream": "\(pull.stream)"])
+            return logger.error("cannot pull: not an http or https URL", metadata: ["stream": "\(pull.stream)"])
         }
         var wait = Self.waitFirst
         while !Task.isCancelled {
@@ -40,7 +39,7 @@ struct EncoderPull: Sendable {
                     metadata: ["stream": "\(pull.stream)", "url": "\(address.redacted)", "error": "\(error)"])
             }
             if loop.instant - start >= Self.goodAfter { wait = Self.waitFirst }
-            // Spread, so that an encoder that comes back is not met by all its pullers at once.
+            // Random jitter, so that not all pullers reconnect at once when the encoder returns.
             let spread = TimeSpan.nanoseconds(Int64.random(in: 0...wait.nanoseconds / 4))
             try? await Task.sleep(for: .nanoseconds((wait + spread).nanoseconds))
             wait = min(wait * 2, Self.waitMax)
@@ -61,10 +60,10 @@ struct EncoderPull: Sendable {
                 "the encoder answers 401: give user and password, --pull STREAM=http://USER:PASSWORD@HOST/…"
             case .status(let code): "the encoder answers \(code)"
             case .noLocation: "the encoder redirects without a Location"
-            case .redirectLoop: "the encoder's redirects lead back to where they came from"
+            case .redirectLoop: "the encoder's redirects form a loop"
             case .tooManyRedirects: "the encoder redirects more than \(EncoderPull.redirectsMax) times"
             case .notTransportStream(let type):
-                "what the encoder sends is no MPEG-TS\(type.map { ", by its Content-Type \($0)" } ?? "")"
+                "the encoder does not send MPEG-TS\(type.map { ": its Content-Type is \($0)" } ?? "")"
             }
         }
     }
@@ -83,7 +82,7 @@ struct EncoderPull: Sendable {
         if await session.isJunk { throw Failure.notTransportStream(answer.headers.first(name: "content-type")) }
     }
 
-    /// Asks for the stream, and again wherever the encoder redirects.
+    /// Requests the stream, and follows the encoder's redirects.
     private func answer(_ first: PullAddress) async throws -> HTTPAnswer {
         var address = first
         var seen: Set<PullAddress> = [first]
@@ -99,7 +98,7 @@ struct EncoderPull: Sendable {
             let answer = try await request.answer()
             switch answer.status {
             case 200: return answer
-            // The whole, though nobody asked for a range.
+            // The whole stream, although the request had no Range field.
             case 206 where answer.headers.first(name: "content-range")?.hasPrefix("bytes 0-") == true: return answer
             case 301, 302, 303, 307, 308:
                 guard let location = answer.headers.first(name: "location") else { throw Failure.noLocation }

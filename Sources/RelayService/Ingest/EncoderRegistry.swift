@@ -2,11 +2,11 @@ import Logging
 import NIOCore
 import ReflectorModel
 
-/// Which encoder provides which stream now: admits encoders, one for each stream, and keeps them until they end. Lives
-/// on the ingest loop, as everything in `Ingest` does.
+/// Decides which encoder provides which stream: admits encoders, one for each stream, and keeps them until they end.
+/// Lives on the ingest loop, as everything in `Ingest` does.
 ///
-/// An encoder keeps its stream while it sends. One that has been silent for `yieldAfter` loses the stream to the next
-/// encoder that shows a key: an encoder that crashed and restarted must not wait until TCP notices.
+/// An encoder keeps its stream while it sends. An encoder that has been silent for `yieldAfter` loses the stream to the
+/// next encoder with a valid key, so that an encoder that crashed and restarted need not wait until TCP notices.
 final class EncoderRegistry {
     let loop: any EventLoop
     let configuration: IngestConfiguration
@@ -18,7 +18,7 @@ final class EncoderRegistry {
     var keys: StreamKeys
     private let sink: any IngestSink
     private var sessions: [StreamName: EncoderSession] = [:]
-    /// Streams for which the sink has been asked and has not answered yet.
+    /// Streams for which the sink has not answered `open` yet.
     private var opening: Set<StreamName> = []
     private var lastNumber: UInt64 = 0
     /// First bytes of packets whose remaining bytes may come with the encoder's next request. At most `encodersMax`.
@@ -82,7 +82,7 @@ final class EncoderRegistry {
         }
         if opening.contains(stream) { return refuse(.busy) }
         if let current = sessions[stream] {
-            // An encoder that we hold back is not silent.
+            // If reading from the encoder is paused, its silence does not count.
             guard current.isReady, loop.instant - current.lastInput >= configuration.yieldAfter else {
                 return refuse(.busy)
             }

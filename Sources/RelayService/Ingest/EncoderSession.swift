@@ -13,7 +13,7 @@ final class EncoderSession {
     private static let stepBytes = 16_384
     /// Memory that an empty queue keeps.
     private static let idleQueueBytes = 262_144
-    /// Most bytes that the sink may hold without having taken them.
+    /// Most bytes that the sink may have received but not taken yet.
     private static let underWayBytesMax = 131_072
 
     let id: IngestSession
@@ -49,7 +49,7 @@ final class EncoderSession {
     var onClose: (() -> Void)?
     /// Called to end the connection when another encoder takes over the stream.
     var onRevoked: (() -> Void)?
-    /// Called when too many bytes came without any MPEG-TS, so that the connection is of no use; then the session ends.
+    /// Called when too many bytes came without any MPEG-TS: the connection is useless, and the session ends.
     var onJunk: (() -> Void)?
 
     /// - Parameters:
@@ -89,7 +89,7 @@ final class EncoderSession {
     /// True after the first MPEG-TS packet.
     var hasFoundPackets: Bool { aligner.hasFoundPackets }
 
-    /// Takes bytes of the stream.
+    /// Receives bytes of the stream.
     func receive(_ bytes: ByteBuffer) {
         guard !inputEnded, !isClosed, bytes.readableBytes > 0 else { return }
         lastInput = loop.instant
@@ -102,7 +102,7 @@ final class EncoderSession {
         pump()
     }
 
-    /// Takes one datagram; `pump` hands over the packets of many datagrams. False if the datagram was dropped.
+    /// Receives one datagram; `pump` hands over the packets of many datagrams. False if the datagram was dropped.
     @discardableResult
     func receiveDatagram(_ bytes: ByteBuffer) -> Bool {
         guard !inputEnded, !isClosed else { return false }
@@ -209,8 +209,8 @@ final class EncoderSession {
         }
     }
 
-    /// Reuses the memory in front of the queue, at most as often as that much was sent; frees the memory of a long
-    /// queue.
+    /// Frees the memory of a long queue once it is empty. Otherwise reuses the memory in front of the queue, but only
+    /// when more bytes were sent than are left, so that copying stays cheap.
     private func tidyQueue() {
         if queuedBytes == 0 {
             if queue.capacity > Self.idleQueueBytes { queue = ByteBuffer() } else { queue.clear() }
@@ -272,7 +272,7 @@ final class EncoderSession {
     private func reportReadiness() {
         guard isReady != wasReady else { return }
         wasReady.toggle()
-        // The encoder was not silent while we did not read.
+        // While reading is paused, the encoder does not count as silent.
         if wasReady { lastInput = loop.instant }
         onReadiness?(wasReady)
     }
@@ -287,7 +287,7 @@ final class EncoderSession {
         counters.add(to: .encodersEnded)
     }
 
-    /// The callbacks hold the connection; it holds us.
+    /// Breaks a retain cycle: the callbacks retain the connection, and the connection retains the session.
     private func forgetCallbacks() {
         onReadiness = nil
         onClose = nil

@@ -2,11 +2,12 @@ import NIOCore
 import NIOHTTP1
 import ReflectorModel
 
-/// A connection of an encoder that pushes by HTTP: one `PushRequest`, its body the stream. One request a connection.
+/// A connection of an encoder that pushes over HTTP: one `PushRequest`, its body the stream. One request per
+/// connection.
 ///
-/// SwiftNIO's HTTP codec reads it and not Hummingbird, which serves the viewers: payloads must stay on the event loop that
+/// It uses SwiftNIO's HTTP codec, not Hummingbird, which serves the viewers: payloads must stay on the event loop that
 /// all inputs share (a Hummingbird handler is a task of its own, so each chunk of a body would change threads), reading
-/// must pause while the node is behind, and a refusal must go out while the body still arrives.
+/// must pause while the node is behind, and a refusal must be sent while the body still arrives.
 ///
 /// ```
 /// awaitingHead ─▶ opening ─▶ streaming ─▶ ending ─▶ answered

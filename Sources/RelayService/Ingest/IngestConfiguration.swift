@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Where an entrypoint takes in streams, and the limits.
+/// Where an entrypoint accepts streams, and the limits.
 public struct IngestConfiguration: Sendable {
     /// Address and port of the HTTP server to which encoders push; nil for none.
     public var httpListen: Endpoint?
@@ -34,7 +34,7 @@ public struct IngestConfiguration: Sendable {
     public var connectionsMax = 256
     /// Most of these from one address.
     public var connectionsPerAddressMax = 80
-    /// A connection that brings this much in a row without any MPEG-TS packet is refused.
+    /// A connection that sends this many bytes in a row without any MPEG-TS packet is refused.
     public var junkBytesMax = 1 << 20
     /// Delay of the answer to a wrong key; with the limit above, it slows down guessing.
     public var wrongKeyDelay = TimeSpan.milliseconds(500)
@@ -42,7 +42,7 @@ public struct IngestConfiguration: Sendable {
     public var headTimeout = TimeSpan.seconds(5)
     /// Longest silence of a connected encoder before it is dropped.
     public var idleTimeout = TimeSpan.seconds(10)
-    /// An encoder that has been silent for this long yields its stream to the next one that asks for it; a stream over
+    /// An encoder that has been silent for this long yields its stream to the next one that requests it; a stream over
     /// UDP ends.
     public var yieldAfter = TimeSpan.seconds(3)
     /// A multicast group that is silent for this long is joined again.

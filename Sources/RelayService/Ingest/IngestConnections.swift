@@ -1,8 +1,8 @@
 import NIOCore
 import ReflectorModel
 
-/// Limits the connections of encoders, in all and for each address. Connections that have not shown a key are closed
-/// first: a client that opens connections and sends nothing locks nobody out. Lives on the ingest loop.
+/// Limits the connections of encoders, in total and per address. Connections without a valid key are evicted first: a
+/// client that opens connections and sends nothing locks nobody out. Lives on the ingest loop.
 final class IngestConnections {
     private struct Connection {
         let id: ObjectIdentifier
@@ -12,10 +12,10 @@ final class IngestConnections {
 
     private let configuration: IngestConfiguration
     private let reports: IngestReports
-    /// Connections that have not shown a key, oldest first. At most `connectionsMax`.
+    /// Connections without a valid key, oldest first. At most `connectionsMax`.
     private var pending: [Connection] = []
-    /// Connections that have shown a key, or came from an allowed address to a raw port. At most `connectionsMax`
-    /// together with `pending`.
+    /// Connections with a valid key, or from an allowed address to a raw port. At most `connectionsMax` together with
+    /// `pending`.
     private var proven: [ObjectIdentifier: IPAddress] = [:]
 
     init(configuration: IngestConfiguration, reports: IngestReports) {
@@ -26,8 +26,8 @@ final class IngestConnections {
     /// Connections that are counted now.
     var count: Int { pending.count + proven.count }
 
-    /// Admits a connection until it closes. False, and counted, if there is no room and no connection can be closed for
-    /// it.
+    /// Admits a connection until it closes. Returns false, and counts it, if there is no room and no other connection
+    /// can be evicted.
     func admit(_ channel: any Channel) -> Bool {
         let address = Self.group(channel.remoteAddress?.ip ?? IPAddress(high: 0, low: 0))
         let fromThere = pending.count { $0.address == address } + proven.values.count { $0 == address }
@@ -44,7 +44,7 @@ final class IngestConnections {
         return true
     }
 
-    /// The connection has shown a valid key: it is no longer closed to make room for another.
+    /// The connection has presented a valid key: it is no longer closed to make room for another.
     func prove(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         guard let index = pending.firstIndex(where: { $0.id == id }) else { return }
@@ -56,7 +56,7 @@ final class IngestConnections {
         pending.removeAll { $0.id == id }
     }
 
-    /// Closes the oldest connection of an address that has shown no key.
+    /// Closes the address's oldest connection without a valid key.
     private func evict(from address: IPAddress?) -> Bool {
         guard let index = pending.firstIndex(where: { $0.address == address }) else { return false }
         let connection = pending.remove(at: index)
@@ -65,7 +65,7 @@ final class IngestConnections {
         return true
     }
 
-    /// The address with the most connections that have shown no key; on a tie, the one with the oldest connection.
+    /// The address with the most connections without a valid key; on a tie, the one with the oldest connection.
     private var mostPending: IPAddress? {
         var counts: [IPAddress: Int] = [:]
         for connection in pending { counts[connection.address, default: 0] += 1 }

@@ -34,7 +34,7 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case rtpMissing = "ingest_rtp_missing"
     /// Bytes dropped because they hold no MPEG-TS packet.
     case bytesOutOfSync = "ingest_bytes_out_of_sync"
-    /// Times that an encoder's tables were repeated because it sends them too seldom.
+    /// Times that an encoder's tables were repeated because it sends them too rarely.
     case tablesRepeated = "ingest_tables_repeated"
     /// Packets cut off at the end of a connection.
     case partialPackets = "ingest_partial_packets"

@@ -36,9 +36,9 @@ final class IngestReports {
     var entryCount: Int { entries.count }
 
     /// - Parameters:
-    ///   - - stream: nil if the name is unverified: names from outside must not fill a table.
+    ///   - stream: nil if the name is unverified: names from outside must not fill a table.
     ///   - count: how many datagrams, packets or bytes.
-    ///   - - facts: facts that help to find the cause, such as the sender's address.
+    ///   - facts: facts that help to find the cause, such as the sender's address.
     func note(_ cause: IngestCounter, stream: StreamName? = nil, count: Int = 1, _ facts: Logger.Metadata = [:]) {
         guard count > 0 else { return }
         counters.add(count, to: cause)
@@ -106,7 +106,7 @@ extension IngestCounter {
             ("encoder's connection closed: too many from its address, or in all", "close connections that are not used")
         case .connectionsEvicted:
             (
-                "connections closed that had not shown a key: there were too many",
+                "connections without a key closed: there were too many",
                 "find their sources, and block unknown clients at the ingest port"
             )
         case .refusedUnavailable:

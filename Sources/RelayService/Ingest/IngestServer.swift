@@ -7,14 +7,14 @@ import ReflectorModel
 /// An entrypoint's inputs for encoders: HTTP push, raw TCP and UDP ports, pulls. Everything runs on one event loop, so
 /// nothing here needs a lock; payloads leave through an `IngestSink`.
 public final class IngestServer: Sendable {
-    /// Kernel buffer of an encoder's connection: the most that can come unpaced when it closes, and so the most that a
-    /// session may have to queue.
+    /// Kernel buffer of an encoder's connection. At most this much arrives unpaced when the connection closes, so this
+    /// is the most that a session may have to queue.
     private static let receiveBufferBytes = 131_072
     /// Kernel buffer of a stream over UDP, as requested: a few pictures of 1 MB, in case this thread is late.
     private static let datagramBufferBytes = 8 << 20
-    /// No datagram is longer.
+    /// Longest datagram.
     private static let datagramBytesMax = 65_536
-    /// Largest read; a session's step.
+    /// Largest read, equal to a session's step.
     private static let readBytes = 16_384
     private static let datagramsPerRead = 16
     /// Interval between two attempts to listen on an address that no interface has.
@@ -22,7 +22,7 @@ public final class IngestServer: Sendable {
 
     /// All counters since the start, by name.
     public let counters: IngestCounters
-    /// The address of the HTTP server, its port filled in where the configuration left it to the kernel with 0.
+    /// The address of the HTTP server, with the actual port if the configuration has port 0.
     public let httpEndpoint: Endpoint?
     /// The addresses of the raw ports, in the order of the configuration.
     public let rawTCPEndpoints: [Endpoint]
@@ -131,7 +131,7 @@ public final class IngestServer: Sendable {
         }
     }
 
-    /// Replaces the stream keys; encoders that were admitted before stay.
+    /// Replaces the stream keys. Encoders that are already admitted stay.
     public func replaceKeys(_ keys: StreamKeys) {
         loop.execute { [registry] in registry.value.keys = keys }
     }
@@ -195,7 +195,7 @@ public final class IngestServer: Sendable {
         ServerBootstrap(group: loop)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.backlog, value: 128)
-            // On the listening socket, because the handshake agrees on the window (tcp(7)).
+            // Set on the listening socket, because the handshake negotiates the window scale (tcp(7)).
             .serverChannelOption(.socketOption(.so_rcvbuf), value: receiveBufferBytes)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readBytes))

@@ -13,7 +13,7 @@ public struct IngestSession: Hashable, Sendable {
     }
 }
 
-/// Whether the node takes a stream from an encoder that has shown its key.
+/// Whether the node accepts a stream from an encoder with a valid key.
 public enum IngestOpening: Hashable, Sendable {
     case accepted
     /// The zone has no such stream, or not at this entrypoint.
@@ -22,18 +22,19 @@ public enum IngestOpening: Hashable, Sendable {
     case unavailable
 }
 
-/// Takes the payloads of encoders: the node. Called on the ingest thread, in this order for each session: `open`, and
-/// if that accepted, any number of `take`, then `close`. A stream's next session opens after the last one has closed.
+/// Receives the payloads of encoders: the node. Called on the ingest thread, in this order for each session: `open`,
+/// and if that accepted, any number of `take`, then `close`. A stream's next session opens after the previous one has
+/// closed.
 public protocol IngestSink: Sendable {
-    /// An encoder wants to provide the stream. May ask the DNS, hence asynchronous.
+    /// An encoder wants to provide the stream. Asynchronous, because it may query the DNS.
     func open(_ session: IngestSession) async -> IngestOpening
 
     /// Payloads in order. The sink calls `taken` exactly once, on any thread, when it has handled them, with false if
-    /// it had to drop them; until then the bytes count as under way. With too many bytes under way, reading from the
+    /// it dropped them. Until then the bytes count as under way. If too many bytes are under way, reading from the
     /// encoder pauses.
     func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable (_ isTaken: Bool) -> Void)
 
-    /// Most bytes of a payload that the paths of the stream carry; nil for any. Asked before each `take`.
+    /// Most bytes of a payload that the paths of the stream carry; nil for no limit. Called before each `take`.
     func payloadLimit(of session: IngestSession) -> Int?
 
     /// No more payloads of this session will come.

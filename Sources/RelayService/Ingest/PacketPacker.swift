@@ -32,19 +32,19 @@ public struct PacketPacker {
         waiting.reserveCapacity(self.payloadBytes)
     }
 
-    /// Limits payloads to that size from now on, except the first one if more than that already waits; nil restores the
-    /// initial size.
+    /// Limits payloads to that size from now on; nil restores the initial size. The first payload may be larger if more
+    /// bytes already wait.
     public mutating func limit(to bytes: Int?) {
         let limited = min(bytes ?? payloadBytesMax, payloadBytesMax)
         payloadBytes = max(limited / Self.transportPacketBytes, 1) * Self.transportPacketBytes
     }
 
-    /// When `handleTimeout` has something to do; nil while no whole TS packet waits.
+    /// When `handleTimeout` must be called; nil while no whole TS packet waits.
     public var nextTimeout: MonotonicInstant? {
         waiting.count >= Self.transportPacketBytes ? waitingSince + flushAfter : nil
     }
 
-    /// Takes input and adds the payloads that it fills to `batch`.
+    /// Appends input, and adds the payloads that it fills to `batch`.
     public mutating func append(
         _ input: UnsafeRawBufferPointer, at now: MonotonicInstant, into batch: inout PayloadBatch
     ) {

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Payloads of stream packets in order, in one piece of memory: the result of one read of an encoder's bytes. A batch
-/// crosses from the ingest thread to the node's, so the cost of crossing is paid for each batch, not for each packet.
+/// Payloads of stream packets in order, in contiguous memory: the result of one read of an encoder's bytes. A batch
+/// crosses from the ingest thread to the node's, so the cost of crossing is paid per batch, not per packet.
 public struct PayloadBatch: Sendable {
     /// All payloads, one after the other.
     public private(set) var bytes: [UInt8] = []

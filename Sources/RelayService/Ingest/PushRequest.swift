@@ -43,7 +43,7 @@ struct PushRequest {
             throw Refusal(
                 counter: .refusedUnknownStream, status: .notFound, reason: "the path is not a stream name")
         }
-        // RFC 9112 §6.3: a request without either field has no body, whatever follows.
+        // RFC 9112 §6.3: a request without either field has no body, whatever bytes follow.
         guard head.headers.contains(name: "transfer-encoding") || head.headers.contains(name: "content-length") else {
             throw .malformed("send the stream chunked, or say its length", .lengthRequired)
         }
@@ -58,7 +58,7 @@ struct PushRequest {
     }
 
     /// Path and query of a target in origin form (`/live/news?key=…`) or absolute form (`http://host/live/news?key=…`),
-    /// which a server must take (RFC 9112 §3.2.2).
+    /// which a server must accept (RFC 9112 §3.2.2).
     private static func originForm(of target: Substring) -> Substring? {
         if target.first == "/" { return target }
         for scheme in ["http://", "https://"] where target.prefix(scheme.count).lowercased() == scheme {

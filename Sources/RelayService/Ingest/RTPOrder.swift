@@ -1,11 +1,11 @@
 /// Puts the packets of an RTP stream in order (RFC 3550 §5.1): a network may reorder them, and MPEG-TS out of order is
-/// broken. A packet that arrives early waits for those before it until they are considered lost.
+/// broken. A packet that arrives early waits for the packets before it until they are considered lost.
 struct RTPOrder {
     /// Most packets that wait.
     static let waitingMax = 64
-    /// They wait for this time of the sender's clock of 90 kHz (RFC 2250 §2): 50 ms.
+    /// Longest wait, in ticks of the sender's 90 kHz clock (RFC 2250 §2): 50 ms.
     static let waitTicks: Int32 = 4_500
-    /// A larger step of the numbers means that the sender has restarted.
+    /// A larger jump of the sequence numbers means that the sender has restarted.
     private static let stepMax = 1_000
     /// This many late packets in a row mean that the sender has restarted with slightly lower numbers.
     private static let lateMax = 32
@@ -16,13 +16,13 @@ struct RTPOrder {
         var payload: [UInt8]
     }
 
-    /// In order of their numbers.
+    /// In order of their sequence numbers.
     private var waiting: [Packet] = []
     private var next: UInt16?
     private var lateInRow = 0
     private var missing = 0
 
-    /// Takes a packet, and passes on the payloads that are next.
+    /// Processes a packet, and passes on the payloads that are next.
     mutating func receive(
         _ number: UInt16, time: UInt32, _ payload: UnsafeRawBufferPointer, _ emit: TransportAligner.Emit
     ) {

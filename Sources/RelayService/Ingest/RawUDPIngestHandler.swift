@@ -5,7 +5,7 @@ import ReflectorModel
 /// source that sends MPEG-TS provides the stream until it has been silent for `yieldAfter`.
 final class RawUDPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    /// Datagrams kept until the sink answers whether it takes the stream; their bytes are bounded as the queue's are.
+    /// Most datagrams kept until the sink accepts or refuses the stream; their bytes have the queue's limit.
     private static let earlyMax = 8_192
     /// After this silence, another port of the same host counts as the same encoder after a restart.
     private static let restartSilence = TimeSpan.milliseconds(500)
@@ -23,7 +23,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
     private var early: [ByteBuffer] = []
     private var earlyBytes = 0
     private var silenceTimer: Scheduled<Void>?
-    /// After a refusal, the sink is not asked again before this time.
+    /// After a refusal, the sink is not called again before this time.
     private var askAgain = MonotonicInstant.zero
     private var dropsAsked = MonotonicInstant.zero
     private var dropsSeen: UInt32 = 0
@@ -96,7 +96,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         Task { await fresh.join(again: channel, inPlaceOf: old) }
     }
 
-    /// An encoder that was restarted sends from another port of the same host; it need not wait for `yieldAfter`.
+    /// An encoder that was restarted sends from another port of the same host; it does not wait for `yieldAfter`.
     private func isRestart(_ sender: Endpoint, _ bytes: ByteBuffer) -> Bool {
         guard let source, let session, sender != source, sender.address == source.address else { return false }
         return registry.loop.instant - session.lastInput >= Self.restartSilence
@@ -152,7 +152,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         source = nil
     }
 
-    /// Reads the kernel's drop counter: those drops show nowhere else.
+    /// Reads the kernel's drop counter: nothing else shows those drops.
     private func askDrops(_ channel: any Channel) {
         let now = registry.loop.instant
         guard now - dropsAsked >= Self.dropsInterval else { return }

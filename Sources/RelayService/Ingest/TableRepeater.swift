@@ -1,11 +1,11 @@
 import ReflectorModel
 
-/// Repeats the tables (PAT, PMT) of an encoder that sends them only at the start, or seldom: without them, a viewer or an
-/// edge that joins later cannot decode the stream. A stream with frequent tables (ISO/IEC 13818-1 sets no interval, ETSI
-/// TR 101 290 requires 500 ms) passes unchanged.
+/// Repeats the tables (PAT, PMT) of an encoder that sends them only at the start, or too rarely: without them, a viewer
+/// or an edge that joins later cannot decode the stream. A stream with frequent tables (ISO/IEC 13818-1 sets no
+/// interval, ETSI TR 101 290 requires 500 ms) passes unchanged.
 struct TableRepeater {
-    /// Tables are repeated after this time without a PAT, if at least `packetsMin` packets arrived in it: an encoder that
-    /// pauses still sends tables.
+    /// Tables are repeated after this time without a PAT, if at least `packetsMin` packets arrived in it: an encoder
+    /// that pauses still sends tables.
     static let silence = TimeSpan.seconds(2)
     private static let packetsMin = 100
     /// Programs whose PMTs are repeated, and packets of a table.
@@ -15,7 +15,7 @@ struct TableRepeater {
 
     private struct Table {
         var pid: UInt16
-        /// The newest that passed, in whole packets.
+        /// The newest table that passed, as whole packets.
         var bytes: [UInt8] = []
         /// Continuity counter of the last packet sent; the counters include inserted packets.
         var counter: UInt8 = 0

@@ -20,7 +20,7 @@ public struct TokenBucket {
         updated = now
     }
 
-    /// How long from `now` until bytes may be taken again; zero if that is now.
+    /// Time until bytes may be taken again; zero if they may be taken now.
     public mutating func wait(at now: MonotonicInstant) -> TimeSpan {
         guard bitsPerSecond > 0 else { return .zero }
         let bytesPerNanosecond = Double(bitsPerSecond) / 8e9
@@ -29,6 +29,6 @@ public struct TokenBucket {
         return level > 0 ? .zero : .nanoseconds(Int64(-level / bytesPerNanosecond) &+ 1)
     }
 
-    /// Takes bytes out; `wait` must have returned zero.
+    /// Removes tokens for these bytes; `wait` must have returned zero.
     public mutating func take(_ bytes: Int) { level -= Double(bytes) }
 }

@@ -6,8 +6,8 @@ import ReflectorModel
 /// ```
 /// searching ──3 sync bytes in a row, one distance apart──▶ locked ──a packet without sync byte──▶ searching
 /// ```
-/// Packets of 204 bytes (with Reed–Solomon bytes) and 192 bytes (with a time stamp, M2TS) come out as 188. A datagram may
-/// end inside a packet, as ffmpeg's 1,472 bytes do, and may be RTP (RFC 2250).
+/// Packets of 204 bytes (with Reed–Solomon bytes) and 192 bytes (with a time stamp, M2TS) come out as 188. A datagram
+/// may end inside a packet, as ffmpeg's 1,472 bytes do, and may be RTP (RFC 2250).
 struct TransportAligner {
     static let packetBytes = PacketPacker.transportPacketBytes
     static let syncByte: UInt8 = 0x47
@@ -18,7 +18,7 @@ struct TransportAligner {
     /// Called with whole TS packets, one after the other; the memory is valid during the call.
     typealias Emit = (UnsafeRawBufferPointer) -> Void
 
-    /// Bytes of an incomplete packet, or bytes in which a first packet is searched.
+    /// Bytes of an incomplete packet, or bytes that are searched for the first packet.
     private var carry: [UInt8]
     private var stride = Self.packetBytes
     private(set) var isLocked = false
@@ -33,7 +33,7 @@ struct TransportAligner {
     ///   encoder. They are used only if the input completes the packet.
     init(beginning: [UInt8] = []) { carry = beginning }
 
-    /// Takes bytes of a connection.
+    /// Processes bytes of a connection.
     mutating func append(_ input: UnsafeRawBufferPointer, _ emit: Emit) {
         if carry.isEmpty {
             let used = scan(input, emit)
@@ -48,8 +48,8 @@ struct TransportAligner {
         }
     }
 
-    /// Takes a datagram. One that begins with a packet starts the search again, so that the loss of another datagram
-    /// costs only the packets that were in it.
+    /// Processes a datagram. A datagram that begins with a packet restarts the search, so that the loss of another
+    /// datagram costs only the packets in it.
     mutating func appendDatagram(_ input: UnsafeRawBufferPointer, _ emit: Emit) {
         if carry.isEmpty, let body = RTPDatagram(input), Self.wholePackets(in: body.payload) == body.payload.count {
             (stride, isLocked) = (Self.packetBytes, true)
@@ -68,7 +68,7 @@ struct TransportAligner {
         append(input, emit)
     }
 
-    /// The input has ended. Returns the first bytes of a packet that stayed incomplete.
+    /// The input has ended. Returns the first bytes of a packet that is still incomplete.
     mutating func finish(_ emit: Emit) -> [UInt8] {
         order.flush(emit)
         let bytes = carry

@@ -5,8 +5,8 @@ import SecretFiles
 ///
 /// ```
 /// network 1 64-HEX-DIGITS            # phase 0 to 255; nodes send with the first network line
-/// network 2 64-HEX-DIGITS            # a second is accepted too, while keys roll
-/// operator-public 1 64-HEX-DIGITS    # name servers take overrides signed with its secret (`OperatorKeyFile`)
+/// network 2 64-HEX-DIGITS            # a second is accepted too, during a rollover
+/// operator-public 1 64-HEX-DIGITS    # name servers accept overrides signed with its secret (`OperatorKeyFile`)
 /// stream live/news KEY               # the key with which an encoder pushes live/news
 /// stream live/* KEY                  # and every other stream below live/
 /// ```
@@ -20,10 +20,10 @@ public struct KeyFile: Sendable, Equatable {
     public static let operatorKeysMax = 8
     /// Bytes of a network key, and of an operator's secret and public key.
     public static let networkKeyBytes = 32
-    /// Characters of a stream key: `A-Z a-z 0-9 - . _ ~`, which stand for themselves in a URL (RFC 3986 §2.3).
+    /// Characters of a stream key: `A-Z a-z 0-9 - . _ ~`, which need no escaping in a URL (RFC 3986 §2.3).
     public static let streamKeyLength = 8...128
 
-    /// A key of the whole network and the phase by which datagrams name it.
+    /// A network-wide key, and the phase that identifies it in datagrams.
     public struct NetworkKey: Sendable, Equatable {
         public var phase: UInt8
         /// 32 bytes.
@@ -37,7 +37,8 @@ public struct KeyFile: Sendable, Equatable {
     /// One or two; the first is used for sending.
     public var networkKeys: [NetworkKey]
     public var streamKeys: StreamKeys
-    /// Public keys of operators: a name server accepts what is signed with one of their secrets. Not secret themselves.
+    /// Public keys of operators: a name server accepts overrides signed with one of the matching secrets. They are not
+    /// secret.
     public var operatorKeys: [NetworkKey]
 
     public init(networkKeys: [NetworkKey], streamKeys: StreamKeys, operatorKeys: [NetworkKey] = []) {

@@ -1,8 +1,8 @@
 import PacketSealing
 import SecretFiles
 
-/// The secret with which an operator signs overrides, in a file of mode 0600 on the operator's machine alone: nodes and
-/// name servers have only the public key, so a stolen disk of theirs allows no override.
+/// The secret with which an operator signs overrides, in a file of mode 0600 only on the operator's machine. Nodes and
+/// name servers have only the public key, so a disk stolen from them allows no override.
 ///
 /// ```
 /// operator-secret 1 64-HEX-DIGITS     # the first signs; phase 0 to 255, as in the public line

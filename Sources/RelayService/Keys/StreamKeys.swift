@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// The keys with which encoders push streams.
 public struct StreamKeys: Sendable, Equatable {
-    /// Keys accepted at once for one stream, or for all streams below a prefix: two, so that a key can be rolled.
+    /// Keys accepted at once for one stream, or for all streams below a prefix: two, to allow a key rollover.
     public static let keysMax = 2
 
     /// By stream name, or `live/` for the pattern `live/*`; `""` for `*`.
@@ -70,8 +70,8 @@ public struct StreamKeys: Sendable, Equatable {
         return isRight ? .accepted : .wrong
     }
 
-    /// The keys accepted for a stream: those of its exact line, else of the longest pattern. The first is the one to
-    /// hand out.
+    /// The keys accepted for a stream: those of its exact line, otherwise of the longest pattern. The first is the one
+    /// to distribute.
     public func keys(for stream: StreamName) -> [String]? {
         if let keys = exact[stream.text] { return keys }
         var segments = stream.segments.dropLast()

@@ -21,7 +21,7 @@ final class DemandChanges: Sendable {
     func note(_ isWanted: Bool, for stream: StreamName) -> Bool {
         state.withLock { state in
             if state.wanted[stream] == nil {
-                // A viewer whose change is dropped gets a time-out and asks again; an end of demand is never dropped.
+                // If a new demand is dropped, the viewer times out and retries. An end of demand is never dropped.
                 guard !isWanted || state.order.count < Self.countMax else {
                     state.dropped &+= 1
                     return false

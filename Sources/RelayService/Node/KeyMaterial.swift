@@ -6,7 +6,7 @@ import RelayWire
 struct KeyMaterial: Sendable {
     private let keys: [(phase: UInt8, key: [UInt8])]
 
-    /// Throws if libcrypto refuses a key.
+    /// Throws if libcrypto rejects a key.
     init(_ file: KeyFile) throws {
         keys = file.networkKeys.map { ($0.phase, $0.bytes) }
         _ = try LibcryptoPacketCrypto(networkKeys: keys)

@@ -1,12 +1,12 @@
 import Synchronization
 
-/// The network keys that a daemon runs with, against which new ones are checked.
+/// The network keys that a daemon uses. New keys are checked against them.
 public final class KeysInUse: Sendable {
     private let keys: Mutex<[KeyFile.NetworkKey]>
 
     public init(_ keys: [KeyFile.NetworkKey]) { self.keys = Mutex(keys) }
 
-    /// A phase may name one key only: a node with the old key could not distinguish it from the new one.
+    /// A phase may identify only one key: otherwise a node with the old key could not distinguish it from the new one.
     public struct Refused: Error, Equatable, CustomStringConvertible {
         public var phase: UInt8
         public var description: String {
@@ -15,7 +15,7 @@ public final class KeysInUse: Sendable {
         }
     }
 
-    /// Replaces the keys; throws, and changes nothing, if a phase would name another key than before.
+    /// Replaces the keys. Throws, and changes nothing, if a phase in use would identify another key.
     public func replace(_ next: [KeyFile.NetworkKey]) throws(Refused) {
         let refused: Refused? = keys.withLock { keys in
             for key in next {

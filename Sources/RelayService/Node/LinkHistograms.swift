@@ -2,8 +2,8 @@ import Histogram
 import ReflectorModel
 import RelayCore
 
-/// The measurements of one link as HDR histograms, one for each measure: 1 µs to 10 s at two significant digits, which
-/// takes 9 kB each from the first sample on.
+/// The measurements of one link as HDR histograms, one for each measure: 1 µs to 10 s at two significant digits. Each
+/// uses 9 kB from its first sample on.
 public final class LinkHistograms: LinkMeasurements {
     private var histograms = [MinuteHistogram?](repeating: nil, count: LinkMeasure.allCases.count)
 

@@ -1,19 +1,19 @@
 import ReflectorModel
 
-/// What a daemon needs to be a node: its name, its zone, the name servers to ask and a key file; it looks up everything
-/// else (design §4).
+/// The configuration of a node: its name, its zone, the name servers to query and a key file. The node looks up
+/// everything else (design §4).
 public struct NodeConfiguration: Sendable {
     /// Host name relative to the zone.
     public var name: String
     public var role: NodeRole
     public var region: RegionID?
     public var zone: String
-    /// Authoritative servers to ask; two or more are best.
+    /// Authoritative servers to query; two or more are best.
     public var servers: [Endpoint]
     /// Where the relay protocol listens; nil: the host's own address in the zone, at `port`.
     public var listen: Endpoint?
     public var port: UInt16 = 4_900
-    /// Directory of the last good answers; nil: nothing survives a restart.
+    /// Directory of the last good answers; nil: no answers survive a restart.
     public var stateDirectory: String?
     public var keys: KeyFile
     public var playOutDeadline: TimeSpan = .milliseconds(500)

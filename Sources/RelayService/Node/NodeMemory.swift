@@ -3,7 +3,7 @@ import Logging
 import ReflectorModel
 import SecretFiles
 
-/// What a node keeps over a restart: the last good answers and its own address. An actor, because its work is slow.
+/// What a node keeps across restarts: the last good answers and its own address. An actor, because its work is slow.
 ///
 /// A new serial of the zone changes every answer at once, so the file is written at most once in `writeInterval`,
 /// however many answers come.
@@ -54,7 +54,7 @@ actor NodeMemory {
     /// All names that have an answer.
     var names: [ReflectorName] { answers.names }
 
-    /// Remembers an answer: writes it at once, or soon if the file was written only a moment ago.
+    /// Remembers an answer. Writes it at once, or after `writeInterval` if the file was written recently.
     func keep(_ answer: LookUpAnswer, for name: ReflectorName) {
         guard answers.keep(answer, for: name, unixSeconds: Int64(Date().timeIntervalSince1970)), file != nil,
             !isWriteDue

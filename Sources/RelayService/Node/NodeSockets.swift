@@ -3,14 +3,14 @@ import Glibc
 import Logging
 import ReflectorModel
 
-/// Opens a node's sockets, one for each of its addresses. An address that is missing does not block the others: it is
-/// tried again until it exists.
+/// Opens a node's sockets, one for each of its addresses. A missing address does not block the others: it is retried
+/// until it exists.
 struct NodeSockets: Sendable {
     /// How long a start waits for an address that no interface has yet: duplicate address detection takes a second or
     /// two.
     static let patience = Duration.seconds(3)
     private static let patienceStep = Duration.milliseconds(250)
-    /// How often missing addresses are tried again and the zone is asked for new ones.
+    /// How often missing addresses are retried and the zone is queried for new ones.
     static let retryInterval = Duration.seconds(5)
     static let askInterval = Duration.seconds(60)
 

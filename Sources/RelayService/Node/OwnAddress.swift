@@ -1,7 +1,7 @@
 import Logging
 import ReflectorModel
 
-/// Finds a node's own addresses: asks the name servers until one answers, or takes the addresses of the last run if
+/// Finds a node's own addresses: queries the name servers until one answers, or uses the addresses of the last run if
 /// none does.
 struct OwnAddress {
     /// Wait between two look-ups: doubles from the lower to the upper bound.

@@ -1,17 +1,17 @@
 import Logging
 import ReflectorModel
 
-/// Checks that the zone has the node with the role and the address that it was started with. Otherwise a mistyped
-/// command, region or host shows only when the first viewer or encoder comes, and set reflectors refuse a node that
-/// contradicts the zone.
+/// Checks that the zone lists the node with the role and the address with which it was started. Without this check, a
+/// mistyped command, region or host would show only when the first viewer or encoder comes; and set reflectors refuse a
+/// node that contradicts the zone.
 struct RoleCheck {
     let configuration: NodeConfiguration
     let resolver: StubResolver
     /// Where the node listens.
     let endpoints: [Endpoint]
 
-    /// Looks the node up and logs what the zone contradicts (error) or does not know (warning). Unanswered look-ups are
-    /// not findings.
+    /// Looks the node up and logs what contradicts the zone (error) or is missing in it (warning). Unanswered look-ups
+    /// are not reported.
     func run(_ logger: Logger) async {
         let name = ReflectorName.node(host: configuration.name)
         guard ReflectorName.isHost(configuration.name) else { return }
@@ -33,7 +33,7 @@ struct RoleCheck {
         }
     }
 
-    /// The contradictions to the zone's answer about the host, each with a remedy.
+    /// The contradictions between the node and the zone's answer about its host, each with a remedy.
     static func findings(
         _ configuration: NodeConfiguration, listening endpoints: [Endpoint], _ answer: LookUpAnswer
     ) -> [String] {

@@ -22,8 +22,8 @@ public struct RunningNode: Sendable {
     private let inUse: KeysInUse
     private let demand = DemandChanges()
 
-    /// Finds the node's own addresses, binds, and starts its event loop. Asks the name servers until they answer, or
-    /// takes the addresses of the last run if they do not.
+    /// Finds the node's own addresses, binds, and starts its event loop. Queries the name servers until they answer, or
+    /// uses the addresses of the last run if they do not.
     public static func start(
         _ configuration: NodeConfiguration, output: (any StreamOutput)?, logger: Logger
     ) async throws -> RunningNode {
@@ -114,7 +114,7 @@ public struct RunningNode: Sendable {
     public func setDemand(_ isWanted: Bool, for stream: StreamName) {
         guard demand.note(isWanted, for: stream) else { return }
         if reportDemand() { return }
-        // The loop is too busy: try again, until it takes the work or has ended.
+        // The loop is too busy: try again, until it accepts the work or has ended.
         let node = self
         Task {
             for _ in 0..<Self.demandTriesMax {
@@ -126,10 +126,10 @@ public struct RunningNode: Sendable {
     }
 
     private static let demandRetry = Duration.milliseconds(20)
-    /// Ten seconds: a loop that is stuck for longer serves nobody.
+    /// Ten seconds: a loop that is stuck for longer cannot serve anyway.
     private static let demandTriesMax = 500
 
-    /// False if the loop takes no more work.
+    /// False if the loop accepts no more work.
     private func reportDemand() -> Bool {
         let (loop, shell, demand) = (loop, shell, demand)
         return loop.execute {
@@ -167,8 +167,8 @@ public struct RunningNode: Sendable {
             payloadLimits: payloadLimits)
     }
 
-    /// Replaces the network keys; links and streams continue. Throws, and changes nothing, if a phase in use would name
-    /// another key, or libcrypto refuses one.
+    /// Replaces the network keys; links and streams continue. Throws, and changes nothing, if a phase in use would
+    /// identify another key, or libcrypto rejects one.
     public func replaceKeys(_ keys: KeyFile) async throws {
         let material = try KeyMaterial(keys)
         try inUse.replace(keys.networkKeys)

@@ -1,11 +1,12 @@
 import ReflectorModel
 
-/// Takes an edge's streams: its streaming servers. Called on the node's event loop, so it must be quick.
+/// Receives an edge's streams; its streaming servers implement this. Called on the node's event loop, so it must be
+/// quick.
 public protocol StreamOutput: Sendable {
     /// What takes the payloads of a stream. Called at the first payload, and again once that receiver is over. Nil if they
     /// can't be taken now.
     func receiver(of stream: StreamName) -> (any StreamReceiver)?
-    /// `lost` packets are lost for good, or (0) another source or incarnation follows.
+    /// `lost` packets could not be repaired. If `lost` is 0, another source or incarnation follows.
     func discontinuity(stream: StreamName, lost: UInt64)
     func ended(stream: StreamName)
     /// - Parameter isAbsence: true if the network reports that it does not have the stream; false if it may have it.

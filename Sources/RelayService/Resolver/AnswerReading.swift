@@ -43,8 +43,8 @@ enum AnswerReading: Equatable {
             owner = target
         }
         let serial = message.authority.lazy.compactMap(Self.serial).first
-        // An alias whose target this server does not serve is neither an answer nor a proof of absence: that would come
-        // with the zone's SOA (RFC 2308 §2).
+        // An alias whose target this server does not serve is neither an answer nor a proof of absence, which would
+        // include the zone's SOA (RFC 2308 §2).
         guard owner == name || serial != nil || message.rcode == Self.nameError else {
             self = .lame(rcode: Self.serverFailure)
             return

@@ -1,7 +1,7 @@
 import LDNSKit
 
-/// One query as sent, with what distinguishes its answer from a forged one: a random id, random upper and lower case in
-/// the name (0x20), and a cookie (RFC 7873), besides the random port of its own socket.
+/// One query as sent, with its protection against forged answers: a random id, random upper and lower case in the name
+/// (0x20), and a cookie (RFC 7873), in addition to the random port of its own socket.
 struct OutgoingQuery: Sendable {
     /// Bytes of a DNS header (RFC 1035 §4.1.1).
     private static let headerBytes = 12

@@ -1,9 +1,9 @@
 import ReflectorModel
 
-/// The order in which the name servers are asked: those without a recent time-out first, then the fastest first, and
-/// among equals as configured.
+/// The order in which the name servers are queried: servers without a recent time-out first, then the fastest first.
+/// Equal servers keep the configured order.
 struct ServerOrder {
-    /// How long a server that did not answer is asked after the others.
+    /// For this long, a server that timed out is queried after the others.
     static let penalty = TimeSpan.seconds(5)
 
     private struct ServerState {
@@ -15,8 +15,8 @@ struct ServerOrder {
 
     init(count: Int) { states = Array(repeating: ServerState(), count: count) }
 
-    /// Indices of the servers, the first to ask in front. A server whose speed is not known yet comes before the known
-    /// ones, so that each is tried.
+    /// Indices of the servers in query order. A server without a measured round-trip time comes before the others, so
+    /// that each is tried.
     func indices(at now: MonotonicInstant) -> [Int] {
         func key(_ index: Int) -> (Int, Int64, Int) {
             let state = states[index]

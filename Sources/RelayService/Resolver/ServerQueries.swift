@@ -7,7 +7,7 @@ actor ServerQueries {
     /// Time-out of one server.
     private static let tryTimeout = TimeSpan.milliseconds(400)
     private static let streamTimeout = TimeSpan.seconds(1)
-    /// How often a server may ask for a new cookie before the next server is asked.
+    /// How often a server may request a new cookie before the next server is queried.
     private static let cookieRetriesMax = 1
     private static let badCookie: UInt16 = 23
     private static let serverFailure: UInt8 = 2

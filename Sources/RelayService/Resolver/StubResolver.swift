@@ -3,18 +3,18 @@ import NIOCore
 import NIOPosix
 import ReflectorModel
 
-/// A node's own stub resolver: asks the authoritative servers of one zone directly and asynchronously, never on the
-/// packet path (design §4). It does not cache: the node decides when to ask again.
+/// A node's own stub resolver: it queries the authoritative servers of one zone directly and asynchronously, never on
+/// the packet path (design §4). It does not cache: the node decides when to query again.
 ///
-/// Against forged answers: no recursion, a new socket with a random port for each query, random id, 0x20, cookies;
-/// truncated answers are retried over TCP. Servers are asked in turn, 400 ms each, 3 s in all.
+/// Protection against forged answers: no recursion, a new socket with a random port for each query, random id, 0x20,
+/// cookies. Truncated answers are retried over TCP. Servers are queried in turn, 400 ms each, 3 s in total.
 public actor StubResolver {
     /// Look-ups running at once; more are refused and counted.
     public static let lookUpsMax = 256
     /// Hosts of one answer whose addresses are looked up.
     public static let hostsMax = 64
     private static let timeout = TimeSpan.seconds(3)
-    /// Most TXT records are only for people: a look-up waits no longer than this for them.
+    /// Most TXT records are only for people, so a look-up waits no longer than this for them.
     private static let textTimeout = TimeSpan.seconds(1)
     private static let parallelAddressesMax = 8
 
@@ -110,7 +110,8 @@ public actor StubResolver {
                 let text = Self.text(answered)
                 var answer = LookUpAnswer(hosts: resolved, ttlSeconds: ttl, text: text.strings, serial: await serial)
                 if case .candidates(let stream) = name {
-                    // No answer, for example from a server that stopped between two, does not mean no portset.
+                    // A missing answer does not mean that there is no portset: the server may have stopped between two
+                    // queries.
                     if let failure = Self.failure(of: answered) { return .failed(failure) }
                     answer.portset = text.portset(of: stream)
                 }
@@ -161,8 +162,8 @@ public actor StubResolver {
         return .success((hosts, ttl))
     }
 
-    /// Whether a host may have addresses that did not fit the additional section: if other hosts have IPv6 and it has
-    /// not, or, at an IPv6-only node, if it has none.
+    /// True if a host may have addresses that did not fit the additional section: it has no address, or it has no IPv6
+    /// address and either another host has one or the node is IPv6-only.
     private func isIncomplete(
         _ addresses: [(address: IPAddress, ttl: UInt32)], beside all: [String: [(address: IPAddress, ttl: UInt32)]]
     ) -> Bool {
@@ -190,7 +191,7 @@ public actor StubResolver {
             switch result {
             case .success(let outcome):
                 guard case .records(let records, let ttl) = outcome.reading else { continue }
-                // The owner may be the end of an alias.
+                // The owner may be the target of an alias.
                 all += records.flatMap { AnswerReading.addresses(of: $0.owner, in: [$0]) }.map { ($0.address, ttl) }
             case .failure(let reason): failure = reason
             }

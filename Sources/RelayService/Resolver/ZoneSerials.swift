@@ -1,10 +1,10 @@
 import LDNSKit
 import ReflectorModel
 
-/// Asks for the zone's serial beside look-ups: all look-ups of one round share one query.
+/// Queries the zone's serial in parallel with look-ups; all look-ups of one round share one query.
 actor ZoneSerials {
-    /// How long a serial is reused for later look-ups. Longer than a round takes, and so short that an answer is almost
-    /// never newer than the serial shown with it.
+    /// How long a serial is reused for later look-ups: longer than a round, but so short that an answer is almost never
+    /// newer than the serial shown with it.
     private static let shared = TimeSpan.milliseconds(100)
     private static let timeout = TimeSpan.seconds(1)
 

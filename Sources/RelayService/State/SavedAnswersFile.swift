@@ -2,8 +2,8 @@ import Foundation
 import ReflectorModel
 import SecretFiles
 
-/// Where a node keeps its last good answers over a restart: a small JSON file, replaced as a whole. Without it, the
-/// node only cannot start when no name server answers, so a damaged file is reported and treated as empty.
+/// The file that keeps a node's last good answers across restarts: small JSON, replaced atomically. The node needs it
+/// only if it starts while no name server answers, so a damaged file is reported and treated as empty.
 public struct SavedAnswersFile: Sendable {
     /// Largest file that is read, in bytes.
     public static let bytesMax = 8 << 20

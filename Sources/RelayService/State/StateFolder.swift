@@ -1,7 +1,7 @@
 import Glibc
 
-/// A folder for kept state: created if it is missing, and checked for writing at the start, before there is something
-/// to lose.
+/// A folder for state: created if it is missing, and checked for write access at the start, before there is state to
+/// lose.
 public enum StateFolder {
     /// Why the folder cannot be used.
     public struct Unusable: Error, Sendable, Equatable, CustomStringConvertible {
@@ -25,12 +25,12 @@ public enum StateFolder {
             let part = String(path[..<end])
             guard mkdir(part, 0o777) != 0 else { continue }
             let code = errno
-            // An existing folder may be in a place where we may not create folders: mkdir then fails with errors other
-            // than EEXIST.
+            // An existing folder may have a parent in which we may not create folders: mkdir then fails with errors
+            // other than EEXIST.
             var status = stat()
             guard code == EEXIST || stat(part, &status) == 0 else { throw Unusable(path: part, code: code) }
         }
-        // The mode alone does not decide: not for root, and not on a file system that takes no files.
+        // The mode bits are not sufficient: they do not limit root, and the file system may not accept files.
         let trial = "\(path)/.trial-\(getpid())"
         let descriptor = open(trial, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw Unusable(path: path, code: errno) }

@@ -7,7 +7,7 @@
 /// unless it has watched the second before the slot began.
 ///
 /// Where random access points are missing or too far apart, a segment is cut at another access unit: otherwise it would
-/// become longer than the announced target duration, or too large to hold.
+/// become longer than the announced target duration, or too large to store.
 struct SegmentCutter {
     /// A finished segment: bytes `range` of the stream.
     struct Segment: Equatable {
@@ -20,7 +20,7 @@ struct SegmentCutter {
         var groupTicks: Int64 = 0
         /// It does not continue the segment before it in time or content.
         var isDiscontinuous: Bool
-        /// It does not begin with a random access point: it can be played only after the one before it.
+        /// It does not begin with a random access point: it can be played only after the previous segment.
         var isDependent = false
     }
 
@@ -30,7 +30,7 @@ struct SegmentCutter {
         var finished: Segment?
         /// A segment begins with this access unit.
         var begins = false
-        /// The time stamps do not continue those before.
+        /// The time stamps do not continue the previous ones.
         var isTimeBreak = false
         /// A segment was cut where there is no random access point.
         var isForced = false
@@ -38,10 +38,10 @@ struct SegmentCutter {
 
     /// A step of the time stamps larger than this always begins a new time line.
     private static let stepMax = 10 * TimestampUnwrapper.ticksPerSecond
-    /// So does a step larger than both this and four times the longest before.
+    /// A step larger than both this and four times the longest step so far also begins a new time line.
     private static let stepUsual = TimestampUnwrapper.ticksPerSecond * 3 / 2
-    /// Longer than any picture is reordered: a step back by more begins a new time line, and an edge must have watched
-    /// this long before a slot to know its first random access point.
+    /// Longer than the reordering of any pictures. A larger backward step begins a new time line, and an edge must have
+    /// watched this long before a slot to recognize the slot's first random access point.
     private static let reorderMax = TimestampUnwrapper.ticksPerSecond
     /// Longest segment before a target duration is announced, and longest wait for a random access point.
     static let durationMax = 12 * TimestampUnwrapper.ticksPerSecond
@@ -108,7 +108,7 @@ struct SegmentCutter {
         nextIsDiscontinuous = true
     }
 
-    /// Takes the next access unit of the leading stream.
+    /// Processes the next access unit of the leading stream.
     /// - Parameter wallClockSeconds: seconds since 1970; anchors a new time line.
     mutating func onAccessUnit(
         _ unit: TransportStreamScanner.AccessUnit, wallClockSeconds: Int64
@@ -159,7 +159,7 @@ struct SegmentCutter {
             }
             return ticks - since >= Self.durationMax
         }
-        // A longer segment gains nothing if it cannot be entered anyway.
+        // Without a random access point at its start, a longer segment has no benefit.
         let limit = segment.isDependent && segment.groupTicks == 0 ? min(slotTicks, durationMax) : durationMax
         // The next access unit would come too late.
         let isLong = ticks - segment.startTicks + min(longestStep, TimestampUnwrapper.ticksPerSecond) > limit
@@ -196,8 +196,8 @@ struct SegmentCutter {
         open?.randomAccessTicks = ticks
     }
 
-    /// - Parameter ticks: when the next segment begins; nil if that is on another time line, where the duration is that
-    ///   of the access units seen.
+    /// - Parameter ticks: when the next segment begins; nil if that is on another time line. The duration is then that
+    /// of the access units seen.
     private mutating func close(at end: UInt64, ticks: Int64?) -> Segment? {
         guard let segment = open else { return nil }
         open = nil

@@ -1,11 +1,11 @@
 import ReflectorModel
 
 /// Remembers the segments and numbers of streams that have left the hub, so that a stream that returns continues where
-/// it was: its newest segments for a while, its numbers as long as there is room.
+/// it stopped: its newest segments for a while, its numbers as long as there is room.
 struct SegmentHistory {
     private struct Past {
         var window: SegmentWindow
-        /// When its playlist was last asked for.
+        /// When its playlist was last requested.
         var watched: ContinuousClock.Instant?
     }
 
@@ -15,7 +15,7 @@ struct SegmentHistory {
         var order: UInt64
     }
 
-    /// A player that has asked within this time still follows the playlist.
+    /// A player that has requested the playlist within this time still follows it.
     static let followedMax = Duration.seconds(60)
     /// Streams whose segments are kept; the one watched longest ago is evicted first.
     private static let pastMax = 1_024
@@ -26,12 +26,12 @@ struct SegmentHistory {
     private var past: [StreamName: Past] = [:]
     private var numbers: [StreamName: Number] = [:]
     private var order: UInt64 = 0
-    /// Least number of an unknown stream: above all forgotten numbers.
+    /// Lowest number of an unknown stream: above all evicted numbers.
     private var sequenceMin: Int64
-    /// Streams whose segments or numbers were evicted for others.
+    /// Streams whose segments or numbers were evicted to make room.
     private(set) var evicted: UInt64 = 0
 
-    /// - Parameters:
+    ///   - numbers: numbers kept across a restart.
     ///   - numbers: numbers kept over a restart.
     ///   - sequenceMin: least number of a stream not among them.
     init(limits: SegmentWindow.Limits, numbers: [StreamName: SegmentNumbering] = [:], sequenceMin: Int64) {

@@ -12,7 +12,7 @@ struct SegmentName: Hashable {
         self.mark = mark
     }
 
-    /// - Parameter bytes: of the segment, without the tables.
+    /// - Parameter bytes: the segment without the tables.
     init(slot: Int64, bytes: [ByteBuffer]) {
         var hash = UInt64(bytes.reduce(0) { $0 + $1.readableBytes })
         var left = Self.markedBytesMax
@@ -34,7 +34,7 @@ struct SegmentName: Hashable {
         return "seg\(slot)-\(String(repeating: "0", count: 8 - digits.count))\(digits).ts"
     }
 
-    /// Nil for anything that `file` does not give.
+    /// Nil for any text that `file` cannot produce.
     init?(file: some StringProtocol) {
         guard file.hasPrefix("seg"), file.hasSuffix(".ts") else { return nil }
         let parts = file.dropFirst(3).dropLast(3).split(separator: "-", omittingEmptySubsequences: false)

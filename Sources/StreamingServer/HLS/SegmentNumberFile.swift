@@ -1,13 +1,14 @@
 import FoundationEssentials
 import ReflectorModel
 
-/// Where an edge keeps the numbers of its playlists over a restart: a small JSON file, replaced as a whole. Without it,
-/// the numbers of a stream begin at the wall clock's seconds, which segments of a second and more never overtake.
+/// The file that keeps an edge's playlist numbers across restarts: small JSON, replaced atomically. Without it, the
+/// numbers of a stream begin at the wall clock's seconds, which numbers of segments of at least a second never
+/// overtake.
 struct SegmentNumberFile: Sendable {
     /// Largest file that is read, in bytes.
     private static let bytesMax = 8 << 20
     private static let version = 1
-    /// A player that got its target duration longer ago has left.
+    /// A player that received its target duration longer ago is considered gone.
     private static let targetAgeMax: Int64 = 120
 
     private struct Document: Codable {

@@ -1,11 +1,11 @@
 /// The state of a stream's playlist numbers, from which they continue: after the stream was absent, and, from a file,
 /// after a restart of the edge.
 struct SegmentNumbering: Equatable, Sendable, Codable {
-    /// Media sequence number of the next segment, at least.
+    /// Lowest media sequence number of the next segment.
     var next: Int64
     /// Media sequence number minus slot, as of the newest segment.
     var lead: Int64 = 0
-    /// `EXT-X-DISCONTINUITY-SEQUENCE` of a playlist that begins now, at least.
+    /// Lowest `EXT-X-DISCONTINUITY-SEQUENCE` of a playlist that begins now.
     var discontinuities: Int64 = 0
     /// The target duration in the stream's recent playlists.
     var targetSeconds: Int?
@@ -14,7 +14,7 @@ struct SegmentNumbering: Equatable, Sendable, Codable {
     private static let aheadMax: Int64 = 43_200
     /// Numbers that may have been used after the file was written.
     private static let margin: Int64 = 64
-    /// Every number fits a double, which is what players may read it into.
+    /// Every number fits a double, because players may parse it as one.
     private static let numberMax: Int64 = 1 << 53
 
     /// The number of a segment that begins a playlist: that of its slot, as at every edge, unless that is below the
@@ -24,8 +24,8 @@ struct SegmentNumbering: Equatable, Sendable, Codable {
         return alike >= next && alike &- next < Self.aheadMax ? alike : next
     }
 
-    /// The state to continue from after it was read from a file, which may be some segments old. Nil if it makes no
-    /// sense.
+    /// The state to continue from after it was read from a file, which may be some segments old. Nil if it is
+    /// implausible.
     var restored: SegmentNumbering? {
         guard (0...Self.numberMax).contains(next), (-Self.numberMax...Self.numberMax).contains(lead),
             (0...Self.numberMax).contains(discontinuities)

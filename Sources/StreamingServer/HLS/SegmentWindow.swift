@@ -55,7 +55,7 @@ struct SegmentWindow {
     private var heldSeconds: Int?
     /// The announced target duration.
     private(set) var announcedSeconds: Int?
-    /// The next segment does not continue the one before it.
+    /// The next segment does not continue the previous one.
     private var isBroken = false
     /// When the newest segment was finished.
     private(set) var newest: ContinuousClock.Instant?
@@ -76,7 +76,7 @@ struct SegmentWindow {
     var count: Int { entries.count }
     /// True if there is a playlist.
     var isReady: Bool { announcedSeconds != nil && !entries.isEmpty }
-    /// `EXT-X-TARGETDURATION`, announced, or as it would be.
+    /// `EXT-X-TARGETDURATION` as announced, or as it would be announced now.
     var targetDurationSeconds: Int { announcedSeconds ?? longestSeconds }
     /// The target duration that new segments must keep to; nil as long as it may still grow.
     var fixedSeconds: Int? { announcedSeconds ?? heldSeconds }
@@ -119,7 +119,7 @@ struct SegmentWindow {
         while entries.count > keptCount || (byteCount > limits.bytesMax && entries.count > 1) { removeFirst() }
     }
 
-    /// The next segment does not continue the one before it.
+    /// The next segment does not continue the previous one.
     mutating func breakOff() { isBroken = numbering != nil }
 
     /// Removes everything from the playlist: nobody has watched it for so long that its segments are useless. The
@@ -162,9 +162,9 @@ struct SegmentWindow {
 
     // MARK: The target duration
 
-    /// The segments of the first playlist decide it, from the longest segment possible at their distance of random
-    /// access points. From then on the cutter makes no longer ones; if a stream has no access unit to cut at, the
-    /// playlist gives the longest duration allowed.
+    /// The segments of the first playlist decide the target duration: it is the longest segment possible at their
+    /// distance of random access points. After that, the cutter makes no longer segments. If a stream has no access
+    /// unit to cut at, the playlist gives the longest duration allowed.
     private mutating func noteTarget(_ segment: SegmentCutter.Segment, _ entry: inout Entry) {
         if let fixedSeconds {
             entry.durationTicks = min(entry.durationTicks, Self.longest(roundedTo: fixedSeconds))
@@ -184,7 +184,7 @@ struct SegmentWindow {
     /// Encoders round their time stamps by up to 10 ms.
     private static let toleranceTicks = TimestampUnwrapper.ticksPerSecond / 100
 
-    /// To the nearest second, as RFC 8216 §4.3.3.1 compares.
+    /// Rounded to the nearest second, as in the comparison of RFC 8216 §4.3.3.1.
     private static func seconds(_ ticks: Int64) -> Int {
         let second = TimestampUnwrapper.ticksPerSecond
         return Int((ticks + second / 2) / second)

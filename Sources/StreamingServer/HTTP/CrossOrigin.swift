@@ -1,8 +1,8 @@
 import HTTPTypes
 import Hummingbird
 
-/// Lets pages of other origins play from here (Fetch standard, CORS): everybody may read everything, including errors,
-/// and nothing here depends on cookies.
+/// Allows pages of other origins to play streams (Fetch standard, CORS): everyone may read everything, including
+/// errors, and no response depends on cookies.
 enum CrossOrigin {
     /// Supported methods.
     static let methods = "GET, HEAD, OPTIONS"

@@ -9,9 +9,9 @@ import ServiceLifecycle
 public struct StreamingServer: Service {
     /// Where and how to listen.
     public struct Configuration: Sendable {
-        /// Port 0 takes a free one, passed to `onReady`.
+        /// With port 0 the kernel chooses a port, which is passed to `onReady`.
         public var endpoint: Endpoint
-        /// Another server of the same hub looks after its streams: this one only adds an address for viewers.
+        /// Another server of the same hub maintains its streams: this one only adds an address for viewers.
         public var isAdditional = false
         /// Most connections of one IPv4 address or IPv6 /64: many viewers may share one.
         public var connectionsPerAddressMax = 1_024
@@ -23,7 +23,7 @@ public struct StreamingServer: Service {
         public init(endpoint: Endpoint) { self.endpoint = endpoint }
     }
 
-    /// Connections above the limit of viewers: they get a 503, or fetch segments.
+    /// Connections above the limit of viewers, for 503 responses and segment requests.
     private static let connectionsSpare = 4_096
 
     private let configuration: Configuration

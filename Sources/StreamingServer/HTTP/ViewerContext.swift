@@ -1,8 +1,8 @@
 import Hummingbird
 import NIOCore
 
-/// What a response needs beside the request: the connection, to close it if the viewer is stuck, and the time of the
-/// request.
+/// What a response needs in addition to the request: the connection, to close it if the viewer is stuck, and the time
+/// of the request.
 struct ViewerContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel

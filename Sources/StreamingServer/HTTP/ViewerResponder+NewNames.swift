@@ -3,7 +3,7 @@ import Hummingbird
 import NIOCore
 import ReflectorModel
 
-/// Requests for streams that are not here: a few at once, the rest a little later, too many are refused.
+/// Requests for streams that are not here: a few pass at once, more are delayed, too many are refused.
 extension ViewerResponder {
     /// False if the viewer's address has requested too many new names.
     func mayAsk(for name: StreamName, _ context: ViewerContext) async -> Bool {
@@ -13,7 +13,7 @@ extension ViewerResponder {
         case .wait(let span):
             hub.count("names_delayed")
             try? await Task.sleep(for: span)
-            // A viewer that has left meanwhile needs no stream.
+            // A viewer that has left in the meantime needs no stream.
             return !Task.isCancelled && context.channel.isActive
         case .refused:
             hub.count("names_refused")

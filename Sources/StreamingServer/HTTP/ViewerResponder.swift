@@ -95,7 +95,7 @@ struct ViewerResponder: HTTPResponder {
         case .failure(let refusal): return refused(refusal)
         }
         defer { viewer.leave() }
-        // A wait without result also shows that somebody wants the stream.
+        // A request that timed out also shows that someone wants the stream.
         viewer.stream.touch()
         // Two time-outs: the one for the stream's first byte is shorter than the one for its segments.
         let waited = await viewer.playlist(
@@ -150,7 +150,7 @@ struct ViewerResponder: HTTPResponder {
             .contentLength: "\(segment.byteCount)",
         ]
         let body = ResponseBody(contentLength: segment.byteCount) { [hub] writer in
-            // A viewer that does not read would hold the segment's memory and its connection for ever.
+            // A viewer that does not read would hold the segment's memory and its connection forever.
             let channel = context.channel
             let limit = channel.eventLoop.scheduleTask(in: TimeAmount(hub.configuration.segmentTransferMax)) {
                 hub.count("segments_too_slow")
@@ -159,8 +159,8 @@ struct ViewerResponder: HTTPResponder {
             defer { limit.cancel() }
             for bytes in segment.bytes {
                 try await writer.write(bytes)
-                // The writer takes everything until the connection has reported that it is full: let it report that
-                // first.
+                // The writer accepts everything until the connection has reported that it is full, so wait for that
+                // report first.
                 try await channel.eventLoop.submit {}.get()
             }
             try await writer.finish(nil)

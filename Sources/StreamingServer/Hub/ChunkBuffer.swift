@@ -55,8 +55,8 @@ struct ChunkBuffer {
         }
     }
 
-    /// Drops the oldest chunks: those older than `span` that lie before `kept`; beyond `bytesMax` also others, but
-    /// those of the open segment, from `openStart` on, only beyond `openBytesMax`.
+    /// Drops the oldest chunks that are older than `span` and lie before `kept`. Beyond `bytesMax` it also drops
+    /// others, but chunks of the open segment, from `openStart` on, only beyond `openBytesMax`.
     mutating func trim(
         bytesMax: Int, span: TimeSpan, kept: UInt64, openStart: UInt64? = nil, openBytesMax: Int = 0,
         now: MonotonicInstant

@@ -12,8 +12,8 @@ public final class LiveStream: Sendable {
     private let onWake: @Sendable (LiveStream) -> Void
 
     /// - Parameters:
-    ///   - window: segments and numbers from the stream's earlier time here.
-    ///   - watched: when the playlist was last requested in that time.
+    ///   - window: segments and numbers from the stream's earlier presence.
+    ///   - watched: when the playlist was last requested during that presence.
     ///   - loop: runs time-outs.
     ///   - onDemand: called in the order of changes, under the lock, so it must not call back.
     ///   - onWake: called when viewers wait for what has just come: `wake()` must be called soon.

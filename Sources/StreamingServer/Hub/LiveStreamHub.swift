@@ -7,8 +7,8 @@ import Synchronization
 /// Connects an edge's streams with their viewers. The node delivers payloads, from its own thread, and learns which
 /// streams are wanted; viewers read at their own pace from one shared copy.
 ///
-/// `LiveStream.deliver` costs a lock, a copy of the payload and a look at its headers, about 1.2 µs for 1316 bytes; it wakes
-/// nobody. Suspended viewers are woken in batches, a few milliseconds later, from an event loop of the hub's.
+/// `LiveStream.deliver` costs a lock, a copy of the payload and a scan of its headers, about 1.2 µs for 1316 bytes; it
+/// wakes no viewer. Suspended viewers are woken in batches, a few milliseconds later, from one of the hub's event loops.
 public final class LiveStreamHub: Sendable {
     /// Why a viewer was refused.
     public enum Refusal: Error, Equatable {
@@ -54,14 +54,14 @@ public final class LiveStreamHub: Sendable {
             Directory(
                 history: SegmentHistory(
                     limits: configuration.windowLimits, numbers: kept?.numbers ?? [:],
-                    // Only the clock tells which numbers were used before.
+                    // Without a complete file, only the clock gives a bound of the numbers used before.
                     sequenceMin: kept?.isComplete ?? false ? 0 : wallClock)))
     }
 
     // MARK: The node's side
 
     /// Sets the handler that learns whether a stream is wanted (first viewer) or no longer wanted (last viewer left).
-    /// Called on an event loop of the hub's, in order for each stream; streams already wanted are reported at once.
+    /// Called on one of the hub's event loops, in order for each stream. Streams already wanted are reported at once.
     public func setDemandHandler(_ handler: @escaping @Sendable (StreamName, Bool) -> Void) {
         directory.withLock { directory in
             directory.onDemand = handler
@@ -79,7 +79,7 @@ public final class LiveStreamHub: Sendable {
         return nil
     }
 
-    /// The next payload does not continue the one before: packets were lost, or another source follows.
+    /// The next payload does not continue the previous one: packets were lost, or another source follows.
     public func discontinuity(stream name: StreamName, isOtherSource: Bool) {
         existing(name)?.discontinuity(isOtherSource: isOtherSource)
     }
@@ -258,7 +258,7 @@ public final class LiveStreamHub: Sendable {
             if let stream = directory.streams[name] { return .success(stream) }
             if directory.isShuttingDown { return .failure(.shuttingDown) }
             if directory.streams.count >= configuration.streamsMax {
-                // A stream without any bytes yet is evicted for it, the oldest first: its requests may be retried.
+                // Evict the oldest stream without any bytes to make room: its requests may be retried.
                 let cold = directory.streams.values.filter(\.isCold).min { $0.made < $1.made }
                 guard let cold else { return .failure(.streamsMax) }
                 directory.streams[cold.name] = nil

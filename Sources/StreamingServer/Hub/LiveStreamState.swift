@@ -48,7 +48,7 @@ struct LiveStreamState {
     private let configuration: LiveStreamConfiguration
     private var buffer = ChunkBuffer()
     private var framer = PacketFramer()
-    /// Set while another source is joined to the one before.
+    /// Set while a new source is spliced to the previous one.
     private var splice: SourceSplice?
     private var nextIsOtherSource = false
     private var segmenter: StreamSegmenter
@@ -71,8 +71,8 @@ struct LiveStreamState {
     private(set) var viewersOverrun: UInt64 = 0
 
     /// - Parameters:
-    ///   - window: segments and numbers from the stream's earlier time here.
-    ///   - watched: when the playlist was last requested in that time.
+    ///   - window: segments and numbers from the stream's earlier presence.
+    ///   - watched: when the playlist was last requested during that presence.
     init(
         configuration: LiveStreamConfiguration, window: SegmentWindow? = nil, watched: ContinuousClock.Instant? = nil,
         now: ContinuousClock.Instant
@@ -94,7 +94,7 @@ struct LiveStreamState {
 
     // MARK: Input
 
-    /// Takes the next payload. True if suspended viewers must be woken.
+    /// Receives the next payload. True if suspended viewers must be woken.
     mutating func deliver(
         _ payload: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
     ) -> Bool {
@@ -114,7 +114,7 @@ struct LiveStreamState {
         return true
     }
 
-    /// Takes whole packets, or bytes that are not a transport stream.
+    /// Appends whole packets, or bytes that are not a transport stream.
     private mutating func accept(
         _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
     ) {
@@ -150,7 +150,7 @@ struct LiveStreamState {
         segmenter.drop(before: buffer.start)
     }
 
-    /// The next bytes do not continue those before.
+    /// The next bytes do not continue the previous ones.
     mutating func discontinuity(isOtherSource: Bool, clock: ContinuousClock.Instant) {
         guard ending == nil else { return }
         if isOtherSource {
@@ -169,7 +169,7 @@ struct LiveStreamState {
         guard self.ending == nil else { return [] }
         let rest = framer.finish()
         if !rest.isEmpty { rest.withUnsafeBytes { buffer.append($0, at: lastArrival) } }
-        // The received part of the open segment is worth showing.
+        // The received part of the open segment is still published.
         segmenter.discontinuity(isOtherSource: true, in: &buffer, clock: lastDelivery)
         self.ending = ending
         buffer.seal()

@@ -1,10 +1,10 @@
 import ReflectorModel
 import Synchronization
 
-/// Rate limit of requests for streams that the edge does not carry, for each address and in all: anybody can invent
-/// names, and each costs the network look-ups and subscriptions. A name that turns out to be a stream costs nothing, so
-/// that a proxy may request hundreds; an address that requests names that do not exist waits longer and longer, and is
-/// then refused.
+/// Rate limit of requests for streams that the edge does not carry, per address and in total: anyone can invent names,
+/// and each costs the network look-ups and subscriptions. A name that turns out to be a stream costs nothing, so that a
+/// proxy may request hundreds. An address that requests names that do not exist waits longer and longer, and is then
+/// refused.
 ///
 /// A virtual scheduler (ITU-T I.371, GCRA): for each address, it keeps the time at which all its requests are paid.
 final class NewNameRateLimiter: Sendable {

@@ -38,7 +38,7 @@ struct StreamSegmenter {
         return scanner.scrambledPackets > 0 ? .scrambled : .nothingToPlay
     }
 
-    /// Takes the next whole packets, which were appended to `buffer` at `offset`.
+    /// Processes the next whole packets, which were appended to `buffer` at `offset`.
     mutating func scan(
         _ packets: Span<UInt8>, at offset: UInt64, in buffer: inout ChunkBuffer, clock: ContinuousClock.Instant
     ) {
@@ -96,7 +96,7 @@ struct StreamSegmenter {
         faults.note(.groupsTooLong)
     }
 
-    /// The next bytes do not continue those before. After a loss the time line continues, with a hole that players
+    /// The next bytes do not continue the previous ones. After a loss the time line continues, with a gap that players
     /// conceal; another source begins a new time line (RFC 8216 §4.3.2.3).
     mutating func discontinuity(isOtherSource: Bool, in buffer: inout ChunkBuffer, clock: ContinuousClock.Instant) {
         scanner.reset(isOtherSource: isOtherSource)

@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// One viewer of a stream, or one request that waits for it. Leaves at its release, if not before.
+/// One viewer of a stream, or one request that waits for it. It leaves at the latest when it is deallocated.
 final class StreamViewer: Sendable {
     /// Result of waiting.
     enum Waited {

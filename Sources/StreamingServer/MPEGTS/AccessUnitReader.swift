@@ -1,5 +1,5 @@
-/// Reads the start of each PES packet of one elementary stream (ISO/IEC 13818-1 §2.4.3.6), over as many packets as its
-/// header and the type of its picture need.
+/// Reads the start of each PES packet of one elementary stream (ISO/IEC 13818-1 §2.4.3.6): as many transport packets as
+/// its header and the picture type need.
 struct AccessUnitReader {
     /// Most bytes of a PES packet that are read.
     private static let headMax = 2_048
@@ -18,7 +18,7 @@ struct AccessUnitReader {
         self.codec = codec
     }
 
-    /// Takes the next packet of the elementary stream, and emits the access units that it completes.
+    /// Processes the next packet of the elementary stream, and emits the access units that it completes.
     mutating func receive(
         _ header: TransportPacket, _ bytes: Span<UInt8>, at position: UInt64,
         into units: (TransportStreamScanner.AccessUnit) -> Void
@@ -36,7 +36,7 @@ struct AccessUnitReader {
         evaluate(isAll: head.count >= Self.headMax, into: units)
     }
 
-    /// The next packets do not continue those before.
+    /// The next packets do not continue the previous ones.
     mutating func reset() {
         isCollecting = false
         head.removeAll(keepingCapacity: true)

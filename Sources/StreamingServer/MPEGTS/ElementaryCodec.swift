@@ -10,7 +10,7 @@ enum ElementaryCodec: Equatable {
     /// Every frame can be decoded by itself.
     case audio
 
-    /// Nil if it is neither video nor audio, as far as known.
+    /// Nil if it is not known to be video or audio.
     init?(streamType: UInt8, descriptors: ArraySlice<UInt8>) {
         switch streamType {
         case 0x01, 0x02: self = .mpegVideo

@@ -1,5 +1,5 @@
-/// Makes whole transport stream packets of the input, so that no viewer ever gets part of one: half a packet of an
-/// encoder that died, or bytes between two packets, are dropped. A stream that is not a transport stream passes
+/// Splits the input into whole transport stream packets, so that no viewer ever gets part of one: it drops half a
+/// packet of an encoder that died, and bytes between two packets. A stream that is not a transport stream passes
 /// unchanged.
 ///
 ///     searching ──3 sync bytes, 188 apart──▶ locked ──another source──▶ searching
@@ -35,7 +35,7 @@ struct PacketFramer {
     /// True if the stream consists of transport packets.
     var isLocked: Bool { mode == .locked }
 
-    /// Takes the next payload of the stream.
+    /// Processes the next payload of the stream.
     mutating func take(_ payload: Span<UInt8>) -> Framed {
         if carry.isEmpty {
             if mode != .locked, Self.beginsWithProof(payload) { mode = .locked }
@@ -50,7 +50,7 @@ struct PacketFramer {
         return .bytes(packets())
     }
 
-    /// The next bytes do not continue those before.
+    /// The next bytes do not continue the previous ones.
     /// - Parameter isOtherSource: true if the next bytes may have another format.
     mutating func reset(isOtherSource: Bool) {
         if mode == .locked || isOtherSource {
@@ -102,7 +102,7 @@ struct PacketFramer {
                 }
             } else {
                 guard left > 0 else { break }
-                // A packet counts if another follows it, as far as the bytes show.
+                // A packet is valid only if another one follows it, as far as the bytes show.
                 let next = index + TransportPacket.length
                 if bytes[index] != TransportPacket.syncByte
                     || (next < bytes.count && bytes[next] != TransportPacket.syncByte)

@@ -11,7 +11,8 @@ struct PictureStart: Equatable {
     /// - Parameters:
     ///   - bytes: the elementary stream from the access unit's first byte on.
     ///   - indicator: the packet says that decoding can begin here.
-    ///   - isIndicating: the encoder has set the indicator before, so that its absence means something.
+    ///   - isIndicating: the encoder has set the indicator before, so that a packet without it is not a random access
+    /// point.
     ///   - isAll: no more bytes will come.
     init(
         _ codec: ElementaryCodec, _ bytes: ArraySlice<UInt8>, indicator: Bool, isIndicating: Bool, isAll: Bool
@@ -56,7 +57,7 @@ struct PictureStart: Equatable {
         case parameters
         case recoveryPoint
         case other
-        /// Too few of its bytes are here.
+        /// Too few bytes of the picture are available.
         case cut
     }
 

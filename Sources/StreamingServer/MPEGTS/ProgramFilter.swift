@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Removes other programs than the followed one from a segment (RFC 8216 §3.2: a segment has one program): players take
-/// the first that the PAT names, even if it never arrives. The tables at the start of the segment name only the
+/// Removes programs other than the followed one from a segment (RFC 8216 §3.2: a segment has one program): players
+/// choose the first program of the PAT, even if it never arrives. The tables at the start of the segment list only the
 /// followed program.
 enum ProgramFilter {
     /// A copy of whole packets without other programs, their tables and the PAT.

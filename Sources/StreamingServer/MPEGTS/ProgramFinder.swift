@@ -31,11 +31,11 @@ struct ProgramFinder {
         pid == 0 || mapPIDs.contains(pid)
     }
 
-    /// True if the stream has other programs too, which a segment may not have (RFC 8216 §3.2), or a network information
-    /// table: players that use the PAT's first entry take that table for their program.
+    /// True if the stream has other programs too, which a segment may not have (RFC 8216 §3.2), or a network
+    /// information table: players that use the PAT's first entry take that table for their program.
     var hasOtherPrograms: Bool { association.map { $0.programs.count > 1 || $0.namesNetwork } ?? false }
 
-    /// Takes a packet of a PID that carries tables.
+    /// Processes a packet of a PID that carries tables.
     mutating func receive(_ header: TransportPacket, _ bytes: Span<UInt8>, at offset: UInt64) -> Change {
         guard header.pid != 0 else {
             for section in associationAssembler.receive(header, bytes, at: offset) { take(association: section) }
@@ -91,7 +91,7 @@ struct ProgramFinder {
         return pid == map.clockPID || map.streams.contains { $0.pid == pid }
     }
 
-    /// The next packets do not continue those before: drops incomplete sections.
+    /// The next packets do not continue the previous ones: drops incomplete sections.
     mutating func reset() {
         associationAssembler = SectionAssembler()
         for index in mapAssemblers.indices { mapAssemblers[index] = SectionAssembler() }

@@ -13,7 +13,7 @@ struct ProgramAssociation: Equatable {
     /// It also lists a network information table, as broadcasts do.
     var namesNetwork = false
 
-    /// Nil unless `section` is a PAT in force that names a program.
+    /// Nil unless `section` is a currently applicable PAT that lists a program.
     init?(section: [UInt8]) {
         guard section.count >= 12, section[0] == 0x00, section[5] & 0x01 != 0 else { return nil }
         var index = 8
@@ -45,7 +45,7 @@ struct ProgramMap: Equatable {
     struct ElementaryStream: Equatable {
         var pid: UInt16
         var type: UInt8
-        /// Nil if it is neither video nor audio, as far as known.
+        /// Nil if it is not known to be video or audio.
         var codec: ElementaryCodec?
     }
 
@@ -54,13 +54,13 @@ struct ProgramMap: Equatable {
     /// In the order of the table.
     var streams: [ElementaryStream] = []
 
-    /// The stream whose time stamps and random access points count for the program: the first video, else the first
-    /// audio.
+    /// The stream whose time stamps and random access points are used for the program: the first video, otherwise the
+    /// first audio.
     var leading: ElementaryStream? { video ?? audio }
     var video: ElementaryStream? { streams.first { $0.codec.map { $0 != .audio } ?? false } }
     var audio: ElementaryStream? { streams.first { $0.codec == .audio } }
 
-    /// Nil unless `section` is a PMT in force.
+    /// Nil unless `section` is a currently applicable PMT.
     init?(section: [UInt8]) {
         guard section.count >= 16, section[0] == 0x02, section[5] & 0x01 != 0 else { return nil }
         number = UInt16(section[3]) << 8 | UInt16(section[4])

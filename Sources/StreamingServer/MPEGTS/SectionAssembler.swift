@@ -19,7 +19,7 @@ struct SectionAssembler {
     private var offset: UInt64 = 0
     private var continuity: UInt8 = 0
 
-    /// Takes the next packet of this PID. Returns the sections that this packet completes.
+    /// Processes the next packet of this PID. Returns the sections that this packet completes.
     mutating func receive(_ header: TransportPacket, _ bytes: Span<UInt8>, at position: UInt64) -> [Section] {
         var start = header.payload.lowerBound
         guard start < bytes.count else { return [] }
@@ -46,7 +46,7 @@ struct SectionAssembler {
             continuity = header.continuity
             while takeWhole(into: &found) {}
         } else if takeWhole(into: &found) {
-            // In a packet in which no section begins, only stuffing can follow.
+            // If no section begins in this packet, only stuffing can follow.
             section.removeAll(keepingCapacity: true)
         }
         return found

@@ -1,8 +1,8 @@
 import ReflectorModel
 
-/// Joins another source to the one before: holds the new one back until a random access point, so that decoders begin
+/// Splices a new source to the previous one: holds the new one back until a random access point, so that decoders begin
 /// cleanly, and sets `discontinuity_indicator` (ISO/IEC 13818-1 §2.4.3.5) in the first packet of each PID, so that they
-/// know of the new clock and counters.
+/// expect a new clock and new counters.
 struct SourceSplice {
     /// Longest time that the new source is held back.
     private static let heldMax = TimeSpan.seconds(3)
@@ -25,7 +25,7 @@ struct SourceSplice {
     /// True if everything passes unchanged again.
     func isOver(at now: MonotonicInstant) -> Bool { !isHolding && now - begin > Self.markedMax }
 
-    /// Takes whole packets of the new source, and returns those to send to viewers now.
+    /// Processes whole packets of the new source, and returns those to send to viewers now.
     mutating func take(_ packets: Span<UInt8>, at now: MonotonicInstant) -> [UInt8] {
         guard isHolding else { return marking(packets) }
         let offset = UInt64(held.count)
@@ -67,8 +67,8 @@ struct SourceSplice {
         return result
     }
 
-    /// Appends the packet with the indicator set: in its adaptation field, or in an inserted one; payload that then has
-    /// no room goes into a packet of its own, with the next counter.
+    /// Appends the packet with the indicator set: in its adaptation field, or in an inserted one. Payload that no
+    /// longer fits is sent in a packet of its own, with the next counter.
     private static func appendMarked(_ header: TransportPacket, _ packet: Span<UInt8>, to result: inout [UInt8]) {
         let start = result.count
         for at in 0..<packet.count { result.append(packet[at]) }
@@ -86,7 +86,7 @@ struct SourceSplice {
         // Stuffing after a section needs no packet.
         let rest = payload.dropFirst(room)
         if rest.allSatisfy({ $0 == 0xff }), header.pid == 0 || isSection(payload, header) { return }
-        // The first of the two gets the counter before: the indicator allows the step.
+        // The first of the two packets gets the previous counter value: the indicator allows the jump.
         result[start + 3] = packet[3] & 0xf0 | 0x20 | (header.continuity &- 1) & 0x0f
         let stuffing = TransportPacket.length - 6 - rest.count
         result += [packet[0], packet[1] & ~0x40, packet[2], packet[3] | 0x30, UInt8(stuffing + 1), 0]

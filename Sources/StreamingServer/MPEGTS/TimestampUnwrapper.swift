@@ -1,8 +1,8 @@
 /// Turns 33-bit time stamps of 90 kHz, which wrap every 26.5 hours, into ones that do not.
 ///
-/// Every edge must count the wraps alike, whenever it joined. So the first time stamp is assumed to be the one nearest
-/// to the wall clock (90 kHz since 1970): two edges differ only if the time stamp is half a wrap away from their
-/// clocks, to within the difference of the clocks.
+/// All edges must count the wraps in the same way, whenever they joined. So the first time stamp is assumed to be the
+/// one nearest to the wall clock (90 kHz since 1970): two edges differ only if the time stamp is half a wrap away from
+/// their clocks, to within the difference of the clocks.
 struct TimestampUnwrapper {
     /// Ticks a second.
     static let ticksPerSecond: Int64 = 90_000
@@ -22,7 +22,7 @@ struct TimestampUnwrapper {
     /// Ticks from the last time stamp to this one, at most half a wrap either way; nil before the first.
     func step(to timestamp: UInt64) -> Int64? { last.map { Self.nearest(timestamp, to: $0) &- $0 } }
 
-    /// True once there was a time stamp.
+    /// True after the first time stamp.
     var hasBegun: Bool { last != nil }
 
     /// Drops the last time stamp: the next begins a new time line.

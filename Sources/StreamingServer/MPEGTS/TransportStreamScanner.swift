@@ -54,7 +54,7 @@ struct TransportStreamScanner {
         }
     }
 
-    /// The bytes that follow do not continue those before.
+    /// The bytes that follow do not continue the previous ones.
     /// - Parameter isOtherSource: they may have other parameters, and other clocks.
     mutating func reset(isOtherSource: Bool) {
         program.reset()

@@ -28,7 +28,7 @@ enum ServiceKey {
     static func name(_ key: UInt16) -> String { key < names.count ? names[Int(key)] : "key\(key)" }
 }
 
-/// SvcParams (RFC 9460 §2.1): any order in text, ascending and each once on the wire.
+/// SvcParams (RFC 9460 §2.1): in any order in text; on the wire ascending and without duplicates.
 extension RecordReader {
     mutating func serviceParameters() throws(RecordError) {
         var parameters: [(key: UInt16, value: [UInt8])] = []
@@ -38,7 +38,8 @@ extension RecordReader {
             let equals = text.firstIndex(of: UInt8(ascii: "="))
             let name = String(decoding: text[..<(equals ?? text.count)], as: UTF8.self).lowercased()
             guard let key = ServiceKey.number(name) else {
-                throw failure(word, "'\(name.prefix(40))' is no parameter; write alpn=h2, port=443, or key65333=VALUE")
+                throw failure(
+                    word, "'\(name.prefix(40))' is not a parameter; write alpn=h2, port=443, or key65333=VALUE")
             }
             guard !parameters.contains(where: { $0.key == key }) else {
                 throw failure(word, "'\(name)' a second time; a parameter stands once (RFC 9460 §2.2), so keep one")
@@ -58,7 +59,7 @@ extension RecordReader {
     private func serviceValue(
         _ name: String, _ key: UInt16, _ value: [UInt8], hasValue: Bool, _ word: Word
     ) throws(RecordError) -> [UInt8] {
-        // By its number, a key's value is as on the wire; what it must be is looked at there.
+        // For a key given by its number, the value is in wire form; the check of the wire form validates it.
         if name.hasPrefix("key") { return value }
         switch key {
         case ServiceKey.mandatory:
@@ -107,7 +108,7 @@ extension RecordReader {
         }
     }
 
-    /// Items between commas; `\,` and `\\` stand for themselves (RFC 9460 appendix A.1).
+    /// Comma-separated items; `\,` and `\\` are literal characters (RFC 9460 appendix A.1).
     private func list(_ value: [UInt8], _ word: Word) throws(RecordError) -> [[UInt8]] {
         var items: [[UInt8]] = [[]]
         var isEscaped = false

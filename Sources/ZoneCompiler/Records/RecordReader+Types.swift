@@ -19,7 +19,7 @@ extension RecordReader {
         append(10_000_000 + altitude, bytes: 4)
     }
 
-    /// Thousandths of a second of arc.
+    /// An angle in thousandths of an arc second.
     private mutating func angle(
         _ what: String, most: Int, positive: String, negative: String
     ) throws(RecordError) -> Int {
@@ -40,7 +40,8 @@ extension RecordReader {
                 parts.count == 2
                 ? Self.decimal(word.text, places: 3) : Self.number(word.text.utf8, max: parts.isEmpty ? most : 59)
             guard let value, parts.count < 3, parts.count < 2 || value < 60_000 else {
-                throw failure(word, "'\(word.text.prefix(40))' is no part of a \(what); write 52 14 05.000 \(positive)")
+                throw failure(
+                    word, "'\(word.text.prefix(40))' is not part of a \(what); write 52 14 05.000 \(positive)")
             }
             parts.append(value)
         }
@@ -59,7 +60,7 @@ extension RecordReader {
         return isNegative ? -value : value
     }
 
-    /// A decimal number with at most `places` digits behind its point, times 10^`places`.
+    /// A decimal number with at most `places` digits after the point, times 10^`places`.
     static func decimal(_ text: String, places: Int) -> Int? {
         let parts = text.utf8.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
         guard let whole = number(parts[0], max: 1_000_000_000) else { return nil }
@@ -72,7 +73,7 @@ extension RecordReader {
         return (0..<places).reduce(whole) { value, _ in value * 10 } + fraction
     }
 
-    /// A digit and a power of ten in one byte.
+    /// Encodes a digit and a power of ten in one byte.
     private static func power(_ centimetres: Int) -> UInt8 {
         var (mantissa, exponent) = (centimetres, 0)
         while mantissa > 9 {
@@ -96,7 +97,10 @@ extension RecordReader {
         guard isV4 || family == "2", parts.count == 2,
             var bytes = Self.address(String(parts[0]), isV4 ? AF_INET : AF_INET6, isV4 ? 4 : 16),
             let length = Self.number(parts[1].utf8, max: isV4 ? 32 : 128)
-        else { throw failure(word, "'\(word.text.prefix(60))' is no prefix; write 1:192.0.2.0/24 or !2:2001:db8::/32") }
+        else {
+            throw failure(
+                word, "'\(word.text.prefix(60))' is not a prefix; write 1:192.0.2.0/24 or !2:2001:db8::/32")
+        }
         while bytes.last == 0 { bytes.removeLast() }
         append(isV4 ? 1 : 2, bytes: 2)
         append(length, bytes: 1)

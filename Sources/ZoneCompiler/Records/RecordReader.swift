@@ -1,25 +1,26 @@
 import Glibc
 import LDNSKit
 
-/// Why RDATA can't be read, at the word that is to blame.
+/// Why RDATA can't be read, with the word that causes the error.
 struct RecordError: Error {
     var word: Word
-    /// What is wrong, and what to do.
+    /// The problem, and its remedy.
     var message: String
 }
 
 /// Reads RDATA of a master file, word by word, into wire form. Nothing wraps and nothing is guessed: each number is
-/// checked against its field, each name against 255 bytes with the origin, and the result against the type's wire form.
+/// checked against its field, each name (with the origin) against 255 bytes, and the result against the type's wire
+/// form.
 struct RecordReader {
     private(set) var words: ArraySlice<Word>
     let origin: [UInt8]
-    /// Where something missing is reported.
+    /// The position at which missing data is reported.
     private(set) var last: Word
     var data: [UInt8] = []
 
     /// - Parameters:
     ///   - behind: the word before the data.
-    ///   - origin: wire form of what completes relative names.
+    ///   - origin: the name that completes relative names, in wire form.
     static func read(
         type: UInt16, _ words: ArraySlice<Word>, behind: Word, origin: [UInt8]
     ) throws(RecordError) -> [UInt8] {
@@ -55,14 +56,14 @@ struct RecordReader {
 
     func failure(_ word: Word, _ message: String) -> RecordError { RecordError(word: word, message: message) }
 
-    /// The next word, of which `what` says what it should be.
+    /// The next word; `what` names the expected value.
     mutating func next(_ what: String) throws(RecordError) -> Word {
         guard let word = words.popFirst() else { throw failure(last, "\(what) is missing behind this; add it") }
         last = word
         return word
     }
 
-    /// The same, in no quotes.
+    /// The next word, which must not be quoted.
     mutating func bare(_ what: String) throws(RecordError) -> Word {
         let word = try next(what)
         guard word.text.utf8.first != UInt8(ascii: "\"") else {
@@ -71,7 +72,7 @@ struct RecordReader {
         return word
     }
 
-    /// The rest as one text without the spaces between the words.
+    /// The remaining words, joined without spaces.
     private mutating func joined(_ what: String) throws(RecordError) -> (text: [UInt8], first: Word) {
         let first = words.first ?? last
         var text: [UInt8] = []
@@ -79,7 +80,7 @@ struct RecordReader {
         return (text, first)
     }
 
-    /// The next word as the bytes that it stands for: quotes taken off, escapes undone.
+    /// The bytes of the next word, without quotes and with escapes decoded.
     mutating func bytes(_ what: String) throws(RecordError) -> [UInt8] { try Self.unescaped(next(what)) }
 
     static func unescaped(_ word: Word) throws(RecordError) -> [UInt8] {
@@ -121,7 +122,7 @@ struct RecordReader {
         return value
     }
 
-    /// A number, or a name (in upper case) that stands for one.
+    /// A number, or a name (in upper case) for one.
     mutating func number(max: Int, _ names: [String: Int], _ what: String) throws(RecordError) -> Int {
         if let word = words.first, let known = names[word.text.uppercased()] {
             _ = try next(what)
@@ -145,7 +146,7 @@ struct RecordReader {
             let word = try bare("a time")
             guard let value = RecordHead.seconds(word.text, max: 0xffff_ffff) else {
                 throw failure(
-                    word, "'\(word.text.prefix(40))' is no time from 0 to 4294967295; write seconds, or 1h30m")
+                    word, "'\(word.text.prefix(40))' is not a time from 0 to 4294967295; write seconds, or 1h30m")
             }
             append(value, bytes: 4)
         case .algorithm: append(try number(max: 255, RecordSchema.algorithms, "an algorithm"), bytes: 1)
@@ -245,7 +246,7 @@ struct RecordReader {
 
     func type(_ word: Word) throws(RecordError) -> UInt16 {
         guard let number = RecordSchema.number(word.text.uppercased()), number > 0 else {
-            throw failure(word, "'\(word.text.prefix(40))' is no record type; write A, or TYPE65280")
+            throw failure(word, "'\(word.text.prefix(40))' is not a record type; write A, or TYPE65280")
         }
         return number
     }
@@ -259,7 +260,7 @@ struct RecordReader {
         do throws(LDNSError) {
             data += try LDNSName.wire(word.text, origin: origin)
         } catch {
-            throw failure(word, "'\(word.text.prefix(80))' is no domain name: \(error.message); correct it")
+            throw failure(word, "'\(word.text.prefix(80))' is not a domain name: \(error.message); correct it")
         }
     }
 
@@ -319,7 +320,7 @@ struct RecordReader {
         if digits.count != 14, let value = Self.number(digits, max: 0xffff_ffff) { return append(value, bytes: 4) }
         func field(_ range: Range<Int>) -> Int { Self.number(digits[range], max: 9_999) ?? 0 }
         guard digits.count == 14, digits.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
-            throw failure(word, "'\(word.text.prefix(40))' is no time; write YYYYMMDDHHMMSS, or seconds since 1970")
+            throw failure(word, "'\(word.text.prefix(40))' is not a time; write YYYYMMDDHHMMSS, or seconds since 1970")
         }
         let (year, month, day) = (field(0..<4), field(4..<6), field(6..<8))
         let (hour, minute, second) = (field(8..<10), field(10..<12), field(12..<14))
@@ -327,7 +328,7 @@ struct RecordReader {
         let lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
         guard year >= 1970, (1...12).contains(month), (1...lengths[month - 1]).contains(day), hour < 24, minute < 60,
             second <= 60
-        else { throw failure(word, "'\(word.text)' is no date and time; write YYYYMMDDHHMMSS") }
+        else { throw failure(word, "'\(word.text)' is not a date and time; write YYYYMMDDHHMMSS") }
         // Days since 1970, from a year that begins in March.
         let shifted = month > 2 ? year : year - 1
         let ordinal = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1

@@ -1,5 +1,5 @@
-/// What RDATA of each type is made of, field by field (RFC 1035 §3.3 and each type's own RFC). One table serves the
-/// reader of master files, the check of wire forms and the writer, so that all of them know the same types.
+/// The fields of each type's RDATA (RFC 1035 §3.3 and each type's own RFC). The reader of master files, the check of
+/// wire forms and the writer all use this table, so that they support the same types.
 struct RecordSchema: Sendable {
     enum Field: Sendable, Equatable {
         case number8
@@ -9,7 +9,7 @@ struct RecordSchema: Sendable {
         case seconds
         /// A number of 8 bits, or the name of a DNSSEC algorithm.
         case algorithm
-        /// A number of 16 bits, or the name of a kind of certificate (RFC 4398 §2.1).
+        /// A number of 16 bits, or the name of a certificate type (RFC 4398 §2.1).
         case certificate
         /// A record type of 16 bits, by name.
         case type
@@ -24,27 +24,27 @@ struct RecordSchema: Sendable {
         case optionalString
         /// One or more character strings up to the end.
         case strings
-        /// Decimal digits as a character string, at least so many.
+        /// Decimal digits as a character string; the minimum number of digits.
         case digits(Int)
-        /// A decimal number within ± so much, as a character string (RFC 1712).
+        /// A decimal number as a character string, limited to ± this value (RFC 1712).
         case degrees(Double)
         /// Letters and digits as a character string (RFC 8659 §4.1).
         case tag
-        /// One word or quoted string up to the end, without a length; at least so many bytes.
+        /// One word or quoted string up to the end, without a length; the minimum number of bytes.
         case text(Int)
         case address4
         case address6
-        /// Hexadecimal up to the end, at least so many bytes.
+        /// Hexadecimal up to the end; the minimum number of bytes.
         case hex(Int)
-        /// Base 64 up to the end, at least so many bytes.
+        /// Base 64 up to the end; the minimum number of bytes.
         case base64(Int)
         /// A length byte and one word of hexadecimal, `-` for nothing (RFC 5155 §3.3).
         case salt
         /// A length byte and one word of base 32 (RFC 5155 §3.3).
         case hash
-        /// Types up to the end (RFC 4034 §4.1.2); true if there may be none.
+        /// Types up to the end (RFC 4034 §4.1.2); true if the list may be empty.
         case bitmap(Bool)
-        /// So many bytes as `xx-xx-xx`.
+        /// This number of bytes as `xx-xx-xx`.
         case dashedHex(Int)
         /// Four groups of 16 bits with colons between them (RFC 6742).
         case locator
@@ -69,16 +69,16 @@ struct RecordSchema: Sendable {
     let name: String
     let fields: [Field]
 
-    /// DS, which stands beside the NS of a delegation.
+    /// DS, which is allowed next to the NS of a delegation.
     static let ds: UInt16 = 43
 
-    /// APL, the one type of text whose data may be empty.
+    /// APL, the only type in text form whose data may be empty.
     static let prefixesType: UInt16 = 42
 
-    /// Nil for a type that is known by number only, whose data is `\# LENGTH HEX` (RFC 3597 §5).
+    /// Nil for a type that is known by number only; its data is `\# LENGTH HEX` (RFC 3597 §5).
     static func of(_ type: UInt16) -> RecordSchema? { byNumber[type] }
 
-    /// Number of a type by its name in upper case, or of `TYPE123`. Nil for a word that is no type.
+    /// Number of a type, from its name in upper case or `TYPE123`. Nil for an unknown word.
     static func number(_ name: String) -> UInt16? {
         if let known = byName[name] { return known }
         guard name.hasPrefix("TYPE") else { return nil }
@@ -130,7 +130,7 @@ struct RecordSchema: Sendable {
         return Dictionary(uniqueKeysWithValues: table.map { ($0.0, RecordSchema(name: $0.1, fields: $0.2)) })
     }()
 
-    /// Names that bitmaps and people use of types without a schema: their data is `\#`.
+    /// Type names that are used in bitmaps or known to people but have no schema: their data is `\#`.
     private static let numberOnly: [UInt16: String] = [
         10: "NULL", 30: "NXT", 31: "EID", 32: "NIMLOC", 34: "ATMA", 38: "A6", 40: "SINK", 41: "OPT",
         249: "TKEY", 250: "TSIG", 251: "IXFR", 252: "AXFR", 253: "MAILB", 254: "MAILA", 255: "ANY",
@@ -139,15 +139,15 @@ struct RecordSchema: Sendable {
     private static let byName: [String: UInt16] = Dictionary(
         uniqueKeysWithValues: byNumber.map { ($0.value.name, $0.key) } + numberOnly.map { ($0.value, $0.key) })
 
-    /// Types that some of BIND 9.18, Knot 3.2 and NSD 4.6 don't know by name.
+    /// Types that BIND 9.18, Knot 3.2 or NSD 4.6 does not know by name.
     private static let littleKnown: Set<UInt16> = [
         3, 4, 7, 8, 9, 11, 20, 22, 23, 24, 26, 27, 55, 56, 57, 58, 258, 259, 260, 32_768, 32_769,
     ]
 
-    /// True for a type whose name every name server reads.
+    /// True for a type whose name all of these name servers can read.
     static func isWidelyKnown(_ type: UInt16) -> Bool { byNumber[type] != nil && !littleKnown.contains(type) }
 
-    /// DNSSEC algorithms by name (RFC 4034 appendix A.1 and what followed it).
+    /// DNSSEC algorithms by name (RFC 4034 appendix A.1 and later RFCs).
     static let algorithms: [String: Int] = [
         "RSAMD5": 1, "DH": 2, "DSA": 3, "ECC": 4, "RSASHA1": 5, "NSEC3DSA": 6, "DSA-NSEC3-SHA1": 6, "NSEC3RSASHA1": 7,
         "RSASHA1-NSEC3-SHA1": 7, "RSASHA256": 8, "RSASHA512": 10, "ECCGOST": 12, "ECC-GOST": 12, "ECDSAP256SHA256": 13,
@@ -155,13 +155,13 @@ struct RecordSchema: Sendable {
         "PRIVATEDNS": 253, "PRIVATEOID": 254,
     ]
 
-    /// Kinds of certificates by name (RFC 4398 §2.1).
+    /// Certificate types by name (RFC 4398 §2.1).
     static let certificates: [String: Int] = [
         "PKIX": 1, "SPKI": 2, "PGP": 3, "IPKIX": 4, "ISPKI": 5, "IPGP": 6, "ACPKIX": 7, "IACPKIX": 8, "URI": 253,
         "OID": 254,
     ]
 
-    /// Bytes that a digest must have, by type of record and of digest; nil where nothing is said.
+    /// Required length of a digest in bytes, by record type and digest type; nil if not specified.
     static func digestLength(record: UInt16, digest: UInt8) -> Int? {
         switch (record, digest) {
         case (43, 1), (59, 1), (32_768, 1), (32_769, 1), (44, 1): 20

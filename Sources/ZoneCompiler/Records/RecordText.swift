@@ -5,11 +5,11 @@ import ReflectorModel
 /// Writes wire-form records as master-file text that any name server reads back unchanged: characters with a special
 /// meaning are escaped.
 enum RecordText {
-    /// One line without its end: owner, TTL, class, type and data, tabs between them.
+    /// One line without its newline: owner, TTL, class, type and data, separated by tabs.
     ///
     /// - Parameters:
-    ///   - zone: names below it stand relative to it; the root writes all with a final dot.
-    ///   - isPortable: types that some name servers don't know by name are written by number, their data as bytes.
+    ///   - zone: names below it are written relative to it; with the root, all names have a final dot.
+    ///   - isPortable: types that some name servers don't know by name are written by number, with their data as bytes.
     static func line(
         owner: [UInt8], type: UInt16, ttl: UInt32, data: [UInt8], zone: [UInt8] = [0], isPortable: Bool = false
     ) -> String {
@@ -18,7 +18,7 @@ enum RecordText {
         return head + "\(RecordSchema.name(type))\t\(text(type: type, data, zone: zone))"
     }
 
-    /// RDATA. Where a type is known by number only, or its data is malformed: `\# LENGTH HEX`.
+    /// RDATA as text. If the type is known by number only, or its data is malformed: `\# LENGTH HEX`.
     static func text(type: UInt16, _ data: [UInt8], zone: [UInt8] = [0]) -> String {
         guard let parts = try? RecordWire.parts(type: type, data) else { return unknown(data) }
         var words: [String] = []
@@ -33,7 +33,7 @@ enum RecordText {
         data.isEmpty ? "\\# 0" : "\\# \(data.count) \(BinaryText.hex(data))"
     }
 
-    /// A name, relative to `zone` where it is below it, else with a final dot.
+    /// A name, relative to `zone` if it is below it, otherwise with a final dot.
     static func name(_ name: [UInt8], _ zone: [UInt8]) -> String {
         if name == zone, zone.count > 1 { return "@" }
         let isBelow = zone.count > 1 && WireName.isWithin(name, zone)
@@ -63,7 +63,7 @@ enum RecordText {
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> Int { bytes.reduce(0) { $0 << 8 | Int($1) } }
 
-    /// Nil for a field that is better written as bytes.
+    /// Nil for a field that must be written as bytes.
     private static func word(_ part: RecordWire.Part, _ zone: [UInt8]) -> String? {
         let bytes = part.bytes
         switch part.field {
@@ -92,7 +92,7 @@ enum RecordText {
         }
     }
 
-    /// 4 or 16 bytes. An IPv4-mapped address stays one of IPv6.
+    /// 4 or 16 bytes. An IPv4-mapped address stays an IPv6 address.
     private static func address(_ bytes: ArraySlice<UInt8>) -> String {
         guard let address = IPAddress(bytes: Array(bytes)) else { return "" }
         if bytes.count == 16, address.isV4 { return "::ffff:\(address)" }
@@ -173,7 +173,7 @@ enum RecordText {
         return words.joined(separator: " ")
     }
 
-    /// Keys by number and values as bytes where text could be read in two ways.
+    /// Writes keys by number and values as bytes if the text would be ambiguous.
     private static func serviceParameters(_ bytes: ArraySlice<UInt8>) -> String? {
         var words: [String] = []
         var rest = Array(bytes)[...]
@@ -214,13 +214,13 @@ enum RecordText {
         case ServiceKey.ech: return "\(name)=" + BinaryText.base64(value[...])
         case ServiceKey.noDefaultALPN: return name
         default:
-            // Newer keys, which not every server knows by name: all of it as bytes, or plain.
+            // Newer keys, which not every server knows by name: the whole value as bytes, or plain.
             guard value.allSatisfy({ isPlain($0) }) else { return nil }
             return "key\(key)" + (value.isEmpty ? "" : "=" + String(decoding: value, as: UTF8.self))
         }
     }
 
-    /// Letters, digits and a few characters without special meaning.
+    /// True for letters, digits and a few characters without special meaning.
     private static func isPlain(_ byte: UInt8) -> Bool {
         (byte >= 48 && byte <= 57) || (byte | 0x20 >= 97 && byte | 0x20 <= 122) || byte == 45 || byte == 46
             || byte == 47

@@ -1,10 +1,10 @@
-/// Cuts RDATA in wire form into the fields of its type, and reports what is wrong with it: the check that everything
-/// read from a master file passes, `\#` data of known types above all.
+/// Splits RDATA in wire form into the fields of its type, and reports errors. All data read from a master file is
+/// checked here; this matters most for `\#` data of known types.
 struct RecordWire {
     /// A field and its bytes.
     typealias Part = (field: RecordSchema.Field, bytes: ArraySlice<UInt8>)
 
-    /// What is wrong, and what to do.
+    /// The problem, and its remedy.
     struct Invalid: Error {
         var message: String
     }
@@ -14,7 +14,7 @@ struct RecordWire {
 
     private init(_ data: [UInt8]) { self.data = data }
 
-    /// Nil if the data is right for the type, or nothing is known of the type.
+    /// Nil if the data is valid for the type, or the type is unknown.
     static func problem(type: UInt16, _ data: [UInt8]) -> String? {
         do throws(Invalid) {
             _ = try parts(type: type, data)
@@ -219,7 +219,7 @@ struct RecordWire {
         }
     }
 
-    /// What a record of parameters must keep to by itself (RFC 9460 §2.2, §7, §8).
+    /// Checks a parameter record on its own (RFC 9460 §2.2, §7, §8).
     private mutating func serviceParameters() throws(Invalid) {
         var keys: [Int] = []
         var mandatory: [Int] = []
@@ -275,7 +275,7 @@ struct RecordWire {
 
     // MARK: Fields together
 
-    /// Checks between fields: the kind of a digest gives its length.
+    /// Checks between fields: the digest type determines the digest's length.
     private func checkTogether(_ type: UInt16) throws(Invalid) {
         let kind: (at: Int, from: Int)
         switch type {

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Opens when all events that a daemon waits for at its start have happened.
+/// Opens after all events that a daemon waits for at its start.
 final class CountDownLatch: Sendable {
     private let missing: Mutex<Int>
     private let onOpen: @Sendable () -> Void

@@ -10,11 +10,11 @@ enum ProcessSetUp {
         raiseOpenFiles()
     }
 
-    /// Opens /dev/null for standard input, output or error if one is closed: otherwise the next file or socket would get
-    /// its number, and log lines would go into it. Call it before opening anything else.
+    /// Opens /dev/null for standard input, output or error if one is closed: otherwise the next file or socket would
+    /// get its number, and log lines would be written to it. Call it before opening anything else.
     static func openStandardFiles() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
-            // `open` takes the lowest free number, which is this one.
+            // `open` uses the lowest free number, which is this one.
             _ = open("/dev/null", O_RDWR)
         }
     }

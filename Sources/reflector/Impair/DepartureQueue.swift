@@ -2,15 +2,15 @@ import DatagramIO
 import HeapModule
 import ReflectorModel
 
-/// Datagrams on their way through the impaired link, ordered by arrival; copies in its own memory, bounded by number
-/// and bytes.
+/// Datagrams in flight on the impaired link, ordered by arrival. The queue copies them; their number and bytes are
+/// limited.
 struct DepartureQueue: ~Copyable {
     static let countMax = 65_536
     static let bytesMax = 64 << 20
 
     struct Departure: Comparable {
         var at: MonotonicInstant
-        /// Order of entry, for equal instants.
+        /// Order of insertion, for equal instants.
         var order: UInt64
         var bytes: UnsafeMutableRawBufferPointer
         var socket: DatagramSocket

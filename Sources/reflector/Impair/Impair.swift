@@ -138,7 +138,7 @@ struct Impair: AsyncParsableCommand {
         }
     }
 
-    /// Checked before anything is forwarded, not only when the statistics are all there is to save.
+    /// Checked before anything is forwarded, not only at the end, when the statistics could be lost.
     private static func checkWritable(_ path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
         guard descriptor >= 0 else {

@@ -16,7 +16,7 @@ final class ImpairmentRelay: DatagramHandler {
 
     /// Most clients at a time; each needs a descriptor.
     static let clientsMax = 512
-    /// When all places are taken, a client silent for this long is evicted for a new one.
+    /// When the table is full, a client that was silent for this long is evicted for a new one.
     static let clientIdle = TimeSpan.seconds(30)
     /// Most datagrams in one send.
     private static let batchMax = 256
@@ -64,7 +64,7 @@ final class ImpairmentRelay: DatagramHandler {
     private let noHeaders = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
     private var leaving: [UnsafeMutableRawBufferPointer] = []
     private var nextEviction = MonotonicInstant.zero
-    /// Counts of clients that have left, and of datagrams without a client.
+    /// Counts of evicted clients, and of datagrams without a client.
     private var past = Report()
 
     /// - Parameters:
@@ -154,7 +154,7 @@ final class ImpairmentRelay: DatagramHandler {
         return client
     }
 
-    /// Makes room by evicting idle clients; at most once a second, so that a flood of new ones stays cheap.
+    /// Makes room by evicting idle clients; at most once a second, so that a flood of new clients stays cheap.
     private func evict(at now: MonotonicInstant) {
         guard now >= nextEviction else { return }
         nextEviction = now + .seconds(1)

@@ -6,8 +6,8 @@ import ReflectorSimulation
 enum TraceFile {
     /// The file's format, for the commands' help.
     static let help = """
-        A trace file has one step per line, valid until the next; the last one stays, unless 'loop' gives the time \
-        when the first begins again. '-' is none, and a burst in ms is a bad period in which everything is lost:
+        A trace file has one step per line, which applies until the next. The last one applies to the end, or until \
+        the time of a 'loop' line, which repeats the trace. '-' is none; a burst in ms is a period of total loss:
           # seconds  loss %  burst  delay ms  jitter ms  rate kbit/s
           0          0       -      20
           12.5       30      5      20        4          8000

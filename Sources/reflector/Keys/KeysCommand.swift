@@ -12,7 +12,7 @@ struct KeysCommand: ParsableCommand {
             One file, mode 0600, the same on every node of the network:
 
               network 1 64-HEX-DIGITS    # between nodes; a second line while
-              network 2 64-HEX-DIGITS    # keys roll: the first one is for sending
+              network 2 64-HEX-DIGITS    # they are rolled: the first is for sending
               stream live/news KEY       # the key of encoders that push live/news
               stream live/* KEY          # and every other stream below live/
               operator-public 1 64-HEX   # name servers accept this operator's overrides
@@ -21,7 +21,7 @@ struct KeysCommand: ParsableCommand {
 
             Give a customer only the KEY of their stream line. The customer pushes to
               http://ENTRYPOINT:8000/live/news?key=KEY
-            SIGHUP makes daemons read a changed file.
+            SIGHUP makes daemons reload the file.
             """,
         subcommands: [Generate.self, OperatorKey.self, Check.self, TransferKey.self])
 
@@ -76,8 +76,8 @@ struct KeysCommand: ParsableCommand {
             abstract: "Write a new operator's secret, or print the public line of an existing one.",
             discussion: """
                 The `operator-public` line goes to standard output. Put it into the key file of every name server and \
-                send SIGHUP: from then on they take overrides that are signed with the secret. To roll, make a second \
-                one with another --phase, add its line, and remove the old line when nobody signs with the old secret.
+                send SIGHUP: they then accept overrides signed with the secret. To roll the secret, make a second \
+                one with another --phase, add its line, and remove the old line when the old secret is no longer used.
 
                 Example:
                   reflector keys operator alice.operator --phase 2
@@ -129,7 +129,7 @@ struct KeysCommand: ParsableCommand {
         func run() throws {
             guard let algorithm = TSIGAlgorithm(rawValue: algorithm) else {
                 let all = TSIGAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("`\(algorithm)` is not a supported algorithm:  \(all)")
+                throw ValidationError("`\(algorithm)` is not a supported algorithm: \(all)")
             }
             guard let key = TSIGKey.generate(name: name, algorithm: algorithm) else {
                 throw ValidationError("`\(name)` is not a domain name")

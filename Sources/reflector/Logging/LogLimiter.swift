@@ -33,7 +33,7 @@ struct LogLimiter {
 
     private struct Kind: Hashable {
         var location: Location
-        /// Empty if it stands for all kinds of a location for which there was no room.
+        /// Empty for the entry that counts all further kinds of a location.
         var shape: String
     }
 
@@ -55,7 +55,7 @@ struct LogLimiter {
 
     private var windows: [Kind: Window] = [:]
     private var shapes: [Location: Int] = [:]
-    /// When the oldest window began; nothing is over before it is.
+    /// When the oldest window began; no window is over before it is.
     private var oldest = Int64.max
 
     /// Kinds kept now.

@@ -2,11 +2,11 @@ import Glibc
 import Synchronization
 
 /// Writes the log lines of this process, and never blocks. If nobody reads them (a stopped log collector, a paused
-/// terminal), a pipe is full after 64 KiB, and the thread that logs, often the packet loop, would block until somebody
-/// reads. A line for which there is no room is omitted; before the next written line comes one with the number of
-/// omitted lines.
+/// terminal), a pipe is full after 64 KiB, and the logging thread, often the packet loop, would block until somebody
+/// reads. If there is no room, a line is omitted; the next written line is preceded by one with the number of omitted
+/// lines.
 final class LogWriter: Sendable {
-    /// A pipe or socket that is ready for writing takes this many bytes at once (PIPE_BUF, pipe(7)).
+    /// A pipe or socket that is ready for writing accepts this many bytes at once (PIPE_BUF, pipe(7)).
     private static let pieceBytes = 4_096
 
     private struct State {

@@ -6,17 +6,17 @@ import Logging
 import ReflectorModel
 import UnixSignals
 
-/// `reflector nameserver`: answers for the zones of a directory until SIGTERM; SIGHUP reads them again.
+/// `reflector nameserver`: answers for the zones of a directory until SIGTERM; SIGHUP reloads them.
 struct NameServerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nameserver",
         abstract: "Answer DNS queries for the zones of a directory.",
         discussion: """
-            The server notices changes of the files and takes or refuses them as a whole. It logs a refused change and \
+            The server detects changes of the files and accepts or refuses them as a whole. It logs a refusal and \
             keeps serving the last good zone. It also refuses a folder in which a .portsets or .streams file is \
             missing (`reflector zone accept` if that is intended). With secondaries or other servers in the NS set, it \
-            compares the serial with theirs before the first answer, so that it never falls. SIGHUP reads the \
-            directory and every file of secrets again (keys, TSIG keys, cookie secrets), SIGTERM ends the server.
+            compares the serial with theirs before the first answer, so that it never falls. SIGHUP reloads the \
+            directory and every file of secrets (keys, TSIG keys, cookie secrets); SIGTERM ends the server.
 
             On this machine, then facing the Internet:
               reflector nameserver --zones zones --listen 127.0.0.1:5300 \\

@@ -5,8 +5,8 @@ import Logging
 import RelayService
 import TransactionSigning
 
-/// The secrets of a running name server: read at the start, and again at SIGHUP. If a file can't be used, its previous
-/// content stays in force.
+/// The secrets of a running name server: read at the start, and reloaded at SIGHUP. If a file cannot be used, its
+/// previous content stays in force.
 struct NameServerKeys: Sendable {
     let path: String?
     let transfers: TransferOptions
@@ -36,7 +36,7 @@ struct NameServerKeys: Sendable {
         }
     }
 
-    /// Reads every file of keys again.
+    /// Reloads every file of keys.
     func reload() async {
         if let path {
             do {
@@ -74,7 +74,7 @@ struct NameServerKeys: Sendable {
 }
 
 extension [KeyFile.NetworkKey] {
-    /// The keys in the form that libraries below the key file take.
+    /// The keys in the form that libraries below the key file use.
     var phased: [PhasedKey] { map { ($0.phase, $0.bytes) } }
 }
 

@@ -16,7 +16,7 @@ struct NameServerOps: Sendable {
     }
 
     /// - Parameters:
-    ///   - keys: the file with the operators who may override; without a file nobody may.
+    ///   - keys: the key file with the operators who may override; without it nobody may.
     ///   - endpoint: where it will listen, or nil.
     init(server: NameServer, keys: KeyFile?, endpoint: Endpoint?) throws {
         self.server = server
@@ -35,7 +35,7 @@ struct NameServerOps: Sendable {
         try await overrides?.replaceKeys(operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased)
     }
 
-    /// The service to run beside the server.
+    /// The service that runs in parallel to the server.
     func endpoint(at endpoint: Endpoint, logger: Logger) -> OpsEndpoint<NameServer.Status> {
         OpsEndpoint(
             configuration: .init(endpoint: endpoint), logger: logger,
@@ -57,8 +57,8 @@ struct NameServerOps: Sendable {
         }
     }
 
-    /// The address that a request must have been made for. Nil behind a wildcard, or if the port is not known yet: then
-    /// a request for another server cannot be detected.
+    /// The address that a request must give as its target. Nil for a wildcard, or if the port is not known yet: then a
+    /// request for another server cannot be detected.
     private static func known(_ endpoint: Endpoint) -> String? {
         let isKnown = endpoint.address != IPAddress(v4: 0) && endpoint.address != IPAddress(high: 0, low: 0)
         return isKnown && endpoint.port != 0 ? "\(endpoint)" : nil

@@ -8,7 +8,7 @@ import StreamingServer
 struct EntrypointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "entrypoint",
-        abstract: "Run an entrypoint: takes streams from encoders; numbers, seals and announces them.",
+        abstract: "Run an entrypoint: it accepts streams from encoders; numbers, seals and announces them.",
         discussion: """
             Encoders push MPEG-TS over HTTP with the stream's key:
               ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT \\
@@ -54,12 +54,12 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            Most bits a second taken from one encoder, as 50Mbps. TCP and HTTP are read no faster; over UDP, datagrams \
+            Most bits a second from one encoder, e.g. 50Mbps. TCP and HTTP are read no faster; over UDP, datagrams \
             that exceed it by more than a burst of 4 MB are dropped.
             """)
     var ingestRateMax = BitRate(50_000_000)
 
-    /// A lower rate could not even carry sound.
+    /// A lower rate would not even carry audio.
     private static let ingestRateLeast: UInt64 = 8_000
 
     func validate() throws {
@@ -169,7 +169,7 @@ struct SetCommand: AsyncParsableCommand {
 struct EdgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edge",
-        abstract: "Run an edge reflector with its streaming server: fetches what viewers of its region request.",
+        abstract: "Run an edge reflector with its streaming server: it fetches the streams that viewers request.",
         discussion: """
             Viewers play http://ADDRESS:8080/live/news.ts or
               http://ADDRESS:8080/live/news/index.m3u8

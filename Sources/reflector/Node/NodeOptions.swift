@@ -94,10 +94,11 @@ struct NodeOptions: ParsableArguments {
         return try endpoint(text, option: option)
     }
 
-    /// The endpoint of an option, or all of the node's own addresses with a default port; the first one always exists.
+    /// The endpoint of an option, or all of the node's own addresses with a default port. Only the first one is known
+    /// to exist.
     func endpoints(_ text: String?, option: String, own: [Endpoint], port: UInt16) throws -> [Endpoint] {
         if let text { return [try endpoint(text, option: option)] }
-        // A TCP socket bound to `[::]` takes IPv4 as well.
+        // A TCP socket bound to `[::]` accepts IPv4, too.
         let isDual = own.contains { !$0.address.isV4 && $0.address.isUnspecified }
         let addresses = own.map(\.address).filter { !isDual || !$0.isV4 || !$0.isUnspecified }
         return addresses.map { Endpoint(address: $0, port: port) }

@@ -8,7 +8,7 @@ import UnixSignals
 /// A running node with its ops endpoint and the other services of its role, until SIGTERM or SIGINT.
 struct NodeDaemon {
     let node: RunningNode
-    /// Read again at SIGHUP.
+    /// Reloaded at SIGHUP.
     let keysPath: String
     let logger: Logger
     private let manager = ServiceManager()
@@ -70,7 +70,7 @@ struct ListeningService: Service {
     let what: String
     let endpoint: Endpoint
     let service: any Service
-    /// Set if the service may start listening there later, when the address exists, because the node has others.
+    /// Set if the service may start to listen later, when the address exists, because the node has other addresses.
     var retries: Logger?
 
     private static let retryInterval = Duration.seconds(5)
@@ -106,7 +106,7 @@ private struct NodeService: Service {
     }
 }
 
-/// First tells the service manager that the daemon stops.
+/// First notifies the service manager that the daemon stops.
 private struct StopNotice: Service {
     let manager: ServiceManager
     let logger: Logger
@@ -137,7 +137,7 @@ private struct WatchdogService: Service {
     }
 }
 
-/// Reloads the key file at SIGHUP: network keys roll, stream keys change, without an interruption.
+/// Reloads the key file at SIGHUP: network keys are rolled and stream keys change without an interruption.
 private struct ReloadService: Service {
     let node: RunningNode
     let path: String

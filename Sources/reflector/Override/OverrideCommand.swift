@@ -5,7 +5,7 @@ import OpsEndpoint
 import ReflectorModel
 import RelayService
 
-/// `reflector override …`: temporary decisions of an operator, beside the files.
+/// `reflector override …`: temporary decisions of an operator, in addition to the files.
 struct OverrideCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "override",
@@ -109,8 +109,8 @@ struct OverrideSubject: ParsableArguments {
 
     @OptionGroup var servers: OverrideServers
 
-    /// Sends it to one server after the other. Stops at the first that refuses: the others would refuse it too, or
-    /// should.
+    /// Sends the override to one server after the other. Stops at the first that refuses it, because the others would
+    /// or should refuse it, too.
     func send(_ action: OverrideRequest.Action, _ term: OverrideTerm?, isForced: Bool = false) async throws {
         let (signer, replies) = try signing()
         let (zone, targets) = try servers.targets()
@@ -145,7 +145,7 @@ extension OverrideSubject {
         do {
             let secrets = try OperatorKeyFile.load(path).secrets
             guard let first = secrets.phased.first, let signer = OverrideSigner(secret: first) else {
-                throw ValidationError("\(path): libcrypto refuses the secret")
+                throw ValidationError("\(path): libcrypto rejects the secret")
             }
             return (signer, try ReplyAuthenticator(networkKeys: network.phased))
         } catch let error as KeyFile.Invalid {

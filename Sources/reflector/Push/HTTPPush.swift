@@ -1,8 +1,8 @@
 import Glibc
 import ReflectorModel
 
-/// One `PUT` of a stream of unknown length, over a plain blocking socket: keeps data no longer than it takes to pass it
-/// on.
+/// One `PUT` of a stream of unknown length, over a plain blocking socket. It forwards each chunk at once and buffers
+/// nothing.
 struct HTTPPush {
     enum Failure: Error, CustomStringConvertible {
         case system(String, Int32)
@@ -29,8 +29,9 @@ struct HTTPPush {
     let to: Endpoint
     let key: String
 
-    /// Sends until the source ends. Throws if the entrypoint does not take everything.
-    /// - Parameter isWhole: called at the end; false leaves the request unfinished, as the source left the stream.
+    /// Sends until the source ends. Throws if the entrypoint does not accept the whole stream.
+    /// - Parameter isWhole: called at the end; if it returns false, the request is left unfinished, because the source
+    /// ended early.
     func run(from source: Int32, isWhole: () -> Bool) throws(Failure) {
         let connection = try connect()
         defer { close(connection) }

@@ -4,14 +4,13 @@ import Glibc
 import ReflectorModel
 import RelayService
 
-/// `reflector push`: passes an encoder's output to an entrypoint, with the stream's key in a place that `ps` does not
-/// show.
+/// `reflector push`: forwards an encoder's output to an entrypoint; `ps` does not show the stream's key.
 struct PushCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "push",
-        abstract: "Push a stream to an entrypoint, its key from a file or the environment.",
+        abstract: "Push a stream to an entrypoint, with its key from a file or the environment.",
         discussion: """
-            Sends standard input, or the standard output of the command after --, by HTTP. On an encoder's own \\
+            Sends standard input, or the standard output of the command after --, over HTTP. On an encoder's own \
             command line, every user of the machine could read the key.
 
             Example:

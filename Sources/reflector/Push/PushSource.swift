@@ -1,8 +1,8 @@
 import Glibc
 import LocalNetwork
 
-/// A command whose standard output is pushed. It ends when we end, even by `kill -9`; so it must be started on a thread
-/// that lives as long as we do.
+/// A command whose standard output is pushed. It ends when this process ends, even by `kill -9`, so it must be started
+/// on a thread that lives as long as this process.
 struct PushSource {
     /// The descriptor to read from.
     let descriptor: Int32
@@ -30,7 +30,7 @@ struct PushSource {
         return PushSource(descriptor: ends[0], pid: pid)
     }
 
-    /// Waits for the end. After a signal it is 128 plus its number, as in shells.
+    /// Waits for the end. After a signal, the status is 128 plus the signal's number, as in shells.
     func exitCode() -> Int32 {
         close(descriptor)
         var status: Int32 = 0

@@ -5,7 +5,7 @@ import ReflectorSimulation
 /// `reflector simulate failover`: parents and links die and return, many seeds.
 struct SimulateFailover: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "failover", abstract: "Let parents and links die and return; nothing may be lost.",
+        commandName: "failover", abstract: "Let parents and links die and return; no packet may be lost.",
         discussion: """
             Runs an edge with three parents, 20 to 40 packets a second and a play-out deadline of 500 ms. Prints the \
             distribution of the longest gaps in the output. Exit status 1 if any run loses a packet, or receives more \

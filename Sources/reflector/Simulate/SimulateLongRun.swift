@@ -9,7 +9,7 @@ struct SimulateLongRun: ParsableCommand {
         discussion: """
             Each region has three parents. The path to each parent has its own bad episodes: on average one in 32 minutes, \
             2 minutes long, with a loss of 0.5 to 90 % in bursts of 5 to 800 ms, both log-uniform. The policy of the edges \
-            decides how many paths a stream has. Exit status 1 unless it uses 1.1 to 1.2 paths on average and loses less \
+            decides how many paths a stream uses. Exit status 1 unless it uses 1.1 to 1.2 paths on average and loses less \
             than 0.1 %.
             """)
 

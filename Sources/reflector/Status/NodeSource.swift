@@ -4,7 +4,7 @@ import LocalNetwork
 import OpsEndpoint
 import ReflectorModel
 
-/// The running nodes that `status` and `trace` query: those named, otherwise those of a zones folder.
+/// The running nodes that `status` and `trace` query: those in the options, otherwise those of a zones folder.
 struct NodeSource: ParsableArguments {
     @Option(help: ArgumentHelp("Folder of the zone files; its nodes are queried at port 4980.", valueName: "dir"))
     var zones = "zones"

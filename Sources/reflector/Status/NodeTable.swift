@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// The table of nodes and streams that `status` prints once and `up` prints again and again.
+/// The table of nodes and streams that `status` prints once and `up` prints repeatedly.
 enum NodeTable {
     /// The stream and node of a rate.
     struct RateKey: Hashable {

@@ -1,7 +1,6 @@
 import ReflectorModel
 
-/// The path of one stream to one edge, hop by hop from the edge up: each node's report about the path by which it
-/// fetches.
+/// The path of one stream to one edge, hop by hop from the edge up. Each node reports the path by which it fetches.
 struct TraceTree: Encodable {
     struct Hop: Encodable {
         var node: String

@@ -25,7 +25,7 @@ extension RunSummary {
         } + deaths.filter { !$0.isFromOutside }.map(\.description)
     }
 
-    /// Processes that were killed from outside; not their fault.
+    /// Processes that were killed from outside, which is not their fault.
     var notes: [String] { deaths.filter(\.isFromOutside).map { "\($0), and was restarted" } }
 
     var lines: [String] {

@@ -7,7 +7,7 @@ import UnixSignals
 struct UpRun: Sendable {
     enum Outcome: Sendable {
         case good, bad
-        /// Ended by a signal before there was a result.
+        /// The run was ended by a signal before there was a result.
         case interrupted
     }
 
@@ -18,7 +18,7 @@ struct UpRun: Sendable {
     }
 
     let network: LocalNetwork
-    /// Counted from when every edge delivers; nil until a signal.
+    /// How long the run lasts after every edge delivers; nil: until a signal.
     let duration: Duration?
     let plain: Bool
 
@@ -39,7 +39,7 @@ struct UpRun: Sendable {
             StandardError.print("reflector: interrupted before the network was up")
             return .interrupted
         }
-        // While the processes still run: a node that has ended reports nothing.
+        // Query the processes while they still run.
         let summary = network.isUp ? await network.summary() : RunSummary()
         await network.stop()
         return outcome(end, summary)

@@ -4,8 +4,8 @@ import Foundation
 import Glibc
 
 /// `reflector with-parent PID COMMAND …`, only for `up`: becomes the command, and makes the kernel kill it when the
-/// parent ends, even by `kill -9` (prctl(2), PR_SET_PDEATHSIG, which survives execve). So encoders end with us like our
-/// own nodes.
+/// parent ends, even by `kill -9` (prctl(2), PR_SET_PDEATHSIG, which survives execve). So encoders end with `up`, like
+/// its own nodes.
 struct WithParent: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "with-parent", shouldDisplay: false)
 
@@ -15,14 +15,14 @@ struct WithParent: ParsableCommand {
 
     func run() throws {
         ParentProcess.endWithIt()
-        // The parent may have ended before the call: then nothing would ever kill us.
+        // The parent may have ended before the call: then nothing would ever kill this process.
         guard getppid() == parent else { throw ExitCode(1) }
         // The command must not inherit our open files.
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
             if let descriptor = Int32(name), descriptor > STDERR_FILENO { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         }
-        // Threads that run tasks block signals, and the command would inherit that: it must get the signal of its
-        // parent's end.
+        // Threads that run tasks block signals, and the command would inherit the mask: it must receive the signal that
+        // reports its parent's end.
         var none = sigset_t()
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, nil)

@@ -5,8 +5,7 @@ import LocalNetwork
 import OpsEndpoint
 import ReflectorModel
 
-/// Differences between the answers of a running name server and the files: overrides, health, and a generation that it
-/// refused.
+/// Differences between the answers of a running name server and the files: overrides, health, and a refused generation.
 struct RunningDifference: Encodable {
     var server: String
     /// One sentence for each difference.

@@ -10,7 +10,7 @@ struct ZoneAcceptCommand: AsyncParsableCommand {
         discussion: """
             A running name server refuses a folder in which such a file is missing, because `rm` or an unfinished copy \
             would remove every parent or every stream. If you intend that, leave an empty file. This command creates \
-            it with a comment that says so, and so takes the map or the streams out of service.
+            it with a comment that says so. The map or the streams are then out of service.
 
             Exit status: 0 done, 2 wrong usage or a file that can't be created.
 
@@ -45,6 +45,6 @@ struct ZoneAcceptCommand: AsyncParsableCommand {
             StandardError.print("reflector: \(file) can't be created: \(error.localizedDescription)")
             throw ExitCode(2)
         }
-        print("\(file): empty now; name servers of this folder take it within a second")
+        print("\(file): empty now; name servers of this folder load it within a second")
     }
 }

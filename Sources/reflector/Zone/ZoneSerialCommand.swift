@@ -8,10 +8,11 @@ struct ZoneSerialCommand: AsyncParsableCommand {
         commandName: "serial",
         abstract: "Show the serials that a name server keeps, and raise them above those of its secondaries.",
         discussion: """
-            Secondaries take a zone only if its serial is higher than theirs (RFC 1982). A name server queries them \
-            when it starts and never falls below theirs; if it could not, its serial may be too low, and they ignore \
-            it. --raise requests a higher one from the server that keeps its state in DIR: it takes it within seconds, \
-            or when it starts. Without a state directory, write a higher serial into the SOA of the .zone file.
+            Secondaries transfer a zone only if its serial is higher than theirs (RFC 1982). A name server queries \
+            them when it starts, and never falls below theirs. If they did not answer, its serial may be too low, \
+            and they ignore it. --raise requests a higher one from the server with state directory DIR: it changes \
+            within seconds, or when the server starts. Without a state directory, write a higher serial into the SOA \
+            of the .zone file.
 
             Exit status: 0 done, 1 no serial is kept or the number can't be reached, 2 wrong usage.
 
@@ -69,7 +70,7 @@ struct ZoneSerialCommand: AsyncParsableCommand {
             StandardError.print("reflector: \(error)")
             throw ExitCode(1)
         }
-        print("\(zone): the name server takes a serial above \(above) within seconds, or when it starts")
+        print("\(zone): the name server uses a serial above \(above) within seconds, or when it starts")
     }
 
     private func text(_ kept: SerialStore.Kept) -> String {

@@ -1,20 +1,20 @@
 import LDNSKit
 
 /// A reply in a form that can be compared: records in canonical form and order (RFC 4034 §6), aliases of synthesised
-/// names followed, the id removed.
+/// names followed, id removed.
 struct CanonicalReply: CustomStringConvertible {
     struct EDNS: Equatable {
         var udpSize: UInt16
         var version: UInt8
         var dnssecOK: Bool
-        /// Code and data. Without EDE (RFC 8914): it explains the answer and is not part of it. Server cookies (RFC
-        /// 9018) without time and hash.
+        /// Response code and data, without EDE (RFC 8914), which explains the answer and is not part of it, and without
+        /// the time and hash of server cookies (RFC 9018).
         var options: [String]
     }
 
-    /// QR, opcode, AA, TC, RD, RA, Z, AD, CD; without the low bits of the code.
+    /// QR, opcode, AA, TC, RD, RA, Z, AD, CD; without the low bits of the response code.
     var flags: UInt16
-    /// Including EDNS's part.
+    /// Includes the EDNS bits of the response code.
     var rcode: UInt16
     var question: [UInt8]
     var answers: [String]
@@ -88,7 +88,7 @@ struct FlattenedAnswer {
 
     init(_ answers: [LDNSRecord], question: String) {
         var name = question.lowercased()
-        // The owner of the following records, and the smallest TTL on the way to it.
+        // The owner of the following records, and the smallest TTL along the chain to it.
         var start = name
         var ttl = UInt32.max
         var chain: [LDNSRecord] = []

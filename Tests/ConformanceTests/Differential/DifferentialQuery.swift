@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// One query of the differential test: its bytes and their intended meaning.
 struct DifferentialQuery {
-    /// Its oddity, if any: the category in which it is counted.
+    /// What is unusual about the query, if anything: the category in which it is counted.
     enum Kind: String, CaseIterable {
         case plain, types, classes, operations, flags, options, versions, malformed
     }
@@ -20,7 +20,7 @@ struct DifferentialQuery {
     }
 }
 
-/// Makes queries of every kind, the same from the same seed.
+/// Makes queries of every kind. The same seed gives the same queries.
 struct QueryMaker {
     private var random: SeededGenerator
 

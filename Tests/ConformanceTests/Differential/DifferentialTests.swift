@@ -58,7 +58,7 @@ struct DifferentialTests {
                 name: content.zone,
                 text: try ZoneExport.text(content, serial: serials.first { $0.name == content.zone }?.serial))
         }
-        // A random port: a process left by another run must not answer in a peer's place.
+        // A random port: a leftover process of another run must not answer in a peer's place.
         let port = UInt16.random(in: 20_000...30_000)
         let nsd = try PeerServer.nsd(zones, directory: work, address: "127.85.1.2", port: port)
         do {

@@ -2,7 +2,7 @@
 struct PermittedDifference: Sendable {
     var title: String
     var reason: String
-    /// The server it concerns; nil for every one.
+    /// The server with this difference; nil for every server.
     var peer: String?
     var isAllowed: @Sendable (DifferentialQuery, _ ours: CanonicalReply?, _ theirs: CanonicalReply?) -> Bool
 
@@ -37,7 +37,7 @@ struct PermittedDifference: Sendable {
         },
     ]
 
-    /// Where the RFCs leave a choice, or the message allows no answer.
+    /// Where the RFCs leave a choice, or the message permits no answer.
     private static let protocols = [
         PermittedDifference(
             title: "EDNS options that not all servers know",
@@ -131,7 +131,7 @@ struct PermittedDifference: Sendable {
         },
     ]
 
-    /// Behaviour that a server has no option for.
+    /// Behaviour for which a server has no option.
     private static let servers = [
         PermittedDifference(
             title: "NSD's limit on errors",
@@ -162,12 +162,12 @@ struct PermittedDifference: Sendable {
 }
 
 extension CanonicalReply {
-    /// Type in the question of the reply: damage may have changed the intended one.
+    /// Type in the question of the reply: damage may have changed that of the query.
     var askedType: UInt16? {
         question.count > 4 ? question.suffix(4).prefix(2).reduce(0) { $0 << 8 | UInt16($1) } : nil
     }
 
-    /// The cookie option, as a line.
+    /// The cookie option, as a line of text.
     var cookie: String? { edns?.options.first { $0.hasPrefix("10 ") } }
 
     /// True if only options differ that one server knows and another does not: client subnet, EXPIRE.

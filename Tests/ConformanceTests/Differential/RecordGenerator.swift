@@ -167,7 +167,7 @@ struct RecordGenerator {
         if chance(12), !words.isEmpty { words.removeLast() }
         if chance(25) { words.append(pick(["x", "1", "\"x\"", "extra.example."])) }
         var type = chosen.type
-        // Not for types with names: kzonecheck 3.2.6 hangs on a broken name in `\#`.
+        // Not for types that contain names: kzonecheck 3.2.6 hangs on a broken name in `\#`.
         if chance(15) {
             type = pick(["TYPE65280", "TYPE1", "TYPE16", "A", "AAAA", "TXT", "CAA", "DS", "TLSA", "SSHFP"])
             words = [generic()]

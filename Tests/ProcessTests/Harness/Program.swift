@@ -7,7 +7,7 @@ enum Program {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The `reflector` that was built with these tests: beside the test program.
+    /// The `reflector` that was built with these tests, in the folder of the test program.
     static let reflector =
         Bundle.main.executableURL.map {
             $0.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("reflector").path
@@ -32,7 +32,7 @@ enum Program {
     static func run(_ command: String, _ arguments: [String], seconds: Int = 15) throws -> Result {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
-        // Files, not pipes: nothing has to read while the program runs.
+        // Output goes to files, not to pipes, so that nothing has to read while the program runs.
         let output = folder.url.appendingPathComponent("output")
         let errors = folder.url.appendingPathComponent("errors")
         for file in [output, errors] { try Data().write(to: file) }
@@ -49,7 +49,7 @@ enum Program {
             errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
     }
 
-    /// The answer of `dig` to a question, without comments.
+    /// The answer of `dig` to a query, without comments.
     static func dig(_ arguments: String..., server: String, port: UInt16 = 5_300) throws -> Result {
         try run("dig", ["@\(server)", "-p", "\(port)", "+time=1", "+tries=2"] + arguments, seconds: 10)
     }

@@ -44,8 +44,7 @@ actor TestNetwork {
         keys = try runFolder.loadOrMakeKeys()
     }
 
-    /// Runs a test with a network and leaves nothing of it, however the test ends; prints the logs of a test that
-    /// throws.
+    /// Runs a test with a network and leaves nothing behind, however the test ends; prints the logs if the test throws.
     static func with<Value: Sendable>(
         net: UInt8, edit: @Sendable (ZonesCopy) throws -> Void = { _ in }, _ body: (TestNetwork) async throws -> Value
     ) async throws -> Value {
@@ -89,7 +88,7 @@ actor TestNetwork {
         try await eventually("\(name) ready", within: Self.readyTime) { await client.isReady(ops) }
     }
 
-    /// Starts another process beside the nodes: an encoder, an impairment relay.
+    /// Starts a process in addition to the nodes: an encoder, an impairment relay.
     @discardableResult
     func startProgram(_ command: String, _ arguments: [String], name: String) throws -> pid_t {
         let process = try ChildProcess.start(
@@ -98,7 +97,7 @@ actor TestNetwork {
         return process.pid
     }
 
-    /// Starts an encoder that pushes a file in a loop by HTTP, in real time.
+    /// Starts an encoder that pushes a file in a loop over HTTP, in real time.
     /// - Parameter clock: first time stamp, in seconds.
     @discardableResult
     func startEncoder(

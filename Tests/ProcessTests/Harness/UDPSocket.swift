@@ -9,7 +9,7 @@ struct UDPSocket: Sendable {
     /// The system's error number.
     struct Failure: Error { var number: Int32 }
 
-    /// - Parameter endpoint: where to bind; port 0 takes a free one.
+    /// - Parameter endpoint: where to bind; with port 0 the kernel chooses a port.
     init(_ endpoint: Endpoint) throws {
         let opened = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var bytes: Int32 = 1 << 20

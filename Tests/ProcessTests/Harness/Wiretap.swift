@@ -3,8 +3,8 @@ import Glibc
 import ReflectorModel
 import Synchronization
 
-/// Sits between a relay and its peers like a NAT, hears every datagram, and forges some. Runs on its own thread until
-/// it is stopped.
+/// Sits between a relay and its peers like a NAT, sees every datagram, and forges some. Runs on its own thread until it
+/// is stopped.
 final class Wiretap: Sendable {
     private struct State {
         var isEnded = false
@@ -42,7 +42,7 @@ final class Wiretap: Sendable {
     /// Datagrams forged so far: random tokens, flipped bits, changed numbers.
     var forged: Int { state.withLock { $0.forged } }
 
-    /// The newest datagram of a client for which this holds.
+    /// The newest datagram of a client that meets the condition.
     func heard(from client: Endpoint, where isWanted: ([UInt8]) -> Bool) -> [UInt8]? {
         let all = state.withLock { $0.control[client] ?? [] }
         return all.last(where: isWanted)

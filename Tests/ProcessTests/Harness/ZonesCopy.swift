@@ -1,7 +1,7 @@
 import Foundation
 
 /// A copy of `zones/` with its addresses moved from 127.0 to 127.N, so that networks do not collide. Each test uses its
-/// own N; 0 is for people, 45 for the impairment relay.
+/// own N; 0 is for manual runs, 45 for the impairment relay.
 struct ZonesCopy: Sendable {
     /// Second byte of every address.
     let net: UInt8
@@ -20,11 +20,11 @@ struct ZonesCopy: Sendable {
 
     func read(_ name: String) throws -> String { try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
 
-    /// Replaces a file like an editor: as a whole, by renaming.
+    /// Replaces a file as an editor does: as a whole, by renaming.
     func write(_ text: String, to name: String) throws {
         try text.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
     }
 
-    /// Changes a file by its text.
+    /// Edits the text of a file.
     func edit(_ name: String, _ change: (String) -> String) throws { try write(change(try read(name)), to: name) }
 }
