@@ -126,12 +126,15 @@ struct ReceiverTests {
                     key: SealKey(index: 0)))
             let endpoint = Endpoint(address: IPAddress("192.0.2.1")!, port: 4_100)
             let link = core.openLink(to: endpoint, others: [], name: "s1", isForAnnouncing: false, at: instant(0))!
+            let keys = core.crypto.makeLinkKeys(
+                phase: core.crypto.keyPhases[0], childNonce: link.nonce, parentNonce: link.nonce,
+                child: NodeID(name: "r1"), parent: NodeID(name: "s1"))!
             link.open(
                 Opened(
                     keyPhase: 0, role: .set, node: NodeID(name: "s1"), nonce: link.nonce,
                     parentNonce: HandshakeNonce(high: 1, low: 1), parentToken: 9, leaseMilliseconds: 6_000,
                     shardCount: 1, shard: 0, name: "s1"),
-                keys: LinkKeys(childToParent: MACKey(index: 0), parentToChild: MACKey(index: 0)), at: instant(0))
+                keys: keys, at: instant(0))
             path = StreamPath(
                 link: link, candidate: ParentCandidate(name: "s1", endpoint: endpoint, rank: 1, cause: "test"),
                 subscription: 1, bit: 1, isExtra: false, start: .live, now: instant(0))

@@ -36,7 +36,8 @@ extension RelayNode {
                 ? nil
                 : core.streams.unavailable.reversed().map { stream in
                     UnavailableStream(
-                        name: stream.name.text, reason: stream.reason.description, secondsAgo: (now - stream.at).seconds)
+                        name: stream.name.text, reason: stream.reason.description, secondsAgo: (now - stream.at).seconds
+                    )
                 })
     }
 
