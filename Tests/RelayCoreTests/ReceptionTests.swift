@@ -115,8 +115,7 @@ struct ReceiverTests {
             let configuration = RelayConfiguration(name: "r1", role: role)
             core = NodeCore(
                 configuration: configuration, crypto: SimulatedCrypto(networkKeys: [1], seed: 1), seed: 1,
-                makeMeasurements: nil,
-                now: instant(0))
+                makeMeasurements: nil, now: instant(0))
             receiver = Receiver(playOut: role == .edge ? PlayOut(sink: nil, deadline: .milliseconds(500)) : nil)
             stream = core.streams.insert(StreamName("news")!, countMax: 8)
             let tag = IncarnationTag(5)
@@ -126,15 +125,13 @@ struct ReceiverTests {
                     key: SealKey(index: 0)))
             let endpoint = Endpoint(address: IPAddress("192.0.2.1")!, port: 4_100)
             let link = core.openLink(to: endpoint, others: [], name: "s1", isForAnnouncing: false, at: instant(0))!
+            let opened = Opened(
+                keyPhase: 0, role: .set, node: NodeID(name: "s1"), nonce: link.nonce, parentNonce: link.nonce,
+                parentToken: 9, leaseMilliseconds: 6_000, shardCount: 1, shard: 0, name: "s1")
             let keys = core.crypto.makeLinkKeys(
-                phase: core.crypto.keyPhases[0], childNonce: link.nonce, parentNonce: link.nonce,
-                child: NodeID(name: "r1"), parent: NodeID(name: "s1"))!
-            link.open(
-                Opened(
-                    keyPhase: 0, role: .set, node: NodeID(name: "s1"), nonce: link.nonce,
-                    parentNonce: HandshakeNonce(high: 1, low: 1), parentToken: 9, leaseMilliseconds: 6_000,
-                    shardCount: 1, shard: 0, name: "s1"),
-                keys: keys, at: instant(0))
+                phase: 0, childNonce: link.nonce, parentNonce: link.nonce, child: NodeID(name: "r1"),
+                parent: NodeID(name: "s1"))!
+            link.open(opened, keys: keys, at: instant(0))
             path = StreamPath(
                 link: link, candidate: ParentCandidate(name: "s1", endpoint: endpoint, rank: 1, cause: "test"),
                 subscription: 1, bit: 1, isExtra: false, start: .live, now: instant(0))
