@@ -118,7 +118,7 @@ enum SidecarValues {
     /// `10Gbps` in bits per second.
     static func capacity(_ word: Word, _ problems: inout ProblemList) -> UInt64? {
         if let capacity = Capacity.bitsPerSecond(word.text) { return capacity }
-        problems.error(word, "'\(word.text)' is not a capacity; write a number and bps, kbps, Mbps, Gbps or Tbps")
+        problems.error(word, "'\(word.text)' is not a capacity; write 10Gbps, say, in bps, kbps, Mbps, Gbps or Tbps")
         return nil
     }
 }

@@ -21,7 +21,7 @@ struct CookieTests {
         }
     }
 
-    /// The cookie in the reply to a query that brings `cookie`.
+    /// The cookie in the reply to a query with `cookie`.
     private func exchange(
         _ cookie: [UInt8], with cookies: ServerCookies, from source: IPAddress = source, at time: Int64 = time
     ) throws -> (reply: Exchange.Reply, cookie: [UInt8], exchange: Exchange) {
@@ -57,7 +57,7 @@ struct CookieTests {
         #expect(made.cookie == Self.bytes(cookie))
     }
 
-    @Test("A fresh cookie comes back as it is; one of half an hour is renewed; one of an hour, or of tomorrow, is none")
+    @Test("A fresh cookie is unchanged; after half an hour it is renewed; after an hour or from tomorrow it is invalid")
     func ages() throws {
         let cookies = try cookies("e5e973e5a6b2a43f48e7dc849e37bfcf")
         let first = try exchange(Self.client, with: cookies).cookie
@@ -73,7 +73,7 @@ struct CookieTests {
         }
     }
 
-    @Test("Every secret is good for checking, only the first signs")
+    @Test("Every secret verifies, only the first signs")
     func rolling() throws {
         let old = "e5e973e5a6b2a43f48e7dc849e37bfcf"
         let new = "dd3bdf9344b678b185a6f5cb60fca715"
@@ -91,7 +91,7 @@ struct CookieTests {
         #expect(ServerCookies.Secret(hexadecimal: "e5e973e5a6b2a43f48e7dc849e37bfcg") == nil)
     }
 
-    @Test("A cookie is worth nothing from another address, with another client's part, or changed in any bit")
+    @Test("A cookie is invalid from another address, with another client cookie, or with any bit changed")
     func forgeries() throws {
         let cookies = try cookies("e5e973e5a6b2a43f48e7dc849e37bfcf")
         let good = try exchange(Self.client, with: cookies).cookie

@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// A small zone with one of everything, as the zone compiler would hand it over.
+/// A small zone with one of everything, as the zone compiler would produce it.
 enum ExampleZone {
     static let serial: UInt32 = 77
 

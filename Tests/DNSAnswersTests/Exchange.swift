@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Asks a responder and reads its reply, strictly: anything malformed in a reply is an error.
+/// Queries a responder and parses its reply strictly: anything malformed in a reply is an error.
 final class Exchange {
     struct Malformed: Error { var why: String }
 
@@ -57,7 +57,7 @@ final class Exchange {
         set { responder.cookies = newValue }
     }
 
-    /// Wall clock in seconds.
+    /// Unix time in seconds.
     var now: Int64 {
         get { responder.now }
         set { responder.now = newValue }

@@ -2,7 +2,7 @@ import DNSAnswers
 import ReflectorModel
 import Testing
 
-@Suite("How hosts stand decides which are answered")
+@Suite("Host states decide which hosts are answered")
 struct HostStateTests {
     /// nyc has nyc-1 and nyc-2, lon and sjc one host each.
     private var content = ExampleZone.content
@@ -43,7 +43,7 @@ struct HostStateTests {
         #expect(weights(1) == ["lon-1 8"])
     }
 
-    @Test("A decision outweighs a probe")
+    @Test("An override takes precedence over a probe")
     mutating func pinned() {
         stand(0, 0, .dead, .pin)
         stand(0, 1, .alive, .drain)
@@ -52,7 +52,7 @@ struct HostStateTests {
         #expect(weights(0) == ["nyc-1 100"])
     }
 
-    @Test("A drained set stands aside where another parent serves, and answers where none does")
+    @Test("A drained set is answered as empty if another parent serves, and with its hosts if none does")
     mutating func drained() {
         // Rule 4 maps nyc itself to lon alone.
         stand(1, 0, .alive, .drain)
@@ -66,7 +66,7 @@ struct HostStateTests {
         #expect(weights(2) == ["sjc-1 65535"], "a drained host is better than dead ones")
     }
 
-    @Test("A depooled host is never answered: SRV says so decidedly, A has no data")
+    @Test("A depooled host is never answered: SRV has the target `.`, A is NODATA")
     mutating func depooled() throws {
         stand(2, 0, .alive, .depool)
         let engine = AnswerEngine(
@@ -80,7 +80,7 @@ struct HostStateTests {
         #expect(text.contains("answer=none: all hosts are depooled"))
     }
 
-    @Test("An image that shares the rules of another answers by its own host states")
+    @Test("An image that shares another's rules answers with its own host states")
     mutating func sharedRules() throws {
         let first = try ZoneImage(content, serial: 77)
         stand(0, 0, .dead)

@@ -24,7 +24,7 @@ struct MessageTests {
         #expect(try exchange.ask("example.net", 6).opt == nil)
     }
 
-    @Test("CHAOS names the version and the server")
+    @Test("CHAOS queries return the version and the server")
     func chaos() throws {
         #expect(try exchange.ask("version.bind", 16, recordClass: 3).answers.first?.strings == ["reflector test"])
         #expect(try exchange.ask("id.server", 16, recordClass: 3).answers.first?.strings == ["test-1"])
@@ -37,7 +37,7 @@ struct MessageTests {
         #expect(try !exchange.ask("id.server", 16, recordClass: 3).isAuthoritative)
     }
 
-    @Test("Of the flags only RD comes back, and AA is ours (RFC 1035 §4.1.1, RFC 4035 §3.1.6)")
+    @Test("Of the flags only RD is copied, and we set AA (RFC 1035 §4.1.1, RFC 4035 §3.1.6)")
     func flags() throws {
         for bit in 0..<11 where bit != 8 {
             var query = Exchange.query("nyc-1.example.net")
@@ -61,7 +61,7 @@ struct MessageTests {
         }
     }
 
-    @Test("Types that no name has, also those that are none, are NODATA; AXFR by UDP is NOTIMP, IXFR refused")
+    @Test("Types without records, even invalid ones, are NODATA; AXFR over UDP is NOTIMP, IXFR is refused")
     func types() throws {
         for type in [UInt16(0), 3, 4, 10, 41, 128, 200, 249, 250, 253, 254, 256, 65_535] {
             for name in ["example.net", "n1.r1283.s4096.example.net", "x.wild.example.net"] {
@@ -74,7 +74,7 @@ struct MessageTests {
         #expect(try exchange.ask("example.net", 251).rcode == 5)
     }
 
-    @Test("Every operation but QUERY is NOTIMP and comes back")
+    @Test("Every opcode except QUERY is NOTIMP and is echoed")
     func operations() throws {
         for operation in UInt8(1)...15 {
             var query = Exchange.query("example.net", 6)
@@ -84,7 +84,7 @@ struct MessageTests {
         }
     }
 
-    @Test("Errors say why, to those who speak EDNS (RFC 8914)")
+    @Test("Errors carry a reason for clients with EDNS (RFC 8914)")
     func extendedErrors() throws {
         func code(
             _ name: String, _ type: UInt16 = 1, recordClass: UInt16 = 1, privileged: Bool = true
@@ -105,7 +105,7 @@ struct MessageTests {
         #expect(try exchange.ask("example.org").additionals.isEmpty)
     }
 
-    @Test("The largest OPT record still fits the smallest reply")
+    @Test("The largest OPT record still fits into the smallest reply")
     func largestError() throws {
         let label = String(repeating: "a", count: 63)
         let name = [label, label, label, String(repeating: "b", count: 61)].joined(separator: ".")
@@ -150,7 +150,7 @@ struct MessageTests {
         #expect(exchange.count(.truncated) == 1)
     }
 
-    @Test("What is no query gets an error, or silence, and a count")
+    @Test("A message that is not a query gets an error or no reply, and is counted")
     func rejects() throws {
         let good = Exchange.query("example.net", 6)
         func altered(_ position: Int, _ value: UInt8) -> [UInt8] {

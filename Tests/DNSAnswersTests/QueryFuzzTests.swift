@@ -5,8 +5,8 @@ import LDNSKit
 import ReflectorModel
 import Testing
 
-/// A million mutated queries in every run; `REFLECTOR_FUZZ_QUERIES=50000000` (tools/fuzz) for more, and
-/// `REFLECTOR_FUZZ_SEED` for others.
+/// Every run uses a million mutated queries; `REFLECTOR_FUZZ_QUERIES=50000000` (tools/fuzz) sets another number, and
+/// `REFLECTOR_FUZZ_SEED` another seed.
 @Suite("Mutated queries")
 struct QueryFuzzTests {
     private static let shards = 4
@@ -48,7 +48,7 @@ private struct FuzzReport {
     var replies = 0
     var allocations: UInt64 = 0
     var failures: [String] = []
-    /// Different outcomes reached.
+    /// Number of different outcomes reached.
     var outcomes = 0
     var grownKilobytes = 0
 
@@ -66,7 +66,7 @@ private struct FuzzRun {
     private var mutator: QueryMutator
     private var report = FuzzReport()
     private var sent: UInt64 = 0
-    /// Memory is compared from here on: by then the allocator has grown to what ldns and the test itself need.
+    /// Memory is compared from here on: by now the allocator has grown to the size that ldns and the test itself need.
     private let half: UInt64
     private var residentBefore = 0
 
@@ -88,7 +88,7 @@ private struct FuzzRun {
         let isPrivileged = mutator.number(below: 2) == 0
         let before = allocations_of_this_thread()
         let reply = exchange.send(message, from: source, over: transport, privileged: isPrivileged)
-        // The array's own buffer is no part of the answer; `send` takes none.
+        // The array's own buffer is not part of the answer; `send` allocates none.
         report.allocations += allocations_of_this_thread() - before
         guard !reply.isEmpty else { return }
         if let failure = fault(in: reply, to: message, over: transport), report.failures.count < 5 {
@@ -106,11 +106,11 @@ private struct FuzzRun {
         return report
     }
 
-    /// What is wrong with a reply; nil for nothing.
+    /// The error in a reply; nil if there is none.
     private mutating func fault(
         in reply: UnsafeRawBufferPointer, to message: [UInt8], over transport: Responder.Transport
     ) -> String? {
-        guard message.count >= 12, message[2] & 0x80 == 0 else { return "a reply to what is no query" }
+        guard message.count >= 12, message[2] & 0x80 == 0 else { return "a reply to a message that is not a query" }
         report.replies += 1
         let parsed: LDNSMessage
         do {

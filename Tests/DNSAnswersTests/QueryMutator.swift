@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Queries of every kind that a client may send, and what transmission, malice and mistakes make of them. The same
-/// sequence for the same seed.
+/// Queries of every kind that a client may send, with errors from transmission, attacks and mistakes. The same seed
+/// gives the same sequence.
 struct QueryMutator {
     private static let names = [
         "n1.r1283.s4096", "n3.R2000.S7", "n1.r2000.s50", "n2.r1283", "sets.s5", "s5", "r1283.s4096",
@@ -15,14 +15,14 @@ struct QueryMutator {
     private static let likely: [UInt8] = [0, 1, 2, 3, 8, 10, 12, 15, 16, 24, 40, 41, 63, 64, 127, 128, 192, 250, 255]
 
     private var random: SeededGenerator
-    /// A cookie that the server gave, to be used again.
+    /// A cookie that the server sent, for later queries.
     var cookie: [UInt8] = []
 
     init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
     mutating func number(below bound: Int) -> Int { Int(random.next() % UInt64(max(bound, 1))) }
 
-    /// One message: a fifth of them as a good client sends them.
+    /// One message: a fifth of them are unmodified valid queries.
     mutating func next() -> [UInt8] {
         var message = query()
         if number(below: 5) == 0 { return message }
@@ -77,7 +77,7 @@ struct QueryMutator {
         return result
     }
 
-    // MARK: What becomes of them
+    // MARK: Mutations
 
     private mutating func mutate(_ message: inout [UInt8]) {
         guard !message.isEmpty else { return }
@@ -96,7 +96,7 @@ struct QueryMutator {
             let count = 4 + number(below: 8)
             if count < message.count { message[count] = pick([0, 0, 1, 2, 255]) }
         case 8:
-            // The rest of another query behind the head of this one.
+            // The rest of another query after the beginning of this one.
             let other = query()
             message = Array(message[..<at]) + other[min(at, other.count)...]
         default:

@@ -12,7 +12,7 @@ struct ResponseLimiterTests {
         Exchange(try ExampleZone.engine(), limiter: .init(answersPerSecond: rate, slip: slip))
     }
 
-    /// Sends a question so many times: replies whole, replies truncated, and silences.
+    /// Sends a question this many times. Counts whole replies, truncated replies, and missing replies.
     private func ask(
         _ exchange: Exchange, _ name: String, type: UInt16 = 1, times: Int, from source: IPAddress = source,
         over transport: Responder.Transport = .udp, exempt: Bool = false, options: [UInt8] = []
@@ -32,7 +32,7 @@ struct ResponseLimiterTests {
         return result
     }
 
-    @Test("A second's worth of answers goes out, then every second one truncated, and as many more as time passes")
+    @Test("One second's answers are sent, then every other one truncated; the budget refills over time")
     func rate() throws {
         let exchange = try exchange()
         #expect(try ask(exchange, "n1.r1283.s4096", times: 30) == [10, 10, 10])
@@ -49,7 +49,7 @@ struct ResponseLimiterTests {
         #expect(try ask(try exchange(slip: slip), "nyc-1", times: 30) == [10, slip * 20, (1 - slip) * 20])
     }
 
-    @Test("A network is /24 or /56; names of one set region, and names that don't exist, count together")
+    @Test("A network is a /24 or /56; names of one set region share a bucket, and so do nonexistent names")
     func kinds() throws {
         let exchange = try exchange(slip: 0)
         #expect(try ask(exchange, "n1.r1283.s4096", times: 10)[0] == 10)
@@ -75,7 +75,7 @@ struct ResponseLimiterTests {
         #expect(exchange.count(.rateDropped) == 20 && exchange.count(.rateTruncated) == 0)
     }
 
-    @Test("TCP, exempt sources and clients with a cookie of ours are not limited")
+    @Test("TCP, exempt sources and clients with a valid server cookie are not limited")
     func bypass() throws {
         let exchange = try exchange()
         #expect(try ask(exchange, "nyc-1", times: 50, over: .tcp)[0] == 50)
@@ -91,7 +91,7 @@ struct ResponseLimiterTests {
     }
 
     @Test(
-        "A full table gives up the bucket least used: a network far over its limit stays limited among a million others"
+        "A full table evicts the least used bucket: a network far over its limit stays limited among a million others"
     )
     func bounded() {
         var limiter = ResponseLimiter(.init(answersPerSecond: 10, slip: 0, buckets: 1_024), seed: 1)
@@ -105,7 +105,7 @@ struct ResponseLimiterTests {
         #expect(limiter.evictions > 900_000)
     }
 
-    @Test("No limiter sends everything")
+    @Test("Without a limiter all replies are sent")
     func off() throws {
         #expect(try ask(Exchange(try ExampleZone.engine()), "nyc-1", times: 500)[0] == 500)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Rule index")
 struct RuleIndexTests {
-    @Test("The index agrees with trying every line", arguments: 0..<40)
+    @Test("The index agrees with a linear search of all lines", arguments: 0..<40)
     func bruteForce(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))
         let content = Self.randomContent(&random, rules: Int.random(in: 0...120, using: &random))
@@ -17,7 +17,7 @@ struct RuleIndexTests {
         }
     }
 
-    @Test("100,000 lines need memory in proportion to the lines, also where they form a grid")
+    @Test("Memory is proportional to the number of lines (100,000), even if they form a grid")
     func size() throws {
         var content = ExampleZone.content
         content.edgeRegions = [.init(ids: 0...99_999, name: "", source: .init(file: "", line: 1))]

@@ -14,7 +14,7 @@ struct StoredNamesTests {
         #expect(try exchange.ask("example.net", 15).authorities.map(\.type) == [6])
     }
 
-    @Test("A wildcard stands for names below its parent, except for what exists (RFC 4592)")
+    @Test("A wildcard matches names below its parent that do not exist (RFC 4592)")
     func wildcards() throws {
         #expect(try exchange.ask("x.wild.example.net").addresses == [[127, 0, 9, 9]])
         #expect(try exchange.ask("x.y.wild.example.net").answers.first?.owner == "x.y.wild.example.net")
@@ -24,7 +24,7 @@ struct StoredNamesTests {
         #expect(try exchange.ask("*.wild.example.net").addresses == [[127, 0, 9, 9]])
     }
 
-    @Test("A wildcard at the apex does not speak for synthesised names or below them")
+    @Test("A wildcard at the apex does not match synthesised names or names below them")
     func wildcardAtApex() throws {
         var content = ExampleZone.content
         content.records.append(
@@ -47,7 +47,7 @@ struct StoredNamesTests {
         }
     }
 
-    @Test("An RRset that no message holds is refused, and none of its records is lost without a word")
+    @Test("An RRset that fits into no message is refused; none of its records is silently dropped")
     func tooLarge() {
         var content = ExampleZone.content
         for number in 0..<300 {
@@ -60,7 +60,7 @@ struct StoredNamesTests {
         #expect(throws: ZoneImage.Invalid.tooLarge) { try ZoneImage(content, serial: 1) }
     }
 
-    @Test("CNAMEs are followed within the zone, also to synthesised names")
+    @Test("CNAMEs are followed within the zone, including to synthesised names")
     func aliases() throws {
         let reply = try exchange.ask("www.example.net")
         #expect(reply.answers.map(\.type) == [5, 1])
@@ -76,14 +76,14 @@ struct StoredNamesTests {
         #expect(try exchange.ask("www.example.net", 5).answers.map(\.type) == [5])
     }
 
-    @Test("A ring of CNAMEs is followed once round, no record of it comes twice")
+    @Test("A loop of CNAMEs is followed once, without duplicate records")
     func rings() throws {
         #expect(try exchange.ask("ring.example.net").answers.map(\.owner) == ["ring.example.net"])
         let owners = try exchange.ask("left.example.net").answers.map(\.owner)
         #expect(owners == ["left.example.net", "right.example.net"])
     }
 
-    @Test("A CNAME into a delegation brings the referral, AA is of the CNAME (RFC 1034 §4.3.2)")
+    @Test("A CNAME into a delegation returns the referral, AA refers to the CNAME (RFC 1034 §4.3.2)")
     func aliasIntoDelegation() throws {
         let reply = try exchange.ask("inward.example.net")
         #expect(reply.isAuthoritative && reply.answers.map(\.type) == [5])
@@ -91,7 +91,7 @@ struct StoredNamesTests {
         #expect(reply.additionals.map(\.owner) == ["ns.sub.example.net"])
     }
 
-    @Test("Addresses beside SRV records have the TTL of the host, whatever that of the map line")
+    @Test("Additional addresses of SRV records have the host's TTL, not the map line's")
     func additionalTTL() throws {
         let reply = try exchange.ask("n1.r1283.s1.example.net", 33)
         #expect(reply.answers.map(\.ttl) == [20, 20])

@@ -16,7 +16,7 @@ struct SynthesisedNamesTests {
         #expect(try exchange.ask("n2.r1283.example.net").addresses == [[127, 0, 0, 3]])
     }
 
-    @Test("SRV carries weight by capacity, port, and the addresses of its hosts")
+    @Test("SRV has the weight from the capacity, the port, and the addresses of its hosts")
     func services() throws {
         let reply = try exchange.ask("n1.r2000.s7.example.net", 33)
         #expect(
@@ -26,7 +26,7 @@ struct SynthesisedNamesTests {
             ])
         #expect(reply.additionals.map(\.owner) == ["nyc-1.example.net", "nyc-2.example.net", "nyc-2.example.net"])
         #expect(reply.additionals.map(\.type) == [1, 1, 28])
-        // That of the address record; the zone has none for the second host, only its address.
+        // The TTL of the address record; for the second host the zone has only the address.
         #expect(reply.additionals.map(\.ttl) == [60, 20, 20])
         #expect(try exchange.ask("n2.r2000.s7.example.net", 33).answers[0].data[2...3] == [0, 1])
         #expect(try exchange.ask("n3.r2000.s7.example.net", 33).answers[0].data[2...3] == [255, 255])
@@ -38,7 +38,7 @@ struct SynthesisedNamesTests {
         #expect(reply.answers.first?.strings == ["set=sjc", "serial=77", "cause=zone"])
     }
 
-    @Test("Case makes no difference and comes back as it was")
+    @Test("Case is ignored and echoed unchanged")
     func mixedCase() throws {
         let reply = try exchange.ask("N1.r1283.S4096.eXaMpLe.NeT")
         #expect(reply.addresses == [[127, 0, 0, 4]])
@@ -73,7 +73,7 @@ struct SynthesisedNamesTests {
         }
     }
 
-    @Test("Parents that a line takes away are answered with the target `.`, not with silence (RFC 2782)")
+    @Test("Parents that a line removes are answered with the target `.`, not with no data (RFC 2782)")
     func takenAway() throws {
         for name in ["n1.r2000.s50", "n2.r2004.s50", "n3.r2000.s50", "n1.r2000.s20000"] {
             let reply = try exchange.ask(name + ".example.net", 33)
@@ -91,7 +91,7 @@ struct SynthesisedNamesTests {
         #expect(try exchange.ask("n1.r2005.s50.example.net").addresses.count == 2, "the line is about r2000-r2004")
     }
 
-    @Test("A set region with parents answers as a region of its own")
+    @Test("A set region with parents answers like an edge region")
     func setRegions() throws {
         #expect(try exchange.ask("n1.r9001.s5.example.net").addresses == [[127, 0, 0, 3]])
         #expect(try exchange.ask("n1.r9001.s5.example.net").answers.map(\.ttl) == [30])
@@ -107,7 +107,7 @@ struct SynthesisedNamesTests {
         #expect(try exchange.ask("ep-a.sets.example.net", 33).answers.count == 4)
     }
 
-    @Test("A stream's candidates come in order, with its portset")
+    @Test("A stream's candidates are in order, with its portset")
     func streams() throws {
         let reply = try exchange.ask("news.live.streams.example.net", 33)
         #expect(reply.answers.map { $0.data[1] } == [0, 1])
@@ -120,7 +120,7 @@ struct SynthesisedNamesTests {
         #expect(try exchange.ask("x.news.live.streams.example.net", 16).rcode == 3, "an exact name blocks the pattern")
     }
 
-    @Test("explain names the line, and answers nobody without leave")
+    @Test("explain names the line, and refuses clients that are not allowed")
     func explanations() throws {
         let reply = try exchange.ask("n1.r1283.s4096.explain.example.net", 16)
         #expect(reply.answers.first?.ttl == 0)
@@ -141,7 +141,7 @@ struct SynthesisedNamesTests {
         #expect(exchange.count(.explainRefused) == 2)
     }
 
-    @Test("_status tells what is served and why newer files are not")
+    @Test("_status reports what is served and why newer files are not")
     func status() throws {
         let refused = Exchange(try ExampleZone.engine(problems: ["a.zone:1:2: wrong"]))
         let strings = try refused.ask("_status.example.net", 16).answers.first?.strings

@@ -16,7 +16,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("Half a message, or a broken one, harms nobody")
+    @Test("A partial or malformed message does not affect other clients")
     func brokenStream() async throws {
         try await ServedDirectory.serve("127.44.2.2") { served async throws in
             #expect(try served.client.exchange([0, 200, 1, 2, 3], datagram: false).isEmpty)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import DNSService
 
-/// A folder of files that a test changes, and how often the watch has told of it.
+/// A folder of files that a test changes, with the number of changes that the watch has reported.
 private final class WatchedFolder: Sendable {
     private let temporary: TemporaryFolder
     var root: String { temporary.path }
@@ -26,13 +26,13 @@ private final class WatchedFolder: Sendable {
         try FileManager.default.createDirectory(atPath: root + "/" + path, withIntermediateDirectories: true)
     }
 
-    /// A link that takes the place of another at once, as git-sync and Kubernetes make it.
+    /// Replaces a link atomically, as git-sync and Kubernetes do.
     func link(_ path: String, to target: String) throws {
         try FileManager.default.createSymbolicLink(atPath: root + "/" + path + ".new", withDestinationPath: target)
         guard rename(root + "/" + path + ".new", root + "/" + path) == 0 else { throw CocoaError(.fileWriteUnknown) }
     }
 
-    /// Makes a change and waits until the watch has told of it. Returns how often.
+    /// Makes a change and waits until the watch has reported it. Returns the number of reports.
     func change(
         _ path: String, options: DirectoryWatch.Options = .init(), within limit: Duration = .seconds(3),
         _ change: () throws -> Void
@@ -42,7 +42,7 @@ private final class WatchedFolder: Sendable {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         ) { [self] in told.withLock { $0 += 1 } }
         defer { watch.stop() }
-        // The first look is over once the watch has set its watches; changes before it count too.
+        // The first check is complete once the watch has set its watches; changes before it count too.
         try await Task.sleep(for: .milliseconds(100))
         let before = told.withLock { $0 }
         try change()
@@ -56,7 +56,7 @@ private final class WatchedFolder: Sendable {
 
 @Suite("A folder that is watched", .serialized)
 struct DirectoryWatchTests {
-    @Test("Writing, an editor's rename, and removing a file are told, once each")
+    @Test("Writing, an editor's rename, and removing a file are reported, once each")
     func plain() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")
@@ -69,7 +69,7 @@ struct DirectoryWatchTests {
         #expect(try await folder.change("zones") { unlink(folder.root + "/zones/a.zone") } == 1)
     }
 
-    @Test("An editor's other files are not told")
+    @Test("An editor's temporary files are not reported")
     func droppings() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")
@@ -109,7 +109,7 @@ struct DirectoryWatchTests {
         #expect(replaced == 1)
     }
 
-    @Test("A folder that comes back after a while is told")
+    @Test("A folder that comes back after a while is reported")
     func comesBack() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")
@@ -129,7 +129,7 @@ struct DirectoryWatchTests {
         #expect(try await folder.change("zones") { try folder.link("zones/..data", to: "..2") } == 1)
     }
 
-    @Test("A link or a hard link put in is told")
+    @Test("An added link or hard link is reported")
     func linksPutIn() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "elsewhere.zone")
@@ -143,7 +143,7 @@ struct DirectoryWatchTests {
         #expect(hard == 1)
     }
 
-    @Test("What a link leads to is edited or replaced, also through another name of a hard link")
+    @Test("A link's target is edited or replaced, also through another name of a hard link")
     func targets() async throws {
         let folder = try WatchedFolder()
         try folder.directory("other")
@@ -160,7 +160,7 @@ struct DirectoryWatchTests {
         #expect(try await folder.change("zones") { try folder.write("22", to: "other/y") } == 1)
     }
 
-    @Test("chmod of a file, of the folder, and of one above is told")
+    @Test("chmod of a file, of the folder, and of a parent folder is reported")
     func permissions() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")
@@ -170,13 +170,13 @@ struct DirectoryWatchTests {
         }
     }
 
-    @Test("rsync's way and a copy in place are told")
+    @Test("A replacement by rsync and a copy in place are reported")
     func rsync() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")
         let renamed = try await folder.change("zones") {
             try folder.write("2", to: "zones/.a.zone.Xy12z")
-            // The old time of modification, as `rsync -t` sets it.
+            // The old modification time, as `rsync -t` sets it.
             var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
             utimensat(AT_FDCWD, folder.root + "/zones/.a.zone.Xy12z", &times, 0)
             rename(folder.root + "/zones/.a.zone.Xy12z", folder.root + "/zones/a.zone")
@@ -184,7 +184,7 @@ struct DirectoryWatchTests {
         #expect(renamed == 1)
     }
 
-    @Test("Where the kernel gives no notice, a look from time to time finds every change, and nothing else")
+    @Test("Without inotify, polling finds every change, and nothing else")
     func poll() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")

@@ -6,7 +6,7 @@ import ReflectorModel
 import TestSupport
 import Testing
 
-// One at a time: tests block in sockets, and some measure how fast an edit is answered.
+// One at a time: tests block in sockets, and some measure how fast an edit appears in answers.
 @Suite("A running name server", .serialized)
 struct NameServerTests {
     @Test("UDP and TCP give the same answers; many queries may be pipelined")
@@ -32,11 +32,11 @@ struct NameServerTests {
         }
     }
 
-    @Test("On a wildcard address the reply comes from the address that was asked")
+    @Test("On a wildcard address the reply comes from the queried address")
     func wildcardAddress() async throws {
         try await ServedDirectory.serve("0.0.0.0") { served async throws in
             let client = DNSTestClient("127.44.1.3", port: served.client.port)
-            // A connected socket takes nothing from elsewhere.
+            // A connected socket receives from this address only.
             #expect(try client.ask("ns1.example.net").answers.count == 1)
         }
     }
@@ -78,7 +78,7 @@ struct NameServerTests {
         }
     }
 
-    @Test("A wrong generation is refused whole: the old zone goes on, and _status says why")
+    @Test("A generation with errors is refused as a whole: the old zone is still served, and _status says why")
     func refusal() async throws {
         try await ServedDirectory.serve("127.44.1.6") { served async throws in
             let before = try served.serial()
@@ -98,7 +98,7 @@ struct NameServerTests {
         }
     }
 
-    @Test("The serial goes on where it was after a restart, and a change raises it")
+    @Test("The serial is kept across a restart, and a change raises it")
     func keptSerial() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
@@ -113,7 +113,7 @@ struct NameServerTests {
         }
     }
 
-    @Test("explain and _status are refused to others")
+    @Test("explain and _status are refused to other clients")
     func privileges() async throws {
         let others = [try #require(CIDRBlock("192.0.2.0/24"))]
         try await ServedDirectory.serve("127.44.1.8", explainFrom: others) { served async throws in
@@ -123,7 +123,7 @@ struct NameServerTests {
         }
     }
 
-    @Test("Wrong files at the start are an error that names every problem")
+    @Test("Files with errors at the start are an error that lists every problem")
     func wrongAtStart() async throws {
         let wrong = try TemporaryFolder()
         defer { wrong.remove() }
@@ -145,7 +145,7 @@ struct NameServerTests {
         }
     }
 
-    @Test("100,000 random and mutated datagrams: it goes on answering, memory stays flat, rejects are counted")
+    @Test("After 100,000 random and mutated datagrams it still answers, memory is flat, rejects are counted")
     func hostileDatagrams() async throws {
         try await ServedDirectory.serve("127.44.1.10") { served async throws in
             var random = SeededGenerator(seed: 9)

@@ -47,7 +47,7 @@ struct OperationTests {
         }
     }
 
-    @Test("Every metric that the sample alert rules name is told")
+    @Test("Every metric in the sample alert rules is reported")
     func alertRules() async throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("tools/alerts/nameserver.rules.yml")
@@ -76,7 +76,7 @@ struct OperationTests {
         #expect(samples.dropLast(2).last?.value == 12 && samples.last?.value == 12)
     }
 
-    @Test("Two servers with the same secrets take each other's cookies; a reload rolls them")
+    @Test("Two servers with the same secrets accept each other's cookies; a reload rolls the secrets")
     func sharedCookies() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
@@ -152,7 +152,7 @@ struct OperationTests {
         }
     }
 
-    @Test("A sampled query is told with its name, type and code, whatever bytes it is made of")
+    @Test("A sampled query is logged with its name, type and code, whatever its bytes")
     func sample() throws {
         func metadata(_ query: [UInt8], _ reply: [UInt8]) throws -> [String: String] {
             let source = try #require(Endpoint("192.0.2.1:5353"))

@@ -18,7 +18,7 @@ struct OverrideTests {
 
         """
 
-    @Test("A drained site stands aside within a second, for as long as it was told")
+    @Test("A drained site is left out within a second, for the given time")
     func drain() async throws {
         try await ServedDirectory.serve("127.44.2.1") { served async throws in
             let before = try served.serial()
@@ -62,7 +62,7 @@ struct OverrideTests {
         }
     }
 
-    @Test("What is asked for wrongly is refused with a reason")
+    @Test("An invalid request is refused with a reason")
     func wrong() async throws {
         try await ServedDirectory.serve("127.44.2.3") { served async throws in
             let server = served.server
@@ -81,7 +81,7 @@ struct OverrideTests {
         }
     }
 
-    @Test("Overrides survive a restart, with the serial and the causes; they are not among the files")
+    @Test("Overrides survive a restart, with the serial and the causes; they are not stored among the zone files")
     func restart() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
@@ -109,7 +109,7 @@ struct OverrideTests {
         try await ServedDirectory.serve("127.44.2.5") { served async throws in
             let limit = Duration.seconds(1)
             let took = try await StallDetector.measure("a second edit", limit: limit) { number in
-                // Serials are paced: what the measurement before has used must have come back.
+                // Serials are rate-limited: the budget that the previous measurement used must be restored.
                 if number > 0 { try await Task.sleep(for: .seconds(2)) }
                 try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 b a\n")
                 _ = try await served.wait { try served.address("n1.r1283.s4096.example.net") == [127, 0, 2, 2] }

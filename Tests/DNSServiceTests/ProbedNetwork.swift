@@ -6,7 +6,7 @@ import RelayWire
 
 @testable import DNSService
 
-/// A prober and real nodes, joined by a network of a few milliseconds in virtual time.
+/// A prober and real nodes, connected by a network with a few milliseconds of delay in virtual time.
 final class ProbedNetwork {
     private struct Flight {
         var at: MonotonicInstant
@@ -26,18 +26,18 @@ final class ProbedNetwork {
     private let own = Endpoint(address: IPAddress(v4: 0x0a00_00ff), port: 9_999)
     private(set) var now = MonotonicInstant.zero
     let targets: [ProbeTarget]
-    /// Nodes that neither receive nor send, as after SIGSTOP: what is sent to them waits.
+    /// Nodes that neither receive nor send, as after SIGSTOP; datagrams to them wait.
     var stopped: Set<ProbeTarget> = []
-    /// Nothing comes or goes at the prober.
+    /// The prober neither receives nor sends.
     var isCutOff = false
-    /// Datagrams lost, in percent.
+    /// Packet loss in percent.
     var lossPercent = 0
-    /// Changes of what the prober publishes, with when.
+    /// Changes of the prober's report, with their times.
     private(set) var reports: [(at: MonotonicInstant, report: ProberReport)] = []
     private var revision: UInt64 = 0
     private(set) var datagrams = 0
 
-    /// - Parameter hasBoth: each has an IPv6 address too, at which nothing answers until `turn`.
+    /// - Parameter hasBoth: each node also has an IPv6 address, which does not answer until `turn`.
     init(count: Int, seed: UInt64 = 1, proberKey: UInt64 = key, hasBoth: Bool = false) {
         targets = (1...count).map { number in
             let name = "set-\(number)"
@@ -59,7 +59,7 @@ final class ProbedNetwork {
 
     deinit { headers.deallocate() }
 
-    /// A node begins (again), with a cookie secret of its own.
+    /// Starts (or restarts) a node, with its own cookie secret.
     func start(_ target: ProbeTarget) {
         lives += 1
         var configuration = RelayConfiguration(name: target.name, role: .set)
@@ -71,7 +71,7 @@ final class ProbedNetwork {
 
     func kill(_ target: ProbeTarget) { nodes[target.endpoint] = nil }
 
-    /// From now on the node is reached by its other family only.
+    /// From now on the node can be reached only over its other address family.
     func turn(_ target: ProbeTarget) {
         guard let other = target.other else { return }
         nodes[other] = nodes.removeValue(forKey: target.endpoint)
@@ -81,7 +81,7 @@ final class ProbedNetwork {
     var isFrozen: Bool { prober.monitor.isFrozen }
     var counters: Prober.Counters { prober.counters }
 
-    /// Lets time pass.
+    /// Advances the time.
     func run(for span: TimeSpan) {
         let end = now + span
         while true {
@@ -95,10 +95,10 @@ final class ProbedNetwork {
         now = end
     }
 
-    /// The prober itself sleeps: nothing is handled for so long, then everything at once.
+    /// The prober itself pauses: nothing is handled for this long, then everything at once.
     func pause(for span: TimeSpan) {
         let end = now + span
-        // Nodes go on answering.
+        // The nodes still answer.
         for flight in flying where flight.to != own {
             hand(flight)
         }

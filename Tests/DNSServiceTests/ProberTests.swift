@@ -7,9 +7,9 @@ import Testing
 
 typealias ZoneContentHealth = ZoneContent.Health
 
-@Suite("The prober judges set reflectors")
+@Suite("The prober detects the health of set reflectors")
 struct ProberTests {
-    @Test("Who answers is alive within a second; who does not is dead within a second too")
+    @Test("A target that answers is alive within a second; one that does not is dead within a second")
     func warmUp() {
         let network = ProbedNetwork(count: 4)
         network.kill(network.targets[3])
@@ -33,7 +33,7 @@ struct ProberTests {
         #expect(network.targets.filter { network.state($0) == .dead } == [victim], "seed \(seed)")
     }
 
-    @Test("One that can be reached by one of its families only is alive, and is asked there first from then on")
+    @Test("A target reachable over only one family is alive, and is then probed there first")
     func oneFamilyDead() {
         let network = ProbedNetwork(count: 3, hasBoth: true)
         network.run(for: .seconds(3))
@@ -42,14 +42,14 @@ struct ProberTests {
         network.run(for: .seconds(20))
         #expect(network.targets.allSatisfy { network.state($0) == .alive })
         #expect(!network.reports.contains { $0.report.health[turned] == .dead })
-        // A round that begins at the wrong address costs a second try; the others cost one.
+        // A round that begins with the wrong address costs a second try; the others cost one.
         let sent = network.counters.sent
         network.run(for: .seconds(8))
         #expect(network.counters.sent - sent < 60)
         #expect(network.counters.missed == 0)
     }
 
-    @Test("It returns after 10 s of steady answers, and only after longer ones the more often it dies")
+    @Test("A target returns after 10 s of steady answers, and later the more often it dies")
     func steadiness() {
         let network = ProbedNetwork(count: 5)
         network.run(for: .seconds(5))
@@ -66,7 +66,7 @@ struct ProberTests {
         }
     }
 
-    @Test("One that comes and goes stays out")
+    @Test("A target that flaps stays out")
     func flapping() {
         let network = ProbedNetwork(count: 5)
         network.run(for: .seconds(5))
@@ -101,7 +101,7 @@ struct ProberTests {
         #expect(network.targets.map { network.state($0) } == Array(repeating: .alive, count: 7) + [.dead])
     }
 
-    @Test("Half of the targets may die at once and are believed dead; one more and nobody is")
+    @Test("If half of the targets die at once, they are dead; if one more dies, none is")
     func halfDead() {
         let network = ProbedNetwork(count: 6)
         network.run(for: .seconds(5))
@@ -115,7 +115,7 @@ struct ProberTests {
         #expect(network.targets.allSatisfy { network.state($0) == .alive }, "as before these deaths")
     }
 
-    @Test("Deaths far apart are believed, all of them")
+    @Test("Deaths far apart all count")
     func slowDeath() {
         let network = ProbedNetwork(count: 3)
         network.run(for: .seconds(5))
@@ -127,7 +127,7 @@ struct ProberTests {
         #expect(network.targets.allSatisfy { network.state($0) == .dead })
     }
 
-    @Test("A network that starts after its name server is believed as files say, until it is there")
+    @Test("Until a network that starts after its name server is up, the files decide")
     func lateNetwork() {
         let network = ProbedNetwork(count: 4)
         for target in network.targets { network.kill(target) }
@@ -140,7 +140,7 @@ struct ProberTests {
     }
 
     @Test(
-        "Of a network that is only half there, who answers is alive and may die; most have to be there for the rest to be dead"
+        "In a half-started network, targets that answer are alive and may die; the rest die once most have answered"
     )
     func partialNetwork() {
         let network = ProbedNetwork(count: 4)
@@ -156,7 +156,7 @@ struct ProberTests {
         #expect(network.targets.map { network.state($0) } == [.alive, .alive, .alive, .dead])
     }
 
-    @Test("A node that restarts between two probes is noticed")
+    @Test("A node that restarts between two probes is detected")
     func restart() {
         let network = ProbedNetwork(count: 3)
         network.run(for: .seconds(5))
@@ -167,7 +167,7 @@ struct ProberTests {
         #expect(network.reports.allSatisfy { $0.report.health[network.targets[0]] != .dead })
     }
 
-    @Test("One datagram in ten lost kills nobody", arguments: 1...10 as ClosedRange<UInt64>)
+    @Test("Loss of one datagram in ten makes no target dead", arguments: 1...10 as ClosedRange<UInt64>)
     func lossyPath(seed: UInt64) {
         let network = ProbedNetwork(count: 3, seed: seed)
         network.run(for: .seconds(5))
@@ -176,7 +176,7 @@ struct ProberTests {
         #expect(network.targets.allSatisfy { network.state($0) == .alive }, "seed \(seed)")
     }
 
-    @Test("The prober's own pause kills nobody")
+    @Test("The prober's own pause makes no target dead")
     func ownPause() {
         let network = ProbedNetwork(count: 3)
         network.run(for: .seconds(5))
@@ -188,7 +188,7 @@ struct ProberTests {
         #expect(network.counters.lateWakeups >= 10)
     }
 
-    @Test("Without the network key nobody answers")
+    @Test("Without the network key no target answers")
     func wrongKey() {
         let network = ProbedNetwork(count: 3, proberKey: 0xbad)
         network.run(for: .seconds(5))
@@ -196,7 +196,7 @@ struct ProberTests {
         #expect(network.targets.allSatisfy { network.state($0) == .unprobed })
     }
 
-    @Test("The cost is constant: under four datagrams a second and target, both ways")
+    @Test("The cost is constant: under four datagrams per second and target, in both directions")
     func cost() {
         let network = ProbedNetwork(count: 10)
         network.run(for: .seconds(100))
@@ -204,7 +204,7 @@ struct ProberTests {
     }
 }
 
-@Suite("The monitor of loss")
+@Suite("The loss monitor")
 struct LossMonitorTests {
     private static func run(_ monitor: inout LossMonitor, loss: Double, seconds: Int, from start: Int) {
         for second in start..<start + seconds {
@@ -217,7 +217,7 @@ struct LossMonitorTests {
         }
     }
 
-    @Test("The share falls by halves while loss lasts, down to an eighth, and rises a step a minute")
+    @Test("During loss the share is halved step by step, down to an eighth; then it rises one step per minute")
     func steps() {
         var monitor = LossMonitor()
         Self.run(&monitor, loss: 0, seconds: 30, from: 1)
@@ -232,7 +232,7 @@ struct LossMonitorTests {
         #expect(monitor.share == 16)
     }
 
-    @Test("Counts near 2⁶⁴, which no node can have come to, say nothing and stop nothing")
+    @Test("Implausible counts near 2⁶⁴ have no effect and cause no trap")
     func nonsense() {
         var monitor = LossMonitor()
         Self.run(&monitor, loss: 0, seconds: 30, from: 1)
@@ -247,7 +247,7 @@ struct LossMonitorTests {
         #expect(monitor.share == 16)
     }
 
-    @Test("A little loss changes nothing, and neither does a report from another life")
+    @Test("A little loss changes nothing, and neither does a report from before a restart")
     func steadiness() {
         var monitor = LossMonitor()
         Self.run(&monitor, loss: 0.03, seconds: 200, from: 1_000)

@@ -23,7 +23,7 @@ struct RequestAuthenticatorTests {
             isForced: false, issued: issued)
     }
 
-    @Test("A signed, fresh request is taken once")
+    @Test("A signed, recent request is accepted once")
     func once() throws {
         let signer = try Self.signer()
         var authenticator = RequestAuthenticator(
@@ -45,7 +45,8 @@ struct RequestAuthenticatorTests {
         var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
         var body = Self.request().body
         let own = signer.signature(of: body)
-        // What every node of the network could make: the network key, also if it is the public key's bytes.
+        // A signature that every node of the network could make: with the network key, even if it has the public key's
+        // bytes.
         let replies = try ReplyAuthenticator(networkKeys: [(phase: 1, key: Array(repeating: 1, count: 32))])
         for signature in [
             try Self.signer(2).signature(of: body), replies.signature(of: body), "", "1:", "x",
@@ -61,7 +62,7 @@ struct RequestAuthenticatorTests {
         }
     }
 
-    @Test("Without a public key nobody may override, and other keys are taken at once")
+    @Test("Without a public key no overrides are possible, and new keys apply at once")
     func rolling() throws {
         let (old, new) = (try Self.signer(1), try Self.signer(2))
         var authenticator = RequestAuthenticator(verifier: OverrideVerifier(keys: []), endpoint: nil, startedAt: 0)
@@ -78,7 +79,7 @@ struct RequestAuthenticatorTests {
         #expect(try authenticator.admit(body, signature: new.signature(of: body), at: 1_000).subject == "nyc-1")
     }
 
-    @Test("What was made for another server, at another time, or before the start, is of no use")
+    @Test("A request for another server, from another time, or from before the start is refused")
     func elsewhere() throws {
         let signer = try Self.signer()
         var authenticator = RequestAuthenticator(
@@ -94,7 +95,7 @@ struct RequestAuthenticatorTests {
         }
     }
 
-    @Test("Requests remembered are bounded")
+    @Test("The number of remembered requests is bounded")
     func bounded() throws {
         let signer = try Self.signer()
         var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
@@ -111,7 +112,7 @@ struct RequestAuthenticatorTests {
         #expect(refused == 10)
     }
 
-    @Test("Two serials may follow each other; then one a second")
+    @Test("Two serials may follow each other; then one per second")
     func limiter() {
         var limiter = SerialRateLimiter()
         let start = ContinuousClock.now
@@ -125,7 +126,7 @@ struct RequestAuthenticatorTests {
         #expect(limiter.next(at: start + .seconds(9)) == start + .seconds(9))
     }
 
-    @Test("An override's line in the state file reads back; others are left out")
+    @Test("An override's line in the state file can be read back; other lines are left out")
     func lines() {
         let entry = HostOverride(
             zone: "reflector.net", subject: .site("us-east"),

@@ -14,10 +14,10 @@ private let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandle
 
 @Suite("A serial never falls", .serialized)
 struct SerialTests {
-    /// Of a zone whose serials are dates, above Unix time until 2034.
+    /// A zone whose serials are dates, above Unix time until 2034.
     private static let dates = ServedDirectory.zone.replacing(" 1 3600", with: " 2026112601 3600")
 
-    /// Runs `body` with a server that stands for a secondary with a high serial, and its address.
+    /// Runs `body` with the address of a server that acts as a secondary with a high serial.
     private func withSecondary(
         _ address: String, serial: UInt32, _ body: @escaping @Sendable (Endpoint, UInt32) async throws -> Void
     ) async throws {
@@ -28,7 +28,7 @@ struct SerialTests {
         }
     }
 
-    @Test("Without state a server asks a secondary, and goes on above what it has")
+    @Test("Without state a server asks a secondary, and continues above its serial")
     func withoutState() async throws {
         try await withSecondary("127.83.1.1", serial: 2_026_112_650) { secondary, theirs async throws in
             try await ServedDirectory.serve(
@@ -41,7 +41,7 @@ struct SerialTests {
         }
     }
 
-    @Test("Another server of the NS set is asked too; nobody to ask costs no time")
+    @Test("Another server of the NS set is asked too; without servers to ask there is no delay")
     func nameServers() async throws {
         try await withSecondary("127.83.1.3", serial: 2_026_112_650) { other, theirs async throws in
             let zone = Self.dates + "@ NS ns2\nns2 A 127.83.1.3\n"
@@ -73,7 +73,7 @@ struct SerialTests {
         }
     }
 
-    @Test("A zone moved away and back goes on above its last serial, without state too")
+    @Test("A zone moved away and back continues above its last serial, even without state")
     func movedAway() async throws {
         let other = ServedDirectory.zone
         try await ServedDirectory.serve(
@@ -99,7 +99,7 @@ struct SerialTests {
         }
     }
 
-    @Test("A damaged file of the serial is told from none, and what the archive has stands in for it")
+    @Test("A damaged serial file is distinguished from a missing one, and the archive is used instead")
     func damaged() async throws {
         try await withTemporaryFolder { state in
             let store = SerialStore(directory: state)
@@ -139,7 +139,7 @@ struct SerialTests {
             let store = SerialStore(directory: state)
             let digest = String(repeating: "a", count: 32)
             try store.save(.init(serial: 2_026_112_601, digest: digest, sidecars: ["portsets"]), zone: "example.net")
-            // Nothing can be made beside it.
+            // No file can be created next to it.
             try FileManager.default.createDirectory(
                 atPath: state + "/example.net.serial.new", withIntermediateDirectories: true)
             #expect(throws: SerialStore.Failure.self) {
@@ -153,7 +153,7 @@ struct SerialTests {
         }
     }
 
-    @Test("An operator's wish for a higher serial is fulfilled while the server runs, once")
+    @Test("An operator's request for a higher serial is applied once, while the server runs")
     func raise() async throws {
         try await withTemporaryFolder { state in
             try await ServedDirectory.serve("127.83.1.10", state: state) { served async throws in
@@ -190,11 +190,11 @@ struct SerialTests {
     }
 }
 
-@Suite("A sidecar that is gone", .serialized)
+@Suite("A removed sidecar", .serialized)
 struct MissingSidecarTests {
     private static let name = "n1.r1283.s4096.example.net"
 
-    @Test("rm of the map is refused, an empty file is taken")
+    @Test("rm of the map is refused, an empty file is accepted")
     func removed() async throws {
         try await ServedDirectory.serve("127.83.2.1") { served async throws in
             let path = served.path + "/example.net.portsets"
@@ -226,10 +226,10 @@ struct MissingSidecarTests {
     }
 }
 
-@Suite("Where NOTIFY leaves from, and who is local")
+@Suite("Source address of NOTIFY, and local clients")
 struct OwnAddressTests {
     @Test(
-        "A listened address that reaches the secondary, the route's if it is one; loopback only for loopback",
+        "A listening address that reaches the secondary, preferably the route's; loopback only for loopback",
         arguments: [
             ("192.0.2.9:53", ["127.0.0.1", "192.0.2.1"], "192.0.2.1", "192.0.2.1"),
             ("192.0.2.9:53", ["127.0.0.1", "192.0.2.1"], "192.0.2.7", "192.0.2.1"),
@@ -249,7 +249,7 @@ struct OwnAddressTests {
         #expect(found == IPAddress(wanted))
     }
 
-    @Test("explain and _status are for the machine itself, by any of its addresses, unless others are named")
+    @Test("explain and _status are for the machine's own addresses, unless others are configured")
     func local() throws {
         let own = LocalAddresses.all
         #expect(own.contains(IPAddress(v4: 0x7f00_0001)))

@@ -6,7 +6,7 @@ import Logging
 import ReflectorModel
 import TestSupport
 
-/// A name server over a directory of its own, for one test.
+/// A name server with its own directory, for one test.
 struct ServedDirectory {
     let path: String
     let server: NameServer
@@ -30,7 +30,7 @@ struct ServedDirectory {
         """
 
     /// Runs `body` while the server answers on a free port of `address`, or on `port`.
-    /// - Parameter files: in place of the usual ones, or besides; nil leaves one out.
+    /// - Parameter files: replace or add to the usual files; nil removes one.
     static func serve(
         _ address: String, port: UInt16 = 0, state: String? = nil, files: [String: String?] = [:], workers: Int = 1,
         connectionsMax: Int = 1_024,
@@ -63,7 +63,7 @@ struct ServedDirectory {
 
     func replacePortsets(_ text: String) throws { try Self.write(text, to: path + "/example.net.portsets") }
 
-    /// Asks until `isDone`, for at most `limit`. Returns how long it took; nil if it was too long.
+    /// Queries until `isDone`, for at most `limit`. Returns the time it took; nil if it took too long.
     func wait(_ limit: Duration = .seconds(5), until isDone: () async throws -> Bool) async throws -> Duration? {
         try await elapsed(within: limit, until: isDone)
     }

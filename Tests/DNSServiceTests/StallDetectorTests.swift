@@ -2,12 +2,12 @@ import DNSTestClient
 import Glibc
 import Testing
 
-@Suite("The detector of stalls", .serialized)
+@Suite("The stall detector", .serialized)
 struct StallDetectorTests {
-    /// Stands still with all threads, as on a host that has lost its processors.
+    /// Stops all threads, as on a host that has lost its processors.
     private func stall() { _ = system("kill -STOP \(getpid()); sleep 0.2; kill -CONT \(getpid())") }
 
-    @Test("A missed limit is measured again if the host stood still meanwhile, three times in all, and then is missed")
+    @Test("A missed limit is measured again if the host stalled meanwhile, up to three times in all")
     func stalled() async throws {
         var measurements: [Int] = []
         let took = try await StallDetector.measure("a test of the detector", limit: .milliseconds(200)) { number in
@@ -19,7 +19,7 @@ struct StallDetectorTests {
         #expect(took == .milliseconds(202))
     }
 
-    @Test("A limit that is missed on a host that runs, or that is kept, is measured once")
+    @Test("A limit that is missed without a stall, or that is met, is measured once")
     func once() async throws {
         for (span, isStalled) in [(Duration.seconds(1), false), (.milliseconds(199), true)] {
             var measurements = 0

@@ -1,7 +1,7 @@
 import Glibc
 import LDNSKit
 
-/// A TCP connection to a name server that a test holds in its hands.
+/// A TCP connection to a name server that a test controls.
 final class StreamClient {
     struct Failure: Error {
         var why: String

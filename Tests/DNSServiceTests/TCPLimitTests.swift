@@ -6,13 +6,13 @@ import Testing
 
 @testable import DNSService
 
-@Suite("TCP clients that want too much", .serialized)
+@Suite("TCP clients that use too many resources", .serialized)
 struct TCPLimitTests {
     private func query(_ id: UInt16 = 9) throws -> [UInt8] {
         try LDNSMessage.query(id: id, name: "ns1.example.net", type: 1)
     }
 
-    @Test("A message that comes byte by byte is waited for only so long, whatever else the client sends")
+    @Test("A message sent byte by byte has a time limit, whatever else the client sends")
     func trickle() async throws {
         try await ServedDirectory.serve("127.82.21.1", configure: { $0.tcp.messageMax = .milliseconds(400) }) {
             served async throws in
@@ -31,13 +31,14 @@ struct TCPLimitTests {
         }
     }
 
-    @Test("A connection without a query is closed in time; one with queries now and then is not")
+    @Test("A connection without queries is closed in time; one with occasional queries is not")
     func idle() async throws {
         try await ServedDirectory.serve("127.82.21.2", configure: { $0.tcp.idleMax = .seconds(1) }) {
             served async throws in
             let silent = try StreamClient("127.82.21.2", port: served.client.port)
             let talking = try StreamClient("127.82.21.2", port: served.client.port)
-            // Longer in all than a connection may be idle, and each pause much shorter, should this process be held up.
+            // In total longer than a connection may be idle, but each pause is much shorter, in case this process is
+            // delayed.
             for _ in 0..<12 {
                 try await Task.sleep(for: .milliseconds(100))
                 try talking.send(query())
@@ -48,7 +49,7 @@ struct TCPLimitTests {
         }
     }
 
-    @Test("When all places are taken, the one that has been idle longest makes room")
+    @Test("When all connections are in use, the one that has been idle longest is closed")
     func eviction() async throws {
         try await ServedDirectory.serve("127.82.21.3", configure: { $0.tcp.connectionsMax = 4 }) {
             served async throws in
@@ -59,7 +60,7 @@ struct TCPLimitTests {
                 _ = try client.message()
                 clients.append(client)
             }
-            // The first speaks again: now the second has been silent longest.
+            // The first sends a query: now the second has been idle longest.
             try clients[0].send(query())
             _ = try clients[0].message()
             let late = try StreamClient("127.82.21.3", port: served.client.port)
@@ -74,7 +75,7 @@ struct TCPLimitTests {
         }
     }
 
-    @Test("One address has only so many connections; others still come in")
+    @Test("Connections per address are limited; other addresses can still connect")
     func perClient() async throws {
         try await ServedDirectory.serve("127.82.21.4", configure: { $0.tcp.perClientMax = 3 }) { served async throws in
             var clients: [StreamClient] = []
@@ -93,7 +94,7 @@ struct TCPLimitTests {
         }
     }
 
-    @Test("A client that never reads its answers is let go, and holds little memory until then")
+    @Test("A client that never reads its answers is disconnected, and uses little memory until then")
     func neverReads() async throws {
         try await ServedDirectory.serve("127.82.21.7", configure: { $0.tcp.stallMax = .milliseconds(500) }) {
             served async throws in
@@ -107,7 +108,7 @@ struct TCPLimitTests {
         }
     }
 
-    @Test("A thousand connections that stay silent leave both protocols untouched")
+    @Test("A thousand silent connections do not affect either protocol")
     func crowd() async throws {
         try await ServedDirectory.serve(
             "127.82.21.8",
@@ -119,7 +120,7 @@ struct TCPLimitTests {
             var clients: [StreamClient] = []
             for number in 0..<1_000 {
                 let client = try StreamClient("127.82.21.8", port: served.client.port)
-                // Half of them begin a message.
+                // Half of them send the beginning of a message.
                 if number % 2 == 0 { try? client.send(raw: [0, 60, 1]) }
                 clients.append(client)
             }

@@ -33,7 +33,7 @@ struct TransferPartsTests {
         try body(folder.path + "/archive")
     }
 
-    @Test("A generation comes back as it was, also after a restart; sixteen are kept, around the end of serials too")
+    @Test("A generation is restored unchanged, also after a restart; sixteen are kept, even across serial wraparound")
     func archive() throws {
         try withDirectory { path in
             let archive = GenerationArchive(directory: path, logger: silent)
@@ -58,7 +58,7 @@ struct TransferPartsTests {
         #expect(memory.content(of: "example.net", serial: 7) == (try content(7)))
     }
 
-    @Test("Damaged files are ignored, and an older generation serves in their place")
+    @Test("Damaged files are ignored, and an older generation is used instead")
     func damaged() throws {
         try withDirectory { path in
             let archive = GenerationArchive(directory: path, logger: silent)
@@ -97,7 +97,7 @@ struct TransferPartsTests {
         #expect(schedule.givenUp.map(\.target) == [1])
     }
 
-    @Test("A newer serial takes the place of one under way")
+    @Test("A newer serial replaces a pending one")
     func coalesced() {
         var schedule = NotifySchedule()
         let now = MonotonicInstant(nanoseconds: 1)
@@ -121,7 +121,7 @@ struct TransferPartsTests {
         }
     }
 
-    @Test("Messages hold what was put into them, compressed, and never more than a message can")
+    @Test("Messages contain the appended records, compressed, and never exceed the maximum size")
     func messages() throws {
         let zone = try AliasedZone(content(), serial: 5)
         let query = try LDNSMessage.query(id: 1, name: "example.net", type: 252, udpSize: 0)
@@ -147,7 +147,7 @@ struct TransferPartsTests {
         #expect(try LDNSMessage.parse(own.bytes).answers.first?.data == large.data)
     }
 
-    @Test("A request that is cut off, or an IXFR without a serial, is none")
+    @Test("A truncated request, or an IXFR without a serial, is invalid")
     func requests() throws {
         let query = try LDNSMessage.query(id: 1, name: "EXAMPLE.net", type: 252)
         let request = try #require(TransferRequest(query))

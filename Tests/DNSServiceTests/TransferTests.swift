@@ -14,15 +14,15 @@ import TransactionSigning
 
 private let loopback = [TransferPolicy.Rule(block: CIDRBlock.loopback[0])]
 
-/// Lets transfers from loopback, and waits long for clients: on a busy machine, a test needs many seconds between its
-/// queries.
+/// Allows transfers from loopback, with long time limits for clients: on a busy machine, a test may need many seconds
+/// between its queries.
 private func patient(_ configuration: inout NameServer.Configuration) {
     configuration.transfers.rules = loopback
     configuration.tcp.idleMax = .seconds(120)
     configuration.tcp.stallMax = .seconds(120)
 }
 
-/// A query for a transfer, with what the client has.
+/// A query for a transfer, with the client's serial.
 private func transferQuery(_ type: UInt16, have serial: UInt32? = nil, edns: Bool = false) throws -> [UInt8] {
     var bytes = try LDNSMessage.query(id: 4_711, name: "Example.net", type: type, udpSize: edns ? 1_232 : 0)
     guard let serial else { return bytes }
@@ -35,7 +35,7 @@ private func transferQuery(_ type: UInt16, have serial: UInt32? = nil, edns: Boo
     return bytes + [0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0] + numbers + tail
 }
 
-/// All records of a transfer, in order. It ends where the first SOA comes for the last time.
+/// All records of a transfer, in order. It ends with the last copy of the first SOA.
 private func transferred(_ stream: StreamClient, _ query: [UInt8]) throws -> [LDNSRecord] {
     try stream.send(query)
     var records: [LDNSRecord] = []
@@ -47,7 +47,7 @@ private func transferred(_ stream: StreamClient, _ query: [UInt8]) throws -> [LD
         records += message.answers
         if records.count > 1, records.last == records.first {
             let serials = records.filter { $0.type == 6 }
-            // An IXFR has the new SOA in its midst as well.
+            // An IXFR has the new SOA in the middle as well.
             if serials.count == 2 && records[1].type != 6 || serials.count == 4 { break }
         }
         if records.count == 1 { break }
@@ -55,11 +55,11 @@ private func transferred(_ stream: StreamClient, _ query: [UInt8]) throws -> [LD
     return records
 }
 
-/// A record without what ldns knows besides.
+/// A record without ldns's additional fields.
 private func key(_ record: LDNSRecord) -> String { "\(record.ownerWire) \(record.type) \(record.ttl) \(record.data)" }
 private func key(_ record: ZoneRecord) -> String { "\(record.owner) \(record.type) \(record.ttl) \(record.data)" }
 
-/// What a folder's zone consists of, without its SOA and its texts, which tell of the build.
+/// The contents of a folder's zone, without its SOA and its TXT records, which depend on the build.
 private func records(of path: String, serial: UInt32) throws -> Set<String> {
     var content = try #require(try ZoneDirectory.compile(path).contents.first)
     for set in content.setRegions.indices { content.setRegions[set].changedSerial = serial }
@@ -79,14 +79,14 @@ struct TransferTests {
             let stream = try StreamClient("127.82.20.1", port: served.client.port)
             let serial = try served.serial()
             let wanted = try records(of: served.path, serial: serial)
-            // Queries before, between and behind transfers are answered in turn.
+            // Queries before, between and after transfers are answered in order.
             for edns in [false, true] {
                 let all = try transferred(stream, transferQuery(252, edns: edns))
                 #expect(all.first?.type == 6 && all.last == all.first)
                 let sent = Set(all.dropFirst().dropLast().filter { $0.type != 16 }.map(key))
                 let missing = wanted.subtracting(sent)
                 #expect(missing.isEmpty)
-                // The class that the edit ended stays for as long as resolvers may hold aliases to it.
+                // The class that the edit removed is kept as long as resolvers may cache aliases to it.
                 let extra = sent.subtracting(wanted)
                 #expect(extra.count == 3 && extra.isSubset(of: former))
                 try stream.send(LDNSMessage.query(id: 9, name: "ns1.example.net", type: 1))
@@ -100,7 +100,7 @@ struct TransferTests {
         }
     }
 
-    @Test("IXFR carries the difference; nothing for a client that has all; the whole zone for one that has too little")
+    @Test("IXFR sends the difference; nothing if the client is up to date; the whole zone if its serial is unknown")
     func changes() async throws {
         try await ServedDirectory.serve("127.82.20.2", configure: patient) {
             served async throws in
@@ -116,7 +116,7 @@ struct TransferTests {
             let after = try transferred(stream, transferQuery(252))
 
             let change = try transferred(stream, transferQuery(251, have: first))
-            // New SOA, old SOA, one DNAME that goes, new SOA, one that comes, new SOA.
+            // New SOA, old SOA, one removed DNAME, new SOA, one added DNAME, new SOA.
             #expect(change.map(\.type) == [6, 6, 39, 6, 39, 6])
             var zone = Set(before.map(key))
             zone.subtract([key(change[1]), key(change[2])])
@@ -132,7 +132,7 @@ struct TransferTests {
             let counters = await served.server.counters
             #expect(counters["transfers_ixfr"] == 1 && counters["transfers_current"] == 2)
             #expect(counters["transfers_ixfr_as_axfr"] == 1)
-            // Over UDP the SOA alone, so that the client comes by TCP.
+            // Over UDP only the SOA, so that the client retries over TCP.
             let datagram = try served.client.exchange(transferQuery(251, have: first), datagram: true)
             let answer = try LDNSMessage.parse(datagram)
             #expect(answer.rcode == 0 && answer.answers.map(\.type) == [6] && answer.questions.first?.type == 251)
@@ -141,7 +141,7 @@ struct TransferTests {
         }
     }
 
-    @Test("Others are refused: by address, for want of a key, or with a key for another address")
+    @Test("Other clients are refused: by address, without a key, or with a key for another address")
     func access() async throws {
         let key = try #require(TSIGKey.generate(name: "k1", algorithm: .hmacSHA256))
         let other = try #require(TSIGKey.generate(name: "k2", algorithm: .hmacSHA512))
@@ -180,7 +180,7 @@ struct TransferTests {
         }
     }
 
-    @Test("TSIG keys are replaced while the server runs: the new one is taken, the old one is no more")
+    @Test("TSIG keys are replaced while the server runs: the new one is accepted, the old one is not")
     func keysRoll() async throws {
         let old = try #require(TSIGKey.generate(name: "k1", algorithm: .hmacSHA256))
         let new = try #require(TSIGKey.generate(name: "k1", algorithm: .hmacSHA256))
@@ -203,7 +203,7 @@ struct TransferTests {
         }
     }
 
-    @Test("All messages of a signed transfer are signed, and so are plain answers over UDP, cut to their room")
+    @Test("All messages of a signed transfer are signed, and so are plain answers over UDP, truncated to fit")
     func signed() async throws {
         let key = try #require(TSIGKey.generate(name: "a.long.name.of.a.key", algorithm: .hmacSHA512))
         try await ServedDirectory.serve("127.82.20.4") {
@@ -261,13 +261,13 @@ struct TransferTests {
             #expect(message.rcode == 5)
             let text = try #require(message.edns?.options.first { $0.code == 15 }).data.dropFirst(2)
             #expect(String(decoding: text, as: UTF8.self).contains("over 100 records"))
-            // The connection goes on.
+            // The connection stays open.
             try stream.send(LDNSMessage.query(id: 9, name: "ns1.example.net", type: 1))
             #expect(try LDNSMessage.parse(#require(try stream.message())).answers.count == 1)
         }
     }
 
-    @Test("A client that does not read holds up nobody, and its transfer goes on when it does")
+    @Test("A client that does not read delays no other, and its transfer continues once it reads")
     func slowReader() async throws {
         try await ServedDirectory.serve("127.82.20.6", configure: { $0.transfers.rules = loopback }) {
             served async throws in
@@ -294,7 +294,7 @@ struct TransferTests {
     }
 
     @Test(
-        "Wrong files at the start: the last good generation is served, and changes from it are sent when they are right"
+        "Files with errors at the start: the last good generation is served, and differences from it are sent later"
     )
     func restored() async throws {
         let folder = try TemporaryFolder()

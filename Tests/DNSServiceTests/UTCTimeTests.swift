@@ -1,7 +1,7 @@
 import DNSService
 import Testing
 
-@Suite("Times for people")
+@Suite("Readable times")
 struct UTCTimeTests {
     @Test(
         "Unix time reads as a date",

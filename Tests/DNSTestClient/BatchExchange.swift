@@ -1,12 +1,12 @@
 import Glibc
 import LDNSKit
 
-/// Asks one name server many questions at a time over one UDP socket. It needs no time-out for questions that get no
-/// answer: a last question that surely gets one follows each batch, and when that has been answered, another. A server
-/// may change the order of what it received together (NSD does, where it discards a query between), but not of what came
-/// after it answered.
+/// Sends many questions at a time to one name server over one UDP socket. It needs no timeout for questions without an
+/// answer: each batch ends with a question that is always answered, and after its answer a second such question
+/// follows. A server may reorder datagrams that it received together (NSD does when it drops a query between them), but
+/// not those that it receives after it has answered.
 public final class BatchExchange {
-    /// Most questions a batch: few enough for any socket buffer to hold them, or their answers.
+    /// Maximum number of questions per batch: any socket buffer can hold them, or their answers.
     public static let batchMax = 64
 
     private let socket: Int32
@@ -15,7 +15,7 @@ public final class BatchExchange {
 
     /// - Parameters:
     ///   - address: dotted IPv4.
-    ///   - zone: a zone that the server has.
+    ///   - zone: a zone that the server serves.
     public init(_ address: String, port: UInt16, zone: String) throws {
         socket = try DNSTestClient(address, port: port).open(SOCK_DGRAM)
         lasts = try Self.lastIDs.map { try LDNSMessage.query(id: $0, name: zone, type: 6) }
@@ -23,8 +23,8 @@ public final class BatchExchange {
 
     deinit { close(socket) }
 
-    /// Asks all of `queries`, at most `batchMax`, of which the first two bytes are overwritten with their number.
-    /// Returns each one's answer; nil where none came.
+    /// Sends all of `queries`, at most `batchMax`, and overwrites their first two bytes with their number. Returns the
+    /// answer to each; nil if there was none.
     public func ask(_ queries: ArraySlice<[UInt8]>) throws -> [[UInt8]?] {
         for attempt in 1...3 {
             if let answers = try attemptAll(queries, id: UInt16(attempt) << 8) { return answers }
@@ -32,7 +32,7 @@ public final class BatchExchange {
         throw DNSTestClient.Failure(why: "no answer to the last question of a batch")
     }
 
-    /// Nil, if the last answer does not come within a second.
+    /// Nil if the last answer does not arrive within a second.
     private func attemptAll(_ queries: ArraySlice<[UInt8]>, id: UInt16) throws -> [[UInt8]?]? {
         for (number, query) in queries.enumerated() {
             var bytes = query

@@ -1,7 +1,7 @@
 import Glibc
 import LDNSKit
 
-/// Asks a name server over real sockets, one query at a time, for tests.
+/// Queries a name server over real sockets, one query at a time, for tests.
 public struct DNSTestClient: Sendable {
     public struct Failure: Error {
         public var why: String
@@ -17,7 +17,7 @@ public struct DNSTestClient: Sendable {
         self.port = port
     }
 
-    /// Asks over UDP, and again over TCP if the answer is truncated.
+    /// Queries over UDP, and again over TCP if the answer is truncated.
     public func ask(_ name: String, _ type: UInt16 = 1) throws -> LDNSMessage {
         let query = try LDNSMessage.query(id: UInt16.random(in: 0...UInt16.max), name: name, type: type)
         for _ in 0..<3 {
@@ -42,7 +42,7 @@ public struct DNSTestClient: Sendable {
         }
     }
 
-    /// Sends bytes as they are and returns what comes back within a second; empty for nothing.
+    /// Sends raw bytes and returns what arrives within a second; empty if nothing does.
     public func exchange(_ bytes: [UInt8], datagram: Bool) throws -> [UInt8] {
         let socket = try open(datagram ? SOCK_DGRAM : SOCK_STREAM)
         defer { close(socket) }
@@ -54,14 +54,14 @@ public struct DNSTestClient: Sendable {
         return Array(buffer.prefix(max(count, 0)))
     }
 
-    /// Sends datagrams without waiting for answers, faster than which a receiver would drop them.
+    /// Sends datagrams without waiting for answers, but not so fast that a receiver would drop them.
     public func flood(_ datagrams: some Sequence<[UInt8]>) throws {
         let socket = try open(SOCK_DGRAM)
         defer { close(socket) }
         var buffer = [UInt8](repeating: 0, count: 65_535)
         for (number, bytes) in datagrams.enumerated() {
             _ = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-            // One question that is surely answered paces the flood.
+            // One question that is always answered paces the flood.
             if number % 32 == 31 {
                 let probe = try LDNSMessage.query(id: 1, name: "version.invalid", type: 1)
                 _ = Glibc.send(socket, probe, probe.count, Int32(MSG_NOSIGNAL))
@@ -71,7 +71,7 @@ public struct DNSTestClient: Sendable {
         }
     }
 
-    /// Sends all datagrams at once and returns every answer that comes before there is none for a second.
+    /// Sends all datagrams at once and returns every answer until none arrives for a second.
     public func burst(_ datagrams: [[UInt8]]) throws -> [[UInt8]] {
         let socket = try open(SOCK_DGRAM)
         defer { close(socket) }

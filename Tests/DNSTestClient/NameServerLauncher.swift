@@ -2,8 +2,8 @@ import DNSService
 import Logging
 import TestSupport
 
-/// Runs a name server in this process, calls `body` with it and its port once it answers, and stops it, however `body`
-/// ends.
+/// Runs a name server in this process, calls `body` with the server and its port once it answers, and stops the server
+/// when `body` ends in any way.
 public func withNameServer<Result>(
     _ configuration: NameServer.Configuration, isolation: isolated (any Actor)? = #isolation,
     _ body: (NameServer, UInt16) async throws -> Result

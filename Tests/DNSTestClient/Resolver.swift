@@ -1,14 +1,14 @@
 import Foundation
 import LDNSKit
 
-/// A real resolver that asks one authoritative server for one zone, for one test.
+/// A real resolver that queries one authoritative server for one zone, for one test.
 public final class Resolver {
     public enum Make: String, CaseIterable, Sendable {
         case unbound
         case bind
         case powerdns
 
-        /// The program, where this machine has it.
+        /// Path of the program if it is installed.
         public var program: String? {
             let name = ["unbound": "unbound", "bind": "named", "powerdns": "pdns_recursor"][rawValue] ?? rawValue
             return ["/usr/sbin/", "/usr/local/sbin/", "/usr/bin/"].map { $0 + name }
@@ -103,7 +103,8 @@ public final class Resolver {
         client = DNSTestClient(address, port: port)
     }
 
-    /// Asks as a stub does, for recursion: without it resolvers answer from their caches only, or not at all.
+    /// Queries like a stub resolver, with recursion desired: otherwise resolvers answer only from their caches, or not
+    /// at all.
     public func ask(_ name: String, _ type: UInt16 = 1) throws -> LDNSMessage {
         var query = try LDNSMessage.query(id: UInt16.random(in: 0...UInt16.max), name: name, type: type)
         query[2] |= 1
@@ -114,7 +115,7 @@ public final class Resolver {
         throw DNSTestClient.Failure(why: "\(make): no answer to \(name)")
     }
 
-    /// What it wrote of itself.
+    /// Its log output.
     public var report: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
     public func stop() { process.stop() }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A real name server of another make that takes a zone from ours, signed.
+/// Another name server implementation that transfers a zone from ours, signed.
 public final class Secondary {
     public enum Make: String, CaseIterable, Sendable {
         case nsd
@@ -97,7 +97,7 @@ public final class Secondary {
         client = DNSTestClient(address, port: own)
     }
 
-    /// Serial of the zone as it serves it; nil while it does not.
+    /// Serial of the zone that it serves; nil while it serves none.
     public func serial(of zone: String) -> UInt32? {
         guard let answer = try? client.ask(zone, 6), answer.rcode == 0, let data = answer.answers.first?.data,
             data.count > 20
@@ -105,7 +105,7 @@ public final class Secondary {
         return data.suffix(20).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
     }
 
-    /// What it wrote of itself.
+    /// Its log output.
     public var report: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
     public func stop() { process.stop() }

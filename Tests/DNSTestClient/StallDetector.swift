@@ -2,12 +2,12 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Tells whether the host itself stood still while something was measured: on every processor a thread sleeps for 2 ms
-/// over and over, and notes how late it wakes.
+/// Detects whether the host itself stalled during a measurement: on every processor a thread sleeps for 2 ms
+/// repeatedly, and records how late it wakes.
 public final class StallDetector: Sendable {
-    /// A measurement during which the host stood still for longer says nothing of what was measured.
+    /// If the host stalled for longer than this, the measurement is not meaningful.
     public static let stallMax = Duration.milliseconds(100)
-    /// Measurements made at most.
+    /// Maximum number of measurements.
     public static let measurementsMax = 3
     private static let nap = Duration.milliseconds(2)
 
@@ -25,7 +25,7 @@ public final class StallDetector: Sendable {
 
     private let state: Mutex<State>
 
-    /// Watches until `end`.
+    /// Runs until `end`.
     public init() {
         let processors = Self.processors
         state = Mutex(State(asleep: processors.map { _ in .now }))
@@ -37,8 +37,8 @@ public final class StallDetector: Sendable {
         }
     }
 
-    /// Ends the measurement. Returns the longest delay with which a thread woke. A thread that should be awake by now
-    /// counts, too: it has not run because its processor stands still.
+    /// Ends the measurement. Returns the longest wake-up delay of a thread. A thread that should be awake by now counts
+    /// too: it has not run because its processor is stalled.
     public func end() -> Duration {
         state.withLock { state in
             for thread in state.asleep.indices { state.note(thread, at: .now) }
@@ -54,12 +54,12 @@ public final class StallDetector: Sendable {
         }
     }
 
-    /// Measures how long something takes. Repeats the measurement, at most `measurementsMax` times in all, if it missed
-    /// its limit and the host stood still meanwhile. Returns the last measurement; the test compares it.
+    /// Measures how long something takes. If a measurement exceeds its limit and the host stalled meanwhile, it is
+    /// repeated, up to `measurementsMax` measurements in all. Returns the last measurement, for the test to check.
     ///
     /// - Parameters:
-    ///   - limit: the time that it may take.
-    ///   - measure: gets the number of the measurement, from 0. Returns nil if it gave up.
+    ///   - limit: the maximum time.
+    ///   - measure: receives the number of the measurement, starting at 0. Returns nil if it gave up.
     public static func measure(
         _ what: String, limit: Duration, isolation: isolated (any Actor)? = #isolation,
         _ measure: (_ number: Int) async throws -> Duration?
@@ -85,7 +85,7 @@ public final class StallDetector: Sendable {
 
     private typealias Affinity = @convention(c) (pid_t, Int, UnsafeMutableRawPointer) -> Int32
 
-    /// The processors that this process may use; only number 0 if the system does not say.
+    /// The processors that this process may use; only number 0 if the system does not report them.
     private static var processors: [Int] {
         var set = cpu_set_t()
         guard let get = affinity("sched_getaffinity"), get(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else {
@@ -96,14 +96,15 @@ public final class StallDetector: Sendable {
         }
     }
 
-    /// Binds the calling thread to one processor: the system would wake it on another while its own stands still.
+    /// Binds the calling thread to one processor: otherwise the system would wake it on another while its own is
+    /// stalled.
     private static func stay(on processor: Int) {
         var set = cpu_set_t()
         withUnsafeMutableBytes(of: &set) { $0[processor / 8] = 1 << UInt8(processor % 8) }
         _ = affinity("sched_setaffinity")?(0, MemoryLayout<cpu_set_t>.size, &set)
     }
 
-    /// A function of Linux that the headers for Swift do not declare.
+    /// A Linux function that Swift's headers do not declare.
     private static func affinity(_ name: String) -> Affinity? {
         dlsym(nil, name).map { unsafeBitCast($0, to: Affinity.self) }
     }

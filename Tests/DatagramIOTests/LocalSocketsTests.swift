@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Several addresses of one owner", .serialized)
 struct LocalSocketsTests {
-    /// Answers each datagram with the same bytes from where it was sent to, as a node does.
+    /// Answers each datagram with the same bytes from the address to which it was sent, like a node.
     private final class Echo: DatagramHandler {
         let locals = LocalSockets()
         let outbox = Outbox()
@@ -28,7 +28,7 @@ struct LocalSocketsTests {
 
     private static let hasV6 = (try? DatagramSocket(bind: Endpoint("[::1]:0")!)) != nil
 
-    /// Where the answers to datagrams for these addresses come from.
+    /// The source addresses of the answers to datagrams for these addresses.
     private func sources(_ bound: [String], asked: [String]) throws -> [String] {
         let loop = try DatagramLoop()
         let echo = Echo()
@@ -61,20 +61,20 @@ struct LocalSocketsTests {
         }
     }
 
-    @Test("With a socket an address, answers leave from the address that was asked", .enabled(if: hasV6))
+    @Test("With one socket per address, answers are sent from the address that was queried", .enabled(if: hasV6))
     func one() throws {
         let asked = ["127.45.0.1", "127.45.0.2", "::1"]
         #expect(try sources(["127.45.0.1:0", "127.45.0.2:0", "[::1]:0"], asked: asked) == asked)
     }
 
-    @Test("So they do with a socket for all addresses of a family", .enabled(if: hasV6))
+    @Test("With one socket per family, answers are also sent from the queried address", .enabled(if: hasV6))
     func wildcards() throws {
         let asked = ["127.45.0.3", "127.45.0.4", "::1", "127.45.0.3"]
         #expect(try sources(["[::]:0", "0.0.0.0:0"], asked: asked) == asked)
         #expect(try sources(["0.0.0.0:0"], asked: ["127.45.0.3", "127.45.0.4"]) == ["127.45.0.3", "127.45.0.4"])
     }
 
-    @Test("What no socket has the family for is counted once, and the rest leaves")
+    @Test("A datagram whose family no socket has is counted once, and the others are sent")
     func wrongFamily() throws {
         let locals = LocalSockets()
         for address in ["127.45.0.1:0", "127.45.0.2:0"] {
@@ -88,7 +88,7 @@ struct LocalSocketsTests {
         #expect(locals.sockets.map(\.statistics.datagramsSent) == [1, 0])
     }
 
-    @Test("What the kernel refuses is told with its cause and what to do")
+    @Test("A datagram that the kernel refuses is reported with cause and remedy")
     func refused() throws {
         let socket = try DatagramSocket(bind: try #require(Endpoint("127.45.0.1:0")))
         let outbox = Outbox()

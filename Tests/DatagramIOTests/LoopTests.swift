@@ -29,7 +29,7 @@ struct LoopTests {
         left.wait()
         loop.stop()
         loop.join()
-        // The one wake-up between is that of asking.
+        // The one wake-up in between is caused by the query itself.
         #expect(wakeups.withLock { $0.count == 2 && $0[1] - $0[0] == 1 })
     }
 
@@ -54,7 +54,7 @@ struct LoopTests {
         #expect(probe.fired.count == 2)
     }
 
-    @Test("after a late wake-up everything waiting is received before the timer is judged")
+    @Test("after a late wake-up everything waiting is received before the timer fires")
     func late() throws {
         let loop = try DatagramLoop()
         let receiver = try DatagramSocket(bind: loopback("127.45.1.1"), options: .queries)
@@ -167,7 +167,7 @@ struct LoopTests {
     }
 }
 
-/// Sends a batch, counts it in, sends the next; counts allocations after 20 rounds and at the end.
+/// Sends a batch, counts the received datagrams, sends the next; counts allocations after 20 rounds and at the end.
 private final class Echo: DatagramHandler {
     let loop: DatagramLoop
     let sender: DatagramSocket

@@ -3,7 +3,7 @@ import ReflectorModel
 
 @testable import DatagramIO
 
-/// A handler that keeps a copy of everything it is given, and stops its loop once it has seen enough.
+/// A handler that keeps a copy of everything it receives, and stops its loop once it has received enough.
 final class Probe: DatagramHandler {
     struct Seen {
         var bytes: [UInt8]
@@ -38,7 +38,7 @@ final class Probe: DatagramHandler {
         onTimer?(now)
     }
 
-    /// Runs until `stopAfter` datagrams or the deadline.
+    /// Runs until `stopAfter` datagrams have arrived or the deadline has passed.
     func run(datagrams: Int, within limit: TimeSpan = .seconds(5)) {
         stopAfter = datagrams
         let loop = loop
@@ -50,7 +50,7 @@ final class Probe: DatagramHandler {
     }
 }
 
-/// Memory for a batch, and bodies that stay where they are.
+/// Memory for a batch, and bodies that stay in place.
 final class Outbox {
     var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
@@ -85,7 +85,7 @@ func loopback(_ text: String, port: UInt16 = 0) -> Endpoint {
     Endpoint(address: IPAddress(text) ?? IPAddress(v4: 0x7f00_0001), port: port)
 }
 
-/// A payload that tells its number.
+/// A payload that contains its number.
 func numbered(_ number: Int, size: Int) -> [UInt8] {
     (0..<size).map { UInt8(truncatingIfNeeded: $0 < 4 ? number >> ($0 * 8) : number &* 31 &+ $0) }
 }

@@ -23,7 +23,7 @@ struct ReceiveCoalescingTests {
         }
     }
 
-    @Test("Close wake-ups gather; sparse ones, a backlog and a timer about to fire do not wait")
+    @Test("Close wake-ups coalesce; sparse ones, a backlog and a timer about to fire cause no sleep")
     func gathers() {
         #expect(sleeps(5, gap: 50, datagrams: 4) == [false, false, true, true, true])
         #expect(sleeps(5, gap: 500, datagrams: 4) == Array(repeating: false, count: 5))
@@ -32,7 +32,7 @@ struct ReceiveCoalescingTests {
         #expect(sleeps(5, gap: 50, datagrams: 4, nextTimer: soon) == Array(repeating: false, count: 5))
     }
 
-    @Test("Where a sleep gathers nothing, as with one client that waits for each answer, it is given up for a while")
+    @Test("If a sleep collects nothing, as with one client that waits for each answer, sleeping stops for a while")
     func givesUp() {
         let all = sleeps(200, gap: 50, datagrams: 1)
         #expect(all.filter { $0 }.count == 4)

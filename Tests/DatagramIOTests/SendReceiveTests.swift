@@ -89,7 +89,7 @@ struct SendReceiveTests {
         let probe = Probe(loop)
         let (loopNow, total) = (loop.now, 128 * 512)
         var sentRounds = 0
-        // One round in flight at a time, so that nothing depends on the size of the receive buffer.
+        // One round in flight at a time, so that the result does not depend on the receive buffer size.
         probe.onTimer = { _ in
             sender.send(outbox.batch)
             sentRounds += 1
@@ -108,13 +108,13 @@ struct SendReceiveTests {
         }
     }
 
-    @Test("a run that the kernel will not cut goes out datagram by datagram, and the kernel is not asked again")
+    @Test("a run that the kernel refuses to segment is sent datagram by datagram, without retrying segmentation")
     func uncut() throws {
         let loop = try DatagramLoop()
         let receiver = try DatagramSocket(bind: loopback("127.45.0.1"))
         let sender = try DatagramSocket(bind: loopback("127.45.0.2"))
         try loop.add(receiver)
-        // Without UDP checksums the kernel refuses to cut, as it does on a device that cannot compute them.
+        // Without UDP checksums the kernel refuses to segment, as on a device that cannot compute them.
         var on: Int32 = 1
         #expect(setsockopt(sender.descriptor, SOL_SOCKET, SO_NO_CHECK, &on, 4) == 0)
         let outbox = Outbox()
@@ -130,12 +130,12 @@ struct SendReceiveTests {
         let probe = Probe(loop)
         probe.run(datagrams: 60)
         #expect(probe.seen.map(\.bytes) == packets + packets)
-        // After the pause it tries again.
+        // After the pause segmentation is tried again.
         sender.segmentationSuspendedUntil = loop.now
         #expect(sender.maySegment())
     }
 
-    @Test("a datagram that cannot be sent is counted by its cause, and the others leave")
+    @Test("a datagram that cannot be sent is counted by cause, and the others are sent")
     func refused() throws {
         let loop = try DatagramLoop()
         let receiver = try DatagramSocket(bind: loopback("127.45.0.1"))
@@ -156,7 +156,7 @@ struct SendReceiveTests {
         #expect(sender.statistics.datagramsUnsent == 3)
     }
 
-    @Test("IPv6 carries runs too")
+    @Test("runs work over IPv6 too")
     func version6() throws {
         let loop = try DatagramLoop()
         let receiver = try DatagramSocket(bind: loopback("::1"))
@@ -171,7 +171,7 @@ struct SendReceiveTests {
         #expect(probe.seen.first?.source == sender.local)
     }
 
-    @Test("empty datagrams are datagrams")
+    @Test("empty datagrams are delivered")
     func empty() throws {
         let loop = try DatagramLoop()
         let receiver = try DatagramSocket(bind: loopback("127.45.0.1"))
@@ -205,7 +205,7 @@ struct SendReceiveTests {
     }
 
     @Test(
-        "a wildcard-bound socket answers from the address it was asked at",
+        "a wildcard-bound socket answers from the queried address",
         arguments: [("0.0.0.0", "127.45.7.9", "127.45.0.2"), ("::", "::1", "::1")])
     func wildcard(bind: String, asked: String, asker: String) throws {
         let loop = try DatagramLoop()
@@ -245,7 +245,7 @@ struct SendReceiveTests {
     }
 
     @Test(
-        "what the kernel drops for want of room is counted, told by datagrams or asked for", arguments: [true, false])
+        "kernel drops due to a full buffer are counted, from datagrams or on request", arguments: [true, false])
     func overflow(isReported: Bool) throws {
         var options = DatagramSocketOptions()
         options.reportsDrops = isReported
@@ -259,7 +259,7 @@ struct SendReceiveTests {
         for index in 0..<200 { outbox.add(numbered(index, size: 1_000), to: receiver.local) }
         sender.send(outbox.batch)
         let probe = Probe(loop)
-        // The count travels with the next datagram that finds room.
+        // The count arrives with the next datagram that fits.
         probe.onBatch = { _ in
             if probe.seen.last?.bytes.count == 1 {
                 loop.stop()

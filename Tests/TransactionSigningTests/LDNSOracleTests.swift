@@ -4,7 +4,8 @@ import Testing
 
 @testable import TransactionSigning
 
-/// libldns signs and checks with the two algorithms that it knows. It checks no time, and knows no SHA-384.
+/// libldns signs and verifies with the two algorithms that it supports. It does not check times, and does not support
+/// SHA-384.
 @Suite("TSIG against libldns")
 struct LDNSOracleTests {
     private static let secret = "c2VjcmV0IG9mIHRoZSB0d28gZW5kcyBvZiBhIGxpbmU="
@@ -16,7 +17,7 @@ struct LDNSOracleTests {
 
     private func name(_ algorithm: TSIGAlgorithm) -> String { algorithm.rawValue + "." }
 
-    /// A query that libldns has signed, and libldns's code.
+    /// A query signed by libldns, and libldns's code.
     private func signedQuery(_ algorithm: TSIGAlgorithm) throws -> (bytes: [UInt8], code: OpaqueBytes) {
         var owner: UnsafeMutablePointer<ldns_rdf>?
         #expect(ldns_str2rdf_dname(&owner, "n1.r1283.example.net.") == LDNS_STATUS_OK)
@@ -40,7 +41,7 @@ struct LDNSOracleTests {
         deinit { ldns_rdf_deep_free(field) }
     }
 
-    @Test("We take what it signs, and it takes what we sign", arguments: [TSIGAlgorithm.hmacSHA256, .hmacSHA512])
+    @Test("We accept its signatures, and it accepts ours", arguments: [TSIGAlgorithm.hmacSHA256, .hmacSHA512])
     func bothWays(_ algorithm: TSIGAlgorithm) throws {
         let key = try key(algorithm)
         let (query, code) = try signedQuery(algorithm)

@@ -4,7 +4,7 @@ import Testing
 
 private let now: Int64 = 1_800_000_000
 
-/// A query for `example.net` SOA, without records behind it.
+/// A query for `example.net` SOA, without further records.
 private let query: [UInt8] =
     [0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0] + [7] + Array("example".utf8) + [3] + Array("net".utf8)
     + [0, 0, 6, 0, 1]
@@ -43,7 +43,7 @@ private func reason(_ request: TSIGRequest) -> TSIGRequest.Rejection.Reason? {
 @Suite("TSIG (RFC 8945)")
 struct SignatureTests {
     @Test(
-        "Codes are those of RFC 4231",
+        "Codes match the vectors of RFC 4231",
         arguments: [
             (TSIGAlgorithm.hmacSHA256, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
             (
@@ -63,7 +63,7 @@ struct SignatureTests {
         #expect(found.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() == code)
     }
 
-    @Test("A signed request is genuine, and comes back as it was", arguments: TSIGAlgorithm.allCases)
+    @Test("A signed request is verified and returned unchanged", arguments: TSIGAlgorithm.allCases)
     func genuine(_ algorithm: TSIGAlgorithm) throws {
         let key = try key(algorithm)
         let request = TSIGRequest.verify(signed(key), keys: TSIGKeyring([key]), now: now)
@@ -75,7 +75,7 @@ struct SignatureTests {
         #expect(session.key == key)
     }
 
-    @Test("Every message of an answer covers the one before", arguments: TSIGAlgorithm.allCases)
+    @Test("Every message of a reply covers the previous one", arguments: TSIGAlgorithm.allCases)
     func chain(_ algorithm: TSIGAlgorithm) throws {
         let key = try key(algorithm)
         var client = TSIGSession(key)
@@ -109,7 +109,7 @@ struct SignatureTests {
         #expect(!isGenuine5, "one is missing")
     }
 
-    @Test("An unknown name, and a known one of another algorithm, are BADKEY and answered without a code")
+    @Test("An unknown name, or a known name with another algorithm, is BADKEY and answered without a code")
     func badKey() throws {
         let request = TSIGRequest.verify(signed(try key()), keys: TSIGKeyring(), now: now)
         #expect(reason(request) == .badKey)
@@ -122,7 +122,7 @@ struct SignatureTests {
         #expect(record.error == 17 && record.code.isEmpty && record.originalID == 0x1234)
     }
 
-    @Test("Another secret, and any bit changed, are BADSIG or no message at all")
+    @Test("Another secret, or any changed bit, is BADSIG or a malformed message")
     func badSignature() throws {
         let ring = TSIGKeyring([try key()])
         #expect(reason(.verify(signed(try key(secret: 8)), keys: ring, now: now)) == .badSignature)
@@ -147,7 +147,7 @@ struct SignatureTests {
         #expect(record.error == 16 && record.code.isEmpty)
     }
 
-    @Test("A signature is good for as long as it says; later it is BADTIME, answered signed and with our time")
+    @Test("A signature is valid within its fudge; later it is BADTIME, with a signed reply that has our time")
     func badTime() throws {
         let key = try key()
         let ring = TSIGKeyring([key])
@@ -176,7 +176,7 @@ struct SignatureTests {
         }
     }
 
-    @Test("A code cut short is BADTRUNC if genuine; shorter than half, or longer than whole, is malformed")
+    @Test("A truncated code is BADTRUNC if valid; less than half, or more than the full length, is malformed")
     func truncation() throws {
         let ring = TSIGKeyring([try key()])
         let message = signed(try key())
@@ -193,7 +193,7 @@ struct SignatureTests {
         }
     }
 
-    @Test("A signature that is not last, or cut off, or of another class, is malformed; hostile bytes never trap")
+    @Test("A signature that is not last, truncated, or of another class is malformed; hostile bytes never trap")
     func malformed() throws {
         let key = try key()
         let ring = TSIGKeyring([key])
@@ -224,7 +224,7 @@ struct SignatureTests {
 
 @Suite("Files of keys")
 struct KeyringTests {
-    @Test("Lines, and what tsig-keygen writes")
+    @Test("Key lines and the output of tsig-keygen are read")
     func forms() throws {
         let text = """
             # a comment
@@ -243,7 +243,7 @@ struct KeyringTests {
         #expect(ring["four"] == nil)
     }
 
-    @Test("Every mistake is named with its line")
+    @Test("Every error is reported with its line")
     func mistakes() {
         let text = "a hmac-md5 AAAA\nb hmac-sha256\nc hmac-sha256 A===\nd hmac-sha256 AAAA\nd hmac-sha256 AAAA\n"
         guard case .failure(let problems) = TSIGKeyring.parse(text) else {
@@ -253,7 +253,7 @@ struct KeyringTests {
         #expect(problems.list.map(\.line) == [1, 2, 3, 5])
     }
 
-    @Test("A key that is made can be read", arguments: TSIGAlgorithm.allCases)
+    @Test("A generated key can be read", arguments: TSIGAlgorithm.allCases)
     func generated(_ algorithm: TSIGAlgorithm) throws {
         let key = try #require(TSIGKey.generate(name: "new", algorithm: algorithm))
         #expect(try TSIGKeyring.parse(key.line + "\n").get()["new"] == key)

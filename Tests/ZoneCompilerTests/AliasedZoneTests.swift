@@ -4,7 +4,7 @@ import Testing
 
 @testable import ZoneCompiler
 
-/// Networks of a few set regions under maps that tests write.
+/// Networks of a few set regions with the maps of the tests.
 private enum Network {
     static func content(_ map: String, zone extra: String = "", regions: String = "r10-r29") throws -> ZoneContent {
         var zone = "$TTL 60\n@ SOA ns1 host 1 3600 600 604800 5\n@ NS ns1\nns1 A 192.0.2.1\nep AAAA 2001:db8::1\n"
@@ -22,7 +22,7 @@ private enum Network {
         return try #require(compiled.contents.first)
     }
 
-    /// Rectangles anywhere, some of them without parents.
+    /// Rectangles at random positions, some of them without parents.
     static func random(_ random: inout SeededGenerator, lines: Int) -> String {
         var map = "map s* r* t0 t1 t2\n"
         for _ in 0..<lines {
@@ -56,7 +56,7 @@ struct AliasedZoneTests {
         }
     }
 
-    @Test("Applied to the old records, a difference gives the new ones, whatever the two maps")
+    @Test("A difference applied to the old records gives the new ones, for any two maps")
     func differences() throws {
         var random = SeededGenerator(state: 2)
         var before = try AliasedZone(Network.content(Network.random(&random, lines: 10)))
@@ -78,7 +78,7 @@ struct AliasedZoneTests {
         }
     }
 
-    @Test("Moving one portset to a class that there is changes one record")
+    @Test("Moving one portset to an existing class changes one record")
     func remap() throws {
         let common = "map s* r* t0 t1 t2\nmap s100-s199 r10-r19 t3 t4 t5\n"
         let before = try AliasedZone(Network.content(common))
@@ -88,12 +88,12 @@ struct AliasedZoneTests {
         #expect(removed.count == 1 && added.count == 1)
         #expect(removed.first?.owner == WireName.joined("s200.reflector.net", below: [0]))
         #expect(added.first?.type == 39)
-        // Lines that cut regions where nothing changes, and lines that come first, rename no class.
+        // Lines that divide regions without changing answers, and lines that come first, rename no class.
         let cut = try AliasedZone(Network.content("map s7 r* t5\n" + common + "map s100 r12 t3 t4 t5\n"))
         #expect(ZoneDifference.count(from: before, to: cut, limit: 10) == 0)
     }
 
-    @Test("Another address of a host changes its RRsets and those of the unions it is in, no name of the map")
+    @Test("A new host address changes the host's RRsets and those of its unions, but no name of the map")
     func address() throws {
         let map = "map s* r* t0 t1 t2\nmap s100-s199 r10-r19 t3 t4 t5\n"
         let before = try AliasedZone(Network.content(map))
@@ -103,7 +103,7 @@ struct AliasedZoneTests {
         #expect(added.count == 3, "h4, t4.parents, and one union: \(added.map(\.owner))")
     }
 
-    @Test("Classes keep apart even if all hashes collide")
+    @Test("Classes stay distinct even if all hashes collide")
     func collisions() throws {
         let content = try Network.content("map s* r* t0 t1 t2\nmap s5 r10 t3\nmap s6 r11 t4\nmap s7-s9 r12 t5\n")
         let classes = try PortsetClasses(content, recordsMax: 1_000_000) { _, _ in 7 }
@@ -124,7 +124,7 @@ struct AliasedZoneTests {
         #expect(third.stamped(after: second, serial: 9).setRegions.map(\.changedSerial) == [5, 8, 5, 5, 5, 5])
     }
 
-    /// All of a record that goes over the wire.
+    /// All parts of a record that are sent on the wire.
     private func key(_ record: ZoneRecord) -> [UInt8] {
         let numbers = [UInt32(record.type), record.ttl].flatMap { number in
             (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
@@ -136,7 +136,7 @@ struct AliasedZoneTests {
         Set(records(try AliasedZone(content).records).map(\.owner))
     }
 
-    @Test("After an edit the aliases that resolvers hold are still answered, until their TTL has passed")
+    @Test("After an edit the aliases that resolvers cache are still answered until their TTL has expired")
     func outliving() throws {
         let map = "map s* r* t0 t1 t2\nmap s100-s199 r10-r19 t3 t4 t5\n"
         let before = try Network.content(map)
@@ -151,11 +151,11 @@ struct AliasedZoneTests {
         let all = records(zone.records)
         #expect(all.count + 1 == zone.recordCount)
         #expect(zip(all, all.dropFirst()).allSatisfy { $0 < $1 })
-        // Nothing is lost or changed of what the edit says.
+        // No record of the edit is lost or changed.
         let said = records(try AliasedZone(edited).records).map(key)
         #expect(Set(said).isSubset(of: Set(all.map(key))))
 
-        // The next edit keeps what still must be answered, and forgets it when it need not.
+        // The next edit keeps what must still be answered, and drops it when its time is over.
         let soon = OutlivingAliases.outliving(after, in: before, at: now + 10).outliving
         var back = before
         back.outliving = soon
@@ -169,7 +169,7 @@ struct AliasedZoneTests {
         #expect(classes.count > mine.count)
     }
 
-    @Test("A set region that goes is answered for as long, as it was")
+    @Test("A removed set region is answered for as long, unchanged")
     func outlivingSets() throws {
         let before = try Network.content("map s* r* t0 t1 t5\nmap s9 r10 none\n")
         var after = before
@@ -181,13 +181,13 @@ struct AliasedZoneTests {
         let new = Set(records(try AliasedZone(after).records).map(key))
         #expect(old.allSatisfy { new.contains(key($0)) })
         #expect(after.outliving?.sets.map(\.name).sorted() == ["none", "t5"])
-        // What comes back is itself again.
+        // A restored set region is answered from the files again.
         var back = before
         back.outliving = OutlivingAliases.outliving(after, in: before, at: 6).outliving
         #expect(back.outliving?.sets.isEmpty == true)
     }
 
-    @Test("Edits without end keep no more than a bound, the last edits first")
+    @Test("Endless edits keep a bounded number of records, those of the last edits first")
     func outlivingBound() throws {
         var content = try Network.content("map s* r* t0 t1 t2\n", regions: "r10-r9999")
         var dropped = 0

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("DNS messages through libldns")
 struct LDNSMessageTests {
-    @Test("A query carries id, case, RD and EDNS options, and reads back")
+    @Test("A query contains id, case, RD and EDNS options, and can be parsed again")
     func queryRoundTrip() throws {
         let bytes = try LDNSMessage.query(
             id: 0xbeef, name: "N1.r1283.S4096.rEflector.net", type: LDNSType.a,
@@ -25,7 +25,7 @@ struct LDNSMessageTests {
         + [0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 20, 0, 9, 0, 0, 0, 100, 0x13, 0x24, 0xc0, 14, 0][..<20]
         + [0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 20, 0, 5, 4, 0x73, 0x3d, 0x61, 0x22]
 
-    @Test("Answers come out as lower-case owners, uncompressed data and typed fields")
+    @Test("Answers are parsed into lower-case owners, uncompressed data and typed fields")
     func parsesAnswers() throws {
         var bytes = Self.response
         // RDATA of the SRV is six bytes and a pointer.

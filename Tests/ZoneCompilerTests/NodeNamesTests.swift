@@ -5,7 +5,7 @@ import Testing
 
 @testable import ZoneCompiler
 
-@Suite("What the zone says of its hosts")
+@Suite("The host roles in a zone")
 struct NodeNamesTests {
     private func content() throws -> ZoneContent {
         let compiled = ZoneCompiler.compile(files: [
@@ -40,7 +40,7 @@ struct NodeNamesTests {
         return try #require(compiled.contents.first)
     }
 
-    @Test("Each host has its parts and its port, in order of the lines; others have no such name")
+    @Test("Each host has its roles and its port, in order of the lines; other hosts have no such name")
     func parts() throws {
         let content = try content()
         let told = content.nodeEntries.map { entry in
@@ -62,7 +62,7 @@ struct NodeNamesTests {
         #expect(nodes.allSatisfy { WireName.relative($0.owner, to: zone.zoneName)?.hasSuffix(".nodes") == true })
     }
 
-    @Test("A zone file may not have a host of our own name")
+    @Test("A zone file may not define a host with a reserved name")
     func reserved() {
         let compiled = ZoneCompiler.compile(files: [
             (
@@ -73,7 +73,7 @@ struct NodeNamesTests {
         #expect(compiled.hasErrors)
     }
 
-    @Test("A host claims what the zone says, and no more")
+    @Test("A host may claim only the roles in the zone")
     func allows() throws {
         func listing(_ text: [String]) -> NodeListing {
             NodeListing(LookUpAnswer(hosts: [], ttlSeconds: 1, text: text))

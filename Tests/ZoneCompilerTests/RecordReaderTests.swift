@@ -17,7 +17,7 @@ struct RecordReaderTests {
     }
 
     @Test(
-        "A number beyond its field is refused where it stands, and never wraps",
+        "A number out of its field's range is refused at its position, and never wraps",
         arguments: [
             ("x MX 65536 ns1", "5:6"), ("x MX -1 ns1", "5:6"), ("x SRV 0 0 65536 ns1", "5:11"),
             ("x NAPTR 70000 10 \"s\" \"A\" \"\" .", "5:9"), ("x HTTPS 65536 . alpn=h2", "5:9"),
@@ -51,10 +51,10 @@ struct RecordReaderTests {
         #expect(problems(line).count == 1, "\(line): \(problems(line))")
     }
 
-    @Test("A relative name in data that exceeds 255 bytes with the zone's name is refused, one byte less is taken")
+    @Test("A relative name in data over 255 bytes with the zone's name is refused; one byte less is accepted")
     func longNames() {
         let label = String(repeating: "a", count: 63)
-        // Three labels of 64 bytes, one more, and 15 of the zone: 255 in all.
+        // Three labels of 64 bytes, one more label, and the zone's 15 bytes: 255 in all.
         let fits = [label, label, label, String(repeating: "b", count: 47)].joined(separator: ".")
         for (type, before, behind) in [
             ("CNAME", "", ""), ("PTR", "", ""), ("RP", "", " ."), ("RP", ". ", ""), ("HTTPS", "1 ", ""),
@@ -68,7 +68,7 @@ struct RecordReaderTests {
     }
 
     @Test(
-        "Forms that the RFCs allow are taken",
+        "Formats that the RFCs allow are accepted",
         arguments: [
             "x CAA 0 issue ca.example", "x CLASS1 A 192.0.2.1", "x 300 CLASS1 TYPE16 \\# 4 03616263", "x APL",
             "x CLASS1 300 TYPE1 \\# 4 c0000201", "x IN 600 A 192.0.2.1", "x HTTPS 0 @", "x 1W IN TXT a", "x CNAME \\@",
@@ -83,7 +83,7 @@ struct RecordReaderTests {
         #expect(problems(line) == [])
     }
 
-    @Test("What is written of a record reads as the same record again")
+    @Test("A written record is read back as the same record")
     func roundTrip() throws {
         for line in [
             "x TXT \"$ORIGIN \\\" \\\\ ;\" \\000\\255 \"\"", "a\\\"b MX 10 a\\\"b\\;\\(\\).c.", "\\$x A 192.0.2.2",
@@ -105,7 +105,7 @@ struct RecordReaderTests {
         }
     }
 
-    @Test("Bytes that are not UTF-8 stay what they are: two owners stay two, and a message shows them as \\DDD")
+    @Test("Bytes that are not UTF-8 are kept: two owners stay distinct, and messages show them as \\DDD")
     func octets() throws {
         var bytes = Array(Self.head.utf8)
         bytes += Array("a".utf8) + [0xff] + Array(" A 1.2.3.4\na".utf8) + [0xfe] + Array(" TXT \"".utf8) + [0xc3, 0x28]

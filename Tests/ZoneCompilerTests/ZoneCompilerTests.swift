@@ -27,7 +27,7 @@ struct ZoneCompilerTests {
         #expect(content.edgeRegions[0].hosts.map { content.hosts[$0].name } == ["edge-bos"])
     }
 
-    @Test("A folder with many mistakes names all of them at file, line and column")
+    @Test("All mistakes of a folder are reported with file, line and column")
     func namesEveryMistake() {
         let zone = """
             $TTL 60
@@ -75,7 +75,7 @@ struct ZoneCompilerTests {
     }
 
     @Test(
-        "Each mistake in the portsets file is found where it is",
+        "Each mistake in the portsets file is reported at its position",
         arguments: [
             ("map s* r* none nyc", 11, "'none' stands alone"),
             ("map s* r* nyc lon sjc nyc", 23, "more than three"),
@@ -104,7 +104,7 @@ struct ZoneCompilerTests {
             found.contains { $0.column == column && $0.message.contains(words) }, "\(compiled.problems)")
     }
 
-    @Test("A cycle among set regions is an error for the portsets where it closes, and only there")
+    @Test("A cycle among set regions is an error only for the portsets where it is closed")
     func findsCircles() {
         let apart = ExampleZone.compile(portsets: ExampleZone.portsets + "map s100-s200 nyc sjc\n")
         #expect(!apart.hasErrors, "\(apart.problems)")
@@ -116,7 +116,7 @@ struct ZoneCompilerTests {
         #expect(!mended.hasErrors, "\(mended.problems)")
     }
 
-    @Test("Lines that never win, that lose a part to a wider line, and parents that fail together are warned of")
+    @Test("Warnings: lines that never win, lines partly covered by a wider one, parents that fail together")
     func warnsOfOrder() {
         func warnings(_ more: String) -> [String] {
             ExampleZone.compile(portsets: ExampleZone.portsets + more).problems.map {
@@ -138,7 +138,7 @@ struct ZoneCompilerTests {
     }
 
     @Test(
-        "A file without its final newline, a lone sidecar and two files but for case are errors; droppings are ignored")
+        "Errors: no final newline, a lone sidecar, two files that differ only in case; editor files are ignored")
     func filesOfADirectory() {
         let cut = ExampleZone.compile(portsets: String(ExampleZone.portsets.dropLast()))
         #expect(cut.errors.map { "\($0.line) \($0.message.prefix(10))" } == ["10 no newline"])
@@ -175,11 +175,11 @@ struct FamilyCheckTests {
         return compiled.problems.map { "\($0.file.split(separator: ".").last ?? ""):\($0.line): \($0.message)" }
     }
 
-    @Test("An edge without a family of its parents is named at the map line that wins for it")
+    @Test("An edge without a common family with its parents is reported at the map line that wins for it")
     func edge() {
         #expect(warnings([]) == [])
         let edge = warnings([("edge-bos A 127.0.3.1", "edge-bos AAAA 2001:db8::e")])
-        // s* has no other parent with IPv6 than sjc, which s4096 of r1283 has too.
+        // For s* no other parent has IPv6 but sjc, which s4096 of r1283 has too.
         #expect(edge.count == 0, "sjc has both: \(edge)")
         let both = [
             ("edge-bos A 127.0.3.1", "edge-bos AAAA 2001:db8::e"), ("      AAAA 2001:db8::5", "      A 127.0.2.6"),
@@ -190,7 +190,7 @@ struct FamilyCheckTests {
         #expect(warnings(both + [("lon-1 A 127.0.2.3", "lon-1 AAAA 2001:db8::3")]).count == 0)
     }
 
-    @Test("Link-local addresses count for nothing")
+    @Test("Link-local addresses do not count")
     func linkLocal() {
         let found = warnings([
             ("edge-bos A 127.0.3.1", "edge-bos AAAA 2001:db8::e"), ("2001:db8::5", "fe80::5"),
@@ -198,7 +198,7 @@ struct FamilyCheckTests {
         #expect(found.count == 3, "\(found)")
     }
 
-    @Test("An entrypoint and a set reflector with parents are looked at too")
+    @Test("An entrypoint and a set reflector with parents are checked too")
     func others() {
         let entrypoint = warnings([
             ("ep-bos A 127.0.1.1", "ep-bos AAAA 2001:db8::b"), ("AAAA 2001:db8::5", "A 127.0.2.6"),

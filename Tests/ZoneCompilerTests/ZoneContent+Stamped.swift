@@ -3,12 +3,12 @@ import DNSAnswers
 @testable import ZoneCompiler
 
 extension ZoneContent {
-    /// This content with the serial and cause of the last change of each set region's answer filled in: those of
-    /// `last` where the answer is the same as there, else `serial` and what the set region itself says.
+    /// This content with the serial and cause of each set region's last change: those of `last` if the answer is the
+    /// same there, otherwise `serial` and the set region's own cause.
     ///
     /// - Parameters:
-    ///   - last: what was served before; nil for nothing.
-    ///   - serial: of this content.
+    ///   - last: the content served before; nil if there was none.
+    ///   - serial: serial of this content.
     func stamped(after last: ZoneContent?, serial: UInt32) -> ZoneContent {
         var result = self
         var numbers: [String: Int] = [:]

@@ -9,7 +9,7 @@ struct ZoneDiffTests {
         ZoneDiff(from: [ExampleZone.content(portsets: old)], to: [ExampleZone.content(portsets: new)])
     }
 
-    @Test("Equal files, other line orders that answer alike, and a raised serial move nothing")
+    @Test("Equal files, other line orders with the same answers, and a raised serial change nothing")
     func movesNothing() {
         #expect(diff(ExampleZone.portsets, ExampleZone.portsets).isEmpty)
         let split = ExampleZone.portsets.replacing(
@@ -28,7 +28,7 @@ struct ZoneDiffTests {
             ])
     }
 
-    @Test("A wide edit stays a few rectangles, joined across regions and portsets")
+    @Test("A wide edit is a few rectangles, merged across regions and portsets")
     func wideEdit() {
         let edited = ExampleZone.portsets.replacing("s4096-s8191  r*       lon nyc sjc", with: "s4096-s8191 r* sjc lon")
         #expect(
@@ -44,7 +44,7 @@ struct ZoneDiffTests {
             ])
     }
 
-    @Test("TTLs, new regions, set regions, hosts and streams show as what they are")
+    @Test("Changes of TTLs, regions, set regions, hosts and streams are listed by kind")
     func otherChanges() {
         let ttl = ExampleZone.portsets.replacing("ttl=5", with: "ttl=6")
         #expect(

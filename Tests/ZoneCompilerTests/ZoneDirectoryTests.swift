@@ -7,7 +7,7 @@ import Testing
 
 @Suite("A directory of zone files")
 struct ZoneDirectoryTests {
-    /// Problems of a directory with one more entry, which `make` makes at a path, named `x.org.zone`.
+    /// Problems of a directory with one additional entry, named `x.org.zone`, which `make` creates at the given path.
     private func problems(_ make: (String) throws -> Void) throws -> [String] {
         let temporary = try TemporaryFolder()
         defer { temporary.remove() }
@@ -16,7 +16,7 @@ struct ZoneDirectoryTests {
         return try ZoneDirectory.compile(folder).problems.map { $0.description(in: "zones") }
     }
 
-    @Test("What is no readable file is told apart, and none of it is waited for or read without end")
+    @Test("Unreadable entries are reported by kind, and none blocks or is read endlessly")
     func unreadable() throws {
         let cases: [(expected: String, make: (String) throws -> Void)] = [
             (
@@ -47,7 +47,7 @@ struct ZoneDirectoryTests {
         for (expected, make) in cases {
             let found = try problems(make)
             #expect(found.contains { $0.hasPrefix("zones/x.org.zone:1:1: \(expected)") }, "\(expected): \(found)")
-            // What can't be read is there all the same.
+            // An unreadable file still counts as present.
             #expect(found.count == 1, "\(found)")
         }
     }
@@ -63,14 +63,14 @@ struct ZoneDirectoryTests {
     }
 
     @Test(
-        "A path that is no directory is told with the cause",
+        "A path that is not a directory is reported with the cause",
         arguments: [("/nowhere", "no such file or directory"), ("/etc/passwd", "not a folder")])
     func noDirectory(_ path: String, _ cause: String) {
         let error = #expect(throws: ZoneDirectory.Unreadable.self) { try ZoneDirectory.compile(path) }
         #expect(error?.description == "\(path): \(cause); give the folder of the .zone files")
     }
 
-    @Test("A byte order mark is named as what it is, and nothing else is wrong")
+    @Test("A byte order mark is reported, and no other error")
     func byteOrderMark() {
         let mark: [UInt8] = [0xef, 0xbb, 0xbf]
         for marked in ["reflector.net.zone", "reflector.net.portsets", "reflector.net.streams"] {
@@ -85,7 +85,7 @@ struct ZoneDirectoryTests {
         }
     }
 
-    @Test("A thousand problems are kept of each file, whatever their number, and the rest are counted")
+    @Test("At most a thousand problems are kept per file, and the rest are counted")
     func manyProblems() throws {
         let lines = (0..<100_000).map { "map s\($0 % 65_536) r\(1_000_000 + $0) nyc lon\n" }.joined()
         let compiled = ExampleZone.compile(portsets: ExampleZone.portsets + lines)

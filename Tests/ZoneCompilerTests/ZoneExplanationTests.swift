@@ -9,7 +9,7 @@ struct ZoneExplanationTests {
         ZoneExplanation.explain(name, in: [ExampleZone.content()])
     }
 
-    @Test("The line that wins is last of those that match, and its set region answers")
+    @Test("The winning line is the last one that matches, and its set region answers")
     func winnerAndShadowed() {
         let found = explain("n1.R1283.s4096.reflector.net.")
         #expect(found.outcome == .answer)
@@ -44,7 +44,7 @@ struct ZoneExplanationTests {
         #expect(explain("sets.s100").reasons.first == "root set regions of s100: nyc, lon, sjc")
     }
 
-    @Test("Parents that a line takes away are an answer; a set region without parents has no names")
+    @Test("Parents that a line removes are an answer; a set region without parents has no names")
     func none() {
         let map = ExampleZone.portsets + "map s5 r1283 none ttl=9\nmap s7 sjc none\n"
         let content = ExampleZone.content(portsets: map)

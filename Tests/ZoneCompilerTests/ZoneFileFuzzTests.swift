@@ -6,8 +6,8 @@ import Testing
 
 @testable import ZoneCompiler
 
-/// 20,000 mutated generations in every run; `REFLECTOR_FUZZ_ZONES=1000000` (tools/fuzz) for more, and
-/// `REFLECTOR_FUZZ_SEED` for others.
+/// Every run uses 20,000 mutated generations; `REFLECTOR_FUZZ_ZONES=1000000` (tools/fuzz) sets another number, and
+/// `REFLECTOR_FUZZ_SEED` another seed.
 @Suite("Mutated zone files")
 struct ZoneFileFuzzTests {
     private static let shards = 4
@@ -16,7 +16,7 @@ struct ZoneFileFuzzTests {
         ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
     }
 
-    @Test("No trap; errors name lines that exist; what compiles has sound indices and answers, diffs and explains")
+    @Test("No trap; errors have existing lines; compiled content has valid indices and is usable")
     func mutations() async throws {
         let total = Self.environment("REFLECTOR_FUZZ_ZONES") ?? 20_000
         let seed = Self.environment("REFLECTOR_FUZZ_SEED") ?? 20_240_611
@@ -44,7 +44,7 @@ struct ZoneFileFuzzTests {
                 + "grew by \(grown) KiB")
         #expect(failures == [], "seed \(seed)")
         #expect(accepted > total / 40 && accepted < total - total / 40)
-        // Other tests run in this process too when this one is short.
+        // In a short run, other tests of this process affect the measurement.
         if total > 100_000 { #expect(grown < 65_536) }
     }
 }
@@ -54,7 +54,7 @@ private struct ZoneFileFuzz {
     private static let names = ["reflector.net.zone", "reflector.net.portsets", "reflector.net.streams"]
     private static let originals = [ExampleZone.zone + more, ExampleZone.portsets, ExampleZone.streams]
         .map { Array($0.utf8) }
-    /// What the example does not have.
+    /// Lines of kinds that the example does not contain.
     private static let more = """
         www CNAME nyc-1
         *.wild 30 IN TXT "a \\" b" c
@@ -65,7 +65,7 @@ private struct ZoneFileFuzz {
             nyc-1.reflector.net. ) ; over two lines
 
         """
-    /// Words that mean something somewhere.
+    /// Words with a meaning in some file.
     private static let words = [
         "none", "r*", "s*", "r1283", "s4096", "s0-s65535", "nyc", "lon", "sjc", "ttl=5", "id=r7", "hosts=nyc-1",
         "capacity=10Gbps", "hash(0-4095)", "entrypoints=ep-bos", "pull=http://a/", "push", "$INCLUDE x", "$TTL 1h",
@@ -152,7 +152,7 @@ private struct ZoneFileFuzz {
         bytes.replaceSubrange(start..<end, with: Self.words.randomElement(using: &random) ?? [])
     }
 
-    /// Copies a line to the end, or takes it away.
+    /// Copies a line to the end, or removes it.
     private mutating func moveLine(_ bytes: inout [UInt8], near position: Int) {
         let start = bytes[..<position].lastIndex(of: 10).map { $0 + 1 } ?? 0
         let end = bytes[start...].firstIndex(of: 10).map { $0 + 1 } ?? bytes.count
@@ -161,7 +161,7 @@ private struct ZoneFileFuzz {
         if Bool.random(using: &random) { bytes += line }
     }
 
-    /// Every index in a content points at something.
+    /// True if every index in a content is valid.
     private static func isSound(_ content: ZoneContent) -> Bool {
         content.setRegions.allSatisfy { $0.members.allSatisfy { content.hosts.indices.contains($0.host) } }
             && content.rules.allSatisfy { rule in

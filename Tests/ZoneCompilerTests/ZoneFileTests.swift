@@ -14,7 +14,7 @@ struct ZoneFileTests {
         }
     }
 
-    @Test("Names, TTLs, classes, $ORIGIN, quotes and parentheses are read as RFC 1035 has them")
+    @Test("Names, TTLs, classes, $ORIGIN, quotes and parentheses are read as in RFC 1035")
     func readsMasterFile() throws {
         let text = """
             $ORIGIN sub
@@ -42,7 +42,7 @@ struct ZoneFileTests {
     }
 
     @Test(
-        "Each mistake is found where it is",
+        "Each mistake is reported at its position",
         arguments: [
             ("x A 1.2.3\n", "5:5 bad A data"), ("x A 1.2.3.4 5.6.7.8\n", "5:13 bad A data"),
             ("x A\n", "5:3 A record without"),
@@ -65,24 +65,24 @@ struct ZoneFileTests {
         #expect(found.count == 1 && found.allSatisfy { $0.hasPrefix(expected) }, "\(found)")
     }
 
-    @Test("Ordinary hosts that only begin like our names are free")
+    @Test("Host names that only begin like reserved names are allowed")
     func freeNames() {
         #expect(
             problems("sjc-1 A 127.0.2.1\nrome A 127.0.2.2\ns1x A 127.0.2.3\nset A 127.0.2.4\nx.s1.a A 1.2.3.4\n") == [])
     }
 
-    @Test("Reading goes on after an error, also behind a parenthesis that is never closed")
+    @Test("Reading continues after an error, even after a parenthesis that is never closed")
     func goesOn() {
         #expect(problems("x A ( 1.2.3.4\ny A bad\nz FOO\n").map { String($0.prefix(4)) } == ["5:5 ", "6:5 ", "7:3 "])
     }
 
-    @Test("A zone without SOA or NS says so")
+    @Test("A zone without SOA or NS is an error")
     func wantsApex() {
         let compiled = ZoneCompiler.compile(files: [("reflector.net.zone", Array("x 5 A 1.2.3.4\n".utf8))])
         #expect(compiled.problems.map { String($0.message.prefix(6)) } == ["no NS ", "no SOA"])
     }
 
-    @Test("Records of one name are compared wherever they stand, and each is held against the first of its type")
+    @Test("Records of one name are compared wherever they are, each with the first of its type")
     func recordSets() {
         let text = """
             x A 1.2.3.4
@@ -103,13 +103,13 @@ struct ZoneFileTests {
             ])
     }
 
-    @Test("Names with bytes that need an escape are the same to hosts as to records")
+    @Test("Names with escaped bytes match between hosts and records")
     func escapedNames() {
         #expect(WireName.relative([3, 97, 46, 98, 1, 99, 0], to: [1, 99, 0]) == "a\\.b")
         #expect(WireName.relative([2, 97, 95, 1, 45, 1, 99, 0], to: [1, 99, 0]) == "a_.-")
         #expect(WireName.relative([1, 99, 0], to: [1, 99, 0]) == "")
         #expect(WireName.relative([2, 98, 99, 0], to: [1, 99, 0]) == nil)
-        // The bytes of the zone, but not at the beginning of a label.
+        // The bytes of the zone's name, but not at a label boundary.
         #expect(WireName.relative([3, 97, 1, 99, 0], to: [1, 99, 0]) == nil)
         #expect(WireName.firstLabelBelow([1, 99, 0], in: [1, 97, 1, 98, 1, 99, 0]) == [98])
         #expect(WireName.firstLabelBelow([1, 99, 0], in: [1, 99, 0]) == nil)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ZoneCompiler
 
-@Suite("Zones below each other, RRsets too large, names that are ours")
+@Suite("Nested zones, oversized RRsets, reserved names")
 struct ZoneNestingTests {
     private static let head = "$TTL 60\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\nns1 A 127.0.0.1\n"
 
@@ -19,7 +19,7 @@ struct ZoneNestingTests {
         #expect(found.count == 1 && found[0].hasPrefix("\(label).reflector.net.zone:1:1: a zone below '"), "\(found)")
     }
 
-    @Test("A zone over hosts or data of the zone above gets a warning at each; one that is delegated and apart none")
+    @Test("A zone that hides hosts or data of its parent gets a warning for each; a delegated one without overlap none")
     func hidesHosts() {
         let child = ("lab.reflector.net.zone", Self.head)
         let hidden = Self.head + "nyc-1.lab A 127.0.0.2\nlab NS ns1.lab\nns1.lab A 127.0.0.3\nx.lab TXT x\n"
@@ -40,7 +40,7 @@ struct ZoneNestingTests {
         #expect(problems([("\(zone).zone", Self.head)]) == [])
     }
 
-    @Test("An RRset that no message holds is refused; one of over a hundred records is warned of, for BIND")
+    @Test("An RRset that fits into no message is refused; one of over a hundred records gets a warning, for BIND")
     func largeSets() {
         let long = String(repeating: "x", count: 250)
         let large = (0..<250).map { "big TXT \"\($0)\(long)\"\n" }.joined()
@@ -52,7 +52,7 @@ struct ZoneNestingTests {
         #expect(problems([("a.zone", Self.head + many.replacing("many A 10.0.0.100\n", with: ""))]) == [])
     }
 
-    @Test("More than a hundred root set reflectors are warned of, at the first set region of them")
+    @Test("More than a hundred root set reflectors get a warning, at their first set region")
     func manyRoots() {
         var zone = Self.head
         var portsets = "region r1\n"
@@ -70,7 +70,7 @@ struct ZoneNestingTests {
     }
 
     @Test(
-        "In the aliased form explain and _status exist beside a wildcard at the apex, so that it can't speak for them")
+        "In the aliased form explain and _status exist next to a wildcard at the apex, so that it does not match them")
     func wildcard() throws {
         let zone = ZoneCompiler.compile(files: [("a.zone", Array((Self.head + "* A 10.0.0.1\n").utf8))])
         let text = try ZoneExport.text(try #require(zone.contents.first))

@@ -12,7 +12,7 @@ struct ZoneUseTests {
         use.cells.map { "\($0.ranks.joined(separator: ",")) \($0.portsets) \($0.regions) :\($0.line.line)" }
     }
 
-    @Test("A host shows in the lines that name its set region, where they win, and in the streams they carry")
+    @Test("A host is listed in the lines that name its set region, where they win, and in the streams they carry")
     func host() {
         let use = ZoneUse(of: .host("sjc-1"), in: content)
         #expect(use.facts == ["127.0.2.5", "2001:db8::5"])
@@ -30,7 +30,7 @@ struct ZoneUseTests {
     }
 
     @Test(
-        "A host that is parent of a set region shows there; a candidate entrypoint in its streams; a stranger nowhere")
+        "A parent of a set region is listed there; a candidate entrypoint in its streams; an unknown host nowhere")
     func otherHosts() {
         #expect(cells(ZoneUse(of: .host("nyc-1"), in: content)).contains("n1 s1-s99 sjc :10"))
         let entrypoint = ZoneUse(of: .host("EP-NYC"), in: content)
@@ -40,7 +40,7 @@ struct ZoneUseTests {
         #expect(ZoneUse(of: .host("nobody"), in: content).isUnused)
     }
 
-    @Test("A portset shows all regions; a region all portsets")
+    @Test("A portset lists all regions; a region lists all portsets")
     func rowsAndColumns() {
         let portset = ZoneUse(of: .portset(PortsetID(4_096)), in: content)
         #expect(cells(portset) == [" s4096 r1283 :9", " s4096 r1284-r1299 :8"])
@@ -56,7 +56,7 @@ struct ZoneUseTests {
         #expect(ZoneUse(of: .region(RegionID(7)), in: content).isUnused)
     }
 
-    @Test("Every cell lies in exactly one rectangle, under the line that wins there")
+    @Test("Every cell is in exactly one rectangle, of the line that wins there")
     func covers() {
         var random = SeededGenerator(state: 77)
         var map = ""
