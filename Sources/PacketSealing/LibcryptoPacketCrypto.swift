@@ -4,7 +4,7 @@ import RelayWire
 
 /// The cryptography of the protocol by OpenSSL 3's libcrypto: AES-128-GCM, HMAC-SHA-256, HKDF-SHA-256 and its random
 /// generator. Keys are set up once in libcrypto's contexts; sealing and opening allocate nothing, and a MAC only what
-/// libcrypto's HMAC allocates inside to start anew. Belongs to one event loop.
+/// libcrypto's HMAC allocates inside to start again. Belongs to one event loop.
 public final class LibcryptoPacketCrypto: PacketCrypto {
     /// Bytes of a network key.
     public static let networkKeyLength = 32

@@ -9,7 +9,7 @@ public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertib
     case repeatedPhase(UInt8)
     /// libcrypto refused `operation`: its error code (0 if it gave none) and its own words.
     case libcrypto(operation: String, code: UInt, message: String)
-    /// This libcrypto does not start an HMAC context anew unless it is given the key again.
+    /// This libcrypto does not restart an HMAC context unless it is given the key again.
     case contextNotReusable
 
     public var description: String {

@@ -26,7 +26,7 @@ public struct Probe: Sendable, Equatable {
 }
 
 /// What a node says of itself to whoever probes it. Totals count from the node's start; a smaller one than before, or a
-/// shorter uptime, means that it has started anew.
+/// shorter uptime, means that it has restarted.
 public struct ProbeReport: Sendable, Equatable {
     /// What a witness has seen of one stream: which entrypoint leads it.
     public struct Lead: Sendable, Equatable {

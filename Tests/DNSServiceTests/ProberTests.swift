@@ -156,7 +156,7 @@ struct ProberTests {
         #expect(network.targets.map { network.state($0) } == [.alive, .alive, .alive, .dead])
     }
 
-    @Test("A node that starts anew between two probes is not missed")
+    @Test("A node that restarts between two probes is noticed")
     func restart() {
         let network = ProbedNetwork(count: 3)
         network.run(for: .seconds(5))

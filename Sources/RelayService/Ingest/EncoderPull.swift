@@ -189,7 +189,7 @@ private struct PulledSession: Sendable {
         try? await closed.get()
     }
 
-    /// True if the session ended, or has run till now, without any MPEG-TS.
+    /// True if the session ended, or has run until now, without any MPEG-TS.
     var isJunk: Bool {
         get async {
             (try? await loop.submit { [state] in
