@@ -73,7 +73,7 @@ struct StreamHandleTests {
     func freed() {
         let sink = OutputSink(output: output)
         deliver(news, slot: 0, to: sink)
-        weak var freed = output.receivers[0].receiver
+        weak let freed = output.receivers[0].receiver
         output.forget()
         #expect(freed == nil)
         output.isFull = true
