@@ -21,7 +21,7 @@ public struct Responder: ~Copyable {
     /// The loop's clock, for the limiter; the loop sets it before each batch.
     public var instant = MonotonicInstant(nanoseconds: 0)
 
-    /// Signed queries and transfers have a handler: `answer` returns -1 for them. Otherwise they are refused.
+    /// True if signed queries and transfers have a handler: `answer` returns -1 for them. If false, they are refused.
     public var hasRequestHandler = false
 
     private(set) var views: UnsafePointer<ZoneView>

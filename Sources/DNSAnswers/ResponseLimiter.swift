@@ -4,12 +4,12 @@ import ReflectorModel
 /// useless for reflection attacks with spoofed sources.
 ///
 /// Each pair of source prefix (/24, /56) and answer has a token bucket. The answer is identified by what is sent, not
-/// by the query name: all names that a set region answers share a bucket, all nonexistent names of a zone share one,
-/// and errors of one kind share one. Buckets per name would not limit an attacker, since a zone may have 590 million
-/// names that all answer.
+/// by the query name: all names answered with the same set region share a bucket, all nonexistent names of a zone
+/// share one, and errors of one kind share one. Buckets per name would not limit an attacker, since a zone may have
+/// 590 million names that all have an answer.
 ///
-/// The table never grows. A bucket in use is evicted only if the four slots that it may use hold busier buckets; its
-/// network then starts again with a full bucket.
+/// The table never grows. A new bucket may use one of four slots. If all four are in use, it evicts the least busy of
+/// their buckets, whose network then starts again with a full bucket.
 public struct ResponseLimiter: ~Copyable {
     public struct Configuration: Sendable, Equatable {
         /// Equal answers per second to one prefix; also the burst size.

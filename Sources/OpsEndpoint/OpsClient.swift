@@ -28,7 +28,7 @@ public struct OpsClient: Sendable {
     /// - Parameter timeout: for a whole request.
     public init(timeout: Duration = .seconds(1)) { self.timeout = timeout }
 
-    /// Most pages of streams requested from a node: more than its table can have.
+    /// Maximum number of pages of streams requested from a node: more than its table can fill.
     private static let pagesMax = 256
 
     /// The status of the node whose `OpsEndpoint` listens at `endpoint`, with all its streams, page by page.
@@ -60,7 +60,7 @@ public struct OpsClient: Sendable {
             return try decoder.decode(type, from: data)
         } catch {
             throw .unusable(
-                endpoint, "its /status is not what was expected; is it another kind of process, or of another version?")
+                endpoint, "its /status is not as expected; is this another kind of process, or another version?")
         }
     }
 

@@ -16,10 +16,10 @@ public enum PrivateFile {
             case .system(let call, let path, let code): "\(path): \(call): \(String(cString: strerror(code)))"
             case .notRegular(let path): "\(path): not a regular file"
             case .foreignOwner(let path, let owner, let us):
-                "\(path): belongs to user \(owner), and we are user \(us); give it to the user of this process: chown \(us)"
+                "\(path): belongs to user \(owner), but this process runs as user \(us): chown it to \(us)"
             case .openToOthers(let path, let mode):
-                "\(path): mode \(String(mode, radix: 8)) lets others in; chmod 600 it (and if it has an access control list, "
-                    + "that may name only user \(geteuid()))"
+                "\(path): mode \(String(mode, radix: 8)) gives other users access; chmod 600 it (its access control "
+                    + "list, if any, may name only user \(geteuid()))"
             case .tooLarge(let path, let bytes, let bytesMax): "\(path): \(bytes) bytes; at most \(bytesMax)"
             case .notText(let path): "\(path): not UTF-8 text"
             }
@@ -72,7 +72,7 @@ public enum PrivateFile {
         try AtomicFile.write(Array(text.utf8), to: descriptor, path: path)
     }
 
-    /// Replaces a file by one of mode 0600 atomically, even if the machine crashes.
+    /// Atomically replaces a file with one of mode 0600, even if the machine crashes.
     public static func replace(_ path: String, bytes: [UInt8]) throws(Failure) {
         try AtomicFile.replace(path, bytes: bytes, mode: 0o600)
     }

@@ -20,7 +20,7 @@ public enum EmptiedCells {
         for index in content.rules.indices[first...].reversed() {
             let rule = content.rules[index]
             let columns = axis.columns(rule.regions)
-            // Beyond the limits there is no result, and the line counts as visible.
+            // Once `coverage` reaches a limit, it has no result; this line and all earlier ones count as visible.
             guard let found = coverage.lay(index, rows: rows.rows(rule.portsets), columns: columns) else { break }
             isHidden[index] = !found.isSeen
         }

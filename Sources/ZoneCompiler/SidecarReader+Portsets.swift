@@ -193,7 +193,7 @@ extension SidecarReader {
         }
         guard line.words.count >= 3 else {
             problems.error(
-                line.end, "map line cut short; write 'map PORTSETS REGIONS SET [SET [SET]]', or none for SET")
+                line.end, "map line cut short; write 'map PORTSETS REGIONS SET [SET [SET]]', or 'none' instead of SETs")
             return nil
         }
         let portsets = SidecarValues.portsets(line.words[0], &problems)
@@ -206,7 +206,7 @@ extension SidecarReader {
             words = []
         }
         if words.count > 3 {
-            problems.error(words[3], "more than three set regions; there are n1, n2 and n3")
+            problems.error(words[3], "more than three set regions; there are only n1, n2 and n3")
             words.removeLast(words.count - 3)
         }
         var parents: [Int] = []
@@ -281,7 +281,7 @@ extension SidecarReader {
         a == b || (!content.setRegions[a].site.isEmpty && content.setRegions[a].site == content.setRegions[b].site)
     }
 
-    /// Records a host's role; an error if the host already has another role on the same port.
+    /// Records a host's role. Reports an error if the host already has another role.
     mutating func claim(
         _ host: Int, as part: String, port: UInt16, _ source: ZoneContent.SourceLine, at word: Word,
         _ problems: inout ProblemList

@@ -2,7 +2,7 @@ import DNSAnswers
 import ReflectorModel
 import Testing
 
-@Suite("Host states decide which hosts are answered")
+@Suite("Host states decide which hosts an answer has")
 struct HostStateTests {
     /// nyc has nyc-1 and nyc-2, lon and sjc one host each.
     private var content = ExampleZone.content

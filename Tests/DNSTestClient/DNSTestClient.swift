@@ -61,7 +61,7 @@ public struct DNSTestClient: Sendable {
         var buffer = [UInt8](repeating: 0, count: 65_535)
         for (number, bytes) in datagrams.enumerated() {
             _ = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-            // One question that is always answered paces the flood.
+            // To pace the flood, every 32nd datagram is followed by a query that is always answered.
             if number % 32 == 31 {
                 let probe = try LDNSMessage.query(id: 1, name: "version.invalid", type: 1)
                 _ = Glibc.send(socket, probe, probe.count, Int32(MSG_NOSIGNAL))

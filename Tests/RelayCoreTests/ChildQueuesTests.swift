@@ -31,7 +31,7 @@ struct ChildQueuesTests {
         #expect(drained(&queues, .live) == [2, 3])
     }
 
-    @Test("A drain stops when the batch is full, and continues there")
+    @Test("A drain stops when the batch is full, and the next one continues there")
     func stops() throws {
         var queues = ChildQueues()
         for sequence in 1...4 as ClosedRange<UInt64> { queues.appendRepair(try packet(sequence)) }
@@ -50,7 +50,7 @@ struct ChildQueuesTests {
         #expect(drained(&queues, .live) == [1, 2])
     }
 
-    @Test("An interval sends one burst, and the link stays listed while packets wait")
+    @Test("Each interval allows one burst, and the link stays listed while packets wait")
     func burst() throws {
         var queues = ChildQueues()
         #expect(did(&queues) { $0.takeListing() })

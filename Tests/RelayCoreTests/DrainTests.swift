@@ -14,7 +14,7 @@ struct DrainTests {
         return tree
     }
 
-    /// Keeps the stream going while a node drains, as the shell does, until the node is done or the time is over.
+    /// Keeps the stream going while a node drains, as the shell does, until the node has drained or `span` is over.
     private func drain(_ node: RelayNode, in tree: inout Tree, within span: TimeSpan) -> Bool {
         let deadline = tree.bench.now + span
         while tree.bench.now < deadline {
@@ -24,7 +24,7 @@ struct DrainTests {
         return false
     }
 
-    @Test("Children join another parent while it still sends, then leave it: nothing is lost, late or repaired")
+    @Test("Children join another parent while the node still sends, then leave it: nothing is lost, late or repaired")
     func makeBeforeBreak() throws {
         var tree = try running(sets: 2)
         let repaired = tree.edge.counters[.repaired]
@@ -70,7 +70,7 @@ struct DrainTests {
         #expect(tree.sets[0].counters[.subscribesRefusedBusy] > 0)
     }
 
-    @Test("Its last messages end the links at once, on both sides")
+    @Test("The node's last messages end its links at once, on both sides")
     func close() throws {
         var tree = try running(sets: 1)
         #expect(tree.sets[0].snapshot.childLinks == 1)

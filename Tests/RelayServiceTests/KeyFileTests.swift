@@ -13,7 +13,7 @@ struct KeyFileTests {
 
     private func stream(_ text: String) throws -> StreamName { try #require(StreamName(text)) }
 
-    @Test("Keys of the exact line win over those of a pattern, and the longest pattern wins")
+    @Test("Keys for the exact name take precedence over those for a pattern, and the longest pattern over shorter ones")
     func verdicts() throws {
         let file = try KeyFile.parse(
             """
@@ -46,7 +46,7 @@ struct KeyFileTests {
         #expect(try file.streamKeys.keys(for: stream("live/news")) == ["news-key-1"])
     }
 
-    @Test("While a node runs, a phase cannot change its key")
+    @Test("While a node runs, the key of a phase cannot change")
     func keysInUse() throws {
         let old = KeyFile.NetworkKey(phase: 1, bytes: Array(repeating: 1, count: 32))
         let new = KeyFile.NetworkKey(phase: 2, bytes: Array(repeating: 2, count: 32))
@@ -176,7 +176,7 @@ struct OperatorKeyTests {
     }
 
     @Test(
-        "A credential of systemd, root's file that an access control list opens only to us, is private; others are not"
+        "A systemd credential (root's file, which an access control list opens only to us) is private; others are not"
     )
     func accessLists() {
         func list(_ entries: [(tag: UInt16, permissions: UInt16, id: UInt32)]) -> AccessList? {
@@ -241,7 +241,7 @@ struct StateFileTests {
         }
     }
 
-    @Test("A damaged file is reported and treated as empty, for damage of any byte")
+    @Test("A damaged file is reported and treated as empty, whichever byte is damaged")
     func damage() async throws {
         try await withTemporaryFolder { folder in
             let file = SavedAnswersFile(path: folder + "/state.json")

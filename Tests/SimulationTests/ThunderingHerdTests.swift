@@ -5,9 +5,9 @@ import Testing
 
 @Suite("Thundering herd: a set reflector dies, and all its regions move to the others at once")
 struct ThunderingHerdTests {
-    /// Four set reflectors of 24 regions each. The rate of a few streams varies far more than that of thousands: if
-    /// live packets fill 90 % of a line of 8 Mbit/s, they are queued for tens of milliseconds even without other
-    /// traffic.
+    /// Four set reflectors of 24 regions each. The total rate of a few streams varies, relative to its mean, far more
+    /// than that of thousands: if live packets fill 90 % of a line of 8 Mbit/s, they are queued for tens of
+    /// milliseconds even without other traffic.
     private var small: ThunderingHerdOptions {
         var options = ThunderingHerdOptions()
         options.edgesPerSet = 24

@@ -117,7 +117,7 @@ public struct LongRunSimulation: Sendable {
             report.pathSeconds += seconds * Double(used.count)
         }
 
-        /// Draws one second packet by packet.
+        /// Simulates one second: draws the fate of each packet.
         private mutating func playSecond(from start: Int64, _ report: inout Report) -> (UInt64, UInt64) {
             var missing: UInt64 = 0
             var repaired: UInt64 = 0
@@ -134,8 +134,8 @@ public struct LongRunSimulation: Sendable {
             return (missing, repaired)
         }
 
-        /// The NAK and the retransmit must both arrive on some path. There is one try each round trip, until the
-        /// deadline.
+        /// Whether the NAK and the retransmit both arrive on the same path, whichever it is. There is one try per round
+        /// trip, until the deadline.
         private func isRepaired(from lost: Int64) -> Bool {
             let roundTrip = options.roundTrip.nanoseconds
             // The next packet or a heartbeat reveals the loss.

@@ -24,8 +24,8 @@ extension Fetcher {
         }
     }
 
-    /// A link with long heavy loss carries no extra path (`CircuitBreaker`): the path is dropped as long as another one
-    /// carries the stream. If all links lose that much, the congestion is on the part of the route that they share, and
+    /// A link with long heavy loss carries no extra path (`CircuitBreaker`): its path is dropped if another one carries
+    /// the stream. If all links lose that much, the congestion is on the part of the route that they share, and
     /// only the best path stays.
     func shedPaths(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard stream.paths.all.contains(where: { $0.link.isShedding(at: now) }) else { return }
@@ -58,7 +58,7 @@ extension Fetcher {
         removePath(path, of: stream, at: now, &core)
     }
 
-    /// True if a link to the candidate exists that should take no more traffic.
+    /// True if there is a link to the candidate, and it should take no more traffic.
     func isShedding(_ candidate: ParentCandidate, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Bool {
         core.links.parent(at: candidate.endpoint)?.isShedding(at: now) ?? false
     }

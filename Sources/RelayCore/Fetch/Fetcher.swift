@@ -9,7 +9,7 @@ import RelayWire
 /// reply, heartbeat, silence, death of a link ─────────▲
 /// ```
 ///
-/// Its logic is in the extensions in this folder; its state changes only by the methods in this file.
+/// Its logic is in the extensions in this folder; its state changes only through the methods in this file.
 struct Fetcher {
     /// The name servers' last answers. Other parts read it when they follow the zone.
     private(set) var directory: ParentDirectory
@@ -29,10 +29,10 @@ struct Fetcher {
 
     // MARK: What the node reports
 
-    /// The sockets are bound to these addresses.
+    /// Takes the address order that follows from the addresses that the sockets are bound to.
     mutating func follow(_ order: AddressOrder) { directory.follow(order) }
 
-    /// An answer from the state file.
+    /// Restores an answer from the state file.
     mutating func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         directory.restore(name, answer, at: now)
     }
@@ -47,7 +47,7 @@ struct Fetcher {
 
     /// Notes that an answer is needed, and requests it if it is missing or old.
     ///
-    /// - Parameter isCarrying: data depends on the answer: it is kept, also across a restart.
+    /// - Parameter isCarrying: true if data depends on the answer, which is then kept, even across a restart.
     mutating func use(
         _ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -111,7 +111,7 @@ struct Fetcher {
         core.context.post(.alarm(.noCommonFamily(name, hosts: names, own: directory.addressOrder.own)))
     }
 
-    /// The streams whose parents an answer may change.
+    /// The streams whose parents may change with the answer for `name`.
     func streams(concernedBy name: ReflectorName, _ core: borrowing NodeCore) -> [StreamState] {
         switch name {
         case .candidates(let wanted):

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// How often an operator is alerted to events that an attacker can cause at will: the first time at once, then every
-/// ten seconds, with the number of occurrences.
+/// How often an operator is alerted to events that an attacker can cause at will: the first time at once, then at
+/// most once every ten seconds, with the number of occurrences.
 struct AlarmCounts {
     enum Kind: Int, CaseIterable {
         case linksRefused

@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// Routes requests of children and encoders: calls the responsible part, then the consequences in other parts.
+/// Routes requests of children and encoders: calls the responsible part, then the other parts that must react.
 extension RelayNode {
     // MARK: Requests of children
 
@@ -43,8 +43,8 @@ extension RelayNode {
         } else {
             server.answer(subscription, at: now, &core)
         }
-        // While a parent carries the stream, the stream's own timer checks the paths: so each of a thousand children
-        // costs only its answer.
+        // While a parent carries the stream, the stream's own timer checks the paths, so that each of a thousand
+        // children costs no more than the answer to it.
         if stream.origin == nil, !stream.paths.hasLive { choosePaths(for: stream, at: now) }
     }
 
@@ -69,7 +69,7 @@ extension RelayNode {
         server.start(subscription, of: stream, from: from, at: now, &core)
     }
 
-    /// Another incarnation: all children start it from its beginning.
+    /// Another incarnation has begun: all children receive it from its beginning.
     func restartChildren(of stream: StreamState, at now: MonotonicInstant) {
         server.restart(stream)
         activateWaiting(of: stream, at: now)
@@ -128,8 +128,8 @@ extension RelayNode {
         }
     }
 
-    /// Looks up the candidates of announced streams before anybody wants them. Then nobody has to wait for the answer,
-    /// and there is a last good one if the name servers fall silent.
+    /// Looks up the candidates of announced streams before anybody wants the streams. Then nobody has to wait for the
+    /// answer, and there is a last good answer to use if the name servers fall silent.
     private func lookUpCandidates(of page: Announce, on link: ChildLink, at now: MonotonicInstant) {
         for entry in page.entries {
             let name = ReflectorName.candidates(entry.stream)
@@ -145,8 +145,8 @@ extension RelayNode {
 
     // MARK: Encoders
 
-    /// An encoder provides a stream: creates an incarnation and announces it. An encoder that returns within its grace
-    /// period continues the old one. False if the table is full, or the node is not an entrypoint.
+    /// Called when an encoder provides a stream: creates an incarnation and announces it. An encoder that returns
+    /// within its grace period continues the old one. False if the table is full, or the node is not an entrypoint.
     public func provide(_ name: StreamName, at now: MonotonicInstant) -> Bool {
         guard let origin else { return false }
         if core.streams[name] == nil, core.streams.count >= core.configuration.streamsMax,
@@ -167,7 +167,7 @@ extension RelayNode {
         return true
     }
 
-    /// The encoder disconnected: the stream is withdrawn unless it returns within `encoderGrace`.
+    /// The encoder disconnected: the stream is withdrawn unless the encoder returns within `encoderGrace`.
     public func encoderLeft(_ name: StreamName, at now: MonotonicInstant) {
         origin?.encoderLeft(name, at: now, &core)
     }
@@ -177,14 +177,14 @@ extension RelayNode {
         core.streams[name].map { StreamHandle(slot: $0.slot, number: $0.number) }
     }
 
-    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted. A payload of
-    /// a stream that has ended is dropped.
+    /// Numbers, seals and sends one payload. A payload over `WireLimits.payloadMax` is refused and counted. A payload
+    /// of a stream that has ended is dropped.
     public func ingest(_ payload: UnsafeRawBufferPointer, to handle: StreamHandle, at now: MonotonicInstant) {
         guard let stream = core.streams[handle.slot], stream.number == handle.number else { return }
         origin?.ingest(payload, of: stream, at: now, &core)
     }
 
-    /// The same by the stream's name.
+    /// Ingests a payload as above, but finds the stream by name.
     public func ingest(_ payload: UnsafeRawBufferPointer, stream name: StreamName, at now: MonotonicInstant) {
         if let handle = handle(of: name) { ingest(payload, to: handle, at: now) }
     }
@@ -223,7 +223,7 @@ extension RelayNode {
         if origin != nil {
             keepTargets(at: now)
         } else if core.streams.count == 0 {
-            // No data in use: sleep until an answer must be renewed, which nobody needs either.
+            // There are no streams, so nothing needs a wake-up, and nobody needs the answers to be renewed.
             wake = .distantFuture
         }
         wake = min(wake, max(fetcher.directory.nextRenewal, now + .milliseconds(1)))
@@ -251,8 +251,8 @@ extension RelayNode {
     // MARK: Stopping
 
     /// Accepts no new subscriptions, and tells every child that still fetches to move elsewhere, make before break.
-    /// Call it again every few hundred milliseconds, since a message may be lost, until it returns true: nobody fetches
-    /// any more. Until then, children are still served the packets they lack.
+    /// Since a message may be lost, call it again every few hundred milliseconds until it returns true, which means
+    /// that nobody fetches any more. Until then, children are still served the packets they lack.
     public func drain(at now: MonotonicInstant) -> Bool {
         server.stopAccepting()
         var isDone = true

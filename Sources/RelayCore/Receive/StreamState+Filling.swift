@@ -3,8 +3,8 @@ import RelayWire
 
 /// Whether the arriving packets of a stream are backlog, sent faster than real time.
 extension StreamState {
-    /// Whether the path's backlog is still arriving. An extra path would start at its parent's position, perhaps far
-    /// ahead: the numbers between would seem missing, and the backlog would not carry them in time.
+    /// Whether the path's backlog is still arriving. An extra path added now would start at its parent's position,
+    /// perhaps far ahead: the packets in between would seem missing, and the backlog would not bring them in time.
     func isCatchingUp(on path: StreamPath, at now: MonotonicInstant) -> Bool {
         guard now - path.since < Self.catchUpPatience else { return false }
         return path.tag == nil || incarnation.map { $0.index.highest < path.backlogEnd } ?? true

@@ -1,7 +1,7 @@
-/// What must be known of a child to send it a packet. The entries of one stream are contiguous in memory: with
-/// thousands of streams the caches hold few of them, and a packet costs as much as the memory that it must fetch.
+/// What a node must know about a child to send it a packet. The entries of one stream are contiguous in memory: with
+/// thousands of streams the caches hold few entries, and the cost of a packet is that of fetching them from memory.
 struct FanOutEntry {
-    /// Unmanaged as in `ChildSubscription`, and never used after the link.
+    /// Unmanaged as in `ChildSubscription`, and never used after the link is removed.
     let link: Unmanaged<ChildLink>
     let subscription: UInt32
     /// Packets with numbers from `from` to below `end` are forwarded as they arrive.

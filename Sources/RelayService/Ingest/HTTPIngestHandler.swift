@@ -39,7 +39,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     private let registry: EncoderRegistry
     private let backPressure: ReadBackPressure
     private var state = State.awaitingHead
-    /// Bytes that came before the sink answered: at most what the kernel held.
+    /// Body bytes that arrived before the sink replied to `open`: at most what the kernel held.
     private var early: [ByteBuffer] = []
     private var bodyEnded = false
     private var isJunk = false
@@ -184,7 +184,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         answer(status, reason, fields)
     }
 
-    /// The stream's name is unverified, so it is not passed on.
+    /// The stream's name is unverified, so the report leaves it out.
     private func note(_ cause: IngestCounter) {
         registry.reports.note(cause, ["from": "\(channel?.remoteAddress?.ip?.description ?? "")"])
     }

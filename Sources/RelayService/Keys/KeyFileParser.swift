@@ -44,7 +44,7 @@ struct KeyFileParser {
         guard problems.isEmpty else { return }
         if form == .operators, operatorKeys.isEmpty {
             line = 1
-            complain(1, "no operator's key; make such a file with `reflector keys operator`")
+            complain(1, "no operator's key; make a file that has one with `reflector keys operator`")
         } else if form == .nodes, networkKeys.isEmpty {
             line = 1
             complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
@@ -73,8 +73,8 @@ struct KeyFileParser {
         case "operator":
             complain(
                 kind.column,
-                "name servers verify overrides by a public key now: `reflector keys operator FILE` makes one, and prints "
-                    + "the `operator-public` line to put here")
+                "name servers verify overrides by a public key now: `reflector keys operator FILE` makes one, and "
+                    + "prints the `operator-public` line to put here")
         case "stream": readStream(words)
         default:
             complain(
@@ -82,7 +82,7 @@ struct KeyFileParser {
         }
     }
 
-    /// A line of a phase and a key.
+    /// Reads a line that consists of its first word, a phase and a key. Returns `keys` with the new key.
     private mutating func read(
         _ words: [Word], after keys: [KeyFile.NetworkKey], max countMax: Int
     ) -> [KeyFile.NetworkKey] {
@@ -138,11 +138,11 @@ struct KeyFileParser {
     /// The second and third of exactly three words.
     private mutating func three(_ words: [Word], _ form: String) -> (Word, Word)? {
         guard words.count >= 3 else {
-            complain(words.last.map { $0.column + $0.text.count } ?? 1, "the line is `\(form)`: a word is missing")
+            complain(words.last.map { $0.column + $0.text.count } ?? 1, "a word is missing: write `\(form)`")
             return nil
         }
         if words.count > 3 {
-            complain(words[3].column, "the line is `\(form)`: one word too many")
+            complain(words[3].column, "one word too many: write `\(form)`")
             return nil
         }
         return (words[1], words[2])

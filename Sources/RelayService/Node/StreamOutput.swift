@@ -3,8 +3,8 @@ import ReflectorModel
 /// Receives an edge's streams; its streaming servers implement this. Called on the node's event loop, so it must be
 /// quick.
 public protocol StreamOutput: Sendable {
-    /// What takes the payloads of a stream. Called at the first payload, and again once that receiver is over. Nil if they
-    /// can't be taken now.
+    /// Returns the receiver for the payloads of a stream; nil if they can't be taken now. Called at the first payload,
+    /// and again once that receiver has ended.
     func receiver(of stream: StreamName) -> (any StreamReceiver)?
     /// `lost` packets could not be repaired. If `lost` is 0, another source or incarnation follows.
     func discontinuity(stream: StreamName, lost: UInt64)
@@ -16,7 +16,7 @@ public protocol StreamOutput: Sendable {
 
 /// Takes the payloads of one stream: a handle, so that nothing is looked up by name for each payload.
 public protocol StreamReceiver: AnyObject {
-    /// Called on the node's event loop; `payload` is valid only during the call. False if the receiver is over, and has not
-    /// taken the payload.
+    /// Called on the node's event loop; `payload` is valid only during the call. Returns false if the receiver has
+    /// ended and so did not take the payload.
     func deliver(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool
 }

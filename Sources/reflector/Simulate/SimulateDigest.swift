@@ -7,19 +7,19 @@ struct SimulateDigest: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "digest", abstract: "Print one hash for each scenario, to show that two builds behave alike.",
         discussion: """
-            Each scenario runs once for each seed. A hash covers each datagram that arrived (time, receiver, sender and \
-            bytes), each delivery, each lost packet and each event. Equal hashes mean that both builds sent the same \
-            bytes at the same times. Invariants are not checked here: `reflector simulate networks` does that.
+            Each scenario runs once for each seed. A hash covers each datagram that arrived (time, receiver, sender \
+            and bytes), each delivery, each lost packet and each event. Equal hashes mean that both builds sent the \
+            same bytes at the same times. Invariants are not checked here: `reflector simulate networks` does that.
 
-            scale and thundering-herd run once, with few nodes and the first of the seeds. So does long-run, which sends \
-            no datagrams: its hash covers the figures that it reports.
+            scale and thundering-herd run once, with few nodes and the first of the seeds. So does long-run, which \
+            sends no datagrams: its hash covers the figures that it reports.
 
             Example:
               reflector simulate digest --seeds 1-100 > before.txt
             """,
         shouldDisplay: false)
 
-    /// The scenarios that have no network of their own shape for each seed.
+    /// The scenarios without a network whose shape depends on the seed.
     private static let others = ["failover", "scale", "thundering-herd", "long-run"]
 
     @Option(help: "Seeds, as 7 or 1-1000.")

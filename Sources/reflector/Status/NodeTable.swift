@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// The table of nodes and streams that `status` prints once and `up` prints repeatedly.
 enum NodeTable {
-    /// The stream and node of a rate.
+    /// The node and stream that a rate belongs to.
     struct RateKey: Hashable {
         var node: String
         var stream: String

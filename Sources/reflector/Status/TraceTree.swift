@@ -14,14 +14,14 @@ struct TraceTree: Encodable {
         var highestSequence: UInt64?
         /// How long the stream's packets stay in this node.
         var residence: DelayBuckets?
-        /// The path from this node's child; nil at the edge.
+        /// The path by which this node's child fetches from it; nil at the edge.
         var path: PathStatus?
         /// Why the tree ends here although there may be more.
         var note: String?
         var parents: [Hop]
     }
 
-    /// Most nodes on the path of a subscription (design §7).
+    /// Maximum number of nodes on the path of a subscription (design §7).
     static let depthMax = 8
 
     var stream: String
@@ -40,7 +40,7 @@ struct TraceTree: Encodable {
         }
     }
 
-    /// True if every hop leads to an entrypoint.
+    /// True if there are edges, and a path leads from each of them to an entrypoint.
     var isComplete: Bool { !edges.isEmpty && edges.allSatisfy(Self.reachesEntrypoint) }
 
     var lines: [String] {
@@ -65,7 +65,7 @@ struct TraceTree: Encodable {
         guard let carried = status.streams.first(where: { $0.name == stream }) else {
             let problem = status.unavailable?.first { $0.name == stream }
             hop.note =
-                problem.map { "cannot get it: \($0.reason) (\(Int($0.secondsAgo)) s ago)" }
+                problem.map { "cannot get the stream: \($0.reason) (\(Int($0.secondsAgo)) s ago)" }
                 ?? "does not carry the stream"
             return hop
         }

@@ -9,16 +9,17 @@ struct ZoneExportCommand: AsyncParsableCommand {
         discussion: """
             A map has too many names to list (regions × portsets × 3), so the export is in aliased form: each \
             portset is a DNAME to its class of identically mapped portsets, each n1, n2, n3 a CNAME to its set region. \
-            Resolvers follow both. Never put a server of this form and `reflector nameserver` in one NS set.
+            Resolvers follow both. Never put a server of the aliased form and `reflector nameserver` in one NS set.
 
-            Exit status: 0 written, 1 over five million records (it names the lines that cause them), 2 wrong usage.
+            Exit status: 0 written, 1 over five million records (the message names the lines that \
+            cause them), 2 wrong usage.
 
             Example:
               reflector zone export zones > reflector.net.db
               nsd-checkzone reflector.net reflector.net.db
 
-            An edit renames classes, and resolvers cache aliases to the old names until their TTL expires. Keep the \
-            old names answered until the next export: give the previous folder:
+            An edit renames classes, and resolvers cache aliases to the old names until their TTL expires. To keep \
+            the old names answered until the next export, give the previous folder:
               reflector zone export zones --previous zones.old > reflector.net.db
             """)
 

@@ -1,13 +1,13 @@
 import ArgumentParser
 import Foundation
 
-/// Every transport over every kind of link in the table, all transports of a point at the same time, so that all have
-/// the same conditions on the machine.
+/// Measures every transport over every kind of link in the table. Each kind of link is a point; all transports run over
+/// it at the same time, so that all have the same conditions on the machine.
 struct DeliveryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delivery", abstract: "Measure delivery over bad links and append to a results file.")
 
-    @Option(help: "Seconds of each point.")
+    @Option(help: "Seconds for each point.")
     var seconds = 60.0
     @Option(help: "Rounds over all points.")
     var rounds = 1
@@ -17,7 +17,7 @@ struct DeliveryCommand: ParsableCommand {
     var points = Array(LinkCondition.table.indices)
     @Option(parsing: .upToNextOption, help: "Transports: ours, srt, rist.")
     var transports = Transport.allCases
-    @Option(help: "First of five second bytes of the loopback addresses used.")
+    @Option(help: "Second byte of the loopback addresses of the first run; up to four further runs count up from it.")
     var net = 99
     @Option(help: "File to which measurements are appended.")
     var results: String
@@ -76,9 +76,9 @@ struct LinkCondition {
     var lossPercent: Double
     var burst: Double
     var jitterMilliseconds = 0.0
-    /// Most residual loss of ours in per cent, for packet-driven loss at a play-out deadline of 120 ms.
+    /// Maximum residual loss of our transport in per cent, for packet-driven loss at a play-out deadline of 120 ms.
     var residualMax: Double?
-    /// Most retransmit overhead of ours, in per cent.
+    /// Maximum retransmit overhead of our transport, in per cent.
     var overheadMax: Double
 
     var name: String {

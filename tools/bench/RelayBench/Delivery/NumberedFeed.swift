@@ -64,7 +64,7 @@ final class NumberedFeed: DatagramHandler {
     func wakeEnded(at now: MonotonicInstant) {
         while nextPacket <= now, sent < packets {
             latenessMax = max(latenessMax, now - nextPacket)
-            // A stalled feed does not catch up in one burst that no encoder would send.
+            // After a stall the feed does not catch up in one burst, since no encoder would send that.
             if now - nextPacket > .milliseconds(20) { nextPacket = now }
             emit(at: loop.now)
             nextPacket = nextPacket + interval
