@@ -50,8 +50,8 @@ public final class LocalNetwork: Sendable {
         }
     }
 
-    /// Starts everything in order. Returns when all nodes are ready and every edge delivers every stream. Supervisor
-    /// and viewers run in tasks of `group`.
+    /// Starts everything in order. Returns when all nodes are ready and every edge delivers every stream. The
+    /// supervisor and the viewers run in tasks of `group`.
     public func start(in group: inout TaskGroup<Void>) async throws {
         try checkPorts()
         group.addTask { await self.supervisor.keep() }
@@ -114,7 +114,7 @@ public final class LocalNetwork: Sendable {
         }
     }
 
-    /// Starts the encoder of a feed at the stream's first entrypoint; each new start tries the next one.
+    /// Starts the encoder of a feed. It first pushes to the stream's first entrypoint; each restart tries the next one.
     private func launch(_ feed: StreamFeed) async throws {
         let candidates = plan.candidates(for: feed.stream)
         guard !candidates.isEmpty, keys.streamKeys.keys(for: feed.stream)?.first != nil else {

@@ -1,12 +1,12 @@
 /// The part of a log that shows why its process ended.
 enum LogTail {
-    /// Most lines shown.
+    /// Maximum number of lines shown.
     static let countMax = 15
     /// Number of lines before the report of a crash.
     private static let before = 3
 
-    /// The last lines of a log. If the log ends with Swift's crash report, the lines around the start of the report,
-    /// because the rest lists threads and registers. Equal consecutive lines are shown once.
+    /// The last lines of a log. If the log ends with Swift's crash report, these are instead the lines around the start
+    /// of the report, because the rest of it lists threads and registers. Equal consecutive lines are shown once.
     static func lines(of log: String) -> [Substring] {
         var lines: [Substring] = []
         for line in log.split(whereSeparator: \.isNewline) where line != lines.last { lines.append(line) }

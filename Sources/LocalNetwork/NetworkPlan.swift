@@ -21,14 +21,14 @@ public struct NetworkPlan: Sendable {
         public var role: Role
         /// Its only address.
         public var address: IPAddress
-        /// For an edge: the region it serves. For a set reflector: its own region, if that has parents.
+        /// For an edge: the region it serves. For a set reflector: its own region, if that region has parents.
         public var region: RegionID?
         /// Port of the relay protocol.
         public var port: UInt16
         /// For a set reflector: its egress limit in bits a second; 0 if not set.
         public var capacity: UInt64 = 0
 
-        /// Address of its status.
+        /// Where it serves its status.
         public var ops: Endpoint { Endpoint(address: address, port: NetworkPlan.opsPort) }
         /// Where an entrypoint accepts streams over HTTP.
         public var ingest: Endpoint { Endpoint(address: address, port: NetworkPlan.ingestPort) }

@@ -49,7 +49,8 @@ public actor ProcessSupervisor {
     /// Programs that run once and are not restarted.
     private var passing: [ChildProcess] = []
     private var isStopping = false
-    /// False during the start: a process that ends then would end again after a restart.
+    /// Whether processes that end are restarted. False while the network starts: a process that ends then would only
+    /// end again.
     private var restarts = false
     /// Every unrequested end so far, oldest first.
     private(set) var deaths: [Death] = []

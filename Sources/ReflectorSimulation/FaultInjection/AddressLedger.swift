@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Checks return routability (design §7): until an address has returned a cookie, a node sends no data to it, and no
-/// more bytes than it has received from it.
+/// Checks return routability (design §7): until an address has returned a cookie, a node sends it no data, and no more
+/// bytes in all than have come from that address.
 struct AddressLedger {
     private struct Entry {
         /// Hashes of the cookies and nonces that the node sent to the address; the address must return one of them.

@@ -52,7 +52,7 @@ final class EdgeReceiver: StreamSink {
         if receipts[stream].lastAt == nil { receipts[stream].wantedAt = now }
     }
 
-    /// The deliveries of an edge that has the fault of the canary.
+    /// What an edge delivers in place of this payload when it has the canary's fault.
     private func tampered(_ payload: NumberedPayload) -> [NumberedPayload] {
         let isDue = payload.number % 500 == 0
         switch canary {

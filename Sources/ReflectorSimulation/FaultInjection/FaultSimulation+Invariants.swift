@@ -10,8 +10,8 @@ extension FaultSimulation {
     /// Longest overlap of two paths during make before break, including the delay of a wake-up.
     private static var overlapMax: TimeSpan { .milliseconds(2_100) }
     private static var inspectInterval: TimeSpan { .milliseconds(100) }
-    /// Most timer wake-ups in one inspection interval: under load one flush every 0.7 ms, and during a preburst one
-    /// every 2 ms for each child.
+    /// Maximum number of timer wake-ups in one inspection interval: under load one for a flush every 0.7 ms, and during
+    /// a preburst one every 2 ms for each child.
     private static var wakesMax: Int { 600 }
     private static var idleWakesMax: Int { 2 }
     /// Time after the last viewer left by which data must have stopped: the grace periods of edge, set and transit set,

@@ -242,6 +242,6 @@ public final class FaultSimulation: NetworkScenario {
 }
 
 extension FaultScenario {
-    /// Its number, for seeds.
+    /// The number of the scenario, from which the seed of a run is derived.
     var number: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }

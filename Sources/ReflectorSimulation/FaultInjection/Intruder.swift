@@ -32,7 +32,7 @@ struct Intruder {
         }
         guard bytes.count > WireLimits.dataOverhead, bytes[0] == 0x30, random.chance(0.01) else { return nil }
         var forged = bytes
-        // In the ciphertext, or in the tag after it.
+        // Changes a byte of the ciphertext, or of the tag after it.
         let start = WireLimits.linkHeaderLength + WireLimits.streamHeaderLength
         forged[start + Int(random.next(below: UInt64(bytes.count - start)))] ^= 0x40
         return forged
@@ -45,7 +45,7 @@ struct Intruder {
         switch random.next(below: 6) {
         case 0: break
         case 1, 2:
-            // After the link header, so that token and address are right.
+            // Changes a byte after the link header of a data packet, so that its token and address stay right.
             let low = one.bytes.count > 31 && one.bytes[0] >= 0x30 ? 14 : 0
             let place = low + Int(random.next(below: UInt64(one.bytes.count - low)))
             one.bytes[place] ^= UInt8(1 + random.next(below: 255))

@@ -17,7 +17,7 @@ public struct ImpairmentOptions: Sendable, Equatable {
     public var episode = Episode.independent
     /// Propagation delay of the link.
     public var delay = TimeSpan.zero
-    /// `delay` varies uniformly by up to this, in both directions; the order is kept.
+    /// `delay` varies uniformly by up to this much, up or down; datagrams keep their order.
     public var jitter = TimeSpan.zero
     /// Share of datagrams that are held back so that later ones overtake them, 0 to 1.
     public var reorder = 0.0

@@ -16,7 +16,7 @@ public struct LineOptions: Sendable {
     /// When the viewers come: by then the entrypoint has packets in its ring.
     public var viewersAt = TimeSpan.zero
     public var playOutDeadline = TimeSpan.milliseconds(120)
-    /// Paths that an edge keeps; more than 1 needs as many `parents`.
+    /// Paths that an edge keeps; a value above 1 needs as many `parents`.
     public var paths = 1
     /// Both directions of the links to the edges.
     public var lastHop = ImpairmentOptions()
@@ -48,7 +48,7 @@ public struct LineReport: Sendable {
     public var delayMax = TimeSpan.zero
     public var delayMean = TimeSpan.zero
     public var gapMax = TimeSpan.zero
-    /// Data packets put on the links to the edges, and of those the retransmits.
+    /// Data packets put on the links to the edges, and how many of them are retransmits.
     public var lastHopData: UInt64 = 0
     public var lastHopRetransmits: UInt64 = 0
     /// Datagrams on the way back from the edges, and their bytes.
@@ -59,7 +59,7 @@ public struct LineReport: Sendable {
     /// Hash of every datagram and of the edges' counters: equal for equal options.
     public var digest: UInt64 = 0
 
-    /// Data packets in excess of one for each packet sent, per cent.
+    /// By how much the data packets on the last hop exceed one for each packet sent, in per cent.
     public var overheadPercent: Double {
         sent == 0 ? 0 : 100 * (Double(lastHopData) - Double(sent)) / Double(sent)
     }

@@ -31,7 +31,7 @@ final class DatagramPool {
 
     /// Copies a datagram into another slot.
     func copy(_ slot: Int32) -> Int32 {
-        // Grow before the look-up of the source: growing moves the buffer.
+        // Grows before it looks up the source's bytes, because growing moves the buffer.
         if free.isEmpty { grow() }
         return insert(self[slot], UnsafeRawBufferPointer(start: nil, count: 0))
     }

@@ -8,9 +8,9 @@ import RelayCore
 ///                │ scenario's event ─▶ handle  ├─▶ settle: actions, look-ups, datagrams to send, next wake-up
 ///                │ node wakes ─▶ handleTimeout ┘
 ///
-/// At one instant datagrams come first, then events, then timers, because an event loop also drains its socket first.
-/// Datagrams and events of the same instant keep the order in which they were scheduled, and nodes wake in the order of
-/// their numbers. So the seed determines the whole run.
+/// At the same instant datagrams come first, then events, then timers, because a real event loop drains its socket
+/// first too. Datagrams and events of the same instant keep the order in which they were scheduled, and nodes wake in
+/// the order of their numbers. So the seed determines the whole run.
 final class VirtualNetwork<Event> {
     private struct Flight {
         var from: Endpoint

@@ -11,11 +11,11 @@ public struct ScaleOptions: Sendable {
     public var streams = 10_000
     public var streamsPerEdge = 20
     public var packetsPerSecond: Int64 = 5
-    /// Virtual time after the last viewer came.
+    /// Virtual time for which the run continues after the last viewer has come.
     public var span = TimeSpan.seconds(60)
     /// Share of datagrams lost on every link.
     public var loss = 0.001
-    /// Least number of packets in the ring of a set reflector; it always holds two seconds of its streams.
+    /// Minimum size of a set reflector's ring, in packets; the ring always holds two seconds of its streams.
     public var ringPacketsMin = 8_192
     public var seed: UInt64 = 1
 

@@ -2,8 +2,8 @@ import ReflectorModel
 import RelayCore
 
 /// Thousands of nodes in virtual time: entrypoints that announce many streams, three layers of set reflectors, and edge
-/// regions with a few streams each. It shows what each node costs, and that this does not grow with streams that the
-/// node does not carry.
+/// regions with a few streams each. It shows what each node costs, and that the cost does not grow with streams that
+/// the node does not carry.
 ///
 ///     entrypoints ─▶ roots ─▶ middle ─▶ near ─▶ edges        every child knows three parents of the layer above
 public final class ScaleSimulation: NetworkScenario {
@@ -131,7 +131,7 @@ public final class ScaleSimulation: NetworkScenario {
         return report()
     }
 
-    /// Like `run` of the network, and times one step in 16.
+    /// Like the network's `run`, but also times one step in 16.
     private func run(until end: MonotonicInstant) {
         var isRunning = true
         while isRunning {

@@ -7,7 +7,7 @@ struct EgressLine {
     private var line: LinkImpairment
     private let delay: TimeSpan
     private(set) var waitMax = TimeSpan.zero
-    /// Most bits that the node sent to the line in one second.
+    /// The largest number of bits that the node sent to the line in one second.
     private(set) var busiestSecond = 0
     /// Bits of each of the last ten tenths of a second; `tenth` is the newest.
     private var tenths = Array(repeating: 0, count: 10)
@@ -27,7 +27,7 @@ struct EgressLine {
         self.delay = delay
     }
 
-    /// When a datagram of `bytes` bytes, without IPv4 and UDP headers, arrives; nil if it is dropped.
+    /// When a datagram of `bytes` bytes (not counting IPv4 and UDP headers) arrives; nil if it is dropped.
     mutating func admit(bytes: Int, at now: MonotonicInstant) -> MonotonicInstant? {
         let bytes = bytes + Self.networkOverhead
         note(bits: 8 * bytes, at: now)

@@ -39,7 +39,7 @@ public struct ThunderingHerdOptions: Sendable {
     public var capacity: Int { Int(Double(liveBitsPerSecond) * headroom) }
 }
 
-/// What one kind of regions received, from two seconds before the death on.
+/// What the regions of one kind received, counted from two seconds before the death.
 public struct ThunderingHerdFlows: Sendable {
     /// Pairs of region and stream.
     public var count = 0
@@ -67,7 +67,7 @@ public struct ThunderingHerdReport: Sendable {
     public var moved = ThunderingHerdFlows()
     /// Bits a second.
     public var capacity = 0
-    /// Most bits that a set reflector sent to its line in one second.
+    /// The largest number of bits that a set reflector sent to its line in one second.
     public var busiestSecond = 0
     /// Longest wait in the line's queue, and datagrams that did not fit into it.
     public var waitMax = TimeSpan.zero

@@ -101,7 +101,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
         }
     }
 
-    /// The regions of a set reflector use its neighbours as n2 and n3 in equal shares, as a good map does.
+    /// The regions of a set reflector use its neighbours as n2 and n3 in equal shares, as in a good map.
     private func parent(rank: Int, of edge: Int) -> VirtualNode {
         let place = edge - edgesFrom
         let home = place % options.sets

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The timers of a node. Each link and each stream has at most one valid timer, and so have the node itself and the
-/// waiting requests; the soonest one wakes the node.
+/// The timers of a node. Each link, each stream, the node itself and the queue of waiting requests have at most one
+/// valid timer each; the earliest one wakes the node.
 struct NodeClock: ~Copyable {
     /// What is due.
     enum Due {

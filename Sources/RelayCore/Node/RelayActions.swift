@@ -37,12 +37,12 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     /// A name that used to resolve returns NXDOMAIN or NODATA; the old parents are kept (design §4).
     case parentsKept(ReflectorName)
     case linkDied(peer: String, Endpoint)
-    /// It is about to stop; the streams fetched from it move before it does.
+    /// A parent is about to stop; each stream fetched from it moves to another parent first, if there is one.
     case parentLeaves(peer: String, Endpoint)
     case parentChanged(StreamName, from: String, to: String)
     case sourceChanged(StreamName, source: NodeID)
     case loopRefused(StreamName)
-    /// A link to a parent has lost more than a fifth for ten seconds: it carries no extra paths.
+    /// A link to a parent has lost more than a fifth of its packets for ten seconds: it carries no extra paths.
     case linkLossy(peer: String, Endpoint)
     /// Hosts of an answer whose addresses are all of the other family.
     case noCommonFamily(ReflectorName, hosts: [String], own: [IPAddress])
@@ -56,7 +56,7 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     /// Part of the path to a viewer does not carry packets of usual size: the entrypoint makes smaller ones.
     case payloadLowered(StreamName, bytes: Int)
     case payloadRaised(StreamName, bytes: Int)
-    /// A link to a child has lost more than a fifth for twenty seconds: no stream starts on it.
+    /// A link to a child has lost more than a fifth of its packets for twenty seconds: no stream starts on it.
     case childRefusedStreams(peer: String, Endpoint)
     /// A node announces a stream, but its name and address match none of the stream's candidate entrypoints.
     case announcementRefused(StreamName, by: String, Endpoint)
@@ -151,7 +151,7 @@ public protocol StreamSink: AnyObject {
     /// - Parameter slot: a small number, the same for all packets of this stream until it ends here, so that the receiver
     ///   needs no look-up by name for each packet. Later another stream may have the slot.
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant)
-    /// `lost` packets were given up, or (0) another source or incarnation follows.
+    /// `lost` packets were given up; if `lost` is 0, another source or incarnation follows.
     func discontinuity(stream: StreamName, lost: UInt64)
     func ended(stream: StreamName)
 }

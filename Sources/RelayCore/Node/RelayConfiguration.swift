@@ -19,7 +19,7 @@ public struct RelayConfiguration: Sendable {
     /// How long a relay keeps requesting a missing packet.
     public var repairSpan: TimeSpan = .seconds(2)
 
-    /// Lease of a link and of its subscriptions, and how often a child renews it.
+    /// Lease of a link and of its subscriptions, and the interval at which a child renews it.
     public var lease: TimeSpan = .seconds(6)
     public var renewInterval: TimeSpan = .seconds(2)
     /// After this long without sending to a subscribed child, a parent sends a link heartbeat.
@@ -40,7 +40,7 @@ public struct RelayConfiguration: Sendable {
     /// How long an entrypoint keeps a stream whose encoder disconnected, so that it may come back.
     public var encoderGrace: TimeSpan = .seconds(10)
 
-    /// Heartbeats from an entrypoint to set reflectors; it is dead after three missed ones.
+    /// Interval of the heartbeats from an entrypoint to set reflectors; after three missed ones they consider it dead.
     public var heartbeatInterval: TimeSpan = .milliseconds(250)
 
     /// Time until the first retry of a handshake step or a Subscribe; doubles each time.
@@ -58,9 +58,10 @@ public struct RelayConfiguration: Sendable {
 
     /// Backlog (preburst, resume) speed as a multiple of the arrival rate, in sixteenths ([A] §IV-C).
     public var backlogSixteenths: UInt8 = 32
-    /// Maximum wait of output, and only while so many packets arrive that it is worth gathering them (`SendCoalescer`).
+    /// The longest that output waits. It waits only while enough packets arrive to make gathering them worthwhile
+    /// (`SendCoalescer`).
     public var flushInterval: TimeSpan = .microseconds(700)
-    /// Fastest backlog that a child may request, in sixteenths as well.
+    /// Fastest backlog speed that a child may request, also in sixteenths.
     public var backlogSixteenthsMax: UInt8 = 64
     /// Largest burst of backlog or retransmits to one child in one flush.
     public var burstMax = 16
@@ -81,13 +82,13 @@ public struct RelayConfiguration: Sendable {
     public var gapsMax = 4_096
     /// Maximum number of names in the directory: one for each stream, and as many for their parents.
     public var lookUpsMax = 32_768
-    /// Streams from the announcements of all entrypoints, including incomplete lists: some 200 bytes each.
+    /// Streams from the announcements of all entrypoints, including incomplete lists: about 200 bytes each.
     public var announcementsMax = 65_536
     /// The same for one entrypoint.
     public var announcementsPerLinkMax = 16_384
     /// A list whose missing pages do not arrive within this time is dropped.
     public var announcementPatience: TimeSpan = .seconds(10)
-    /// Names of streams new to this node that a child may request: as a burst, and per second.
+    /// How many names of streams new to this node a child may request: in a burst, and per second.
     public var newNamesBurst = 1_024
     public var newNamesPerSecond = 128
     public var controlBytesMax = 1 << 20

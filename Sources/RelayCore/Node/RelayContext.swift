@@ -10,8 +10,8 @@ struct RelayContext: ~Copyable {
     let crypto: any PacketCrypto
     /// Read by the status; `count` writes it.
     private(set) var counters = RelayCounters()
-    /// Iterations of loops whose length others can influence. Tests limit it per message, which would not be possible
-    /// with a clock.
+    /// Iterations of loops whose length others can influence. Tests limit it per message, which they could not do by
+    /// measuring time.
     private(set) var work: UInt64 = 0
     /// Residence times of packets, over all streams.
     private(set) var residence = DelayBuckets()
@@ -61,7 +61,8 @@ struct RelayContext: ~Copyable {
 
     @inline(__always) mutating func begin(at local: UInt8) { arrivedAt = local }
 
-    /// Posts a request to the shell. Dropped if too many wait: the timer of a look-up repeats it.
+    /// Posts a request to the shell. If too many wait already, it is dropped; a dropped look-up is repeated by its
+    /// timer.
     mutating func post(_ action: RelayAction) {
         guard actions.count < Self.actionsMax else { return count(.droppedLookUpTableFull) }
         actions.append(action)

@@ -18,7 +18,7 @@ extension RelayNode {
         }
     }
 
-    /// A child that receives at its address requests a link.
+    /// A child that has proved that it receives at its address requests a link.
     private func onOpen(_ open: Open, from source: Endpoint, at now: MonotonicInstant) {
         if let conflict = conflict(of: open, from: source, at: now) {
             linkKeeper.report(conflict, at: now, &core)

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The size of a node's tables, and the paths by which it fetches: checked by the simulator at every step, and a leak
-/// would show in it.
+/// The size of a node's tables, and the paths by which it fetches. The simulator checks it regularly; a leak would show
+/// in it.
 public struct RelaySnapshot: Sendable, Equatable {
     /// One path by which a stream is fetched.
     public struct Path: Sendable, Equatable {

@@ -87,8 +87,8 @@ final class StreamState {
 
     var hasDemand: Bool { isWanted || !children.isEmpty }
 
-    /// Packets arrived or were made here recently. The answers on which such a stream depends are kept when there is no
-    /// room for all.
+    /// Packets arrived here recently, or this node is the stream's entrypoint. The answers on which such a stream
+    /// depends are kept when there is no room for all.
     func isCarrying(at now: MonotonicInstant) -> Bool {
         origin != nil || incarnation != nil && now - arrivals.lastArrival < Self.carryingSpan
     }

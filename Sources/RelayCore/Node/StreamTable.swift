@@ -20,7 +20,7 @@ struct StreamTable: ~Copyable {
 
     /// Edge: the unavailable streams, oldest first.
     private(set) var unavailable: [Unavailable] = []
-    /// Some stream has had a payload limit; never false again.
+    /// True once any stream has had a payload limit; it never becomes false again.
     private(set) var hasLimits = false
     private var table = SlotTable<StreamState>()
     private var slotByName: [StreamName: Int] = [:]

@@ -14,7 +14,7 @@ struct TokenBucket {
         tokens = depth
     }
 
-    /// True if there were enough tokens; takes them.
+    /// Takes the tokens and returns true if there are enough.
     mutating func take(_ count: Double = 1, at now: MonotonicInstant) -> Bool {
         if let filledAt { tokens = min(tokens + rate * max(now - filledAt, .zero).seconds, depth) }
         filledAt = now

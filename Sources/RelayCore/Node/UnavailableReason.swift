@@ -36,7 +36,7 @@ public enum UnavailableReason: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Ends the answer to a viewer, after "does not exist: " or "is not available now: ".
+    /// The end of the answer to a viewer, after "does not exist: " or "is not available now: ".
     public var description: String {
         switch self {
         case .noSuchStream: "no such stream in the zone"
