@@ -7,7 +7,8 @@ struct Announcer {
     /// What to do about a changed list.
     enum Due: Equatable {
         case nothing
-        /// A list was sent recently. A thousand streams that begin together are announced together.
+        /// A list was sent recently, so this one waits until then. So a thousand streams that begin together are
+        /// announced together.
         case later(MonotonicInstant)
         case now
     }
@@ -53,7 +54,8 @@ struct Announcer {
 
     mutating func noteSent(at now: MonotonicInstant) { lastSent = now }
 
-    /// True every ten seconds: the streams' candidate lists should be marked as used, so that they are not evicted.
+    /// True once every ten seconds, when the streams' candidate lists should be marked as used so that they are not
+    /// evicted.
     mutating func takeNamesDue(at now: MonotonicInstant) -> Bool {
         if let namesUsedAt, now - namesUsedAt < Self.namesInterval { return false }
         namesUsedAt = now
@@ -76,7 +78,7 @@ struct Announcer {
         }
     }
 
-    /// - Parameter entries: the list, called only after a change.
+    /// - Parameter entries: returns the list; called only if the list has changed since its digest was last needed.
     mutating func heartbeat(source: NodeID, entries: () -> [Announce.Entry], at now: MonotonicInstant)
         -> Heartbeat
     {

@@ -7,7 +7,7 @@ struct Deliveries {
     private(set) var lost: UInt64 = 0
     /// Edge: the last delivery; entrypoint: the encoder's last payload.
     private(set) var lastDelivery: MonotonicInstant?
-    /// The longest time between two of them.
+    /// The longest time between two consecutive deliveries or payloads.
     private(set) var gapMax: TimeSpan = .zero
     /// Where earlier incarnations were left, so that a return to one delivers nothing twice.
     private(set) var finished: [(tag: IncarnationTag, nextToDeliver: UInt64)] = []

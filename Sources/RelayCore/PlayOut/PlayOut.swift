@@ -25,7 +25,7 @@ struct PlayOut {
         self.deadline = deadline
     }
 
-    /// The next step of an incarnation, which advances by it.
+    /// The next step in the delivery of an incarnation. The incarnation's next number to deliver advances accordingly.
     ///
     /// - Parameter isLast: everything that is still missing is given up now.
     func next(
@@ -57,7 +57,7 @@ struct PlayOut {
         var steps = UInt64(0)
         var isWaiting = false
         for gap in incarnation.gaps.gaps where gap.sequence >= next && gap.sequence < end {
-            // Between two gaps in the table, numbers are missing only if the table was full.
+            // A number between two gaps of the table can be missing only if the table was full.
             next = incarnation.index.nextHeld(from: next, below: gap.sequence, in: log, &steps)
             isWaiting = next < gap.sequence || !isLast && now < gap.detected + deadline
             guard !isWaiting else { break }

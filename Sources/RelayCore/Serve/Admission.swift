@@ -38,9 +38,9 @@ struct Admission {
     private(set) var averageCopy = 0.0
     /// Bits per second; 0 is unlimited.
     private let capacity: Double
-    /// Bits per second sent at the last count, plus those admitted since.
+    /// Bits per second sent at the last count, plus those of the copies admitted since.
     private var egress = 0.0
-    /// The share of extra paths in it.
+    /// The part of `egress` that extra paths account for.
     private var extraEgress = 0.0
     private var countedAt: MonotonicInstant?
     /// Children are not asked to end extra paths again before this.
@@ -72,7 +72,8 @@ struct Admission {
         return Grant(rate: more, isExtra: isExtra, countedAt: countedAt)
     }
 
-    /// Returns reserved capacity. If there was a count since, this does nothing: the next count leaves the copy out.
+    /// Returns reserved capacity. If there has been a count since it was reserved, this does nothing: the next count
+    /// will leave the copy out.
     mutating func takeBack(_ grant: Grant) {
         guard grant.countedAt != nil, grant.countedAt == countedAt else { return }
         egress = max(egress - grant.rate, 0)
@@ -88,9 +89,9 @@ struct Admission {
         return egress - capacity * Self.shareForExtraPaths
     }
 
-    /// Adds up what all streams send, ten times a second at most; between two counts, admitted copies are added. So
-    /// each of a thousand children that subscribe at once costs the same, however many streams there are. A stream of
-    /// unknown rate counts as the average of the others.
+    /// Adds up what all streams send, at most ten times a second; between two counts, only the newly admitted copies
+    /// are added. So if a thousand children subscribe at once, each of them costs the same, however many streams there
+    /// are. A stream of unknown rate counts as the average of the others.
     private mutating func count(_ loads: () -> [Load], at now: MonotonicInstant) {
         guard countedAt.map({ now - $0 >= Self.countInterval }) ?? true else { return }
         countedAt = now

@@ -1,15 +1,16 @@
 import ReflectorModel
 import RelayWire
 
-/// What entrypoints announce to a set reflector, within bounds for one and for all. Incomplete lists expire. The lists
-/// themselves are soft state of the entrypoints' links (`AnnouncementList`).
+/// What entrypoints announce to a set reflector, within limits for each entrypoint and for all of them. Incomplete
+/// lists expire. The lists themselves are soft state of the entrypoints' links (`AnnouncementList`).
 struct AnnouncementRegistry {
-    /// When incomplete lists are next looked for; nil if there is none.
+    /// When to look for incomplete lists next; nil if no list is incomplete.
     private var expiry: MonotonicInstant?
 
     // MARK: Messages
 
-    /// Takes a page of an entrypoint's list, as far as there is room. Nil if it does not come from an entrypoint.
+    /// Takes a page of an entrypoint's list if there is room for the whole page. Nil if it does not come from an
+    /// entrypoint.
     mutating func onAnnounce(
         _ page: Announce, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> AnnouncementList.Outcome? {
@@ -89,8 +90,8 @@ struct AnnouncementRegistry {
             core.configuration.announcementsPerLinkMax - (held - count))
     }
 
-    /// Makes room by dropping the lists of which the zone has confirmed no stream: whoever has the network key can
-    /// announce. Returns how many streams were dropped.
+    /// Makes room by dropping every list of which the zone has confirmed no stream, because anybody with the network
+    /// key can announce. Returns how many streams were dropped.
     private func dropUnconfirmed(
         except announcing: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Int {

@@ -4,7 +4,7 @@ import RelayWire
 
 /// Packets on their way to one child, and what was sent to it. `EgressScheduler` fills and empties it.
 struct ChildQueues {
-    /// Checked against the log again when it is sent.
+    /// A queued packet; when it is sent, it is checked again whether the log still holds it.
     struct Packet {
         var slot: Int32
         var sequence: SequenceNumber
@@ -23,7 +23,7 @@ struct ChildQueues {
     private var repair = Deque<Packet>()
     /// The link is in the list of those that have packets queued.
     private var isListed = false
-    /// Written on the next packet. Read by heartbeats.
+    /// The link number of the next packet. Read by heartbeats.
     private(set) var nextLinkNumber: UInt32 = 1
     /// Packets sent, and retransmits among them. Read by the status.
     private(set) var packetsSent: UInt64 = 0
@@ -34,12 +34,13 @@ struct ChildQueues {
     /// Live packets sent since their residence was last sampled, and when that was.
     private var unsampled = 0
     private var sampledAt = MonotonicInstant.zero
-    /// When a backlog last became live: packets that arrived before did not wait because this node was slow.
+    /// When a backlog last became live. Packets that arrived before then waited as part of the backlog, so their wait
+    /// does not show that this node is slow.
     private var caughtUp = MonotonicInstant.zero
 
     /// The residence of packets is sampled this often: a histogram costs as much as all else that we do for a packet
-    /// and child. Each sample represents all packets since the one before. A packet that stays as long as this is
-    /// always one.
+    /// and child. Each sample represents all packets since the one before. A packet that stays at least this long is
+    /// always a sample.
     private static var sampleInterval: TimeSpan { .milliseconds(10) }
 
     // MARK: Queueing
@@ -84,7 +85,8 @@ struct ChildQueues {
 
     // MARK: Sending
 
-    /// Hands the packets of a queue to `send`, `most` of them or until it returns false. Returns how many it took.
+    /// Hands at most `most` packets of a queue to `send`, and stops when `send` returns false. Returns how many `send`
+    /// accepted.
     @inline(__always)
     mutating func drain(_ kind: Kind, most: Int, _ send: (Packet) -> Bool) -> Int {
         switch kind {

@@ -20,7 +20,7 @@ final class ChildSubscription {
     let stream: Int
     /// As claimed by the child.
     let portset: PortsetID
-    /// Where the child wants to start; the beginning after a change of incarnation. Read by `Fetcher`.
+    /// Where the child wants to start; a preburst after a change of incarnation. Read by `Fetcher`.
     private(set) var start: Subscribe.Start
     let rateSixteenths: UInt8
     let path: [NodeID]
@@ -39,8 +39,8 @@ final class ChildSubscription {
     private(set) var expires: MonotonicInstant
     /// The largest payload that the paths behind the child carry, as it reports, and until when that is valid.
     private var payloadLimit: (bytes: Int, until: MonotonicInstant)?
-    /// Packets of the backlog that may be sent now, scaled by 1024; those of them within the live rate; and when both
-    /// were last counted.
+    /// How many packets of the backlog may be sent now, and how many of those are within the stream's live rate, both
+    /// scaled by 1024; and when both were last counted.
     private(set) var allowance: Int64 = 0
     private(set) var ownAllowance: Int64 = 0
     private var allowanceCounted: MonotonicInstant
@@ -69,7 +69,7 @@ final class ChildSubscription {
         stream.noteService(of: self)
     }
 
-    /// The child renews it.
+    /// The child renews the subscription.
     func renew(until expires: MonotonicInstant) { self.expires = expires }
 
     /// The child subscribes again.
@@ -78,7 +78,7 @@ final class ChildSubscription {
         self.expires = expires
     }
 
-    /// Another incarnation: the child gets it from its beginning.
+    /// The incarnation has changed: the child will start the new one with a preburst.
     func restart(of stream: StreamState) {
         start = .preburst
         serve(.pending, of: stream)

@@ -20,7 +20,8 @@ struct Departures {
         return true
     }
 
-    /// The waiting packets were sent. Returns how long the first one waited, and how many there were.
+    /// The waiting packets were sent; the wait of the first one is recorded for all of them. Returns that wait and
+    /// their number.
     mutating func takeFlushed(at now: MonotonicInstant) -> (span: TimeSpan, count: UInt64) {
         defer { waiting = 0 }
         let span = now - waitingSince

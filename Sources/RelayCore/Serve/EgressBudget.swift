@@ -48,7 +48,7 @@ struct EgressBudget {
 
     /// Takes out what is sent.
     ///
-    /// - Parameter bytes: of the datagrams together, without the network's headers.
+    /// - Parameter bytes: total size of the datagrams, without IP and UDP headers.
     mutating func spend(bytes: Int, datagrams: Int) {
         guard bitsPerSecond > 0 else { return }
         bits -= 8 * Double(bytes + datagrams * Self.networkOverhead)
@@ -61,7 +61,7 @@ struct EgressBudget {
     func wait(for use: Use) -> TimeSpan {
         guard !admits(use) else { return .zero }
         let missing = depthBits * use.rawValue / 4 - bits
-        // A capacity of a few bits a second is possible.
+        // The capacity may be only a few bits a second, so the wait is limited to one second.
         return .nanoseconds(Int64(min(missing / bitsPerSecond, 1) * 1e9))
     }
 }

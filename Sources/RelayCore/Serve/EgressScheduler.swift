@@ -12,7 +12,7 @@ struct EgressScheduler: ~Copyable {
     private var budget: EgressBudget
     /// Slots of child links that have packets queued.
     private var dirty: [Int] = []
-    /// Of those, the ones that have used up their burst in the current flush.
+    /// Those of them that have used up their burst in the current flush.
     private var deferred: [Int] = []
     /// Slots of streams with live packets that wait for the flush.
     private var waitingStreams: [Int] = []
@@ -149,7 +149,8 @@ struct EgressScheduler: ~Copyable {
             context.count(.droppedQueueFull)
         }
         markDirty(link)
-        // Live packets may wait to share a system call. A viewer waits for a retransmit.
+        // Live packets may wait so that several share a system call. A retransmit leaves at once, because a viewer
+        // waits for it.
         if packet.isRetransmit { flushAt = min(flushAt, now) }
         return true
     }
@@ -167,7 +168,7 @@ struct EgressScheduler: ~Copyable {
 
     /// A backlog moves on at least this often.
     private static let backlogInterval: TimeSpan = .milliseconds(2)
-    /// The same, while the node has no capacity for it or nothing to send.
+    /// The same limit while the node has no capacity for the backlog or nothing to send.
     private static let roomInterval: TimeSpan = .milliseconds(20)
 
     /// Sends more of each backlog of the link, as far as its multiple of the arrival rate and the node's capacity

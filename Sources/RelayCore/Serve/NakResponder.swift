@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Decides which retransmits a child gets: one for each try, and no more in all than a quarter of the live rate of its
-/// streams, by a token bucket (design §8).
+/// Decides which retransmits a child gets: one for each try, and in all no more than a token bucket allows that fills
+/// at a quarter of the live rate of the child's streams (design §8).
 struct NakResponder {
     enum Verdict: Equatable {
         case serve
@@ -49,7 +49,7 @@ struct NakResponder {
         tokens = min(tokens + Int64(rate * elapsed * 1_024), Int64(max(rate * 8, 512)) << 10)
     }
 
-    /// Decides about one number of a NAK. `.serve` has taken its token.
+    /// Decides about one number of a NAK. If the verdict is `.serve`, its token has been taken.
     mutating func admit(
         _ sequence: UInt64, of nak: Nak, roundTrip: TimeSpan, at now: MonotonicInstant
     ) -> Verdict {

@@ -2,8 +2,8 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// Requests of children (Subscribe, Unsubscribe, Announce) that wait, because their links sent many at once. Each link
-/// has its turn, and a turn is short, so that data and probes never wait for it long.
+/// Requests of children (Subscribe, Unsubscribe, Announce) that wait, because their links sent many at once. The links
+/// take turns, and few requests are processed at a time, so that data and probes never wait long.
 struct RequestQueue {
     enum Outcome: Equatable {
         /// Nothing waits ahead of it: process it now.
@@ -16,10 +16,10 @@ struct RequestQueue {
 
     /// The current turn.
     private struct Turn {
-        /// How many requests may still be processed, and the maximum per link.
+        /// How many more requests may be processed in this turn, and the maximum for each link.
         var left = 0
         var ofEachLink = 0
-        /// Slot of the link whose requests are being processed, and how many more of them.
+        /// Slot of the link whose requests are being processed, and how many more of its requests may be processed.
         var link: Int?
         var leftOfLink = 0
     }

@@ -3,7 +3,7 @@ import ReflectorModel
 /// When queued packets leave. While few packets come, they leave at once: a wait would collect nothing, cost a wake-up
 /// and add delay. While many come, they wait for `interval`, so that several share a system call.
 struct SendCoalescer {
-    /// From this many packets in an interval, waiting pays.
+    /// Waiting is worthwhile if at least this many packets came in an interval.
     static let packetsMin = 4
 
     private let interval: TimeSpan
@@ -14,7 +14,7 @@ struct SendCoalescer {
 
     init(interval: TimeSpan) { self.interval = interval }
 
-    /// A packet has come that goes to children.
+    /// A packet that goes to children has come.
     mutating func note(at now: MonotonicInstant) {
         let age = now - windowStart
         if age >= interval {

@@ -11,11 +11,11 @@ extension Server {
         case below(wanted: UInt64, oldest: UInt64)
     }
 
-    /// A child that changes its source gets this much of the new source's past: as long as it may have been without
-    /// packets.
+    /// A child that changes its source gets this much of the new source's past, because it may have been without
+    /// packets for this long.
     private static var spliceSpan: TimeSpan { .seconds(2) }
 
-    /// True once it is known what would be sent: the stream is provided here, or a parent has accepted us.
+    /// True once this node knows what it would send: the stream is provided here, or a parent has accepted us.
     func canServe(_ stream: StreamState) -> Bool {
         guard let incarnation = stream.incarnation else { return false }
         return stream.origin != nil || incarnation.start != 0 || !incarnation.index.isEmpty || stream.paths.hasLive
@@ -27,7 +27,7 @@ extension Server {
         return stream.children.filter { $0.state == .pending }
     }
 
-    /// Another incarnation: all children start it from its beginning.
+    /// The incarnation has changed: all children start the new one with a preburst.
     func restart(_ stream: StreamState) {
         for subscription in stream.children { subscription.restart(of: stream) }
     }
@@ -44,7 +44,7 @@ extension Server {
         case .preburst: return .at(preburstStart(of: incarnation, from: oldest, at: now, &core))
         case .resume(let tag, let sequence):
             if tag != incarnation.tag {
-                // Another source goes on where the one before stopped, not a whole ring earlier.
+                // A new source continues about where the previous one stopped, not a whole ring earlier.
                 return .at(oldestHeld(of: incarnation, span: Self.spliceSpan, at: now, &core))
             }
             return sequence.rawValue >= oldest

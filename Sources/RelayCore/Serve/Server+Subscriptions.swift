@@ -80,7 +80,7 @@ extension Server {
         core.send(.subscribeReply(reply), on: link, at: now)
     }
 
-    /// Adds the subscription that `admit` has granted. It waits for `activate`.
+    /// Adds the subscription that `admit` has granted. It stays pending until the node activates it.
     func add(
         _ request: Subscribe, _ grant: Admission.Grant, on link: ChildLink, to stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore

@@ -35,7 +35,7 @@ final class PacketLog {
     init(packetsMax: Int, span: TimeSpan) {
         self.span = span
         let count = max(packetsMax, 64)
-        // malloc'd pages are touched as the log fills, so an idle node stays small.
+        // The pages of this memory are only touched as the log fills, so an idle node stays small.
         memory = .allocate(byteCount: count * Self.slotLength, alignment: 64)
         slots = .allocate(capacity: count)
         slots.initialize(repeating: Slot())
@@ -46,7 +46,8 @@ final class PacketLog {
         slots.deallocate()
     }
 
-    /// Copies a packet into the log, over the oldest one, and returns its slot. `parts` are concatenated.
+    /// Copies a packet, the concatenation of `first` and `second`, into the log and returns its slot. The oldest packet
+    /// is overwritten unless the log grows.
     func append(
         tag: IncarnationTag, sequence: SequenceNumber, arrival: MonotonicInstant, keyPhase: UInt8,
         isFiller: Bool,
@@ -152,7 +153,7 @@ struct SequenceIndex {
         let high = max(sequence, highest)
         if high - low >= UInt64(slots.count) { grow(toSpan: high - low + 1) }
         if high > highest {
-            // Skipped numbers must not find old entries from an earlier lap in their places.
+            // The places of skipped numbers must not keep entries from an earlier lap.
             var skipped = highest + 1
             while skipped < high {
                 slots[Int(truncatingIfNeeded: skipped) & (slots.count - 1)] = -1
