@@ -17,7 +17,7 @@ public final class LocalNetwork: Sendable {
         }
     }
 
-    /// Time limit of the start: every edge must deliver within this time.
+    /// Time limit of `start`.
     static let startTime = Duration.seconds(60)
     private static let pollInterval = Duration.milliseconds(100)
 
@@ -50,8 +50,8 @@ public final class LocalNetwork: Sendable {
         }
     }
 
-    /// Starts everything in order. Returns when all nodes are ready and every edge delivers every stream. The
-    /// supervisor and the viewers run in tasks of `group`.
+    /// Starts everything in order. Returns when all nodes are ready and every edge has delivered every stream (without
+    /// viewers: when every stream has reached an entrypoint). The supervisor and the viewers run in tasks of `group`.
     public func start(in group: inout TaskGroup<Void>) async throws {
         try checkPorts()
         group.addTask { await self.supervisor.keep() }
@@ -68,13 +68,13 @@ public final class LocalNetwork: Sendable {
         hasComeUp.store(true, ordering: .releasing)
     }
 
-    /// Whether every edge has delivered every stream.
+    /// Whether `start` has brought the network up.
     public var isUp: Bool { hasComeUp.load(ordering: .acquiring) }
 
     /// Every process that ended unexpectedly so far, oldest first.
     public var deaths: [ProcessSupervisor.Death] { get async { await supervisor.deaths } }
 
-    /// Ends every process; nothing is left when it returns. The viewers' tasks must have been cancelled.
+    /// Ends every process; none is left when it returns. The viewers' tasks must have been cancelled.
     public func stop() async {
         await supervisor.stop()
     }

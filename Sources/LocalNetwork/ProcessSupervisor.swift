@@ -115,7 +115,7 @@ public actor ProcessSupervisor {
                 killed = true
                 for process in left { process.send(SIGKILL) }
             }
-            // The wait ignores cancellation: no child may remain if the caller gives up.
+            // The wait ignores cancellation, because no child may remain even if the caller gives up.
             _ = try? await loop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
         }
         (entries, passing) = ([], [])

@@ -8,7 +8,7 @@ actor Viewer {
     nonisolated let stream: StreamName
     nonisolated let url: String
     private(set) var check = TransportStreamCheck()
-    /// Connections that ended unexpectedly.
+    /// Connections that ended or were refused after the first data had arrived.
     private(set) var interruptions = 0
 
     private static let retryInterval = Duration.milliseconds(250)

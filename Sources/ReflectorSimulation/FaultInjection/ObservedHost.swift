@@ -43,7 +43,7 @@ final class ObservedHost {
         }
     }
 
-    /// Counts a wake-up; true if it is the fiftieth in a row at the same instant.
+    /// Counts a wake-up. True if it is the fiftieth repetition in a row at the same instant.
     func noteWake(at now: MonotonicInstant) -> Bool {
         wakes += 1
         wakesAtOnce = lastWake == now ? wakesAtOnce + 1 : 0

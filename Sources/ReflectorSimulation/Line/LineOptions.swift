@@ -13,7 +13,7 @@ public struct LineOptions: Sendable {
     /// Packets that are counted, after `warmUp`.
     public var packets: UInt64 = 100_000
     public var warmUp = TimeSpan.seconds(5)
-    /// When the viewers come: by then the entrypoint has packets in its ring.
+    /// When the viewers come. If it is later than zero, the entrypoint already has packets in its ring by then.
     public var viewersAt = TimeSpan.zero
     public var playOutDeadline = TimeSpan.milliseconds(120)
     /// Paths that an edge keeps; a value above 1 needs as many `parents`.

@@ -7,7 +7,7 @@ final class Outbox {
     private let headers: UnsafeMutableRawBufferPointer
 
     /// - Parameters:
-    ///   - datagramsMax: datagrams in one batch; small ones show whether half-drained queues lose anything.
+    ///   - datagramsMax: datagrams in one batch; small batches show whether half-drained queues lose anything.
     ///   - headerBytes: space for the headers of all of them.
     init(datagramsMax: Int, headerBytes: Int) {
         headers = .allocate(byteCount: headerBytes, alignment: 16)

@@ -184,7 +184,7 @@ final class VirtualNetwork<Event> {
         settle(node)
     }
 
-    /// Like an event loop: first the socket, then the timers.
+    /// Wakes a node as an event loop does: first it drains the socket, then it runs the timers.
     private func wake(_ node: VirtualNode) {
         scenario?.willWake(node)
         for datagram in node.emptySocket() {

@@ -15,7 +15,8 @@ public struct ScaleOptions: Sendable {
     public var span = TimeSpan.seconds(60)
     /// Share of datagrams lost on every link.
     public var loss = 0.001
-    /// Minimum size of a set reflector's ring, in packets; the ring always holds two seconds of its streams.
+    /// Minimum size of the ring of an entrypoint or a set reflector, in packets; the ring always holds two seconds of
+    /// the node's streams.
     public var ringPacketsMin = 8_192
     public var seed: UInt64 = 1
 

@@ -49,7 +49,7 @@ public struct ThunderingHerdFlows: Sendable {
     public var wrong: UInt64 = 0
     /// Pairs that receive nothing at the end.
     public var unserved = 0
-    /// The longest time between two packets of each pair, shortest first.
+    /// For each pair, the longest time between two packets; sorted, the shortest first.
     public var gaps: [TimeSpan] = []
     /// Longest delay from the encoder to the streaming server.
     public var delayMax = TimeSpan.zero

@@ -8,9 +8,10 @@ import RelayWire
 /// A part changes only those fields of a link or a stream that belong to the part. It posts a `NodeEvent` for anything
 /// that another part must do; the node drains the events.
 struct NodeCore: ~Copyable {
-    /// Read: configuration, keys and random numbers. Written: counters and requests to the shell.
+    /// The parts read from it configuration, keys and random numbers, and write to it counters and requests to the
+    /// shell.
     var context: RelayContext
-    /// The same as in the context; a constant here, so that packets cost no reference counting.
+    /// The same object as in the context; it is a constant here too, so that packets cost no reference counting.
     let crypto: any PacketCrypto
     var clock: NodeClock
     let log: PacketLog

@@ -2,8 +2,8 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// What every part of a node may use. Read: configuration, keys and random numbers. Written: counters and requests to
-/// the shell. A part gets it as its one `inout` argument and knows nothing else of the node.
+/// What every part of a node may use: to read, configuration, keys and random numbers; to write, counters and requests
+/// to the shell. A part gets it as its one `inout` argument and knows nothing else of the node.
 struct RelayContext: ~Copyable {
     let configuration: RelayConfiguration
     let id: NodeID

@@ -19,9 +19,9 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case rejectedUnexpected
     case rejectedVersion
     case rejectedTooOld
-    /// A stream that restarted at lower numbers, because a parent had led it too far ahead.
+    /// Streams restarted at lower numbers, because a parent had led them too far ahead.
     case rewinds
-    /// Too far ahead of what other packets carry to be genuine.
+    /// Packets whose number is too far ahead of those of other packets to be genuine.
     case rejectedTooFar
 
     case duplicates

@@ -124,7 +124,7 @@ public final class RelayNode {
 
     // MARK: What parts report
 
-    /// Executes the consequences in other parts of what one part did.
+    /// Carries out, in the other parts, the consequences of what one part did.
     func drainEvents(at now: MonotonicInstant) {
         while let event = core.takeEvent() {
             switch event {

@@ -6,7 +6,7 @@ public enum UnavailableReason: Sendable, Equatable, CustomStringConvertible {
     case noSuchStream
     /// No name server tells whether the stream exists, or who carries it.
     case nameServersFail(LookUpFailure)
-    /// The same, at a parent.
+    /// The same problem, but at a parent.
     case parentUndecided
     /// The zone has the stream, but does not say its portset.
     case noPortset

@@ -65,8 +65,9 @@ extension Origin {
         }
     }
 
-    /// The length and number of the pieces into which a payload is cut: whole TS packets in pieces as equal as possible
-    /// if the payload is larger than a path carries; otherwise one piece.
+    /// The length and number of the pieces into which a payload is cut. If the payload is larger than a path carries
+    /// and consists of whole TS packets, each piece holds whole TS packets and the pieces are as equal as possible;
+    /// otherwise there is one piece.
     private static func pieces(of payload: Int, in stream: StreamState) -> (length: Int, count: Int) {
         let packet = 188
         guard payload > stream.payloadLimit.bytes, payload % packet == 0 else { return (payload, 1) }

@@ -3,9 +3,9 @@ import ReflectorModel
 /// The subscriptions of one child: by id, by stream, and in order of subscribing.
 struct ChildSubscriptions {
     private var byID: [UInt32: ChildSubscription] = [:]
-    /// Ids by slot of the stream: a link has one subscription of each.
+    /// Ids by slot of the stream: a link has one subscription of each stream.
     private var idOfStream: [Int: UInt32] = [:]
-    /// In order of subscribing, for everything that walks them.
+    /// In order of subscribing, for code that iterates over all of them.
     private(set) var ordered: [ChildSubscription] = []
     /// A checksum of all ids. The child compares it with its own.
     private(set) var digest: UInt64 = 0
@@ -26,7 +26,7 @@ struct ChildSubscriptions {
 
     mutating func remove(_ id: UInt32) -> ChildSubscription? {
         guard let subscription = byID.removeValue(forKey: id) else { return nil }
-        // Usually one of the newest or the oldest.
+        // The search starts at the newest; usually the subscription is one of the newest or the oldest.
         if let index = ordered.lastIndex(where: { $0 === subscription }) { ordered.remove(at: index) }
         if idOfStream[subscription.stream] == id { idOfStream[subscription.stream] = nil }
         digest = digest &- FixedHash.mix(UInt64(id))

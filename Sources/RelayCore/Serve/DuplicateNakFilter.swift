@@ -1,15 +1,17 @@
 import ReflectorModel
 import RelayWire
 
-/// Which retransmits a child was sent in the last second. Each of its tries is answered once, and none is answered
-/// while an answer that the child cannot have seen yet is in transit. The table is allocated at the child's first NAK.
-/// Two numbers may share a place: the newer one overwrites the other, which at worst costs one extra retransmit.
+/// Which retransmits a child was sent in the last second. Each of the child's tries is answered once, and none is
+/// answered while an answer that the child cannot have seen yet is in transit. The table is allocated at the child's
+/// first NAK. Two numbers may share a place: the newer one overwrites the other, which at worst costs one extra
+/// retransmit.
 struct DuplicateNakFilter {
     private struct Entry {
         var key: UInt64 = 0
         var tryNumber: UInt8 = 0
         var sent = MonotonicInstant.zero
-        /// The send before that one. The last possible try may be answered while one answer is in transit.
+        /// When it was sent the time before. This allows the last possible try to be answered while one answer is in
+        /// transit.
         var sentBefore = MonotonicInstant.zero
     }
 
@@ -39,7 +41,7 @@ struct DuplicateNakFilter {
         return true
     }
 
-    /// The number goes to the child without a NAK, because it has just been repaired here. This answers a NAK that is
+    /// The packet goes to the child without a NAK, because it has just been repaired here. This answers a NAK that is
     /// in transit.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         guard !entries.isEmpty else { return }

@@ -5,7 +5,7 @@ import RelayWire
 /// What leaves a node, and when: control at once, then runs of packets for each child, live packets before retransmits
 /// and backlog. Packets may wait for a moment so that several share a system call (`SendCoalescer`).
 struct EgressScheduler: ~Copyable {
-    /// When queued output must leave; distant when nothing waits. Read by the node's `nextTimeout`.
+    /// When queued output must leave; `.distantFuture` when nothing waits. Read by the node's `nextTimeout`.
     private(set) var flushAt: MonotonicInstant = .distantFuture
     private var control: ControlQueue
     private var coalescer: SendCoalescer
@@ -210,7 +210,8 @@ struct EgressScheduler: ~Copyable {
         let own = stream.isRateKnown(at: now) ? arrivals : 0
         subscription.accrue(rate: rate, own: own, most: burstMax, at: now)
         let isDrained = link.queues.count(.repair) == 0
-        // A parent may have jumped ahead by any number. Packets below the window are never held again.
+        // A parent may have jumped ahead by any amount. Packets below the window are never held again, so the cursor
+        // skips them.
         var cursor = max(first, incarnation.index.lowest)
         let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
         while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
@@ -238,7 +239,8 @@ struct EgressScheduler: ~Copyable {
             return nil
         }
         subscription.serve(.backlog(cursor: cursor), of: stream)
-        // Wakes when the allowance is full, so that a fast stream catches up too. A child may ask for a rate of 0.
+        // Wakes when the allowance is full, so that a fast stream catches up too. The wait is limited because a child
+        // may ask for a rate of 0.
         let full = min(Double(burstMax) / rate, Self.backlogInterval.seconds)
         let soonest = max(flushInterval, .microseconds(100))
         let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)

@@ -62,7 +62,7 @@ struct NakResponder {
         return .serve
     }
 
-    /// The number goes to the child because it was repaired here, which answers a NAK that is in transit.
+    /// The packet goes to the child without a NAK, because it was repaired here. This answers a NAK that is in transit.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         duplicates.noteRepair(sequence, of: subscription, at: now)
     }

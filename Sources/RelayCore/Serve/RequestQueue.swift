@@ -3,7 +3,7 @@ import ReflectorModel
 import RelayWire
 
 /// Requests of children (Subscribe, Unsubscribe, Announce) that wait, because their links sent many at once. The links
-/// take turns, and few requests are processed at a time, so that data and probes never wait long.
+/// are served in rotation, and one turn processes few requests, so that data and probes never wait long for it.
 struct RequestQueue {
     enum Outcome: Equatable {
         /// Nothing waits ahead of it: process it now.
@@ -33,7 +33,7 @@ struct RequestQueue {
 
     /// Requests that wait, over all links.
     private var count = 0
-    /// Slots of links that have requests waiting, the next one first.
+    /// Slots of links that have requests waiting, the link to serve next first.
     private var turns = Deque<Int>()
     private var turn = Turn()
 

@@ -30,7 +30,7 @@ extension Server {
         _ sequence: UInt64, for nak: Nak, of stream: StreamState, _ incarnation: IncarnationState, on link: ChildLink,
         at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        // If the packet is not held here either, it goes to every child when our own repair arrives.
+        // If the packet is not held here either, it is sent to every child when our own repair arrives.
         guard let slot = incarnation.index.slot(sequence, in: core.log) else {
             return core.context.count(.nakNumbersMissed)
         }
