@@ -75,7 +75,8 @@ extension FaultSimulation {
         counts.timersMax = max(counts.timersMax, snapshot.timers)
     }
 
-    /// An edge has one to three paths, and an overlap lasts two seconds at most.
+    /// A node fetches a stream by at most three paths besides those that it is leaving, and it leaves a path within
+    /// `overlapMax`.
     private func checkPaths(_ snapshot: RelaySnapshot, of host: ObservedHost) {
         for stream in zone.streams {
             let paths = snapshot.paths.filter { $0.stream == stream.name }

@@ -35,7 +35,8 @@ extension FaultSimulation {
         }
     }
 
-    /// The answer that the insider edge gets: every stream exists, with the portset of another stream.
+    /// The answer that the insider edge gets: for the candidates of any stream, those of another stream with that
+    /// stream's portset.
     func lie(_ name: ReflectorName) -> LookUpResult {
         guard case .candidates(let stream) = name, let first = topology.zone.streams.first else {
             return network.names.answer(name)
@@ -48,7 +49,8 @@ extension FaultSimulation {
         return .records(answer)
     }
 
-    /// No honest node fetches from an insider, or from a host that is not in the map.
+    /// No honest node fetches from an insider, and no set reflector fetches from an entrypoint if the map names parents
+    /// for it.
     func checkSources(_ snapshot: RelaySnapshot, of host: ObservedHost) {
         guard options.scenario.hasInsiders else { return }
         for path in snapshot.paths {

@@ -54,7 +54,7 @@ public struct LineReport: Sendable {
     /// Datagrams on the way back from the edges, and their bytes.
     public var backDatagrams: UInt64 = 0
     public var backBytes: UInt64 = 0
-    /// The same for each hop before the last, from the entrypoint on: data, retransmits, datagrams back.
+    /// The same for the links above each node, by the node's index: data, retransmits, datagrams back.
     public var hops: [(data: UInt64, retransmits: UInt64, back: UInt64)] = []
     /// Hash of every datagram and of the edges' counters: equal for equal options.
     public var digest: UInt64 = 0

@@ -155,7 +155,7 @@ public final class LineSimulation: NetworkScenario {
 
     public func run(for span: TimeSpan) { network.run(before: now + span) }
 
-    /// From now on everything is counted.
+    /// Starts to count everything.
     public func startCounting() {
         counts = LineReport()
         counts.hops = Array(repeating: (0, 0, 0), count: network.nodes.count)

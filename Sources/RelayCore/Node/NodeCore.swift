@@ -8,8 +8,7 @@ import RelayWire
 /// A part changes only those fields of a link or a stream that belong to the part. It posts a `NodeEvent` for anything
 /// that another part must do; the node drains the events.
 struct NodeCore: ~Copyable {
-    /// The parts read from it configuration, keys and random numbers, and write to it counters and requests to the
-    /// shell.
+    /// What the parts read (configuration, keys and random numbers) and write (counters and requests to the shell).
     var context: RelayContext
     /// The same object as in the context; it is a constant here too, so that packets cost no reference counting.
     let crypto: any PacketCrypto

@@ -2,7 +2,7 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// What every part of a node may use: to read, configuration, keys and random numbers; to write, counters and requests
+/// What every part of a node may use. It reads configuration, keys and random numbers, and writes counters and requests
 /// to the shell. A part gets it as its one `inout` argument and knows nothing else of the node.
 struct RelayContext: ~Copyable {
     let configuration: RelayConfiguration

@@ -59,7 +59,7 @@ struct StreamTable: ~Copyable {
         let number = made
         let stream = table.insert { StreamState(slot: $0, name: name, number: number) }
         slotByName[name] = stream.slot
-        // Removes streams that carry data by now, or are gone, when the list gets long.
+        // When the list gets long, drops from it the streams that carry data by now or are gone.
         if unproven.count >= 2 * countMax { pruneUnproven() }
         unproven.append(Unproven(slot: stream.slot, number: stream.number))
         return stream
@@ -70,7 +70,7 @@ struct StreamTable: ~Copyable {
         table.remove(stream.slot)
     }
 
-    /// The oldest stream that carries no data; the caller then removes it. Nil if there is none.
+    /// The oldest stream that carries no data; the caller must then remove it from the table. Nil if there is none.
     mutating func takeUnproven() -> StreamState? {
         while let first = unproven.popFirst() {
             if let stream = stream(of: first) { return stream }

@@ -54,7 +54,8 @@ struct Origin {
 
     /// A set reflector requests the list.
     func onAnnouncePull(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        // The list is long and the request short. An honest set reflector requests it at most once per heartbeat.
+        // The list is long and the request short, so the node limits how often it answers. An honest set reflector
+        // requests the list at most once per heartbeat.
         guard link.takePull(spacing: core.configuration.heartbeatInterval / 2, at: now) else { return }
         sendList(on: link, at: now, &core)
     }
@@ -80,8 +81,8 @@ struct Origin {
 
     // MARK: Look-ups
 
-    /// The streams whose candidate lists must be marked as used, so that the directory does not forget them
-    /// (`ParentDirectory.idleMax`) and repeats look-ups that the shell lost. Empty most of the time.
+    /// The streams whose candidate lists must be marked as used now. Then the directory does not forget the lists
+    /// (`ParentDirectory.idleMax`), and repeats look-ups that the shell lost. Empty most of the time.
     mutating func streamsToRenew(at now: MonotonicInstant, _ core: borrowing NodeCore) -> [StreamName] {
         guard announcer.takeNamesDue(at: now) else { return [] }
         return core.streams.all.filter { $0.origin != nil }.map(\.name)

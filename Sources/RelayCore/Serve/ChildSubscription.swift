@@ -20,7 +20,7 @@ final class ChildSubscription {
     let stream: Int
     /// As claimed by the child.
     let portset: PortsetID
-    /// Where the child wants to start; a preburst after a change of incarnation. Read by `Fetcher`.
+    /// Where the child wants to start; a preburst after a change of incarnation or a rewind. Read by `Fetcher`.
     private(set) var start: Subscribe.Start
     let rateSixteenths: UInt8
     let path: [NodeID]
@@ -78,7 +78,7 @@ final class ChildSubscription {
         self.expires = expires
     }
 
-    /// The incarnation has changed: the child will start the new one with a preburst.
+    /// The incarnation has changed, or was rewound to lower numbers: the child will start again with a preburst.
     func restart(of stream: StreamState) {
         start = .preburst
         serve(.pending, of: stream)

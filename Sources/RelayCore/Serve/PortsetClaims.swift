@@ -2,7 +2,8 @@ import ReflectorModel
 import RelayWire
 
 extension NodeCore {
-    /// Counts what a child of a set reflector claims against the zone, and raises an alarm now and then.
+    /// Counts a child's claim of a portset if it contradicts the zone, and raises an alarm now and then. Only a set
+    /// reflector does so.
     mutating func checkClaim(
         of child: ChildSubscription, _ stream: StreamState, zone: PortsetID, at now: MonotonicInstant
     ) {

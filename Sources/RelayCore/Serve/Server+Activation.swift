@@ -27,7 +27,7 @@ extension Server {
         return stream.children.filter { $0.state == .pending }
     }
 
-    /// The incarnation has changed: all children start the new one with a preburst.
+    /// The incarnation has changed, or was rewound to lower numbers: all children start again with a preburst.
     func restart(_ stream: StreamState) {
         for subscription in stream.children { subscription.restart(of: stream) }
     }

@@ -3,8 +3,8 @@ import RelayWire
 
 /// How a child's subscription begins and ends.
 extension Server {
-    /// Checks a Subscribe and reserves capacity for it. Nil if the child has its answer: it subscribed before, or it is
-    /// refused.
+    /// Checks a Subscribe and reserves capacity for it. Nil if the child has been answered already: it had subscribed
+    /// before, or it is refused.
     ///
     /// - Parameter isAbsent: whether the zone has just said that there is no such stream.
     mutating func admit(
@@ -32,7 +32,7 @@ extension Server {
             refuse(request, .loop, .subscribesRefusedLoop, on: link, at: now, &core)
             return nil
         }
-        // A link has one subscription of each stream. A second copy is not served.
+        // A link has one subscription of each stream: a new one replaces the old one, and no second copy is served.
         if let known = core.streams[request.stream], let old = link.subscriptions.subscription(ofStream: known.slot) {
             core.context.count(.subscriptionsReplaced)
             unsubscribe(old.id, on: link, at: now, &core)
@@ -56,7 +56,7 @@ extension Server {
         to request: Subscribe, on link: ChildLink, isAbsent: () -> Bool, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> (status: SubscribeStatus, counter: RelayCounter)? {
-        // A stream that is already watched continues; a new one would only share the loss.
+        // A stream that is already watched may continue on a lossy link; a new one would only share its loss.
         guard request.start.isResume || link.breaker.level(at: now) < .refusesStreams else {
             return (.busy, .subscribesRefusedLossy)
         }
@@ -156,7 +156,7 @@ extension Server {
         }
     }
 
-    /// The stream cannot be had: refuses the children that wait for it.
+    /// The stream is unavailable: refuses the children that wait for it.
     func refuseWaiting(
         for stream: StreamState, _ reason: UnavailableReason, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -184,7 +184,7 @@ extension Server {
         core.send(.subscribeReply(reply), on: child.link, at: now)
     }
 
-    /// The status that children get when a stream cannot be had, and the counter.
+    /// The status that children get when the stream is unavailable for this reason, and the counter for it.
     private static func refusal(for reason: UnavailableReason) -> (SubscribeStatus, RelayCounter) {
         switch reason {
         case .noSuchStream: (.unknownStream, .subscribesRefusedUnknown)
