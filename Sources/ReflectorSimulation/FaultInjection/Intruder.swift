@@ -45,7 +45,7 @@ struct Intruder {
         switch random.next(below: 6) {
         case 0: break
         case 1, 2:
-            // Changes a byte after the link header of a data packet, so that its token and address stay right.
+            // Changes a byte after the link header, if there is one, so that token and address stay right.
             let low = one.bytes.count > 31 && one.bytes[0] >= 0x30 ? 14 : 0
             let place = low + Int(random.next(below: UInt64(one.bytes.count - low)))
             one.bytes[place] ^= UInt8(1 + random.next(below: 255))
