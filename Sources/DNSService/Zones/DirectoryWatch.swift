@@ -70,8 +70,8 @@ private struct WatchLoop {
     private var signature: FolderSignature
     private var firstChange: ContinuousClock.Instant?
     private var due: ContinuousClock.Instant?
-    /// inotify or a poll has found a change that is not yet reported: it counts even if `signature` is the same when it
-    /// is read next.
+    /// inotify or a poll has found a change that is not yet reported. It counts even if the next look finds the same
+    /// signature.
     private var isFileTold = false
     private var nextPoll = ContinuousClock.now
 
