@@ -2,8 +2,8 @@ import ReflectorModel
 
 extension ControlCodec {
     /// Writes a message and returns its length, including the last 16 bytes, which `finish` fills with the MAC.
-    /// `WireLimits.controlLengthMax` bytes are always enough. More entries than a message may have, or an announcement
-    /// that does not fit (`entriesInOnePage`), are the caller's error, and trap.
+    /// `WireLimits.controlLengthMax` bytes are always enough. The caller must not pass more entries than a message may
+    /// have, or an announcement that does not fit (`entriesInOnePage`).
     public static func encode(
         _ message: RelayMessage, token: UInt64, counter: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {

@@ -28,7 +28,7 @@ public struct Probe: Sendable, Equatable {
 /// A node's report about itself to a prober. Totals count from the node's start; a lower total than before, or a
 /// shorter uptime, means that it has restarted.
 public struct ProbeReport: Sendable, Equatable {
-    /// What a witness has received of one stream, and from which entrypoint: the one that leads the stream.
+    /// The entrypoint that leads one stream, and what a witness has received of that stream.
     public struct Lead: Sendable, Equatable {
         public var tag: IncarnationTag
         /// The entrypoint.

@@ -125,8 +125,8 @@ actor ZoneKeeper {
     ///
     /// - Parameters:
     ///   - readsFiles: read the directory again; otherwise the files that are served are used.
-    ///   - hostStates: the current host states; nil for no change. A change that affects no answer raises no serial, but
-    ///     `explain` shows it.
+    ///   - hostStates: the current host states; nil if they have not changed. A change that affects no answer raises no
+    ///     serial, but `explain` shows it.
     ///   - unixTime: seconds since 1970.
     func update(readsFiles: Bool, hostStates new: HostStates? = nil, unixTime: Int64) -> Outcome {
         if let new { hostStates = new }
