@@ -48,7 +48,8 @@ public struct OverrideVerifier: Sendable {
 public struct ReplyAuthenticator: Sendable {
     private let keys: [PhasedKey]
 
-    /// Throws if there is no key or a key is not 32 bytes long. The first key signs, all keys verify.
+    /// Throws if `LibcryptoPacketCrypto` refuses the keys, for example because there is none or one is not 32 bytes
+    /// long. The first key signs, and all keys verify.
     public init(networkKeys: [PhasedKey]) throws {
         keys = networkKeys
         _ = try LibcryptoPacketCrypto(networkKeys: keys)
@@ -90,7 +91,7 @@ private enum SignatureText {
         "\(phase):" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// Nil for text in another format, or a signature of another length.
+    /// Nil for text in another format, and for a signature of another length.
     static func parse(_ text: String, length: Int) -> (phase: UInt8, bytes: [UInt8])? {
         guard text.utf8.count <= 4 + 2 * length else { return nil }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)

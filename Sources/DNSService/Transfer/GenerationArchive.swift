@@ -12,7 +12,7 @@ import Synchronization
 final class GenerationArchive: Sendable {
     /// Maximum number of generations kept per zone.
     static let generationsMax = 16
-    /// Maximum number of bytes kept per zone; a large zone keeps fewer generations.
+    /// Maximum number of bytes kept per zone: of a large zone fewer generations are kept, but always the newest.
     static let bytesMax = 64 << 20
 
     private static let suffix = ".generation"

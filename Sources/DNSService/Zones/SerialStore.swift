@@ -2,8 +2,8 @@ import Glibc
 import ReflectorModel
 
 /// The last serial of each zone and the fingerprint of its content, kept across restarts: one file per zone,
-/// `ZONE.serial`, replaced atomically. `ZONE.raise` beside it requests a serial above a number (`reflector zone
-/// serial`).
+/// `ZONE.serial`, replaced atomically. A file `ZONE.raise` beside it is an operator's request for a serial above a
+/// given number (`reflector zone serial`).
 public struct SerialStore: Sendable {
     public struct Entry: Equatable, Sendable {
         public var serial: UInt32
