@@ -1,9 +1,9 @@
 import DNSAnswers
 import SecretFiles
 
-/// The secrets of server cookies, shared by the servers of a zone: one to three lines of 32 hexadecimal digits, and `#`
-/// comments; the first secret signs. To roll the secret: add the new one in second place on all servers, then move it
-/// to first place, and an hour later remove the old one (RFC 9018 §5).
+/// The file with the secrets of server cookies, which the servers of a zone share. It has one to three lines of 32
+/// hexadecimal digits, and `#` begins a comment. The first secret signs new cookies. To roll the secret: add the new
+/// one in second place on all servers, then move it to first place, and an hour later remove the old one (RFC 9018 §5).
 public enum CookieSecretFile {
     /// Why the file can't be used.
     public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {

@@ -41,9 +41,9 @@ struct Listeners: Sendable {
     }
 
     /// Returns the endpoints on which TCP listens, and those of them whose address is on no interface. An address may
-    /// be missing at first, such as an IPv6 address during duplicate address detection or a tunnel's address: the
-    /// server answers on the others, and on this one as soon as an interface has it. Throws if all addresses are
-    /// missing.
+    /// be missing at first, such as an IPv6 address during duplicate address detection, or the address of a tunnel. The
+    /// server then answers on the other addresses, and on the missing one as soon as an interface has it. Throws if all
+    /// addresses are missing.
     private static func bindTCP(
         _ tcp: TCPService, _ listen: [Endpoint], _ logger: Logger
     ) async throws -> (endpoints: [Endpoint], missing: Set<Endpoint>) {
@@ -75,8 +75,9 @@ struct Listeners: Sendable {
         return (bound.compactMap(\.self), missing)
     }
 
-    /// Binds TCP first: for port 0, the port it gets must be free for UDP too. And since TCP's port can't be shared, a
-    /// second server on the same address fails here, even where SO_REUSEPORT would let it share the UDP port.
+    /// Binds TCP first. For port 0 it needs a port that is free for UDP too, so it tries ports that the kernel has just
+    /// selected for UDP. Since TCP's port can't be shared, a second server on the same address fails here, even where
+    /// SO_REUSEPORT would let it share the UDP port.
     private static func bindTCP(_ tcp: TCPService, _ wanted: Endpoint) async throws -> Endpoint {
         guard wanted.port == 0 else { return try await tcp.listen(wanted) }
         for _ in 0..<portAttemptsMax {
@@ -91,7 +92,7 @@ struct Listeners: Sendable {
         _ engine: AnswerEngine, _ settings: QueryLoop.Settings, _ transferService: TransferService
     ) throws -> (DatagramLoop, LoopBound<QueryLoop>) {
         var options = DatagramLoop.Options()
-        // No query is longer, and the loops of a large name server should not use megabytes each.
+        // No query is longer than this, and the loops of a large name server should not use megabytes each.
         options.receiveBufferBytes = 2_048
         options.gathering = .microseconds(100)
         let loop = try DatagramLoop(options: options)

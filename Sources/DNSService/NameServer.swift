@@ -21,13 +21,13 @@ public final class NameServer: Sendable {
         public var listen: [Endpoint]
         /// Directory in which serials are kept across restarts; nil keeps none.
         public var state: String?
-        /// Network keys with their phases, with which set reflectors are probed; the first key sends. Without keys
+        /// Network keys for probing set reflectors, with their phases; the first key is used for sending. Without keys
         /// there is no probing.
         public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
         /// Clients that may query `explain` and `_status`. Nil allows this machine: loopback and the addresses of its
         /// interfaces, since these are the sources of local queries to the server's public address.
         public var explainFrom: [CIDRBlock]?
-        /// NSID, `id.server` and `hostname.bind`.
+        /// The answer to NSID, `id.server` and `hostname.bind`.
         public var identity = "reflector"
         /// `version.bind`.
         public var version = "reflector"
@@ -68,7 +68,7 @@ public final class NameServer: Sendable {
             public var rules: Int
         }
         public var zones: [Zone]
-        /// Seconds since 1970 since when the current content has been served.
+        /// When the current content was first served, in seconds since 1970.
         public var servedSince: Int64
         /// Number of generations accepted since the start.
         public var generation: Int
@@ -131,7 +131,8 @@ public final class NameServer: Sendable {
     /// - Parameter ready: called once, when every address answers, with the addresses and their actual ports.
     /// - Throws: `StartError`, or the error from opening an address.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
-        // Before anything is written: the user could not replace files that root creates in the state directory.
+        // This must come before anything is written: the user could not replace files that root creates in the state
+        // directory.
         let privileges = try configuration.user.map { user throws(Privileges.Failure) in try Privileges(user: user) }
         if let state = configuration.state { try privileges?.own(state) }
         let cookies = try configuration.cookieSecrets.map { path throws(CookieSecretFile.Failure) in
@@ -230,7 +231,7 @@ public final class NameServer: Sendable {
         return questions.filter { $0.isSecondary && !heard.contains($0) }
     }
 
-    /// Retries the secondaries that did not answer at the start until they do, retries failed writes of serials, and
+    /// Asks the secondaries that did not answer at the start again until they do, retries failed writes of serials, and
     /// raises serials on an operator's request.
     private func keepSerials(_ questions: [SerialInquiry.Question]) async {
         var unheard = questions
@@ -280,7 +281,7 @@ public final class NameServer: Sendable {
         return health
     }
 
-    /// Until `stop()`: applies all pending changes together, as often as the serial rate limit allows.
+    /// Applies all pending changes together, as often as the serial rate limit allows, until `stop()`.
     /// - Parameter use: receives the result.
     private func takeChanges(_ use: (ZoneKeeper.Outcome, _ areFilesChanged: Bool) async -> Void) async {
         var limiter = SerialRateLimiter()

@@ -83,7 +83,7 @@ struct Privileges {
         withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
-    /// Changes the owner of symbolic links themselves, never of their targets.
+    /// Changes the owner of root's files at and below `path`: of symbolic links themselves, never of their targets.
     private func handOver(_ path: String, depth: Int) throws(Failure) {
         var status = stat()
         guard lstat(path, &status) == 0 else { throw Failure("lstat \(path)", errno) }

@@ -6,8 +6,8 @@ struct CookieSecrets {
     private var newest: (generation: UInt64, context: MACContext)?
     private var previous: (generation: UInt64, context: MACContext)?
 
-    /// The secret of a generation. A generation newer than all before gets a new secret; only the previous newest
-    /// secret is also kept. Nil for an older generation without a secret, and if libcrypto fails.
+    /// The secret of a generation. A generation that is newer than all earlier ones gets a new secret; of the earlier
+    /// secrets only the newest is kept. Nil for an older generation without a secret, and if libcrypto fails.
     mutating func context(generation: UInt64) -> MACContext? {
         if let newest, newest.generation == generation { return newest.context }
         if let previous, previous.generation == generation { return previous.context }

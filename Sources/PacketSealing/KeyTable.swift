@@ -31,7 +31,7 @@ struct KeyTable<Context> {
         return context
     }
 
-    /// Reads nil for a handle that is not in use. The handle of a write must be in use.
+    /// Reading gives nil for a handle that is not in use. Writing requires a handle that is in use.
     subscript(_ index: Int32) -> Context? {
         get { slots.indices.contains(Int(index)) ? slots[Int(index)] : nil }
         set {

@@ -24,9 +24,9 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
     private var cookies = CookieSecrets()
 
     /// - Parameters:
-    ///   - networkKeys: one or two keys of 32 bytes with their phases; the first is the one to send with.
-    ///   - linksMax: most links that have keys at one time.
-    ///   - incarnationsMax: most incarnations that have keys at one time.
+    ///   - networkKeys: one or two keys of 32 bytes with their phases; the first is used for sending.
+    ///   - linksMax: maximum number of links that have keys at one time.
+    ///   - incarnationsMax: maximum number of incarnations that have keys at one time.
     public init(
         networkKeys: [(phase: UInt8, key: [UInt8])], linksMax: Int = 32_768, incarnationsMax: Int = 16_384
     ) throws(PacketSealingError) {
@@ -172,7 +172,7 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         ERR_clear_error()
     }
 
-    /// An HMAC context must give the same MAC for the same bytes when it is reused.
+    /// Throws if a reused HMAC context does not give the same MAC for the same bytes.
     private static func checkReuse(of context: MACContext) throws(PacketSealingError) {
         let message: [UInt8] = [1, 2, 3]
         func mac() -> [UInt8]? {

@@ -1,6 +1,6 @@
 import CCrypto
 
-/// Why a `LibcryptoPacketCrypto` could not be created.
+/// Why a `LibcryptoPacketCrypto` could not be created, or could not replace its network keys.
 public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertible {
     case noNetworkKey
     case tooManyNetworkKeys(count: Int)

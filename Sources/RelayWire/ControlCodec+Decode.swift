@@ -3,8 +3,8 @@ import ReflectorModel
 extension ControlCodec {
     /// Reads the message in a whole control datagram whose MAC has been verified.
     ///
-    /// Throws what `ControlHeader` throws, `unknownKind`, and by body: `tooShort`, `trailingBytes`, `unknownValue`,
-    /// `badName`, `tooMany`, `outOfRange`.
+    /// Throws what `ControlHeader` throws, `unknownKind`, and, depending on the body: `tooShort`, `trailingBytes`,
+    /// `unknownValue`, `badName`, `tooMany`, `outOfRange`.
     public static func decodeBody(_ datagram: UnsafeRawBufferPointer) throws(WireError) -> RelayMessage {
         _ = try ControlHeader(parsing: datagram)
         guard let kind = Kind(rawValue: datagram[WireLimits.controlHeaderLength - 1]) else { throw .unknownKind }

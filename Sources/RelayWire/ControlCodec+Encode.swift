@@ -1,9 +1,9 @@
 import ReflectorModel
 
 extension ControlCodec {
-    /// Writes a message and returns its length, with the 16 bytes at the end that `finish` fills with the MAC.
-    /// `WireLimits.controlLengthMax` bytes are always enough. More entries than a message may have, or an
-    /// announcement that does not fit (`entriesInOnePage`), are the caller's mistake.
+    /// Writes a message and returns its length, including the last 16 bytes, which `finish` fills with the MAC.
+    /// `WireLimits.controlLengthMax` bytes are always enough. The caller must not pass more entries than a message may
+    /// have, or an announcement that does not fit (`entriesInOnePage`).
     public static func encode(
         _ message: RelayMessage, token: UInt64, counter: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
@@ -131,7 +131,7 @@ extension ControlCodec {
 }
 
 extension Nak {
-    /// Asks for at least one number, for at most `numbersMax`, and for none before 1 or behind
+    /// True if it requests at least one number, at most `numbersMax`, and none below 1 or above
     /// `WireLimits.sequenceMax`.
     var isWellFormed: Bool {
         let numbers = runs.reduce(0) { $0 + Int($1.count) }

@@ -1,10 +1,10 @@
 import ReflectorModel
 
 /// The headers of a data packet (WireFormat.md, "Data"): the link header, private to one child, and the stream packet
-/// header behind it, the same for all. The packet path reads and writes these and nothing else.
+/// header behind it, which is the same for all children. The packet path reads and writes these and nothing else.
 public struct DataHeader: Hashable, Sendable {
     public var retransmitted: Bool
-    /// Which network key the incarnation's sealing key comes from.
+    /// Phase of the network key from which the incarnation's sealing key is derived.
     public var keyPhase: UInt8
     /// The link token of the receiver.
     public var token: UInt64
@@ -12,7 +12,7 @@ public struct DataHeader: Hashable, Sendable {
     public var linkNumber: UInt32
     public var tag: IncarnationTag
     public var sequence: SequenceNumber
-    /// Takes a sequence number, carries nothing and is never delivered.
+    /// A filler uses up a sequence number, carries no payload and is never delivered.
     public var isFiller: Bool
 
     @inlinable
@@ -31,7 +31,7 @@ public struct DataHeader: Hashable, Sendable {
 
     /// Reads the headers of a whole datagram. Nothing is authenticated yet.
     ///
-    /// Throws `empty`, `tooShort` or `tooLong`, `unknownType` if it is no data packet, `unknownKind`, `unknownValue`
+    /// Throws `empty`, `tooShort` or `tooLong`, `unknownType` if it is not a data packet, `unknownKind`, `unknownValue`
     /// for sequence number 0, `outOfRange` for one beyond `WireLimits.sequenceMax`, `badLength` for a filler with a
     /// payload.
     @inlinable

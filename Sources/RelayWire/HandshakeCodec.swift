@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// Encodes and decodes handshake messages (WireFormat.md, "Handshake").
 public enum HandshakeCodec {
-    /// The shortest message is Refused.
+    /// Length of the shortest message, Refused.
     static let lengthMin = 36
 
     /// Reads a whole handshake datagram. Its MAC is not checked: call `verify` first.
@@ -31,7 +31,7 @@ public enum HandshakeCodec {
         return message
     }
 
-    /// Writes a message and returns its length, with the 16 bytes at the end that `finish` fills with the MAC.
+    /// Writes a message and returns its length, including the last 16 bytes, which `finish` fills with the MAC.
     /// `WireLimits.handshakeLengthMax` bytes are always enough; a name must not be longer than `nameMax`.
     public static func encode(_ message: HandshakeMessage, into buffer: UnsafeMutableRawBufferPointer) -> Int {
         var writer = WireWriter(buffer)
@@ -58,8 +58,8 @@ public enum HandshakeCodec {
         return writer.finishBeforeMAC(lengthMax: WireLimits.handshakeLengthMax)
     }
 
-    /// True if the MAC at the end of a whole handshake datagram is correct under the network key of the phase that it
-    /// names. Also false for a wrong length or an unknown phase.
+    /// True if the MAC at the end of a whole handshake datagram is correct under the network key whose phase the
+    /// datagram contains. Also false for a wrong length or an unknown phase.
     public static func verify(_ bytes: UnsafeRawBufferPointer, crypto: any PacketCrypto) -> Bool {
         guard (lengthMin...WireLimits.handshakeLengthMax).contains(bytes.count) else { return false }
         let covered = UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - WireLimits.macLength)])
@@ -69,7 +69,7 @@ public enum HandshakeCodec {
     }
 
     /// Computes the MAC of an encoded message into its last 16 bytes. The buffer must be exactly as long as `encode`
-    /// returned. False if there is no network key of its phase: then the message must not be sent.
+    /// returned. False if there is no network key of the message's phase: then the message must not be sent.
     public static func finish(_ bytes: UnsafeMutableRawBufferPointer, crypto: any PacketCrypto) -> Bool {
         precondition(bytes.count >= lengthMin, "HandshakeCodec: no handshake message")
         let split = bytes.count - WireLimits.macLength

@@ -69,7 +69,7 @@ public struct Opened: Sendable, Equatable {
     /// Token that the child writes on everything it sends on this link.
     public var parentToken: UInt64
     public var leaseMilliseconds: UInt32
-    /// Shards of the parent, on consecutive ports, and the one that answered.
+    /// Number of shards of the parent, which listen on consecutive ports, and the shard that answered.
     public var shardCount: UInt16
     public var shard: UInt16
     public var name: String

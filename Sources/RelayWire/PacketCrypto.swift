@@ -37,8 +37,8 @@ public protocol PacketCrypto: AnyObject {
         phase: UInt8, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer
     ) -> Bool
 
-    /// MAC under a secret known only to this process, of generation `secret` (a generation is forgotten two steps
-    /// later).
+    /// MAC under the secret of generation `secret`, which only this process knows. A secret is forgotten two
+    /// generations later.
     func cookieMAC(secret: UInt64, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer)
 
     /// Keys of a link. Nil if the phase is unknown.

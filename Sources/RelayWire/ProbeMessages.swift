@@ -28,13 +28,13 @@ public struct Probe: Sendable, Equatable {
 /// A node's report about itself to a prober. Totals count from the node's start; a lower total than before, or a
 /// shorter uptime, means that it has restarted.
 public struct ProbeReport: Sendable, Equatable {
-    /// What a witness has received of one stream: which entrypoint leads it.
+    /// The incarnation that leads one stream, and what a witness has received of it.
     public struct Lead: Sendable, Equatable {
         public var tag: IncarnationTag
-        /// The entrypoint.
+        /// The entrypoint of the incarnation.
         public var source: NodeID
         public var highest: SequenceNumber
-        /// Time since its last packet arrived, in milliseconds, at most 65,535.
+        /// Time since the incarnation's last packet arrived, in milliseconds, at most 65,535.
         public var silentMilliseconds: UInt16
 
         public init(tag: IncarnationTag, source: NodeID, highest: SequenceNumber, silentMilliseconds: UInt16) {

@@ -18,7 +18,7 @@ public enum RelayMessage: Sendable, Equatable {
     case sizeProbe(length: UInt16)
     /// Child to parent: a `sizeProbe` of that many bytes has arrived.
     case sizeReport(length: UInt16)
-    /// Child to parent: the path to the child, or one behind it, carries payloads of at most this many bytes.
+    /// Child to parent: the path to the child, or a path behind the child, carries payloads of at most this many bytes.
     case payloadLimit(subscription: UInt32, bytes: UInt16)
 }
 
@@ -39,8 +39,8 @@ public struct Subscribe: Sendable, Equatable {
     public var start: Start
     /// Backlog speed as a multiple of the arrival rate, in sixteenths: 32 is 2×.
     public var rateSixteenths: UInt8
-    /// The relays downstream that fetch through this node, at most `pathLengthMax`. A node that finds its own id in it
-    /// has detected a loop.
+    /// The relays downstream that fetch through this node, at most `pathLengthMax`. A node that finds its own id in the
+    /// path has detected a loop.
     public var path: [NodeID]
     public static let pathLengthMax = 8
     /// Set in the start octet if `isExtra`.
@@ -73,7 +73,7 @@ public enum SubscribeStatus: UInt8, Sendable, CaseIterable {
     case noSource = 6
     /// For an existing subscription: a child that has the stream by another path as well should end this one.
     case crowded = 7
-    /// Unknown whether the stream exists: the parent's name servers do not answer.
+    /// It is unknown whether the stream exists: the parent's name servers do not answer.
     case undecided = 8
 }
 
@@ -81,7 +81,7 @@ public enum SubscribeStatus: UInt8, Sendable, CaseIterable {
 public struct SubscribeReply: Sendable, Equatable {
     public var subscription: UInt32
     public var status: SubscribeStatus
-    /// Which network key the incarnation's sealing key comes from.
+    /// Phase of the network key from which the incarnation's sealing key is derived.
     public var keyPhase: UInt8
     public var source: NodeID
     public var incarnation: Incarnation
@@ -202,7 +202,8 @@ public struct Nak: Sendable, Equatable {
     /// 1 for the first request of these numbers, at most `triesMax`; unchanged if the request is only repeated.
     public var tryNumber: UInt8
     public static let triesMax: UInt8 = 127
-    /// No later try can be answered in time: this one justifies a second retransmit while another is in transit.
+    /// No later try could be answered in time, so this one justifies a second retransmit even while another is in
+    /// transit.
     public var isLast: Bool
     public var runs: [Run]
 

@@ -1,5 +1,5 @@
-/// Which counters of one direction of a link have been seen (RFC 4303 §3.4.3): the highest and the 63 below it. Check
-/// it only after the MAC was verified; otherwise a forger could close the window for others.
+/// Which counters of one direction of a link have been seen (RFC 4303 §3.4.3): the highest and the 63 below it. Check a
+/// counter only after the MAC has been verified; otherwise a forger could move the window past genuine messages.
 public struct ReplayWindow: Hashable, Sendable {
     private var highest: UInt64 = 0
     /// Bit n: `highest` − n was seen.

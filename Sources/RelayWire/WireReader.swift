@@ -6,7 +6,7 @@ struct WireReader {
     private let bytes: UnsafeRawBufferPointer
     private var offset: Int
 
-    /// - Parameter offset: bytes already read; must not exceed the count.
+    /// - Parameter offset: number of bytes already read; must not exceed the number of bytes.
     init(_ bytes: UnsafeRawBufferPointer, from offset: Int) {
         precondition(offset <= bytes.count, "WireReader: starts behind the end")
         self.bytes = bytes
@@ -65,7 +65,7 @@ struct WireReader {
         return String(decoding: name, as: UTF8.self)
     }
 
-    /// The whole message must have been read. Throws `trailingBytes`.
+    /// Ends the reading. Throws `trailingBytes` if the message has not been read to its end.
     func finish() throws(WireError) {
         guard offset == bytes.count else { throw .trailingBytes }
     }

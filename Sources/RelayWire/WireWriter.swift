@@ -16,8 +16,8 @@ struct WireWriter {
         length += size
     }
 
-    /// Writes a sequence number, limited to the highest one allowed: a parent may have sent us a higher one, and a peer
-    /// would refuse a message that contains it.
+    /// Writes a sequence number, limited to the highest one allowed: a number computed from received ones may be higher
+    /// (`next`), and a peer would refuse a message that contains it.
     mutating func writeSequence(_ sequence: SequenceNumber) { write(min(sequence.rawValue, WireLimits.sequenceMax)) }
 
     mutating func writeZeros(count: Int) {

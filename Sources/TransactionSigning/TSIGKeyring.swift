@@ -96,7 +96,7 @@ public struct TSIGKeyring: Sendable {
             var rest = line[...]
             if let hash = rest.firstIndex(of: "#") { rest = rest[..<hash] }
             for word in rest.split(whereSeparator: { $0.isWhitespace || "{};\"".contains($0) }) {
-                // A base64 secret may contain slashes, but begins with two only with a probability of 1 in 4,096.
+                // A base64 secret may contain slashes, but the probability that it begins with two is only 1 in 4,096.
                 if word == "//" || (word.hasPrefix("//") && result.last?.line != number + 1) { break }
                 result.append(Word(text: String(word), line: number + 1))
             }

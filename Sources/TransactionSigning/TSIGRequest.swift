@@ -1,4 +1,4 @@
-/// The server's verdict on a request's signature, or its absence (RFC 8945 §5.2).
+/// The server's verdict on a request's signature, or on its absence (RFC 8945 §5.2).
 public enum TSIGRequest: Sendable {
     case unsigned
     /// FORMERR: the record is not the last one or is truncated, or the code has an invalid length.
@@ -63,7 +63,8 @@ public enum TSIGRequest: Sendable {
         guard let key = keys[found.keyName], found.algorithmName == key.algorithm.name else {
             return .rejected(Rejection(.badKey, found))
         }
-        // RFC 8945 §5.2.2.1: a code is at most full length, and at least half of it and ten bytes.
+        // RFC 8945 §5.2.2.1: a code must not be longer than a full code, and not shorter than half of one or than ten
+        // bytes.
         guard found.code.count <= key.algorithm.length, found.code.count >= max(10, key.algorithm.length / 2) else {
             return .malformed
         }

@@ -1,5 +1,5 @@
-/// One signed exchange, at either end: creates and verifies the codes of its messages, each of which covers the
-/// previous one (RFC 8945 §5.3).
+/// One signed exchange, at either end. It creates and verifies the codes of the messages; each code covers the previous
+/// one (RFC 8945 §5.3).
 public struct TSIGSession: Sendable {
     /// Fudge of our own messages: allowed clock difference in seconds.
     public static let fudge: UInt16 = 300

@@ -17,7 +17,7 @@ struct HealthMonitor: Sendable {
     private(set) var targets: [ProbeTarget] = []
     private var healthOf: [ProbeTarget: TargetHealth] = [:]
     private(set) var isFrozen = false
-    /// Most targets have not answered yet since the start or since they were added.
+    /// True while most targets have not answered yet, since the start or since they were added.
     private(set) var isWaiting = false
     /// Number of times panic mode has begun since the start.
     private(set) var freezes: UInt64 = 0
@@ -57,7 +57,7 @@ struct HealthMonitor: Sendable {
         if health.health != before { revision += 1 }
     }
 
-    /// Every target has a first result.
+    /// True once every target has a first result, or most are silent.
     var isComplete: Bool { isFrozen || isWaiting || targets.allSatisfy { healthOf[$0]?.state != .unknown } }
 
     var report: ProberReport {

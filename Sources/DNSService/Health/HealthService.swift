@@ -15,7 +15,7 @@ struct HealthService: Sendable {
     /// Starts probing.
     ///
     /// - Parameters:
-    ///   - keys: network keys with their phases; the first key sends.
+    ///   - keys: network keys with their phases; the first key is used for sending.
     ///   - name: name of this name server, which determines its node id.
     ///   - changed: called on every change of the targets' states.
     init(

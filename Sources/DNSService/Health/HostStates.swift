@@ -25,7 +25,7 @@ struct HostStates: Sendable, Equatable {
         return content
     }
 
-    /// The strings of these states in `_status`.
+    /// The strings that describe these states in the answer for `_status`.
     var notes: [String] {
         let counts = [
             ("alive", health.values.count { $0 == .alive }), ("dead", health.values.count { $0 == .dead }),

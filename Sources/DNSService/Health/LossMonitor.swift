@@ -1,9 +1,10 @@
 import ReflectorModel
 import RelayWire
 
-/// Detects from a node's reports whether its children see loss: link packets received and missed, capped by the median
-/// over its children (`ReportTotals`). During loss, the node's share of its weight is halved step by step; afterwards
-/// it doubles once a minute, so that it does not flap.
+/// Detects from a node's reports whether its children see loss. A report gives the link packets that the children
+/// received and missed, limited by the median over the children (`ReportTotals`). During loss, the fraction of its
+/// weight that the node keeps (its share) is halved step by step. Afterwards the share doubles once a minute, so that
+/// it does not flap.
 struct LossMonitor: Sendable, Equatable {
     /// Full share, in sixteenths of the weight.
     static let shareMax: UInt8 = 16

@@ -1,23 +1,23 @@
 import ReflectorModel
 import RelayWire
 
-/// Checks every set reflector once per round over the relay protocol. A state machine without socket or clock:
-/// datagrams and times in, datagrams and a `HealthMonitor` out. The owner calls it again at `nextTimeout`. One event
-/// loop owns it.
+/// Checks every set reflector once per round over the relay protocol. A state machine without socket or clock: it takes
+/// datagrams and times, and produces datagrams and a `HealthMonitor`. The owner, one event loop, calls `handleTimeout`
+/// at `nextTimeout`.
 ///
 /// ```
 /// round ─▶ first try: probe (with the cookie held), or hello ─▶ cookie ─▶ probe ─▶ report: answered
-///             │ 250 ms without                                                    ▲
+///             │ 250 ms without a report                                           ▲
 ///             ▼                                                                   │
 ///          second try: hello ─▶ cookie ─▶ probe ──────────────────────────────────┘
-///             both 500 ms without: two misses, the target is silent
+///             both tries 500 ms without a report: two misses, the target is silent
 /// ```
-/// The second try goes to the target's address of the other family, if it has one.
-/// If the target has restarted, the first try fails with an invalid cookie, so the second try always starts with a
-/// hello. Within a try each step is resent every 125 ms, so that packet loss alone rarely causes a miss.
+/// The second try goes to the target's address of the other family, if it has one. If the target has restarted, it no
+/// longer accepts the cookie and the first try fails, so the second try always starts with a hello. Within a try each
+/// step is resent every 125 ms, so that packet loss alone rarely causes a miss.
 final class Prober {
     struct Configuration: Sendable {
-        /// Time between two rounds of a target, ± `jitter`.
+        /// Time between two rounds of a target, ± `jitterPercent`.
         var interval: TimeSpan = .milliseconds(800)
         /// Jitter in percent of the interval.
         var jitterPercent: Int64 = 10

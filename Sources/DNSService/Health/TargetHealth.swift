@@ -6,7 +6,7 @@ import ReflectorModel
 /// ```
 /// unknown ─ a round answered ──▶ alive ─ a round unanswered (two misses) ─▶ dead
 ///    └───── a round unanswered ───────────────────────────────────────────▶ dead
-/// dead ─ answered without a break for `returnSpan`, doubled by every recent death ─▶ alive
+/// dead ─ answered without a break for `returnSpan`, which every further recent death doubles ─▶ alive
 /// ```
 struct TargetHealth: Sendable, Equatable {
     /// How long a dead target must answer without interruption before it counts as alive.
@@ -30,7 +30,7 @@ struct TargetHealth: Sendable, Equatable {
     /// Number of consecutive answered, or unanswered, rounds.
     private(set) var answered = 0
     private(set) var unanswered = 0
-    /// It has answered at least once.
+    /// It has been alive at least once.
     private(set) var hasLived = false
     private var deaths = 0
     var loss = LossMonitor()

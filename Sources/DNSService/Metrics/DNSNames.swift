@@ -1,11 +1,11 @@
 /// Names of DNS numbers (IANA DNS parameters).
 enum DNSNames {
-    /// `AAAA`; `TYPE65280` for a type without a name here (RFC 3597 §5).
+    /// The name of a type, such as `AAAA`; `TYPE65280` for a type that is not listed here (RFC 3597 §5).
     static func type(_ number: UInt16) -> String {
         types[number] ?? "TYPE\(number)"
     }
 
-    /// `NXDOMAIN`; `RCODE12` for a code without a name.
+    /// The name of a response code, such as `NXDOMAIN`; `RCODE12` for a code that is not listed here.
     static func code(_ number: Int) -> String {
         codes[number] ?? "RCODE\(number)"
     }

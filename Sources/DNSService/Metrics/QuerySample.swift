@@ -48,7 +48,8 @@ struct QuerySample: Sendable {
     }
 }
 
-/// Writes sampled queries to the log, off the loops; drops samples that arrive faster than it can write them.
+/// Writes sampled queries to the log, off the loops. If samples arrive faster than it can write them, the oldest
+/// waiting ones are dropped.
 struct QueryLog: Sendable {
     /// Maximum number of samples waiting to be written.
     private static let waitingMax = 256

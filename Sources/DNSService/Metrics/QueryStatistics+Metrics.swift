@@ -42,7 +42,7 @@ extension QueryStatistics {
         return samples
     }
 
-    /// Types that are reported even without queries, so that a rate exists from the start.
+    /// Adds the common types that had no queries, so that their rates exist from the start.
     private static func withCommon(_ types: [(type: UInt16?, count: UInt64)]) -> [(type: UInt16?, count: UInt64)] {
         let common: [UInt16] = [1, 6, 16, 28, 33]
         let missing = common.filter { type in !types.contains { $0.type == type } }
@@ -78,7 +78,7 @@ extension LoopReport {
         return statistics.samples(transport: "udp") + latency + [evictions] + socket
     }
 
-    /// `receiveBufferFull` as `receive_buffer_full`.
+    /// Converts a name such as `receiveBufferFull` to `receive_buffer_full`.
     private static func snake(_ name: String) -> String {
         name.reduce(into: "") { text, character in
             if character.isUppercase, text.last?.isLowercase == true { text += "_" }

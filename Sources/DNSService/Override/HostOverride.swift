@@ -6,7 +6,7 @@ public struct HostOverride: Sendable, Hashable {
     public enum Subject: Sendable, Hashable, CustomStringConvertible {
         /// Host name relative to the zone.
         case host(String)
-        /// `site=` of set regions.
+        /// The `site=` value of set regions.
         case site(String)
         public var description: String {
             switch self {
@@ -34,7 +34,7 @@ public struct HostOverride: Sendable, Hashable {
             .joined(separator: "\t")
     }
 
-    /// Nil for text that `line` does not write.
+    /// Nil for text that is not in the format of `line`.
     init?(line: Substring) {
         let fields = line.split(separator: Character("\t"), maxSplits: 5, omittingEmptySubsequences: false)
             .map(String.init)
@@ -50,7 +50,7 @@ public struct HostOverride: Sendable, Hashable {
         override = ZoneContent.Override(action: action, reason: fields[5], until: until)
     }
 
-    /// Reasons appear in TXT records and in logs: printable ASCII, not too long.
+    /// Reasons appear in TXT records and in logs, so they must be printable ASCII and not too long.
     static func isReason(_ text: String) -> Bool {
         text.utf8.count <= ZoneContent.Override.reasonMax && text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
     }

@@ -4,7 +4,7 @@ import RelayWire
 /// A key of `OverrideSigner` and similar types, with the number that identifies it in signatures.
 public typealias PhasedKey = (phase: UInt8, key: [UInt8])
 
-/// Signs requests for overrides with the operator's Ed25519 secret: `PHASE:HEX`, for a header.
+/// Signs requests for overrides with the operator's Ed25519 secret. A signature is sent in a header, as `PHASE:HEX`.
 public struct OverrideSigner: Sendable {
     private let phase: UInt8
     private let seed: [UInt8]
@@ -42,12 +42,14 @@ public struct OverrideVerifier: Sendable {
     }
 }
 
-/// Authenticates the replies of name servers with the network key: HMAC-SHA-256, truncated to 128 bits. The prefix
-/// separates it from datagrams under the same key, all of which begin with another byte.
+/// Authenticates the replies of name servers with the network key: HMAC-SHA-256, truncated to 128 bits. The text that
+/// is authenticated has a prefix (`SignedText`), so that it cannot be a datagram under the same key: all datagrams
+/// begin with another byte.
 public struct ReplyAuthenticator: Sendable {
     private let keys: [PhasedKey]
 
-    /// Throws if there is no key or a key is not 32 bytes long. The first key signs, all keys verify.
+    /// Throws if `LibcryptoPacketCrypto` refuses the keys, for example because there is none or one is not 32 bytes
+    /// long. The first key signs, and all keys verify.
     public init(networkKeys: [PhasedKey]) throws {
         keys = networkKeys
         _ = try LibcryptoPacketCrypto(networkKeys: keys)
@@ -77,7 +79,7 @@ public struct ReplyAuthenticator: Sendable {
     }
 }
 
-/// The signed text: the purpose before the body, so that a signature is invalid for any other purpose.
+/// The signed text: the purpose, then the body, so that a signature is invalid for any other purpose.
 private enum SignedText {
     static func request(_ body: [UInt8]) -> [UInt8] { Array("reflector override request 2\n".utf8) + body }
     static func reply(_ body: [UInt8]) -> [UInt8] { Array("reflector override reply 2\n".utf8) + body }
@@ -89,7 +91,7 @@ private enum SignatureText {
         "\(phase):" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// Nil for text in another format, or a signature of another length.
+    /// Nil for text in another format, and for a signature of another length.
     static func parse(_ text: String, length: Int) -> (phase: UInt8, bytes: [UInt8])? {
         guard text.utf8.count <= 4 + 2 * length else { return nil }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)

@@ -33,7 +33,7 @@ struct RequestAuthenticator: Sendable {
     var verifier: OverrideVerifier
     /// The endpoint that requests must name; nil if we cannot know it (a wildcard address).
     private let endpoint: String?
-    /// Older requests are refused: we don't know which requests were accepted before we started.
+    /// When we started. Requests made earlier are refused, since we don't know which of them were accepted before.
     private let startedAt: Int64
     private var seen: [String: Int64] = [:]
 

@@ -22,8 +22,8 @@ final class TCPConnection {
     var state = State.idle
     /// When the state's timer started.
     var since: MonotonicInstant
-    /// Received and not yet answered: part of a message, or messages after those whose answers the client has not yet
-    /// read.
+    /// Bytes received and not yet answered: part of a message, or messages that wait until the client has read earlier
+    /// answers.
     var input: [UInt8] = []
     /// Output that the kernel has not yet accepted, from `outputStart` on.
     var output: [UInt8] = []

@@ -10,7 +10,7 @@ public struct TCPLimits: Sendable {
     public var idleMax = TimeSpan.seconds(10)
     /// Maximum time for one message, from its first byte on.
     public var messageMax = TimeSpan.seconds(5)
-    /// Maximum time without progress in reading what was sent to the client.
+    /// Maximum time in which the client reads nothing of what it is sent.
     public var stallMax = TimeSpan.seconds(20)
     /// Maximum number of bytes buffered for all connections together.
     public var bufferedBytesMax = 64 << 20

@@ -5,7 +5,7 @@ import ReflectorModel
 
 /// The messages of a connection: two bytes of length, then the message (RFC 1035 §4.2.2).
 extension TCPLoop {
-    /// How many times a transfer fills the buffer before other connections get their turn.
+    /// How many times a transfer may fill the buffer before other connections get their turn.
     private static let fillingsPerVisit = 2
 
     /// Answers every complete message in `bytes`, which may be in the loop's buffer, and keeps the rest.

@@ -232,7 +232,8 @@ final class TCPLoop: DatagramHandler {
 /// Outcomes of connections.
 enum TCPCounter: String, CaseIterable {
     case accepted = "tcp_connections_accepted"
-    /// Closed at once: the client had too many connections, or all connections were being served.
+    /// Not served: the client had too many connections, all connections were being served, or the system had no
+    /// resources (such as descriptors) for another one.
     case refused = "tcp_connections_refused"
     /// Closed to make room for another connection.
     case evicted = "tcp_connections_evicted"

@@ -16,7 +16,7 @@ final class TCPService: Sendable {
     ) throws {
         Self.allowDescriptors(limits.connectionsMax)
         var options = DatagramLoop.Options()
-        // It has no datagram sockets.
+        // This loop has no datagram sockets, so its receive buffers can be minimal.
         options.batch = 1
         options.receiveBufferBytes = 1
         let loop = try DatagramLoop(options: options)

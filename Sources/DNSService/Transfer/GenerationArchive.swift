@@ -4,14 +4,15 @@ import Logging
 import ReflectorModel
 import Synchronization
 
-/// The last served generations of each zone, so that secondaries can get incremental transfers, also across a restart:
-/// one file per generation, `ZONE.SERIAL.generation`, written atomically; without a directory, in memory.
+/// The last served generations of each zone, so that secondaries can get incremental transfers, even after a restart.
+/// Each generation is one file, `ZONE.SERIAL.generation`, written atomically; without a directory, generations are kept
+/// in memory.
 ///
 /// Blocks on disk I/O: for slow work only, never on a loop.
 final class GenerationArchive: Sendable {
     /// Maximum number of generations kept per zone.
     static let generationsMax = 16
-    /// Maximum number of bytes kept per zone; a large zone keeps fewer generations.
+    /// Maximum number of bytes kept per zone: of a large zone fewer generations are kept, but always the newest.
     static let bytesMax = 64 << 20
 
     private static let suffix = ".generation"

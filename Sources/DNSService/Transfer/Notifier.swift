@@ -11,8 +11,8 @@ final class Notifier: Sendable {
     private let handler: LoopBound<NotifyLoop>
 
     /// Nil if there are no secondaries to notify.
-    /// - Parameter endpoint: the endpoints that the server listens on: secondaries know us by their addresses
-    ///   (`NotifySource`).
+    /// - Parameter endpoint: the endpoints that the server listens on; secondaries know us by the addresses of these
+    ///   endpoints (`NotifySource`).
     init?(
         _ configuration: NameServer.Configuration, from endpoints: [Endpoint], log: TransferLog, logger: Logger
     ) throws {
@@ -116,7 +116,7 @@ final class NotifyLoop: DatagramHandler {
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
         let bytes = Array(datagram.bytes)
-        // A NOTIFY response, from a target, with a pending id.
+        // The datagram must be a NOTIFY response from a target, with a pending id.
         guard bytes.count >= 12, bytes.word(2) & 0xf800 == 0x8000 | Self.notify,
             let target = targets.firstIndex(where: { $0.endpoint == datagram.source }),
             let message = schedule.message(target: target, id: bytes.word(0))

@@ -114,7 +114,8 @@ struct OutgoingTransfer {
         }
     }
 
-    /// New SOA; old SOA and removed records; new SOA and added records; new SOA (RFC 1995 §4).
+    /// The next record of an incremental transfer. Order: new SOA; old SOA and removed records; new SOA and added
+    /// records; new SOA (RFC 1995 §4).
     private mutating func nextChange() -> ZoneRecord? {
         guard case .changes(let old, let new) = kind else { return nil }
         if step == .begin {

@@ -9,7 +9,7 @@ final class RequestHandler {
     /// The outcome of a request over TCP.
     enum Outcome {
         case reply([UInt8])
-        /// Allowed: to be planned, then sent.
+        /// The transfer is allowed, and must now be planned and sent.
         case transfer(OutgoingTransfer.Client, zone: String)
         case drop
     }
@@ -102,7 +102,8 @@ final class RequestHandler {
             let client = OutgoingTransfer.Client(id: message.word(0), request: request, session: session)
             return transfer(client, transport, address, &responder)
         }
-        // It is unsigned, so it was passed on as a transfer request, but it cannot be parsed.
+        // An unsigned message is passed to this method only as a transfer request, but this one cannot be parsed as
+        // such.
         guard let session else { return .reply(Self.error(message, Self.formatError)) }
         return signed(message, request, session, transport, isPrivileged, &responder)
     }
@@ -219,7 +220,7 @@ final class RequestHandler {
         return reply + option
     }
 
-    /// The same for any message of at least twelve bytes; the question is left out if it can't be read.
+    /// Header and question for any message of at least twelve bytes; the question is left out if it can't be read.
     private static func error(_ message: [UInt8], _ rcode: UInt16) -> [UInt8] {
         var reply = Array(message[..<2])
         reply.append(word: 0x8000 | message.word(2) & 0x7900 | rcode)

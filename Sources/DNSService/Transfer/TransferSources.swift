@@ -63,7 +63,8 @@ actor TransferSources {
             return .send(.nothing(new))
         }
         guard let old = await older(zone, clientSerial) else { return .fallback(.whole(new)) }
-        // Records of both kinds have about the same size; the two transfers have four and two SOAs.
+        // The records of both transfers have about the same size, so their numbers are compared. The incremental
+        // transfer contains four SOAs, the whole zone two.
         let changes = await Task.detached {
             ZoneDifference.count(from: old, to: new, limit: new.recordCount)
         }.value

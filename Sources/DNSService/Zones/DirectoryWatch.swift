@@ -70,7 +70,8 @@ private struct WatchLoop {
     private var signature: FolderSignature
     private var firstChange: ContinuousClock.Instant?
     private var due: ContinuousClock.Instant?
-    /// inotify reported the file itself: its content may have changed although its signature is the same.
+    /// inotify or a poll has found a change that is not yet reported. It counts even if the next look finds the same
+    /// signature.
     private var isFileTold = false
     private var nextPoll = ContinuousClock.now
 
@@ -187,7 +188,8 @@ private struct WatchLoop {
         due = min(now + options.settle, first + options.settleMost)
     }
 
-    /// False for a new regular file, which is still to be written; a link is complete as soon as it exists.
+    /// False for a new regular file, since its content has yet to be written. A symbolic or hard link is complete as
+    /// soon as it exists.
     private func isWhole(_ name: String, _ mask: UInt32) -> Bool {
         guard mask & UInt32(IN_CREATE) != 0 else { return true }
         guard let folder = plan?.folder else { return true }

@@ -93,7 +93,7 @@ struct FolderPlan: Equatable {
     }
 }
 
-/// Metadata of a folder's files: if it is equal, nothing was written.
+/// Metadata of a folder's files. If two signatures are equal, nothing was written between them.
 struct FolderSignature: Equatable {
     private struct Entry: Equatable {
         var name: String

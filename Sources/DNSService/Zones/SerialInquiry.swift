@@ -24,8 +24,8 @@ struct SerialInquiry: Sendable {
         var serial: UInt32
     }
 
-    /// The servers to ask: the secondaries that are notified and may transfer the zones, and the other servers of the
-    /// NS sets whose addresses are in the zones.
+    /// The servers to ask: the secondaries, which are notified or have a transfer rule for their single address, and
+    /// the other servers of the NS sets whose addresses are in the zones.
     static func questions(_ zones: [ZoneContent], _ configuration: NameServer.Configuration) -> [Question] {
         let ports = Set(configuration.listen.map(\.port).filter { $0 != 0 } + [53]).sorted()
         let own = Set(LocalAddresses.all)

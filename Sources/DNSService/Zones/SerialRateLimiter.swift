@@ -1,7 +1,7 @@
 /// Limits serials to one per second on average, since serials follow Unix time and must not run ahead of it. A burst of
-/// two is allowed, so that an edit, an override or a host's death right after another change is answered at once. Only
-/// under continuous changes does each change wait for the next second: an edit may then take `interval` + settling time
-/// + compilation to appear.
+/// two is allowed, so that an edit, an override or a host's death right after another change appears in answers at
+/// once. Only under continuous changes does each change wait for the next second: an edit may then take `interval` +
+/// settling time + compilation to appear.
 struct SerialRateLimiter {
     static let interval = Duration.seconds(1)
     /// Number of serials that may follow each other without a wait.

@@ -2,8 +2,8 @@ import Glibc
 import ReflectorModel
 
 /// The last serial of each zone and the fingerprint of its content, kept across restarts: one file per zone,
-/// `ZONE.serial`, replaced atomically. `ZONE.raise` beside it requests a serial above a number (`reflector zone
-/// serial`).
+/// `ZONE.serial`, replaced atomically. A file `ZONE.raise` beside it is an operator's request for a serial above a
+/// given number (`reflector zone serial`).
 public struct SerialStore: Sendable {
     public struct Entry: Equatable, Sendable {
         public var serial: UInt32
@@ -12,7 +12,8 @@ public struct SerialStore: Sendable {
         var sets: [SetChange] = []
         /// The kinds of files that the zone had in addition to its `.zone` file.
         var sidecars: Set<String> = []
-        /// Number of additional classes of earlier generations that secondaries have.
+        /// Number of classes of earlier generations that transfers to secondaries contain in addition
+        /// (`ZoneContent.outliving`).
         var outlivingClasses = 0
 
         init(
@@ -76,7 +77,8 @@ public struct SerialStore: Sendable {
                 sidecars: Set(sidecars.map(String.init)), outlivingClasses: outliving))
     }
 
-    /// Replaces the stored entry. On a full disk only the serial is overwritten in place.
+    /// Replaces the stored entry. If that fails, as on a full disk, only the line with serial and fingerprint is
+    /// overwritten in place.
     /// - Throws: if the file could not be replaced; the serial may have been stored nevertheless.
     func save(_ entry: Entry, zone: String) throws(Failure) {
         let first = "\(entry.serial) \(entry.digest) \(Self.checksum(entry.serial, entry.digest))"

@@ -12,7 +12,7 @@ struct ServedZone {
     let entry: SerialStore.Entry
     let image: ZoneImage
     private let digest: ContentDigest
-    /// Number of classes that should have been kept after an edit but were too many.
+    /// Number of classes that should have been kept after an edit, but were dropped because there were too many.
     let outlivingDropped: Int
 
     /// What a generation depends on besides its content and the previous generation.
@@ -55,7 +55,7 @@ struct ServedZone {
             (highest, isAskedFor) = (exceeded, true)
         }
         let previous = before?.content ?? context.previous
-        // Secondaries have a generation that we no longer know: a difference from it would be wrong.
+        // If secondaries have a generation that we no longer know, a difference from it would be wrong.
         let isForgotten = (last?.outlivingClasses ?? 0) > 0 && previous?.outliving == nil
         let isRaised = last?.digest != whole.description || highest != last?.serial || isForgotten || isAskedFor
         if isRaised { serial = ZoneSerial.next(after: highest, file: files.fileSerial, unixTime: unixTime) }

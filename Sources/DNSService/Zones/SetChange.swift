@@ -33,7 +33,7 @@ struct SetChange: Equatable, Sendable {
     /// One line of the serial file.
     var line: String { "set \(name) \(String(digest, radix: 16)) \(serial) \(cause)" }
 
-    /// Nil for text that `line` does not write.
+    /// Nil for text that is not in the format of `line`.
     init?(line: Substring) {
         let words = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: false)
         guard words.count == 5, words[0] == "set", let digest = UInt64(words[2], radix: 16),
@@ -72,7 +72,7 @@ struct SetChange: Equatable, Sendable {
         return String(decoding: cause.utf8.prefix(causeMax), as: UTF8.self)
     }
 
-    /// The files alone give the same hosts with the same addresses, ports and weights.
+    /// True if the files alone give the same hosts, in the same order, with the same addresses, ports and capacity.
     private static func isSameInFiles(
         _ a: ZoneContent.SetRegion, in first: ZoneContent, _ b: ZoneContent.SetRegion, in second: ZoneContent
     ) -> Bool {

@@ -24,11 +24,11 @@ actor ZoneKeeper {
     private let isTransferred: Bool
     private let recordsMax: Int
     private var served: [ServedZone] = []
-    /// Read, but not served yet.
+    /// Content that has been read, but is not served yet.
     private var ahead: [ZoneContent]?
     /// Kinds of files beside the `.zone` files, as last read.
     private var sidecars: [String: Set<String>] = [:]
-    /// `sidecars` belongs to the generation that is being processed.
+    /// True if `sidecars` belongs to the generation that is being processed.
     private var isSidecarsRead = false
     /// The highest serials that other servers are known to have, by zone; only zones that are served.
     private var floors: [String: UInt32] = [:]
@@ -42,7 +42,7 @@ actor ZoneKeeper {
     private(set) var serialsNotKept: UInt64 = 0
     private static let goneMax = 64
     private static let readingsMax = 3
-    /// `ahead` is the stored generation of an earlier run, because the files have errors.
+    /// True if `ahead` is the stored generation of an earlier run, because the files have errors.
     private var isAheadKept = false
     private(set) var hostStates = HostStates()
     private var servedSince: Int64 = 0
@@ -125,8 +125,8 @@ actor ZoneKeeper {
     ///
     /// - Parameters:
     ///   - readsFiles: read the directory again; otherwise the files that are served are used.
-    ///   - hostStates: the current host states; nil for no change. A change that affects no answer raises no serial, but
-    ///     `explain` shows it.
+    ///   - hostStates: the current host states; nil if they have not changed. A change that affects no answer raises no
+    ///     serial, but `explain` shows it.
     ///   - unixTime: seconds since 1970.
     func update(readsFiles: Bool, hostStates new: HostStates? = nil, unixTime: Int64) -> Outcome {
         if let new { hostStates = new }
@@ -181,8 +181,8 @@ actor ZoneKeeper {
         return try ZoneDirectory.compile(directory)
     }
 
-    /// Without its sidecar a zone loses the whole map, or all streams. That is usually an accident (`rm`, an unfinished
-    /// copy), and `zone check` cannot detect it.
+    /// The sidecars that a zone had and that are now missing, as problems. Without its sidecar a zone loses the whole
+    /// map, or all streams. That is usually an accident (`rm`, an unfinished copy), and `zone check` cannot detect it.
     private func missingSidecars(_ found: [String: Set<String>]) -> [String] {
         found.sorted { $0.key < $1.key }.flatMap { zone, kinds in
             var known = served.first { $0.files.zone == zone }?.entry.sidecars

@@ -14,8 +14,8 @@ public final class LocalSockets {
         var interface: UInt32
     }
 
-    /// Maximum number of addresses. Replies to datagrams at further addresses are sent from the address that the kernel
-    /// selects, and such datagrams are counted.
+    /// Maximum number of addresses. Replies to datagrams that arrive at further addresses are sent from the address
+    /// that the kernel selects, and such datagrams are counted.
     static let countMax = 255
 
     /// In the order in which they were added.

@@ -4,7 +4,7 @@ extension DatagramSocket {
     /// How long one `send` may wait for a full send buffer; the remaining datagrams are dropped and counted. UDP to a
     /// healthy device drains in microseconds, and a longer wait would delay everything else on the loop.
     public static let sendPatience = TimeSpan.milliseconds(1)
-    /// How long runs are sent as single datagrams after the kernel refused to segment one.
+    /// How long runs are sent as single datagrams after the kernel has refused to segment a run.
     public static let segmentationPause = TimeSpan.seconds(60)
 
     /// Sends every datagram of `batch`, in order; each run as one message if the kernel supports it. Does not change
@@ -14,7 +14,7 @@ extension DatagramSocket {
         readyTransmitter().send(batch, on: self)
     }
 
-    /// Sends the datagrams of `batch` that leave through this one of several sockets.
+    /// Sends those datagrams of `batch` that leave through this socket, one of several (`locals`).
     func send(_ batch: DatagramBatch, of locals: LocalSockets) {
         readyTransmitter().send(batch, on: self, of: locals)
     }

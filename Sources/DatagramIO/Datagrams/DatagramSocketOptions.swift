@@ -31,8 +31,8 @@ public struct DatagramSocketOptions: Sendable {
     /// owner sees them.
     public var receiveOffload = true
     /// SO_RXQ_OVFL: each datagram carries the number of datagrams that the kernel dropped before it, so that
-    /// `receiveBufferFull` is always up to date. After the first drop this costs 0.1 µs per datagram; without the
-    /// option, call `readDrops`.
+    /// `receiveBufferFull` is always up to date. After the first drop this costs 0.1 µs per datagram. Without the
+    /// option, the count is updated only by `readDrops`.
     public var reportsDrops = true
     /// UDP_SEGMENT: runs of equally long datagrams to one destination are sent in one message.
     public var segmentationOffload = true

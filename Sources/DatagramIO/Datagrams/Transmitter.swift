@@ -11,7 +11,7 @@ import ReflectorModel
 final class Transmitter {
     /// Maximum number of datagrams in a run: the limit of every kernel with UDP_SEGMENT (UDP_MAX_SEGMENTS).
     static let runMax = 64
-    /// Maximum number of bytes in a run: below the 65,535 of an IP packet with its headers.
+    /// Maximum number of bytes in a run: with the headers, fewer than the 65,535 of an IP packet.
     static let runBytesMax = 65_000
     /// Number of iovecs; a datagram needs two.
     private static let piecesMax = 2_048
@@ -71,7 +71,8 @@ final class Transmitter {
         flush(socket)
     }
 
-    /// One piece per message, counted in local variables: updating a class's properties costs more.
+    /// Each reply is one message of one piece. They are counted in local variables: updating a class's properties costs
+    /// more.
     func send(_ replies: ReplyBatch, on socket: DatagramSocket) {
         patienceEnd = nil
         var count = 0
@@ -87,7 +88,7 @@ final class Transmitter {
             if socket.isWildcard {
                 message.has_source = true
                 message.source = cdg_address(reply.source)
-                // Otherwise the routing table decides: the return path may use another interface.
+                // For other addresses the routing table selects the interface: the return path may use another one.
                 if reply.source.isLinkLocal { message.interface = reply.interface }
             }
             messages[count] = message

@@ -2,8 +2,8 @@ import CDatagram
 import Glibc
 
 extension DatagramLoop {
-    /// Runs the loop on a thread of its own and returns at once. The handler stays there: code that needs it
-    /// later opens the result in work given to `execute` or `query`.
+    /// Runs the loop on a thread of its own and returns at once. The handler stays on that thread: code that needs it
+    /// later passes work to `execute` or `query`, and opens the returned `LoopBound` there.
     /// - Parameter name: the thread's name, at most 15 bytes, as `top -H` shows it.
     @discardableResult
     public func start<Handler: DatagramHandler>(
