@@ -4,7 +4,7 @@ import Synchronization
 /// Demand changes on their way to the node, coalesced: only the last change of each stream counts, and none is lost
 /// when the node's loop is busy, because one job takes them all.
 final class DemandChanges: Sendable {
-    /// Streams waiting at once. Only a loop that is stuck for long lets so many collect.
+    /// Most streams that wait at once. So many collect only while the loop is stuck for a long time.
     static let countMax = 16_384
 
     private struct State {
