@@ -54,7 +54,7 @@ public final class LiveStreamHub: Sendable {
             Directory(
                 history: SegmentHistory(
                     limits: configuration.windowLimits, numbers: kept?.numbers ?? [:],
-                    // Without a complete file, only the clock gives a bound of the numbers used before.
+                    // Without a complete file, only the clock gives an upper bound of the numbers used before.
                     sequenceMin: kept?.isComplete ?? false ? 0 : wallClock)))
     }
 
@@ -71,8 +71,9 @@ public final class LiveStreamHub: Sendable {
         }
     }
 
-    /// What takes the payloads of a stream, until it is over. Nil, and counted, while there is no room for the stream or the
-    /// server shuts down. Hold it weakly, so that a stream that nobody watches can go.
+    /// The receiver of a stream's payloads until the stream is over. Returns nil, and counts the refusal, while there
+    /// is no room for the stream or the server shuts down. Hold the receiver weakly, so that a stream that nobody
+    /// watches can be removed.
     public func receiver(of name: StreamName) -> LiveStream? {
         if let stream = try? stream(name) { return stream }
         count("deliveries_refused")
@@ -188,8 +189,8 @@ public final class LiveStreamHub: Sendable {
         keepNumbers(isLast: false)
     }
 
-    /// Keeps the segments of all streams within their bytes. Evicts those of absent streams first, then those of
-    /// unwatched streams, then those that no playlist lists, then the oldest of the largest.
+    /// Keeps the segments of all streams together within `segmentBytesOfAllMax`. Evicts those of absent streams first,
+    /// then those of unwatched streams, then those that no playlist lists, then the oldest ones of the largest streams.
     private func boundSegments() {
         let streams = directory.withLock { directory in
             directory.history.sweep(at: .now)

@@ -28,7 +28,7 @@ struct PictureStart: Equatable {
                 let found = Self.kind(codec, bytes, unit)
                 if found == .parameters {
                     sawParameters = true
-                    // Its end isn't known without the next start code.
+                    // The end of the parameter set isn't known without the next start code.
                     if let end = units.nextStart { parameters = Self.hash(bytes[unit..<end], parameters) }
                 }
                 if found == .recoveryPoint { sawRecovery = true }
