@@ -12,7 +12,8 @@ public struct ConnectionBounds: Sendable {
     public var headTimeout: TimeAmount
     /// An idle connection is closed when the head of its next request is not complete within this time.
     public var idleTimeout: TimeAmount
-    /// A connection is closed when its client reads nothing of a response for this long.
+    /// A connection is closed when its client reads so slowly that nothing more of a response can be written for this
+    /// long.
     public var stallTimeout: TimeAmount
     /// A connection is closed after this many requests.
     public var requestsMax: Int
@@ -37,7 +38,7 @@ public struct ConnectionBounds: Sendable {
 
 /// Events of an HTTP port's connections, by the name of their counter.
 public enum ConnectionEvent: String, Sendable, CaseIterable {
-    /// An idle connection was closed because its address was at its limit.
+    /// A connection without a request under way was closed because its address was at its limit.
     case evictedOfAddress = "connections_evicted_of_address"
     /// The connection idle longest was closed because the port was at its limit.
     case evictedIdle = "connections_evicted_idle"
@@ -51,7 +52,7 @@ public enum ConnectionEvent: String, Sendable, CaseIterable {
     case headTimedOut = "connections_head_timed_out"
     /// Kept open without a request for too long.
     case idleTimedOut = "connections_idle_timed_out"
-    /// The client read nothing of a response for too long.
+    /// The client read so slowly that nothing more of a response could be written for too long.
     case stalled = "connections_stalled"
     /// A request that HTTP/1.1 does not allow.
     case malformed = "requests_malformed"

@@ -3,7 +3,7 @@ import ReflectorModel
 /// The order in which the name servers are queried: servers without a recent failure first, and among them the fastest
 /// first. Equal servers keep the configured order.
 struct ServerOrder {
-    /// For this long, a server that failed is queried after the others.
+    /// A server that failed is queried after the others for this long.
     static let penalty = TimeSpan.seconds(5)
 
     private struct ServerState {

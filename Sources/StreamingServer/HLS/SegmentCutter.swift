@@ -16,8 +16,8 @@ struct SegmentCutter {
         var range: Range<UInt64>
         /// 90 kHz.
         var durationTicks: Int64
-        /// Longest time between two successive random access points of the segment, including the one that ends it, 90
-        /// kHz; 0 if not known.
+        /// Longest time between two successive random access points of the segment, including the one that ends it,
+        /// 90 kHz; 0 if not known.
         var groupTicks: Int64 = 0
         /// It does not continue the segment before it in time or content.
         var isDiscontinuous: Bool
@@ -199,7 +199,7 @@ struct SegmentCutter {
     }
 
     /// - Parameter ticks: when the next segment begins; nil if that is on another time line. The duration is then
-    /// estimated from the access units seen.
+    ///   estimated from the access units seen.
     private mutating func close(at end: UInt64, ticks: Int64?) -> Segment? {
         guard let segment = open else { return nil }
         open = nil

@@ -7,8 +7,9 @@ import Synchronization
 /// Connects an edge's streams with their viewers. The node delivers payloads, from its own thread, and learns which
 /// streams are wanted; viewers read at their own pace from one shared copy.
 ///
-/// `LiveStream.deliver` costs a lock, a copy of the payload and a scan of its headers, about 1.2 µs for 1316 bytes; it
-/// wakes no viewer. Suspended viewers are woken in batches, a few milliseconds later, from one of the hub's event loops.
+/// `LiveStream.deliver` costs a lock, a copy of the payload and a scan of its headers, about 1.2 µs for 1316 bytes. It
+/// wakes no viewer. Suspended viewers are woken in batches, a few milliseconds later, from one of the hub's event
+/// loops.
 public final class LiveStreamHub: Sendable {
     /// Why a viewer was refused.
     public enum Refusal: Error, Equatable {

@@ -12,7 +12,7 @@ struct PictureStart: Equatable {
     ///   - bytes: the elementary stream from the access unit's first byte on.
     ///   - indicator: the packet says that decoding can begin here.
     ///   - isIndicating: the encoder has set the indicator before, so that a packet without it is not a random access
-    /// point.
+    ///     point.
     ///   - isAll: no more bytes will come.
     init(
         _ codec: ElementaryCodec, _ bytes: ArraySlice<UInt8>, indicator: Bool, isIndicating: Bool, isAll: Bool
