@@ -6,8 +6,8 @@ import ReflectorModel
 /// ```
 /// admit ─▶ fresh ─▶ busy ⇄ idle ─▶ remove
 /// ```
-/// Fresh connections have not sent a complete request yet. Once they are a second old, they are evicted first; next
-/// come the connections that are idle between requests, the one idle longest first.
+/// Fresh connections have not sent a complete request head yet. Once they are a second old, they are evicted first;
+/// next come the connections that are idle between requests, the one idle longest first.
 struct ConnectionTable {
     /// A connection; invalid after its removal.
     struct ID: Hashable {

@@ -76,7 +76,8 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
             do {
                 try await writer.write(response: response.head, body: response.body)
             } catch is HTTPParserError {
-                // Hummingbird would answer this error itself, although part of a response has been sent.
+                // Hummingbird would send an answer to this error itself, although part of a response has been sent
+                // already.
                 throw BrokenOff()
             }
         }

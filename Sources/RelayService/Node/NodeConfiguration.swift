@@ -17,7 +17,7 @@ public struct NodeConfiguration: Sendable {
     public var stateDirectory: String?
     public var keys: KeyFile
     public var playOutDeadline: TimeSpan = .milliseconds(500)
-    /// Most egress in bits a second; 0 means no limit.
+    /// Largest egress in bits a second; 0 means no limit.
     public var capacity: UInt64 = 0
     /// Most packets kept for retransmission and preburst, for all streams together.
     public var packetsMax = 49_152

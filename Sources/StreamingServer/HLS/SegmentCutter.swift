@@ -19,9 +19,9 @@ struct SegmentCutter {
         /// Longest time between two successive random access points of the segment, including the one that ends it,
         /// 90 kHz; 0 if not known.
         var groupTicks: Int64 = 0
-        /// It does not continue the segment before it in time or content.
+        /// The segment does not continue the previous one in time or content.
         var isDiscontinuous: Bool
-        /// It does not begin with a random access point: it can be played only after the previous segment.
+        /// The segment does not begin with a random access point: it can be played only after the previous one.
         var isDependent = false
     }
 

@@ -76,7 +76,7 @@ public final class LiveStream: Sendable {
 
     func read(_ viewer: UInt64) -> LiveStreamState.Reading { state.withLock { $0.read(viewer) } }
 
-    /// Counts an HLS viewer as present from now on.
+    /// Counts an HLS viewer as present for a time after this call.
     func touch() {
         let now = ContinuousClock.now
         change { $0.touch(now) }

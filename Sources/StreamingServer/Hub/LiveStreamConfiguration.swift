@@ -38,7 +38,7 @@ public struct LiveStreamConfiguration: Sendable {
     public var idleForgotten = Duration.seconds(30)
     /// The file that keeps the numbers of playlists across a restart; nil for none.
     public var numbersPath: String?
-    /// Seconds since 1970: decides how often the 33-bit time stamps have wrapped.
+    /// Seconds since 1970, from which it is known how often the 33-bit time stamps have wrapped.
     public var wallClockSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
     public init() {}

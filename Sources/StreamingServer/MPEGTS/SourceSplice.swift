@@ -39,7 +39,7 @@ struct SourceSplice {
         return release(held)
     }
 
-    /// The packets still held when the stream ends.
+    /// The packets still held when another source follows.
     mutating func finish() -> [UInt8] { isHolding ? release(held) : [] }
 
     private mutating func release(_ bytes: [UInt8]) -> [UInt8] {
