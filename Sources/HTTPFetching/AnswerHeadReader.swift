@@ -9,7 +9,7 @@ struct AnswerHead: Sendable, Equatable {
 /// Reads the lines of an answer's head (RFC 9112 §4, §5): interim answers (1xx), then the head, then the trailers after
 /// the body, which it counts and drops.
 struct AnswerHeadReader {
-    /// Most bytes of all lines together, trailers and interim answers included.
+    /// Most bytes of all lines together, including those of trailers and interim answers.
     static let bytesMax = 64 << 10
 
     private var head: AnswerHead?
@@ -22,7 +22,8 @@ struct AnswerHeadReader {
         bytes += line.count
         guard bytes <= Self.bytesMax else { throw .headTooLong }
         if isComplete { return nil }
-        // Compares bytes, as libcurl does: a Swift character may consist of several, and both must read the same.
+        // Compares bytes, as libcurl does: a Swift character may consist of several bytes, and this reader must see the
+        // same lines as libcurl.
         guard let first = line.first, !first.isLineEnd else { return try endOfHead() }
         let content = Slice(base: line, bounds: line.indices).trimmed(of: \.isLineEnd)
         guard head != nil else {

@@ -9,7 +9,7 @@ final class CurlThread: Sendable {
     /// Most transfers at once.
     static let transfersMax = 4_096
 
-    /// Requests of tasks to the thread.
+    /// Requests that tasks send to the thread.
     enum Command: Sendable {
         case start(HTTPFetch, Exchange)
         case resume(Exchange)
@@ -38,7 +38,8 @@ final class CurlThread: Sendable {
     }
 
     private func run() {
-        // Other threads handle signals; a write to a closed connection is an error, not SIGPIPE.
+        // Other threads handle signals. On this thread, a write to a closed connection returns an error and raises no
+        // SIGPIPE.
         var all = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, nil)

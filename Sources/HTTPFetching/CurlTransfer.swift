@@ -34,7 +34,7 @@ final class CurlTransfer {
     /// Gives the reader the bytes for which it had no room. If this fails, the transfer ends with the returned code.
     func resume(at now: ContinuousClock.Instant) -> CURLcode {
         guard isPaused else { return CURLE_OK }
-        // libcurl calls the receiver inside this call, which may pause again.
+        // libcurl calls the receiver inside `reflector_curl_resume`, and the receiver may pause the transfer again.
         (isPaused, lastProgress) = (false, now)
         return reflector_curl_resume(easy)
     }
@@ -90,21 +90,21 @@ extension CurlTransfer {
         try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         try set(CURLOPT_FOLLOWLOCATION, 0)
         try set(CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
-        // Ignores proxies of the environment.
+        // Ignores the proxies that environment variables set.
         try set(CURLOPT_PROXY, "")
         try set(CURLOPT_NOSIGNAL, 1)
         // A connection or address of one request must not affect the next one.
         try set(CURLOPT_FRESH_CONNECT, 1)
         try set(CURLOPT_FORBID_REUSE, 1)
         try set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
-        // Otherwise the end of one transfer waits for its name look-up, and all other transfers wait too.
+        // Otherwise the end of one transfer would wait for its name look-up, and all other transfers would wait too.
         try set(CURLOPT_QUICK_EXIT, 1)
         try set(CURLOPT_CONNECTTIMEOUT_MS, fetch.connectTimeout.milliseconds)
         if let timeout = fetch.timeout { try set(CURLOPT_TIMEOUT_MS, timeout.milliseconds) }
         try check(reflector_curl_close_on_exec(easy))
         if let body = fetch.body {
             try check(body.withUnsafeBytes { reflector_curl_set_body(easy, $0.baseAddress, $0.count) })
-            // Removes fields that libcurl adds to a POST: a wrong type, and an Expect before a long body.
+            // Removes fields that libcurl adds to a POST: a wrong Content-Type, and an Expect before a long body.
             if !fetch.headers.contains(name: "Content-Type") { try add("Content-Type:") }
             try add("Expect:")
         }

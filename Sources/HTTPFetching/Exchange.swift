@@ -3,7 +3,7 @@ import Synchronization
 
 /// One request and its response, shared by libcurl's thread, which writes it, and one task, which reads it.
 final class Exchange: Sendable {
-    /// The server waits while this much is unread.
+    /// The server has to wait while this many bytes are unread.
     static let heldBytesMax = 64 << 10
 
     private struct State {
@@ -93,7 +93,7 @@ final class Exchange: Sendable {
         return nil
     }
 
-    /// Ends the exchange at any point; no effect after its end.
+    /// Ends the exchange at any point; has no effect after the exchange has ended.
     func cancel() {
         let (reader, isLate): (CheckedContinuation<Void, Never>?, Bool) = state.withLock { state in
             guard state.end == nil else { return (nil, true) }

@@ -17,8 +17,9 @@ public struct HTTPWholeAnswer: Sendable {
     public let body: ByteBuffer
 }
 
-/// The body of an answer, in pieces as they arrive; for one reader, once. A reader that pauses makes the server wait:
-/// at most `Exchange.heldBytesMax` and one read are buffered. The connection closes when the body is released.
+/// The body of an answer, in pieces as they arrive. Only one reader may read it, and only once. A reader that pauses
+/// makes the server wait: at most `Exchange.heldBytesMax` bytes and one more read are buffered. The connection closes
+/// when the body is released.
 public struct HTTPAnswerBody: AsyncSequence, Sendable {
     let lease: ExchangeLease
 
@@ -32,7 +33,7 @@ public struct HTTPAnswerBody: AsyncSequence, Sendable {
     }
 }
 
-/// Ends an exchange when its last reader releases it.
+/// Ends its exchange when the last reader releases the lease.
 final class ExchangeLease: Sendable {
     let exchange: Exchange
 

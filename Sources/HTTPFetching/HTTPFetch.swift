@@ -4,8 +4,8 @@ import NIOHTTP1
 /// A request over http or https with libcurl, on its own connection: GET, or POST if it has a body.
 ///
 /// HTTP/1.1 only. Redirects are returned like other answers. Requests ask for no compression and use no proxy;
-/// credentials come only from `headers`. Servers are not trusted: the size of heads is limited, and a body waits for
-/// its reader.
+/// credentials come only from `headers`. Servers are not trusted: the size of heads is limited, and a body is read only
+/// as fast as its reader takes it.
 ///
 /// Why libcurl: Swift's own client (AsyncHTTPClient) has its own TLS library, which took a fifth of the time of our
 /// whole build and does not get the system's security updates.
@@ -26,8 +26,8 @@ public struct HTTPFetch: Sendable {
     /// A request whose only time limit is `connectTimeout`.
     public init(_ url: String) { self.url = url }
 
-    /// Sends the request and waits for the head of the answer, from which the caller reads the body. Ends with the
-    /// task.
+    /// Sends the request and waits for the head of the answer; the caller then reads the body from the returned answer.
+    /// Cancelling the task ends the request.
     public func answer() async throws(HTTPFetchFailure) -> HTTPAnswer {
         let exchange = Exchange(on: .shared)
         let lease = ExchangeLease(exchange)

@@ -1,19 +1,21 @@
 import NIOCore
 
-/// Limits of an HTTP port, in all and for each address.
+/// Limits of an HTTP port, in total and for each address.
 public struct ConnectionBounds: Sendable {
     /// Most connections at once. When full, a new one evicts the one that has been idle longest.
     public var connectionsMax: Int
     /// Most connections of one IPv4 address or one IPv6 /64. When full, a new one evicts an idle one of the same
     /// address.
     public var connectionsPerAddressMax: Int
-    /// A first request must be complete this long after the connection, and a body this long after its head.
+    /// The head of the first request must be complete within this time after the connection opens, and a body within
+    /// this time after its head.
     public var headTimeout: TimeAmount
-    /// A connection is closed when its next request is not complete after this long.
+    /// An idle connection is closed when the head of its next request is not complete within this time.
     public var idleTimeout: TimeAmount
-    /// A connection is closed when its client reads nothing of a response for this long.
+    /// A connection is closed when its client reads so slowly that nothing more of a response can be written for this
+    /// long.
     public var stallTimeout: TimeAmount
-    /// Requests of one connection, after which it is closed.
+    /// A connection is closed after this many requests.
     public var requestsMax: Int
     /// When the table is full and no connection is idle, evict the one with the oldest request. Useful where all
     /// responses are short, so that only a client that does not read takes long.
@@ -36,7 +38,7 @@ public struct ConnectionBounds: Sendable {
 
 /// Events of an HTTP port's connections, by the name of their counter.
 public enum ConnectionEvent: String, Sendable, CaseIterable {
-    /// An idle connection was closed because its address was at its limit.
+    /// A connection without a request under way was closed because its address was at its limit.
     case evictedOfAddress = "connections_evicted_of_address"
     /// The connection idle longest was closed because the port was at its limit.
     case evictedIdle = "connections_evicted_idle"
@@ -50,7 +52,7 @@ public enum ConnectionEvent: String, Sendable, CaseIterable {
     case headTimedOut = "connections_head_timed_out"
     /// Kept open without a request for too long.
     case idleTimedOut = "connections_idle_timed_out"
-    /// The client read nothing of a response for too long.
+    /// The client read so slowly that nothing more of a response could be written for too long.
     case stalled = "connections_stalled"
     /// A request that HTTP/1.1 does not allow.
     case malformed = "requests_malformed"

@@ -2,8 +2,8 @@ import NIOCore
 import NIOHTTP1
 
 /// Sits between the HTTP/1 codec of a connection and everything else: tracks unanswered requests, enforces time-outs,
-/// and adds the rules of RFC 9112 that NIO omits: no chunks to HTTP/1.0, no body after HEAD, 400 without Host, and an
-/// end of the connection after `Connection: close`.
+/// and adds the rules of RFC 9112 that NIO omits: it sends no chunks to HTTP/1.0 clients and no body after HEAD,
+/// answers 400 if Host is missing, and ends the connection after `Connection: close`.
 ///
 /// ```
 /// fresh ─▶ busy ⇄ idle
@@ -15,7 +15,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Requests read ahead of their answers; the channel's back-pressure stops reading long before.
+    /// Most requests that are read ahead of their answers; the channel's back-pressure stops reading long before this
+    /// limit.
     private static let unansweredMax = 64
     /// How long a client may take to read the end of the last response before we close the connection.
     private static let lingerTime = TimeAmount.seconds(1)

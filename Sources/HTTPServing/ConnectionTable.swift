@@ -1,13 +1,13 @@
 import ReflectorModel
 
-/// The connections of one HTTP port as a state machine without channel or clock: it decides which connections are
+/// The connections of one HTTP port as a state machine without channels or a clock: it decides which connections are
 /// admitted, and which ones are evicted to make room. Every step takes constant time, whatever the size of the table.
 ///
 /// ```
 /// admit ─▶ fresh ─▶ busy ⇄ idle ─▶ remove
 /// ```
-/// Fresh connections have not sent a complete request yet. They are evicted first, once they are a second old; then
-/// those that idle between requests, longest first.
+/// Fresh connections have not sent a complete request head yet. Once they are a second old, they are evicted first;
+/// next come the connections that are idle between requests, the one idle longest first.
 struct ConnectionTable {
     /// A connection; invalid after its removal.
     struct ID: Hashable {
@@ -24,7 +24,7 @@ struct ConnectionTable {
         case refused(ConnectionEvent)
     }
 
-    /// A fresh connection may be evicted first after this time without a request.
+    /// After this time without a request, a fresh connection is evicted before the idle ones.
     static let graceNanoseconds: Int64 = 1_000_000_000
 
     private struct Links {
@@ -45,7 +45,7 @@ struct ConnectionTable {
         var since: Int64 = 0
         /// Links in the list of its phase.
         var byPhase = Links()
-        /// Links in the list of its address, for fresh and idle ones only.
+        /// Links in the list of its address, which holds only fresh and idle connections.
         var byAddress = Links()
     }
 
@@ -107,7 +107,7 @@ struct ConnectionTable {
         count -= 1
     }
 
-    /// An IPv6 host owns a whole /64.
+    /// An IPv6 host owns a whole /64, so a /64 counts as one address.
     static func block(of address: IPAddress) -> IPAddress {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }

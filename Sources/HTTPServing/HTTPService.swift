@@ -59,7 +59,8 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         limiter = ConnectionLimiter(
             bounds: bounds, name: configuration.name, logger: logger, onEvent: configuration.onEvent)
         var quiet = logger
-        // It logs errors only for the accept loop that a stop cancels, and for failures that `run` throws anyway.
+        // The server logs errors only for its accept loop, when a stop cancels it, and for failures that `run` throws
+        // anyway.
         quiet.logLevel = .critical
         self.logger = quiet
     }
@@ -70,12 +71,13 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         let channel = BoundedHTTPChannel(limiter: limiter) { [responder, logger] request, writer, channel in
             let context = Responder.Context(source: .init(channel: channel, logger: logger))
             let response = try await Self.respond(to: request, with: responder, context)
-            // The head of the answer to a GET, including its length (RFC 9110 §9.3.2).
+            // Sends the head that the answer to a GET would have, including its length (RFC 9110 §9.3.2).
             if request.method == .head { return try await writer.writeResponse(response.head) }
             do {
                 try await writer.write(response: response.head, body: response.body)
             } catch is HTTPParserError {
-                // Hummingbird would answer this error itself, after half a response.
+                // Hummingbird would send an answer to this error itself, although part of a response has been sent
+                // already.
                 throw BrokenOff()
             }
         }

@@ -27,7 +27,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
 
     /// A signed request, and the function that answers it.
     public struct Command: Sendable {
-        /// `/override`.
+        /// For example `/override`.
         public var path: String
         /// Receives the body and its signature. If it returns nil, the response is 403 without a reason.
         public var perform:
@@ -52,7 +52,8 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
     private let events = ConnectionEventCounts()
 
     /// - Parameters:
-    ///   - status: the document at `/status`; of a node, with a page of its streams (`/status?from=N&count=M`).
+    ///   - status: the document at `/status`; for a node, it contains a page of the node's streams
+    ///     (`/status?from=N&count=M`).
     ///   - metrics: the samples at `/metrics`.
     ///   - ready: for `/readyz`: nil while the process can do its work, otherwise the reason why it cannot.
     ///   - command: the command that may be POSTed; none by default.
@@ -109,7 +110,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
         try await service.run()
     }
 
-    /// Nil if the request's parameters are not a valid page.
+    /// Nil if the request's parameters do not describe a valid page.
     private static func page(of request: Request) -> StreamPage? {
         func number(_ name: Substring, else usual: Int) -> Int? {
             guard let text = request.uri.queryParameters[name] else { return usual }

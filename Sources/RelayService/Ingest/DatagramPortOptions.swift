@@ -30,7 +30,7 @@ struct DatagramPortOptions {
     }
 
     private let port: IngestConfiguration.RawPort
-    /// 0: the interface that the routing table picks.
+    /// 0 means the interface that the routing table picks.
     private let interface: UInt32
 
     /// Throws if the interface does not exist.
@@ -48,8 +48,8 @@ struct DatagramPortOptions {
         }
     }
 
-    /// The address to bind: the group's own, so that the socket receives no other datagrams to the port, and with the
-    /// interface where IPv6 requires it.
+    /// The address to bind. For a multicast group it is the group's own address, so that the socket receives no other
+    /// datagrams that are sent to the port. An IPv6 address includes the interface if one is named.
     var bindAddress: SocketAddress {
         get throws { try socketAddress(port.listen, scope: interface) }
     }
@@ -105,7 +105,7 @@ struct DatagramPortOptions {
         }
     }
 
-    /// Returns the bytes granted.
+    /// Requests a receive buffer of this size, and returns the size that the kernel granted.
     func setReceiveBuffer(_ bytes: Int, of channel: any Channel) async -> Int {
         guard let socket = channel as? any SocketOptionProvider else { return bytes }
         let level = SocketOptionLevel(SOL_SOCKET)

@@ -127,7 +127,7 @@ struct EncoderPull: Sendable {
     }
 }
 
-/// A session fed from a task: each piece waits until the session is ready for it.
+/// A session that a task feeds: after each piece, the task waits until the session is ready for the next one.
 private struct PulledSession: Sendable {
     private final class State {
         let session: EncoderSession
@@ -182,13 +182,14 @@ private struct PulledSession: Sendable {
         }.get()
     }
 
-    /// Waits until the last bytes have gone to the sink.
+    /// Ends the input, and waits until the last bytes have gone to the sink.
     func finish() async {
         loop.execute { [state] in state.value.session.finish() }
         try? await closed.get()
     }
 
-    /// True if the session ended, or has run until now, without any MPEG-TS.
+    /// True if the session ended because too many bytes in a row were not MPEG-TS, or if none of the bytes received so
+    /// far were MPEG-TS.
     var isJunk: Bool {
         get async {
             (try? await loop.submit { [state] in

@@ -6,7 +6,8 @@ import ReflectorModel
 /// Lives on the ingest loop, as everything in `Ingest` does.
 ///
 /// An encoder keeps its stream while it sends. An encoder that has been silent for `yieldAfter` loses the stream to the
-/// next encoder with a valid key, so that an encoder that crashed and restarted need not wait until TCP notices.
+/// next encoder with a valid key, so that an encoder that crashed and restarted need not wait until TCP notices that
+/// its old connection is dead.
 final class EncoderRegistry {
     let loop: any EventLoop
     let configuration: IngestConfiguration
@@ -76,7 +77,7 @@ final class EncoderRegistry {
         _ body: @escaping (Result<EncoderSession, Refusal>) -> Void
     ) {
         func refuse(_ refusal: Refusal) {
-            // The sender has shown the stream's key, or used the stream's own port.
+            // The name is verified: the sender has shown the stream's key, or used the stream's own port.
             reports.note(refusal.counter, stream: stream, ["from": "\(source?.description ?? "pull")"])
             body(.failure(refusal))
         }

@@ -4,14 +4,15 @@ import ReflectorModel
 /// One encoder's bytes on their way to the node: aligned to TS packets, queued, paced, packed and handed over. Lives on
 /// the ingest loop.
 ///
-/// The queue has two reasons: a closed connection delivers everything that the kernel held at once, and an encoder over
-/// UDP sends a picture in one burst. The queue drains at the pace of the token bucket, and no faster than the sink
-/// takes payloads. `onReadiness` tells a connection when to stop and when to resume reading, so its queue holds little
-/// more than one read. Datagrams cannot be held back: `policer` and the queue's bound decide which ones are dropped.
+/// There are two reasons for the queue: a closed connection delivers, all at once, everything that the kernel held, and
+/// an encoder over UDP sends a picture in one burst. The queue drains at the pace of the token bucket, and no faster
+/// than the sink takes payloads. `onReadiness` tells a connection when to stop and when to resume reading, so its queue
+/// holds little more than one read. Datagrams cannot be held back: `policer` and the queue's bound decide which ones
+/// are dropped.
 final class EncoderSession {
     /// Bytes packed at a time: the packets of one tick, for smooth pacing.
     private static let stepBytes = 16_384
-    /// Memory that an empty queue keeps.
+    /// Most memory that an empty queue keeps.
     private static let idleQueueBytes = 262_144
     /// Most bytes that the sink may have received but not taken yet.
     private static let underWayBytesMax = 131_072
@@ -45,9 +46,9 @@ final class EncoderSession {
     private(set) var payloadsTaken = 0
     /// Called with true when the connection may read again, with false when it must stop.
     var onReadiness: ((Bool) -> Void)?
-    /// Called once, when the last payload has been handed over or the session has given up the stream.
+    /// Called once after the input has ended, when the last payload has been handed over; not called after `revoke`.
     var onClose: (() -> Void)?
-    /// Called to end the connection when another encoder takes over the stream.
+    /// Called to end the connection when another encoder takes over the stream, and at shut-down.
     var onRevoked: (() -> Void)?
     /// Called when too many bytes came without any MPEG-TS: the connection is useless, and the session ends.
     var onJunk: (() -> Void)?
@@ -80,7 +81,7 @@ final class EncoderSession {
 
     private var queuedBytes: Int { queue.readableBytes }
 
-    /// Memory of the queued bytes.
+    /// Memory allocated for the queue.
     var queueCapacity: Int { queue.capacity }
 
     /// True while the connection may read.
@@ -102,7 +103,8 @@ final class EncoderSession {
         pump()
     }
 
-    /// Receives one datagram; `pump` hands over the packets of many datagrams. False if the datagram was dropped.
+    /// Receives one datagram. Its packets are handed over by the next call of `pump`, which serves many datagrams at
+    /// once. Returns false if the datagram was dropped.
     @discardableResult
     func receiveDatagram(_ bytes: ByteBuffer) -> Bool {
         guard !inputEnded, !isClosed else { return false }

@@ -1,16 +1,16 @@
 import ReflectorModel
 
-/// Where an entrypoint accepts streams, and the limits.
+/// Where an entrypoint accepts streams, and its limits.
 public struct IngestConfiguration: Sendable {
     /// Address and port of the HTTP server to which encoders push; nil for none.
     public var httpListen: Endpoint?
-    /// More addresses of this server; one that no interface has is retried until an interface has it.
+    /// More addresses of this server. If no interface has an address yet, listening on it is retried until one has it.
     public var httpListenAlso: [Endpoint] = []
     /// Ports that take one stream each as plain bytes over TCP.
     public var rawTCP: [RawPort] = []
     /// Ports of one stream each that take MPEG-TS over UDP, in datagrams of any size.
     public var rawUDP: [RawPort] = []
-    /// Who may send to the raw ports; they have no key.
+    /// Who may send to the raw ports, which require no key.
     public var allow: [CIDRBlock] = CIDRBlock.loopback
     /// Streams that we fetch from their encoders.
     public var pulls: [Pull] = []
@@ -18,8 +18,8 @@ public struct IngestConfiguration: Sendable {
     public var payloadBytes = PacketPacker.payloadBytesDefault
     /// Longest time that whole TS packets wait for a payload to fill.
     public var flushAfter = TimeSpan.milliseconds(10)
-    /// Fastest input of one stream, in bits a second; 0 for no limit. An encoder over TCP or HTTP is read more slowly;
-    /// one over UDP loses the excess after `datagramBurstBytes`.
+    /// Fastest input of one stream, in bits a second; 0 for no limit. A faster encoder is read more slowly if it sends
+    /// over TCP or HTTP; over UDP, it loses the excess after `datagramBurstBytes`.
     public var rateBitsPerSecondMax: UInt64 = 50_000_000
     /// Bytes of one stream that go to the node at once after a pause; the rest follows at the rate.
     public var burstBytes = 65_536
@@ -30,20 +30,20 @@ public struct IngestConfiguration: Sendable {
     public var datagramQueueBytesMax = 8 << 20
     /// Most encoders at once.
     public var encodersMax = 64
-    /// Most connections to one port, those without a verified key included.
+    /// Most connections to the HTTP server and the raw TCP ports together, including those without a verified key.
     public var connectionsMax = 256
     /// Most of these from one address.
     public var connectionsPerAddressMax = 80
     /// A connection that sends this many bytes in a row without any MPEG-TS packet is refused.
     public var junkBytesMax = 1 << 20
-    /// Delay of the answer to a wrong key; with the limit above, it slows down guessing.
+    /// Delay of the answer to a wrong key; together with the limits of connections above, it slows down guessing.
     public var wrongKeyDelay = TimeSpan.milliseconds(500)
     /// Longest time from a connection's start to its complete HTTP head.
     public var headTimeout = TimeSpan.seconds(5)
     /// Longest silence of a connected encoder before it is dropped.
     public var idleTimeout = TimeSpan.seconds(10)
-    /// An encoder that has been silent for this long yields its stream to the next one that requests it; a stream over
-    /// UDP ends.
+    /// An encoder that has been silent for this long yields its stream to the next one that requests it; over UDP, its
+    /// stream ends even if no other encoder requests it.
     public var yieldAfter = TimeSpan.seconds(3)
     /// A multicast group that is silent for this long is joined again.
     public var rejoinAfter = TimeSpan.seconds(10)

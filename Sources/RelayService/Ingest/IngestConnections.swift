@@ -26,8 +26,8 @@ final class IngestConnections {
     /// Connections that are counted now.
     var count: Int { pending.count + proven.count }
 
-    /// Admits a connection until it closes. Returns false, and counts it, if there is no room and no other connection
-    /// can be evicted.
+    /// Admits a connection until it closes. Returns false, and counts the refusal, if there is no room and no other
+    /// connection can be evicted.
     func admit(_ channel: any Channel) -> Bool {
         let address = Self.group(channel.remoteAddress?.ip ?? IPAddress(high: 0, low: 0))
         let fromThere = pending.count { $0.address == address } + proven.values.count { $0 == address }

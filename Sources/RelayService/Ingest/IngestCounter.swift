@@ -30,7 +30,7 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case datagramOverload = "ingest_datagram_overload"
     /// Datagrams that the kernel dropped because the receive buffer was full.
     case datagramKernelDropped = "ingest_datagram_kernel_dropped"
-    /// Numbers missing among the RTP packets of an encoder.
+    /// Sequence numbers missing among the RTP packets of an encoder.
     case rtpMissing = "ingest_rtp_missing"
     /// Bytes dropped because they hold no MPEG-TS packet.
     case bytesOutOfSync = "ingest_bytes_out_of_sync"
@@ -38,7 +38,7 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case tablesRepeated = "ingest_tables_repeated"
     /// Packets cut off at the end of a connection.
     case partialPackets = "ingest_partial_packets"
-    /// Payloads that did not fit the queue of the node's loop.
+    /// Payloads that did not fit into the queue of the node's loop.
     case payloadsRefused = "ingest_payloads_refused"
     case pullFailed = "ingest_pull_failed"
     case pullRefused = "ingest_pull_refused"

@@ -3,11 +3,11 @@ import NIOCore
 import ReflectorModel
 
 /// Counts dropped and refused input and logs it with a remedy: the first line at once, then at most one line every 10 s
-/// for each cause and stream, with the number of events since the line before. Lives on the ingest loop.
+/// for each cause and stream, with the number of events since the previous line. Lives on the ingest loop.
 final class IngestReports {
     /// Shortest time between two lines about a cause.
     static let interval = TimeSpan.seconds(10)
-    /// Most causes and streams at a time; beyond that, a cause's line covers all streams.
+    /// Most pairs of cause and stream at a time; beyond that, one line for a cause covers all other streams.
     static let entriesMax = 256
 
     private struct Key: Hashable {
@@ -32,11 +32,11 @@ final class IngestReports {
         self.logger = logger
     }
 
-    /// Lines that wait, by cause and stream.
+    /// Number of pairs of cause and stream that have an entry now.
     var entryCount: Int { entries.count }
 
     /// - Parameters:
-    ///   - stream: nil if the name is unverified: names from outside must not fill a table.
+    ///   - stream: nil if the name is unverified, because names from outside must not fill a table.
     ///   - count: how many datagrams, packets or bytes.
     ///   - facts: facts that help to find the cause, such as the sender's address.
     func note(_ cause: IngestCounter, stream: StreamName? = nil, count: Int = 1, _ facts: Logger.Metadata = [:]) {

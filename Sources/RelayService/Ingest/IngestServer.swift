@@ -10,7 +10,7 @@ public final class IngestServer: Sendable {
     /// Kernel buffer of an encoder's connection. At most this much arrives unpaced when the connection closes, so this
     /// is the most that a session may have to queue.
     private static let receiveBufferBytes = 131_072
-    /// Kernel buffer of a stream over UDP, as requested: a few pictures of 1 MB, in case this thread is late.
+    /// Kernel buffer to request for a stream over UDP: it holds a few pictures of 1 MB, in case this thread is late.
     private static let datagramBufferBytes = 8 << 20
     /// Longest datagram.
     private static let datagramBytesMax = 65_536

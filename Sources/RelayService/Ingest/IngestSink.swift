@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// One period in which an encoder provides a stream, from its admission to its end. A stream has at most one at a time;
-/// the next has a higher number.
+/// One period in which an encoder provides a stream, from its admission to its end. A stream has at most one session at
+/// a time; its next session has a higher number.
 public struct IngestSession: Hashable, Sendable {
     public var stream: StreamName
     /// Unique in this process.
@@ -16,22 +16,22 @@ public struct IngestSession: Hashable, Sendable {
 /// Whether the node accepts a stream from an encoder with a valid key.
 public enum IngestOpening: Hashable, Sendable {
     case accepted
-    /// The zone has no such stream, or not at this entrypoint.
+    /// The zone has no such stream, or does not assign it to this entrypoint.
     case unknownStream
     /// The node cannot tell or cannot carry it now; the encoder may try again.
     case unavailable
 }
 
 /// Receives the payloads of encoders: the node. Called on the ingest thread, in this order for each session: `open`,
-/// and if that accepted, any number of `take`, then `close`. A stream's next session opens after the previous one has
-/// closed.
+/// and if it accepts the session, any number of calls of `take`, then `close`. A stream's next session opens after the
+/// previous one has closed.
 public protocol IngestSink: Sendable {
     /// An encoder wants to provide the stream. Asynchronous, because it may query the DNS.
     func open(_ session: IngestSession) async -> IngestOpening
 
-    /// Payloads in order. The sink calls `taken` exactly once, on any thread, when it has handled them, with false if
-    /// it dropped them. Until then the bytes count as under way. If too many bytes are under way, reading from the
-    /// encoder pauses.
+    /// Takes payloads in order. When the sink has handled them, it calls `taken` exactly once, on any thread, and
+    /// passes false if it dropped them. Until then the bytes count as under way. If too many bytes are under way,
+    /// reading from the encoder pauses.
     func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable (_ isTaken: Bool) -> Void)
 
     /// Most bytes of a payload that the paths of the stream carry; nil for no limit. Called before each `take`.

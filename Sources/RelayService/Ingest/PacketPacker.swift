@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Cuts an encoder's byte stream into payloads of whole MPEG-TS packets: usually seven of 188 bytes. Exact for any
-/// input: the payloads in order are the input.
+/// Cuts an encoder's byte stream into payloads of whole MPEG-TS packets: usually seven of 188 bytes. For any input, the
+/// payloads in order are exactly the input.
 ///
 /// A full payload leaves at once. When the input is slow, the waiting whole TS packets leave `flushAfter` after the
 /// first of them arrived, so that a slow stream is not delayed; a part of a TS packet waits for its remaining bytes or
@@ -9,7 +9,7 @@ import ReflectorModel
 public struct PacketPacker {
     /// Bytes of a TS packet (ISO/IEC 13818-1 §2.4.3.2).
     public static let transportPacketBytes = 188
-    /// Seven TS packets: what fits an Ethernet frame with all our headers.
+    /// Seven TS packets: as many as fit into an Ethernet frame with all our headers.
     public static let payloadBytesDefault = 7 * transportPacketBytes
 
     /// Bytes of a full payload, a multiple of 188.
@@ -32,7 +32,7 @@ public struct PacketPacker {
         waiting.reserveCapacity(self.payloadBytes)
     }
 
-    /// Limits payloads to that size from now on; nil restores the initial size. The first payload may be larger if more
+    /// Limits payloads to `bytes` from now on; nil restores the initial size. The first payload may be larger if more
     /// bytes already wait.
     public mutating func limit(to bytes: Int?) {
         let limited = min(bytes ?? payloadBytesMax, payloadBytesMax)

@@ -2,7 +2,7 @@ import Foundation
 import NIOHTTP1
 import ReflectorModel
 
-/// An encoder's HTTP request: `PUT` or `POST` of `/STREAM`, in origin or absolute form, the key in `?key=`,
+/// An encoder's HTTP request: `PUT` or `POST` of `/STREAM`, in origin or absolute form, with the key in `?key=`, in
 /// `Authorization: Bearer` or as the password of `Authorization: Basic`. Percent-encoded characters are decoded.
 struct PushRequest {
     let stream: StreamName
@@ -91,8 +91,8 @@ struct PushRequest {
     }
 }
 
-/// Decodes the percent-encoding of a part of a URL (RFC 3986 §2.1). Nil if a `%` has no two hexadecimal digits, or if
-/// the result is not UTF-8.
+/// Decodes the percent-encoding of a part of a URL (RFC 3986 §2.1). Nil if a `%` is not followed by two hexadecimal
+/// digits, or if the result is not UTF-8.
 func percentDecoded(_ text: Substring) -> String? {
     var bytes: [UInt8] = []
     var rest = text.utf8[...]

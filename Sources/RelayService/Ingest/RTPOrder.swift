@@ -7,7 +7,7 @@ struct RTPOrder {
     static let waitTicks: Int32 = 4_500
     /// A larger jump of the sequence numbers means that the sender has restarted.
     private static let stepMax = 1_000
-    /// This many late packets in a row mean that the sender has restarted with slightly lower numbers.
+    /// More late packets in a row than this mean that the sender has restarted with slightly lower numbers.
     private static let lateMax = 32
 
     private struct Packet {

@@ -6,9 +6,9 @@ extension IngestConfiguration {
     public struct RawPort: Hashable, Sendable {
         public var stream: StreamName
         public var listen: Endpoint
-        /// Interface on which to join a group; nil: the one that the routing table picks.
+        /// Interface on which to join a group; nil means the one that the routing table picks.
         public var interface: String?
-        /// The only sender whose datagrams are accepted; nil: any allowed sender.
+        /// The only sender whose datagrams are accepted; nil means any allowed sender.
         public var source: IPAddress?
 
         public init(stream: StreamName, listen: Endpoint) {

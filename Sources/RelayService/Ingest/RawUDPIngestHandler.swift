@@ -5,11 +5,11 @@ import ReflectorModel
 /// source that sends MPEG-TS provides the stream until it has been silent for `yieldAfter`.
 final class RawUDPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    /// Most datagrams kept until the sink accepts or refuses the stream; their bytes have the queue's limit.
+    /// Most datagrams kept until the sink accepts or refuses the stream; the queue's limit applies to their bytes.
     private static let earlyMax = 8_192
     /// After this silence, another port of the same host counts as the same encoder after a restart.
     private static let restartSilence = TimeSpan.milliseconds(500)
-    /// How often the kernel's drop counter is read.
+    /// Shortest time between two reads of the kernel's drop counter.
     private static let dropsInterval = TimeSpan.milliseconds(250)
 
     private let port: IngestConfiguration.RawPort

@@ -4,11 +4,11 @@ import ReflectorModel
 /// or an edge that joins later cannot decode the stream. A stream with frequent tables (ISO/IEC 13818-1 sets no
 /// interval, ETSI TR 101 290 requires 500 ms) passes unchanged.
 struct TableRepeater {
-    /// Tables are repeated after this time without a PAT, if at least `packetsMin` packets arrived in it: an encoder
-    /// that pauses still sends tables.
+    /// Tables are repeated after this time without a PAT, if at least `packetsMin` packets arrived in this time: with
+    /// fewer, the encoder may only be pausing.
     static let silence = TimeSpan.seconds(2)
     private static let packetsMin = 100
-    /// Programs whose PMTs are repeated, and packets of a table.
+    /// Most programs whose PMTs are repeated, and most packets of a table.
     private static let programsMax = 8
     private static let tablePacketsMax = 4
     private static let packetBytes = PacketPacker.transportPacketBytes

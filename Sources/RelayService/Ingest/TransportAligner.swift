@@ -6,8 +6,8 @@ import ReflectorModel
 /// ```
 /// searching ──3 sync bytes in a row, one distance apart──▶ locked ──a packet without sync byte──▶ searching
 /// ```
-/// Packets of 204 bytes (with Reed–Solomon bytes) and 192 bytes (with a time stamp, M2TS) come out as 188. A datagram
-/// may end inside a packet, as ffmpeg's 1,472 bytes do, and may be RTP (RFC 2250).
+/// Packets of 204 bytes (with Reed–Solomon bytes) and 192 bytes (with a time stamp, M2TS) come out as packets of 188
+/// bytes. A datagram may end inside a packet, as ffmpeg's datagrams of 1,472 bytes do, and may be RTP (RFC 2250).
 struct TransportAligner {
     static let packetBytes = PacketPacker.transportPacketBytes
     static let syncByte: UInt8 = 0x47
@@ -97,7 +97,7 @@ struct TransportAligner {
         return skipped
     }
 
-    /// RTP packets that were missing since the last call.
+    /// RTP packets counted as missing since the last call.
     mutating func takeMissingRTP() -> Int { order.takeMissing() }
 
     /// True if a datagram has MPEG-TS in it: whole packets, or two sync bytes a packet apart.
@@ -150,8 +150,9 @@ struct TransportAligner {
         return max(all.count, first)
     }
 
-    /// Emits packets as long as a sync byte or nothing follows each. Returns where it stopped: before an incomplete
-    /// packet, or, if the lock was lost, where to search from.
+    /// Emits packets as long as each is followed by a sync byte or by the end of the input. A single packet with a
+    /// broken sync byte is skipped. Returns where it stopped: before an incomplete packet, or, if the lock was lost,
+    /// where to search from.
     private mutating func follow(_ all: UnsafeRawBufferPointer, from first: Int, _ emit: Emit) -> Int {
         var (start, at) = (first, first)
         func run() -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: all[start..<at]) }
@@ -225,7 +226,7 @@ struct TransportAligner {
         return end
     }
 
-    /// True if the datagram continues the packet that the previous one ended in.
+    /// True if the datagram continues the packet in which the previous datagram ended.
     private func continuesPacket(_ datagram: UnsafeRawBufferPointer) -> Bool {
         guard isLocked, stride == Self.packetBytes, !carry.isEmpty else { return false }
         let missing = Self.packetBytes - carry.count
@@ -234,7 +235,7 @@ struct TransportAligner {
     }
 }
 
-/// An RTP packet (RFC 3550 §5.1): its number and the range of its payload.
+/// An RTP packet (RFC 3550 §5.1): its sequence number, its time stamp and its payload.
 private struct RTPDatagram {
     let number: UInt16
     let time: UInt32

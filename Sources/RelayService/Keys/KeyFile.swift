@@ -73,7 +73,7 @@ public struct KeyFile: Sendable, Equatable {
         return try parse(text, path: path)
     }
 
-    /// Reads the text of a key file; `path` is for the problems.
+    /// Reads the text of a key file; the problems name `path`.
     public static func parse(_ text: String, path: String) throws(Invalid) -> KeyFile {
         var parser = KeyFileParser(path: path)
         parser.read(text)

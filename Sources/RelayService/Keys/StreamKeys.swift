@@ -5,7 +5,7 @@ public struct StreamKeys: Sendable, Equatable {
     /// Keys accepted at once for one stream, or for all streams below a prefix: two, to allow a key rollover.
     public static let keysMax = 2
 
-    /// By stream name, or `live/` for the pattern `live/*`; `""` for `*`.
+    /// Keys by stream name; `prefixes` has them by prefix, which is `live/` for the pattern `live/*` and `""` for `*`.
     private var exact: [String: [String]] = [:]
     private var prefixes: [String: [String]] = [:]
 
@@ -22,7 +22,7 @@ public struct StreamKeys: Sendable, Equatable {
 
     public enum Pattern: Sendable, Hashable {
         case stream(StreamName)
-        /// `live/*`: everything below; nil for `*`, everything.
+        /// `live/*`: every stream below `live`; nil stands for `*`, every stream.
         case below(StreamName?)
 
         /// Reads `live/news`, `live/*` or `*`. Nil for anything else.
@@ -45,7 +45,7 @@ public struct StreamKeys: Sendable, Equatable {
         case tooMany
     }
 
-    /// Accepts `key` for a stream from now on.
+    /// Accepts `key` for the streams of a pattern from now on.
     public mutating func add(_ key: String, for pattern: Pattern) throws(Problem) {
         var list: [String]
         switch pattern {
@@ -70,8 +70,8 @@ public struct StreamKeys: Sendable, Equatable {
         return isRight ? .accepted : .wrong
     }
 
-    /// The keys accepted for a stream: those of its exact line, otherwise of the longest pattern. The first is the one
-    /// to distribute.
+    /// The keys accepted for a stream: those of its exact line, otherwise those of the longest pattern that matches.
+    /// The first key is the one to distribute.
     public func keys(for stream: StreamName) -> [String]? {
         if let keys = exact[stream.text] { return keys }
         var segments = stream.segments.dropLast()

@@ -1,10 +1,10 @@
 import ReflectorModel
 import Synchronization
 
-/// Demand changes on their way to the node, coalesced: only the last change of each stream counts, and none is lost
-/// when the node's loop is busy, because one job takes them all.
+/// Demand changes on their way to the node, coalesced: only the last change of each stream counts. While the node's
+/// loop is busy, no change of up to `countMax` streams is lost, because one job takes them all.
 final class DemandChanges: Sendable {
-    /// Streams waiting at once. Only a loop that is stuck for long lets so many collect.
+    /// Most streams that wait at once. So many collect only while the loop is stuck for a long time.
     static let countMax = 16_384
 
     private struct State {
@@ -34,7 +34,7 @@ final class DemandChanges: Sendable {
         }
     }
 
-    /// All changes since the last call, in order.
+    /// All changes since the last call, in the order in which the streams first changed.
     func take() -> [(stream: StreamName, isWanted: Bool)] {
         state.withLock { state in
             let changes = state.order.map { ($0, state.wanted[$0] ?? false) }

@@ -12,7 +12,7 @@ struct KeyMaterial: Sendable {
         _ = try LibcryptoPacketCrypto(networkKeys: keys)
     }
 
-    /// Replaces the keys of `crypto` by these.
+    /// Replaces the keys of `crypto` with these.
     func replaceKeys(of crypto: LibcryptoPacketCrypto) {
         do {
             try crypto.replaceNetworkKeys(keys)

@@ -59,8 +59,8 @@ struct MinuteHistogram {
 
     func summary(at now: MonotonicInstant) -> DelaySummary {
         let age = now - since
-        // Only a sample starts a new minute. In its second minute without one, the current histogram holds a complete
-        // minute.
+        // Only a sample starts a new minute. If none has come since the current minute ended, the current histogram
+        // holds a complete minute.
         let recent = age < Self.span ? minuteBefore ?? quantiles : age < Self.span * 2 ? quantiles : nil
         return DelaySummary(
             count: count, sumMilliseconds: Double(sumMicroseconds) / 1_000, p50Milliseconds: recent?.p50,

@@ -52,7 +52,7 @@ public struct ListenFailure: Error, CustomStringConvertible {
         }
     }
 
-    /// Runs a closure that binds, and adds its purpose to the error if it fails.
+    /// Runs a closure that binds a socket, and adds the socket's purpose to the error if that fails.
     public static func naming<Result>(
         _ what: String, _ endpoint: Endpoint, _ transport: Transport, _ bind: () async throws -> Result
     ) async throws -> Result {

@@ -10,16 +10,16 @@ public struct NodeConfiguration: Sendable {
     public var zone: String
     /// Authoritative servers to query; two or more are best.
     public var servers: [Endpoint]
-    /// Where the relay protocol listens; nil: the host's own address in the zone, at `port`.
+    /// Where the relay protocol listens; nil means the host's own address in the zone, at `port`.
     public var listen: Endpoint?
     public var port: UInt16 = 4_900
-    /// Directory of the last good answers; nil: no answers survive a restart.
+    /// Directory of the last good answers; if it is nil, no answers survive a restart.
     public var stateDirectory: String?
     public var keys: KeyFile
     public var playOutDeadline: TimeSpan = .milliseconds(500)
-    /// Egress in bits a second; 0 is unlimited.
+    /// Largest egress in bits a second; 0 means no limit.
     public var capacity: UInt64 = 0
-    /// Packets kept for retransmit and preburst, over all streams.
+    /// Most packets kept for retransmission and preburst, for all streams together.
     public var packetsMax = 49_152
 
     public init(name: String, role: NodeRole, region: RegionID?, zone: String, servers: [Endpoint], keys: KeyFile) {

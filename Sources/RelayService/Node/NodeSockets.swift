@@ -10,7 +10,7 @@ struct NodeSockets: Sendable {
     /// two.
     static let patience = Duration.seconds(3)
     private static let patienceStep = Duration.milliseconds(250)
-    /// How often missing addresses are retried and the zone is queried for new ones.
+    /// The intervals at which missing addresses are retried, and at which the zone is queried for new ones.
     static let retryInterval = Duration.seconds(5)
     static let askInterval = Duration.seconds(60)
 

@@ -50,7 +50,7 @@ struct OwnAddress {
         }
     }
 
-    /// The addresses in the zone now; empty if it has none, or if the address is configured.
+    /// The addresses in the zone now; empty if it has none, if no name server answers, or if the address is configured.
     func findAgain() async -> [Endpoint] {
         guard configuration.listen == nil else { return [] }
         guard case .success(let addresses) = await resolver.addresses(ofHost: configuration.name) else { return [] }
@@ -69,7 +69,7 @@ struct OwnAddress {
     }
 }
 
-/// Decides which of many equal problems are logged: the 1st, 2nd, 4th, 8th and so on, and every new one at once.
+/// Decides which of many equal problems are logged: the 1st, 2nd, 4th, 8th and so on, and every new problem at once.
 struct RepeatLimiter {
     private var last: String?
     private var count = 0

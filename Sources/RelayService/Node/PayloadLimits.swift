@@ -1,11 +1,11 @@
 import ReflectorModel
 import Synchronization
 
-/// For each stream with a limit, the largest payload that every path on its way carries whole: written on the node's
-/// loop, read on the ingest thread.
+/// For each stream with a limit, the largest payload that every path of the stream carries in one piece: written on the
+/// node's loop, read on the ingest thread.
 final class PayloadLimits: Sendable {
-    /// Streams with a limit: only those that this entrypoint provides, so this is never reached. When full, the node
-    /// cuts further payloads instead.
+    /// Most streams with a limit. Only streams that this entrypoint provides have one, so this number is never reached.
+    /// If it were, the node would cut the payloads of further streams instead.
     static let countMax = 4_096
     private let limits = Mutex<[StreamName: Int]>([:])
 
@@ -18,6 +18,6 @@ final class PayloadLimits: Sendable {
 
     func forget(_ stream: StreamName) { limits.withLock { $0[stream] = nil } }
 
-    /// Nil without a limit.
+    /// Nil if the stream has no limit.
     func limit(of stream: StreamName) -> Int? { limits.withLock { $0[stream] } }
 }

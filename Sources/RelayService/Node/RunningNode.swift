@@ -45,7 +45,7 @@ public struct RunningNode: Sendable {
             loop: loop, sockets: sockets, configuration: configuration, crypto: crypto, resolver: resolver,
             memory: memory, restored: restored, output: output, payloadLimits: payloadLimits, logger: logger)
         let handle = try loop.start(handler: shell, name: configuration.name)
-        // The loop sets its timer at the end of a wake-up: this causes the first one.
+        // The loop sets its timer at the end of a wake-up: this call causes the first wake-up.
         loop.execute {}
         logger.info(
             "node started",
@@ -176,8 +176,8 @@ public struct RunningNode: Sendable {
         loop.execute { shell.value.replaceKeys(material) }
     }
 
-    /// Ends the node. First asks its children to move away, make before break, for at most `drainTimeMax`; then closes
-    /// every link.
+    /// Ends the node. First asks its children to move away (make before break), and waits for them for at most
+    /// `drainTimeMax`; then closes every link.
     public func stop() async {
         let (loop, shell) = (loop, shell)
         let deadline = ContinuousClock.now + Self.drainTimeMax

@@ -2,8 +2,8 @@ import DatagramIO
 import Logging
 import ReflectorModel
 
-/// Logs datagrams that the kernel refuses to send: at most one line in 10 s for each socket and cause, with the number
-/// since the line before.
+/// Logs datagrams that the kernel refuses to send: at most one line in 10 s for each socket while the cause stays the
+/// same, with the number of failures since the previous line.
 struct SendFailureLog {
     private static let span = TimeSpan.seconds(10)
 

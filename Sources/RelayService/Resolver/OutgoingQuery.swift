@@ -10,7 +10,7 @@ struct OutgoingQuery: Sendable {
 
     let bytes: [UInt8]
     let type: UInt16
-    /// The name as sent, in lower case.
+    /// The name of the query in lower case, although it is sent in mixed case.
     let name: String
     private let id: UInt16
     private let question: ArraySlice<UInt8>
@@ -50,7 +50,7 @@ struct OutgoingQuery: Sendable {
     func classify(_ reply: [UInt8]) -> Reply {
         guard reply.count >= Self.headerBytes else { return .mismatched(.mismatchedHeader) }
         guard UInt16(reply[0]) << 8 | UInt16(reply[1]) == id else { return .mismatched(.mismatchedID) }
-        // QR, opcode 0.
+        // QR must be set, and the opcode must be 0.
         guard reply[2] & 0xf8 == 0x80 else { return .mismatched(.mismatchedHeader) }
         // The first name of a message cannot be compressed, so equal questions are equal bytes.
         guard reply[4] == 0, reply[5] == 1, reply.dropFirst(Self.headerBytes).starts(with: question) else {

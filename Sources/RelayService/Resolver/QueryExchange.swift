@@ -132,7 +132,8 @@ private final class DatagramAnswerHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) { waiting.fail(.unreachable) }
 }
 
-/// Sends the query on a connection and reads the one answer; a length of two bytes precedes each (RFC 1035 §4.2.2).
+/// Sends the query on a connection and reads the one answer; a length of two bytes precedes each message (RFC 1035
+/// §4.2.2).
 private final class StreamAnswerHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

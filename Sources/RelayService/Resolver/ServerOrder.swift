@@ -1,9 +1,9 @@
 import ReflectorModel
 
-/// The order in which the name servers are queried: servers without a recent time-out first, then the fastest first.
-/// Equal servers keep the configured order.
+/// The order in which the name servers are queried: servers without a recent failure first, and among them the fastest
+/// first. Equal servers keep the configured order.
 struct ServerOrder {
-    /// For this long, a server that timed out is queried after the others.
+    /// A server that failed is queried after the others for this long.
     static let penalty = TimeSpan.seconds(5)
 
     private struct ServerState {

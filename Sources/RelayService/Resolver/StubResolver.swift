@@ -162,8 +162,8 @@ public actor StubResolver {
         return .success((hosts, ttl))
     }
 
-    /// True if a host may have addresses that did not fit the additional section: it has no address, or it has no IPv6
-    /// address and either another host has one or the node is IPv6-only.
+    /// True if a host may have addresses that did not fit into the additional section: it has no address, or it has no
+    /// IPv6 address and either another host has one or the node is IPv6-only.
     private func isIncomplete(
         _ addresses: [(address: IPAddress, ttl: UInt32)], beside all: [String: [(address: IPAddress, ttl: UInt32)]]
     ) -> Bool {

@@ -22,7 +22,7 @@ public struct SavedAnswers: Sendable, Equatable {
     /// Every name remembered, in a fixed order.
     public var names: [ReflectorName] { entries.keys.sorted().compactMap { ReflectorName($0) } }
 
-    /// The last good answer for a name, and its time in seconds of Unix time.
+    /// The last good answer for a name, and when it was saved, in seconds of Unix time.
     public func answer(for name: ReflectorName) -> (answer: LookUpAnswer, savedAt: Int64)? {
         entries[name.description].map { ($0.answer, $0.savedAt) }
     }

@@ -47,7 +47,8 @@ public struct SavedAnswersFile: Sendable {
         public var description: String
     }
 
-    /// Replaces the file atomically, and waits until it is on the disk. Blocks: not for the packet path.
+    /// Replaces the file atomically, and waits until it is on the disk. Blocks, so it must not be called on the packet
+    /// path.
     public func save(_ answers: SavedAnswers) throws(WriteError) {
         let names = answers.entries.sorted { $0.key < $1.key }.map { Document.Name($0.key, $0.value) }
         let encoder = JSONEncoder()

@@ -1,5 +1,5 @@
-/// Decides where HLS segments begin and end (RFC 8216 §3), only from the access units of the leading stream. So every
-/// edge with the same bytes cuts at the same bytes and gives the same names.
+/// Decides where HLS segments begin and end (RFC 8216 §3), using only the access units of the leading stream. So all
+/// edges that receive the same bytes cut at the same bytes and give segments the same names.
 ///
 /// Time is divided into slots of the target duration, counted in unwrapped time stamps. A segment begins at the first
 /// random access point of a slot, has the slot's number, and ends where the next begins. An edge that joins in the
@@ -16,11 +16,12 @@ struct SegmentCutter {
         var range: Range<UInt64>
         /// 90 kHz.
         var durationTicks: Int64
-        /// Longest time between two random access points, in it or at its end, 90 kHz; 0 if not known.
+        /// Longest time between two successive random access points of the segment, including the one that ends it,
+        /// 90 kHz; 0 if not known.
         var groupTicks: Int64 = 0
-        /// It does not continue the segment before it in time or content.
+        /// The segment does not continue the previous one in time or content.
         var isDiscontinuous: Bool
-        /// It does not begin with a random access point: it can be played only after the previous segment.
+        /// The segment does not begin with a random access point: it can be played only after the previous one.
         var isDependent = false
     }
 
@@ -65,7 +66,8 @@ struct SegmentCutter {
     var durationMax = Self.durationMax
     private var unwrapper = TimestampUnwrapper()
     private var open: Open?
-    /// Slot of the newest random access point, or a slot that is known to have none before it.
+    /// A random access point begins a segment only if its slot is later than this one. Nil before the first access
+    /// unit.
     private var seenSlot: Int64?
     private var nextIsDiscontinuous = false
     /// Longest usual step of the time line, and number of steps seen.
@@ -196,8 +198,8 @@ struct SegmentCutter {
         open?.randomAccessTicks = ticks
     }
 
-    /// - Parameter ticks: when the next segment begins; nil if that is on another time line. The duration is then that
-    /// of the access units seen.
+    /// - Parameter ticks: when the next segment begins; nil if that is on another time line. The duration is then
+    ///   estimated from the access units seen.
     private mutating func close(at end: UInt64, ticks: Int64?) -> Segment? {
         guard let segment = open else { return nil }
         open = nil

@@ -31,9 +31,9 @@ struct SegmentHistory {
     /// Streams whose segments or numbers were evicted to make room.
     private(set) var evicted: UInt64 = 0
 
+    /// - Parameters:
     ///   - numbers: numbers kept across a restart.
-    ///   - numbers: numbers kept over a restart.
-    ///   - sequenceMin: least number of a stream not among them.
+    ///   - sequenceMin: lowest number of a stream that is not among them.
     init(limits: SegmentWindow.Limits, numbers: [StreamName: SegmentNumbering] = [:], sequenceMin: Int64) {
         self.limits = limits
         self.sequenceMin = sequenceMin
@@ -73,7 +73,7 @@ struct SegmentHistory {
     /// True if segments of an absent stream are kept.
     func holds(_ name: StreamName) -> Bool { past[name] != nil }
 
-    /// Drops segments without a recent request.
+    /// Drops the segments of streams whose playlist has not been requested recently.
     mutating func sweep(at now: ContinuousClock.Instant) {
         for name in past.filter({ !Self.isFollowed($0.value.watched, at: now) }).keys { forget(name) }
     }
@@ -97,7 +97,7 @@ struct SegmentHistory {
         return true
     }
 
-    /// The numbers to keep over a restart, for streams not at the hub.
+    /// The numbers to keep across a restart, for streams that are not at the hub.
     var lasting: [StreamName: SegmentNumbering] { numbers.mapValues(\.numbering) }
 
     private mutating func forget(_ name: StreamName) {

@@ -25,7 +25,7 @@ struct SegmentName: Hashable {
 
     /// The hash covers the length and the first packets, which differ from content to content.
     private static let markedBytesMax = 4 * TransportPacket.length
-    /// Of FNV-1a.
+    /// The prime of FNV-1a.
     private static let prime: UInt64 = 0x0000_0100_0000_01b3
 
     /// `seg123-0f3a9c55.ts`.

@@ -2,13 +2,13 @@ import FoundationEssentials
 import ReflectorModel
 
 /// The file that keeps an edge's playlist numbers across restarts: small JSON, replaced atomically. Without it, the
-/// numbers of a stream begin at the wall clock's seconds, which numbers of segments of at least a second never
-/// overtake.
+/// numbers of a stream begin at the wall clock's seconds: a segment lasts at least a second, so the numbers never
+/// overtake the clock.
 struct SegmentNumberFile: Sendable {
     /// Largest file that is read, in bytes.
     private static let bytesMax = 8 << 20
     private static let version = 1
-    /// A player that received its target duration longer ago is considered gone.
+    /// A player that received its target duration more than this many seconds ago is considered gone.
     private static let targetAgeMax: Int64 = 120
 
     private struct Document: Codable {
@@ -42,7 +42,7 @@ struct SegmentNumberFile: Sendable {
         return (numbers, skipped == 0 ? nil : "\(path): \(skipped) entries could not be read and were skipped")
     }
 
-    /// Replaces the file. Blocks: not for the packet path.
+    /// Replaces the file. Blocks, so it must not be called on the packet path.
     func save(_ numbers: [StreamName: SegmentNumbering], now: Int64) throws {
         let streams = Dictionary(uniqueKeysWithValues: numbers.map { ($0.key.text, $0.value) })
         let encoder = JSONEncoder()

@@ -3,7 +3,7 @@ import ReflectorModel
 import Synchronization
 
 /// Decides when to write the numbers of playlists to their file: soon after a time line or a discontinuity began,
-/// otherwise every few seconds, because the reader corrects numbers that are a little old.
+/// otherwise only every few seconds, because numbers that are a little old are corrected when they are read.
 final class SegmentNumberWriter: Sendable {
     private struct State {
         var saved: [StreamName: SegmentNumbering] = [:]

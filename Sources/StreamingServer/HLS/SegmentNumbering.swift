@@ -10,15 +10,16 @@ struct SegmentNumbering: Equatable, Sendable, Codable {
     /// The target duration in the stream's recent playlists.
     var targetSeconds: Int?
 
-    /// A lead of at most this many slots belongs to a stream that continues; more means another time line.
+    /// If the number of a segment's slot is less than this far above `next`, the stream continues; a larger distance
+    /// means another time line.
     private static let aheadMax: Int64 = 43_200
     /// Numbers that may have been used after the file was written.
     private static let margin: Int64 = 64
-    /// Every number fits a double, because players may parse it as one.
+    /// Every number fits into a double, because players may parse it as one.
     private static let numberMax: Int64 = 1 << 53
 
     /// The number of a segment that begins a playlist: that of its slot, as at every edge, unless that is below the
-    /// numbers used before.
+    /// numbers used before or too far above them.
     func first(slot: Int64) -> Int64 {
         let alike = slot &+ lead
         return alike >= next && alike &- next < Self.aheadMax ? alike : next

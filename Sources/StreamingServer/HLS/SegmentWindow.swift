@@ -29,22 +29,22 @@ struct SegmentWindow {
     struct Limits {
         /// Shortest `EXT-X-TARGETDURATION`.
         var targetSeconds: Int
-        /// Segments in the playlist, at least.
+        /// Fewest segments in the playlist.
         var listedMin: Int
-        /// Segments that can be read, including those in the playlist; more if the playlist is long.
+        /// Fewest segments that can be read, including those in the playlist; there are more if the playlist is long.
         var keptMin: Int
         /// Bytes of all segments kept; the oldest are evicted first.
         var bytesMax: Int
     }
 
-    /// What a playlist must list, in target durations.
+    /// Shortest total length of the segments in a playlist, in target durations.
     static let targetsListed = 3
     /// Most segments kept, however short.
     private static let keptMax = 256
 
     private let limits: Limits
     private var entries: Deque<Entry> = []
-    /// How many of the newest are in the playlist.
+    /// How many of the newest segments are in the playlist.
     private var listedCount = 0
     private(set) var byteCount = 0
     /// State of the numbers; nil before the first segment of a new stream.
@@ -82,7 +82,7 @@ struct SegmentWindow {
     var fixedSeconds: Int? { announcedSeconds ?? heldSeconds }
     /// Seconds of segments held, for messages.
     var seconds: Int { Int(entries.reduce(0) { $0 + $1.durationTicks } / TimestampUnwrapper.ticksPerSecond) }
-    /// The numbers to keep over a restart, when all segments held now will be gone.
+    /// The numbers to keep across a restart, after which all segments held now will be gone.
     var lastingNumbering: SegmentNumbering? {
         numbering.map { numbering in
             var lasting = numbering
@@ -93,7 +93,7 @@ struct SegmentWindow {
     }
 
     /// Appends a finished segment.
-    /// - Parameter tables: put in front of its bytes.
+    /// - Parameter tables: the tables to put in front of the segment's bytes.
     mutating func append(
         _ segment: SegmentCutter.Segment, tables: ByteBuffer = ByteBuffer(), bytes: [ByteBuffer],
         at now: ContinuousClock.Instant = .now
@@ -122,8 +122,8 @@ struct SegmentWindow {
     /// The next segment does not continue the previous one.
     mutating func breakOff() { isBroken = numbering != nil }
 
-    /// Removes everything from the playlist: nobody has watched it for so long that its segments are useless. The
-    /// numbers stay, and a new target duration may be announced.
+    /// Removes all segments: nobody has watched the playlist for so long that they are useless. The numbers stay, and a
+    /// new target duration may be announced.
     mutating func clear() {
         while !entries.isEmpty { removeFirst() }
         announcedSeconds = nil
@@ -162,9 +162,9 @@ struct SegmentWindow {
 
     // MARK: The target duration
 
-    /// The segments of the first playlist decide the target duration: it is the longest segment possible at their
-    /// distance of random access points. After that, the cutter makes no longer segments. If a stream has no access
-    /// unit to cut at, the playlist gives the longest duration allowed.
+    /// The segments of the first playlist decide the target duration: it is the duration of the longest segment
+    /// possible with their distance between random access points. After that, the cutter makes no segments that are
+    /// longer. If a stream has no access unit to cut at, the playlist gives the longest duration allowed.
     private mutating func noteTarget(_ segment: SegmentCutter.Segment, _ entry: inout Entry) {
         if let fixedSeconds {
             entry.durationTicks = min(entry.durationTicks, Self.longest(roundedTo: fixedSeconds))
@@ -173,8 +173,9 @@ struct SegmentWindow {
         }
     }
 
-    /// The longest segment if random access points continue at the distance seen: from a slot's first to the next
-    /// slot's first, which is a whole number of groups, the fewest that fill a slot.
+    /// The duration of the longest segment if random access points continue at the distance seen. A segment lasts from
+    /// a slot's first random access point to the next slot's first: a whole number of groups, the fewest that fill a
+    /// slot.
     private func bound(of segment: SegmentCutter.Segment) -> Int64 {
         guard segment.groupTicks > 0 else { return segment.durationTicks }
         let slot = Int64(limits.targetSeconds) * TimestampUnwrapper.ticksPerSecond - Self.toleranceTicks
@@ -190,7 +191,7 @@ struct SegmentWindow {
         return Int((ticks + second / 2) / second)
     }
 
-    /// Longest duration that is rounded to so many seconds, with a margin for players that round decimals.
+    /// Longest duration that is rounded to this many seconds, with a margin for players that round decimals.
     static func longest(roundedTo seconds: Int) -> Int64 {
         Int64(seconds) * TimestampUnwrapper.ticksPerSecond + TimestampUnwrapper.ticksPerSecond * 49 / 100
     }

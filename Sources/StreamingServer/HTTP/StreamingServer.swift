@@ -13,9 +13,9 @@ public struct StreamingServer: Service {
         public var endpoint: Endpoint
         /// Another server of the same hub maintains its streams: this one only adds an address for viewers.
         public var isAdditional = false
-        /// Most connections of one IPv4 address or IPv6 /64: many viewers may share one.
+        /// Most connections of one IPv4 address or IPv6 /64: many viewers may share an address.
         public var connectionsPerAddressMax = 1_024
-        /// The first request of a connection must be complete after this time.
+        /// The head of a connection's first request must be complete within this time.
         public var headTimeout = TimeAmount.seconds(10)
         /// A connection without a further request is closed after this time.
         public var idleTimeout = TimeAmount.seconds(30)

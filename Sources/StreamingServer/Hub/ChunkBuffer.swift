@@ -55,8 +55,9 @@ struct ChunkBuffer {
         }
     }
 
-    /// Drops the oldest chunks that are older than `span` and lie before `kept`. Beyond `bytesMax` it also drops
-    /// others, but chunks of the open segment, from `openStart` on, only beyond `openBytesMax`.
+    /// Drops the oldest chunks that are older than `span` and lie before `kept`. If more than `bytesMax` bytes are
+    /// held, it also drops other chunks; but it drops chunks of the open segment, which begins at `openStart`, only if
+    /// more than `openBytesMax` bytes are held.
     mutating func trim(
         bytesMax: Int, span: TimeSpan, kept: UInt64, openStart: UInt64? = nil, openBytesMax: Int = 0,
         now: MonotonicInstant
@@ -70,7 +71,7 @@ struct ChunkBuffer {
         }
     }
 
-    /// The sealed bytes of `range`, nil if some of them are no longer held. Copies no byte.
+    /// The sealed bytes of `range`; nil if some of them are no longer held. Copies no bytes.
     func slices(_ range: Range<UInt64>) -> [ByteBuffer]? {
         guard range.lowerBound >= start, range.upperBound <= end else { return nil }
         return slices(from: range.lowerBound, to: range.upperBound, countMax: .max)

@@ -30,7 +30,7 @@ public final class LiveStream: Sendable {
         state = Mutex(LiveStreamState(configuration: configuration, window: window, watched: watched, now: .now))
     }
 
-    /// Takes the next payload. Payloads larger than 64 KiB are dropped. False if the stream is over here.
+    /// Takes the next payload. Payloads larger than 64 KiB are dropped. False if the stream is over at this hub.
     public func deliver(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool {
         let clock = ContinuousClock.now
         let (isOver, mustWake) = state.withLock { state in
@@ -76,7 +76,7 @@ public final class LiveStream: Sendable {
 
     func read(_ viewer: UInt64) -> LiveStreamState.Reading { state.withLock { $0.read(viewer) } }
 
-    /// Counts an HLS viewer as present from now on.
+    /// Counts an HLS viewer as present for a time after this call.
     func touch() {
         let now = ContinuousClock.now
         change { $0.touch(now) }
@@ -98,8 +98,8 @@ public final class LiveStream: Sendable {
     var window: SegmentWindow { state.withLock { $0.window } }
     var watched: ContinuousClock.Instant? { state.withLock { $0.watched } }
 
-    /// Evicts the oldest segments until `bytes` are free, or, without `isListed`, only those that no playlist lists.
-    /// Returns how many bytes became free.
+    /// Evicts the oldest segments until `bytes` bytes are free; without `isListed`, evicts only those that no playlist
+    /// lists. Returns how many bytes became free.
     func evictSegments(bytes: Int, isListed: Bool) -> Int {
         state.withLock { state in
             let before = state.window.byteCount
@@ -121,7 +121,8 @@ public final class LiveStream: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let goesOn = state.withLock { state in
-                    // Checked under the lock, so that a cancellation or time-out cannot slip in between.
+                    // Checked under the lock, so that no cancellation or time-out can come between this check and the
+                    // start of the wait.
                     let isLate = Task.isCancelled || deadline.map { $0 <= .now } ?? false
                     if isLate || state.isReady(viewer, for: condition) { return true }
                     state.waiters[viewer] = LiveStreamState.Waiter(condition: condition, continuation: continuation)

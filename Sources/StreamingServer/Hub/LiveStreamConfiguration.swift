@@ -13,12 +13,13 @@ public struct LiveStreamConfiguration: Sendable {
     public var bufferSpan = TimeSpan.seconds(10)
     /// Length of an HLS slot in seconds. Must be the same at every edge, because segment names depend on it.
     public var segmentTargetSeconds = 2
-    /// Segments in a playlist, at least; more if they are shorter than three target durations together.
+    /// Fewest segments in a playlist; there are more if these are together shorter than three target durations.
     public var segmentsListed = 6
-    /// Segments that can be fetched, including those in the playlist; at least twice as many.
+    /// Fewest segments that can be fetched, including those in the playlist; there are more if this is less than twice
+    /// the number in the playlist.
     public var segmentsKept = 12
-    /// Most bytes of finished segments of one stream; the oldest are evicted first. A segment is cut at a fifth of
-    /// this.
+    /// Most bytes of finished segments of one stream; the oldest are evicted first. A segment is cut when it reaches a
+    /// fifth of this.
     public var segmentBytesMax = 128 << 20
     /// Most bytes of finished segments of all streams. Those of unwatched streams are evicted first.
     public var segmentBytesOfAllMax = 1 << 30
@@ -30,18 +31,19 @@ public struct LiveStreamConfiguration: Sendable {
     public var firstPlaylistWait = Duration.seconds(20)
     /// How long the playlist of an absent stream is still served to players that follow it.
     public var playlistStaleMax = Duration.seconds(600)
-    /// How long an HLS viewer counts as present after a request, at least; never less than three target durations.
+    /// Shortest time for which an HLS viewer counts as present after a request; if three target durations are longer,
+    /// they apply instead.
     public var playlistPresence = Duration.seconds(12)
     /// A stream without viewers and without deliveries is removed after this time.
     public var idleForgotten = Duration.seconds(30)
-    /// Where the numbers of playlists are kept over a restart; nil for nowhere.
+    /// The file that keeps the numbers of playlists across a restart; nil for none.
     public var numbersPath: String?
-    /// Seconds since 1970: decides how often the 33-bit time stamps have wrapped.
+    /// Seconds since 1970, from which it is known how often the 33-bit time stamps have wrapped.
     public var wallClockSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
     public init() {}
 
-    /// Segments that fit `segmentBytesMax` at least: three target durations, and some more.
+    /// Fewest segments that fit into `segmentBytesMax`: three target durations, and some more.
     static let segmentsInBytes = 5
 
     var windowLimits: SegmentWindow.Limits {

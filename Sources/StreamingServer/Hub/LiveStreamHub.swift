@@ -7,8 +7,9 @@ import Synchronization
 /// Connects an edge's streams with their viewers. The node delivers payloads, from its own thread, and learns which
 /// streams are wanted; viewers read at their own pace from one shared copy.
 ///
-/// `LiveStream.deliver` costs a lock, a copy of the payload and a scan of its headers, about 1.2 µs for 1316 bytes; it
-/// wakes no viewer. Suspended viewers are woken in batches, a few milliseconds later, from one of the hub's event loops.
+/// `LiveStream.deliver` costs a lock, a copy of the payload and a scan of its headers, about 1.2 µs for 1316 bytes. It
+/// wakes no viewer. Suspended viewers are woken in batches, a few milliseconds later, from one of the hub's event
+/// loops.
 public final class LiveStreamHub: Sendable {
     /// Why a viewer was refused.
     public enum Refusal: Error, Equatable {
@@ -54,7 +55,7 @@ public final class LiveStreamHub: Sendable {
             Directory(
                 history: SegmentHistory(
                     limits: configuration.windowLimits, numbers: kept?.numbers ?? [:],
-                    // Without a complete file, only the clock gives a bound of the numbers used before.
+                    // Without a complete file, only the clock gives an upper bound of the numbers used before.
                     sequenceMin: kept?.isComplete ?? false ? 0 : wallClock)))
     }
 
@@ -71,8 +72,9 @@ public final class LiveStreamHub: Sendable {
         }
     }
 
-    /// What takes the payloads of a stream, until it is over. Nil, and counted, while there is no room for the stream or the
-    /// server shuts down. Hold it weakly, so that a stream that nobody watches can go.
+    /// The receiver of a stream's payloads until the stream is over. Returns nil, and counts the refusal, while there
+    /// is no room for the stream or the server shuts down. Hold the receiver weakly, so that a stream that nobody
+    /// watches can be removed.
     public func receiver(of name: StreamName) -> LiveStream? {
         if let stream = try? stream(name) { return stream }
         count("deliveries_refused")
@@ -188,8 +190,8 @@ public final class LiveStreamHub: Sendable {
         keepNumbers(isLast: false)
     }
 
-    /// Keeps the segments of all streams within their bytes. Evicts those of absent streams first, then those of
-    /// unwatched streams, then those that no playlist lists, then the oldest of the largest.
+    /// Keeps the segments of all streams together within `segmentBytesOfAllMax`. Evicts those of absent streams first,
+    /// then those of unwatched streams, then those that no playlist lists, then the oldest ones of the largest streams.
     private func boundSegments() {
         let streams = directory.withLock { directory in
             directory.history.sweep(at: .now)

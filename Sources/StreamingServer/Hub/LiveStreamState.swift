@@ -42,7 +42,7 @@ struct LiveStreamState {
         var isOverrun = false
     }
 
-    /// Most bytes and chunks handed to a viewer at once.
+    /// Most chunks handed to a viewer at once.
     private static let readChunksMax = 64
 
     private let configuration: LiveStreamConfiguration
@@ -134,7 +134,7 @@ struct LiveStreamState {
     ) {
         var rest = bytes
         while !rest.isEmpty {
-            // As many whole packets as fit a chunk.
+            // As many whole packets as fit into a chunk.
             let count = min(rest.count, ChunkBuffer.chunkBytesMax / TransportPacket.length * TransportPacket.length)
             let part = UnsafeRawBufferPointer(rebasing: rest[..<count])
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
@@ -180,8 +180,8 @@ struct LiveStreamState {
 
     // MARK: Viewers
 
-    /// Adds a viewer at the best place to begin: the first byte of a stream that is just beginning, the tables before
-    /// the newest random access point, otherwise the oldest byte held; the newest byte if it is not a transport stream.
+    /// Adds a viewer at the best place to begin: the tables before the newest random access point, otherwise the newest
+    /// tables, otherwise the oldest byte held; the next byte to come if the stream is not a transport stream.
     mutating func attach(isProgressive: Bool, evict: @escaping @Sendable () -> Void) -> UInt64? {
         guard ending == nil else { return nil }
         nextViewer &+= 1
@@ -259,13 +259,15 @@ struct LiveStreamState {
         watched = now
     }
 
-    /// The media playlist, unless all its segments are too old. A playlist that players no longer follow starts again.
+    /// The media playlist, unless all its segments are too old. `clearUnfollowed` clears a playlist that players no
+    /// longer follow, so that it starts again.
     func playlist(_ now: ContinuousClock.Instant) -> String? {
         guard let newest = window.newest, now - newest <= configuration.playlistStaleMax else { return nil }
         return window.playlist
     }
 
-    /// Clears a playlist that nobody follows and that no segment continues.
+    /// Clears a playlist that has had no new segment for some time, if nobody follows it or all its segments are too
+    /// old.
     mutating func clearUnfollowed(_ now: ContinuousClock.Instant) {
         guard let newest = window.newest, now - newest > SegmentHistory.followedMax, !window.isEmpty else { return }
         if watched.map({ now - $0 > SegmentHistory.followedMax }) ?? true

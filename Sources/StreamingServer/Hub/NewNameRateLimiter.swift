@@ -6,7 +6,8 @@ import Synchronization
 /// proxy may request hundreds. An address that requests names that do not exist waits longer and longer, and is then
 /// refused.
 ///
-/// A virtual scheduler (ITU-T I.371, GCRA): for each address, it keeps the time at which all its requests are paid.
+/// A virtual scheduler (ITU-T I.371, GCRA): for each address, it keeps the time at which all requests of the address
+/// will have been paid for.
 final class NewNameRateLimiter: Sendable {
     struct Rate: Sendable {
         /// The cost of one name.
@@ -24,7 +25,7 @@ final class NewNameRateLimiter: Sendable {
         case refused
     }
 
-    /// Addresses with a limit of their own. When the table is full, new ones share the limit for all.
+    /// Most addresses with a limit of their own. When the table is full, only the shared limits apply to new addresses.
     static let addressesMax = 8_192
 
     private struct State {
@@ -71,7 +72,7 @@ final class NewNameRateLimiter: Sendable {
         }
     }
 
-    /// The requested name is a stream: refund its cost.
+    /// The requested name is a stream: refunds its cost to the address.
     func refund(_ address: IPAddress?, at now: ContinuousClock.Instant) {
         let key = Self.key(address)
         state.withLock { state in
@@ -100,7 +101,7 @@ final class NewNameRateLimiter: Sendable {
         state.paidUntil = state.paidUntil.filter { $0.value > now }
     }
 
-    /// An IPv6 host can use any address of its /64.
+    /// An IPv6 host can use any address of its /64, so a /64 counts as one address.
     private static func key(_ address: IPAddress?) -> IPAddress {
         guard let address else { return IPAddress(high: 0, low: 0) }
         return address.isV4 ? address : IPAddress(high: address.high, low: 0)

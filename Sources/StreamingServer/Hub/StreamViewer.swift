@@ -55,10 +55,10 @@ final class StreamViewer: Sendable {
         return .over(.ended("cancelled"))
     }
 
-    /// The media playlist as soon as it lists enough for a start.
+    /// The media playlist, as soon as it lists enough for players to start.
     /// - Parameters:
-    ///   - firstByte: how long to wait for the stream's first byte.
-    ///   - deadline: how long to wait for the playlist.
+    ///   - firstByte: until when to wait for the stream's first byte.
+    ///   - deadline: until when to wait for the playlist.
     func playlist(firstByte: ContinuousClock.Instant, deadline: ContinuousClock.Instant) async -> Waited {
         while !Task.isCancelled {
             if let text = stream.playlist { return .playlist(text) }

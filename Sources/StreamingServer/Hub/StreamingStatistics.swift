@@ -63,7 +63,7 @@ public struct StreamingStatistics: Sendable, Equatable {
     /// The streams held now, by name.
     public internal(set) var streams: [LiveStreamTotals] = []
 
-    /// All of it as plain numbers under `viewer_…` and `stream_…` names; times in whole milliseconds.
+    /// All of it as plain numbers: the counters, `first_byte_…`, `streams` and `viewers`; times in whole milliseconds.
     public var flattened: [String: UInt64] {
         var all = counters
         for (name, times) in [("cold", cold), ("warm", warm)] {

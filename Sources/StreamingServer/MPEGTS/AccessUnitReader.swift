@@ -1,5 +1,5 @@
-/// Reads the start of each PES packet of one elementary stream (ISO/IEC 13818-1 §2.4.3.6): as many transport packets as
-/// its header and the picture type need.
+/// Reads the start of each PES packet of one elementary stream (ISO/IEC 13818-1 §2.4.3.6): only as many transport
+/// packets as are needed for the PES header and the picture type.
 struct AccessUnitReader {
     /// Most bytes of a PES packet that are read.
     private static let headMax = 2_048

@@ -1,5 +1,5 @@
-/// The kind of an elementary stream, as needed to find random access points. Given by `stream_type` (ISO/IEC 13818-1
-/// table 2-34), or, if that is only "private data", by a descriptor.
+/// The kind of an elementary stream, as needed to find random access points. It is given by `stream_type` (ISO/IEC
+/// 13818-1 table 2-34), or, if that says only "private data", by a descriptor.
 enum ElementaryCodec: Equatable {
     case mpegVideo
     case mpeg4Visual

@@ -1,9 +1,9 @@
-/// Splits the input into whole transport stream packets, so that no viewer ever gets part of one: it drops half a
-/// packet of an encoder that died, and bytes between two packets. A stream that is not a transport stream passes
-/// unchanged.
+/// Splits the input into whole transport stream packets, so that no viewer ever gets part of a packet: it drops the
+/// incomplete packet of an encoder that died, and bytes between two packets. A stream that is not a transport stream
+/// passes unchanged.
 ///
 ///     searching ──3 sync bytes, 188 apart──▶ locked ──another source──▶ searching
-///     searching ──none in `searchedMax` bytes──▶ raw ──a payload that begins so──▶ locked
+///     searching ──none in `searchedMax` bytes──▶ raw ──a payload that begins with such bytes──▶ locked
 struct PacketFramer {
     /// The bytes to pass on for a payload.
     enum Framed {

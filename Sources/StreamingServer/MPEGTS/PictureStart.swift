@@ -12,7 +12,7 @@ struct PictureStart: Equatable {
     ///   - bytes: the elementary stream from the access unit's first byte on.
     ///   - indicator: the packet says that decoding can begin here.
     ///   - isIndicating: the encoder has set the indicator before, so that a packet without it is not a random access
-    /// point.
+    ///     point.
     ///   - isAll: no more bytes will come.
     init(
         _ codec: ElementaryCodec, _ bytes: ArraySlice<UInt8>, indicator: Bool, isIndicating: Bool, isAll: Bool
@@ -28,7 +28,7 @@ struct PictureStart: Equatable {
                 let found = Self.kind(codec, bytes, unit)
                 if found == .parameters {
                     sawParameters = true
-                    // Its end isn't known without the next start code.
+                    // The end of the parameter set isn't known without the next start code.
                     if let end = units.nextStart { parameters = Self.hash(bytes[unit..<end], parameters) }
                 }
                 if found == .recoveryPoint { sawRecovery = true }

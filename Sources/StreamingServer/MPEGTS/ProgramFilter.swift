@@ -4,7 +4,7 @@ import NIOCore
 /// choose the first program of the PAT, even if it never arrives. The tables at the start of the segment list only the
 /// followed program.
 enum ProgramFilter {
-    /// A copy of whole packets without other programs, their tables and the PAT.
+    /// A copy of the whole packets of the followed program, without any tables (PAT and PMTs).
     static func filter(_ buffers: [ByteBuffer], of program: ProgramFinder) -> [ByteBuffer] {
         var result = ByteBufferAllocator().buffer(capacity: buffers.reduce(0) { $0 + $1.readableBytes })
         // Slices can end in the middle of a packet, so packets are collected first.

@@ -2,7 +2,7 @@
 /// playable. Keeps that program's newest tables.
 ///
 /// A PAT may name programs that never arrive, several PMTs may share a PID, and one packet may hold several sections.
-/// So a PMT counts only with the number of a program, on the PID that the PAT gives for it.
+/// So a PMT counts only if it has the number of a program and arrives on the PID that the PAT gives for that program.
 struct ProgramFinder {
     /// Result of a packet of tables.
     enum Change: Equatable {
@@ -31,7 +31,7 @@ struct ProgramFinder {
         pid == 0 || mapPIDs.contains(pid)
     }
 
-    /// True if the stream has other programs too, which a segment may not have (RFC 8216 §3.2), or a network
+    /// True if the stream also has other programs, which a segment must not contain (RFC 8216 §3.2), or a network
     /// information table: players that use the PAT's first entry take that table for their program.
     var hasOtherPrograms: Bool { association.map { $0.programs.count > 1 || $0.namesNetwork } ?? false }
 

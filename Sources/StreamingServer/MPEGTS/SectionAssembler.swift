@@ -76,8 +76,8 @@ struct SectionAssembler {
         return true
     }
 
-    /// The packets that carry a section by itself.
-    /// - Parameter continuity: counter of the first.
+    /// The packets that carry the section and nothing else.
+    /// - Parameter continuity: counter of the first packet.
     static func packets(of section: [UInt8], pid: UInt16, continuity: UInt8) -> [UInt8] {
         let payload = [0] + section
         let room = TransportPacket.length - 4

@@ -1,8 +1,8 @@
 import ReflectorModel
 
 /// Splices a new source to the previous one: holds the new one back until a random access point, so that decoders begin
-/// cleanly, and sets `discontinuity_indicator` (ISO/IEC 13818-1 §2.4.3.5) in the first packet of each PID, so that they
-/// expect a new clock and new counters.
+/// cleanly, and sets `discontinuity_indicator` (ISO/IEC 13818-1 §2.4.3.5) in the first packet of each PID, so that
+/// decoders expect a new clock and new counters.
 struct SourceSplice {
     /// Longest time that the new source is held back.
     private static let heldMax = TimeSpan.seconds(3)
@@ -39,7 +39,7 @@ struct SourceSplice {
         return release(held)
     }
 
-    /// The packets still held when the stream ends.
+    /// The packets still held when another source follows.
     mutating func finish() -> [UInt8] { isHolding ? release(held) : [] }
 
     private mutating func release(_ bytes: [UInt8]) -> [UInt8] {
@@ -94,7 +94,7 @@ struct SourceSplice {
         result += rest
     }
 
-    /// True unless a PES packet begins with this payload.
+    /// True if a section begins in this payload; false for a PES packet and for a payload in which nothing begins.
     private static func isSection(_ payload: [UInt8], _ header: TransportPacket) -> Bool {
         header.payloadUnitStart && !(payload.count > 2 && payload[0] == 0 && payload[1] == 0 && payload[2] == 1)
     }

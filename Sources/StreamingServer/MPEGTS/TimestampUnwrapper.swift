@@ -4,7 +4,7 @@
 /// one nearest to the wall clock (90 kHz since 1970): two edges differ only if the time stamp is half a wrap away from
 /// their clocks, to within the difference of the clocks.
 struct TimestampUnwrapper {
-    /// Ticks a second.
+    /// Ticks per second.
     static let ticksPerSecond: Int64 = 90_000
     private static let wrap: Int64 = 1 << 33
 
