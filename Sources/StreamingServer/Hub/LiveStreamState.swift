@@ -154,8 +154,7 @@ struct LiveStreamState {
     mutating func discontinuity(isOtherSource: Bool, clock: ContinuousClock.Instant) {
         guard ending == nil else { return }
         if isOtherSource {
-            if let held = splice?.finish() { held.withUnsafeBytes { append($0, at: lastArrival, clock: clock) } }
-            splice = nil
+            endSplice(clock: clock)
             nextIsOtherSource = true
         }
         let skipped = framer.skipped
@@ -164,9 +163,17 @@ struct LiveStreamState {
         segmenter.discontinuity(isOtherSource: isOtherSource, in: &buffer, clock: clock)
     }
 
+    /// Publishes what a running splice holds back.
+    private mutating func endSplice(clock: ContinuousClock.Instant) {
+        guard let held = splice?.finish() else { return }
+        splice = nil
+        held.withUnsafeBytes { append($0, at: lastArrival, clock: clock) }
+    }
+
     /// The stream is over for all its viewers. Returns the viewers to wake.
     mutating func end(_ ending: Ending) -> [Waiter] {
         guard self.ending == nil else { return [] }
+        endSplice(clock: lastDelivery)
         let rest = framer.finish()
         if !rest.isEmpty { rest.withUnsafeBytes { buffer.append($0, at: lastArrival) } }
         // The received part of the open segment is still published.

@@ -62,17 +62,4 @@ public struct StreamingStatistics: Sendable, Equatable {
     public internal(set) var warm = FirstByte()
     /// The streams held now, by name.
     public internal(set) var streams: [LiveStreamTotals] = []
-
-    /// All of it as plain numbers: the counters, `first_byte_…`, `streams` and `viewers`; times in whole milliseconds.
-    public var flattened: [String: UInt64] {
-        var all = counters
-        for (name, times) in [("cold", cold), ("warm", warm)] {
-            all["first_byte_\(name)"] = times.count
-            if let last = times.lastMilliseconds { all["first_byte_\(name)_ms_last"] = UInt64(last) }
-            if let median = times.medianMilliseconds { all["first_byte_\(name)_ms_median"] = UInt64(median) }
-        }
-        all["streams"] = UInt64(streams.count)
-        all["viewers"] = streams.reduce(0) { $0 + UInt64($1.progressiveViewers) }
-        return all
-    }
 }
