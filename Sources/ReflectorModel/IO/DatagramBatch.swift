@@ -6,8 +6,8 @@
 public struct DatagramBatch {
     public struct Entry {
         public var destination: Endpoint
-        /// The number of the sender's own address to use as the source (`RelayNode.receive`); 0: any address of the
-        /// destination's family.
+        /// The number of the sender's own address to use as the source (see `RelayNode.receive`). With 0, the source is
+        /// any address of the destination's family.
         public var local: UInt8
         public var headerOffset: Int32
         public var headerLength: Int32
