@@ -31,8 +31,9 @@ public struct NodeListing: Hashable, Sendable {
 
     public init(_ answer: LookUpAnswer) { parts = answer.text.compactMap { Part($0) } }
 
-    /// Whether a node may claim this role. A set reflector may leave out the id of its set region, which it need not
-    /// know. If the zone lists no role of the host, every claim is allowed.
+    /// Whether a node may claim this role. The regions must match, except for an entrypoint, and for a set reflector if
+    /// either side gives none: it need not know the id of its set region. If the zone lists no role of the host, every
+    /// claim is allowed; the role of an observer always is.
     public func allows(role: NodeRole, region: RegionID?) -> Bool {
         guard !parts.isEmpty, role != .observer else { return true }
         return parts.contains { part in
