@@ -175,8 +175,8 @@ struct MasterFileEntry: Equatable {
             while at < bytes.count, bytes[at] != newline { at += 1 }
         }
 
-        /// Replaces each byte that is not part of valid UTF-8 with `\DDD`, which has the same meaning and is printable,
-        /// so that no byte is lost.
+        /// The text of a word. If it is not valid UTF-8, replaces each of its bytes beyond ASCII with `\DDD`, which has
+        /// the same meaning and is printable, so that no byte is lost.
         private func text(_ range: Range<Int>) -> String {
             if let text = String(validating: bytes[range], as: UTF8.self) { return text }
             var text: [UInt8] = []

@@ -53,8 +53,8 @@ struct PortsetClassBuilder {
         }
     }
 
-    /// The class of a portset, which must be above the previous one; nil if nothing maps it. Once the number of records
-    /// exceeds `recordsMax`, it is no longer counted exactly.
+    /// The class of `portset`, which must be greater than the portset of the previous call; nil if nothing maps it.
+    /// Once the number of records exceeds `recordsMax`, it is no longer counted exactly.
     mutating func add(_ portset: UInt16, recordsMax: Int) -> Int? {
         let rules = rows.winners(portset: portset)
         let winners = rules.map { $0 < 0 ? -1 : answerOfRule[Int($0)] }

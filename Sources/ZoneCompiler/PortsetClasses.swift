@@ -5,7 +5,7 @@ import ReflectorModel
 /// The aliased form of a zone is built from them (design §4). A class is named by a fixed hash of its mapping, so that
 /// it keeps its name when other classes are added or removed.
 struct PortsetClasses: Sendable {
-    /// Parents and their TTL, by name: comparable between generations.
+    /// The names of the parents, and their TTL. Since names are stored, answers of two generations can be compared.
     struct Answer: Hashable {
         var parents: [String]
         var ttl: UInt32

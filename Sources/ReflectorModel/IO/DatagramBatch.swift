@@ -2,7 +2,7 @@
 /// batch, and a body that stays in place (a ring shared by all children), so that one payload serves every child. The
 /// batch is reused: in steady state nothing is allocated.
 ///
-/// Bodies are borrowed: they are valid until the next call of the core that filled the batch.
+/// Bodies are borrowed: they are valid until the next call to the core that filled the batch.
 public struct DatagramBatch {
     public struct Entry {
         public var destination: Endpoint

@@ -30,7 +30,8 @@ struct RecordSchema: Sendable {
         case degrees(Double)
         /// Letters and digits as a character string (RFC 8659 §4.1).
         case tag
-        /// One word or quoted string up to the end, without a length. The associated value is the minimum number of bytes.
+        /// One word or quoted string up to the end, without a length. The associated value is the minimum number of
+        /// bytes.
         case text(Int)
         case address4
         case address6
