@@ -5,11 +5,11 @@ struct PrecompiledRRset: BitwiseCopyable {
     static let lengthMax = 65_535 - 12 - 259 - 300
 
     var offset: UInt32
-    /// Length in bytes without the additional section, and then with it.
+    /// Length in bytes without the additional section; `fullLength` includes it.
     var length: UInt32
     var fullLength: UInt32
     var firstPatch: UInt32
-    /// Number of patches without the additional section, and then with it.
+    /// Number of patches without those of the additional section; `fullPatchCount` includes them.
     var patchCount: UInt16
     var fullPatchCount: UInt16
     var answers: UInt16

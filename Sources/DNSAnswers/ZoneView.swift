@@ -19,7 +19,7 @@ struct StoredSet: BitwiseCopyable {
     var rrset: UInt32
 }
 
-/// Text in the image's bytes, at most 255 bytes long.
+/// Text of at most 255 bytes, in the image's bytes or, for the source position of a rule, in `RuleTables.text`.
 struct TextReference: BitwiseCopyable {
     var offset: UInt32 = 0
     var length: UInt8 = 0
@@ -37,7 +37,7 @@ struct RuleEntry: BitwiseCopyable {
     var parentCount: UInt8
     /// Set regions that are n1, n2, n3.
     var parents: (UInt32, UInt32, UInt32)
-    /// `FILE:LINE`, in the rules' own text.
+    /// `FILE:LINE`, in `RuleTables.text`.
     var source: TextReference
     var portsetLower: UInt16
     var portsetUpper: UInt16
