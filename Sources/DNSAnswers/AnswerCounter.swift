@@ -1,5 +1,5 @@
-/// Outcomes of queries. Every query counts once as `received` and once under its outcome or the reason of its
-/// rejection; the counters of `onTop` are counted in addition to an outcome.
+/// Outcomes of queries. Every query counts once as `received` and once under either its outcome or the reason for its
+/// rejection. The counters in `onTop` are counted in addition to that.
 public enum AnswerCounter: Int, CaseIterable, Sendable {
     case received
     case answered
@@ -13,7 +13,7 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case cookieFetched
     /// The query's server cookie is ours and has not expired: the source is not forged.
     case cookieValid
-    /// The query's server cookie is not ours or has expired.
+    /// The query's server cookie is not one of ours, or has expired.
     case cookieWrong
     /// Over the rate limit: sent without records, with the TC bit.
     case rateTruncated
@@ -41,11 +41,11 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case signed
     /// REFUSED: a class other than IN, and not one of our CHAOS names.
     case badClass
-    /// REFUSED: in none of our zones.
+    /// REFUSED: the name is in none of our zones.
     case outOfZone
-    /// REFUSED: AXFR or IXFR; NOTIMP: AXFR by UDP.
+    /// REFUSED: an AXFR or IXFR query; NOTIMP: an AXFR query over UDP.
     case transferRefused
-    /// REFUSED: `explain` or `_status` queried from a source that is not allowed.
+    /// REFUSED: a query for `explain` or `_status` from a source that is not allowed to ask.
     case explainRefused
 
     /// Counters that are counted in addition to an outcome.
@@ -53,7 +53,7 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
         .truncated, .explained, .cookieValid, .cookieWrong, .rateTruncated, .rateDropped,
     ]
 
-    /// The name as a metric's label: `name_error`.
+    /// The counter's name as a metric label, such as `name_error`.
     public var name: String {
         var result = ""
         for character in "\(self)" {

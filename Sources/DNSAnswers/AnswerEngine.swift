@@ -13,7 +13,7 @@ public final class AnswerEngine: Sendable {
         }
     }
 
-    /// Maximum number of problems of a refused generation that `_status` lists, and of notes.
+    /// `_status` lists at most this many problems of a refused generation, and at most this many notes.
     public static let problemsMax = 16
     /// Largest reply sent over UDP, even if the client accepts more: this size crosses the Internet unfragmented (DNS
     /// Flag Day 2020).
@@ -27,14 +27,14 @@ public final class AnswerEngine: Sendable {
     let version: FlatArray<UInt8>
     /// TXT strings of `_status`, without the age.
     let status: FlatArray<UInt8>
-    /// Unix time in seconds since which this generation has been served.
+    /// Unix time in seconds from which on this generation has been served.
     let servedSince: Int64
 
     /// - Parameters:
     ///   - zones: distinct zones; the longest zone that contains a name answers it.
-    ///   - problems: why the newest generation of the files was refused; empty if it is the one served.
+    ///   - problems: why the newest generation of the files was refused; empty if that generation is being served.
     ///   - notes: further strings of `_status`: probing, overrides.
-    ///   - servedSince: Unix time in seconds since which the zones have been served.
+    ///   - servedSince: Unix time in seconds from which on the zones have been served.
     public init(
         zones: [ZoneImage], identity: Identity, problems: [String] = [], notes: [String] = [], servedSince: Int64
     ) {

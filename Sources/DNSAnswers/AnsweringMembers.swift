@@ -1,14 +1,15 @@
-/// Which hosts of a set region are answered, and with what weight. The name server, the export and `explain` all use
-/// this code.
+/// Which hosts of a set region its answer contains (these hosts are "answered"), and with what weight. The name server,
+/// the export and `explain` all use this code.
 ///
 /// ```
-/// pinned, serving, weighed down    answered while there is one of them
-/// drained and not dead             where none of those is left, and no other parent of the same `map` lines either
-/// dead                             where not even those: probes prove nothing then, and the files are believed
+/// pinned, serving, weighed down    all of them, as long as there is at least one
+/// drained and not dead             only if there is none of the above, and the set region does not stand aside
+/// dead and not drained             only if there is none of the above: probes then prove nothing, so the files decide
+/// drained and dead                 only if there is none of the above
 /// depooled                         never
 /// ```
-/// A set region without hosts is answered as SRV `0 0 0 .`, "decidedly not available" (RFC 2782). Nodes then try the
-/// next parent; after an answer without data they would keep the old one.
+/// A set region without hosts is answered with SRV `0 0 0 .`, "decidedly not available" (RFC 2782). Nodes then try the
+/// next parent; if the answer had no data instead, they would keep the old parent.
 extension ZoneContent {
     /// A host in an answer.
     public struct AnsweringMember: Sendable, Hashable {
@@ -57,8 +58,8 @@ extension ZoneContent {
         return (weighed(left, of: region), left.isEmpty ? .nobody : .files)
     }
 
-    /// The hosts answered for several set regions together; a host that is in two of them appears once, as in the
-    /// first.
+    /// The hosts that are answered for several set regions together. A host that is in more than one of them appears
+    /// once, with the weight that it has in the first.
     public func answering(sets: [Int]) -> [AnsweringMember] {
         struct Key: Hashable {
             var host: Int
@@ -69,9 +70,9 @@ extension ZoneContent {
             .filter { seen.insert(Key(host: $0.host, port: $0.port)).inserted }
     }
 
-    /// Strings of the TXT record of a set region's answer: the set, the serial and cause of the last change of this
-    /// answer, and the hosts that are left out only because they seem dead, so that a node whose parent works can keep
-    /// it.
+    /// Strings of the TXT record of a set region's answer: the set, the serial and cause of the answer's last change,
+    /// and the hosts that are left out only because they seem dead. A node that uses such a host as a parent can keep
+    /// it if it still works.
     /// - Parameter serial: serial of the generation.
     public func setText(_ region: SetRegion, serial: UInt32) -> [String] {
         let answering = answering(region)
@@ -86,8 +87,8 @@ extension ZoneContent {
         return names.isEmpty ? text : text + ["dead=\(names)"]
     }
 
-    /// What `explain` reports about a set region besides the rule: whether it is probed, why these hosts are answered
-    /// (unless they are simply in service), what last changed the answer, and every host.
+    /// What `explain` reports about a set region in addition to the rule: whether it is probed, why these hosts are
+    /// answered (unless they are simply in service), what last changed the answer, and the state of each host.
     public func stateText(_ region: SetRegion) -> [String] {
         let answering = answering(region)
         var text = ["health=\(probing)"]
@@ -111,7 +112,7 @@ extension ZoneContent {
     /// Maximum number of hosts of a set region that `explain` lists.
     static let explainedMembersMax = 32
 
-    /// Marks the set regions that can be answered as empty: see `SetRegion.standsAside`.
+    /// Marks the set regions that can be answered without hosts; see `SetRegion.standsAside`.
     public mutating func letDrainedStandAside() {
         func hasHost(_ set: Int, _ hostStates: (HostState) -> Bool) -> Bool {
             setRegions.indices.contains(set) && setRegions[set].members.contains { hostStates($0.state) }
@@ -132,7 +133,7 @@ extension ZoneContent {
         }
     }
 
-    /// If one host has a reduced weight, all weights are multiplied by 16, so that even the weight 1 can be reduced.
+    /// If any host has a reduced weight, all weights are multiplied by 16, so that even a weight of 1 can be reduced.
     private func weighed(_ members: [Member], of region: SetRegion) -> [AnsweringMember] {
         let weight = Self.weight(capacity: region.capacity)
         let isWeighedDown = members.contains { $0.state.isWeighedDown }

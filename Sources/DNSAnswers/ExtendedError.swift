@@ -1,4 +1,4 @@
-/// Explains an error response to people (RFC 8914).
+/// The reason for an error response, in a form meant for people (RFC 8914).
 enum ExtendedError {
     /// `explain` or `_status` queried from a source that is not allowed.
     case explainProhibited

@@ -53,8 +53,8 @@ extension ZoneContent {
         /// Probing is off: there is no key.
         case off
         case on
-        /// Panic mode: so many targets stopped answering together that the prober itself is probably cut off. All hosts
-        /// keep their previous state.
+        /// Panic mode: so many targets stopped answering at the same time that the prober itself is probably cut off.
+        /// All hosts keep their previous state.
         case frozen(silent: Int, targets: Int)
     }
 }
@@ -74,7 +74,7 @@ extension ZoneContent.Member {
 }
 
 extension ZoneContent.Health: CustomStringConvertible {
-    /// The name in `explain` and in causes.
+    /// The result's name in `explain` and in the causes of changes.
     public var description: String {
         switch self {
         case .unprobed: "unprobed"

@@ -1,6 +1,6 @@
 /// The result of a name lookup in a zone.
 enum NameLookup {
-    /// `n{k}.r{R}.s{P}` or `n{k}.r{R}`: parent `rank` by rule `tag - 1`.
+    /// `n{k}.r{R}.s{P}` or `n{k}.r{R}`: the parents of rank `rank`, as given by the rule at index `tag - 1`.
     case parents(rank: Int, tag: UInt32, portset: UInt16, region: UInt32)
     /// `sets.s{P}`.
     case rootSets(number: UInt32, portset: UInt16)

@@ -51,8 +51,8 @@ struct NameTableView {
         }
     }
 
-    /// A well-formed name contains one zero byte outside its labels, at its end, so equal bytes mean equal length. Up
-    /// to seven bytes after both names are read and ignored.
+    /// The only zero byte of a well-formed name that is not inside a label is its last one, so names with equal bytes
+    /// have equal lengths. Up to seven bytes after both names are read and ignored.
     @inline(__always) private static func areEqual(
         _ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, count: Int
     ) -> Bool {
@@ -73,12 +73,12 @@ struct NameTableView {
     }
 }
 
-/// The names of the zones; the query path finds the zone of a query name in them.
+/// The names of the zones, in which the query path finds the zone of a query name.
 struct ZoneTableView {
     let names: NameTableView
-    /// Bit n is set if a zone has n labels; bit 63 covers all longer names.
+    /// Bit n is set if some zone name has n labels; bit 63 stands for 63 or more labels.
     private let lengths: UInt64
-    /// Maximum number of labels of a zone.
+    /// Maximum number of labels in a zone name.
     let labelsMax: Int
 
     init(_ names: NameTableView, labelCounts: [Int]) {

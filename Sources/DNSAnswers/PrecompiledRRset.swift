@@ -5,17 +5,17 @@ struct PrecompiledRRset: BitwiseCopyable {
     static let lengthMax = 65_535 - 12 - 259 - 300
 
     var offset: UInt32
-    /// Bytes without and with the additional section.
+    /// Length in bytes without the additional section; `fullLength` includes it.
     var length: UInt32
     var fullLength: UInt32
     var firstPatch: UInt32
-    /// Patches without and with the additional section.
+    /// Number of patches without those of the additional section; `fullPatchCount` includes them.
     var patchCount: UInt16
     var fullPatchCount: UInt16
     var answers: UInt16
     var authorities: UInt16
     var additionals: UInt16
-    /// The additional records are glue: if they do not fit, the answer is truncated (RFC 9471 §3.1).
+    /// True if the additional records are glue: if they do not fit, the answer is truncated (RFC 9471 §3.1).
     var needsAdditionals: Bool
 }
 
@@ -42,7 +42,7 @@ struct RRsetArena {
     private(set) var bytes: [UInt8] = []
     private(set) var patches: [Patch] = []
     private(set) var rrsets: [PrecompiledRRset] = []
-    /// A record that an answer needs did not fit.
+    /// True if a record that an answer needs did not fit.
     private(set) var isCut = false
 
     init() { _ = add { _ in } }
@@ -84,9 +84,9 @@ struct RRsetWriter {
 
     private(set) var bytes: [UInt8] = []
     private(set) var patches: [Patch] = []
-    /// An answer or authority record was left out.
+    /// True if an answer or authority record was left out.
     private(set) var isCut = false
-    /// Without glue in the additional section the answer is useless.
+    /// True if the answer is useless without the glue in its additional section.
     var needsAdditionals = false
     private var counts: (answer: UInt16, authority: UInt16, additional: UInt16) = (0, 0, 0)
     private var mandatory: (length: Int, patches: Int)?
@@ -108,7 +108,7 @@ struct RRsetWriter {
             patches.append(Patch(offset: UInt16(bytes.count), kind: Patch.Kind.suffix))
             append16(UInt16(length))
         case .local(let offset):
-            // Pointers have 14 bits, and the bytes before the RRset use part of their range.
+            // Pointers have 14 bits, and the bytes before the RRset use up part of the range that they can address.
             guard offset < 8_192 else { return nil }
             patches.append(Patch(offset: UInt16(bytes.count), kind: Patch.Kind.local))
             append16(UInt16(offset))

@@ -18,18 +18,18 @@ struct Query {
     /// Offset of the cookie (RFC 7873 §4), and its length: 8, or 16 to 40; 0 if there is none.
     var cookieOffset = 0
     var cookieLength = 0
-    /// There is no question: the client requests only our cookie (RFC 7873 §5.4).
+    /// True if there is no question: the client requests only our cookie (RFC 7873 §5.4).
     var isCookieOnly = false
     var rcode = ResponseCode.noError
     /// Why the query is rejected; nil if it is to be answered.
     var problem: AnswerCounter?
 
-    /// The query is signed or asks for a transfer: the image alone cannot answer it.
+    /// True if the query is signed or asks for a transfer: the image alone cannot answer it.
     @inline(__always) var isForDesk: Bool {
         problem == .signed || problem == nil && (type == RecordType.ixfr || type == RecordType.axfr)
     }
 
-    /// True if no reply may be sent, so that two servers can't be made to answer each other.
+    /// True if no reply may be sent, so that nobody can make two servers answer each other.
     @inline(__always) var isDropped: Bool { problem == .tooShort || problem == .isResponse }
 
     @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout QueryName) -> Query {
@@ -132,8 +132,9 @@ struct Query {
         }
     }
 
-    /// RFC 7871 §7.1.2: a known family, scope 0, as many address bytes as the prefix needs, unused bits zero. Family 0
-    /// is valid only with prefix 0, from clients that do not want a subnet to be forwarded.
+    /// RFC 7871 §7.1.2: the option must have a known family, scope 0, as many address bytes as the prefix needs, and
+    /// zeros in the unused bits. Family 0 is valid only with prefix 0; clients send it to ask that no subnet be
+    /// forwarded.
     private static func isSubnet(_ data: UnsafePointer<UInt8>, _ length: Int) -> Bool {
         guard length >= 4, data[3] == 0 else { return false }
         let prefix = Int(data[2])

@@ -89,8 +89,8 @@ struct QueryName: ~Copyable {
         return table.find(hash: hash, name: UnsafePointer(bytes + start), count: length &- start)
     }
 
-    /// The longest zone that contains this name: its number, or -1, and the label where the zone's name begins. `first`
-    /// is the leftmost label where it may begin.
+    /// The longest zone that contains this name: the zone's number (-1 if there is none), and the label at which the
+    /// zone's name begins. The search ignores zones whose name would begin to the left of label `first`.
     @inline(__always) func longestSuffix(in zones: ZoneTableView, first: Int = 0) -> (number: Int, label: Int) {
         var label = labelCount
         var hash = NameHash.root
@@ -114,8 +114,8 @@ struct QueryName: ~Copyable {
         return true
     }
 
-    /// The number after the letter of `r1283` or `s4096`: decimal, without leading zeros, at most `most`. Nil for every
-    /// other label.
+    /// The number after the letter in labels such as `r1283` or `s4096`: decimal, without leading zeros, at most
+    /// `most`. Nil for every other label.
     @inline(__always) func number(_ label: Int, letter: UInt8, most: UInt64) -> UInt64? {
         let text = self.label(label)
         let digits = Int(text[0]) &- 1

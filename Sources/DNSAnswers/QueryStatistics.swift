@@ -1,8 +1,8 @@
 /// Query statistics of one responder. The values of several loops can be added.
 public struct QueryStatistics: Sendable, Equatable {
-    /// Types with a counter of their own: 0 to 255. All others share one.
+    /// Number of types with a counter of their own: 0 to 255. All other types share one counter.
     static let typesMax = 256
-    /// Response codes with a counter: up to BADCOOKIE (RFC 7873).
+    /// Number of response codes with a counter: 0 to BADCOOKIE (RFC 7873).
     static let codesMax = 24
     static let words = AnswerCounter.allCases.count + typesMax + 1 + codesMax
     static let firstType = AnswerCounter.allCases.count
@@ -16,8 +16,8 @@ public struct QueryStatistics: Sendable, Equatable {
 
     public subscript(counter: AnswerCounter) -> UInt64 { words[counter.rawValue] }
 
-    /// Well-formed queries by type, in ascending order; those of types above 255 come last, under nil. Types without
-    /// queries are left out.
+    /// Well-formed queries by type, in ascending order; those of all types above 255 come last, as one entry with type
+    /// nil. Types without queries are left out.
     public var types: [(type: UInt16?, count: UInt64)] {
         (0...Self.typesMax).compactMap { type in
             let count = words[Self.firstType + type]

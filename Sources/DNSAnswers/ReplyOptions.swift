@@ -5,8 +5,8 @@ struct ReplyOptions {
     /// NSID (RFC 5001); nil if it was not requested.
     var identity: UnsafePointer<UInt8>?
     var identityLength = 0
-    /// The client subnet as in the query. No answer depends on the client, so the scope is 0, as in the query (RFC 7871
-    /// §7.2.1).
+    /// The client subnet, copied from the query. No answer depends on the client, so the scope stays 0, as it is in the
+    /// query (RFC 7871 §7.2.1).
     var subnet: UnsafePointer<UInt8>?
     var subnetLength = 0
     /// The client cookie; nil if there was none (RFC 7873).
@@ -41,7 +41,7 @@ extension ReplyWriter {
             words.storeBytes(of: options.serverCookie.1.littleEndian, toByteOffset: 8, as: UInt64.self)
             place += 16
         }
-        // Only errors carry an extended error. They have no records, so there is room.
+        // Only error replies carry an extended error. They have no records, so there is room for it.
         if let error = extendedError {
             let text = error.text
             store16(place, EDNSOption.extendedError)

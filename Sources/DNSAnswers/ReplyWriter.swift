@@ -1,18 +1,18 @@
 /// Writes one reply into the caller's buffer: header, the question as received, RRsets, OPT.
 struct ReplyWriter {
     private let base: UnsafeMutablePointer<UInt8>
-    /// First byte that records may not use.
+    /// Offset of the first byte that records may not use.
     private let limit: Int
-    /// Bytes of the question's name.
+    /// Length of the question's name in bytes.
     private let nameLength: Int
     private(set) var position: Int
     private var answers: UInt16 = 0
     private var authorities: UInt16 = 0
     private var additionals: UInt16 = 0
     private(set) var isTruncated = false
-    /// Identifies the answer for the rate limiter: the last RRset and its zone; 0 if there is none.
+    /// Identifies the answer for the rate limiter: the last RRset and its zone; 0 if the answer has no RRset.
     private(set) var subject: UInt64 = 0
-    /// Extended error for the OPT record of an error.
+    /// The extended error to put into the OPT record of an error reply.
     var extendedError: ExtendedError?
 
     /// Copies the header and the question.
@@ -33,8 +33,9 @@ struct ReplyWriter {
     /// truncated.
     /// - Parameters:
     ///   - ttl: TTL of the winning rule, for RRsets that have no TTL of their own.
-    ///   - owner: offset in the reply of the records' owner name: 12, the question, or the target of a CNAME;
-    ///     `ownerLength`: its length in bytes if it is not the question.
+    ///   - owner: offset in the reply of the name that owns the records: 12 for the question's name, otherwise the
+    ///     offset of a CNAME's target.
+    ///   - ownerLength: the owner's length in bytes if it is not the question's name.
     @inline(__always) mutating func append(
         _ number: UInt32, of zone: UnsafePointer<ZoneView>, ttl: UInt32, owner: Int = 12,
         ownerLength: Int = 0

@@ -1,7 +1,7 @@
-/// From a name of a zone to the records of its answer.
+/// Turns a name of a zone into the records of its answer.
 extension Responder {
-    /// Writes the records of a name in a zone. The name's first `count` labels are below the apex. CNAMEs are followed
-    /// within the zone.
+    /// Writes the records of a name in a zone. The first `count` labels of the name are those below the apex. CNAMEs
+    /// are followed within the zone.
     @inline(__always) mutating func resolve(
         _ query: Query, _ zone: UnsafePointer<ZoneView>, labels count: Int, _ writer: inout ReplyWriter,
         _ isAuthoritative: inout Bool
@@ -28,7 +28,8 @@ extension Responder {
                 return ResponseCode.nameError
             case .delegated(let node, let isExact):
                 if !isExact || query.type != RecordType.ds {
-                    // AA refers to the query name (RFC 1035 §4.1.1): after one of our CNAMEs it stays set.
+                    // AA refers to the query name (RFC 1035 §4.1.1), so it stays set once one of our CNAMEs has been
+                    // followed.
                     if owner == 12 { isAuthoritative = false }
                     writer.append(
                         zone.pointee.nodes[node].referral, of: zone, ttl: 0, owner: owner, ownerLength: name.length)
@@ -45,7 +46,7 @@ extension Responder {
                     }
                     let start = writer.position
                     writer.append(stored.alias, of: zone, ttl: 0, owner: owner)
-                    // Owner (a pointer), type, class, TTL and length take 12 bytes; then comes the target.
+                    // Owner (a pointer), type, class, TTL and length take 12 bytes; the target follows them.
                     owner = start &+ 12
                     guard !writer.isTruncated, name.load(writer.bytes, start: owner, end: writer.position),
                         let above = labelsAbove(zone)
@@ -67,12 +68,12 @@ extension Responder {
             }
             return ResponseCode.noError
         }
-        // The chain of CNAMEs is too long: the part that was followed is a sufficient answer.
+        // The chain of CNAMEs is too long: the part that has been followed is a sufficient answer.
         add(.answered)
         return ResponseCode.noError
     }
 
-    /// True if the CNAME of `name` is already in the answer. Records it as number `followed` of the chain.
+    /// True if the CNAME of `name` is already in the answer. If not, records it as number `followed` of the chain.
     private func isLoop(_ followed: Int) -> Bool {
         let hash = name.wholeHash
         for earlier in 0..<followed where aliases[earlier] == hash { return true }
@@ -80,8 +81,8 @@ extension Responder {
         return false
     }
 
-    /// Number of labels of `name` below the zone's apex. Nil if it is not in this zone, or is in another of our zones
-    /// below it.
+    /// Number of labels of `name` below the zone's apex. Nil if the name is not in this zone, or if it belongs to
+    /// another of our zones, one below this zone.
     private func labelsAbove(_ zone: UnsafePointer<ZoneView>) -> Int? {
         let (number, label) = name.longestSuffix(in: zoneTable)
         return number >= 0 && views + number == zone ? label : nil

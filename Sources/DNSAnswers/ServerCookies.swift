@@ -29,7 +29,8 @@ public struct ServerCookies: Sendable, Equatable {
 
     /// The result of a cookie check, and the cookie to send.
     struct Verdict {
-        /// The server cookie is ours, was made for this client, and is not too old: the address is not forged.
+        /// True if the server cookie is ours, was made for this client, and is not too old: the address is then not
+        /// forged.
         var isValid: Bool
         /// Version, reserved bytes and time of the cookie to send, in memory order.
         var header: UInt64
@@ -47,7 +48,7 @@ public struct ServerCookies: Sendable, Equatable {
     private let keys: (SipHash.Key, SipHash.Key, SipHash.Key)
     private let count: Int
 
-    /// - Parameter secrets: one to three; the first signs. Nil for another number.
+    /// - Parameter secrets: one to three secrets, the first of which signs. With any other number, the result is nil.
     public init?(_ secrets: [Secret]) {
         guard let first = secrets.first, secrets.count <= Self.secretsMax else { return nil }
         keys = (first.key, secrets.dropFirst().first?.key ?? first.key, secrets.last?.key ?? first.key)
@@ -65,7 +66,7 @@ public struct ServerCookies: Sendable, Equatable {
         let raw = UnsafeRawPointer(cookie)
         let clientCookie = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self))
         let time = UInt32(truncatingIfNeeded: now)
-        // A server cookie of another length is not ours.
+        // A server cookie of any other length is not one of ours.
         if length == 24 {
             let header = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
             let hash = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self))

@@ -3,7 +3,7 @@ struct TextWriter {
     private let base: UnsafeMutablePointer<UInt8>
     private let limit: Int
     private(set) var position: Int
-    /// Something did not fit.
+    /// True if something did not fit.
     private(set) var isFull = false
 
     init(_ base: UnsafeMutablePointer<UInt8>, from position: Int, limit: Int) {

@@ -1,5 +1,5 @@
-/// Domain names in wire form (RFC 1035 §3.1): absolute, uncompressed, lower case. All parsing and composing of such
-/// names is here; only the query path has its own copy of a name in `QueryName`.
+/// Domain names in wire form (RFC 1035 §3.1): absolute, uncompressed, lower case. All code that parses and composes
+/// such names is here; only the query path keeps its own form of a name, in `QueryName`.
 package enum WireName {
     /// Maximum length of a name in bytes, including the root's zero.
     package static let lengthMax = 255
@@ -62,11 +62,11 @@ package enum WireName {
 
     package static func lowercased(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 32 : byte }
 
-    /// Lowercases a whole name; its length bytes are at most 63, below every letter.
+    /// Lowercases a whole name. Its length bytes do not change: they are at most 63, below every letter.
     package static func lowercased(_ name: [UInt8]) -> [UInt8] { name.map(lowercased) }
 
-    /// Hash of a name: labels are added from the root leftwards, so that a walk down the tree, or up through the
-    /// suffixes of a query, computes each name's hash from its parent's.
+    /// Hash of a name. Labels are added from the root leftwards, so that each name's hash is computed from its
+    /// parent's, both in a walk down the tree and in a search through the suffixes of a query name.
     static func hash(_ name: [UInt8]) -> UInt64 {
         let padded = name + [0, 0, 0, 0, 0, 0, 0, 0]
         var hash = NameHash.root

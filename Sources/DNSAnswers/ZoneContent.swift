@@ -74,8 +74,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         public var cause = "zone"
         /// Serial of that change; 0 means the serial of the generation.
         public var changedSerial: UInt32 = 0
-        /// None of its hosts is in service, some are being drained, and every `map` line that names it has another
-        /// parent in service: it is answered as empty, so that its traffic moves to that parent.
+        /// All of its hosts are drained or depooled, at least one of them is drained, and every `map` line that names
+        /// it has another parent in service: it is answered without hosts, so that its traffic moves to that parent.
         public var standsAside = false
         public init(name: String, id: RegionID?, members: [Member], capacity: UInt64, site: String, source: SourceLine)
         {
@@ -92,8 +92,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     public struct EdgeRegions: Sendable, Equatable, Codable {
         public var ids: ClosedRange<UInt32>
         public var name: String
-        /// Edge reflectors of the region (`hosts=`, only on a line that declares one region): indices in `hosts`. The
-        /// DNS does not use them; `up`, `status` and `trace` do.
+        /// Edge reflectors of the region, as indices in `hosts` (from `hosts=`, which is allowed only on a line that
+        /// declares one region). The DNS does not use them; `up`, `status` and `trace` do.
         public var hosts: [Int]
         public var source: SourceLine
         public init(ids: ClosedRange<UInt32>, name: String, hosts: [Int] = [], source: SourceLine) {
@@ -125,7 +125,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         /// The word in `map` lines and answers for the absence of parents. No set region may have this name.
         public static let none = "none"
         /// True for `none` on edge regions: n1, n2 and n3 then answer that there is no parent. A set region without
-        /// parents instead has no names, as if no line matched: it uses the entrypoint.
+        /// parents, in contrast, has no such names, as if no line matched: it uses the entrypoint.
         public var takesParentsAway: Bool {
             if case .setRegion = regions { false } else { parents.isEmpty }
         }
@@ -152,7 +152,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         case pull(url: String, pullers: Int)
     }
 
-    /// One `stream` line: an exact name, or a pattern whose last segment is `*` (one or more segments).
+    /// One `stream` line: an exact name, or a pattern whose last segment is `*`, which stands for one or more segments.
     public struct StreamRule: Sendable, Equatable, Codable {
         /// Segments before the `*`, or all segments of an exact name.
         public var segments: [String]

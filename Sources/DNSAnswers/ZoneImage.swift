@@ -13,7 +13,8 @@ public final class ZoneImage: Sendable {
         case tooLarge
     }
 
-    /// Maximum size of one RRset in bytes, with 12 bytes for each record's header, that fits into every answer.
+    /// Maximum size of one RRset in bytes, counting 12 bytes for each record's header: an RRset of this size fits into
+    /// every answer.
     public static let answerBytesMax = PrecompiledRRset.lengthMax
 
     /// Zone name without the final dot, lower case.
@@ -38,8 +39,8 @@ public final class ZoneImage: Sendable {
     /// - Parameters:
     ///   - content: a checked zone.
     ///   - serial: serial of this generation, for the SOA and every TXT.
-    ///   - other: an image of the same files, from which `content` differs only in host states: its rule index, by far
-    ///     the largest part, is shared.
+    ///   - other: an image of the same files, from which `content` differs only in host states. The new image shares
+    ///     its rule index, by far the largest part.
     public init(_ content: ZoneContent, serial: UInt32, sharing other: ZoneImage? = nil) throws(Invalid) {
         let tables: RuleTables
         if let other, other.ruleCount == content.rules.count,

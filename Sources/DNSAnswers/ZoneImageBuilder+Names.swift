@@ -4,7 +4,7 @@ import ReflectorModel
 extension ZoneImageBuilder {
     // MARK: The zone file
 
-    /// RRsets as written, referrals at delegations, and the SOA of negative answers.
+    /// Adds the RRsets as written, referrals at delegations, and the SOA for negative answers.
     mutating func addZoneFile() throws(ZoneImage.Invalid) {
         struct Key: Hashable {
             var node: Int
@@ -54,7 +54,8 @@ extension ZoneImageBuilder {
         return result
     }
 
-    /// RFC 2308 §3: the TTL of a negative answer is the smaller of the SOA's TTL and its minimum field.
+    /// Adds the SOA for negative answers. Their TTL is the smaller of the SOA's TTL and its minimum field (RFC 2308
+    /// §3).
     private mutating func addNegative(_ data: [UInt8], ttl: UInt32) {
         let minimum = data.suffix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         let zoneLength = zoneName.count
@@ -65,8 +66,8 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// NS records of a delegation with their addresses in the zone: those below the delegation are glue, without which
-    /// the delegation cannot be followed.
+    /// NS records of a delegation, with those of their targets' addresses that the zone has. Addresses below the
+    /// delegation are glue, without which the delegation cannot be followed.
     private mutating func addReferral(
         owner: [UInt8], targets: [[UInt8]], ttl: UInt32, addresses: [[UInt8]: [ZoneContent.Record]]
     ) -> UInt32 {
@@ -101,7 +102,7 @@ extension ZoneImageBuilder {
 
     // MARK: Entrypoints and streams
 
-    /// `{host}.sets`: the root set reflectors of all portsets of the streams that name an entrypoint.
+    /// Adds `{host}.sets`: the root set reflectors of all portsets of the streams that name `host` as an entrypoint.
     mutating func addEntrypoints() {
         struct Entrypoint {
             var host: Int
@@ -140,7 +141,8 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// `news.live.streams`: the candidates in order, and the portset. A pattern is a wildcard.
+    /// Adds names such as `news.live.streams`: the candidates in order (SRV), the portset and the ingest mode (TXT). A
+    /// pattern becomes a wildcard.
     mutating func addStreams() {
         let ttl = content.defaults.ttl
         for stream in content.streams {
@@ -169,7 +171,7 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// `{host}.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT), independent of its health.
+    /// Adds `{host}.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT), whatever its health.
     mutating func addNodes() {
         let ttl = content.defaults.ttl
         for entry in content.nodeEntries {
@@ -188,8 +190,9 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// `parents` and `maps` exist because the aliased form has names below them, so that no wildcard matches them (RFC
-    /// 4592 §2.2.2): the two forms of a zone give equal answers.
+    /// Adds `parents` and `maps` as names without records. In the aliased form they exist, because there are names
+    /// below them, and so no wildcard matches them (RFC 4592 §2.2.2). Adding them here makes both forms of a zone give
+    /// equal answers.
     mutating func addOurNames() {
         let hasParents = !content.setRegions.isEmpty || content.rules.contains(where: \.takesParentsAway)
         let index = tables.map.view
@@ -201,7 +204,8 @@ extension ZoneImageBuilder {
 
     // MARK: Layout
 
-    /// What `explain` reports about a stored name: the line that defines it. For an RRset, this is its first line.
+    /// Stores what `explain` reports about a stored name: the line that defines it. For a name of the zone file, that
+    /// is the line of its first record.
     private mutating func explain(_ node: Int, source: ZoneContent.SourceLine, more: [String]) {
         guard tree.nodes[node].explanation == 0 else { return }
         let strings = ["rule=\(source)"] + more + ["serial=\(serial)"]

@@ -54,8 +54,8 @@ struct ZoneImageBuilder {
         addNone()
     }
 
-    /// The answer of a cell whose parents a line removes (`map … none`): "the service is decidedly not available" (RFC
-    /// 2782). NXDOMAIN would not work, since a node keeps its parents on NXDOMAIN.
+    /// Adds the answer for a cell whose parents were removed by a line (`map … none`): "the service is decidedly not
+    /// available" (RFC 2782). NXDOMAIN would not work, since a node keeps its parents on NXDOMAIN.
     private mutating func addNone() {
         setNames.append(arena.text(ZoneContent.Rule.none))
         setStateTexts.append(StringsReference())

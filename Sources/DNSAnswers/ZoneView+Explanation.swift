@@ -1,4 +1,4 @@
-/// Why a synthesised name is answered the way it is, as the strings of a TXT record.
+/// Explains why a synthesised name is answered the way it is, in the strings of a TXT record.
 extension ZoneView {
     func explain(rank: Int, tag: UInt32, portset: UInt16, region: UInt32, _ text: inout TextWriter) {
         let rule = rules[Int(tag) - 1]
@@ -19,7 +19,7 @@ extension ZoneView {
         text.string(key, bytes + Int(value.offset), count: Int(value.length))
     }
 
-    /// How many earlier lines match too.
+    /// The number of earlier lines that match too.
     private func shadowed(by tag: UInt32, portset: UInt16, region: UInt32) -> UInt64 {
         let isForSetRegion = rules[Int(tag) - 1].isForSetRegion
         var count: UInt64 = 0

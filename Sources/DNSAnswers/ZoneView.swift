@@ -1,5 +1,5 @@
-/// A stored name: those of the zone file, and those of the streams and entrypoints, with the empty non-terminals
-/// between them.
+/// A stored name: a name of the zone file, `{host}.sets`, `{host}.nodes`, the name of a stream, or an empty
+/// non-terminal between the apex and one of these.
 struct NameNode: BitwiseCopyable {
     var firstSet: UInt32 = 0
     var setCount: UInt32 = 0
@@ -19,7 +19,7 @@ struct StoredSet: BitwiseCopyable {
     var rrset: UInt32
 }
 
-/// Text in the image's bytes, at most 255 bytes long.
+/// Text of at most 255 bytes, in the image's bytes or, for the source position of a rule, in `RuleTables.text`.
 struct TextReference: BitwiseCopyable {
     var offset: UInt32 = 0
     var length: UInt8 = 0
@@ -37,7 +37,7 @@ struct RuleEntry: BitwiseCopyable {
     var parentCount: UInt8
     /// Set regions that are n1, n2, n3.
     var parents: (UInt32, UInt32, UInt32)
-    /// `FILE:LINE`, in the rules' own text.
+    /// `FILE:LINE`, in `RuleTables.text`.
     var source: TextReference
     var portsetLower: UInt16
     var portsetUpper: UInt16
@@ -71,9 +71,9 @@ struct ZoneView {
     let setNames: UnsafePointer<TextReference>
     /// States of the hosts of the set regions, for `explain`.
     let setStateTexts: UnsafePointer<StringsReference>
-    /// First of four RRsets for each set region: A, AAAA, SRV, TXT.
+    /// The first set region's first RRset. Each set region has four RRsets: A, AAAA, SRV, TXT.
     let firstSetRRset: UInt32
-    /// First of three RRsets for each root set: A, AAAA, SRV.
+    /// The first root set's first RRset. Each root set has three RRsets: A, AAAA, SRV.
     let firstRootRRset: UInt32
     /// SOA for the authority section.
     let negative: UInt32
@@ -83,8 +83,8 @@ struct ZoneView {
     let defaultPortset: UInt16
     let serial: UInt32
 
-    /// The RRset of a host set that holds `type`; `first` is the first of its RRsets, in the order A, AAAA, SRV (,
-    /// TXT).
+    /// The RRset of type `type` of a set of hosts. `first` is the first of its RRsets, whose order is A, AAAA, SRV and,
+    /// if `hasText`, TXT.
     @inline(__always) func rrset(first: UInt32, type: UInt16, hasText: Bool) -> UInt32 {
         switch type {
         case RecordType.a: return first

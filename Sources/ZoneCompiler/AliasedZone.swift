@@ -10,7 +10,8 @@ public final class AliasedZone: Sendable {
     /// Maximum number of records.
     public static let recordsMax = 5_000_000
 
-    /// Why a zone has no aliased form: it would have too many records; names the lines that cause most of them.
+    /// Why a zone has no aliased form: it would have too many records. The description names the lines that cause most
+    /// of them.
     public struct TooLarge: Error, Sendable, CustomStringConvertible {
         public var description: String
     }
@@ -193,7 +194,7 @@ private struct ZoneListing {
         return sortedUnique(records)
     }
 
-    /// Reserved names without records in the aliased form still exist there if a wildcard would otherwise match them
+    /// Reserved names that have no records in the aliased form are given one if a wildcard would otherwise match them
     /// (RFC 4592 §4.1).
     private static func keptFromWildcard(_ content: ZoneContent) -> [ZoneRecord] {
         let wildcard = WireName.joined("*", below: content.wireName)
@@ -207,7 +208,7 @@ private struct ZoneListing {
     }
 }
 
-/// Where each entrypoint announces: to the root set regions of all portsets of its streams.
+/// The set regions to which each entrypoint announces: the root set regions of all portsets of its streams.
 enum AnnounceTargets {
     static func all(_ content: ZoneContent, _ classes: PortsetClasses) -> [(host: Int, roots: [Int])] {
         var ranges: [Int: Set<ClosedRange<UInt16>>] = [:]

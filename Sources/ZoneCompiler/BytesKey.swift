@@ -1,4 +1,5 @@
-/// A name or RDATA in wire form as a dictionary key. It is hashed as one buffer: an array would hash byte by byte.
+/// A name or RDATA in wire form as a dictionary key. It is hashed as one buffer, whereas an array would be hashed byte
+/// by byte.
 struct BytesKey: Hashable {
     let bytes: [UInt8]
 

@@ -17,7 +17,8 @@ struct CycleDetector {
         seen = Array(repeating: 0, count: content.setRegions.count)
     }
 
-    /// The cycle from a set region through parents back to itself, with the region at both ends. Nil if there is none.
+    /// The cycle from a set region through parents back to itself; the set region is both its first and its last
+    /// element. Nil if there is none.
     mutating func cycle(from start: Int) -> [Int]? {
         pass += 1
         // The path from `start` to the current set region, and for each step the next parent to try.

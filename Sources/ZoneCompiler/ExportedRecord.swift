@@ -28,7 +28,7 @@ enum ExportedRecord {
         hosts(content, sets: sets).filter { $0.type == LDNSType.srv }
     }
 
-    /// - Parameter serial: serial of the zone, for content without a known previous generation.
+    /// - Parameter serial: serial of the zone; used if no earlier generation is known in which the answer last changed.
     static func setText(_ content: ZoneContent, _ region: ZoneContent.SetRegion, serial: UInt32) -> RecordData {
         .text(content.setText(region, serial: serial))
     }

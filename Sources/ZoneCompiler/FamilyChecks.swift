@@ -25,7 +25,7 @@ enum FamilyChecks {
         var text: String { self == .v4 ? "IPv4" : self == .v6 ? "IPv6" : "both" }
     }
 
-    /// - Parameter words: the keyword of each map line, for its position.
+    /// - Parameter words: the keyword of each `map` line, at whose position a problem of the line is reported.
     static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
         let families = content.hosts.map { Families($0) }
         let sets = content.setRegions.map { set in
@@ -33,14 +33,14 @@ enum FamilyChecks {
                 if families.indices.contains($1.host) { $0.formUnion(families[$1.host]) }
             }
         }
-        // If every set reflector has both families, there is nothing to report.
+        // If the hosts of every set region together have both families, there is nothing to report.
         guard sets.contains(where: { $0 != .both && !$0.isEmpty }),
             content.edgeRegions.count * content.rules.count <= pairsMax
         else { return }
         let parents = content.rules.map { rule in
             rule.parents.reduce(into: Families()) { if sets.indices.contains($1) { $0.formUnion(sets[$1]) } }
         }
-        // Families that are the only common one of some line's parents.
+        // The families that are, for some line, the only family that its parents have.
         let alone = parents.reduce(into: Families()) { if $1 != .both { $0.formUnion($1) } }
         func canBeCutOff(_ host: Int) -> Bool {
             guard families.indices.contains(host), !families[host].isEmpty else { return false }

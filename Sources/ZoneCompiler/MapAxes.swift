@@ -7,7 +7,7 @@ struct RegionAxis: Sendable {
     /// Ascending and disjoint; every line treats all regions of a segment alike.
     private(set) var segments: [ClosedRange<UInt32>] = []
 
-    /// Splits for several contents at once, so that they can be compared column by column.
+    /// Splits the regions for several contents at once, so that the contents can be compared column by column.
     init(_ contents: [ZoneContent]) {
         var cuts: [UInt64] = []
         var declared: [ClosedRange<UInt32>] = []

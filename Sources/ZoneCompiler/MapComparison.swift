@@ -4,7 +4,7 @@ import ReflectorModel
 /// Compares two maps over common axes: rows of portsets and columns of regions that no line divides. Cells with the
 /// same change are merged across columns, then down rows.
 struct MapComparison {
-    /// The answer of a cell; equal for equal answers, even of different lines.
+    /// The answer of a cell. Equal answers are equal values, even if different lines give them.
     private struct Answer: Hashable {
         var parents: [String]
         var ttl: UInt32
@@ -16,7 +16,7 @@ struct MapComparison {
         var new: Int
     }
 
-    /// The columns of a row with the same change.
+    /// The columns of one row that have the same change.
     private struct Strip: Hashable {
         var way: Way
         var columns: [Int]
@@ -32,7 +32,8 @@ struct MapComparison {
     private let after: ZoneContent
     private let axis: RegionAxis
     private let rows: PortsetAxis
-    /// Names of the set regions of either map, one column each, with their numbers in each map.
+    /// Names of the set regions of both maps, with one column for each name, and each set region's number in either
+    /// map.
     private let sets: [String]
     private let setNumbers: [(old: Int?, new: Int?)]
     private var answers: [Answer] = [Answer(parents: [], ttl: 0)]
@@ -133,7 +134,7 @@ struct MapComparison {
         return "\(source.file):\(source.line)"
     }
 
-    /// Merges adjacent segments into one range; all segments together become `r*`.
+    /// Merges adjacent segments into one range. If there are several segments, all of them together become `r*`.
     private func regions(_ columns: [Int]) -> [String] {
         let edges = columns.prefix { $0 < axis.segments.count }
         var result: [String] = []

@@ -24,7 +24,7 @@ struct MapRectangles {
 
     /// Rectangles by portset, then region.
     private(set) var all: [Rectangle] = []
-    /// There are more rectangles than the limit.
+    /// True if there are more rectangles than the limit.
     private(set) var isCutShort = false
 
     /// - Parameters:

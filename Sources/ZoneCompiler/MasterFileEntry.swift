@@ -12,10 +12,11 @@ struct MasterFileEntry: Equatable {
     static let countMax = 1_000_000
     /// Maximum length of an entry in bytes, over all its lines.
     static let lengthMax = 9_000
-    /// Maximum number of unclosed parentheses from which reading recovers; each costs a restart at the next line.
+    /// Maximum number of unclosed parentheses after which reading continues; each of them costs a restart at the next
+    /// line.
     private static let recoveriesMax = 16
 
-    /// Splits a file into entries. Input that can't be split is reported, and skipped to the end of its line.
+    /// Splits a file into entries. Input that can't be split is reported, and the rest of its line is skipped.
     static func read(_ bytes: [UInt8], _ problems: inout ProblemList) -> [MasterFileEntry] {
         guard bytes.count <= fileSizeMax else {
             problems.error(1, 1, "file of \(bytes.count) bytes is over the limit of \(fileSizeMax); split the zone")
@@ -120,7 +121,7 @@ struct MasterFileEntry: Equatable {
             entries.append(MasterFileEntry(words: words, ownerOmitted: blank))
         }
 
-        /// True for the types whose data are parameters, which may have quoted values: `alpn="h2"`.
+        /// True for the types whose data consists of parameters, which may have quoted values: `alpn="h2"`.
         private static func hasParameters(_ word: Word) -> Bool {
             switch word.text.utf8.count {
             case 4: word.text.uppercased() == "SVCB"
@@ -174,7 +175,8 @@ struct MasterFileEntry: Equatable {
             while at < bytes.count, bytes[at] != newline { at += 1 }
         }
 
-        /// Replaces bytes that are not UTF-8 by `\DDD`, which has the same meaning and is printable: no byte is lost.
+        /// The text of a word. If it is not valid UTF-8, replaces each of its bytes beyond ASCII with `\DDD`, which has
+        /// the same meaning and is printable, so that no byte is lost.
         private func text(_ range: Range<Int>) -> String {
             if let text = String(validating: bytes[range], as: UTF8.self) { return text }
             var text: [UInt8] = []

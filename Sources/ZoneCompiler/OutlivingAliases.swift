@@ -4,17 +4,17 @@ import ReflectorModel
 /// The parts of a generation's aliased form that must still be answered after an edit, because resolvers cache aliases
 /// to them: classes that no portset uses any more, unions, and removed set regions (design §4).
 ///
-/// A resolver may query a class as long as it caches the DNAME, and a set region as long as it then caches the CNAME.
-/// `margin` is added for secondaries that transfer the edit later than others, and for resolvers with a minimum cache
-/// time.
+/// A resolver may query a class for as long as it caches the DNAME, and then a set region for as long as it caches the
+/// CNAME that it got from the class. `margin` is added to these times, for secondaries that transfer the edit later
+/// than others, and for resolvers with a minimum cache time.
 public enum OutlivingAliases {
-    /// Seconds.
+    /// In seconds.
     static let margin: Int64 = 300
-    /// Number of records that may be kept after an edit, whatever the size of the zone; larger zones may keep twice
-    /// their own number.
+    /// Number of records that a small zone may keep after an edit; larger zones may keep twice their own number.
+    /// Neither may exceed what the maximum number of records of the aliased form leaves free.
     static let recordsMin = 200_000
 
-    /// The result.
+    /// What is kept, and how much had to be dropped.
     public struct Result: Sendable, Equatable {
         /// Nil if nothing is kept.
         public var outliving: ZoneContent.Outliving?
@@ -100,7 +100,7 @@ public enum OutlivingAliases {
         records.map { .init(type: $0.type, data: $0.data) }
     }
 
-    /// One element per key: the one that expires last.
+    /// Keeps one element for each key: the one that expires last.
     private static func unique<Element, Key: Hashable>(
         _ list: [Element], _ key: (Element) -> Key, _ until: (Element) -> Int64
     ) -> [Element] {

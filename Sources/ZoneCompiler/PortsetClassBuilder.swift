@@ -53,8 +53,8 @@ struct PortsetClassBuilder {
         }
     }
 
-    /// The class of a portset, which must be above the previous one; nil if nothing maps it. Counting stops some
-    /// records above `recordsMax`.
+    /// The class of `portset`, which must be greater than the portset of the previous call; nil if nothing maps it.
+    /// Once the number of records exceeds `recordsMax`, it is no longer counted exactly.
     mutating func add(_ portset: UInt16, recordsMax: Int) -> Int? {
         let rules = rows.winners(portset: portset)
         let winners = rules.map { $0 < 0 ? -1 : answerOfRule[Int($0)] }
@@ -83,14 +83,14 @@ struct PortsetClassBuilder {
         return classes.count - 1
     }
 
-    /// The lines that contribute to most records.
+    /// The lines, at most three, that contribute to the largest numbers of records.
     var responsible: [(rule: Int, records: Int)] {
         let most = shares.indices.sorted { (shares[$0], $1) > (shares[$1], $0) }.prefix(3)
         return most.filter { shares[$0] > 0 }.map { ($0, shares[$0]) }
     }
 
-    /// A hash that no other class or union has. Collisions of 64-bit hashes are very rare; if one happens, answers must
-    /// not be mixed up, but the name may change.
+    /// A hash that no other class or union has: `wanted`, or another one if `wanted` is taken. Collisions of 64-bit
+    /// hashes are very rare. If one happens, a name may change, but answers must not be mixed up.
     private mutating func free(_ wanted: UInt64) -> UInt64 {
         var hash = wanted
         while !isHashTaken.insert(hash).inserted { hash = FixedHash.mix(hash &+ 1) }

@@ -5,7 +5,7 @@ import ReflectorModel
 /// The aliased form of a zone is built from them (design §4). A class is named by a fixed hash of its mapping, so that
 /// it keeps its name when other classes are added or removed.
 struct PortsetClasses: Sendable {
-    /// Parents and their TTL, by name: comparable between generations.
+    /// The names of the parents, and their TTL. Since names are stored, answers of two generations can be compared.
     struct Answer: Hashable {
         var parents: [String]
         var ttl: UInt32
@@ -33,11 +33,11 @@ struct PortsetClasses: Sendable {
         var hash: UInt64
         /// Ascending indices of set regions.
         var sets: [Int]
-        /// The answer after one of its set regions was removed; nil for the hosts of `sets`.
+        /// The answer if one of its set regions has since been removed; nil if the answer is the hosts of `sets`.
         var records: [RecordData]?
     }
 
-    /// The map is divided too finely. Lists the lines that contribute most, with their share of the records so far.
+    /// The map is divided too finely. Lists the lines that contribute most, with the number of records of each so far.
     struct TooMany: Error {
         var responsible: [(rule: Int, records: Int)]
     }
@@ -145,7 +145,7 @@ struct PortsetClasses: Sendable {
         return low
     }
 
-    /// The label that encodes a hash: a letter and 13 digits of base 32, which sort like the numbers.
+    /// The label that encodes a hash: a letter and 13 digits of base 32. Labels sort in the same order as their hashes.
     static func label(_ letter: Unicode.Scalar, _ hash: UInt64) -> [UInt8] {
         let digits = Array("0123456789abcdefghijklmnopqrstuv".utf8)
         var result: [UInt8] = [14, UInt8(ascii: letter)]

@@ -4,10 +4,11 @@ import LDNSKit
 /// Checks the size of RRsets: no message holds an RRset over 64 KiB, and BIND refuses a zone with an RRset of more than
 /// a hundred records.
 enum RecordSetSizes {
-    /// Default limit of BIND 9.18.28 and later for records of one RRset, and for types at one name.
+    /// Default limit of BIND 9.18.28 and later, both for the records of one RRset and for the types at one name.
     static let recordsMaxOfBIND = 100
 
-    /// The problem of an RRset, and its remedy. `isError` if the RRset can't be answered completely.
+    /// The problem of an RRset, if it has one, and its remedy. `isError` is true if the RRset can't be answered
+    /// completely.
     static func problem(_ what: String, records: Int, bytes: Int) -> (isError: Bool, message: String)? {
         if bytes > ZoneImage.answerBytesMax {
             let message =
@@ -25,8 +26,8 @@ enum RecordSetSizes {
     /// Size of a record in a message, with its owner as a pointer.
     static func bytes(_ data: [UInt8]) -> Int { 12 + data.count }
 
-    /// Checks the RRsets that the map creates: the hosts of each set region, of the roots of a portset, and those to
-    /// which an entrypoint announces.
+    /// Checks the RRsets that the map creates: the hosts of each set region, the hosts of each portset's root set
+    /// regions, and the hosts to which each entrypoint announces.
     static func problems(_ content: ZoneContent) -> [ZoneProblem] {
         var problems: [ZoneProblem] = []
         for (number, region) in content.setRegions.enumerated() {

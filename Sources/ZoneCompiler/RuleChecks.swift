@@ -7,7 +7,7 @@ enum RuleChecks {
     /// Maximum number of steps in the search for cycles.
     private static let stepsMax = 50_000_000
 
-    /// - Parameter words: the keyword of each rule, for its position.
+    /// - Parameter words: the keyword of each rule, at whose position a problem of the rule is reported.
     static func run(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
         cycles(content, words, &problems)
         coverage(content, words, &problems)

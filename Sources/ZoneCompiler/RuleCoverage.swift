@@ -1,10 +1,11 @@
 /// A plane of portsets × regions on which `map` lines are placed from the last to the first: where a line finds the
-/// plane already covered, a later line wins. A binary tree of halved rectangles that grows only along the lines' edges,
-/// so that the cost of 100,000 lines depends on their edges and never on their area.
+/// plane already covered, a later line wins. The plane is a binary tree of rectangles, each halved by its children. The
+/// tree grows only along the lines' edges, so that the cost of 100,000 lines depends on their edges and never on their
+/// area.
 struct RuleCoverage {
     /// The result of placing a line.
     struct Finding: Equatable {
-        /// Part of the line is visible.
+        /// True if part of the line is visible.
         var isSeen = false
         /// The widest later line that covers part of it; -1 for none.
         var coverer: Int32 = -1

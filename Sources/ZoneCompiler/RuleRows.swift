@@ -4,7 +4,7 @@ import DNSAnswers
 struct RuleRows {
     let map: RuleMap
     private let setRegionCount: Int
-    /// Ordinals of the axis's segments that the map declares, ascending, and their columns.
+    /// Ordinals, in ascending order, of those segments of the axis that the map declares, and then their columns.
     private var ordinals: [UInt32] = []
     private var columns: [Int] = []
     private let edgeCount: Int

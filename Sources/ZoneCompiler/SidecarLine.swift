@@ -20,7 +20,7 @@ struct Word: Equatable {
     }
 }
 
-/// `key=value`; `value.column` is that of the value.
+/// An option `key=value`. The column of `value` is where the value itself begins.
 struct Option: Equatable {
     var key: Word
     var value: Word
@@ -125,7 +125,7 @@ struct SidecarLine: Equatable {
     }
 }
 
-/// Options of a line by key, each known and at most once.
+/// The options of a line, by key. Each key must be a known one and may occur only once.
 struct OptionTable {
     private var values: [String: Word] = [:]
 

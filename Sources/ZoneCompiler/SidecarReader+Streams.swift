@@ -68,7 +68,8 @@ extension SidecarReader {
             }
             segments = name.segments.map(String.init)
         }
-        // Each segment takes its length and one byte; so do "streams", "*" and the root.
+        // A label takes its own bytes and one length byte. "streams", "*" and the root together take 8 + 2 + 1 = 11
+        // (`apex` counts the root again).
         let length = segments.reduce(11) { $0 + $1.utf8.count + 1 } + zoneFile.apex.count
         guard length <= 255 else {
             problems.error(word, "stream name makes a DNS name over 255 bytes in this zone; shorten it")

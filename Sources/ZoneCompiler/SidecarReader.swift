@@ -17,7 +17,7 @@ struct SidecarReader {
     var setRegionIDs: [(id: RegionID, word: Word)] = []
     /// Hosts whose records could not be read, relative to the zone.
     private lazy var brokenHosts = Set(zoneFile.brokenOwners.compactMap { WireName.relative($0, to: zoneFile.apex) })
-    /// Line of each region name.
+    /// For each region name, the line that declares it.
     var regionNames: [String: Int] = [:]
 
     struct HostRole {

@@ -115,7 +115,7 @@ enum SidecarValues {
         return (name, UInt16(port))
     }
 
-    /// `10Gbps` in bits per second.
+    /// Reads a capacity such as `10Gbps`, in bits per second.
     static func capacity(_ word: Word, _ problems: inout ProblemList) -> UInt64? {
         if let capacity = Capacity.bitsPerSecond(word.text) { return capacity }
         problems.error(word, "'\(word.text)' is not a capacity; write 10Gbps, say, in bps, kbps, Mbps, Gbps or Tbps")
@@ -123,7 +123,7 @@ enum SidecarValues {
     }
 }
 
-/// The capacity of a line or host, in the syntax of zone files and options.
+/// Reads the capacity of a line or host, in the syntax of zone files and options.
 public enum Capacity {
     private static let units: [(name: String, factor: Double)] = [
         ("tbps", 1e12), ("gbps", 1e9), ("mbps", 1e6), ("kbps", 1e3), ("bps", 1),

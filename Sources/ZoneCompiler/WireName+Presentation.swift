@@ -55,7 +55,7 @@ extension WireName {
 }
 
 extension IPAddress {
-    /// Reads 4 or 16 bytes in network order; nil for nil.
+    /// Reads 4 or 16 bytes in network order; the result is nil if `bytes` is nil.
     init?(bytes: [UInt8]?) {
         guard let bytes, bytes.count == 4 || bytes.count == 16 else { return nil }
         if bytes.count == 4 {

@@ -25,7 +25,7 @@ enum ZoneChanges {
         return changes
     }
 
-    /// Each RRset with its data sorted; the SOA without its serial, which changes no answer.
+    /// Each RRset, with its data sorted. The SOA's serial is left out, since it changes no answer.
     private static func records(_ content: ZoneContent) -> [(key: String, value: String)] {
         var sets: [String: [String]] = [:]
         for record in content.records {
@@ -57,7 +57,7 @@ enum ZoneChanges {
         return text
     }
 
-    /// Only regions with a name or hosts: other declarations appear in the map.
+    /// Describes a region that has a name or hosts; nil for the others, whose declarations appear in the map.
     private static func text(_ region: ZoneContent.EdgeRegions, _ content: ZoneContent) -> (String, String)? {
         guard !region.name.isEmpty || !region.hosts.isEmpty else { return nil }
         let hosts = region.hosts.map { content.hosts[$0].name }.joined(separator: ",")

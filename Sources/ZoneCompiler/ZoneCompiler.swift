@@ -21,7 +21,7 @@ public struct CompiledZones: Sendable, Equatable {
 
 /// Compiles `zones/` to checked values (design §3). A pure function of names and bytes: equal files give equal results.
 public enum ZoneCompiler {
-    /// Most zones in one directory.
+    /// Maximum number of zones in one directory.
     static let zonesMax = 64
 
     /// Compiles files, given by name (without directory) and content, in any order. Never traps on any input.

@@ -1,5 +1,6 @@
-/// The records that one generation of a zone has and another does not, in a merge of the two ordered sequences that
-/// holds one record of each. Classes that both generations have are skipped without generating their names.
+/// The records that one generation of a zone has and another does not. They are found by merging the two ordered
+/// sequences of records, of which only one record each is held at a time. Classes that both generations have are
+/// skipped without generating their names.
 public struct ZoneDifference: IteratorProtocol {
     /// Which records to return.
     public enum Side: Sendable {

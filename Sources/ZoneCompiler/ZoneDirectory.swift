@@ -13,7 +13,7 @@ public struct ZoneGeneration: Sendable {
     /// True if the generation is refused.
     public var hasErrors: Bool { compiled.hasErrors }
 
-    /// The kinds of files that each zone has in addition to its `.zone` file: `portsets`, `streams`.
+    /// For each zone, the kinds of files that it has in addition to its `.zone` file: `portsets`, `streams`.
     public var sidecars: [String: Set<String>] {
         var result: [String: Set<String>] = [:]
         for file in files {
@@ -26,7 +26,7 @@ public struct ZoneGeneration: Sendable {
     }
 }
 
-/// Reads a `zones/` directory. Always as a whole: the files of a generation are checked together.
+/// Reads a `zones/` directory, always as a whole, because the files of a generation are checked together.
 public enum ZoneDirectory {
     /// Maximum number of files.
     static let filesMax = 512

@@ -2,7 +2,7 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// Which lines a name's answer comes from, and why, for every kind of name of design §4.
+/// Which lines a name's answer comes from, and why. Supports every kind of name of design §4.
 public struct ZoneExplanation: Sendable, Equatable, Codable {
     /// A line that matches the name.
     public struct Line: Sendable, Equatable, Codable {
@@ -27,7 +27,7 @@ public struct ZoneExplanation: Sendable, Equatable, Codable {
     public var outcome: Outcome
     /// Lines that match, in file order; the last one with `wins` determines the answer.
     public var lines: [Line] = []
-    /// The answer, as records of a master file without owner, or why there is none.
+    /// The answer, as master-file records without their owner, or the reason why there is none.
     public var reasons: [String] = []
 
     /// Explains a name, absolute or relative to the only zone. A final `.explain` label is allowed.

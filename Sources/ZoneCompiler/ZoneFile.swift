@@ -18,7 +18,7 @@ struct ZoneFile {
     /// Owners (absolute, wire form) of records that could not be read: no missing data is reported for them.
     var brokenOwners: Set<[UInt8]> = []
 
-    /// In seconds; the maximum of RFC 2181 §8.
+    /// Maximum TTL in seconds (RFC 2181 §8).
     static let ttlMax = 0x7fff_ffff
 
     init(zone: String, apex: [UInt8], file: String) {
@@ -51,7 +51,7 @@ struct ZoneFile {
             } else {
                 rest = rest.dropFirst()
                 guard let name = name(first, origin: origin, &problems) else {
-                    // Otherwise the following records without an owner would be reported under the wrong name.
+                    // Otherwise, following records that omit their owner would be reported under the wrong name.
                     previous = nil
                     continue
                 }
@@ -78,7 +78,7 @@ struct ZoneFile {
         origin: [UInt8], _ problems: inout ProblemList
     ) {
         let typeName = RecordSchema.name(head.number)
-        // An APL may be empty (RFC 3123 §4): it means that there are no prefixes.
+        // An APL record may have empty data (RFC 3123 §4), which means that there are no prefixes.
         guard !rest.isEmpty || head.number == RecordSchema.prefixesType else {
             problems.error(head.type, "\(typeName) record without data; write it behind the type")
             brokenOwners.insert(owner)
@@ -171,7 +171,8 @@ struct RecordHead {
     /// The type's number.
     var number: UInt16
 
-    /// Removes its words from `rest`. Nil, with a report, if there is no known type or the class is not IN.
+    /// Reads these words and removes them from `rest`. Nil, with a report, if there is no known type or the class is
+    /// not IN.
     init?(_ rest: inout ArraySlice<Word>, behind: Word, _ problems: inout ProblemList) {
         var seenClass = false
         while let word = rest.first {
@@ -216,7 +217,7 @@ struct RecordHead {
     /// Seconds, or weeks to seconds such as `1h30m`, up to the maximum TTL. Nil for anything else.
     static func ttl(_ text: String) -> UInt32? { seconds(text, max: ZoneFile.ttlMax).map { UInt32($0) } }
 
-    /// The same up to `max`.
+    /// Like `ttl`, but with `max` as the maximum.
     static func seconds(_ text: String, max: Int) -> Int? {
         var total = 0
         var number: Int?

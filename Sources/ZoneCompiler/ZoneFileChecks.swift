@@ -3,8 +3,8 @@ import LDNSKit
 
 /// Checks which records of a `.zone` file may be combined; libldns leaves these checks to its callers.
 struct ZoneFileChecks {
-    /// The records of a zone at one name: a linked list through `next`, in file order, since half a million names must
-    /// not use an array each.
+    /// The records of a zone at one name, as a linked list through `next` in file order: half a million names must not
+    /// use an array each.
     private struct Owner {
         var first: Int
         var last: Int
@@ -151,7 +151,7 @@ struct ZoneFileChecks {
 
     /// Reports sets that no message can hold, or that secondaries refuse.
     private func sizeChecks(_ owner: Owner, _ problems: inout ProblemList) {
-        // A set of few records is large only if one of them is.
+        // A set of few records can be too large only if one of its records is long.
         guard owner.count > RecordSetSizes.recordsMaxOfBIND || records(of: owner).contains(where: isLong) else {
             return
         }

@@ -24,7 +24,7 @@ enum ZoneFileReader {
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
         var count = 0
         while true {
-            // One byte more than expected shows that the file is growing.
+            // The buffer has room for one byte more than the expected size. If it is full, the file is growing.
             if count == bytes.count { bytes.append(contentsOf: repeatElement(0, count: bytes.count)) }
             let got = bytes.withUnsafeMutableBytes { all in
                 let room = UnsafeMutableRawBufferPointer(rebasing: all[count...])

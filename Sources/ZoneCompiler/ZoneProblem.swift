@@ -10,9 +10,9 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
     public var severity: Severity
     /// File name without its directory; `.` for the directory itself.
     public var file: String
-    /// Starts at 1.
+    /// The line number, starting at 1.
     public var line: Int
-    /// In bytes, starts at 1.
+    /// In bytes, starting at 1.
     public var column: Int
     /// The problem, and its remedy.
     public var message: String
@@ -55,7 +55,7 @@ struct ProblemList {
 
     init(file: String) { self.file = file }
 
-    // Messages of problems that are only counted are not built.
+    // The message is an autoclosure, so that no message is built for a problem that is only counted.
 
     mutating func error(_ line: Int, _ column: Int, _ message: @autoclosure () -> String) {
         add(.error, line, column, message)
@@ -83,7 +83,7 @@ struct ProblemList {
 
     private(set) var hasErrors = false
 
-    /// All kept problems, with a last one that reports how many were dropped.
+    /// All problems that were kept, followed by one that reports how many were dropped, if any were.
     func finished() -> [ZoneProblem] {
         guard dropped > 0 else { return problems }
         return problems + [

@@ -41,7 +41,8 @@ public struct ZoneRecord: Sendable, Equatable {
         static func < (a: Section, b: Section) -> Bool { a.rawValue < b.rawValue }
     }
 
-    /// Orders records without comparing names: a section, and numbers that have the same meaning in every generation.
+    /// Orders records without comparing names: by section, and then by numbers that have the same meaning in every
+    /// generation.
     struct SortKey: Comparable, Hashable {
         var section: Section
         var major: UInt64 = 0

@@ -36,11 +36,11 @@ public struct ZoneUse: Sendable, Equatable, Codable {
     /// Lines that declare or use it.
     public var lines: [ZoneExplanation.Line] = []
     public var cells: [Cell] = []
-    /// There are more cells than the limit.
+    /// True if there are more cells than the limit.
     public var isCutShort = false
     public var streams: [Stream] = []
 
-    /// Nothing uses it.
+    /// True if nothing uses the subject.
     public var isUnused: Bool { lines.isEmpty && cells.isEmpty && streams.isEmpty }
 
     /// - Parameter cellsMax: maximum number of rectangles.

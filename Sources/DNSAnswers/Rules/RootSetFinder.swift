@@ -1,12 +1,14 @@
-/// Finds the root set regions of a portset: set regions that have no parents for that portset and are parents of some
-/// edge region, directly or through other set regions. `sets.s{P}` names them, and entrypoints announce to them.
+/// Finds the root set regions of a portset: set regions that have no parents for that portset, but are themselves
+/// parents of some edge region, directly or through other set regions. `sets.s{P}` lists them, and entrypoints announce
+/// to them.
 struct RootSetFinder {
     /// Distinct answers, as ascending indices of set regions; the first is empty.
     private(set) var sets: [[Int]] = [[]]
 
     private let content: ZoneContent
     private var numberOf: [[Int]: UInt32] = [[]: 0]
-    /// Number of set regions that any rule of edge regions has as a parent: once all are found, the search may end.
+    /// Number of set regions that are a parent in any rule of edge regions: once all of them are found, the search may
+    /// end.
     private let parentsMost: Int
     /// The portset pass in which a rule or set region was last seen.
     private var ruleSeen: [UInt32]
@@ -14,7 +16,7 @@ struct RootSetFinder {
     private var pass: UInt32 = 0
     /// Cached answers, by the values that determine them.
     private var remembered: [Key: (rootSets: UInt32, exists: Bool)] = [:]
-    /// In this pass a line that removes parents won: its cells have names.
+    /// True if a line that removes parents won somewhere in this pass: names then exist for its cells.
     private var hasNone = false
 
     private struct Key: Hashable {
@@ -34,7 +36,7 @@ struct RootSetFinder {
         setSeen = Array(repeating: 0, count: content.setRegions.count)
     }
 
-    /// The roots of `portset`, whose tree has root node `root`, and whether any name of the portset exists.
+    /// The root set regions of `portset`, whose tree starts at node `root`, and whether any name of the portset exists.
     mutating func find(in index: RuleIndex, root: UInt32, portset: UInt16) -> (rootSets: UInt32, exists: Bool) {
         let setRules = index.setRegions.map { Self.tag(of: $0, in: index.runs, portset: portset) }
         let setHasParents = zip(setRules, index.setRegions).contains { tag, entry in

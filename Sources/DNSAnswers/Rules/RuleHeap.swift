@@ -1,5 +1,5 @@
-/// A max-heap of rule numbers. Rules that have ended are dropped when they reach the top, so nothing needs to be
-/// removed from the middle.
+/// A max-heap of rule numbers. Rules that no longer apply are dropped when they reach the top, so nothing ever needs to
+/// be removed from the middle.
 struct RuleHeap {
     private var items: [UInt32] = []
 

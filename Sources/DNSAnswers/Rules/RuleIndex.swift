@@ -14,7 +14,7 @@ struct RuleIndex {
         var firstOrdinal: UInt32
     }
 
-    /// A node shared by many trees. Node 0 is "no rule below".
+    /// A node that many trees may share. Node 0 means "no rule below".
     struct Node: BitwiseCopyable, Hashable {
         /// Last ordinal that belongs to the left child.
         var leftLast: UInt32
@@ -22,7 +22,7 @@ struct RuleIndex {
         var tag: UInt32
         var left: UInt32
         var right: UInt32
-        /// Highest tag of this node and all nodes below it: no tag below beats a rule with at least this number.
+        /// Highest tag of this node and all nodes below it. No tag below beats a rule with at least this number.
         var highest: UInt32
     }
 
@@ -38,7 +38,7 @@ struct RuleIndex {
 
     /// A set region to which some rule gives parents, and the position of its runs.
     struct SetRegionEntry: BitwiseCopyable {
-        /// Its region id; without one, a value above every id, so that no query can match it.
+        /// Its region id. If it has none, a value above every id, so that no query can match it.
         var id: UInt64
         /// Index in `ZoneContent.setRegions`.
         var set: UInt32
@@ -46,7 +46,7 @@ struct RuleIndex {
         var runCount: UInt32
     }
 
-    /// Portsets from `firstPortset` up to the next run have this rule (index + 1, or 0).
+    /// The portsets from `firstPortset` up to the start of the next run have this rule (index + 1, or 0 for none).
     struct Run: BitwiseCopyable {
         var firstPortset: UInt32
         var tag: UInt32
@@ -87,7 +87,7 @@ struct RuleIndexView {
         var best: UInt32 = 0
         while true {
             let entry = nodes + Int(node)
-            // Node 0, "no rule below", ends it too.
+            // Node 0, "no rule below", ends the walk too.
             if entry.pointee.highest <= best { return best }
             best = max(best, entry.pointee.tag)
             node = ordinal <= entry.pointee.leftLast ? entry.pointee.left : entry.pointee.right

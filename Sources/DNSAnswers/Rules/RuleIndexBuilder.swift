@@ -1,15 +1,16 @@
 /// Builds a `RuleIndex`: a sweep over the portsets at which some rule begins or ends, with one mutable segment tree
 /// from which the shared nodes of each portset's tree are copied.
 struct RuleIndexBuilder {
-    /// Up to this many nodes, equal nodes are found and shared across the whole sweep; beyond it, only between
-    /// neighbouring portsets. This bounds the memory needed for building.
+    /// Up to this many nodes, equal nodes are found and shared across the whole sweep; beyond that, nodes are shared
+    /// only between neighbouring portsets. This bounds the memory needed for building.
     static let sharedNodesMax = 1 << 19
 
     private let content: ZoneContent
-    /// Rules of other portsets are left out.
+    /// Rules that apply to none of these portsets are left out.
     private let portsets: ClosedRange<UInt16>
     private var index = RuleIndex()
-    /// Ordinals of each rule's edge regions as disjoint ranges; none for rules of set regions.
+    /// For each rule, the range of its edge regions' ordinals; nil for rules that have none, such as rules of set
+    /// regions.
     private var ordinals: [ClosedRange<UInt32>?] = []
     /// First ordinal of each segment between the rules' boundaries.
     private var starts: [UInt32] = [0]
@@ -174,7 +175,7 @@ struct RuleIndexBuilder {
         index.rootSets = roots.sets
     }
 
-    /// Marks the positions that cover `range`, and those above them, to be copied again.
+    /// Marks the tree positions that cover `range`, and the positions above them, so that their nodes are copied again.
     private mutating func touch(_ range: ClosedRange<UInt32>, inserting tag: UInt32?) {
         let first = segment(of: range.lowerBound)
         let last = segment(of: range.upperBound)
@@ -204,7 +205,7 @@ struct RuleIndexBuilder {
         return low - 1
     }
 
-    /// The shared node for a position as of portset `point`.
+    /// The shared node for a tree position, in its state at portset `point`.
     private mutating func draw(_ position: Int, segments: Range<Int>, at point: UInt32) -> UInt32 {
         guard isDirty[position] else { return drawn[position] }
         isDirty[position] = false

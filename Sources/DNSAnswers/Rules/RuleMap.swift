@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Finds the `map` line that wins for a portset of a region, and the root set regions of a portset. This is the only
-/// rule engine. The last line that matches wins. Queries, `explain`, `list`, `diff`, `check` and exports all use it.
+/// Finds the `map` line that wins for a portset and a region (the last line that matches), and the root set regions of
+/// a portset. This is the only rule engine: queries, `explain`, `list`, `diff`, `check` and exports all use it.
 package final class RuleMap: Sendable {
     let declared: FlatArray<RuleIndex.Declared>
     let nodes: FlatArray<RuleIndex.Node>
@@ -19,7 +19,7 @@ package final class RuleMap: Sendable {
         self.init(RuleIndexBuilder.build(content, portsets: portsets), setRegionCount: content.setRegions.count)
     }
 
-    /// Only the lines about set regions, for `runs(ofSetRegion:)` and nothing else.
+    /// Reads only the lines about set regions. The result supports `runs(ofSetRegion:)` and nothing else.
     package convenience init(setRegionsOf content: ZoneContent) {
         self.init(RuleIndexBuilder.buildSetRegions(content), setRegionCount: content.setRegions.count)
     }
@@ -90,8 +90,8 @@ package final class RuleMap: Sendable {
 
     // MARK: Runs and rows
 
-    /// The portsets at which the winning line of a set region changes, from portset 0 up: portset and index of the
-    /// line, -1 for none. Empty if no line applies to the set region.
+    /// The portsets, from 0 up, at which the winning line of a set region changes, each with the index of the line that
+    /// wins from there on (-1 for none). Empty if no line applies to the set region.
     package func runs(ofSetRegion set: Int) -> [(portset: Int, rule: Int)] {
         guard let entry = entry(of: set) else { return [] }
         var result: [(portset: Int, rule: Int)] = []
@@ -115,8 +115,9 @@ package final class RuleMap: Sendable {
     /// Number of an edge region among the declared ones; nil if it is not declared.
     package func ordinal(of region: UInt32) -> UInt32? { view.ordinal(of: region) }
 
-    /// Writes the winning line of each ordinal to `result` at the same position; -1 for none. `ordinals` must ascend.
-    /// Writes nothing if `result` already holds the row of a portset that shares this portset's tree.
+    /// Writes the index of each ordinal's winning line (-1 for none) to `result`, at the ordinal's position in
+    /// `ordinals`, which must be ascending. Writes nothing if `result` already holds the row of a portset that shares
+    /// this portset's tree.
     /// - Parameter tree: the tree that `result` was written for; nil at first.
     package func fill(
         _ result: inout [Int32], ordinals: [UInt32], portset: UInt16, tree: inout UInt32?
@@ -130,7 +131,7 @@ package final class RuleMap: Sendable {
     private func fill(_ result: inout [Int32], _ ordinals: [UInt32], node: UInt32, best: UInt32, places: Range<Int>) {
         guard !places.isEmpty else { return }
         let entry = nodes.base[Int(node)]
-        // Node 0, "no rule below", ends it too.
+        // Node 0, "no rule below", ends the walk too.
         if entry.highest <= best {
             for place in places { result[place] = Int32(best) - 1 }
             return
@@ -152,7 +153,7 @@ package final class RuleMap: Sendable {
 }
 
 extension ZoneContent {
-    /// Indices of all lines that match a portset of a region, in file order, including shadowed lines.
+    /// Indices of all lines that match a portset and a region, in file order, including shadowed lines.
     package func rulesMatching(portset: PortsetID, region: RegionID) -> [Int] {
         let set = setRegions.firstIndex { $0.id == region }
         let isEdge = edgeRegions.contains { $0.ids.contains(region.rawValue) }

@@ -40,7 +40,7 @@ extension RuleEntry {
         case .edge(let ids): (regionLower, regionUpper) = (ids.lowerBound, ids.upperBound)
         case .setRegion(let set):
             isForSetRegion = true
-            // A set region without an id can't be queried: an empty range.
+            // A set region without an id can't be queried, so it gets an empty range.
             let id = content.setRegions[set].id?.rawValue
             (regionLower, regionUpper) = id.map { ($0, $0) } ?? (1, 0)
         }

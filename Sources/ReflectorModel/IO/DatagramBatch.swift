@@ -2,12 +2,12 @@
 /// batch, and a body that stays in place (a ring shared by all children), so that one payload serves every child. The
 /// batch is reused: in steady state nothing is allocated.
 ///
-/// Bodies are borrowed: they are valid until the next call of the core that filled the batch.
+/// Bodies are borrowed: they are valid until the next call to the core that filled the batch.
 public struct DatagramBatch {
     public struct Entry {
         public var destination: Endpoint
-        /// The number of the sender's own address to use as the source (`RelayNode.receive`); 0: any address of the
-        /// destination's family.
+        /// The number of the sender's own address to use as the source (see `RelayNode.receive`). With 0, the source is
+        /// any address of the destination's family.
         public var local: UInt8
         public var headerOffset: Int32
         public var headerLength: Int32

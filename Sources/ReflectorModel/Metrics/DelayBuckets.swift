@@ -17,7 +17,7 @@ public struct DelayBuckets: Sendable {
     /// Number of delays in each bucket.
     public var counts: [UInt64] { buckets.indices.map { buckets[$0] } }
 
-    /// Records a delay of `count` packets. A negative delay counts as zero.
+    /// Records the same delay for `count` packets. A negative delay counts as zero.
     public mutating func note(_ delay: TimeSpan, count: UInt64 = 1) {
         let nanoseconds = UInt64(max(delay.nanoseconds, 0))
         buckets[Self.bucket(of: nanoseconds)] &+= count
@@ -33,7 +33,7 @@ public struct DelayBuckets: Sendable {
         let exponent = UInt64.bitWidth - 1 - nanoseconds.leadingZeroBitCount
         guard exponent >= exponentMin else { return 0 }
         guard exponent < exponentMax else { return count - 1 }
-        // It is in the upper half if it is at least √2 · 2^exponent; below 2³⁰, so that the square fits.
+        // The delay is in the upper half if it is at least √2 · 2^exponent. It is below 2³⁰, so that its square fits.
         let isUpper = nanoseconds &* nanoseconds >= 1 << UInt64(2 * exponent + 1)
         return 1 + 2 * (exponent - exponentMin) + (isUpper ? 1 : 0)
     }
@@ -48,8 +48,8 @@ public struct DelayBuckets: Sendable {
     /// Number of recorded delays.
     public var total: UInt64 { counts.reduce(0, &+) }
 
-    /// The quantile for a share (0 to 1) of all delays, in milliseconds, as the upper bound of its bucket: at most √2
-    /// times the true value. For the last bucket, its lower bound. Nil if nothing was recorded.
+    /// The delay in milliseconds that a share (0 to 1) of all delays does not exceed, given as the upper bound of its
+    /// bucket: at most √2 times the true value. In the last bucket, it is the lower bound. Nil if nothing was recorded.
     public func quantileMilliseconds(_ share: Double) -> Double? {
         let total = total
         guard total > 0 else { return nil }

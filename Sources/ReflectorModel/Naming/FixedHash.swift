@@ -46,15 +46,15 @@ public enum FixedHash {
         return UInt32(max(bucket, 0))
     }
 
-    /// Score of a host for weighted rendezvous hashing: the host with the *lowest* score is first, and a host of weight
-    /// 2 is first twice as often as one of weight 1. Uses only integer arithmetic, so that all nodes compute the same
-    /// order. `-log2(u) / weight` for u uniform in (0, 1), scaled by 2⁴⁰.
+    /// Score of a host for weighted rendezvous hashing. The host with the *lowest* score is first, and a host of weight
+    /// 2 is first twice as often as one of weight 1. The score is `-log2(u) / weight`, for u uniform in (0, 1), scaled
+    /// by 2⁴⁰. It uses only integer arithmetic, so that all nodes compute the same order.
     public static func rendezvousScore(key: UInt64, host: NodeID, weight: UInt32) -> UInt64 {
         let draw = combine(key, host.rawValue) | 1
         return negativeLog2(draw) / UInt64(max(weight, 1))
     }
 
-    /// −log2(value / 2⁶⁴) scaled by 2⁴⁰, by repeated squaring of the mantissa.
+    /// −log2(value / 2⁶⁴), scaled by 2⁴⁰. It is computed by repeated squaring of the mantissa.
     static func negativeLog2(_ value: UInt64) -> UInt64 {
         let leadingZeros = value.leadingZeroBitCount
         var mantissa = value << UInt64(leadingZeros)

@@ -1,4 +1,4 @@
-/// Number of a region: machines on one private LAN, `r1283`. 0 to 2³²−1.
+/// Number of a region, such as `r1283`, from 0 to 2³²−1. A region is the machines on one private LAN.
 public struct RegionID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     public var rawValue: UInt32
     @inlinable public init(_ rawValue: UInt32) { self.rawValue = rawValue }
@@ -12,7 +12,8 @@ public struct RegionID: Hashable, Comparable, Sendable, Codable, CustomStringCon
     }
 }
 
-/// Number of a portset: a bucket of streams carried by the same set reflectors, `s4096` ([A] §III-B). 0 to 65535.
+/// Number of a portset, such as `s4096`, from 0 to 65535. A portset is a bucket of streams that the same set reflectors
+/// carry ([A] §III-B).
 public struct PortsetID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     public var rawValue: UInt16
     @inlinable public init(_ rawValue: UInt16) { self.rawValue = rawValue }
@@ -26,7 +27,8 @@ public struct PortsetID: Hashable, Comparable, Sendable, Codable, CustomStringCo
     }
 }
 
-/// Which copy of a stream a leader fetches, and therefore from which parent: 1 (primary), 2 or 3 ([A] §IV-B).
+/// Which copy of a stream a leader fetches, and therefore from which parent it fetches: 1 (primary), 2 or 3 ([A]
+/// §IV-B).
 public enum ParentRank: UInt8, CaseIterable, Hashable, Comparable, Sendable, CustomStringConvertible {
     case first = 1
     case second = 2
@@ -104,8 +106,8 @@ public struct SequenceNumber: Hashable, Comparable, Sendable {
     }
 }
 
-/// The number after a letter of either case (given in lower case): at most ten digits, without leading zeros. Works on
-/// bytes, since maps have hundreds of thousands of these.
+/// The number after a letter of either case (`letter` is lower case): at most ten digits, without leading zeros. Works
+/// on bytes, for speed: maps have hundreds of thousands of such labels.
 @inlinable func decimalAfter(_ letter: UInt8, _ label: some StringProtocol) -> UInt64? {
     var bytes = label.utf8.makeIterator()
     guard let first = bytes.next(), first | 0x20 == letter else { return nil }

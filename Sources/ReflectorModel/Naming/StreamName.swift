@@ -32,7 +32,7 @@ public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertibl
     public var description: String { text }
     public static func < (a: StreamName, b: StreamName) -> Bool { a.text < b.text }
 
-    /// The portset of this stream under `hash(low-high)`: jump-consistent over the fixed hash of the name.
+    /// The portset of this stream under `hash(low-high)`: jump consistent hashing of the name's fixed hash selects it.
     public func portset(hashedInto range: ClosedRange<UInt16>) -> PortsetID {
         let buckets = UInt32(range.upperBound) - UInt32(range.lowerBound) + 1
         let bucket = FixedHash.jump(FixedHash.hash(text, purpose: .portset), buckets: buckets)

@@ -18,12 +18,12 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var links: [LinkStatus]
     /// One page of the streams (`StreamPage`).
     public var streams: [StreamStatus]
-    /// Total number of streams; nil from a node that reports all at once.
+    /// Total number of streams; nil from a node that reports all of its streams at once.
     public var streamsTotal: Int?
     /// Where the next page starts; nil if this is the last.
     public var nextStreams: Int?
-    /// How long packets stayed in this node, over all streams: at a relay until they were sent to the children, without
-    /// retransmits and backlog; at an edge until they were delivered in order.
+    /// How long packets stayed in this node, over all streams. At a relay, the time until they were sent to the
+    /// children, not counting retransmits and backlog; at an edge, the time until they were delivered in order.
     public var residence: DelayBuckets?
     /// At an edge: the streams that were recently unavailable, newest first, with the reasons.
     public var unavailable: [UnavailableStream]?
@@ -76,23 +76,23 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     /// `opening`, `alive`, `silent` or `dead`.
     public var state: String
     public var roundTripMilliseconds: Double?
-    /// Percentage of the data packets numbered by the parent on this link that did not arrive the first time.
+    /// Of the data packets that the parent numbered on this link, the percentage that did not arrive the first time.
     public var lossPercent: Double
     public var packetsSent: UInt64
     public var packetsReceived: UInt64
     /// Retransmits sent on this link (to a child) or requested on it (from a parent).
     public var retransmits: UInt64
     public var subscriptions: Int
-    /// Individual round trip times. This and the next two are reported for links that carry, or have carried,
+    /// Individual round trip times. This field and the next two are reported for links that carry, or have carried,
     /// subscriptions.
     public var roundTrip: DelaySummary?
-    /// How much later the other end's timestamps arrived than the fastest of the last 10 to 20 s: the queueing delay on
-    /// the path to us. No clocks are compared.
+    /// The queueing delay on the path to us: how much longer the other end's timestamped packets took to arrive than
+    /// the fastest of the last 10 to 20 s. The two ends' clocks need not agree.
     public var delayVariation: DelaySummary?
     /// For a child: how long live packets stayed in this node until they were sent to it.
     public var residence: DelaySummary?
-    /// The link's circuit breaker: `closed`, or after sustained loss `shedding` (no extra paths) or `refusing` (no new
-    /// streams either).
+    /// The state of the link's circuit breaker: `closed`, or after sustained loss either `shedding` (no extra paths) or
+    /// `refusing` (no extra paths and no new streams).
     public var breaker: String?
     /// For a child: the largest payload, in bytes, that its path is known to carry; nil until that is known.
     public var payloadMax: Int?
@@ -145,13 +145,13 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     /// Missing packets recovered by retransmit or backfill.
     public var repaired: UInt64
     public var duplicates: UInt64
-    /// In milliseconds, at an edge: the longest interval between two deliveries; at the entrypoint: between two
-    /// payloads of the encoder.
+    /// The longest interval in milliseconds between two deliveries (at an edge) or between two payloads of the encoder
+    /// (at the entrypoint).
     public var gapMillisecondsMax: Double
-    /// How long the stream's packets stayed in this node; at an edge, how long they waited to be in order: the delay
-    /// that loss causes for viewers.
+    /// How long the stream's packets stayed in this node. At an edge, how long they waited until they were in order:
+    /// the delay that loss causes for viewers.
     public var residence: DelayBuckets?
-    /// Why it is unavailable now; nil if nothing is wrong.
+    /// Why the stream is unavailable now; nil if nothing is wrong.
     public var problem: String?
 
     public init(

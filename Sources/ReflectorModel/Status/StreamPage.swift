@@ -1,6 +1,7 @@
-/// The page of streams in one status: a node may have 16,384, and reporting them takes time on its event loop.
+/// Selects the page of streams in one status: a node may have 16,384 streams, and reporting them takes time on its
+/// event loop.
 public struct StreamPage: Sendable, Equatable {
-    /// Maximum number of streams in a page, and the default.
+    /// Maximum number of streams in a page, and then the default number.
     public static let countMax = 1_024
     public static let countDefault = 256
 
@@ -18,7 +19,7 @@ public struct StreamPage: Sendable, Equatable {
     private init(_ count: Int) { (from, self.count) = (0, count) }
 
     public static let first = StreamPage(countDefault)
-    /// The node without any streams.
+    /// A page without streams, for the rest of the node's status.
     public static let none = StreamPage(0)
 
     /// True for the first page, which alone also reports the links.

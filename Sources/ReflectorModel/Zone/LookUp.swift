@@ -24,7 +24,7 @@ public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
 /// The name servers' answer for a `ReflectorName` that exists.
 public struct LookUpAnswer: Hashable, Sendable {
     /// Sorted by priority, then name, then address. Empty only if the zone says that there are no hosts (an SRV record
-    /// with the target `.`, RFC 2782): the node then drops its old ones.
+    /// with the target `.`, RFC 2782); a node then drops its old hosts.
     public var hosts: [ResolvedHost]
     /// How long the answer is valid, in seconds: the lowest TTL of the SRV records and the addresses.
     public var ttlSeconds: UInt32
@@ -33,7 +33,7 @@ public struct LookUpAnswer: Hashable, Sendable {
     public var text: [String]
     /// SOA serial of the zone that gave the answer, queried together with the answer.
     public var serial: UInt32?
-    /// For `candidates`: the portset of the stream, either configured or hashed from its name. Otherwise nil.
+    /// For `candidates`, the portset of the stream, either configured or hashed from the stream's name; otherwise nil.
     public var portset: PortsetID?
 
     public init(
@@ -54,8 +54,8 @@ public struct LookUpAnswer: Hashable, Sendable {
     }
 }
 
-/// The result of a lookup. Only `records` may change a node's parents: on `noSuchName` and `noData` it keeps its old
-/// parents and raises an alarm (design §4), and `failed` says nothing about the zone.
+/// The result of a lookup. Only `records` may change a node's parents. On `noSuchName` and `noData` the node keeps its
+/// old parents and raises an alarm (design §4); `failed` says nothing about the zone.
 public enum LookUpResult: Hashable, Sendable {
     case records(LookUpAnswer)
     /// NXDOMAIN, with the serial of the SOA in the response.
@@ -69,8 +69,8 @@ public enum LookUpResult: Hashable, Sendable {
 public enum LookUpFailure: Error, Hashable, Sendable {
     /// No server answered in time.
     case timedOut
-    /// Servers answered, but without a usable answer: the RCODE of the last one (RFC 1035 §4.1.1), or SERVFAIL for a
-    /// malformed answer.
+    /// Servers answered, but none gave a usable answer: the RCODE of the last answer (RFC 1035 §4.1.1), or SERVFAIL if
+    /// that answer was malformed.
     case serverFailure(rcode: UInt8)
     /// The SRV records name hosts for which the servers have no address.
     case noAddress
@@ -81,7 +81,7 @@ public enum LookUpFailure: Error, Hashable, Sendable {
 }
 
 extension LookUpFailure: CustomStringConvertible {
-    /// The text after "the name servers give no answer: ".
+    /// The text that follows "the name servers give no answer: " in messages.
     public var description: String {
         switch self {
         case .timedOut: "no answer in time"

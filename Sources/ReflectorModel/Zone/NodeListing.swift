@@ -14,7 +14,7 @@ public struct NodeListing: Hashable, Sendable {
         /// The TXT string: `role=edge region=r1283`.
         public var description: String { "role=\(role)" + (region.map { " region=\($0)" } ?? "") }
 
-        /// Nil for anything else.
+        /// Reads the output of `description`, and ignores unknown words. Nil if there is no known role.
         public init?(_ text: some StringProtocol) {
             var role: NodeRole?
             var region: RegionID?
@@ -31,8 +31,9 @@ public struct NodeListing: Hashable, Sendable {
 
     public init(_ answer: LookUpAnswer) { parts = answer.text.compactMap { Part($0) } }
 
-    /// Whether a node may claim this role. A set reflector need not know the id of its set region; if the zone lists no
-    /// role of the host, every claim is allowed.
+    /// Whether a node may claim this role. The regions must match, except for an entrypoint, and for a set reflector if
+    /// either side gives none: it need not know the id of its set region. If the zone lists no role of the host, every
+    /// claim is allowed; the role of an observer always is.
     public func allows(role: NodeRole, region: RegionID?) -> Bool {
         guard !parts.isEmpty, role != .observer else { return true }
         return parts.contains { part in

@@ -1,6 +1,6 @@
 /// Encodings of bytes in master files: hexadecimal (RFC 4648 §8), base 64 (§4), base 32 with extended hex digits (§7).
 enum BinaryText {
-    /// Nil for anything but pairs of digits.
+    /// Decodes hexadecimal. Nil for anything but pairs of digits.
     static func hex(_ text: some Sequence<UInt8>) -> [UInt8]? {
         var result: [UInt8] = []
         var high: UInt8?
@@ -37,7 +37,7 @@ enum BinaryText {
         return values
     }()
 
-    /// Nil unless the text is groups of four with `=` only at the end, and all unused bits are zero.
+    /// Decodes base 64. Nil unless the text is groups of four with `=` only at the end, and all unused bits are zero.
     static func base64(_ text: [UInt8]) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         let padding = text.reversed().prefix { $0 == UInt8(ascii: "=") }.count
@@ -72,7 +72,7 @@ enum BinaryText {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Without padding. Nil for other digits, or unused bits that are not zero.
+    /// Decodes base 32 without padding. Nil if there is any other character, or if an unused bit is not zero.
     static func base32(_ text: some Sequence<UInt8>) -> [UInt8]? {
         var result: [UInt8] = []
         var (bits, count) = (UInt32(0), 0)

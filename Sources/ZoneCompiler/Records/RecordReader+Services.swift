@@ -28,7 +28,8 @@ enum ServiceKey {
     static func name(_ key: UInt16) -> String { key < names.count ? names[Int(key)] : "key\(key)" }
 }
 
-/// SvcParams (RFC 9460 §2.1): in any order in text; on the wire ascending and without duplicates.
+/// Reads SvcParams (RFC 9460 §2.1). In text they may be in any order; on the wire they are in ascending order, without
+/// duplicates.
 extension RecordReader {
     mutating func serviceParameters() throws(RecordError) {
         var parameters: [(key: UInt16, value: [UInt8])] = []
@@ -59,7 +60,7 @@ extension RecordReader {
     private func serviceValue(
         _ name: String, _ key: UInt16, _ value: [UInt8], hasValue: Bool, _ word: Word
     ) throws(RecordError) -> [UInt8] {
-        // For a key given by its number, the value is in wire form; the check of the wire form validates it.
+        // If the key is given by its number, the value is in wire form; the check of the wire form validates it.
         if name.hasPrefix("key") { return value }
         switch key {
         case ServiceKey.mandatory:
@@ -108,7 +109,8 @@ extension RecordReader {
         }
     }
 
-    /// Comma-separated items; `\,` and `\\` are literal characters (RFC 9460 appendix A.1).
+    /// Splits a value into its comma-separated items; `\,` and `\\` stand for a literal comma and backslash (RFC 9460
+    /// appendix A.1).
     private func list(_ value: [UInt8], _ word: Word) throws(RecordError) -> [[UInt8]] {
         var items: [[UInt8]] = [[]]
         var isEscaped = false

@@ -8,9 +8,9 @@ struct RecordError: Error {
     var message: String
 }
 
-/// Reads RDATA of a master file, word by word, into wire form. Nothing wraps and nothing is guessed: each number is
-/// checked against its field, each name (with the origin) against 255 bytes, and the result against the type's wire
-/// form.
+/// Reads RDATA of a master file, word by word, into wire form. No number wraps around and nothing is guessed: each
+/// number is checked against the range of its field, each name (with the origin) against 255 bytes, and the result
+/// against the type's wire form.
 struct RecordReader {
     private(set) var words: ArraySlice<Word>
     let origin: [UInt8]
@@ -19,7 +19,7 @@ struct RecordReader {
     var data: [UInt8] = []
 
     /// - Parameters:
-    ///   - behind: the word before the data.
+    ///   - behind: the word that precedes the data.
     ///   - origin: the name that completes relative names, in wire form.
     static func read(
         type: UInt16, _ words: ArraySlice<Word>, behind: Word, origin: [UInt8]
@@ -122,7 +122,7 @@ struct RecordReader {
         return value
     }
 
-    /// A number, or a name (in upper case) for one.
+    /// A number, or a name that stands for one (`names` has its keys in upper case).
     mutating func number(max: Int, _ names: [String: Int], _ what: String) throws(RecordError) -> Int {
         if let word = words.first, let known = names[word.text.uppercased()] {
             _ = try next(what)
@@ -295,7 +295,7 @@ struct RecordReader {
         data += Self.bitmap(types.sorted())
     }
 
-    /// Windows of up to 32 bytes (RFC 4034 §4.1.2).
+    /// Encodes types as windows, each with a bitmap of up to 32 bytes (RFC 4034 §4.1.2).
     private static func bitmap(_ types: [UInt16]) -> [UInt8] {
         var result: [UInt8] = []
         var at = 0
@@ -329,14 +329,14 @@ struct RecordReader {
         guard year >= 1970, (1...12).contains(month), (1...lengths[month - 1]).contains(day), hour < 24, minute < 60,
             second <= 60
         else { throw failure(word, "'\(word.text)' is not a date and time; write YYYYMMDDHHMMSS") }
-        // Days since 1970, from a year that begins in March.
+        // The number of days since 1970 is computed with years that begin in March.
         let shifted = month > 2 ? year : year - 1
         let ordinal = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
         let days = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + ordinal - 719_468
         append(days * 86_400 + hour * 3_600 + minute * 60 + second, bytes: 4)
     }
 
-    /// `\# LENGTH HEX` (RFC 3597 §5).
+    /// Reads `\# LENGTH HEX` (RFC 3597 §5).
     private mutating func unknown() throws(RecordError) {
         _ = try next("\\#")
         let place = words.first ?? last

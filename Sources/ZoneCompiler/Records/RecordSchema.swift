@@ -1,5 +1,5 @@
 /// The fields of each type's RDATA (RFC 1035 §3.3 and each type's own RFC). The reader of master files, the check of
-/// wire forms and the writer all use this table, so that they support the same types.
+/// wire forms and the text writer all use this table, so that they support the same types.
 struct RecordSchema: Sendable {
     enum Field: Sendable, Equatable {
         case number8
@@ -24,25 +24,26 @@ struct RecordSchema: Sendable {
         case optionalString
         /// One or more character strings up to the end.
         case strings
-        /// Decimal digits as a character string; the minimum number of digits.
+        /// Decimal digits as a character string. The associated value is the minimum number of digits.
         case digits(Int)
         /// A decimal number as a character string, limited to ± this value (RFC 1712).
         case degrees(Double)
         /// Letters and digits as a character string (RFC 8659 §4.1).
         case tag
-        /// One word or quoted string up to the end, without a length; the minimum number of bytes.
+        /// One word or quoted string up to the end, without a length. The associated value is the minimum number of
+        /// bytes.
         case text(Int)
         case address4
         case address6
-        /// Hexadecimal up to the end; the minimum number of bytes.
+        /// Hexadecimal up to the end. The associated value is the minimum number of bytes.
         case hex(Int)
-        /// Base 64 up to the end; the minimum number of bytes.
+        /// Base 64 up to the end. The associated value is the minimum number of bytes.
         case base64(Int)
         /// A length byte and one word of hexadecimal, `-` for nothing (RFC 5155 §3.3).
         case salt
         /// A length byte and one word of base 32 (RFC 5155 §3.3).
         case hash
-        /// Types up to the end (RFC 4034 §4.1.2); true if the list may be empty.
+        /// Types up to the end (RFC 4034 §4.1.2). The associated value is true if the list may be empty.
         case bitmap(Bool)
         /// This number of bytes as `xx-xx-xx`.
         case dashedHex(Int)
@@ -58,11 +59,11 @@ struct RecordSchema: Sendable {
         case serviceParameters
         /// Protocol and services of a well-known-service record (RFC 1035 §3.4.2).
         case wellKnownServices
-        /// Precedence to key of IPSECKEY (RFC 4025 §2).
+        /// All fields of IPSECKEY, from the precedence to the key (RFC 4025 §2).
         case securityGateway
-        /// Precedence to relay of AMTRELAY (RFC 8777 §4).
+        /// All fields of AMTRELAY, from the precedence to the relay (RFC 8777 §4).
         case relay
-        /// Algorithm, tag, key and servers of HIP (RFC 8005 §5).
+        /// All fields of HIP: algorithm, tag, key and servers (RFC 8005 §5).
         case hostIdentity
     }
 
@@ -130,7 +131,7 @@ struct RecordSchema: Sendable {
         return Dictionary(uniqueKeysWithValues: table.map { ($0.0, RecordSchema(name: $0.1, fields: $0.2)) })
     }()
 
-    /// Type names that are used in bitmaps or known to people but have no schema: their data is `\#`.
+    /// Names of types that are used in bitmaps or known to people, but have no schema: their data is written with `\#`.
     private static let numberOnly: [UInt16: String] = [
         10: "NULL", 30: "NXT", 31: "EID", 32: "NIMLOC", 34: "ATMA", 38: "A6", 40: "SINK", 41: "OPT",
         249: "TKEY", 250: "TSIG", 251: "IXFR", 252: "AXFR", 253: "MAILB", 254: "MAILA", 255: "ANY",

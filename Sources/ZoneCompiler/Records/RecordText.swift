@@ -63,7 +63,7 @@ enum RecordText {
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> Int { bytes.reduce(0) { $0 << 8 | Int($1) } }
 
-    /// Nil for a field that must be written as bytes.
+    /// Nil for a field that can't be written as text: all of the record's data must then be written as bytes.
     private static func word(_ part: RecordWire.Part, _ zone: [UInt8]) -> String? {
         let bytes = part.bytes
         switch part.field {
@@ -173,7 +173,7 @@ enum RecordText {
         return words.joined(separator: " ")
     }
 
-    /// Writes keys by number and values as bytes if the text would be ambiguous.
+    /// Nil, so that all of the record's data is written as bytes, if the text of a value would be ambiguous.
     private static func serviceParameters(_ bytes: ArraySlice<UInt8>) -> String? {
         var words: [String] = []
         var rest = Array(bytes)[...]
@@ -214,7 +214,7 @@ enum RecordText {
         case ServiceKey.ech: return "\(name)=" + BinaryText.base64(value[...])
         case ServiceKey.noDefaultALPN: return name
         default:
-            // Newer keys, which not every server knows by name: the whole value as bytes, or plain.
+            // Not every server knows newer keys by name, so they are written by number. Their value must be plain text.
             guard value.allSatisfy({ isPlain($0) }) else { return nil }
             return "key\(key)" + (value.isEmpty ? "" : "=" + String(decoding: value, as: UTF8.self))
         }

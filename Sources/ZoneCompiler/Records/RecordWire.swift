@@ -1,5 +1,5 @@
 /// Splits RDATA in wire form into the fields of its type, and reports errors. All data read from a master file is
-/// checked here; this matters most for `\#` data of known types.
+/// checked here; this matters most for data of known types that is written with `\#`.
 struct RecordWire {
     /// A field and its bytes.
     typealias Part = (field: RecordSchema.Field, bytes: ArraySlice<UInt8>)
@@ -219,7 +219,7 @@ struct RecordWire {
         }
     }
 
-    /// Checks a parameter record on its own (RFC 9460 §2.2, §7, §8).
+    /// Checks the parameters of one record, without regard to other records (RFC 9460 §2.2, §7, §8).
     private mutating func serviceParameters() throws(Invalid) {
         var keys: [Int] = []
         var mandatory: [Int] = []
@@ -275,7 +275,7 @@ struct RecordWire {
 
     // MARK: Fields together
 
-    /// Checks between fields: the digest type determines the digest's length.
+    /// Checks fields that depend on each other: the digest type determines the digest's length.
     private func checkTogether(_ type: UInt16) throws(Invalid) {
         let kind: (at: Int, from: Int)
         switch type {
@@ -287,7 +287,7 @@ struct RecordWire {
         guard let length = RecordSchema.digestLength(record: type, digest: data[kind.at]),
             length != data.count - kind.from
         else { return }
-        // Without a digest of its own: RFC 8078 §4.
+        // A CDS record that requests the removal of all DS records has no real digest (RFC 8078 §4).
         if type == 59, data == [0, 0, 0, 0, 0] { return }
         throw Invalid(
             message: "a digest of \(data.count - kind.from) bytes, and its kind \(data[kind.at]) has \(length); "
