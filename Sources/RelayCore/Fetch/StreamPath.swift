@@ -95,8 +95,8 @@ final class StreamPath {
     /// The parent is about to be asked. Until it accepts, each request may ask for another start.
     func beginRequest(from start: Subscribe.Start) { self.start = start }
 
-    /// - Parameter interval: time to the second request if there is no answer; it doubles with each further one, up to
-    ///   16 times.
+    /// - Parameter interval: time to the second request if there is no answer. The time doubles with each further
+    ///   request, to at most 16 intervals.
     func noteRequest(interval: TimeSpan, at now: MonotonicInstant) {
         lastAsked = now
         tries += 1
