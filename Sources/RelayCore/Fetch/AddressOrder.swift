@@ -7,8 +7,8 @@ struct AddressOrder: Equatable {
     /// of an answer are used, in the answer's order.
     private(set) var own: [IPAddress] = []
 
-    /// True if this node can send to the address at all. A link-local address in a zone is useless: its interface is
-    /// unknown.
+    /// True if this node can send to the address at all. A link-local address in a DNS zone is useless, because nothing
+    /// says on which interface it is valid.
     func reaches(_ address: IPAddress) -> Bool {
         guard !own.isEmpty else { return true }
         return !address.isLinkLocal && own.contains { $0.isV4 == address.isV4 }
@@ -71,7 +71,7 @@ extension LookUpAnswer {
 }
 
 extension IPAddress {
-    /// RFC 6724 §2.1.
+    /// The address's row in the default policy table of RFC 6724 §2.1.
     fileprivate var policy: (precedence: Int, label: Int) {
         if isV4 { return (35, 4) }
         if high == 0, low == 1 { return (50, 0) }
@@ -81,7 +81,8 @@ extension IPAddress {
         return (40, 1)
     }
 
-    /// RFC 6724 §3.1 and §3.2: loopback and link-local, or global. Private IPv4 and unique local addresses are global.
+    /// The scope by RFC 6724 §3.1 and §3.2: 2 for loopback and link-local addresses, 14 (global) for all others,
+    /// including private IPv4 and unique local addresses.
     fileprivate var scope: Int {
         if isV4 { return v4 >> 24 == 127 || v4 >> 16 == 0xa9fe ? 2 : 14 }
         return isLinkLocal || high == 0 && low == 1 ? 2 : 14

@@ -18,7 +18,7 @@ struct CandidateList: Equatable {
     /// Appends the parents in an answer, after those of the earlier ranks.
     ///
     /// - Parameter own: the node itself, which is never its own parent.
-    /// - Returns: false if the answer names hosts and this node has an address family for none of them.
+    /// - Returns: false if the answer names hosts, but none with an address that this node can reach.
     mutating func add(
         _ answer: LookUpAnswer, of rank: ParentRank, _ region: RegionID, _ portset: PortsetID, by order: AddressOrder,
         except own: NodeID
@@ -35,15 +35,15 @@ struct CandidateList: Equatable {
     }
 
     /// The entrypoints of a stream: first those that announce it, in the order of the zone's list, then the others. A
-    /// relay without an announcement asks them directly (design §7).
+    /// relay that has received no announcement asks the entrypoints directly (design §7).
     ///
     /// - Parameters:
     ///   - announced: hosts that announce the stream.
     ///   - listed: the zone's list; nil if it is not known.
     ///   - serving: addresses that already serve the stream; they need no announcement.
-    ///   - resumed: the host whose packets the children had. It comes first if the zone's list is unknown.
-    ///   - isUnheard: true for a host that has announced nothing yet. Such hosts come first if one of them must have
-    ///     the incarnation that the children resume.
+    ///   - resumed: the host whose packets the children received before. It comes first if the zone's list is unknown.
+    ///   - isUnheard: true for a host that has announced nothing yet, if one of these hosts must have the incarnation
+    ///     that the children resume. Such hosts come first.
     static func entrypoints(
         announced: [ParentCandidate], listed: LookUpAnswer?, cause: String, by order: AddressOrder,
         serving: [Endpoint], resumed: String?, isUnheard: (String) -> Bool
@@ -86,7 +86,7 @@ struct CandidateList: Equatable {
         return all.filter(isWilling).min { order($0) < order($1) }
     }
 
-    /// The first candidate before a position that is good enough to return to.
+    /// The first of the candidates ahead of `place` that is good enough to return to.
     func first(before place: Int, where isGood: (ParentCandidate) -> Bool) -> ParentCandidate? {
         all[..<place].first(where: isGood)
     }

@@ -4,9 +4,10 @@ import ReflectorModel
 struct CandidateMemory {
     /// Candidates that recently refused the stream, or refused only an extra path for it.
     private var refusals: [(endpoint: Endpoint, isOfExtra: Bool, at: MonotonicInstant)] = []
-    /// How they refused it since the stream was last reported unavailable.
+    /// In which ways candidates have refused the stream since it was last reported unavailable.
     private var kinds = RefusalKinds()
-    /// Parents ahead of the current one that proved worse, and until when not to return to them.
+    /// Parents that proved worse although the zone puts them ahead of the current one, and until when not to return to
+    /// them.
     private var demoted: [(endpoint: Endpoint, until: MonotonicInstant)] = []
 
     /// Why the stream is unavailable, as last reported; nil once a parent accepts it.

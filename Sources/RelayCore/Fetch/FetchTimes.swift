@@ -8,9 +8,9 @@ struct FetchTimes {
     private(set) var retryAt: MonotonicInstant?
     /// When the paths are next compared with the zone's answer.
     private(set) var reviewAt: MonotonicInstant = .zero
-    /// When fetching began, regardless of later parent changes; nil before.
+    /// When fetching began, regardless of later parent changes; nil if it has not begun.
     private(set) var since: MonotonicInstant?
-    /// When the newest path was requested. Earlier silence does not count.
+    /// When the newest path was requested. Silence before this instant does not count.
     private(set) var lastJoin: MonotonicInstant = .zero
     private var lastExtraPath: MonotonicInstant = .zero
     private var resubscribed: MonotonicInstant = .zero
@@ -33,7 +33,7 @@ struct FetchTimes {
         return true
     }
 
-    /// True once a second.
+    /// True if it is time to compare the paths with the zone's answer again: once a second.
     mutating func takeReview(at now: MonotonicInstant) -> Bool {
         guard now >= reviewAt else { return false }
         reviewAt = now + .seconds(1)

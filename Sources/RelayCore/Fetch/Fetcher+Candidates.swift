@@ -1,8 +1,9 @@
 import ReflectorModel
 import RelayWire
 
-/// Which hosts may be asked for a stream: parents from the DNS (n1, n2, n3) or, if a set region has none, the stream's
-/// entrypoints.
+/// Which hosts may be asked for a stream: parents from the DNS (n1, n2, n3), or else the stream's entrypoints. A node
+/// without a region uses the entrypoints; so does a set reflector if its region has no parents or the name servers
+/// fail.
 extension Fetcher {
     enum Candidates: Equatable {
         /// Look-ups are under way.
@@ -28,8 +29,8 @@ extension Fetcher {
         return entrypoints(for: stream, at: now, &core)
     }
 
-    /// Learns the stream's portset from the zone. If no answer arrives when one is expected, the children's claim
-    /// serves as a hint. Returns a result if the search for candidates must stop here, else nil.
+    /// Learns the stream's portset from the zone. If the expected answer does not arrive, the portset that the children
+    /// claim serves as a hint. Returns a result if the search for candidates must stop here, else nil.
     private func learnPortset(
         of stream: StreamState, from name: ReflectorName, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Candidates? {
@@ -100,7 +101,8 @@ extension Fetcher {
         let isUnknowable = listed == nil && (directory.serversAreSilent || !directory.isUndecided(name, at: now))
         if listed == nil, !isUnknowable { return .undecided }
         let (announced, resumed) = announced(stream, listed, at: now, &core)
-        // Only the zone ranks several announcers. Without its list, the one whose packets the children had comes first.
+        // Only the zone's list can rank several announcers. Without it, the one whose packets the children received
+        // before comes first.
         let resumesUnheard =
             resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
         if announced.count > 1 || resumesUnheard, directory.isFresh(name, at: now) { return .undecided }
@@ -142,7 +144,7 @@ extension Fetcher {
     }
 
     /// Whether the zone names the announcing node as a candidate for the stream, at the address from which it
-    /// announces.
+    /// announces. True if there is no answer from the zone.
     private func isCandidate(
         _ link: ChildLink, of stream: StreamState, _ listed: LookUpAnswer?, _ core: inout NodeCore
     ) -> Bool {
@@ -169,7 +171,7 @@ extension Fetcher {
 }
 
 extension Subscribe.Start {
-    /// It resumes an incarnation that the child has already received in part.
+    /// True if the child resumes an incarnation that it has already received in part.
     var isResume: Bool { resumedTag != nil }
 
     /// The incarnation that the child resumes.

@@ -1,16 +1,17 @@
 import ReflectorModel
 import RelayWire
 
-/// The paths by which a stream is fetched: normally one. A second path joins before the first is left, or if a parent
-/// cannot restore its own upstream.
+/// The paths by which a stream is fetched: normally one. Another path joins before the current one is left, or if the
+/// parent does not answer, cannot restore its own upstream, or delivers too poorly.
 extension Fetcher {
     /// If nothing flows and a parent has not answered for this long, a second parent is asked as well.
     static var joinPatience: TimeSpan { .milliseconds(500) }
     /// Maximum overlap of the old and the new parent during a move.
     static var overlapMax: TimeSpan { .seconds(2) }
-    /// How long a stream is not requested again from a parent that refused it, while there are other parents.
+    /// How long to wait before a stream is requested again from a parent that refused it, while packets arrive from
+    /// another parent.
     private static var refusalSpan: TimeSpan { .seconds(5) }
-    /// The same while nothing flows: the other parents may be dead.
+    /// The same wait while nothing flows. It is shorter because the other parents may be dead.
     private static var refusalSpanInNeed: TimeSpan { .seconds(1) }
 
     /// Adds, moves and removes paths as needed. Called whenever demand, answers, links or replies change.
@@ -92,7 +93,7 @@ extension Fetcher {
     }
 
     /// The first candidate that has not recently failed or refused. If there is no path at all, a failed candidate is
-    /// better than none: then the one that may be tried again soonest.
+    /// better than none: the result is then the one that may be tried again soonest.
     private func best(
         of list: CandidateList, isExtra: Bool = false, for stream: StreamState, at now: MonotonicInstant,
         _ core: borrowing NodeCore

@@ -11,7 +11,7 @@ extension Fetcher {
         choosePaths(for: stream, at: now, &core)
     }
 
-    /// True if fetching the stream ends now: its paths are removed.
+    /// Ends fetching the stream and removes its paths, unless somebody wants it again. True if fetching has ended.
     func leave(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
         stream.times.noteDemand()
         guard !stream.hasDemand else {

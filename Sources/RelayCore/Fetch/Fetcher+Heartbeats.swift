@@ -35,14 +35,14 @@ extension Fetcher {
     /// Reads one entry. Returns its path if the path carries the current incarnation: the caller then checks for
     /// missing packets and calls `noteUpstream`.
     ///
-    /// - Parameter strangers: subscriptions that this heartbeat names and this node does not have.
+    /// - Parameter strangers: number of subscriptions so far that this heartbeat names and this node does not have.
     func read(
         _ entry: LinkHeartbeat.Entry, on link: ParentLink, strangers: inout Int, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> (path: StreamPath, stream: StreamState)? {
         guard let slot = link.subscriptions[entry.subscription] else {
             guard strangers < Self.strangersMax else { return nil }
-            // Left long ago, but the parent missed the Unsubscribe.
+            // This node ended the subscription long ago, but the parent missed the Unsubscribe.
             strangers += 1
             core.send(.unsubscribe(subscription: entry.subscription), on: link, at: now)
             return nil
@@ -53,7 +53,8 @@ extension Fetcher {
         let silent = TimeSpan.milliseconds(Int64(entry.upstreamSilentMilliseconds))
         let starved = now - max(path.lastArrival, path.lastAsked)
         if path.tag == nil || silent + Self.starvedMax < starved, starved >= .milliseconds(50) {
-            // The parent sends, but its reply was lost: we do not know what it sends.
+            // The parent sends, but either its reply was lost, so that we do not know what it sends, or its packets do
+            // not arrive here.
             subscribe(path, of: stream, at: now, &core)
             return nil
         }
@@ -73,8 +74,8 @@ extension Fetcher {
         choosePaths(for: stream, at: now, &core)
     }
 
-    /// The parent counts other subscriptions than this node does: sends all of them again, at most once a second. True
-    /// if so.
+    /// The parent's record of this node's subscriptions differs from the node's own: sends all of them again, at most
+    /// once a second. True if they were sent.
     func resubscribe(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
         guard link.takeResync(spacing: .seconds(1), at: now) else { return false }
         for slot in link.streamSlots {

@@ -3,7 +3,7 @@ import RelayWire
 
 /// Joining a stream at a parent, and leaving it there.
 extension Fetcher {
-    /// Adds a path via the candidate. Nil if there is one already, or no room for another link.
+    /// Adds a path via the candidate. Nil if there already is such a path, or no room for another link.
     @discardableResult
     mutating func join(
         _ candidate: ParentCandidate, _ stream: StreamState, isExtra: Bool = false, at now: MonotonicInstant,
@@ -26,7 +26,7 @@ extension Fetcher {
         if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
             stream.incarnation?.forgetPath(path.bit)
         } else {
-            // A dead parent leaves a gap that it can no longer fill. The new parent's backlog will.
+            // A dead parent leaves a gap that it can no longer fill; the new parent's backlog will fill it.
             stream.incarnation?.forgetPaths(due: now + link.roundTrip.retransmitTimeout + .milliseconds(200))
         }
         if link.isAlive { core.clock.schedule(link, now + core.configuration.linkSilenceMax) }
@@ -59,8 +59,8 @@ extension Fetcher {
         core.clock.schedule(stream, path.nextTry)
     }
 
-    /// Where to start: after the packets held here, or else at the lowest number that children request, so that a
-    /// parent that did not carry the stream can fill their gap (design §7).
+    /// Where the subscription should start: after the packets held here or, if there are none, at the lowest number
+    /// that the children request. So even a parent that did not carry the stream before can fill their gap (design §7).
     private func start(of stream: StreamState) -> Subscribe.Start {
         if let past = stream.sourceChanges.returnTo { return .resume(past.tag, SequenceNumber(past.sequence)) }
         if let incarnation = stream.incarnation, incarnation.resumePoint > 0 {
@@ -93,8 +93,8 @@ extension Fetcher {
         for path in stream.paths.all { removePath(path, of: stream, at: now, &core) }
     }
 
-    /// The path carries the packets that follow those held here: paths that are to be left can be left now. The caller
-    /// then starts the waiting children.
+    /// The path now carries the packets that follow those held here, so the paths that were to be left are removed. The
+    /// caller then starts the waiting children.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         path.becomeLive()
         for leaving in stream.paths.all where leaving.state == .leaving {

@@ -80,7 +80,8 @@ extension Fetcher {
         }
     }
 
-    /// A parent refuses a link from this node: its streams move to the next parent, and return after a while.
+    /// A parent refuses a link from this node: the link's streams move to the next parent, and may return after a
+    /// while.
     func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant, _ core: inout NodeCore) {
         for slot in link.streamSlots {
             core.streams[slot]?.candidates.noteRefusal(by: link.endpoint, at: now)
@@ -93,8 +94,8 @@ extension Fetcher {
 
     // MARK: Death
 
-    /// Closes a link that failed. Returns the slots of the streams that lose a path: for each of them, the caller calls
-    /// `lose(link, stream)` and chooses paths before it turns to the next.
+    /// Closes a link that failed. Returns the slots of the streams that lose a path. The caller calls `lose(link,
+    /// stream)` for each of them, and handles the resulting events before it turns to the next stream.
     mutating func fail(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> [Int] {
         guard link.state != .dead else { return [] }
         let wasAlive = link.isAlive
@@ -112,12 +113,12 @@ extension Fetcher {
         return link.streamSlots
     }
 
-    /// The stream loses its path on a link that died.
+    /// Removes the stream's path on a link that died, and chooses paths again.
     mutating func lose(_ link: ParentLink, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         stream.candidates.noteKind(.other)
         for path in stream.paths.all where path.link === link {
             urgeLookUp(for: path, stream, at: now, &core)
-            // A link without data measures no loss, so this result is remembered.
+            // A link without data measures no loss, so the loss measured on this link is remembered.
             if link.recentLoss.share > PathMerit.lossy {
                 stream.candidates.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
             }

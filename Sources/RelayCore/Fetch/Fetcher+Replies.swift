@@ -52,15 +52,16 @@ extension Fetcher {
             }
         }
         if path.isDeferred {
-            // Its first packets were not kept and are lost: subscribe again. This takes no token for a source change:
-            // otherwise a bucket that was once empty would stay empty, and the stream would not come back.
+            // The first packets of that incarnation were not kept and are lost here, so the node subscribes again. This
+            // takes no token for a source change; otherwise a bucket that was once empty would stay empty, and the
+            // stream would not come back.
             removePath(path, of: stream, at: now, &core)
             join(path.candidate, stream, at: now, &core)
             return .settled
         }
         if stream.incarnation != nil, !stream.sourceChanges.take(at: now) {
-            // Each change restarts all children: a parent that names another source each time succeeds at most twice a
-            // second.
+            // Each change restarts all children, so a parent that names another source each time gets at most two
+            // changes a second on average.
             path.postpone(until: now + .milliseconds(500))
             core.clock.schedule(stream, path.nextTry)
             return .settled
@@ -69,8 +70,8 @@ extension Fetcher {
         return .begins(tag, path, stream)
     }
 
-    /// If an edge received this incarnation before, the parent would start with packets that were already delivered:
-    /// asks it again, from where the incarnation was left. True if so.
+    /// If an edge has received this incarnation before, the parent would start with packets that were already
+    /// delivered. So the edge subscribes again, from the number at which it left the incarnation. True if it did.
     private mutating func resumePast(
         _ tag: IncarnationTag, _ reply: SubscribeReply, _ path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore

@@ -20,7 +20,8 @@ extension Fetcher {
         return true
     }
 
-    /// Repeats unanswered Subscribes, and ends paths whose time is over.
+    /// Repeats unanswered Subscribes, gives up paths whose parent never answers, and removes paths that are no longer
+    /// needed.
     mutating func tendPaths(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         for path in stream.paths.all where stream.paths.all.contains(where: { $0 === path }) {
             if path.state == .leaving {
@@ -52,7 +53,8 @@ extension Fetcher {
         }
     }
 
-    /// The backstop of [A] §IV-B: a stream without any packet for two seconds on a live link.
+    /// The backstop of [A] §IV-B: acts if no new packet of the stream has arrived for `streamSilenceMax`, although
+    /// there is a path.
     private mutating func checkSilence(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         let silentSince = max(stream.arrivals.lastKept, stream.times.lastJoin, core.clock.judgeSilenceFrom)
         guard stream.incarnation != nil, !stream.paths.isEmpty,

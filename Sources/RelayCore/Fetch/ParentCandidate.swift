@@ -3,7 +3,7 @@ import ReflectorModel
 /// A host from which a stream may be requested, and why.
 struct ParentCandidate: Equatable {
     let name: String
-    /// The address that identifies the host here.
+    /// The address by which this node identifies the host.
     let endpoint: Endpoint
     /// Its other addresses, in the order in which to try them.
     let others: [Endpoint]

@@ -78,7 +78,8 @@ struct ParentDirectory {
     private var slots: [Slot?] = []
     private var free: [Int] = []
     private var places: [ReflectorName: Int] = [:]
-    /// Least recently used first: names on which no data depends, and names on which data does.
+    /// Names on which data has never depended, and names on which it has; each list starts with the least recently
+    /// used.
     private var idle = RecencyList()
     private var carried = RecencyList()
     private var nextNumber: UInt64 = 0
@@ -109,10 +110,10 @@ struct ParentDirectory {
         static func < (a: Renewal, b: Renewal) -> Bool { (a.at, a.number) < (b.at, b.number) }
     }
 
-    /// When the next answer is due for renewal; distant when none is.
+    /// When the next answer is due for renewal; the distant future if none is.
     var nextRenewal: MonotonicInstant { renewals.min?.at ?? .distantFuture }
 
-    /// The last look-up to end has failed: what is unknown now is unlikely to become known soon.
+    /// True if the look-up that ended last has failed: what is unknown now is unlikely to become known soon.
     var serversAreSilent: Bool {
         guard let lastFailed else { return false }
         return lastAnswered.map { $0 < lastFailed } ?? true
@@ -130,7 +131,7 @@ struct ParentDirectory {
 
     /// Notes that a name is needed.
     ///
-    /// - Parameter isCarrying: data depends on it: it is not evicted.
+    /// - Parameter isCarrying: whether data depends on the name, which protects it from eviction.
     mutating func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant)
         -> Use
     {
@@ -185,7 +186,8 @@ struct ParentDirectory {
         return true
     }
 
-    /// The answer to follow now: a confirmed one, or a restored one once the servers have been silent for a while.
+    /// The answer to follow now: a confirmed one, or a restored one once the servers have failed or been silent for
+    /// `restoredAfter`.
     func answer(_ name: ReflectorName, at now: MonotonicInstant) -> LookUpAnswer? {
         guard let entry = self[name], let answer = entry.answer else { return nil }
         if entry.isRestored, entry.failures == 0, now - entry.askedAt < Self.restoredAfter {
@@ -202,7 +204,7 @@ struct ParentDirectory {
         return .failed(entry.failure ?? .timedOut)
     }
 
-    /// The zone said so recently: no new look-up is needed.
+    /// True if the zone has said recently that there is nothing for the name, so that no new look-up is needed.
     func isKnownAbsent(_ name: ReflectorName, at now: MonotonicInstant) -> Bool {
         self[name].map { $0.isAbsent && now < $0.renewAt } ?? false
     }
@@ -264,7 +266,7 @@ struct ParentDirectory {
             entry.isAbsent = true
             return changed ? .changed : .unchanged
         case .failed(.overloaded):
-            // The look-up was not made at all. It is made as soon as there is room.
+            // The look-up was not made at all. It is tried again soon, when there may be room for it.
             entry.renewAt = now + .nanoseconds(100_000_000 + Int64(random.next(upperBound: 100_000_000)))
             return .failed
         case .failed(let failure):
@@ -278,7 +280,8 @@ struct ParentDirectory {
         }
     }
 
-    /// Names whose renewal is due, marked as pending. Names that nobody uses are no longer renewed.
+    /// Returns the names whose renewal is due, and marks their look-ups as pending. Names that nobody uses are no
+    /// longer renewed.
     mutating func dueRenewals(at now: MonotonicInstant) -> [ReflectorName] {
         var due: [ReflectorName] = []
         while let first = renewals.min {
@@ -322,7 +325,8 @@ struct ParentDirectory {
         if entry.carriedAt == nil { idle.append(place) } else { carried.append(place) }
     }
 
-    /// Evicts the least recently used name. False if data depends on all of them.
+    /// Evicts the least recently used name, first among those on which data has never depended. False if data depends
+    /// on all names.
     private mutating func evictOne(at now: MonotonicInstant) -> Bool {
         let place: Int
         if let oldest = idle.first {

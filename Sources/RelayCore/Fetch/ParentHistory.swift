@@ -36,8 +36,8 @@ struct ParentHistory {
     }
 }
 
-/// Endpoints that failed as parents, and until when to avoid them. The penalty doubles with every failure and is
-/// forgotten after a long time without one.
+/// Endpoints that failed as parents, and until when to avoid them. The penalty doubles with every failure, up to a
+/// maximum, and starts over after the endpoint has been healthy for a long time.
 struct PenaltyTable {
     private struct Entry {
         var until: MonotonicInstant
@@ -47,7 +47,7 @@ struct PenaltyTable {
     }
     private var entries: [Endpoint: Entry] = [:]
     static let countMax = 1_024
-    /// After this long without a failure, the next penalty is the first one again.
+    /// After an endpoint has been healthy for this long, its next penalty is the first one again.
     static let forgottenAfter: TimeSpan = .seconds(60)
 
     mutating func fail(

@@ -25,17 +25,18 @@ public struct PathPolicy: Sendable, Equatable {
         private static let most: UInt64 = 1 << 48
 
         private var packets: UInt64 { delivered + missing }
-        /// One in a thousand missing ([A]: residual loss < 0.1 %), or one in twenty recovered only by a retransmit.
+        /// At least one packet in a thousand is missing ([A]: residual loss < 0.1 %), or more than one in twenty needed
+        /// a retransmit.
         public var isBad: Bool {
             packets > 0 && (missing * 1_000 >= packets && missing > 0 || repaired * 20 > packets)
         }
-        /// One in fifty missing: a path that is down or nearly so.
+        /// At least one packet in fifty is missing: a path is down, or nearly so.
         public var isVeryBad: Bool { packets > 0 && missing * 50 >= packets && missing > 0 }
     }
 
     public static let pathsMax = 3
-    /// A path is removed after this long without a bad second, or after twice as long if the last removal was
-    /// premature.
+    /// A path is removed after this long without a bad second. The time doubles after each premature removal, up to
+    /// `goodSpanMax`.
     public static let goodSpan = TimeSpan.seconds(300)
     public static let goodSpanMax = TimeSpan.seconds(1_200)
     /// How long an added path has to show its effect.
@@ -55,7 +56,8 @@ public struct PathPolicy: Sendable, Equatable {
 
     public init() {}
 
-    /// Records the newest second. A second without any packet is no evidence: links detect silence.
+    /// Records the newest second. A second without any packet counts as neither bad nor very bad: detecting silence is
+    /// left to the links.
     public mutating func note(_ second: Second, at now: MonotonicInstant) {
         badSeconds = badSeconds << 1 | (second.isBad ? 1 : 0)
         if second.isBad { lastBad = now }
@@ -87,7 +89,7 @@ public struct PathMerit: Sendable, Equatable {
         self.roundTrip = roundTrip
     }
 
-    /// A parent whose link loses more than this is bad.
+    /// A parent is bad if its link loses more than this share of the packets.
     static let lossy = 0.02
     /// Smaller loss counts as none.
     private static let lossFloor = 0.005

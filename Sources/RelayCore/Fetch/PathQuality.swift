@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// How many paths a stream needs, by the quality at the streaming server and by whether a parent's own upstream is
-/// silent.
+/// How many paths a stream needs. This depends on the quality at the streaming server, and on whether a parent's own
+/// upstream is silent.
 struct PathQuality {
     /// What an edge has done with a stream's packets since it began to fetch it.
     struct Totals {
@@ -35,7 +35,7 @@ struct PathQuality {
 
     /// - Parameters:
     ///   - pathsMin: the minimum in any case.
-    ///   - adapts: whether the quality counts.
+    ///   - adapts: whether the quality at the streaming server counts.
     func pathsWanted(pathsMin: Int, adapts: Bool, at now: MonotonicInstant) -> Int {
         let needed = now < needsAllUntil ? PathPolicy.pathsMax : 1
         return min(max(needed, adapts ? policy.wanted : 1, pathsMin), PathPolicy.pathsMax)

@@ -11,6 +11,6 @@ struct SourceChanges {
     /// True if the source may change now. Takes a token for it.
     mutating func take(at now: MonotonicInstant) -> Bool { allowance.take(at: now) }
 
-    /// Subscribes ask for the incarnation from this place on. If it is nil, the parent chooses the start.
+    /// From now on, Subscribe messages ask for that incarnation from that place on; nil ends this.
     mutating func noteReturn(to place: (tag: IncarnationTag, sequence: UInt64)?) { returnTo = place }
 }

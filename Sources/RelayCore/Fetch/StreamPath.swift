@@ -18,7 +18,7 @@ final class StreamPath {
     let bit: UInt8
     /// From the zone's last answer; the endpoint does not change. Set by `update`.
     private(set) var candidate: ParentCandidate
-    /// It was added while another path carried the stream. Cleared by `becomeFirst`.
+    /// The path was added to back up another path, not to replace it. Cleared by `becomeFirst`.
     private(set) var isExtra: Bool
 
     // MARK: The subscription, as the fetcher changes it
@@ -30,25 +30,27 @@ final class StreamPath {
     private(set) var lastAsked: MonotonicInstant
     /// When to ask again. Set by `noteRequest`, `noteAnswer` and `postpone`.
     private(set) var nextTry: MonotonicInstant
-    /// Requests without an answer.
+    /// Number of requests since the last answer.
     private(set) var tries = 0
-    /// The incarnation that the parent said it sends; nil until it accepted. Set by `accept`.
+    /// The incarnation that the parent says it sends; nil until the parent accepts the request. Set by `accept`.
     private(set) var tag: IncarnationTag?
-    /// It carries another incarnation than the current one, which another path still carries. Set by `postpone`.
+    /// The parent sends another incarnation, which this node does not take yet: another path still carries the current
+    /// one, or the source has changed too often. Set by `postpone`.
     private(set) var isDeferred = false
     /// Where its backlog ends. Set by `accept`.
     private(set) var backlogEnd: UInt64 = 0
     /// The parent's own upstream is silent. Set by `noteUpstream`.
     private(set) var upstreamSilent = false
 
-    // MARK: What came by it, as the receiver notes it
+    // MARK: What arrived on it, as the receiver records it
 
     private(set) var lastArrival: MonotonicInstant
     /// Newest stream packet that arrived on this path, and its link packet number. Numbers skipped between it and the
     /// next packet are a gap on this path.
     private(set) var lastSequence: UInt64 = 0
     private(set) var lastLinkNumber: UInt32
-    /// The highest number that the parent's heartbeats have promised, so that a repeated promise is not taken for new.
+    /// One above the highest number that the parent's heartbeats have promised, so that a repeated promise is not taken
+    /// for a new one.
     private(set) var promised: UInt64 = 0
     private(set) var lag = PathLag()
     private(set) var packets: UInt64 = 0
@@ -71,7 +73,7 @@ final class StreamPath {
         lastLinkNumber = link.window.highest
     }
 
-    // MARK: The fetcher's
+    // MARK: Called by the fetcher
 
     func update(_ candidate: ParentCandidate) { self.candidate = candidate }
     func becomeLive() { state = .live }
@@ -90,10 +92,11 @@ final class StreamPath {
         lastArrival = now
     }
 
-    /// The parent is asked now. Until it accepts, each request may start elsewhere.
+    /// The parent is about to be asked. Until it accepts, each request may ask for another start.
     func beginRequest(from start: Subscribe.Start) { self.start = start }
 
-    /// - Parameter interval: time to the second request if there is no answer; doubles each time.
+    /// - Parameter interval: time to the second request if there is no answer. The time doubles with each further
+    ///   request, to at most 16 intervals.
     func noteRequest(interval: TimeSpan, at now: MonotonicInstant) {
         lastAsked = now
         tries += 1
@@ -112,7 +115,7 @@ final class StreamPath {
         self.backlogEnd = backlogEnd
     }
 
-    /// It carries another incarnation than the current one: the parent is asked again at that time.
+    /// The parent sends another incarnation than the current one: it is asked again at that time.
     func postpone(until: MonotonicInstant) {
         isDeferred = true
         nextTry = until
@@ -120,7 +123,7 @@ final class StreamPath {
 
     func noteUpstream(silentMilliseconds: UInt16) { upstreamSilent = silentMilliseconds > 1_500 }
 
-    // MARK: The receiver's
+    // MARK: Called by the receiver
 
     @inline(__always) func noteArrival(at now: MonotonicInstant) {
         packets += 1

@@ -10,7 +10,7 @@ struct ChildLease {
     private var nonceSince: MonotonicInstant
     /// The link is closed at this time if no Renew arrives. Read by the link's timer.
     private(set) var expires: MonotonicInstant
-    /// The child's subscriptions differ from those known here. Heartbeats report this.
+    /// The child's subscriptions differ from those known here. The heartbeats tell the child so.
     private(set) var isMismatched = false
     /// When a Renew was last processed in full.
     private var renewedAt: MonotonicInstant?
@@ -34,7 +34,7 @@ struct ChildLease {
         return true
     }
 
-    /// True if the subscriptions in a Renew should be checked now: this has a minimum spacing, however often the child
+    /// True if the subscriptions in a Renew should be checked now: at most once per `spacing`, however often the child
     /// renews.
     mutating func takeTurn(at now: MonotonicInstant) -> Bool {
         if let renewedAt, now - renewedAt < Self.spacing { return false }
@@ -44,7 +44,8 @@ struct ChildLease {
 
     mutating func noteSubscriptions(match: Bool) { isMismatched = !match }
 
-    /// A heartbeat is about to be sent: it carries a new nonce if the last nonce is older than `interval`.
+    /// A heartbeat is about to be sent. It carries a new nonce if the current one has been in use for at least
+    /// `interval`.
     mutating func beginHeartbeat(
         nonceInterval interval: TimeSpan, at now: MonotonicInstant, newNonce: () -> UInt64
     ) {

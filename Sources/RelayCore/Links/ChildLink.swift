@@ -4,7 +4,7 @@ import RelayWire
 /// This node's end of a link that a child opened. It exists only after the handshake has proved that the child receives
 /// at its address, and lives as long as the child renews its lease by echoing fresh nonces.
 ///
-/// A record: each of its parts belongs to one part of the node and guards its own state.
+/// The class is only a record: each group of properties belongs to one part of the node and guards its own state.
 final class ChildLink {
     let slot: Int
     let endpoint: Endpoint
@@ -22,7 +22,7 @@ final class ChildLink {
 
     // MARK: LinkKeeper
 
-    /// Its own token is the parent's, its peer token the child's.
+    /// In the session, the own token is the parent's (this node's), and the peer token is the child's.
     var session: LinkSession
     var lease: ChildLease
     var roundTrip = RoundTrip()
@@ -45,7 +45,7 @@ final class ChildLink {
     /// When anything was last sent. Read by the link's timer.
     private(set) var lastSent: MonotonicInstant
     var wakeup = Wakeup()
-    /// When the next alarm about it may be raised.
+    /// When the next alarm about this link may be raised.
     var alarms = AlarmSpacing()
 
     // MARK: Server
@@ -56,9 +56,9 @@ final class ChildLink {
     var responder: NakResponder
     /// Requests that wait for their turn.
     var requests = WaitingRequests()
-    /// Limits how many backlogs may start with a whole burst.
+    /// Limits how often a backlog may start with a whole burst.
     private var bursts = TokenBucket(rate: 32, depth: 256)
-    /// Limits the names of streams unknown to this node that the child may request.
+    /// Limits how often the child may request the name of a stream that is unknown to this node.
     private var names: NameRateLimiter?
 
     // MARK: AnnouncementRegistry
@@ -108,7 +108,7 @@ final class ChildLink {
     /// True if a backlog may start with a whole burst now. Takes a token for it.
     func takeBurst(at now: MonotonicInstant) -> Bool { bursts.take(at: now) }
 
-    /// True if the child may request a stream that this node does not have. Takes a token for it.
+    /// True if the child may now request a stream that this node does not have. Takes a token for it.
     func mayBringUpName(_ configuration: RelayConfiguration, at now: MonotonicInstant) -> Bool {
         var limiter =
             names

@@ -1,8 +1,8 @@
 import ReflectorModel
 
-/// Detects a link with such heavy and long loss that sending more over it can only make it worse (design §7,
-/// "Overload"). There is no TCP-like congestion control: a live stream has a fixed rate. Only the extra copies of a
-/// stream and streams that have not begun can be dropped (compare RFC 8083's circuit breaker for RTP).
+/// Detects a link whose loss is so heavy and lasts so long that sending more over it can only make things worse (design
+/// §7, "Overload"). There is no TCP-like congestion control, because a live stream has a fixed rate: only the extra
+/// copies of a stream, and streams that have not begun, can be dropped (compare RFC 8083's circuit breaker for RTP).
 ///
 /// ```
 /// closed ──over 20 % for 10 s──▶ shedsPaths ──over 20 % for another 10 s──▶ refusesStreams
@@ -19,7 +19,7 @@ struct CircuitBreaker: Sendable {
         case closed
         /// No extra path of a stream uses this link.
         case shedsPaths
-        /// And no stream starts on it.
+        /// No extra path uses this link, and no stream starts on it.
         case refusesStreams
 
         /// As shown in `/status`.
@@ -39,11 +39,11 @@ struct CircuitBreaker: Sendable {
     static let closeShare = 0.1
     /// How long the loss must stay above or below the limit, and how long a link must be idle before it is tried again.
     static let span = TimeSpan.seconds(10)
-    /// A breaker that opens again after such a try needs twice the idle time before the next one, up to this: a line
-    /// that is congested all evening is tried for 10 s in 170.
+    /// A breaker that opens again after such a try needs twice the idle time before the next try, up to this maximum: a
+    /// line that is congested all evening is tried for only 10 s in every 170 s.
     static let idleSpanMax = TimeSpan.seconds(160)
     private static let periodMin = TimeSpan.seconds(1)
-    /// Fewer packets are not significant.
+    /// A period with fewer packets is not significant.
     private static let packetsMin: UInt32 = 40
 
     /// Link packets counted since `since`.
@@ -55,7 +55,7 @@ struct CircuitBreaker: Sendable {
     }
 
     private var reached = Level.closed
-    /// Uninterrupted runs above the upper limit and below the lower limit.
+    /// The current run above the upper limit, and the current run below the lower limit; nil if there is none.
     private var bad: Run?
     private var good: Run?
     /// Totals at the start of the current period, and when it started.
@@ -65,7 +65,8 @@ struct CircuitBreaker: Sendable {
     /// How often it has opened since the link was last healthy.
     private var openings = 0
 
-    /// What must be dropped now. A breaker that has been idle long enough counts as closed without a further call.
+    /// The level that decides what must be dropped now. A breaker that has been idle long enough counts as closed, even
+    /// if `note` is not called again.
     func level(at now: MonotonicInstant) -> Level { now - lastPackets < idleSpan ? reached : .closed }
 
     private var idleSpan: TimeSpan {
@@ -125,8 +126,8 @@ struct CircuitBreaker: Sendable {
         return true
     }
 
-    /// The run extended by one period, a new run that starts with this period, or none. A run continues while its total
-    /// loss ratio is beyond the limit and no single period is on the opposite side.
+    /// Returns the run extended by the newest period, a new run that starts with this period, or nil. A run continues
+    /// while its total loss ratio is beyond its own limit and no single period is beyond the opposite limit.
     private static func longer(
         _ run: Run?, by newest: Run, while isRight: (Double) -> Bool,
         unless isContrary: (Double) -> Bool

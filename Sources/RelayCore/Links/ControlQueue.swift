@@ -29,8 +29,8 @@ struct ControlQueue {
 
     var isEmpty: Bool { sent == entries.count }
 
-    /// Appends a datagram of at most `lengthMax` bytes that `write` produces. `write` returns the length, 0 for none.
-    /// False if the queue is full.
+    /// Appends the datagram of at most `lengthMax` bytes that `write` produces. `write` returns its length, or 0 if
+    /// there is nothing to send. False if the queue is full.
     mutating func append(
         to destination: Endpoint, from local: UInt8, lengthMax: Int,
         _ write: (UnsafeMutableRawBufferPointer) -> Int

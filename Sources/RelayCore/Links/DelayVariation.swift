@@ -9,7 +9,7 @@ import ReflectorModel
 /// cause an error of 2 ms at most, and a longer route becomes the new base delay after 20 s.
 struct DelayVariation {
     static let halfWindow = TimeSpan.seconds(10)
-    /// A larger value is not queuing: the other end's clock was set, or it is another clock.
+    /// A larger value is not queuing delay: the other end's clock was set, or the timestamps come from another clock.
     static let most = TimeSpan.seconds(10)
 
     /// Lowest local time − timestamp, in microseconds, modulo 2⁶⁴; nil before the first.
@@ -17,8 +17,8 @@ struct DelayVariation {
     private var lowestBefore: Int64?
     private var halfBegan = MonotonicInstant.zero
 
-    /// Takes a timestamp (`TimestampEcho.stamp`) that arrived now. Nil if there is none, and for the first one after a
-    /// step of the other clock.
+    /// Takes a timestamp (`TimestampEcho.stamp`) that has arrived now, and returns its variation. Nil if there is no
+    /// timestamp, and for the first one after a forward step of the local clock or a backward step of the other one.
     mutating func sample(_ timestamp: UInt64, at now: MonotonicInstant) -> TimeSpan? {
         guard timestamp != 0 else { return nil }
         let difference = Int64(bitPattern: TimestampEcho.stamp(now) &- timestamp)

@@ -6,7 +6,7 @@ import RelayWire
 extension LinkKeeper {
     /// The next step for a child's Open.
     enum Admittance {
-        /// None: the Open was answered or dropped.
+        /// There is no next step: the Open was answered or dropped.
         case done
         /// Close this link first, then call `admit` again.
         case close(ChildLink)
@@ -14,7 +14,8 @@ extension LinkKeeper {
         case ready
     }
 
-    /// Whether the child receives at its address.
+    /// Whether the child's cookie proves that it receives at its address. False also for an Open with this node's own
+    /// id, which is refused.
     func isAuthentic(
         _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
@@ -39,7 +40,7 @@ extension LinkKeeper {
                 sendOpened(link, at: now, &core)
                 return .done
             }
-            // A replayed Open from before this link must not end it.
+            // A replayed Open that is older than this link must not end it.
             guard open.cookie.milliseconds >= link.cookieMilliseconds else {
                 core.context.count(.rejectedReplayed)
                 return .done
@@ -63,7 +64,7 @@ extension LinkKeeper {
         }
     }
 
-    /// Opens the link. Nil if the keys cannot be made.
+    /// Opens the link. Nil if its keys cannot be derived.
     func accept(
         _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> ChildLink? {

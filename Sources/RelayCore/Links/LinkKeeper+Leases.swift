@@ -36,7 +36,7 @@ extension LinkKeeper {
         core.send(.linkHeartbeat(heartbeat), on: link, at: now)
     }
 
-    /// The next page of entries about single streams.
+    /// The heartbeat's entries: one for each stream of the next page of subscriptions.
     private func nextEntries(
         of link: ChildLink, at now: MonotonicInstant, _ streams: borrowing StreamTable
     ) -> [LinkHeartbeat.Entry] {
@@ -65,10 +65,11 @@ extension LinkKeeper {
         return false
     }
 
-    /// Sends heartbeats and path-size probes. The link's subscriptions were checked before.
+    /// Sends heartbeats and path-size probes. The caller has already checked the link's subscriptions.
     func handleTimer(of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         let probeAt = probeSize(of: link, at: now, &core)
-        // While data flows, data is the sign of life; heartbeats still carry tails, nonces and timestamps.
+        // While data flows, the data itself is the sign of life. Heartbeats are still needed, though less often, for
+        // the newest sequence numbers, nonces and timestamps.
         if now >= heartbeatDue(of: link, core.configuration) { sendHeartbeat(on: link, at: now, &core) }
         let next = heartbeatDue(of: link, core.configuration)
         var wake = min(max(min(next, probeAt), now + .milliseconds(1)), link.lease.expires)

@@ -4,7 +4,7 @@ import RelayWire
 /// Measures what packet size the paths to children carry (`PathSize`), and handles what children report about the paths
 /// behind them.
 extension LinkKeeper {
-    /// Sends probes of the path to a child if they are due. Returns when to call again.
+    /// Sends size probes to a child if they are due. Returns when to call this again.
     func probeSize(
         of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> MonotonicInstant {

@@ -2,7 +2,7 @@ import ReflectorModel
 import RelayWire
 
 /// Handles the children's reports about their links, and answers probes with the totals. An answer proves that this
-/// node's event loop runs; it costs two MACs and holds no state.
+/// node's event loop runs; it costs two MACs and needs no state.
 extension LinkKeeper {
     func answer(_ probe: Probe, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard isValid(probe.cookie, for: source, node: probe.node, nonce: probe.nonce, at: now, core.crypto) else {

@@ -41,7 +41,8 @@ extension LinkKeeper {
         return .close(link)
     }
 
-    /// The idle link to close; nil if there is none.
+    /// Returns the idle link to close, whose child has been told; nil if there is none, or if the links were searched
+    /// too recently.
     private func evict(
         at now: MonotonicInstant, _ core: inout NodeCore, where isCandidate: (ChildLink) -> Bool
     ) -> ChildLink? {
@@ -56,9 +57,9 @@ extension LinkKeeper {
         return link
     }
 
-    /// The order of eviction: a link on which nothing was ever received before one that has spoken; one that fetches
-    /// nothing before one that does; then one from the address with the most links; then the one that has been silent
-    /// longest.
+    /// The link to evict first. A link on which nothing was ever received goes before one that has carried messages;
+    /// then, a link that fetches nothing goes before one that does; then, one from the address with the most links; and
+    /// finally, the one that has been silent longest.
     private func leastUseful(_ candidates: [ChildLink], _ links: borrowing LinkTable) -> ChildLink? {
         var least: (link: ChildLink, order: (Int, Int, Int, MonotonicInstant))?
         for link in candidates {

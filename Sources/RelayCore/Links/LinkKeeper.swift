@@ -7,10 +7,10 @@ import RelayWire
 /// Hello ─▶ Cookie ─▶ Open ─▶ identity, room ─▶ Opened ─▶ heartbeats, renewals ─▶ lease expires
 /// ```
 ///
-/// A parent keeps no state and sends only a cookie, no longer than the Hello, until the child has returned the cookie
-/// and so proved that it receives at its address.
+/// Until the child has returned the parent's cookie, and so proved that it receives at its address, the parent keeps no
+/// state and sends only the cookie, in a message that is not larger than the Hello.
 struct LinkKeeper {
-    /// The consequence of a handshake message for other parts.
+    /// What other parts of the node must do after a handshake message.
     enum Outcome {
         case nothing
         /// A child requests a link: the next step is `claim`.

@@ -1,5 +1,5 @@
-/// Which link packet numbers arrived, at the child's end: distinguishes loss on this link from packets that the parent
-/// never had.
+/// Which link packet numbers have arrived, as recorded at the child's end. This distinguishes packets lost on this link
+/// from packets that the parent never had.
 struct LinkNumberWindow {
     /// How many numbers below the highest are remembered.
     static let width: UInt32 = 4_096
@@ -9,18 +9,18 @@ struct LinkNumberWindow {
     private(set) var highest: UInt32 = 0
     /// How many distinct numbers arrived.
     private(set) var received: UInt32 = 0
-    /// The highest number that has not arrived, 0 if none is missing: it answers most queries.
+    /// The highest number that has not arrived; 0 if none is missing. Most queries can be answered with it alone.
     private var newestMissing: UInt32 = 0
 
     /// How many link numbers should have arrived by now but have not.
     var missing: UInt32 { highest &- received }
 
-    /// Notes a number. Returns how far below the highest it was: 0 if in order, or if it is so far from the highest
-    /// that it is not recorded. Nil for a duplicate.
+    /// Notes a number. Returns how far below the highest it was: 0 if it is a new highest, or if it is so far from the
+    /// highest that it is not recorded. Nil for a duplicate.
     ///
-    /// Link numbers are not authenticated, because each child's differ: anyone who overhears a packet can resend it
-    /// with another number. So a packet alone moves the window by at most its width; only the parent's heartbeat moves
-    /// it further (`expect`).
+    /// Link numbers are not authenticated, because they differ from child to child while the sealed packet is the same.
+    /// So anyone who overhears a packet can resend it with another number. Therefore a packet moves the window by less
+    /// than the window's width; only the parent's heartbeat moves it further (`expect`).
     mutating func note(_ number: UInt32) -> UInt32? {
         let ahead = Int32(bitPattern: number &- highest)
         guard ahead.magnitude < Self.width else { return 0 }

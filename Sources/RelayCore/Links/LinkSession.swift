@@ -25,7 +25,7 @@ struct LinkSession {
         return keys
     }
 
-    /// The counter for the next control message, never used before.
+    /// Returns the counter for the next control message: a value never used before.
     mutating func takeCounter() -> UInt64 {
         counter += 1
         return counter

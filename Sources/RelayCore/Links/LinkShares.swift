@@ -11,7 +11,8 @@ struct LinkShares {
         var cookieMilliseconds: UInt64
     }
 
-    /// Number of closed links remembered, by hashed place; a newer one overwrites an older one in the same place.
+    /// Number of places in the table of closed links. A hash of the link's endpoint selects the place, and a newer link
+    /// overwrites an older one in the same place.
     private static let closedMax = 4_096
     private var closed: [Closed?] = []
     private var countOfAddress: [IPAddress: Int] = [:]
@@ -19,7 +20,8 @@ struct LinkShares {
     /// When the links were last searched for one to close.
     private var searchedAt: MonotonicInstant?
 
-    /// An IPv4 address, or the network of an IPv6 address: a host with one address of the network can use all of them.
+    /// The key by which links are counted: an IPv4 address itself, or the /64 network of an IPv6 address, because a
+    /// host with one address of that network can use all of them.
     static func key(_ address: IPAddress) -> IPAddress {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }
@@ -53,7 +55,8 @@ struct LinkShares {
         return open.nonce == last.nonce || open.cookie.milliseconds < last.cookieMilliseconds
     }
 
-    /// Whether all links may be searched now: not for each of a thousand consecutive Opens.
+    /// True if all links may be searched now. Searches have a minimum spacing, so that a thousand consecutive Opens do
+    /// not each cause one.
     mutating func maySearch(at now: MonotonicInstant) -> Bool {
         if let searchedAt, now - searchedAt < .milliseconds(5) { return false }
         searchedAt = now

@@ -37,7 +37,7 @@ struct LinkTable: ~Copyable {
         return parents[slot]
     }
 
-    /// The link to the host that has this address.
+    /// The link to the parent host that has this address.
     func parent(at endpoint: Endpoint) -> ParentLink? {
         parentByEndpoint[endpoint].flatMap { parents[$0] }
     }
@@ -100,6 +100,6 @@ struct LinkTable: ~Copyable {
         children.remove(link.slot)
     }
 
-    /// Whether all links may be searched for one to close: not for each of a thousand consecutive Opens.
+    /// True if all links may be searched now for one to close. See `LinkShares.maySearch`.
     mutating func maySearch(at now: MonotonicInstant) -> Bool { shares.maySearch(at: now) }
 }

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Either end of a link, for delay measurements: round trips from echoed timestamps, and the variation of the incoming
-/// delay.
+/// Either end of a link, as far as delay measurements need it: round trips from echoed timestamps, and the variation of
+/// the incoming delay.
 protocol MeasuredLink: AnyObject {
     var echo: TimestampEcho { get set }
     var roundTrip: RoundTrip { get set }

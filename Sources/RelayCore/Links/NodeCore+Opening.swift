@@ -1,7 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// The sending half of the child's end of the handshake: any part that needs a link to a host opens it here.
+/// The sending half of the child's end of the handshake. Any part of the node that needs a link to a host opens it
+/// here.
 extension NodeCore {
     /// Maximum number of a host's other addresses to try.
     private static var othersMax: Int { 7 }
@@ -42,8 +43,8 @@ extension NodeCore {
         guard link.tries <= configuration.retriesMax else { return false }
         switch link.state {
         case .greeting:
-            // The other addresses are tried as well after two unanswered tries of the first: 300 ms (compare RFC 8305
-            // §5).
+            // After two unanswered tries of the first address, that is after 300 ms by default, the other addresses are
+            // tried as well (compare RFC 8305 §5).
             for address in link.tries < 2 ? [link.remote] : [link.remote] + link.others {
                 send(
                     .hello(keyPhase: link.keyPhase, role: configuration.role, node: context.id, nonce: link.nonce),

@@ -28,7 +28,8 @@ final class ParentLink {
 
     /// Changed by `takeCookie`, `open` and `die`.
     private(set) var state: State = .greeting
-    /// The host's address in use: the first one that answered. Changed by `use`.
+    /// The host's address in use: the one that answered, or the one to try first while none has answered. Changed by
+    /// `use`.
     private(set) var remote: Endpoint
     /// The host's other addresses. While the link opens, they are tried too if the first one stays silent. Changed by
     /// `use`.
@@ -36,13 +37,13 @@ final class ParentLink {
     /// Number of our own address on which the parent's first answer arrived (`RelayNode.receive`): everything is sent
     /// from there, since the parent identifies the link by it. Set by `use`.
     private(set) var local: UInt8 = 0
-    /// Host name, first from the DNS, later from the handshake.
+    /// The host's name, first from the DNS, then from the handshake.
     private(set) var peerName: String
-    /// Changed by `noteTry`.
+    /// Changed by `noteTry` and `takeCookie`.
     private(set) var nextTry: MonotonicInstant
     private(set) var tries = 0
     private var openedAt: MonotonicInstant = .zero
-    /// Its own token is the child's, its peer token the parent's.
+    /// In the session, the own token is the child's (this node's), and the peer token is the parent's.
     var session: LinkSession
     var childToken: UInt64 { session.ownToken }
     var parentToken: UInt64 { session.peerToken }
@@ -67,13 +68,14 @@ final class ParentLink {
 
     /// The last nonce from the parent. Set by `takeNonce`.
     private(set) var leaseNonce: UInt64 = 0
-    /// Set by `noteRenew`.
+    /// Set by `noteRenew` and `open`.
     private(set) var lastRenew: MonotonicInstant = .zero
     /// Stream table slots by subscription id on this link, and a checksum of the ids. Changed by `addSubscription` and
     /// `removeSubscription`.
     private(set) var subscriptions: [UInt32: Int] = [:]
     private(set) var digest: UInt64 = 0
-    /// Standby: kept validated without streams until this instant, in case the current parent dies. Set by `keepWarm`.
+    /// As a standby, the link is kept validated without streams until this instant, in case the current parent dies.
+    /// Set by `keepWarm`.
     private(set) var warmUntil: MonotonicInstant = .zero
     /// The parent has announced that it is about to stop. Set by `noteShutdown`.
     private(set) var isLeavingSoon = false
@@ -132,7 +134,7 @@ final class ParentLink {
 
     /// A handshake step is being sent.
     ///
-    /// - Parameter interval: time until the second try; doubles each time.
+    /// - Parameter interval: time until the second try. It doubles with each further try.
     func noteTry(interval: TimeSpan, at now: MonotonicInstant) {
         if case .opening = state { openedAt = now }
         nextTry = now + TimeSpan(nanoseconds: interval.nanoseconds << Int64(tries))
@@ -176,7 +178,7 @@ final class ParentLink {
         return true
     }
 
-    /// True the first time.
+    /// Notes that the parent is about to stop. True the first time.
     func noteShutdown() -> Bool {
         defer { isLeavingSoon = true }
         return !isLeavingSoon

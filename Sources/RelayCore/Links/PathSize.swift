@@ -24,7 +24,7 @@ struct PathSize {
     static let roundSpan: TimeSpan = .milliseconds(150)
     /// How long a result is valid.
     static let span: TimeSpan = .seconds(60)
-    /// Loss triggers a new measurement no sooner than this.
+    /// Loss triggers a new measurement no sooner than this after the last result.
     static let suspicionSpan: TimeSpan = .seconds(5)
     /// Answers to smaller probes needed to conclude that the usual size is too large.
     private static let answersMin = 2
@@ -40,7 +40,7 @@ struct PathSize {
     private var tiny = 0
     private var judgedAt: MonotonicInstant?
 
-    /// Payloads of the probes to send now. Called while the link has subscriptions and `nextStep` is due.
+    /// Returns the payloads of the probes to send now: none before `nextStep`. Called while the link has subscriptions.
     mutating func step(at now: MonotonicInstant) -> (probes: [Int], outcome: Outcome) {
         guard now >= nextStep else { return ([], .unchanged) }
         guard round < Self.rounds, usual == 0 else { return ([], conclude(at: now)) }

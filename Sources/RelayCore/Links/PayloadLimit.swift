@@ -13,8 +13,9 @@ struct PayloadLimit {
 
     mutating func follow(_ limit: Int) { bytes = limit }
 
-    /// The same at the stream's entrypoint, where a child that joins and leaves repeatedly must not make the payload
-    /// size oscillate. False if the limit stays.
+    /// Follows the limit at the stream's entrypoint, where a child that joins and leaves repeatedly must not make the
+    /// payload size oscillate: the limit is lowered at once, but raised only after `span`. False if the limit stays as
+    /// it is.
     mutating func followSlowly(_ limit: Int, at now: MonotonicInstant) -> Bool {
         let isLower = limit < bytes
         if isLower { loweredAt = now }

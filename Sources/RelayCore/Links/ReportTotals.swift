@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// What one child reports to have received and missed on its link, as far as it is plausible: a child cannot receive or
-/// miss more packets than were sent to it.
+/// The numbers of packets that one child reports as received and missed on its link, as far as they are plausible:
+/// together they cannot exceed the number of packets sent to it.
 struct ChildReport {
     private var newest: (received: UInt32, lost: UInt32) = (0, 0)
     /// Accepted counts since the link was opened.
@@ -13,8 +13,8 @@ struct ChildReport {
     /// Processes a report. Its counts are modulo 2³², and missed packets may still arrive.
     ///
     /// - Parameter sent: packets sent on the link since it was opened.
-    /// - Returns: how many of the reported packets are implausible; nil if a newer report was processed before: this
-    ///   one is ignored.
+    /// - Returns: how many of the reported packets are implausible; nil if the report is ignored because a newer one
+    ///   was processed before.
     mutating func take(received newReceived: UInt32, lost newLost: UInt32, sent: UInt64) -> UInt64? {
         let more = Int64(Int32(bitPattern: newReceived &- newest.received))
         guard more >= 0 else { return nil }
@@ -37,10 +37,10 @@ struct ChildReport {
 
 /// What children received and missed, totalled over all links since the start, for the name servers' probes.
 ///
-/// The loss of each round is the median of the reports of the children's addresses, with two more that report no loss.
-/// So one child, or any number behind one address, cannot cause a loss alone; of three or more that report a loss, the
-/// majority counts. A set reflector on a lossy network loses packets for most of its children; a child on a lossy
-/// network is one of many.
+/// The loss of each round is the median of one report per child address, plus two artificial ones of no loss. So one
+/// child, or any number of children behind one address, cannot cause a loss alone; once three or more addresses report
+/// a loss, their majority decides. If the set reflector's own network is lossy, most of its children miss packets; if a
+/// child's network is lossy, that child is one among many.
 struct ReportTotals {
     /// The report of one address's children for one round.
     struct Vote {

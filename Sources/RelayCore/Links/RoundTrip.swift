@@ -17,10 +17,12 @@ struct RoundTrip {
         smoothed = (old * 7 + rtt) / 8
     }
 
-    /// What a measurement does not include: the other end's flush delay and both ends' timers (RFC 6298's G).
+    /// Allowance for what a measurement does not include: the other end's flush delay and both ends' timers (RFC 6298's
+    /// G).
     private static let granularity = TimeSpan.milliseconds(2)
 
-    /// When to repeat an unanswered request: SRTT + 4·RTTVAR, at least 10 ms.
+    /// How long to wait before an unanswered request is repeated: SRTT + 4·RTTVAR, at least 10 ms; 100 ms before the
+    /// first measurement.
     var retransmitTimeout: TimeSpan {
         guard let smoothed else { return .milliseconds(100) }
         return max(smoothed + max(variation * 4, Self.granularity), .milliseconds(10))
@@ -33,7 +35,7 @@ struct RoundTrip {
     }
 }
 
-/// Timestamps to echo: the other end's newest one, and when it arrived.
+/// The timestamp to echo: the other end's newest one, and when it arrived.
 struct TimestampEcho {
     private var timestamp: UInt64 = 0
     private var arrival: MonotonicInstant = .zero

@@ -6,7 +6,7 @@ struct SlotTable<Element: AnyObject> {
 
     subscript(_ slot: Int) -> Element? { slot < elements.count ? elements[slot] : nil }
 
-    /// Inserts what `make` creates for its slot.
+    /// Inserts the element that `make` creates for the slot that it is given.
     mutating func insert(_ make: (Int) -> Element) -> Element {
         let slot = free.popLast() ?? elements.count
         if slot == elements.count { elements.append(nil) }

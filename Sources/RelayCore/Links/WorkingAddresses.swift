@@ -11,9 +11,9 @@ struct WorkingAddresses {
     private var entries: [Endpoint: Entry] = [:]
     /// The entries come from the zone; when the table is full, it is cleared. This costs a wait of 300 ms per host.
     static let countMax = 1_024
-    /// How long an address that did not answer is skipped.
+    /// How long the next links skip an address that did not answer.
     static let span: TimeSpan = .seconds(600)
-    /// The same for an address on which a link died: perhaps the host failed, not the path.
+    /// The same for an address on which a link died. It is shorter, because perhaps the host failed, not the path.
     static let spanAfterDeath: TimeSpan = .seconds(60)
 
     mutating func note(
