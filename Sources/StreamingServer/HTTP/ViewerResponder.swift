@@ -73,7 +73,7 @@ struct ViewerResponder: HTTPResponder {
             try await request.body.consumeWithInboundCloseHandler { _ in
                 try await writer.write(contentsOf: first)
                 let milliseconds = (ContinuousClock.now - context.arrival) / .milliseconds(1)
-                hub.countFirstByte(isCold: isCold, milliseconds: milliseconds)
+                hub.count(isCold ? "viewers_first_byte_cold" : "viewers_first_byte_warm")
                 hub.logger.info(
                     "viewer first-byte",
                     metadata: ["stream": "\(stream)", "cold": "\(isCold)", "ms": "\(Int(milliseconds))"])

@@ -160,10 +160,6 @@ public final class LiveStreamHub: Sendable {
         statisticsSoFar.withLock { $0.counters[event, default: 0] += number }
     }
 
-    func countFirstByte(isCold: Bool, milliseconds: Double) {
-        statisticsSoFar.withLock { isCold ? $0.cold.add(milliseconds) : $0.warm.add(milliseconds) }
-    }
-
     // MARK: The server's side
 
     /// True if there are no streams and nothing to sweep.

@@ -27,39 +27,8 @@ public struct LiveStreamTotals: Sendable, Equatable {
 
 /// Counters of the streaming server since its start.
 public struct StreamingStatistics: Sendable, Equatable {
-    /// Times from a viewer's request to its first byte, in milliseconds.
-    public struct FirstByte: Sendable, Equatable {
-        /// Number of recent values for the median.
-        public static let recentMax = 256
-
-        public private(set) var count: UInt64 = 0
-        public private(set) var lastMilliseconds: Double?
-        private var recent: [Double] = []
-
-        /// Median of the most recent values.
-        public var medianMilliseconds: Double? {
-            guard !recent.isEmpty else { return nil }
-            let sorted = recent.sorted()
-            return sorted[sorted.count / 2]
-        }
-
-        mutating func add(_ milliseconds: Double) {
-            if recent.count < Self.recentMax {
-                recent.append(milliseconds)
-            } else {
-                recent[Int(count % UInt64(Self.recentMax))] = milliseconds
-            }
-            count += 1
-            lastMilliseconds = milliseconds
-        }
-    }
-
     /// Events by name: `requests`, `viewers_refused`, `viewers_overrun`, `waits_timed_out` and so on.
     public internal(set) var counters: [String: UInt64] = [:]
-    /// Viewers for which the stream was not here yet.
-    public internal(set) var cold = FirstByte()
-    /// Viewers for which the stream was here.
-    public internal(set) var warm = FirstByte()
     /// The streams held now, by name.
     public internal(set) var streams: [LiveStreamTotals] = []
 }
