@@ -5,9 +5,9 @@ import ReflectorModel
 struct Arrivals {
     /// When the last authentic packet arrived.
     private(set) var lastArrival: MonotonicInstant = .zero
-    /// When the last new packet was stored, or the stream last changed to another incarnation or was rewound; and when
-    /// the incarnation last changed.
+    /// When the last new packet was stored, or when the stream last changed to another incarnation or was rewound.
     private(set) var lastKept: MonotonicInstant = .zero
+    /// When the incarnation last changed; nil if it never has.
     private(set) var adoptedAt: MonotonicInstant?
     private(set) var rate = ArrivalRate()
     /// When backlog packets were last seen arriving (`StreamState.isFilling`).

@@ -22,7 +22,7 @@ extension Receiver {
         path.notePlace(sequence, linkNumber: linkNumber)
     }
 
-    /// Adds the numbers below `sequence` that this path shows to be missing to the gap table.
+    /// Adds to the gap table the numbers below `sequence` that this path shows to be missing.
     private func noteMissing(
         upTo sequence: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore
