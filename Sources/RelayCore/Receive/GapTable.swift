@@ -101,7 +101,7 @@ struct GapTable {
         refreshDue()
     }
 
-    /// Forgets what is known by a path: its bit identifies another path from now on.
+    /// Forgets what the path with this bit has shown: the bit identifies another path from now on.
     mutating func forgetPath(_ bit: UInt8) {
         updateAll { gap in
             gap.passedOn &= ~bit

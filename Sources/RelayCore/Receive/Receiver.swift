@@ -67,7 +67,7 @@ struct Receiver {
             return reject(.rejectedUnknownIncarnation, &core)
         }
         // The path is looked up before the seal is verified, not after: if the state of a thousand streams has left the
-        // processor's caches, it is fetched from memory together with the key.
+        // processor's caches, the path and the key are then fetched from memory together.
         let path = stream.paths.path(on: link)
         guard let incarnation = stream.incarnation,
             let key = incarnation.sealKey(phase: header.keyPhase, of: stream.name, core.crypto)
