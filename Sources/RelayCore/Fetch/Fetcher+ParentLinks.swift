@@ -94,8 +94,8 @@ extension Fetcher {
 
     // MARK: Death
 
-    /// Closes a link that failed. Returns the slots of the streams that lose a path. The caller calls `lose(link,
-    /// stream)` for each of them, and handles the resulting events before it turns to the next stream.
+    /// Closes a link that failed. Returns the slots of the streams that lose a path. The caller calls `lose` for each
+    /// of these streams, and handles the resulting events before it turns to the next one.
     mutating func fail(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> [Int] {
         guard link.state != .dead else { return [] }
         let wasAlive = link.isAlive

@@ -39,7 +39,7 @@ public struct PathPolicy: Sendable, Equatable {
     /// `goodSpanMax`.
     public static let goodSpan = TimeSpan.seconds(300)
     public static let goodSpanMax = TimeSpan.seconds(1_200)
-    /// How long an added path has to show its effect.
+    /// How long an added path is given to show its effect.
     private static let patience = TimeSpan.seconds(2)
 
     /// How long not to return to a parent that was left because it was worse.

@@ -138,10 +138,10 @@ final class StreamPath {
 
     func notePromise(below end: UInt64) { promised = end }
 
-    /// The numbers start over: earlier packets and promises on this path say nothing about the next ones.
+    /// The sequence numbers start over: earlier packets and promises on this path say nothing about the next ones.
     func forgetPlace() { (lastSequence, promised) = (0, 0) }
 
-    /// A packet arrived this much later than on the first path that carried it.
+    /// A packet arrived on this path this much later than on the first path that carried it.
     @inline(__always) func noteLag(_ span: TimeSpan) { lag.note(span) }
 
     func noteRetransmitAsked() { retransmitsAsked += 1 }

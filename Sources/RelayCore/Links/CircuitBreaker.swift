@@ -9,10 +9,10 @@ import ReflectorModel
 ///    ◀───────── under 10 % for 10 s, or nothing to count for 10 s ──────────────────┘
 /// ```
 ///
-/// The loss is measured in periods of one second or, on a slow link, of enough packets to be significant. Ten bad
-/// seconds are a run of periods that lost more than a fifth in total, and none of them less than a tenth. So a period
-/// with few packets that looks good by chance does not restart the count, and one outage of two seconds does not count
-/// as ten bad seconds.
+/// The loss is measured in periods of at least one second, or on a slow link, of enough packets to be significant.
+/// "Over 20 % for 10 s" means a run of periods that lost more than a fifth in total, and none of them less than a
+/// tenth. So a period with few packets that looks good by chance does not restart the count, and an outage of two
+/// seconds does not count as ten bad seconds.
 struct CircuitBreaker: Sendable {
     enum Level: Int, Comparable, Sendable, CustomStringConvertible {
         /// The normal state.

@@ -18,7 +18,7 @@ struct DelayVariation {
     private var halfBegan = MonotonicInstant.zero
 
     /// Takes a timestamp (`TimestampEcho.stamp`) that has arrived now, and returns its variation. Nil if there is no
-    /// timestamp, and for the first one after a forward step of the local clock or a backward step of the other one.
+    /// timestamp, and for the first one after the other clock was set back by more than `most`.
     mutating func sample(_ timestamp: UInt64, at now: MonotonicInstant) -> TimeSpan? {
         guard timestamp != 0 else { return nil }
         let difference = Int64(bitPattern: TimestampEcho.stamp(now) &- timestamp)

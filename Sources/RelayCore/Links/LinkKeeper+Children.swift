@@ -30,7 +30,7 @@ extension LinkKeeper {
         return true
     }
 
-    /// Decides about an authentic Open from a node whose identity was accepted.
+    /// Decides what to do about an authentic Open from a node whose identity was accepted.
     func admit(
         _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Admittance {

@@ -67,7 +67,8 @@ extension LinkKeeper {
         guard listing.allows(role: claimed.role, region: claimed.region) else {
             return conflict(.part, zone: listing.description)
         }
-        // A node behind a NAT may come from another address, but not while the host itself is connected from its own.
+        // A node behind a NAT may connect from another address, but not while a node of that name is connected from an
+        // address that the zone gives.
         func isAtHome(_ endpoint: Endpoint) -> Bool {
             answer.hosts.contains { $0.endpoint.address == endpoint.address }
         }

@@ -36,7 +36,7 @@ extension LinkKeeper {
         core.send(.linkHeartbeat(heartbeat), on: link, at: now)
     }
 
-    /// The heartbeat's entries: one for each stream of the next page of subscriptions.
+    /// Returns the heartbeat's entries for the next page of subscriptions.
     private func nextEntries(
         of link: ChildLink, at now: MonotonicInstant, _ streams: borrowing StreamTable
     ) -> [LinkHeartbeat.Entry] {

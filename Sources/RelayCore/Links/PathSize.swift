@@ -1,9 +1,10 @@
 import ReflectorModel
 import RelayWire
 
-/// Whether the path to a child carries packets of usual size, or only those that fit an MTU of 1280. Measured with
-/// datagrams of both sizes, because the ICMP messages of routers are often filtered. Probes are sent while streams
-/// flow. Small datagrams are included, so that total loss is not mistaken for a small MTU.
+/// Whether the path to a child carries packets of the usual size, or only those that fit an MTU of 1280. This is
+/// measured with datagrams of both sizes, because the ICMP messages of routers are often filtered. Probes are sent
+/// while streams flow. They include even smaller datagrams, so that total loss is not mistaken for a path that is too
+/// small.
 ///
 /// ```
 ///        due ──▶ probing, 7 rounds ──a usual one came──▶ usual, judged again after 60 s or when much is lost

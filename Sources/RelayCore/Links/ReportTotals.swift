@@ -38,9 +38,9 @@ struct ChildReport {
 /// What children received and missed, totalled over all links since the start, for the name servers' probes.
 ///
 /// The loss of each round is the median of one report per child address, plus two artificial ones of no loss. So one
-/// child, or any number of children behind one address, cannot cause a loss alone; once three or more addresses report
-/// a loss, their majority decides. If the set reflector's own network is lossy, most of its children miss packets; if a
-/// child's network is lossy, that child is one among many.
+/// child, or any number of children behind one address, cannot cause a loss alone: the result is above zero only if at
+/// least half of these reports, the artificial ones included, show a loss. If the set reflector's own network is lossy,
+/// most of its children miss packets; if a child's network is lossy, that child is one among many.
 struct ReportTotals {
     /// The report of one address's children for one round.
     struct Vote {

@@ -1,15 +1,16 @@
 import ReflectorModel
 
-/// How a stream arrives at this node, or is made if this is its entrypoint: when, how fast and how much. The receiver
-/// and the origin write it; the other parts read it.
+/// How a stream arrives at this node, or is produced here if this is its entrypoint: when, how fast and how much. The
+/// receiver and the origin write this record; the other parts of the node read it.
 struct Arrivals {
     /// When the last authentic packet arrived.
     private(set) var lastArrival: MonotonicInstant = .zero
-    /// When the last new packet arrived, and when the incarnation last changed.
+    /// When the last new packet was stored, or when the stream last changed to another incarnation or was rewound.
     private(set) var lastKept: MonotonicInstant = .zero
+    /// When the incarnation last changed; nil if it never has.
     private(set) var adoptedAt: MonotonicInstant?
     private(set) var rate = ArrivalRate()
-    /// When backlog was last seen to arrive (`StreamState.isFilling`).
+    /// When backlog packets were last seen arriving (`StreamState.isFilling`).
     private(set) var filledAt: MonotonicInstant?
     private(set) var packetsIn: UInt64 = 0
     private(set) var bytesIn: UInt64 = 0

@@ -1,27 +1,27 @@
 import ReflectorModel
 
 /// The sequence numbers of one incarnation that are known to exist and have not arrived, in order, with what is known
-/// about each and when its next action is due. Empty on a good link, and then it costs nothing.
+/// about each and when its next action is due. On a good link the table is empty and costs nothing.
 struct GapTable {
     struct Gap {
         let sequence: UInt64
         let detected: MonotonicInstant
-        /// When to request it, to repeat the request, or to try again.
+        /// When to request the number, to repeat that request, or to begin another try.
         var due: MonotonicInstant
         /// Paths (`StreamPath.bit`) on which later packets arrived, but not this one.
         var passedOn: UInt8 = 0
-        /// Those among them whose link lost it, as link numbers show: their parents have it.
+        /// Those of these paths whose link lost the packet, as its link numbers show: their parents have the packet.
         var lostOn: UInt8 = 0
-        /// Before the first request: the link packet number on that path at which reordering no longer explains the
-        /// gap; no path if only time decides.
+        /// Before the first request: the link packet number at which reordering no longer explains the gap, and the
+        /// path (`reorderedOn`) to which that number belongs; 0 for no path, if only time decides.
         var reorderedUntil: UInt32 = 0
         var reorderedOn: UInt8 = 0
-        /// How often it was requested, not counting the repeats of a try.
+        /// How often the number was requested, not counting the repeats of a try.
         var tries: UInt8 = 0
         var triedAt = MonotonicInstant.zero
         /// How often the current try was repeated.
         var copies: UInt8 = 0
-        /// How many of the tries were last tries: those that can just be answered in time.
+        /// How many of the tries were last tries, which can only just be answered in time.
         var lastTries: UInt8 = 0
         /// The path of the newest try.
         var askedOn: UInt8 = 0
@@ -34,9 +34,9 @@ struct GapTable {
     }
 
     private(set) var gaps: [Gap] = []
-    /// No gap is due before this.
+    /// No gap is due by time before this instant.
     private(set) var nextDue: MonotonicInstant = .distantFuture
-    /// Some gap is waiting only for k later link packets.
+    /// Some gap becomes due, even before its time, once k later link packets have arrived.
     private(set) var awaitsReordering = false
 
     var isEmpty: Bool { gaps.isEmpty }
@@ -48,8 +48,8 @@ struct GapTable {
         return index < gaps.count && gaps[index].sequence == sequence
     }
 
-    /// Changes the gap of a number. A new gap is added first, with nothing known and never due. False if the table is
-    /// full.
+    /// Changes the gap of a number. If the number has no gap yet, one is added first, which is never due and about
+    /// which nothing is known. False if the table is full.
     mutating func note(
         _ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout Gap) -> Void
     ) -> Bool {
@@ -101,7 +101,7 @@ struct GapTable {
         refreshDue()
     }
 
-    /// The bit identifies another path from now on.
+    /// Forgets what the path with this bit has shown: the bit identifies another path from now on.
     mutating func forgetPath(_ bit: UInt8) {
         updateAll { gap in
             gap.passedOn &= ~bit
@@ -112,8 +112,8 @@ struct GapTable {
     }
 
     /// The set of paths has changed: what is known about the old ones no longer applies, and packets that a new path
-    /// carries without a request are awaited until `due`. The count of tries continues, since a parent answers none
-    /// twice.
+    /// carries without a request are awaited until `due`. The numbers of the tries continue, because a parent answers
+    /// no try number twice.
     mutating func forgetPaths(due: MonotonicInstant) {
         updateAll { gap in
             gap.passedOn = 0
@@ -132,7 +132,7 @@ struct GapTable {
     ///
     /// - Parameters:
     ///   - path: bit of the path on which a packet has just arrived, 0 for none.
-    ///   - linkHighest: the link packet number that this path has reached.
+    ///   - linkHighest: the highest link packet number on that path so far.
     mutating func takeDue(
         at now: MonotonicInstant, path: UInt8, linkHighest: UInt32, _ ask: (inout Gap) -> Void
     ) {

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// The packets of one (source, incarnation) that a node holds or waits for, and the keys that seal them. A class, so
-/// that reading it never copies the index before a write.
+/// The packets of one (source, incarnation) that a node holds or waits for, and the keys that seal them. It is a class,
+/// so that a part that has read it never makes the next write copy the index.
 ///
 /// The parts that serve, fetch and deliver read everything; only the methods in this file change it.
 final class IncarnationState {
@@ -12,9 +12,9 @@ final class IncarnationState {
     /// The key phase of the newest packets.
     private(set) var keyPhase: UInt8
     private(set) var key: SealKey
-    /// During a key roll: the phase and key of the packets before or after it.
+    /// During a key roll: the phase and key of the packets sealed with the other key, the old or the new one.
     private var otherKey: (phase: UInt8, key: SealKey)?
-    /// Where the packets held are in the log.
+    /// The slot in the log of each packet held.
     private(set) var index: SequenceIndex
     /// The missing numbers.
     private(set) var gaps = GapTable()
@@ -22,7 +22,8 @@ final class IncarnationState {
     private(set) var start: UInt64
     /// At an edge: the next number to deliver; 0 until the start is known.
     private(set) var nextToDeliver: UInt64 = 0
-    /// The lowest number that was not yet delivered when the numbers last jumped (`giveUp`), or since.
+    /// The number that was next to deliver when the numbers first jumped (`giveUp`); 0 if they never did. Delivery
+    /// resumes here, at the earliest, if the jump was a mistake (`rewind`).
     private(set) var soundFrom: UInt64 = 0
 
     init(
@@ -51,7 +52,7 @@ final class IncarnationState {
     /// Forgets packets that the log has overwritten or that arrived before `horizon`. Returns the lowest number left.
     func trim(_ log: PacketLog, horizon: MonotonicInstant) -> UInt64 { index.trim(log, horizon: horizon) }
 
-    /// Packets from this number, or from a lower one, are expected.
+    /// Packets are expected from this number on, or from the present start if that is lower.
     func lowerStart(to sequence: UInt64) { start = start == 0 ? sequence : min(start, sequence) }
 
     /// Forgets the packets held: the incarnation continues at `start`.
@@ -71,7 +72,7 @@ final class IncarnationState {
         if nextToDeliver == 0 { nextToDeliver = start }
     }
 
-    /// Everything below this number is delivered or given up. Returns how many numbers that is.
+    /// Everything below this number is delivered or given up. Returns how many numbers delivery advances by this.
     @discardableResult
     @inline(__always) func advanceDelivery(to sequence: UInt64) -> UInt64 {
         defer { nextToDeliver = sequence }
@@ -87,7 +88,8 @@ final class IncarnationState {
         return advanceDelivery(to: sequence)
     }
 
-    /// The numbers jumped by mistake: the incarnation continues at `start`, and nothing is delivered twice.
+    /// The numbers jumped by mistake: the incarnation continues at `start`, and what was delivered before the first
+    /// jump is not delivered again.
     func rewind(to start: UInt64) {
         restart(at: start)
         if nextToDeliver != 0 { nextToDeliver = max(soundFrom, start) }
@@ -113,14 +115,14 @@ final class IncarnationState {
     func giveUpGaps(below sequence: UInt64) { gaps.giveUp(below: sequence) }
     func giveUpGaps(detectedBefore horizon: MonotonicInstant) { gaps.giveUp(below: 0, detectedBefore: horizon) }
 
-    /// The bit identifies another path from now on.
+    /// See `GapTable.forgetPath`.
     func forgetPath(_ bit: UInt8) { gaps.forgetPath(bit) }
     /// See `GapTable.forgetPaths`.
     func forgetPaths(due: MonotonicInstant) { gaps.forgetPaths(due: due) }
 
     // MARK: Keys
 
-    /// The key that sealed a packet of this phase. Nil if there is no such network key.
+    /// The key that sealed the packets of this phase. Nil if no network key has this phase.
     @inline(__always)
     func sealKey(phase: UInt8, of stream: StreamName, _ crypto: any PacketCrypto) -> SealKey? {
         phase == keyPhase ? key : otherKey(phase: phase, of: stream, crypto)
@@ -135,8 +137,8 @@ final class IncarnationState {
         return key
     }
 
-    /// An authentic packet of another phase than the current one. If it is newer than all before it, the entrypoint has
-    /// changed keys, and new children are told the new phase.
+    /// An authentic packet has arrived with another key phase than the current one. If it is newer than all packets
+    /// before it, the entrypoint has changed keys, and new children are told the new phase.
     func noteKeyPhase(_ header: DataHeader) {
         guard header.sequence.rawValue > index.highest, let other = otherKey, other.phase == header.keyPhase else {
             return

@@ -54,8 +54,9 @@ extension Receiver {
         RepairTimes(link.roundTrip, deadline: deadline, goesOn: !handsOut)
     }
 
-    /// The path on which a retransmit is most likely to arrive in time: the parent of a link that lost the packet holds
-    /// it; both the NAK and the answer must get through; and an unanswered try is followed by one on another path.
+    /// The path on which a retransmit is most likely to arrive in time. The parent of a link that lost the packet is
+    /// known to hold it; both the NAK and the answer must get through; and after an unanswered try, another path is
+    /// preferred.
     private func likeliestPath(
         for gap: GapTable.Gap, of stream: StreamState, _ tag: IncarnationTag, deadline: TimeSpan,
         at now: MonotonicInstant

@@ -5,8 +5,8 @@ extension Receiver {
     /// How many packets older than the oldest one held may be requested.
     private static var backfillMax: UInt64 { 2_048 }
 
-    /// A child wants packets older than the oldest one held: requests them upstream (design §7, "chains the lowest
-    /// number its children ask for"). Returns the number from which the child can be served.
+    /// A child wants packets older than the oldest one held: this requests them from a parent (design §7, "chains the
+    /// lowest number its children ask for"). Returns the number from which the child can be served.
     func backfill(
         _ stream: StreamState, from wanted: UInt64, to oldest: UInt64, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -17,7 +17,7 @@ extension Receiver {
         let lowest = max(wanted, oldest > Self.backfillMax ? oldest - Self.backfillMax : 1, 1)
         core.context.noteWork(oldest - lowest)
         for sequence in lowest..<oldest {
-            // Half of the table is reserved for gaps of the stream itself.
+            // Half of the table is reserved for the gaps among newer packets.
             let isNoted = incarnation.noteGap(sequence, max: core.configuration.gapsMax / 2, at: now) { gap in
                 gap.passedOn |= path.bit
                 gap.lostOn |= path.bit

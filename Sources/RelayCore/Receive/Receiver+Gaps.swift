@@ -2,9 +2,9 @@ import ReflectorModel
 import RelayWire
 
 /// Detects missing packets path by path, because only a gap in a link's own numbers proves that this link lost
-/// something. Otherwise the parent lacks the packet too and is repairing it.
+/// something. Without such a gap, the parent lacks the missing packet too and is repairing it.
 extension Receiver {
-    /// Whether a packet on a path that is still joining shows that the path carries what follows the packets held here.
+    /// Whether the path is still joining, and this packet shows that it carries what follows the packets held here.
     @inline(__always)
     func bringsToLife(_ path: StreamPath, _ arrival: Arrival) -> Bool {
         guard path.state == .joining else { return false }
@@ -22,7 +22,7 @@ extension Receiver {
         path.notePlace(sequence, linkNumber: linkNumber)
     }
 
-    /// Adds the numbers missing below `sequence` to the gap table, as this path shows them.
+    /// Adds to the gap table the numbers below `sequence` that this path shows to be missing.
     private func noteMissing(
         upTo sequence: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore
@@ -35,7 +35,8 @@ extension Receiver {
         noteMissing(known..<sequence, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
     }
 
-    /// The same for the numbers up to and including `highest` that a heartbeat promises and no earlier one did.
+    /// Adds the missing numbers up to and including `highest` that a heartbeat promises and no earlier heartbeat has
+    /// promised.
     func notePromised(
         upTo highest: UInt64, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant, _ core: inout NodeCore
@@ -44,7 +45,7 @@ extension Receiver {
         else { return }
         let floor = max(incarnation.start, incarnation.nextToDeliver, path.promised)
         let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
-        // No node can hold anything further ahead: this promise is ignored.
+        // A promise further ahead than the packets that a node can hold is ignored.
         guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
         path.notePromise(below: highest + 1)
         noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
@@ -74,22 +75,22 @@ extension Receiver {
         core.clock.schedule(stream, incarnation.gaps.nextDue)
     }
 
-    /// When to request a gap that a path has just skipped: once reordering no longer explains it, and once the stream's
-    /// other paths have had time to carry it, if the deadline allows.
+    /// Sets when to request a number that a path has just skipped: once reordering no longer explains the gap, and once
+    /// the stream's other paths have had time to carry the packet, if the deadline allows.
     private func setDue(
         _ gap: inout GapTable.Gap, wasLost: Bool, passedOn path: StreamPath, at linkNumber: UInt32,
         of stream: StreamState, _ incarnation: IncarnationState, deadline: TimeSpan, _ now: MonotonicInstant
     ) {
         let link = path.link
         guard gap.lostOn != 0 else {
-            // A gap that no link has lost is requested anyway after a while: evidence from link numbers can be
-            // forgotten.
+            // A number that no link is known to have lost is requested anyway after a while, because the evidence from
+            // link numbers can be forgotten.
             if gap.due == .distantFuture { gap.due = now + patience(link) }
             return
         }
         let reordering = link.reordering.time(link.roundTrip)
         guard gap.tries == 0 else {
-            // Already requested. If no parent was known to hold it before, one is now.
+            // The number was already requested. If no parent was known to hold the packet before, one is now.
             if !wasLost { gap.due = min(gap.due, now + reordering) }
             return
         }
@@ -113,13 +114,13 @@ extension Receiver {
         path.state == .live && path.link.isAlive && path.tag == tag && path.lastSequence != 0
     }
 
-    /// Longer than a parent normally needs to repair its own gap.
+    /// How long to wait for a parent to repair its own gap: longer than it normally needs.
     func patience(_ link: ParentLink) -> TimeSpan {
         max(link.roundTrip.retransmitTimeout * 2, .milliseconds(100))
     }
 
-    /// A link number is missing, but no number of the stream: the lost packet may have been a repair, which the parent
-    /// sends only once without a NAK. So every number that the parent was going to repair is requested.
+    /// A link number is missing. The lost packet may have been a repair, which the parent sends only once unless a NAK
+    /// requests it. So every number that the parent was going to repair is now requested.
     func noteLostRepairs(
         before linkNumber: UInt32, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -137,14 +138,15 @@ extension Receiver {
         core.clock.schedule(stream, incarnation.gaps.nextDue)
     }
 
-    /// A packet that seemed lost on this link was only late.
+    /// A packet that seemed lost on this link has arrived late.
     func noteReordered(_ gap: GapTable.Gap, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
         path.link.reordering.note(behind: 0, late: now - gap.detected, at: now)
         if gap.tries > 0 { core.context.count(.naksSpurious) }
     }
 
-    /// Applies to every packet, including a retransmit, or a late one from a parent just left: numbers skipped before
-    /// it are missing, and an edge must wait for them. Numbers that its path proves lost are already in the table.
+    /// The numbers skipped before a new packet are missing, and an edge must wait for them. This applies to every
+    /// packet, even to a retransmit or to a late packet from a parent that was just left. Numbers that the packet's
+    /// path shows to be missing are already in the table.
     @inline(__always)
     func noteHoles(
         before sequence: UInt64, in stream: StreamState, _ incarnation: IncarnationState, at now: MonotonicInstant,

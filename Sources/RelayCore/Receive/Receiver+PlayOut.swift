@@ -11,9 +11,9 @@ extension Receiver {
         return incarnation.tag
     }
 
-    /// The next step of an incarnation. Numbers given up are counted.
+    /// The next step in delivering an incarnation. Numbers given up are counted.
     ///
-    /// - Parameter isLast: everything that is still missing is given up now.
+    /// - Parameter isLast: whether everything that is still missing is given up now.
     func nextStep(
         of stream: StreamState, _ incarnation: IncarnationState, isLast: Bool, at now: MonotonicInstant,
         _ core: inout NodeCore

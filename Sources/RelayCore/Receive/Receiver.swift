@@ -36,7 +36,8 @@ struct Receiver {
         /// New, and so far ahead that the packets held are given up. `lost` is the number of packets lost; nil if this
         /// node delivers nothing.
         case jumped(lost: UInt64?)
-        /// New, and below the number that the parent named as the first: the children must restart from there.
+        /// New, and below the number that the parent named as the first one: the children must restart from this
+        /// packet.
         case startsLower
     }
 
@@ -50,7 +51,7 @@ struct Receiver {
     /// The sink of an edge. The node calls it, not the receiver, because the sink may call the node.
     var sink: (any StreamSink)? { playOut?.sink }
 
-    // MARK: A packet's way
+    // MARK: The steps for one packet
 
     /// Verifies a datagram. Nil if it was dropped and counted.
     @inline(__always)
@@ -65,8 +66,8 @@ struct Receiver {
         guard let stream = core.streams.stream(tag: header.tag) else {
             return reject(.rejectedUnknownIncarnation, &core)
         }
-        // Before the seal is verified, not after: if the state of a thousand streams has left the caches, the processor
-        // fetches this together with the key.
+        // The path is looked up before the seal is verified, not after: if the state of a thousand streams has left the
+        // processor's caches, the path and the key are then fetched from memory together.
         let path = stream.paths.path(on: link)
         guard let incarnation = stream.incarnation,
             let key = incarnation.sealKey(phase: header.keyPhase, of: stream.name, core.crypto)
@@ -165,7 +166,7 @@ struct Receiver {
         return (slot, isRepair)
     }
 
-    // MARK: Numbers that leap
+    // MARK: Jumps in the sequence numbers
 
     /// Whether no new packet of the stream has arrived for so long that its known position may be wrong.
     private func isStranded(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
@@ -174,7 +175,8 @@ struct Receiver {
 
     private static var strandedAfter: TimeSpan { .seconds(1) }
 
-    /// The stream is too far ahead of the packets held (after a long sleep): it restarts there.
+    /// The new packet is too far ahead of the packets held, for example after a long sleep: the stream restarts at it.
+    /// Returns the number of packets lost; nil if this node delivers nothing.
     private func jump(
         _ stream: StreamState, _ incarnation: IncarnationState, to sequence: UInt64, _ core: inout NodeCore
     ) -> UInt64? {
@@ -184,11 +186,12 @@ struct Receiver {
         return lost
     }
 
-    /// A fresh reply from a parent says that the stream is far behind its known position, and no packet that fits this
-    /// position has arrived: an earlier message was forged or wrong, so the stream restarts at the parent's position.
-    /// Nothing is delivered twice.
+    /// A fresh reply from a parent says that the stream is far behind the position known here, and for a while no
+    /// packet that fits the known position has arrived. So an earlier message was forged or wrong, and the stream
+    /// restarts at the parent's position. What was delivered before the first jump is not delivered again.
     ///
-    /// - Returns: true if it restarts: then the sink must be told of a discontinuity, and the children must restart.
+    /// - Returns: true if the stream restarts; then the sink must be told of a discontinuity, and the children must
+    ///   restart.
     func rewind(
         _ stream: StreamState, to reply: SubscribeReply, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {

@@ -17,8 +17,8 @@ enum Reception: Equatable {
 extension IncarnationState {
     /// Classifies a number.
     ///
-    /// - Parameter isStranded: no new packet of the stream has arrived for so long that its known position may be
-    ///   wrong. While other packets continue in order, a number far ahead is forged or a mistake: it must not end the
+    /// - Parameter isStranded: whether no new packet of the stream has arrived for so long that its known position may
+    ///   be wrong. While other packets continue in order, a number far ahead is forged or wrong, and must not end the
     ///   stream.
     @inline(__always)
     func reception(of sequence: UInt64, _ log: PacketLog, isStranded: @autoclosure () -> Bool)

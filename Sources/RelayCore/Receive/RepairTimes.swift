@@ -1,19 +1,19 @@
 import ReflectorModel
 
 /// When a missing packet is requested on one path (design §7): at once when it is known to be lost, again after SRTT +
-/// 4·RTTVAR, and finally twice, spaced, as late as an answer can still meet the play-out deadline.
+/// 4·RTTVAR, and finally in two spaced tries, as late as an answer can still meet the play-out deadline.
 ///
 ///     lost ──▶ try 1 · · · ──SRTT+4·RTTVAR──▶ try 2 · · ·        last try · last try · · │  round trip  │ deadline
 ///
 /// A NAK is short, but its loss costs as much as the loss of the packet. So until the packet arrives, the same NAK is
-/// repeated (the dots). This costs no retransmit: the parent answers each try once. On a link that loses datagrams in
-/// bursts, however far apart, nothing else gets through in time.
+/// repeated (the dots). This causes no further retransmit, because the parent answers each try once. On a link that
+/// loses datagrams in bursts, however rare, only such repeats get through in time.
 struct RepairTimes {
     let roundTrip: TimeSpan
     let retry: TimeSpan
     /// Counted from the detection of the loss.
     let deadline: TimeSpan
-    /// A relay continues after its deadline, because an edge's deadline may be longer.
+    /// Whether requests continue after the deadline: true at a relay, because an edge's deadline may be longer.
     let goesOn: Bool
 
     /// What to send for a gap.
@@ -29,15 +29,16 @@ struct RepairTimes {
         self.goesOn = goesOn
     }
 
-    /// The last tries begin this long before the instant after which no answer can arrive in time.
+    /// The last tries begin this long before the last instant at which an answer that takes a whole `retry` interval
+    /// would still arrive in time.
     static let lastTriesSpan = TimeSpan.milliseconds(10)
     private static let lastSpacing = TimeSpan.milliseconds(2)
-    /// Number of tries before requests become rarer: a parent that has the packet would have sent it by then.
+    /// Number of tries after which requests become rarer: a parent that has the packet would have sent it by then.
     private static let eagerTries: UInt8 = 5
     private static let triesMax: UInt8 = 127
 
-    /// Interval between the repeats of a try: two soon, then eight per round trip, and fewer with every try after the
-    /// second.
+    /// Interval between the repeats of a try. The first two repeats of the first try come soon; otherwise there are
+    /// about eight per round trip, and fewer with every try after the second.
     private func spacing(_ gap: GapTable.Gap) -> TimeSpan {
         if gap.lastTries > 0 { return Self.lastSpacing }
         let usual = min(max(roundTrip / 8, .milliseconds(2)), .milliseconds(20))
@@ -68,7 +69,7 @@ struct RepairTimes {
         gap.tries == 0 || now >= gap.triedAt + retryAfter(gap) || isLastTry(gap, at: now)
     }
 
-    /// What to send now for a gap that is due, and when it is due again. Nil to send nothing.
+    /// What to send now for a gap that is due; nil to send nothing. Also sets when the gap is due again.
     ///
     /// - Parameter isRepeated: whether tries are repeated; false while so much is missing that repeats would cause a
     ///   storm.
