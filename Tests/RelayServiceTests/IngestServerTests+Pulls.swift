@@ -54,7 +54,7 @@ extension IngestServerTests {
             #expect(await eventually { FileManager.default.fileExists(atPath: folder + "/ports") })
             let ports = try String(contentsOfFile: folder + "/ports", encoding: .utf8).split(separator: " ")
             let good = ["http10", "length", "chunked", "moved", "relative", "bare", "auth", "away"]
-            let bad = ["loop": "lead back", "page": "no MPEG-TS", "secret": "401"]
+            let bad = ["loop": "form a loop", "page": "does not send MPEG-TS", "secret": "401"]
             var configuration = try configuration()
             configuration.pulls = try (good + bad.keys.sorted()).map { kind in
                 let user = ["auth", "away", "relative"].contains(kind) ? "user:pa%20ss@" : ""
