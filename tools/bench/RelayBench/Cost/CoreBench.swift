@@ -185,7 +185,9 @@ final class CoreBench {
 
     private func sendOutput(of child: ChildEnd, _ index: Int) {
         guard !child.output.isEmpty else { return }
-        let source = Endpoint(address: IPAddress(v4: 0x0a00_0003), port: UInt16(10_000 + index))
+        // A node takes at most 256 links from one address.
+        let address = IPAddress(v4: 0x0a00_0100 + UInt32(index / 200))
+        let source = Endpoint(address: address, port: UInt16(10_000 + index))
         for entry in child.output.entries {
             let bytes = join(entry, of: child.output)
             timed { set.receive(bytes, from: source, at: now) }
