@@ -1,4 +1,4 @@
-/// Query statistics of one responder. The values of several loops can be added.
+/// Query statistics of one responder. The statistics of several responders can be added up.
 public struct QueryStatistics: Sendable, Equatable {
     /// Number of types with a counter of their own: 0 to 255. All other types share one counter.
     static let typesMax = 256

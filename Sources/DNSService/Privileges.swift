@@ -55,8 +55,9 @@ struct Privileges {
         }
     }
 
-    /// glibc applies the change to every thread except those that it considers exiting, and such a thread may sleep
-    /// forever: the first thread of a program with an `async` main does.
+    /// Throws if a thread still has another user or group. glibc applies the change to every thread except those that
+    /// it considers exiting, and such a thread may sleep forever: the first thread of a program with an `async` main
+    /// does.
     private func checkThreads() throws(Failure) {
         guard let tasks = opendir("/proc/self/task") else { throw Failure("opendir /proc/self/task", errno) }
         defer { closedir(tasks) }
@@ -83,7 +84,8 @@ struct Privileges {
         withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
-    /// Changes the owner of root's files at and below `path`: of symbolic links themselves, never of their targets.
+    /// Changes the owner of root's files at and below `path`. For a symbolic link, this changes the owner of the link
+    /// itself, never of its target.
     private func handOver(_ path: String, depth: Int) throws(Failure) {
         var status = stat()
         guard lstat(path, &status) == 0 else { throw Failure("lstat \(path)", errno) }

@@ -6,7 +6,7 @@ import Synchronization
 final class CurlThread: Sendable {
     static let shared = CurlThread()
 
-    /// Most transfers at once.
+    /// Maximum number of simultaneous transfers.
     static let transfersMax = 4_096
 
     /// Requests that tasks send to the thread.

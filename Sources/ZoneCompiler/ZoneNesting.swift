@@ -1,8 +1,8 @@
 import DNSAnswers
 import LDNSKit
 
-/// Checks zones of one directory that are below another of its zones. The child zone answers all names at and below its
-/// apex, regardless of the parent zone's records.
+/// Checks every zone that is below another zone of the same directory. The child zone answers all names at and below
+/// its apex, regardless of the parent zone's records.
 enum ZoneNesting {
     static func problems(_ zones: [ZoneContent]) -> [ZoneProblem] {
         zones.flatMap { child in

@@ -39,7 +39,7 @@ struct StoredNamesTests {
         #expect(try exchange.ask("x.streams.example.net").rcode == 3)
         #expect(try exchange.ask("n1.r1283.s10000.example.net").addresses == [[127, 9, 9, 9]])
         #expect(try exchange.ask("other.example.net").addresses == [[127, 9, 9, 9]])
-        // They exist in the aliased form, with names below them.
+        // These two names exist in the aliased form of a zone, where there are names below them.
         for name in ["maps", "parents"] {
             #expect(try exchange.ask("\(name).example.net").rcode == 0)
             #expect(try exchange.ask("\(name).example.net").answers.isEmpty)

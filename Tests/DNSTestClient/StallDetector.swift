@@ -25,7 +25,7 @@ public final class StallDetector: Sendable {
 
     private let state: Mutex<State>
 
-    /// Runs until `end`.
+    /// Starts the measurement, which runs until `end`.
     public init() {
         let processors = Self.processors
         state = Mutex(State(asleep: processors.map { _ in .now }))

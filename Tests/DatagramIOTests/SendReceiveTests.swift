@@ -23,8 +23,8 @@ struct SendReceiveTests {
         try loop.add(receiver)
         let outbox = Outbox()
         var sent: [[UInt8]] = []
-        // 200 of one size, headers apart from bodies; then a shorter one that ends its run; then odd sizes; then one
-        // without body.
+        // 200 of one size, header and body in separate buffers; then a shorter one, which ends their run; then odd
+        // sizes; then one without a body.
         for index in 0..<200 {
             let packet = numbered(index, size: 1_356)
             outbox.add(Array(packet[..<40]), body: Array(packet[40...]), to: receiver.local)
@@ -48,8 +48,9 @@ struct SendReceiveTests {
         #expect(receiver.statistics.datagramsReceived == UInt64(sent.count))
         #expect(receiver.statistics.bytesReceived == sender.statistics.bytesSent)
         if segment && sender.segmentsRuns {
-            // 200 × 1,356 bytes: 47 fit under 65,000, so 4 × 47, then 12 and the 700; two of 1,356; 1,400 and the 1;
-            // 9,000 alone; 60,000 and the 3.
+            // A run has at most 65,000 bytes, so 47 datagrams of 1,356 bytes. The 200 give four runs of 47, and one of
+            // the last 12 and the 700. The other runs are the two of 1,356, the 1,400 with the 1, and the 60,000 with
+            // the 3; the 9,000 is sent alone.
             #expect(sender.statistics.runsSegmented == 4 + 1 + 1 + 1 + 1)
             #expect(sender.statistics.sendCalls == 1)
             #expect(coalesce == (receiver.statistics.messagesCoalesced > 0))

@@ -37,7 +37,8 @@ struct CapacityTests {
             tree.stream(for: span)
         }
 
-        /// Four of them; an edge adds an extra path once it has caught up.
+        /// Adds four edges that want an extra path, and leaves them the time for it: an edge adds its extra path once
+        /// it has caught up.
         mutating func addExtraPaths() {
             for _ in 0..<4 { add(isMain: false) }
             tree.stream(for: .seconds(6))

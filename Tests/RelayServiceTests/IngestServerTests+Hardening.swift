@@ -60,8 +60,8 @@ extension IngestServerTests {
             let wrong = try await exchange(server, head)
             #expect(wrong.answer.hasPrefix("HTTP/1.1 401"))
             #expect(wrong.took >= .milliseconds(300))
-            // From another address: the server notices only after some time that the previous connection has closed.
-            // Raw ports need no key, so their connections are not closed for others.
+            // This uses another address, because the server takes some time to notice that the previous connection has
+            // closed. Raw ports need no key, so their connections are not closed to make room for others.
             let source = "127.47.0.8"
             let address = try #require(server.rawTCPEndpoints.first)
             var open: [any Channel] = []
@@ -124,7 +124,7 @@ extension IngestServerTests {
                 id: IngestSession(stream: news, number: 1), loop: loop, sink: sink,
                 configuration: IngestConfiguration(), counters: IngestCounters(),
                 reports: IngestReports(loop: loop, counters: IngestCounters(), logger: Logger(label: "test")))
-            // Fills the quota of bytes under way, so that further bytes wait.
+            // Hands over as many bytes as the sink may have received but not taken yet, so that further bytes wait.
             while session.isReady { session.receive(ByteBuffer(repeating: 0x47, count: 18_800)) }
             for _ in 0..<10_000 { session.receive(ByteBuffer(integer: UInt8(0x47))) }
             defer { session.revoke() }

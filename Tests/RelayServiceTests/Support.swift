@@ -137,7 +137,8 @@ final class DatagramPeer: Sendable {
     let endpoint: Endpoint
 
     convenience init(host: String, respond: @escaping @Sendable ([UInt8]) -> [[UInt8]] = { _ in [] }) async throws {
-        // On the event loop: the threads of tasks may be busy with other tests for longer than any time-out.
+        // This responds on the event loop, because the threads that run tasks may be busy with other tests for longer
+        // than any time-out.
         try await self.init(host) { query, _, reply in reply(respond(query)) }
     }
 

@@ -47,7 +47,7 @@ struct ConnectionTableTests {
         table.busy(player, at: 3)
         table.idle(player, at: 4)
         let stranger = try #require(admit(&table, 3, at: 5).id)
-        // Just connected: its request may follow.
+        // The stranger has only just connected and may still send a request, so the idle player is evicted.
         let early = admit(&table, 4, at: 6)
         #expect(early.evicted == player && early.event == .evictedIdle)
         let late = admit(&table, 5, at: 5 + Self.second)
@@ -80,7 +80,7 @@ struct ConnectionTableTests {
                 if number % 3 == 0 { table.busy(id, at: now) }
                 if number % 6 == 0 { table.idle(id, at: now) }
             }
-            // Some connections end; some of these were evicted before, or end twice.
+            // Some connections end. Each is removed twice and then reported idle; some were evicted before.
             if number % 2 == 0, let id = held.popLast() {
                 table.remove(id)
                 table.remove(id)

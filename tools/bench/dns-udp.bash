@@ -1,5 +1,6 @@
-# CPU time per UDP query, over all threads and processes of a server: saturated, and at 40,000 queries a second; 300,000
-# names, all existing or half of them missing.
+# CPU time per UDP query, summed over all threads and processes of a server, once when saturated and once at 40,000
+# queries a second. The zone has 300,000 names. Either all queries are for names that exist, or half are for names that
+# do not.
 echo "udp: 300,000 names, one core a server, $rounds rounds of $seconds s"
 (($(nproc) >= 2)) || { echo "tools/bench/dns udp: needs two cores" >&2; exit 2; }
 "$bin/dns-bench" generate "$work/udp" 100 1000 100
@@ -41,7 +42,8 @@ while read -r _ load mix above below median low high; do
     target "$load $mix: $above/$below [$low to $high]" "$median" ${limit}
 done < <(grep '^ratio' "$work/udp.summary")
 
-# Instructions in user space: by the processor's counter, otherwise by single steps, which end the server.
+# Instructions in user space, read from the processor's counter. On a machine without one, the server is single-stepped,
+# and killed afterwards.
 echo "  user-space instructions per query"
 counters=$(perf stat -x, -e instructions:u true 2>&1 || true)
 for server in echo ours gdnsd nsd knot; do

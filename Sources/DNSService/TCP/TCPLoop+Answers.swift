@@ -179,7 +179,7 @@ extension TCPLoop {
         return start + 2 + message.count
     }
 
-    /// Generates messages as long as the socket accepts them, but not so many that other connections wait.
+    /// Generates messages until the socket accepts no more, but not so many that other connections wait.
     private func sendTransfer(_ connection: TCPConnection, at now: MonotonicInstant) {
         let seconds = Int64(time(nil))
         for _ in 0..<Self.fillingsPerVisit {

@@ -3,14 +3,14 @@ import DatagramIO
 import Glibc
 import ReflectorModel
 
-/// Accepts connections and answers the messages of each in order, all on one loop next to those of UDP. Queries may be
-/// pipelined; a transfer delays only its own connection.
+/// Accepts connections and answers the messages of each in order. One loop serves all connections; UDP has loops of its
+/// own. Queries may be pipelined; a transfer delays only its own connection.
 final class TCPLoop: DatagramHandler {
     /// Set in the tags of listeners. The tag of a connection is a slot and the slot's use count.
     static let listenerBit: UInt32 = 1 << 31
     static let slotsMax = 1 << 16
     static let lengthMax = 65_535
-    /// A length field and a whole message must fit after the rest of the previous message.
+    /// A length field and a whole message must fit after the incomplete message that the last read left.
     private static let inputBytes = 2 * (2 + lengthMax)
     static let outputBytes = 4 * (2 + lengthMax)
     private static let acceptsPerVisit = 64
@@ -211,7 +211,7 @@ final class TCPLoop: DatagramHandler {
         }
     }
 
-    /// Processes the input that was received before the client had to read its answers.
+    /// Processes the input that was kept while earlier answers or a transfer were being written.
     func goOn(_ connection: TCPConnection, at now: MonotonicInstant) {
         let bytes = connection.input
         bufferedBytes -= bytes.count

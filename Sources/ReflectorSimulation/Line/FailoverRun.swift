@@ -1,7 +1,8 @@
 import ReflectorModel
 
 /// The death and return of the parent that an edge fetches from, or of the link to it. Each seed is one run of at most
-/// 20,000 events. An edge with three parents must lose nothing, and receive one copy before and after.
+/// 20,000 events. The edge has three parents. It must lose nothing, and receive one copy of each packet before the
+/// death and after the return.
 public struct FailoverRun: Sendable {
     /// What fails.
     public enum Death: Sendable, CaseIterable {

@@ -6,7 +6,7 @@ public struct ThunderingHerdOptions: Sendable {
     public var entrypoints = 4
     /// Set reflectors, of which one dies.
     public var sets = 4
-    /// Edge regions that each of them serves before the death.
+    /// Edge regions that each set reflector serves before the death.
     public var edgesPerSet = 1_000
     public var streams = 200
     public var streamsPerEdge = 2
@@ -39,7 +39,8 @@ public struct ThunderingHerdOptions: Sendable {
     public var capacity: Int { Int(Double(liveBitsPerSecond) * headroom) }
 }
 
-/// What the regions of one kind received, counted from two seconds before the death.
+/// What a group of regions received (those whose parent lived on, or those whose parent died), counted from two seconds
+/// before the death.
 public struct ThunderingHerdFlows: Sendable {
     /// Pairs of region and stream.
     public var count = 0
@@ -76,7 +77,7 @@ public struct ThunderingHerdReport: Sendable {
     public var backlogSent: UInt64 = 0
     /// Time from the death until all regions had every stream again.
     public var allServedAfter: TimeSpan?
-    /// The largest tables of a set reflector after the death.
+    /// The largest sizes that the tables of any set reflector reached after the death.
     public var linksMax = 0
     public var queuedMax = 0
     public var timersMax = 0

@@ -1,16 +1,17 @@
 import ReflectorModel
 import RelayCore
 
-/// The core's sink, passed on to a `StreamOutput`. Belongs to the node's loop.
+/// The core's sink: passes everything that it receives on to a `StreamOutput`. Belongs to the node's loop.
 final class OutputSink: StreamSink {
-    /// The receiver of one stream. Weak: the output ends a stream that nobody watches, and frees its buffers.
+    /// The receiver of one stream. The reference is weak, so that the output can end a stream that nobody watches, and
+    /// free its buffers.
     private struct Entry {
         let name: StreamName
         weak var receiver: (any StreamReceiver)?
     }
 
     private let output: (any StreamOutput)?
-    /// By the stream's slot in the core: as many as the core has streams.
+    /// Indexed by the stream's slot in the core, so there are no more entries than the core has slots.
     private var entries: [Entry?] = []
 
     init(output: (any StreamOutput)?) { self.output = output }

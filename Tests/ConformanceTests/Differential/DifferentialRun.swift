@@ -3,7 +3,7 @@ import LDNSKit
 
 /// Sends all servers the same queries and counts the differences.
 struct DifferentialRun {
-    /// Most failures described in full.
+    /// Maximum number of failures that are described in full.
     private static let examplesMax = 40
 
     private let ours: BatchExchange
