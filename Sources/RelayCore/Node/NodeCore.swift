@@ -5,8 +5,8 @@ import RelayWire
 /// The state that all parts of a node share: the links, the streams, the packet log, the timers and the output. Each
 /// part gets it as its one `inout` argument and keeps the rest of its state to itself.
 ///
-/// A part changes only those fields of a link or a stream that belong to the part. It posts a `NodeEvent` for anything
-/// that another part must do; the node drains the events.
+/// A part changes only those fields of a link or a stream that belong to the part. It returns what another part must do
+/// next, or posts a `NodeEvent` where the order does not matter.
 struct NodeCore: ~Copyable {
     /// What the parts read (configuration, keys and random numbers) and write (counters and requests to the shell).
     var context: RelayContext

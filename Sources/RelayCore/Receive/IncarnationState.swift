@@ -137,8 +137,8 @@ final class IncarnationState {
         return key
     }
 
-    /// An authentic packet has arrived with another key phase than the current one. If it is newer than all packets
-    /// before it, the entrypoint has changed keys, and new children are told the new phase.
+    /// An authentic packet has arrived with another key phase than the current one. If no packet so far had a higher
+    /// number, the entrypoint has changed keys: replies to new children contain the new phase from now on.
     func noteKeyPhase(_ header: DataHeader) {
         guard header.sequence.rawValue > index.highest, let other = otherKey, other.phase == header.keyPhase else {
             return
