@@ -8,15 +8,20 @@ import RelayCore
 ///                │ scenario's event ─▶ handle  ├─▶ settle: actions, look-ups, datagrams to send, next wake-up
 ///                │ node wakes ─▶ handleTimeout ┘
 ///
-/// At the same instant datagrams come first, then events, then timers, because a real event loop drains its socket
-/// first too. Datagrams and events of the same instant keep the order in which they were scheduled, and nodes wake in
-/// the order of their numbers. So the seed determines the whole run.
+/// At the same instant timers come last, because a real event loop drains its socket first too. Datagrams and events of
+/// the same instant keep the order in which they were scheduled, and nodes wake in the order of their numbers. So the
+/// seed determines the whole run.
 final class VirtualNetwork<Event> {
     private struct Flight {
         var from: Endpoint
         var to: Int32
         var local: UInt8
         var slot: Int32
+    }
+
+    private enum Scheduled {
+        case datagram(Flight)
+        case event(Event)
     }
 
     private(set) var now = MonotonicInstant.zero
@@ -34,8 +39,7 @@ final class VirtualNetwork<Event> {
 
     private var addresses: [Endpoint: (node: Int32, local: UInt8)] = [:]
     private let pool = DatagramPool()
-    private var flights = EventQueue<Flight>()
-    private var events = EventQueue<Event>()
+    private var queue = EventQueue<Scheduled>()
     private var wakes = WakeTree()
 
     // MARK: Nodes
@@ -104,7 +108,7 @@ final class VirtualNetwork<Event> {
 
     // MARK: Scheduling
 
-    func schedule(_ event: Event, at: MonotonicInstant) { events.schedule(event, at: at) }
+    func schedule(_ event: Event, at: MonotonicInstant) { queue.schedule(.event(event), at: at) }
 
     /// Puts a datagram in flight. Does nothing if no node has the destination address.
     func send(
@@ -126,11 +130,11 @@ final class VirtualNetwork<Event> {
     }
 
     private func launch(_ flight: Flight, at: MonotonicInstant, copyAt: MonotonicInstant?) {
-        flights.schedule(flight, at: at)
+        queue.schedule(.datagram(flight), at: at)
         guard let copyAt else { return }
         var copy = flight
         copy.slot = pool.copy(flight.slot)
-        flights.schedule(copy, at: copyAt)
+        queue.schedule(.datagram(copy), at: copyAt)
     }
 
     // MARK: Running
@@ -152,18 +156,19 @@ final class VirtualNetwork<Event> {
 
     /// Runs the earliest datagram, event or wake-up that is due up to and including `end`. False if there is none.
     func step(until end: MonotonicInstant) -> Bool {
-        let next = min(flights.next, events.next, wakes.next)
+        let next = min(queue.next, wakes.next)
         guard next <= end else { return false }
         // A timer may be overdue when a node sets it: it fires at the instant for which it was set, so the clock may step
         // back by that much.
         now = next
         steps += 1
-        if flights.next == next, let flight = flights.pop() {
-            arrive(flight)
-        } else if events.next == next, let event = events.pop() {
-            scenario?.handle(event)
-        } else {
+        guard queue.next == next, let scheduled = queue.pop() else {
             wake(nodes[wakes.first])
+            return true
+        }
+        switch scheduled {
+        case .datagram(let flight): arrive(flight)
+        case .event(let event): scenario?.handle(event)
         }
         return true
     }
