@@ -82,7 +82,7 @@ struct EntrypointCandidateListTests {
         unheard: Set<String> = []
     ) -> CandidateList {
         CandidateList.entrypoints(
-            announced: announced, listed: listed, cause: "test", by: AddressOrder(), serving: serving,
+            announced: announced, listed: listed, cause: "test", by: AddressOrder(), isServing: serving.contains,
             resumed: resumed, isUnheard: { unheard.contains($0) })
     }
 

@@ -44,14 +44,20 @@ extension LookUpAnswer {
     /// Each host once, in the order of the answer. Hosts without a reachable address are left out.
     func hosts(by order: AddressOrder) -> [HostAddresses] {
         var result: [HostAddresses] = []
-        var seen: Set<String> = []
+        result.reserveCapacity(hosts.count)
         var rest = hosts[...]
         while let host = rest.first {
             // The addresses of a host are adjacent.
             let group = rest.prefix { $0.name == host.name && $0.priority == host.priority }
             rest = rest.dropFirst(group.count)
+            guard !result.contains(where: { $0.host.name == host.name }) else { continue }
+            if group.count == 1 {
+                // The usual case, without an array for the addresses.
+                if order.reaches(host.endpoint.address) { result.append(HostAddresses(host: host, others: [])) }
+                continue
+            }
             let endpoints = order.sorted(group.map(\.endpoint))
-            guard let first = endpoints.first, seen.insert(host.name).inserted else { continue }
+            guard let first = endpoints.first else { continue }
             var best = host
             best.endpoint = first
             result.append(HostAddresses(host: best, others: Array(endpoints.dropFirst())))

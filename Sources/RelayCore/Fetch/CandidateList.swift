@@ -40,25 +40,31 @@ struct CandidateList: Equatable {
     /// - Parameters:
     ///   - announced: hosts that announce the stream.
     ///   - listed: the zone's list; nil if it is not known.
-    ///   - serving: addresses that already serve the stream; they need no announcement.
+    ///   - isServing: true for an address that already serves the stream; it needs no announcement.
     ///   - resumed: the host whose packets the children received before. It comes first if the zone's list is unknown.
     ///   - isUnheard: true for a host that has announced nothing yet, if one of these hosts must have the incarnation
     ///     that the children resume. Such hosts come first.
     static func entrypoints(
         announced: [ParentCandidate], listed: LookUpAnswer?, cause: String, by order: AddressOrder,
-        serving: [Endpoint], resumed: String?, isUnheard: (String) -> Bool
+        isServing: (Endpoint) -> Bool, resumed: String?, isUnheard: (String) -> Bool
     ) -> CandidateList {
         var announced = announced
         var silent: [ParentCandidate] = []
         for found in listed?.hosts(by: order) ?? []
-        where !(announced + silent).contains(where: { $0.name == found.host.name }) {
+        where !announced.contains(where: { $0.name == found.host.name })
+            && !silent.contains(where: { $0.name == found.host.name })
+        {
             // A host that serves this node from another of its addresses is the same host.
-            let all = [found.host.endpoint] + found.others
-            let endpoint = all.first { serving.contains($0) } ?? found.host.endpoint
+            let serving = isServing(found.host.endpoint) ? found.host.endpoint : found.others.first(where: isServing)
+            let endpoint = serving ?? found.host.endpoint
+            var others = found.others
+            if endpoint != found.host.endpoint {
+                others = [found.host.endpoint] + others.filter { $0 != endpoint }
+            }
             let candidate = ParentCandidate(
-                name: found.host.name, endpoint: endpoint, others: all.filter { $0 != endpoint }, rank: 0,
+                name: found.host.name, endpoint: endpoint, others: others, rank: 0,
                 cause: cause, answer: listed?.text.joined(separator: " "), serial: listed?.serial)
-            if serving.contains(endpoint) {
+            if serving != nil {
                 announced.append(candidate)
             } else {
                 silent.append(candidate)
@@ -67,7 +73,8 @@ struct CandidateList: Equatable {
         func place(_ name: String) -> Int {
             listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
         }
-        announced.sort { (place($0.name), $0.name) < (place($1.name), $1.name) }
+        if announced.count > 1 { announced.sort { (place($0.name), $0.name) < (place($1.name), $1.name) } }
+        if silent.isEmpty { return CandidateList(announced) }
         let unheard = silent.filter { isUnheard($0.name) }
         return CandidateList(unheard + announced + silent.filter { !unheard.contains($0) })
     }

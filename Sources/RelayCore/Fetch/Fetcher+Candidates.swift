@@ -106,10 +106,9 @@ extension Fetcher {
         let resumesUnheard =
             resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
         if announced.count > 1 || resumesUnheard, directory.isFresh(name, at: now) { return .undecided }
-        let serving = stream.paths.all.filter { $0.state != .joining }.map(\.link.endpoint)
         let list = CandidateList.entrypoints(
             announced: announced, listed: listed, cause: name.description, by: directory.addressOrder,
-            serving: serving, resumed: resumed,
+            isServing: { stream.paths.isServed(by: $0) }, resumed: resumed,
             isUnheard: { host in
                 resumesUnheard && !core.links.announcers.contains { core.links.children[$0]?.name == host }
             })

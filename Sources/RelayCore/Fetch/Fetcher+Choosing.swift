@@ -17,7 +17,7 @@ extension Fetcher {
     /// Adds, moves and removes paths as needed. Called whenever demand, answers, links or replies change.
     mutating func choosePaths(for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard stream.origin == nil, stream.hasDemand || stream.times.leaveAt != nil else { return }
-        let settled = stream.paths.settled
+        let (current, count) = (stream.paths.firstSettled, stream.paths.settledCount)
         switch candidates(for: stream, at: now, &core) {
         case .undecided:
             core.clock.schedule(stream, now + ParentDirectory.restoredAfter)
@@ -28,7 +28,7 @@ extension Fetcher {
             // Working paths stay: only an answer removes parents, never the lack of one.
             if stream.paths.isEmpty { report(reason, for: stream, at: now, &core) }
         case .list(let list):
-            guard let current = settled.first else {
+            guard let current else {
                 if let best = best(of: list, for: stream, at: now, core) {
                     join(best, stream, at: now, &core)
                 } else if let leaving = stream.paths.all.first {
@@ -38,7 +38,7 @@ extension Fetcher {
                 }
                 return
             }
-            reconsider(current, settled.count, list, stream, at: now, &core)
+            reconsider(current, count, list, stream, at: now, &core)
             keepReserves(of: list, for: stream, at: now, &core)
         }
     }

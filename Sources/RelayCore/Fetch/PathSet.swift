@@ -1,3 +1,5 @@
+import ReflectorModel
+
 /// The paths that fetch one stream: normally one; a second joins before the first is left. A path leaves the set when
 /// its subscription ends.
 struct PathSet {
@@ -5,8 +7,10 @@ struct PathSet {
     private(set) var all: [StreamPath] = []
 
     var isEmpty: Bool { all.isEmpty }
-    /// Paths that are not about to be left.
-    var settled: [StreamPath] { all.filter { $0.state != .leaving } }
+    /// The first path that is not about to be left.
+    var firstSettled: StreamPath? { all.first { $0.state != .leaving } }
+    /// Number of paths that are not about to be left.
+    var settledCount: Int { all.count { $0.state != .leaving } }
     var hasLive: Bool { all.contains { $0.state == .live } }
     /// No path carries packets yet.
     var isWaiting: Bool { !all.contains { $0.state != .joining } }
@@ -16,6 +20,11 @@ struct PathSet {
     /// The path via this candidate.
     func path(by candidate: ParentCandidate) -> StreamPath? {
         all.first { $0.candidate.endpoint == candidate.endpoint }
+    }
+
+    /// Whether the host at this address carries the stream.
+    func isServed(by endpoint: Endpoint) -> Bool {
+        all.contains { $0.state != .joining && $0.link.endpoint == endpoint }
     }
 
     /// A bit that no path uses. There are never more than three settled paths and one that is being left.

@@ -41,10 +41,10 @@ extension LinkKeeper {
         of link: ChildLink, at now: MonotonicInstant, _ streams: borrowing StreamTable
     ) -> [LinkHeartbeat.Entry] {
         var entries: [LinkHeartbeat.Entry] = []
-        for subscription in link.subscriptions.takePage(LinkHeartbeat.entriesMax) {
+        link.subscriptions.forNextPage(LinkHeartbeat.entriesMax) { subscription in
             guard subscription.state != .pending, let stream = streams[subscription.stream],
                 let incarnation = stream.incarnation
-            else { continue }
+            else { return }
             var highest = incarnation.index.highest
             if case .backlog(let cursor) = subscription.state { highest = cursor &- 1 }
             let silentSince = stream.origin != nil ? now : max(stream.arrivals.lastArrival, stream.times.since ?? now)

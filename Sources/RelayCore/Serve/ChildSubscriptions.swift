@@ -33,11 +33,11 @@ struct ChildSubscriptions {
         return subscription
     }
 
-    /// The next subscriptions in turn, `count` at most.
-    mutating func takePage(_ count: Int) -> [ChildSubscription] {
+    /// Calls `body` with the next subscriptions in turn, `count` at most.
+    mutating func forNextPage(_ count: Int, _ body: (ChildSubscription) -> Void) {
         if pageStart >= ordered.count { pageStart = 0 }
-        let page = (0..<min(ordered.count, count)).map { ordered[(pageStart + $0) % ordered.count] }
-        pageStart += page.count
-        return page
+        let start = pageStart
+        pageStart += min(ordered.count, count)
+        for place in start..<pageStart { body(ordered[place % ordered.count]) }
     }
 }
