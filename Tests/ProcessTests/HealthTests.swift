@@ -93,7 +93,7 @@ struct HealthTests {
         }
     }
 
-    @Test("Half of the hosts dead is accepted; more than half is not: the prober freezes, reports it, and recovers")
+    @Test("The prober accepts that up to half of the hosts die; if more die, it freezes, reports that, and recovers")
     func frozen() async throws {
         try await TestNetwork.with(net: 92) { network in
             try await network.startAll()
@@ -107,7 +107,7 @@ struct HealthTests {
             try await eventually("two dead", within: .seconds(3)) {
                 try server.text("_status").contains("health=probed, 3 alive, 2 dead")
             }
-            #expect(try server.hosts("n1.r1283") == ["nyc-1", "nyc-2"], "all nyc hosts are dead: as in the files")
+            #expect(try server.hosts("n1.r1283") == ["nyc-1", "nyc-2"], "all nyc hosts dead: answer as in the files")
             #expect(try server.text("n1.r1283.explain").contains("answer=as the files have it: all hosts seem dead"))
 
             for pid in pids[2...] { Glibc.kill(pid, SIGSTOP) }
@@ -126,7 +126,7 @@ struct HealthTests {
         }
     }
 
-    @Test("Overrides reach every server within a second, are listed, survive a restart and end; a wrong key fails")
+    @Test("Overrides reach every server within a second, are listed, survive a restart and expire; a wrong key fails")
     func overrides() async throws {
         try await TestNetwork.with(net: 93) { network in
             for name in ["ns1", "ns2"] { try await network.start(name) }
