@@ -30,7 +30,7 @@ struct MeasurementTests {
             #expect(waited.total >= 500)
             #expect(try #require(waited.quantileMilliseconds(0.5)) < 5)
 
-            // The parent measures residence only of live packets; how many the edge's preburst had is unknown.
+            // Only live packets have a residence at the parent; how many packets the edge got as preburst is unknown.
             let parent = try await eventually("measurements of the parent", within: .seconds(20)) {
                 let status = try await network.status(of: link.peer)
                 let child = status.links.first { $0.part == "child" && $0.peer == "edge-bos" }

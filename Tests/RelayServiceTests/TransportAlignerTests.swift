@@ -74,7 +74,7 @@ struct TransportAlignerTests {
         let stream = Array(all[..<20].joined()) + all[20].prefix(length) + Array(all[21...].joined())
         let output = align(cut(stream, seed: UInt64(length)))
         let kept = Array(all[..<20].joined()) + Array(all[21...].joined())
-        // If a read ended 188 bytes after this packet began, it may already be out; at most one more packet is lost.
+        // If a read ended 188 bytes after the cut packet began, it may already be out; at most one more packet is lost.
         #expect(output.bytes.count % 188 == 0)
         #expect(output.bytes.count >= kept.count - 2 * 188 && output.bytes.count <= kept.count + 188)
         #expect(output.bytes.suffix(15 * 188) == kept.suffix(15 * 188))

@@ -61,7 +61,7 @@ actor TestNetwork {
     }
 
     /// Starts all nodes, and returns when they are ready.
-    /// - Parameter options: additional options for all nodes of a role, or for the node of a name.
+    /// - Parameter options: additional options, keyed by the role or the name of a node.
     func startAll(options: [String: [String]] = [:]) async throws {
         for roles in [[NetworkPlan.Role.nameServer], [.entrypoint, .set, .edge]] {
             let nodes = plan.nodes.filter { roles.contains($0.role) }
