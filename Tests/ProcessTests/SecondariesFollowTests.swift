@@ -75,7 +75,7 @@ struct SecondariesFollowTests {
 
             try await network.kill("lon-1")
             let dead = try await Self.wait(secondaries, name, ["lon-2"])
-            print("both serve after \(taken), an edit \(edited), an override \(drained), a death \(dead)")
+            print("secondaries serve after \(taken), an edit after \(edited), override \(drained), death \(dead)")
 
             // Other names, too, get the same answer from the secondaries as from the primary.
             var random = SystemRandomNumberGenerator()
