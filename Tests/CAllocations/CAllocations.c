@@ -7,7 +7,7 @@ static _Thread_local uint64_t count;
 
 uint64_t allocations_of_this_thread(void) { return count; }
 
-// glibc's own names for what the definitions below hide.
+// glibc's internal names for the functions that the definitions below replace.
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t number, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);

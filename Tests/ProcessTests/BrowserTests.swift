@@ -5,15 +5,15 @@ import Testing
 
 @testable import reflector
 
-/// Chromium's own HLS player (version 142 and newer) on the playlists of a whole network.
+/// Chromium's built-in HLS player (version 142 and newer) plays the playlists of a whole network.
 @Suite("Chromium plays HLS", .serialized)
 struct BrowserTests {
-    /// How the encoder of a stream returns.
+    /// How the encoder of a stream returns after its death.
     private struct Return {
         var stream: String
         var entrypoint: String
         var seconds: Int
-        /// Its clock has continued, as in a hardware encoder; otherwise the clock restarts, as in a program.
+        /// The encoder's clock continues, as in a hardware encoder; otherwise it restarts at 0, as in a program.
         var hasClock: Bool
     }
 
@@ -51,10 +51,10 @@ struct BrowserTests {
         let passed = (ContinuousClock.now - start) / .seconds(1)
         try await network.startEncoder(
             stream, file: TestPictureFile.path, at: way.entrypoint, clock: way.hasClock ? passed : 0)
-        // The buffered part, then the part after the encoder's return.
+        // Chromium plays what it has buffered, then what follows the encoder's return.
         let last = try await browser.time(beyond: first + 15, within: .seconds(60))
         let clock = way.hasClock ? "its clock continued" : "its clock restarted"
-        print("Chromium played \(first) s before and \(last) s after \(way.seconds) s without encoder; \(clock)")
+        print("Chromium was at \(first) s before \(way.seconds) s without an encoder, at \(last) s later; \(clock)")
         #expect(browser.errors.isEmpty, "\(way): \(browser.errors)")
         #expect(last > first + 15, "\(way)")
     }

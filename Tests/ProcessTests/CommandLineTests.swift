@@ -10,7 +10,7 @@ struct CommandLineTests {
     private func run(_ arguments: String...) throws -> Program.Result { try Program.run(Program.reflector, arguments) }
 
     @Test(
-        "Wrong usage exits with 2 and names the subcommand, also if the command detects it only at run time",
+        "Wrong usage exits with 2 and names the subcommand, even if the command detects it only at run time",
         arguments: [
             (["status", "--node", "foo"], "reflector status"),
             (["trace", "live/news", "--region", "abc"], "reflector trace"),
@@ -31,7 +31,7 @@ struct CommandLineTests {
         #expect(result.errors.contains("See '\(command) --help'"), "\(result.errors)")
     }
 
-    @Test("An unusable key file is a problem, not wrong usage: exit 1, and one line that names it")
+    @Test("An unusable key file is not wrong usage: it gives exit status 1 and one line that names the file")
     func keyFile() throws {
         for arguments in [
             ["set", "sjc-1", "--capacity", "10Gbps"], ["edge", "edge-1", "--region", "1"], ["entrypoint", "ep-1"],
@@ -65,7 +65,7 @@ struct CommandLineTests {
         #expect(try run("--version").output.hasPrefix("reflector "))
     }
 
-    @Test("The help of every visible command has examples that can be copied: none is wrapped")
+    @Test("In the help of every visible command, the examples can be copied: none is wrapped")
     func examples() {
         var commands: [any ParsableCommand.Type] = [Reflector.self]
         var examples = 0
@@ -113,7 +113,7 @@ struct CommandLineTests {
         #expect(one.code == 1 && one.output.isEmpty)
     }
 
-    @Test("Commands with another purpose stop after 20 problems and name the command that lists all")
+    @Test("Commands other than `zone check` stop after 20 problems in the zones and name the command that lists all")
     func manyProblems() throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 105, in: folder.path)

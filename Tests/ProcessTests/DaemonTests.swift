@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Daemons and their environment", .serialized)
 struct DaemonTests {
-    @Test("systemd is notified: ready when reachable, reloading and ready again at SIGHUP, keep-alives, stopping")
+    @Test("systemd gets READY when a node is reachable, RELOADING and READY at SIGHUP, keep-alives, and STOPPING")
     func serviceManager() async throws {
         try await TestNetwork.with(net: 84) { network in
             for name in ["ns1", "edge-bos"] {
@@ -34,7 +34,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("an abstract socket is notified too; no socket, or an invalid one, is not an error")
+    @Test("notifications also reach an abstract socket; a missing or invalid socket is not an error")
     func notifyAddresses() throws {
         ServiceManager(environment: [:]).ready()
         for text in ["", "@", "relative", "/" + String(repeating: "x", count: 200), "/nowhere/at/all"] {
@@ -69,7 +69,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("a log that cannot be written does not end a node, and its lines are JSON if wanted")
+    @Test("a node survives a log that it cannot write, and writes its log lines as JSON if requested")
     func logs() async throws {
         try await TestNetwork.with(net: 86) { network in
             try await network.start("ns1")
@@ -90,7 +90,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("a log that nobody reads does not stop a node, and reports the omitted lines to the next reader")
+    @Test("a node continues while nobody reads its log, and reports the omitted lines to the next reader")
     func unreadLog() async throws {
         try await TestNetwork.with(net: 89) { network in
             try await network.start("ns1")
@@ -179,7 +179,7 @@ private enum OpsIsUp {
     }
 }
 
-/// A socket like that of systemd.
+/// A notification socket like that of systemd.
 private final class NotifySocket {
     let path: String
     private let descriptor: Int32

@@ -5,10 +5,10 @@ import Testing
 
 @testable import reflector
 
-@Suite("Opaque and exact", .serialized)
+@Suite("Streams pass through unchanged", .serialized)
 struct ExactnessTests {
-    /// Every set reflector is behind an impairment relay that has its address in the zone, so that packets from
-    /// entrypoints and to edges are lost in bursts: 2 %, 3 packets on average.
+    /// In front of each set reflector, an impairment relay listens on the reflector's address in the zone. It loses 2 %
+    /// of the packets from entrypoints and to edges, in bursts of 3 on average.
     @Test("a file fed over TCP comes out of both edges byte for byte, with 2 % bursty loss on both hops")
     func exact() async throws {
         let sets = ["nyc-1", "nyc-2", "lon-1", "lon-2", "sjc-1"]

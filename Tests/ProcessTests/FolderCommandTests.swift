@@ -16,7 +16,7 @@ struct FolderCommandTests {
         try Program.dig("+short", "n1.r1283.s4096.reflector.net", server: server).output.hasPrefix("127.")
     }
 
-    @Test("A removed map is refused, the old one is served, and `zone accept` makes the server accept the removal")
+    @Test("The removal of a map file is refused, and the old map is served, until `zone accept` accepts the removal")
     func accept() async throws {
         try await RunningNameServer.with(net: 108, ["--listen", "127.108.1.1:5300"]) { server in
             let file = server.zones.path + "/reflector.net.portsets"
@@ -41,7 +41,7 @@ struct FolderCommandTests {
         }
     }
 
-    @Test("`zone serial` shows the kept serial, and --raise raises a running server above it permanently")
+    @Test("`zone serial` shows the kept serial, and --raise permanently raises the serial of a running server")
     func raise() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }

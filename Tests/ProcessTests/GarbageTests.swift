@@ -8,12 +8,12 @@ import Testing
 @Suite("Random and mutated datagrams", .serialized)
 struct GarbageTests {
     private static let count = 100_000
-    /// Most bytes that wait at a port before more are sent: fewer than any socket's buffer holds.
+    /// The most bytes that may wait at a port before the test sends more: fewer than any socket buffer holds.
     private static let waitingMax = 65_536
-    /// Most growth of a process, in KiB.
+    /// The most that a process may grow, in KiB.
     private static let growthMax = 16_384
 
-    @Test("After 100,000 to DNS and relay ports service continues, memory stays flat, rejects are counted by reason")
+    @Test("After 100,000 datagrams to each port, service continues, memory stays flat, rejects are counted by reason")
     func garbage() async throws {
         let net: UInt8 = 80
         try await TestNetwork.with(net: net) { network in
@@ -58,7 +58,7 @@ struct GarbageTests {
         }
     }
 
-    /// Sends all of them to one port, as fast as its node reads, and returns the growth of its counters.
+    /// Sends `count` datagrams to one port, as fast as its node reads them. Returns the growth of the node's counters.
     private func flood(
         _ name: String, _ endpoint: Endpoint, _ samples: [[UInt8]], from socket: UDPSocket, in network: TestNetwork,
         _ random: inout SplitMix
@@ -71,8 +71,8 @@ struct GarbageTests {
             if number.isMultiple(of: 50) {
                 while socket.receive() != nil {}
                 try await Task.sleep(for: .milliseconds(1))
-                // Let a delayed node catch up before sending more: datagrams that do not fit its socket are not
-                // counted.
+                // Let a delayed node catch up before sending more: datagrams that do not fit into its socket buffer are
+                // not counted.
                 try await eventually("room at \(endpoint)", every: .milliseconds(1)) {
                     try Self.waiting(at: endpoint) < Self.waitingMax
                 }
@@ -128,7 +128,7 @@ struct GarbageTests {
         return bytes + [0, 0, type, 0, 1] + [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]
     }
 
-    /// The messages among the test vectors of the wire format's description.
+    /// The test vectors of WireFormat.md that are messages.
     private static func vectors() throws -> [[UInt8]] {
         let file = Program.root.appendingPathComponent("Sources/RelayWire/WireFormat.md")
         let text = try String(contentsOf: file, encoding: .utf8)
@@ -148,7 +148,7 @@ struct GarbageTests {
         return messages.filter { [0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x30, 0x31].contains($0.first ?? 0) }
     }
 
-    /// Every metric of a process by its name and labels.
+    /// Every counter of a process, by its name and labels.
     private func counters(of ops: Endpoint) throws -> [String: Double] {
         let text = try Program.run("curl", ["-s", "--max-time", "5", "http://\(ops)/metrics"]).output
         return text.split(separator: "\n").filter { !$0.hasPrefix("#") && $0.contains("_total") }

@@ -83,17 +83,17 @@ struct HealthTests {
             try await network.start("nyc-1")
             let back = try await Self.wait(server, "n1.r1283", ["nyc-1", "nyc-2"], within: .seconds(30))
             try await Self.wait(server, "n2.r1283", ["lon-1", "lon-2"], within: .seconds(30))
-            #expect(back > .seconds(5), "not until it has been stable")
+            #expect(back > .seconds(5), "it returned before it was stable")
             print("back after \(back)")
             let after = try server.serial()
             try await Task.sleep(for: .seconds(5))
-            #expect(try server.serial() == after, "and nothing flaps")
+            #expect(try server.serial() == after, "an answer flapped")
             let same = try Program.run(Program.reflector, ["zone", "diff", "--running", network.zones.path])
             #expect(same.code == 0 && same.output.isEmpty, "\(same.output)")
         }
     }
 
-    @Test("Half of the hosts dead is accepted; more than half is not: the prober freezes, reports it, and recovers")
+    @Test("The prober accepts that up to half of the hosts die; if more die, it freezes, reports that, and recovers")
     func frozen() async throws {
         try await TestNetwork.with(net: 92) { network in
             try await network.startAll()
@@ -107,7 +107,7 @@ struct HealthTests {
             try await eventually("two dead", within: .seconds(3)) {
                 try server.text("_status").contains("health=probed, 3 alive, 2 dead")
             }
-            #expect(try server.hosts("n1.r1283") == ["nyc-1", "nyc-2"], "all nyc hosts are dead: as in the files")
+            #expect(try server.hosts("n1.r1283") == ["nyc-1", "nyc-2"], "all nyc hosts dead: answer as in the files")
             #expect(try server.text("n1.r1283.explain").contains("answer=as the files have it: all hosts seem dead"))
 
             for pid in pids[2...] { Glibc.kill(pid, SIGSTOP) }
@@ -126,7 +126,7 @@ struct HealthTests {
         }
     }
 
-    @Test("Overrides reach every server within a second, are listed, survive a restart and end; a wrong key fails")
+    @Test("Overrides reach every server within a second, are listed, survive a restart and expire; a wrong key fails")
     func overrides() async throws {
         try await TestNetwork.with(net: 93) { network in
             for name in ["ns1", "ns2"] { try await network.start(name) }

@@ -34,8 +34,8 @@ struct ImpairTests {
         #expect(report.unsent == 0 && report.inFlight == 0)
         #expect((0.01...0.03).contains(Double(lost) / Double(count)))
         #expect((2.0...4.0).contains(Double(lost) / Double(report.up.lossRuns)))
-        // One port per client, on the given address; order is kept in spite of jitter; replies come from the queried
-        // address.
+        // The relay uses one port per client, on the given address, keeps the order in spite of jitter, and replies
+        // from the address that it listens on.
         #expect(echo.sources.count == 2)
         #expect(echo.sources.allSatisfy { $0.address == IPAddress("127.45.2.4") })
         #expect(echo.outOfOrder == 0)
@@ -76,7 +76,7 @@ private final class Echo: DatagramHandler {
     var outOfOrder = 0
     var strange = 0
     var sources: Set<Endpoint> = []
-    /// More datagrams than are usually on the way to the target, but few enough for any socket's buffer.
+    /// More datagrams than are usually on the way to the target, but few enough for any socket buffer.
     private static let underWayMax = 300
     /// Datagrams considered lost.
     private var givenUp = 0
@@ -103,7 +103,7 @@ private final class Echo: DatagramHandler {
 
     func timerFired(at now: MonotonicInstant) {
         if sent < countMax, underWay > Self.underWayMax {
-            // One of the two processes is delayed: more datagrams would not fit into its socket's buffer.
+            // One of the two processes is delayed: more datagrams would not fit into its socket buffer.
             if now - quietSince > .milliseconds(300) { givenUp += underWay }
             loop.nextWakeup = now + .milliseconds(1)
         } else if sent < countMax {
@@ -128,7 +128,7 @@ private final class Echo: DatagramHandler {
         }
     }
 
-    /// Datagrams that have not reached the target, without those that the relay must drop and those considered lost.
+    /// Datagrams on the way to the target, without those that the relay should drop (2 %) and those considered lost.
     private var underWay: Int { sent - atTarget - sent / 50 - givenUp }
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
@@ -197,7 +197,7 @@ private final class ImpairProcess {
         process.standardError = errors
         try process.run()
         var line = ""
-        // Ends the wait for a program that prints nothing: the pipe is then at its end.
+        // Ends a program that prints nothing: its pipe is then at its end, and the loop below stops.
         let process = process
         let patience = DispatchWorkItem { process.terminate() }
         DispatchQueue.global().asyncAfter(deadline: .now() + 10, execute: patience)

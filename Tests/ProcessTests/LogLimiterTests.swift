@@ -10,7 +10,7 @@ struct LogLimiterTests {
         LogLimiter.Line(file: "A.swift", line: number, isGrave: grave, message: message)
     }
 
-    @Test("A few lines of one kind are written in a window, then one that counts the rest; other kinds continue")
+    @Test("In each window, a few lines of a kind are written, then one that counts the rest; other kinds continue")
     func counts() {
         var limiter = LogLimiter()
         var written = 0

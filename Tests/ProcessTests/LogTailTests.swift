@@ -13,7 +13,7 @@ struct LogTailTests {
         #expect(LogTail.lines(of: many) == (25..<40).map { Substring("line \($0)") })
     }
 
-    @Test("The first lines of a crash report are shown with the lines before, not its registers")
+    @Test("The first lines of a crash report are shown, with the lines before it but without its registers")
     func crash() {
         let registers = (0..<60).map { "r\($0): 0x0\n" }.joined()
         let log = "1\n2\n3\n4\nFatal error: Index out of range\n\n*** Program crashed: …\n\nThread 0:\n" + registers

@@ -22,7 +22,7 @@ struct MeasurementTests {
 
             let link = try #require(edge.links.first { $0.part == "parent" && $0.subscriptions > 0 })
             let variation = try #require(link.delayVariation)
-            // On loopback of a busy machine this is milliseconds, not the difference of two clocks.
+            // On a busy machine's loopback this is milliseconds: it does not include the offset of the two clocks.
             #expect(try #require(variation.p50Milliseconds) < 20)
             #expect(try #require(variation.p99Milliseconds) >= variation.p50Milliseconds ?? .infinity)
             #expect(try #require(link.roundTrip?.p50Milliseconds) > 0)
@@ -30,7 +30,7 @@ struct MeasurementTests {
             #expect(waited.total >= 500)
             #expect(try #require(waited.quantileMilliseconds(0.5)) < 5)
 
-            // Only live packets have a residence at the parent; the number of the edge's preburst packets is unknown.
+            // Only live packets have a residence at the parent; how many packets the edge got as preburst is unknown.
             let parent = try await eventually("measurements of the parent", within: .seconds(20)) {
                 let status = try await network.status(of: link.peer)
                 let child = status.links.first { $0.part == "child" && $0.peer == "edge-bos" }
@@ -75,7 +75,7 @@ struct MeasurementTests {
         }
     }
 
-    @Test("Metrics of a node with all kinds of links are well formed, also without recent measurements")
+    @Test("Metrics of a node with all kinds of links are well formed, even without recent measurements")
     func format() {
         var residence = DelayBuckets()
         residence.note(.microseconds(50), count: 90)

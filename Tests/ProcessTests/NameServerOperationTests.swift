@@ -13,7 +13,7 @@ struct NameServerOperationTests {
         ).lines
     }
 
-    @Test("On both wildcards every address answers over UDP and TCP, IPv4 and IPv6, from the queried address")
+    @Test("A server on both wildcards answers at every address, over IPv4 and IPv6, UDP and TCP, from that address")
     func wildcards() async throws {
         let listen = ["--listen", "0.0.0.0:5383", "--listen", "[::]:5383", "--workers", "2"]
         try await RunningNameServer.with(net: 80, listen) { _ in
@@ -55,7 +55,7 @@ struct NameServerOperationTests {
     }
 
     @Test(
-        "Started by root it binds port 53, hands over its state and becomes another user permanently",
+        "Started by root, it binds port 53, gives its state to another user and permanently becomes that user",
         .enabled(if: geteuid() == 0))
     func privileges() async throws {
         try await RunningNameServer.with(net: 80, ["--listen", "127.81.2.5:53", "--user", "nobody"]) { folder, _ in
@@ -73,7 +73,7 @@ struct NameServerOperationTests {
             }
             let groups = try #require(status.split(separator: "\n").first { $0.hasPrefix("Groups:") })
             #expect(!groups.split(whereSeparator: \.isWhitespace).dropFirst().contains("0"), "\(groups)")
-            // Every thread, not only the first.
+            // Every thread runs as that user, not only the first.
             for task in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(server.pid)/task") {
                 let path = "/proc/\(server.pid)/task/\(task)/status"
                 let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "Uid:\t\(user.pw_uid)"

@@ -36,7 +36,7 @@ struct NameServerTests {
         var hasSOA: Bool { authority.count == 1 && authority[0].count > 4 && authority[0][3] == "SOA" }
     }
 
-    @Test("every form of a reflector name gets an authoritative answer with the line's TTL and the line itself")
+    @Test("every form of a reflector name gets an authoritative answer with its map line's TTL; explain names the line")
     func names() async throws {
         try await TestNetwork.with(net: 75) { network in
             for name in ["ns1", "ns2"] { try await network.start(name) }

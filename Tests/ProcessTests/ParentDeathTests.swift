@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Parents and name servers that die", .serialized)
 struct ParentDeathTests {
-    @Test("ten kill -9 of the set reflector in use lose nothing; then streams and starts survive without name servers")
+    @Test("ten kill -9 of the set reflector in use lose nothing; edges then stream and start without name servers")
     func deaths() async throws {
         try await TestNetwork.with(net: 71) { network in
             try await network.startAll()
@@ -39,7 +39,7 @@ struct ParentDeathTests {
             let after = try #require(try await network.stream("live/news", at: "edge-bos"))
             #expect(after.delivered > before)
             #expect(after.lost == 0)
-            print("without name servers: a parent's death survived, largest gap \(Int(gap)) ms, \(after.lost) lost")
+            print("without name servers, a parent died: largest gap \(Int(gap)) ms, \(after.lost) lost")
 
             try await network.kill("edge-bos")
             try await network.start("edge-bos")

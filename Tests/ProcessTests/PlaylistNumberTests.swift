@@ -5,8 +5,8 @@ import Testing
 
 @testable import reflector
 
-/// RFC 8216 §6.2.2: the numbers of a playlist never go back, whichever process dies.
-@Suite("The numbers of playlists", .serialized)
+/// RFC 8216 §6.2.2: the sequence numbers of a playlist never decrease, whichever process dies.
+@Suite("Sequence numbers of playlists", .serialized)
 struct PlaylistNumberTests {
     private struct Playlist {
         var sequence: Int
@@ -48,7 +48,7 @@ struct PlaylistNumberTests {
                     #expect(playlist.sequence >= last.sequence)
                     #expect(playlist.discontinuity >= last.discontinuity)
                     let next = last.sequence + last.segments.count
-                    // New segments follow the old ones, with numbers that no other had.
+                    // New segments follow the old ones, with numbers that no other segment has had.
                     #expect(
                         Set(playlist.segments).isSubset(of: last.segments)
                             || playlist.sequence + playlist.segments.count > next)

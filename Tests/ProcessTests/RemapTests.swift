@@ -70,7 +70,7 @@ struct RemapTests {
         }
     }
 
-    @Test("without a viewer no data leaves the entrypoint; with one, one copy crosses each hop; then none again")
+    @Test("without a viewer, no data leaves the entrypoint; with one, one copy crosses each hop; when it leaves, none")
     func demand() async throws {
         try await TestNetwork.with(net: 73) { network in
             try await network.startAll()

@@ -7,12 +7,12 @@ import Testing
 
 @testable import reflector
 
-/// NSD and Knot behind a running network: every change of our answers, manual or automatic, reaches them too.
+/// NSD and Knot are secondaries of a running network: every change of its answers, manual or automatic, reaches them.
 @Suite("Secondaries follow", .serialized)
 struct SecondariesFollowTests {
     private static let zone = "reflector.net"
 
-    /// The hosts in a server's answer for a name; follows the aliased form's chain within the answer.
+    /// The hosts in a server's answer for a name, also at the end of a chain of aliases in that answer.
     private static func hosts(_ client: DNSTestClient, _ name: String) throws -> [String] {
         try client.ask("\(name).\(zone)", 33).answers.compactMap { $0.service?.target }
             .map { String($0.prefix { $0 != "." }) }.sorted()
@@ -75,9 +75,9 @@ struct SecondariesFollowTests {
 
             try await network.kill("lon-1")
             let dead = try await Self.wait(secondaries, name, ["lon-2"])
-            print("both serve after \(taken), an edit \(edited), an override \(drained), a death \(dead)")
+            print("secondaries serve after \(taken), an edit after \(edited), override \(drained), death \(dead)")
 
-            // The change has not affected the rest.
+            // Other names, too, get the same answer from the secondaries as from the primary.
             var random = SystemRandomNumberGenerator()
             var disagreements: [String] = []
             for _ in 0..<2_000 {

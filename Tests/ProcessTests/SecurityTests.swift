@@ -28,7 +28,7 @@ struct SecurityTests {
             try await eventually("packets at the entrypoint") {
                 (try await network.stream("live/news", at: "ep-bos")?.packetsIn ?? 0) > 50
             }
-            // The same machine, with keys of another network.
+            // The same edge restarts with the keys of another network.
             let keys = network.folder + "/other-keys"
             try KeyFile.generate(streams: []).write(to: keys)
             try await network.kill("edge-nen")
@@ -60,7 +60,7 @@ struct SecurityTests {
         return sum
     }
 
-    @Test("replayed control, a subscription from another address and forged data change nothing and are counted")
+    @Test("replayed messages, a subscription from another address and forged data change nothing and are counted")
     func forgeries() async throws {
         let net: UInt8 = 79
         try await TestNetwork.with(net: net) { network in
@@ -103,7 +103,7 @@ struct SecurityTests {
             for _ in 0..<10 { wiretap.send(subscribe, as: edge) }
             for _ in 0..<10 { stranger.send(subscribe, to: real) }
             for _ in 0..<10 { stranger.send(open, to: real) }
-            try await eventually("the relay to have counted them") {
+            try await eventually("their counts at the relay") {
                 let now = try await network.status(of: "sjc-1").counters
                 func grew(_ name: String) -> UInt64 { (now[name] ?? 0) - (before[name] ?? 0) }
                 return grew("rejected_replayed") >= 10 && grew("rejected_wrong_address") >= 10
@@ -114,24 +114,24 @@ struct SecurityTests {
             try await eventually("the whole file at the edge", within: .seconds(30), every: .milliseconds(250)) {
                 (try await network.stream("live/news", at: "edge-bos")?.highestSequence ?? 0) >= expected
             }
-            // The last repaired packets arrive late, and the viewer still has to write them; every forgery is counted
-            // somewhere.
+            // The last repaired packets arrive late, and the viewer still has to write them; every forged packet is
+            // counted as an unknown token or as a bad seal.
             _ = try? await eventually("the last bytes at the viewer", every: .milliseconds(250)) {
                 let delivered = try Data(contentsOf: URL(fileURLWithPath: output))
                 return delivered.count > input.count * 8 / 10 && input.suffix(delivered.count) == delivered
             }
             let forged = wiretap.forged
-            _ = try? await eventually("the edge to have counted the forged packets") {
+            _ = try? await eventually("the counts of the forged packets at the edge") {
                 let counters = try await network.status(of: "edge-bos").counters
                 return (counters["rejected_unknown_token"] ?? 0) + (counters["rejected_bad_seal"] ?? 0)
                     >= UInt64(forged)
             }
-            // No packet may follow them, and none may go to the stranger.
+            // No data may follow, and none may go to the stranger.
             try await Task.sleep(for: .seconds(1))
             var received = 0
             while let (bytes, _) = stranger.receive() {
                 received += 1
-                #expect(bytes.first != 0x30 && bytes.first != 0x31, "data for an address without a request")
+                #expect(bytes.first != 0x30 && bytes.first != 0x31, "data for an address that has not subscribed")
             }
             let counters = try await network.status(of: "edge-bos").counters
             let status = try #require(try await network.stream("live/news", at: "edge-bos"))

@@ -20,9 +20,7 @@ struct SignalTests {
         }
     }
 
-    @Test(
-        "network keys are rolled by SIGHUP in three steps, also at name servers: no loss, probes and overrides continue"
-    )
+    @Test("SIGHUP rolls network keys in three steps, also at name servers: no loss, probes and overrides continue")
     func keysRoll() async throws {
         try await TestNetwork.with(net: 81) { network in
             try await watch(network)
@@ -47,8 +45,7 @@ struct SignalTests {
                     (try await network.stream("live/news", at: "edge-bos")?.delivered ?? 0) > before + 100
                 }
             }
-            // The keys of the name servers are rolled, too: they still reach every set reflector, and accept an
-            // override.
+            // The name servers have the new key, too: they still reach every set reflector, and accept an override.
             for server in network.plan.nameServers {
                 let status = try await OpsClient().status(NameServer.Status.self, of: server.ops)
                 #expect(!status.probing.contains("frozen"), "\(status.probing)")
@@ -62,11 +59,10 @@ struct SignalTests {
             let drained = try override("drain", "lon-1", "--for", "1h", "--why", "test")
             #expect(drained.code == 0 && drained.lines.count == 2, "\(drained.errors)")
             #expect(try override("clear", "lon-1").code == 0)
-            // Rings still hold packets sealed with the old key: an operator removes it only after they have left the
-            // rings.
+            // Wait until no ring holds packets sealed with the old key, as an operator does before removing that key.
             try await Task.sleep(for: .seconds(6))
-            // Two nodes that have never had the old key: they can neither use it for handshakes nor open packets sealed
-            // with it.
+            // Restart two nodes, which then have never had the old key: they can neither use it for handshakes nor open
+            // packets sealed with it.
             let parent = try #require(try await network.stream("live/news", at: "edge-bos")?.paths.first?.parent)
             try await network.kill(parent)
             for server in network.plan.nameServers {
@@ -91,7 +87,7 @@ struct SignalTests {
         }
     }
 
-    @Test("SIGHUP refuses an invalid key file, or one that changes the key of a phase, and the keys in force stay")
+    @Test("At SIGHUP, a node keeps its keys if the key file is invalid or changes the key of a phase")
     func badKeys() async throws {
         try await TestNetwork.with(net: 82) { network in
             try await watch(network)
@@ -112,7 +108,7 @@ struct SignalTests {
         }
     }
 
-    @Test("SIGTERM to the set reflector in use: its children have left before it ends, nothing is lost or repaired")
+    @Test("At SIGTERM, the set reflector in use ends only after its children have left, and nothing is lost")
     func drain() async throws {
         try await TestNetwork.with(net: 83) { network in
             try await watch(network)

@@ -98,7 +98,7 @@ private final class Loris {
             sockets.append(opened)
             var source = try Self.address("127.81.3.\(number % 40 + 1)", port: 0)
             let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            // IP_BIND_ADDRESS_NO_PORT: the kernel may pick a port that another destination uses too.
+            // IP_BIND_ADDRESS_NO_PORT: connections to other destinations may use the same port.
             var flag: Int32 = 1
             setsockopt(opened, SOL_IP, 24, &flag, socklen_t(MemoryLayout<Int32>.size))
             let code = withUnsafeBytes(of: &source) { source in

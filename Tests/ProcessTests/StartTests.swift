@@ -59,7 +59,7 @@ struct StartTests {
         }
     }
 
-    @Test("A node that cannot start ends `up` at once, with its error once")
+    @Test("`up` ends at once if a node cannot start, and shows the error of that node once")
     func addressTaken() throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 104, in: folder.path)

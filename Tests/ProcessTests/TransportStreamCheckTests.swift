@@ -17,7 +17,7 @@ struct TransportStreamCheckTests {
         return bytes
     }
 
-    /// Counts errors in these bytes, fed in pieces of every length.
+    /// Counts continuity and sync errors in these packets, once for each of several lengths of the pieces fed.
     private func errors(_ packets: [[UInt8]]) -> [(UInt64, UInt64)] {
         let bytes = packets.flatMap { $0 }
         return [1, 5, 187, 188, 1_316, bytes.count].map { length in

@@ -22,7 +22,7 @@ struct TwoFamiliesTests {
     /// Half a second of the stream, which has a rate of one megabit a second.
     private static let someBytes = 60_000
 
-    @Test("An IPv6-only edge fetches from set reflectors that have both, and serves viewers over IPv6")
+    @Test("An IPv6-only edge fetches from set reflectors that have both families, and serves viewers over IPv6")
     func v6only() throws {
         let (values, output) = try run("v6only")
         #expect(values["parent"] == "[2001:db8:9::3]:4900", "\(output)")
@@ -30,7 +30,7 @@ struct TwoFamiliesTests {
         #expect(values["lost"] == "0", "\(output)")
     }
 
-    @Test("An edge with both families serves both from IPv4-only set reflectors")
+    @Test("An edge with both families serves viewers of both from IPv4-only set reflectors")
     func v4parent() throws {
         let (values, output) = try run("v4parent")
         #expect(values["parent"] == "10.9.0.3:4900", "\(output)")
@@ -56,7 +56,7 @@ struct TwoFamiliesTests {
         #expect(values["opsOutside"] == "000", "\(output)")
     }
 
-    @Test("Datagrams that the kernel refuses for a while are logged with the cause, and the stream returns")
+    @Test("Datagrams that the kernel refuses to send for a while are logged with the cause, and the stream resumes")
     func refused() throws {
         let (values, output) = try run("refused")
         #expect(values["parent"] == "10.9.0.3:4900", "\(output)")

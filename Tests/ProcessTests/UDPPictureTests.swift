@@ -7,8 +7,8 @@ import Testing
 
 @Suite("Pictures over UDP", .serialized)
 struct UDPPictureTests {
-    /// Sends 25 pictures of 1 MB, each at once, at 45 Mb/s, in ffmpeg's datagrams of 1,472 bytes. Each TS packet has
-    /// its number after its header.
+    /// Sends 25 pictures of 1 MB, each in one burst, at 45 Mb/s on average, in datagrams of 1,472 bytes as ffmpeg does.
+    /// Each TS packet has its number after its header.
     private static let encoder = """
         import socket, sys, time
         host, port = sys.argv[1].rsplit(':', 1)

@@ -39,7 +39,7 @@ struct UpTests {
         try await eventually("13 processes", within: .seconds(40)) {
             try processes(mentioning: folder.path).count >= 14
         }
-        // Text that every user of the machine can read has no secret, not even the encoder's key.
+        // Command lines, which every user of the machine can read, hold no secret, not even the encoder's key.
         let keys = try String(contentsOfFile: folder.path + "/run/keys", encoding: .utf8)
         for secret in keys.split(whereSeparator: \.isWhitespace) where secret.utf8.count >= 32 {
             #expect(try processes(mentioning: String(secret)).isEmpty)
@@ -49,7 +49,7 @@ struct UpTests {
     }
 
     @Test(
-        "Ctrl-C ends it cleanly at any time, and leaves nothing",
+        "Ctrl-C ends it cleanly at any time, and leaves no process",
         arguments: [50, 300, 900, 2_000, 4_000, 9_000])
     func interrupted(milliseconds: Int) async throws {
         let folder = try TemporaryFolder()
@@ -63,7 +63,7 @@ struct UpTests {
         defer { kill(up.processIdentifier, SIGKILL) }
         try await Task.sleep(for: .milliseconds(milliseconds))
         let start = ContinuousClock.now
-        // A test's threads block signals, and children inherit the mask, so Ctrl-C has to come from outside.
+        // `up` has inherited the mask of a test's thread, which blocks signals: SIGINT must end it nevertheless.
         kill(up.processIdentifier, SIGINT)
         try await eventually("the end of up", within: .seconds(15)) { !up.isRunning }
         print("Ctrl-C after \(milliseconds) ms: ended \(ContinuousClock.now - start) later")
@@ -80,7 +80,7 @@ struct UpTests {
         #expect(try processes(mentioning: folder.path).isEmpty)
     }
 
-    @Test("a second one at the same time reports that, and does not disturb the first")
+    @Test("a second one at the same time reports that another runs, and does not disturb the first")
     func twice() async throws {
         let folder = try TemporaryFolder()
         let zones = try ZonesCopy(net: 82, in: folder.path)
@@ -95,7 +95,7 @@ struct UpTests {
         try await eventually("13 processes", within: .seconds(40)) {
             try processes(mentioning: folder.path).count >= 14
         }
-        // Text that every user of the machine can read has no secret, not even the encoder's key.
+        // Command lines, which every user of the machine can read, hold no secret, not even the encoder's key.
         let keys = try String(contentsOfFile: folder.path + "/run/keys", encoding: .utf8)
         for secret in keys.split(whereSeparator: \.isWhitespace) where secret.utf8.count >= 32 {
             #expect(try processes(mentioning: String(secret)).isEmpty)
@@ -131,7 +131,7 @@ struct UpTests {
         #expect(result.errors.contains("share the address 127.63.1.2"))
     }
 
-    /// Command lines of processes that name a folder.
+    /// The command lines of all processes that contain this text.
     private func processes(mentioning folder: String) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.compactMap { pid in
             let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()

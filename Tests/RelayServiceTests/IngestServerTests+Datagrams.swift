@@ -7,7 +7,7 @@ import Testing
 
 @testable import RelayService
 
-/// Streams over UDP, sent as encoders do.
+/// Streams over UDP, as encoders send them.
 extension IngestServerTests {
     private func udpConfiguration(_ listen: String = "127.47.0.1:0") throws -> IngestConfiguration {
         var configuration = try configuration()
@@ -16,7 +16,7 @@ extension IngestServerTests {
         return configuration
     }
 
-    @Test("Pictures of 1 MB, each sent at once, at 50 Mb/s: nothing is dropped")
+    @Test("Pictures of 1 MB, each sent in one burst, at 50 Mb/s: nothing is dropped")
     func pictures() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink, try udpConfiguration()) { server, _ in
@@ -39,7 +39,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("An encoder that restarts on another port of its host is accepted at once; one on another host waits")
+    @Test("An encoder that restarts on another port of its host is accepted at once; one on another host is refused")
     func restart() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink, try udpConfiguration()) { server, _ in

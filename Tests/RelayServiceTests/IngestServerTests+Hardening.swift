@@ -60,8 +60,9 @@ extension IngestServerTests {
             let wrong = try await exchange(server, head)
             #expect(wrong.answer.hasPrefix("HTTP/1.1 401"))
             #expect(wrong.took >= .milliseconds(300))
-            // This uses another address, because the server takes some time to notice that the previous connection has
-            // closed. Raw ports need no key, so their connections are not closed to make room for others.
+            // The next connections come from another address, because the server takes some time to notice that the
+            // previous one has closed. Raw ports need no key, so their connections are not closed to make room for
+            // others.
             let source = "127.47.0.8"
             let address = try #require(server.rawTCPEndpoints.first)
             var open: [any Channel] = []
@@ -71,7 +72,7 @@ extension IngestServerTests {
                         .bind(to: SocketAddress(ipAddress: source, port: 0))
                         .connect(host: address.address.description, port: Int(address.port)).get())
             }
-            // A second encoder of the stream is refused; the first holds it.
+            // Further encoders of the stream are refused, because the first holds the stream.
             for channel in open.dropFirst() { try await channel.closeFuture.get() }
             #expect(server.counters.value(.refusedBusy) == 2)
             for channel in open { try? await channel.close() }
@@ -124,7 +125,7 @@ extension IngestServerTests {
                 id: IngestSession(stream: news, number: 1), loop: loop, sink: sink,
                 configuration: IngestConfiguration(), counters: IngestCounters(),
                 reports: IngestReports(loop: loop, counters: IngestCounters(), logger: Logger(label: "test")))
-            // Hands over as many bytes as the sink may have received but not taken yet, so that further bytes wait.
+            // Once the sink has as many untaken bytes as it may have, further bytes wait in the session.
             while session.isReady { session.receive(ByteBuffer(repeating: 0x47, count: 18_800)) }
             for _ in 0..<10_000 { session.receive(ByteBuffer(integer: UInt8(0x47))) }
             defer { session.revoke() }

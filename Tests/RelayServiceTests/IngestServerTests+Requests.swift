@@ -8,13 +8,13 @@ import Testing
 
 @testable import RelayService
 
-/// Requests sent as encoders, proxies and scripts do.
+/// Requests as encoders, proxies and scripts send them.
 extension IngestServerTests {
     private static let chunked = "Transfer-Encoding: chunked\r\n\r\n"
 
     /// A chunked body of TS packets, with chunk extensions and a trailer.
     private func chunkedBody(packets: Int) -> String {
-        // Only ASCII, so that a String does not change it.
+        // Only ASCII, so that conversion to a String changes no byte.
         let packet = "G" + String(repeating: "x", count: 187)
         let body = (0..<packets).map { _ in packet }.joined()
         return "\(String(body.count, radix: 16));name=value\r\n\(body)\r\n0;last\r\nX-Sum: 1\r\n\r\n"
@@ -137,7 +137,7 @@ extension IngestServerTests {
 
 @Suite("Addresses of pulls")
 struct PullAddressTests {
-    @Test("User and password go into a field, not into the URL, and never into a log")
+    @Test("User and password go into the Authorization field, not into the URL, and never into a log")
     func credentials() throws {
         let address = try #require(PullAddress("http://user:pa%20ss@[::1]:9000/a?token=s#x"))
         #expect(address.url == "http://[::1]:9000/a?token=s")
@@ -174,7 +174,7 @@ struct PullAddressTests {
         #expect((next.authorization != nil) == isAuthorized)
     }
 
-    @Test("Credentials in a redirect go only to the server of the redirect")
+    @Test("Credentials in a redirect go only to the server that the redirect names")
     func redirectWithCredentials() throws {
         let next = try #require(PullAddress("http://u:p@a/x")).following("http://c:d@b/z")
         #expect(next.url == "http://b/z" && next.authorization == "Basic Yzpk")

@@ -8,7 +8,7 @@ import Testing
 
 @testable import RelayService
 
-@Suite("Encoders, with real clients", .serialized)
+@Suite("The ingest server, with real clients", .serialized)
 struct IngestServerTests {
     static let key = "0123456789abcdef"
 
@@ -16,7 +16,7 @@ struct IngestServerTests {
 
     func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint(text)) }
 
-    /// An HTTP server on loopback, no rate limit.
+    /// An HTTP server on loopback, without a rate limit.
     func configuration() throws -> IngestConfiguration {
         var configuration = IngestConfiguration()
         configuration.wrongKeyDelay = .milliseconds(10)
@@ -65,7 +65,7 @@ struct IngestServerTests {
         "http://\(try #require(server.httpEndpoint))\(path)"
     }
 
-    @Test("A file put by curl comes out byte for byte, by length, chunked and after 100-continue")
+    @Test("A file put by curl comes out byte for byte, with Content-Length, chunked and after 100-continue")
     func curlPut() async throws {
         let sink = MemorySink()
         try await withServer(sink: sink) { server, folder in
@@ -81,7 +81,7 @@ struct IngestServerTests {
                 #expect(sink.now.bytes.count == bytes.count * (index + 1))
                 #expect(Array(sink.now.bytes.suffix(bytes.count)) == bytes)
             }
-            // Nearly all are full; when the sender paused, whole TS packets were flushed early.
+            // Nearly all payloads are full; when the sender paused, whole TS packets were flushed early.
             #expect(sink.now.payloadLengths.count { $0 == 1_316 } > 6_000)
             #expect(sink.now.payloadLengths.allSatisfy { $0 % 188 == 0 })
             #expect(sink.now.closed == sink.now.opened && sink.now.opened.count == 3)
@@ -151,7 +151,7 @@ struct IngestServerTests {
         }
     }
 
-    @Test("A second encoder of a stream is refused while the first sends, and takes over when it is silent")
+    @Test("A second encoder of a stream is refused while the first sends, and takes over when the first is silent")
     func secondEncoder() async throws {
         let sink = MemorySink()
         var configuration = try configuration()
@@ -225,7 +225,7 @@ struct IngestServerTests {
     }
 
     @Test(
-        "Datagrams from an allowed source are the stream; other sources, empty ones and those without MPEG-TS are counted"
+        "Datagrams from an allowed source form the stream; others, empty ones and those without MPEG-TS are counted"
     )
     func rawUDP() async throws {
         let sink = MemorySink()

@@ -140,7 +140,7 @@ struct OperatorKeyTests {
         }
     }
 
-    @Test("Ed25519 signs as RFC 8032 does")
+    @Test("Ed25519 signs as RFC 8032 specifies")
     func vector() throws {
         func bytes(_ hex: String) -> [UInt8] {
             let digits = hex.compactMap(\.hexDigitValue)

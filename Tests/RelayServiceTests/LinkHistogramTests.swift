@@ -8,7 +8,7 @@ import Testing
 struct LinkHistogramTests {
     private func at(_ seconds: Double) -> MonotonicInstant { .zero + .nanoseconds(Int64(seconds * 1e9)) }
 
-    @Test("in the first minute they show the samples so far, to two digits")
+    @Test("in the first minute they show the samples so far, with two significant digits")
     func firstMinute() throws {
         let histograms = LinkHistograms()
         #expect(histograms.summary(of: .delayVariation, at: at(0)) == nil)
@@ -24,13 +24,13 @@ struct LinkHistogramTests {
         #expect(histograms.summary(of: .roundTrip, at: at(10)) == nil, "the measures are separate")
     }
 
-    @Test("after that they show the last whole minute, and nothing after two minutes without samples")
+    @Test("after that they show the last whole minute, and nothing if it has no samples")
     func minutes() throws {
         let histograms = LinkHistograms()
         for second in 0..<60 { histograms.record(.roundTrip, .milliseconds(10), count: 1, at: at(Double(second))) }
         for second in 60..<90 { histograms.record(.roundTrip, .milliseconds(500), count: 1, at: at(Double(second))) }
         let during = try #require(histograms.summary(of: .roundTrip, at: at(90)))
-        #expect(abs((during.p99Milliseconds ?? 0) - 10) < 0.2, "the current minute does not count yet")
+        #expect(abs((during.p99Milliseconds ?? 0) - 10) < 0.2, "the quantiles do not include the current minute")
         #expect(during.count == 90)
         let after = try #require(histograms.summary(of: .roundTrip, at: at(121)))
         #expect(abs((after.p50Milliseconds ?? 0) - 500) < 5)
@@ -42,7 +42,7 @@ struct LinkHistogramTests {
         #expect(abs((latest.p99Milliseconds ?? 0) - 20) < 0.3, "not older samples")
     }
 
-    @Test("a run counts once per packet, and values out of range count as the end of the range")
+    @Test("a run of packets counts once per packet, and values out of range count as the nearest limit")
     func counts() throws {
         let histograms = LinkHistograms()
         histograms.record(.residence, .microseconds(700), count: 98, at: at(1))

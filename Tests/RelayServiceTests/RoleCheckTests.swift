@@ -19,7 +19,7 @@ struct RoleCheckTests {
             LookUpAnswer(hosts: [host], ttlSeconds: 20, text: zone))
     }
 
-    @Test("A node that matches the zone has no findings, also if it listens on all addresses")
+    @Test("A node that matches the zone has no findings, even if it listens on all addresses")
     func good() throws {
         for listen in ["192.0.2.1:4900", "0.0.0.0:4900", "[::]:4900"] {
             #expect(
@@ -50,7 +50,7 @@ struct RoleCheckTests {
 
 @Suite("Changes of demand")
 struct DemandChangesTests {
-    @Test("One job takes all changes: the last one of each stream, in the order of their first changes")
+    @Test("One job takes the last change of each stream, in the order of the streams' first changes")
     func coalesces() throws {
         let a = try #require(StreamName("live/a"))
         let b = try #require(StreamName("live/b"))

@@ -50,7 +50,7 @@ struct StreamHandleTests {
         #expect(output.receivers.map(\.receiver.count) == [50, 50])
     }
 
-    @Test("When a receiver is over, the payload goes to the next one")
+    @Test("When a receiver has ended, the payload goes to a new one")
     func over() {
         let sink = OutputSink(output: output)
         deliver(news, slot: 0, to: sink)

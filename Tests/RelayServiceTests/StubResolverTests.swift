@@ -7,7 +7,7 @@ import Testing
 
 @testable import RelayService
 
-@Suite("Looking up parents, against NSD", .serialized)
+@Suite("The stub resolver, with NSD as its server", .serialized)
 struct StubResolverTests {
     private static let zone = """
         $ORIGIN reflector.test.
@@ -66,7 +66,7 @@ struct StubResolverTests {
               zonefile: zone
 
             """.write(toFile: folder + "/nsd.conf", atomically: true, encoding: .utf8)
-            // One process, so that stopping it stops all of it.
+            // NSD stays in the foreground (-d), so that stopping this process stops all of NSD.
             let nsd = try Companion(["/usr/sbin/nsd", "-d", "-c", folder + "/nsd.conf"], folder: folder)
             defer { nsd.stop() }
             let dead = try #require(Endpoint("127.47.0.2:5391"))
@@ -91,7 +91,7 @@ struct StubResolverTests {
         return answer
     }
 
-    @Test("Parents come with addresses, lowest TTL, text and serial, aliases followed")
+    @Test("A look-up of parents follows aliases, and gives addresses, the lowest TTL, text and serial")
     func parents() async throws {
         try await withNSD { resolver in
             let found = try await answer(resolver, .parents(.first, RegionID(1_283), PortsetID(4_096)))
@@ -102,7 +102,7 @@ struct StubResolverTests {
             #expect(found.hosts.map(\.weight) == [100, 100, 200])
             #expect(found.ttlSeconds == 5)
             #expect(found.text == ["set=lon", "serial=77"])
-            // The zone's serial, not that of the last change of the set region's answer.
+            // The zone's serial, not the one in the text: that is of the last change of the set region's answer.
             #expect(found.serial == 2_026_112_107)
             #expect(found.portset == nil)
             // The TTL of the address is the lower one.
@@ -195,7 +195,7 @@ struct StubResolverTests {
 struct ForgedAnswerTests {
     private let name = ReflectorName.parents(.first, RegionID(1), nil)
 
-    /// An answer to the query of a message: one SRV with one address.
+    /// The response to a query: for SRV, one record with the address of its host; for other types, no record.
     private static func answer(_ query: [UInt8], address: [UInt8]) -> [UInt8] {
         guard query.count > 17 else { return [] }
         var end = 12
@@ -243,7 +243,7 @@ struct ForgedAnswerTests {
         await responder.close()
     }
 
-    @Test("Every query has its own id and random case; a server that never answers times out after 3 s")
+    @Test("Every query has its own id and random case; a look-up without any answer times out after 3 s")
     func silence() async throws {
         let seen = Mutex<[[UInt8]]>([])
         let silent = try await DatagramPeer(host: "127.47.0.4") { query in
@@ -313,7 +313,7 @@ struct ForgedAnswerTests {
         let stream = try #require(StreamName("live/news"))
         #expect(await resolver.lookUp(.candidates(stream)) == .failed(.timedOut))
         guard case .records(let found) = await resolver.lookUp(name) else {
-            Issue.record("the text of parents is only for people")
+            Issue.record("a look-up of parents needs no text: that is only for people")
             return
         }
         #expect(found.text == [])

@@ -7,7 +7,7 @@ import Synchronization
 
 @testable import RelayService
 
-/// Runs a program to its end; standard output and error are read from files, so that no pipe can fill.
+/// Runs a program to its end; standard output and error go to a file, so that no pipe can fill.
 func run(_ arguments: [String], folder: String) async throws -> (status: Int32, output: String) {
     let output = "\(folder)/output-\(UUID().uuidString)"
     _ = FileManager.default.createFile(atPath: output, contents: nil)
@@ -68,7 +68,7 @@ final class MemorySink: IngestSink {
 
     var now: Contents { contents.withLock { $0 } }
 
-    /// From now on batches are not taken until `release`.
+    /// From now on, no batch is reported as taken until `release`.
     func hold() { contents.withLock { $0.isHolding = true } }
 
     func release() {

@@ -74,7 +74,7 @@ struct TransportAlignerTests {
         let stream = Array(all[..<20].joined()) + all[20].prefix(length) + Array(all[21...].joined())
         let output = align(cut(stream, seed: UInt64(length)))
         let kept = Array(all[..<20].joined()) + Array(all[21...].joined())
-        // If a read ended there, the previous packet may already be out; at most one more packet is lost.
+        // If a read ended 188 bytes after the cut packet began, it may already be out; at most one more packet is lost.
         #expect(output.bytes.count % 188 == 0)
         #expect(output.bytes.count >= kept.count - 2 * 188 && output.bytes.count <= kept.count + 188)
         #expect(output.bytes.suffix(15 * 188) == kept.suffix(15 * 188))
@@ -110,7 +110,7 @@ struct TransportAlignerTests {
         #expect(align([stream], datagrams: true).bytes == stream)
     }
 
-    @Test("Datagrams of any size are one stream", arguments: [100, 188, 1_264, 1_316, 1_358, 1_472, 9_000, 65_507])
+    @Test("Datagrams of any size form one stream", arguments: [100, 188, 1_264, 1_316, 1_358, 1_472, 9_000, 65_507])
     func anyDatagram(size: Int) {
         let stream = Array(packets(800).joined())
         let pieces = stride(from: 0, to: stream.count, by: size).map {
@@ -186,7 +186,7 @@ struct TransportAlignerTests {
         let repaired = run(swapped)
         #expect(repaired.bytes == whole)
         #expect(repaired.missing == 0)
-        // Duplicates, the second one too late, and a time stamp that never changes.
+        // Duplicates come at once or too late, and the time stamp never changes.
         let duplicated = run(swapped.flatMap { $0 % 5 == 0 ? [$0, $0] : [$0] } + [40, 50], ticks: 0)
         #expect(duplicated.bytes == whole)
         #expect(duplicated.missing == 0)
@@ -195,7 +195,7 @@ struct TransportAlignerTests {
         let lossy = run(left)
         #expect(lossy.bytes == Array(left.map(piece).joined()))
         #expect(lossy.missing == 2)
-        // A sender that restarts with lower numbers: its packets are treated as late ones only for a short time.
+        // A sender restarts with lower numbers: its packets are treated as late ones only for a short time.
         let again = run(order + Array(60..<100))
         #expect(again.bytes.count == 1_316 * (100 + 40 - 32))
     }

@@ -1,5 +1,6 @@
 #!/bin/bash
-# A name server, an entrypoint and a set reflector in one network namespace, an edge in another, with a veth pair between them.
+# A name server, an entrypoint and a set reflector run in one network namespace, an edge in another, with a veth pair
+# between them.
 # Usage: unshare -n two-families.sh REFLECTOR FOLDER CASE; prints results for the test, one KEY=VALUE per line.
 #   v6only    the edge has only IPv6, all others have both
 #   deadv6    all have both in the zone, but the set reflector's IPv6 address is on no interface
@@ -29,8 +30,8 @@ ip link set core up
 in_edge ip link set lo up
 in_edge ip addr add 2001:db8:9::e/64 dev edge nodad
 [ $case = v6only ] || [ $case = mtu ] || in_edge ip addr add 10.9.0.14/24 dev edge
-# A veth device accepts packets larger than its MTU, so a filter drops them, silently like a tunnel. Runs of
-# datagrams must be cut before it, as in a real device.
+# A veth device accepts packets larger than its MTU, so a filter drops them silently, like a tunnel. GSO must segment
+# runs of datagrams before the filter, as for a real device.
 [ $case != mtu ] || ip link set core gso_max_segs 1
 [ $case != mtu ] || in_edge nft -f - <<'EOF' || exit 6
 table inet small {
@@ -43,7 +44,7 @@ EOF
 in_edge ip link set edge up
 
 if [ $case = no6 ]; then
-    # The answer of the C library if the kernel does not have the family.
+    # What socket() returns if the kernel has no IPv6.
     cat >no6.c <<'EOF'
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -99,7 +100,7 @@ ffmpeg -nostdin -loglevel error -re -f lavfi -i testsrc2=size=320x180:rate=25 -c
     -minrate 1M -maxrate 1M -bufsize 500k -g 25 -f mpegts -method PUT "http://10.9.0.2:8000/live/news?key=$key" \
     >ffmpeg.log 2>&1 & pids+=($!)
 
-# Viewers at every address of the edge: each waits for the stream, then reads 3 s of it.
+# view URL FILE: a viewer waits for the stream, then reads 3 s of it. There is one at every address of the edge.
 view() {
     for try in $(seq 30); do
         got=$(in_edge curl -sfN -m 2 -o /dev/null -w '%{size_download}' "$1")

@@ -1,7 +1,7 @@
 /// A condition that did not hold in time.
 public struct NeverCame: Error, CustomStringConvertible {
     public var what: String
-    /// The last error that the question threw, if any.
+    /// The last error that the condition threw, or another reason.
     public var last: String
 
     public init(what: String, last: String) {
@@ -9,7 +9,7 @@ public struct NeverCame: Error, CustomStringConvertible {
         self.last = last
     }
 
-    public var description: String { "\(what) did not come; last: \(last)" }
+    public var description: String { "expected: \(what); last: \(last)" }
 }
 
 /// Polls until there is an answer, for at most `limit`; then throws `NeverCame`. It polls at least twice.
@@ -42,8 +42,8 @@ public func eventually(
     try await eventually(what, within: limit, every: interval) { try await isSo() ? () : nil } as Void
 }
 
-/// Waits until the condition holds, for at most `limit`. Returns how long it took; nil if it took too long. An error of
-/// the condition ends the wait.
+/// Waits until the condition holds, for at most `limit`. Returns how long it took; nil if it took too long. An error
+/// that the condition throws ends the wait.
 public func elapsed(
     within limit: Duration, every interval: Duration = .milliseconds(10),
     isolation: isolated (any Actor)? = #isolation, until isSo: () async throws -> Bool

@@ -8,7 +8,7 @@ public struct NeverReady: Error {}
 /// - Parameters:
 ///   - limit: how long the service may take to become ready.
 ///   - run: runs the service until it is stopped or cancelled, and reports when and where it is ready.
-///   - stop: stops it; nil: its task is cancelled.
+///   - stop: stops the service; if it is nil, the service's task is cancelled.
 ///   - body: receives what `run` has reported.
 public func withRunningService<Ready: Sendable, Result>(
     within limit: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,

@@ -5,7 +5,6 @@ public final class TemporaryFolder: Sendable {
     public let path: String
     public var url: URL { URL(fileURLWithPath: path) }
 
-    /// Makes the folder.
     public init() throws {
         path = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-test-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

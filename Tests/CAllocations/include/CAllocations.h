@@ -1,5 +1,5 @@
-// Counts heap allocations, so that a test can say "this allocates nothing". Linked into the test program it stands
-// before libc's malloc family and forwards to it.
+// Counts heap allocations, so that a test can verify that code allocates nothing. Linked into the test program, it
+// replaces libc's malloc family and forwards each call to it.
 #pragma once
 #include <stdint.h>
 

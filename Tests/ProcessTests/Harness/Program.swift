@@ -7,7 +7,7 @@ enum Program {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The `reflector` that was built with these tests, in the folder of the test program.
+    /// The `reflector` in the folder of the test program, built with these tests; otherwise that of the release build.
     static let reflector =
         Bundle.main.executableURL.map {
             $0.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("reflector").path
@@ -26,7 +26,7 @@ enum Program {
     /// Exit code of a program that exceeded its time (timeout(1)).
     static let timedOut: Int32 = 124
 
-    /// Runs a program to its end, at most `seconds`.
+    /// Runs a program until it ends, for at most `seconds`.
     /// - Parameter command: path, or a name on the PATH.
     @discardableResult
     static func run(_ command: String, _ arguments: [String], seconds: Int = 15) throws -> Result {
@@ -49,7 +49,7 @@ enum Program {
             errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
     }
 
-    /// The answer of `dig` to a query, without comments.
+    /// Queries a server with `dig`.
     static func dig(_ arguments: String..., server: String, port: UInt16 = 5_300) throws -> Result {
         try run("dig", ["@\(server)", "-p", "\(port)", "+time=1", "+tries=2"] + arguments, seconds: 10)
     }

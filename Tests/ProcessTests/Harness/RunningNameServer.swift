@@ -16,7 +16,7 @@ final class RunningNameServer {
     var code: Int32 { process.terminationStatus }
 
     /// - Parameters:
-    ///   - net: second byte of the zone's addresses, unique to this test.
+    ///   - net: second byte of the zone's addresses.
     ///   - prepare: changes the folder before the server starts.
     init(
         net: UInt8, _ arguments: [String], prepare: (String, ZonesCopy) throws -> [String] = { _, _ in [] }
@@ -35,7 +35,7 @@ final class RunningNameServer {
         try process.run()
     }
 
-    /// Runs a test with a ready server, and leaves nothing behind; prints its log if the test throws.
+    /// Runs a test with a ready server and leaves nothing behind; prints the server's log if the test throws.
     static func with(
         net: UInt8, _ arguments: [String], prepare: (String, ZonesCopy) throws -> [String] = { _, _ in [] },
         _ body: (RunningNameServer) async throws -> Void

@@ -11,9 +11,9 @@ import TestSupport
 @testable import reflector
 
 /// A whole network of real processes on its own addresses; a test may kill nodes, restart them and give them more
-/// options. Lives on one thread that never ends, to which the processes are tied.
+/// options. The actor runs on a thread that never ends, because its processes die with the thread that started them.
 actor TestNetwork {
-    /// How long nodes may take to be ready.
+    /// How long nodes may take to become ready.
     static let readyTime = Duration.seconds(20)
 
     private nonisolated let temporary: TemporaryFolder
@@ -30,7 +30,7 @@ actor TestNetwork {
 
     /// Prepares a network, without starting it.
     /// - Parameters:
-    ///   - net: second byte of every address, unique to this test.
+    ///   - net: second byte of every address.
     ///   - edit: changes the zones before they are read.
     init(net: UInt8, edit: @Sendable (ZonesCopy) throws -> Void = { _ in }) throws {
         loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -61,7 +61,7 @@ actor TestNetwork {
     }
 
     /// Starts all nodes, and returns when they are ready.
-    /// - Parameter options: more options by the role or the name of a node.
+    /// - Parameter options: additional options, keyed by the role or the name of a node.
     func startAll(options: [String: [String]] = [:]) async throws {
         for roles in [[NetworkPlan.Role.nameServer], [.entrypoint, .set, .edge]] {
             let nodes = plan.nodes.filter { roles.contains($0.role) }
@@ -72,10 +72,10 @@ actor TestNetwork {
         }
     }
 
-    /// Starts one node; it must not run.
+    /// Starts one node, which must not be running.
     func start(_ name: String, options: [String] = []) throws {
         let node = try node(name)
-        precondition(running[name] == nil, "\(name) runs already")
+        precondition(running[name] == nil, "\(name) is already running")
         running[name] = try ChildProcess.start(
             reflector: Program.reflector, command: Program.reflector,
             arguments: plan.arguments(for: node, zones: zones.path, folder: runFolder) + options,
@@ -88,7 +88,7 @@ actor TestNetwork {
         try await eventually("\(name) ready", within: Self.readyTime) { await client.isReady(ops) }
     }
 
-    /// Starts a process in addition to the nodes: an encoder, an impairment relay.
+    /// Starts a process in addition to the nodes, for example an encoder or an impairment relay.
     @discardableResult
     func startProgram(_ command: String, _ arguments: [String], name: String) throws -> pid_t {
         let process = try ChildProcess.start(
@@ -123,21 +123,21 @@ actor TestNetwork {
             ], name: name)
     }
 
-    /// `kill -9`, and waits until the node has ended.
+    /// Kills a node with SIGKILL, and waits until it has ended.
     func kill(_ name: String) async throws {
         guard let process = running.removeValue(forKey: name) else { throw NeverCame(what: name, last: "not running") }
         process.send(SIGKILL)
         try await eventually("end of \(name)", every: .milliseconds(2)) { process.exit() != nil }
     }
 
-    /// SIGTERM, and waits until the node has ended on its own. Returns how it ended.
+    /// Sends SIGTERM to a node, and waits until it has ended on its own. Returns how it ended.
     func terminate(_ name: String) async throws -> ChildProcess.Exit {
         guard let process = running.removeValue(forKey: name) else { throw NeverCame(what: name, last: "not running") }
         process.send(SIGTERM)
         return try await eventually("end of \(name)") { process.exit() }
     }
 
-    /// Command line of a node, without our executable.
+    /// Arguments of a node's command line, without the executable.
     nonisolated func arguments(of name: String) throws -> [String] {
         plan.arguments(for: try node(name), zones: zones.path, folder: runFolder)
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LocalNetwork
 
-/// The test picture, encoded once for all tests of a run.
+/// The test picture, encoded once and kept for later runs.
 enum TestPictureFile {
     static let path: String = {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("reflector-test-picture-v1.ts").path

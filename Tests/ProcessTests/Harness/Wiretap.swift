@@ -9,7 +9,7 @@ final class Wiretap: Sendable {
     private struct State {
         var isEnded = false
         var sockets: [Endpoint: UDPSocket] = [:]
-        /// Messages of each client except data, newest last.
+        /// The newest datagrams from each client, newest last.
         var control: [Endpoint: [[UInt8]]] = [:]
         var forged = 0
         var dataSeen = 0
@@ -26,7 +26,7 @@ final class Wiretap: Sendable {
     ///   - listen: the address that clients know.
     ///   - target: the relay's real address.
     ///   - outside: source address towards the relay, with a port for each client.
-    ///   - victim: the client that gets forged data from the right address.
+    ///   - victim: the client that gets forged data, from the address that it knows.
     init(listen: Endpoint, target: Endpoint, outside: IPAddress, victim: Endpoint) throws {
         listener = try UDPSocket(listen)
         self.target = target
@@ -81,7 +81,8 @@ final class Wiretap: Sendable {
         socket?.send(bytes, to: target)
     }
 
-    /// Sends a forged datagram before every 20th real one, so that it is the first with its number.
+    /// Forwards to a client. The victim gets a forged copy before every 20th data packet, so that the copy is the first
+    /// with its number.
     private func down(_ bytes: [UInt8], to client: Endpoint) {
         if client == victim, bytes.first == 0x30, bytes.count > 100 {
             let number = state.withLock { state in

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A copy of `zones/` with its addresses moved from 127.0 to 127.N, so that networks do not collide. Each test uses its
-/// own N; 0 is for manual runs, 45 for the impairment relay.
+/// A copy of `zones/` with its addresses moved from 127.0 to 127.N, so that networks do not collide. Tests that could
+/// run at the same time use different N; 0 is for manual runs, 45 for the impairment relay.
 struct ZonesCopy: Sendable {
     /// Second byte of every address.
     let net: UInt8
@@ -25,6 +25,5 @@ struct ZonesCopy: Sendable {
         try text.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
     }
 
-    /// Edits the text of a file.
     func edit(_ name: String, _ change: (String) -> String) throws { try write(change(try read(name)), to: name) }
 }
