@@ -50,7 +50,7 @@ final class Probe: DatagramHandler {
     }
 }
 
-/// Memory for a batch, and bodies that stay in place.
+/// A batch with its memory. Bodies are copied, and stay in memory as long as the outbox.
 final class Outbox {
     var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
