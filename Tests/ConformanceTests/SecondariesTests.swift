@@ -128,7 +128,7 @@ struct SecondariesTests {
         }
     }
 
-    @Test("Thirty edits in sequence leave secondaries with the same content as an AXFR")
+    @Test("36 edits in sequence leave secondaries with the same content as an AXFR")
     func manyEdits() async throws {
         try await Self.with(algorithm: .hmacSHA256) { setting in
             _ = try await setting.settled(within: .seconds(15))
@@ -151,7 +151,7 @@ struct SecondariesTests {
             let form = try AliasedZone(content)
             var wrong: [String] = []
             var count = 0
-            // All records of the aliased form except those that contain serials.
+            // Every seventh record of the aliased form, except TXT, which contains serials, and most NS.
             for record in IteratorSequence(form.records) where record.type != 16 {
                 count += 1
                 guard count % 7 == 0, let name = LDNSName.text(record.owner), record.type != 2 || count < 100 else {

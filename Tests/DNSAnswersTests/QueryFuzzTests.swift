@@ -66,7 +66,8 @@ private struct FuzzRun {
     private var mutator: QueryMutator
     private var report = FuzzReport()
     private var sent: UInt64 = 0
-    /// Memory is compared from here on: by now the allocator has grown to the size that ldns and the test itself need.
+    /// Number of queries after which memory growth is measured: by then the allocator has the size that ldns and the
+    /// test itself need.
     private let half: UInt64
     private var residentBefore = 0
 

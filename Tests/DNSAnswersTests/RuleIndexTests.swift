@@ -17,7 +17,7 @@ struct RuleIndexTests {
         }
     }
 
-    @Test("Memory is proportional to the number of lines (100,000), even if they form a grid")
+    @Test("Memory is proportional to the number of lines (20,000), even if they form a grid")
     func size() throws {
         var content = ExampleZone.content
         content.edgeRegions = [.init(ids: 0...99_999, name: "", source: .init(file: "", line: 1))]

@@ -17,7 +17,7 @@ struct SerialTests {
     /// A zone whose serials are dates, above Unix time until 2034.
     private static let dates = ServedDirectory.zone.replacing(" 1 3600", with: " 2026112601 3600")
 
-    /// Runs `body` with the address of a server that acts as a secondary with a high serial.
+    /// Runs `body` with the endpoint and serial of a server that acts as a secondary with a high serial.
     private func withSecondary(
         _ address: String, serial: UInt32, _ body: @escaping @Sendable (Endpoint, UInt32) async throws -> Void
     ) async throws {
@@ -73,7 +73,7 @@ struct SerialTests {
         }
     }
 
-    @Test("A zone moved away and back continues above its last serial, even without state")
+    @Test("A zone moved away and back continues with its last serial, even without state")
     func movedAway() async throws {
         let other = ServedDirectory.zone
         try await ServedDirectory.serve(

@@ -59,7 +59,7 @@ private func transferred(_ stream: StreamClient, _ query: [UInt8]) throws -> [LD
 private func key(_ record: LDNSRecord) -> String { "\(record.ownerWire) \(record.type) \(record.ttl) \(record.data)" }
 private func key(_ record: ZoneRecord) -> String { "\(record.owner) \(record.type) \(record.ttl) \(record.data)" }
 
-/// The contents of a folder's zone, without its SOA and its TXT records, which depend on the build.
+/// The records of a folder's zone, without its SOA and its TXT records, which depend on earlier changes.
 private func records(of path: String, serial: UInt32) throws -> Set<String> {
     var content = try #require(try ZoneDirectory.compile(path).contents.first)
     for set in content.setRegions.indices { content.setRegions[set].changedSerial = serial }
@@ -132,7 +132,7 @@ struct TransferTests {
             let counters = await served.server.counters
             #expect(counters["transfers_ixfr"] == 1 && counters["transfers_current"] == 2)
             #expect(counters["transfers_ixfr_as_axfr"] == 1)
-            // Over UDP only the SOA, so that the client retries over TCP.
+            // Over UDP the answer is only the SOA, so that the client retries over TCP.
             let datagram = try served.client.exchange(transferQuery(251, have: first), datagram: true)
             let answer = try LDNSMessage.parse(datagram)
             #expect(answer.rcode == 0 && answer.answers.map(\.type) == [6] && answer.questions.first?.type == 251)
@@ -203,7 +203,7 @@ struct TransferTests {
         }
     }
 
-    @Test("All messages of a signed transfer are signed, and so are plain answers over UDP, truncated to fit")
+    @Test("All messages of a signed transfer are signed, and so are ordinary answers over UDP")
     func signed() async throws {
         let key = try #require(TSIGKey.generate(name: "a.long.name.of.a.key", algorithm: .hmacSHA512))
         try await ServedDirectory.serve("127.82.20.4") {
@@ -246,7 +246,7 @@ struct TransferTests {
         }
     }
 
-    @Test("A zone over the limit is refused, naming the lines")
+    @Test("The transfer of a zone over the limit is refused with a reason")
     func tooLarge() async throws {
         try await ServedDirectory.serve(
             "127.82.20.5",

@@ -61,7 +61,7 @@ struct LoopTests {
         let sender = try DatagramSocket(bind: loopback("127.45.1.2"))
         try loop.add(receiver)
         let outbox = Outbox()
-        // More than one visit receives: it takes 4 batches of 64.
+        // More than one visit receives, which is 4 batches of 64.
         for index in 0..<2_000 { outbox.add(numbered(index, size: 20), to: receiver.local) }
         sender.send(outbox.batch)
         let probe = Probe(loop)

@@ -34,7 +34,7 @@ struct LDNSOracleTests {
         return (Array(UnsafeBufferPointer(start: wire, count: size)), OpaqueBytes(ldns_rdf_clone(code)))
     }
 
-    /// Frees an ldns field when it is released.
+    /// Owns an ldns field, and frees it.
     private final class OpaqueBytes {
         let field: UnsafeMutablePointer<ldns_rdf>?
         init(_ field: UnsafeMutablePointer<ldns_rdf>?) { self.field = field }
