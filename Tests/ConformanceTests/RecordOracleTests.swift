@@ -7,7 +7,7 @@ import Testing
 /// 9,000 records in every run; `REFLECTOR_RECORDS=100000` for more, `REFLECTOR_RECORD_SEED` for other records.
 @Suite("Records against other name servers' checkers")
 struct RecordOracleTests {
-    /// Less than the maximum of problems kept for one file.
+    /// Records per zone; fewer than the maximum number of problems kept for one file.
     private static let perZone = 900
     /// Lines before the records of a zone.
     private static let head = "$TTL 60\n@ SOA ns1 hostmaster 1 3600 600 604800 5\n@ NS ns1\nns1 A 192.0.2.1\n"
@@ -65,7 +65,7 @@ struct RecordOracleTests {
         }
     }
 
-    /// Rules of our zones in addition to the validity of the data.
+    /// True if the message is about a rule that our zones have in addition to valid record data.
     private static func isOurRule(_ message: String) -> Bool {
         message.contains("has no address in the zone") || message.contains("is a CNAME")
     }
@@ -111,7 +111,7 @@ struct CheckerRun {
 
     func refusedLines(_ text: String, in directory: TemporaryFolder) throws -> Set<Int> {
         var lines: Set<Int> = []
-        // BIND loads a zone whose signatures have expired, and says so without the word "warning".
+        // BIND loads a zone whose signatures have expired, and its message about them lacks the word "warning".
         for line in try run(text, directory).output.split(separator: "\n")
         where !line.contains("warning:") && !line.contains("signature has expired") {
             guard let start = line.range(of: before), let end = line[start.upperBound...].firstIndex(of: behind),

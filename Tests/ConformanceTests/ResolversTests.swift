@@ -11,7 +11,7 @@ import Testing
 
 /// Unbound, BIND and PowerDNS Recursor cache parts of the aliased form while it is edited: a name that exists before
 /// and after an edit must never be denied in between.
-@Suite("Edits behind resolvers", .serialized)
+@Suite("Edits seen through caching resolvers", .serialized)
 struct ResolversTests {
     private static let zone = """
         $TTL 3
@@ -41,7 +41,7 @@ struct ResolversTests {
             """
     }
 
-    @Test("One query every 50 ms through each resolver, over several edits: none is denied, none fails")
+    @Test("One query every 50 ms through each resolver, over several edits: none gets NXDOMAIN or NODATA, none fails")
     func edits() async throws {
         let makes = Resolver.Make.allCases.filter { $0.program != nil }
         try #require(!makes.isEmpty)
@@ -115,7 +115,7 @@ struct ResolversTests {
                 try ours.ask("example.net", 6).answers.first?.data
                 == secondary.client.ask("example.net", 6)
                 .answers.first?.data
-            #expect(isSettled, "the secondary has the edit")
+            #expect(isSettled, "the secondary must have the last edit")
             print("\(asked) queries over \(edits) edits through \(makes.map(\.rawValue)): \(failures.count) failed")
         }
         #expect(failures.isEmpty, "\(failures.count): \(failures.prefix(10))")

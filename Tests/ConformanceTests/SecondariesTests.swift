@@ -80,7 +80,7 @@ struct SecondariesTests {
     }
 
     @Test(
-        "The zone is transferred by AXFR, an edit reaches both within 5 s by IXFR, and 10,000 names agree",
+        "The zone is transferred by AXFR, an edit reaches both secondaries within 5 s by IXFR, and 10,000 names agree",
         arguments: [TSIGAlgorithm.hmacSHA256, .hmacSHA512])
     func edits(_ algorithm: TSIGAlgorithm) async throws {
         try await Self.with(algorithm: algorithm) { setting in
@@ -128,7 +128,7 @@ struct SecondariesTests {
         }
     }
 
-    @Test("Thirty edits in sequence leave secondaries with the same content as an AXFR")
+    @Test("36 edits in sequence leave secondaries with the same content as an AXFR")
     func manyEdits() async throws {
         try await Self.with(algorithm: .hmacSHA256) { setting in
             _ = try await setting.settled(within: .seconds(15))
@@ -151,7 +151,7 @@ struct SecondariesTests {
             let form = try AliasedZone(content)
             var wrong: [String] = []
             var count = 0
-            // All records of the aliased form except those that contain serials.
+            // Every seventh record of the aliased form, except TXT, which contains serials, and most NS.
             for record in IteratorSequence(form.records) where record.type != 16 {
                 count += 1
                 guard count % 7 == 0, let name = LDNSName.text(record.owner), record.type != 2 || count < 100 else {
@@ -170,7 +170,7 @@ struct SecondariesTests {
         }
     }
 
-    @Test("dig and kdig: right keys are served; a wrong name, secret, time or address is refused as RFCs require")
+    @Test("dig and kdig: the right key is served; a wrong name, secret, time or address is refused as RFCs require")
     func diggers() async throws {
         try await Self.with(algorithm: .hmacSHA256) { setting in
             let port = "\(setting.ours.port)"
@@ -191,7 +191,7 @@ struct SecondariesTests {
             let wrong = "hmac-sha256:transfer.key:AAECAwQFBgcICQoLDA0ODw=="
             #expect(try dig("kdig", from: "127.82.1.2", wrong).contains("BADSIG"))
             #expect(try dig("dig", from: "127.82.1.2", wrong).contains("failed"))
-            // A plain query, signed with another time.
+            // An ordinary query, signed with a wrong time.
             let key = try #require(
                 try TSIGKeyring.parse("transfer.key hmac-sha256 \(Self.secret)\n").get()["transfer.key"])
             var session = TSIGSession(key)

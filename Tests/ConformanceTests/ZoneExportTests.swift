@@ -34,7 +34,7 @@ struct ZoneExportTests {
         }
     }
 
-    /// The example network, beside the sources of this test.
+    /// The example network: the `zones` folder of the repository.
     private static let examples = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("zones").path
 
@@ -48,7 +48,7 @@ struct ZoneExportTests {
     }
 
     @Test(
-        "For any content of names and strings, every checker reads the export, and BIND reads the same records from it")
+        "Whatever names and strings contain, every checker accepts the export, and BIND reads the same records from it")
     func escapes() throws {
         let lines = [
             "a\\\"b A 192.0.2.1", "\\\" A 192.0.2.1", "c CNAME a\\\"b", "d PTR a\\\"b", "e MX 10 a\\\"b.example.",
@@ -116,7 +116,7 @@ struct ZoneExportTests {
         try check(text)
     }
 
-    @Test("A map with too many divisions is refused, with the lines that make most records")
+    @Test("A map with too many divisions is refused, naming the lines that make most records")
     func refusesTooLarge() throws {
         var map = "map s* r* t0 t1 t2\n"
         for portset in 0..<2_000 { map += "map s\(portset) r\(10_000 + portset) t\(portset % 29 + 1)\n" }

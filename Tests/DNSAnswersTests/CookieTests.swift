@@ -57,7 +57,7 @@ struct CookieTests {
         #expect(made.cookie == Self.bytes(cookie))
     }
 
-    @Test("A fresh cookie is unchanged; after half an hour it is renewed; after an hour or from tomorrow it is invalid")
+    @Test("A cookie is renewed after half an hour; after an hour, or over five minutes ahead of time, it is invalid")
     func ages() throws {
         let cookies = try cookies("e5e973e5a6b2a43f48e7dc849e37bfcf")
         let first = try exchange(Self.client, with: cookies).cookie
@@ -104,7 +104,7 @@ struct CookieTests {
         #expect(try exchange(good + [0], with: cookies).exchange.count(.cookieWrong) == 1)
     }
 
-    @Test("Cookies of a wrong length are FORMERR; a query without question gets a cookie, and without cookie FORMERR")
+    @Test("A cookie of invalid length is FORMERR; a query without a question gets a cookie if it has one, else FORMERR")
     func lengths() throws {
         let cookies = try cookies("e5e973e5a6b2a43f48e7dc849e37bfcf")
         for length in [0, 7, 9, 15, 41] {

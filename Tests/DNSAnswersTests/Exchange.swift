@@ -34,7 +34,7 @@ final class Exchange {
         var answers: [Record]
         var authorities: [Record]
         var additionals: [Record]
-        /// The question as echoed.
+        /// The echoed question.
         var question: [UInt8]
         var opt: Record? { additionals.first { $0.type == 41 } }
         var addresses: [[UInt8]] { answers.filter { $0.type == 1 }.map(\.data) }
@@ -115,7 +115,7 @@ final class Exchange {
                 let length = Int(bytes[at])
                 if length >= 192 {
                     let target = (length & 63) << 8 | Int(bytes[at + 1])
-                    guard target < at, jumps < 8 else { throw Malformed(why: "pointer forward or in a ring") }
+                    guard target < at, jumps < 8 else { throw Malformed(why: "pointer forward or in a loop") }
                     if jumps == 0 { position = at + 2 }
                     jumps += 1
                     at = target
@@ -151,7 +151,7 @@ final class Exchange {
         let answers = try records(number(6))
         let authorities = try records(number(8))
         let additionals = try records(number(10))
-        guard position == bytes.count else { throw Malformed(why: "bytes behind the message") }
+        guard position == bytes.count else { throw Malformed(why: "bytes after the message") }
         return Reply(
             bytes: bytes, rcode: Int(bytes[3] & 15), isAuthoritative: bytes[2] & 4 != 0, isTruncated: bytes[2] & 2 != 0,
             flags: UInt16(bytes[2]) << 8 | UInt16(bytes[3]), answers: answers, authorities: authorities,

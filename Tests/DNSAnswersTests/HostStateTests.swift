@@ -35,7 +35,7 @@ struct HostStateTests {
         #expect(state.contains("answer=as the files have it: all hosts seem dead"))
     }
 
-    @Test("A lossy host keeps its share of the weight, even of the weight 1")
+    @Test("A lossy host keeps its share of the weight, even if the weight is 1")
     mutating func lossy() {
         stand(0, 1, .lossy(share: 4))
         #expect(weights(0) == ["nyc-1 1600", "nyc-2 400"])
@@ -66,7 +66,7 @@ struct HostStateTests {
         #expect(weights(2) == ["sjc-1 65535"], "a drained host is better than dead ones")
     }
 
-    @Test("A depooled host is never answered: SRV has the target `.`, A is NODATA")
+    @Test("A depooled host is in no answer: SRV has the target `.`, A is NODATA")
     mutating func depooled() throws {
         stand(2, 0, .alive, .depool)
         let engine = AnswerEngine(

@@ -50,7 +50,7 @@ struct MessageTests {
         #expect(try Exchange.read(exchange.send(query)).flags == 0x8500)
     }
 
-    @Test("Class ANY is answered from IN, without authority; other classes are refused")
+    @Test("Class ANY is answered from IN, with AA clear; other classes are refused")
     func classes() throws {
         let any = try exchange.ask("nyc-1.example.net", 1, recordClass: 255)
         #expect(any.rcode == 0 && !any.isAuthoritative && any.addresses == [[127, 0, 0, 1]])

@@ -66,7 +66,8 @@ private struct FuzzRun {
     private var mutator: QueryMutator
     private var report = FuzzReport()
     private var sent: UInt64 = 0
-    /// Memory is compared from here on: by now the allocator has grown to the size that ldns and the test itself need.
+    /// Number of queries after which memory growth is measured: by then the allocator has the size that ldns and the
+    /// test itself need.
     private let half: UInt64
     private var residentBefore = 0
 
@@ -88,7 +89,7 @@ private struct FuzzRun {
         let isPrivileged = mutator.number(below: 2) == 0
         let before = allocations_of_this_thread()
         let reply = exchange.send(message, from: source, over: transport, privileged: isPrivileged)
-        // The array's own buffer is not part of the answer; `send` allocates none.
+        // Only `send` is counted, not the allocation of the array `message`.
         report.allocations += allocations_of_this_thread() - before
         guard !reply.isEmpty else { return }
         if let failure = fault(in: reply, to: message, over: transport), report.failures.count < 5 {
@@ -100,7 +101,7 @@ private struct FuzzRun {
         if sent > half, half > 0 { report.grownKilobytes = residentKilobytes() - residentBefore }
         let outcomes = AnswerCounter.allCases.filter { $0 != .received && !AnswerCounter.onTop.contains($0) }
         if exchange.count(.received) != sent || outcomes.reduce(0, { $0 + exchange.count($1) }) != sent {
-            report.failures.append("not every query counted once")
+            report.failures.append("some queries are not counted exactly once")
         }
         report.outcomes = AnswerCounter.allCases.filter { exchange.count($0) > 0 }.count
         return report
@@ -118,18 +119,18 @@ private struct FuzzRun {
         } catch {
             return "ldns: \(error)"
         }
-        if reply[0] != message[0] || reply[1] != message[1] { return "another id" }
-        if reply[2] & 0xf9 != message[2] & 0x79 | 0x80 { return "another operation or RD" }
+        if reply[0] != message[0] || reply[1] != message[1] { return "wrong id" }
+        if reply[2] & 0xf9 != message[2] & 0x79 | 0x80 { return "wrong opcode or RD" }
         if reply[3] & 0xf0 != 0 { return "flags that are not ours to set" }
         if parsed.isTruncated, !parsed.answers.isEmpty || !parsed.authority.isEmpty { return "truncated with records" }
         if transport == .udp, reply.count > (parsed.edns == nil ? 512 : AnswerEngine.udpSizeMax) { return "too long" }
-        if parsed.edns.map({ $0.udpSize != 1_232 || $0.version != 0 }) ?? false { return "another OPT" }
+        if parsed.edns.map({ $0.udpSize != 1_232 || $0.version != 0 }) ?? false { return "wrong OPT" }
         if !parsed.questions.isEmpty {
             var end = 12
             while end < message.count, message[end] != 0 { end += 1 + Int(message[end]) }
             end += 5
             guard end <= message.count, reply.count >= end, reply[12..<end].elementsEqual(message[12..<end]) else {
-                return "another question"
+                return "wrong question"
             }
         }
         if let cookie = parsed.edns?.options.first(where: { $0.code == EDNSOption.cookie }) {

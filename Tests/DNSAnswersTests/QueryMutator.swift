@@ -92,7 +92,7 @@ struct QueryMutator {
         case 5: message.removeSubrange(at...)
         case 6: message.insert(pick(Self.likely), at: at)
         case 7:
-            // A count of the header.
+            // A count in the header.
             let count = 4 + number(below: 8)
             if count < message.count { message[count] = pick([0, 0, 1, 2, 255]) }
         case 8:

@@ -12,7 +12,7 @@ struct ResponseLimiterTests {
         Exchange(try ExampleZone.engine(), limiter: .init(answersPerSecond: rate, slip: slip))
     }
 
-    /// Sends a question this many times. Counts whole replies, truncated replies, and missing replies.
+    /// Sends a question `times` times. Returns the numbers of whole, truncated and missing replies.
     private func ask(
         _ exchange: Exchange, _ name: String, type: UInt16 = 1, times: Int, from source: IPAddress = source,
         over transport: Responder.Transport = .udp, exempt: Bool = false, options: [UInt8] = []
@@ -32,7 +32,7 @@ struct ResponseLimiterTests {
         return result
     }
 
-    @Test("One second's answers are sent, then every other one truncated; the budget refills over time")
+    @Test("One second's answers are sent, then half of the rest truncated, half dropped; the budget refills over time")
     func rate() throws {
         let exchange = try exchange()
         #expect(try ask(exchange, "n1.r1283.s4096", times: 30) == [10, 10, 10])
@@ -44,7 +44,7 @@ struct ResponseLimiterTests {
         #expect(exchange.count(.answered) == 50)
     }
 
-    @Test("Slip 0 drops all, slip 1 truncates all", arguments: [0, 1])
+    @Test("Over the limit, slip 0 drops all replies, slip 1 truncates all", arguments: [0, 1])
     func slip(slip: Int) throws {
         #expect(try ask(try exchange(slip: slip), "nyc-1", times: 30) == [10, slip * 20, (1 - slip) * 20])
     }

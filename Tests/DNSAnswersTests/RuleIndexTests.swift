@@ -17,7 +17,7 @@ struct RuleIndexTests {
         }
     }
 
-    @Test("Memory is proportional to the number of lines (100,000), even if they form a grid")
+    @Test("Memory is proportional to the number of lines (20,000), even if they form a grid")
     func size() throws {
         var content = ExampleZone.content
         content.edgeRegions = [.init(ids: 0...99_999, name: "", source: .init(file: "", line: 1))]
@@ -47,7 +47,7 @@ struct RuleIndexTests {
         }
     }
 
-    /// Few and narrow coordinates, so that ends touch and lines cover each other in every way.
+    /// Rules with random ranges within few regions and portsets, so that ranges touch and overlap in every way.
     private static func randomContent(_ random: inout SeededGenerator, rules: Int) -> ZoneContent {
         func range(_ most: UInt32) -> ClosedRange<UInt32> {
             let a = UInt32.random(in: 0...most, using: &random)

@@ -83,7 +83,7 @@ struct StoredNamesTests {
         #expect(owners == ["left.example.net", "right.example.net"])
     }
 
-    @Test("A CNAME into a delegation returns the referral, AA refers to the CNAME (RFC 1034 §4.3.2)")
+    @Test("A CNAME into a delegation is answered with AA set, the CNAME and the referral (RFC 1034 §4.3.2)")
     func aliasIntoDelegation() throws {
         let reply = try exchange.ask("inward.example.net")
         #expect(reply.isAuthoritative && reply.answers.map(\.type) == [5])
@@ -115,7 +115,7 @@ struct StoredNamesTests {
         #expect(try exchange.ask("n1.r1283.s4096.example.net", 255).answers.map(\.type) == [1])
     }
 
-    @Test("The longest zone answers")
+    @Test("The zone with the longest matching name answers")
     func zones() throws {
         let soa = ExampleZone.content.records[0]
         var inner = ZoneContent(zone: "deep.example.net")
@@ -125,7 +125,7 @@ struct StoredNamesTests {
         let images = [try ZoneImage(ExampleZone.content, serial: 1), try ZoneImage(inner, serial: 2)]
         let exchange = Exchange(AnswerEngine(zones: images, identity: .init(server: "", version: ""), servedSince: 0))
         #expect(try exchange.ask("a.deep.example.net").authorities.map(\.owner) == ["deep.example.net"])
-        // DS is the parent's (RFC 4035 §3.1.4.1).
+        // A DS query is answered from the parent zone (RFC 4035 §3.1.4.1).
         #expect(try exchange.ask("deep.example.net", 43).authorities.map(\.owner) == ["example.net"])
         #expect(try exchange.ask("nyc-1.example.net").addresses == [[127, 0, 0, 1]])
     }

@@ -6,7 +6,7 @@ struct SynthesisedNamesTests {
     let exchange: Exchange
     init() throws { exchange = Exchange(try ExampleZone.engine()) }
 
-    @Test("The winning line gives set region and TTL")
+    @Test("The winning line determines the set region and the TTL")
     func parents() throws {
         let reply = try exchange.ask("n1.r1283.s4096.example.net")
         #expect(reply.isAuthoritative && reply.rcode == 0)
@@ -16,7 +16,7 @@ struct SynthesisedNamesTests {
         #expect(try exchange.ask("n2.r1283.example.net").addresses == [[127, 0, 0, 3]])
     }
 
-    @Test("SRV has the weight from the capacity, the port, and the addresses of its hosts")
+    @Test("SRV has the weight from the capacity, and the port; the addresses of its hosts are additional records")
     func services() throws {
         let reply = try exchange.ask("n1.r2000.s7.example.net", 33)
         #expect(
@@ -26,7 +26,7 @@ struct SynthesisedNamesTests {
             ])
         #expect(reply.additionals.map(\.owner) == ["nyc-1.example.net", "nyc-2.example.net", "nyc-2.example.net"])
         #expect(reply.additionals.map(\.type) == [1, 1, 28])
-        // The TTL of the address record; for the second host the zone has only the address.
+        // The TTL of an address record; nyc-2 has no address record, so its addresses have the TTL of the line.
         #expect(reply.additionals.map(\.ttl) == [60, 20, 20])
         #expect(try exchange.ask("n2.r2000.s7.example.net", 33).answers[0].data[2...3] == [0, 1])
         #expect(try exchange.ask("n3.r2000.s7.example.net", 33).answers[0].data[2...3] == [255, 255])
@@ -46,7 +46,7 @@ struct SynthesisedNamesTests {
     }
 
     @Test(
-        "What no line covers is NXDOMAIN",
+        "A name that no line covers is NXDOMAIN",
         arguments: [
             "n3.r1283.s4096", "n4.r1283.s1", "n9.r1283.s4096", "n0.r1283.s1", "n01.r1283.s1", "n1.r01283.s4096",
             "n1.r1284.s1", "n1.r1283.s04096", "n1.r1283.s65536", "n1.r1283.s10000", "s10000", "r1.s1", "n1.r1284",
@@ -73,7 +73,7 @@ struct SynthesisedNamesTests {
         }
     }
 
-    @Test("Parents that a line removes are answered with the target `.`, not with no data (RFC 2782)")
+    @Test("For parents that a line removes, SRV has the target `.` and is not NODATA (RFC 2782)")
     func takenAway() throws {
         for name in ["n1.r2000.s50", "n2.r2004.s50", "n3.r2000.s50", "n1.r2000.s20000"] {
             let reply = try exchange.ask(name + ".example.net", 33)
@@ -88,7 +88,7 @@ struct SynthesisedNamesTests {
         }
         let strings = try exchange.ask("n1.r2000.s50.explain.example.net", 16).answers.first?.strings
         #expect(strings?.prefix(2) == ["rule=example.net.portsets:8", "set=none"])
-        #expect(try exchange.ask("n1.r2005.s50.example.net").addresses.count == 2, "the line is about r2000-r2004")
+        #expect(try exchange.ask("n1.r2005.s50.example.net").addresses.count == 2, "the line applies to r2000-r2004")
     }
 
     @Test("A set region with parents answers like an edge region")
@@ -107,7 +107,7 @@ struct SynthesisedNamesTests {
         #expect(try exchange.ask("ep-a.sets.example.net", 33).answers.count == 4)
     }
 
-    @Test("A stream's candidates are in order, with its portset")
+    @Test("A stream's candidates are answered in order, with its portset")
     func streams() throws {
         let reply = try exchange.ask("news.live.streams.example.net", 33)
         #expect(reply.answers.map { $0.data[1] } == [0, 1])

@@ -42,7 +42,7 @@ private final class WatchedFolder: Sendable {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         ) { [self] in told.withLock { $0 += 1 } }
         defer { watch.stop() }
-        // The first check is complete once the watch has set its watches; changes before it count too.
+        // Wait for the first check, which sets the inotify watches and also reports earlier changes.
         try await Task.sleep(for: .milliseconds(100))
         let before = told.withLock { $0 }
         try change()
@@ -54,7 +54,7 @@ private final class WatchedFolder: Sendable {
     }
 }
 
-@Suite("A folder that is watched", .serialized)
+@Suite("Watching a folder", .serialized)
 struct DirectoryWatchTests {
     @Test("Writing, an editor's rename, and removing a file are reported, once each")
     func plain() async throws {
@@ -80,7 +80,7 @@ struct DirectoryWatchTests {
         #expect(told == 0)
     }
 
-    @Test("The folder is a symbolic link that is swapped (git-sync, current)")
+    @Test("A folder that is a symbolic link is reported when the link is swapped (git-sync, current)")
     func swappedLink() async throws {
         let folder = try WatchedFolder()
         for name in ["one", "two", "three"] {
@@ -93,7 +93,7 @@ struct DirectoryWatchTests {
         #expect(try await folder.change("current") { try folder.write("new", to: "three/a.zone") } == 1)
     }
 
-    @Test("A folder above is a link that is swapped, or is replaced")
+    @Test("A swap of a link above the folder, or a replacement of a folder above it, is reported")
     func swappedAbove() async throws {
         let folder = try WatchedFolder()
         for name in ["one", "two"] {
@@ -117,7 +117,7 @@ struct DirectoryWatchTests {
         #expect(try await folder.change("zones") { rename(folder.root + "/away", folder.root + "/zones") } == 1)
     }
 
-    @Test("A ConfigMap: files are links through ..data, which is swapped")
+    @Test("In a ConfigMap, whose files are links through ..data, a swap of ..data is reported")
     func configMap() async throws {
         let folder = try WatchedFolder()
         for name in ["..1", "..2"] {
@@ -143,7 +143,7 @@ struct DirectoryWatchTests {
         #expect(hard == 1)
     }
 
-    @Test("A link's target is edited or replaced, also through another name of a hard link")
+    @Test("An edited or replaced target of a link is reported, also if edited through another name of a hard link")
     func targets() async throws {
         let folder = try WatchedFolder()
         try folder.directory("other")
@@ -160,7 +160,7 @@ struct DirectoryWatchTests {
         #expect(try await folder.change("zones") { try folder.write("22", to: "other/y") } == 1)
     }
 
-    @Test("chmod of a file, of the folder, and of a parent folder is reported")
+    @Test("chmod of a file and of the folder is reported")
     func permissions() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")
@@ -170,7 +170,7 @@ struct DirectoryWatchTests {
         }
     }
 
-    @Test("A replacement by rsync and a copy in place are reported")
+    @Test("A replacement by rsync, with an old modification time, is reported")
     func rsync() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")

@@ -46,7 +46,7 @@ struct NameServerTests {
         try await ServedDirectory.serve("127.44.1.4") { served async throws in
             let limit = Duration.seconds(1)
             let took = try await StallDetector.measure("an edit", limit: limit) { number in
-                // There and back.
+                // Each measurement undoes the edit of the one before.
                 let (parents, address) = number % 2 == 0 ? ("b a", UInt8(2)) : ("a b", 1)
                 let before = try served.serial()
                 try served.replacePortsets(ServedDirectory.portsets + "map s4096 r1283 \(parents) ttl=5\n")
@@ -60,7 +60,7 @@ struct NameServerTests {
         }
     }
 
-    @Test("A comment raises no serial")
+    @Test("An edit of comments does not raise the serial")
     func unchangedContent() async throws {
         try await ServedDirectory.serve("127.44.1.5") { served async throws in
             let before = try served.serial()
@@ -72,7 +72,7 @@ struct NameServerTests {
                 let why = try served.client.ask("n1.r1283.s1.explain.example.net", 16).answers.first?.strings
                 #expect(
                     why?.first == "rule=example.net.portsets:\(4 + comments)",
-                    "but explain follows the line, as soon as the generation counts as taken")
+                    "explain must name the new line as soon as the generation is taken")
                 #expect(try served.serial() == before)
             }
         }
@@ -123,7 +123,7 @@ struct NameServerTests {
         }
     }
 
-    @Test("Files with errors at the start are an error that lists every problem")
+    @Test("If the files have errors at the start, the server ends with an error that lists every problem")
     func wrongAtStart() async throws {
         let wrong = try TemporaryFolder()
         defer { wrong.remove() }
@@ -145,7 +145,7 @@ struct NameServerTests {
         }
     }
 
-    @Test("After 100,000 random and mutated datagrams it still answers, memory is flat, rejects are counted")
+    @Test("After 100,000 random and mutated datagrams the server still answers, memory is flat, rejects are counted")
     func hostileDatagrams() async throws {
         try await ServedDirectory.serve("127.44.1.10") { served async throws in
             var random = SeededGenerator(seed: 9)

@@ -120,7 +120,7 @@ struct OperationTests {
     }
 
     @Test(
-        "A file of secrets must be private and hold one to three of 32 digits",
+        "A file of cookie secrets must be private and hold one to three secrets of 32 hexadecimal digits",
         arguments: [
             ("", "0 secrets"), ("e5e973e5a6b2a43f48e7dc849e37bfc\n", ":1:1: no cookie secret"),
             ("# c\n\ne5e973e5a6b2a43f48e7dc849e37bfcf x\n", ":3:1: no cookie secret"),
@@ -138,7 +138,7 @@ struct OperationTests {
         #expect(open?.description.contains("chmod 600") == true)
     }
 
-    @Test("Over the limit every second reply is truncated, TCP still answers, and a cookie lifts the limit")
+    @Test("Over the limit every second reply is truncated, the others are dropped, and TCP still answers")
     func rateLimit() async throws {
         try await ServedDirectory.serve("127.81.1.4", rateLimit: .init(answersPerSecond: 20)) { served async throws in
             let query = try LDNSMessage.query(id: 1, name: "n1.r1283.s1.example.net", type: 1)

@@ -32,7 +32,7 @@ struct OverrideTests {
             let text = try served.client.ask("n1.r1283.s1.example.net", 16).answers.first?.strings ?? []
             #expect(text == ["set=a", "serial=\(serial)", "cause=override drain a-1: new kernel"])
             let other = try served.client.ask("n2.r1283.s1.example.net", 16).answers.first?.strings ?? []
-            #expect(other == ["set=b", "serial=\(before)", "cause=zone"], "what has not changed says so")
+            #expect(other == ["set=b", "serial=\(before)", "cause=zone"], "an unchanged set keeps serial and cause")
             let status = try served.client.ask("_status.example.net", 16).answers.first?.strings ?? []
             #expect(status.contains { $0.hasPrefix("override=drain x in example.net until ") })
             let ended = try await served.wait { try served.address("n1.r1283.s1.example.net") == [127, 0, 2, 1] }

@@ -6,7 +6,7 @@ import RelayWire
 
 @testable import DNSService
 
-/// A prober and real nodes, connected by a network with a few milliseconds of delay in virtual time.
+/// A prober and real nodes, connected by a network with a delay of 1 to 40 ms in virtual time.
 final class ProbedNetwork {
     private struct Flight {
         var at: MonotonicInstant

@@ -19,7 +19,7 @@ struct ProberTests {
     }
 
     @Test(
-        "A killed node and a stopped one are dead within 2 s, whenever it happens",
+        "A node that is killed or stopped is dead within 2 s, whenever it happens",
         arguments: 1...40 as ClosedRange<UInt64>)
     func death(seed: UInt64) throws {
         let network = ProbedNetwork(count: 5, seed: seed)
@@ -42,7 +42,7 @@ struct ProberTests {
         network.run(for: .seconds(20))
         #expect(network.targets.allSatisfy { network.state($0) == .alive })
         #expect(!network.reports.contains { $0.report.health[turned] == .dead })
-        // A round that begins with the wrong address costs a second try; the others cost one.
+        // A round that begins with the wrong address needs two probes, any other round one.
         let sent = network.counters.sent
         network.run(for: .seconds(8))
         #expect(network.counters.sent - sent < 60)
@@ -82,7 +82,7 @@ struct ProberTests {
     }
 
     @Test(
-        "A prober that is cut off enters panic mode: all keep their state until most answer, also those just declared dead"
+        "A cut-off prober enters panic mode: until most targets answer, all keep their state from before the deaths"
     )
     func cutOff() {
         let network = ProbedNetwork(count: 8)
@@ -127,12 +127,12 @@ struct ProberTests {
         #expect(network.targets.allSatisfy { network.state($0) == .dead })
     }
 
-    @Test("Until a network that starts after its name server is up, the files decide")
+    @Test("If the network starts after its name server, the files decide until it is up")
     func lateNetwork() {
         let network = ProbedNetwork(count: 4)
         for target in network.targets { network.kill(target) }
         network.run(for: .seconds(30))
-        #expect(!network.isFrozen && network.reports.allSatisfy { $0.report.probing == .on }, "that is no panic mode")
+        #expect(!network.isFrozen && network.reports.allSatisfy { $0.report.probing == .on }, "this is not panic mode")
         #expect(network.targets.allSatisfy { network.state($0) == .unprobed })
         for target in network.targets { network.start(target) }
         network.run(for: .seconds(4))
@@ -156,7 +156,7 @@ struct ProberTests {
         #expect(network.targets.map { network.state($0) } == [.alive, .alive, .alive, .dead])
     }
 
-    @Test("A node that restarts between two probes is detected")
+    @Test("A node that restarts between two probes is never declared dead")
     func restart() {
         let network = ProbedNetwork(count: 3)
         network.run(for: .seconds(5))
@@ -167,7 +167,7 @@ struct ProberTests {
         #expect(network.reports.allSatisfy { $0.report.health[network.targets[0]] != .dead })
     }
 
-    @Test("Loss of one datagram in ten makes no target dead", arguments: 1...10 as ClosedRange<UInt64>)
+    @Test("Loss of one datagram in a hundred makes no target dead", arguments: 1...10 as ClosedRange<UInt64>)
     func lossyPath(seed: UInt64) {
         let network = ProbedNetwork(count: 3, seed: seed)
         network.run(for: .seconds(5))
@@ -196,7 +196,7 @@ struct ProberTests {
         #expect(network.targets.allSatisfy { network.state($0) == .unprobed })
     }
 
-    @Test("The cost is constant: under four datagrams per second and target, in both directions")
+    @Test("The cost is constant: under four datagrams per second and target, both directions together")
     func cost() {
         let network = ProbedNetwork(count: 10)
         network.run(for: .seconds(100))
@@ -247,7 +247,7 @@ struct LossMonitorTests {
         #expect(monitor.share == 16)
     }
 
-    @Test("A little loss changes nothing, and neither does a report from before a restart")
+    @Test("A little loss changes nothing, and neither does the first report after a restart")
     func steadiness() {
         var monitor = LossMonitor()
         Self.run(&monitor, loss: 0.03, seconds: 200, from: 1_000)

@@ -39,14 +39,14 @@ struct RequestAuthenticatorTests {
         }
     }
 
-    @Test("A changed byte, another key, and a reply's signature are not the operator's")
+    @Test("A changed request, another key's signature and a reply's signature are refused")
     func forged() throws {
         let signer = try Self.signer()
         var authenticator = RequestAuthenticator(verifier: try Self.verifier(), endpoint: nil, startedAt: 0)
         var body = Self.request().body
         let own = signer.signature(of: body)
-        // A signature that every node of the network could make: with the network key, even if it has the public key's
-        // bytes.
+        // Every node of the network can sign with the network key. Such a signature is refused even if the network key
+        // has the same bytes as the operator's secret key.
         let replies = try ReplyAuthenticator(networkKeys: [(phase: 1, key: Array(repeating: 1, count: 32))])
         for signature in [
             try Self.signer(2).signature(of: body), replies.signature(of: body), "", "1:", "x",
@@ -112,7 +112,7 @@ struct RequestAuthenticatorTests {
         #expect(refused == 10)
     }
 
-    @Test("Two serials may follow each other; then one per second")
+    @Test("Two serials may follow each other at once, then only one per second")
     func limiter() {
         var limiter = SerialRateLimiter()
         let start = ContinuousClock.now
@@ -126,7 +126,7 @@ struct RequestAuthenticatorTests {
         #expect(limiter.next(at: start + .seconds(9)) == start + .seconds(9))
     }
 
-    @Test("An override's line in the state file can be read back; other lines are left out")
+    @Test("An override's line in the state file can be read back; an invalid line is ignored")
     func lines() {
         let entry = HostOverride(
             zone: "reflector.net", subject: .site("us-east"),

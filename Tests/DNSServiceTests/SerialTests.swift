@@ -17,7 +17,7 @@ struct SerialTests {
     /// A zone whose serials are dates, above Unix time until 2034.
     private static let dates = ServedDirectory.zone.replacing(" 1 3600", with: " 2026112601 3600")
 
-    /// Runs `body` with the address of a server that acts as a secondary with a high serial.
+    /// Runs `body` with the endpoint and serial of a server that acts as a secondary with a high serial.
     private func withSecondary(
         _ address: String, serial: UInt32, _ body: @escaping @Sendable (Endpoint, UInt32) async throws -> Void
     ) async throws {
@@ -73,7 +73,7 @@ struct SerialTests {
         }
     }
 
-    @Test("A zone moved away and back continues above its last serial, even without state")
+    @Test("A zone moved away and back continues with its last serial, even without state")
     func movedAway() async throws {
         let other = ServedDirectory.zone
         try await ServedDirectory.serve(
@@ -108,7 +108,7 @@ struct SerialTests {
             for text in ["", "rubbish\n", "17 \n", "99999999999 0\n", "17 0 0000000000000000\n"] {
                 try text.write(toFile: path, atomically: false, encoding: .utf8)
                 guard case .damaged(let why) = store.load(zone: "example.net") else {
-                    Issue.record("'\(text)' is taken")
+                    Issue.record("'\(text)' is accepted")
                     continue
                 }
                 #expect(why.contains(path))
@@ -139,7 +139,7 @@ struct SerialTests {
             let store = SerialStore(directory: state)
             let digest = String(repeating: "a", count: 32)
             try store.save(.init(serial: 2_026_112_601, digest: digest, sidecars: ["portsets"]), zone: "example.net")
-            // No file can be created next to it.
+            // A directory with the name of the new file prevents its creation.
             try FileManager.default.createDirectory(
                 atPath: state + "/example.net.serial.new", withIntermediateDirectories: true)
             #expect(throws: SerialStore.Failure.self) {
@@ -194,7 +194,7 @@ struct SerialTests {
 struct MissingSidecarTests {
     private static let name = "n1.r1283.s4096.example.net"
 
-    @Test("rm of the map is refused, an empty file is accepted")
+    @Test("The removal of the map is refused, an empty file is accepted")
     func removed() async throws {
         try await ServedDirectory.serve("127.83.2.1") { served async throws in
             let path = served.path + "/example.net.portsets"
@@ -210,7 +210,7 @@ struct MissingSidecarTests {
         }
     }
 
-    @Test("Also across a restart, where state is kept")
+    @Test("With state, a removal while the server is stopped is refused too")
     func restart() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
@@ -229,7 +229,7 @@ struct MissingSidecarTests {
 @Suite("Source address of NOTIFY, and local clients")
 struct OwnAddressTests {
     @Test(
-        "A listening address that reaches the secondary, preferably the route's; loopback only for loopback",
+        "A listening address that reaches the secondary is used, preferably the route's; loopback only for loopback",
         arguments: [
             ("192.0.2.9:53", ["127.0.0.1", "192.0.2.1"], "192.0.2.1", "192.0.2.1"),
             ("192.0.2.9:53", ["127.0.0.1", "192.0.2.1"], "192.0.2.7", "192.0.2.1"),
@@ -249,7 +249,7 @@ struct OwnAddressTests {
         #expect(found == IPAddress(wanted))
     }
 
-    @Test("explain and _status are for the machine's own addresses, unless others are configured")
+    @Test("explain and _status are answered to the machine's own addresses, unless others are configured")
     func local() throws {
         let own = LocalAddresses.all
         #expect(own.contains(IPAddress(v4: 0x7f00_0001)))

@@ -94,7 +94,7 @@ struct TCPLimitTests {
         }
     }
 
-    @Test("A client that never reads its answers is disconnected, and uses little memory until then")
+    @Test("A client that never reads its answers is disconnected, and the server still answers others")
     func neverReads() async throws {
         try await ServedDirectory.serve("127.82.21.7", configure: { $0.tcp.stallMax = .milliseconds(500) }) {
             served async throws in
@@ -108,7 +108,7 @@ struct TCPLimitTests {
         }
     }
 
-    @Test("A thousand silent connections do not affect either protocol")
+    @Test("A thousand silent connections do not affect answers over UDP or TCP")
     func crowd() async throws {
         try await ServedDirectory.serve(
             "127.82.21.8",

@@ -84,7 +84,7 @@ struct TransferPartsTests {
         schedule.announce(target: 1, zone: "a", serial: 1, id: 8, at: now)
         #expect(schedule.due(at: now).map(\.id) == [7, 8])
         #expect(schedule.due(at: now).isEmpty)
-        #expect(schedule.message(target: 0, id: 8) == nil, "the other's id")
+        #expect(schedule.message(target: 0, id: 8) == nil, "the id of the other target's message")
         let message = schedule.message(target: 0, id: 7)
         if let message { schedule.answered(message) }
         var intervals: [Int64] = []
@@ -108,7 +108,7 @@ struct TransferPartsTests {
         #expect(schedule.message(target: 0, id: 49) == nil)
     }
 
-    @Test("Rules and targets as operators write them")
+    @Test("Transfer rules and NOTIFY targets are read as operators write them")
     func options() throws {
         #expect(TransferPolicy.Rule("192.0.2.0/24,key=k")?.description == "192.0.2.0/24,key=k")
         #expect(TransferPolicy.Rule("::1")?.description == "::1/128")
@@ -137,7 +137,7 @@ struct TransferPartsTests {
         #expect(message.bytes.count <= 16_384 - 90 && message.bytes.count > 16_000)
         let plain = put.reduce(0) { $0 + $1.owner.count + 10 + $1.data.count }
         #expect(Double(message.bytes.count) < 0.85 * Double(plain))
-        // One record may need a message of its own size.
+        // A record that does not fit into 16,384 bytes gets a message of its own.
         var large = put[0]
         large.type = 16
         large.data = (0..<200).flatMap { _ in [255] + [UInt8](repeating: 65, count: 255) }

@@ -35,7 +35,7 @@ private func transferQuery(_ type: UInt16, have serial: UInt32? = nil, edns: Boo
     return bytes + [0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0] + numbers + tail
 }
 
-/// All records of a transfer, in order. It ends with the last copy of the first SOA.
+/// All records of a transfer, in order. The transfer ends with the last copy of the first SOA.
 private func transferred(_ stream: StreamClient, _ query: [UInt8]) throws -> [LDNSRecord] {
     try stream.send(query)
     var records: [LDNSRecord] = []
@@ -55,11 +55,11 @@ private func transferred(_ stream: StreamClient, _ query: [UInt8]) throws -> [LD
     return records
 }
 
-/// A record without ldns's additional fields.
+/// A record as text, for comparison, without the additional fields that ldns has.
 private func key(_ record: LDNSRecord) -> String { "\(record.ownerWire) \(record.type) \(record.ttl) \(record.data)" }
 private func key(_ record: ZoneRecord) -> String { "\(record.owner) \(record.type) \(record.ttl) \(record.data)" }
 
-/// The contents of a folder's zone, without its SOA and its TXT records, which depend on the build.
+/// The records of a folder's zone, without its SOA and its TXT records, which depend on earlier changes.
 private func records(of path: String, serial: UInt32) throws -> Set<String> {
     var content = try #require(try ZoneDirectory.compile(path).contents.first)
     for set in content.setRegions.indices { content.setRegions[set].changedSerial = serial }
@@ -79,7 +79,7 @@ struct TransferTests {
             let stream = try StreamClient("127.82.20.1", port: served.client.port)
             let serial = try served.serial()
             let wanted = try records(of: served.path, serial: serial)
-            // Queries before, between and after transfers are answered in order.
+            // Queries between and after transfers are answered in order.
             for edns in [false, true] {
                 let all = try transferred(stream, transferQuery(252, edns: edns))
                 #expect(all.first?.type == 6 && all.last == all.first)
@@ -132,7 +132,7 @@ struct TransferTests {
             let counters = await served.server.counters
             #expect(counters["transfers_ixfr"] == 1 && counters["transfers_current"] == 2)
             #expect(counters["transfers_ixfr_as_axfr"] == 1)
-            // Over UDP only the SOA, so that the client retries over TCP.
+            // Over UDP the answer is only the SOA, so that the client retries over TCP.
             let datagram = try served.client.exchange(transferQuery(251, have: first), datagram: true)
             let answer = try LDNSMessage.parse(datagram)
             #expect(answer.rcode == 0 && answer.answers.map(\.type) == [6] && answer.questions.first?.type == 251)
@@ -203,7 +203,7 @@ struct TransferTests {
         }
     }
 
-    @Test("All messages of a signed transfer are signed, and so are plain answers over UDP, truncated to fit")
+    @Test("All messages of a signed transfer are signed, and so are ordinary answers over UDP")
     func signed() async throws {
         let key = try #require(TSIGKey.generate(name: "a.long.name.of.a.key", algorithm: .hmacSHA512))
         try await ServedDirectory.serve("127.82.20.4") {
@@ -246,7 +246,7 @@ struct TransferTests {
         }
     }
 
-    @Test("A zone over the limit is refused, naming the lines")
+    @Test("The transfer of a zone over the limit is refused with a reason")
     func tooLarge() async throws {
         try await ServedDirectory.serve(
             "127.82.20.5",
@@ -284,7 +284,7 @@ struct TransferTests {
                 _ = try quick.message()
             }
             #expect(ContinuousClock.now - start < .seconds(2))
-            #expect(await served.server.counters["transfers_axfr"] == 0, "it still waits for its client")
+            #expect(await served.server.counters["transfers_axfr"] == 0, "the transfer still waits for its client")
             var authorities = 0
             while authorities < 2, let bytes = try slow.message() {
                 authorities += try LDNSMessage.parse(bytes).answers.count { $0.type == 6 }

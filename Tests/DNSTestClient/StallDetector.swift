@@ -78,7 +78,7 @@ public final class StallDetector: Sendable {
             last = took
             let isMissed = took.map { $0 >= limit } ?? true
             guard isMissed, stall > stallMax, number + 1 < measurementsMax else { return took }
-            print("\(what): \(took.map { "\($0)" } ?? "given up"), but the host stood still for \(stall): repeated")
+            print("\(what): \(took.map { "\($0)" } ?? "no result"), but the host stalled for \(stall); repeating it")
         }
         return last
     }

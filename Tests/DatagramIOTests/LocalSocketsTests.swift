@@ -4,7 +4,7 @@ import Testing
 
 @testable import DatagramIO
 
-@Suite("Several addresses of one owner", .serialized)
+@Suite("Sockets of an owner with several addresses", .serialized)
 struct LocalSocketsTests {
     /// Answers each datagram with the same bytes from the address to which it was sent, like a node.
     private final class Echo: DatagramHandler {
@@ -74,7 +74,7 @@ struct LocalSocketsTests {
         #expect(try sources(["0.0.0.0:0"], asked: ["127.45.0.3", "127.45.0.4"]) == ["127.45.0.3", "127.45.0.4"])
     }
 
-    @Test("A datagram whose family no socket has is counted once, and the others are sent")
+    @Test("A datagram of a family that no socket has is counted once, and the others are sent")
     func wrongFamily() throws {
         let locals = LocalSockets()
         for address in ["127.45.0.1:0", "127.45.0.2:0"] {
@@ -88,7 +88,7 @@ struct LocalSocketsTests {
         #expect(locals.sockets.map(\.statistics.datagramsSent) == [1, 0])
     }
 
-    @Test("A datagram that the kernel refuses is reported with cause and remedy")
+    @Test("A datagram that the kernel refuses to send is reported with cause and remedy")
     func refused() throws {
         let socket = try DatagramSocket(bind: try #require(Endpoint("127.45.0.1:0")))
         let outbox = Outbox()

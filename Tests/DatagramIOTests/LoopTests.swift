@@ -61,7 +61,7 @@ struct LoopTests {
         let sender = try DatagramSocket(bind: loopback("127.45.1.2"))
         try loop.add(receiver)
         let outbox = Outbox()
-        // More than one visit takes: 4 batches of 64.
+        // More than one visit receives, which is 4 batches of 64.
         for index in 0..<2_000 { outbox.add(numbered(index, size: 20), to: receiver.local) }
         sender.send(outbox.batch)
         let probe = Probe(loop)
@@ -113,7 +113,7 @@ struct LoopTests {
         loop.stop()
     }
 
-    @Test("a full mailbox refuses and counts; accepted work always runs; an ended loop refuses")
+    @Test("a full mailbox refuses work and counts it; accepted work always runs; a stopped loop refuses work")
     func mailboxFull() throws {
         var options = DatagramLoop.Options()
         options.mailboxMax = 10
@@ -163,11 +163,12 @@ struct LoopTests {
         loop.run(handler: echo)
         #expect(echo.received == 220 * 256)
         #expect(echo.allocationsAtEnd == echo.allocationsWhenWarm)
-        #expect(echo.allocationsAtEnd > 0, "the count itself does not work")
+        #expect(echo.allocationsAtEnd > 0, "allocations must be counted at all")
     }
 }
 
-/// Sends a batch, counts the received datagrams, sends the next; counts allocations after 20 rounds and at the end.
+/// Sends a batch, and the next one once all its datagrams are received. Counts allocations after 20 rounds and at the
+/// end.
 private final class Echo: DatagramHandler {
     let loop: DatagramLoop
     let sender: DatagramSocket

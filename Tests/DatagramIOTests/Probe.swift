@@ -38,7 +38,7 @@ final class Probe: DatagramHandler {
         onTimer?(now)
     }
 
-    /// Runs until `stopAfter` datagrams have arrived or the deadline has passed.
+    /// Runs until this many datagrams have arrived, or `limit` has passed if there is no `onTimer`.
     func run(datagrams: Int, within limit: TimeSpan = .seconds(5)) {
         stopAfter = datagrams
         let loop = loop
@@ -50,7 +50,7 @@ final class Probe: DatagramHandler {
     }
 }
 
-/// Memory for a batch, and bodies that stay in place.
+/// A batch with its memory. Bodies are copied, and stay in memory as long as the outbox.
 final class Outbox {
     var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer

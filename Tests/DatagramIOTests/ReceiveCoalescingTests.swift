@@ -3,11 +3,11 @@ import Testing
 
 @testable import DatagramIO
 
-@Suite("Gathering")
+@Suite("Receive coalescing")
 struct ReceiveCoalescingTests {
     private static let span = TimeSpan.microseconds(100)
 
-    /// A policy after `count` wake-ups, each `gap` microseconds after the last, and whether it slept before each.
+    /// Whether the loop slept before each of `count` wake-ups, which are `gap` microseconds apart.
     private func sleeps(
         _ count: Int, gap: Int64, datagrams: UInt64, isBacklogged: Bool = false, nextTimer: MonotonicInstant? = nil
     ) -> [Bool] {
@@ -23,7 +23,7 @@ struct ReceiveCoalescingTests {
         }
     }
 
-    @Test("Close wake-ups coalesce; sparse ones, a backlog and a timer about to fire cause no sleep")
+    @Test("Frequent wake-ups cause sleeps; sparse ones, a backlog or a timer about to fire do not")
     func gathers() {
         #expect(sleeps(5, gap: 50, datagrams: 4) == [false, false, true, true, true])
         #expect(sleeps(5, gap: 500, datagrams: 4) == Array(repeating: false, count: 5))

@@ -23,8 +23,8 @@ struct SendReceiveTests {
         try loop.add(receiver)
         let outbox = Outbox()
         var sent: [[UInt8]] = []
-        // 200 of one size, header and body in separate buffers; then a shorter one, which ends their run; then odd
-        // sizes; then one without a body.
+        // 200 of one size, with header and body in separate buffers; then a shorter one, which ends their run; then
+        // various sizes; then one without a body.
         for index in 0..<200 {
             let packet = numbered(index, size: 1_356)
             outbox.add(Array(packet[..<40]), body: Array(packet[40...]), to: receiver.local)
@@ -79,7 +79,7 @@ struct SendReceiveTests {
         if sender.segmentsRuns { #expect(sender.statistics.runsSegmented == 4 + 2) }
     }
 
-    @Test("64 thousand datagrams pass, with far fewer system calls than datagrams")
+    @Test("65,536 datagrams pass, with far fewer system calls than datagrams")
     func many() throws {
         let loop = try DatagramLoop()
         let receiver = try DatagramSocket(bind: loopback("127.45.0.1"))
@@ -237,7 +237,7 @@ struct SendReceiveTests {
         #expect(probe.seen.last?.source == loopback(asked, port: server.local.port))
     }
 
-    @Test("a port in use is an error that names step and address")
+    @Test("binding to a port in use throws an error that names the call and the address")
     func inUse() throws {
         let first = try DatagramSocket(bind: loopback("127.45.0.1"))
         let error = #expect(throws: DatagramError.self) { _ = try DatagramSocket(bind: first.local) }
@@ -246,7 +246,8 @@ struct SendReceiveTests {
     }
 
     @Test(
-        "kernel drops due to a full buffer are counted, from datagrams or on request", arguments: [true, false])
+        "datagrams that the kernel drops at a full buffer are counted, with the next datagram or on request",
+        arguments: [true, false])
     func overflow(isReported: Bool) throws {
         var options = DatagramSocketOptions()
         options.reportsDrops = isReported

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("36 fixed buckets of delay")
 struct DelayBucketsTests {
-    @Test("each bucket reaches √2 times as far as the one before, from 8.2 µs to 1.07 s")
+    @Test("each bucket's upper bound is √2 times the one before, from 8.2 µs to 1.07 s")
     func bounds() {
         #expect(DelayBuckets.bound(of: 0) == 8.192e-6)
         for bucket in 1..<DelayBuckets.count - 1 {
@@ -16,7 +16,7 @@ struct DelayBucketsTests {
         #expect(DelayBuckets.bound(of: 35) == .infinity)
     }
 
-    @Test("a delay falls into the bucket whose bounds enclose it, at every bound and for every size of number")
+    @Test("a delay falls into the bucket whose bounds enclose it, at every bound and for every power of two")
     func places() {
         var values: [UInt64] = [0, 1, .max, .max - 1, UInt64(Int64.max)]
         for bucket in 0..<DelayBuckets.count - 1 {
@@ -45,7 +45,7 @@ struct DelayBucketsTests {
         #expect(buckets.sumNanoseconds == 50_050_000_000)
     }
 
-    @Test("many packets of one delay count as many, a negative delay as none, and endless ones stay in the last bucket")
+    @Test("many packets can be counted at once; a negative delay counts as zero, an endless one is in the last bucket")
     func edges() {
         var buckets = DelayBuckets()
         buckets.note(.milliseconds(1), count: 30)
@@ -57,7 +57,7 @@ struct DelayBucketsTests {
         #expect(buckets.counts[35] == .max)
     }
 
-    @Test("JSON keeps the counts and tells the quantiles; another number of buckets is refused")
+    @Test("JSON has the counts and the quantiles; another number of buckets is refused")
     func json() throws {
         var buckets = DelayBuckets()
         buckets.note(.milliseconds(3), count: 7)
@@ -69,9 +69,9 @@ struct DelayBucketsTests {
     }
 }
 
-@Suite("What a node says of itself")
+@Suite("Node status")
 struct NodeStatusTests {
-    @Test("a status of a node that measures nothing, and knows no pages, is read")
+    @Test("the status of an older node, without delays and pages, can be read")
     func older() throws {
         let json = """
             {"name":"edge-bos","role":"edge","zone":"reflector.net","endpoint":"127.0.0.1:4900","uptimeSeconds":1,
@@ -88,7 +88,7 @@ struct NodeStatusTests {
         #expect(status.nextStreams == nil && status.streamsTotal == nil)
     }
 
-    @Test("a page is at most 1,024 streams")
+    @Test("a page has at most 1,024 streams")
     func pages() {
         #expect(StreamPage(from: 0, count: 1_024) != nil)
         #expect(StreamPage(from: 0, count: 1_025) == nil)

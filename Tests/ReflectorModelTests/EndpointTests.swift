@@ -5,7 +5,7 @@ import Testing
 @Suite("Addresses and endpoints as text")
 struct EndpointTests {
     @Test(
-        "IPv4 reads and prints",
+        "IPv4 addresses are parsed and printed",
         arguments: [
             ("0.0.0.0", 0), ("127.0.0.1", 0x7f00_0001), ("255.255.255.255", 0xffff_ffff), ("10.20.0.9", 0x0a14_0009),
         ] as [(String, UInt32)])
@@ -18,7 +18,7 @@ struct EndpointTests {
     }
 
     @Test(
-        "IPv6 reads, and prints as RFC 5952 says",
+        "IPv6 addresses are parsed, and printed as in RFC 5952",
         arguments: [
             ("::", 0, 0, "::"), ("::1", 0, 1, "::1"), ("1::", 0x0001_0000_0000_0000, 0, "1::"),
             ("2001:db8::1", 0x2001_0db8_0000_0000, 1, "2001:db8::1"),
@@ -36,12 +36,12 @@ struct EndpointTests {
         #expect(IPAddress(printed) == address)
     }
 
-    @Test("An IPv4-mapped address is the IPv4 address")
+    @Test("An IPv4-mapped address is parsed as the IPv4 address")
     func mapped() {
         #expect(IPAddress("::ffff:127.0.0.1") == IPAddress("127.0.0.1"))
     }
 
-    @Test("Every random address comes back from its text")
+    @Test("Every random address equals the address parsed from its text")
     func roundTrip() {
         var random = SeededGenerator(seed: 51)
         for _ in 0..<5_000 {
@@ -56,7 +56,7 @@ struct EndpointTests {
     }
 
     @Test(
-        "What is no address is refused",
+        "Text that is not an address is refused",
         arguments: [
             "", ".", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.+4", "1.2.3.", " 1.2.3.4", "1.2.3.4 ",
             "1.2.3.0x4", "٣.2.3.4", ":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::",
@@ -67,14 +67,16 @@ struct EndpointTests {
         #expect(IPAddress(text) == nil)
     }
 
-    @Test("Endpoints read and print", arguments: ["127.0.0.1:5300", "[::1]:53", "[2001:db8::9]:65535", "10.0.0.1:0"])
+    @Test(
+        "Endpoints are parsed and printed",
+        arguments: ["127.0.0.1:5300", "[::1]:53", "[2001:db8::9]:65535", "10.0.0.1:0"])
     func endpoint(text: String) throws {
         let endpoint = try #require(Endpoint(text))
         #expect(endpoint.description == text)
     }
 
     @Test(
-        "What is no endpoint is refused",
+        "Text that is not an endpoint is refused",
         arguments: [
             "", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1: 1", "127.0.0.1:x",
             "::1:53", "[::1]", "[::1]53", "[::1:53", "::1]:53", "[127.0.0.1]:53", "host:53", "[]:53",

@@ -2,8 +2,8 @@ import Testing
 
 @testable import ReflectorModel
 
-/// These values are part of the protocol: nodes of different age must agree on them. They were computed by a second
-/// implementation. A change that breaks one of them is a new version of the protocol, not a new vector.
+/// These values are part of the protocol: nodes of different versions must agree on them. They were computed by a
+/// second implementation. A change that breaks one of them needs a new version of the protocol, not a new test vector.
 @Suite("Fixed hashes, fixed for ever")
 struct FixedHashTests {
     @Test("mix")
@@ -155,7 +155,7 @@ struct FixedHashTests {
         #expect((29_600...30_400).contains(first))
     }
 
-    @Test("The seeded generator repeats (SplitMix64, seed 1234567)")
+    @Test("The seeded generator gives the known values of SplitMix64 (seed 1234567)")
     func seeded() {
         var generator = SeededGenerator(seed: 1_234_567)
         let expected: [UInt64] = [

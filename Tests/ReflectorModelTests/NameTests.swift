@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Names and numbers as text")
 struct NameTests {
-    @Test("Region and portset labels read in both cases and print in lower case")
+    @Test("Region and portset labels are parsed in upper or lower case and printed in lower case")
     func labels() {
         #expect(RegionID(label: "r0") == RegionID(0))
         #expect(RegionID(label: "R1283")?.description == "r1283")
@@ -14,7 +14,7 @@ struct NameTests {
     }
 
     @Test(
-        "What is no label is refused",
+        "Text that is not a label is refused",
         arguments: [
             "", "r", "1283", "r01", "r00", "r-1", "r+1", "r 1", "r1 ", "x1", "r4294967296", "r99999999999", "r1a",
             "r١", "rr1", "r1.5",
@@ -29,7 +29,7 @@ struct NameTests {
         #expect(PortsetID(label: "s65536") == nil)
     }
 
-    @Test("Stream names read, and are reversed for the DNS")
+    @Test("Stream names are parsed, and reversed for the DNS")
     func streams() throws {
         let stream = try #require(StreamName("live/news"))
         #expect(stream.segments == ["live", "news"])
@@ -43,7 +43,7 @@ struct NameTests {
     }
 
     @Test(
-        "What is no stream name is refused",
+        "Text that is not a stream name is refused",
         arguments: [
             "", "/", "/a", "a/", "a//b", "A", "live/News", "live.news", "live news", "a_b", "é", "live/\n", "a\0",
             String(repeating: "a", count: 64), String(repeating: "ab/", count: 53) + "cd", "*", "live/*",
@@ -52,7 +52,7 @@ struct NameTests {
         #expect(StreamName(text) == nil)
     }
 
-    @Test("Reflector names print as the DNS has them, without the zone")
+    @Test("Reflector names are printed as in the DNS, without the zone")
     func reflectorNames() {
         #expect(ReflectorName.parents(.first, RegionID(1283), PortsetID(4096)).description == "n1.r1283.s4096")
         #expect(ReflectorName.parents(.third, RegionID(1283), nil).description == "n3.r1283")
@@ -62,6 +62,6 @@ struct NameTests {
 }
 
 extension String {
-    /// The same label for a portset.
+    /// The label with `s` in place of `r`, as that of a portset.
     fileprivate func replacingR() -> String { hasPrefix("r") ? "s" + dropFirst() : self }
 }

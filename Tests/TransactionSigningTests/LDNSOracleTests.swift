@@ -17,7 +17,7 @@ struct LDNSOracleTests {
 
     private func name(_ algorithm: TSIGAlgorithm) -> String { algorithm.rawValue + "." }
 
-    /// A query signed by libldns, and libldns's code.
+    /// A query signed by libldns, and its MAC.
     private func signedQuery(_ algorithm: TSIGAlgorithm) throws -> (bytes: [UInt8], code: OpaqueBytes) {
         var owner: UnsafeMutablePointer<ldns_rdf>?
         #expect(ldns_str2rdf_dname(&owner, "n1.r1283.example.net.") == LDNS_STATUS_OK)
@@ -34,14 +34,14 @@ struct LDNSOracleTests {
         return (Array(UnsafeBufferPointer(start: wire, count: size)), OpaqueBytes(ldns_rdf_clone(code)))
     }
 
-    /// An ldns field that is freed with its owner.
+    /// Owns an ldns field, and frees it.
     private final class OpaqueBytes {
         let field: UnsafeMutablePointer<ldns_rdf>?
         init(_ field: UnsafeMutablePointer<ldns_rdf>?) { self.field = field }
         deinit { ldns_rdf_deep_free(field) }
     }
 
-    @Test("We accept its signatures, and it accepts ours", arguments: [TSIGAlgorithm.hmacSHA256, .hmacSHA512])
+    @Test("We accept signatures of libldns, and it accepts ours", arguments: [TSIGAlgorithm.hmacSHA256, .hmacSHA512])
     func bothWays(_ algorithm: TSIGAlgorithm) throws {
         let key = try key(algorithm)
         let (query, code) = try signedQuery(algorithm)

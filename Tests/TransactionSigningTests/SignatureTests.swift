@@ -21,7 +21,7 @@ private func signed(_ key: TSIGKey, at time: Int64 = now) -> [UInt8] {
     return message
 }
 
-/// The same message with another signature record.
+/// The same message with an edited signature record.
 private func edited(_ message: [UInt8], _ edit: (inout TSIGRecord) -> Void) throws -> [UInt8] {
     var record = try #require(try TSIGRecord.find(in: message))
     var result = Array(message[..<record.start])
@@ -43,7 +43,7 @@ private func reason(_ request: TSIGRequest) -> TSIGRequest.Rejection.Reason? {
 @Suite("TSIG (RFC 8945)")
 struct SignatureTests {
     @Test(
-        "Codes match the vectors of RFC 4231",
+        "MACs match the test vectors of RFC 4231",
         arguments: [
             (TSIGAlgorithm.hmacSHA256, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
             (
@@ -57,7 +57,7 @@ struct SignatureTests {
             ),
         ])
     func vectors(_ algorithm: TSIGAlgorithm, _ code: String) throws {
-        // Test case 2: a key shorter than the code.
+        // Test case 2: a key shorter than the MAC.
         let key = try #require(TSIGKey(name: "k", algorithm: algorithm, secret: Array("Jefe".utf8)))
         let found = try #require(key.code(of: [Array("what do ya want ".utf8), Array("for nothing?".utf8)]))
         #expect(found.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() == code)
@@ -75,7 +75,7 @@ struct SignatureTests {
         #expect(session.key == key)
     }
 
-    @Test("Every message of a reply covers the previous one", arguments: TSIGAlgorithm.allCases)
+    @Test("In a reply of several messages, every signature covers the previous one", arguments: TSIGAlgorithm.allCases)
     func chain(_ algorithm: TSIGAlgorithm) throws {
         let key = try key(algorithm)
         var client = TSIGSession(key)
@@ -109,7 +109,7 @@ struct SignatureTests {
         #expect(!isGenuine5, "one is missing")
     }
 
-    @Test("An unknown name, or a known name with another algorithm, is BADKEY and answered without a code")
+    @Test("An unknown name, or a known name with another algorithm, is BADKEY and answered without a MAC")
     func badKey() throws {
         let request = TSIGRequest.verify(signed(try key()), keys: TSIGKeyring(), now: now)
         #expect(reason(request) == .badKey)
@@ -131,7 +131,7 @@ struct SignatureTests {
             for bit in [0x01, 0x80] as [UInt8] {
                 var changed = message
                 changed[position] ^= bit
-                // The letters' case does not matter in names of keys and algorithms, and the id is not covered.
+                // The MAC does not cover the header's id, only the original id in the record.
                 if case .signed = TSIGRequest.verify(changed, keys: ring, now: now) {
                     #expect(position < 2, "byte \(position)")
                 }
@@ -147,7 +147,7 @@ struct SignatureTests {
         #expect(record.error == 16 && record.code.isEmpty)
     }
 
-    @Test("A signature is valid within its fudge; later it is BADTIME, with a signed reply that has our time")
+    @Test("A signature is valid within its fudge; otherwise it is BADTIME, with a signed reply that has our time")
     func badTime() throws {
         let key = try key()
         let ring = TSIGKeyring([key])
@@ -160,7 +160,7 @@ struct SignatureTests {
         for shift in [-301, 301] as [Int64] {
             let message = signed(key, at: now + shift)
             guard case .rejected(let rejection) = TSIGRequest.verify(message, keys: ring, now: now) else {
-                Issue.record("taken at \(shift)")
+                Issue.record("accepted at \(shift)")
                 continue
             }
             #expect(rejection.reason == .badTime)
@@ -168,7 +168,7 @@ struct SignatureTests {
             rejection.finish(&reply, now: now)
             let record = try #require(try TSIGRecord.find(in: reply))
             #expect(record.error == 18 && record.code.count == 32)
-            #expect(record.timeSigned == UInt64(now + shift), "the client's time, so that it can check the code")
+            #expect(record.timeSigned == UInt64(now + shift), "the client's time, so that it can check the MAC")
             #expect(record.other == TSIGRecord.time(UInt64(now)))
             let request = try #require(try TSIGRecord.find(in: message))
             let wanted = key.code(of: [[0, 32] + request.code, record.unsigned(reply), record.variables])
@@ -176,7 +176,7 @@ struct SignatureTests {
         }
     }
 
-    @Test("A truncated code is BADTRUNC if valid; less than half, or more than the full length, is malformed")
+    @Test("A truncated MAC is BADTRUNC if valid; one of less than half, or more than the full length, is malformed")
     func truncation() throws {
         let ring = TSIGKeyring([try key()])
         let message = signed(try key())
@@ -193,7 +193,7 @@ struct SignatureTests {
         }
     }
 
-    @Test("A signature that is not last, truncated, or of another class is malformed; hostile bytes never trap")
+    @Test("A signature that is truncated or not the last record is malformed; hostile bytes never trap")
     func malformed() throws {
         let key = try key()
         let ring = TSIGKeyring([key])
@@ -247,7 +247,7 @@ struct KeyringTests {
     func mistakes() {
         let text = "a hmac-md5 AAAA\nb hmac-sha256\nc hmac-sha256 A===\nd hmac-sha256 AAAA\nd hmac-sha256 AAAA\n"
         guard case .failure(let problems) = TSIGKeyring.parse(text) else {
-            Issue.record("taken")
+            Issue.record("accepted")
             return
         }
         #expect(problems.list.map(\.line) == [1, 2, 3, 5])

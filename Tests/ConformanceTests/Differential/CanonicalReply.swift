@@ -7,8 +7,8 @@ struct CanonicalReply: CustomStringConvertible {
         var udpSize: UInt16
         var version: UInt8
         var dnssecOK: Bool
-        /// Response code and data, without EDE (RFC 8914), which explains the answer and is not part of it, and without
-        /// the time and hash of server cookies (RFC 9018).
+        /// Code and data of each option, without EDE (RFC 8914), which explains the answer and is not part of it, and
+        /// without the time and hash of server cookies (RFC 9018).
         var options: [String]
     }
 
@@ -88,7 +88,7 @@ struct FlattenedAnswer {
 
     init(_ answers: [LDNSRecord], question: String) {
         var name = question.lowercased()
-        // The owner of the following records, and the smallest TTL along the chain to it.
+        // The owner that flattened records get, and the smallest TTL of the aliases followed from it.
         var start = name
         var ttl = UInt32.max
         var chain: [LDNSRecord] = []
@@ -117,7 +117,7 @@ struct FlattenedAnswer {
         records += chain
     }
 
-    /// True below `s{P}`, `r{R}`, `maps` and `parents`.
+    /// True at and below `s{P}`, `r{R}`, `maps` and `parents`.
     static func isSynthesised(_ name: String) -> Bool {
         guard let zone = DifferentialZones.names.first(where: { name.hasSuffix("." + $0) }) else { return false }
         let top = name.dropLast(zone.count + 1).split(separator: ".").last ?? ""

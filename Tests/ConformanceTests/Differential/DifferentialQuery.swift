@@ -87,7 +87,7 @@ struct QueryMaker {
 
     private mutating func usualType() -> UInt16 { pick(Self.usualTypes) }
 
-    /// The question in wire form, letters in random case half of the time.
+    /// The question in wire form; half of the time its letters are in random case.
     private mutating func question(_ query: DifferentialQuery) -> [UInt8] {
         var bytes: [UInt8] = []
         let mixes = chance(50)
@@ -113,7 +113,7 @@ struct QueryMaker {
         for _ in 0..<1 + below(3) {
             let data: [UInt8]
             let code: UInt16 = pick([3, 3, 8, 9, 10, 10, 11, 12, 15, 26_946, 65_001, 65_535])
-            // NSD's answer to two NSIDs is unreadable.
+            // NSD's reply to a query with two NSID options cannot be parsed.
             guard codes.insert(code).inserted else { continue }
             switch code {
             case 3: data = chance(90) ? [] : [1]

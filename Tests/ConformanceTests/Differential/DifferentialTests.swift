@@ -11,13 +11,13 @@ import Testing
 
 @testable import ZoneCompiler
 
-/// Our server, which serves the files, against NSD and Knot, which serve the export: the same answers to seeded queries
-/// of every kind. `DIFFERENTIAL_QUERIES` sets their number, `DIFFERENTIAL_SEED` the seed.
+/// Our server serves the files, NSD and Knot serve the export. All three must give the same answers to seeded queries
+/// of every kind. `DIFFERENTIAL_QUERIES` sets the number of queries, `DIFFERENTIAL_SEED` the seed.
 @Suite("Differential: our answers, NSD's and Knot's")
 struct DifferentialTests {
     private static let ours = "127.85.1.1"
 
-    @Test("Queries of every kind get the same answer from all three servers, except for a short list with reasons")
+    @Test("Queries of every kind get the same answer from all three servers, except for permitted differences")
     func sameAnswers() async throws {
         let environment = ProcessInfo.processInfo.environment
         let count = environment["DIFFERENTIAL_QUERIES"].flatMap { Int($0) } ?? 200_000
@@ -48,7 +48,7 @@ struct DifferentialTests {
         }
     }
 
-    /// NSD and Knot with the export of the files, with our server's serials.
+    /// Starts NSD and Knot with the export of the files and our server's serials.
     private static func startPeers(_ files: String, _ server: NameServer, _ work: URL) async throws -> [PeerServer] {
         let generation = try ZoneDirectory.compile(files)
         #expect(generation.problems.filter { $0.severity == .error } == [])

@@ -1,4 +1,4 @@
-/// Permitted differences of other servers: a short list, each with its reason. Any other difference is a failure.
+/// A permitted difference of another server's answers from ours, with its reason. Any other difference is a failure.
 struct PermittedDifference: Sendable {
     var title: String
     var reason: String
@@ -11,8 +11,8 @@ struct PermittedDifference: Sendable {
     /// Differences that come from the aliased form of a zone (design §4).
     private static let aliases = [
         PermittedDifference(
-            title: "a synthesised name asked for its alias",
-            reason: "in the aliased form it owns, or is covered by, a CNAME or DNAME; in the flat form it does not"
+            title: "a CNAME or DNAME query for a synthesised name",
+            reason: "the aliased form has a CNAME or DNAME at or above the name; the flat form has none"
         ) { query, ours, theirs in
             [5, 39].contains(query.type) && query.isSynthesised && ours?.answers == []
                 && [0, 3].contains(ours?.rcode) && theirs?.rcode == 0
@@ -25,43 +25,43 @@ struct PermittedDifference: Sendable {
         },
         PermittedDifference(
             title: "truncated because of the aliases",
-            reason: "the records of the chain do not fit beside the answer; our answer without the chain fits"
+            reason: "the chain of aliases and the answer do not fit into one message; our answer without the chain does"
         ) { query, ours, theirs in
             query.isSynthesised && theirs?.isTruncated == true && ours?.isTruncated == false && theirs?.rcode == 0
         },
         PermittedDifference(
             title: "explain and _status",
-            reason: "a child zone of our own, never exported, closed to this client"
+            reason: "only our server has these names: they are never exported, and refused to this client"
         ) { query, ours, theirs in
             ["explain", "_status"].contains(query.top) && ours?.rcode == 5 && theirs?.rcode == 3
         },
     ]
 
-    /// Where the RFCs leave a choice, or the message permits no answer.
+    /// Differences where the RFCs leave a choice, or where the query has no correct answer.
     private static let protocols = [
         PermittedDifference(
             title: "EDNS options that not all servers know",
             reason:
-                "client subnet, answered with scope 0 (RFC 7871 §7.2.1), is unknown to NSD; EXPIRE (RFC 7314), useful "
-                + "to secondaries, is answered by Knot"
+                "NSD does not know client subnet, which we answer with scope 0 (RFC 7871 §7.2.1); Knot answers EXPIRE "
+                + "(RFC 7314), which is useful to secondaries"
         ) { _, ours, theirs in
             guard let ours, let theirs else { return false }
             return CanonicalReply.differsByOptions(ours, theirs)
         },
         PermittedDifference(
             title: "ANY",
-            reason: "RFC 8482: we and Knot give one RRset, not the same one; NSD truncates over UDP"
+            reason: "RFC 8482: we and Knot each return one RRset, but not the same one; NSD truncates over UDP"
         ) { query, ours, theirs in
             query.type == 255 && (theirs?.isTruncated == true || (ours?.rcode == theirs?.rcode && ours?.rcode == 0))
         },
         PermittedDifference(
-            title: "ANY of CHAOS names", reason: "we and NSD give the TXT record, Knot refuses", peer: "Knot"
+            title: "ANY for CHAOS names", reason: "we and NSD return the TXT record, Knot refuses", peer: "Knot"
         ) { query, _, theirs in query.recordClass == 3 && query.type == 255 && theirs?.rcode == 5 },
         PermittedDifference(
             title: "additional records of answers",
             reason:
-                "nobody has to send addresses of NS, MX and SRV targets (RFC 2181 §5.4.1): Knot does where there is "
-                + "room, NSD with minimal-responses only those of NS, we those of our own SRV; glue is compared"
+                "a server need not send addresses of NS, MX and SRV targets (RFC 2181 §5.4.1): Knot sends them if they "
+                + "fit, NSD with minimal-responses only those of NS, we only those of our own SRV; glue is compared"
         ) { _, ours, theirs in
             guard var mine = ours, let theirs, mine.flags & theirs.flags & 0x0400 != 0 else { return false }
             let (a, b) = (Set(mine.additional), Set(theirs.additional))
@@ -71,7 +71,9 @@ struct PermittedDifference: Sendable {
         },
         PermittedDifference(
             title: "a CNAME into another zone of the same server",
-            reason: "we end at the border: resolvers believe nothing beyond (RFC 2181 §5.4.1); Knot refers, NSD follows"
+            reason:
+                "we stop at the end of the zone, because resolvers trust no records beyond it (RFC 2181 §5.4.1); Knot "
+                + "returns a referral, NSD follows the CNAME"
         ) { query, ours, theirs in
             guard let ours, let theirs, ours.rcode == 0, ours.answers.contains(where: query.leadsElsewhere) else {
                 return false
@@ -81,8 +83,8 @@ struct PermittedDifference: Sendable {
         PermittedDifference(
             title: "class ANY",
             reason:
-                "an answer for all classes is not authoritative (RFC 1035 §6.2): we and NSD clear AA, Knot sets it; NSD "
-                + "omits the SOA of denials and additional records"
+                "an answer for all classes is not authoritative (RFC 1035 §6.2): we and NSD clear AA, Knot sets it; "
+                + "NSD omits the SOA of negative answers, and additional records"
         ) { query, ours, theirs in
             guard query.recordClass == 255, let ours, let theirs else { return false }
             return ours.rcode == theirs.rcode && ours.answers == theirs.answers && (ours.flags & 0x0400) == 0
@@ -97,7 +99,7 @@ struct PermittedDifference: Sendable {
         },
         PermittedDifference(
             title: "AXFR and IXFR over UDP",
-            reason: "refused, not implemented or not authoritative; transfers have tests of their own"
+            reason: "answered REFUSED, NOTIMP or NOTAUTH; transfers have tests of their own"
         ) { _, ours, theirs in
             [251, 252].contains(ours?.askedType) && ours?.answers == [] && theirs?.answers == []
                 && [4, 5, 9].contains(theirs?.rcode)
@@ -111,7 +113,7 @@ struct PermittedDifference: Sendable {
         },
         PermittedDifference(
             title: "the question in an error",
-            reason: "FORMERR, NOTIMP and REFUSED repeat the question or omit it; NSD's FORMERR also clears RD"
+            reason: "FORMERR, NOTIMP and REFUSED may repeat the question or omit it; NSD's FORMERR also clears RD"
         ) { query, ours, theirs in
             guard var mine = ours, let theirs, mine.rcode == theirs.rcode, [1, 4, 5].contains(mine.rcode) else {
                 return false
@@ -124,8 +126,8 @@ struct PermittedDifference: Sendable {
         PermittedDifference(
             title: "strictness with malformed messages",
             reason:
-                "one finds a FORMERR where another skips, ignores or drops: bytes after the message, an OPT with an "
-                + "owner, records beside the question, two OPTs, a name too long"
+                "one server answers FORMERR where another skips or ignores the error, or drops the query: bytes after "
+                + "the message, an OPT with an owner, records beside the question, two OPTs, a name that is too long"
         ) { query, ours, theirs in
             query.kind == .malformed && (ours?.rcode == 1 || theirs?.rcode == 1 || theirs == nil)
         },
@@ -135,7 +137,7 @@ struct PermittedDifference: Sendable {
     private static let servers = [
         PermittedDifference(
             title: "NSD's limit on errors",
-            reason: "at most 100 error replies a second, fixed when it was built", peer: "NSD"
+            reason: "it sends at most 100 error replies a second, a limit set at build time", peer: "NSD"
         ) { _, ours, theirs in theirs == nil && [1, 4, 5, 9, 16].contains(ours?.rcode) },
         PermittedDifference(
             title: "NSD clears DO in BADVERS",
@@ -146,10 +148,10 @@ struct PermittedDifference: Sendable {
             return CanonicalReply.difference(mine, theirs).isEmpty
         },
         PermittedDifference(
-            title: "types of DNSSEC at an alias",
+            title: "DNSSEC types at an alias",
             reason:
-                "RRSIG, NSEC and NSEC3 may exist beside a CNAME (RFC 4034 §2.5): in an unsigned zone Knot denies the "
-                + "first two and NSD the third, we and the other follow the alias"
+                "RRSIG, NSEC and NSEC3 may exist beside a CNAME (RFC 4034 §2.5): in an unsigned zone, Knot answers "
+                + "NODATA for the first two and NSD for the third; we and the other server follow the alias"
         ) { query, ours, theirs in
             [46, 47, 50].contains(query.type) && [0, 3].contains(ours?.rcode) && theirs?.rcode == 0
                 && ours?.answers.contains { $0.contains(" 1 5 ") } == true && theirs?.answers == []
@@ -162,7 +164,7 @@ struct PermittedDifference: Sendable {
 }
 
 extension CanonicalReply {
-    /// Type in the question of the reply: damage may have changed that of the query.
+    /// Type in the question of the reply; a damaged query may ask for a type other than `DifferentialQuery.type`.
     var askedType: UInt16? {
         question.count > 4 ? question.suffix(4).prefix(2).reduce(0) { $0 << 8 | UInt16($1) } : nil
     }
@@ -189,7 +191,7 @@ extension DifferentialQuery {
         return name.dropLast(zone.count + 1).split(separator: ".").last.map(String.init) ?? ""
     }
 
-    /// True for a CNAME record, as a line, whose target is in another zone than the queried name.
+    /// True if `line` is a CNAME record whose target is in a different zone than the queried name.
     func leadsElsewhere(_ line: String) -> Bool {
         let words = line.split(separator: " ")
         guard words.count == 5, words[3] == "5" else { return false }
@@ -200,6 +202,6 @@ extension DifferentialQuery {
         DifferentialZones.names.filter { name == $0 || name.hasSuffix("." + $0) }.max { $0.count < $1.count }
     }
 
-    /// True at and below `s{P}` and `r{R}`.
+    /// True at and below `s{P}`, `r{R}`, `maps` and `parents`.
     var isSynthesised: Bool { FlattenedAnswer.isSynthesised(name) }
 }

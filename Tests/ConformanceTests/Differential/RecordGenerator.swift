@@ -27,7 +27,7 @@ struct RecordGenerator {
         tokens = Self.common + Self.security + Self.services
     }
 
-    /// Types that have been generated.
+    /// Types of the generated records.
     static var types: [String] { (common + security + services).map(\.type) }
 
     private static let common: [(type: String, tokens: [Token])] = [
