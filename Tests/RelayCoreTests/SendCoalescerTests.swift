@@ -28,7 +28,7 @@ struct SendCoalescerTests {
         #expect(waits(spacing: .milliseconds(16), count: 20, atOnce: 64).allSatisfy { $0 == .zero })
     }
 
-    @Test("at 20,000 packets a second they wait to be sent together, at most for the interval, and not at low rates")
+    @Test("at 20,000 a second, packets wait for at most the interval to be sent together; at low rates they do not")
     func gathering() {
         var coalescer = SendCoalescer(interval: interval)
         var now = MonotonicInstant(nanoseconds: 1_000_000_000)
