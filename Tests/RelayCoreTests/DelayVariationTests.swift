@@ -64,7 +64,7 @@ struct DelayVariationTests {
         #expect(later.allSatisfy { $0 == .zero })
     }
 
-    @Test("when the other end steps its clock, only the first sample after it is wrong or missing")
+    @Test("when the other end steps its clock, at most one sample is missing, and the next ones are right")
     func step() {
         for seconds in [-3_600, 3_600] as [Int64] {
             var variation = DelayVariation()

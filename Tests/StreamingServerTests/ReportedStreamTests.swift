@@ -103,7 +103,7 @@ struct ReportedStreamTests {
         #expect(marks == 0 && seconds(text).count >= 15)
     }
 
-    @Test("A picture every five seconds, with sound: cut at the access units that exist, with correct total length")
+    @Test("Sound with a picture every five seconds is cut at the access units that exist; the total length is right")
     func rareSlides() throws {
         var mux = TestMux()
         mux.programme(seconds: 60, group: 125) { $0 % 125 == 0 }

@@ -165,7 +165,7 @@ struct AliasedZoneTests {
         let classes = try PortsetClasses(back, recordsMax: 1_000_000).classes
         let mine = try PortsetClasses(before, recordsMax: 1_000_000).classes.map(\.hash)
         let kept = (later.outliving?.classes ?? []).map(\.hash)
-        #expect(Set(kept).isSubset(of: Set(mine)), "only the classes of the last edit are kept")
+        #expect(Set(kept).isSubset(of: Set(mine)), "only the classes of the previous zone are kept")
         #expect(classes.count > mine.count)
     }
 

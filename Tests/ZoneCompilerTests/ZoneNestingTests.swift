@@ -19,7 +19,7 @@ struct ZoneNestingTests {
         #expect(found.count == 1 && found[0].hasPrefix("\(label).reflector.net.zone:1:1: a zone below '"), "\(found)")
     }
 
-    @Test("A zone gets a warning for each host or record of its parent that it hides; a delegated one hides nothing")
+    @Test("A zone gets a warning for each host or record of its parent that it hides, except its delegation and glue")
     func hidesHosts() {
         let child = ("lab.reflector.net.zone", Self.head)
         let hidden = Self.head + "nyc-1.lab A 127.0.0.2\nlab NS ns1.lab\nns1.lab A 127.0.0.3\nx.lab TXT x\n"
