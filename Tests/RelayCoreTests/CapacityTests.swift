@@ -37,7 +37,7 @@ struct CapacityTests {
             tree.stream(for: span)
         }
 
-        /// Adds four edges that want an extra path, and waits until they have it: an edge adds its extra path only
+        /// Adds four edges that want an extra path, and waits long enough for it: an edge adds its extra path only
         /// after it has caught up.
         mutating func addExtraPaths() {
             for _ in 0..<4 { add(isMain: false) }

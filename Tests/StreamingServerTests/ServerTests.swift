@@ -190,7 +190,7 @@ struct ServerTests {
         }
     }
 
-    @Test("A request for the playlist of a cold stream waits until there is one")
+    @Test("A request for the playlist of a cold stream waits until the playlist exists")
     func coldPlaylist() async throws {
         let hub = hub()
         let demand = Demand()
