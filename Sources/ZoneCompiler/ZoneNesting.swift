@@ -18,7 +18,7 @@ enum ZoneNesting {
             let name = WireName.reserved(label)
         {
             let message =
-                "a zone below '\(name)' of \(parent.zone) would hide names of its map; rename or remove it"
+                "a zone below '\(name)' would hide names of the map of \(parent.zone); rename or remove this file"
             return [ZoneProblem(severity: .error, file: file, line: 1, column: 1, message: message)]
         }
         let apex = child.wireName

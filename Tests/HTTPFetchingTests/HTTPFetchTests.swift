@@ -85,7 +85,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("Time-outs end answers of servers that are silent, that trickle, and that stop in the middle")
+    @Test("A fetch times out if the server is silent, sends too slowly or stops in the middle of the body")
     func times() async throws {
         try await withServer {
             _ = $0.waitForClose()
@@ -104,7 +104,7 @@ struct HTTPFetchTests {
                         $0.timeout = .milliseconds(500)
                         $0.idleTimeout = .milliseconds(300)
                     }) == .timedOut)
-            // The idle time-out did not end it, because bytes arrived.
+            // Bytes kept arriving, so the idle time-out did not end the fetch.
             #expect(ContinuousClock.now - start >= .milliseconds(450))
         }
         try await withServer { connection in
@@ -118,9 +118,9 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("A reader that pauses makes the server wait, for longer than the idle time, and then gets every byte")
+    @Test("A reader that pauses for longer than the idle time-out makes the server wait, and then gets every byte")
     func backPressure() async throws {
-        // 250 different bytes, repeated: each piece can be compared from its first byte.
+        // The pattern repeats every 250 bytes, so a piece that starts anywhere can be compared with it.
         let pattern = [UInt8]((0..<200_000).map { UInt8($0 % 250) })
         let sent = Mutex(0)
         let total = 400 * pattern.count
@@ -141,7 +141,7 @@ struct HTTPFetchTests {
                 before = sent.withLock { $0 }
                 try await Task.sleep(for: .milliseconds(500))
             }
-            // At most the bytes that the sockets hold.
+            // The server has sent no more than the socket buffers hold.
             #expect(before > 0 && before < 16 << 20)
             var (count, isInOrder) = (0, true)
             for try await bytes in answer.body {
@@ -160,7 +160,7 @@ struct HTTPFetchTests {
         }
     }
 
-    @Test("A cancelled task ends at once and closes the connection, and so does releasing the answer")
+    @Test("A cancelled task ends at once and closes the connection; releasing the answer closes it too")
     func cancellation() async throws {
         let closed = Mutex(0)
         try await withServer { connection in

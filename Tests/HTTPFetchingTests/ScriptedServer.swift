@@ -9,7 +9,7 @@ final class ScriptedServer: Sendable {
     let port: UInt16
     private let heads = Mutex<[String]>([])
 
-    /// The requests, in the order of their arrival: heads, with the part of their bodies that arrived with them.
+    /// The requests in order of arrival: each head, with the part of the body that arrived with it.
     var requests: [String] { heads.withLock { $0 } }
 
     init(_ script: @escaping @Sendable (Connection) -> Void) throws {
@@ -30,7 +30,7 @@ final class ScriptedServer: Sendable {
         Thread.detachNewThread { [self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
-                // Only this thread closes the listener, so no other socket can get its number while it is in use.
+                // Only this thread closes the listener, so no other socket can get its descriptor while it is in use.
                 guard descriptor >= 0 else {
                     close(listener)
                     return
@@ -69,7 +69,7 @@ final class Connection: Sendable {
         return String(decoding: head, as: UTF8.self)
     }
 
-    /// False after the client has closed.
+    /// Returns false if the client has closed the connection.
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
@@ -86,7 +86,7 @@ final class Connection: Sendable {
         return true
     }
 
-    /// Waits until the client closes, 20 s at most.
+    /// Waits until the client closes the connection, for 20 s at most. Returns false if it did not.
     func waitForClose() -> Bool {
         var timeout = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))

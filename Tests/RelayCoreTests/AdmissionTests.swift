@@ -32,13 +32,13 @@ struct AdmissionTests {
         let loads = [load(10, copies: 7)]
         #expect(admission.admit(isExtra: true, rate: { 10 }, loads: { loads }, at: start) != nil)
         #expect(admission.admit(isExtra: true, rate: { 10 }, loads: { loads }, at: start) == nil)
-        // Extra paths end if they must, so they take no room from a first copy.
+        // Extra paths can be ended, so they take no room from a first copy.
         #expect(admission.admit(isExtra: false, rate: { 10 }, loads: { loads }, at: start) != nil)
         #expect(admission.admit(isExtra: false, rate: { 15 }, loads: { loads }, at: start) != nil)
         #expect(admission.admit(isExtra: false, rate: { 10 }, loads: { loads }, at: start) == nil)
     }
 
-    @Test("Returned capacity makes room, unless a count has happened since")
+    @Test("Capacity that is taken back makes room, unless the loads have been counted since")
     func takeBack() throws {
         var admission = Admission(bitsPerSecond: 100)
         let first = admission.admit(isExtra: false, rate: { 90 }, loads: { [] }, at: start)
@@ -53,7 +53,7 @@ struct AdmissionTests {
         #expect(admission.admit(isExtra: false, rate: { 90 }, loads: { loads }, at: later) == nil)
     }
 
-    @Test("A stream of unknown rate counts with the average of the others")
+    @Test("A stream of unknown rate counts at the average rate of the others")
     func unknownRate() {
         var admission = Admission(bitsPerSecond: 100)
         let loads = [load(10, copies: 2), load(30, copies: 2), load(nil, copies: 2)]

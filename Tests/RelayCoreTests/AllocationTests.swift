@@ -21,13 +21,13 @@ struct AllocationTests {
         return (count, (simulation.counters(of: "edge-0")?[.delivered] ?? 0) - deliveredBefore)
     }
 
-    @Test("Entrypoint, set reflector and edge allocate nothing per packet: ten times the packets, the same count")
+    @Test("Entrypoint, set reflector and edge allocate nothing per packet: ten times the packets need no more")
     func nonePerPacket() throws {
         let slow = try allocations(packetsPerSecond: 500, edges: 4)
         let fast = try allocations(packetsPerSecond: 5_000, edges: 4)
         #expect(slow.delivered > 4_900 && fast.delivered > 49_000)
-        // The rest are heartbeats and renewals, whose number depends on time.
-        #expect(slow.count > 0, "the count itself does not work")
+        // The remaining allocations come from heartbeats and renewals, whose number depends on time.
+        #expect(slow.count > 0, "allocations are not counted")
         #expect(
             fast.count <= slow.count + 50, "\(fast.count) for \(fast.delivered), \(slow.count) for \(slow.delivered)")
     }

@@ -8,7 +8,7 @@ import Testing
 struct AnnouncerTests {
     private static let stranger = Bench.endpoint(50)
 
-    /// A node with the network key that announces the stream of the tree to its set reflector and sends zeros.
+    /// Adds a node with the network key that announces the tree's stream to the tree's set reflector.
     private func addAnnouncer(_ name: String, to tree: Tree) throws -> RelayNode {
         tree.bench.answers[.announceTargets(host: name)] = .records(
             LookUpAnswer(
@@ -102,7 +102,7 @@ struct AnnouncerTests {
         #expect(list.pullNotBefore == instant(16_000))
     }
 
-    @Test("All announcements together stay within the table, and unconfirmed ones are evicted first")
+    @Test("All announcements together never exceed the table's size, and unconfirmed ones are evicted first")
     func nodeBound() throws {
         let tree = try #require(
             Tree(sets: 1) {
@@ -136,7 +136,7 @@ struct AnnouncerTests {
 
 @Suite("Which portset a stream has")
 struct PortsetClaimTests {
-    @Test("The claim of the first child does not bypass the map for the others: the zone decides the portset")
+    @Test("A wrong portset that the first child claims does not apply to the others: the zone decides the portset")
     func firstClaim() throws {
         var tree = try #require(Tree(sets: 2))
         // There is a transit chain for the portset of the stream, and none for the claimed one.
@@ -170,7 +170,7 @@ struct PortsetClaimTests {
                     tree.stream, claimed: PortsetID(99), zone: PortsetID(7), by: "eve", eve)))
     }
 
-    @Test("While no name server answers, the claim of most children is a hint, until the zone answers")
+    @Test("While no name server answers, the portset that most children claim is a hint, until the zone answers")
     func hint() throws {
         var tree = try #require(Tree(sets: 1))
         let silent = Tree.setEndpoint(0)

@@ -34,18 +34,18 @@ final class Bench: NetworkScenario {
     private static let delay = TimeSpan.milliseconds(5)
 
     let network = VirtualNetwork<Event>()
-    /// The number of node starts so far: each life has its own secrets.
+    /// The number of nodes started so far. Each start gets its own secrets.
     private var lives: UInt64 = 0
     private let batchMax: Int
     /// All datagrams that were sent.
     private(set) var sent: [Datagram] = []
     private(set) var alarms: [RelayAlarm] = []
     private(set) var limits: [Int] = []
-    /// The reports of edges that a stream is unavailable.
+    /// The reasons that edges have reported for unavailable streams.
     private(set) var unavailable: [UnavailableReason] = []
     /// The look-ups of all nodes so far.
     private(set) var questions: [ReflectorName] = []
-    /// Replaces the zone's answer to the node at an address; nil keeps it.
+    /// May replace the zone's answer to the node at an endpoint; nil keeps the zone's answer.
     var lies: (Endpoint, ReflectorName) -> LookUpResult? = { _, _ in nil }
     /// Datagrams for which this is true are lost.
     var loses: (Datagram) -> Bool = { _ in false }
@@ -56,7 +56,7 @@ final class Bench: NetworkScenario {
     }
 
     var now: MonotonicInstant { network.now }
-    /// Nodes that run.
+    /// The running nodes.
     var nodes: [(endpoint: Endpoint, node: RelayNode)] {
         network.nodes.compactMap { host in host.relay.map { (host.endpoint, $0) } }
     }
@@ -120,7 +120,7 @@ final class Bench: NetworkScenario {
         network.run(until: now + span)
     }
 
-    /// Handles the output of the nodes after calls of tests.
+    /// Handles the output of nodes that a test has called directly.
     private func settle() {
         for host in network.nodes { network.settle(host) }
     }
@@ -152,7 +152,7 @@ final class Bench: NetworkScenario {
     func data(to endpoint: Endpoint) -> [Datagram] { sent.filter { $0.to == endpoint && $0.type & 0xfe == 0x30 } }
 }
 
-/// An entrypoint with one stream, set reflectors, and an edge in r1283 that may fetch from them in this order.
+/// An entrypoint with one stream, set reflectors, and an edge in r1283 whose parents are the set reflectors, in order.
 struct Tree {
     let bench: Bench
     let sink = Bench.Sink()
@@ -190,7 +190,7 @@ struct Tree {
         guard entrypoint.provide(stream, at: bench.now) else { return nil }
     }
 
-    /// Sets the parents in the zone from now on: n1, n2, n3.
+    /// Makes the set reflectors with these indices the parents n1, n2 and n3 of r1283 in the zone.
     func setParents(_ order: [Int], serial: UInt32 = 1, text: [String] = []) {
         for (rank, index) in zip(ParentRank.allCases, order) {
             bench.answers[.parents(rank, RegionID(1283), PortsetID(7))] = .records(
@@ -201,7 +201,7 @@ struct Tree {
         }
     }
 
-    /// The zone says `none` for a region: SRV with the target ".".
+    /// From now on the zone says `none` for a region: an SRV record with the target ".".
     func takeParentsAway(from region: RegionID) {
         for rank in ParentRank.allCases {
             bench.answers[.parents(rank, region, PortsetID(7))] = .records(

@@ -23,7 +23,7 @@ extension CandidateList {
     fileprivate var names: [String] { all.map(\.name) }
 }
 
-@Suite("Candidate list: parents by the DNS")
+@Suite("Candidate list: parents from the DNS")
 struct ParentCandidateListTests {
     private let region = RegionID(1283)
     private let portset = PortsetID(4096)
@@ -166,7 +166,7 @@ struct CandidateChoiceTests {
     func reserves() {
         #expect(list.reserves(for: candidate(1)).map(\.name) == ["host-2", "host-3", "host-4"])
         #expect(list.reserves(for: candidate(4, rank: 3)).map(\.name) == ["host-1", "host-2", "host-1", "host-3"])
-        // One that the zone no longer names has the place of the first.
+        // A parent that the zone no longer names is treated like the first candidate.
         #expect(list.reserves(for: candidate(9)).map(\.name).first == "host-2")
     }
 }

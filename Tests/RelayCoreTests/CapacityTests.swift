@@ -37,8 +37,8 @@ struct CapacityTests {
             tree.stream(for: span)
         }
 
-        /// Adds four edges that want an extra path, and leaves them the time for it: an edge adds its extra path once
-        /// it has caught up.
+        /// Adds four edges that want an extra path, and waits long enough for it: an edge adds its extra path only
+        /// after it has caught up.
         mutating func addExtraPaths() {
             for _ in 0..<4 { add(isMain: false) }
             tree.stream(for: .seconds(6))
@@ -88,7 +88,7 @@ struct CapacityTests {
         #expect(edges.tree.sets[1].counters[.extraPathsCrowded] > 0)
         #expect(edges.extra.allSatisfy { Edges.paths($0.node).contains(Tree.setEndpoint(1)) })
         #expect(edges.extra.allSatisfy { Edges.isGapless($0.sink) && $0.sink.lost == 0 })
-        // The last one does not fit.
+        // The last edge does not fit.
         #expect(edges.main.filter { $0.sink.payloads.isEmpty }.count == 1)
     }
 

@@ -20,7 +20,7 @@ struct CircuitBreakerTests {
 
         var level: CircuitBreaker.Level { breaker.level(at: instant(second * 1_000)) }
 
-        /// The level after each of the seconds, which have this many packets and losses.
+        /// The level after each second. In every second, `lost` of `packets` packets are lost.
         mutating func run(_ seconds: Int, packets: UInt32 = 100, lost: UInt32) -> [CircuitBreaker.Level] {
             (0..<seconds).map { _ in
                 second += 1
@@ -34,7 +34,7 @@ struct CircuitBreakerTests {
         }
     }
 
-    @Test("Ten seconds above 20 % shed extra paths, ten more refuse streams, and more change nothing")
+    @Test("After ten seconds above 20 % it sheds extra paths, after ten more it refuses streams, then nothing changes")
     func opens() {
         var link = Link(from: 1)
         let levels = link.run(40, lost: 30)

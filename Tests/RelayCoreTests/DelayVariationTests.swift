@@ -35,20 +35,20 @@ struct DelayVariationTests {
                 return microseconds + microseconds / 1_000_000 * partsPerMillion + 5_000_000
             })
         #expect(measured.allSatisfy { ($0 ?? .seconds(1)) <= .microseconds(2_100) })
-        // The error grows in one direction only; in the other each sample is the new lowest.
+        // The error grows only if the remote clock is slow; if it is fast, each sample is a new minimum.
         #expect((measured.compactMap { $0 }.max() ?? .zero > .milliseconds(1)) == (partsPerMillion < 0))
     }
 
     @Test("a queue that builds up and drains is measured to the microsecond")
     func queue() {
         var variation = DelayVariation()
-        // Nothing for 5 s, then up by 1 ms a sample for 2 s, then down again.
+        // There is no queue for 5 s; then it grows by 1 ms a sample for 2 s and drains again.
         func waiting(_ index: Int) -> TimeSpan { .milliseconds(Int64(max(0, 10 - abs(index - 35)))) }
         let measured = samples(60, of: &variation, queue: waiting)
         #expect(measured == (0..<60).map(waiting))
     }
 
-    @Test("a longer route is variation for 20 s at most, and then the new normal")
+    @Test("a longer route counts as variation for at most 20 s, and is then the new minimum")
     func longerRoute() {
         var variation = DelayVariation()
         let measured = samples(300, of: &variation, queue: { $0 < 100 ? .zero : .milliseconds(30) })
@@ -64,7 +64,7 @@ struct DelayVariationTests {
         #expect(later.allSatisfy { $0 == .zero })
     }
 
-    @Test("when the other end sets its clock, one sample is not measured and the next ones are right again")
+    @Test("when the other end steps its clock, at most one sample is missing, and the next ones are right")
     func step() {
         for seconds in [-3_600, 3_600] as [Int64] {
             var variation = DelayVariation()
@@ -73,15 +73,15 @@ struct DelayVariationTests {
                 100, of: &variation, from: .seconds(120),
                 remoteClock: { $0.nanoseconds / 1_000 + 77_000_000_000 + seconds * 1_000_000 },
                 queue: { $0 == 50 ? .milliseconds(7) : .zero })
-            // A clock set back makes timestamps an hour late: no queue is that long. One set forward makes a new
-            // lowest.
+            // If the clock is set back, the timestamp seems an hour old, and no queue is that long. If it is set
+            // forward, the sample is a new minimum.
             #expect(after[0] == (seconds < 0 ? nil : .zero))
             #expect(after[1..<50].allSatisfy { $0 == .zero })
             #expect(after[50] == .milliseconds(7))
         }
     }
 
-    @Test("no timestamps cause a trap, and all measurements are within the bounds")
+    @Test("no timestamp causes a trap, and all measurements are within the bounds")
     func garbage() {
         var variation = DelayVariation()
         var random = SeededGenerator(seed: 11)
@@ -93,7 +93,7 @@ struct DelayVariationTests {
             #expect(sample >= .zero && sample <= DelayVariation.most)
         }
         #expect(variation.sample(0, at: .zero) == nil)
-        // With good timestamps it works again, once the window has forgotten the garbage.
+        // Good timestamps are measured correctly again once the garbage has left the window.
         let sound = samples(200, of: &variation, from: .seconds(1_000))
         #expect(sound.dropFirst(110).allSatisfy { $0 == .zero })
     }

@@ -91,7 +91,7 @@ struct DirectoryRoomTests {
         #expect(did(&directory) { $0.dueRenewals(at: instant(20_100)) } == [name(2)])
     }
 
-    @Test("The order of use is right after any sequence of changes")
+    @Test("The order of use is correct after any sequence of changes")
     func recency() {
         var list = RecencyList()
         var model: [Int] = []

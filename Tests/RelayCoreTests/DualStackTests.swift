@@ -37,7 +37,7 @@ struct DualStackTests {
     private static let (edge4, edge6) = (Bench.endpoint(100), Bench.endpointV6(100))
 
     @Test(
-        "An edge fetches over the family that it and its set reflector have, IPv6 where they have both",
+        "An edge fetches over the family that it has in common with its set reflector, over IPv6 if both are common",
         arguments: [
             ([set4, set6], [edge6], set6), ([set4], [edge4, edge6], set4), ([set4, set6], [edge4], set4),
             ([set6], [edge4, edge6], set6), ([set4, set6], [edge4, edge6], set6),
@@ -107,11 +107,11 @@ struct DualStackTests {
             line.tree.bench.alarms.contains(
                 .noCommonFamily(name, hosts: ["set-0"], own: [Self.edge6.address])))
         #expect(line.tree.edge.counters[.hostsOfOtherFamily] == 1)
-        // No datagram is sent that could not arrive.
+        // The edge sends no datagram that could not arrive.
         #expect(!line.tree.bench.sent.contains { $0.to == Self.set4 && $0.from == Self.edge6 })
     }
 
-    @Test("An address of the missing family that comes later is used")
+    @Test("An address of the missing family is used if it is added later")
     func addressComesLater() throws {
         var line = try #require(Line(entrypoint: [Self.ep4], set: [Self.set4], edge: [Self.edge6]))
         line.watch(for: .milliseconds(200))
@@ -120,7 +120,7 @@ struct DualStackTests {
         #expect(line.tree.numbers.count > 100)
     }
 
-    @Test("Addresses are tried in the order of RFC 6724, link-local ones never")
+    @Test("Addresses are tried in the order of RFC 6724, and link-local ones are never tried")
     func order() throws {
         func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
         func sorted(_ own: [String], _ others: [String]) throws -> [String] {

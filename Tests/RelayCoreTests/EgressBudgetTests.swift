@@ -36,7 +36,7 @@ struct EgressBudgetTests {
         #expect((19_000_000...22_000_000).contains(sent), "\(sent)")
     }
 
-    @Test("a peak of live packets is a debt, but a limited one")
+    @Test("a burst of live packets puts the budget into debt, but only to a limit")
     func debt() {
         var budget = budget
         budget.spend(bytes: 100_000_000, datagrams: 0)
@@ -47,7 +47,7 @@ struct EgressBudgetTests {
         #expect(budget.admits(.retransmit))
     }
 
-    @Test("no declared capacity is no limit")
+    @Test("without a declared capacity there is no limit")
     func unlimited() {
         var budget = EgressBudget(bitsPerSecond: 0)
         budget.spend(bytes: .max / 16, datagrams: 0)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import RelayCore
 
-/// The way from an answer of the name servers to a Subscribe, with the fetcher alone.
+/// Tests the fetcher alone, from an answer of the name servers to a Subscribe.
 @Suite("Fetcher")
 struct FetcherTests {
     private let region = RegionID(1283)
@@ -34,7 +34,7 @@ struct FetcherTests {
             return names
         }
 
-        /// An answer arrives, and paths are chosen by it.
+        /// Delivers an answer and lets the fetcher choose paths by it.
         mutating func finish(
             _ name: ReflectorName, _ answer: LookUpAnswer, for stream: StreamState, at now: MonotonicInstant
         ) {
@@ -63,7 +63,7 @@ struct FetcherTests {
             }, ttlSeconds: 20, serial: 1, portset: portset)
     }
 
-    @Test("From the look-up's answer to the Subscribe")
+    @Test("Answers to the look-ups lead to a Subscribe")
     func subscribes() throws {
         var bench = Bench(region: region)
         let stream = bench.core.streams.insert(news, countMax: 8)

@@ -70,7 +70,7 @@ struct FloodTests {
         bench.run(for: .milliseconds(200))
         parent.answer()
         bench.forgetSent()
-        /// Pages of the list that answer this many pulls.
+        /// The number of pages of the list that are sent in answer to this many pulls.
         func pages(_ pulls: Int) -> Int {
             bench.forgetSent()
             for _ in 0..<pulls { parent.send(.announcePull(versionHeld: 0)) }
@@ -108,7 +108,7 @@ struct FloodTests {
         #expect(tree.isGapless)
     }
 
-    @Test("After a parent that kept changing the source, the source of an honest parent is accepted within seconds")
+    @Test("After a parent has kept changing the source, the source of an honest parent is accepted within seconds")
     func sources() throws {
         var tree = try #require(Tree(sets: 1))
         let bench = tree.bench

@@ -40,7 +40,7 @@ struct HandshakeTests {
         #expect(!tree.bench.sent.contains { $0.to == victim })
     }
 
-    @Test("A spoofed source gets a cookie no longer than the Hello, and without the cookie no link and no data")
+    @Test("A spoofed source gets a cookie no longer than the Hello, but no link and no data without the cookie")
     func spoofedSource() throws {
         let tree = try running()
         let hello = handshake(.hello(keyPhase: 0, role: .edge, node: NodeID(5), nonce: nonce))
@@ -88,7 +88,7 @@ struct HandshakeTests {
         #expect(tree.isGapless)
     }
 
-    @Test("A replayed Open from before a link does not end the link")
+    @Test("A replayed Open that is older than a link does not end the link")
     func replayedOpen() throws {
         var tree = try #require(Tree(sets: 1))
         tree.edge.want(tree.stream, at: tree.bench.now)
@@ -108,7 +108,7 @@ struct HandshakeTests {
         #expect(sink.payloads.count > 150)
     }
 
-    @Test("Forged data from the right address is refused without the token, and with the token without the seal")
+    @Test("Forged data from the right address is refused if its token is unknown, or if only its seal is wrong")
     func forgedData() throws {
         var tree = try running()
         let packet = try #require(tree.bench.data(to: Tree.edgeEndpoint).last)

@@ -170,7 +170,7 @@ struct HostileChildTests {
         expectHealthy(&tree)
     }
 
-    @Test("A new link of a node from the same address replaces the old one; from other addresses it may have four")
+    @Test("A node's new link from the same address replaces its old one; from different addresses, it may have four")
     func oneNode() throws {
         let tree = try running()
         let set = tree.sets[0]

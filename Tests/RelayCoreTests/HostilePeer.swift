@@ -47,7 +47,7 @@ final class HostilePeer {
 
     // MARK: Links
 
-    /// Opens a link as a child. False if it was refused.
+    /// Opens a link as a child. Returns false if the node did not accept it.
     @discardableResult
     func open() -> Bool {
         (keys, counter, isParent, isRefused, isClosed) = (nil, 0, false, false, false)
@@ -72,7 +72,7 @@ final class HostilePeer {
         return keys != nil
     }
 
-    /// Sends a probe to the node. True if it answers at once.
+    /// Sends a probe to the node. Returns true if the node answers at once.
     func probe() -> Bool {
         seen = bench.sent.count
         let nonce = HandshakeNonce(high: random.next(), low: random.next())
@@ -159,7 +159,7 @@ final class HostilePeer {
                     echoedTimestamp: 0, echoDelayMicroseconds: 0, received: received, lost: lost)))
     }
 
-    /// A packet of a stream, sealed like a packet of its entrypoint.
+    /// Sends a packet of a stream, sealed as the stream's entrypoint seals its packets.
     func sendData(
         _ stream: StreamName, source: NodeID, incarnation: Incarnation, sequence: UInt64, linkNumber: UInt32
     ) {

@@ -35,7 +35,7 @@ struct IdentityTests {
         #expect(!tree.numbers.isEmpty)
     }
 
-    @Test("A host that is not in the zone is not refused, and none is while no name server answers")
+    @Test("A host that is not in the zone is not refused; while no name server answers, no host is refused")
     func unlisted() throws {
         var tree = try #require(Tree(sets: 1))
         tree.bench.answers[.node(host: "edge")] = .failed(.timedOut)
@@ -79,7 +79,7 @@ struct IdentityTests {
 
 @Suite("Why a stream is unavailable")
 struct UnavailableReasonTests {
-    @Test("A stream is not absent because name servers are silent or refuse")
+    @Test("A stream is not reported as absent if the name servers are silent or refuse to answer")
     func edge() throws {
         let tree = try #require(Tree(sets: 1))
         tree.bench.answers[.candidates(tree.stream)] = .failed(.serverFailure(rcode: 5))
@@ -92,7 +92,7 @@ struct UnavailableReasonTests {
         #expect(status.unavailable?.first?.reason.contains("DNS") == true)
     }
 
-    @Test("The same holds for the name servers of a parent, and for those of the parents' names")
+    @Test("A stream is not reported as absent if its parent's look-up fails, or the look-up of the parents' names")
     func parent() throws {
         for isOfParents in [false, true] {
             let tree = try #require(Tree(sets: 1))

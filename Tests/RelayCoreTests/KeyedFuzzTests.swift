@@ -6,9 +6,9 @@ import Testing
 @testable import ReflectorSimulation
 @testable import RelayCore
 
-/// Every control message, and data, of a peer that holds the network key, on open links. Numbers are at the ends of
-/// their ranges and near those that the node holds. Each message may cost little work, and at the end the node must
-/// still serve.
+/// A peer that holds the network key sends every control message, and data, on open links. Many numbers are at the ends
+/// of their ranges or near those that the node holds. No message may cost much work, and at the end the node must still
+/// serve.
 ///
 /// `KEYED_FUZZ_MESSAGES` sets the number of messages, `KEYED_FUZZ_SEED` the first seed.
 @Suite("Fuzzing by a key holder")
@@ -20,7 +20,7 @@ struct KeyedFuzzTests {
     private static let messages = environment("KEYED_FUZZ_MESSAGES", or: 200_000)
     private static let seed = environment("KEYED_FUZZ_SEED", or: 4_711)
 
-    /// Maximum loop iterations for one message, and on average: far below a noticeable delay.
+    /// The maximum number of loop iterations for one message, and on average: both far below a noticeable delay.
     private static let workMax: UInt64 = 300_000
     private static let workMean: UInt64 = 3_000
 
@@ -216,7 +216,7 @@ struct HostileMessages {
         }
     }
 
-    /// A message that the decoder accepts.
+    /// A number that the decoder accepts.
     private var sequence: SequenceNumber {
         mutating get { SequenceNumber(min(number, WireLimits.sequenceMax)) }
     }
@@ -256,7 +256,7 @@ struct HostileMessages {
         case 19:
             let pages = max(short, 1)
             let entries = (0..<random.next(below: 4)).map { _ in
-                // Not the stream that the others watch.
+                // Not the first stream, which other nodes watch.
                 Announce.Entry(
                     stream: random.pick(Array(streams.dropFirst())), portset: PortsetID(short), keyPhase: 0,
                     incarnation: incarnation)

@@ -52,7 +52,7 @@ struct MeasurementTests {
     @Test("no more links than the maximum are measured, the others are counted, and a link that ends makes room")
     func bounded() throws {
         var tree = try running(measuredMax: 1)
-        // The set reflector has a parent and a child; the parent link came second.
+        // The set reflector has a link to a parent and one to a child; the link to the parent came second.
         #expect(tree.sets[0].core.meter.count == 1)
         #expect(tree.sets[0].counters[.droppedMeasurementsFull] == 1)
         tree.edge.release(tree.stream, at: tree.bench.now)
@@ -75,7 +75,7 @@ struct MeasurementTests {
         let first = node.status(zone: "", endpoint: Tree.entrypointEndpoint, at: bench.now)
         #expect(first.streams.count == StreamPage.countDefault)
         #expect(first.streamsTotal == 700)
-        // A stream that was reported ends, and one that was not yet reported.
+        // Two streams end: one that was already reported, and one that was not.
         for name in [names[3], names[300]] { node.encoderLeft(name, at: bench.now) }
         bench.run(for: .seconds(11))
         var told = first.streams.map(\.name)

@@ -34,7 +34,7 @@ struct NakResponderTests {
         #expect(responder.admit(2, of: nak(1), roundTrip: .milliseconds(40), at: start + .milliseconds(60)) == .serve)
     }
 
-    @Test("The bucket holds two seconds of a quarter of the live rate at first, and 100 packets a second at least")
+    @Test("At first the bucket holds two seconds at a quarter of the live rate, but at least at 100 packets a second")
     func bucket() {
         var responder = NakResponder(now: start)
         #expect(responder.needsRate(at: start))

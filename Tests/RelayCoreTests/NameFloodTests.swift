@@ -96,7 +96,7 @@ struct NameFloodTests {
         (0..<tries).reduce(0) { count, _ in count + (limiter.take(at: instant(milliseconds)) ? 1 : 0) }
     }
 
-    @Test("The limiter of names admits a burst, then a fixed number a second, over any time")
+    @Test("The limiter of names admits a burst, then a fixed number a second; idle time does not make the burst larger")
     func limiter() {
         var limiter = NameRateLimiter(burst: 10, perSecond: 4, at: instant(0))
         #expect(taken(20, &limiter, at: 0) == 10)

@@ -10,7 +10,7 @@ struct PathPolicyTests {
     private static let bad = PathPolicy.Second(delivered: 999, missing: 1, repaired: 20)
     private static let veryBad = PathPolicy.Second(delivered: 900, missing: 100, repaired: 0)
 
-    /// The number of wanted paths after each of the seconds.
+    /// The number of wanted paths after each second.
     private func wanted(_ seconds: [PathPolicy.Second], _ policy: inout PathPolicy, from start: Int64 = 0) -> [Int] {
         seconds.enumerated().map { index, second in
             policy.note(second, at: instant((start + Int64(index)) * 1_000))

@@ -92,7 +92,7 @@ struct PathSetTests {
         #expect(older.state == .leaving)
     }
 
-    @Test("When a link dies and another path is settled, paths that are being left are still left")
+    @Test("When a link dies while another path is settled, a path that is being left stays in that state")
     func deathBesideSettled() {
         let (leaving, live, dead) = (path(1, .leaving), path(2, .live), path(3, .live))
         var all = set(leaving, live, dead)
@@ -101,7 +101,7 @@ struct PathSetTests {
         #expect(live.state == .live)
     }
 
-    @Test("The last path leaves an empty set")
+    @Test("After the last path is removed, the set is empty")
     func lastPath() {
         let only = path(1, .live)
         var all = set(only)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Paths with a small MTU")
 struct PathSizeTests {
-    /// The bytes of a datagram that an MTU of 1280 leaves over IPv4.
+    /// The largest UDP payload that fits an MTU of 1280 over IPv4.
     private static let datagramMax = 1_280 - 28
 
     private func payload(_ number: UInt64, packets: Int = 7) -> [UInt8] {
@@ -39,7 +39,7 @@ struct PathSizeTests {
         #expect(tree.bench.alarms.contains(.payloadLowered(tree.stream, bytes: WireLimits.payloadOfSmallPath)))
         let before = bytes(tree)
         stream(&tree, for: .seconds(2), from: &number)
-        // Everything of 2 s except packets on their way: 400 payloads of 1,316 bytes, each in two parts.
+        // All data of 2 s except packets in flight: 400 payloads of 1,316 bytes, each in two parts.
         #expect(bytes(tree) - before > 380 * 1_316)
         #expect(tree.sink.payloads.suffix(100).allSatisfy { [752, 564].contains($0.count) })
         let status = tree.sets[0].status(zone: "z", endpoint: Tree.setEndpoint(0), at: tree.bench.now)
@@ -57,7 +57,7 @@ struct PathSizeTests {
         #expect(tree.sink.payloads.allSatisfy { $0.count == 1_316 })
     }
 
-    @Test("A shrinking MTU of a path in use is detected by the losses")
+    @Test("If the MTU of a path in use shrinks, the node detects it by the losses")
     func shrinks() throws {
         var tree = try #require(Tree(sets: 1))
         var number: UInt64 = 0

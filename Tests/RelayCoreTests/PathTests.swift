@@ -75,7 +75,7 @@ struct PathTests {
         #expect(tree.isGapless)
     }
 
-    @Test("An edge leaves at once a parent that is dead for the probes and for itself")
+    @Test("An edge immediately leaves a parent that is dead to the probes and to the edge itself")
     func realDeath() throws {
         var tree = try running(sets: 2)
         tree.setParents([1], serial: 2, text: ["dead=set-0"])
@@ -129,7 +129,7 @@ struct PathTests {
         var tree = try #require(Tree(sets: 2) { $0.capacity = $0.name == "set-0" ? 1 : 0 })
         let other = tree.bench.add("other", .edge, 101, region: RegionID(1283), sink: Bench.Sink())
         tree.edge.want(tree.stream, at: tree.bench.now)
-        // One second after the preburst, its parent knows the rate of the stream.
+        // One second after the preburst, the edge's parent knows the rate of the stream.
         tree.stream(for: .seconds(2))
         other.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .seconds(5))
@@ -153,7 +153,7 @@ struct PathTests {
         }
     }
 
-    @Test("An entrypoint that restarts makes a new incarnation, and its packets arrive")
+    @Test("An entrypoint that restarts begins a new incarnation, and its packets arrive")
     func newIncarnation() throws {
         let tree = try running(sets: 1)
         tree.bench.remove(tree.entrypoint)
@@ -191,7 +191,7 @@ struct PathTests {
     func transitTakenAway() throws {
         var tree = try running(sets: 2)
         tree.takeParentsAway(from: RegionID(9_000))
-        // Both set reflectors are of that region: they look it up as soon as they need it.
+        // Both set reflectors are in that region, and look up its parents as soon as they need them.
         tree.stream(for: .seconds(8))
         #expect(tree.sets.allSatisfy { $0.snapshot.paths.isEmpty })
         let before = tree.bench.data(to: Tree.setEndpoint(0)).count + tree.bench.data(to: Tree.edgeEndpoint).count

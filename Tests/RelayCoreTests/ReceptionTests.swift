@@ -34,7 +34,7 @@ struct ReceptionTests {
         #expect(incarnation.reception(of: 11, log, isStranded: false) == .new)
     }
 
-    @Test("Number 0 is never a packet's")
+    @Test("No packet has the number 0, so it is rejected")
     func zero() {
         #expect(incarnation().reception(of: 0, log, isStranded: true) == .rejected(.rejectedTooOld))
     }
@@ -157,7 +157,7 @@ struct ReceiverTests {
             }
         }
 
-        /// Steps of play-out up to the first one that waits.
+        /// The steps of play-out, until one waits or nothing is left to do.
         mutating func steps(isLast: Bool = false, at now: MonotonicInstant) -> [PlayOut.Step] {
             var steps: [PlayOut.Step] = []
             guard receiver.beginDelivery(of: stream) != nil, let incarnation = stream.incarnation else { return [] }
@@ -207,7 +207,7 @@ struct ReceiverTests {
         #expect(setup.core.context.counters[.naksSent] == 1, "one NAK names both")
     }
 
-    @Test("The first packet may be below the number that the parent named: children start there")
+    @Test("The first packet may have a lower number than the parent named; children then start at that number")
     func startsLower() {
         var setup = Setup(role: .set)
         setup.stream.incarnation?.restart(at: 50)

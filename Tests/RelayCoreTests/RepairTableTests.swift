@@ -83,7 +83,7 @@ struct GapTableTests {
     }
 }
 
-@Suite("Times of repair")
+@Suite("Repair times")
 struct RepairTimesTests {
     private struct Said: Equatable {
         var at: Int64
@@ -110,7 +110,7 @@ struct RepairTimesTests {
             \.element)
     }
 
-    @Test("A packet is requested at once, after SRTT + 4·RTTVAR, and twice more as late as an answer can be in time")
+    @Test("A packet is requested at once, after SRTT + 4·RTTVAR, and twice just before an answer would be too late")
     func tries() {
         let tries = firsts(said(deadline: 120, until: 200))
         #expect(tries.map(\.tryNumber) == [1, 2, 3, 4])
@@ -127,7 +127,7 @@ struct RepairTimesTests {
         #expect(said(deadline: 120, until: 200, isRepeated: false).count <= 5)
     }
 
-    @Test("A relay continues after its own deadline, at growing intervals")
+    @Test("A relay continues to request a packet after its own deadline, at growing intervals")
     func goesOn() {
         let late = said(deadline: 120, until: 2_000, goesOn: true).filter { $0.at > 120 }
         #expect((4...30).contains(late.count), "\(late.count)")
@@ -178,7 +178,7 @@ struct DuplicateNakFilterTests {
 
 @Suite("Reordering")
 struct ReorderToleranceTests {
-    @Test("k and the time grow with observed reordering and shrink later; stragglers do not count")
+    @Test("The tolerance in packets and time grows with observed reordering and shrinks later; stragglers do not count")
     func adapts() {
         var tolerance = ReorderTolerance()
         var trip = RoundTrip()

@@ -29,7 +29,7 @@ struct PacketLogTests {
         #expect(did(&index) { $0.trim(log, horizon: .zero) } == 37)
     }
 
-    @Test("The log uses no more slots than its time span needs, and a sudden rate uses fresh slots before wanted ones")
+    @Test("The log uses no more slots than its time span needs; if the rate rises, fresh slots come before needed ones")
     func growsWithTheRate() {
         let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
         // 10 packets a second for a minute: 61 of them are at most 6 s old.
@@ -44,17 +44,17 @@ struct PacketLogTests {
         #expect(held.count == 2_000)
     }
 
-    @Test("A sudden rate does not overwrite the slow packets of the last seconds")
+    @Test("A sudden rise of the rate does not overwrite the packets of the last seconds")
     func slowPacketsSurvive() {
         let log = PacketLog(packetsMax: 4_096, span: .seconds(6))
         var slow: [(sequence: UInt64, slot: Int32)] = []
         for number in UInt64(1)...95 { slow.append((number, append(log, number, at: Int64(number) * 100))) }
         for number in UInt64(1_000)...3_000 { _ = append(log, number, at: 9_501) }
-        // Those of the last six seconds, from 3.6 s on.
+        // The packets of the last six seconds are those from 3.6 s on.
         for (sequence, slot) in slow.dropFirst(35) { #expect(log.holds(slot, tag, SequenceNumber(sequence))) }
     }
 
-    @Test("A packet of another incarnation with the same number is not taken for this one's")
+    @Test("A packet with the same number but of another incarnation is not mistaken for one of this incarnation")
     func tagsDiffer() {
         let log = PacketLog(packetsMax: 64, span: .seconds(6))
         let slot = append(log, 5)

@@ -114,7 +114,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("Bytes that trickle in while the node accepts nothing do not accumulate memory")
+    @Test("While the node accepts nothing, bytes that trickle in do not make the queue grow beyond its bound")
     func dribble() async throws {
         let sink = MemorySink()
         sink.hold()

@@ -2,7 +2,7 @@ import PacketSealing
 import ReflectorModel
 import RelayWire
 
-/// The codecs over arrays, for tests.
+/// Encodes into and decodes from arrays, for tests.
 enum Bytes {
     static func encode(_ message: HandshakeMessage) -> [UInt8] {
         filled(WireLimits.handshakeLengthMax) { HandshakeCodec.encode(message, into: $0) }
@@ -12,7 +12,7 @@ enum Bytes {
         filled(WireLimits.controlLengthMax) { ControlCodec.encode(message, token: token, counter: counter, into: $0) }
     }
 
-    /// Writes the MAC; false if the phase is not known.
+    /// Writes the MAC. Returns false if the key phase is unknown.
     static func finish(_ bytes: inout [UInt8], crypto: any PacketCrypto) -> Bool {
         bytes.withUnsafeMutableBytes { HandshakeCodec.finish($0, crypto: crypto) }
     }

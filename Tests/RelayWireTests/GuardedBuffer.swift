@@ -1,7 +1,7 @@
 import Glibc
 
-/// A datagram whose last byte is the last byte of a page, with no access behind it: a read out of bounds ends the
-/// process.
+/// Holds a datagram that ends at the end of a page. The next page is inaccessible, so a read beyond the datagram ends
+/// the process.
 final class GuardedBuffer {
     private static let page = 4096
     private let base: UnsafeMutableRawPointer

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Hostile datagrams")
 struct HostileInputTests {
-    /// Datagrams over all seeds: a million.
+    /// All seeds together use a million datagrams.
     static let datagramsPerSeed = 125_000
 
     @Test(

@@ -75,7 +75,7 @@ struct PacketSealingTests {
             var changed = packet
             changed.bytes[bit / 8] ^= 1 << UInt8(bit % 8)
             let isOpened = changed.open(key: key, crypto: crypto) != nil
-            // Type, phase, token and number are the link's own: a bit there leaves the seal intact.
+            // The retransmit bit, phase, token and link number belong to the link: the seal does not cover them.
             let isPrivate = (8..<14 * 8).contains(bit) || bit == 0
             #expect(isOpened == isPrivate, "bit \(bit)")
         }

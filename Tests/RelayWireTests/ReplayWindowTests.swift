@@ -48,7 +48,7 @@ struct ReplayWindowTests {
         #expect(!accept(.max - 64))
     }
 
-    @Test("It agrees with a set of all counters ever seen")
+    @Test("The window agrees with a set of all counters ever seen")
     func model() {
         var random = SeededGenerator(seed: 11)
         var window = ReplayWindow()

@@ -75,7 +75,7 @@ struct StrictDecodingTests {
         #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(bytes, 59, 2)) }
     }
 
-    @Test("Control: reserved kinds, the zero byte, values of every enumeration")
+    @Test("Control: reserved kinds, a reserved byte that is not zero, lengths, unknown values of enumerations")
     func control() {
         let unsubscribe = Bytes.encode(.unsubscribe(subscription: 1))
         for kind in [0, 16, 255] as [UInt8] {
@@ -98,7 +98,7 @@ struct StrictDecodingTests {
     @Test(
         "No message and no data packet may carry a sequence number beyond 2⁶²−1", arguments: [most + 1, 1 << 63, .max])
     func implausibleNumbers(value: UInt64) throws {
-        // The encoder writes no such number, so it replaces another one in the encoded bytes.
+        // The encoder writes no such number, so the test replaces another one in the encoded bytes.
         let number = SequenceNumber(0x0102_0304_0506_0708)
         func replaced(_ bytes: [UInt8]) throws -> [UInt8] {
             let place = try #require(bytes.indices.first { bytes[$0...].starts(with: 1...8) })

@@ -81,13 +81,13 @@ struct ImpairmentTraceTests {
             case ..<5_000:
                 #expect(verdict == .departs(at: now + .milliseconds(20), copyAt: nil) || millisecond % 10_000 < 130)
             case ..<6_000: #expect(verdict == .dropped(.loss))
-            // One millisecond at 800 kbit/s, and after that no delay.
+            // The delay is 30 ms, and at 800 kbit/s the datagram takes one more millisecond.
             default: #expect(verdict == .departs(at: now + .milliseconds(31), copyAt: nil))
             }
         }
     }
 
-    @Test("The same trace and seed give the same verdicts, and a run of a line the same digest")
+    @Test("The same trace and seed give the same verdicts, and two runs of a line give the same digest")
     func deterministic() throws {
         let trace = try ImpairmentTrace("0 1 - 20 5\n1 20 3 10\n2 5 30ms 20 2 4000\n3 loop\n", file: "t")
         func verdicts(_ seed: UInt64) -> [LinkImpairment.Verdict] {

@@ -111,7 +111,7 @@ struct LinkImpairmentTests {
         #expect(abs(Double(copies) - 5_000) < 300)
     }
 
-    @Test("the bottleneck passes its rate, delays datagrams that wait and drops those that would wait too long")
+    @Test("the bottleneck forwards datagrams at its rate, queues the excess, and drops those that would wait too long")
     func rate() {
         var link = LinkImpairment(
             options {

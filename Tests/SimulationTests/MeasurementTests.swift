@@ -65,7 +65,7 @@ struct MeasurementTests {
         #expect(parent.residence == nil)
     }
 
-    @Test("Delay variation is the spread of the jitter, only on the link that has it, without synchronized clocks")
+    @Test("Delay variation is the spread of the jitter, appears only on the link with jitter, and needs no clock sync")
     func jitter() throws {
         let simulation = try line {
             $0.lastHop.reorder = 1
@@ -73,7 +73,7 @@ struct MeasurementTests {
         }
         simulation.run(for: .seconds(120))
         let variation = try #require(try link("parent", of: "edge-0", in: simulation).delayVariation)
-        // Uniform between 0 and 10 ms above the lowest sample, which is near 0.
+        // The variation is uniform between 0 and 10 ms, because the lowest delay sample has almost no jitter.
         #expect(variation.count > 500)
         #expect(abs(try #require(variation.p50Milliseconds) - 5) < 1)
         #expect(abs(try #require(variation.p99Milliseconds) - 9.9) < 0.5)

@@ -34,10 +34,10 @@ struct OverloadTests {
         }
         #expect(paths(simulation, seconds: 20).last == 3)
         let during = paths(simulation, seconds: 40)
-        // The loss counts after ten seconds; add one for the timers of the streams.
+        // The loss takes effect after ten seconds; the timers of the streams may add a second.
         let shed = try #require(during.firstIndex(of: 1))
         #expect((9...14).contains(shed), "\(during)")
-        // Then the edge tries the idle ones again; the wait doubles each time.
+        // Then the edge tries the idle parents again; the wait doubles each time.
         #expect(during.filter { $0 == 1 }.count >= 12, "\(during)")
         let after = paths(simulation, seconds: 50)
         #expect(after.last == 3, "\(after)")
@@ -59,7 +59,7 @@ struct OverloadTests {
         #expect(during.last == 1, "\(during)")
         simulation.startCounting()
         let before = simulation.counted
-        // After this time the edge retries the others.
+        // After these two seconds the edge tries the other parents again.
         simulation.run(for: .seconds(2))
         let after = simulation.counted
         #expect(after.sent - before.sent == 400)
@@ -94,7 +94,7 @@ struct OverloadTests {
         #expect(simulation.counters(of: "edge-0")?[.pathsShed] == 0)
     }
 
-    @Test("A child that loses 30 % is refused another stream by that parent and gets it from the next")
+    @Test("A child that loses 30 % is refused another stream by its parent and gets it from the next parent")
     func newStreams() throws {
         let simulation = try line { _ in }
         let other = try #require(StreamName("live/other"))

@@ -69,7 +69,7 @@ struct ConnectionBoundsTests {
         try await viewers("127.46.40.2") { endpoint, _ in try check(endpoint, "/") }
     }
 
-    @Test("HTTP/1.0 gets no chunks, and the end of the connection ends the body")
+    @Test("An HTTP/1.0 client gets no chunks, and the end of the connection ends the body")
     func oldClients() async throws {
         try await viewers("127.46.40.3") { endpoint, hub in
             let name = try #require(StreamName("live/news"))
@@ -91,7 +91,7 @@ struct ConnectionBoundsTests {
         }
     }
 
-    @Test("HEAD gives the length of the GET body, no length for an endless stream, and has no body")
+    @Test("A HEAD request gets the length of the GET body, no length for an endless stream, and no body")
     func head() async throws {
         try await viewers("127.46.40.4") { endpoint, hub in
             func length(_ text: String) -> String? {

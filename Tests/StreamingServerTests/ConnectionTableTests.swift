@@ -18,7 +18,7 @@ struct ConnectionTableTests {
         }
     }
 
-    @Test("One address gets only its share: each new connection evicts its own oldest idle one")
+    @Test("One address gets only its share: one connection more evicts its own longest-idle one")
     func perAddress() throws {
         var table = ConnectionTable(connectionsMax: 100, perAddressMax: 3, closesBusy: false)
         let first = try #require(admit(&table, 1, at: 0).id)
@@ -37,7 +37,7 @@ struct ConnectionTableTests {
     }
 
     @Test(
-        "A full table admits everybody: it evicts connections without a request first, then the idlest, never a viewer"
+        "A full table evicts connections without a request first, then the one that is idle longest, never a viewer"
     )
     func full() throws {
         var table = ConnectionTable(connectionsMax: 3, perAddressMax: 3, closesBusy: false)
@@ -58,7 +58,7 @@ struct ConnectionTableTests {
         #expect(admit(&table, 6, at: 8 + Self.second).event == nil)
     }
 
-    @Test("If answers are short, even the oldest request is evicted, so that a health check is admitted")
+    @Test("If all answers are short, a full table evicts even the oldest request, so that a health check is admitted")
     func closesBusy() throws {
         var table = ConnectionTable(connectionsMax: 2, perAddressMax: 2, closesBusy: true)
         let oldest = try #require(admit(&table, 1, at: 0).id)

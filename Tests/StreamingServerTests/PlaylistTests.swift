@@ -6,8 +6,8 @@ import Testing
 
 @testable import StreamingServer
 
-/// The playlists of a stream, through all the interruptions that encoders, entrypoints and edges cause; no sockets:
-/// bytes in, playlists out.
+/// The playlists of a stream through all the interruptions that encoders, entrypoints and edges cause. The tests use no
+/// sockets: they deliver bytes and read playlists.
 @Suite("Playlists over interruptions")
 struct PlaylistTests {
     /// A stream with its own clock.
@@ -81,7 +81,7 @@ struct PlaylistTests {
         }
     }
 
-    /// Checks the rules of RFC 8216 over all playlists of a stream.
+    /// Checks all playlists of a stream against the rules of RFC 8216.
     private func check(_ playlists: [Playlist], sourceLocation: SourceLocation = #_sourceLocation) {
         var known: [Int: Playlist.Segment] = [:]
         #expect(!playlists.isEmpty, sourceLocation: sourceLocation)
@@ -119,7 +119,7 @@ struct PlaylistTests {
     }
 
     @Test(
-        "A returning encoder is marked, whether its clock restarted or continued",
+        "The return of an encoder is marked as a discontinuity, whether its clock restarted or continued",
         arguments: [(4.0, 10.0), (13, 10), (4, 24), (13, 33), (30, 50), (13, 95_000), (0.1, 3)])
     func comesBack(gap: Double, start: Double) throws {
         var edge = Edge()
@@ -134,7 +134,7 @@ struct PlaylistTests {
         #expect(edge.playlists.contains { $0.segments.dropFirst().contains { $0.isMarked } })
     }
 
-    @Test("A jump of the time stamps without a report is marked", arguments: [3.0, 14, 24, 26, 3_000])
+    @Test("An unreported jump of the time stamps is marked as a discontinuity", arguments: [3.0, 14, 24, 26, 3_000])
     func jump(start: Double) throws {
         var edge = Edge()
         edge.deliver(programme(12), seconds: 12)
@@ -229,7 +229,7 @@ struct PlaylistTests {
         #expect(Playlist(playlist).sequence >= 1_800_000_000)
     }
 
-    @Test("A change of tracks or codecs in mid-stream begins a new segment, marked")
+    @Test("A change of tracks or codecs in mid-stream begins a new segment, marked as a discontinuity")
     func tracks() throws {
         var edge = Edge()
         var mux = programme(12)

@@ -109,7 +109,7 @@ struct ProgramTests {
 
     private static func registration(_ text: String) -> [UInt8] { [0x05, 4] + Array(text.utf8) }
 
-    @Test("The descriptor gives the codec if the type says only private data")
+    @Test("The descriptor gives the codec if the stream type is only 'private data'")
     func descriptors() {
         let dvb: [[UInt8]] = [
             [0x6a, 1, 0], [0x7a, 1, 0], [0x7b, 1, 0], [0x7f, 2, 0x80, 2], [0x0a, 4, 0x65, 0x6e, 0x67, 0, 0x7a, 1, 0],

@@ -1,8 +1,7 @@
 import Glibc
 import ReflectorModel
 
-/// A TCP connection without HTTP: sends bytes that no HTTP client would send. Blocks its thread, at most for the given
-/// time.
+/// A TCP connection that sends bytes that no HTTP client would send. Its calls block the thread.
 final class RawConnection {
     private let descriptor: Int32
 

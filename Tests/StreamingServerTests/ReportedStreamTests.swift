@@ -63,7 +63,7 @@ struct ReportedStreamTests {
         #expect(try playlist(mux).marks == 0)
     }
 
-    @Test("Video alone, and sound alone (videojs-contrib-hls#341)", arguments: [true, false])
+    @Test("Video alone, or sound alone, gives regular segments (videojs-contrib-hls#341)", arguments: [true, false])
     func alone(video: Bool) throws {
         var mux = TestMux()
         for index in 0..<500 {
@@ -88,14 +88,14 @@ struct ReportedStreamTests {
         #expect(try playlist(mux).marks == 1)
     }
 
-    @Test("A file that loops is marked at each turn (ExoPlayer#6421)")
+    @Test("A file that loops is marked as discontinuous each time it restarts (ExoPlayer#6421)")
     func loop() throws {
         var mux = TestMux()
         for _ in 0..<4 { mux.programme(seconds: 6.2) }
         #expect(try playlist(mux).marks == 3)
     }
 
-    @Test("A slide show of a picture every two seconds, with sound")
+    @Test("A slide show with sound, of a picture every two seconds, has no discontinuity")
     func slides() throws {
         var mux = TestMux()
         mux.programme(seconds: 40, group: 50) { $0 % 50 == 0 }
@@ -103,7 +103,7 @@ struct ReportedStreamTests {
         #expect(marks == 0 && seconds(text).count >= 15)
     }
 
-    @Test("A picture every five seconds, with sound: cut at the access units that exist, with correct total length")
+    @Test("Sound with a picture every five seconds is cut at the access units that exist; the total length is right")
     func rareSlides() throws {
         var mux = TestMux()
         mux.programme(seconds: 60, group: 125) { $0 % 125 == 0 }
@@ -128,7 +128,7 @@ struct ReportedStreamTests {
         #expect(marks == 0 && seconds(text).allSatisfy { $0 == 2 })
     }
 
-    @Test("HEVC whose only entries are CRA pictures")
+    @Test("HEVC whose only random access points are CRA pictures is cut at them")
     func hevc() throws {
         var mux = TestMux()
         for index in 0..<500 {

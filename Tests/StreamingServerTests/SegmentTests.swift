@@ -12,7 +12,7 @@ struct SegmentTests {
         return SegmentWindow(limits: limits, numbering: numbering)
     }
 
-    /// Feeds pictures of `interval` ticks with a random access point every `every`, from the `first`th on.
+    /// Feeds `count` pictures of `interval` ticks, from number `first` on. Every `every`th is a random access point.
     private func cut(
         first: Int, count: Int, every: Int, interval: UInt64 = 3_600, start: UInt64 = 90_000 * 100
     ) -> [SegmentCutter.Segment] {
@@ -51,7 +51,7 @@ struct SegmentTests {
         var window = window(listed: 3, kept: 4)
         #expect(window.playlist == nil)
         for segment in segments { window.append(segment, bytes: [ByteBuffer(string: "x")]) }
-        // Names skip, sequence numbers do not.
+        // The numbers in names have gaps, media sequence numbers do not.
         let playlist = window.playlist ?? ""
         #expect(playlist.contains("#EXT-X-TARGETDURATION:3\n"))
         #expect(playlist.contains("#EXT-X-MEDIA-SEQUENCE:\(segments[0].slot + Int64(segments.count) - 3)\n"))
@@ -166,7 +166,7 @@ struct SegmentTests {
         #expect(told == [seconds])
     }
 
-    @Test("At a change of source the segment ends, and the next begins with the new source, discontinuous")
+    @Test("At a change of source the segment ends, and the next begins with the new source and a discontinuity")
     func sourceChange() throws {
         var cutter = SegmentCutter(targetSeconds: 2)
         var finished: [SegmentCutter.Segment] = []

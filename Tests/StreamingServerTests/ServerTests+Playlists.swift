@@ -124,7 +124,7 @@ extension ServerTests {
         }
     }
 
-    @Test("Numbers of playlists survive the end of the edge and of its hub")
+    @Test("The sequence numbers of playlists survive a restart of the edge, even after a kill")
     func numbersSurvive() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }

@@ -163,7 +163,7 @@ struct ServerTests {
             for program in [play, probe + ["http://\(endpoint)/live/news.ts"]] {
                 async let result = Self.run(program)
                 try await eventually("1 viewer", every: .milliseconds(2)) { hub.viewers(of: name) >= 1 }
-                // Eight times real time.
+                // The stream is delivered at eight times real time.
                 let payloads = TransportStreamFile.payloads()
                 let pause = Duration.seconds(TransportStreamFile.seconds) / (8 * payloads.count)
                 for (index, payload) in payloads.enumerated() {
@@ -190,7 +190,7 @@ struct ServerTests {
         }
     }
 
-    @Test("A playlist of a cold stream waits for its first segment")
+    @Test("A request for the playlist of a cold stream waits until the playlist exists")
     func coldPlaylist() async throws {
         let hub = hub()
         let demand = Demand()
@@ -248,7 +248,7 @@ struct ServerTests {
     @Test("Unknown streams are 404 with the reason, silent ones 504, too many viewers 503")
     func refusals() async throws {
         let hub = hub {
-            // The place must still be taken when the next viewer comes.
+            // The first viewer must still be waiting when the next one comes.
             $0.firstByteWait = .seconds(1)
             $0.viewersMax = 1
         }

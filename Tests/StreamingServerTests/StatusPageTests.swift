@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Status in pages")
 struct StatusPageTests {
-    /// A node with streams numbered from 0, paged like its table.
+    /// A page of the status of a node with `count` streams, numbered from 0.
     private func status(_ page: StreamPage, of count: Int) -> NodeStatus {
         let told = (page.from < count ? page.from..<min(count, page.from + page.count) : 0..<0).map { number in
             var residence = DelayBuckets()

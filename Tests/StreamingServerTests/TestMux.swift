@@ -40,7 +40,7 @@ struct TestMux {
         return section(table: 2, number: number, version: version, body)
     }
 
-    /// Writes sections that begin in one packet.
+    /// Writes sections back to back, starting in a new packet.
     mutating func sections(_ pid: UInt16, _ sections: [UInt8]...) {
         let data: [UInt8] = [0] + Array(sections.joined())
         for start in stride(from: 0, to: data.count, by: 184) {
@@ -62,7 +62,7 @@ struct TestMux {
     /// Writes a PES packet.
     /// - Parameters:
     ///   - indicator: sets `random_access_indicator`.
-    ///   - first: bytes of the payload in the first packet.
+    ///   - first: the maximum number of payload bytes in the first packet.
     mutating func unit(
         _ pid: UInt16, at ticks: UInt64, _ data: [UInt8], indicator: Bool = false, first: Int = 184
     ) {

@@ -50,7 +50,7 @@ struct TransportStreamTests {
         #expect(shifted.last?.timestamp == whole.last?.timestamp)
     }
 
-    @Test("A video stream without random_access_indicator shows its IDR pictures")
+    @Test("In a video stream without random_access_indicator, the IDR pictures are the random access points")
     func fallback() {
         var bytes = TransportStreamFile.bytes
         for start in stride(from: 0, to: bytes.count, by: 188) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ZoneCompiler
 
-/// Networks of a few set regions with the maps of the tests.
+/// Makes zones of six set regions with a given map.
 private enum Network {
     static func content(_ map: String, zone extra: String = "", regions: String = "r10-r29") throws -> ZoneContent {
         var zone = "$TTL 60\n@ SOA ns1 host 1 3600 600 604800 5\n@ NS ns1\nns1 A 192.0.2.1\nep AAAA 2001:db8::1\n"
@@ -69,7 +69,7 @@ struct AliasedZoneTests {
             let added = Array(IteratorSequence(ZoneDifference(from: before, to: after, .added)))
             let old = records(before.records)
             let gone = Set(removed.map(key))
-            #expect(Set(old.map(key)).isSuperset(of: gone), "what goes was there")
+            #expect(Set(old.map(key)).isSuperset(of: gone), "every removed record was in the old zone")
             let result = (old.filter { !gone.contains(key($0)) } + added).sorted()
             #expect(result == records(after.records))
             let count = ZoneDifference.count(from: before, to: after, limit: .max)
@@ -165,11 +165,11 @@ struct AliasedZoneTests {
         let classes = try PortsetClasses(back, recordsMax: 1_000_000).classes
         let mine = try PortsetClasses(before, recordsMax: 1_000_000).classes.map(\.hash)
         let kept = (later.outliving?.classes ?? []).map(\.hash)
-        #expect(Set(kept).isSubset(of: Set(mine)), "only those of the last")
+        #expect(Set(kept).isSubset(of: Set(mine)), "only the classes of the previous zone are kept")
         #expect(classes.count > mine.count)
     }
 
-    @Test("A removed set region is answered for as long, unchanged")
+    @Test("A removed set region is still answered, unchanged, for as long as resolvers may cache aliases to it")
     func outlivingSets() throws {
         let before = try Network.content("map s* r* t0 t1 t5\nmap s9 r10 none\n")
         var after = before

@@ -51,7 +51,7 @@ struct RecordReaderTests {
         #expect(problems(line).count == 1, "\(line): \(problems(line))")
     }
 
-    @Test("A relative name in data over 255 bytes with the zone's name is refused; one byte less is accepted")
+    @Test("A relative name in record data is refused if it exceeds 255 bytes with the zone's name, and accepted at 255")
     func longNames() {
         let label = String(repeating: "a", count: 63)
         // Three labels of 64 bytes, one more label, and the zone's 15 bytes: 255 in all.

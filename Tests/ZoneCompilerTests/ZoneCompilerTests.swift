@@ -179,7 +179,7 @@ struct FamilyCheckTests {
     func edge() {
         #expect(warnings([]) == [])
         let edge = warnings([("edge-bos A 127.0.3.1", "edge-bos AAAA 2001:db8::e")])
-        // For s* no other parent has IPv6 but sjc, which s4096 of r1283 has too.
+        // Only sjc has IPv6, and it is a parent for s* as well as for s4096 of r1283.
         #expect(edge.count == 0, "sjc has both: \(edge)")
         let both = [
             ("edge-bos A 127.0.3.1", "edge-bos AAAA 2001:db8::e"), ("      AAAA 2001:db8::5", "      A 127.0.2.6"),

@@ -9,7 +9,7 @@ struct ZoneDiffTests {
         ZoneDiff(from: [ExampleZone.content(portsets: old)], to: [ExampleZone.content(portsets: new)])
     }
 
-    @Test("Equal files, other line orders with the same answers, and a raised serial change nothing")
+    @Test("Equal files, other lines with the same answers, and a raised serial change nothing")
     func movesNothing() {
         #expect(diff(ExampleZone.portsets, ExampleZone.portsets).isEmpty)
         let split = ExampleZone.portsets.replacing(

@@ -44,7 +44,7 @@ struct ZoneExplanationTests {
         #expect(explain("sets.s100").reasons.first == "root set regions of s100: nyc, lon, sjc")
     }
 
-    @Test("Parents that a line removes are an answer; a set region without parents has no names")
+    @Test("If a line removes an edge region's parents, their names have an answer; those of a set region do not exist")
     func none() {
         let map = ExampleZone.portsets + "map s5 r1283 none ttl=9\nmap s7 sjc none\n"
         let content = ExampleZone.content(portsets: map)

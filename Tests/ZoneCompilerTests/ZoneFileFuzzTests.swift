@@ -16,7 +16,7 @@ struct ZoneFileFuzzTests {
         ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
     }
 
-    @Test("No trap; errors have existing lines; compiled content has valid indices and is usable")
+    @Test("No file causes a trap; errors name existing lines; compiled content has valid indices and is usable")
     func mutations() async throws {
         let total = Self.environment("REFLECTOR_FUZZ_ZONES") ?? 20_000
         let seed = Self.environment("REFLECTOR_FUZZ_SEED") ?? 20_240_611
@@ -104,7 +104,7 @@ private struct ZoneFileFuzz {
         }
     }
 
-    /// Serves, exports, compares and explains it.
+    /// Serves, exports, compares and explains the content.
     private func use(_ content: ZoneContent) throws {
         let image = try ZoneImage(content, serial: 7)
         var responder = Responder(
@@ -152,7 +152,7 @@ private struct ZoneFileFuzz {
         bytes.replaceSubrange(start..<end, with: Self.words.randomElement(using: &random) ?? [])
     }
 
-    /// Copies a line to the end, or removes it.
+    /// Removes a line, appends it to the end, or does both or neither.
     private mutating func moveLine(_ bytes: inout [UInt8], near position: Int) {
         let start = bytes[..<position].lastIndex(of: 10).map { $0 + 1 } ?? 0
         let end = bytes[start...].firstIndex(of: 10).map { $0 + 1 } ?? bytes.count

@@ -19,7 +19,7 @@ struct ZoneNestingTests {
         #expect(found.count == 1 && found[0].hasPrefix("\(label).reflector.net.zone:1:1: a zone below '"), "\(found)")
     }
 
-    @Test("A zone that hides hosts or data of its parent gets a warning for each; a delegated one without overlap none")
+    @Test("A zone gets a warning for each host or record of its parent that it hides, except its delegation and glue")
     func hidesHosts() {
         let child = ("lab.reflector.net.zone", Self.head)
         let hidden = Self.head + "nyc-1.lab A 127.0.0.2\nlab NS ns1.lab\nns1.lab A 127.0.0.3\nx.lab TXT x\n"
@@ -35,12 +35,12 @@ struct ZoneNestingTests {
                 == true)
     }
 
-    @Test("Zones whose names have an underscore are zones", arguments: ["_msdcs.reflector.net", "_tcp.a", "dept_a.a"])
+    @Test("The name of a zone may contain underscores", arguments: ["_msdcs.reflector.net", "_tcp.a", "dept_a.a"])
     func underscore(_ zone: String) {
         #expect(problems([("\(zone).zone", Self.head)]) == [])
     }
 
-    @Test("An RRset that fits into no message is refused; one of over a hundred records gets a warning, for BIND")
+    @Test("An RRset that fits into no message is refused; one of over 100 records gets a warning, as BIND refuses it")
     func largeSets() {
         let long = String(repeating: "x", count: 250)
         let large = (0..<250).map { "big TXT \"\($0)\(long)\"\n" }.joined()
