@@ -20,7 +20,7 @@ final class ImpairmentRelay: DatagramHandler {
     static let clientIdle = TimeSpan.seconds(30)
     /// Most datagrams in one send.
     private static let batchMax = 256
-    /// Datagrams of at least this length count as stream packets, others as reports about packets.
+    /// Datagrams of at least this length count as stream packets, shorter ones as control traffic.
     private static let largeBytesMin = 1_000
 
     private struct ClientKey: Hashable {

@@ -201,7 +201,7 @@ struct OverrideServers: ParsableArguments {
         if let zone, !given.isEmpty { return (zone, given) }
         let contents = try ZoneFolder.contents(zones).filter { zone == nil || $0.zone == zone?.lowercased() }
         guard contents.count == 1, let content = contents.first else {
-            throw ValidationError("\(zones) holds \(contents.count) zones of that name; choose one with --zone")
+            throw ValidationError("\(zones) holds \(contents.count) matching zones; choose one with --zone")
         }
         if !given.isEmpty { return (content.zone, given) }
         do throws(NetworkPlan.Unusable) {
