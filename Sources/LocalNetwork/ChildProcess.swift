@@ -37,7 +37,7 @@ public struct ChildProcess: Sendable {
     /// Starts a command in its own process group (Ctrl-C at the terminal reaches only this process) and appends its
     /// output to a log file.
     /// - Parameters:
-    ///   - reflector: path of our executable, which ties the child's life to this process.
+    ///   - reflector: path of our executable, which makes the child end with this process.
     ///   - command: path, or a name to look up on the PATH.
     static func start(
         reflector: String, command: String, arguments: [String], log: String
@@ -75,7 +75,7 @@ public struct ChildProcess: Sendable {
     /// Sends a signal. Does nothing if the process has ended: its pid stays reserved until `exit` reports the end.
     func send(_ signal: Int32) { kill(pid, signal) }
 
-    /// How the process ended, returned once; nil while it runs.
+    /// How the process ended; nil while it runs. Only the first call after the end returns it.
     func exit() -> Exit? {
         var status: Int32 = 0
         guard waitpid(pid, &status, WNOHANG) == pid else { return nil }

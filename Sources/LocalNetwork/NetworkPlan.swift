@@ -52,7 +52,7 @@ public struct NetworkPlan: Sendable {
 
     /// The zone.
     public let content: ZoneContent
-    /// In order of starting: name servers, entrypoints, set reflectors, edges.
+    /// In start order: name servers, entrypoints, set reflectors, edges.
     public private(set) var nodes: [Node] = []
 
     /// Name of the zone.
@@ -96,7 +96,7 @@ public struct NetworkPlan: Sendable {
     }
 
     /// Throws unless every node has its own loopback address. Then all nodes can run on this machine with the same
-    /// port, and no packet leaves it.
+    /// port, and no packet leaves the machine.
     public func checkRunsHere() throws(Unusable) {
         var problems: [String] = []
         for (index, node) in nodes.enumerated() {

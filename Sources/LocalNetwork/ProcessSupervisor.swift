@@ -2,8 +2,8 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Starts processes, detects when they end, restarts them, and ends them all. Runs on one event loop thread of the
-/// process-wide group. That thread never ends: the children are tied to it (`ChildProcess`).
+/// Starts processes, detects when they end, restarts them, and ends them all. Runs on an event loop thread of the
+/// process-wide group. That thread never ends; the children would end with it (`ChildProcess`).
 public actor ProcessSupervisor {
     struct Program: Sendable {
         var name: String
@@ -14,7 +14,7 @@ public actor ProcessSupervisor {
         var log: String
     }
 
-    /// The end of a process that the supervisor did not request.
+    /// The end of a process, not requested by the supervisor.
     public struct Death: Sendable, CustomStringConvertible {
         /// Name of the process.
         public var name: String
@@ -93,7 +93,7 @@ public actor ProcessSupervisor {
         entries.compactMap { entry in entry.process.map { (entry.program.name, $0.pid) } }
     }
 
-    /// Detects ends and restarts programs that are due, until cancelled.
+    /// Detects processes that have ended, and restarts programs when they are due, until cancelled.
     func keep() async {
         while !Task.isCancelled, !isStopping {
             for index in entries.indices { look(after: index) }

@@ -3,7 +3,7 @@ import Glibc
 import ReflectorModel
 import RelayService
 
-/// The folder of one `up`: keys, each node's state and log, the test picture.
+/// The folder of one run of `up`: keys, each node's state and log, the test picture.
 ///
 /// ```
 /// keys            mode 0600
@@ -25,7 +25,7 @@ public struct RunFolder: Sendable {
     public func log(of name: String) -> String { "\(path)/logs/\(name).log" }
     func state(of name: String) -> String { "\(path)/\(name)" }
 
-    /// Creates the folder and its missing parts.
+    /// Creates the folder and its `logs` folder, unless they exist.
     /// - Parameter path: nil for a new temporary one.
     public init(_ path: String?) throws(StateFolder.Unusable) {
         if let path {

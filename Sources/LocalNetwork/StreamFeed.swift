@@ -46,8 +46,8 @@ public struct StreamFeed: Sendable {
         encodeArguments(testPicture: testPicture) + ["-method", "PUT", "http://\(entrypoint)/\(stream)?key=\(key)"]
     }
 
-    /// Arguments of a `reflector push` that sends the stream as well. It reads the key from a file, so that `ps` shows
-    /// no secret.
+    /// Arguments of a `reflector push` that runs such an ffmpeg and sends its output. `push` reads the key from a file,
+    /// so that `ps` shows no secret.
     func pushArguments(testPicture: String, to entrypoint: Endpoint, keys: String) -> [String] {
         ["push", stream.text, "--to", "\(entrypoint)", "--keys", keys, "--", "ffmpeg"]
             + encodeArguments(testPicture: testPicture) + ["pipe:1"]

@@ -1,5 +1,5 @@
-/// The test picture: 24 s of a moving test card with a tone. Video and audio end together (600 frames of 1/25 s, 1125
-/// of 1024 samples at 48 kHz), so that it loops seamlessly; a keyframe every second.
+/// The test picture: 24 s of a moving test card with a tone. Video and audio end together (600 pictures of 1/25 s, 1125
+/// audio frames of 1024 samples at 48 kHz), so it loops seamlessly. It has a keyframe every second.
 enum TestPicture {
     /// Arguments of the ffmpeg that encodes it.
     static func encodeArguments(to path: String) -> [String] {

@@ -43,7 +43,7 @@ struct TransportStreamCheck: Sendable {
         }
     }
 
-    /// A new connection: the stream begins again.
+    /// Call this for a new connection, in which the stream begins again.
     mutating func restart() {
         offset = 0
         for index in counters.indices { counters[index] = 0xff }

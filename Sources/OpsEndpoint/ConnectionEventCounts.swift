@@ -8,7 +8,7 @@ final class ConnectionEventCounts: Sendable {
 
     func count(_ event: ConnectionEvent) { counts.withLock { $0[event, default: 0] &+= 1 } }
 
-    /// One counter for each event, also for those that never happened.
+    /// One counter for each event, even if it never happened.
     var samples: [MetricSample] {
         let counts = counts.withLock { $0 }
         return ConnectionEvent.allCases.map { event in

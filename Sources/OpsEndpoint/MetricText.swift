@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// Samples in the Prometheus text format, version 0.0.4.
 enum MetricText {
-    /// The samples of one name are grouped, as the format requires, in the order of the names' first samples.
+    /// Groups the samples of each name, as the format requires. The names are in the order of their first samples.
     static func text(_ samples: [MetricSample]) -> String {
         var order: [String] = []
         var byName: [String: [MetricSample]] = [:]

@@ -44,7 +44,7 @@ public struct OpsClient: Sendable {
         return whole
     }
 
-    /// Any process's status.
+    /// The status of any kind of process.
     public func status<Status: Decodable>(_ type: Status.Type, of endpoint: Endpoint) async throws(Failure) -> Status {
         try await status(type, at: "/status", of: endpoint)
     }

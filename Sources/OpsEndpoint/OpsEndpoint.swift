@@ -89,7 +89,7 @@ public struct OpsEndpoint<Status: Encodable & Sendable>: Service {
                 if let page = Self.page(of: request) {
                     Self.json(await status(page))
                 } else {
-                    Self.answer(.badRequest, "from is 0 or more, count 0 to \(StreamPage.countMax)\n")
+                    Self.answer(.badRequest, "from must be 0 or more, count 0 to \(StreamPage.countMax)\n")
                 }
             case "/metrics":
                 Self.answer(

@@ -20,15 +20,15 @@ struct Reflector: AsyncParsableCommand {
         ])
 
     /// Commands run in a task, and the first thread only handles the process's signals. With an `async` main, the first
-    /// thread would end up in Dispatch as a thread that glibc considers exiting. glibc then skips it when the process
-    /// changes its user: it would stay root (`nameserver --user`).
+    /// thread would end up in Dispatch as a thread that glibc considers exiting. glibc then skips that thread when the
+    /// process changes its user (`nameserver --user`): the thread would stay root.
     static func main() {
         ProcessSetUp.openStandardFiles()
         Task.detached { await runToTheEnd() }
         while true { pause() }
     }
 
-    /// Like ArgumentParser's own, but wrong usage exits with 2 instead of sysexits' 64.
+    /// Like ArgumentParser's `main`, but wrong usage exits with 2 instead of 64, the code of sysexits.
     private static func runToTheEnd() async -> Never {
         do {
             try CommandTree.checkHelp(CommandLine.arguments.dropFirst())

@@ -40,7 +40,7 @@ extension Origin {
         return .begun
     }
 
-    /// The encoder disconnected: the stream is withdrawn unless it returns within `encoderGrace`.
+    /// The encoder disconnected. If it does not return within `encoderGrace`, the stream is withdrawn.
     func encoderLeft(_ name: StreamName, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard let stream = core.streams[name], stream.origin != nil else { return }
         let end = now + core.configuration.encoderGrace

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Opens after all events that a daemon waits for at its start.
+/// Opens when all events that a daemon waits for at its start have happened.
 final class CountDownLatch: Sendable {
     private let missing: Mutex<Int>
     private let onOpen: @Sendable () -> Void

@@ -3,7 +3,7 @@ import Glibc
 /// The first steps of every daemon.
 enum ProcessSetUp {
     /// Raises the limit of open files to the system's maximum (each viewer needs one; login shells and systemd start
-    /// programs with 1,024), and ignores SIGPIPE and, until it can reload, SIGHUP.
+    /// programs with 1,024), and ignores SIGPIPE and, until the daemon can reload, SIGHUP.
     static func run() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)

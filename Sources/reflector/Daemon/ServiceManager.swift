@@ -5,7 +5,7 @@ import Glibc
 /// environment. Without an address, it sends nothing.
 struct ServiceManager: Sendable {
     private let address: [UInt8]?
-    /// How often systemd expects a keep-alive (`WatchdogSec=`, halved as sd_watchdog_enabled(3) advises); nil: never.
+    /// How often to send a keep-alive: half of `WatchdogSec=`, as sd_watchdog_enabled(3) advises; nil: never.
     let watchdogInterval: Duration?
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {

@@ -2,8 +2,8 @@ import DatagramIO
 import HeapModule
 import ReflectorModel
 
-/// Datagrams in flight on the impaired link, ordered by arrival. The queue copies them; their number and bytes are
-/// limited.
+/// Datagrams in flight on the impaired link, ordered by the time at which they leave it. The queue copies them; their
+/// number and bytes are limited.
 struct DepartureQueue: ~Copyable {
     static let countMax = 65_536
     static let bytesMax = 64 << 20

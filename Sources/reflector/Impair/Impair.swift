@@ -15,9 +15,9 @@ struct Impair: AsyncParsableCommand {
             """,
         discussion: """
             Works like a NAT: every client that sends to a listening address gets a port of its own towards the \
-            target, and answers return the same way. "Up" is from client to target. Each client and direction is a \
-            link of its own, impaired from the same seed every time. Ends on SIGTERM or SIGINT with one line of JSON \
-            on stdout.
+            target, and answers return the same way. "Up" is from client to target. Each client and direction has a \
+            link of its own, whose random decisions follow from --seed. Ends on SIGTERM or SIGINT with one line of \
+            JSON on stdout.
 
             Exit status: 0 ended by a signal, 1 the statistics could not be written, 2 wrong usage.
 
@@ -120,7 +120,7 @@ struct Impair: AsyncParsableCommand {
                 while !Task.isCancelled {
                     try await Task.sleep(for: .seconds(1))
                     guard let report = await loop.query({ handler.value.report }) else { return }
-                    // Reported at the end, if it still fails then.
+                    // A failure is ignored here; the write at the end reports one.
                     try? report.line.write(to: URL(fileURLWithPath: path), options: .atomic)
                 }
             }
@@ -138,7 +138,7 @@ struct Impair: AsyncParsableCommand {
         }
     }
 
-    /// Checked before anything is forwarded, not only at the end, when the statistics could be lost.
+    /// Checks the file before anything is forwarded: a failure only at the end would lose the statistics.
     private static func checkWritable(_ path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
         guard descriptor >= 0 else {

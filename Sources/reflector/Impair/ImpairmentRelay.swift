@@ -20,7 +20,7 @@ final class ImpairmentRelay: DatagramHandler {
     static let clientIdle = TimeSpan.seconds(30)
     /// Most datagrams in one send.
     private static let batchMax = 256
-    /// Datagrams of at least this length count as stream packets, others as reports about packets.
+    /// Datagrams of at least this length count as stream packets, shorter ones as control traffic.
     private static let largeBytesMin = 1_000
 
     private struct ClientKey: Hashable {
@@ -64,7 +64,7 @@ final class ImpairmentRelay: DatagramHandler {
     private let noHeaders = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
     private var leaving: [UnsafeMutableRawBufferPointer] = []
     private var nextEviction = MonotonicInstant.zero
-    /// Counts of evicted clients, and of datagrams without a client.
+    /// Counts of evicted clients, and those that are not kept for each client.
     private var past = Report()
 
     /// - Parameters:
@@ -178,7 +178,7 @@ final class ImpairmentRelay: DatagramHandler {
         if let copyAt { queue.add(bytes, at: copyAt, on: socket, to: destination) }
     }
 
-    /// Sends all due datagrams; consecutive ones of one socket together.
+    /// Sends all due datagrams; consecutive ones of one socket in one batch.
     private func sendDue(at now: MonotonicInstant) {
         var socket: DatagramSocket?
         while let departure = queue.takeDue(at: now) {
@@ -223,7 +223,7 @@ final class ImpairmentRelay: DatagramHandler {
         var largeDown: UInt64 = 0
         var clients: UInt64 = 0
         var clientsRefused: UInt64 = 0
-        /// Datagrams to a client's socket from another sender than the target.
+        /// Datagrams to a client's socket from a sender other than the target.
         var strangers: UInt64 = 0
         var delayQueueFull: UInt64 = 0
         var inFlight = 0

@@ -140,7 +140,7 @@ struct KeysCommand: ParsableCommand {
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List every problem of a key file; exit 0 none, 1 some.")
+            abstract: "List every problem of a key file. Exit status: 0 none, 1 some.")
 
         @Argument(help: "The file to check.")
         var file: String

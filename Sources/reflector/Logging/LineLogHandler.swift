@@ -46,7 +46,7 @@ struct LineLogHandler: LogHandler {
         [("time", time(Date())), ("level", "\(level)"), ("msg", message), ("omitted", "\(count)")]
     }
 
-    /// One line without its end, whatever the fields hold.
+    /// The text of one line, without its line end; it never contains a line end, whatever the fields contain.
     static func line(_ fields: [(key: String, value: String)], _ format: LogFormat) -> String {
         switch format {
         case .logfmt: fields.map { "\(key($0.key))=\(word($0.value))" }.joined(separator: " ")
@@ -71,7 +71,8 @@ struct LineLogHandler: LogHandler {
         scalar.value > 0x20 && scalar.value != 0x7f && scalar != "\"" && scalar != "=" && scalar != "\\"
     }
 
-    /// A JSON string (RFC 8259 §7). By scalars: in Swift, CR LF is one character, different from LF.
+    /// A JSON string (RFC 8259 §7). It is built from scalars, because in Swift CR LF is one character, which differs
+    /// from LF.
     private static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

@@ -55,7 +55,7 @@ struct LogLimiter {
 
     private var windows: [Kind: Window] = [:]
     private var shapes: [Location: Int] = [:]
-    /// When the oldest window began; no window is over before it is.
+    /// When the oldest window began; no other window ends before it.
     private var oldest = Int64.max
 
     /// Kinds kept now.
@@ -111,7 +111,8 @@ struct LogLimiter {
         return kind
     }
 
-    /// A message without its variable words: those with anything but letters.
+    /// A message with `*` for each variable word: one that contains anything but letters, commas, colons and
+    /// semicolons.
     static func shape(of message: String) -> String {
         var shape = ""
         for word in message.prefix(sampleLengthMax).split(separator: " ") {

@@ -15,8 +15,8 @@ struct NameServerCommand: AsyncParsableCommand {
             The server detects changes of the files and accepts or refuses them as a whole. It logs a refusal and \
             keeps serving the last good zone. It also refuses a folder in which a .portsets or .streams file is \
             missing (`reflector zone accept` if that is intended). With secondaries or other servers in the NS set, it \
-            compares the serial with theirs before the first answer, so that it never falls. SIGHUP reloads the \
-            directory and every file of secrets (keys, TSIG keys, cookie secrets); SIGTERM ends the server.
+            compares its serial with theirs before the first answer, so that the serial never falls. SIGHUP reloads \
+            the directory and every file of secrets (keys, TSIG keys, cookie secrets); SIGTERM ends the server.
 
             On this machine, then facing the Internet:
               reflector nameserver --zones zones --listen 127.0.0.1:5300 \\
@@ -173,7 +173,8 @@ struct NameServerCommand: AsyncParsableCommand {
                     }
                 }
             }
-            // A signal task that ends has stopped the server; after the end of the server, no signals are needed.
+            // The task of the signals has stopped the server before it ends. If the server ends first, no signals are
+            // needed.
             try await group.next()
             if !Task.isCancelled { await server.stop() }
             group.cancelAll()

@@ -62,19 +62,18 @@ struct NameServerKeys: Sendable {
         }
     }
 
-    /// Warns at the start of later problems: files that the new user can't read, and a key file that allows no
-    /// overrides.
+    /// Warns at the start about files of secrets that the server's user can't read: SIGHUP could not reload them.
     func warn(cookieSecrets: String?) {
         for path in [path, transfers.tsigKeys, cookieSecrets].compactMap(\.self) where access(path, R_OK) != 0 {
             logger.warning(
-                "secrets can't be read again at SIGHUP: make it readable for the user that the name server becomes",
+                "a file of secrets can't be read again at SIGHUP: make it readable for the user of the name server",
                 metadata: ["path": "\(path)", "cause": "\(String(cString: strerror(errno)))"])
         }
     }
 }
 
 extension [KeyFile.NetworkKey] {
-    /// The keys in the form that libraries below the key file use.
+    /// The keys as pairs of phase and bytes, for targets that do not know `KeyFile`.
     var phased: [PhasedKey] { map { ($0.phase, $0.bytes) } }
 }
 

@@ -9,14 +9,14 @@ import ZoneCompiler
 struct TransferOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Who may transfer zones by AXFR and IXFR, repeatable; with a key, only if signed with it.",
+            "Who may transfer zones by AXFR and IXFR, repeatable; with a key, requests must be signed with it.",
             valueName: "cidr[,key=name]"),
         transform: Self.rule)
     var transferTo: [TransferPolicy.Rule] = []
 
     @Option(
         help: ArgumentHelp(
-            "A secondary that gets a NOTIFY for new serials, repeatable; with a key, signed. The NOTIFY comes from an "
+            "A secondary that gets a NOTIFY for new serials, repeatable; with a key, it is signed. It comes from an "
                 + "address of --listen that can reach it; from= names another.",
             valueName: "addr[:port][,key=name][,from=addr]"),
         transform: Self.target)

@@ -11,7 +11,7 @@ enum CounterHelp {
         "bytes_sent": "Bytes of the relay protocol sent, without IP and UDP headers.",
         "rejected_malformed": "Datagrams that no version of the protocol allows.",
         "rejected_unknown_token": "Datagrams whose token belongs to no open link, for example after a restart.",
-        "rejected_wrong_address": "Datagrams of an open link from another address than the link's.",
+        "rejected_wrong_address": "Datagrams of an open link from an address other than the link's.",
         "rejected_bad_mac": "Control messages whose MAC is wrong.",
         "rejected_replayed": "Control messages that are duplicates, or too old for the replay window.",
         "rejected_unknown_incarnation":
@@ -91,7 +91,7 @@ enum CounterHelp {
         "dropped_look_up_table_full":
             "Look-ups and alarms dropped because their table was full; look-ups are retried.",
         "dropped_oversize_payload": "Payloads too large for a datagram.",
-        "dropped_measurements_full": "Links not measured because the maximum number of others is.",
+        "dropped_measurements_full": "Links not measured because the maximum number of links is already measured.",
         "dropped_control_flood": "Control messages dropped because their link sent more than any node needs.",
         "dropped_orders_full": "Subscribe and Unsubscribe messages dropped because too many were waiting.",
         "reports_disbelieved": "Packets that children reported although they were never sent to them.",
@@ -106,7 +106,7 @@ enum CounterHelp {
         "datagram_receive_calls": "System calls that received datagrams.",
         "datagram_receive_failures": "System calls that failed to receive.",
         "datagram_received_truncated": "Datagrams longer than the protocol allows.",
-        "datagram_received_unnumbered": "Datagrams at own addresses beyond the number that is tracked.",
+        "datagram_received_unnumbered": "Datagrams at own addresses beyond the maximum number that is tracked.",
         "datagram_runs_segmented": "Runs of datagrams sent with one system call (UDP GSO).",
         "datagram_segmentation_fallbacks":
             "Runs sent one datagram at a time because the kernel refused to segment them.",

@@ -4,7 +4,7 @@ import Logging
 import ReflectorModel
 import RelayService
 
-/// Options of every node; it looks up everything else.
+/// Options of every node. The node looks up everything else.
 struct NodeOptions: ParsableArguments {
     @Argument(help: "The node's host name in the zone, e.g. nyc-1.")
     var name: String

@@ -14,7 +14,7 @@ struct NodeDaemon {
     private let manager = ServiceManager()
     private let startLatch: CountDownLatch
 
-    /// - Parameter listeners: number of calls of `listens` before the daemon is ready, without the ops endpoint.
+    /// - Parameter listeners: number of calls of `listens` before the daemon is ready, not counting the ops endpoint.
     init(node: RunningNode, keysPath: String, listeners: Int, logger: Logger) {
         self.node = node
         self.keysPath = keysPath
@@ -106,7 +106,7 @@ private struct NodeService: Service {
     }
 }
 
-/// First notifies the service manager that the daemon stops.
+/// Notifies the service manager that the daemon stops, before any other service ends.
 private struct StopNotice: Service {
     let manager: ServiceManager
     let logger: Logger

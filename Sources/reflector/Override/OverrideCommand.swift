@@ -19,8 +19,8 @@ struct OverrideCommand: ParsableCommand {
               depool  never answered
               pin     answered with full weight, whatever the probes say
 
-            A set region whose hosts are all drained is left out if every map line that names it has another parent \
-            in service. A depool is refused if cells of the map would have no parent left, unless with --force.
+            A set region whose hosts are all drained is left out if every map line that names it has another parent in \
+            service. A depool is refused if cells of the map would have no parent left, unless --force is given.
 
             Requests are signed with the operator's secret, which `keys generate FILE` writes to FILE.operator: name \
             servers accept only those of the operators in the operator-public lines of their key file. The network \
@@ -183,7 +183,8 @@ struct OverrideServers: ParsableArguments {
     @Option(
         name: .customLong("server"),
         help: ArgumentHelp(
-            "The --ops address of a name server instead; may be given several times.", valueName: "addr:port"))
+            "A name server's --ops address, instead of those from --zones; may be given several times.",
+            valueName: "addr:port"))
     var servers: [String] = []
 
     @Option(help: "The zone, if there is no folder or it has several.")
@@ -200,7 +201,7 @@ struct OverrideServers: ParsableArguments {
         if let zone, !given.isEmpty { return (zone, given) }
         let contents = try ZoneFolder.contents(zones).filter { zone == nil || $0.zone == zone?.lowercased() }
         guard contents.count == 1, let content = contents.first else {
-            throw ValidationError("\(zones) holds \(contents.count) zones of that name; choose one with --zone")
+            throw ValidationError("\(zones) holds \(contents.count) matching zones; choose one with --zone")
         }
         if !given.isEmpty { return (content.zone, given) }
         do throws(NetworkPlan.Unusable) {

@@ -33,7 +33,7 @@ struct SimulateNetworks: ParsableCommand {
     @Option(help: "One of: \(FaultScenario.allCases.map(\.rawValue).joined(separator: ", ")); all by default.")
     var scenario: FaultScenario?
 
-    @Option(help: "Seeds, as 7 or 1-100.")
+    @Option(help: "Seeds, e.g. 7 or 1-100.")
     var seeds: SeedRange = SeedRange(range: 1...20)
 
     @Option(help: "Virtual seconds of each run, at least 16; the last 11 have no faults.")

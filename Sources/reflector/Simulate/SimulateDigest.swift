@@ -19,10 +19,10 @@ struct SimulateDigest: ParsableCommand {
             """,
         shouldDisplay: false)
 
-    /// The scenarios without a network whose shape depends on the seed.
+    /// The scenarios that `simulate networks` does not run.
     private static let others = ["failover", "scale", "thundering-herd", "long-run"]
 
-    @Option(help: "Seeds, as 7 or 1-1000.")
+    @Option(help: "Seeds, e.g. 7 or 1-1000.")
     var seeds: SeedRange = SeedRange(range: 1...100)
 
     @Option(help: "One of: \((FaultScenario.allCases.map(\.rawValue) + others).joined(separator: ", ")).")

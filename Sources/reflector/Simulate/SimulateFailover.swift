@@ -12,7 +12,7 @@ struct SimulateFailover: ParsableCommand {
             than one copy of the stream before the death or after the return.
             """)
 
-    @Option(help: "Seeds, as 7 or 1-10000.")
+    @Option(help: "Seeds, e.g. 7 or 1-10000.")
     var seeds: SeedRange = SeedRange(range: 1...500)
 
     func run() throws {

@@ -32,7 +32,7 @@ struct SimulateGrid: ParsableCommand {
     @Option(help: "Set reflectors between entrypoint and edge.")
     var sets = 0
 
-    @Option(help: "Only points whose name contains this, as '3 % / 5' or 'time'.")
+    @Option(help: "Only points whose name contains this, e.g. '3 % / 5' or 'time'.")
     var only: String?
 
     func validate() throws {

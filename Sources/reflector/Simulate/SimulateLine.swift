@@ -8,11 +8,12 @@ struct SimulateLine: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "line", abstract: "Send one stream to an edge over bad links, and print the results over time.",
         discussion: """
-            Runs an encoder, an entrypoint, one to three parents and an edge in virtual time. The links from the parents \
-            to the edge lose and delay datagrams in both directions, as the options or a trace say: each link \
+            Runs an encoder, an entrypoint, one to three parents and an edge in virtual time. The links from the \
+            parents to the edge lose and delay datagrams in both directions, as the options or a trace say: each link \
             independently, or with --common one access line that all of them share. Each row is one interval: packets \
-            sent, packets delivered in order and on time, copies on the links to the edge for each packet sent, and the \
-            parents that it fetches from at the end. Exit status 1 if a packet is delivered twice or out of order.
+            sent, packets delivered in order and on time, copies on the links to the edge for each packet sent, and \
+            the parents from which the edge fetches at the end. Exit status 1 if a packet is delivered twice or out of \
+            order.
 
             Example:
               reflector simulate line --parents 3 --trace-file evening.trace --common
@@ -22,22 +23,22 @@ struct SimulateLine: ParsableCommand {
 
     @Option(help: "Parents of the edge, 1 to 3.")
     var parents = 3
-    @Option(help: "Share of datagrams lost, as 2%.", transform: ImpairmentArgument.share)
+    @Option(help: "Share of datagrams lost, e.g. 2%.", transform: ImpairmentArgument.share)
     var loss: Double = 0
     @Option(help: "Mean length of a run of losses, in datagrams (default: losses are independent).")
     var burst: Double?
-    @Option(help: "Delay of a link, as 20ms.", transform: ImpairmentArgument.time)
+    @Option(help: "Delay of a link, e.g. 20ms.", transform: ImpairmentArgument.time)
     var delay: TimeSpan = .milliseconds(20)
-    @Option(help: "Rate of the bottleneck, as 10Mbps (default: none).", transform: ImpairmentArgument.rate)
+    @Option(help: "Rate of the bottleneck, e.g. 10Mbps (default: none).", transform: ImpairmentArgument.rate)
     var bottleneck: Int64?
     @Option(
-        help: "File with loss, delay, jitter and rate by time, in place of those options.", completion: .file())
+        help: "File with loss, delay, jitter and rate over time; replaces those options.", completion: .file())
     var traceFile: String?
     @Flag(help: "One access line for the links of all parents, instead of independent links.")
     var common = false
     @Option(help: "Virtual seconds.")
     var seconds: Int64 = 60
-    @Option(help: "Virtual seconds in a row.")
+    @Option(help: "Virtual seconds of each row.")
     var every: Int64 = 5
     @Option(help: "Packets a second.")
     var rate: Int64 = 200

@@ -11,7 +11,8 @@ struct NodeSource: ParsableArguments {
 
     @Option(
         name: .customLong("node"),
-        help: ArgumentHelp("Query this node instead; may be given several times.", valueName: "addr:port"),
+        help: ArgumentHelp(
+            "Query this node, instead of those of --zones; may be given several times.", valueName: "addr:port"),
         transform: Self.endpoint)
     var nodes: [Endpoint] = []
 

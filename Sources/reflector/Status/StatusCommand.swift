@@ -10,12 +10,12 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: """
             RTT, LOSS and VARIATION belong to the first path of a stream. VARIATION is the delay of packets on their \
             way to this node above the minimum: median and 99th percentile of the last minute. RESIDENCE is how long \
-            they stay in it, since the stream began, to within a factor of √2; at an edge, how long they wait for \
-            earlier packets.
+            they stay in the node, measured since the stream began, to within a factor of √2; at an edge, how long \
+            they wait for earlier packets.
 
             Exit status: 0 every node answered, 1 one did not, 2 wrong usage.
 
-            Name servers are shown with the serial of what they serve. The last line shows totals.
+            Name servers are shown with the serials of their zones. The last line shows totals.
 
             Examples:
               reflector status

@@ -11,8 +11,8 @@ struct TraceCommand: AsyncParsableCommand {
             Each line is a node; the parents from which it fetches the stream are indented below it. PATH, RTT, \
             VARIATION, LOSS, RETRANSMITS and PACKETS belong to the path to the line above, as the node above sees it. \
             VARIATION is the delay of packets on that path above the minimum (median and 99th percentile of the last \
-            minute), RESIDENCE how long they stay in the node. ZONE SERIAL is the newest that the node has seen, \
-            ANSWER SINCE the serial at which the answer that the path follows last changed.
+            minute), and RESIDENCE is how long they stay in the node. ZONE SERIAL is the newest serial that the node \
+            has seen. ANSWER SINCE is the serial at which the answer that the path follows last changed.
 
             Exit status: 0 the stream's path is complete, 1 it is not, 2 wrong usage.
 

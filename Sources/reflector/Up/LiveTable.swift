@@ -14,7 +14,7 @@ struct LiveTable {
     /// How often to draw.
     var interval: Duration { isTerminal ? .seconds(1) : .seconds(5) }
 
-    /// - Parameter plain: lines even on a terminal.
+    /// - Parameter plain: prints blocks of lines even on a terminal.
     init(plain: Bool) { isTerminal = !plain && isatty(STDOUT_FILENO) == 1 }
 
     mutating func draw(_ network: NetworkView, footer: [String]) {

@@ -49,7 +49,7 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // Many viewers need many files; and the reader of our output may end before us.
+        // Many viewers need many descriptors, and the reader of our output may exit before us.
         ProcessSetUp.raiseOpenFiles()
         signal(SIGPIPE, SIG_IGN)
         let plan = try makePlan()

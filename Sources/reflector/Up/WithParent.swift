@@ -3,9 +3,9 @@ import DatagramIO
 import Foundation
 import Glibc
 
-/// `reflector with-parent PID COMMAND …`, only for `up`: becomes the command, and makes the kernel kill it when the
-/// parent ends, even by `kill -9` (prctl(2), PR_SET_PDEATHSIG, which survives execve). So encoders end with `up`, like
-/// its own nodes.
+/// `reflector with-parent PID COMMAND …`, only for `up` and `push`: becomes the command, and makes the kernel kill it
+/// when the parent ends, even by `kill -9` (prctl(2), PR_SET_PDEATHSIG, which survives execve). So nodes and encoders
+/// end with `up` or `push`.
 struct WithParent: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "with-parent", shouldDisplay: false)
 

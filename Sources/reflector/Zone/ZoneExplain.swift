@@ -7,8 +7,8 @@ struct ZoneExplain: AsyncParsableCommand {
         commandName: "explain",
         abstract: "Show which line answers a name, and why.",
         discussion: """
-            Prints every line that matches; the one that wins is last and marked ▶. Then prints its answer. A running \
-            name server shows health and overrides too, in the name's TXT under .explain.
+            Prints every line that matches the name and marks those that decide with ▶. The answer follows. A running \
+            name server also shows health and overrides, in the TXT record of the name under .explain.
 
             Names, absolute or without the zone:
               n1.r1283.s4096      first parent of region 1283 for portset 4096

@@ -30,7 +30,7 @@ struct ZoneExportCommand: AsyncParsableCommand {
     var zone: String?
 
     @Option(
-        help: ArgumentHelp("The last exported folder: its classes stay answered.", valueName: "dir"))
+        help: ArgumentHelp("The folder of the last export: its classes stay answered.", valueName: "dir"))
     var previous: String?
 
     @Option(help: "Serial for the SOA. Default: that of the .zone file.")

@@ -18,7 +18,7 @@ enum ZoneFolder {
         }
     }
 
-    /// Contents of a directory without errors. If it has errors, prints them and ends the command with 2.
+    /// Contents of a directory without errors. If it has errors, prints them and ends the command with exit status 2.
     static func contents(_ path: String) throws -> [ZoneContent] {
         let generation = try read(path)
         guard generation.hasErrors else { return generation.contents }

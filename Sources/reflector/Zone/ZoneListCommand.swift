@@ -8,8 +8,8 @@ struct ZoneListCommand: AsyncParsableCommand {
         commandName: "list",
         abstract: "Show what uses a host, a portset or a region.",
         discussion: """
-            Prints the lines that name it, the rectangles of the map (portsets × regions) in which it appears with the \
-            line that wins there, and the streams that it carries.
+            Prints the lines that name the host, portset or region; the rectangles of the map (portsets × regions) in \
+            which it appears, each with the line that wins there; and the streams that it carries.
 
             Exit status: 0 something uses it, 1 nothing does, 2 wrong usage or errors.
 

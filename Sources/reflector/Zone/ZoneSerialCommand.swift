@@ -8,13 +8,13 @@ struct ZoneSerialCommand: AsyncParsableCommand {
         commandName: "serial",
         abstract: "Show the serials that a name server keeps, and raise them above those of its secondaries.",
         discussion: """
-            Secondaries transfer a zone only if its serial is higher than theirs (RFC 1982). A name server queries \
-            them when it starts, and never falls below theirs. If they did not answer, its serial may be too low, \
-            and they ignore it. --raise requests a higher one from the server with state directory DIR: it changes \
-            within seconds, or when the server starts. Without a state directory, write a higher serial into the SOA \
-            of the .zone file.
+            Secondaries transfer a zone only if its serial is higher than theirs (RFC 1982). A name server queries its \
+            secondaries when it starts, so that its serial does not fall below theirs. If they do not answer, the \
+            serial may be too low, and they ignore the zone. --raise requests a higher serial from the server with \
+            state directory DIR. The server raises it within seconds, or when it starts. Without a state directory, \
+            write a higher serial into the SOA of the .zone file.
 
-            Exit status: 0 done, 1 no serial is kept or the number can't be reached, 2 wrong usage.
+            Exit status: 0 done, 1 no serial is kept or it can't be raised above the given value, 2 wrong usage.
 
             Examples:
               reflector zone serial /var/lib/reflector-ns
