@@ -29,7 +29,7 @@ for ((round = 1; round <= rounds; round++)); do
             done
         done
     done
-    # The first becomes the last.
+    # In the next round, the first server is the last.
     order=("${order[@]:1}" "${order[0]}")
 done >"$work/udp.result"
 

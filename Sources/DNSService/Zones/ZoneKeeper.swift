@@ -189,7 +189,7 @@ actor ZoneKeeper {
             known = known ?? gone.first { $0.zone == zone }?.entry.sidecars
             if known == nil, let store, case .entry(let kept) = store.load(zone: zone) { known = kept.sidecars }
             return (known ?? []).subtracting(kinds).sorted().map { kind in
-                "\(zone).\(kind):1:1: was there and is gone; put it back, or, if everything in it is to go, run "
+                "\(zone).\(kind):1:1: was there and is gone; put it back, or, to remove everything in it, run "
                     + "`reflector zone accept \(directory)/\(zone).\(kind)`, which leaves an empty file"
             }
         }

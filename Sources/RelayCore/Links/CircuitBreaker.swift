@@ -6,7 +6,7 @@ import ReflectorModel
 ///
 /// ```
 /// closed ──over 20 % for 10 s──▶ shedsPaths ──over 20 % for another 10 s──▶ refusesStreams
-///    ◀───────── under 10 % for 10 s, or nothing to count for 10 s ──────────────────┘
+///    ◀───────── under 10 % for 10 s, or no packets for 10 to 160 s ─────────────────┘
 /// ```
 ///
 /// The loss is measured in periods of at least one second, or on a slow link, of enough packets to be significant.

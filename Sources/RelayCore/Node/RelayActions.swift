@@ -98,16 +98,17 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
                 + "there"
         case .pathTooSmall(let peer, let endpoint, let payload?):
             "the path to \(peer) (\(endpoint)) does not carry datagrams of "
-                + "\(WireLimits.payloadUsual + WireLimits.dataOverhead) bytes (MTU too small, as of a tunnel): streams "
-                + "go to it with payloads of \(payload) bytes, to which their entrypoints are asked to change"
+                + "\(WireLimits.payloadUsual + WireLimits.dataOverhead) bytes (its MTU is too small, for "
+                + "example because of a tunnel): the entrypoints of its streams are asked for payloads of \(payload) "
+                + "bytes"
         case .pathTooSmall(let peer, let endpoint, nil):
             "the path to \(peer) (\(endpoint)) does not even carry datagrams of "
                 + "\(WireLimits.payloadOfSmallPath + WireLimits.dataOverhead) bytes: raise its MTU to 1280 or more"
         case .pathIsWide(let peer, let endpoint):
             "the path to \(peer) (\(endpoint)) carries packets of usual size again"
         case .payloadLowered(let stream, let bytes):
-            "\(stream): payloads of \(bytes) bytes from now on, as a path further on has a small MTU (the log of the "
-                + "reflector before it names it)"
+            "\(stream): payloads of \(bytes) bytes from now on, because a path further down has a small MTU (the "
+                + "reflector before that path logs which one)"
         case .payloadRaised(let stream, let bytes): "\(stream): payloads of \(bytes) bytes again"
         case .childRefusedStreams(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has lost over 20 % for 20 s: no new streams on it"

@@ -59,7 +59,8 @@ struct BenchZone {
 
     // MARK: For the other servers
 
-    /// Writes every name with its addresses, one record per line: for the same answers from a server that stores names.
+    /// Writes every name with its addresses, one record per line, so that a server that stores names gives the same
+    /// answers.
     static func writeFlat(_ directory: String, to path: String) throws {
         guard let content = try ZoneDirectory.compile(directory).contents.first else {
             throw ExitFailure(text: "\(directory): the zone has errors")

@@ -63,7 +63,7 @@ enum DNSBench {
         measure(engine, kind: "cookie", types: [1, 33, 16, 28], hasCookies: true)
     }
 
-    /// The best of many rounds in this thread's CPU time, because other work on the machine only adds to it.
+    /// Takes the best of many rounds in this thread's CPU time, because other work on the machine only adds to it.
     private static func measure(
         _ engine: AnswerEngine, kind: String, types: [UInt16], limiter: ResponseLimiter.Configuration? = nil,
         hasCookies: Bool = false
@@ -97,7 +97,7 @@ enum DNSBench {
         print("\(kind)_reply_bytes_mean \(bytes / rounds / queries.count)")
     }
 
-    /// The server's cookie for a client, as an option of later queries.
+    /// Returns the server's cookie for a client, as an EDNS option of later queries.
     private static func cookieOption(
         _ engine: AnswerEngine, _ cookies: ServerCookies?, _ source: IPAddress
     ) -> [UInt8] {

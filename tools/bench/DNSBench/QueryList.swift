@@ -1,7 +1,7 @@
 import Foundation
 import ReflectorModel
 
-/// Queries for random leaders, regions and portsets of a zone, with EDNS, one after the other in memory.
+/// Queries for random leaders, regions and portsets of a zone, with EDNS, stored one after the other in memory.
 final class QueryList {
     let count: Int
     private let memory: UnsafeMutableRawPointer

@@ -1,4 +1,4 @@
-// dns-load: generates the load of tools/bench on name servers, and the bare echo to compare them with.
+// dns-load: puts load on the name servers that tools/bench compares, and serves a bare echo to compare them with.
 //
 //     dns-load echo ADDRESS:PORT
 //     dns-load udp ADDRESS:PORT QUERIES --seconds S [--window N | --rate N [--burst N]] [--pids N,N…] [--source A.B.C]

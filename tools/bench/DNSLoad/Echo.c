@@ -1,4 +1,4 @@
-// The minimum of a UDP server: recvmmsg, sendmmsg, nothing in between. No name server can be cheaper.
+// The minimal UDP server: recvmmsg, sendmmsg, and only the QR bit set in between. No name server can be cheaper.
 #define _GNU_SOURCE
 #include "DNSLoad.h"
 

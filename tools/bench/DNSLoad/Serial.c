@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-// Length of the SOA query for `zone`.
+// Writes the SOA query for `zone` and returns its length; 0 if the name is not valid.
 static int soa_query(const char *zone, uint8_t *out) {
     memcpy(out, "\x12\x34\0\0\0\1\0\0\0\0\0\0", 12);
     int at = 12;
@@ -24,7 +24,8 @@ static int soa_query(const char *zone, uint8_t *out) {
     return at + 5;
 }
 
-// Reads the serial in a reply to it; false if there is none. The owner is a pointer to the question.
+// Reads the serial in a reply to that query; false if there is none. The owner of the record may be a compression
+// pointer.
 static bool read_serial(const uint8_t *reply, int count, int question_end, uint32_t *serial) {
     if (count < question_end + 12 + 22 || (reply[3] & 15) || (reply[6] | reply[7]) == 0) return false;
     int at = question_end;

@@ -1,6 +1,6 @@
 // Sends queries over UDP, as many as a server answers (a window is kept full) or at a fixed rate, and measures the
-// server's CPU time for each answer. A run of queries leaves as one message that the kernel cuts (UDP_SEGMENT), and of
-// replies only the headers are copied, so that one core of load is faster than one core of server.
+// server's CPU time for each answer. A run of queries leaves as one message that the kernel cuts (UDP_SEGMENT), and
+// only the headers of replies are copied, so that one core of load is faster than one core of server.
 #define _GNU_SOURCE
 #include "DNSLoad.h"
 
@@ -90,7 +90,7 @@ static void saturate(const query_set *set, uint32_t *next, uint32_t window, int6
     for (int64_t time = now(); time < end; time = now()) {
         for (int number = 0; number < SOCKETS; number++) {
             if (outstanding[number]) receive(number, time);
-            // Half of the share must be free, to keep runs long.
+            // Half of the socket's share of the window must be free, to keep runs long.
             if (outstanding[number] > each / 2) continue;
             const struct run *run = &set->runs[*next];
             *next = (*next + 1) % set->run_count;
@@ -100,7 +100,7 @@ static void saturate(const query_set *set, uint32_t *next, uint32_t window, int6
     }
 }
 
-// `rate` queries a second in runs of `burst`, sleeping between them: for long loads, which need no precise clock.
+// Sends `rate` queries a second in runs of `burst`, and sleeps between them: for long loads that need no precise clock.
 static void stroll(const query_set *set, uint32_t *next, uint32_t rate, uint32_t burst, int64_t end) {
     int64_t start = now();
     uint64_t sent = 0;
@@ -120,7 +120,7 @@ static void stroll(const query_set *set, uint32_t *next, uint32_t rate, uint32_t
     }
 }
 
-// Replies that the kernel dropped because we did not read them in time.
+// Returns the number of replies that the kernel dropped because we did not read them in time.
 static uint64_t own_drops(void) {
     uint64_t sum = 0;
     for (int number = 0; number < SOCKETS; number++) {
@@ -131,7 +131,7 @@ static uint64_t own_drops(void) {
     return sum;
 }
 
-// One query each 1/rate seconds, evenly.
+// Sends one query every 1/rate seconds.
 static void pace(const query_set *set, uint32_t *next, uint32_t rate, int64_t end) {
     static uint32_t at_in_run;
     int64_t start = now(), due = start;
@@ -191,7 +191,7 @@ int udp_main(int argc, char **argv) {
         sockets[number] = open_socket(&from, &server);
     }
     uint32_t next = (uint32_t)(now() / 1000 % set.run_count);
-    // Queues and caches fill first, without measurement; if every query counts, none is sent before.
+    // Queues and caches fill before the measurement. With --burst every query counts, so none is sent before.
     int64_t warm = now() + (burst ? 0 : 50000000);
     if (rate) pace(&set, &next, rate, warm);
     else saturate(&set, &next, window, warm);

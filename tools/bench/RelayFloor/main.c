@@ -2,8 +2,8 @@
 // handshake, no ring, no checks, no header of its own.
 //
 //     relay-floor sendmmsg ADDRESS PORT CHILDREN-ADDRESS FIRST-PORT CHILDREN    a message for each datagram and child
-//     relay-floor gso      ADDRESS PORT CHILDREN-ADDRESS FIRST-PORT CHILDREN    a message for each run and child: what
-//                                                        UDP_GRO hands over in one piece leaves so by UDP_SEGMENT
+//     relay-floor gso      ADDRESS PORT CHILDREN-ADDRESS FIRST-PORT CHILDREN    a message for each run and child: a run
+//                                                        that UDP_GRO delivers in one piece is sent so by UDP_SEGMENT
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,8 +2,8 @@ import PacketSealing
 import ReflectorModel
 import RelayWire
 
-/// Only the child's end of a link: opens the link, subscribes, renews its leases, and counts packets without opening
-/// them. So one process can be hundreds of children, and the parent has the load.
+/// Only the child's end of a link: opens the link, subscribes, renews its leases, and counts packets without decrypting
+/// them. So one process can act as hundreds of children, and the parent bears the load.
 final class ChildEnd {
     private enum State {
         case greeting
@@ -11,7 +11,7 @@ final class ChildEnd {
         case open(LinkKeys, parentToken: UInt64)
     }
 
-    /// Most Subscribes in one step, so that a parent's buffer never overflows.
+    /// Maximum number of Subscribes in one step, so that a parent's buffer never overflows.
     private static let subscribesMax = 32
     private static let renewInterval = TimeSpan.seconds(2)
 
@@ -50,10 +50,10 @@ final class ChildEnd {
 
     deinit { memory.deallocate() }
 
-    /// The parent has accepted every subscription.
+    /// Whether the parent has accepted every subscription.
     var isSubscribed: Bool { acceptedCount == streams.count }
 
-    /// True for a data packet.
+    /// Processes a datagram of the parent. True if it is a data packet.
     func receive(_ datagram: UnsafeRawBufferPointer, at now: MonotonicInstant) -> Bool {
         switch try? DatagramType.of(datagram) {
         case .data:
@@ -66,7 +66,7 @@ final class ChildEnd {
         return false
     }
 
-    /// Emits everything that is due; called every tenth of a second.
+    /// Emits everything that is due. Call it every tenth of a second.
     func tick(at now: MonotonicInstant) {
         guard output.isEmpty else { return }
         switch state {

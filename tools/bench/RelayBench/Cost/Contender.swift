@@ -3,7 +3,7 @@ import Foundation
 
 /// A program that forwards one stream to many children, and how to start it.
 enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
-    /// recvmmsg and sendmmsg in C.
+    /// A forwarder in C with recvmmsg and sendmmsg.
     case floor
     /// The same with UDP_GRO and UDP_SEGMENT.
     case floorGSO = "floor-gso"
@@ -53,10 +53,11 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
         }
     }
 
-    /// Bytes of the input datagrams: ours have 47 bytes of headers and seal, and so have the floor's.
+    /// Bytes of the input datagrams. The floor's are 47 bytes longer, because our packets carry as much in headers and
+    /// seal.
     var inputLength: Int { self == .floor || self == .floorGSO ? 1_316 + 47 : 1_316 }
 
-    /// Starts the forwarder for so many children. Returns its processes and their input addresses.
+    /// Starts the forwarder for this number of children. Returns its processes and their input addresses.
     func start(children: Int, in testbed: Testbed, _ folder: Folder) throws -> (
         processes: [Companion], inputs: [String]
     ) {

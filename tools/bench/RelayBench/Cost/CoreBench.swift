@@ -6,8 +6,8 @@ import RelayCore
 import RelayService
 import RelayWire
 
-/// A set reflector's state machine between an entrypoint's and children's, in memory and in virtual time; only the set
-/// reflector's calls are timed.
+/// Runs a set reflector's state machine between those of an entrypoint and of children, in memory and in virtual time;
+/// only the calls of the set reflector are timed.
 final class CoreBench {
     struct Cost {
         /// For each packet and child.
@@ -49,7 +49,7 @@ final class CoreBench {
             configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 1, sink: nil,
             now: now)
         configuration = RelayConfiguration(name: "set-1", role: .set)
-        // We flush, after the number of packets of the point.
+        // The benchmark flushes, after each run of packets.
         configuration.flushInterval = .zero
         set = RelayNode(
             configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 2, sink: nil,
@@ -86,7 +86,7 @@ final class CoreBench {
         let warmUp = max(RelayConfiguration(name: "set-1", role: .set).packetsMax, streams.count * 2)
         for _ in 0..<warmUp / run + 1 { advance(packets: run, by: interval) }
         isTimed = true
-        // In blocks, of which the median counts: other work on the machine only adds to some of them.
+        // Measures in blocks and takes their median, because other work on the machine adds to some of them.
         var blocks: [Double] = []
         while blocks.count < max(packets / Self.blockLength, 3) {
             nanoseconds = 0
@@ -164,8 +164,8 @@ final class CoreBench {
         }
     }
 
-    /// Takes the set reflector's output: passes control messages on, and packets only to a child that is not served
-    /// yet.
+    /// Takes the set reflector's output: passes control messages on, and data packets only until all children are
+    /// served.
     private func drainSet() {
         var more = set.hasOutput(at: now)
         while more {
@@ -185,7 +185,7 @@ final class CoreBench {
 
     private func sendOutput(of child: ChildEnd, _ index: Int) {
         guard !child.output.isEmpty else { return }
-        // A node takes at most 256 links from one address.
+        // A node accepts at most 256 links from one address.
         let address = IPAddress(v4: 0x0a00_0100 + UInt32(index / 200))
         let source = Endpoint(address: address, port: UInt16(10_000 + index))
         for entry in child.output.entries {

@@ -18,7 +18,7 @@ struct CoreCommand: ParsableCommand {
         })
     var points: [(streams: Int, children: Int)] = []
 
-    /// Above this multiple of the first point's cost a row is not flat.
+    /// A row counts as flat if no point costs more than this multiple of the first.
     private static let flatMax = 1.25
 
     func run() throws {
@@ -28,7 +28,7 @@ struct CoreCommand: ParsableCommand {
     }
 
     private func row(_ name: String, _ points: [(streams: Int, children: Int)]) throws {
-        ResultsFile.say("\(name): ns of our own code a packet and child, flushed one by one / in runs of 32")
+        ResultsFile.say("\(name): ns of our own code per packet and child, flushed one by one / in runs of 32")
         var first: [Double]?
         for point in points {
             let costs = try [1, 32].map { run in

@@ -32,8 +32,8 @@ struct IdleCommand: ParsableCommand {
         for process in [set, edge, entrypoint] { process.end() }
     }
 
-    /// The node's own loop runs in a thread with its name; other wake-ups come from libraries: the HTTP server's clock
-    /// once a second.
+    /// The node's own loop runs in a thread that has the node's name. Other wake-ups come from libraries, such as the
+    /// HTTP server's clock, once a second.
     private func watch(_ processes: [(name: String, thread: String, process: Companion)]) throws {
         usleep(4_000_000)
         let clocks = processes.map { name, thread, process in

@@ -10,7 +10,7 @@ struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load", abstract: "Feed a running forwarder, count what it forwards, and print its CPU time.")
 
-    @Option(help: "Process of the forwarder. Repeatable.")
+    @Option(help: "Process id of the forwarder. Repeatable.")
     var pid: [Int32]
     @Option(help: "Where the forwarder listens, ADDRESS:PORT. Repeatable: a copy of every packet goes to each.")
     var to: [String]
@@ -39,7 +39,7 @@ struct LoadCommand: ParsableCommand {
 
     func validate() throws {
         if rate <= 0 || burst < 1 || children < 1 || streams < 1 || !(1...1_400).contains(length) {
-            throw ValidationError("--rate, --burst, --children, --streams and --length must be above zero")
+            throw ValidationError("--rate, --burst, --children and --streams must be above zero, --length 1 to 1400")
         }
     }
 
@@ -49,7 +49,7 @@ struct LoadCommand: ParsableCommand {
             return endpoint
         }
         guard let first = targets.first, let source = IPAddress(from), let sink = IPAddress(sinks) else {
-            throw ValidationError("--to, --from and --sinks are addresses")
+            throw ValidationError("--to, --from and --sinks must be addresses")
         }
         let loop = try DatagramLoop()
         let feed: any LoadFeed

@@ -7,12 +7,12 @@ protocol LoadFeed: AnyObject {
     var isReady: Bool { get }
     /// When `timerFired` must be called next.
     var nextTimeout: MonotonicInstant { get }
-    /// True if the forwarder has forwarded the datagram.
+    /// Processes a datagram. True if it is a packet that the forwarder has forwarded.
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) -> Bool
     /// Sends packets to the forwarder, back to back.
     func emit(_ count: Int, at now: MonotonicInstant)
     func timerFired(at now: MonotonicInstant)
-    /// Sends what `receive` and `timerFired` caused.
+    /// Sends the output that `receive` and `timerFired` have created.
     func flush(at now: MonotonicInstant)
 }
 
@@ -25,7 +25,7 @@ final class LoadRun: DatagramHandler {
         /// Packets sent back to back.
         var burst: Int
         var seconds: Double
-        /// Until a relay's ring has wrapped once: before that, each of its packets is written to new memory.
+        /// Long enough for a relay's ring to wrap once: before that, each packet is written to new memory.
         var warmUpSeconds = 7.0
         var setUpSecondsMax = 30.0
     }
@@ -46,7 +46,7 @@ final class LoadRun: DatagramHandler {
     private let interval: TimeSpan
     private var received: UInt64 = 0
     private var sent: UInt64 = 0
-    /// Nil if it was never set up, or a forwarder ended.
+    /// Nil if the set-up never completed, or a forwarder ended.
     private(set) var report: LoadReport?
 
     init(loop: DatagramLoop, feed: any LoadFeed, plan: Plan, clock: ProcessClock) {

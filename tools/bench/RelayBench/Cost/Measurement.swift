@@ -10,7 +10,7 @@ enum Shape: String, CaseIterable, Codable, ExpressibleByArgument {
 
     var burst: Int { self == .single ? 1 : 32 }
 
-    /// Packets a second, so that even a slow forwarder needs at most one processor for all children.
+    /// Packets a second: so few that even a slow forwarder needs at most one processor for all children.
     func rate(children: Int) -> Double {
         switch self {
         case .single: min(1_000, 16_000 / Double(children))

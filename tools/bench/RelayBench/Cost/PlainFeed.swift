@@ -15,8 +15,8 @@ final class PlainFeed: LoadFeed {
     private var offset = 0
 
     /// - Parameters:
-    ///   - targets: addresses that each get a copy of every packet: one, or one for each process if each serves one
-    ///     child.
+    ///   - targets: addresses that each get a copy of every packet: one address, or one for each process if a process
+    ///     serves only one child.
     ///   - sinks: where children receive.
     ///   - payload: sent in a loop in packets of `length` bytes.
     init(

@@ -4,8 +4,8 @@ import ReflectorModel
 import RelayCore
 import RelayWire
 
-/// A set reflector's surroundings: an entrypoint (the node's own state machine) whose encoder is a block of memory, and
-/// children.
+/// Everything around a set reflector: its children, and an entrypoint (a node's real state machine) whose encoder is a
+/// block of memory.
 final class RelayFeed: LoadFeed {
     private static let tickInterval = TimeSpan.milliseconds(100)
 

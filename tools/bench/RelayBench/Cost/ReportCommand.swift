@@ -20,7 +20,7 @@ struct ReportCommand: ParsableCommand {
     private func print(_ measured: [Measurement], _ shape: Shape) throws {
         let counts = Set(measured.map(\.children)).sorted()
         let title = shape == .single ? "each packet alone" : "runs of \(shape.burst) packets"
-        Swift.print("\n\(title): µs of CPU a packet sent to a child, median (least to most) [delivered %]")
+        Swift.print("\n\(title): µs of CPU per packet sent to a child, median (minimum to maximum) [delivered %]")
         Swift.print(row("children", counts.map { "\($0)" }))
         for contender in Contender.allCases {
             let cells = counts.map { count in

@@ -4,24 +4,24 @@ import Foundation
 import ReflectorModel
 import RelayService
 
-/// Kills the parent in use, or cuts its link, many times, under streams that an edge plays out late enough to lose
-/// nothing; each comes back a second later.
+/// Kills the parent in use, or cuts its link, many times, while an edge plays out streams late enough to lose nothing.
+/// The parent or link returns a second later.
 struct DeathsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "deaths",
         abstract: "Kill the parent in use or cut its link many times; lost packets and largest gaps.",
         discussion: """
             Odd runs kill the parent, even ones cut its link. After some runs, nothing is killed until the edge has \
-            returned to its first parents, which it does when they have been well for 30 s. Every packet of the \
+            returned to its first parents, which it does when they have worked for 30 s. Every packet of the \
             session belongs to one run. A run in which the host stalled for over 100 ms is reported and repeated, at \
             most three times.
 
-            Lost: never came out. Late: came out longer after it was sent than the play-out deadline.
+            Lost: never delivered. Late: delivered more than the play-out deadline after it was sent.
 
             Exit status: 0 nothing lost or late, nothing twice, all in order, all returns made; 1 otherwise.
             """)
 
-    @Option(help: "Deaths that count.")
+    @Option(help: "Number of deaths, without repeated runs.")
     var runs = 50
     @Option(help: "Play-out deadline in milliseconds.")
     var milliseconds = 500
@@ -50,9 +50,9 @@ struct DeathsCommand: AsyncParsableCommand {
         guard runs > 0, (1..<2_000).contains(milliseconds), !rates.isEmpty, rates.count <= 8,
             rates.allSatisfy({ $0 > 0 })
         else {
-            throw ValidationError("--runs and --rates (8 at most) are above zero, --milliseconds 1 to 1999")
+            throw ValidationError("--runs and --rates (8 at most) must be above zero, --milliseconds 1 to 1999")
         }
-        guard (1...3).contains(hosts) else { throw ValidationError("--hosts are 1 to 3") }
+        guard (1...3).contains(hosts) else { throw ValidationError("--hosts must be 1 to 3") }
     }
 
     func run() async throws {

@@ -5,17 +5,18 @@ import ReflectorModel
 struct DeathRun {
     var death: ParentDeathNetwork.Death
     var parent: String
-    /// The parent of the first stream when the dead one had been away for a second.
+    /// The parent of the first stream a second after the death.
     var follower: String?
-    /// Number of paths of the first stream before.
+    /// Number of paths of the first stream before the death.
     var paths: Int
     /// Longest stall of the host.
     var stall: TimeSpan
-    /// Wake-ups of the edge that came over 20 ms late: after each it waits a little before it considers a parent dead.
+    /// Wake-ups of the edge that came over 20 ms late: after each, the edge waits a little before it considers a parent
+    /// dead.
     var lateWakeups: UInt64
-    /// By then, no stream used the dead parent, and each had another one.
+    /// Whether, a second after the death, no stream used the dead parent, and each had another one.
     var hasMoved: Bool
-    /// For each stream, whether it was fetched from it.
+    /// For each stream, whether it was fetched from the parent that died.
     var isStruck: [Bool]
     /// Whether the run waited until the edge had its first parents again, and how long that took; nil: too long.
     var isReturnDue: Bool
@@ -38,7 +39,7 @@ struct DeathsReport {
         }
     }
 
-    /// One run in words, numbered as the next.
+    /// Describes one run, with the number that follows those of the runs so far.
     func line(_ run: DeathRun) -> String {
         let streams = zip(rates, zip(run.outcomes, run.isStruck)).map { rate, measured in
             let (outcome, isStruck) = measured
@@ -52,7 +53,7 @@ struct DeathsReport {
             + (run.lateWakeups > 0 ? ", \(run.lateWakeups) late wake-ups of the edge" : "")
     }
 
-    /// Several lines.
+    /// The totals, in several lines.
     var summary: String {
         var lines = ["", "\(runs.count) runs, \(repeated) more repeated because the host stalled"]
         for (index, rate) in rates.enumerated() {
@@ -84,6 +85,6 @@ struct DeathsReport {
     /// - Parameter sorted: milliseconds, at least one.
     private static func distribution(_ sorted: [Int64]) -> String {
         func quantile(_ share: Double) -> Int64 { sorted[Int((Double(sorted.count - 1) * share).rounded())] }
-        return "least \(quantile(0)), median \(quantile(0.5)), 95 % \(quantile(0.95)), most \(quantile(1)) ms"
+        return "minimum \(quantile(0)), median \(quantile(0.5)), 95 % \(quantile(0.95)), maximum \(quantile(1)) ms"
     }
 }

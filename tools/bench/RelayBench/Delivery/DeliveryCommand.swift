@@ -26,7 +26,7 @@ struct DeliveryCommand: ParsableCommand {
 
     func validate() throws {
         guard points.allSatisfy(LinkCondition.table.indices.contains) else {
-            throw ValidationError("--points are 0 to \(LinkCondition.table.count - 1)")
+            throw ValidationError("--points must be 0 to \(LinkCondition.table.count - 1)")
         }
     }
 

@@ -22,7 +22,7 @@ final class DeliveryMeter: Sendable {
 
     private let state = Mutex(State())
 
-    /// A payload of a `NumberedFeed` came.
+    /// Records the arrival of a payload of a `NumberedFeed`.
     func note(_ payload: UnsafeRawBufferPointer, at now: MonotonicInstant) {
         guard payload.count == NumberedFeed.payloadLength else { return }
         let number = payload.loadUnaligned(fromByteOffset: NumberedFeed.numberOffset, as: UInt64.self)
@@ -76,7 +76,7 @@ final class DeliveryMeter: Sendable {
         return state.withLock { Int($0.delays.dropFirst(step).reduce(0, +)) }
     }
 
-    /// Count of packets by delay in steps; these add up over several receivers.
+    /// Counts of packets by delay, one for each step; those of several receivers can be added.
     var delays: [UInt64] { state.withLock { $0.delays } }
 }
 

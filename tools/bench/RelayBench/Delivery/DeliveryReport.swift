@@ -20,11 +20,11 @@ struct DeliveryReport: Codable {
     var hops: Int
     /// Expected packets, over all receivers.
     var packets: Int
-    /// Packets of these that did not arrive.
+    /// Expected packets that did not arrive.
     var missing: Int
     var duplicates: Int
     var outOfOrder: Int
-    /// Packets put on the impaired link over those of the stream, in per cent.
+    /// Packets on the impaired link beyond those of the stream, in per cent of the stream's.
     var overheadPercent: Double?
     /// Delay of first arrivals at the receiver, in milliseconds.
     var delayMedian: Double

@@ -10,7 +10,7 @@ struct DeliveryTable: ParsableCommand {
     @Argument(help: "Results file of `relay-bench delivery`.")
     var results: String
 
-    /// So few packets cannot show a residual loss under this per cent: the simulation checks it.
+    /// Limits below this many per cent cannot be checked with so few packets; the simulation checks them.
     private static let judgedFrom = 0.003
     private static let missed = "MISSED"
 
@@ -78,7 +78,8 @@ struct DeliveryTable: ParsableCommand {
         }
 
         /// Upper end of the 95 % confidence interval of the residual loss in per cent, one-sided, as if losses were
-        /// independent (Poisson): the mean number of losses for which so few are seen once in twenty times.
+        /// independent (Poisson): the mean number of losses at which so few occur in only one of twenty
+        /// measurements.
         var bound: Double {
             var (low, high) = (Double(missing), Double(missing) * 2 + 20)
             for _ in 0..<60 {

@@ -36,7 +36,7 @@ final class MeasuredStream {
 
     /// - Parameters:
     ///   - number: number of the stream in the testbed.
-    ///   - deadline: latest time at which its packets must arrive.
+    ///   - deadline: time after its sending within which each packet must arrive.
     init(_ number: Int, rate: Double, deadline: TimeSpan, testbed: DeliveryTestbed) throws {
         guard let source = IPAddress(testbed.feed), let target = Endpoint(testbed.encoderPort(number)) else {
             throw Companion.Failure(description: "net \(testbed.net): no addresses")
