@@ -292,8 +292,9 @@ struct SmallStateTests {
         #expect(did(&queue) { $0.popDue(at: instant(4)) } == nil)
         #expect(did(&queue) { $0.popDue(at: instant(5)) }?.owner == .stream(2))
         #expect(did(&queue) { $0.popDue(at: instant(5)) }?.owner == .stream(1))
-        queue.dropStale { _, _ in false }
-        #expect(queue.next == .distantFuture)
+        #expect(queue.first?.at == instant(9) && !a.take(instant(9)), "stale: the owner woke earlier")
+        queue.removeFirst()
+        #expect(queue.first == nil)
     }
 
     @Test("The arrival rate is that of the recent past")

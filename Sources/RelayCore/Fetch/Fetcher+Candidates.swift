@@ -160,6 +160,11 @@ extension Fetcher {
         return isListed
     }
 
+    /// An entrypoint has begun to announce the stream: an earlier refusal by it no longer counts.
+    func noteAnnounced(_ stream: StreamState, by link: ChildLink) {
+        stream.candidates.forgetRefusal(by: link.endpoint)
+    }
+
     /// True if the zone omits a parent from its answer only because probes find it dead.
     func seemsDead(_ candidate: ParentCandidate, of stream: StreamState, _ core: borrowing NodeCore) -> Bool {
         guard let rank = ParentRank(rawValue: candidate.rank), let region = core.configuration.region,

@@ -14,6 +14,11 @@ extension ParentLink: MeasuredLink {}
 extension ChildLink: MeasuredLink {}
 
 extension MeasuredLink {
+    /// Processes a timestamp that the peer has returned at once.
+    func noteEcho(_ timestamp: UInt64, at now: MonotonicInstant) {
+        if let sample = TimestampEcho.roundTrip(timestamp, delayMicroseconds: 0, at: now) { roundTrip.sample(sample) }
+    }
+
     /// Processes the timestamps of a control message.
     func noteTimes(
         _ timestamp: UInt64, echoed: UInt64, echoDelayMicroseconds: UInt32, at now: MonotonicInstant

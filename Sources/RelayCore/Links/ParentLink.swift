@@ -60,7 +60,7 @@ final class ParentLink {
     var delayVariation = DelayVariation()
     var measurements: (any LinkMeasurements)?
     /// Limits the parent's messages; the depth allows for the replies to all subscriptions at once.
-    var messages = TokenBucket(rate: 2_000, depth: 20_000)
+    private var messages = TokenBucket(rate: 2_000, depth: 20_000)
     private(set) var lastReceived: MonotonicInstant = .zero
     private(set) var retransmitsAsked: UInt64 = 0
 
@@ -155,6 +155,13 @@ final class ParentLink {
     // MARK: What arrives
 
     @inline(__always) func noteReceived(at now: MonotonicInstant) { lastReceived = now }
+
+    /// An authentic control message has arrived. False if the parent has exceeded its rate limit.
+    func takeMessage(at now: MonotonicInstant) -> Bool {
+        guard messages.take(at: now) else { return false }
+        lastReceived = now
+        return true
+    }
     func noteRetransmitAsked() { retransmitsAsked += 1 }
 
     /// True if the nonce has changed: the lease must be renewed with it.

@@ -3,21 +3,14 @@ import ReflectorModel
 /// The timers of a node. Each link, each stream, the node itself and the queue of waiting requests have at most one
 /// valid timer each; the earliest one wakes the node.
 struct NodeClock: ~Copyable {
-    /// What is due.
-    enum Due {
-        case parentLink(ParentLink)
-        case childLink(ChildLink)
-        case stream(StreamState)
-        case node
-        case requests
-    }
-
     let startedAt: MonotonicInstant
     /// Before this instant, silence of others proves nothing, because the node itself woke late.
     private(set) var judgeSilenceFrom: MonotonicInstant = .zero
     private var timers = TimerQueue()
-    private var nodeWakeup = Wakeup()
-    private var requestsWakeup = Wakeup()
+    /// The timer of the node itself. Changed by `scheduleNode` and `takeNode`.
+    private(set) var node = Wakeup()
+    /// The timer of the waiting requests. Changed by `scheduleRequests` and `takeRequests`.
+    private(set) var requests = Wakeup()
 
     /// A wake-up that is delayed by more than this is late.
     private static let lateAfter: TimeSpan = .milliseconds(20)
@@ -42,61 +35,35 @@ struct NodeClock: ~Copyable {
     }
 
     mutating func scheduleNode(_ at: MonotonicInstant) {
-        timers.schedule(.node, at: at, &nodeWakeup)
+        timers.schedule(.node, at: at, &node)
     }
 
     mutating func scheduleRequests(_ at: MonotonicInstant) {
-        timers.schedule(.requests, at: at, &requestsWakeup)
+        timers.schedule(.requests, at: at, &requests)
     }
 
-    /// When the soonest timer is due; `.distantFuture` if there is none.
-    mutating func next(_ links: borrowing LinkTable, _ streams: borrowing StreamTable)
-        -> MonotonicInstant
-    {
-        timers.dropStale { owner, at in
-            switch owner {
-            case .parentLink(let slot): links.parents[slot]?.wakeup.at == at
-            case .childLink(let slot): links.children[slot]?.wakeup.at == at
-            case .stream(let slot): streams[slot]?.wakeup.at == at
-            case .node: nodeWakeup.at == at
-            case .requests: requestsWakeup.at == at
-            }
-        }
-        return timers.next
+    /// The earliest timer, which may be stale.
+    var first: (owner: TimerOwner, at: MonotonicInstant)? { timers.first }
+
+    mutating func removeFirst() { timers.removeFirst() }
+
+    /// Removes and returns the next timer that is due, which may be stale.
+    mutating func popDue(at now: MonotonicInstant) -> (owner: TimerOwner, at: MonotonicInstant)? {
+        timers.popDue(at: now)
     }
+
+    /// The node's own timer is due. False if the entry is stale.
+    mutating func takeNode(_ at: MonotonicInstant) -> Bool { node.take(at) }
+
+    /// The timer of the waiting requests is due. False if the entry is stale.
+    mutating func takeRequests(_ at: MonotonicInstant) -> Bool { requests.take(at) }
 
     /// Called before timers run. True if the node woke so late that others' silence proves nothing (design §7).
-    mutating func noteWakeUp(
-        _ links: borrowing LinkTable, _ streams: borrowing StreamTable, at now: MonotonicInstant
-    ) -> Bool {
-        guard next(links, streams) < now - Self.lateAfter else { return false }
+    ///
+    /// - Parameter dueAt: when the soonest timer was due.
+    mutating func noteWakeUp(dueAt: MonotonicInstant, at now: MonotonicInstant) -> Bool {
+        guard dueAt < now - Self.lateAfter else { return false }
         judgeSilenceFrom = now + Self.patience
         return true
-    }
-
-    /// Removes and returns the next timer that is due. Nil if there is none.
-    mutating func takeDue(
-        _ links: borrowing LinkTable, _ streams: borrowing StreamTable, at now: MonotonicInstant
-    ) -> Due? {
-        while let (owner, at) = timers.popDue(at: now) {
-            switch owner {
-            case .parentLink(let slot):
-                guard let link = links.parents[slot], link.wakeup.take(at) else { continue }
-                return .parentLink(link)
-            case .childLink(let slot):
-                guard let link = links.children[slot], link.wakeup.take(at) else { continue }
-                return .childLink(link)
-            case .stream(let slot):
-                guard let stream = streams[slot], stream.wakeup.take(at) else { continue }
-                return .stream(stream)
-            case .node:
-                guard nodeWakeup.take(at) else { continue }
-                return .node
-            case .requests:
-                guard requestsWakeup.take(at) else { continue }
-                return .requests
-            }
-        }
-        return nil
     }
 }

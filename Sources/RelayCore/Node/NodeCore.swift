@@ -35,17 +35,6 @@ struct NodeCore: ~Copyable {
 
     var configuration: RelayConfiguration { @inline(__always) _read { yield context.configuration } }
 
-    /// When the node must be called again if nothing arrives before.
-    var nextTimeout: MonotonicInstant { mutating get { min(clock.next(links, streams), egress.flushAt) } }
-
-    /// Called before timers run: counts a late wake-up.
-    mutating func noteWakeUp(at now: MonotonicInstant) {
-        if clock.noteWakeUp(links, streams, at: now) { context.count(.lateWakeups) }
-    }
-
-    /// Removes and returns the next timer that is due. Nil if there is none.
-    mutating func takeDue(at now: MonotonicInstant) -> NodeClock.Due? { clock.takeDue(links, streams, at: now) }
-
     /// Fills the batch with the datagrams that are due. True if there are more.
     mutating func transmit(at now: MonotonicInstant, into batch: inout DatagramBatch) -> Bool {
         egress.transmit(links, streams, log, at: now, into: &batch, &context)

@@ -9,30 +9,17 @@ extension RelayNode {
         let header = try ControlHeader(parsing: datagram)
         switch core.links.slot(token: header.token) {
         case .parent(let slot):
-            guard let link = core.links.parents[slot], let keys = link.session.keys else {
-                return core.context.count(.rejectedUnknownToken)
-            }
-            guard link.remote == source else { return core.context.count(.rejectedWrongAddress) }
-            guard ControlCodec.verify(datagram, key: keys.parentToChild, crypto: core.crypto) else {
-                return core.context.count(.rejectedBadMAC)
-            }
-            guard link.session.accepts(header.counter) else { return core.context.count(.rejectedReplayed) }
-            core.context.count(.controlReceived)
-            guard link.messages.take(at: now) else {
+            guard let link = core.links.parents[slot] else { return core.context.count(.rejectedUnknownToken) }
+            guard accepts(datagram, header, isFromPeer: source == link.remote, &link.session, { $0.parentToChild })
+            else { return }
+            guard link.takeMessage(at: now) else {
                 return core.context.noteFlood(from: link.peerName, link.endpoint, at: now)
             }
-            link.noteReceived(at: now)
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case .child(let slot):
-            guard let link = core.links.children[slot], let keys = link.session.keys else {
-                return core.context.count(.rejectedUnknownToken)
-            }
-            guard link.endpoint == source else { return core.context.count(.rejectedWrongAddress) }
-            guard ControlCodec.verify(datagram, key: keys.childToParent, crypto: core.crypto) else {
-                return core.context.count(.rejectedBadMAC)
-            }
-            guard link.session.accepts(header.counter) else { return core.context.count(.rejectedReplayed) }
-            core.context.count(.controlReceived)
+            guard let link = core.links.children[slot] else { return core.context.count(.rejectedUnknownToken) }
+            guard accepts(datagram, header, isFromPeer: source == link.endpoint, &link.session, { $0.childToParent })
+            else { return }
             guard link.noteReceived(isNak: ControlCodec.isNak(datagram), at: now) else {
                 return core.context.noteFlood(from: link.name, link.endpoint, at: now)
             }
@@ -40,6 +27,30 @@ extension RelayNode {
         case nil:
             core.context.count(.rejectedUnknownToken)
         }
+    }
+
+    /// True for a message from the peer's address that is authentic and new. Counts it, or why it is rejected.
+    private func accepts(
+        _ datagram: UnsafeRawBufferPointer, _ header: ControlHeader, isFromPeer: Bool, _ session: inout LinkSession,
+        _ key: (LinkKeys) -> MACKey
+    ) -> Bool {
+        let cause: RelayCounter
+        if let keys = session.keys {
+            if !isFromPeer {
+                cause = .rejectedWrongAddress
+            } else if !ControlCodec.verify(datagram, key: key(keys), crypto: core.crypto) {
+                cause = .rejectedBadMAC
+            } else if !session.accepts(header.counter) {
+                cause = .rejectedReplayed
+            } else {
+                core.context.count(.controlReceived)
+                return true
+            }
+        } else {
+            cause = .rejectedUnknownToken
+        }
+        core.context.count(cause)
+        return false
     }
 
     /// From a parent.
@@ -51,10 +62,7 @@ extension RelayNode {
         case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
         case .announcePull:
             origin?.onAnnouncePull(on: link, at: now, &core)
-        case .heartbeatReply(let echoed):
-            if let sample = TimestampEcho.roundTrip(echoed, delayMicroseconds: 0, at: now) {
-                link.roundTrip.sample(sample)
-            }
+        case .heartbeatReply(let echoed): link.noteEcho(echoed, at: now)
         case .close(.shuttingDown): onShuttingDown(link, at: now)
         case .close: fail(link, at: now)
         case .sizeProbe(let length):

@@ -7,31 +7,29 @@ extension RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
     ) throws(WireError) {
         guard let arrival = try receiver.open(datagram, from: source, at: now, &core) else { return }
-        let stream = arrival.stream
         if let path = arrival.path {
-            if receiver.bringsToLife(path, arrival) { becameLive(path, of: stream, at: now) }
+            if receiver.bringsToLife(path, arrival) { becameLive(path, of: arrival.stream, at: now) }
             receiver.noteArrival(arrival, on: path, at: now, &core)
         }
         keep(arrival, at: now)
-        if stream.incarnation?.gaps.isEmpty == false {
-            receiver.askForGaps(of: stream, arrivedOn: arrival.path, at: now, &core)
+        if arrival.stream.incarnation?.gaps.isEmpty == false {
+            receiver.askForGaps(of: arrival.stream, arrivedOn: arrival.path, at: now, &core)
         }
     }
 
     /// Stores a packet, forwards it at once and, at an edge, delivers packets that are in order.
     @inline(__always)
-    private func keep(_ arrival: Receiver.Arrival, at now: MonotonicInstant) {
-        let stream = arrival.stream
+    private func keep(_ arrival: borrowing Receiver.Arrival, at now: MonotonicInstant) {
         switch receiver.accept(arrival, at: now, &core) {
         case .dropped: return
         case .new: break
-        case .startsLower: restartChildren(of: stream, at: now)
+        case .startsLower: restartChildren(of: arrival.stream, at: now)
         case .jumped(let lost):
-            if let lost { receiver.sink?.discontinuity(stream: stream.name, lost: lost) }
+            if let lost { receiver.sink?.discontinuity(stream: arrival.stream.name, lost: lost) }
         }
         guard let (slot, isRepair) = receiver.store(arrival, at: now, &core) else { return }
-        core.forward(slot, arrival.header.sequence, of: stream, isRepair: isRepair, at: now)
-        if receiver.handsOut { deliver(stream, at: now) }
+        core.forward(slot, arrival.header.sequence, of: arrival.stream, isRepair: isRepair, at: now)
+        if receiver.handsOut { deliver(arrival.stream, at: now) }
     }
 
     /// Delivers all packets that are in order, and gives up those past the play-out deadline; with `isLast`, all that

@@ -102,16 +102,8 @@ extension RelayNode {
                 phase: reply.keyPhase, stream: stream.name, source: reply.source, incarnation: reply.incarnation)
         else { return core.context.count(.rejectedHandshakeMAC) }
         let isChange = stream.incarnation != nil
-        stream.arrivals.noteAdopted(at: now)
         forgetIncarnation(of: stream, at: now)
-        let incarnation = IncarnationState(
-            source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key,
-            start: reply.oldest.rawValue)
-        if let past = stream.deliveries.place(in: tag) {
-            incarnation.resumeDelivery(at: past)
-        }
-        stream.begin(incarnation)
-        core.streams.bind(tag, to: stream)
+        receiver.begin(tag, reply, key: key, of: stream, at: now, &core)
         path.forgetPlace()
         if isChange {
             core.context.post(.alarm(.sourceChanged(stream.name, source: reply.source)))
@@ -125,13 +117,8 @@ extension RelayNode {
     /// Ends an incarnation: an edge delivers the packets that it holds, and the missing ones are lost.
     func forgetIncarnation(of stream: StreamState, at now: MonotonicInstant) {
         guard let old = stream.incarnation else { return }
-        if receiver.handsOut {
-            deliver(stream, isLast: true, at: now)
-            stream.deliveries.noteFinished(old.tag, nextToDeliver: old.nextToDeliver)
-        }
-        core.streams.unbind(old.tag)
-        old.releaseKeys(core.crypto)
-        stream.endIncarnation()
+        if receiver.handsOut { deliver(stream, isLast: true, at: now) }
+        receiver.end(old, of: stream, &core)
     }
 
     func onSubscriptionEnd(

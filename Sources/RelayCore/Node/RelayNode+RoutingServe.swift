@@ -122,7 +122,7 @@ extension RelayNode {
         guard outcome == .changed else { return }
         for stream in core.streams.all where stream.hasDemand {
             if link.announcements?[stream.name] != nil {
-                stream.candidates.forgetRefusal(by: link.endpoint)
+                fetcher.noteAnnounced(stream, by: link)
                 choosePaths(for: stream, at: now)
             }
         }
@@ -181,7 +181,7 @@ extension RelayNode {
     /// of a stream that has ended is dropped.
     public func ingest(_ payload: UnsafeRawBufferPointer, to handle: StreamHandle, at now: MonotonicInstant) {
         guard let stream = core.streams[handle.slot], stream.number == handle.number else { return }
-        origin?.ingest(payload, of: stream, at: now, &core)
+        Origin.ingest(payload, of: stream, at: now, &core)
     }
 
     /// Ingests a payload as above, but finds the stream by name.

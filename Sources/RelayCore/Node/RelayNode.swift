@@ -28,7 +28,7 @@ public final class RelayNode {
 
     // The parts. Only the node's routing calls them; tests read them.
     var linkKeeper: LinkKeeper
-    var receiver: Receiver
+    let receiver: Receiver
     var fetcher: Fetcher
     var server: Server
     /// What entrypoints announce here.
@@ -131,7 +131,7 @@ public final class RelayNode {
             case .unavailable(let stream, let reason): onUnavailable(stream, reason, at: now)
             case .portsetLearned(let stream, let portset):
                 for child in stream.children { core.checkClaim(of: child, stream, zone: portset, at: now) }
-            case .announcerListed(let link): link.announcements?.confirm()
+            case .announcerListed(let link): announcements.confirm(link)
             case .announcementContradicted(let link, let stream):
                 announcements.noteContradiction(of: stream, by: link, at: now, &core)
             }

@@ -40,7 +40,8 @@ struct TimerQueue {
 
     /// Entries, stale ones included.
     var count: Int { heap.count }
-    var next: MonotonicInstant { heap.min?.at ?? .distantFuture }
+    /// The earliest entry, which may be stale.
+    var first: (owner: TimerOwner, at: MonotonicInstant)? { heap.min.map { ($0.owner, $0.at) } }
 
     /// Makes `owner` wake at `at` unless it already wakes sooner. `wakeup` is the owner's own.
     mutating func schedule(_ owner: TimerOwner, at: MonotonicInstant, _ wakeup: inout Wakeup) {
@@ -50,10 +51,7 @@ struct TimerQueue {
         heap.insert(Entry(at: at, order: order, owner: owner))
     }
 
-    /// Removes stale entries from the front, so that nobody wakes for them.
-    mutating func dropStale(_ isCurrent: (TimerOwner, MonotonicInstant) -> Bool) {
-        while let first = heap.min, !isCurrent(first.owner, first.at) { heap.removeMin() }
-    }
+    mutating func removeFirst() { heap.removeMin() }
 
     /// Removes and returns the next entry that is due.
     mutating func popDue(at now: MonotonicInstant) -> (owner: TimerOwner, at: MonotonicInstant)? {

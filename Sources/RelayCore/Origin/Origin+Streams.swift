@@ -49,14 +49,16 @@ extension Origin {
     }
 
     /// Numbers, seals and sends one payload. A payload larger than `WireLimits.payloadMax` is refused and counted.
-    func ingest(
+    ///
+    /// Static, since it needs no state of the part: otherwise each payload would copy the part.
+    static func ingest(
         _ payload: UnsafeRawBufferPointer, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
         guard stream.origin != nil else { return }
         guard payload.count <= WireLimits.payloadMax else { return core.context.count(.droppedOversizePayload) }
         stream.arrivals.notePayload(bytes: payload.count)
         stream.deliveries.noteTime(now)
-        let (length, count) = Self.pieces(of: payload.count, in: stream)
+        let (length, count) = pieces(of: payload.count, in: stream)
         guard count > 1 else { return emit(payload, isFiller: false, of: stream, at: now, &core) }
         core.context.count(.payloadsCut)
         for index in 0..<count {
@@ -76,7 +78,7 @@ extension Origin {
         return (length, (payload + length - 1) / length)
     }
 
-    private func emit(
+    private static func emit(
         _ payload: UnsafeRawBufferPointer, isFiller: Bool, of stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) {
@@ -110,7 +112,7 @@ extension Origin {
         let interval = core.configuration.fillerInterval
         if !stream.children.isEmpty, source.needsFiller(every: interval, at: now) {
             core.context.count(.fillerSent)
-            emit(UnsafeRawBufferPointer(start: nil, count: 0), isFiller: true, of: stream, at: now, &core)
+            Self.emit(UnsafeRawBufferPointer(start: nil, count: 0), isFiller: true, of: stream, at: now, &core)
         }
         core.clock.schedule(stream, source.nextTimeout(fillerInterval: interval, at: now))
         return .goesOn

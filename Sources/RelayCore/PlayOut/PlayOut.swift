@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// An edge's delivery: in order, without duplicates, and no later than the play-out deadline. It decides what comes
 /// next; the node delivers it, because the sink may call back into the node.
-struct PlayOut {
+struct PlayOut: ~Copyable {
     enum Step: Equatable {
         /// The packet in this slot of the log is next.
         case handOut(Int32)

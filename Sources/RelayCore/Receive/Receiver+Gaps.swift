@@ -6,7 +6,7 @@ import RelayWire
 extension Receiver {
     /// Whether the path is still joining, and this packet shows that it carries what follows the packets held here.
     @inline(__always)
-    func bringsToLife(_ path: StreamPath, _ arrival: Arrival) -> Bool {
+    func bringsToLife(_ path: StreamPath, _ arrival: borrowing Arrival) -> Bool {
         guard path.state == .joining else { return false }
         let highest = arrival.stream.incarnation?.index.highest ?? 0
         return highest == 0 || arrival.sequence <= highest + 1
@@ -14,7 +14,7 @@ extension Receiver {
 
     /// Notes what a packet on one path shows about earlier ones.
     @inline(__always)
-    func noteArrival(_ arrival: Arrival, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
+    func noteArrival(_ arrival: borrowing Arrival, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
         let (sequence, linkNumber) = (arrival.sequence, arrival.header.linkNumber)
         guard sequence > path.lastSequence, !arrival.header.retransmitted else { return }
         noteMissing(upTo: sequence, linkNumber: linkNumber, on: path, of: arrival.stream, at: now, &core)

@@ -18,8 +18,7 @@ extension Receiver {
         of stream: StreamState, _ incarnation: IncarnationState, isLast: Bool, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> PlayOut.Step {
-        guard let playOut else { return .done }
-        let step = playOut.next(of: incarnation, core.log, isLast: isLast, at: now, &core.context)
+        let step = playOut?.next(of: incarnation, core.log, isLast: isLast, at: now, &core.context) ?? .done
         if case .skip(let lost) = step {
             stream.deliveries.noteLost(lost)
             core.context.count(.lost, lost)

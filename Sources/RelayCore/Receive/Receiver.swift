@@ -11,9 +11,9 @@ import RelayWire
 /// datagram ─▶ open ─▶ noteArrival ─▶ accept ─▶ store ─▶ children's queues
 ///                          └▶ gaps ─▶ askForGaps ─▶ NAKs      └▶ nextStep ─▶ StreamSink (edge)
 /// ```
-struct Receiver {
+struct Receiver: ~Copyable {
     /// A verified packet.
-    struct Arrival {
+    struct Arrival: ~Copyable {
         let header: DataHeader
         let link: ParentLink
         let stream: StreamState
@@ -44,12 +44,17 @@ struct Receiver {
     /// Present at an edge.
     let playOut: PlayOut?
 
-    init(playOut: PlayOut?) { self.playOut = playOut }
+    init(playOut: consuming PlayOut?) { self.playOut = playOut }
 
     /// True at an edge: streams end here.
     @inline(__always) var handsOut: Bool { playOut != nil }
     /// The sink of an edge. The node calls it, not the receiver, because the sink may call the node.
-    var sink: (any StreamSink)? { playOut?.sink }
+    var sink: (any StreamSink)? {
+        switch playOut {
+        case .some(let playOut): playOut.sink
+        case .none: nil
+        }
+    }
 
     // MARK: The steps for one packet
 
@@ -107,7 +112,7 @@ struct Receiver {
 
     /// Decides whether to keep a packet.
     @inline(__always)
-    func accept(_ arrival: Arrival, at now: MonotonicInstant, _ core: inout NodeCore) -> Acceptance {
+    func accept(_ arrival: borrowing Arrival, at now: MonotonicInstant, _ core: inout NodeCore) -> Acceptance {
         let (stream, sequence) = (arrival.stream, arrival.sequence)
         guard let incarnation = stream.incarnation else { return drop(.rejectedTooOld, &core) }
         switch incarnation.reception(of: sequence, core.log, isStranded: isStranded(stream, at: now)) {
@@ -136,7 +141,7 @@ struct Receiver {
     /// Stores an accepted packet. Returns its slot in the log; nil if the stream has ended in the meantime.
     @inline(__always)
     func store(
-        _ arrival: Arrival, at now: MonotonicInstant, _ core: inout NodeCore
+        _ arrival: borrowing Arrival, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> (slot: Int32, isRepair: Bool)? {
         let (stream, sequence, header) = (arrival.stream, arrival.sequence, arrival.header)
         guard let incarnation = stream.incarnation else { return nil }

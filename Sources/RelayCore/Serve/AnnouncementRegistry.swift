@@ -55,9 +55,12 @@ struct AnnouncementRegistry {
             guard let link = core.links.children[slot], link.announcements?.isConfirmed == false,
                 link.announcements?[stream] != nil, link.isListed(in: answer)
             else { continue }
-            link.announcements?.confirm()
+            confirm(link)
         }
     }
+
+    /// The zone names the announcing node.
+    func confirm(_ link: ChildLink) { link.announcements?.confirm() }
 
     /// The zone does not name the announcing node as a candidate of the stream: counted and reported once.
     func noteContradiction(
