@@ -102,7 +102,7 @@ struct AnnouncerTests {
         #expect(list.pullNotBefore == instant(16_000))
     }
 
-    @Test("All announcements together never exceed the table's size, and unconfirmed ones are evicted first")
+    @Test("All announcements never exceed the table's size, and lists that do not fit cause no flood of requests")
     func nodeBound() throws {
         let tree = try #require(
             Tree(sets: 1) {

@@ -219,6 +219,7 @@ struct ServerTests {
             for path in ["live/news.ts", "live/news/index.m3u8"] {
                 let answer = try await get("http://\(endpoint)/\(path)")
                 #expect(answer.status == 503)
+                #expect(answer.response.headers.first(name: "retry-after") != nil)
                 #expect(String(decoding: answer.body, as: UTF8.self).contains("the name servers are silent"))
             }
         }

@@ -72,18 +72,10 @@ extension LoopReport {
             help: "Buckets of the rate limiter that were evicted while in use.")
         let socket = sockets.sorted { $0.key < $1.key }.map { name, value in
             MetricSample(
-                name: "reflector_dns_udp_socket_total", labels: [("event", Self.snake(name))], value: Double(value),
+                name: "reflector_dns_udp_socket_total", labels: [("event", String(snakeCase: name))], value: Double(value),
                 kind: .counter, help: "Events of the UDP sockets: datagrams sent, received and lost.")
         }
         return statistics.samples(transport: "udp") + latency + [evictions] + socket
-    }
-
-    /// Converts a name such as `receiveBufferFull` to `receive_buffer_full`.
-    private static func snake(_ name: String) -> String {
-        name.reduce(into: "") { text, character in
-            if character.isUppercase, text.last?.isLowercase == true { text += "_" }
-            text += character.lowercased()
-        }
     }
 }
 

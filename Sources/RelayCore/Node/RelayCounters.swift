@@ -1,3 +1,5 @@
+import ReflectorModel
+
 /// The counters of a node. Every reject and every drop is counted by its reason.
 public enum RelayCounter: Int, CaseIterable, Sendable {
     case datagramsReceived
@@ -123,17 +125,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case reportsDisbelieved
 
     /// The name in `/status` and, with a prefix, in `/metrics`.
-    public var name: String {
-        var text = ""
-        var followsCapital = false
-        for character in String(describing: self) {
-            // An abbreviation is one word: rejectedBadMAC is rejected_bad_mac.
-            if character.isUppercase, !followsCapital { text += "_" }
-            followsCapital = character.isUppercase
-            text += character.lowercased()
-        }
-        return text
-    }
+    public var name: String { String(snakeCase: String(describing: self)) }
 }
 
 /// One value for each `RelayCounter`.

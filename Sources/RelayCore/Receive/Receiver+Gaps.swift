@@ -14,7 +14,9 @@ extension Receiver {
 
     /// Notes what a packet on one path shows about earlier ones.
     @inline(__always)
-    func noteArrival(_ arrival: borrowing Arrival, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
+    func noteArrival(
+        _ arrival: borrowing Arrival, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
         let (sequence, linkNumber) = (arrival.sequence, arrival.header.linkNumber)
         guard sequence > path.lastSequence, !arrival.header.retransmitted else { return }
         noteMissing(upTo: sequence, linkNumber: linkNumber, on: path, of: arrival.stream, at: now, &core)

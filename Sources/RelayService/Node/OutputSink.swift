@@ -18,8 +18,9 @@ final class OutputSink: StreamSink {
 
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant) {
         guard let output else { return }
-        if slot < entries.count, let entry = entries[slot], entry.name == stream,
-            entry.receiver?.deliver(payload, at: now) == true
+        // In place: a copy of the entry would copy its weak reference.
+        if slot < entries.count, entries[slot]?.name == stream,
+            entries[slot]?.receiver?.deliver(payload, at: now) == true
         {
             return
         }

@@ -195,12 +195,4 @@ enum CounterHelp {
         "viewers_first_byte_warm": "Viewers that found the stream at this edge.",
         "viewers_encoder_faults": "Logged faults of encoders' streams; the log names stream and fault.",
     ]
-
-    /// A counter's name as Prometheus writes names: `datagram_bytesSent` is `datagram_bytes_sent`.
-    static func metricName(_ name: String) -> String {
-        name.reduce(into: "") { text, character in
-            if character.isUppercase { text += "_" }
-            text += character.lowercased()
-        }
-    }
 }

@@ -20,7 +20,7 @@ enum NodeMetrics {
                 help: "Streams at this node."),
         ]
         for (counter, value) in status.counters.sorted(by: { $0.key < $1.key }) {
-            let name = CounterHelp.metricName(counter)
+            let name = String(snakeCase: counter)
             samples.append(
                 MetricSample(
                     name: "reflector_\(name)_total", labels: node, value: Double(value), kind: .counter,
