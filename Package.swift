@@ -15,8 +15,8 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
-/// What runs for every packet: without the check at run time that no two accesses to a variable overlap, which cost a
-/// quarter of all our own code. The compiler's own check stays, and a debug build checks everything.
+/// For code that runs for every packet: no run-time check that no two accesses to a variable overlap, since it took a
+/// quarter of the time spent in our own code. The compiler's own check stays, and a debug build checks everything.
 let hotPath: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
 /// For tests that spend little time in their own code: no optimization, which halves their compile time. The code under

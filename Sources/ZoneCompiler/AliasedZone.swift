@@ -37,8 +37,8 @@ public final class AliasedZone: Sendable {
     let parentNames: [[[UInt8]]]
 
     /// - Parameters:
-    ///   - serial: serial of the SOA, and of the TXT of set regions without a known earlier change; nil uses that of
-    ///     the `.zone` file.
+    ///   - serial: the serial in the SOA, and in the TXT of each set region for which no earlier change is known; nil
+    ///     for the serial of the `.zone` file.
     public init(
         _ content: ZoneContent, serial: UInt32? = nil, recordsMax: Int = recordsMax
     ) throws(TooLarge) {

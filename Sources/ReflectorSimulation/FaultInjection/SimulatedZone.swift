@@ -30,7 +30,8 @@ struct SimulatedZone {
     var streams: [Stream]
     /// Role and region of each host.
     var parts: [String: NodeListing.Part] = [:]
-    /// Hosts outside the zone that the name server also tells where to announce: without it insiders could not attack.
+    /// Names of the insiders, which are hosts outside the zone. The name server also tells them where to announce:
+    /// otherwise they could not attack.
     var insiders: [String] = []
     /// The name server does not answer.
     var isDown = false
@@ -75,7 +76,7 @@ struct SimulatedZone {
         return names
     }
 
-    /// Hosts of the set regions that have no parents themselves.
+    /// Hosts of the root set regions, which have no parents.
     private var rootHosts: [String] {
         setRegions.filter { set in !maps.contains { $0.region == set.id } }.flatMap(\.hosts)
     }

@@ -3,7 +3,7 @@ import RelayCore
 
 /// Measures what one edge of a `LineSimulation` delivers. It uses the numbers in the payloads, not the edge's reports.
 final class LineReceiver: StreamSink {
-    /// Missing numbers of each loss episode. Losses less than a second apart are one episode.
+    /// How many packets each loss episode lost. Losses less than a second apart are one episode.
     private(set) var episodes: [Double] = []
     private var lastLoss = MonotonicInstant.zero
     private var next: UInt64 = 0
@@ -17,7 +17,7 @@ final class LineReceiver: StreamSink {
     var countsFrom = MonotonicInstant.distantFuture
     private(set) var delivered: UInt64 = 0
     private(set) var lost: UInt64 = 0
-    /// Numbers delivered twice or out of order; must stay 0.
+    /// Number of packets delivered twice, out of order or with the wrong length; must stay 0.
     private(set) var wrong: UInt64 = 0
     /// Longest delay from the encoder to the streaming server.
     private(set) var delayMax = TimeSpan.zero
@@ -27,7 +27,7 @@ final class LineReceiver: StreamSink {
 
     init(counting stream: StreamName) { self.stream = stream }
 
-    /// Payload: the number from 1 and the instant of sending, 8 bytes each.
+    /// The payload consists of the packet's number, which counts from 1, and the instant of sending, 8 bytes each.
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant) {
         guard stream == self.stream else {
             deliveredOfOthers += 1

@@ -6,7 +6,7 @@ import RelayWire
 /// or incarnation.
 public final class SimulatedCrypto: PacketCrypto {
     public let keyPhases: [UInt8]
-    /// The fault of a canary: `open` accepts every packet, like a relay that does not verify seals.
+    /// The fault of `Canary.acceptForgeries`: `open` accepts every packet, like a relay that does not verify seals.
     public var acceptsForgeries = false
 
     private let networkKeys: [UInt64]

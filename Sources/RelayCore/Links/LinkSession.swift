@@ -31,6 +31,7 @@ struct LinkSession {
         return counter
     }
 
-    /// True for an authentic control message that is new and within the replay window. Records it.
+    /// Records the counter of a control message whose MAC has been verified. True if it is new and not too old for the
+    /// replay window.
     mutating func accepts(_ counter: UInt64) -> Bool { replay.accept(counter) }
 }

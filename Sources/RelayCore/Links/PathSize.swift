@@ -7,9 +7,9 @@ import RelayWire
 /// small.
 ///
 /// ```
-///        due ──▶ probing, 7 rounds ──a usual one came──▶ usual, judged again after 60 s or when much is lost
-///                               ├──only smaller ones───▶ small, judged again after 60 s
-///                               └──nothing─────────────▶ as before
+///        due ──▶ probing, 7 rounds ──a usual probe arrived────▶ usual, judged again after 60 s or when much is lost
+///                               ├──only smaller ones arrived──▶ small, judged again after 60 s
+///                               └──none arrived───────────────▶ as before
 /// ```
 struct PathSize {
     /// The result of a round of probing.
@@ -47,7 +47,7 @@ struct PathSize {
         guard round < Self.rounds, usual == 0 else { return ([], conclude(at: now)) }
         round += 1
         nextStep = now + Self.roundSpan
-        // Most paths answer the first probe; the smaller ones are for the others.
+        // Most paths carry the first probe, which has the usual size; only the other paths need the smaller probes.
         let probes = [WireLimits.payloadUsual, WireLimits.payloadOfSmallPath, Self.payloadTiny]
         return (round == 1 ? Array(probes.prefix(1)) : probes, .unchanged)
     }

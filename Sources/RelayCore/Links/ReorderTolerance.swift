@@ -17,8 +17,8 @@ struct ReorderTolerance {
     private var before = (packets: UInt32(0), time: TimeSpan.zero)
     private var since = MonotonicInstant.zero
 
-    /// A packet arrived `behind` numbers after its place and, if this is known (else zero), the time `late` after its
-    /// successor.
+    /// A packet arrived out of order: `behind` numbers after its place, and `late` after its successor. Each is zero if
+    /// it is not known.
     mutating func note(behind: UInt32, late: TimeSpan, at now: MonotonicInstant) {
         guard late <= Self.lateMax else { return }
         turn(at: now)

@@ -7,8 +7,8 @@ enum NodeEvent {
     case unavailable(StreamState, UnavailableReason)
     /// The zone has named a stream's portset; children may claim another one.
     case portsetLearned(StreamState, PortsetID)
-    /// The zone names this link's node as a candidate for a stream that it announces.
+    /// The zone names this link's node as a candidate for a stream that the node announces.
     case announcerListed(ChildLink)
-    /// The zone does not name it.
+    /// The zone does not name this link's node as a candidate for this stream, which the node announces.
     case announcementContradicted(ChildLink, StreamName)
 }

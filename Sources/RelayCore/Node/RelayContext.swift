@@ -2,16 +2,17 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// What every part of a node may use. It reads configuration, keys and random numbers, and writes counters and requests
-/// to the shell. A part gets it as its one `inout` argument and knows nothing else of the node.
+/// What every part of a node may use. A part reads configuration, keys and random numbers from it, counts events in it,
+/// and posts requests to the shell through it. A part gets it as its one `inout` argument and knows nothing else of the
+/// node.
 struct RelayContext: ~Copyable {
     let configuration: RelayConfiguration
     let id: NodeID
     let crypto: any PacketCrypto
     /// Read by the status; `count` writes it.
     private(set) var counters = RelayCounters()
-    /// Iterations of loops whose length others can influence. Tests limit it per message, which they could not do by
-    /// measuring time.
+    /// Iterations of loops whose length others can influence. Tests check that each message causes only a limited
+    /// number of them, which they could not do by measuring time.
     private(set) var work: UInt64 = 0
     /// Residence times of packets, over all streams.
     private(set) var residence = DelayBuckets()

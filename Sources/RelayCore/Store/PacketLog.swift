@@ -107,7 +107,7 @@ struct SequenceIndex {
 
     let tag: IncarnationTag
     private var slots: [Int32] = Array(repeating: -1, count: 1_024)
-    /// Lowest number that may be held; no lower number is.
+    /// Lowest number that may be held; no lower number is held.
     private(set) var lowest: UInt64 = 1
     /// Highest number held so far; 0 before the first.
     private(set) var highest: UInt64 = 0
@@ -123,8 +123,8 @@ struct SequenceIndex {
         return log.holds(slot, tag, SequenceNumber(sequence)) ? slot : nil
     }
 
-    /// The first number from `first` to below `limit` whose packet is held; `limit` if there is none. However far apart
-    /// the two are, it checks no more numbers than the window has.
+    /// The lowest number, at least `first` and below `limit`, whose packet is held; `limit` if there is none. However
+    /// far apart `first` and `limit` are, this checks no more numbers than the window has.
     func nextHeld(from first: UInt64, below limit: UInt64, in log: PacketLog, _ steps: inout UInt64)
         -> UInt64
     {

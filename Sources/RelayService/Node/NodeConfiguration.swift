@@ -19,7 +19,7 @@ public struct NodeConfiguration: Sendable {
     public var playOutDeadline: TimeSpan = .milliseconds(500)
     /// Largest egress in bits a second; 0 means no limit.
     public var capacity: UInt64 = 0
-    /// Most packets kept for retransmission and preburst, for all streams together.
+    /// Maximum number of packets kept for retransmission and preburst, for all streams together.
     public var packetsMax = 49_152
 
     public init(name: String, role: NodeRole, region: RegionID?, zone: String, servers: [Endpoint], keys: KeyFile) {

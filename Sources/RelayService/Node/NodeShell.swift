@@ -106,7 +106,8 @@ final class NodeShell: DatagramHandler {
         node.networkKeysChanged(at: loop.now)
     }
 
-    /// True when no child fetches anything from this node; see `RelayNode.drain`.
+    /// Tells the children to move elsewhere; see `RelayNode.drain`. Returns true when no child fetches anything from
+    /// this node any more.
     func drain() -> Bool {
         let isDone = node.drain(at: loop.now)
         flush(at: loop.now)

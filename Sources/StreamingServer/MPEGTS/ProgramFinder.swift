@@ -1,4 +1,4 @@
-/// Finds the program for HLS viewers: of those that the PAT names, the first whose PMT arrives and names something
+/// Finds the program for HLS viewers: the first one in the PAT's order whose PMT has arrived and names something
 /// playable. Keeps that program's newest tables.
 ///
 /// A PAT may name programs that never arrive, several PMTs may share a PID, and one packet may hold several sections.
@@ -26,7 +26,7 @@ struct ProgramFinder {
     /// Where the PAT before the newest PMT lies in the stream.
     private(set) var tablesOffset: UInt64?
 
-    /// True for packets to pass to `receive`.
+    /// True for a PID whose packets must be passed to `receive`.
     func isTable(_ pid: UInt16) -> Bool {
         pid == 0 || mapPIDs.contains(pid)
     }

@@ -1,8 +1,8 @@
 /// Turns 33-bit time stamps of 90 kHz, which wrap every 26.5 hours, into ones that do not.
 ///
-/// All edges must count the wraps in the same way, whenever they joined. So the first time stamp is assumed to be the
-/// one nearest to the wall clock (90 kHz since 1970): two edges differ only if the time stamp is half a wrap away from
-/// their clocks, to within the difference of the clocks.
+/// All edges must count the wraps in the same way, whenever they joined. So the first time stamp is unwrapped to the
+/// value nearest to the wall clock (90 kHz since 1970). Two edges get different values only if that time stamp is half
+/// a wrap away from their clocks, give or take the difference between the clocks.
 struct TimestampUnwrapper {
     /// Ticks per second.
     static let ticksPerSecond: Int64 = 90_000

@@ -94,8 +94,8 @@ struct NodeOptions: ParsableArguments {
         return try endpoint(text, option: option)
     }
 
-    /// The endpoint of an option, or all of the node's own addresses with a default port. Only the first one is known
-    /// to exist.
+    /// The endpoint of an option, or all of the node's own addresses with a default port. Of these addresses, only the
+    /// first is sure to exist on an interface already.
     func endpoints(_ text: String?, option: String, own: [Endpoint], port: UInt16) throws -> [Endpoint] {
         if let text { return [try endpoint(text, option: option)] }
         // A TCP socket bound to `[::]` accepts IPv4, too.
