@@ -34,7 +34,7 @@ public enum LDNSName {
             var value = byte
             if byte == UInt8(ascii: "\\") {
                 guard let escaped = escape(&bytes) else {
-                    throw LDNSError("a bad escape (\\DDD goes to \\255)", input: text)
+                    throw LDNSError("a bad escape (\\DDD must be at most \\255)", input: text)
                 }
                 value = escaped
             }
@@ -52,7 +52,7 @@ public enum LDNSName {
         guard name.count <= lengthMax else {
             throw LDNSError(
                 origin.count > 1 && !isComplete
-                    ? "a name over 255 bytes, with the zone's name" : "a name over 255 bytes",
+                    ? "a name over 255 bytes, including the zone's name" : "a name over 255 bytes",
                 input: text)
         }
         return name

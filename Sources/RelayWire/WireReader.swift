@@ -8,7 +8,7 @@ struct WireReader {
 
     /// - Parameter offset: number of bytes already read; must not exceed the number of bytes.
     init(_ bytes: UnsafeRawBufferPointer, from offset: Int) {
-        precondition(offset <= bytes.count, "WireReader: starts behind the end")
+        precondition(offset <= bytes.count, "WireReader: starts past the end")
         self.bytes = bytes
         self.offset = offset
     }

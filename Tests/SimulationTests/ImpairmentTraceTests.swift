@@ -50,7 +50,7 @@ struct ImpairmentTraceTests {
 
     @Test("No line may follow a loop, and a hostile file causes a bounded number of problems")
     func bounded() {
-        #expect(problems("0 0 - 0\n1 loop\n2 0 - 0\n").first?.hasPrefix("t:3:1: 'loop' is the last") == true)
+        #expect(problems("0 0 - 0\n1 loop\n2 0 - 0\n").first?.hasPrefix("t:3:1: 'loop' must be the last") == true)
         #expect(problems(String(repeating: "x\n", count: 10_000)).count == 100)
         #expect(problems(String(repeating: "\u{0}", count: 10_000)).allSatisfy { $0.count < 200 })
     }

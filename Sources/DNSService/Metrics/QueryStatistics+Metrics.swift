@@ -72,8 +72,8 @@ extension LoopReport {
             help: "Buckets of the rate limiter that were evicted while in use.")
         let socket = sockets.sorted { $0.key < $1.key }.map { name, value in
             MetricSample(
-                name: "reflector_dns_udp_socket_total", labels: [("event", String(snakeCase: name))], value: Double(value),
-                kind: .counter, help: "Events of the UDP sockets: datagrams sent, received and lost.")
+                name: "reflector_dns_udp_socket_total", labels: [("event", String(snakeCase: name))],
+                value: Double(value), kind: .counter, help: "Events of the UDP sockets: datagrams sent, received and lost.")
         }
         return statistics.samples(transport: "udp") + latency + [evictions] + socket
     }

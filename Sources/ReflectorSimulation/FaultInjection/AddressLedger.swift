@@ -47,7 +47,7 @@ struct AddressLedger {
         default: break
         }
         entry.credit -= bytes.count
-        return entry.credit < 0 ? "more bytes to \(to) than came from it before a handshake" : nil
+        return entry.credit < 0 ? "before a handshake, more bytes were sent to \(to) than came from it" : nil
     }
 
     private static func hash(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64? {

@@ -29,11 +29,11 @@ struct ImpairmentTraceReader {
         self.number = number
         let fields = Self.fields(of: line)
         guard let first = fields.first else { return }
-        guard repeatsAfter == nil else { return complain(first, "'loop' is the last line; move or remove this one") }
+        guard repeatsAfter == nil else { return complain(first, "'loop' must be the last line; move or remove this one") }
         let known = problems.count
         let time = figure(first, Self.names[0], 0...Self.largest).map { Self.span($0, 1e9) }
         if let time, time <= lastTime {
-            complain(first, "time \(first.shown) does not come after the line before; put the lines in order")
+            complain(first, "time \(first.shown) is not later than that of the previous line; put the lines in order")
         }
         if let time { lastTime = max(time, lastTime) }
         if fields.count > 1, fields[1].text == "loop" {
@@ -75,7 +75,7 @@ struct ImpairmentTraceReader {
         guard let mean = figure(field, Self.names[2], 1...Self.largest) else { return nil }
         // Runs of that mean length cannot add up to that much loss: see `ImpairmentOptions.problems`.
         if let loss, loss < 1, loss / (mean * (1 - loss)) > 1 {
-            complain(field, "burst \(field.shown) is too short for so much loss; write '-' or at least 1/(1 − loss)")
+            complain(field, "burst \(field.shown) is too short for so much loss; write '-' or at least loss/(1 − loss)")
             return nil
         }
         return .datagrams(mean)

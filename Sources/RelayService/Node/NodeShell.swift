@@ -93,7 +93,7 @@ final class NodeShell: DatagramHandler {
         do throws(DatagramError) {
             try loop.add(socket)
         } catch {
-            return logger.error("cannot listen on another address", metadata: ["problem": "\(error)"])
+            return logger.error("cannot listen on an additional address", metadata: ["problem": "\(error)"])
         }
         locals.add(socket)
         node.setAddresses(locals.endpoints.map(\.address), at: loop.now)

@@ -14,7 +14,7 @@ struct NodeOptions: ParsableArguments {
 
     @Option(
         name: .customLong("server"),
-        help: "An authoritative name server of the zone, ADDRESS:PORT. Repeatable: with two, one may fail.")
+        help: "An authoritative name server of the zone, ADDRESS:PORT. Repeatable: give two, so that one may fail.")
     var servers: [String] = ["127.0.0.1:5300"]
 
     @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys generate FILE' makes one.")
@@ -24,11 +24,13 @@ struct NodeOptions: ParsableArguments {
     var state: String?
 
     @Option(
-        help: "Relay protocol on ADDRESS:PORT instead of the host's addresses in the zone, port 4900; [::] is IPv4 too."
-    )
+        help: """
+            Listen for the relay protocol on ADDRESS:PORT; by default, on the host's addresses in the zone, at --port. \
+            [::] accepts IPv4 too.
+            """)
     var listen: String?
 
-    @Option(help: "Relay protocol port on the host's own addresses.")
+    @Option(help: "Port of the relay protocol on the host's own addresses.")
     var port: UInt16 = 4_900
 
     @Option(
