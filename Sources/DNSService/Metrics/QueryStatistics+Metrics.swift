@@ -73,7 +73,8 @@ extension LoopReport {
         let socket = sockets.sorted { $0.key < $1.key }.map { name, value in
             MetricSample(
                 name: "reflector_dns_udp_socket_total", labels: [("event", String(snakeCase: name))],
-                value: Double(value), kind: .counter, help: "Events of the UDP sockets: datagrams sent, received and lost.")
+                value: Double(value), kind: .counter,
+                help: "Events of the UDP sockets: datagrams sent, received and lost.")
         }
         return statistics.samples(transport: "udp") + latency + [evictions] + socket
     }

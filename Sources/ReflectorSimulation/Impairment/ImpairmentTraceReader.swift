@@ -29,7 +29,9 @@ struct ImpairmentTraceReader {
         self.number = number
         let fields = Self.fields(of: line)
         guard let first = fields.first else { return }
-        guard repeatsAfter == nil else { return complain(first, "'loop' must be the last line; move or remove this one") }
+        guard repeatsAfter == nil else {
+            return complain(first, "'loop' must be the last line; move or remove this one")
+        }
         let known = problems.count
         let time = figure(first, Self.names[0], 0...Self.largest).map { Self.span($0, 1e9) }
         if let time, time <= lastTime {
