@@ -5,10 +5,11 @@ import ReflectorModel
 /// and all its parents, an entrypoint and all set reflectors. These are only warnings, since a host may be migrating to
 /// the other family.
 enum FamilyChecks {
-    /// Maximum number of pairs of regions and lines; a larger map is not checked.
+    /// Maximum product of the numbers of `region` and `map` lines; a larger map is not checked.
     private static let pairsMax = 20_000_000
 
-    /// The address families of a host; link-local addresses do not count, since a zone can't name their interface.
+    /// The address families of one or more hosts. Link-local addresses do not count, since a zone can't name their
+    /// interface.
     private struct Families: OptionSet {
         let rawValue: UInt8
         static let v4 = Families(rawValue: 1)
@@ -33,14 +34,14 @@ enum FamilyChecks {
                 if families.indices.contains($1.host) { $0.formUnion(families[$1.host]) }
             }
         }
-        // If the hosts of every set region together have both families, there is nothing to report.
+        // There is nothing to report if each set region has addresses of both families, or none at all.
         guard sets.contains(where: { $0 != .both && !$0.isEmpty }),
             content.edgeRegions.count * content.rules.count <= pairsMax
         else { return }
         let parents = content.rules.map { rule in
             rule.parents.reduce(into: Families()) { if sets.indices.contains($1) { $0.formUnion(sets[$1]) } }
         }
-        // The families that are, for some line, the only family that its parents have.
+        // Each family that is the only family of the parents of at least one line.
         let alone = parents.reduce(into: Families()) { if $1 != .both { $0.formUnion($1) } }
         func canBeCutOff(_ host: Int) -> Bool {
             guard families.indices.contains(host), !families[host].isEmpty else { return false }
@@ -85,7 +86,7 @@ enum FamilyChecks {
         }
     }
 
-    /// Warns of an entrypoint that can reach no set reflector.
+    /// Warns of each entrypoint that has no address family in common with any set reflector.
     static func run(
         entrypoints: [Int], of line: Word, _ content: ZoneContent, _ problems: inout ProblemList
     ) {

@@ -38,7 +38,7 @@ struct RegionAxis: Sendable {
         }
     }
 
-    /// Columns of an edge selector, whose ends are column boundaries.
+    /// The columns of a selector. The ends of an edge selector must be column boundaries.
     func columns(_ selector: ZoneContent.RegionSelector) -> Range<Int> {
         switch selector {
         case .allEdge: return 0..<segments.count
@@ -62,7 +62,7 @@ struct RegionAxis: Sendable {
 
 /// The portsets as rows, split wherever a line begins or ends.
 struct PortsetAxis: Sendable {
-    /// First portset of each row; the first is 0.
+    /// First portset of each row; row 0 begins with portset 0.
     let starts: [Int]
 
     init(_ contents: [ZoneContent]) {

@@ -10,7 +10,7 @@ struct MapComparison {
         var ttl: UInt32
     }
 
-    /// One kind of change.
+    /// A change: the indices in `answers` of the old and the new answer.
     private struct Way: Hashable {
         var old: Int
         var new: Int
@@ -32,8 +32,8 @@ struct MapComparison {
     private let after: ZoneContent
     private let axis: RegionAxis
     private let rows: PortsetAxis
-    /// Names of the set regions of both maps, with one column for each name, and each set region's number in either
-    /// map.
+    /// Names of the set regions of both maps, with one column for each name. `setNumbers` has the number of each in the
+    /// old map and in the new map.
     private let sets: [String]
     private let setNumbers: [(old: Int?, new: Int?)]
     private var answers: [Answer] = [Answer(parents: [], ttl: 0)]
@@ -134,7 +134,8 @@ struct MapComparison {
         return "\(source.file):\(source.line)"
     }
 
-    /// Merges adjacent segments into one range. If there are several segments, all of them together become `r*`.
+    /// The columns as text: ranges of edge regions, with adjacent segments merged, and then names of set regions. All
+    /// segments together are `r*` if there are several.
     private func regions(_ columns: [Int]) -> [String] {
         let edges = columns.prefix { $0 < axis.segments.count }
         var result: [String] = []
@@ -156,7 +157,7 @@ struct MapComparison {
     }
 }
 
-/// Number of streams in a range of portsets.
+/// Counts the streams in ranges of portsets.
 struct StreamCounts {
     /// Portsets of exact streams, ascending.
     private let portsets: [UInt16]

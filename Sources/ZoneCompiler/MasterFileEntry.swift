@@ -1,5 +1,6 @@
 /// One entry of a master file (RFC 1035 §5.1): a record or a control entry, as words with their positions. This code
-/// finds where an entry begins and ends, so that every error has a line and column, and reading continues after it.
+/// finds where each entry begins and ends, so that every error has a line and column, and reading continues after an
+/// error.
 struct MasterFileEntry: Equatable {
     /// Words in order, with quotes and escapes as written, without parentheses and comments.
     var words: [Word]
@@ -10,13 +11,13 @@ struct MasterFileEntry: Equatable {
     static let fileSizeMax = 64 << 20
     /// Maximum number of entries.
     static let countMax = 1_000_000
-    /// Maximum length of an entry in bytes, over all its lines.
+    /// Maximum length of an entry in bytes: its words on all lines, each with one separator.
     static let lengthMax = 9_000
-    /// Maximum number of unclosed parentheses after which reading continues; each of them costs a restart at the next
-    /// line.
+    /// Maximum number of unclosed parentheses after which reading resumes, at the line after the parenthesis. Each
+    /// of them costs a scan to the end of the file.
     private static let recoveriesMax = 16
 
-    /// Splits a file into entries. Input that can't be split is reported, and the rest of its line is skipped.
+    /// Splits a file into entries. Invalid entries are reported and left out.
     static func read(_ bytes: [UInt8], _ problems: inout ProblemList) -> [MasterFileEntry] {
         guard bytes.count <= fileSizeMax else {
             problems.error(1, 1, "file of \(bytes.count) bytes is over the limit of \(fileSizeMax); split the zone")
@@ -53,7 +54,7 @@ struct MasterFileEntry: Equatable {
 
         var column: Int { at - lineStart + 1 }
 
-        /// Reads one entry, or one blank line.
+        /// Reads one entry, or skips one line that is blank or a comment.
         mutating func entry(_ problems: inout ProblemList) {
             let blank = bytes[at] == 0x20 || bytes[at] == 0x09
             var words: [Word] = []
@@ -94,7 +95,7 @@ struct MasterFileEntry: Equatable {
                         continue
                     }
                     if !isBroken { words.append(word) }
-                    // Owner, TTL and class precede the type.
+                    // At most three words precede the type: owner, TTL and class.
                     if words.count <= 4, Self.hasParameters(word) { hasParameters = true }
                 }
             }
@@ -121,7 +122,7 @@ struct MasterFileEntry: Equatable {
             entries.append(MasterFileEntry(words: words, ownerOmitted: blank))
         }
 
-        /// True for the types whose data consists of parameters, which may have quoted values: `alpn="h2"`.
+        /// True for the name of a type whose data may have parameters with quoted values: `alpn="h2"`.
         private static func hasParameters(_ word: Word) -> Bool {
             switch word.text.utf8.count {
             case 4: word.text.uppercased() == "SVCB"
@@ -133,7 +134,7 @@ struct MasterFileEntry: Equatable {
 
         /// Reads an unquoted or quoted word. Nil, with a report, if it is invalid.
         ///
-        /// - Parameter isParameter: a quote after `=` opens a string within the word (RFC 9460 §2.1).
+        /// - Parameter isParameter: true if a quote after `=` opens a string within the word (RFC 9460 §2.1).
         private mutating func word(isParameter: Bool, _ problems: inout ProblemList) -> Word? {
             let start = at
             let place = (line: line, column: column)

@@ -39,7 +39,7 @@ public enum OutlivingAliases {
         if !answersAlike || old.setRegions.map(\.name) != new.setRegions.map(\.name)
             || old.setRegions.map(\.id) != new.setRegions.map(\.id) || !result.isEmpty
         {
-            // A map that is divided too finely is not transferred at all.
+            // A map that is divided too finely has no aliased form, so there is nothing to keep.
             guard let oldClasses = try? PortsetClasses(old, recordsMax: recordsMax),
                 let newClasses = try? PortsetClasses(new, recordsMax: recordsMax)
             else { return Result() }
@@ -59,7 +59,7 @@ public enum OutlivingAliases {
         return Result(outliving: result.isEmpty ? nil : result, dropped: dropped)
     }
 
-    /// The aliases kept so far that have not yet expired.
+    /// The parts kept so far, without the classes and set regions that have expired.
     private static func carriedOver(_ outliving: ZoneContent.Outliving?, at now: Int64) -> ZoneContent.Outliving {
         var result = outliving ?? ZoneContent.Outliving()
         result.classes.removeAll { $0.until <= now }

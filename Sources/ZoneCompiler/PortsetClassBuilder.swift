@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Finds the class of each portset, in ascending order.
+/// Groups portsets into classes. The caller adds the portsets one by one, in ascending order.
 struct PortsetClassBuilder {
     private(set) var answers: [PortsetClasses.Answer] = []
     private(set) var classes: [PortsetClasses.Class] = []
@@ -12,16 +12,16 @@ struct PortsetClassBuilder {
     private let content: ZoneContent
     private let hash: (UInt64, UInt64) -> UInt64
     private var rows: RuleRows
-    /// For each rule, its answer; -1 for `none` on a set region.
+    /// For each rule, the index of its answer; -1 for `none` on a set region.
     private var answerOfRule: [Int32] = []
     private var answerHashes: [UInt64] = []
-    /// Regions of each column that have names in the DNS; nil for a set region without an id.
+    /// Region ids of each column; nil for a set region without an id, since it has no name `r{R}` in the DNS.
     private let columns: [ClosedRange<UInt32>?]
-    /// Classes by the winners of their columns.
+    /// Indices of classes, by the answer of each column.
     private var numbers: [[Int32]: Int] = [:]
     private var isHashTaken: Set<UInt64> = []
     private var unionNumbers: [[Int]: Int] = [:]
-    /// Number of records to which each rule contributes.
+    /// Number of records that each rule contributes to the classes so far.
     private var shares: [Int]
 
     init(_ content: ZoneContent, hash: @escaping (UInt64, UInt64) -> UInt64) {
@@ -53,8 +53,9 @@ struct PortsetClassBuilder {
         }
     }
 
-    /// The class of `portset`, which must be greater than the portset of the previous call; nil if nothing maps it.
-    /// Once the number of records exceeds `recordsMax`, it is no longer counted exactly.
+    /// Finds or creates the class of `portset` and returns its index; nil if the portset has no answer in any column.
+    /// Each portset must be greater than that of the previous call. Once `records` exceeds `recordsMax`, it is no
+    /// longer exact.
     mutating func add(_ portset: UInt16, recordsMax: Int) -> Int? {
         let rules = rows.winners(portset: portset)
         let winners = rules.map { $0 < 0 ? -1 : answerOfRule[Int($0)] }
@@ -83,7 +84,7 @@ struct PortsetClassBuilder {
         return classes.count - 1
     }
 
-    /// The lines, at most three, that contribute to the largest numbers of records.
+    /// The lines that contribute the most records, at most three, in descending order.
     var responsible: [(rule: Int, records: Int)] {
         let most = shares.indices.sorted { (shares[$0], $1) > (shares[$1], $0) }.prefix(3)
         return most.filter { shares[$0] > 0 }.map { ($0, shares[$0]) }
@@ -97,8 +98,8 @@ struct PortsetClassBuilder {
         return hash
     }
 
-    /// Merges neighbouring regions with equal answers into one cell, so that it does not matter where other lines
-    /// divide them.
+    /// The cells of a class, from the answer of each column. Neighbouring regions with equal answers become one cell,
+    /// so that the class does not depend on where lines divide the regions.
     private func cells(_ winners: [Int32]) -> [PortsetClasses.Cell] {
         var cells: [PortsetClasses.Cell] = []
         for (column, answer) in winners.enumerated() where answer >= 0 {

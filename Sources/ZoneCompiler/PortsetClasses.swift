@@ -24,7 +24,7 @@ struct PortsetClasses: Sendable {
         var hash: UInt64
         /// Ascending by region.
         var cells: [Cell]
-        /// Index in `unions` of its root set regions; nil for none.
+        /// Index in `unions` of the union of its root set regions; nil if it has none.
         var union: Int?
     }
 
@@ -48,7 +48,7 @@ struct PortsetClasses: Sendable {
     private(set) var unions: [Union] = []
     /// Ranges of portsets, ascending, with their class; portsets without any mapping are left out.
     private(set) var runs: [(portsets: ClosedRange<UInt16>, number: Int)] = []
-    /// Number of records of all classes: names that begin with `n`, and `sets`.
+    /// Number of records of all classes: those of their `n{k}` names and `sets` names.
     private(set) var recordCount = 0
 
     /// - Parameter hash: adds one more word to a hash; tests pass another function to force collisions.
@@ -92,7 +92,7 @@ struct PortsetClasses: Sendable {
         for run in runs.indices { runs[run].number = position[runs[run].number] }
     }
 
-    /// Adds names to which resolvers may still cache aliases. No portset leads to them any more.
+    /// Adds the classes and unions to which resolvers may still cache aliases. No portset leads to them any more.
     private mutating func add(_ outliving: ZoneContent.Outliving, _ content: ZoneContent) {
         var taken = Set(classes.map(\.hash) + unions.map(\.hash))
         var unionNumbers = Dictionary(unions.enumerated().map { ($1.hash, $0) }) { first, _ in first }
@@ -134,7 +134,7 @@ struct PortsetClasses: Sendable {
         return at < runs.count && runs[at].portsets.contains(portset) ? runs[at].number : nil
     }
 
-    /// The first range that ends at or after a portset.
+    /// Index in `runs` of the first range that ends at or after a portset; `runs.count` if there is none.
     func firstRun(reaching portset: UInt16) -> Int {
         var low = 0
         var high = runs.count

@@ -26,7 +26,7 @@ struct RecordData: Hashable, Comparable {
         return RecordData(type: LDNSType.srv, data: numbers + target)
     }
 
-    /// Character strings of one TXT record, each truncated to 255 bytes.
+    /// A TXT record of these character strings, each truncated to 255 bytes.
     static func text(_ strings: [String]) -> RecordData {
         RecordData(
             type: LDNSType.txt,
@@ -36,7 +36,7 @@ struct RecordData: Hashable, Comparable {
             })
     }
 
-    /// Type and RDATA in presentation form; names below `zone` (in wire form) relative to it.
+    /// Type and RDATA in presentation form. Names below `zone`, which is in wire form, are written relative to it.
     func text(zone: [UInt8]) -> String {
         RecordSchema.name(type) + " " + RecordText.text(type: type, data, zone: zone)
     }

@@ -23,7 +23,7 @@ enum RecordSetSizes {
         return (false, message)
     }
 
-    /// Size of a record in a message, with its owner as a pointer.
+    /// Size of a record in a message, with its owner compressed to a pointer.
     static func bytes(_ data: [UInt8]) -> Int { 12 + data.count }
 
     /// Checks the RRsets that the map creates: the hosts of each set region, the hosts of each portset's root set

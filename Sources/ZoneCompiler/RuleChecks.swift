@@ -52,7 +52,8 @@ enum RuleChecks {
         }
     }
 
-    /// Finds set regions that are their own ancestors, at every portset where a rule changes.
+    /// Reports set regions that are their own ancestors. Checks each portset at which another line begins to win for a
+    /// set region.
     private static func cycles(_ content: ZoneContent, _ words: [Word], _ problems: inout ProblemList) {
         let map = RuleMap(setRegionsOf: content)
         var changes: [(portset: Int, set: Int, rule: Int)] = []

@@ -7,7 +7,7 @@ struct RuleCoverage {
     struct Finding: Equatable {
         /// True if part of the line is visible.
         var isSeen = false
-        /// The widest later line that covers part of it; -1 for none.
+        /// The line with the largest area among the later lines that cover part of this one; -1 for none.
         var coverer: Int32 = -1
     }
 
@@ -19,7 +19,7 @@ struct RuleCoverage {
     private struct Node {
         var left: Int32 = 0
         var right: Int32 = 0
-        /// Widest line visible in the node; -1 for none.
+        /// The line with the largest area among those visible in the node; -1 for none.
         var widest: Int32 = -1
         var isFull = false
     }
@@ -40,7 +40,7 @@ struct RuleCoverage {
         self.areas = areas
     }
 
-    /// Places line `rule`, which must precede all lines placed so far. Nil once a limit is reached.
+    /// Places line `rule`, which must precede all lines placed so far. Nil once a limit is exceeded.
     mutating func lay(_ rule: Int, rows: Range<Int>, columns: Range<Int>) -> Finding? {
         var finding = Finding()
         guard !rows.isEmpty, !columns.isEmpty else { return finding }

@@ -4,11 +4,12 @@ import DNSAnswers
 struct RuleRows {
     let map: RuleMap
     private let setRegionCount: Int
-    /// Ordinals, in ascending order, of those segments of the axis that the map declares, and then their columns.
+    /// Ordinals, in ascending order, of those segments of the axis that the map declares. `columns` has the column of
+    /// each.
     private var ordinals: [UInt32] = []
     private var columns: [Int] = []
     private let edgeCount: Int
-    /// The last row's winners at `ordinals`, and the tree that they were read from.
+    /// The winners at `ordinals` in the row that was read last. They were read from `tree`.
     private var edges: [Int32]
     private var tree: UInt32?
 

@@ -41,8 +41,8 @@ struct SidecarLine: Equatable {
     /// Maximum number of lines that are neither blank nor comments.
     static let countMax = 400_000
 
-    /// Splits a sidecar into lines and reports what no line may contain: control bytes, bytes beyond ASCII, overlong
-    /// lines, a missing final newline.
+    /// Splits a sidecar into lines. Reports overlong lines, a missing final newline, and control bytes or bytes beyond
+    /// ASCII outside comments.
     static func read(_ bytes: [UInt8], _ problems: inout ProblemList) -> [SidecarLine] {
         guard bytes.count <= fileSizeMax else {
             problems.error(1, 1, "file of \(bytes.count) bytes is over the limit of \(fileSizeMax); split the zone")

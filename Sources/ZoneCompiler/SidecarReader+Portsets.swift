@@ -252,7 +252,8 @@ extension SidecarReader {
         }
     }
 
-    /// Warns if n1, n2 and n3 may fail together.
+    /// Warns if two parents of a line share a set region or site, since they fail together. Also warns of a set region
+    /// that has parents but no id.
     private func checkParents(_ words: [(line: Word, parents: [Word])], _ problems: inout ProblemList) {
         var hasWarnedOfID = Set<Int>()
         for (rule, words) in zip(content.rules, words) {

@@ -1,7 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// The `.streams` sidecar: names of streams, their portset, candidate entrypoints and encoder (design §3).
+/// The `.streams` sidecar: each stream's name, portset and candidate entrypoints, and whether it is pushed or pulled
+/// (design §3).
 extension SidecarReader {
     /// Maximum number of `stream` lines.
     static let streamsMax = 200_000
@@ -124,7 +125,7 @@ extension SidecarReader {
         return result
     }
 
-    /// `push`, or `pull=URL` with `pullers=N`.
+    /// Reads `push`, or `pull=URL` with an optional `pullers=N`.
     private func readIngest(
         _ line: SidecarLine, _ options: OptionTable, entrypoints: Int, _ problems: inout ProblemList
     ) -> ZoneContent.Ingest? {

@@ -1,14 +1,14 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Reads both sidecars of a zone into its content, in two passes each: declarations first, so that a line may use names
-/// that are declared further down.
+/// Reads both sidecars of a zone into its content. It reads the declarations of `.portsets` before the `map` lines, so
+/// that a line may use names that are declared further down.
 struct SidecarReader {
     var content: ZoneContent
     let zoneFile: ZoneFile
     /// Index in `content.hosts` of each host used so far.
     private var hostNumbers: [String: Int] = [:]
-    /// For each host, the first role and the line that assigned it.
+    /// For each host, its only role and the line that assigned it most recently.
     var hostRoles: [Int: HostRole] = [:]
     var setRegionNumbers: [String: Int] = [:]
     var regions = RegionTable()
@@ -31,7 +31,8 @@ struct SidecarReader {
         content = ZoneContent(zone: zoneFile.zone, records: zoneFile.records)
     }
 
-    /// Index of a host, which is added on its first use. Nil, with a report, if the zone has no address for it.
+    /// Index of a host, which is added on its first use. Nil if the zone has no address for it. This is reported unless
+    /// the host's records could not be read.
     mutating func host(_ name: Word, _ problems: inout ProblemList) -> Int? {
         if let known = hostNumbers[name.text] { return known }
         guard let addresses = zoneFile.addresses[name.text] else {
@@ -49,7 +50,7 @@ struct SidecarReader {
 
 /// The declared edge regions, for lookups by range.
 struct RegionTable {
-    /// Sorted by lower bound and disjoint, once `close` has run.
+    /// Once `close` has run, sorted by lower bound, and disjoint unless an overlap was reported.
     private(set) var ranges: [ClosedRange<UInt32>] = []
 
     mutating func close(_ declared: [ZoneContent.EdgeRegions]) {

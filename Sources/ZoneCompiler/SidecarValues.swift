@@ -1,6 +1,7 @@
 import ReflectorModel
 
-/// Values that both sidecars use: numbers, portset and region ranges, host lists, names. Each function reports errors.
+/// Parses the values of sidecar lines: numbers, ranges of portsets and regions, hosts, names. Each function that takes
+/// a `ProblemList` reports errors in it.
 enum SidecarValues {
     /// Longest name of a set region, region or site.
     static let nameLengthMax = 63
@@ -17,7 +18,7 @@ enum SidecarValues {
         return value
     }
 
-    /// Digits only, no sign, no leading zero.
+    /// The value of a decimal number without sign and leading zeros. Nil for anything else.
     static func plainInteger(_ text: some StringProtocol) -> Int? {
         guard !text.isEmpty, text.utf8.count <= 18, text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
             text.utf8.count == 1 || text.utf8.first != 48
@@ -31,7 +32,7 @@ enum SidecarValues {
         return nil
     }
 
-    /// `s*`, `s5` or `s5-s9`.
+    /// Parses `s*`, `s5` or `s5-s9`.
     static func portsets(_ word: Word, _ problems: inout ProblemList) -> ClosedRange<UInt16>? {
         if word.text == "s*" { return 0...65_535 }
         let ends = word.split("-")
@@ -53,7 +54,7 @@ enum SidecarValues {
         return nil
     }
 
-    /// `r5` or `r5-r9`.
+    /// Parses `r5` or `r5-r9`.
     static func regions(_ word: Word, _ problems: inout ProblemList) -> ClosedRange<UInt32>? {
         let ends = word.split("-")
         guard ends.count <= 2, let first = ends.first, let last = ends.last else {
@@ -95,7 +96,7 @@ enum SidecarValues {
         }
     }
 
-    /// `nyc-1` or `nyc-1:4901`: a host relative to the zone, and its port if given.
+    /// Parses `nyc-1` or `nyc-1:4901`: a host relative to the zone, and its port if given.
     static func host(_ word: Word, port allowed: Bool, _ problems: inout ProblemList) -> (name: Word, port: UInt16?)? {
         let parts = word.split(":")
         guard let first = parts.first, parts.count <= (allowed ? 2 : 1) else {

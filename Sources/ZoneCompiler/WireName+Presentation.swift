@@ -41,7 +41,8 @@ extension WireName {
     /// First characters of reserved labels.
     private static let initials = Array("srmpen_".utf8)
 
-    /// Why a label just below the zone is reserved (design §4). Nil if it is not.
+    /// The reserved name that a label just below the zone has, or the pattern that it matches: `s*` or `r*` (design
+    /// §4). Nil if the label is not reserved.
     static func reserved(_ label: ArraySlice<UInt8>) -> String? {
         guard let initial = label.first, initials.contains(initial) else { return nil }
         let text = String(decoding: label, as: UTF8.self)

@@ -57,7 +57,8 @@ enum ZoneChanges {
         return text
     }
 
-    /// Describes a region that has a name or hosts; nil for the others, whose declarations appear in the map.
+    /// Describes a region that has a name or hosts. Nil for any other region, since the comparison of the maps shows
+    /// its changes.
     private static func text(_ region: ZoneContent.EdgeRegions, _ content: ZoneContent) -> (String, String)? {
         guard !region.name.isEmpty || !region.hosts.isEmpty else { return nil }
         let hosts = region.hosts.map { content.hosts[$0].name }.joined(separator: ",")

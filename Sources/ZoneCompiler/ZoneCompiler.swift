@@ -3,10 +3,10 @@ import LDNSKit
 
 /// The result of compiling a directory's files: zones ready to serve, or the problems that prevent it.
 public struct CompiledZones: Sendable, Equatable {
-    /// One for each `.zone` file, by name. Empty if any file has an error: a generation is accepted or refused as a
-    /// whole.
+    /// One for each `.zone` file, sorted by name. Empty if any file has an error: a generation is accepted or refused
+    /// as a whole.
     public var contents: [ZoneContent]
-    /// Errors and warnings, by file, line and column.
+    /// Errors and warnings, sorted by file, line and column.
     public var problems: [ZoneProblem]
 
     public init(contents: [ZoneContent], problems: [ZoneProblem]) {
@@ -109,7 +109,7 @@ public enum ZoneCompiler {
         return (reader.content, problems)
     }
 
-    /// Letters, digits, hyphens and underscores: `_msdcs.example` is a valid zone (RFC 2181 §11).
+    /// True for a label of letters, digits, hyphens and underscores: `_msdcs.example` is a valid zone (RFC 2181 §11).
     private static func isZoneLabel(_ text: Substring) -> Bool {
         (1...63).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
@@ -130,7 +130,7 @@ enum FileKind: Hashable {
 
     enum Verdict: Equatable {
         case part(FileKind, stem: String)
-        /// Backup files of editors, and hidden files.
+        /// Temporary and backup files of editors, and hidden files.
         case ignored
         case unknown
     }

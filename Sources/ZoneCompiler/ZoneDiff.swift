@@ -25,12 +25,12 @@ public struct ZoneDiff: Sendable, Equatable, Codable {
         public var newRule: String?
     }
 
-    /// Any other change: records of the `.zone` file, set regions, streams.
+    /// Any other change: zones, records of the `.zone` file, defaults, set regions, edge regions, streams.
     public struct Change: Sendable, Equatable, Codable {
         public var zone: String
         /// `zone`, `record`, `default`, `setregion`, `region` or `stream`.
         public var kind: String
-        /// The sentence for people.
+        /// The change as text for people.
         public var text: String
     }
 

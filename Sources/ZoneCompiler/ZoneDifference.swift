@@ -1,6 +1,6 @@
-/// The records that one generation of a zone has and another does not. They are found by merging the two ordered
-/// sequences of records, of which only one record each is held at a time. Classes that both generations have are
-/// skipped without generating their names.
+/// The records that only one of two generations of a zone has. The two ordered sequences of records are compared step
+/// by step, with only one record of each in memory. Classes that both generations have are skipped without generating
+/// their names.
 public struct ZoneDifference: IteratorProtocol {
     /// Which records to return.
     public enum Side: Sendable {
@@ -70,7 +70,7 @@ public struct ZoneDifference: IteratorProtocol {
         if isNew { newRecord = newCursor.next() }
     }
 
-    /// If both cursors are at the same class, it contains no difference and is skipped.
+    /// While both cursors are at the start of equal classes, skips these classes, since they contain no difference.
     private mutating func skipEqualClasses() {
         while oldCursor.sectionAhead == newCursor.sectionAhead, let before = oldCursor.classAhead,
             let after = newCursor.classAhead, isEqual(before, after)

@@ -4,7 +4,8 @@ import Glibc
 
 /// One generation of a directory: its files as read, and the result of compiling them.
 public struct ZoneGeneration: Sendable {
-    /// Names (without directory) and bytes, sorted: equal files mean an equal generation.
+    /// Names (without directory) and bytes, sorted by name. Equal files mean an equal generation. Files of an unknown
+    /// kind are not read and have no bytes.
     public var files: [(name: String, bytes: [UInt8])]
     public var compiled: CompiledZones
 

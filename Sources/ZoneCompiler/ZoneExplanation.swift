@@ -25,12 +25,13 @@ public struct ZoneExplanation: Sendable, Equatable, Codable {
     /// Absolute, lower case, without the final dot.
     public var name: String
     public var outcome: Outcome
-    /// Lines that match, in file order; the last one with `wins` determines the answer.
+    /// Lines that match; `map` lines are in file order. The lines with `wins` determine the answer.
     public var lines: [Line] = []
-    /// The answer, as master-file records without their owner, or the reason why there is none.
+    /// Remarks and the answer's records as type and data, or the reason why there is no answer.
     public var reasons: [String] = []
 
-    /// Explains a name, absolute or relative to the only zone. A final `.explain` label is allowed.
+    /// Explains a name. If there is only one zone, the name may be relative to it. An `explain` label just below the
+    /// zone is ignored.
     public static func explain(_ name: String, in contents: [ZoneContent]) -> ZoneExplanation {
         var name = name.lowercased()
         if name.hasSuffix(".") { name.removeLast() }
@@ -205,7 +206,7 @@ private struct Explainer {
         result.reasons = ExportedRecord.services(content, sets: roots).map(flat)
     }
 
-    /// The exact line, or the pattern at the closest existing name (RFC 4592 §3.3.1).
+    /// Explains a stream name: its exact line wins, or else the pattern at its closest encloser (RFC 4592 §3.3.1).
     private func stream(_ segments: [String], _ result: inout ZoneExplanation) {
         if let exact = content.streams.first(where: { !$0.isPattern && $0.segments == segments }) {
             let shadowed = content.streams.filter { $0.isPattern && segments.starts(with: $0.segments) }

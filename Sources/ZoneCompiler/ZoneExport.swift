@@ -3,14 +3,14 @@ import ReflectorModel
 
 /// The aliased form of a zone as a master file (design §4), for any name server.
 public enum ZoneExport {
-    /// Size of the pieces of text that are passed to `write`.
+    /// Size in bytes beyond which a piece of text is passed to `write`.
     private static let pieceBytes = 60_000
 
     /// Writes a zone piece by piece.
     ///
     /// - Parameters:
     ///   - serial: serial of the SOA; nil uses that of the `.zone` file.
-    ///   - write: receives the text in pieces of some kilobytes.
+    ///   - write: receives the text in pieces of tens of kilobytes.
     /// - Returns: the number of records.
     @discardableResult
     public static func write(

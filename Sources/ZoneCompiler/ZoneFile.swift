@@ -2,8 +2,9 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// A parsed `.zone` file: its records, and the data that the sidecars need. `RecordReader` reads each record's data;
-/// this type checks the position of records and their zone, and `ZoneFileChecks` their combinations.
+/// A parsed `.zone` file: its records, and the data that the sidecars need. `RecordReader` reads each record's data.
+/// This type reads the rest of the record and checks that it is in the zone. `ZoneFileChecks` checks which records may
+/// be combined.
 struct ZoneFile {
     /// Lower case, without the final dot.
     let zone: String
@@ -51,7 +52,7 @@ struct ZoneFile {
             } else {
                 rest = rest.dropFirst()
                 guard let name = name(first, origin: origin, &problems) else {
-                    // Otherwise, following records that omit their owner would be reported under the wrong name.
+                    // Otherwise, following records that omit their owner would get the wrong owner.
                     previous = nil
                     continue
                 }
@@ -107,7 +108,7 @@ struct ZoneFile {
         addAddress(owner, head.number, data, dataWord, &problems)
     }
 
-    /// Records the addresses of a host.
+    /// Stores the address of an A or AAAA record.
     private mutating func addAddress(
         _ owner: [UInt8], _ type: UInt16, _ data: [UInt8], _ word: Word, _ problems: inout ProblemList
     ) {
@@ -214,7 +215,8 @@ struct RecordHead {
         return nil
     }
 
-    /// Seconds, or weeks to seconds such as `1h30m`, up to the maximum TTL. Nil for anything else.
+    /// A time in seconds, from a number or from numbers with units (weeks to seconds) such as `1h30m`. Nil for anything
+    /// else, and above the maximum TTL.
     static func ttl(_ text: String) -> UInt32? { seconds(text, max: ZoneFile.ttlMax).map { UInt32($0) } }
 
     /// Like `ttl`, but with `max` as the maximum.

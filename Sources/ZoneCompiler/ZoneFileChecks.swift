@@ -42,7 +42,7 @@ struct ZoneFileChecks {
     /// Owners of NS records below the apex.
     private var delegations: Set<[UInt8]> = []
 
-    /// Type numbers that are allowed next to a CNAME: DNSSEC's (RFC 4034 §2.5).
+    /// Type numbers that are allowed next to a CNAME: RRSIG and NSEC (RFC 4034 §2.5).
     private static let besideCNAME: Set<UInt16> = [46, 47]
 
     static func run(_ zone: ZoneFile, _ problems: inout ProblemList) {
@@ -79,7 +79,8 @@ struct ZoneFileChecks {
         sequence(first: owner.first) { next[$0] < 0 ? nil : next[$0] }
     }
 
-    /// Checks SOA and NS of the apex, reserved names, and names below a delegation.
+    /// Checks SOA and NS of the apex, reserved names, SOA records below the apex, DNAME records, and records that a
+    /// delegation hides.
     private func ownerChecks(_ problems: inout ProblemList) {
         let has = owner(zone.apex)?.has ?? []
         let isBroken = zone.brokenOwners.contains(zone.apex)
@@ -201,7 +202,7 @@ struct ZoneFileChecks {
         return type != LDNSType.cname && !Self.besideCNAME.contains(type)
     }
 
-    /// Checks that NS, MX and SRV targets have addresses.
+    /// Checks that NS, MX and SRV targets in the zone have addresses.
     private func targetChecks(_ problems: inout ProblemList) {
         for (index, record) in zone.records.enumerated() {
             let skip: Int

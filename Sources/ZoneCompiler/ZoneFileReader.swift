@@ -65,7 +65,7 @@ enum ZoneFileReader {
         }
     }
 
-    /// ` (to TARGET)`, if the link can be read.
+    /// ` (to TARGET)`, or nothing if the link can't be read.
     private static func target(_ path: String) -> String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink(path, &buffer, buffer.count)

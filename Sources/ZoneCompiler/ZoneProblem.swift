@@ -30,7 +30,7 @@ public struct ZoneProblem: Error, Sendable, Hashable, Comparable, CustomStringCo
 
     public var description: String { isOfDirectory ? sentence : "\(file):\(line):\(column): \(sentence)" }
 
-    /// Like `description`, with the file's path relative to the working directory.
+    /// Like `description`, with the path `directory` before the file name, or in place of `.`.
     public func description(in directory: String) -> String {
         isOfDirectory
             ? "\(directory): \(sentence)" : directory.hasSuffix("/") ? "\(directory)\(self)" : "\(directory)/\(self)"

@@ -55,7 +55,7 @@ public struct ZoneRecord: Sendable, Equatable {
     }
 }
 
-/// The order in which generations are compared.
+/// The order of records, by which two generations are compared record by record.
 extension ZoneRecord: Comparable {
     public static func < (a: ZoneRecord, b: ZoneRecord) -> Bool {
         if a.sortKey != b.sortKey { return a.sortKey < b.sortKey }

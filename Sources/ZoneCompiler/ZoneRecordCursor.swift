@@ -57,7 +57,7 @@ public struct ZoneRecordCursor: IteratorProtocol {
 
     var sectionAhead: ZoneRecord.Section { section }
 
-    /// Skips the rest of the next record's class.
+    /// Skips all remaining records of the class that contains the next record.
     mutating func skipClass() {
         index += 1
         (part, region, rank) = (0, 0, 0)
@@ -78,7 +78,8 @@ public struct ZoneRecordCursor: IteratorProtocol {
             type: LDNSType.dname, ttl: zone.ttl, data: classSuffix(run.number))
     }
 
-    /// Names that begin with `n`; in the section of the classes, `sets` follows them. Nil at the end of the class.
+    /// The next record of a class: those of its `n{k}` names and then, in the section `classes`, that of its `sets`
+    /// name. Nil at the end of the class.
     private mutating func nextOfClass(
         _ number: Int, _ section: ZoneRecord.Section, suffix: [UInt8]
     ) -> ZoneRecord? {

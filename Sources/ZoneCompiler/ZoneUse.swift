@@ -22,10 +22,10 @@ public struct ZoneUse: Sendable, Equatable, Codable {
         public var line: ZoneExplanation.Line
     }
 
-    /// A stream that the subject serves or carries.
+    /// A stream that the host serves or carries, or that may be in the portset.
     public struct Stream: Sendable, Equatable, Codable {
         public var line: ZoneExplanation.Line
-        /// `candidate 2 of 3`, `carried`.
+        /// For a host, `candidate 2 of 3` or `carried`; for a portset, `in it` or `by hash, some of them`.
         public var part: String
     }
 
@@ -33,7 +33,7 @@ public struct ZoneUse: Sendable, Equatable, Codable {
     public var subject: String
     /// Short facts from the files: addresses, the root set regions of a portset.
     public var facts: [String] = []
-    /// Lines that declare or use it.
+    /// Lines that declare or use the subject.
     public var lines: [ZoneExplanation.Line] = []
     public var cells: [Cell] = []
     /// True if there are more cells than the limit.

@@ -72,7 +72,8 @@ enum BinaryText {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Decodes base 32 without padding. Nil if there is any other character, or if an unused bit is not zero.
+    /// Decodes base 32 without padding. Nil if a character is not a digit of base 32, if no data has this length, or if
+    /// an unused bit is not zero.
     static func base32(_ text: some Sequence<UInt8>) -> [UInt8]? {
         var result: [UInt8] = []
         var (bits, count) = (UInt32(0), 0)

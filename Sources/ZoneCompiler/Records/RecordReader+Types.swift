@@ -73,7 +73,7 @@ extension RecordReader {
         return (0..<places).reduce(whole) { value, _ in value * 10 } + fraction
     }
 
-    /// Encodes a digit and a power of ten in one byte.
+    /// Encodes a size in one byte, as its first digit and a power of ten (RFC 1876 §2).
     private static func power(_ centimetres: Int) -> UInt8 {
         var (mantissa, exponent) = (centimetres, 0)
         while mantissa > 9 {

@@ -14,7 +14,7 @@ struct RecordError: Error {
 struct RecordReader {
     private(set) var words: ArraySlice<Word>
     let origin: [UInt8]
-    /// The position at which missing data is reported.
+    /// The word read last, at whose position missing data is reported.
     private(set) var last: Word
     var data: [UInt8] = []
 
@@ -122,7 +122,7 @@ struct RecordReader {
         return value
     }
 
-    /// A number, or a name that stands for one (`names` has its keys in upper case).
+    /// Reads a number, or a name that stands for one. The keys of `names` are in upper case.
     mutating func number(max: Int, _ names: [String: Int], _ what: String) throws(RecordError) -> Int {
         if let word = words.first, let known = names[word.text.uppercased()] {
             _ = try next(what)

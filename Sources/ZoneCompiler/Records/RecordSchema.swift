@@ -73,7 +73,7 @@ struct RecordSchema: Sendable {
     /// DS, which is allowed next to the NS of a delegation.
     static let ds: UInt16 = 43
 
-    /// APL, the only type in text form whose data may be empty.
+    /// APL, the only type whose data may be left out in a master file.
     static let prefixesType: UInt16 = 42
 
     /// Nil for a type that is known by number only; its data is `\# LENGTH HEX` (RFC 3597 §5).
@@ -88,7 +88,7 @@ struct RecordSchema: Sendable {
         return UInt16(digits)
     }
 
-    /// `AAAA`, or `TYPE65280`.
+    /// A type's name, such as `AAAA`; `TYPE65280` for a type without a name.
     static func name(_ type: UInt16) -> String { byNumber[type]?.name ?? numberOnly[type] ?? "TYPE\(type)" }
 
     private static let byNumber: [UInt16: RecordSchema] = {
@@ -131,7 +131,7 @@ struct RecordSchema: Sendable {
         return Dictionary(uniqueKeysWithValues: table.map { ($0.0, RecordSchema(name: $0.1, fields: $0.2)) })
     }()
 
-    /// Names of types that are used in bitmaps or known to people, but have no schema: their data is written with `\#`.
+    /// Types that have a name but no schema: their data is written with `\#`.
     private static let numberOnly: [UInt16: String] = [
         10: "NULL", 30: "NXT", 31: "EID", 32: "NIMLOC", 34: "ATMA", 38: "A6", 40: "SINK", 41: "OPT",
         249: "TKEY", 250: "TSIG", 251: "IXFR", 252: "AXFR", 253: "MAILB", 254: "MAILA", 255: "ANY",

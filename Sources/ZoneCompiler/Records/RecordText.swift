@@ -18,7 +18,8 @@ enum RecordText {
         return head + "\(RecordSchema.name(type))\t\(text(type: type, data, zone: zone))"
     }
 
-    /// RDATA as text. If the type is known by number only, or its data is malformed: `\# LENGTH HEX`.
+    /// RDATA as text. It is written as `\# LENGTH HEX` if the type is known by number only, the data is malformed, or a
+    /// field can't be written as text.
     static func text(type: UInt16, _ data: [UInt8], zone: [UInt8] = [0]) -> String {
         guard let parts = try? RecordWire.parts(type: type, data) else { return unknown(data) }
         var words: [String] = []
@@ -33,7 +34,8 @@ enum RecordText {
         data.isEmpty ? "\\# 0" : "\\# \(data.count) \(BinaryText.hex(data))"
     }
 
-    /// A name, relative to `zone` if it is below it, otherwise with a final dot.
+    /// A name as text: `@` for `zone` itself, relative for a name below `zone`, otherwise with a final dot. With the
+    /// root as `zone`, every name has a final dot.
     static func name(_ name: [UInt8], _ zone: [UInt8]) -> String {
         if name == zone, zone.count > 1 { return "@" }
         let isBelow = zone.count > 1 && WireName.isWithin(name, zone)
@@ -92,7 +94,7 @@ enum RecordText {
         }
     }
 
-    /// 4 or 16 bytes. An IPv4-mapped address stays an IPv6 address.
+    /// An address of 4 or 16 bytes as text. An IPv4-mapped address stays an IPv6 address.
     private static func address(_ bytes: ArraySlice<UInt8>) -> String {
         guard let address = IPAddress(bytes: Array(bytes)) else { return "" }
         if bytes.count == 16, address.isV4 { return "::ffff:\(address)" }
@@ -173,7 +175,8 @@ enum RecordText {
         return words.joined(separator: " ")
     }
 
-    /// Nil, so that all of the record's data is written as bytes, if the text of a value would be ambiguous.
+    /// SvcParams as text. Nil if the text of a value would be ambiguous: all of the record's data must then be written
+    /// as bytes.
     private static func serviceParameters(_ bytes: ArraySlice<UInt8>) -> String? {
         var words: [String] = []
         var rest = Array(bytes)[...]

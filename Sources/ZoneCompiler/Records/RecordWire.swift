@@ -14,7 +14,7 @@ struct RecordWire {
 
     private init(_ data: [UInt8]) { self.data = data }
 
-    /// Nil if the data is valid for the type, or the type is unknown.
+    /// The first error in the data, as a message. Nil if the data is valid, or if the type is known by number only.
     static func problem(type: UInt16, _ data: [UInt8]) -> String? {
         do throws(Invalid) {
             _ = try parts(type: type, data)
