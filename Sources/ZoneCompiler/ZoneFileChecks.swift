@@ -42,7 +42,7 @@ struct ZoneFileChecks {
     /// Owners of NS records below the apex.
     private var delegations: Set<[UInt8]> = []
 
-    /// Type numbers that are allowed next to a CNAME: RRSIG and NSEC (RFC 4034 §2.5).
+    /// Type numbers that are allowed next to a CNAME: RRSIG and NSEC (RFC 4035 §2.5).
     private static let besideCNAME: Set<UInt16> = [46, 47]
 
     static func run(_ zone: ZoneFile, _ problems: inout ProblemList) {

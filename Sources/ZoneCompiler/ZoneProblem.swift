@@ -72,9 +72,9 @@ struct ProblemList {
 
     private mutating func add(_ severity: ZoneProblem.Severity, _ line: Int, _ column: Int, _ message: () -> String) {
         // Warnings must not displace the reason for a refusal: there is always room for one error.
-        if problems.count >= Self.countMax {
+        guard problems.count < Self.countMax || severity == .error && !hasErrors else {
             dropped += 1
-            guard severity == .error, !hasErrors else { return }
+            return
         }
         if severity == .error { hasErrors = true }
         problems.append(

@@ -34,6 +34,18 @@ struct HostileFileTests {
         print("100,000 map lines: \(time)")
     }
 
+    @Test("An error is kept even if the list is full of warnings, and only what is not shown counts as dropped")
+    func fullOfWarnings() {
+        var list = ProblemList(file: "f")
+        for line in 1...ProblemList.countMax { list.warning(line, 1, "odd") }
+        list.error(2_000, 1, "wrong")
+        #expect(list.dropped == 0)
+        #expect(list.finished().last?.message == "wrong")
+        list.error(2_001, 1, "wrong again")
+        #expect(list.dropped == 1)
+        #expect(list.finished().last?.message.hasPrefix("1 more problems in this file are not shown") == true)
+    }
+
     @Test("1,000 overlapping rectangles over 3,000 regions agree with a linear search, cell by cell")
     func coverageAgrees() throws {
         var random = SeededGenerator(state: 2)

@@ -287,8 +287,6 @@ struct RecordWire {
         guard let length = RecordSchema.digestLength(record: type, digest: data[kind.at]),
             length != data.count - kind.from
         else { return }
-        // A CDS record that requests the removal of all DS records has no real digest (RFC 8078 §4).
-        if type == 59, data == [0, 0, 0, 0, 0] { return }
         throw Invalid(
             message: "a digest of \(data.count - kind.from) bytes, and its kind \(data[kind.at]) has \(length); "
                 + "copy it again, whole")
