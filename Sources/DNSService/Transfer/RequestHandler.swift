@@ -52,7 +52,7 @@ final class RequestHandler {
         return bytes.count
     }
 
-    /// Verifies a request and returns its reply. For an allowed transfer over TCP it returns what to send instead.
+    /// Verifies a request. Returns the reply, or for an allowed transfer over TCP the transfer's client and zone.
     func handle(
         _ message: [UInt8], over transport: Responder.Transport, from address: IPAddress, isPrivileged: Bool,
         _ responder: inout Responder

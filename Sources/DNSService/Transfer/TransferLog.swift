@@ -90,7 +90,7 @@ extension NameServer {
         public var serial: UInt32
         /// Seconds since 1970.
         public var at: Int64
-        /// `axfr`, `ixfr`, or `current` if it was up to date.
+        /// `axfr`, `ixfr`, or `current` if the secondary was up to date.
         public var kind: String
         public var records: Int
         public var bytes: Int
