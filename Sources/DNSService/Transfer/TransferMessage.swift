@@ -38,7 +38,8 @@ struct TransferMessage {
         offsets = isQuestionPlain ? zone.indices.map { Self.questionAt + $0 } : zone.map { _ in Self.unreachable }
     }
 
-    /// Appends a record. False if the record does not fit: it then belongs in the next message.
+    /// Appends a record. False if it does not fit. A message without records accepts one beyond `lengthWanted`, up to
+    /// `lengthMax`.
     /// - Parameter reserved: bytes to keep free for a signature.
     mutating func append(_ record: ZoneRecord, reserved: Int) -> Bool {
         let longest = bytes.count + record.owner.count + 10 + record.data.count + reserved

@@ -5,7 +5,7 @@ import ReflectorModel
 /// Datagrams are sent from the address that the peer knows, since peers accept no other.
 ///
 /// Each address has a small number, starting at 1. `number(of:on:)` returns it for a received datagram, and
-/// `DatagramBatch.Entry.local` sets it for a datagram to send. Use it only on the loop of the sockets.
+/// `DatagramBatch.Entry.local` sets it for a datagram to send. Use this class only on the loop of the sockets.
 public final class LocalSockets {
     private struct Known {
         var socket: Int
