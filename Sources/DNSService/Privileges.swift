@@ -19,7 +19,7 @@ struct Privileges {
     /// - Parameter name: name of an account of this machine.
     init(user name: String) throws(Failure) {
         errno = 0
-        // Called only while the server starts, so no other thread calls it at the same time.
+        // This runs only while the server starts, so no other thread calls `getpwnam` at the same time.
         guard let account = getpwnam(name) else {
             throw errno == 0 ? Failure("no user '\(name)' on this machine") : Failure("getpwnam \(name)", errno)
         }
@@ -55,9 +55,8 @@ struct Privileges {
         }
     }
 
-    /// Throws if a thread still has another user or group. glibc applies the change to every thread except those that
-    /// it considers exiting, and such a thread may sleep forever: the first thread of a program with an `async` main
-    /// does.
+    /// Throws if a thread still has another user or group. glibc skips threads that it considers exiting. Such a thread
+    /// may sleep forever: for example, the first thread of a program with an `async` main.
     private func checkThreads() throws(Failure) {
         guard let tasks = opendir("/proc/self/task") else { throw Failure("opendir /proc/self/task", errno) }
         defer { closedir(tasks) }

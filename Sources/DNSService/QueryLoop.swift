@@ -48,7 +48,7 @@ final class QueryLoop: DatagramHandler {
     }
 
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
-        // Port 0 can't be answered; sendmmsg would only report this after the work.
+        // Port 0 can't be answered; sendmmsg would report this, but only after the reply has been made.
         guard datagram.source.port != 0 else { return }
         if batchCount == 0 {
             batchStart = now
@@ -80,7 +80,7 @@ final class QueryLoop: DatagramHandler {
 
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) {
         send(on: socket)
-        // One clock reading per batch: no query of the batch took longer.
+        // The clock is read once per batch. Every query is counted with the time of the whole batch: none took longer.
         latencies.note(DatagramLoop.now - batchStart, count: UInt64(batchCount))
         batchCount = 0
     }

@@ -6,10 +6,10 @@ struct AnswerHead: Sendable, Equatable {
     var headers = HTTPHeaders()
 }
 
-/// Reads the lines of an answer's head (RFC 9112 §4, §5): interim answers (1xx), then the head, then the trailers after
-/// the body, which it counts and drops.
+/// Reads the lines of an answer's head (RFC 9112 §4, §5). Interim answers (1xx) before the head and trailers after the
+/// body are dropped, but their bytes count too.
 struct AnswerHeadReader {
-    /// Most bytes of all lines together, including those of trailers and interim answers.
+    /// Maximum number of bytes of all lines together, including those of trailers and interim answers.
     static let bytesMax = 64 << 10
 
     private var head: AnswerHead?
@@ -53,8 +53,9 @@ struct AnswerHeadReader {
         return code
     }
 
-    /// Drops lines that are not fields: without a colon, without a name, with bytes that a name may not have (RFC 9110
-    /// §5.6.2), and lines that continue the field before them (obsolete, RFC 9112 §5.2).
+    /// Adds a field to the head. Drops lines that are not fields: lines without a colon, without a name or with bytes
+    /// that a name may not have (RFC 9110 §5.6.2), and lines that continue the previous field (obsolete, RFC 9112
+    /// §5.2).
     private mutating func takeField(_ line: Slice<UnsafeRawBufferPointer>) throws(HTTPFetchFailure) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
             line[..<colon].allSatisfy(\.isTokenByte)

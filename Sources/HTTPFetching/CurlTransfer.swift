@@ -49,7 +49,7 @@ final class CurlTransfer {
         case CURLE_OPERATION_TIMEDOUT: .failure(.timedOut)
         case CURLE_COULDNT_CONNECT:
             .failure(.notConnected(errno: Int32(truncatingIfNeeded: reflector_curl_errno(easy))))
-        // The codes of older and newer versions for a line that is longer than libcurl's own limit (100 kB).
+        // Older and newer versions of libcurl have different codes for a line longer than libcurl's own limit (100 kB).
         case CURLE_OUT_OF_MEMORY, CURLcode(100): .failure(.headTooLong)
         default: .failure(.libcurl(code.rawValue))
         }

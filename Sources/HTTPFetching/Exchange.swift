@@ -8,7 +8,7 @@ final class Exchange: Sendable {
 
     private struct State {
         var head: AnswerHead?
-        /// Not read yet.
+        /// Bytes that have not been read yet.
         var body = ByteBuffer()
         var end: Result<Void, HTTPFetchFailure>?
         /// libcurl has more bytes and waits until `body` is read.
@@ -60,7 +60,7 @@ final class Exchange: Sendable {
         return receipt
     }
 
-    /// Only the first call has an effect.
+    /// Ends the exchange with `result`; has no effect after the exchange has ended.
     func finish(_ result: Result<Void, HTTPFetchFailure>) {
         state.withLock { state in
             if state.end == nil { state.end = result }

@@ -8,7 +8,7 @@ import NIOHTTP1
 struct BoundedHTTPChannel: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 
-    /// Most bytes of one header field or of the request target, and of a whole head.
+    /// Maximum number of bytes of one header field or of the request target, and of a whole head.
     private static let fieldBytesMax = 8_192
     private static let headBytesMax = 32_768
     private static let fieldsMax = 100

@@ -2,10 +2,11 @@ import NIOCore
 
 /// Limits of an HTTP port, in total and for each address.
 public struct ConnectionBounds: Sendable {
-    /// Most connections at once. When full, a new one evicts the one that has been idle longest.
+    /// Maximum number of simultaneous connections. At the limit, a new connection evicts one without a request under
+    /// way: one that has sent no request for a second since it was opened, or else the one that has been idle longest.
     public var connectionsMax: Int
-    /// Most connections of one IPv4 address or one IPv6 /64. When full, a new one evicts an idle one of the same
-    /// address.
+    /// Maximum number of connections of one IPv4 address or one IPv6 /64. At the limit, a new connection evicts one of
+    /// the same address that has no request under way.
     public var connectionsPerAddressMax: Int
     /// The head of the first request must be complete within this time after the connection opens, and a body within
     /// this time after its head.
@@ -17,8 +18,8 @@ public struct ConnectionBounds: Sendable {
     public var stallTimeout: TimeAmount
     /// A connection is closed after this many requests.
     public var requestsMax: Int
-    /// When the table is full and no connection is idle, evict the one with the oldest request. Useful where all
-    /// responses are short, so that only a client that does not read takes long.
+    /// True: when `connectionsMax` is reached and every connection has a request under way, the one with the oldest
+    /// request is evicted. Useful where all responses are short: only a client that does not read then takes long.
     public var closesBusy: Bool
 
     public init(
@@ -40,7 +41,7 @@ public struct ConnectionBounds: Sendable {
 public enum ConnectionEvent: String, Sendable, CaseIterable {
     /// A connection without a request under way was closed because its address was at its limit.
     case evictedOfAddress = "connections_evicted_of_address"
-    /// The connection idle longest was closed because the port was at its limit.
+    /// A connection without a request under way was closed because the port was at its limit.
     case evictedIdle = "connections_evicted_idle"
     /// The longest-running request was ended because the port was at its limit.
     case evictedBusy = "connections_evicted_busy"

@@ -1,9 +1,9 @@
 import NIOCore
 import NIOHTTP1
 
-/// Sits between the HTTP/1 codec of a connection and everything else: tracks unanswered requests, enforces time-outs,
-/// and adds the rules of RFC 9112 that NIO omits: it sends no chunks to HTTP/1.0 clients and no body after HEAD,
-/// answers 400 if Host is missing, and ends the connection after `Connection: close`.
+/// Sits between the HTTP/1 codec of a connection and everything else. Tracks unanswered requests, enforces time-outs,
+/// and adds rules of RFC 9112 that NIO omits: HTTP/1.0 clients get no chunks, a response to HEAD has no body, a request
+/// without Host gets 400, and the connection ends after `Connection: close`.
 ///
 /// ```
 /// fresh ─▶ busy ⇄ idle
@@ -15,8 +15,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Most requests that are read ahead of their answers; the channel's back-pressure stops reading long before this
-    /// limit.
+    /// Maximum number of unanswered requests; the channel's back-pressure stops reading long before this limit.
     private static let unansweredMax = 64
     /// How long a client may take to read the end of the last response before we close the connection.
     private static let lingerTime = TimeAmount.seconds(1)

@@ -34,7 +34,7 @@ final class ConnectionLimiter: Sendable {
                     closesBusy: bounds.closesBusy)))
     }
 
-    /// Nil if the connection must be closed at once.
+    /// Admits a connection, and closes the one that it evicts. Nil if the new connection must be closed at once.
     func admit(_ channel: any Channel) -> ConnectionTable.ID? {
         let address = channel.remoteAddress?.ipAddress.flatMap { IPAddress(Self.withoutScope($0)) }
         let now = Self.now
@@ -53,19 +53,19 @@ final class ConnectionLimiter: Sendable {
         return id
     }
 
-    /// A complete request head has arrived.
+    /// Notes that a complete request head has arrived.
     func busy(_ id: ConnectionTable.ID) {
         let now = Self.now
         state.withLock { $0.table.busy(id, at: now) }
     }
 
-    /// All answers are sent.
+    /// Notes that all answers have been sent.
     func idle(_ id: ConnectionTable.ID) {
         let now = Self.now
         state.withLock { $0.table.idle(id, at: now) }
     }
 
-    /// The connection has ended.
+    /// Removes a connection that has ended.
     func remove(_ id: ConnectionTable.ID) {
         state.withLock { state in
             state.table.remove(id)

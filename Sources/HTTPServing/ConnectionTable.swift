@@ -6,8 +6,9 @@ import ReflectorModel
 /// ```
 /// admit ─▶ fresh ─▶ busy ⇄ idle ─▶ remove
 /// ```
-/// Fresh connections have not sent a complete request head yet. Once they are a second old, they are evicted first;
-/// next come the connections that are idle between requests, the one idle longest first.
+/// Fresh connections have not sent a complete request head yet. The order of eviction is: fresh connections that are at
+/// least a second old; connections that are idle between requests; younger fresh connections. In each of these groups
+/// the longest waiting connection is evicted first.
 struct ConnectionTable {
     /// A connection; invalid after its removal.
     struct ID: Hashable {
@@ -69,10 +70,10 @@ struct ConnectionTable {
         self.closesBusy = closesBusy
     }
 
-    /// Addresses that have connections.
+    /// Number of addresses that have connections.
     var addressCount: Int { addresses.count }
 
-    /// A client has connected. The evicted connection has already left the table.
+    /// Decides whether to admit a new connection. A connection that is evicted for it has already left the table.
     mutating func admit(_ address: IPAddress, at now: Int64) -> Admission {
         let address = Self.block(of: address)
         var evicted: ID?
@@ -88,13 +89,13 @@ struct ConnectionTable {
         return .admitted(insert(address, at: now), evicted: evicted, event)
     }
 
-    /// A complete request head has arrived.
+    /// Notes that a complete request head has arrived.
     mutating func busy(_ id: ID, at now: Int64) { move(id, to: .busy, at: now) }
 
-    /// All answers are sent.
+    /// Notes that all answers have been sent.
     mutating func idle(_ id: ID, at now: Int64) { move(id, to: .idle, at: now) }
 
-    /// The connection has ended. A second call does nothing.
+    /// Removes a connection that has ended or is evicted. A second call does nothing.
     mutating func remove(_ id: ID) {
         guard isCurrent(id) else { return }
         unlink(id.slot)

@@ -9,8 +9,8 @@ import NIOPosix
 import ReflectorModel
 import ServiceLifecycle
 
-/// An HTTP/1.1 server that sleeps while there are no requests: Hummingbird's `Application` has a clock that wakes the
-/// process each second, and an idle node must not wake (`tools/bench/relay`).
+/// An HTTP/1.1 server that sleeps while there are no requests, since an idle node must not wake (`tools/bench/relay`).
+/// It replaces Hummingbird's `Application`, whose clock wakes the process every second.
 public struct HTTPService<Responder: HTTPResponder>: Service
 where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
     /// Where and how to listen.
@@ -34,7 +34,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         }
     }
 
-    /// Connections that the kernel holds until we accept them.
+    /// Maximum number of connections that the kernel holds until we accept them.
     private static var backlog: Int { 1_024 }
 
     /// The request ended in the middle of the response.
@@ -59,8 +59,8 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         limiter = ConnectionLimiter(
             bounds: bounds, name: configuration.name, logger: logger, onEvent: configuration.onEvent)
         var quiet = logger
-        // The server logs errors only for its accept loop, when a stop cancels it, and for failures that `run` throws
-        // anyway.
+        // The server logs only two kinds of errors: that a stop has cancelled its accept loop, and failures that `run`
+        // throws anyway.
         quiet.logLevel = .critical
         self.logger = quiet
     }
@@ -124,7 +124,7 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
         return withDate(response)
     }
 
-    /// RFC 9110 §6.6.1.
+    /// Adds the Date field (RFC 9110 §6.6.1) and the Server field.
     private static func withDate(_ response: Response) -> Response {
         var response = response
         response.headers[.date] = date()

@@ -5,7 +5,7 @@ enum OpenFiles {
     /// Files kept free for logs, sockets and state files.
     private static let spare = 64
 
-    /// How many files connections may use: a server without a free file could not even refuse a connection.
+    /// Maximum number of files for connections: a server without a free file could not even refuse a connection.
     static var forConnections: Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 - spare }

@@ -2,7 +2,7 @@ import NIOHTTP1
 
 /// Checks a request head against the rules of HTTP/1.1 beyond its syntax, and normalises it for responders.
 enum RequestRules {
-    /// Field that marks a request that must be answered with 400; it is removed if a client sends it.
+    /// Field that marks a request to be answered with 400. Such a field from a client is removed.
     static let mark = "Reflector-Malformed"
 
     /// True for versions before HTTP/1.1: Host is optional, and there are no chunks and no further requests.

@@ -1,6 +1,6 @@
 import CLDNS
 
-/// Input that libldns rejected, with its own code and message.
+/// Input that libldns or this wrapper rejected, with a code and a message.
 public struct LDNSError: Error, Sendable, Equatable, CustomStringConvertible {
     /// `ldns_status`, or -1 if the wrapper rejected the input before libldns.
     public var code: Int32

@@ -1,7 +1,7 @@
 import CLDNS
 import Glibc
 
-/// The question of a query or message. The name keeps its case, so that 0x20 can be checked.
+/// The question of a query or message. The name keeps its case, so that 0x20 encoding can be checked.
 public struct DNSQuestion: Sendable, Hashable {
     /// Presentation form without the final dot, case as on the wire.
     public var name: String
@@ -24,7 +24,8 @@ public struct EDNSOption: Sendable, Hashable {
     }
 }
 
-/// A DNS message as plain values: queries to bytes, bytes to a checked message (RFC 1035 §4, RFC 6891).
+/// A DNS message as plain values (RFC 1035 §4, RFC 6891). `query` makes the bytes of a query; `parse` checks the bytes
+/// of a message and reads them.
 public struct LDNSMessage: Sendable, Equatable {
     public var id: UInt16
     /// QR: true for a response.
@@ -71,7 +72,7 @@ public struct LDNSMessage: Sendable, Equatable {
         var owner: UnsafeMutablePointer<ldns_rdf>?
         let status = ldns_str2rdf_dname(&owner, name)
         guard status == LDNS_STATUS_OK, let owner else { throw LDNSError(status, input: name) }
-        // The packet owns the name from here on.
+        // If this succeeds, the packet owns the name.
         guard
             let packet = ldns_pkt_query_new(
                 owner, ldns_rr_type(rawValue: UInt32(type)), LDNS_RR_CLASS_IN,

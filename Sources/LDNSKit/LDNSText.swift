@@ -1,7 +1,7 @@
 import CLDNS
 import Glibc
 
-/// Strings that libldns allocates, copied and freed.
+/// Reads libldns's strings and fields. A string that libldns has allocated is copied and then freed.
 enum LDNSText {
     /// Takes ownership of a `malloc`ed C string.
     static func take(_ pointer: UnsafeMutablePointer<CChar>?) -> String {

@@ -2,9 +2,9 @@ import CCrypto
 
 /// Ed25519 signatures (RFC 8032): the holder of the seed can sign, the holder of the public key can only verify.
 public enum Ed25519 {
-    /// Bytes of a seed and of a public key.
+    /// Length in bytes of a seed and of a public key.
     public static let keyLength = 32
-    /// Bytes of a signature.
+    /// Length in bytes of a signature.
     public static let signatureLength = 64
 
     /// The public key of a seed. Nil if the seed has another length, or libcrypto fails.

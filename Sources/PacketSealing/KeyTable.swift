@@ -7,9 +7,9 @@ struct KeyTable<Context> {
 
     init(countMax: Int) { self.countMax = min(countMax, Int(Int32.max)) }
 
-    /// Keys in the table.
+    /// Number of keys in the table.
     var count: Int { slots.count - free.count }
-    /// True if `keys` more fit.
+    /// True if there is room for this many more keys.
     func hasRoom(for keys: Int) -> Bool { countMax - count >= keys }
 
     /// Stores the key and returns its handle. There must be room.

@@ -6,15 +6,15 @@ import RelayWire
 /// generator. Keys are set up once in libcrypto's contexts. Sealing and opening allocate nothing; a MAC allocates only
 /// what libcrypto's HMAC needs to restart. Belongs to one event loop.
 public final class LibcryptoPacketCrypto: PacketCrypto {
-    /// Bytes of a network key.
+    /// Length in bytes of a network key.
     public static let networkKeyLength = 32
-    /// Network keys accepted at once: the old and the new one during a key rollover.
+    /// Maximum number of network keys accepted at once: the old and the new one during a key rollover.
     public static let networkKeysMax = 2
 
     public private(set) var keyPhases: [UInt8]
-    /// Keys that could not be created because a table was full.
+    /// How often keys could not be created because a table was full.
     public private(set) var tableFullCount: UInt64 = 0
-    /// Keys that could not be created because libcrypto failed.
+    /// How often keys could not be created because libcrypto failed.
     public private(set) var failureCount: UInt64 = 0
 
     private var networkKeys: [NetworkKey]

@@ -2,7 +2,8 @@ import ReflectorModel
 
 /// Resource limits for TCP clients of a name server (RFC 7766 §6.2).
 public struct TCPLimits: Sendable {
-    /// Maximum number of connections; a new one replaces the one that has been idle longest.
+    /// Maximum number of connections. At the limit, a new connection replaces one whose message is incomplete, or else
+    /// the one that has been idle longest.
     public var connectionsMax = 4_096
     /// Maximum number of connections from one IPv4 address or one IPv6 /64.
     public var perClientMax = 256

@@ -105,7 +105,7 @@ extension TCPLoop {
         return true
     }
 
-    /// The socket is writable again.
+    /// Continues to write the waiting output; called when the socket is writable again.
     func resume(_ connection: TCPConnection, at now: MonotonicInstant) {
         while connection.outputStart < connection.output.count {
             let outcome = connection.output.withUnsafeBytes {
@@ -171,7 +171,7 @@ extension TCPLoop {
         goOn(connection, at: now)
     }
 
-    /// Writes a message with its length field into the output buffer. Returns where it ends.
+    /// Writes a message with its length field into the output buffer. Returns the offset at which the message ends.
     private func put(_ message: [UInt8], at start: Int) -> Int {
         output[start] = UInt8(message.count >> 8)
         output[start + 1] = UInt8(message.count & 255)

@@ -10,7 +10,7 @@ final class TCPLoop: DatagramHandler {
     static let listenerBit: UInt32 = 1 << 31
     static let slotsMax = 1 << 16
     static let lengthMax = 65_535
-    /// A length field and a whole message must fit after the incomplete message that the last read left.
+    /// A length field and a whole message must fit after the incomplete message that the previous read left.
     private static let inputBytes = 2 * (2 + lengthMax)
     static let outputBytes = 4 * (2 + lengthMax)
     private static let acceptsPerVisit = 64
@@ -54,7 +54,7 @@ final class TCPLoop: DatagramHandler {
         output.deallocate()
     }
 
-    /// Call on the loop, or before it runs.
+    /// Accepts the connections of `listener`. Call this on the loop's thread, or before the loop runs.
     func add(_ listener: StreamSocket) throws {
         try loop.watch(listener.descriptor, tag: Self.listenerBit | UInt32(listeners.count))
         listeners.append(listener)
@@ -177,7 +177,7 @@ final class TCPLoop: DatagramHandler {
         return connection
     }
 
-    /// The key of per-client limits: an IPv4 address, or the part of an IPv6 address that identifies a site.
+    /// The key of per-client limits: an IPv4 address, or the /64 prefix of an IPv6 address.
     private static func client(_ address: IPAddress) -> IPAddress {
         address.isV4 ? address : IPAddress(high: address.high, low: 0)
     }

@@ -3,7 +3,7 @@ import DatagramIO
 import Glibc
 import ReflectorModel
 
-/// The TCP half of the name server: one loop with its own thread, with all listeners and connections. It uses the epoll
+/// The TCP half of the name server: one loop on its own thread serves all listeners and connections. It uses the epoll
 /// loop of the UDP half, not SwiftNIO: a query is answered in place in the loop's buffers without an allocation or a
 /// channel pipeline, and the limits on connections and buffered bytes are checked in one place.
 final class TCPService: Sendable {

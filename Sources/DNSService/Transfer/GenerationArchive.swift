@@ -4,11 +4,11 @@ import Logging
 import ReflectorModel
 import Synchronization
 
-/// The last served generations of each zone, so that secondaries can get incremental transfers, even after a restart.
+/// The most recently served generations of each zone: secondaries can get incremental transfers even after a restart.
 /// Each generation is one file, `ZONE.SERIAL.generation`, written atomically; without a directory, generations are kept
 /// in memory.
 ///
-/// Blocks on disk I/O: for slow work only, never on a loop.
+/// Its methods block on disk I/O: they are for slow work and must never be called on a loop.
 final class GenerationArchive: Sendable {
     /// Maximum number of generations kept per zone.
     static let generationsMax = 16

@@ -11,7 +11,7 @@ final class Notifier: Sendable {
     private let handler: LoopBound<NotifyLoop>
 
     /// Nil if there are no secondaries to notify.
-    /// - Parameter endpoint: the endpoints that the server listens on; secondaries know us by the addresses of these
+    /// - Parameter endpoints: the endpoints that the server listens on; secondaries know us by the addresses of these
     ///   endpoints (`NotifySource`).
     init?(
         _ configuration: NameServer.Configuration, from endpoints: [Endpoint], log: TransferLog, logger: Logger
@@ -52,7 +52,7 @@ final class Notifier: Sendable {
         self.handler = try loop.start(handler: handler, name: "dns-notify")
     }
 
-    /// Notifies every secondary of the zones whose serial has changed since its last NOTIFY.
+    /// Notifies every secondary of each zone whose serial has changed since the zone was last announced.
     func announce(_ zones: [(content: ZoneContent, serial: UInt32)]) {
         let handler = handler
         let serials = zones.map { (zone: $0.content.zone, serial: $0.serial) }
@@ -79,7 +79,7 @@ final class NotifyLoop: DatagramHandler {
     private let logger: Logger
     private var schedule = NotifySchedule()
     private var announced: [String: UInt32] = [:]
-    /// Pending TSIG sessions of signed messages, by target and id.
+    /// TSIG session of the latest signed message to each target, with the message's id.
     private var sessions: [Int: (id: UInt16, session: TSIGSession)] = [:]
     private let headers = UnsafeMutableRawBufferPointer.allocate(byteCount: lengthMax, alignment: 16)
 
@@ -161,8 +161,8 @@ final class NotifyLoop: DatagramHandler {
         }
     }
 
-    /// The question is the zone's SOA (RFC 1996 §3.7). The serial is not in it: a secondary asks for it anyway, so a
-    /// forged NOTIFY cannot mislead it.
+    /// A NOTIFY with the zone's SOA as its question (RFC 1996 §3.7). It contains no serial: a secondary queries the
+    /// serial anyway, so a forged NOTIFY cannot mislead a secondary. Nil if the message can't be signed or is too long.
     private func bytes(_ message: NotifySchedule.Message, _ target: NotifyTarget) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.append(word: message.id)

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// When to notify each secondary of a serial (RFC 1996 §3.6): at once, then with retries at growing intervals until it
-/// answers or the limit is reached. A newer serial replaces one that is still pending.
+/// When to notify each secondary of a serial (RFC 1996 §3.6): at once, then with retries at growing intervals until the
+/// secondary answers or the limit is reached. A newer serial replaces one that is still pending.
 struct NotifySchedule {
     /// Maximum number of messages for one serial.
     static let attemptsMax = 8

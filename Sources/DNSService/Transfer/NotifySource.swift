@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// Selects the source address of NOTIFY messages to a secondary. A secondary knows its primary by the address that it
-/// queries: one that we listen on, or, if we listen on several, the one that the route selects.
+/// queries. This is an address that we listen on; if there are several, the route selects one of them.
 enum NotifySource {
     /// - Parameters:
     ///   - listening: addresses that we listen on, including wildcards.

@@ -52,7 +52,7 @@ final class RequestHandler {
         return bytes.count
     }
 
-    /// Answers a request, or starts a transfer.
+    /// Verifies a request. Returns the reply, or for an allowed transfer over TCP the transfer's client and zone.
     func handle(
         _ message: [UInt8], over transport: Responder.Transport, from address: IPAddress, isPrivileged: Bool,
         _ responder: inout Responder
@@ -84,7 +84,7 @@ final class RequestHandler {
         }
     }
 
-    /// The reply to a transfer request beyond the limit.
+    /// The reply to a transfer request beyond the limit of concurrent transfers.
     func busy(_ client: OutgoingTransfer.Client, now: Int64) -> [UInt8]? {
         log.add(.busy)
         return finish(
@@ -145,7 +145,7 @@ final class RequestHandler {
         return finish(reply, client.session, responder.now).map { .reply($0) } ?? .drop
     }
 
-    /// A plain query with a signature: answered from the image; the answer is signed.
+    /// Answers a signed plain query from the zone image, and signs the answer.
     private func signed(
         _ message: [UInt8], _ request: TransferRequest?, _ session: TSIGSession, _ transport: Responder.Transport,
         _ isPrivileged: Bool, _ responder: inout Responder
@@ -197,7 +197,7 @@ final class RequestHandler {
         return session.sign(&reply, now: now) ? reply : nil
     }
 
-    /// Header and question of a request with a readable question, with EDNS if the request has it.
+    /// A reply of header and question to a request with a readable question; EDNS is added if the request has it.
     private static func reply(_ client: OutgoingTransfer.Client, _ rcode: UInt16, why: String? = nil) -> [UInt8] {
         var reply: [UInt8] = []
         reply.append(word: client.id)
@@ -220,7 +220,8 @@ final class RequestHandler {
         return reply + option
     }
 
-    /// Header and question for any message of at least twelve bytes; the question is left out if it can't be read.
+    /// A reply of header and question to any message of at least twelve bytes; the question is left out if it can't be
+    /// read.
     private static func error(_ message: [UInt8], _ rcode: UInt16) -> [UInt8] {
         var reply = Array(message[..<2])
         reply.append(word: 0x8000 | message.word(2) & 0x7900 | rcode)

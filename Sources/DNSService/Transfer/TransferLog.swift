@@ -1,9 +1,9 @@
 import ReflectorModel
 import Synchronization
 
-/// The last transfer of each secondary by address and zone, and counts of transfers by outcome.
+/// The latest transfer of each zone to each secondary, and counts of transfer requests and NOTIFY messages by outcome.
 final class TransferLog: Sendable {
-    /// Maximum number of secondaries that are remembered; the least recent is evicted.
+    /// Maximum number of transfers that are remembered, one for each address and zone; the oldest is evicted.
     static let secondariesMax = 256
 
     private struct Key: Hashable {
@@ -33,7 +33,7 @@ final class TransferLog: Sendable {
         }
     }
 
-    /// By address, then zone.
+    /// Sorted by address, then by zone.
     var secondaries: [NameServer.Secondary] {
         state.withLock { $0.secondaries.values.sorted { ($0.address, $0.zone) < ($1.address, $1.zone) } }
     }
@@ -82,19 +82,19 @@ enum TransferCounter: String, CaseIterable {
 }
 
 extension NameServer {
-    /// The last transfer of a zone by a secondary.
+    /// The latest transfer of a zone to a secondary.
     public struct Secondary: Codable, Sendable, Equatable {
         public var address: String
         public var zone: String
-        /// The serial that it has now.
+        /// The serial that the transfer contained.
         public var serial: UInt32
         /// Seconds since 1970.
         public var at: Int64
-        /// `axfr`, `ixfr`, or `current` if it was up to date.
+        /// `axfr`, `ixfr`, or `current` if the secondary was up to date.
         public var kind: String
         public var records: Int
         public var bytes: Int
-        /// Name of the key that signed its request.
+        /// Name of the key that signed the request; nil without a signature.
         public var key: String?
     }
 }

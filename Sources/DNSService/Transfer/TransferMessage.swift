@@ -18,7 +18,7 @@ struct TransferMessage {
     /// The question's name equals the zone's name byte by byte, so pointers may refer to it: the case of letters must
     /// not change.
     private let isQuestionPlain: Bool
-    /// The last owner, and for each of its bytes the message offset of the name that begins there.
+    /// The previous record's owner, and for each of its bytes the message offset of the name that begins there.
     private var owner: [UInt8]
     private var offsets: [Int]
 
@@ -38,7 +38,8 @@ struct TransferMessage {
         offsets = isQuestionPlain ? zone.indices.map { Self.questionAt + $0 } : zone.map { _ in Self.unreachable }
     }
 
-    /// Appends a record. False if it does not fit and the message has others: the message must then be sent.
+    /// Appends a record. False if it does not fit. A message without records accepts one beyond `lengthWanted`, up to
+    /// `lengthMax`.
     /// - Parameter reserved: bytes to keep free for a signature.
     mutating func append(_ record: ZoneRecord, reserved: Int) -> Bool {
         let longest = bytes.count + record.owner.count + 10 + record.data.count + reserved

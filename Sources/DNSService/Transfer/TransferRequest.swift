@@ -28,7 +28,8 @@ struct TransferRequest: Equatable {
         flags & 0x7800 == 0 && recordClass == Self.classInternet && (type == Self.typeAXFR || type == Self.typeIXFR)
     }
 
-    /// Nil for a message without exactly one readable question, or with records that can't be parsed.
+    /// Nil for a message without exactly one readable question, with answers or with records that can't be parsed, and
+    /// for an IXFR request without a serial.
     init?(_ message: [UInt8]) {
         guard message.count >= 12, message.word(4) == 1, message.word(6) == 0 else { return nil }
         flags = message.word(2)
@@ -48,7 +49,7 @@ struct TransferRequest: Equatable {
                 sizeOffset = end + 2
                 udpSize = max(512, Int(message.word(end + 2)))
             case Self.typeSOA where number < authorities && type == Self.typeIXFR:
-                // Five 32-bit words follow the two names, the serial first.
+                // In the data of an SOA, five 32-bit words follow the two names; the first word is the serial.
                 guard dataEnd - end - 10 >= 22 else { return nil }
                 clientSerial = UInt32(message.word(dataEnd - 20)) << 16 | UInt32(message.word(dataEnd - 18))
             default: break

@@ -26,7 +26,7 @@ struct TransferService: Sendable {
     /// Sets the zones that transfers serve.
     func serve(_ zones: [(content: ZoneContent, serial: UInt32)]) async { await sources.serve(zones) }
 
-    /// Archives the served generations, and removes zones that are no longer served.
+    /// Archives the served generations, and removes the generations of zones that are no longer served.
     func keep(_ zones: [(content: ZoneContent, serial: UInt32)]) async {
         let archive = archive
         await Task.detached {

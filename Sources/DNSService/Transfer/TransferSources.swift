@@ -3,8 +3,8 @@ import Logging
 import ReflectorModel
 import ZoneCompiler
 
-/// The generations that transfers are made from: those served now, and those in the archive. Aliased forms are built on
-/// first use, off the loops, and cached.
+/// The generations that transfers are made from: those served now, and those in the archive. The aliased form of a
+/// generation (`AliasedZone`) is built at its first use, off the loops, and cached.
 actor TransferSources {
     /// Maximum number of cached aliased forms, in addition to the served ones.
     private static let olderMax = 4
@@ -71,7 +71,7 @@ actor TransferSources {
         return changes + 4 < new.recordCount + 1 ? .send(.changes(from: old, to: new)) : .fallback(.whole(new))
     }
 
-    /// A secondary with a higher serial transfers nothing from us, so this logs a warning, at most once a minute.
+    /// A secondary with a higher serial transfers nothing from us, so this logs an error, at most once a minute.
     private func warn(_ zone: String, ours: UInt32, theirs: UInt32) {
         guard warned.map({ ContinuousClock.now - $0 > .seconds(60) }) ?? true else { return }
         warned = .now

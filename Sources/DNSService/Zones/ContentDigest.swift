@@ -1,8 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// A fixed 128-bit fingerprint of a zone's content and of its set regions' answers. Line numbers are left out: a new
-/// comment changes no answer and raises no serial.
+/// A 128-bit fingerprint of a zone's content and of its set regions' answers, the same in every process (`FixedHash`).
+/// Line numbers are left out: a new comment changes no answer and raises no serial.
 struct ContentDigest: Equatable, CustomStringConvertible {
     private var first: UInt64 = 0x243f_6a88_85a3_08d3
     private var second: UInt64 = 0x1319_8a2e_0370_7344

@@ -55,7 +55,7 @@ final class DirectoryWatch: Sendable {
 
 /// The state of the watch's thread.
 private struct WatchLoop {
-    /// Maximum number of inotify watches; polls find changes of anything beyond it.
+    /// Maximum number of inotify watches; only polls find changes in files and directories beyond it.
     private static let watchesMax = 4_096
 
     private let path: String
@@ -70,8 +70,8 @@ private struct WatchLoop {
     private var signature: FolderSignature
     private var firstChange: ContinuousClock.Instant?
     private var due: ContinuousClock.Instant?
-    /// inotify or a poll has found a change that is not yet reported. It counts even if the next look finds the same
-    /// signature.
+    /// inotify or a poll has found a change that is not yet reported. The change is reported even if the next look
+    /// finds the same signature.
     private var isFileTold = false
     private var nextPoll = ContinuousClock.now
 
@@ -95,7 +95,7 @@ private struct WatchLoop {
             close(stop)
             if notices >= 0 { close(notices) }
         }
-        // The signature finds changes that happened before the first watch was set.
+        // The first poll is due at once: the signature shows changes that were made before the first watch was set.
         nextPoll = .now
         while true {
             var now = ContinuousClock.now
@@ -121,7 +121,7 @@ private struct WatchLoop {
         }
     }
 
-    /// Sets the watches again. True if the files have changed.
+    /// Sets the watches again. True if the files have changed since the previous call.
     private mutating func look() -> Bool {
         setWatches()
         let found = FolderSignature(path)
@@ -129,7 +129,7 @@ private struct WatchLoop {
         return found != signature
     }
 
-    /// False if the watch must end.
+    /// Waits until `wake` or for inotify events, and processes these. False if the watch must end.
     private mutating func wait(until wake: ContinuousClock.Instant, from now: ContinuousClock.Instant) -> Bool {
         let (seconds, attoseconds) = max(wake - now, .zero).components
         let milliseconds = min(seconds, 3_600) * 1_000 + attoseconds / 1_000_000_000_000_000 + 1

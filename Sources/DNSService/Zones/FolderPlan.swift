@@ -1,9 +1,9 @@
 import Glibc
 import ZoneCompiler
 
-/// The directories and files to watch so that no change of a folder is missed: every directory on the path to it, each
-/// symbolic link followed, the folder, and its files (a hard link or a link's target may be written under another
-/// name).
+/// The directories and files to watch so that no change of a folder is missed: every directory on the path to the
+/// folder, including the paths of symbolic links, the folder itself, and its files (a hard link or a link's target may
+/// be written under another name).
 struct FolderPlan: Equatable {
     /// Maximum number of links followed on one path, as in the kernel.
     private static let linksMax = 40
@@ -79,7 +79,7 @@ struct FolderPlan: Equatable {
         return current.isEmpty ? "/" : current
     }
 
-    /// Components of a path, the last one first.
+    /// Components of a path in reverse order.
     private static func components(_ path: String) -> [String] {
         path.split(separator: "/").reversed().map(String.init)
     }

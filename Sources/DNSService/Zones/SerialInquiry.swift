@@ -24,7 +24,7 @@ struct SerialInquiry: Sendable {
         var serial: UInt32
     }
 
-    /// The servers to ask: the secondaries, which are notified or have a transfer rule for their single address, and
+    /// The servers to ask: secondaries, that is servers that we notify or whose single address has a transfer rule, and
     /// the other servers of the NS sets whose addresses are in the zones.
     static func questions(_ zones: [ZoneContent], _ configuration: NameServer.Configuration) -> [Question] {
         let ports = Set(configuration.listen.map(\.port).filter { $0 != 0 } + [53]).sorted()
@@ -57,8 +57,8 @@ struct SerialInquiry: Sendable {
         return result
     }
 
-    /// Asks all servers at once. Returns the answers as soon as all servers have answered or refused, but after
-    /// `seconds` at most.
+    /// Asks all servers at once. Returns the answers as soon as every server has answered or is known to be unreachable
+    /// (ICMP), but after `seconds` at most.
     static func ask(_ questions: [Question], within seconds: Double) async -> [Answer] {
         guard !questions.isEmpty else { return [] }
         return (try? await NIOThreadPool.singleton.runIfActive { askBlocking(questions, within: seconds) }) ?? []
@@ -148,7 +148,7 @@ struct SerialInquiry: Sendable {
 }
 
 extension ZoneContent {
-    /// Addresses in the zone of the servers in its NS set.
+    /// The addresses that the zone's records give for the servers of its NS set.
     fileprivate var nameServerAddresses: [IPAddress] {
         let apex = WireName.joined(zone, below: [0])
         func lower(_ name: [UInt8]) -> [UInt8] { name.map { $0 >= 65 && $0 <= 90 ? $0 | 32 : $0 } }

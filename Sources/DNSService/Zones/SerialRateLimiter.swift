@@ -7,7 +7,7 @@ struct SerialRateLimiter {
     /// Number of serials that may follow each other without a wait.
     static let burst = 2
 
-    /// When the budget would be full again.
+    /// When the full burst is available again if no other serial is raised.
     private var fullAt: ContinuousClock.Instant?
 
     /// When the next serial may be raised.

@@ -1,7 +1,7 @@
 import Glibc
 import ReflectorModel
 
-/// The last serial of each zone and the fingerprint of its content, kept across restarts: one file per zone,
+/// The latest serial of each zone and the fingerprint of its content, kept across restarts: one file per zone,
 /// `ZONE.serial`, replaced atomically. A file `ZONE.raise` beside it is an operator's request for a serial above a
 /// given number (`reflector zone serial`).
 public struct SerialStore: Sendable {
@@ -42,7 +42,7 @@ public struct SerialStore: Sendable {
         case damaged(String)
     }
 
-    /// Longest file that is read.
+    /// Maximum number of bytes of a file that is read.
     private static let lengthMax = 16 << 20
     private static let suffix = ".serial"
 
@@ -101,8 +101,8 @@ public struct SerialStore: Sendable {
 
     // MARK: Serials that an operator requests
 
-    /// Asks the name server that keeps its serials here for a serial above `serial`. The server reads the request
-    /// within seconds, or when it starts.
+    /// Asks the name server that keeps its serials in this directory for a serial above `serial`. The server reads the
+    /// request within seconds, or when it starts.
     public func askForRaise(above serial: UInt32, zone: String) throws(Failure) {
         try raiseFile(zone).replace("\(serial)\n")
     }

@@ -11,7 +11,7 @@ struct SetChange: Equatable, Sendable {
     var digest: UInt64
     /// Serial of the change.
     var serial: UInt32 = 0
-    /// `zone`, `health nyc-1 dead`, `override drain nyc-1: new kernel`.
+    /// Examples: `zone`, `health nyc-1 dead`, `override drain nyc-1: new kernel`.
     var cause = "zone"
 
     init(_ region: ZoneContent.SetRegion, in content: ZoneContent) {

@@ -32,8 +32,8 @@ struct StateFile {
         return String(decoding: buffer[..<count], as: UTF8.self)
     }
 
-    /// Overwrites the first line in place, which needs no space on a full disk. Does nothing if there is no file, or
-    /// its first line is shorter.
+    /// Overwrites the first line in place, which needs no space on a full disk. Does nothing if there is no file, or if
+    /// its first line is shorter than `line`.
     func overwriteFirstLine(_ line: String) {
         let file = open(path, O_RDWR | O_CLOEXEC)
         guard file >= 0 else { return }

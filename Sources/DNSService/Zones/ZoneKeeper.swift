@@ -71,8 +71,9 @@ actor ZoneKeeper {
     /// The targets to probe: every set reflector of every zone, once each.
     var probeTargets: [ProbeTarget] { Self.targets(of: served.map(\.files)) }
 
-    /// Reads the directory for the first `update`, so that probing can start before it. If the files have errors, the
-    /// last good generation stored by an earlier run is used instead. Nil if there is none.
+    /// Reads the directory for the first `update` and returns the targets to probe, so that probing can start before
+    /// that update. If the files have errors, the last good generation that an earlier run stored is used instead. Nil
+    /// if there is none.
     func readAhead() -> [ProbeTarget]? {
         ahead = compile()
         if ahead == nil {
@@ -108,7 +109,7 @@ actor ZoneKeeper {
         return isBehind
     }
 
-    /// An operator requested a higher serial.
+    /// True if an operator's request for a higher serial is not done yet.
     var asksForRaise: Bool {
         guard let store else { return false }
         return served.contains { zone in
@@ -195,7 +196,7 @@ actor ZoneKeeper {
         }
     }
 
-    /// Serves `files` with the current host states. True if a serial was raised or a zone was removed.
+    /// Serves `files` with the current host states. True if a zone's stored entry or the number of zones has changed.
     private func settle(_ files: [ZoneContent], unixTime: Int64) throws(ZoneImage.Invalid) -> Bool {
         var next: [ServedZone] = []
         var raised: [ServedZone] = []

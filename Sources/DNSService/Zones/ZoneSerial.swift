@@ -1,6 +1,6 @@
-/// Serials of the zone (RFC 1982): a change raises the serial to the largest of the file's serial, the last serial plus
-/// one, and Unix time. It never goes backwards as long as the last serial is known, from the state directory or from
-/// other servers of the zone (`SerialInquiry`). Date serials are above Unix time until 2034.
+/// Serials of a zone (RFC 1982): a change raises the serial to the largest of the file's serial, the previous serial
+/// plus one, and Unix time. The serial never goes backwards as long as the previous one is known, from the state
+/// directory or from other servers of the zone (`SerialInquiry`). Date serials are above Unix time until 2034.
 public enum ZoneSerial {
     /// True when `a` comes after `b` in serial arithmetic.
     public static func isAfter(_ a: UInt32, _ b: UInt32) -> Bool { a != b && a &- b < 1 << 31 }

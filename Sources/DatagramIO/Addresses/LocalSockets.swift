@@ -5,7 +5,7 @@ import ReflectorModel
 /// Datagrams are sent from the address that the peer knows, since peers accept no other.
 ///
 /// Each address has a small number, starting at 1. `number(of:on:)` returns it for a received datagram, and
-/// `DatagramBatch.Entry.local` sets it for a datagram to send. Confined to the loop of the sockets.
+/// `DatagramBatch.Entry.local` sets it for a datagram to send. Use this class only on the loop of the sockets.
 public final class LocalSockets {
     private struct Known {
         var socket: Int
@@ -48,7 +48,7 @@ public final class LocalSockets {
     /// Where the sockets are bound.
     public var endpoints: [Endpoint] { sockets.map(\.local) }
 
-    /// The number of the address that a datagram was sent to; 0 if it has none.
+    /// The number of the address that a datagram was sent to; 0 if the address has none.
     public func number(of datagram: ReceivedDatagram, on socket: DatagramSocket) -> UInt8 {
         if lastFound < known.count, known[lastFound].socket == socket.tag, known[lastFound].address == datagram.local {
             return UInt8(truncatingIfNeeded: lastFound + 1)

@@ -1,8 +1,9 @@
 import ReflectorModel
 
 extension DatagramSocket {
-    /// How long one `send` may wait for a full send buffer; the remaining datagrams are dropped and counted. UDP to a
-    /// healthy device drains in microseconds, and a longer wait would delay everything else on the loop.
+    /// How long one `send` may wait while the send buffer is full; the datagrams that remain after that are dropped and
+    /// counted. UDP to a healthy device drains in microseconds, and a longer wait would delay everything else on the
+    /// loop.
     public static let sendPatience = TimeSpan.milliseconds(1)
     /// How long runs are sent as single datagrams after the kernel has refused to segment a run.
     public static let segmentationPause = TimeSpan.seconds(60)

@@ -9,7 +9,8 @@ public final class DatagramSocket {
     public let local: Endpoint
     /// Bound to 0.0.0.0 or ::, so that each datagram carries its own local address.
     public let isWildcard: Bool
-    /// Receive and send buffers granted, as counted by the kernel (twice the payload, including overhead).
+    /// Bytes granted for the receive and send buffers, as counted by the kernel: its overhead is included, so only half
+    /// of them are for payload.
     public let receiveBufferBytes: Int
     public let sendBufferBytes: Int
     /// Set by the owner to tell its sockets apart without a table.
@@ -17,7 +18,7 @@ public final class DatagramSocket {
     /// Counters of all datagrams; used only on the loop's thread.
     public internal(set) var statistics = DatagramStatistics()
 
-    /// The last datagram that the kernel refused to send.
+    /// The most recent datagram that the kernel refused to send.
     public internal(set) var lastFailure: SendFailure?
 
     let descriptor: Int32
@@ -70,7 +71,7 @@ public final class DatagramSocket {
         kernelDropsSeen = total
     }
 
-    /// If buffers are too small for a coalesced message, the kernel must deliver single datagrams.
+    /// Makes the kernel deliver single datagrams, for a loop whose buffers are too small for a coalesced message.
     func disableReceiveOffload() {
         guard receivesCoalesced, cdg_socket_disable_receive_offload(descriptor) == 0 else { return }
         receivesCoalesced = false

@@ -30,9 +30,9 @@ public struct DatagramSocketOptions: Sendable {
     /// UDP_GRO: the kernel may deliver several datagrams of one flow in one message. They are split again before the
     /// owner sees them.
     public var receiveOffload = true
-    /// SO_RXQ_OVFL: each datagram carries the number of datagrams that the kernel dropped before it, so that
-    /// `receiveBufferFull` is always up to date. After the first drop this costs 0.1 µs per datagram. Without the
-    /// option, the count is updated only by `readDrops`.
+    /// SO_RXQ_OVFL: each datagram carries the number of datagrams that the kernel dropped before it, and thus updates
+    /// `receiveBufferFull`. After the first drop this costs 0.1 µs per datagram. Without the option, the count is
+    /// updated only by `readDrops`.
     public var reportsDrops = true
     /// UDP_SEGMENT: runs of equally long datagrams to one destination are sent in one message.
     public var segmentationOffload = true
@@ -43,7 +43,7 @@ public struct DatagramSocketOptions: Sendable {
 
     public init() {}
 
-    /// For requests and replies with unknown peers: no offload, path MTU ignored, drops read on request.
+    /// For requests and replies with unknown peers: no offload, path MTU ignored, drops counted only by `readDrops`.
     public static var queries: DatagramSocketOptions {
         var options = DatagramSocketOptions()
         options.pathMTU = .omit

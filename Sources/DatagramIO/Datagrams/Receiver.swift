@@ -52,7 +52,8 @@ final class Receiver {
         var bytes: UInt64 = 0
     }
 
-    /// Splits a message into its datagrams: UDP_GRO joins datagrams of one size; only the last may be shorter.
+    /// Splits a message into its datagrams and passes each to `handler`. UDP_GRO joins datagrams of one size; only the
+    /// last may be shorter.
     private func deliver(
         _ message: cdg_received, in buffer: UnsafeMutableRawPointer, _ socket: DatagramSocket,
         _ handler: any DatagramHandler, _ now: MonotonicInstant, _ tally: inout Tally

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Replies to datagrams of one socket, collected while a batch is received and sent together at its end. Each is
-/// written in place and sent from the address to which its question was sent. The batch is reused.
+/// Replies to datagrams of one socket. They are collected while a batch is received, and are sent together after it.
+/// Each is written in place and sent from the address to which its question was sent. A `ReplyBatch` is reused.
 public final class ReplyBatch {
     struct Reply {
         var destination: Endpoint
@@ -22,7 +22,7 @@ public final class ReplyBatch {
 
     /// - Parameters:
     ///   - countMax: maximum number of replies.
-    ///   - capacity: total number of bytes of all replies.
+    ///   - capacity: maximum number of bytes of all replies together.
     public init(countMax: Int = 64, capacity: Int = 262_144) {
         self.countMax = countMax
         self.capacity = capacity

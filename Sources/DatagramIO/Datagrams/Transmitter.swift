@@ -71,8 +71,8 @@ final class Transmitter {
         flush(socket)
     }
 
-    /// Each reply is one message of one piece. They are counted in local variables: updating a class's properties costs
-    /// more.
+    /// Sends each reply as one message of one piece. The messages are counted in a local variable: updating a class's
+    /// properties costs more.
     func send(_ replies: ReplyBatch, on socket: DatagramSocket) {
         patienceEnd = nil
         var count = 0
@@ -104,8 +104,8 @@ final class Transmitter {
 
     private var isFull: Bool { messageCount == batch || pieceCount + 2 * Self.runMax > Self.piecesMax }
 
-    /// Adds the pieces of as many of `entries`, from the first on, as fit into one message; returns how many. This runs
-    /// for every datagram, so its counters are local variables.
+    /// Adds the run that begins with the first of `entries` to the current message. Returns the number of datagrams in
+    /// the run. The counters are local variables, since the code runs for every datagram.
     private func appendRun(_ entries: Slice<UnsafeBufferPointer<DatagramBatch.Entry>>, _ headers: UnsafeRawPointer)
         -> Int
     {
@@ -217,14 +217,14 @@ final class Transmitter {
         socket.statistics.runsSegmented &+= UInt64(runs)
     }
 
-    /// Whether a run refused with `code` may succeed as single datagrams: the option is missing, the device has no
-    /// checksum offload (EIO), or the segments with their headers exceed the path MTU (EINVAL, later EMSGSIZE).
+    /// True if a run refused with `code` may succeed as single datagrams. Causes: the option is missing, the device has
+    /// no checksum offload (EIO), or the segments with their headers exceed the path MTU (EINVAL, later EMSGSIZE).
     private static func meansUncut(_ code: Int32) -> Bool {
         [EINVAL, EIO, ENOPROTOOPT, EOPNOTSUPP, EMSGSIZE].contains(code)
     }
 
-    /// Sends a refused run datagram by datagram. If the first one succeeds, the kernel refused the segmentation, and
-    /// the socket does not use it for a while.
+    /// Sends a refused run datagram by datagram. If the first datagram is sent, the kernel refused only the
+    /// segmentation, and the socket does not use segmentation for a while.
     private func sendUncut(_ run: cdg_outgoing, on socket: DatagramSocket) {
         socket.statistics.segmentationFallbacks &+= 1
         var single = run

@@ -44,7 +44,7 @@ private final class ThreadTask {
     }
 }
 
-/// Set once, when a loop has ended; threads may wait for it.
+/// The signal that a loop has ended. It is raised once, and threads may wait for it.
 ///
 /// `@unchecked Sendable`: the only mutable state is read and written between lock and unlock of `mutex`.
 final class EndSignal: @unchecked Sendable {

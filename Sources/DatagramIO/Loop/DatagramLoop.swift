@@ -12,14 +12,14 @@ import Synchronization
 ///     try loop.start(handler: Node(loop, socket))   // or, on the caller's thread, try loop.run(handler:)
 ///
 /// The order in every wake-up: sockets, then work from other threads, then the timer, then `wakeEnded`. After a late
-/// wake-up (over `latenessMax`) sockets are drained completely before the timer fires (design §7): a machine that was
-/// suspended must not take its own pause for its parents' silence.
+/// wake-up (over `latenessMax`) sockets are drained in up to `lateVisitsMax` visits before the timer fires (design §7):
+/// a machine that was suspended must not take its own pause for its parents' silence.
 ///
 /// `@unchecked Sendable`: the mailbox, the stop flag and the thread's identity are behind a lock or atomics; all other
 /// state is used only after `checkConfined` has succeeded, that is by the thread inside `run`, or by the thread that
 /// sets up the loop before `run`.
 public final class DatagramLoop: @unchecked Sendable {
-    /// Sizes that are fixed when the loop is created.
+    /// Settings that are fixed when the loop is created.
     public struct Options: Sendable {
         /// Maximum number of messages per recvmmsg or sendmmsg call.
         public var batch = 64
@@ -35,7 +35,7 @@ public final class DatagramLoop: @unchecked Sendable {
         public init() {}
     }
 
-    /// How late a timer may be before sockets are drained first.
+    /// If a timer is later than this, the sockets are drained before it fires.
     public static let latenessMax = TimeSpan.milliseconds(20)
     /// Maximum number of batches from one socket before others get their turn.
     static let batchesPerVisit = 4
@@ -124,7 +124,7 @@ public final class DatagramLoop: @unchecked Sendable {
         }
     }
 
-    /// Changes the events of a watched descriptor; with neither, only failures are reported.
+    /// Selects the events of a watched descriptor that are reported. Errors and hang-ups are always reported.
     public func expect(_ descriptor: Int32, tag: UInt32, readable: Bool, writable: Bool) {
         checkConfined()
         let code = cdg_poll_change(poll, descriptor, Self.watchedBit | UInt64(tag), readable, writable)
@@ -185,7 +185,7 @@ public final class DatagramLoop: @unchecked Sendable {
     @discardableResult
     public func execute(_ work: @Sendable @escaping () -> Void) -> Bool { mailbox.put(work) }
 
-    /// The result of `work` run on the loop's thread; nil if `execute` refused it.
+    /// Runs `work` on the loop's thread and returns its result; nil if `execute` refused the work.
     public func query<Result: Sendable>(_ work: @Sendable @escaping () -> Result) async -> Result? {
         await withCheckedContinuation { continuation in
             if !execute({ continuation.resume(returning: work()) }) { continuation.resume(returning: nil) }

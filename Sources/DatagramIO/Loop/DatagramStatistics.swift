@@ -35,7 +35,7 @@ public struct DatagramStatistics: Sendable, Equatable {
 
     public init() {}
 
-    /// All datagrams that were passed to `send` and not sent.
+    /// Number of all datagrams that were passed to `send` and not sent.
     public var datagramsUnsent: UInt64 {
         sendFailures.values.reduce(sendBufferFull &+ sendWrongFamily, &+)
     }

@@ -23,7 +23,8 @@ final class LoopMailbox: Sendable {
 
     deinit { cdg_close(event) }
 
-    /// False if the loop has ended or `countMax` work items are waiting; the latter is counted.
+    /// Adds work for the loop. False if the loop has ended, or if `countMax` items are waiting already, which is
+    /// counted.
     func put(_ work: @escaping Work) -> Bool {
         let (accepted, first) = state.withLock { state in
             guard !state.closed else { return (false, false) }
