@@ -167,8 +167,8 @@ struct ParentDirectory {
         return ask ? .ask : .nothing
     }
 
-    /// Returns the name's answer if it must be saved to the state file: once per answer, and only if data has depended on
-    /// the name.
+    /// Returns the name's answer if it must be saved to the state file: once per answer, and only if data has depended
+    /// on the name.
     mutating func takeUnsaved(_ name: ReflectorName) -> LookUpAnswer? {
         guard let place = places[name], let entry = slots[place]?.entry, entry.isUnsaved,
             entry.carriedAt != nil

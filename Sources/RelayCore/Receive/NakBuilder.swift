@@ -6,7 +6,7 @@ import RelayWire
 struct NakBuilder {
     private(set) var naks: [(path: StreamPath, nak: Nak)] = []
     private var counts: [Int] = []
-    /// Maximum number of runs in one NAK; so many always fit into a control datagram.
+    /// Maximum number of runs in one NAK. This many always fit into a control datagram.
     private static let runsMax = 60
 
     mutating func add(_ sequence: UInt64, _ path: StreamPath, tryNumber: UInt8, isLast: Bool) {
