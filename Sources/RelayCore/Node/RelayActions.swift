@@ -149,8 +149,8 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
 /// Where an edge delivers its streams: in order, without duplicates per (source, incarnation). Called synchronously
 /// from `receive` and `handleTimeout`; `payload` is valid only during the call.
 public protocol StreamSink: AnyObject {
-    /// - Parameter slot: a small number, the same for all packets of this stream until it ends here, so that the receiver
-    ///   needs no look-up by name for each packet. Later another stream may have the slot.
+    /// - Parameter slot: a small number, the same for all packets of this stream until it ends here, so that the
+    ///   receiver needs no look-up by name for each packet. Later another stream may have the slot.
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant)
     /// `lost` packets were given up. If `lost` is 0, another source or incarnation follows, or the current incarnation
     /// restarts at lower numbers.

@@ -40,8 +40,8 @@ public struct RelayConfiguration: Sendable {
     /// How long an entrypoint keeps a stream whose encoder disconnected, so that the encoder can return.
     public var encoderGrace: TimeSpan = .seconds(10)
 
-    /// Interval of the heartbeats from an entrypoint to set reflectors. A set reflector that misses three of them considers
-    /// the entrypoint dead.
+    /// Interval of the heartbeats from an entrypoint to set reflectors. A set reflector that misses three of them
+    /// considers the entrypoint dead.
     public var heartbeatInterval: TimeSpan = .milliseconds(250)
 
     /// Time until the first retry of a handshake step or a Subscribe. It doubles with each further retry.

@@ -69,7 +69,7 @@ extension RelayNode {
         server.start(subscription, of: stream, from: from, at: now, &core)
     }
 
-    /// Another incarnation has begun: all children receive it from its beginning.
+    /// Another incarnation has begun, or this one restarts at lower numbers: all children start again with a preburst.
     func restartChildren(of stream: StreamState, at now: MonotonicInstant) {
         server.restart(stream)
         activateWaiting(of: stream, at: now)
@@ -215,8 +215,8 @@ extension RelayNode {
 
     // MARK: The node's own timer
 
-    /// Renews look-ups, drops incomplete announcements, asks children to end extra paths if the node is nearly full, and
-    /// maintains an entrypoint's links to its set reflectors.
+    /// Renews look-ups, drops incomplete announcements, asks children to end extra paths if the node is nearly full,
+    /// and maintains an entrypoint's links to its set reflectors.
     func handleNodeTimer(at now: MonotonicInstant) {
         fetcher.renewAnswers(at: now, &core)
         announcements.handleTimeout(at: now, &core)

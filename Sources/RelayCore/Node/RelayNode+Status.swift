@@ -114,7 +114,8 @@ extension RelayNode {
         return fetcher.directory[.parents(rank, region, portset)]?.answer
     }
 
-    /// Host name of a source if it is this node, is in the zone's candidate list or has a link to this node; else its id.
+    /// Host name of a source if it is this node, is in the zone's candidate list or is a child of this node; else its
+    /// id.
     private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
         if source == id { return core.configuration.name }
         if let host = fetcher.directory[.candidates(stream.name)]?.answer?.hosts.first(where: {
