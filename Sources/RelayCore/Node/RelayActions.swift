@@ -7,7 +7,7 @@ public enum RelayAction: Sendable, Equatable {
     case lookUp(ReflectorName)
     /// Save an answer in the state file as the last good one.
     case remember(ReflectorName, LookUpAnswer)
-    /// A stream that viewers want is unavailable now; the node keeps trying.
+    /// A stream that viewers want is unavailable now. The node keeps trying, unless it has no room for the stream.
     case unavailable(StreamName, UnavailableReason)
     /// The entrypoint's encoder output must be cut into payloads of at most this many bytes.
     case limitPayload(StreamName, bytes: Int)

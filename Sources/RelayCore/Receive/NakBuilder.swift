@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Collects the numbers to request into as few NAKs as possible: one per path and try number, or more if there are more
-/// than `Nak.numbersMax` numbers or too many runs.
+/// Collects the numbers to request into as few NAKs as possible: one per path, try number and `isLast`, or more if
+/// there are more than `Nak.numbersMax` numbers or too many runs.
 struct NakBuilder {
     private(set) var naks: [(path: StreamPath, nak: Nak)] = []
     private var counts: [Int] = []
