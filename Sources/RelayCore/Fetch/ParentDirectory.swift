@@ -1,7 +1,7 @@
 import HeapModule
 import ReflectorModel
 
-/// What the name servers last answered, by name: pending look-ups, answers with their ages, last good parents. An
+/// For each name: the last good answer of the name servers, when to renew it, and whether a look-up is pending. An
 /// answer is renewed at a uniformly random time in the second half of its TTL, so that edges do not synchronize.
 ///
 /// Viewers and children choose the names, so eviction bounds the table: when it is full, the least recently used name
@@ -9,9 +9,9 @@ import ReflectorModel
 struct ParentDirectory {
     struct Entry {
         var answer: LookUpAnswer?
-        /// The zone says that there is nothing (NXDOMAIN, NODATA), and there has been no answer since the start.
+        /// The zone has no record for the name (NXDOMAIN, NODATA), and no earlier answer is known.
         var isAbsent = false
-        /// From the state file; the servers have not confirmed it.
+        /// The answer is from the state file, and the servers have not confirmed it.
         var isRestored = false
         var asking = false
         var askedAt: MonotonicInstant = .zero
@@ -21,7 +21,7 @@ struct ParentDirectory {
         var carriedAt: MonotonicInstant?
         /// The answer has not been saved to the state file.
         var isUnsaved = false
-        /// Failed look-ups since the last answer, and how the last one ended.
+        /// Failed look-ups since the last answer, and why the newest of them failed.
         var failures = 0
         var failure: LookUpFailure?
         /// Incremented whenever the hosts of the answer change.
@@ -70,7 +70,7 @@ struct ParentDirectory {
 
     private struct Slot {
         var name: ReflectorName
-        /// Unique over all names ever: tells the slot's name from an earlier one.
+        /// Never reused: it tells the slot's name from earlier names in the same slot.
         var number: UInt64
         var entry: Entry
     }
@@ -119,7 +119,7 @@ struct ParentDirectory {
         return lastAnswered.map { $0 < lastFailed } ?? true
     }
 
-    /// Takes the last good answer from the state file.
+    /// Adds an answer that was read from the state file.
     mutating func restore(_ name: ReflectorName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         guard places[name] == nil, places.count < countMax else { return }
         var entry = Entry(usedAt: now)
@@ -129,7 +129,7 @@ struct ParentDirectory {
         insert(name, entry)
     }
 
-    /// Notes that a name is needed.
+    /// Notes that a name is needed, and returns what to do for it.
     ///
     /// - Parameter isCarrying: whether data depends on the name, which protects it from eviction.
     mutating func use(_ name: ReflectorName, isCarrying: Bool = false, at now: MonotonicInstant)
@@ -167,7 +167,8 @@ struct ParentDirectory {
         return ask ? .ask : .nothing
     }
 
-    /// The answer that should be in the state file but is not: only for names on which data depends, each once.
+    /// Returns the name's answer if it must be saved to the state file: once per answer, and only if data has depended
+    /// on the name.
     mutating func takeUnsaved(_ name: ReflectorName) -> LookUpAnswer? {
         guard let place = places[name], let entry = slots[place]?.entry, entry.isUnsaved,
             entry.carriedAt != nil
@@ -176,7 +177,8 @@ struct ParentDirectory {
         return entry.answer
     }
 
-    /// Looks the name up again at once, because the hosts of its answer failed. At most once a second.
+    /// True if the name must be looked up again now, because the hosts of its answer failed: at most once a second, and
+    /// not while a look-up is pending. Marks the look-up as pending.
     mutating func urge(_ name: ReflectorName, at now: MonotonicInstant) -> Bool {
         guard let place = places[name], let entry = slots[place]?.entry, !entry.asking,
             now - entry.askedAt >= .seconds(1)
@@ -304,7 +306,7 @@ struct ParentDirectory {
     }
 
     private mutating func scheduleRenewal(_ place: Int, _ slot: Slot) {
-        // Stale entries normally disappear when they come due; this bounds their number.
+        // Stale entries normally disappear when they come due. Rebuilding the heap bounds their number.
         if renewals.count >= 2 * countMax + 64 {
             renewals = Heap(
                 slots.indices.compactMap { index in
@@ -325,8 +327,8 @@ struct ParentDirectory {
         if entry.carriedAt == nil { idle.append(place) } else { carried.append(place) }
     }
 
-    /// Evicts the least recently used name, first among those on which data has never depended. False if data depends
-    /// on all names.
+    /// Evicts the least recently used name on which data has never depended, or else the least recently used of all.
+    /// False if data depends on all names.
     private mutating func evictOne(at now: MonotonicInstant) -> Bool {
         let place: Int
         if let oldest = idle.first {

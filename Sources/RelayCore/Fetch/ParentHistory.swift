@@ -25,7 +25,7 @@ struct ParentHistory {
         penalties.isAvoided(endpoint, at: now)
     }
 
-    /// `now` for an endpoint that is not avoided.
+    /// Until when to avoid the endpoint; `now` if it is not avoided.
     func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
         penalties.avoidedUntil(endpoint, at: now)
     }
@@ -42,7 +42,7 @@ struct PenaltyTable {
     private struct Entry {
         var until: MonotonicInstant
         var failures: Int
-        /// Since when it has been healthy again.
+        /// Since when it has been healthy again; nil if it is not.
         var wellSince: MonotonicInstant?
     }
     private var entries: [Endpoint: Entry] = [:]
@@ -72,7 +72,7 @@ struct PenaltyTable {
         avoidedUntil(endpoint, at: now) > now
     }
 
-    /// `now` for an endpoint that is not avoided.
+    /// Until when to avoid the endpoint; `now` if it is not avoided.
     func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
         guard let entry = entries[endpoint], entry.wellSince == nil else { return now }
         return max(entry.until, now)

@@ -3,7 +3,7 @@ import ReflectorModel
 /// How many paths fetch a stream, decided by what its streaming server receives ([A] §IV-B): a short bad period adds a
 /// path, a long good period removes one. If a removal proves premature, the next one takes longer.
 ///
-///     1 ──bad second twice in three, or one very bad──▶ 2 ──still bad 2 s later──▶ 3
+///     1 ──two bad seconds of three, or one very bad───▶ 2 ──still bad 2 s later──▶ 3
 ///     1 ◀──────────── good for `goodSpan`, doubled after each mistake ──────────── 2 …
 public struct PathPolicy: Sendable, Equatable {
     /// What a streaming server received of a stream in one second.
@@ -95,7 +95,7 @@ public struct PathMerit: Sendable, Equatable {
     private static let lossFloor = 0.005
 
     /// True if this path is preferred although the zone puts it behind `other`: it has less than half the loss, or no
-    /// more loss and less than half the round trip, with at least 50 ms saved.
+    /// more loss and a round trip that is less than half as long and more than 50 ms shorter.
     public func isClearlyBetter(than other: PathMerit) -> Bool {
         if other.loss > Self.lossFloor, loss * 2 < other.loss { return true }
         let isAlike = loss <= max(other.loss, Self.lossFloor)

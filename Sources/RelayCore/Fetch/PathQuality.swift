@@ -13,7 +13,7 @@ struct PathQuality {
     private var policy = PathPolicy()
     private var last = Totals()
     private var reviewedAt = MonotonicInstant.zero
-    /// Until then, the stream keeps as many paths as possible.
+    /// Until this instant, the stream keeps as many paths as possible.
     private var needsAllUntil = MonotonicInstant.zero
 
     /// A parent cannot restore its own upstream, or nothing arrives: more paths help for a while.

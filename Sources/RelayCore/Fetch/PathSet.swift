@@ -3,7 +3,7 @@ import ReflectorModel
 /// The paths that fetch one stream: normally one; a second joins before the first is left. A path leaves the set when
 /// its subscription ends.
 struct PathSet {
-    /// In order of joining. Changed by `add` and `remove`.
+    /// In order of joining. Changed by `add`, `remove` and `removeAll`.
     private(set) var all: [StreamPath] = []
 
     var isEmpty: Bool { all.isEmpty }
@@ -41,7 +41,8 @@ struct PathSet {
     mutating func add(_ path: StreamPath) { all.append(path) }
     mutating func remove(_ path: StreamPath) { all.removeAll { $0 === path } }
 
-    /// The link died. If all other paths were about to be left, the first of them stays: it is better than none.
+    /// Removes the paths on a link that died. If all other paths were about to be left, the oldest of them stays: it is
+    /// better than none.
     mutating func removeAll(on link: ParentLink) {
         all.removeAll { $0.link === link }
         if all.allSatisfy({ $0.state == .leaving }) { all.first?.becomeLive() }

@@ -37,7 +37,7 @@ final class StreamPath {
     /// The parent sends another incarnation, which this node does not take yet: another path still carries the current
     /// one, or the source has changed too often. Set by `postpone`.
     private(set) var isDeferred = false
-    /// Where its backlog ends. Set by `accept`.
+    /// Where the parent's backlog ends. Set by `accept`.
     private(set) var backlogEnd: UInt64 = 0
     /// The parent's own upstream is silent. Set by `noteUpstream`.
     private(set) var upstreamSilent = false

@@ -3,7 +3,7 @@ import ReflectorModel
 /// The lease of a child's link. The child renews it by echoing a nonce from the heartbeats. The nonce changes
 /// regularly, so that a replayed Renew does not renew the lease for long.
 struct ChildLease {
-    /// The nonce of the next heartbeat.
+    /// The current nonce, which the heartbeats carry.
     private(set) var nonce: UInt64
     /// The previous nonce, which the child may still echo.
     private var nonceBefore: UInt64 = 0

@@ -4,7 +4,8 @@ import RelayWire
 /// This node's end of a link that a child opened. It exists only after the handshake has proved that the child receives
 /// at its address, and lives as long as the child renews its lease by echoing fresh nonces.
 ///
-/// The class is only a record: each group of properties belongs to one part of the node and guards its own state.
+/// The class is only a record. Each group of properties belongs to the part of the node that its heading names, and
+/// the type of each property guards its own state.
 final class ChildLink {
     let slot: Int
     let endpoint: Endpoint

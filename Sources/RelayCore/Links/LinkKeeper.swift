@@ -8,7 +8,8 @@ import RelayWire
 /// ```
 ///
 /// Until the child has returned the parent's cookie, and so proved that it receives at its address, the parent keeps no
-/// state and sends only the cookie, in a message that is not larger than the Hello.
+/// state and sends only the cookie, in a message that is not larger than the Hello. An Open with the parent's own id is
+/// refused even without a valid cookie.
 struct LinkKeeper {
     /// What other parts of the node must do after a handshake message.
     enum Outcome {

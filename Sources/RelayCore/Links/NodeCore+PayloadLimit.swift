@@ -4,8 +4,8 @@ import RelayWire
 /// The payload limit of a stream over all paths behind this node: each node reports the lowest limit to its parents,
 /// and the entrypoint sends no larger payloads.
 extension NodeCore {
-    /// Applies the current limits of the children's paths: an entrypoint changes its payload size, any other node tells
-    /// its parents.
+    /// Applies the current limits of the children's paths: an entrypoint changes its payload size; any other node tells
+    /// its parents at once if the limit is lower than before.
     mutating func updateLimit(of stream: StreamState, at now: MonotonicInstant) {
         var limit = WireLimits.payloadUsual
         for child in stream.children {

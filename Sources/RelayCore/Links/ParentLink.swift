@@ -74,8 +74,8 @@ final class ParentLink {
     /// `removeSubscription`.
     private(set) var subscriptions: [UInt32: Int] = [:]
     private(set) var digest: UInt64 = 0
-    /// As a standby, the link is kept validated without streams until this instant, in case the current parent dies.
-    /// Set by `keepWarm`.
+    /// Until this instant, the link is kept open without streams, as a standby in case the current parent dies. Set by
+    /// `keepWarm`.
     private(set) var warmUntil: MonotonicInstant = .zero
     /// The parent has announced that it is about to stop. Set by `noteShutdown`.
     private(set) var isLeavingSoon = false
@@ -87,7 +87,7 @@ final class ParentLink {
 
     /// Set by `takeHeartbeat`.
     private(set) var lastHeartbeatSent: MonotonicInstant = .zero
-    /// When the parent last requested the list of announcements.
+    /// When the parent's last request for the list of announcements was granted.
     private var lastPulled = MonotonicInstant(nanoseconds: .min / 2)
 
     init(
@@ -202,7 +202,7 @@ final class ParentLink {
         return true
     }
 
-    /// True if the parent may have the list of announcements now. Records the request.
+    /// True if the parent may have the list of announcements now. Records that the request was granted.
     func takePull(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {
         guard now - lastPulled >= spacing else { return false }
         lastPulled = now

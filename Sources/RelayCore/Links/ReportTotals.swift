@@ -37,12 +37,12 @@ struct ChildReport {
 
 /// What children received and missed, totalled over all links since the start, for the name servers' probes.
 ///
-/// The loss of each round is the median of one report per child address, plus two artificial ones of no loss. So one
-/// child, or any number of children behind one address, cannot cause a loss alone: the result is above zero only if at
-/// least half of these reports, the artificial ones included, show a loss. If the set reflector's own network is lossy,
-/// most of its children miss packets; if a child's network is lossy, that child is one among many.
+/// The loss ratio of each round is the median over one report per child address and two artificial reports of no loss.
+/// So one child, or any number of children behind one address, cannot cause a loss alone: the result is above zero only
+/// if at least half of these reports, the artificial ones included, show a loss. If the set reflector's own network is
+/// lossy, most of its children miss packets; if a child's network is lossy, that child is one among many.
 struct ReportTotals {
-    /// The report of one address's children for one round.
+    /// The report of one child for one round. `count` adds up those of all children at the same address.
     struct Vote {
         var address: IPAddress
         var received: UInt64

@@ -54,7 +54,7 @@ struct TimestampEcho {
     /// The local clock in wire format: microseconds, never 0.
     static func stamp(_ now: MonotonicInstant) -> UInt64 { UInt64(max(now.nanoseconds / 1_000, 1)) }
 
-    /// Round-trip time from an echo of our own stamp. Nil if there is none or it is implausible.
+    /// Round-trip time from an echo of our own stamp. Nil if there is no echo, or if the time is implausible.
     static func roundTrip(_ echoed: UInt64, delayMicroseconds: UInt32, at now: MonotonicInstant)
         -> TimeSpan?
     {

@@ -14,7 +14,7 @@ struct AlarmCounts {
     private var told = [MonotonicInstant?](repeating: nil, count: Kind.allCases.count)
     private var counts = [UInt64](repeating: 0, count: Kind.allCases.count)
 
-    /// Counts an event. Returns the number since the last alarm if the next alarm is due, else nil.
+    /// Counts events. Returns their number since the last alarm if the next alarm is due, else nil.
     mutating func note(_ kind: Kind, _ count: UInt64 = 1, at now: MonotonicInstant) -> UInt64? {
         counts[kind.rawValue] &+= count
         if let last = told[kind.rawValue], now - last < Self.span { return nil }

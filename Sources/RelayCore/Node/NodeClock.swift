@@ -14,7 +14,7 @@ struct NodeClock: ~Copyable {
 
     /// A wake-up that is delayed by more than this is late.
     private static let lateAfter: TimeSpan = .milliseconds(20)
-    /// After a late wake-up, messages from others may still be in the socket or in transit.
+    /// For this long after a late wake-up, silence proves nothing: messages may still be in the socket or in transit.
     private static let patience: TimeSpan = .milliseconds(50)
 
     init(startedAt: MonotonicInstant) { self.startedAt = startedAt }

@@ -10,7 +10,7 @@ import RelayWire
 struct NodeCore: ~Copyable {
     /// What the parts read (configuration, keys and random numbers) and write (counters and requests to the shell).
     var context: RelayContext
-    /// The same object as in the context; it is a constant here too, so that packets cost no reference counting.
+    /// The same object as in the context. This second constant for it saves reference counting for each packet.
     let crypto: any PacketCrypto
     var clock: NodeClock
     let log: PacketLog
@@ -18,7 +18,7 @@ struct NodeCore: ~Copyable {
     var streams = StreamTable()
     var egress: EgressScheduler
     var meter: LinkMeter
-    /// A short queue: the node drains it after each call of a part.
+    /// A short queue: the node drains it after each call of a part that can post an event.
     private var events = Deque<NodeEvent>()
 
     init(
@@ -97,7 +97,7 @@ struct NodeCore: ~Copyable {
         clock.schedule(stream, leaveAt)
     }
 
-    /// Tells viewers that a stream is unavailable; the status shows it for a while.
+    /// Tells viewers that a stream is unavailable, and adds it to the status's list of the newest such reports.
     mutating func reportUnavailable(_ name: StreamName, _ reason: UnavailableReason, at now: MonotonicInstant) {
         streams.noteUnavailable(name, reason, at: now)
         context.post(.unavailable(name, reason))

@@ -7,7 +7,7 @@ public enum RelayAction: Sendable, Equatable {
     case lookUp(ReflectorName)
     /// Save an answer in the state file as the last good one.
     case remember(ReflectorName, LookUpAnswer)
-    /// A stream that viewers want is unavailable now; the node keeps trying.
+    /// A stream that viewers want is unavailable now. The node keeps trying, unless it has no room for the stream.
     case unavailable(StreamName, UnavailableReason)
     /// The entrypoint's encoder output must be cut into payloads of at most this many bytes.
     case limitPayload(StreamName, bytes: Int)
@@ -44,7 +44,7 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case loopRefused(StreamName)
     /// A link to a parent has lost more than a fifth of its packets for ten seconds: it carries no extra paths.
     case linkLossy(peer: String, Endpoint)
-    /// Hosts of an answer whose addresses are all of the other family.
+    /// An answer names hosts that have no address of a family that this node has.
     case noCommonFamily(ReflectorName, hosts: [String], own: [IPAddress])
     /// A host did not answer at its first address.
     case otherAddress(peer: String, silent: Endpoint, used: Endpoint)
@@ -62,7 +62,7 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case announcementRefused(StreamName, by: String, Endpoint)
     /// An entrypoint announces more streams than are allowed per entrypoint, or than there is room for.
     case announcementsFull(by: String, Endpoint)
-    /// A child claims another portset for a stream than the zone; the zone is followed.
+    /// A child claims a portset for a stream that is not the one in the zone; the zone is followed.
     case portsetCorrected(StreamName, claimed: PortsetID, zone: PortsetID, by: String, Endpoint)
     /// A node claims an identity that contradicts the zone.
     case identityRefused(IdentityConflict)
@@ -74,7 +74,7 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case streamsFull
     /// This many links were refused since the last alarm; the newest came from this peer.
     case linksRefused(LinkRefusal, count: UInt64, peer: String, Endpoint)
-    /// This many idle links were closed to make room since the last alarm; the newest was of this peer.
+    /// This many idle links were closed to make room since the last alarm; the latest was a link from this peer.
     case linksEvicted(count: UInt64, peer: String, Endpoint)
     /// A child sends more control messages than any node needs: this many were dropped since the last alarm.
     case controlFlood(count: UInt64, peer: String, Endpoint)
@@ -149,10 +149,11 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
 /// Where an edge delivers its streams: in order, without duplicates per (source, incarnation). Called synchronously
 /// from `receive` and `handleTimeout`; `payload` is valid only during the call.
 public protocol StreamSink: AnyObject {
-    /// - Parameter slot: a small number, the same for all packets of this stream until it ends here, so that the receiver
-    ///   needs no look-up by name for each packet. Later another stream may have the slot.
+    /// - Parameter slot: a small number, the same for all packets of this stream until it ends here, so that the
+    ///   receiver needs no look-up by name for each packet. Later another stream may have the slot.
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant)
-    /// `lost` packets were given up; if `lost` is 0, another source or incarnation follows.
+    /// `lost` packets were given up. If `lost` is 0, another source or incarnation follows, or the current incarnation
+    /// restarts at lower numbers.
     func discontinuity(stream: StreamName, lost: UInt64)
     func ended(stream: StreamName)
 }

@@ -14,7 +14,7 @@ public struct RelayConfiguration: Sendable {
     public var ringSpan: TimeSpan = .seconds(5)
     /// How long after its arrival a packet may still be needed: as a start, as a repair, or for delivery.
     var logSpan: TimeSpan { max(ringSpan, repairSpan + playOutDeadline) + .seconds(1) }
-    /// Packets kept over all streams: the node's byte budget in slots of `PacketLog.slotLength`.
+    /// Maximum number of packets kept, over all streams: the node's byte budget in slots of `PacketLog.slotLength`.
     public var packetsMax = 49_152
     /// How long a relay keeps requesting a missing packet.
     public var repairSpan: TimeSpan = .seconds(2)
@@ -29,36 +29,37 @@ public struct RelayConfiguration: Sendable {
     /// A link is dead after this silence, or 2·SRTT + 4·RTTVAR if that is longer.
     public var linkSilenceMax: TimeSpan = .milliseconds(300)
     public var warmSilenceMax: TimeSpan = .milliseconds(3_500)
-    /// Maximum time without any packet of a stream on a live link: the backstop of [A] §IV-B.
+    /// Maximum time without any new packet of a stream although its links are alive: the backstop of [A] §IV-B.
     public var streamSilenceMax: TimeSpan = .seconds(2)
-    /// A subscribed stream sends a packet at least this often ([A] §IV-B).
+    /// An entrypoint sends a packet of each subscribed stream at least this often ([A] §IV-B).
     public var fillerInterval: TimeSpan = .seconds(1)
 
     /// How long a stream is still fetched after its last viewer (edge) or its last child (relay) has left.
     public var leaveGrace: TimeSpan = .seconds(5)
     public var relayLeaveGrace: TimeSpan = .seconds(1)
-    /// How long an entrypoint keeps a stream whose encoder disconnected, so that it may come back.
+    /// How long an entrypoint keeps a stream whose encoder disconnected, so that the encoder can return.
     public var encoderGrace: TimeSpan = .seconds(10)
 
-    /// Interval of the heartbeats from an entrypoint to set reflectors; after three missed ones they consider it dead.
+    /// Interval of the heartbeats from an entrypoint to set reflectors. A set reflector that misses three of them
+    /// considers the entrypoint dead.
     public var heartbeatInterval: TimeSpan = .milliseconds(250)
 
-    /// Time until the first retry of a handshake step or a Subscribe; doubles each time.
+    /// Time until the first retry of a handshake step or a Subscribe. It doubles with each further retry.
     public var retryInterval: TimeSpan = .milliseconds(100)
     public var retriesMax = 4
-    /// How long a failed parent is avoided; doubles up to the maximum.
+    /// How long a parent is avoided after its first failure. The time doubles with each further one, up to the maximum.
     public var penalty: TimeSpan = .seconds(2)
     public var penaltyMax: TimeSpan = .seconds(30)
     /// Minimum number of paths by which each stream is fetched, 1 to 3, if there are as many parents.
     public var pathsMin = 1
-    /// Adds paths while the quality at the streaming server is bad, up to 3 ([A] §IV-B).
+    /// Whether paths are added, up to 3, while the quality at the streaming server is bad ([A] §IV-B).
     public var adaptsPaths = true
     /// A stream returns to a better parent that has been healthy for this long.
     public var returnAfter: TimeSpan = .seconds(30)
 
     /// Backlog (preburst, resume) speed as a multiple of the arrival rate, in sixteenths ([A] §IV-C).
     public var backlogSixteenths: UInt8 = 32
-    /// The longest that output waits. It waits only while enough packets arrive to make gathering them worthwhile
+    /// Maximum time that output waits. It waits only while enough packets arrive to make gathering them worthwhile
     /// (`SendCoalescer`).
     public var flushInterval: TimeSpan = .microseconds(700)
     /// Fastest backlog speed that a child may request, also in sixteenths.

@@ -21,7 +21,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case rejectedUnexpected
     case rejectedVersion
     case rejectedTooOld
-    /// Streams restarted at lower numbers, because a parent had led them too far ahead.
+    /// Streams restarted at lower numbers, because an earlier message had put them too far ahead.
     case rewinds
     /// Packets whose number is too far ahead of those of other packets to be genuine.
     case rejectedTooFar
@@ -63,7 +63,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case subscribesRefusedUnknown
     case subscribesRefusedBusy
     case subscribesRefusedLoop
-    /// On a link whose circuit breaker is open.
+    /// On a link whose circuit breaker is at `refusesStreams`.
     case subscribesRefusedLossy
     /// The name servers could not tell whether the stream exists.
     case subscribesRefusedUndecided

@@ -32,8 +32,8 @@ extension RelayNode {
         if receiver.handsOut { deliver(arrival.stream, at: now) }
     }
 
-    /// Delivers all packets that are in order, and gives up those past the play-out deadline; with `isLast`, all that
-    /// are still missing.
+    /// Delivers all packets that are in order, and gives up the missing ones whose play-out deadline has passed. With
+    /// `isLast`, gives up all that are missing.
     func deliver(_ stream: StreamState, isLast: Bool = false, at now: MonotonicInstant) {
         guard let tag = receiver.beginDelivery(of: stream) else { return }
         // The sink may end demand during the call, so the incarnation is read again each time.

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Fetching of streams: demand, answers, parents' messages and timers go to the `Fetcher`; the consequences for other
-/// parts are called here, in the required order.
+/// Fetching of streams: demand, answers, parents' messages and timers go to the `Fetcher`. The other parts that must
+/// react are called here, in the required order.
 extension RelayNode {
     // MARK: Demand
 

@@ -46,7 +46,7 @@ extension RelayNode {
         }
     }
 
-    /// The zone's answer about a host has arrived: closes links of nodes with a contradicting identity.
+    /// The zone's answer about a host has arrived: closes the links of nodes whose identity it contradicts.
     func checkIdentities(of host: String, at now: MonotonicInstant) {
         guard linkKeeper.checksIdentities else { return }
         let answer = fetcher.directory.answer(.node(host: host), at: now)
@@ -64,7 +64,8 @@ extension RelayNode {
         linkKeeper.handleTimer(of: link, at: now, &core)
     }
 
-    /// The largest payload in bytes that all paths of a stream carry; nil if that is the usual size.
+    /// The largest payload in bytes that all paths of a stream carry; nil if that is the usual size, or if there is no
+    /// such stream.
     public func payloadLimit(of name: StreamName) -> Int? {
         guard let stream = core.streams[name] else { return nil }
         return stream.payloadLimit.isUsual ? nil : stream.payloadLimit.bytes

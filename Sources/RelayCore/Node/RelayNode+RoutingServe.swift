@@ -69,7 +69,7 @@ extension RelayNode {
         server.start(subscription, of: stream, from: from, at: now, &core)
     }
 
-    /// Another incarnation has begun: all children receive it from its beginning.
+    /// Another incarnation has begun, or this one restarts at lower numbers: all children start again with a preburst.
     func restartChildren(of stream: StreamState, at now: MonotonicInstant) {
         server.restart(stream)
         activateWaiting(of: stream, at: now)
@@ -146,7 +146,8 @@ extension RelayNode {
     // MARK: Encoders
 
     /// Called when an encoder provides a stream: creates an incarnation and announces it. An encoder that returns
-    /// within its grace period continues the old one. False if the table is full, or the node is not an entrypoint.
+    /// within its grace period continues the old one. False if the table is full, if no key can be derived for the
+    /// incarnation, or if the node is not an entrypoint.
     public func provide(_ name: StreamName, at now: MonotonicInstant) -> Bool {
         guard let origin else { return false }
         if core.streams[name] == nil, core.streams.count >= core.configuration.streamsMax,
@@ -194,7 +195,7 @@ extension RelayNode {
         origin?.networkKeysChanged(at: now, &core)
     }
 
-    /// The candidate list of a stream provided here has arrived.
+    /// Takes the portset of a stream provided here from the zone's candidate list, if that has arrived.
     func learnOriginPortset(of stream: StreamState, at now: MonotonicInstant) {
         guard let portset = fetcher.directory.answer(.candidates(stream.name), at: now)?.portset else { return }
         origin?.learnPortset(portset, of: stream, at: now, &core)
@@ -214,7 +215,8 @@ extension RelayNode {
 
     // MARK: The node's own timer
 
-    /// Renews look-ups, and maintains an entrypoint's links to its set reflectors.
+    /// Renews look-ups, drops incomplete announcements, asks children to end extra paths if the node is nearly full,
+    /// and maintains an entrypoint's links to its set reflectors.
     func handleNodeTimer(at now: MonotonicInstant) {
         fetcher.renewAnswers(at: now, &core)
         announcements.handleTimeout(at: now, &core)

@@ -12,7 +12,7 @@ extension RelayNode {
 
     /// - Parameters:
     ///   - page: the streams to report.
-    ///   - viewers: viewers of a stream at this node's streaming server.
+    ///   - viewers: returns the number of a stream's viewers at this node's streaming server.
     public func status(
         zone: String, endpoint: Endpoint, streams page: StreamPage = .first, at now: MonotonicInstant,
         viewers: (StreamName) -> Int = { _ in 0 }
@@ -114,7 +114,8 @@ extension RelayNode {
         return fetcher.directory[.parents(rank, region, portset)]?.answer
     }
 
-    /// Host name of a source if the zone's candidate list names it, else its id.
+    /// Host name of a source if it is this node, is in the zone's candidate list or is a child of this node; else its
+    /// id.
     private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
         if source == id { return core.configuration.name }
         if let host = fetcher.directory[.candidates(stream.name)]?.answer?.hosts.first(where: {

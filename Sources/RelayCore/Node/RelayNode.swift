@@ -8,8 +8,8 @@ import RelayWire
 /// the shell through `nextAction`, and an edge's streams through its `StreamSink`. The owner calls again at
 /// `nextTimeout`. One event loop owns a node.
 ///
-/// A release build omits Swift's run-time check for overlapping accesses (`hotPath` in Package.swift), which took a
-/// quarter of the time of all our own code. Accesses cannot overlap: one loop owns the node, and no access to its
+/// A release build omits Swift's run-time check for overlapping accesses (`hotPath` in Package.swift), since it took a
+/// quarter of the time spent in our own code. Accesses cannot overlap: one loop owns the node, and no access to its
 /// properties calls out of the node while it lasts.
 ///
 /// The node only routes: each part below owns its state and changes only itself and `NodeCore`. A part reports

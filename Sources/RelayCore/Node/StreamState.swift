@@ -95,7 +95,8 @@ final class StreamState {
 
     private static let carryingSpan: TimeSpan = .seconds(30)
 
-    /// The portset that most children claim; in a tie, the one claimed first.
+    /// Sets the portset to the one that more children claim than any other; in a tie, to the one that the earliest
+    /// child claims.
     func takePortsetHint() {
         var votes: [(portset: PortsetID, count: Int)] = []
         for child in children.prefix(Self.votersMax) {

@@ -11,14 +11,14 @@ struct StreamTable: ~Copyable {
         var number: UInt64
     }
 
-    /// A stream that was unavailable.
+    /// A report that a stream was unavailable.
     struct Unavailable {
         var name: StreamName
         var reason: UnavailableReason
         var at: MonotonicInstant
     }
 
-    /// Edge: the unavailable streams, oldest first.
+    /// Edge: the streams reported as unavailable, the oldest report first; at most `unavailableMax`.
     private(set) var unavailable: [Unavailable] = []
     /// True once any stream has had a payload limit; it never becomes false again.
     private(set) var hasLimits = false
@@ -59,7 +59,7 @@ struct StreamTable: ~Copyable {
         let number = made
         let stream = table.insert { StreamState(slot: $0, name: name, number: number) }
         slotByName[name] = stream.slot
-        // When the list gets long, drops from it the streams that carry data by now or are gone.
+        // When the list gets long, the streams that carry data by now or are gone are removed from it.
         if unproven.count >= 2 * countMax { pruneUnproven() }
         unproven.append(Unproven(slot: stream.slot, number: stream.number))
         return stream

@@ -12,7 +12,7 @@ public enum UnavailableReason: Sendable, Equatable, CustomStringConvertible {
     case noPortset
     /// The zone names no parents for the region and portset.
     case noParents
-    /// Its parents have only addresses of the other family.
+    /// The stream's parents have no address of a family that this node has.
     case noCommonFamily
     /// `map … none`: the zone says that there are no parents.
     case parentsTakenAway

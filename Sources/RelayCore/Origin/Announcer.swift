@@ -7,8 +7,8 @@ struct Announcer {
     /// What to do about a changed list.
     enum Due: Equatable {
         case nothing
-        /// A list was sent recently, so this one waits until then. So a thousand streams that begin together are
-        /// announced together.
+        /// A list was sent recently: this one waits until the given instant. So a thousand streams that begin together
+        /// are announced together.
         case later(MonotonicInstant)
         case now
     }

@@ -8,7 +8,7 @@ extension Origin {
         case begun
         /// The encoder came back within its grace period and continues the previous incarnation.
         case resumed
-        /// The network key cannot make a key for it.
+        /// No key for the stream can be derived from the network key.
         case failed
     }
 
@@ -138,7 +138,7 @@ extension Origin {
 
     // MARK: Keys
 
-    /// The network keys have changed: seals with the first key from now on.
+    /// The network keys have changed: packets are sealed with the first key from now on.
     mutating func networkKeysChanged(at now: MonotonicInstant, _ core: inout NodeCore) {
         guard let phase = core.crypto.keyPhases.first else { return }
         var hasChanged = false

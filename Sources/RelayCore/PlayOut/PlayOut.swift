@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// An edge's delivery: in order, without duplicates, and no later than the play-out deadline. It decides what comes
-/// next; the node delivers it, because the sink may call back into the node.
+/// An edge's delivery: in order, without duplicates, and no later than the play-out deadline. `PlayOut` only decides
+/// what comes next; the node delivers it, because the sink may call back into the node.
 struct PlayOut: ~Copyable {
     enum Step: Equatable {
         /// The packet in this slot of the log is next.
@@ -27,7 +27,7 @@ struct PlayOut: ~Copyable {
 
     /// The next step in the delivery of an incarnation. The incarnation's next number to deliver advances accordingly.
     ///
-    /// - Parameter isLast: everything that is still missing is given up now.
+    /// - Parameter isLast: whether everything that is still missing is given up now.
     func next(
         of incarnation: IncarnationState, _ log: PacketLog, isLast: Bool, at now: MonotonicInstant,
         _ context: inout RelayContext

@@ -7,7 +7,7 @@ struct Arrivals {
     private(set) var lastArrival: MonotonicInstant = .zero
     /// When the last new packet was stored, or when the stream last changed to another incarnation or was rewound.
     private(set) var lastKept: MonotonicInstant = .zero
-    /// When the incarnation last changed; nil if it never has.
+    /// When the stream last switched to an incarnation, the first one included; nil if it never has.
     private(set) var adoptedAt: MonotonicInstant?
     private(set) var rate = ArrivalRate()
     /// When backlog packets were last seen arriving (`StreamState.isFilling`).
@@ -33,7 +33,7 @@ struct Arrivals {
         bytesIn += UInt64(max(bytes, 0))
     }
 
-    /// The stream has switched to another incarnation.
+    /// The stream has switched to an incarnation, its first or another one.
     mutating func noteAdopted(at now: MonotonicInstant) {
         adoptedAt = now
         lastKept = now

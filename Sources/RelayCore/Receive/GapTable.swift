@@ -36,7 +36,7 @@ struct GapTable {
     private(set) var gaps: [Gap] = []
     /// No gap is due by time before this instant.
     private(set) var nextDue: MonotonicInstant = .distantFuture
-    /// Some gap becomes due, even before its time, once k later link packets have arrived.
+    /// Some gap becomes due, even before its time, once a link packet number is reached (`Gap.reorderedUntil`).
     private(set) var awaitsReordering = false
 
     var isEmpty: Bool { gaps.isEmpty }
@@ -48,8 +48,8 @@ struct GapTable {
         return index < gaps.count && gaps[index].sequence == sequence
     }
 
-    /// Changes the gap of a number. If the number has no gap yet, one is added first, which is never due and about
-    /// which nothing is known. False if the table is full.
+    /// Changes the gap of a number. If the number has no gap yet, an empty one is added first; it is not due until
+    /// `change` sets a time. False if the table is full.
     mutating func note(
         _ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout Gap) -> Void
     ) -> Bool {

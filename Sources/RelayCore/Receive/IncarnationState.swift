@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// The packets of one (source, incarnation) that a node holds or waits for, and the keys that seal them. It is a class,
-/// so that a part that has read it never makes the next write copy the index.
+/// The packets of one (source, incarnation) that a node holds or waits for, and the keys that seal them. It is a class:
+/// if it were a struct, a part that still holds what it has read would make the next write copy the index.
 ///
 /// The parts that serve, fetch and deliver read everything; only the methods in this file change it.
 final class IncarnationState {
@@ -18,7 +18,7 @@ final class IncarnationState {
     private(set) var index: SequenceIndex
     /// The missing numbers.
     private(set) var gaps = GapTable()
-    /// First number that was promised or arrived; lower numbers do not count as missing.
+    /// Lowest number that was promised or arrived; numbers below it do not count as missing.
     private(set) var start: UInt64
     /// At an edge: the next number to deliver; 0 until the start is known.
     private(set) var nextToDeliver: UInt64 = 0
@@ -67,7 +67,7 @@ final class IncarnationState {
     /// Nothing below this number is delivered any more: an earlier session with this incarnation ended there.
     func resumeDelivery(at sequence: UInt64) { nextToDeliver = max(sequence, start) }
 
-    /// Starts delivery at the start, if it has not started.
+    /// Begins delivery at `start`, unless it has already begun.
     @inline(__always) func beginDelivery() {
         if nextToDeliver == 0 { nextToDeliver = start }
     }
@@ -97,7 +97,7 @@ final class IncarnationState {
 
     // MARK: Gaps
 
-    /// Changes the gap of a missing number; a new one is added first. False if the table is full.
+    /// Changes the gap of a missing number, and adds it first if there is none. False if the table is full.
     func noteGap(
         _ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout GapTable.Gap) -> Void
     ) -> Bool { gaps.note(sequence, max: max, at: now, change) }

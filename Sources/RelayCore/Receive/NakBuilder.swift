@@ -1,12 +1,12 @@
 import ReflectorModel
 import RelayWire
 
-/// Collects the numbers to request into as few NAKs as possible: one per path and try number, or more if there are more
-/// than `Nak.numbersMax` numbers or too many runs.
+/// Collects the numbers to request into as few NAKs as possible: one per path, try number and `isLast`, or more if
+/// there are more than `Nak.numbersMax` numbers or too many runs.
 struct NakBuilder {
     private(set) var naks: [(path: StreamPath, nak: Nak)] = []
     private var counts: [Int] = []
-    /// Maximum number of runs in one NAK; so many always fit into a control datagram.
+    /// Maximum number of runs in one NAK. This many always fit into a control datagram.
     private static let runsMax = 60
 
     mutating func add(_ sequence: UInt64, _ path: StreamPath, tryNumber: UInt8, isLast: Bool) {

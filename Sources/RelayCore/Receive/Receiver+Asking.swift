@@ -54,9 +54,9 @@ extension Receiver {
         RepairTimes(link.roundTrip, deadline: deadline, goesOn: !handsOut)
     }
 
-    /// The path on which a retransmit is most likely to arrive in time. The parent of a link that lost the packet is
-    /// known to hold it; both the NAK and the answer must get through; and after an unanswered try, another path is
-    /// preferred.
+    /// The path on which a retransmit is most likely to arrive in time. A path whose link lost the packet is preferred,
+    /// since its parent is known to hold the packet. A link's loss counts twice, since both the NAK and the answer must
+    /// get through. After an unanswered try, another path is preferred.
     private func likeliestPath(
         for gap: GapTable.Gap, of stream: StreamState, _ tag: IncarnationTag, deadline: TimeSpan,
         at now: MonotonicInstant

@@ -47,7 +47,7 @@ extension Receiver {
         else { return }
         let floor = max(incarnation.start, incarnation.nextToDeliver, path.promised)
         let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
-        // A promise further ahead than the packets that a node can hold is ignored.
+        // A promise is ignored if it is further ahead than the number of packets that a node can hold.
         guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
         path.notePromise(below: highest + 1)
         noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
@@ -121,8 +121,8 @@ extension Receiver {
         max(link.roundTrip.retransmitTimeout * 2, .milliseconds(100))
     }
 
-    /// A link number is missing. The lost packet may have been a repair, which the parent sends only once unless a NAK
-    /// requests it. So every number that the parent was going to repair is now requested.
+    /// If a link number is missing, the lost packet may have been a repair, which the parent sends only once unless a
+    /// NAK requests it. So every number that the parent was going to repair is then requested.
     func noteLostRepairs(
         before linkNumber: UInt32, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore

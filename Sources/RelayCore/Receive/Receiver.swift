@@ -36,8 +36,7 @@ struct Receiver: ~Copyable {
         /// New, and so far ahead that the packets held are given up. `lost` is the number of packets lost; nil if this
         /// node delivers nothing.
         case jumped(lost: UInt64?)
-        /// New, and below the number that the parent named as the first one: the children must restart from this
-        /// packet.
+        /// New, and below the number that the parent named as its oldest: the children must restart from this packet.
         case startsLower
     }
 
