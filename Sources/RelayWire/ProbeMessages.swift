@@ -26,7 +26,7 @@ public struct Probe: Sendable, Equatable {
 }
 
 /// A node's report about itself to a prober. Totals count from the node's start; a lower total than before, or a
-/// shorter uptime, means that it has restarted.
+/// shorter uptime, means that the node has restarted.
 public struct ProbeReport: Sendable, Equatable {
     /// The incarnation that leads one stream, and what a witness has received of it.
     public struct Lead: Sendable, Equatable {

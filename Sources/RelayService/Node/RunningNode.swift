@@ -114,7 +114,7 @@ public struct RunningNode: Sendable {
     public func setDemand(_ isWanted: Bool, for stream: StreamName) {
         guard demand.note(isWanted, for: stream) else { return }
         if reportDemand() { return }
-        // The loop is too busy: try again, until it accepts the work or has ended.
+        // The loop is too busy, or has ended: try again for some time, then give up.
         let node = self
         Task {
             for _ in 0..<Self.demandTriesMax {

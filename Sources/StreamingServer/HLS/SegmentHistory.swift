@@ -19,7 +19,7 @@ struct SegmentHistory {
     static let followedMax = Duration.seconds(60)
     /// Maximum number of streams whose segments are kept; the stream watched longest ago is evicted first.
     private static let pastMax = 1_024
-    /// Maximum number of streams whose numbers are kept; the oldest numbers are evicted first.
+    /// Maximum number of streams whose numbers are kept; the numbers stored longest ago are evicted first.
     private static let numbersMax = 16_384
 
     private let limits: SegmentWindow.Limits
