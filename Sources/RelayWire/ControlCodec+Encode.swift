@@ -131,7 +131,7 @@ extension ControlCodec {
 }
 
 extension Nak {
-    /// True if it requests at least one number, at most `numbersMax`, and none below 1 or above
+    /// True if the NAK requests at least one number, at most `numbersMax`, and none below 1 or above
     /// `WireLimits.sequenceMax`.
     var isWellFormed: Bool {
         let numbers = runs.reduce(0) { $0 + Int($1.count) }

@@ -3,7 +3,7 @@ import ReflectorModel
 /// Encodes and decodes control messages (WireFormat.md, "Control"). A receiver reads the `ControlHeader`, finds the
 /// link by its token, calls `verify`, checks the link's `ReplayWindow`, and only then calls `decodeBody`.
 public enum ControlCodec {
-    /// Header and MAC around an empty body.
+    /// Length of a message with an empty body: header and MAC.
     static let lengthMin = WireLimits.controlHeaderLength + WireLimits.macLength
 
     /// The message kind, the byte before the body.
@@ -25,7 +25,8 @@ public enum ControlCodec {
         case payloadLimit = 15
     }
 
-    /// True if a whole control datagram is a NAK, by its kind alone. It must be as long as a `ControlHeader`.
+    /// True if a whole control datagram is a NAK, by its kind alone. The datagram must contain the whole header
+    /// (`WireLimits.controlHeaderLength` bytes).
     public static func isNak(_ datagram: UnsafeRawBufferPointer) -> Bool {
         datagram[WireLimits.controlHeaderLength - 1] == Kind.nak.rawValue
     }

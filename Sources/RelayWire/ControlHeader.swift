@@ -1,4 +1,4 @@
-/// The start of every control message: the receiver's link, and the message's number on it.
+/// The start of every control message: the receiver's token of the link, and the number of the message on that link.
 public struct ControlHeader: Hashable, Sendable {
     /// The link token of the receiver.
     public var token: UInt64

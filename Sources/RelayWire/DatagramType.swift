@@ -1,4 +1,4 @@
-/// The kind of a datagram, determined by its first byte alone: here a receiver separates the packet path from the rest.
+/// The kind of a datagram, determined by its first byte alone. By it, a receiver separates data packets from the rest.
 public enum DatagramType: Hashable, Sendable {
     case hello
     case cookie

@@ -165,7 +165,7 @@ extension WireReader {
 }
 
 extension WireWriter {
-    /// The first four bytes of every handshake message; the fourth depends on the message.
+    /// Writes the first four bytes of a handshake message; the meaning of the fourth depends on the message.
     mutating func writeStart(_ type: DatagramType, _ keyPhase: UInt8, _ fourth: UInt8) {
         write(type.byte)
         write(WireLimits.version)

@@ -42,7 +42,7 @@ public struct Open: Sendable, Equatable {
     /// Token that the parent writes on everything it sends on this link.
     public var childToken: UInt64
     public var region: RegionID?
-    /// Host name relative to the zone, for people; at most 255 bytes. Identity is `node`.
+    /// Host name relative to the zone, for people; at most 255 bytes. The protocol identifies the child by `node`.
     public var name: String
 
     public init(

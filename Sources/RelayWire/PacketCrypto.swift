@@ -12,7 +12,7 @@ public struct SealKey: Hashable, Sendable {
     public init(index: Int32) { self.index = index }
 }
 
-/// The two directions of a link.
+/// The MAC keys of a link, one for each direction.
 public struct LinkKeys: Hashable, Sendable {
     public var childToParent: MACKey
     public var parentToChild: MACKey
@@ -26,7 +26,7 @@ public struct LinkKeys: Hashable, Sendable {
 /// the simulator uses a fast keyed hash. Class-bound, so that a call costs one indirection and no existential box. Keys
 /// are handles, so that the packet path counts no references. Owned by one event loop.
 public protocol PacketCrypto: AnyObject {
-    /// Accepted network keys, by phase; the first one is used for sending.
+    /// Phases of the accepted network keys; the first key is used for sending.
     var keyPhases: [UInt8] { get }
 
     /// Fills the buffer with unpredictable bytes.

@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// Asks whether a node is alive: an answer proves that the node's event loop runs. The cookie, obtained with a `hello`,
-/// proves that the prober receives at its address.
+/// proves that the prober receives packets at its source address.
 public struct Probe: Sendable, Equatable {
     public var keyPhase: UInt8
     public var role: NodeRole
@@ -26,7 +26,7 @@ public struct Probe: Sendable, Equatable {
 }
 
 /// A node's report about itself to a prober. Totals count from the node's start; a lower total than before, or a
-/// shorter uptime, means that it has restarted.
+/// shorter uptime, means that the node has restarted.
 public struct ProbeReport: Sendable, Equatable {
     /// The incarnation that leads one stream, and what a witness has received of it.
     public struct Lead: Sendable, Equatable {
@@ -55,14 +55,14 @@ public struct ProbeReport: Sendable, Equatable {
     public var nonce: HandshakeNonce
     public var number: UInt64
     public var uptimeMilliseconds: UInt64 = 0
-    /// Links of children.
+    /// Number of links to children.
     public var children: UInt32 = 0
     public var streams: UInt32 = 0
     /// Egress that the node may use, in bits per second; 0 for no limit.
     public var capacity: UInt64 = 0
     /// Bytes sent.
     public var bytesSent: UInt64 = 0
-    /// Link packets that children report as received, and as missed.
+    /// Data packets that children report as received, and as lost.
     public var received: UInt64 = 0
     public var lost: UInt64 = 0
     public var leads: [Lead] = []

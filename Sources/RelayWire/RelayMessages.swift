@@ -27,9 +27,9 @@ public struct Subscribe: Sendable, Equatable {
     public enum Start: Sendable, Equatable {
         /// From the next packet on.
         case live
-        /// From the oldest packet in the parent's ring ([A] §IV-C).
+        /// From the oldest packet in the parent's ring that is not about to be overwritten ([A] §IV-C).
         case preburst
-        /// From this number of this incarnation, as far as the ring reaches.
+        /// From this sequence number of this incarnation on, as far back as the ring reaches.
         case resume(IncarnationTag, SequenceNumber)
     }
     /// The child's own id of this subscription on this link.
@@ -39,14 +39,14 @@ public struct Subscribe: Sendable, Equatable {
     public var start: Start
     /// Backlog speed as a multiple of the arrival rate, in sixteenths: 32 is 2×.
     public var rateSixteenths: UInt8
-    /// The relays downstream that fetch through this node, at most `pathLengthMax`. A node that finds its own id in the
-    /// path has detected a loop.
+    /// The sender, unless it is an edge, and the relays that fetch the stream through it; at most `pathLengthMax`. A
+    /// node that finds its own id in the path has detected a loop.
     public var path: [NodeID]
     public static let pathLengthMax = 8
     /// Set in the start octet if `isExtra`.
     static let extraFlag: UInt8 = 0x80
-    /// Another parent is asked too, or already carries the stream; this path is only for redundancy. A parent that is
-    /// nearly full refuses it.
+    /// The child asks another parent too, or already gets the stream from one; this path is only for redundancy. A
+    /// parent that is nearly full refuses it.
     public var isExtra: Bool
 
     public init(
@@ -71,7 +71,7 @@ public enum SubscribeStatus: UInt8, Sendable, CaseIterable {
     case loop = 4
     case tableFull = 5
     case noSource = 6
-    /// For an existing subscription: a child that has the stream by another path as well should end this one.
+    /// For an existing subscription: the child should end it if it gets the stream by another path as well.
     case crowded = 7
     /// It is unknown whether the stream exists: the parent's name servers do not answer.
     case undecided = 8
@@ -119,7 +119,7 @@ public enum CloseReason: UInt8, Sendable, CaseIterable {
     case shuttingDown = 2
 }
 
-/// A child's lease renewal: it echoes the newest nonce, which proves that it still receives at its address.
+/// A child's lease renewal. The newest nonce, echoed, proves that the child still receives packets at its address.
 public struct Renew: Sendable, Equatable {
     public var leaseNonce: UInt64
     public var subscriptions: UInt16
@@ -152,7 +152,7 @@ public struct LinkHeartbeat: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         public var subscription: UInt32
         public var highest: SequenceNumber
-        /// Milliseconds since the parent's own upstream last carried a packet of the stream, at most 65,535.
+        /// Milliseconds since the parent last received a packet of the stream from upstream, at most 65,535.
         public var upstreamSilentMilliseconds: UInt16
         public init(subscription: UInt32, highest: SequenceNumber, upstreamSilentMilliseconds: UInt16) {
             self.subscription = subscription
@@ -184,7 +184,7 @@ public struct LinkHeartbeat: Sendable, Equatable {
     }
 }
 
-/// Requests packets that are known to be lost from a gap in the link numbers.
+/// Requests the retransmission of packets: a gap in the link numbers shows that they are lost.
 public struct Nak: Sendable, Equatable {
     public struct Run: Sendable, Equatable {
         public var first: SequenceNumber
@@ -202,8 +202,8 @@ public struct Nak: Sendable, Equatable {
     /// 1 for the first request of these numbers, at most `triesMax`; unchanged if the request is only repeated.
     public var tryNumber: UInt8
     public static let triesMax: UInt8 = 127
-    /// No later try could be answered in time, so this one justifies a second retransmit even while another is in
-    /// transit.
+    /// True if a later try could not be answered in time. The parent then retransmits a second time even while the
+    /// first retransmit may still be in transit.
     public var isLast: Bool
     public var runs: [Run]
 

@@ -11,6 +11,6 @@ public enum WireError: UInt8, Error, Sendable, CaseIterable {
     case badName
     case tooMany
     case trailingBytes
-    /// A number that no honest sender can have reached.
+    /// A sequence number that no honest sender can have reached, or a page number not below the number of pages.
     case outOfRange
 }

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// A cursor into the buffer of an outgoing message: if the buffer is too small, this is our own bug, and it traps.
+/// A cursor into the buffer of an outgoing message. It traps if the buffer is too small: that can only be our own bug.
 struct WireWriter {
     private let buffer: UnsafeMutableRawBufferPointer
     /// Bytes written.

@@ -1,11 +1,11 @@
 import CSecretFiles
 import Glibc
 
-/// A file's POSIX access control list (acl(5)), in the kernel's format. If a file has one, the group bits of the mode
-/// are only its mask: systemd passes credentials as root's files of mode 0440 with a list that gives only the service
-/// access.
+/// A file's POSIX access control list (acl(5)), in the kernel's format. If a file has a list, the group bits of its
+/// mode are only the list's mask. So a file of mode 0440 can be private: systemd passes credentials in such files of
+/// root, with a list that gives only the service access.
 struct AccessList: Equatable {
-    /// Maximum length of a list: 64 entries.
+    /// Maximum length of a list in bytes: 64 entries.
     private static let bytesMax = 516
 
     private enum Tag: UInt16 {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Replaces a file atomically: after a crash it is either the old one or the new one. All state files are written here.
+/// Replaces a file atomically: after a crash, the path leads to either the whole old file or the whole new one.
 public enum AtomicFile {
     /// Writes the bytes to a new file next to `path`, syncs it to disk, and renames it to `path`.
     /// - Parameter mode: permissions of the new file.

@@ -72,7 +72,7 @@ public enum PrivateFile {
         try AtomicFile.write(Array(text.utf8), to: descriptor, path: path)
     }
 
-    /// Atomically replaces a file with one of mode 0600, even if the machine crashes.
+    /// Replaces a file with one of mode 0600, atomically even if the machine crashes.
     public static func replace(_ path: String, bytes: [UInt8]) throws(Failure) {
         try AtomicFile.replace(path, bytes: bytes, mode: 0o600)
     }

@@ -1,5 +1,5 @@
 /// The message authentication codes that we accept and send (RFC 8945 §6). HMAC-MD5 and HMAC-SHA-1 are excluded: new
-/// keys must not use them, and every server in use supports these.
+/// keys must not use them, and every server in use supports the three below.
 public enum TSIGAlgorithm: String, CaseIterable, Sendable {
     case hmacSHA256 = "hmac-sha256"
     case hmacSHA384 = "hmac-sha384"

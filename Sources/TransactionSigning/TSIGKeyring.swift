@@ -27,7 +27,8 @@ public struct TSIGKeyring: Sendable {
     public subscript(name: String) -> TSIGKey? { TSIGName.wire(name).flatMap { keys[$0] } }
 
     /// Reads keys, one per line as `name algorithm base64`, or in the format of BIND and `tsig-keygen`: `key "name" {
-    /// algorithm hmac-sha256; secret "base64"; };`. `#` and `//` begin comments.
+    /// algorithm hmac-sha256; secret "base64"; };`. `#` begins a comment, and so does `//` at the start of a line or as
+    /// a word of its own.
     public static func parse(_ text: String) -> Result<TSIGKeyring, Problems> {
         var ring = TSIGKeyring()
         var problems: [Problem] = []
@@ -96,7 +97,8 @@ public struct TSIGKeyring: Sendable {
             var rest = line[...]
             if let hash = rest.firstIndex(of: "#") { rest = rest[..<hash] }
             for word in rest.split(whereSeparator: { $0.isWhitespace || "{};\"".contains($0) }) {
-                // A base64 secret may contain slashes, but the probability that it begins with two is only 1 in 4,096.
+                // A word that begins with `//` after other words of its line may be a base64 secret, so it is no
+                // comment.
                 if word == "//" || (word.hasPrefix("//") && result.last?.line != number + 1) { break }
                 result.append(Word(text: String(word), line: number + 1))
             }

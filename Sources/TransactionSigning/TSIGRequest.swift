@@ -8,10 +8,10 @@ public enum TSIGRequest: Sendable {
     /// Valid and in time. `message` is the request without the signature.
     case signed(TSIGSession, message: [UInt8])
 
-    /// An invalid signature, and how to reply to it.
+    /// A signature that is not accepted, and how to reply to it.
     public struct Rejection: Sendable {
         public enum Reason: UInt16, Sendable, CaseIterable {
-            /// BADSIG: the code is wrong; the two ends have different secrets under one name.
+            /// BADSIG: the code is wrong, for example because the two ends have different secrets under one name.
             case badSignature = 16
             /// BADKEY: no key of that name and algorithm.
             case badKey = 17
@@ -54,7 +54,7 @@ public enum TSIGRequest: Sendable {
         }
     }
 
-    /// Verifies a request, in the order of the RFC: key, code, time, length.
+    /// Verifies a request, in the order of the RFC: key, code, time, truncation.
     /// - Parameter now: seconds since 1970.
     public static func verify(_ message: [UInt8], keys: TSIGKeyring, now: Int64) -> TSIGRequest {
         let found: TSIGRecord?

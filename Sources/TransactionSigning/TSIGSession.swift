@@ -5,7 +5,7 @@ public struct TSIGSession: Sendable {
     public static let fudge: UInt16 = 300
 
     public let key: TSIGKey
-    /// Code of the last message; empty if there is none.
+    /// Code of the latest message; empty if there is none.
     private var code: [UInt8] = []
     private var messages = 0
 
@@ -60,7 +60,8 @@ public struct TSIGSession: Sendable {
     /// The code of the next message.
     private func next(_ message: [UInt8], _ record: TSIGRecord) -> [UInt8]? {
         let before = code.isEmpty ? [] : TSIGRecord.word(UInt16(code.count)) + code
-        // The request and its first reply cover the whole record, later messages only the times.
+        // The codes of the request and its first reply cover all signed fields of the record, later ones only the time
+        // fields.
         return key.code(of: [before, message, messages < 2 ? record.variables : record.timers])
     }
 }

@@ -2,9 +2,10 @@ import DNSAnswers
 import LDNSKit
 import ReflectorModel
 
-/// The records of the synthesised names of the aliased form: the same as the name server's own answers (design §4).
+/// The records for the synthesised names in the aliased form of a zone. They are the same as the name server's own
+/// answers (design §4).
 enum ExportedRecord {
-    /// A, AAAA and SRV of the hosts that are answered for set regions, sorted.
+    /// A, AAAA and SRV records of the hosts in the answer for set regions, sorted.
     static func hosts(_ content: ZoneContent, sets: [Int]) -> [RecordData] {
         let zone = content.wireName
         var records: [RecordData] = []
@@ -28,12 +29,12 @@ enum ExportedRecord {
         hosts(content, sets: sets).filter { $0.type == LDNSType.srv }
     }
 
-    /// - Parameter serial: serial of the zone; used if no earlier generation is known in which the answer last changed.
+    /// - Parameter serial: serial of the zone; used if the serial of the answer's last change is not known.
     static func setText(_ content: ZoneContent, _ region: ZoneContent.SetRegion, serial: UInt32) -> RecordData {
         .text(content.setText(region, serial: serial))
     }
 
-    /// The answer for removed parents: SRV with the target `.` (RFC 2782), and TXT.
+    /// The answer that there is no parent: SRV with the target `.` (RFC 2782), and TXT.
     static let none: [RecordData] = [
         .service(priority: 0, weight: 0, port: 0, target: [0]),
         .text(["set=\(ZoneContent.Rule.none)", "cause=zone"]),

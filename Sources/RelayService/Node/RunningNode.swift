@@ -4,7 +4,7 @@ import ReflectorModel
 
 /// A running node, for use from any thread.
 public struct RunningNode: Sendable {
-    /// Longest time for children to move away before the node stops.
+    /// The longest time that a stopping node waits for its children to move away.
     public static let drainTimeMax = Duration.seconds(2)
     private static let drainInterval = Duration.milliseconds(100)
 
@@ -85,8 +85,8 @@ public struct RunningNode: Sendable {
         }
     }
 
-    /// Runs `body` beside a started node and, however it ends, returns only after the node's thread has ended: a
-    /// process must not exit while that thread still seals packets.
+    /// Starts a node, runs `body`, and ends the node. Even if `body` throws, returns only after the node's thread has
+    /// ended: a process must not exit while that thread still seals packets.
     public static func with(
         _ configuration: NodeConfiguration, output: (any StreamOutput)?, logger: Logger,
         _ body: (RunningNode) async throws -> Void
@@ -110,11 +110,11 @@ public struct RunningNode: Sendable {
         await memory.flush()
     }
 
-    /// Sets whether a viewer wants a stream; false when the last one has left.
+    /// Tells the node whether any viewer wants a stream: true at the first viewer, false when the last one has left.
     public func setDemand(_ isWanted: Bool, for stream: StreamName) {
         guard demand.note(isWanted, for: stream) else { return }
         if reportDemand() { return }
-        // The loop is too busy: try again, until it accepts the work or has ended.
+        // The loop is too busy, or has ended: try again for some time, then give up.
         let node = self
         Task {
             for _ in 0..<Self.demandTriesMax {
@@ -129,7 +129,7 @@ public struct RunningNode: Sendable {
     /// Ten seconds: a loop that is stuck for longer cannot serve anyway.
     private static let demandTriesMax = 500
 
-    /// False if the loop accepts no more work.
+    /// Passes the noted changes of demand to the loop. False if the loop accepts no more work.
     private func reportDemand() -> Bool {
         let (loop, shell, demand) = (loop, shell, demand)
         return loop.execute {
@@ -157,7 +157,7 @@ public struct RunningNode: Sendable {
         return await loop.query { shell.value.node.isReady } ?? false
     }
 
-    /// False after its loop has ended. Waits for the loop, so a loop that is stuck gives no answer.
+    /// False after its loop has ended. Waits for the loop: does not return while the loop is stuck.
     public func isRunning() async -> Bool { await loop.query { true } ?? false }
 
     /// The sink for the payloads of an entrypoint's encoders.

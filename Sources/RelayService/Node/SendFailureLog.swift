@@ -16,7 +16,7 @@ struct SendFailureLog {
     /// One entry for each socket, by the socket's tag.
     private var sockets: [Logged] = []
 
-    /// Failures of the socket that `note` has counted.
+    /// Number of send failures of the socket as of the last call of `note`.
     func total(_ tag: Int) -> UInt64 { tag < sockets.count ? sockets[tag].total : 0 }
 
     mutating func note(_ socket: DatagramSocket, at now: MonotonicInstant, _ logger: Logger) {

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Receives an edge's streams; its streaming servers implement this. Called on the node's event loop, so it must be
-/// quick.
+/// Receives an edge's streams; its streaming servers implement this. Its methods are called on the node's event loop,
+/// so they must return quickly.
 public protocol StreamOutput: Sendable {
     /// Returns the receiver for the payloads of a stream; nil if they can't be taken now. Called at the first payload,
     /// and again once that receiver has ended.

@@ -7,7 +7,7 @@ enum AnswerReading: Equatable {
     case records([LDNSRecord], ttlSeconds: UInt32)
     case noSuchName(serial: UInt32?)
     case noData(serial: UInt32?)
-    /// No usable answer, with the RCODE: another server may have one.
+    /// This server gives no usable answer; another one may. The RCODE tells why.
     case lame(rcode: UInt8)
 
     private static let aliasesMax = 8
@@ -43,8 +43,8 @@ enum AnswerReading: Equatable {
             owner = target
         }
         let serial = message.authority.lazy.compactMap(Self.serial).first
-        // An alias whose target this server does not serve is neither an answer nor a proof of absence, which would
-        // include the zone's SOA (RFC 2308 §2).
+        // An alias to a name that this server does not serve is not an answer. It proves no absence either: a proof
+        // includes the zone's SOA (RFC 2308 §2).
         guard owner == name || serial != nil || message.rcode == Self.nameError else {
             self = .lame(rcode: Self.serverFailure)
             return
@@ -58,7 +58,7 @@ enum AnswerReading: Equatable {
         return record.data.suffix(20).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
     }
 
-    /// The addresses of a host among records.
+    /// The addresses that `records` contain for a host.
     static func addresses(of host: String, in records: [LDNSRecord]) -> [(address: IPAddress, ttl: UInt32)] {
         records.compactMap { record in
             guard record.owner == host, record.recordClass == 1, let bytes = record.addressBytes else { return nil }
@@ -77,7 +77,8 @@ struct AnswerText {
     /// All strings, in the server's order.
     var strings: [String]
 
-    /// The portset of a stream: from `portset=s4096`, or from the fixed hash of its name into `hash=0-4095`.
+    /// The portset of a stream: the one in `portset=s4096`, or the fixed hash of the stream's name into the range of
+    /// `hash=0-4095`.
     func portset(of stream: StreamName) -> PortsetID? {
         if let label = value("portset") { return PortsetID(label: label) }
         let bounds = value("hash")?.split(separator: "-", maxSplits: 1).compactMap { UInt16($0) } ?? []

@@ -3,12 +3,12 @@ import NIOPosix
 import ReflectorModel
 
 /// Sends one query to one server and waits for its answer: over UDP from a socket of its own, so that each query has a
-/// random port and receives only from that server; over TCP when the answer was truncated.
+/// random port and receives only from that server; or over TCP, for an answer that was truncated.
 struct QueryExchange: Sendable {
     let loop: any EventLoop
     let counters: ResolverCounters
 
-    /// Why a server gave no answer.
+    /// Why a query got no usable answer.
     enum Failure: Error, Equatable {
         case timedOut
         case unreachable
@@ -83,7 +83,7 @@ struct QueryExchange: Sendable {
     }
 }
 
-/// The wait for one answer; the first that matches ends it. Lives on the loop.
+/// Waits for one answer: the first message that matches the query ends the wait. Lives on the loop.
 private final class AnswerWaiting {
     let query: OutgoingQuery
     private let counters: ResolverCounters

@@ -11,16 +11,16 @@ public enum ResolverCounter: String, CaseIterable, Sendable {
     case queriesTCP = "resolver_queries_tcp"
     /// Queries to one server without an answer in time.
     case timeouts = "resolver_timeouts"
-    /// Servers that could not be reached, or closed the connection early.
+    /// Queries to one server that could not be reached, or closed the connection early.
     case unreachable = "resolver_unreachable"
     /// Answers that matched a query but are unusable: malformed, not authoritative, SERVFAIL, REFUSED.
     case lame = "resolver_lame"
-    /// Datagrams that answer none of our queries, by the field that did not match.
+    /// Messages that do not answer our query, by the field that did not match.
     case mismatchedID = "resolver_mismatched_id"
     case mismatchedQuestion = "resolver_mismatched_question"
     case mismatchedHeader = "resolver_mismatched_header"
     case mismatchedCookie = "resolver_mismatched_cookie"
-    /// Servers that asked for a new cookie (RFC 7873 §5.3).
+    /// Answers that ask for a new cookie (RFC 7873 §5.3).
     case badCookie = "resolver_bad_cookie"
 }
 

@@ -15,8 +15,8 @@ struct ServerOrder {
 
     init(count: Int) { states = Array(repeating: ServerState(), count: count) }
 
-    /// Indices of the servers in query order. A server without a measured round-trip time comes before the others, so
-    /// that each is tried.
+    /// Indices of the servers in query order. Among servers without a recent failure, those without a measured
+    /// round-trip time come first, so that each is tried.
     func indices(at now: MonotonicInstant) -> [Int] {
         func key(_ index: Int) -> (Int, Int64, Int) {
             let state = states[index]

@@ -4,7 +4,7 @@ import ReflectorModel
 
 /// Sends one question to the name servers in turn until one gives a usable answer.
 actor ServerQueries {
-    /// Time-outs of one server, over UDP and over TCP.
+    /// Time-outs of one query, over UDP and over TCP.
     private static let tryTimeout = TimeSpan.milliseconds(400)
     private static let streamTimeout = TimeSpan.seconds(1)
     /// How often a server may request a new cookie before the next server is queried.
@@ -100,7 +100,7 @@ actor ServerQueries {
                 order.succeeded(index, roundTrip: answer.roundTrip)
                 return .success(message)
             } catch {
-                // From the next query on, accepts answers without a cookie: the server may no longer send cookies.
+                // The answer to the next query needs no cookie: the server may no longer send cookies.
                 serverCookies[index] = nil
                 order.failed(index, at: exchange.loop.instant)
                 return .failure(error)

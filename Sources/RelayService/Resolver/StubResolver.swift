@@ -9,9 +9,9 @@ import ReflectorModel
 /// Protection against forged answers: no recursion, a new socket with a random port for each query, random id, 0x20,
 /// cookies. Truncated answers are retried over TCP. Servers are queried in turn, 400 ms each, 3 s in total.
 public actor StubResolver {
-    /// Look-ups running at once; more are refused and counted.
+    /// Maximum number of look-ups at once; more are refused and counted.
     public static let lookUpsMax = 256
-    /// Hosts of one answer whose addresses are looked up.
+    /// Maximum number of hosts taken from one answer; more are ignored.
     public static let hostsMax = 64
     private static let timeout = TimeSpan.seconds(3)
     /// Most TXT records are only for people, so a look-up waits no longer than this for them.
@@ -88,7 +88,7 @@ public actor StubResolver {
     private func resolve(_ name: ReflectorName) async -> LookUpResult {
         let owner = absolute(name.description)
         let start = loop.instant
-        // The text of a stream contains its portset, so the node needs it.
+        // The TXT record of a stream contains the portset, which the node needs.
         let textTimeout = if case .candidates = name { Self.timeout } else { Self.textTimeout }
         async let textOutcome = queries.ask(owner, LDNSType.txt, until: start + textTimeout)
         async let serial = serials.serial()
@@ -172,14 +172,14 @@ public actor StubResolver {
         return needsV6 || all.values.contains { others in others.contains { !$0.address.isV4 } }
     }
 
-    /// True if the node has no IPv4.
+    /// Sets whether a host needs an IPv6 address to be complete; true if the node has no IPv4 address.
     public func setNeedsV6(_ needsV6: Bool) { self.needsV6 = needsV6 }
 
     private static func key(_ host: ResolvedHost) -> (UInt16, String, Int, Endpoint) {
         (host.priority, host.name, host.endpoint.address.isV4 ? 0 : 1, host.endpoint)
     }
 
-    /// A and AAAA of an absolute name.
+    /// The addresses (A and AAAA records) of an absolute name.
     private func addresses(
         of host: String, until deadline: MonotonicInstant
     ) async -> Result<[(address: IPAddress, ttl: UInt32)], UnansweredLookUp> {
@@ -200,7 +200,7 @@ public actor StubResolver {
         return .success(all)
     }
 
-    /// Why no server answered; nil if a server did, even without records.
+    /// Why no server gave a usable answer; nil if one did, even without records.
     private static func failure(
         of outcome: Result<ServerQueries.Outcome, UnansweredLookUp>
     ) -> LookUpFailure? {

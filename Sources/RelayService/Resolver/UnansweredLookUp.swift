@@ -10,7 +10,7 @@ public struct UnansweredLookUp: Error, Hashable, Sendable, CustomStringConvertib
         case unreachable
         /// The answer could not be read.
         case malformed
-        /// RFC 1035 §4.1.1 and RFC 2136 §2.2: the server does not know the zone.
+        /// REFUSED (RFC 1035 §4.1.1) or NOTAUTH (RFC 2136 §2.2): the server does not know the zone.
         case notItsZone(rcode: UInt8)
         /// An answer from a cache, or a referral.
         case notAuthoritative

@@ -1,10 +1,10 @@
 import LDNSKit
 import ReflectorModel
 
-/// Queries the zone's serial in parallel with look-ups; all look-ups of one round share one query.
+/// Queries the zone's serial in parallel with look-ups. Look-ups that start at about the same time share one query.
 actor ZoneSerials {
-    /// How long a serial is reused for later look-ups: longer than a round, but so short that an answer is almost never
-    /// newer than the serial shown with it.
+    /// How long a serial is reused for later look-ups: long enough for look-ups that start together, but so short that
+    /// the zone almost never changes in between.
     private static let shared = TimeSpan.milliseconds(100)
     private static let timeout = TimeSpan.seconds(1)
 
@@ -19,7 +19,7 @@ actor ZoneSerials {
         self.clock = clock
     }
 
-    /// Nil if no server answers.
+    /// The zone's serial; nil if no server answers.
     func serial() async -> UInt32? {
         let now = clock()
         if let asked, now - asked.at < Self.shared { return await asked.task.value }

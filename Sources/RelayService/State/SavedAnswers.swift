@@ -3,7 +3,7 @@ import ReflectorModel
 /// The last good answers of a node's look-ups: the node uses them when it starts and no name server answers (design
 /// §4).
 public struct SavedAnswers: Sendable, Equatable {
-    /// Most names kept; the one saved longest ago is evicted first.
+    /// Maximum number of names; the one saved longest ago is evicted first.
     public static let namesMax = 4_096
 
     /// By the text of the name, for example `n1.r1283.s4096`.

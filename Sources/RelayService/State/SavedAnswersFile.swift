@@ -14,8 +14,8 @@ public struct SavedAnswersFile: Sendable {
 
     public init(path: String) { self.path = path }
 
-    /// The saved answers, and a sentence about the problem if a file could not be used. A missing file is not a
-    /// problem.
+    /// Reads the saved answers. Also returns a sentence about the problem if the file, or an entry, could not be used.
+    /// A missing file is not a problem.
     public func load() -> (answers: SavedAnswers, problem: String?) {
         let text: String
         do throws(PrivateFile.Failure) {

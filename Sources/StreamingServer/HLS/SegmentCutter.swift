@@ -3,8 +3,8 @@
 ///
 /// Time is divided into slots of the target duration, counted in unwrapped time stamps. A segment begins at the first
 /// random access point of a slot, has the slot's number, and ends where the next begins. An edge that joins in the
-/// middle of a slot cannot know whether the first random access point it sees is the slot's first; it skips that point
-/// unless it has watched the second before the slot began.
+/// middle of a slot cannot know which random access point is the slot's first, so it begins no segment there. It begins
+/// one in the next slot only if it has received the stream for at least one second before that slot.
 ///
 /// Where random access points are missing or too far apart, a segment is cut at another access unit: otherwise it would
 /// become longer than the announced target duration, or too large to store.
@@ -39,10 +39,11 @@ struct SegmentCutter {
 
     /// A step of the time stamps larger than this always begins a new time line.
     private static let stepMax = 10 * TimestampUnwrapper.ticksPerSecond
-    /// A step larger than both this and four times the longest step so far also begins a new time line.
+    /// After the first two steps, a step larger than both this and four times the longest step so far also begins a new
+    /// time line.
     private static let stepUsual = TimestampUnwrapper.ticksPerSecond * 3 / 2
-    /// Longer than the reordering of any pictures. A larger backward step begins a new time line, and an edge must have
-    /// watched this long before a slot to recognize the slot's first random access point.
+    /// Longer than the reordering of any pictures. A larger backward step begins a new time line. An edge must have
+    /// received the stream this long before a slot to know which random access point is the slot's first.
     private static let reorderMax = TimestampUnwrapper.ticksPerSecond
     /// Longest segment before a target duration is announced, and longest wait for a random access point.
     static let durationMax = 12 * TimestampUnwrapper.ticksPerSecond
@@ -161,7 +162,7 @@ struct SegmentCutter {
             }
             return ticks - since >= Self.durationMax
         }
-        // Without a random access point at its start, a longer segment has no benefit.
+        // A segment without any random access point has no benefit from being longer than a slot.
         let limit = segment.isDependent && segment.groupTicks == 0 ? min(slotTicks, durationMax) : durationMax
         // The next access unit would come too late.
         let isLong = ticks - segment.startTicks + min(longestStep, TimestampUnwrapper.ticksPerSecond) > limit
@@ -198,8 +199,8 @@ struct SegmentCutter {
         open?.randomAccessTicks = ticks
     }
 
-    /// - Parameter ticks: when the next segment begins; nil if that is on another time line. The duration is then
-    ///   estimated from the access units seen.
+    /// - Parameter ticks: when the next segment begins; nil if that is not known or is on another time line. The
+    ///   duration is then estimated from the access units seen.
     private mutating func close(at end: UInt64, ticks: Int64?) -> Segment? {
         guard let segment = open else { return nil }
         open = nil

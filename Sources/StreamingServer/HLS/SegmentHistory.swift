@@ -17,9 +17,9 @@ struct SegmentHistory {
 
     /// A player that has requested the playlist within this time still follows it.
     static let followedMax = Duration.seconds(60)
-    /// Streams whose segments are kept; the one watched longest ago is evicted first.
+    /// Maximum number of streams whose segments are kept; the stream watched longest ago is evicted first.
     private static let pastMax = 1_024
-    /// Streams whose numbers are kept; the oldest are evicted first.
+    /// Maximum number of streams whose numbers are kept; the numbers stored longest ago are evicted first.
     private static let numbersMax = 16_384
 
     private let limits: SegmentWindow.Limits

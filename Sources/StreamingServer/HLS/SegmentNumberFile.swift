@@ -20,8 +20,8 @@ struct SegmentNumberFile: Sendable {
 
     let path: String
 
-    /// The saved numbers, and a sentence about the problem if a file could not be used. A missing file is not a
-    /// problem.
+    /// Reads the saved numbers. Also returns a sentence about the problem if the file, or an entry, could not be used.
+    /// A missing file is not a problem.
     /// - Parameter now: seconds since 1970.
     func load(now: Int64) -> (numbers: [StreamName: SegmentNumbering], problem: String?) {
         guard FileManager.default.fileExists(atPath: path) else { return ([:], nil) }

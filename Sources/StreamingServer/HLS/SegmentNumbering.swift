@@ -1,5 +1,5 @@
-/// The state of a stream's playlist numbers, from which they continue: after the stream was absent, and, from a file,
-/// after a restart of the edge.
+/// The state from which a stream's playlist numbers continue after the stream was absent and, read from a file, after a
+/// restart of the edge.
 struct SegmentNumbering: Equatable, Sendable, Codable {
     /// Lowest media sequence number of the next segment.
     var next: Int64
@@ -13,19 +13,19 @@ struct SegmentNumbering: Equatable, Sendable, Codable {
     /// If the number of a segment's slot is less than this far above `next`, the stream continues; a larger distance
     /// means another time line.
     private static let aheadMax: Int64 = 43_200
-    /// Numbers that may have been used after the file was written.
+    /// How many numbers may have been used after the file was written.
     private static let margin: Int64 = 64
-    /// Every number fits into a double, because players may parse it as one.
+    /// Largest number accepted: players may parse a number as a double, which holds every integer up to this.
     private static let numberMax: Int64 = 1 << 53
 
-    /// The number of a segment that begins a playlist: that of its slot, as at every edge, unless that is below the
-    /// numbers used before or too far above them.
+    /// The number of a segment that begins a playlist: its slot plus `lead`. If that is below the numbers used before,
+    /// or too far above them, it is `next`.
     func first(slot: Int64) -> Int64 {
         let alike = slot &+ lead
         return alike >= next && alike &- next < Self.aheadMax ? alike : next
     }
 
-    /// The state to continue from after it was read from a file, which may be some segments old. Nil if it is
+    /// The state to continue from, if this one was read from a file, which may be some segments old. Nil if it is
     /// implausible.
     var restored: SegmentNumbering? {
         guard (0...Self.numberMax).contains(next), (-Self.numberMax...Self.numberMax).contains(lead),

@@ -29,17 +29,18 @@ struct SegmentWindow {
     struct Limits {
         /// Shortest `EXT-X-TARGETDURATION`.
         var targetSeconds: Int
-        /// Fewest segments in the playlist.
+        /// Minimum number of segments in the playlist.
         var listedMin: Int
-        /// Fewest segments that can be read, including those in the playlist; there are more if the playlist is long.
+        /// Minimum number of segments that can be read, including those in the playlist; more are kept if the playlist
+        /// is long.
         var keptMin: Int
-        /// Bytes of all segments kept; the oldest are evicted first.
+        /// Maximum number of bytes of all segments kept; the oldest segments are evicted first.
         var bytesMax: Int
     }
 
     /// Shortest total length of the segments in a playlist, in target durations.
     static let targetsListed = 3
-    /// Most segments kept, however short.
+    /// Maximum number of segments kept, however short they are.
     private static let keptMax = 256
 
     private let limits: Limits
@@ -62,7 +63,7 @@ struct SegmentWindow {
 
     /// - Parameters:
     ///   - numbering: the numbers when the stream was last here.
-    ///   - sequenceMin: least media sequence number of a stream that was never here.
+    ///   - sequenceMin: lowest media sequence number of a stream that was never here.
     init(limits: Limits, numbering: SegmentNumbering? = nil, sequenceMin: Int64 = 0) {
         self.limits = limits
         self.numbering = numbering
@@ -143,7 +144,7 @@ struct SegmentWindow {
     /// The segment of that name, if it is still held.
     func segment(_ name: SegmentName) -> Entry? { entries.last { $0.name == name } }
 
-    /// The media playlist; nil until it lists enough.
+    /// The media playlist; nil until there are segments of three target durations.
     var playlist: String? {
         guard let announcedSeconds else { return nil }
         let listed = entries.suffix(listedCount)
@@ -164,7 +165,8 @@ struct SegmentWindow {
 
     /// The segments of the first playlist decide the target duration: it is the duration of the longest segment
     /// possible with their distance between random access points. After that, the cutter makes no segments that are
-    /// longer. If a stream has no access unit to cut at, the playlist gives the longest duration allowed.
+    /// longer. If a stream has no access unit to cut at, a segment may be longer, but the playlist states the longest
+    /// duration allowed.
     private mutating func noteTarget(_ segment: SegmentCutter.Segment, _ entry: inout Entry) {
         if let fixedSeconds {
             entry.durationTicks = min(entry.durationTicks, Self.longest(roundedTo: fixedSeconds))

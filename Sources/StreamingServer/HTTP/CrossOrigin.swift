@@ -17,7 +17,7 @@ enum CrossOrigin {
         return response
     }
 
-    /// The answer to a browser's preflight request, sent because the page adds its own headers (a token, a trace id).
+    /// The answer to a preflight request, which a browser sends if a page adds its own headers (a token, a trace id).
     static func preflight(_ request: Request) -> Response {
         let asked = request.headers[.accessControlRequestHeaders] ?? ""
         // `*` would not cover Authorization, so the requested names are echoed.

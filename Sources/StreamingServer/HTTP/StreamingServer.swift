@@ -11,9 +11,9 @@ public struct StreamingServer: Service {
     public struct Configuration: Sendable {
         /// With port 0 the kernel chooses a port, which is passed to `onReady`.
         public var endpoint: Endpoint
-        /// Another server of the same hub maintains its streams: this one only adds an address for viewers.
+        /// Another server of the same hub maintains the hub's streams: this one only adds an address for viewers.
         public var isAdditional = false
-        /// Most connections of one IPv4 address or IPv6 /64: many viewers may share an address.
+        /// Maximum number of connections from one IPv4 address or IPv6 /64: many viewers may share an address.
         public var connectionsPerAddressMax = 1_024
         /// The head of a connection's first request must be complete within this time.
         public var headTimeout = TimeAmount.seconds(10)

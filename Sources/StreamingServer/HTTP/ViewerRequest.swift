@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// A viewer's request, read from the path alone. Only well-formed stream names are accepted, so no path leads
-/// elsewhere.
+/// A viewer's request, read from the path alone. Only well-formed stream names are accepted, so a path can reach
+/// nothing but streams and the index page.
 enum ViewerRequest: Equatable {
     /// `/`
     case index
@@ -9,7 +9,8 @@ enum ViewerRequest: Equatable {
     case progressive(StreamName)
     /// `/live/news/index.m3u8`
     case playlist(StreamName)
-    /// `/live/news/seg123-0f3a9c55.ts`; a stream with such a name cannot be watched progressively.
+    /// `/live/news/seg123-0f3a9c55.ts`; a stream whose name ends like this, without `.ts`, cannot be watched
+    /// progressively.
     case segment(StreamName, SegmentName)
 
     /// Nil for any other path.

@@ -5,7 +5,8 @@ import ReflectorModel
 
 /// Requests for streams that are not here: a few pass at once, more are delayed, too many are refused.
 extension ViewerResponder {
-    /// False if the viewer's address has requested too many new names.
+    /// Waits, if necessary, until the viewer's address may request a new name. False if the address has requested too
+    /// many, or if the viewer leaves meanwhile.
     func mayAsk(for name: StreamName, _ context: ViewerContext) async -> Bool {
         guard !hub.holds(name) else { return true }
         switch hub.newNames.ask(IPAddress(context.channel.remoteAddress), at: .now) {
@@ -21,7 +22,7 @@ extension ViewerResponder {
         }
     }
 
-    /// The requested stream has arrived.
+    /// Refunds the cost of a new name, because the requested stream has arrived.
     func refund(_ viewer: StreamViewer, _ context: ViewerContext) {
         if viewer.isCold { hub.newNames.refund(IPAddress(context.channel.remoteAddress), at: .now) }
     }
@@ -35,7 +36,7 @@ extension ViewerResponder {
 }
 
 extension IPAddress {
-    /// The address of a connection's peer; nil for other kinds of sockets.
+    /// The address of a connection's peer; nil if the socket is not an IP socket.
     init?(_ address: SocketAddress?) {
         guard let text = address?.ipAddress else { return nil }
         self.init(text.prefix { $0 != "%" })

@@ -16,7 +16,8 @@ public final class LiveStream: Sendable {
     ///   - watched: when the playlist was last requested during that presence.
     ///   - loop: runs time-outs.
     ///   - onDemand: called in the order of changes, under the lock, so it must not call back.
-    ///   - onWake: called when viewers wait for what has just come: `wake()` must be called soon.
+    ///   - onWake: called when viewers wait for a payload that has just arrived. It must make sure that `wake()` is
+    ///     called soon.
     init(
         name: StreamName, configuration: LiveStreamConfiguration, window: SegmentWindow,
         watched: ContinuousClock.Instant?, loop: any EventLoop,
@@ -61,7 +62,8 @@ public final class LiveStream: Sendable {
         for waiter in woken { waiter.continuation.resume() }
     }
 
-    /// Nil if the stream is over; otherwise the viewer's number and whether it found the stream cold.
+    /// Adds a viewer. Nil if the stream is over; otherwise the viewer's number, and whether the stream had no bytes
+    /// yet.
     func attach(isProgressive: Bool, evict: @escaping @Sendable () -> Void) -> (viewer: UInt64, isCold: Bool)? {
         change { state in
             let isCold = state.isCold
@@ -88,7 +90,7 @@ public final class LiveStream: Sendable {
         return state.withLock { $0.playlist(now) }
     }
 
-    /// The reason why the stream has no playlist.
+    /// The facts that explain why the stream has no playlist.
     var playlistLack: (isCold: Bool, fault: StreamFault?, seconds: Int, targetSeconds: Int) {
         state.withLock { ($0.isCold, $0.diagnosis, $0.window.seconds, $0.window.targetDurationSeconds) }
     }
@@ -149,8 +151,8 @@ public final class LiveStream: Sendable {
         var faults: [StreamFaults.Report]
     }
 
-    /// Drops absent HLS viewers; call it about once a second. A stream found forgettable is over from then on, so that
-    /// nobody can join it while it is removed.
+    /// Drops absent HLS viewers; call it about once a second. If the stream is forgettable, it is over from then on, so
+    /// that nobody can join it before it is removed.
     func sweep() -> Sweep {
         let now = ContinuousClock.now
         return change { state in

@@ -36,7 +36,7 @@ public final class LiveStreamHub: Sendable {
     /// Saves the numbers of playlists for a restart.
     private let numberWriter: SegmentNumberWriter?
     private let statisticsSoFar = Mutex(StreamingStatistics())
-    /// Streams whose viewers wait to be woken; the wake-up is scheduled while this is not empty.
+    /// Streams whose viewers wait to be woken; a wake-up is scheduled while this is not empty.
     private let wakePending = Mutex<[LiveStream]>([])
 
     /// Yields when the hub may have got its first stream.
@@ -62,7 +62,8 @@ public final class LiveStreamHub: Sendable {
     // MARK: The node's side
 
     /// Sets the handler that learns whether a stream is wanted (first viewer) or no longer wanted (last viewer left).
-    /// Called on one of the hub's event loops, in order for each stream. Streams already wanted are reported at once.
+    /// The handler runs on one of the hub's event loops, in order for each stream. Streams already wanted are reported
+    /// at once.
     public func setDemandHandler(_ handler: @escaping @Sendable (StreamName, Bool) -> Void) {
         directory.withLock { directory in
             directory.onDemand = handler
@@ -89,7 +90,8 @@ public final class LiveStreamHub: Sendable {
     /// The stream has ended: viewers get what was delivered, then the end. A later request subscribes again.
     public func ended(stream name: StreamName, reason: String) { end(name, .ended(reason)) }
 
-    /// The stream is not available: waiting requests get the reason, 404 if the network does not have it, else 503.
+    /// The stream is not available: waiting requests get the reason, with 404 if the network does not have the stream,
+    /// else with 503.
     public func unavailable(stream name: StreamName, reason: String, isAbsence: Bool = true) {
         end(name, isAbsence ? .unavailable(reason) : .outOfReach(reason))
     }
@@ -234,7 +236,8 @@ public final class LiveStreamHub: Sendable {
     /// Time for viewers to read the rest when the server shuts down.
     private static let shutDownGrace = TimeAmount.seconds(1)
 
-    /// Ends all viewers and admits no more. Closes the connections of those that do not read the end.
+    /// Ends all viewers and admits no more. After a short time, closes the connections of those that have not read the
+    /// end.
     func shutDown() {
         let streams = directory.withLock { directory in
             directory.isShuttingDown = true
@@ -295,7 +298,7 @@ public final class LiveStreamHub: Sendable {
         if isGone { statisticsSoFar.withLock { $0.add(stream.totals) } }
     }
 
-    /// Runs on the loop, so that the node may call back and the order is kept.
+    /// Calls the handler on the loop, so that the handler may call the hub and the order is kept.
     private func reportDemand(_ name: StreamName, _ wanted: Bool) {
         loop.execute { [weak self] in
             self?.directory.withLock({ $0.onDemand })?(name, wanted)

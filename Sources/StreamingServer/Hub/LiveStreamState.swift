@@ -42,7 +42,7 @@ struct LiveStreamState {
         var isOverrun = false
     }
 
-    /// Most chunks handed to a viewer at once.
+    /// Maximum number of chunks handed to a viewer at once.
     private static let readChunksMax = 64
 
     private let configuration: LiveStreamConfiguration
@@ -150,7 +150,7 @@ struct LiveStreamState {
         segmenter.drop(before: buffer.start)
     }
 
-    /// The next bytes do not continue the previous ones.
+    /// Prepares for bytes that do not continue the previous ones.
     mutating func discontinuity(isOtherSource: Bool, clock: ContinuousClock.Instant) {
         guard ending == nil else { return }
         if isOtherSource {
@@ -163,14 +163,14 @@ struct LiveStreamState {
         segmenter.discontinuity(isOtherSource: isOtherSource, in: &buffer, clock: clock)
     }
 
-    /// Publishes what a running splice holds back.
+    /// Ends a running splice, and appends the bytes that it holds back.
     private mutating func endSplice(clock: ContinuousClock.Instant) {
         guard let held = splice?.finish() else { return }
         splice = nil
         held.withUnsafeBytes { append($0, at: lastArrival, clock: clock) }
     }
 
-    /// The stream is over for all its viewers. Returns the viewers to wake.
+    /// Ends the stream for all its viewers. Returns the waiters to wake.
     mutating func end(_ ending: Ending) -> [Waiter] {
         guard self.ending == nil else { return [] }
         endSplice(clock: lastDelivery)
@@ -233,7 +233,7 @@ struct LiveStreamState {
         }
     }
 
-    /// The viewers whose wait is over.
+    /// Removes and returns the waiters whose wait is over.
     mutating func wake() -> [Waiter] {
         isWakeArmed = false
         let ready = waiters.filter { isReady($0.key, for: $0.value.condition) }
@@ -241,14 +241,14 @@ struct LiveStreamState {
         return Array(ready.values)
     }
 
-    /// Counts the viewers that just fell out of the buffer, and returns how to evict them.
+    /// Counts the viewers whose next byte is no longer held, each once, and returns the functions that disconnect them.
     mutating func overrun() -> [@Sendable () -> Void] {
         let late = viewers.filter { $0.value.isProgressive && !$0.value.isOverrun && $0.value.position < buffer.start }
         for viewer in late.keys { noteOverrun(viewer) }
         return late.values.map(\.evict)
     }
 
-    /// How to disconnect the remaining viewers.
+    /// The functions that disconnect the remaining viewers.
     var evictions: [@Sendable () -> Void] { viewers.values.map(\.evict) }
 
     private mutating func noteOverrun(_ viewer: UInt64) {

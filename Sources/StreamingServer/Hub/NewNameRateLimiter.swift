@@ -10,9 +10,9 @@ import Synchronization
 /// will have been paid for.
 final class NewNameRateLimiter: Sendable {
     struct Rate: Sendable {
-        /// The cost of one name.
+        /// The time that one name costs.
         var interval: Duration
-        /// Names allowed at once.
+        /// How many names may be requested at once without a wait.
         var burst: Int
         /// Longest wait; a request that would wait longer is refused.
         var waitMax: Duration
@@ -25,7 +25,8 @@ final class NewNameRateLimiter: Sendable {
         case refused
     }
 
-    /// Most addresses with a limit of their own. When the table is full, only the shared limits apply to new addresses.
+    /// Maximum number of addresses with a limit of their own. When the table is full, only the shared limits apply to
+    /// new addresses.
     static let addressesMax = 8_192
 
     private struct State {

@@ -13,7 +13,7 @@ struct StreamSegmenter {
     /// PAT and PMT at the start of the open segment.
     private var openTables = ByteBuffer()
     private var openProgram: ProgramFinder?
-    /// Where a new viewer begins: the PAT before the newest random access point, as long as it is held.
+    /// Where a new viewer begins if that byte is still held: at the PAT before the newest random access point.
     private(set) var joinOffset: UInt64?
     private(set) var segmentsDropped: UInt64 = 0
     private var unitCount: UInt64 = 0
@@ -27,7 +27,7 @@ struct StreamSegmenter {
         keepToTarget()
     }
 
-    /// The first byte to keep.
+    /// Offset of the first byte that the buffer should keep.
     var keptOffset: UInt64 { min(joinOffset ?? .max, cutter.openStart ?? .max) }
     var openStart: UInt64? { cutter.openStart }
     /// Why there may be no playlist; nil if there is no fault.
@@ -96,8 +96,8 @@ struct StreamSegmenter {
         faults.note(.groupsTooLong)
     }
 
-    /// The next bytes do not continue the previous ones. After a loss the time line continues, with a gap that players
-    /// conceal; another source begins a new time line (RFC 8216 §4.3.2.3).
+    /// Prepares for bytes that do not continue the previous ones. After a loss the time line continues, with a gap that
+    /// players conceal; another source begins a new time line (RFC 8216 §4.3.2.3).
     mutating func discontinuity(isOtherSource: Bool, in buffer: inout ChunkBuffer, clock: ContinuousClock.Instant) {
         scanner.reset(isOtherSource: isOtherSource)
         if isOtherSource, let segment = cutter.onSourceChange(at: buffer.end) {
@@ -110,7 +110,7 @@ struct StreamSegmenter {
     /// Faults of the stream to log now.
     mutating func dueFaults(_ now: ContinuousClock.Instant) -> [StreamFaults.Report] { faults.due(now) }
 
-    /// Clears a playlist that nobody has followed for a long time.
+    /// Removes all segments; a new target duration may then be announced.
     mutating func clearPlaylist() {
         window.clear()
         keepToTarget()

@@ -16,7 +16,7 @@ public struct LiveStreamTotals: Sendable, Equatable {
     public var viewersOverrun: UInt64
     /// Segments that can be fetched.
     public var segments: Int
-    /// Their bytes.
+    /// Bytes of these segments.
     public var segmentBytes: Int
     public var progressiveViewers: Int
     /// There was a recent HLS request.

@@ -1,7 +1,7 @@
 /// Reads the start of each PES packet of one elementary stream (ISO/IEC 13818-1 §2.4.3.6): only as many transport
 /// packets as are needed for the PES header and the picture type.
 struct AccessUnitReader {
-    /// Most bytes of a PES packet that are read.
+    /// Number of bytes after which no more of a PES packet is read.
     private static let headMax = 2_048
 
     let pid: UInt16
@@ -36,7 +36,7 @@ struct AccessUnitReader {
         evaluate(isAll: head.count >= Self.headMax, into: units)
     }
 
-    /// The next packets do not continue the previous ones.
+    /// Drops an incomplete access unit, because the next packets do not continue the previous ones.
     mutating func reset() {
         isCollecting = false
         head.removeAll(keepingCapacity: true)

@@ -5,7 +5,7 @@ enum ElementaryCodec: Equatable {
     case mpeg4Visual
     case h264
     case h265
-    /// Video whose coding is not parsed: only the packets mark random access points.
+    /// Video whose coding is not parsed: only `random_access_indicator` marks random access points.
     case otherVideo
     /// Every frame can be decoded by itself.
     case audio
@@ -39,7 +39,7 @@ enum ElementaryCodec: Equatable {
             case 0x05: if let codec = registered(content.prefix(4)) { return codec }
             // DVB's AC-3, enhanced AC-3, DTS and AAC (ETSI EN 300 468 table 12).
             case 0x6a, 0x7a, 0x7b, 0x7c: return .audio
-            // MPEG-1, -4 visual, AVC, audio, AAC and HEVC descriptors.
+            // Descriptors of MPEG-1/2 video, MPEG-4 visual, AVC, HEVC, and MPEG audio including AAC.
             case 0x02 where streamType == 0x06: return .mpegVideo
             case 0x1b where streamType == 0x06: return .mpeg4Visual
             case 0x28 where streamType == 0x06: return .h264

@@ -19,7 +19,7 @@ struct PacketFramer {
         case raw
     }
 
-    /// Sync bytes in a row that prove a transport stream.
+    /// Number of sync bytes, each 188 bytes after the previous one, that prove a transport stream.
     private static let proofCount = 3
     private static let proofLength = (proofCount - 1) * TransportPacket.length + 1
     /// Bytes without proof after which a stream counts as not a transport stream: enough for part of a packet and the
@@ -50,7 +50,7 @@ struct PacketFramer {
         return .bytes(packets())
     }
 
-    /// The next bytes do not continue the previous ones.
+    /// Prepares for bytes that do not continue the previous ones: drops an incomplete packet.
     /// - Parameter isOtherSource: true if the next bytes may have another format.
     mutating func reset(isOtherSource: Bool) {
         if mode == .locked || isOtherSource {
@@ -60,7 +60,8 @@ struct PacketFramer {
         if isOtherSource { mode = .searching }
     }
 
-    /// The bytes held when a stream ends before its format is known.
+    /// Call at the end of the stream. Returns the bytes held if the format is not known yet; otherwise drops an
+    /// incomplete packet, and returns none.
     mutating func finish() -> [UInt8] {
         defer { carry.removeAll() }
         return mode == .searching ? carry : []
@@ -83,7 +84,7 @@ struct PacketFramer {
         return .bytes(carry)
     }
 
-    /// Removes the whole packets from the front of the held bytes.
+    /// Removes the whole packets from the front of the held bytes, and returns them.
     private mutating func packets() -> [UInt8] {
         var whole: [UInt8] = []
         let held = carry
@@ -102,7 +103,7 @@ struct PacketFramer {
                 }
             } else {
                 guard left > 0 else { break }
-                // A packet is valid only if another one follows it, as far as the bytes show.
+                // A packet is valid if a sync byte follows it, or if the byte after it has not arrived yet.
                 let next = index + TransportPacket.length
                 if bytes[index] != TransportPacket.syncByte
                     || (next < bytes.count && bytes[next] != TransportPacket.syncByte)

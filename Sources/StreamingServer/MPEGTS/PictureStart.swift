@@ -1,6 +1,6 @@
 /// The first bytes of an access unit: whether decoding can begin there, and which parameter sets it has.
 ///
-/// If possible, the picture itself decides, because encoders repeat parameter sets before every picture, never set
+/// If possible, the picture itself decides, because some encoders repeat parameter sets before every picture, never set
 /// `random_access_indicator`, or set it on every picture.
 struct PictureStart: Equatable {
     /// Nil if more bytes are needed to decide.
@@ -11,8 +11,7 @@ struct PictureStart: Equatable {
     /// - Parameters:
     ///   - bytes: the elementary stream from the access unit's first byte on.
     ///   - indicator: the packet says that decoding can begin here.
-    ///   - isIndicating: the encoder has set the indicator before, so that a packet without it is not a random access
-    ///     point.
+    ///   - isIndicating: the encoder has set the indicator before, so a packet without it is not a random access point.
     ///   - isAll: no more bytes will come.
     init(
         _ codec: ElementaryCodec, _ bytes: ArraySlice<UInt8>, indicator: Bool, isIndicating: Bool, isAll: Bool
@@ -144,7 +143,7 @@ private struct StartCodes {
         seek()
     }
 
-    /// Index of the byte after the next start code.
+    /// Moves to the next start code, and returns the index of the byte after it.
     mutating func next() -> Int? {
         guard let start = nextStart, start + 3 < bytes.endIndex else { return nil }
         index = start + 3

@@ -5,7 +5,7 @@ struct ProgramAssociation: Equatable {
         var mapPID: UInt16
     }
 
-    /// Most programs read; further ones are ignored.
+    /// Maximum number of programs read; further ones are ignored.
     static let programsMax = 64
 
     /// In the order of the table.

@@ -52,7 +52,8 @@ struct SectionAssembler {
         return found
     }
 
-    /// Removes a section from the front, if it is complete. True if another may follow it.
+    /// Removes a complete section from the front, and adds it to `found` if its CRC is correct. True if another section
+    /// may follow it.
     @discardableResult
     private mutating func takeWhole(into found: inout [Section]) -> Bool {
         guard let table = section.first else { return false }

@@ -1,12 +1,12 @@
 import ReflectorModel
 
-/// Splices a new source to the previous one: holds the new one back until a random access point, so that decoders begin
-/// cleanly, and sets `discontinuity_indicator` (ISO/IEC 13818-1 §2.4.3.5) in the first packet of each PID, so that
-/// decoders expect a new clock and new counters.
+/// Splices a new source to the previous one. It holds the new one back until a random access point, so that decoders
+/// begin cleanly. It sets `discontinuity_indicator` (ISO/IEC 13818-1 §2.4.3.5) in the first packet of each PID:
+/// decoders then expect a new clock and new counters.
 struct SourceSplice {
     /// Longest time that the new source is held back.
     private static let heldMax = TimeSpan.seconds(3)
-    /// Most bytes that are held back.
+    /// Maximum number of bytes that are held back.
     private static let heldBytesMax = 8 << 20
     /// A PID that first appears later than this is not marked.
     private static let markedMax = TimeSpan.seconds(10)
@@ -39,7 +39,7 @@ struct SourceSplice {
         return release(held)
     }
 
-    /// The packets still held when another source follows.
+    /// Ends the splice, and returns the packets still held.
     mutating func finish() -> [UInt8] { isHolding ? release(held) : [] }
 
     private mutating func release(_ bytes: [UInt8]) -> [UInt8] {
@@ -68,7 +68,7 @@ struct SourceSplice {
     }
 
     /// Appends the packet with the indicator set: in its adaptation field, or in an inserted one. Payload that no
-    /// longer fits is sent in a packet of its own, with the next counter.
+    /// longer fits is sent in a second packet, which keeps the counter of the original one.
     private static func appendMarked(_ header: TransportPacket, _ packet: Span<UInt8>, to result: inout [UInt8]) {
         let start = result.count
         for at in 0..<packet.count { result.append(packet[at]) }
@@ -86,7 +86,7 @@ struct SourceSplice {
         // Stuffing after a section needs no packet.
         let rest = payload.dropFirst(room)
         if rest.allSatisfy({ $0 == 0xff }), header.pid == 0 || isSection(payload, header) { return }
-        // The first of the two packets gets the previous counter value: the indicator allows the jump.
+        // The first of the two packets gets the value before the original counter: the indicator allows the jump.
         result[start + 3] = packet[3] & 0xf0 | 0x20 | (header.continuity &- 1) & 0x0f
         let stuffing = TransportPacket.length - 6 - rest.count
         result += [packet[0], packet[1] & ~0x40, packet[2], packet[3] | 0x30, UInt8(stuffing + 1), 0]

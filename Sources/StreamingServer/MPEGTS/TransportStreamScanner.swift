@@ -15,7 +15,7 @@ struct TransportStreamScanner {
         var parameters: UInt64?
     }
 
-    /// Events, in order.
+    /// What a scan finds.
     enum Event: Equatable {
         case unit(AccessUnit)
         /// From this byte on, the elementary streams of the program or the parameters of the leading one are different.
@@ -26,11 +26,11 @@ struct TransportStreamScanner {
 
     /// How long the sound continues without a picture before it leads, 90 kHz.
     private static let silenceMax = 3 * UInt64(TimestampUnwrapper.ticksPerSecond)
-    /// Most sound units kept meanwhile: 170 frames a second.
+    /// Maximum number of sound units kept in that time: enough for 170 frames a second.
     private static let soundUnitsMax = 512
     private static let timestampMask: UInt64 = 1 << 33 - 1
 
-    /// Events of the last scan.
+    /// Events of the last scan, in order.
     private(set) var events: [Event] = []
     private(set) var program = ProgramFinder()
     /// Packets that are encrypted.
@@ -40,7 +40,7 @@ struct TransportStreamScanner {
     private var main: AccessUnitReader?
     private var sound: AccessUnitReader?
     private var isSoundLeading = false
-    /// The sound since the last picture; passed on late if the sound becomes the leader.
+    /// The sound units since the last picture; they become events later, if the sound becomes the leader.
     private var soundUnits: [AccessUnit] = []
     private var parameters: UInt64?
 
@@ -54,8 +54,8 @@ struct TransportStreamScanner {
         }
     }
 
-    /// The bytes that follow do not continue the previous ones.
-    /// - Parameter isOtherSource: they may have other parameters, and other clocks.
+    /// Prepares for bytes that do not continue the previous ones.
+    /// - Parameter isOtherSource: true if the next bytes may have other parameters, and other clocks.
     mutating func reset(isOtherSource: Bool) {
         program.reset()
         main?.reset()
@@ -116,7 +116,7 @@ struct TransportStreamScanner {
     private mutating func take(sound unit: AccessUnit) {
         if isSoundLeading { return events.append(.unit(unit)) }
         let silence = soundUnits.first.map { (unit.timestamp &- $0.timestamp) & Self.timestampMask } ?? 0
-        // A step of the clock does not count as silence.
+        // A backward step of the clock does not count as silence.
         if silence >= 1 << 32 { soundUnits.removeAll(keepingCapacity: true) }
         if soundUnits.count < Self.soundUnitsMax { soundUnits.append(unit) }
         guard soundUnits.count > 1, silence > Self.silenceMax, silence < 1 << 32 else { return }
