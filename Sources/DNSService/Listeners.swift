@@ -112,10 +112,10 @@ struct Listeners: Sendable {
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 
-    /// Gives a new generation to every loop. Each loop switches between two batches, so that a query is answered from
-    /// one generation without locks or reference counting. Returns once all loops have switched.
+    /// Gives a new generation to every loop. Each loop switches after it has finished a batch, so that a query is
+    /// answered from one generation without locks or reference counting. Returns once all loops have switched.
     func replace(_ engine: AnswerEngine) async {
-        // All loops get it before the first is awaited, so that they differ for as short a time as possible.
+        // All loops get it before the first is awaited, so that their answers differ for as short a time as possible.
         for (loop, handler) in loops { loop.execute { handler.value.replace(engine) } }
         await tcp.replace(engine)
         for (loop, _) in loops { await loop.query {} }

@@ -5,7 +5,7 @@ import ZoneCompiler
 struct OverrideTable: Sendable, Equatable {
     /// Maximum number of overrides at a time.
     static let countMax = 256
-    /// Longest duration, in seconds; for longer changes, edit the files.
+    /// Maximum duration in seconds. For longer changes, operators edit the files.
     static let spanMax: Int64 = 30 * 86_400
 
     /// Why an override is refused.
