@@ -8,7 +8,7 @@ extension ZoneContent {
         public var host: Int
         public var port: UInt16
         public var parts: [NodeListing.Part]
-        /// The first line that names the host.
+        /// The line that gives the host the first of `parts`.
         public var source: SourceLine
     }
 

@@ -71,7 +71,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         public var capacity: UInt64
         public var site: String
         public var source: SourceLine
-        /// What last changed the set's answer: `zone`, `health nyc-1 dead`, `override drain nyc-1: new kernel`.
+        /// What last changed the set's answer, such as `zone`, `health nyc-1 dead` or
+        /// `override drain nyc-1: new kernel`.
         public var cause = "zone"
         /// Serial of that change; 0 means the serial of the generation.
         public var changedSerial: UInt32 = 0
@@ -116,7 +117,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         case setRegion(Int)
     }
 
-    /// One `map` line. The last line that matches wins.
+    /// One `map` line. Of the lines that match, the last one in the file wins.
     public struct Rule: Sendable, Equatable, Codable {
         public var portsets: ClosedRange<UInt16>
         public var regions: RegionSelector

@@ -75,9 +75,9 @@ struct Listeners: Sendable {
         return (bound.compactMap(\.self), missing)
     }
 
-    /// Binds TCP first. For port 0 it needs a port that is free for UDP too, so it tries ports that the kernel has just
-    /// selected for UDP. Since TCP's port can't be shared, a second server on the same address fails here, even where
-    /// SO_REUSEPORT would let it share the UDP port.
+    /// Makes TCP listen, before UDP is bound, and returns the actual endpoint. For port 0, TCP needs a port that is
+    /// free for UDP too, so it tries ports that the kernel has just selected for UDP. Since TCP's port can't be shared,
+    /// a second server on the same address fails here, even where SO_REUSEPORT would let it share the UDP port.
     private static func bindTCP(_ tcp: TCPService, _ wanted: Endpoint) async throws -> Endpoint {
         guard wanted.port == 0 else { return try await tcp.listen(wanted) }
         for _ in 0..<portAttemptsMax {

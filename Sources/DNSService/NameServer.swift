@@ -19,7 +19,7 @@ public final class NameServer: Sendable {
         public var zones: String
         /// Addresses and ports for both UDP and TCP; port 0 selects a free one.
         public var listen: [Endpoint]
-        /// Directory in which serials are kept across restarts; nil keeps none.
+        /// Directory in which serials, generations and overrides are kept across restarts; nil keeps none of them.
         public var state: String?
         /// Network keys for probing set reflectors, with their phases; the first key is used for sending. Without keys
         /// there is no probing.
@@ -128,8 +128,8 @@ public final class NameServer: Sendable {
     }
 
     /// Serves until `stop()` or until the task is cancelled.
-    /// - Parameter ready: called once, when every address answers, with the addresses and their actual ports.
-    /// - Throws: `StartError`, or the error from opening an address.
+    /// - Parameter ready: called once, when all sockets are open and answer, with the addresses and their actual ports.
+    /// - Throws: `StartError`, or the error of another step of the start, such as opening an address.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
         // This must come before anything is written: the user could not replace files that root creates in the state
         // directory.

@@ -20,8 +20,8 @@ typedef struct {
 // ---- sockets
 
 typedef enum {
-    CDG_MTU_SYSTEM = 0,  // what the machine is set to
-    CDG_MTU_DONT_FRAGMENT,  // DF set, EMSGSIZE above the path MTU (IP_PMTUDISC_DO)
+    CDG_MTU_SYSTEM = 0,  // the system's default
+    CDG_MTU_DONT_FRAGMENT,  // DF set; datagrams above the path MTU fail with EMSGSIZE (IP_PMTUDISC_DO)
     CDG_MTU_OMIT,  // path MTU ignored, DF clear (IP_PMTUDISC_OMIT)
 } cdg_mtu_policy;
 
@@ -49,7 +49,7 @@ typedef struct {
 
 int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *options, cdg_socket_report *report);
 int cdg_socket_disable_receive_offload(int fd);
-// The socket's cumulative count of datagrams dropped for want of receive buffer, wrapping (SO_MEMINFO).
+// The socket's cumulative count of datagrams dropped for lack of receive buffer space; it wraps (SO_MEMINFO).
 uint32_t cdg_socket_drops(int fd);
 void cdg_close(int fd);
 

@@ -7,8 +7,8 @@ struct RootSetFinder {
 
     private let content: ZoneContent
     private var numberOf: [[Int]: UInt32] = [[]: 0]
-    /// Number of set regions that are a parent in any rule of edge regions: once all of them are found, the search may
-    /// end.
+    /// Number of set regions that at least one rule of edge regions names as a parent. Once all of them are found, the
+    /// search may end.
     private let parentsMost: Int
     /// Number of the pass (one call of `find`) in which each rule or set region was last seen.
     private var ruleSeen: [UInt32]

@@ -1,11 +1,12 @@
-/// Finds the `map` line that wins for a portset and a region: the last one that matches. Built once per generation.
+/// Finds the `map` line that wins for a portset and a region: of the lines that match, the last one in the file. Built
+/// once per generation.
 ///
 /// Declared edge regions have consecutive numbers (ordinals), so that gaps between region ids cost nothing. A segment
 /// tree over the ordinals holds the rules: a rule tags the O(log n) nodes that cover its regions; the answer is the
 /// highest tag on the path from the root to the region. Each portset has such a tree. Trees of neighbouring portsets
 /// share all nodes that no rule between them changes (path copying). For n rules the memory is therefore O(n log n),
-/// even if they are overlapping rectangles (portsets × regions) with n² visible pieces. Subtrees that cannot beat a tag
-/// above them are pruned.
+/// even if the rules are overlapping rectangles (portsets × regions) with n² visible pieces. Subtrees that cannot beat
+/// a tag above them are pruned.
 struct RuleIndex {
     /// A range of declared edge regions and the ordinal of its first region.
     struct Declared: BitwiseCopyable {

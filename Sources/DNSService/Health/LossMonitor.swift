@@ -9,7 +9,7 @@ struct LossMonitor: Sendable, Equatable {
     /// Full share, in sixteenths of the weight.
     static let shareMax: UInt8 = 16
     static let shareMin: UInt8 = 2
-    /// Loss is measured over windows of this length, if they have enough packets.
+    /// Loss is measured over windows of at least this length, if they have at least `packetsMin` packets.
     static let window = TimeSpan.seconds(5)
     static let packetsMin: UInt64 = 500
     /// Ten million packets per second for 7,000 years: a larger number is implausible.
@@ -21,7 +21,7 @@ struct LossMonitor: Sendable, Equatable {
     static let risePause = TimeSpan.seconds(60)
 
     private(set) var share = shareMax
-    /// Loss smoothed over windows; nil before the first window.
+    /// Loss smoothed over windows; nil before the first window with enough packets.
     private(set) var smoothed: Double?
     private var last: (received: UInt64, lost: UInt64, uptime: UInt64, at: MonotonicInstant)?
     private var changedAt: MonotonicInstant?

@@ -96,7 +96,7 @@ struct OverrideTable: Sendable, Equatable {
         return !name.isEmpty && files.setRegions.contains { $0.site.lowercased() == name } ? .site(name) : nil
     }
 
-    /// `FILE:LINE (map …)` of the first few rules.
+    /// `FILE:LINE (map …)` of up to five rules, then the number of the others.
     private static func lines(_ rules: [Int], of files: ZoneContent) -> [String] {
         let named = rules.prefix(5).map { "\(files.rules[$0].source) (\(files.rules[$0].text(in: files)))" }
         return rules.count > 5 ? named + ["\(rules.count - 5) more"] : named
