@@ -1,5 +1,6 @@
-// The parts of libcrypto (OpenSSL 3) that PacketSealing and TransactionSigning use, and what Swift cannot write itself: calls that take
-// arrays of OSSL_PARAM, whose names are string macros and whose values must outlive their construction.
+// The parts of libcrypto (OpenSSL 3) that PacketSealing and TransactionSigning use, and calls that Swift cannot make
+// itself because they take arrays of OSSL_PARAM. An OSSL_PARAM has a string macro as its name and only points to its
+// value, which must exist until the call.
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -8,7 +9,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
-// HKDF-SHA-256 (RFC 5869), extract and expand. 1 on success.
+// HKDF-SHA-256 (RFC 5869), extract and expand. Returns 1 on success.
 static inline int reflector_hkdf_sha256(
     const unsigned char *ikm, size_t ikm_length, const unsigned char *salt, size_t salt_length,
     const unsigned char *info, size_t info_length, unsigned char *out, size_t out_length)
@@ -22,7 +23,7 @@ static inline int reflector_hkdf_sha256(
     *next++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, "SHA256", 0);
     *next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)ikm, ikm_length);
     *next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, info_length);
-    // An absent salt is one of zeros, and so is an empty one; libcrypto takes only the absent.
+    // An empty salt is left out: HKDF then uses a salt of zeros, with the same result (RFC 5869 §2.2).
     if (salt_length > 0)
         *next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, salt_length);
     *next = OSSL_PARAM_construct_end();
@@ -32,8 +33,8 @@ static inline int reflector_hkdf_sha256(
     return ok;
 }
 
-// An HMAC context with its key set, for a digest by name ("SHA256"): EVP_MAC_init without a key starts the next
-// message. NULL on failure.
+// Returns an HMAC context with its key set, or NULL on failure. `digest` is the name of the digest, such as "SHA256".
+// EVP_MAC_init without a key starts the next message.
 static inline EVP_MAC_CTX *reflector_hmac_new(const char *digest, const unsigned char *key, size_t key_length)
 {
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);

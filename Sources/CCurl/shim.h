@@ -26,7 +26,8 @@ static inline CURLcode reflector_curl_set_body(CURL *easy, const void *bytes, si
 
 typedef size_t (*reflector_curl_receiver)(char *bytes, size_t one, size_t count, void *context);
 
-// Sets the callbacks for the lines of the head and the bytes of the body. reflector_curl_context returns `context`.
+// Sets the callbacks that receive the lines of the response's header and the bytes of its body.
+// reflector_curl_context returns `context`.
 static inline CURLcode reflector_curl_set_receivers(
     CURL *easy, reflector_curl_receiver head, reflector_curl_receiver body, void *context)
 {
@@ -44,7 +45,7 @@ static inline void *reflector_curl_context(CURL *easy)
     return curl_easy_getinfo(easy, CURLINFO_PRIVATE, &context) == CURLE_OK ? context : NULL;
 }
 
-// errno of the connection that failed, or 0.
+// The errno of the last failed connection attempt, or 0.
 static inline long reflector_curl_errno(CURL *easy)
 {
     long code = 0;
@@ -64,7 +65,7 @@ static inline CURLcode reflector_curl_close_on_exec(CURL *easy)
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, reflector_curl_open_socket);
 }
 
-// A receiver returns this to get the same bytes again after curl_easy_pause.
+// A receiver returns this to pause the transfer. It gets the same bytes again after reflector_curl_resume.
 static inline size_t reflector_curl_pause(void)
 {
     return CURL_WRITEFUNC_PAUSE;

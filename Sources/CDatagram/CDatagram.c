@@ -19,7 +19,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-// linux/udp.h cannot stand beside netinet/in.h in every libc.
+// Not every libc allows including linux/udp.h together with netinet/in.h.
 #ifndef SOL_UDP
 #define SOL_UDP 17
 #endif
@@ -89,7 +89,7 @@ static uint32_t get_int(int fd, int level, int name) {
     return getsockopt(fd, level, name, &value, &size) == 0 && value > 0 ? (uint32_t)value : 0;
 }
 
-// The privileged option first: the plain one stops at net.core.rmem_max.
+// Tries the privileged option first: the plain one is limited to net.core.rmem_max or wmem_max.
 static void set_buffer(int fd, int forced, int plain, uint32_t bytes) {
     if (bytes == 0) return;
     int value = bytes > INT32_MAX / 2 ? INT32_MAX / 2 : (int)bytes;
@@ -176,7 +176,7 @@ typedef union {
 
 struct cdg_receiver {
     uint32_t batch;
-    uint32_t used;  // headers the kernel wrote last time, to be reset
+    uint32_t used;  // number of headers that the kernel wrote last time; these must be reset
     size_t stride;
     char *memory;
     struct mmsghdr *headers;
@@ -190,7 +190,7 @@ cdg_receiver *cdg_receiver_create(uint32_t batch, uint32_t buffer_bytes) {
     if (r == NULL) return NULL;
     r->batch = batch;
     r->used = batch;
-    // An odd number of cache lines apart, so that the heads of the buffers do not all fall into one cache set.
+    // The buffers are an odd number of cache lines apart. Otherwise their first lines could all map to one cache set.
     r->stride = ((size_t)buffer_bytes + 63) / 64 * 64 + 64;
     if (r->stride / 64 % 2 == 0) r->stride += 64;
     r->memory = malloc(r->stride * batch);
@@ -233,7 +233,7 @@ static void read_controls(struct msghdr *header, cdg_received *out) {
         } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof info);
-            // The address to answer from, also when the datagram went to a broadcast address (ip(7)).
+            // This is the address to answer from, even if the datagram was sent to a broadcast address (ip(7)).
             out->local = from_v4(info.ipi_spec_dst);
             out->interface = (uint32_t)info.ipi_ifindex;
             out->has_local = true;
@@ -401,7 +401,7 @@ int cdg_stream_accept(int listener, cdg_endpoint *peer) {
         fd = accept4(listener, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (fd < 0) return -errno;
-    // Answers are written whole: nothing is gained by waiting for more.
+    // Each answer is written as a whole, so waiting for more data would gain nothing.
     set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     *peer = from_sockaddr(&name);
     return fd;
@@ -457,7 +457,7 @@ int cdg_poll_change(int poll, int fd, uint64_t key, bool readable, bool writable
 int cdg_poll_remove(int poll, int fd) { return epoll_ctl(poll, EPOLL_CTL_DEL, fd, NULL) == 0 ? 0 : -errno; }
 
 void cdg_sleep(int64_t nanoseconds) {
-    // The slack of a thread, 50 µs at first, is added to every sleep.
+    // The kernel may extend every sleep by the thread's timer slack, which is 50 µs by default.
     static _Thread_local bool exact;
     if (!exact) exact = prctl(PR_SET_TIMERSLACK, 1) == 0;
     struct timespec rest = to_timespec(nanoseconds < 0 ? 0 : nanoseconds);
@@ -475,7 +475,7 @@ int cdg_poll_wait(int poll, uint64_t *keys, uint32_t count, int64_t nanoseconds)
     } else {
         struct timespec limit = to_timespec(nanoseconds);
         found = (int)syscall(SYS_epoll_pwait2, poll, events, wanted, &limit, NULL, 0);
-        // Linux before 5.11: whole milliseconds, rounded up so that the timer never fires early.
+        // Linux before 5.11 has only epoll_wait, which takes whole milliseconds: rounded up, it never ends early.
         if (found < 0 && errno == ENOSYS) {
             int64_t milliseconds = (nanoseconds + 999999) / 1000000;
             found = epoll_wait(poll, events, wanted, milliseconds > INT32_MAX ? INT32_MAX : (int)milliseconds);

@@ -1,2 +1,2 @@
-// libldns as Swift sees it.
+// The header of libldns, for Swift.
 #include <ldns/ldns.h>

@@ -27,19 +27,19 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case isResponse
     /// NOTIMP: an operation other than QUERY.
     case badOperation
-    /// FORMERR: not exactly one question, or records where a query has none.
+    /// FORMERR: not exactly one question, or records in a section that is empty in queries.
     case badCounts
     /// FORMERR: the question's name is compressed, too long or cut off.
     case badQuestion
-    /// FORMERR: an additional record is cut off, or bytes follow the message.
+    /// FORMERR: a record after the question is cut off, or bytes follow the last record.
     case badTail
-    /// FORMERR: a second OPT record, one with an owner, or a broken option.
+    /// FORMERR: a second OPT record, an OPT record whose owner is not the root, or a malformed option.
     case badEDNS
     /// BADVERS: EDNS newer than version 0.
     case badVersion
-    /// NOTAUTH: signed with an unknown key.
+    /// NOTAUTH: signed, and there is no request handler that could verify the signature.
     case signed
-    /// REFUSED: a class other than IN, and not one of our CHAOS names.
+    /// REFUSED: a class other than IN and ANY, and not a query that one of our CHAOS names answers.
     case badClass
     /// REFUSED: the name is in none of our zones.
     case outOfZone

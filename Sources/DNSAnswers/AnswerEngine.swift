@@ -27,14 +27,14 @@ public final class AnswerEngine: Sendable {
     let version: FlatArray<UInt8>
     /// TXT strings of `_status`, without the age.
     let status: FlatArray<UInt8>
-    /// Unix time in seconds from which on this generation has been served.
+    /// When we began to serve this generation, in Unix seconds.
     let servedSince: Int64
 
     /// - Parameters:
-    ///   - zones: distinct zones; the longest zone that contains a name answers it.
+    ///   - zones: distinct zones; a query is answered from the zone with the longest name that contains the query name.
     ///   - problems: why the newest generation of the files was refused; empty if that generation is being served.
     ///   - notes: further strings of `_status`: probing, overrides.
-    ///   - servedSince: Unix time in seconds from which on the zones have been served.
+    ///   - servedSince: when we began to serve the zones, in Unix seconds.
     public init(
         zones: [ZoneImage], identity: Identity, problems: [String] = [], notes: [String] = [], servedSince: Int64
     ) {

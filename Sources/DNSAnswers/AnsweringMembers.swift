@@ -1,15 +1,16 @@
-/// Which hosts of a set region its answer contains (these hosts are "answered"), and with what weight. The name server,
-/// the export and `explain` all use this code.
+/// Selects the hosts that the answer for a set region contains (these hosts are "answered"), and sets their weights.
+/// The name server, the export and `explain` all use this code.
 ///
 /// ```
 /// pinned, serving, weighed down    all of them, as long as there is at least one
-/// drained and not dead             only if there is none of the above, and the set region does not stand aside
+/// drained and not dead             only if there is none of the above
 /// dead and not drained             only if there is none of the above: probes then prove nothing, so the files decide
 /// drained and dead                 only if there is none of the above
 /// depooled                         never
 /// ```
-/// A set region without hosts is answered with SRV `0 0 0 .`, "decidedly not available" (RFC 2782). Nodes then try the
-/// next parent; if the answer had no data instead, they would keep the old parent.
+/// If a set region stands aside (`SetRegion.standsAside`), none of its drained hosts is answered. An answer without
+/// hosts is SRV `0 0 0 .`, "decidedly not available" (RFC 2782). Nodes then try the next parent; if the answer had no
+/// data instead, they would keep the old parent.
 extension ZoneContent {
     /// A host in an answer.
     public struct AnsweringMember: Sendable, Hashable {
@@ -20,7 +21,7 @@ extension ZoneContent {
         public var weight: UInt16
     }
 
-    /// The reason why these hosts are answered.
+    /// Why an answer contains its hosts, or contains none.
     public enum AnswerBasis: Sendable, Equatable {
         /// Hosts in service.
         case serving
@@ -37,7 +38,7 @@ extension ZoneContent {
     /// A weight is the capacity in units of 100 Mbit/s, so that 16 bits reach 6.5 Tbit/s; 1 if no capacity is given.
     public static func weight(capacity: UInt64) -> UInt16 { UInt16(clamping: max(capacity / 100_000_000, 1)) }
 
-    /// The hosts that are answered for a set region, in the order of its line.
+    /// The hosts that are answered for a set region, in the order in which its line names them.
     public func answering(_ region: SetRegion) -> (members: [AnsweringMember], basis: AnswerBasis) {
         func members(_ isAnswered: (Member) -> Bool) -> [Member] {
             region.members.filter { hosts.indices.contains($0.host) && isAnswered($0) }
@@ -58,8 +59,8 @@ extension ZoneContent {
         return (weighed(left, of: region), left.isEmpty ? .nobody : .files)
     }
 
-    /// The hosts that are answered for several set regions together. A host that is in more than one of them appears
-    /// once, with the weight that it has in the first.
+    /// The hosts that are answered for several set regions together. A host that several of them have with the same
+    /// port appears once, with its weight from the first of them in `sets`.
     public func answering(sets: [Int]) -> [AnsweringMember] {
         struct Key: Hashable {
             var host: Int
@@ -133,7 +134,8 @@ extension ZoneContent {
         }
     }
 
-    /// If any host has a reduced weight, all weights are multiplied by 16, so that even a weight of 1 can be reduced.
+    /// Gives hosts their weights. If any of them has a reduced weight, all weights are multiplied by 16 (unless 16 bits
+    /// are too few for that), so that even a weight of 1 can be reduced.
     private func weighed(_ members: [Member], of region: SetRegion) -> [AnsweringMember] {
         let weight = Self.weight(capacity: region.capacity)
         let isWeighedDown = members.contains { $0.state.isWeighedDown }

@@ -1,7 +1,7 @@
 /// Memory that is written once, while an image is built, and only read afterwards. The query path reads it through
 /// `base`, without the reference counting and uniqueness checks that would cost more there than the lookup itself.
 final class FlatArray<Element: BitwiseCopyable>: Sendable {
-    /// Never written after `init` and freed only with the array, so that any thread may read it.
+    /// Never written after `init` and freed only with the array: any thread may read it.
     nonisolated(unsafe) let base: UnsafePointer<Element>
     let count: Int
     var byteCount: Int { count * MemoryLayout<Element>.stride }

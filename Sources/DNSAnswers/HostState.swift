@@ -21,7 +21,7 @@ extension ZoneContent {
             case pin
         }
 
-        /// Longest reason in bytes.
+        /// Maximum length of a reason in bytes.
         public static let reasonMax = 100
 
         public var action: Action
@@ -48,7 +48,7 @@ extension ZoneContent {
         case pinned
     }
 
-    /// The source of the members' health.
+    /// Whether the health of members is known from probes.
     public enum Probing: Sendable, Hashable, Codable {
         /// Probing is off: there is no key.
         case off
@@ -60,7 +60,7 @@ extension ZoneContent {
 }
 
 extension ZoneContent.Member {
-    /// An override takes precedence over a probe.
+    /// The state that results from the override and the health. An override takes precedence.
     public var state: ZoneContent.HostState {
         switch (override?.action, health) {
         case (.drain, _): .drained

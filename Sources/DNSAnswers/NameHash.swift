@@ -3,8 +3,8 @@
 enum NameHash {
     static let root: UInt64 = 0x9e37_79b9_7f4a_7c15
 
-    /// Adds the label at `label` (its length byte first) to the hash of the name to its right. Reads eight bytes at a
-    /// time; up to seven bytes after the label are read and ignored.
+    /// Adds a label to `hash`, the hash of the name to the right of the label. `label` points to the label's length
+    /// byte. Reads eight bytes at a time; up to seven bytes after the label are read and ignored.
     @inline(__always) static func extend(_ hash: UInt64, label: UnsafeRawPointer) -> UInt64 {
         var state = hash
         let count = Int(label.load(as: UInt8.self)) + 1

@@ -1,6 +1,6 @@
 /// The result of a name lookup in a zone.
 enum NameLookup {
-    /// `n{k}.r{R}.s{P}` or `n{k}.r{R}`: the parents of rank `rank`, as given by the rule at index `tag - 1`.
+    /// `n{k}.r{R}.s{P}` or `n{k}.r{R}`: the parent of rank `rank` in the rule at index `tag - 1`.
     case parents(rank: Int, tag: UInt32, portset: UInt16, region: UInt32)
     /// `sets.s{P}`.
     case rootSets(number: UInt32, portset: UInt16)
@@ -18,7 +18,7 @@ extension ZoneView {
     @inline(__always) func locate(_ name: borrowing QueryName, labels count: Int) -> NameLookup {
         guard count > 0 else { return .stored(node: 0) }
         let last = name.label(count - 1)
-        // Every synthesised name begins, from the right, with s or r and a number.
+        // In every synthesised name, the label next to the apex is `s` or `r` with a number.
         if last[0] > 1, last[2] &- 48 <= 9 {
             if last[1] == UInt8(ascii: "s"), let place = locateUnderPortset(name, labels: count) { return place }
             if last[1] == UInt8(ascii: "r"), let place = locateUnderRegion(name, labels: count) { return place }
@@ -71,8 +71,8 @@ extension ZoneView {
         return .parents(rank: Int(rank), tag: tag, portset: portset, region: region)
     }
 
-    /// Walks down from the apex. A delegation ends the walk. The last name that exists is the closest encloser, which
-    /// may have a wildcard (RFC 4592 §3.3.1).
+    /// Looks up a stored name: walks down from the apex. A delegation ends the walk. The last name that exists is the
+    /// closest encloser, which may have a wildcard (RFC 4592 §3.3.1).
     @inline(__always) private func locateStored(_ name: borrowing QueryName, labels count: Int) -> NameLookup {
         var node = 0
         var label = count

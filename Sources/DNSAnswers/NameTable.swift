@@ -25,7 +25,7 @@ struct NameTable {
             names += name
         }
         self.slots = FlatArray(slots)
-        // Comparisons read eight bytes at a time.
+        // Padding, since comparisons read eight bytes at a time.
         self.names = FlatArray(names + [0, 0, 0, 0, 0, 0, 0, 0])
     }
 
@@ -51,8 +51,9 @@ struct NameTableView {
         }
     }
 
-    /// The only zero byte of a well-formed name that is not inside a label is its last one, so names with equal bytes
-    /// have equal lengths. Up to seven bytes after both names are read and ignored.
+    /// True if the first `count` bytes of two names are equal. Well-formed names then have equal lengths too, since a
+    /// zero byte outside their labels is always their last byte. Up to seven bytes after both names are read and
+    /// ignored.
     @inline(__always) private static func areEqual(
         _ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, count: Int
     ) -> Bool {

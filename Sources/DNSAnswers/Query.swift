@@ -29,7 +29,7 @@ struct Query {
         problem == .signed || problem == nil && (type == RecordType.ixfr || type == RecordType.axfr)
     }
 
-    /// True if no reply may be sent, so that nobody can make two servers answer each other.
+    /// True if no reply may be sent: otherwise an attacker could make two servers answer each other endlessly.
     @inline(__always) var isDropped: Bool { problem == .tooShort || problem == .isResponse }
 
     @inline(__always) static func read(_ message: UnsafeRawBufferPointer, name: inout QueryName) -> Query {

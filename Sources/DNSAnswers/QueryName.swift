@@ -31,7 +31,7 @@ struct QueryName: ~Copyable {
             guard position < end else { return false }
             let label = Int(source[position])
             if label == 0 { break }
-            // The two upper bits set mean a compression pointer, which no question needs.
+            // If the two upper bits are set, this is a compression pointer, which no question needs.
             guard label < 64, position &- start &+ label &+ 2 <= WireName.lengthMax else { return false }
             offsets[count] = UInt8(truncatingIfNeeded: position &- start)
             count &+= 1
@@ -43,7 +43,8 @@ struct QueryName: ~Copyable {
         return true
     }
 
-    /// Copies eight bytes at a time; reads may extend beyond the name but not beyond `readable` bytes.
+    /// Copies the name in lower case, eight bytes at a time. Reads may extend beyond the name, but not beyond
+    /// `readable` bytes.
     @inline(__always) private func copyLowercased(_ source: UnsafePointer<UInt8>, readable: Int) {
         let (from, to) = (UnsafeRawPointer(source), UnsafeMutableRawPointer(bytes))
         let wordsEnd = min(length, readable &- 7)
@@ -83,7 +84,7 @@ struct QueryName: ~Copyable {
         return hash
     }
 
-    /// Finds the name that begins at a label and has this hash.
+    /// Number in `table` of the name that begins at label `number` and has this hash, or -1.
     @inline(__always) func find(_ number: Int, hash: UInt64, in table: NameTableView) -> Int {
         let start = number == labelCount ? length &- 1 : Int(offsets[number])
         return table.find(hash: hash, name: UnsafePointer(bytes + start), count: length &- start)

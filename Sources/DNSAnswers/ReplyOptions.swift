@@ -1,6 +1,6 @@
 /// The contents of a reply's OPT record (RFC 6891 §6.1.2).
 struct ReplyOptions {
-    /// Length of the whole OPT record in bytes; 0 if the query had none.
+    /// Length of the OPT record in bytes, without an extended error; 0 if the query had no OPT record.
     var length = 0
     /// NSID (RFC 5001); nil if it was not requested.
     var identity: UnsafePointer<UInt8>?

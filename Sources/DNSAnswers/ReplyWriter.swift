@@ -10,7 +10,8 @@ struct ReplyWriter {
     private var authorities: UInt16 = 0
     private var additionals: UInt16 = 0
     private(set) var isTruncated = false
-    /// Identifies the answer for the rate limiter: the last RRset and its zone; 0 if the answer has no RRset.
+    /// Identifies the answer for the rate limiter: the last RRset and its zone, 1 for generated text, or 0 if the reply
+    /// has no records.
     private(set) var subject: UInt64 = 0
     /// The extended error to put into the OPT record of an error reply.
     var extendedError: ExtendedError?
@@ -120,7 +121,7 @@ struct ReplyWriter {
             (answers, authorities, additionals) = (0, 0, 0)
         }
         if query.hasEDNS { appendOPT(query, rcode: rcode, options) }
-        // Opcode and RD are copied from the query; we set all other flags (RFC 1035 §4.1.1, RFC 4035 §3.1.6 for CD).
+        // Only opcode and RD are copied from the query (RFC 1035 §4.1.1). CD is cleared (RFC 4035 §3.1.6).
         var flags = 0x8000 | (query.flags & 0x7900) | (rcode & 15)
         if isAuthoritative { flags |= 0x0400 }
         if isTruncated { flags |= 0x0200 }

@@ -54,7 +54,7 @@ public struct Responder: ~Copyable {
     /// All counters so far.
     public var statistics: QueryStatistics { QueryStatistics(words) }
 
-    /// Buckets of the limiter that were evicted while in use.
+    /// Number of the limiter's buckets that were evicted while in use.
     public var limiterEvictions: UInt64 { limiter.evictions }
 
     /// Answers one message.
@@ -140,14 +140,16 @@ public struct Responder: ~Copyable {
         }
     }
 
-    /// True if a reply from the request handler may be sent to `source` over UDP: all of these share a bucket.
+    /// True if a reply from the request handler may be sent to `source` over UDP. All such replies to one network share
+    /// a bucket.
     public mutating func maySend(to source: IPAddress) -> Bool {
         guard limiter.isOn, limiter.take(source, kind: .max, at: instant) != .send else { return true }
         add(.rateDropped)
         return false
     }
 
-    /// False if the reply must not be sent. An error is never sent truncated: a retry over TCP would not help.
+    /// Applies the rate limit. False if the reply must not be sent. An error is never sent truncated: a retry over TCP
+    /// would not help.
     private mutating func limit(_ writer: inout ReplyWriter, _ rcode: inout UInt16, _ source: IPAddress) -> Bool {
         let kind = writer.subject == 0 ? UInt64(rcode) : writer.subject
         let isError = rcode != ResponseCode.noError && rcode != ResponseCode.nameError

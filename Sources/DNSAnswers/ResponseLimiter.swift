@@ -43,7 +43,7 @@ public struct ResponseLimiter: ~Copyable {
         var refused: UInt32
     }
 
-    /// Slots that a bucket may use: one cache line.
+    /// Number of slots that a bucket may use; together they are one cache line.
     private static let ways = 4
     private static let bucketsMax = 1 << 24
 
@@ -54,7 +54,7 @@ public struct ResponseLimiter: ~Copyable {
     private let slip: UInt32
     /// False for a limiter that lets everything pass.
     let isOn: Bool
-    /// Buckets that were evicted while in use.
+    /// Number of buckets that were evicted while in use.
     public private(set) var evictions: UInt64 = 0
 
     /// - Parameters:

@@ -4,7 +4,8 @@ package enum WireName {
     /// Maximum length of a name in bytes, including the root's zero.
     package static let lengthMax = 255
 
-    /// `text`, a name without its final dot, followed by `suffix`. Nil if a label or the name has an invalid length.
+    /// The wire form of `text`, a name without its final dot, followed by `suffix`. Nil if a label or the name has an
+    /// invalid length.
     static func bytes(of text: some StringProtocol, suffix: [UInt8] = [0]) -> [UInt8]? {
         var result: [UInt8] = []
         for label in text.split(separator: ".", omittingEmptySubsequences: false) {
@@ -16,8 +17,8 @@ package enum WireName {
         return result.count <= lengthMax ? result : nil
     }
 
-    /// `text`, a name of plain labels without its final dot, followed by `suffix`. Empty labels are left out; the case
-    /// is kept.
+    /// The wire form of `text`, a name of plain labels without its final dot, followed by `suffix`. Empty labels are
+    /// left out; the case is kept.
     package static func joined(_ text: String, below suffix: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(text.utf8.count + 1 + suffix.count)
@@ -65,8 +66,8 @@ package enum WireName {
     /// Lowercases a whole name. Its length bytes do not change: they are at most 63, below every letter.
     package static func lowercased(_ name: [UInt8]) -> [UInt8] { name.map(lowercased) }
 
-    /// Hash of a name. Labels are added from the root leftwards, so that each name's hash is computed from its
-    /// parent's, both in a walk down the tree and in a search through the suffixes of a query name.
+    /// Hash of a name. Labels are added from right to left, so each name's hash is computed from its parent's. Both a
+    /// walk down the tree and a search through the suffixes of a query name need this.
     static func hash(_ name: [UInt8]) -> UInt64 {
         let padded = name + [0, 0, 0, 0, 0, 0, 0, 0]
         var hash = NameHash.root

@@ -8,11 +8,12 @@ extension ZoneContent {
         public var host: Int
         public var port: UInt16
         public var parts: [NodeListing.Part]
-        /// The first line that names the host.
+        /// The line that gives the host the first of `parts`.
         public var source: SourceLine
     }
 
-    /// Maximum number of roles in an entry. A host with more roles is left out, so that none of its claims is refused.
+    /// Maximum number of roles in an entry. A host with more roles gets no entry: if the entry were truncated, other
+    /// nodes would refuse the roles that it left out.
     private static var partsMax: Int { 32 }
 
     /// Every host that a line gives a role, in order of first mention: set reflectors, then edge reflectors, then

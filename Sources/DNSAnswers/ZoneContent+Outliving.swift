@@ -19,7 +19,7 @@ extension ZoneContent {
             public var cells: [Cell]
             /// Hash of the union of its root set regions; nil if it has none.
             public var union: UInt64?
-            /// Seconds since 1970 until which it must be answered.
+            /// The class must be answered until this time, in seconds since 1970.
             public var until: Int64
             public init(hash: UInt64, cells: [Cell], union: UInt64?, until: Int64) {
                 (self.hash, self.cells, self.union, self.until) = (hash, cells, union, until)
@@ -38,7 +38,7 @@ extension ZoneContent {
             public var hash: UInt64
             /// Names of the set regions.
             public var sets: [String]
-            /// The records last served: the answer once one of the set regions is removed.
+            /// The records last served. They are the answer once one of the set regions has been removed.
             public var records: [Data]
             public var until: Int64
             public init(hash: UInt64, sets: [String], records: [Data], until: Int64) {
@@ -62,7 +62,7 @@ extension ZoneContent {
 
         public init() {}
 
-        /// There are no names to keep.
+        /// True if there are no names to keep.
         public var isEmpty: Bool { classes.isEmpty && unions.isEmpty && sets.isEmpty }
     }
 }

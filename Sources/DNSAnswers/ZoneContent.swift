@@ -4,7 +4,7 @@ import ReflectorModel
 /// the zone image is built from it, and `diff`, `explain` and `export` read it. Its size depends on the number of
 /// rules, not of names.
 public struct ZoneContent: Sendable, Equatable, Codable {
-    /// The source position of a definition: 1-based line and column in a file of the generation.
+    /// The source position of a definition: a file of the generation, and a line in it (from 1).
     public struct SourceLine: Sendable, Hashable, Codable {
         /// File name without its directory, such as `reflector.net.portsets`.
         public var file: String
@@ -33,7 +33,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         }
     }
 
-    /// A host that a line of the sidecars names; its addresses are the A and AAAA records in the zone.
+    /// A host that a line of a sidecar (`.portsets` or `.streams`) names. Its addresses are the A and AAAA records in
+    /// the zone.
     public struct Host: Sendable, Equatable, Codable {
         /// Relative to the zone, lower case: `nyc-1`.
         public var name: String
@@ -70,12 +71,13 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         public var capacity: UInt64
         public var site: String
         public var source: SourceLine
-        /// What last changed the set's answer: `zone`, `health nyc-1 dead`, `override drain nyc-1: new kernel`.
+        /// What last changed the set's answer, such as `zone`, `health nyc-1 dead` or
+        /// `override drain nyc-1: new kernel`.
         public var cause = "zone"
         /// Serial of that change; 0 means the serial of the generation.
         public var changedSerial: UInt32 = 0
-        /// All of its hosts are drained or depooled, at least one of them is drained, and every `map` line that names
-        /// it has another parent in service: it is answered without hosts, so that its traffic moves to that parent.
+        /// True if all of its hosts are drained or depooled, at least one of them is drained, and every `map` line that
+        /// names it has another parent in service. Its answer then has no hosts, and its traffic moves to that parent.
         public var standsAside = false
         public init(name: String, id: RegionID?, members: [Member], capacity: UInt64, site: String, source: SourceLine)
         {
@@ -93,7 +95,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         public var ids: ClosedRange<UInt32>
         public var name: String
         /// Edge reflectors of the region, as indices in `hosts` (from `hosts=`, which is allowed only on a line that
-        /// declares one region). The DNS does not use them; `up`, `status` and `trace` do.
+        /// declares one region). In the DNS they appear only as `{host}.nodes`. `up`, `status` and `trace` use them
+        /// too.
         public var hosts: [Int]
         public var source: SourceLine
         public init(ids: ClosedRange<UInt32>, name: String, hosts: [Int] = [], source: SourceLine) {
@@ -114,7 +117,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         case setRegion(Int)
     }
 
-    /// One `map` line. The last line that matches wins.
+    /// One `map` line. Of the lines that match, the last one in the file wins.
     public struct Rule: Sendable, Equatable, Codable {
         public var portsets: ClosedRange<UInt16>
         public var regions: RegionSelector
@@ -197,7 +200,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     /// Rules in the order of the file.
     public var rules: [Rule]
     public var streams: [StreamRule]
-    /// The source of the members' health.
+    /// Whether the health of members is known from probes.
     public var probing = Probing.off
     /// Additional content of transfers, for resolvers that cache aliases of earlier generations; our own answers do not
     /// use it.

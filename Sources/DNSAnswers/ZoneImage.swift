@@ -3,7 +3,7 @@ import ReflectorModel
 /// One zone of one generation, ready to answer queries. It is immutable and shared by all loops; its size depends on
 /// the number of rules, not of names.
 public final class ZoneImage: Sendable {
-    /// Why content can't be served. The zone compiler reports all of these first, with their lines.
+    /// Why content can't be served. The zone compiler finds all of these earlier, and reports their lines.
     public enum Invalid: Error, Equatable {
         /// The zone's name is not a domain name.
         case zoneName
@@ -13,8 +13,8 @@ public final class ZoneImage: Sendable {
         case tooLarge
     }
 
-    /// Maximum size of one RRset in bytes, counting 12 bytes for each record's header: an RRset of this size fits into
-    /// every answer.
+    /// Maximum size of one RRset in bytes, counting 12 bytes for each record's header. An RRset of this size fits into
+    /// every answer over TCP.
     public static let answerBytesMax = PrecompiledRRset.lengthMax
 
     /// Zone name without the final dot, lower case.
@@ -39,8 +39,8 @@ public final class ZoneImage: Sendable {
     /// - Parameters:
     ///   - content: a checked zone.
     ///   - serial: serial of this generation, for the SOA and every TXT.
-    ///   - other: an image of the same files, from which `content` differs only in host states. The new image shares
-    ///     its rule index, by far the largest part.
+    ///   - other: an image of the same files, from which `content` differs only in host states. The new image uses
+    ///     the rule index of `other`, by far the largest part of an image.
     public init(_ content: ZoneContent, serial: UInt32, sharing other: ZoneImage? = nil) throws(Invalid) {
         let tables: RuleTables
         if let other, other.ruleCount == content.rules.count,
@@ -87,7 +87,7 @@ public final class ZoneImage: Sendable {
     /// The set regions of a root set.
     func rootSets(_ number: UInt32) -> [Int] { tables.map.rootSets[Int(number)] }
 
-    /// Valid as long as the image exists.
+    /// The image as the query path reads it. Valid as long as the image exists.
     var view: ZoneView {
         ZoneView(
             names: names.view, nodes: nodes.base, sets: sets.base,

@@ -4,7 +4,7 @@ import ReflectorModel
 extension ZoneImageBuilder {
     // MARK: The zone file
 
-    /// Adds the RRsets as written, referrals at delegations, and the SOA for negative answers.
+    /// Adds the RRsets of the file, referrals at delegations, and the SOA for negative answers.
     mutating func addZoneFile() throws(ZoneImage.Invalid) {
         struct Key: Hashable {
             var node: Int
@@ -66,8 +66,8 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// NS records of a delegation, with those of their targets' addresses that the zone has. Addresses below the
-    /// delegation are glue, without which the delegation cannot be followed.
+    /// Adds the referral of a delegation: its NS records, and the addresses that the zone has of the servers in them.
+    /// Addresses below the delegation are glue, without which the delegation cannot be followed.
     private mutating func addReferral(
         owner: [UInt8], targets: [[UInt8]], ttl: UInt32, addresses: [[UInt8]: [ZoneContent.Record]]
     ) -> UInt32 {
@@ -102,7 +102,8 @@ extension ZoneImageBuilder {
 
     // MARK: Entrypoints and streams
 
-    /// Adds `{host}.sets`: the root set reflectors of all portsets of the streams that name `host` as an entrypoint.
+    /// Adds `{host}.sets` for every entrypoint: the reflectors of the root set regions, for all portsets of the streams
+    /// that name `host` as an entrypoint.
     mutating func addEntrypoints() {
         struct Entrypoint {
             var host: Int
@@ -141,8 +142,8 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// Adds names such as `news.live.streams`: the candidates in order (SRV), the portset and the ingest mode (TXT). A
-    /// pattern becomes a wildcard.
+    /// Adds names such as `news.live.streams`: the entrypoints, best first (SRV), the portset and the ingest mode
+    /// (TXT). A pattern becomes a wildcard.
     mutating func addStreams() {
         let ttl = content.defaults.ttl
         for stream in content.streams {
@@ -171,7 +172,8 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// Adds `{host}.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT), whatever its health.
+    /// Adds `{host}.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT), regardless of its
+    /// health.
     mutating func addNodes() {
         let ttl = content.defaults.ttl
         for entry in content.nodeEntries {

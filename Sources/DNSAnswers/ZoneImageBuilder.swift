@@ -164,13 +164,15 @@ extension RRsetArena {
 }
 
 extension RRsetWriter {
-    /// SRV records of set reflectors; if there are none, "decidedly not available" (RFC 2782).
+    /// Writes the SRV records of set reflectors; if there are none, the one that means "decidedly not available" (RFC
+    /// 2782).
     mutating func hosts(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
         services(targets, ttl: ttl)
         if targets.isEmpty { record(type: RecordType.srv, ttl: ttl, data: [0, 0, 0, 0, 0, 0, 0]) }
     }
 
-    /// SRV records, then the addresses of their hosts as additional records. Targets are uncompressed (RFC 2782).
+    /// Writes SRV records, then the addresses of their hosts as additional records. Targets are uncompressed (RFC
+    /// 2782).
     mutating func services(_ targets: [ZoneImageBuilder.Target], ttl: TTL) {
         var written: [(target: ZoneImageBuilder.Target, nameOffset: Int)] = []
         for target in targets {

@@ -9,7 +9,7 @@ struct NameNode: BitwiseCopyable {
     var referral: UInt32 = 0
     /// Precompiled RRset of what `explain` reports about it, or 0.
     var explanation: UInt32 = 0
-    /// Node of `*` below it, or -1.
+    /// Node of the wildcard directly below it, or -1.
     var wildcard: Int32 = -1
 }
 
@@ -75,7 +75,7 @@ struct ZoneView {
     let firstSetRRset: UInt32
     /// The first root set's first RRset. Each root set has three RRsets: A, AAAA, SRV.
     let firstRootRRset: UInt32
-    /// SOA for the authority section.
+    /// RRset with the SOA for negative answers.
     let negative: UInt32
     let zoneLength: Int
     /// Hash of the apex's name.

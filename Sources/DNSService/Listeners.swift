@@ -75,9 +75,9 @@ struct Listeners: Sendable {
         return (bound.compactMap(\.self), missing)
     }
 
-    /// Binds TCP first. For port 0 it needs a port that is free for UDP too, so it tries ports that the kernel has just
-    /// selected for UDP. Since TCP's port can't be shared, a second server on the same address fails here, even where
-    /// SO_REUSEPORT would let it share the UDP port.
+    /// Makes TCP listen, before UDP is bound, and returns the actual endpoint. For port 0, TCP needs a port that is
+    /// free for UDP too, so it tries ports that the kernel has just selected for UDP. Since TCP's port can't be shared,
+    /// a second server on the same address fails here, even where SO_REUSEPORT would let it share the UDP port.
     private static func bindTCP(_ tcp: TCPService, _ wanted: Endpoint) async throws -> Endpoint {
         guard wanted.port == 0 else { return try await tcp.listen(wanted) }
         for _ in 0..<portAttemptsMax {
@@ -112,10 +112,10 @@ struct Listeners: Sendable {
         return (loop, try loop.start(handler: handler, name: "dns"))
     }
 
-    /// Gives a new generation to every loop. Each loop switches between two batches, so that a query is answered from
-    /// one generation without locks or reference counting. Returns once all loops have switched.
+    /// Gives a new generation to every loop. Each loop switches after it has finished a batch, so that a query is
+    /// answered from one generation without locks or reference counting. Returns once all loops have switched.
     func replace(_ engine: AnswerEngine) async {
-        // All loops get it before the first is awaited, so that they differ for as short a time as possible.
+        // All loops get it before the first is awaited, so that their answers differ for as short a time as possible.
         for (loop, handler) in loops { loop.execute { handler.value.replace(engine) } }
         await tcp.replace(engine)
         for (loop, _) in loops { await loop.query {} }

@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Overrides and host states: what operators request from a running server by other means than DNS.
+/// Overrides and host states, which operators set and read on a running server by other means than DNS.
 extension NameServer {
     /// Why an override is refused: a sentence for operators.
     public struct OverrideRefused: Error, Sendable, CustomStringConvertible {

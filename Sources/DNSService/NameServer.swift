@@ -19,7 +19,7 @@ public final class NameServer: Sendable {
         public var zones: String
         /// Addresses and ports for both UDP and TCP; port 0 selects a free one.
         public var listen: [Endpoint]
-        /// Directory in which serials are kept across restarts; nil keeps none.
+        /// Directory in which serials, generations and overrides are kept across restarts; nil keeps none of them.
         public var state: String?
         /// Network keys for probing set reflectors, with their phases; the first key is used for sending. Without keys
         /// there is no probing.
@@ -82,7 +82,7 @@ public final class NameServer: Sendable {
         public var hosts: [Host]
         /// Overrides in force.
         public var overrides: [Override]
-        /// The last transfer of each secondary and zone.
+        /// The last transfer of each zone to each secondary.
         public var secondaries: [Secondary] = []
     }
 
@@ -128,8 +128,8 @@ public final class NameServer: Sendable {
     }
 
     /// Serves until `stop()` or until the task is cancelled.
-    /// - Parameter ready: called once, when every address answers, with the addresses and their actual ports.
-    /// - Throws: `StartError`, or the error from opening an address.
+    /// - Parameter ready: called once, when all sockets are open and answer, with the addresses and their actual ports.
+    /// - Throws: `StartError`, or the error of another step of the start, such as opening an address.
     public func run(ready: @escaping @Sendable ([Endpoint]) -> Void = { _ in }) async throws {
         // This must come before anything is written: the user could not replace files that root creates in the state
         // directory.
@@ -231,8 +231,8 @@ public final class NameServer: Sendable {
         return questions.filter { $0.isSecondary && !heard.contains($0) }
     }
 
-    /// Asks the secondaries that did not answer at the start again until they do, retries failed writes of serials, and
-    /// raises serials on an operator's request.
+    /// Keeps asking the secondaries that did not answer at the start, until each has answered. Also retries failed
+    /// writes of serials, and raises serials on an operator's request.
     private func keepSerials(_ questions: [SerialInquiry.Question]) async {
         var unheard = questions
         var ticks = 0
@@ -253,7 +253,7 @@ public final class NameServer: Sendable {
         cookies: ServerCookies?, sample: @escaping @Sendable (QuerySample) -> Void
     ) -> QueryLoop.Settings {
         var limiter = configuration.rateLimit
-        // The kernel distributes the queries of a network over the workers.
+        // The kernel distributes the queries of a network over the workers, so each worker gets a part of the limit.
         let workers = max(configuration.workers, 1)
         if let whole = limiter?.answersPerSecond { limiter?.answersPerSecond = max((whole + workers - 1) / workers, 1) }
         return QueryLoop.Settings(
@@ -261,7 +261,7 @@ public final class NameServer: Sendable {
             cookies: cookies, sampleEvery: configuration.logEvery, sample: sample)
     }
 
-    /// If the file can't be used, the secrets stay unchanged.
+    /// Reads the cookie secrets again. If the file can't be used, the secrets stay unchanged.
     private func reloadCookies(_ listeners: Listeners) {
         guard let path = configuration.cookieSecrets else { return }
         do throws(CookieSecretFile.Failure) {

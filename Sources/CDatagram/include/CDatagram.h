@@ -1,5 +1,5 @@
 // The datagram shim: our own structs over recvmmsg, sendmmsg, UDP_SEGMENT, UDP_GRO, IP_PKTINFO, epoll and eventfd, so
-// that Swift never touches a control message. Functions that can fail return -errno.
+// that Swift never touches a control message. A negative result is -errno.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,8 +20,8 @@ typedef struct {
 // ---- sockets
 
 typedef enum {
-    CDG_MTU_SYSTEM = 0,  // what the machine is set to
-    CDG_MTU_DONT_FRAGMENT,  // DF set, EMSGSIZE above the path MTU (IP_PMTUDISC_DO)
+    CDG_MTU_SYSTEM = 0,  // the system's default
+    CDG_MTU_DONT_FRAGMENT,  // DF set; datagrams above the path MTU fail with EMSGSIZE (IP_PMTUDISC_DO)
     CDG_MTU_OMIT,  // path MTU ignored, DF clear (IP_PMTUDISC_OMIT)
 } cdg_mtu_policy;
 
@@ -36,10 +36,10 @@ typedef struct {
     uint32_t send_buffer_bytes;
 } cdg_socket_options;
 
-// What the kernel granted.
+// What the kernel granted, or the step that failed.
 typedef struct {
     cdg_endpoint bound;
-    uint32_t receive_buffer_bytes;  // as the kernel counts: twice what was asked, bookkeeping included
+    uint32_t receive_buffer_bytes;  // as the kernel reports it: doubled, to include its bookkeeping
     uint32_t send_buffer_bytes;
     bool wildcard;
     bool receive_offload;
@@ -49,13 +49,13 @@ typedef struct {
 
 int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *options, cdg_socket_report *report);
 int cdg_socket_disable_receive_offload(int fd);
-// The socket's cumulative count of datagrams dropped for want of receive buffer, wrapping (SO_MEMINFO).
+// The socket's cumulative count of datagrams dropped for lack of receive buffer space; it wraps (SO_MEMINFO).
 uint32_t cdg_socket_drops(int fd);
 void cdg_close(int fd);
 
 // ---- receiving
 
-// One message; with receive offload it holds several datagrams of `segment` bytes, the last perhaps shorter.
+// One message. With receive offload it can hold several datagrams of `segment` bytes; the last one may be shorter.
 typedef struct {
     cdg_endpoint source;
     cdg_address local;  // when has_local
@@ -72,12 +72,13 @@ typedef struct cdg_receiver cdg_receiver;
 cdg_receiver *cdg_receiver_create(uint32_t batch, uint32_t buffer_bytes);
 void cdg_receiver_destroy(cdg_receiver *receiver);
 void *cdg_receiver_buffer(const cdg_receiver *receiver, uint32_t index);
-// Number of messages filled into `out` (room for a batch); 0 when none wait.
+// Returns the number of messages received into `out`, which must have room for a batch; 0 if none is waiting.
 int cdg_receive(int fd, cdg_receiver *receiver, cdg_received *out);
 
 // ---- sending
 
-// One message: `pieces` iovecs from `first`; with `segment` the kernel cuts it into datagrams of that many bytes.
+// One message: `pieces` iovecs, beginning with number `first`. If `segment` is not 0, the kernel cuts the message into
+// datagrams of that many bytes.
 typedef struct {
     cdg_endpoint destination;
     cdg_address source;  // when has_source
@@ -91,22 +92,24 @@ typedef struct {
 typedef struct cdg_sender cdg_sender;
 cdg_sender *cdg_sender_create(uint32_t batch);
 void cdg_sender_destroy(cdg_sender *sender);
-// Number of messages sent, at least 1; or -errno, which concerns the first of `messages`. `count` is at most the batch.
+// Returns the number of messages sent, at least 1 and at most a batch; or -errno, which then applies to the first of
+// `messages`.
 int cdg_send(
     int fd, bool v4, cdg_sender *sender, const cdg_outgoing *messages, uint32_t count, const struct iovec *pieces);
-// 1 when writable, 0 when not within the time.
+// Returns 1 if the descriptor becomes writable within this time, otherwise 0.
 int cdg_wait_writable(int fd, int64_t nanoseconds);
 
 // ---- streams (TCP), all non-blocking
 
-// A listening descriptor, or -errno; `bound` is its real endpoint, `failed_step` static text.
+// Returns a listening descriptor, or -errno. Sets `bound` to its actual endpoint and `failed_step` to static text, or
+// to NULL on success.
 int cdg_stream_listen(const cdg_endpoint *bind_to, int backlog, bool free_bind, cdg_endpoint *bound,
                       const char **failed_step);
-// A connection without Nagle's delay, or -errno; -EAGAIN when none waits.
+// Accepts a connection and turns off Nagle's algorithm. Returns its descriptor, or -errno: -EAGAIN if none is waiting.
 int cdg_stream_accept(int listener, cdg_endpoint *peer);
-// Bytes read, 0 at the end of the stream, or -errno.
+// Returns the number of bytes read, 0 at the end of the stream, or -errno.
 int64_t cdg_stream_read(int fd, void *buffer, size_t length);
-// Bytes that the kernel took, or -errno.
+// Returns the number of bytes that the kernel accepted, or -errno.
 int64_t cdg_stream_write(int fd, const void *bytes, size_t length);
 
 // ---- the loop
@@ -116,19 +119,22 @@ uintptr_t cdg_thread(void);  // identity of the calling thread, never 0
 void cdg_thread_set_name(const char *name);  // of the calling thread; cut at 15 bytes
 int cdg_poll_create(void);
 int cdg_poll_add(int poll, int fd, uint64_t key);
-// Waits for either, both or neither from now on; errors and hang-ups are always told. `fd` was added before.
+// Selects the events of `fd` that cdg_poll_wait reports: readable, writable, both or neither. It always reports errors
+// and hang-ups. `fd` must have been added before.
 int cdg_poll_change(int poll, int fd, uint64_t key, bool readable, bool writable);
 int cdg_poll_remove(int poll, int fd);
-// Keys of readable descriptors; 0 on time-out or signal. `nanoseconds` below 0 waits for ever.
+// Waits for events, without limit if `nanoseconds` is negative. Writes the keys of the descriptors with events to
+// `keys` and returns their number; 0 on time-out or signal.
 int cdg_poll_wait(int poll, uint64_t *keys, uint32_t count, int64_t nanoseconds);
-void cdg_sleep(int64_t nanoseconds);  // of the calling thread, as exactly as the kernel can
+void cdg_sleep(int64_t nanoseconds);  // suspends the calling thread, as precisely as the kernel can
 int cdg_event_create(void);
 void cdg_event_signal(int event);
 void cdg_event_clear(int event);
 const char *cdg_error_text(int code);
 
-// Processors that this process may run on, at least 1: fewer than the machine has under taskset or in a container.
+// The number of processors that this process may run on, at least 1. Under taskset or in a container, the machine may
+// have more.
 int cdg_usable_processors(void);
 
-// Has the kernel send SIGTERM to this process when its parent ends. 0, or -errno.
+// Makes the kernel send SIGTERM to this process when its parent ends. Returns 0, or -errno.
 int cdg_die_with_parent(void);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// fgetxattr(2): the length of the value, or -1 and errno.
+// fgetxattr(2). Returns the length of the value, or -1 with errno set.
 ssize_t reflector_fgetxattr(int descriptor, const char *name, void *value, size_t size);
 
 #endif

@@ -2,19 +2,19 @@
 /// parents of some edge region, directly or through other set regions. `sets.s{P}` lists them, and entrypoints announce
 /// to them.
 struct RootSetFinder {
-    /// Distinct answers, as ascending indices of set regions; the first is empty.
+    /// Distinct results: each lists root set regions as ascending indices. The first is empty.
     private(set) var sets: [[Int]] = [[]]
 
     private let content: ZoneContent
     private var numberOf: [[Int]: UInt32] = [[]: 0]
-    /// Number of set regions that are a parent in any rule of edge regions: once all of them are found, the search may
-    /// end.
+    /// Number of set regions that at least one rule of edge regions names as a parent. Once all of them are found, the
+    /// search may end.
     private let parentsMost: Int
-    /// The portset pass in which a rule or set region was last seen.
+    /// Number of the pass (one call of `find`) in which each rule or set region was last seen.
     private var ruleSeen: [UInt32]
     private var setSeen: [UInt32]
     private var pass: UInt32 = 0
-    /// Cached answers, by the values that determine them.
+    /// Cached results, by the values that determine them.
     private var remembered: [Key: (rootSets: UInt32, exists: Bool)] = [:]
     /// True if a line that removes parents won somewhere in this pass: names then exist for its cells.
     private var hasNone = false
@@ -75,7 +75,7 @@ struct RootSetFinder {
         return own.last { $0.firstPortset <= UInt32(portset) }?.tag ?? 0
     }
 
-    /// Winning rule of each set region, 0 for none.
+    /// Winning rule (index + 1) of each set region, 0 for none.
     private func parentRules(of index: RuleIndex, setRules: [UInt32]) -> [UInt32] {
         var result = Array(repeating: UInt32(0), count: content.setRegions.count)
         for (entry, tag) in zip(index.setRegions, setRules) { result[Int(entry.set)] = tag }

@@ -1,11 +1,12 @@
-/// Finds the `map` line that wins for a portset and a region: the last one that matches. Built once per generation.
+/// Finds the `map` line that wins for a portset and a region: of the lines that match, the last one in the file. Built
+/// once per generation.
 ///
 /// Declared edge regions have consecutive numbers (ordinals), so that gaps between region ids cost nothing. A segment
 /// tree over the ordinals holds the rules: a rule tags the O(log n) nodes that cover its regions; the answer is the
-/// highest tag on the path from the root to the region. Each portset has such a tree, but trees of neighbouring
-/// portsets share all nodes that no rule between them changes (path copying), so that memory is O(n log n) in the
-/// number of rules even where n overlapping rectangles have n² visible pieces. Subtrees that cannot beat a tag above
-/// them are pruned.
+/// highest tag on the path from the root to the region. Each portset has such a tree. Trees of neighbouring portsets
+/// share all nodes that no rule between them changes (path copying). For n rules the memory is therefore O(n log n),
+/// even if the rules are overlapping rectangles (portsets × regions) with n² visible pieces. Subtrees that cannot beat
+/// a tag above them are pruned.
 struct RuleIndex {
     /// A range of declared edge regions and the ordinal of its first region.
     struct Declared: BitwiseCopyable {
@@ -22,11 +23,12 @@ struct RuleIndex {
         var tag: UInt32
         var left: UInt32
         var right: UInt32
-        /// Highest tag of this node and all nodes below it. No tag below beats a rule with at least this number.
+        /// Highest tag of this node and all nodes below it. A search that has already found this tag, or a higher one,
+        /// can end here.
         var highest: UInt32
     }
 
-    /// Properties of a range of portsets in which no line begins or ends.
+    /// The properties that neighbouring portsets have in common.
     struct PortsetClass: BitwiseCopyable, Equatable {
         /// Root of its tree in `nodes`.
         var root: UInt32
@@ -36,7 +38,7 @@ struct RuleIndex {
         var exists: Bool
     }
 
-    /// A set region to which some rule gives parents, and the position of its runs.
+    /// A set region that some rule applies to, and the position of its runs.
     struct SetRegionEntry: BitwiseCopyable {
         /// Its region id. If it has none, a value above every id, so that no query can match it.
         var id: UInt64

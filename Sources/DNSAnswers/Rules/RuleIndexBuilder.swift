@@ -1,8 +1,8 @@
-/// Builds a `RuleIndex`: a sweep over the portsets at which some rule begins or ends, with one mutable segment tree
-/// from which the shared nodes of each portset's tree are copied.
+/// Builds a `RuleIndex` in a sweep over the portsets at which some rule begins or ends. The sweep updates one mutable
+/// segment tree, from which it copies the shared nodes of each portset's tree.
 struct RuleIndexBuilder {
-    /// Up to this many nodes, equal nodes are found and shared across the whole sweep; beyond that, nodes are shared
-    /// only between neighbouring portsets. This bounds the memory needed for building.
+    /// Up to this number, new nodes are remembered, so that equal nodes are shared across the whole sweep. Later nodes
+    /// are shared only between neighbouring portsets. This bounds the memory needed for building.
     static let sharedNodesMax = 1 << 19
 
     private let content: ZoneContent
@@ -44,7 +44,7 @@ struct RuleIndexBuilder {
 
     // MARK: Regions
 
-    /// Merges the declared runs and turns each rule's regions into a range of ordinals.
+    /// Merges adjacent declared ranges of regions, and turns each rule's regions into a range of ordinals.
     private mutating func numberRegions() {
         var next: UInt64 = 0
         for ids in content.edgeRegions.map(\.ids).sorted(by: { $0.lowerBound < $1.lowerBound }) {

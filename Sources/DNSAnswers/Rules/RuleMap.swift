@@ -1,7 +1,8 @@
 import ReflectorModel
 
-/// Finds the `map` line that wins for a portset and a region (the last line that matches), and the root set regions of
-/// a portset. This is the only rule engine: queries, `explain`, `list`, `diff`, `check` and exports all use it.
+/// Finds the `map` line that wins for a portset and a region (of the lines that match, the last one in the file), and
+/// the root set regions of a portset. This is the only rule engine: queries, `explain`, `list`, `diff`, `check` and
+/// exports all use it.
 package final class RuleMap: Sendable {
     let declared: FlatArray<RuleIndex.Declared>
     let nodes: FlatArray<RuleIndex.Node>

@@ -6,18 +6,18 @@ import ReflectorModel
 /// answer again.
 ///
 /// Targets that have never answered are a different case: the network may start after its name servers. While more than
-/// half have never answered, all count as unprobed, which is not an error.
+/// half of the targets have never answered, those count as unprobed instead of dead, and there is no panic mode.
 struct HealthMonitor: Sendable {
     /// Deaths within this span of each other count as one event.
     static let suspicionSpan = TimeSpan.seconds(10)
-    /// Consecutive answered rounds after which a target counts towards the end of panic mode.
+    /// Number of consecutive answered rounds after which a target counts towards the end of panic mode.
     static let thawRounds = 2
 
     /// In the given order, for iteration.
     private(set) var targets: [ProbeTarget] = []
     private var healthOf: [ProbeTarget: TargetHealth] = [:]
     private(set) var isFrozen = false
-    /// True while most targets have not answered yet, since the start or since they were added.
+    /// True while more than half of the targets have never answered. Set once that many seemed dead at the same time.
     private(set) var isWaiting = false
     /// Number of times panic mode has begun since the start.
     private(set) var freezes: UInt64 = 0
@@ -37,7 +37,7 @@ struct HealthMonitor: Sendable {
         revision += 1
     }
 
-    /// A round of probes of a target has finished.
+    /// Takes the result of a finished round of probes of a target.
     mutating func round(_ target: ProbeTarget, isAnswered: Bool, at now: MonotonicInstant) {
         guard var health = healthOf[target] else { return }
         let before = health.health
@@ -57,7 +57,7 @@ struct HealthMonitor: Sendable {
         if health.health != before { revision += 1 }
     }
 
-    /// True once every target has a first result, or most are silent.
+    /// True once every target has a first result, and also while `isFrozen` or `isWaiting`.
     var isComplete: Bool { isFrozen || isWaiting || targets.allSatisfy { healthOf[$0]?.state != .unknown } }
 
     var report: ProberReport {
@@ -87,7 +87,8 @@ struct HealthMonitor: Sendable {
         for target in fallen { healthOf[target]?.revive() }
     }
 
-    /// Once more than half have answered, the others are evaluated normally in their next round.
+    /// Ends `isWaiting` once more than half of the targets have answered. The others are then evaluated normally in
+    /// their next round.
     private mutating func settle(at now: MonotonicInstant) {
         guard targets.count(where: { healthOf[$0]?.hasLived ?? false }) * 2 > targets.count else { return }
         isWaiting = false

@@ -5,7 +5,7 @@ import ReflectorModel
 
 /// Runs the prober of a name server on a loop of its own and publishes the targets' health.
 struct HealthService: Sendable {
-    /// Maximum time that the first answers wait for the first probes.
+    /// Maximum time that the name server waits for the first probes before it starts to answer.
     static let warmUp = Duration.seconds(1)
 
     private let loop: DatagramLoop

@@ -19,8 +19,8 @@ struct ProbeTarget: Hashable, Sendable {
 }
 
 extension ZoneContent {
-    /// Where a member is probed: its host's first address, and its first address of the other family. Nil if it has no
-    /// addresses.
+    /// Where a member is probed: its host's first address, and its first address of the other family. Link-local
+    /// addresses are ignored. Nil if the host has no other addresses.
     func target(of member: Member) -> ProbeTarget? {
         guard hosts.indices.contains(member.host) else { return nil }
         let addresses = hosts[member.host].addresses.filter { !$0.isLinkLocal }

@@ -6,15 +6,15 @@ import RelayWire
 /// at `nextTimeout`.
 ///
 /// ```
-/// round ─▶ first try: probe (with the cookie held), or hello ─▶ cookie ─▶ probe ─▶ report: answered
+/// round ─▶ first try: probe (with a stored cookie), or hello ─▶ cookie ─▶ probe ─▶ report: answered
 ///             │ 250 ms without a report                                           ▲
 ///             ▼                                                                   │
 ///          second try: hello ─▶ cookie ─▶ probe ──────────────────────────────────┘
 ///             both tries 500 ms without a report: two misses, the target is silent
 /// ```
 /// The second try goes to the target's address of the other family, if it has one. If the target has restarted, it no
-/// longer accepts the cookie and the first try fails, so the second try always starts with a hello. Within a try each
-/// step is resent every 125 ms, so that packet loss alone rarely causes a miss.
+/// longer accepts the cookie and the first try fails. The second try therefore always starts with a hello. Within a try
+/// each step is resent every 125 ms, so that packet loss alone rarely causes a miss.
 final class Prober {
     struct Configuration: Sendable {
         /// Time between two rounds of a target, ± `jitterPercent`.
@@ -34,7 +34,6 @@ final class Prober {
         init() {}
     }
 
-    /// Counters, by name.
     struct Counters: Sendable {
         var sent: UInt64 = 0
         var answered: UInt64 = 0
@@ -53,7 +52,7 @@ final class Prober {
         var step: Step
         var to: Endpoint
         var startedAt: MonotonicInstant
-        /// When the step was last sent.
+        /// When `step` was last sent.
         var sentAt: MonotonicInstant
     }
 
@@ -66,7 +65,7 @@ final class Prober {
         var answering: Endpoint?
     }
 
-    /// Timers are rounded to this grid, so that many targets cause few wake-ups.
+    /// Timers are rounded up to a multiple of this number of nanoseconds, so that many targets cause few wake-ups.
     private static let grid: Int64 = 5_000_000
     /// A wake-up that is later than this means that our own process was paused: missing replies then prove nothing for
     /// a short time.
@@ -177,7 +176,7 @@ final class Prober {
         return next
     }
 
-    /// When the step of a try is due to be resent; distant if it is not.
+    /// When the step of a try is due to be resent; `.distantFuture` if it will not be.
     private func resend(of attempt: Try) -> MonotonicInstant {
         let next = attempt.sentAt + configuration.resend
         return next < attempt.startedAt + configuration.timeout ? next : .distantFuture

@@ -12,7 +12,7 @@ struct TargetHealth: Sendable, Equatable {
     /// How long a dead target must answer without interruption before it counts as alive.
     static let returnSpan = TimeSpan.seconds(10)
     static let returnSpanMax = TimeSpan.seconds(300)
-    /// The same for a target that has never been alive: it is new and not known to be unstable.
+    /// The same time for a target that has never been alive: it is new and not known to be unstable.
     static let firstSpan = TimeSpan.seconds(3)
     /// One death is forgotten after this much time alive.
     static let deathForgottenAfter = TimeSpan.seconds(600)
@@ -21,7 +21,8 @@ struct TargetHealth: Sendable, Equatable {
     enum State: Sendable, Equatable { case unknown, alive, dead }
 
     private(set) var state = State.unknown
-    /// When `state` was entered.
+    /// When the target was added, last died (even if that death was undone) or came alive, or when a death was last
+    /// forgotten: the latest of these.
     private(set) var since: MonotonicInstant
     /// State before the last death.
     private(set) var stateBefore = State.unknown
@@ -30,15 +31,15 @@ struct TargetHealth: Sendable, Equatable {
     /// Number of consecutive answered, or unanswered, rounds.
     private(set) var answered = 0
     private(set) var unanswered = 0
-    /// It has been alive at least once.
+    /// True if it has been alive at least once.
     private(set) var hasLived = false
     private var deaths = 0
     var loss = LossMonitor()
 
     init(at now: MonotonicInstant) { since = now }
 
-    /// A round of probes has finished.
-    /// - Parameter isHeld: only counts the round; the state does not change.
+    /// Takes the result of a finished round of probes.
+    /// - Parameter isHeld: if true, the round is only counted and the state does not change.
     mutating func round(isAnswered: Bool, isHeld: Bool, at now: MonotonicInstant) {
         if isAnswered {
             answered += 1
@@ -72,7 +73,7 @@ struct TargetHealth: Sendable, Equatable {
         judge(at: now)
     }
 
-    /// Undoes the last death: the prober was cut off, not the target.
+    /// Undoes the last death: the prober was cut off, or the target has not started yet.
     mutating func revive() {
         guard state == .dead else { return }
         state = stateBefore

@@ -4,7 +4,7 @@ import DNSAnswers
 public actor OverrideService {
     /// The response to send.
     public struct Response: Sendable {
-        /// False if no operator signed the request: then the response gives no reason.
+        /// False if no operator signed the request. The client is then refused without a reason.
         public var isAuthorized: Bool
         public var body: [UInt8]
         public var signature: String

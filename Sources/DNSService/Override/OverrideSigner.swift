@@ -42,9 +42,9 @@ public struct OverrideVerifier: Sendable {
     }
 }
 
-/// Authenticates the replies of name servers with the network key: HMAC-SHA-256, truncated to 128 bits. The text that
-/// is authenticated has a prefix (`SignedText`), so that it cannot be a datagram under the same key: all datagrams
-/// begin with another byte.
+/// Authenticates the replies of name servers with the network key: HMAC-SHA-256, truncated to 128 bits. The
+/// authenticated text has a prefix (`SignedText`), so that its MAC is valid for no datagram, although datagrams use the
+/// same key: every datagram begins with a different byte.
 public struct ReplyAuthenticator: Sendable {
     private let keys: [PhasedKey]
 

@@ -1,6 +1,6 @@
 /// Overrides kept across restarts, in one file of the state directory; never among the zone files.
 struct OverrideStore {
-    /// Longest file that is read.
+    /// Maximum size in bytes of a file that is read.
     private static let lengthMax = 1 << 20
 
     let directory: String

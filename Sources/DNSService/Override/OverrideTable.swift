@@ -5,7 +5,7 @@ import ZoneCompiler
 struct OverrideTable: Sendable, Equatable {
     /// Maximum number of overrides at a time.
     static let countMax = 256
-    /// Longest duration, in seconds; for longer changes, edit the files.
+    /// Maximum duration in seconds. For longer changes, operators edit the files.
     static let spanMax: Int64 = 30 * 86_400
 
     /// Why an override is refused.
@@ -96,7 +96,7 @@ struct OverrideTable: Sendable, Equatable {
         return !name.isEmpty && files.setRegions.contains { $0.site.lowercased() == name } ? .site(name) : nil
     }
 
-    /// `FILE:LINE (map …)` of the first few rules.
+    /// `FILE:LINE (map …)` of up to five rules, then the number of the others.
     private static func lines(_ rules: [Int], of files: ZoneContent) -> [String] {
         let named = rules.prefix(5).map { "\(files.rules[$0].source) (\(files.rules[$0].text(in: files)))" }
         return rules.count > 5 ? named + ["\(rules.count - 5) more"] : named

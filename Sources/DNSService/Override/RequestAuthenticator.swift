@@ -4,11 +4,11 @@ struct RequestAuthenticator: Sendable {
     static let skewMax: Int64 = 60
     /// Maximum number of remembered nonces. Above this number in two minutes, further requests are refused.
     static let noncesMax = 1_024
-    /// Longest request in bytes.
+    /// Maximum length of a request in bytes.
     static let lengthMax = 4_096
 
     enum Refusal: Error, Equatable, CustomStringConvertible {
-        /// No signature, or one by an unknown key; the reply gives no reason.
+        /// Unsigned, signed with an unknown key, or too long. The client is refused without a reason.
         case unauthorized
         case malformed
         case otherServer(String)
