@@ -147,6 +147,73 @@ struct TransferPartsTests {
         #expect(try LDNSMessage.parse(own.bytes).answers.first?.data == large.data)
     }
 
+    @Test("A record of the maximum length fits into one message beside the longest names and a signature")
+    func largestRecord() throws {
+        let zone = try AliasedZone(content(), serial: 5)
+        let query = try LDNSMessage.query(id: 1, name: "example.net", type: 252, udpSize: 0)
+        let request = try #require(TransferRequest(query))
+        let (question, owner, opt, signature) = (255 + 4, 255, 11, 255 + 10 + 255 + 16 + 64 + 6)
+        var record = zone.startOfAuthority
+        record.type = 16
+        record.owner =
+            (0..<3).flatMap { _ in [63] + [UInt8](repeating: 97, count: 63) } + [62]
+            + [UInt8](repeating: 97, count: 62) + [0]
+        record.data = [UInt8](repeating: 65, count: RecordWire.lengthMax)
+        var message = TransferMessage(id: 1, request: request)
+        let reserved = question - request.question.count + owner - record.owner.count + opt + signature
+        let fits = message.append(record, reserved: reserved)
+        #expect(fits)
+    }
+
+    @Test("A record too large for any message is not appended, even to an empty one")
+    func tooLarge() throws {
+        let zone = try AliasedZone(content(), serial: 5)
+        let query = try LDNSMessage.query(id: 1, name: "example.net", type: 252, udpSize: 0)
+        let request = try #require(TransferRequest(query))
+        var record = zone.startOfAuthority
+        record.data = [UInt8](repeating: 65, count: 65_535)
+        var message = TransferMessage(id: 1, request: request)
+        let fits = message.append(record, reserved: 0)
+        #expect(!fits && message.records == 0)
+    }
+
+    @Test("An answer to a signed NOTIFY counts only if the session of its own message verifies it")
+    func notifySessions() throws {
+        let key = try #require(
+            TSIGKey(name: "secondary.example", algorithm: .hmacSHA256, secret: Array(repeating: 7, count: 32)))
+        var sessions = NotifySessions()
+        var answers: [[UInt8]] = []
+        let messages = ["a.example", "b.example"].map {
+            NotifySchedule.Message(target: 0, zone: $0, serial: 1, id: UInt16($0.utf8.first ?? 0))
+        }
+        for message in messages {
+            var session = TSIGSession(key)
+            var request: [UInt8] = [0, UInt8(message.id), 0x24, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+            let isSigned = session.sign(&request, now: 1_000)
+            #expect(isSigned)
+            sessions.keep(session, for: message)
+            guard case .signed(var server, _) = TSIGRequest.verify(request, keys: TSIGKeyring([key]), now: 1_000) else {
+                Issue.record("the request is not authentic")
+                return
+            }
+            var answer: [UInt8] = [0, UInt8(message.id), 0xa4, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+            let isAnswerSigned = server.sign(&answer, now: 1_000)
+            #expect(isAnswerSigned)
+            answers.append(answer)
+        }
+        for (message, answer) in zip(messages, answers) {
+            let unsigned = sessions.accept(Array(answer[..<12]), as: message, now: 1_000)
+            #expect(!unsigned)
+        }
+        let other = sessions.accept(answers[1], as: messages[0], now: 1_000)
+        #expect(!other && sessions.count == 2)
+        for (message, answer) in zip(messages, answers) {
+            let accepted = sessions.accept(answer, as: message, now: 1_000)
+            #expect(accepted)
+        }
+        #expect(sessions.count == 0)
+    }
+
     @Test("A truncated request, or an IXFR without a serial, is invalid")
     func requests() throws {
         let query = try LDNSMessage.query(id: 1, name: "EXAMPLE.net", type: 252)

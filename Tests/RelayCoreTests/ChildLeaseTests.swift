@@ -21,6 +21,13 @@ struct ChildLeaseTests {
         #expect(lease.expires == instant(10_000))
     }
 
+    @Test("Before the nonce has changed, only the first one renews the lease")
+    func firstNonce() {
+        var lease = lease()
+        #expect(!did(&lease) { $0.renew(by: 0, until: instant(9_000)) })
+        #expect(did(&lease) { $0.renew(by: 1, until: instant(9_000)) })
+    }
+
     @Test("All heartbeats of an interval carry the same nonce")
     func interval() {
         var lease = lease()

@@ -45,15 +45,18 @@ struct HandshakeTests {
         let tree = try running()
         let hello = handshake(.hello(keyPhase: 0, role: .edge, node: NodeID(5), nonce: nonce))
         tree.bench.inject(hello, from: victim, to: tree.sets[0])
-        let open = Open(
-            keyPhase: 0, role: .edge, node: NodeID(5), nonce: nonce,
-            cookie: HandshakeCookie(milliseconds: 1_900, macHigh: 3, macLow: 4), childToken: 9, region: nil, name: "x")
-        tree.bench.inject(handshake(.open(open)), from: victim, to: tree.sets[0])
+        for node in [NodeID(5), tree.sets[0].id] {
+            let open = Open(
+                keyPhase: 0, role: .edge, node: node, nonce: nonce,
+                cookie: HandshakeCookie(milliseconds: 1_900, macHigh: 3, macLow: 4), childToken: 9, region: nil,
+                name: "x")
+            tree.bench.inject(handshake(.open(open)), from: victim, to: tree.sets[0])
+        }
         tree.bench.run(for: .seconds(1))
         let sent = tree.bench.sent.filter { $0.to == victim }
         #expect(sent.map(\.type) == [0x11])
         #expect(sent.allSatisfy { $0.bytes.count <= hello.count })
-        #expect(tree.sets[0].counters[.rejectedBadCookie] == 1)
+        #expect(tree.sets[0].counters[.rejectedBadCookie] == 2)
     }
 
     @Test("A cookie is valid for one address and ten seconds only")

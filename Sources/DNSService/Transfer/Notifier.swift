@@ -79,8 +79,7 @@ final class NotifyLoop: DatagramHandler {
     private let logger: Logger
     private var schedule = NotifySchedule()
     private var announced: [String: UInt32] = [:]
-    /// TSIG session of the latest signed message to each target, with the message's id.
-    private var sessions: [Int: (id: UInt16, session: TSIGSession)] = [:]
+    private var sessions = NotifySessions()
     private let headers = UnsafeMutableRawBufferPointer.allocate(byteCount: lengthMax, alignment: 16)
 
     init(
@@ -121,11 +120,9 @@ final class NotifyLoop: DatagramHandler {
             let target = targets.firstIndex(where: { $0.endpoint == datagram.source }),
             let message = schedule.message(target: target, id: bytes.word(0))
         else { return }
-        if let waiting = sessions[target], waiting.id == message.id {
-            var session = waiting.session
-            guard session.check(bytes, now: Int64(time(nil))) else { return }
+        if targets[target].key != nil {
+            guard sessions.accept(bytes, as: message, now: Int64(time(nil))) else { return }
         }
-        sessions[target] = nil
         schedule.answered(message)
         loop.nextWakeup = schedule.nextDue
         log.add(.notifyAnswered)
@@ -151,6 +148,7 @@ final class NotifyLoop: DatagramHandler {
             log.add(.notifySent)
         }
         for message in schedule.givenUp {
+            sessions.forget(message)
             log.add(.notifyGivenUp)
             logger.warning(
                 "secondary does not answer NOTIFY",
@@ -174,7 +172,7 @@ final class NotifyLoop: DatagramHandler {
             guard let key = policy.keys[name] else { return nil }
             var session = TSIGSession(key)
             guard session.sign(&bytes, now: Int64(time(nil))) else { return nil }
-            sessions[message.target] = (message.id, session)
+            sessions.keep(session, for: message)
         }
         return bytes.count <= Self.lengthMax ? bytes : nil
     }

@@ -72,6 +72,13 @@ struct OutgoingTransfer {
         } else {
             _ = fill(&message, reserved: session?.length ?? 0)
         }
+        guard message.records > 0 else {
+            // A record that fits in no message: the compiler refuses such records, and without this the messages would
+            // never end.
+            step = .done
+            held = nil
+            return nil
+        }
         records += Int(message.records)
         var result = message.bytes
         if session != nil, session?.sign(&result, now: now) != true {

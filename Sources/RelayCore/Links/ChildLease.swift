@@ -6,7 +6,7 @@ struct ChildLease {
     /// The current nonce, which the heartbeats carry.
     private(set) var nonce: UInt64
     /// The previous nonce, which the child may still echo.
-    private var nonceBefore: UInt64 = 0
+    private var nonceBefore: UInt64?
     private var nonceSince: MonotonicInstant
     /// The link is closed at this time if no Renew arrives. Read by the link's timer.
     private(set) var expires: MonotonicInstant

@@ -19,12 +19,12 @@ extension LinkKeeper {
     func isAuthentic(
         _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
-        guard open.node != core.context.id else {
-            refuse(open, .ownID, to: source, at: now, &core)
-            return false
-        }
         guard isValid(open.cookie, for: source, node: open.node, nonce: open.nonce, at: now, core.crypto) else {
             core.context.count(.rejectedBadCookie)
+            return false
+        }
+        guard open.node != core.context.id else {
+            refuse(open, .ownID, to: source, at: now, &core)
             return false
         }
         return true

@@ -37,9 +37,6 @@ struct RecordReader {
             throw RecordError(
                 word: words.first ?? behind, message: "this type's data is known by bytes only; write \\# LENGTH HEX")
         }
-        guard reader.data.count <= 65_535 else {
-            throw RecordError(word: words.first ?? behind, message: "RDATA over 65535 bytes; shorten it")
-        }
         if let problem = RecordWire.problem(type: type, reader.data) {
             throw RecordError(word: words.first ?? behind, message: problem)
         }

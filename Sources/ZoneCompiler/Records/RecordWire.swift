@@ -24,9 +24,17 @@ struct RecordWire {
         }
     }
 
+    /// Maximum length of RDATA. With question, owner, OPT and TSIG records of any length, such a record still fits into
+    /// a message of 65,535 bytes, so that it can be answered and transferred.
+    static let lengthMax = 64_000
+
     /// The fields of RDATA. Nil for a type that is known by number only.
     static func parts(type: UInt16, _ data: [UInt8]) throws(Invalid) -> [Part]? {
-        guard data.count <= 65_535 else { throw Invalid(message: "RDATA over 65535 bytes; shorten it") }
+        guard data.count <= Self.lengthMax else {
+            throw Invalid(
+                message: "RDATA of \(data.count) bytes; beside names and signature, a DNS message has room for "
+                    + "\(Self.lengthMax); shorten it")
+        }
         guard let schema = RecordSchema.of(type) else { return nil }
         var wire = RecordWire(data)
         var parts: [Part] = []
