@@ -44,7 +44,8 @@ final class IngestConnections {
         return true
     }
 
-    /// The connection has presented a valid key: it is no longer closed to make room for another.
+    /// The connection has presented a valid key, or comes from an allowed address to a raw port. From now on it is not
+    /// closed to make room for another.
     func prove(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         guard let index = pending.firstIndex(where: { $0.id == id }) else { return }

@@ -1,7 +1,7 @@
 /// Puts the packets of an RTP stream in order (RFC 3550 §5.1): a network may reorder them, and MPEG-TS out of order is
 /// broken. A packet that arrives early waits for the packets before it until they are considered lost.
 struct RTPOrder {
-    /// Most packets that wait.
+    /// Maximum number of packets that wait.
     static let waitingMax = 64
     /// Longest wait, in ticks of the sender's 90 kHz clock (RFC 2250 §2): 50 ms.
     static let waitTicks: Int32 = 4_500

@@ -82,7 +82,8 @@ struct KeyFileParser {
         }
     }
 
-    /// Reads a line that consists of its first word, a phase and a key. Returns `keys` with the new key.
+    /// Reads a line that consists of its first word, a phase and a key. Returns `keys` with the new key, or unchanged
+    /// if the line has a problem.
     private mutating func read(
         _ words: [Word], after keys: [KeyFile.NetworkKey], max countMax: Int
     ) -> [KeyFile.NetworkKey] {
@@ -135,7 +136,7 @@ struct KeyFileParser {
         }
     }
 
-    /// The second and third of exactly three words.
+    /// The second and third of exactly three words. Nil, and a problem, for any other number of words.
     private mutating func three(_ words: [Word], _ form: String) -> (Word, Word)? {
         guard words.count >= 3 else {
             complain(words.last.map { $0.column + $0.text.count } ?? 1, "a word is missing: write `\(form)`")
