@@ -6,7 +6,7 @@ import ReflectorModel
 ///     0 ───────────── 80 % ───────── 90 % ──── 95 % ── 100 %
 ///      all are taken  │ no extra paths │         │ none: "busy, try next"
 ///                     │                └ extra paths are asked to end
-///                     └ until the load is 80 % again     rest: control, retransmits, backlogs
+///                     └ until the load is 80 % again    rest: control, retransmits, backlogs
 struct Admission {
     /// The egress of one stream.
     struct Load {

@@ -27,7 +27,7 @@ struct AnnouncementList {
     private(set) var version: UInt64 = 0
     private(set) var digest: UInt64 = 0
     private var items: [StreamName: Item] = [:]
-    /// The streams on those pages of a new version that have arrived; the other pages are still missing.
+    /// The streams of a new version of which not all pages have arrived yet.
     private var incoming: [StreamName: Item] = [:]
     private var incomingVersion: UInt64 = 0
     private var incomingPages = 0

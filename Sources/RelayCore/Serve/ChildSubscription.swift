@@ -63,7 +63,7 @@ final class ChildSubscription {
         allowanceCounted = now
     }
 
-    /// Sets how the child is served from now on, and the first number that it gets if `from` is given.
+    /// Sets how the child is served from now on and, if `from` is given, the first number that it gets.
     func serve(_ state: State, from: UInt64? = nil, of stream: StreamState) {
         self.state = state
         self.from = from ?? self.from
@@ -97,7 +97,7 @@ final class ChildSubscription {
     /// A child that still has an extra path is asked again after this time to end it.
     private static var askAgainAfter: TimeSpan { .seconds(2) }
 
-    /// True if the child should be asked now to end this extra path. After that, false for `askAgainAfter`.
+    /// True if the child should be asked now to end this extra path. If so, it is false for the next `askAgainAfter`.
     func takeAskToEnd(at now: MonotonicInstant) -> Bool {
         if let askedToEndAt, now - askedToEndAt < Self.askAgainAfter { return false }
         askedToEndAt = now

@@ -12,7 +12,7 @@ extension Server {
         case below(wanted: UInt64, oldest: UInt64)
     }
 
-    /// A child that changes its source gets this much of the new source's past, because it may have been without
+    /// A child that resumes from another source gets this much of the new source's past, because it may have been without
     /// packets for this long.
     private static var spliceSpan: TimeSpan { .seconds(2) }
 

@@ -1,8 +1,8 @@
 import NIOCore
 import ReflectorModel
 
-/// Limits the connections of encoders, in total and per address. Connections without a valid key are evicted first: a
-/// client that opens connections and sends nothing locks nobody out. Lives on the ingest loop.
+/// Limits the connections of encoders, in total and per address. Only connections without a valid key are evicted to
+/// make room, so a client that opens connections and sends nothing locks nobody out. Lives on the ingest loop.
 final class IngestConnections {
     private struct Connection {
         let id: ObjectIdentifier

@@ -4,7 +4,7 @@ import ReflectorModel
 /// the first packet, incomplete packets and bytes that are not MPEG-TS are dropped and counted.
 ///
 /// ```
-/// searching ──3 sync bytes in a row, one distance apart──▶ locked ──a packet without sync byte──▶ searching
+/// searching ──3 sync bytes in a row, one distance apart──▶ locked ──sync bytes lost──▶ searching
 /// ```
 /// Packets of 204 bytes (with Reed–Solomon bytes) and 192 bytes (with a time stamp, M2TS) come out as packets of 188
 /// bytes. A datagram may end inside a packet, as ffmpeg's datagrams of 1,472 bytes do, and may be RTP (RFC 2250).

@@ -136,7 +136,7 @@ struct KeyFileParser {
         }
     }
 
-    /// The second and third of exactly three words. Nil, and a problem, for any other number of words.
+    /// The second and third of exactly three words. Otherwise notes a problem and returns nil.
     private mutating func three(_ words: [Word], _ form: String) -> (Word, Word)? {
         guard words.count >= 3 else {
             complain(words.last.map { $0.column + $0.text.count } ?? 1, "a word is missing: write `\(form)`")
