@@ -34,7 +34,8 @@ struct AnnouncementList {
     private var incomingDigest: UInt64 = 0
     /// When the first page of that version arrived.
     private var incomingSince: MonotonicInstant = .zero
-    /// The list is not requested before this, because the last one did not fit or was dropped to make room.
+    /// The list is not requested before this, because the previous list did not fit or was dropped to make
+    /// room.
     private(set) var pullNotBefore: MonotonicInstant = .zero
     /// The zone named this entrypoint as a candidate of one of its streams.
     private(set) var isConfirmed = false

@@ -7,7 +7,7 @@ struct ChildSubscriptions {
     private var idOfStream: [Int: UInt32] = [:]
     /// In order of subscribing, for code that iterates over all of them.
     private(set) var ordered: [ChildSubscription] = []
-    /// A checksum of all ids. The child compares it with its own.
+    /// A checksum of all ids. It is compared with the checksum in the child's Renew.
     private(set) var digest: UInt64 = 0
     /// Index in `ordered` at which the next page starts.
     private var pageStart = 0

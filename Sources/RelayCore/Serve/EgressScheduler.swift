@@ -12,11 +12,11 @@ struct EgressScheduler: ~Copyable {
     private var budget: EgressBudget
     /// Slots of child links that have packets queued.
     private var dirty: [Int] = []
-    /// Those of them that have used up their burst in the current flush.
+    /// Slots of those links that have used up their burst in the current flush.
     private var deferred: [Int] = []
     /// Slots of streams with live packets that wait for the flush.
     private var waitingStreams: [Int] = []
-    /// Child links whose backlog waited for a packet that has just arrived.
+    /// Slots of child links whose backlog waited for a packet that has just arrived.
     private var awakened: [Int] = []
 
     init(_ configuration: RelayConfiguration) {

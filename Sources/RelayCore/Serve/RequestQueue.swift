@@ -3,7 +3,7 @@ import ReflectorModel
 import RelayWire
 
 /// Requests of children (Subscribe, Unsubscribe, Announce) that wait, because their links sent many at once. The links
-/// are served in rotation, and one turn processes few requests, so data and probes never wait long for its end.
+/// are served in rotation, and one turn processes few requests, so data and probes never wait long.
 struct RequestQueue {
     enum Outcome: Equatable {
         /// Process it now: no request of its link waits ahead of it, and the link is within its rate.

@@ -12,8 +12,8 @@ extension Server {
         case below(wanted: UInt64, oldest: UInt64)
     }
 
-    /// A child that resumes from another source gets this much of the new source's past, because it may have been without
-    /// packets for this long.
+    /// A child that resumes from another source gets this much of the new source's past, because it may have been
+    /// without packets for this long.
     private static var spliceSpan: TimeSpan { .seconds(2) }
 
     /// True once this node knows what it would send: the stream is provided here, or a parent has accepted us.

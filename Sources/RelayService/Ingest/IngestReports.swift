@@ -36,8 +36,8 @@ final class IngestReports {
     /// Number of pairs of cause and stream that have an entry now.
     var entryCount: Int { entries.count }
 
-    /// Counts events of a cause. If the cause has an explanation, logs them now or with the next line for this cause and
-    /// stream.
+    /// Counts events of a cause. If the cause has an explanation, logs them now or with the next line for this cause
+    /// and stream.
     ///
     /// - Parameters:
     ///   - stream: nil if the name is unverified, because names from outside must not fill a table.
