@@ -22,7 +22,7 @@ struct RTPOrder {
     private var lateInRow = 0
     private var missing = 0
 
-    /// Processes a packet, and passes on the payloads that are next.
+    /// Processes a packet, and passes on the payloads that are next in order.
     mutating func receive(
         _ number: UInt16, time: UInt32, _ payload: UnsafeRawBufferPointer, _ emit: TransportAligner.Emit
     ) {
@@ -84,7 +84,7 @@ struct RTPOrder {
         next = number
     }
 
-    /// Passes on the waiting packets that are next.
+    /// Passes on the waiting packets that are next in order.
     private mutating func release(_ emit: TransportAligner.Emit) {
         while let first = waiting.first, first.number == next {
             waiting.removeFirst()

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Reads the lines of a key file, collecting all problems.
+/// Reads the lines of a key file and collects all problems.
 struct KeyFileParser {
     private(set) var networkKeys: [KeyFile.NetworkKey] = []
     private(set) var operatorKeys: [KeyFile.NetworkKey] = []
