@@ -3,7 +3,7 @@ import RelayWire
 
 /// What to do with a verified packet of one incarnation, by its number alone.
 enum Reception: Equatable {
-    /// A duplicate: held in this slot of the log.
+    /// A duplicate: the log holds the packet in this slot.
     case held(Int32)
     /// Already delivered (and overwritten since) or given up.
     case past
@@ -17,9 +17,9 @@ enum Reception: Equatable {
 extension IncarnationState {
     /// Classifies a number.
     ///
-    /// - Parameter isStranded: whether no new packet of the stream has arrived for so long that its known position may
-    ///   be wrong. While other packets continue in order, a number far ahead is forged or wrong, and must not end the
-    ///   stream.
+    /// - Parameter isStranded: whether no new packet of the stream has arrived for so long that the stream's known
+    ///   position may be wrong. While other packets continue in order, a number far ahead is forged or wrong, and must
+    ///   not end the stream.
     @inline(__always)
     func reception(of sequence: UInt64, _ log: PacketLog, isStranded: @autoclosure () -> Bool)
         -> Reception

@@ -7,7 +7,7 @@ import ReflectorModel
 ///
 /// A NAK is short, but its loss costs as much as the loss of the packet. So until the packet arrives, the same NAK is
 /// repeated (the dots). This causes no further retransmit, because the parent answers each try once. On a link that
-/// loses datagrams in bursts, however rare, only such repeats get through in time.
+/// loses datagrams in bursts, even in rare ones, only such repeats get through in time.
 struct RepairTimes {
     let roundTrip: TimeSpan
     let retry: TimeSpan
@@ -29,16 +29,16 @@ struct RepairTimes {
         self.goesOn = goesOn
     }
 
-    /// The last tries begin this long before the last instant at which an answer that takes a whole `retry` interval
-    /// would still arrive in time.
+    /// An answer may take a whole `retry` interval. So the last tries begin `retry` plus this span before the
+    /// deadline.
     static let lastTriesSpan = TimeSpan.milliseconds(10)
     private static let lastSpacing = TimeSpan.milliseconds(2)
     /// Number of tries after which requests become rarer: a parent that has the packet would have sent it by then.
     private static let eagerTries: UInt8 = 5
     private static let triesMax: UInt8 = 127
 
-    /// Interval between the repeats of a try. The first two repeats of the first try come soon; otherwise there are
-    /// about eight per round trip, and fewer with every try after the second.
+    /// Interval between the repeats of a try. It is short for the first two repeats of the first try and for the last
+    /// tries. Otherwise it is about an eighth of the round trip, and it grows with every try after the second.
     private func spacing(_ gap: GapTable.Gap) -> TimeSpan {
         if gap.lastTries > 0 { return Self.lastSpacing }
         let usual = min(max(roundTrip / 8, .milliseconds(2)), .milliseconds(20))

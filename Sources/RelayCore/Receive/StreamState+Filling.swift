@@ -10,8 +10,8 @@ extension StreamState {
         return path.tag == nil || incarnation.map { $0.index.highest < path.backlogEnd } ?? true
     }
 
-    /// Whether backlog is arriving now. It must not be forwarded like live packets: it is sent as backlog, within the
-    /// capacity.
+    /// Whether backlog is arriving now; if so, notes the time. Such packets must not be forwarded like live packets:
+    /// they are sent as backlog, within the capacity.
     func isFilling(at now: MonotonicInstant) -> Bool {
         let isFilling = bringsPast(at: now)
         if isFilling { arrivals.noteFilling(at: now) }

@@ -6,14 +6,14 @@ import ReflectorModel
 ///     0 ───────────── 80 % ───────── 90 % ──── 95 % ── 100 %
 ///      all are taken  │ no extra paths │         │ none: "busy, try next"
 ///                     │                └ extra paths are asked to end
-///                     └ until it is this again          rest: control, retransmits, backlogs
+///                     └ until the load is 80 % again    rest: control, retransmits, backlogs
 struct Admission {
     /// The egress of one stream.
     struct Load {
         /// Bits per second of one copy; nil if unknown.
         var rate: Double?
         var copies: Int
-        /// How many of them are copies for children that have the stream by another path as well.
+        /// How many of the copies go to children that have the stream by another path as well.
         var extraCopies: Int
     }
 
@@ -22,7 +22,7 @@ struct Admission {
         /// In bits per second.
         var rate: Double
         var isExtra: Bool
-        /// The count to which it was added; nil if capacity is unlimited.
+        /// When the count was made to which the grant was added; nil if capacity is unlimited.
         var countedAt: MonotonicInstant?
     }
 
@@ -72,8 +72,8 @@ struct Admission {
         return Grant(rate: more, isExtra: isExtra, countedAt: countedAt)
     }
 
-    /// Returns reserved capacity. If there has been a count since it was reserved, this does nothing: the next count
-    /// will leave the copy out.
+    /// Gives reserved capacity back. If the streams have been counted again since the reservation, there is nothing to
+    /// do: the next count will leave the copy out.
     mutating func takeBack(_ grant: Grant) {
         guard grant.countedAt != nil, grant.countedAt == countedAt else { return }
         egress = max(egress - grant.rate, 0)
@@ -90,8 +90,8 @@ struct Admission {
     }
 
     /// Adds up what all streams send, at most ten times a second; between two counts, only the newly admitted copies
-    /// are added. So if a thousand children subscribe at once, each of them costs the same, however many streams there
-    /// are. A stream of unknown rate counts as the average of the others.
+    /// are added. So the cost of admitting a child does not depend on the number of streams, even if a thousand
+    /// children subscribe at once. A stream of unknown rate counts as the average of the others.
     private mutating func count(_ loads: () -> [Load], at now: MonotonicInstant) {
         guard countedAt.map({ now - $0 >= Self.countInterval }) ?? true else { return }
         countedAt = now

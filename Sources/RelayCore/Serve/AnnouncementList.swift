@@ -8,7 +8,7 @@ struct AnnouncementList {
         var portset: PortsetID
         var keyPhase: UInt8
         var incarnation: Incarnation
-        /// The zone does not name the entrypoint as a candidate. This is counted once.
+        /// The zone does not name the entrypoint as a candidate of this stream. This is counted once for each item.
         var isRefused = false
     }
 
@@ -16,7 +16,7 @@ struct AnnouncementList {
     enum Outcome: Equatable {
         /// More pages must follow, or this was not the expected page.
         case incomplete
-        /// The list has changed.
+        /// The last missing page has arrived: the new list replaces the old one.
         case changed
         /// There is no room. All pages of this version are dropped.
         case full
@@ -27,14 +27,15 @@ struct AnnouncementList {
     private(set) var version: UInt64 = 0
     private(set) var digest: UInt64 = 0
     private var items: [StreamName: Item] = [:]
-    /// Pages of the version being received.
+    /// The streams of a new version of which not all pages have arrived yet.
     private var incoming: [StreamName: Item] = [:]
     private var incomingVersion: UInt64 = 0
     private var incomingPages = 0
     private var incomingDigest: UInt64 = 0
-    /// When the first of those pages arrived.
+    /// When the first page of that version arrived.
     private var incomingSince: MonotonicInstant = .zero
-    /// The list is not requested before this, because the last one did not fit or was dropped to make room.
+    /// The list is not requested before this, because the previous list did not fit or was dropped to make
+    /// room.
     private(set) var pullNotBefore: MonotonicInstant = .zero
     /// The zone named this entrypoint as a candidate of one of its streams.
     private(set) var isConfirmed = false
@@ -95,7 +96,7 @@ struct AnnouncementList {
         return true
     }
 
-    /// Forgets everything, so that others have room. The list is requested again after a pause.
+    /// Forgets all streams, to make room for the lists of other entrypoints. The list is requested again after a pause.
     mutating func forget(at now: MonotonicInstant) {
         dropIncoming()
         items = [:]

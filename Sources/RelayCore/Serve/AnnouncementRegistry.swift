@@ -36,7 +36,7 @@ struct AnnouncementRegistry {
         return outcome
     }
 
-    /// Answers a heartbeat, and requests the list if it differs from the list held.
+    /// Answers a heartbeat, and requests the entrypoint's list if the list held is not the current one.
     func onHeartbeat(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard link.role == .entrypoint else { return core.context.count(.rejectedUnexpected) }
         core.context.count(.heartbeatsReceived)
@@ -49,7 +49,7 @@ struct AnnouncementRegistry {
         core.send(.heartbeatReply(echoedTimestamp: heartbeat.timestamp), on: link, at: now)
     }
 
-    /// The zone has named the candidates of a stream: confirms those among them that announce it.
+    /// The zone has named the candidates of a stream. Confirms the lists of those candidates that announce the stream.
     func confirm(_ stream: StreamName, by answer: LookUpAnswer, _ core: inout NodeCore) {
         for slot in core.links.announcers {
             guard let link = core.links.children[slot], link.announcements?.isConfirmed == false,
@@ -59,10 +59,11 @@ struct AnnouncementRegistry {
         }
     }
 
-    /// The zone names the announcing node.
+    /// Confirms the list of a link, because the zone names the announcing node as a candidate.
     func confirm(_ link: ChildLink) { link.announcements?.confirm() }
 
-    /// The zone does not name the announcing node as a candidate of the stream: counted and reported once.
+    /// The zone does not name the announcing node as a candidate of the stream. Counts this once for each stream, and
+    /// raises an alarm if one is due.
     func noteContradiction(
         of stream: StreamName, by link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -75,7 +76,8 @@ struct AnnouncementRegistry {
 
     // MARK: Room
 
-    /// How many more streams the entrypoint may announce.
+    /// How many more streams of the entrypoint can be held. If the page does not fit, drops unconfirmed lists of other
+    /// entrypoints first.
     private func roomForEntries(
         of page: Announce, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Int {
@@ -86,8 +88,8 @@ struct AnnouncementRegistry {
         if page.entries.count > core.configuration.announcementsMax - others - held {
             others -= dropUnconfirmed(except: link, at: now, &core)
         }
-        // While a list is being replaced, both versions are held; a link's own limit applies only to the streams that
-        // it announces.
+        // While a list is being replaced, both versions are held. The limit of the link applies only to the new
+        // version.
         return min(
             core.configuration.announcementsMax - others - held,
             core.configuration.announcementsPerLinkMax - (held - count))

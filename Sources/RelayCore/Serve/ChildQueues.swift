@@ -2,9 +2,9 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// Packets on their way to one child, and what was sent to it. `EgressScheduler` fills and empties it.
+/// The packets queued for one child, and how many were sent to it. `EgressScheduler` fills and empties the queues.
 struct ChildQueues {
-    /// A queued packet; when it is sent, it is checked again whether the log still holds it.
+    /// A queued packet. Before it is sent, `EgressScheduler` checks again that the log still holds it.
     struct Packet {
         var slot: Int32
         var sequence: SequenceNumber
@@ -21,7 +21,7 @@ struct ChildQueues {
 
     private var live = Deque<Packet>()
     private var repair = Deque<Packet>()
-    /// The link is in the list of those that have packets queued.
+    /// The link is in the list of links that have packets queued.
     private var isListed = false
     /// The link number of the next packet. Read by heartbeats.
     private(set) var nextLinkNumber: UInt32 = 1
@@ -31,16 +31,15 @@ struct ChildQueues {
     /// Retransmits and backlog packets sent since `burstStart`.
     private var burst = 0
     private var burstStart = MonotonicInstant.zero
-    /// Live packets sent since their residence was last sampled, and when that was.
+    /// Live packets sent since residence (how long a packet stays in this node) was last sampled, and when that was.
     private var unsampled = 0
     private var sampledAt = MonotonicInstant.zero
     /// When a backlog last became live. Packets that arrived before then waited as part of the backlog, so their wait
     /// does not show that this node is slow.
     private var caughtUp = MonotonicInstant.zero
 
-    /// The residence of packets is sampled this often: a histogram costs as much as all else that we do for a packet
-    /// and child. Each sample represents all packets since the one before. A packet that stays at least this long is
-    /// always a sample.
+    /// Residence is sampled this often, because a record in a histogram would double the cost of sending a packet to a
+    /// child. Each sample represents all packets since the sample before. A wait of at least this long is not missed.
     private static var sampleInterval: TimeSpan { .milliseconds(10) }
 
     // MARK: Queueing
@@ -65,18 +64,18 @@ struct ChildQueues {
 
     @inline(__always) mutating func appendRepair(_ packet: Packet) { repair.append(packet) }
 
-    /// True if the link must be entered in the list of those that have packets queued.
+    /// Marks the link as listed. True if the caller must enter it in the list of links that have packets queued.
     @inline(__always) mutating func takeListing() -> Bool {
         guard !isListed else { return false }
         isListed = true
         return true
     }
 
-    /// True if the link is in the list of those that have packets queued.
+    /// True if the link is in the list of links that have packets queued.
     var hasPackets: Bool { isListed }
 
-    /// The backlog has reached the newest packet. What is queued goes ahead of all live packets that follow, so that
-    /// the order is kept at the transition.
+    /// The backlog has reached the newest packet. Its queued packets move to the live queue, ahead of all later live
+    /// packets. This keeps the order at the transition.
     mutating func becomeLive(at now: MonotonicInstant) {
         live.append(contentsOf: repair)
         repair.removeAll()
@@ -103,7 +102,7 @@ struct ChildQueues {
         return taken
     }
 
-    /// Packets were sent; the next one has this number.
+    /// Packets were sent; the next packet gets the link number `nextNumber`.
     @inline(__always) mutating func noteSent(nextNumber: UInt32, retransmits: Int) {
         packetsSent &+= UInt64(nextNumber &- nextLinkNumber)
         retransmitsSent &+= UInt64(retransmits)
@@ -127,8 +126,8 @@ struct ChildQueues {
         return isListed
     }
 
-    /// Live packets were sent, and `arrived` is the arrival of the oldest. Returns how many packets this residence
-    /// represents; nil if it should not be recorded.
+    /// `sent` live packets were sent, and the oldest of them had arrived at `arrived`. Returns how many packets its
+    /// residence represents; nil if the residence should not be recorded.
     @inline(__always) mutating func sample(_ sent: Int, arrived: MonotonicInstant, at now: MonotonicInstant) -> Int? {
         unsampled += sent
         guard now - sampledAt >= Self.sampleInterval, arrived > caughtUp else { return nil }

@@ -14,7 +14,7 @@ final class ChildSubscription {
 
     let id: UInt32
     /// The link holds its subscriptions. A subscription that is removed from its link is removed from its stream too,
-    /// so it is never used after its link.
+    /// so it is never used after the link is gone.
     let unmanagedLink: Unmanaged<ChildLink>
     var link: ChildLink { unmanagedLink.takeUnretainedValue() }
     let stream: Int
@@ -37,7 +37,8 @@ final class ChildSubscription {
     private(set) var place = 0
     /// When it ends unless the child renews it. Read by the link's timer.
     private(set) var expires: MonotonicInstant
-    /// The largest payload that the paths behind the child carry, as it reports, and until when that is valid.
+    /// The largest payload that the paths behind the child carry, as the child reports it, and until when that is
+    /// valid.
     private var payloadLimit: (bytes: Int, until: MonotonicInstant)?
     /// How many packets of the backlog may be sent now, and how many of those are within the stream's live rate, both
     /// scaled by 1024; and when both were last counted.
@@ -62,7 +63,7 @@ final class ChildSubscription {
         allowanceCounted = now
     }
 
-    /// From now on the child is served like this.
+    /// Sets how the child is served from now on and, if `from` is given, the first number that it gets.
     func serve(_ state: State, from: UInt64? = nil, of stream: StreamState) {
         self.state = state
         self.from = from ?? self.from
@@ -87,7 +88,7 @@ final class ChildSubscription {
     /// Its index in the stream's list of children has changed.
     func move(to place: Int) { self.place = place }
 
-    /// The paths behind the child carry no larger payload.
+    /// The child reports that the paths behind it carry no larger payload.
     func limitPayload(to bytes: Int, until: MonotonicInstant) { payloadLimit = (bytes, until) }
     func payloadLimit(at now: MonotonicInstant) -> Int? {
         payloadLimit.flatMap { $0.until > now ? $0.bytes : nil }
@@ -96,26 +97,26 @@ final class ChildSubscription {
     /// A child that still has an extra path is asked again after this time to end it.
     private static var askAgainAfter: TimeSpan { .seconds(2) }
 
-    /// True if the child should be asked now to end this extra path. The next time is not before `askAgainAfter`.
+    /// True if the child should be asked now to end this extra path. If so, it is false for the next `askAgainAfter`.
     func takeAskToEnd(at now: MonotonicInstant) -> Bool {
         if let askedToEndAt, now - askedToEndAt < Self.askAgainAfter { return false }
         askedToEndAt = now
         return true
     }
 
-    /// A backlog begins, with a burst.
+    /// A backlog begins: `burst` packets may be sent at once.
     func beginBacklog(burst: Int, at now: MonotonicInstant) {
         allowance = Int64(burst) << 10
         ownAllowance = 0
         allowanceCounted = now
     }
 
-    /// Adds packets for the time since the last call.
+    /// Raises both allowances for the time since the last call.
     ///
     /// - Parameters:
-    ///   - rate: the most packets a second that the child gets.
-    ///   - own: packets a second of the stream.
-    ///   - most: the most packets that can be saved up.
+    ///   - rate: maximum packets a second for the child.
+    ///   - own: live packets a second of the stream; 0 if unknown.
+    ///   - most: maximum of each allowance, in packets.
     func accrue(rate: Double, own: Double, most: Int, at now: MonotonicInstant) {
         let scaled = (now - allowanceCounted).seconds * 1_024
         allowanceCounted = now
@@ -129,7 +130,7 @@ final class ChildSubscription {
         ownAllowance = max(ownAllowance - 1_024, 0)
     }
 
-    /// How long until the next packet of the live rate.
+    /// How long until `ownAllowance` has room for the next packet; one second if the live rate is unknown.
     func wait(own: Double) -> TimeSpan {
         guard own > 0 else { return .seconds(1) }
         return .nanoseconds(Int64(max(Double(1_024 - ownAllowance), 0) / 1_024 / own * 1e9))

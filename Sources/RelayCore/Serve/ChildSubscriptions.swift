@@ -7,9 +7,9 @@ struct ChildSubscriptions {
     private var idOfStream: [Int: UInt32] = [:]
     /// In order of subscribing, for code that iterates over all of them.
     private(set) var ordered: [ChildSubscription] = []
-    /// A checksum of all ids. The child compares it with its own.
+    /// A checksum of all ids. It is compared with the checksum in the child's Renew.
     private(set) var digest: UInt64 = 0
-    /// Where the next page starts.
+    /// Index in `ordered` at which the next page starts.
     private var pageStart = 0
 
     subscript(_ id: UInt32) -> ChildSubscription? { byID[id] }
@@ -26,14 +26,14 @@ struct ChildSubscriptions {
 
     mutating func remove(_ id: UInt32) -> ChildSubscription? {
         guard let subscription = byID.removeValue(forKey: id) else { return nil }
-        // The search starts at the newest; usually the subscription is one of the newest or the oldest.
+        // The search starts at the newest: a link that is removed ends its newest subscription first.
         if let index = ordered.lastIndex(where: { $0 === subscription }) { ordered.remove(at: index) }
         if idOfStream[subscription.stream] == id { idOfStream[subscription.stream] = nil }
         digest = digest &- FixedHash.mix(UInt64(id))
         return subscription
     }
 
-    /// Calls `body` with the next subscriptions in turn, `count` at most.
+    /// Calls `body` with at most `count` subscriptions: those that follow the previous page, in rotation.
     mutating func forNextPage(_ count: Int, _ body: (ChildSubscription) -> Void) {
         if pageStart >= ordered.count { pageStart = 0 }
         let start = pageStart

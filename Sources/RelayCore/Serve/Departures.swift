@@ -3,7 +3,7 @@ import ReflectorModel
 /// Departures of a stream's packets, and how long each one stayed: until the flush at a relay, until it was delivered
 /// in order at an edge.
 struct Departures {
-    /// Copies for children.
+    /// Copies queued for children.
     private(set) var packetsOut: UInt64 = 0
     private(set) var residence = DelayBuckets()
     /// Live packets that wait for the flush, and when the first of them arrived.

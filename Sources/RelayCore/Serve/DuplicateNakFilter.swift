@@ -1,27 +1,27 @@
 import ReflectorModel
 import RelayWire
 
-/// Which retransmits a child was sent in the last second. Each of the child's tries is answered once, and none is
-/// answered while an answer that the child cannot have seen yet is in transit. The table is allocated at the child's
-/// first NAK. Two numbers may share a place: the newer one overwrites the other, which at worst costs one extra
+/// Which retransmits were sent to a child in the last second. Each try of the child is answered at most once. While an
+/// answer is in transit that the child cannot have seen yet, only a last try is answered. The table is allocated at the
+/// child's first NAK. Two numbers may share a place: the newer one overwrites the other, which at worst costs one extra
 /// retransmit.
 struct DuplicateNakFilter {
     private struct Entry {
         var key: UInt64 = 0
         var tryNumber: UInt8 = 0
         var sent = MonotonicInstant.zero
-        /// When it was sent the time before. This allows the last possible try to be answered while one answer is in
-        /// transit.
+        /// When it was sent the time before that. A last try is compared with this time, so one answer in transit does
+        /// not block it.
         var sentBefore = MonotonicInstant.zero
     }
 
-    /// Numbers remembered; a power of two.
+    /// Number of entries; a power of two.
     private static let count = 512
-    /// A send is forgotten after this time, so that a child that starts to count its tries again is answered.
+    /// A send is forgotten after this time. Otherwise a child that counts its tries from 1 again would get no answer.
     private static let span = TimeSpan.seconds(1)
     private var entries: [Entry] = []
 
-    /// True if the number should be sent now. Records it.
+    /// True if the packet with this number should be sent now. If so, records that it is sent.
     mutating func admits(
         _ sequence: UInt64, of subscription: UInt32, tryNumber: UInt8, isLast: Bool, roundTrip: TimeSpan,
         at now: MonotonicInstant
@@ -41,8 +41,8 @@ struct DuplicateNakFilter {
         return true
     }
 
-    /// The packet goes to the child without a NAK, because it has just been repaired here. This answers a NAK that is
-    /// in transit.
+    /// The packet goes to the child without a NAK, because it has just been repaired here. A NAK that is in transit
+    /// needs no other answer.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         guard !entries.isEmpty else { return }
         let (place, key) = Self.place(sequence, subscription)

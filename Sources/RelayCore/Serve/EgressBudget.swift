@@ -1,9 +1,10 @@
 import ReflectorModel
 
-/// What a node may send beside its live packets within its declared capacity (design §7, "Overload"): a bucket that the
-/// capacity fills and every datagram empties. Live packets and control messages never wait for it. Other uses need a
-/// certain level in the bucket, which gives their order: retransmits first, then the live rate of children that catch
-/// up, then what resumes get beyond that rate, then prebursts of new viewers.
+/// What a node may send besides its live packets within its declared capacity (design §7, "Overload"): a token bucket
+/// that fills at the rate of the capacity. Every datagram except a handshake takes its size from the bucket. Live
+/// packets and control messages never wait for it. Other uses need a certain level in the bucket, which gives their
+/// order: retransmits first, then the live rate of children that catch up, then what resumes get beyond that rate, then
+/// prebursts of new viewers.
 ///
 ///     empty ├ retransmits ┼ shares as well ┼ resumes as well ┼ prebursts as well ┤ full: 10 ms of the capacity
 ///
@@ -46,7 +47,7 @@ struct EgressBudget {
         filledAt = now
     }
 
-    /// Takes out what is sent.
+    /// Takes the size of sent datagrams out of the bucket.
     ///
     /// - Parameter bytes: total size of the datagrams, without IP and UDP headers.
     mutating func spend(bytes: Int, datagrams: Int) {

@@ -2,8 +2,8 @@ import DequeModule
 import ReflectorModel
 import RelayWire
 
-/// What leaves a node, and when: control at once, then runs of packets for each child, live packets before retransmits
-/// and backlog. Packets may wait for a moment so that several share a system call (`SendCoalescer`).
+/// What leaves a node, and when: control messages at once, then runs of packets for each child, live packets before
+/// retransmits and backlog. Packets may wait for a moment so that several share a system call (`SendCoalescer`).
 struct EgressScheduler: ~Copyable {
     /// When queued output must leave; `.distantFuture` when nothing waits. Read by the node's `nextTimeout`.
     private(set) var flushAt: MonotonicInstant = .distantFuture
@@ -12,11 +12,11 @@ struct EgressScheduler: ~Copyable {
     private var budget: EgressBudget
     /// Slots of child links that have packets queued.
     private var dirty: [Int] = []
-    /// Those of them that have used up their burst in the current flush.
+    /// Slots of those links that have used up their burst in the current flush.
     private var deferred: [Int] = []
     /// Slots of streams with live packets that wait for the flush.
     private var waitingStreams: [Int] = []
-    /// Child links whose backlog waited for a packet that has just arrived.
+    /// Slots of child links whose backlog waited for a packet that has just arrived.
     private var awakened: [Int] = []
 
     init(_ configuration: RelayConfiguration) {
@@ -78,8 +78,8 @@ struct EgressScheduler: ~Copyable {
 
     // MARK: Packets
 
-    /// Queues a packet for every child that should get it now: each live one, and each whose backlog has already passed
-    /// its number, if the packet is a repair.
+    /// Queues a packet for every child that should get it now: each live child, and each child whose backlog has
+    /// already passed the number of the packet.
     mutating func forward(
         _ slot: Int32, _ sequence: SequenceNumber, of stream: StreamState, isRepair: Bool,
         _ log: PacketLog,
@@ -117,7 +117,7 @@ struct EgressScheduler: ~Copyable {
         return awakened
     }
 
-    /// Called once for each NAK, before `hasRoomForRetransmit` is asked for each number of it.
+    /// Called once for each NAK, before `hasRoomForRetransmit` is read for each of its numbers.
     mutating func beginRetransmits(at now: MonotonicInstant) { budget.refill(at: now) }
 
     /// True if the node's capacity has room for a retransmit now.
@@ -133,7 +133,8 @@ struct EgressScheduler: ~Copyable {
         spend(packet.slot, copies: 1, log)
     }
 
-    /// False if there was no room for it. The caller updates `flushAt` for live packets.
+    /// Queues a packet for one child. A full live queue drops its oldest packet. Returns false if the packet is a
+    /// retransmit and its queue is full. The caller updates `flushAt` for live packets.
     private mutating func enqueue(
         _ packet: ChildQueues.Packet, on link: ChildLink, at now: MonotonicInstant,
         _ context: inout RelayContext
@@ -171,9 +172,9 @@ struct EgressScheduler: ~Copyable {
     /// The same limit while the node has no capacity for the backlog or nothing to send.
     private static let roomInterval: TimeSpan = .milliseconds(20)
 
-    /// Sends more of each backlog of the link, as far as its multiple of the arrival rate and the node's capacity
-    /// allow. The live rate of every child has priority over anything faster. So, as long as the live packets of all
-    /// children fit, no backlog falls so far behind that the log overwrites what the child was promised.
+    /// Queues more packets of each backlog of the link, as far as the child's multiple of the arrival rate and the
+    /// node's capacity allow. The live rate of every child has priority over anything faster. So, as long as the live
+    /// packets of all children fit, no backlog falls so far behind that the log overwrites what the child was promised.
     ///
     /// - Returns: when to call again; nil if no backlog is left.
     mutating func pumpBacklog(
@@ -239,8 +240,8 @@ struct EgressScheduler: ~Copyable {
             return nil
         }
         subscription.serve(.backlog(cursor: cursor), of: stream)
-        // Wakes when the allowance is full, so that a fast stream catches up too. The wait is limited because a child
-        // may ask for a rate of 0.
+        // The next step comes when the allowance is full; after a longer wait, a fast stream could not catch up. The
+        // wait is limited because a child may ask for a rate of 0.
         let full = min(Double(burstMax) / rate, Self.backlogInterval.seconds)
         let soonest = max(flushInterval, .microseconds(100))
         let paced = max(.nanoseconds(Int64(full * 1e9)), soonest)
@@ -253,7 +254,7 @@ struct EgressScheduler: ~Copyable {
 
     // MARK: Transmit
 
-    /// Fills the batch with what is due. True if more waits.
+    /// Fills the batch with what is due. True if more is due than fits.
     mutating func transmit(
         _ links: borrowing LinkTable, _ streams: borrowing StreamTable, _ log: PacketLog,
         at now: MonotonicInstant,
@@ -290,7 +291,7 @@ struct EgressScheduler: ~Copyable {
         return link.queues.count(.live) == 0
     }
 
-    /// At most one burst of retransmits and backlog an interval.
+    /// Sends at most one burst of retransmits and backlog in each interval. False if the batch is full.
     private func flushRepair(
         of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
         _ context: inout RelayContext
@@ -305,8 +306,8 @@ struct EgressScheduler: ~Copyable {
     }
 
     /// Moves packets from a queue of the link into the batch, until `most` are moved or the batch is full. Returns how
-    /// many it took. The loop runs for each packet and child, so it reads and writes nothing that is the same for all
-    /// packets.
+    /// many packets left the queue, including those that the log no longer holds. The loop runs for each packet and
+    /// child, so what is the same for all packets is read before it and written after it.
     @inline(__always)
     private func emit(
         _ kind: ChildQueues.Kind, most: Int, on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant,

@@ -1,5 +1,5 @@
 /// What a node must know about a child to send it a packet. The entries of one stream are contiguous in memory: with
-/// thousands of streams the caches hold few entries, and the cost of a packet is that of fetching them from memory.
+/// thousands of streams, the CPU's caches hold few entries, and a packet costs mainly the time to fetch them.
 struct FanOutEntry {
     /// Unmanaged as in `ChildSubscription`, and never used after the link is removed.
     let link: Unmanaged<ChildLink>

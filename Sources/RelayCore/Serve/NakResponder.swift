@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Decides which retransmits a child gets: one for each try, and in all no more than a token bucket allows that fills
-/// at a quarter of the live rate of the child's streams (design §8).
+/// Decides which retransmits a child gets: at most one for each try, and in all no more than a token bucket allows. The
+/// bucket fills at a quarter of the live rate of the child's streams (design §8).
 struct NakResponder {
     enum Verdict: Equatable {
         case serve
@@ -27,8 +27,8 @@ struct NakResponder {
 
     init(now: MonotonicInstant) { refilledAt = now }
 
-    /// True if the rates of the streams must be added up again. A link may have thousands, so that is at most ten times
-    /// a second.
+    /// True if the rates of the streams must be added up again. A link may have thousands of streams, so this is done
+    /// at most ten times a second.
     func needsRate(at now: MonotonicInstant) -> Bool {
         guard let ratedAt else { return true }
         return now - ratedAt >= Self.ratingInterval
@@ -41,7 +41,7 @@ struct NakResponder {
 
     /// Fills the bucket for the time since the last call.
     ///
-    /// - Parameter isFirst: no retransmit was ever sent on the link.
+    /// - Parameter isFirst: whether no retransmit has been sent on the link yet.
     mutating func refill(isFirst: Bool, at now: MonotonicInstant) {
         let rate = max(liveRate / 4, Self.rateMin)
         let elapsed = tokens == 0 && isFirst ? Self.startSeconds : (now - refilledAt).seconds
@@ -62,7 +62,8 @@ struct NakResponder {
         return .serve
     }
 
-    /// The packet goes to the child without a NAK, because it was repaired here. This answers a NAK that is in transit.
+    /// The packet goes to the child without a NAK, because it was repaired here. A NAK that is in transit needs no
+    /// other answer.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         duplicates.noteRepair(sequence, of: subscription, at: now)
     }

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// How many new names a peer may bring up: a burst, then a few a second. A token bucket in whole numbers.
+/// Limits how many new stream names a peer may request: a burst, then a few a second. A token bucket in whole numbers.
 struct NameRateLimiter {
     private let burst: Int64
     private let perSecond: Int64
@@ -15,9 +15,10 @@ struct NameRateLimiter {
         counted = now
     }
 
-    /// Takes one name. False if there is none.
+    /// Takes one name out of the bucket. False if none is left.
     mutating func take(at now: MonotonicInstant) -> Bool {
-        // Counts whole milliseconds, so that no fraction is lost. An hour fills every bucket.
+        // Only whole milliseconds are counted, and the fraction stays for the next call. An hour fills every bucket, so
+        // a longer time counts as an hour.
         let passed = max((now - counted).milliseconds, 0)
         if passed > 0 {
             counted = counted + .milliseconds(passed)

@@ -2,8 +2,8 @@ import ReflectorModel
 import RelayWire
 
 extension NodeCore {
-    /// Counts a child's claim of a portset if it contradicts the zone, and raises an alarm now and then. Only a set
-    /// reflector does so.
+    /// Counts a child's claim of a portset if the claim contradicts the zone, and raises an alarm if one is due. Edges
+    /// and entrypoints do not check claims.
     mutating func checkClaim(
         of child: ChildSubscription, _ stream: StreamState, zone: PortsetID, at now: MonotonicInstant
     ) {

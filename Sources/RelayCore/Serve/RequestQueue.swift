@@ -3,10 +3,10 @@ import ReflectorModel
 import RelayWire
 
 /// Requests of children (Subscribe, Unsubscribe, Announce) that wait, because their links sent many at once. The links
-/// are served in rotation, and one turn processes few requests, so that data and probes never wait long for it.
+/// are served in rotation, and one turn processes few requests, so data and probes never wait long.
 struct RequestQueue {
     enum Outcome: Equatable {
-        /// Nothing waits ahead of it: process it now.
+        /// Process it now: no request of its link waits ahead of it, and the link is within its rate.
         case now
         case deferred
         /// The same request is already waiting.
@@ -33,7 +33,7 @@ struct RequestQueue {
 
     /// Requests that wait, over all links.
     private var count = 0
-    /// Slots of links that have requests waiting, the link to serve next first.
+    /// Slots of links that have requests waiting. The link at the front is served next.
     private var turns = Deque<Int>()
     private var turn = Turn()
 
@@ -72,7 +72,7 @@ struct RequestQueue {
         }
     }
 
-    /// The link is about to be removed, and its requests with it.
+    /// Drops the requests of a link that is about to be removed.
     mutating func forget(_ link: ChildLink) {
         guard !link.requests.isEmpty else { return }
         count -= link.requests.count

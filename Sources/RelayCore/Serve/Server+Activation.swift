@@ -2,7 +2,8 @@ import ReflectorModel
 import RelayWire
 
 /// The number from which a child is served. A child that needs older packets than are held here is served after they
-/// have been requested upstream: `beginning` decides, the node requests the packets, and `start` begins.
+/// have been requested upstream: `beginning` chooses the number, the node requests the packets, and `start` begins to
+/// serve the child.
 extension Server {
     /// Where a child begins.
     enum Beginning {
@@ -11,8 +12,8 @@ extension Server {
         case below(wanted: UInt64, oldest: UInt64)
     }
 
-    /// A child that changes its source gets this much of the new source's past, because it may have been without
-    /// packets for this long.
+    /// A child that resumes from another source gets this much of the new source's past, because it may have been
+    /// without packets for this long.
     private static var spliceSpan: TimeSpan { .seconds(2) }
 
     /// True once this node knows what it would send: the stream is provided here, or a parent has accepted us.
@@ -21,7 +22,7 @@ extension Server {
         return stream.origin != nil || incarnation.start != 0 || !incarnation.index.isEmpty || stream.paths.hasLive
     }
 
-    /// The children to start now that the stream can be served.
+    /// The pending children to start now; none if the stream cannot be served yet.
     func waiting(for stream: StreamState) -> [ChildSubscription] {
         guard canServe(stream) else { return [] }
         return stream.children.filter { $0.state == .pending }
@@ -44,7 +45,7 @@ extension Server {
         case .preburst: return .at(preburstStart(of: incarnation, from: oldest, at: now, &core))
         case .resume(let tag, let sequence):
             if tag != incarnation.tag {
-                // A new source continues about where the previous one stopped, not a whole ring earlier.
+                // The new source continues about where the previous one stopped, so a whole ring is not needed.
                 return .at(oldestHeld(of: incarnation, span: Self.spliceSpan, at: now, &core))
             }
             return sequence.rawValue >= oldest
@@ -52,7 +53,7 @@ extension Server {
         }
     }
 
-    /// Serves a child from a number on, and tells it so.
+    /// Begins to serve a child from a number on, and tells the child.
     func start(
         _ subscription: ChildSubscription, of stream: StreamState, from: UInt64, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -75,8 +76,8 @@ extension Server {
         incarnation.index.isEmpty ? max(incarnation.start, 1) : incarnation.index.highest + 1
     }
 
-    /// The lowest number that is still held and not older than the ring, or than `span` if that is shorter; the next
-    /// number if none is.
+    /// The lowest number whose packet is held and not older than the ring, nor older than `span` if it is given. The
+    /// next number if there is no such packet.
     private func oldestHeld(
         of incarnation: IncarnationState, span: TimeSpan? = nil, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> UInt64 {
@@ -94,8 +95,8 @@ extension Server {
         return sequence
     }
 
-    /// Where a preburst begins. A packet that a full log is about to overwrite could not be sent again if it were lost,
-    /// and the child would miss what it was promised.
+    /// Where a preburst begins: after the packets that a full log is about to overwrite. If one of those were lost, it
+    /// could not be sent again, and the child would miss what it was promised.
     private func preburstStart(
         of incarnation: IncarnationState, from oldest: UInt64, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> UInt64 {

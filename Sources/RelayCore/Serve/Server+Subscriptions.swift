@@ -56,7 +56,7 @@ extension Server {
         to request: Subscribe, on link: ChildLink, isAbsent: () -> Bool, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> (status: SubscribeStatus, counter: RelayCounter)? {
-        // A stream that is already watched may continue on a lossy link; a new one would only share its loss.
+        // A stream that is already watched may continue on a lossy link; a new stream would only suffer the same loss.
         guard request.start.isResume || link.breaker.level(at: now) < .refusesStreams else {
             return (.busy, .subscribesRefusedLossy)
         }
@@ -135,7 +135,7 @@ extension Server {
         core.noteDemand(of: stream, at: now)
     }
 
-    /// Ends the subscriptions of a link that the child has not renewed.
+    /// Ends those subscriptions of a link that the child has not renewed in time.
     mutating func endExpired(on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         let expired = link.ordered.filter { $0.expires <= now }
         for subscription in expired {
@@ -145,7 +145,7 @@ extension Server {
         }
     }
 
-    /// Tells every child that the stream is over here, and forgets them.
+    /// Tells every child that the stream is over here, and removes the subscriptions.
     func endChildren(
         of stream: StreamState, reason: SubscriptionEndReason, at now: MonotonicInstant, _ core: inout NodeCore
     ) {

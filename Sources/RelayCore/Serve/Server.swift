@@ -2,8 +2,8 @@ import ReflectorModel
 import RelayWire
 
 /// The parent's part of a node: which children get which stream, from which number, and which lost packets they get
-/// again. It owns what it has promised to send (`Admission`) and the requests that wait. The packets themselves are
-/// queued and sent by `EgressScheduler`.
+/// again. It owns the capacity that it has promised (`Admission`) and the requests that wait. The packets themselves
+/// are queued and sent by `EgressScheduler`.
 ///
 /// - `Server+Subscriptions`: a Subscribe is checked, and a subscription begins and ends.
 /// - `Server+Activation`: from which number a child is served.
@@ -58,14 +58,14 @@ struct Server {
     /// A turn over the waiting requests begins: the caller carries out each `nextRequest` until there is none.
     mutating func beginTurn() { requests.beginTurn() }
 
-    /// The next request of this turn. When there is none, the next turn is scheduled.
+    /// The next request of this turn. When the turn is over but requests still wait, schedules the next turn.
     mutating func nextRequest(at now: MonotonicInstant, _ core: inout NodeCore) -> (RelayMessage, ChildLink)? {
         if let next = requests.next(core.links) { return next }
         if !requests.isEmpty { core.clock.scheduleRequests(now + RequestQueue.interval) }
         return nil
     }
 
-    /// Drops the requests of a link that is about to go.
+    /// Drops the requests of a link that is about to be removed.
     mutating func dropRequests(of link: ChildLink) { requests.forget(link) }
 
     // MARK: Capacity
@@ -82,7 +82,7 @@ struct Server {
         return grant
     }
 
-    /// Returns the capacity of a copy that is not sent, or no longer sent.
+    /// Gives back the capacity of a copy that is not sent, or no longer sent.
     mutating func takeBack(_ grant: Admission.Grant?) {
         if let grant { admission.takeBack(grant) }
     }

@@ -1,6 +1,6 @@
 /// Stands for one stream of one node, until the stream ends there.
 public struct StreamHandle: Sendable, Equatable {
     let slot: Int
-    /// No other stream of the node ever has it.
+    /// The node gives no other stream this number, even later.
     let number: UInt64
 }

@@ -5,7 +5,7 @@ import ReflectorModel
 /// Options of a UDP stream's socket that NIO does not have: the multicast group to join, a receive buffer larger than
 /// `net.core.rmem_max`, and the kernel's count of dropped datagrams.
 struct DatagramPortOptions {
-    /// Why a group can't be joined.
+    /// Why the interface cannot be used or the group cannot be joined.
     struct Problem: Error, CustomStringConvertible {
         var description: String
     }
@@ -72,8 +72,9 @@ struct DatagramPortOptions {
         }
     }
 
-    /// Joins the group again in place of `old`. An interface that was removed and re-created, for example by a restart
-    /// of the network or of a tunnel, has lost its memberships, and a switch may have dropped ours.
+    /// Joins the group again and ends the membership of `old`. An interface that was removed and re-created, for
+    /// example by a restart of the network or of a tunnel, has lost its memberships, and a switch may have dropped
+    /// ours.
     func join(again channel: any Channel, inPlaceOf old: DatagramPortOptions) async {
         guard port.isGroup, let socket = channel as? any SocketOptionProvider else { return }
         try? await old.setMembership(joins: false, of: socket)

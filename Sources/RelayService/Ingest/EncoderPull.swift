@@ -98,7 +98,7 @@ struct EncoderPull: Sendable {
             let answer = try await request.answer()
             switch answer.status {
             case 200: return answer
-            // The whole stream, although the request had no Range field.
+            // Accepted: the range begins at the stream's first byte, as for a request without a Range field.
             case 206 where answer.headers.first(name: "content-range")?.hasPrefix("bytes 0-") == true: return answer
             case 301, 302, 303, 307, 308:
                 guard let location = answer.headers.first(name: "location") else { throw Failure.noLocation }
@@ -141,7 +141,7 @@ private struct PulledSession: Sendable {
     private let loop: any EventLoop
     private let closed: EventLoopFuture<Void>
 
-    /// On the loop.
+    /// Call it on the loop.
     init(_ session: EncoderSession, registry: EncoderRegistry, loop: any EventLoop) {
         let state = State(session)
         let closed = loop.makePromise(of: Void.self)

@@ -10,11 +10,12 @@ import ReflectorModel
 /// holds little more than one read. Datagrams cannot be held back: `policer` and the queue's bound decide which ones
 /// are dropped.
 final class EncoderSession {
-    /// Bytes packed at a time: the packets of one tick, for smooth pacing.
+    /// Maximum number of bytes that are packed at a time. Small steps keep the pace smooth.
     private static let stepBytes = 16_384
-    /// Most memory that an empty queue keeps.
+    /// Maximum memory that an empty queue keeps.
     private static let idleQueueBytes = 262_144
-    /// Most bytes that the sink may have received but not taken yet.
+    /// Nothing more is handed over while at least this many bytes are under way: the sink has them, but has not taken
+    /// them yet.
     private static let underWayBytesMax = 131_072
 
     let id: IngestSession
@@ -27,7 +28,7 @@ final class EncoderSession {
     private var repeater = TableRepeater()
     private var packer: PacketPacker
     private var bucket: TokenBucket
-    /// Finds the datagrams of a UDP stream that exceed the rate.
+    /// Decides which datagrams of a UDP stream exceed the rate limit; nil for other streams.
     private var policer: TokenBucket?
     /// Whole TS packets.
     private var queue = ByteBuffer()

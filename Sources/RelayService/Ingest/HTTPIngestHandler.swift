@@ -2,12 +2,11 @@ import NIOCore
 import NIOHTTP1
 import ReflectorModel
 
-/// A connection of an encoder that pushes over HTTP: one `PushRequest`, its body the stream. One request per
-/// connection.
+/// A connection of an encoder that pushes over HTTP. It carries one `PushRequest`, whose body is the stream.
 ///
-/// It uses SwiftNIO's HTTP codec, not Hummingbird, which serves the viewers: payloads must stay on the event loop that
-/// all inputs share (a Hummingbird handler is a task of its own, so each chunk of a body would change threads), reading
-/// must pause while the node is behind, and a refusal must be sent while the body still arrives.
+/// It uses SwiftNIO's HTTP codec. Hummingbird, which serves the viewers, does not fit: a Hummingbird handler is a task
+/// of its own, so each chunk of a body would change threads, and payloads must stay on the event loop that all inputs
+/// share. Also, reading must pause while the node is behind, and a refusal must be sent while the body still arrives.
 ///
 /// ```
 /// awaitingHead ─▶ opening ─▶ streaming ─▶ ending ─▶ answered

@@ -4,7 +4,7 @@ import ReflectorModel
 public struct IngestConfiguration: Sendable {
     /// Address and port of the HTTP server to which encoders push; nil for none.
     public var httpListen: Endpoint?
-    /// More addresses of this server. If no interface has an address yet, listening on it is retried until one has it.
+    /// More addresses of this server. On an address that no interface has yet, listening is retried until one has it.
     public var httpListenAlso: [Endpoint] = []
     /// Ports that take one stream each as plain bytes over TCP.
     public var rawTCP: [RawPort] = []
@@ -14,27 +14,28 @@ public struct IngestConfiguration: Sendable {
     public var allow: [CIDRBlock] = CIDRBlock.loopback
     /// Streams that we fetch from their encoders.
     public var pulls: [Pull] = []
-    /// Most bytes of a stream packet's payload: 1316, or 1128 for paths of MTU 1280 (design §7).
+    /// Maximum size of a stream packet's payload in bytes: 1316, or 1128 for paths of MTU 1280 (design §7).
     public var payloadBytes = PacketPacker.payloadBytesDefault
     /// Longest time that whole TS packets wait for a payload to fill.
     public var flushAfter = TimeSpan.milliseconds(10)
-    /// Fastest input of one stream, in bits a second; 0 for no limit. A faster encoder is read more slowly if it sends
-    /// over TCP or HTTP; over UDP, it loses the excess after `datagramBurstBytes`.
+    /// Maximum input rate of one stream, in bits a second; 0 for no limit. A faster encoder is read more slowly if it
+    /// sends over TCP or HTTP; over UDP, it loses the excess after `datagramBurstBytes`.
     public var rateBitsPerSecondMax: UInt64 = 50_000_000
     /// Bytes of one stream that go to the node at once after a pause; the rest follows at the rate.
     public var burstBytes = 65_536
     /// Bytes of one stream that may come over UDP in one burst before any of them count as over the rate: a few
     /// pictures, each of which an encoder sends in one burst.
     public var datagramBurstBytes = 4 << 20
-    /// Most bytes of a stream over UDP that wait to go to the node.
+    /// Maximum number of bytes of a stream over UDP that wait to go to the node.
     public var datagramQueueBytesMax = 8 << 20
-    /// Most encoders at once.
+    /// Maximum number of encoders at a time.
     public var encodersMax = 64
-    /// Most connections to the HTTP server and the raw TCP ports together, including those without a verified key.
+    /// Maximum number of connections to the HTTP server and the raw TCP ports together, including those without a
+    /// verified key.
     public var connectionsMax = 256
-    /// Most of these from one address.
+    /// Maximum number of these connections from one address.
     public var connectionsPerAddressMax = 80
-    /// A connection that sends this many bytes in a row without any MPEG-TS packet is refused.
+    /// A connection is ended if it sends more than this many bytes in a row without any MPEG-TS packet.
     public var junkBytesMax = 1 << 20
     /// Delay of the answer to a wrong key; together with the limits of connections above, it slows down guessing.
     public var wrongKeyDelay = TimeSpan.milliseconds(500)

@@ -1,8 +1,8 @@
 import NIOCore
 import ReflectorModel
 
-/// Limits the connections of encoders, in total and per address. Connections without a valid key are evicted first: a
-/// client that opens connections and sends nothing locks nobody out. Lives on the ingest loop.
+/// Limits the connections of encoders, in total and per address. Only connections without a valid key are evicted to
+/// make room, so a client that opens connections and sends nothing locks nobody out. Lives on the ingest loop.
 final class IngestConnections {
     private struct Connection {
         let id: ObjectIdentifier
@@ -44,7 +44,8 @@ final class IngestConnections {
         return true
     }
 
-    /// The connection has presented a valid key: it is no longer closed to make room for another.
+    /// The connection has presented a valid key, or comes from an allowed address to a raw port. From now on it is not
+    /// closed to make room for another.
     func prove(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
         guard let index = pending.firstIndex(where: { $0.id == id }) else { return }

@@ -7,7 +7,8 @@ import ReflectorModel
 final class IngestReports {
     /// Shortest time between two lines about a cause.
     static let interval = TimeSpan.seconds(10)
-    /// Most pairs of cause and stream at a time; beyond that, one line for a cause covers all other streams.
+    /// Maximum number of pairs of cause and stream at a time; beyond that, one line for a cause covers all other
+    /// streams.
     static let entriesMax = 256
 
     private struct Key: Hashable {
@@ -35,6 +36,9 @@ final class IngestReports {
     /// Number of pairs of cause and stream that have an entry now.
     var entryCount: Int { entries.count }
 
+    /// Counts events of a cause. If the cause has an explanation, logs them now or with the next line for this cause
+    /// and stream.
+    ///
     /// - Parameters:
     ///   - stream: nil if the name is unverified, because names from outside must not fill a table.
     ///   - count: how many datagrams, packets or bytes.

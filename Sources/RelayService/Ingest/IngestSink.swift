@@ -22,9 +22,9 @@ public enum IngestOpening: Hashable, Sendable {
     case unavailable
 }
 
-/// Receives the payloads of encoders: the node. Called on the ingest thread, in this order for each session: `open`,
-/// and if it accepts the session, any number of calls of `take`, then `close`. A stream's next session opens after the
-/// previous one has closed.
+/// Receives the payloads of encoders; the node implements it. Called on the ingest thread, in this order for each
+/// session: `open`, and if it accepts the session, any number of calls of `take`, then `close`. A stream's next session
+/// opens after the previous one has closed.
 public protocol IngestSink: Sendable {
     /// An encoder wants to provide the stream. Asynchronous, because it may query the DNS.
     func open(_ session: IngestSession) async -> IngestOpening
@@ -34,7 +34,8 @@ public protocol IngestSink: Sendable {
     /// reading from the encoder pauses.
     func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable (_ isTaken: Bool) -> Void)
 
-    /// Most bytes of a payload that the paths of the stream carry; nil for no limit. Called before each `take`.
+    /// Size in bytes of the largest payload that the paths of the stream carry; nil for no limit. Called before each
+    /// `take`.
     func payloadLimit(of session: IngestSession) -> Int?
 
     /// No more payloads of this session will come.

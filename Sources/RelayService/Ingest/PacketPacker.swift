@@ -4,8 +4,8 @@ import ReflectorModel
 /// payloads in order are exactly the input.
 ///
 /// A full payload leaves at once. When the input is slow, the waiting whole TS packets leave `flushAfter` after the
-/// first of them arrived, so that a slow stream is not delayed; a part of a TS packet waits for its remaining bytes or
-/// the end.
+/// first of them arrived, which limits the delay. A part of a TS packet waits for its remaining bytes or for the end of
+/// the input.
 public struct PacketPacker {
     /// Bytes of a TS packet (ISO/IEC 13818-1 §2.4.3.2).
     public static let transportPacketBytes = 188
@@ -17,12 +17,12 @@ public struct PacketPacker {
     /// The initial size, restored when a limit ends.
     private let payloadBytesMax: Int
     public let flushAfter: TimeSpan
-    /// The bytes that have not left yet, fewer than `payloadBytes`.
+    /// The bytes that have not left yet: fewer than `payloadBytes`, unless the limit was just lowered.
     private var waiting: [UInt8] = []
     private var waitingSince = MonotonicInstant.zero
 
     /// - Parameters:
-    ///   - payloadBytes: most bytes of a payload; holds as many whole TS packets as fit, at least one.
+    ///   - payloadBytes: maximum size of a payload. A payload holds as many whole TS packets as fit, at least one.
     ///   - flushAfter: longest time that whole TS packets wait.
     public init(payloadBytes: Int = Self.payloadBytesDefault, flushAfter: TimeSpan = .milliseconds(10)) {
         let whole = max(payloadBytes / Self.transportPacketBytes, 1) * Self.transportPacketBytes

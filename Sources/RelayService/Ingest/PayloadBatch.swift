@@ -14,7 +14,7 @@ public struct PayloadBatch: Sendable {
     public var count: Int { ends.count }
     public var isEmpty: Bool { ends.isEmpty }
 
-    /// Calls `body` with each payload in order; the memory is valid during the call.
+    /// Calls `body` with each payload in order; the memory is valid only during the call.
     public func forEach<E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
         var failure: E?
         bytes.withUnsafeBytes { all in

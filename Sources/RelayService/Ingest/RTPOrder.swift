@@ -1,7 +1,7 @@
 /// Puts the packets of an RTP stream in order (RFC 3550 §5.1): a network may reorder them, and MPEG-TS out of order is
 /// broken. A packet that arrives early waits for the packets before it until they are considered lost.
 struct RTPOrder {
-    /// Most packets that wait.
+    /// Maximum number of packets that wait.
     static let waitingMax = 64
     /// Longest wait, in ticks of the sender's 90 kHz clock (RFC 2250 §2): 50 ms.
     static let waitTicks: Int32 = 4_500
@@ -22,7 +22,7 @@ struct RTPOrder {
     private var lateInRow = 0
     private var missing = 0
 
-    /// Processes a packet, and passes on the payloads that are next.
+    /// Processes a packet, and passes on the payloads that are next in order.
     mutating func receive(
         _ number: UInt16, time: UInt32, _ payload: UnsafeRawBufferPointer, _ emit: TransportAligner.Emit
     ) {
@@ -84,7 +84,7 @@ struct RTPOrder {
         next = number
     }
 
-    /// Passes on the waiting packets that are next.
+    /// Passes on the waiting packets that are next in order.
     private mutating func release(_ emit: TransportAligner.Emit) {
         while let first = waiting.first, first.number == next {
             waiting.removeFirst()

@@ -5,9 +5,10 @@ import ReflectorModel
 /// source that sends MPEG-TS provides the stream until it has been silent for `yieldAfter`.
 final class RawUDPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    /// Most datagrams kept until the sink accepts or refuses the stream; the queue's limit applies to their bytes.
+    /// Maximum number of datagrams kept until the sink accepts or refuses the stream; the queue's limit applies to
+    /// their bytes.
     private static let earlyMax = 8_192
-    /// After this silence, another port of the same host counts as the same encoder after a restart.
+    /// Once the encoder has been silent for this long, datagrams from another port of its host mean that it restarted.
     private static let restartSilence = TimeSpan.milliseconds(500)
     /// Shortest time between two reads of the kernel's drop counter.
     private static let dropsInterval = TimeSpan.milliseconds(250)
@@ -89,14 +90,15 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
     /// Silence is the only sign of a lost membership. While nobody sends, joining again does no harm.
     private func rejoinIfSilent(_ channel: any Channel) {
         defer { hasReceived = false }
-        // An interface that was removed may return with another number.
+        // An interface that was removed may return with another index.
         guard !hasReceived, let fresh = try? DatagramPortOptions(port) else { return }
         let old = options
         options = fresh
         Task { await fresh.join(again: channel, inPlaceOf: old) }
     }
 
-    /// An encoder that was restarted sends from another port of the same host; it does not wait for `yieldAfter`.
+    /// True if the encoder was restarted and now sends from another port of its host. It need not wait for
+    /// `yieldAfter`.
     private func isRestart(_ sender: Endpoint, _ bytes: ByteBuffer) -> Bool {
         guard let source, let session, sender != source, sender.address == source.address else { return false }
         return registry.loop.instant - session.lastInput >= Self.restartSilence
@@ -107,7 +109,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
         registry.reports.note(cause, stream: port.stream, ["from": "\(sender)"])
     }
 
-    /// A copy, because datagrams that were read together share memory.
+    /// Keeps a copy of a datagram, because datagrams that were read together share memory.
     private func keepEarly(_ bytes: ByteBuffer) {
         guard early.count < Self.earlyMax,
             earlyBytes + bytes.readableBytes <= registry.configuration.datagramQueueBytesMax

@@ -8,7 +8,7 @@ struct TableRepeater {
     /// fewer, the encoder may only be pausing.
     static let silence = TimeSpan.seconds(2)
     private static let packetsMin = 100
-    /// Most programs whose PMTs are repeated, and most packets of a table.
+    /// Maximum number of programs whose PMTs are repeated, and of packets in a table.
     private static let programsMax = 8
     private static let tablePacketsMax = 4
     private static let packetBytes = PacketPacker.transportPacketBytes
@@ -28,7 +28,7 @@ struct TableRepeater {
     private var lastSeen: MonotonicInstant?
     private var packetsSince = 0
 
-    /// Passes on whole packets, with tables before them if they are due. Returns true if it inserted tables.
+    /// Passes on whole packets, and inserts the tables before them if a repeat is due. True if it inserted tables.
     mutating func pass(
         _ packets: UnsafeRawBufferPointer, at now: MonotonicInstant, _ emit: TransportAligner.Emit
     ) -> Bool {

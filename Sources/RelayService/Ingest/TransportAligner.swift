@@ -4,7 +4,7 @@ import ReflectorModel
 /// the first packet, incomplete packets and bytes that are not MPEG-TS are dropped and counted.
 ///
 /// ```
-/// searching ──3 sync bytes in a row, one distance apart──▶ locked ──a packet without sync byte──▶ searching
+/// searching ──3 sync bytes in a row, one distance apart──▶ locked ──sync bytes lost──▶ searching
 /// ```
 /// Packets of 204 bytes (with Reed–Solomon bytes) and 192 bytes (with a time stamp, M2TS) come out as packets of 188
 /// bytes. A datagram may end inside a packet, as ffmpeg's datagrams of 1,472 bytes do, and may be RTP (RFC 2250).
@@ -15,7 +15,7 @@ struct TransportAligner {
     private static let strides = [188, 204, 192]
     private static let syncsToLock = 3
 
-    /// Called with whole TS packets, one after the other; the memory is valid during the call.
+    /// Called with whole TS packets, one after the other; the memory is valid only during the call.
     typealias Emit = (UnsafeRawBufferPointer) -> Void
 
     /// Bytes of an incomplete packet, or bytes that are searched for the first packet.
@@ -100,7 +100,7 @@ struct TransportAligner {
     /// RTP packets counted as missing since the last call.
     mutating func takeMissingRTP() -> Int { order.takeMissing() }
 
-    /// True if a datagram has MPEG-TS in it: whole packets, or two sync bytes a packet apart.
+    /// True if a datagram has MPEG-TS in it: whole packets, or sync bytes that are one packet apart throughout.
     static func isPlausible(_ datagram: UnsafeRawBufferPointer) -> Bool {
         if wholePackets(in: datagram) > 0 { return true }
         if let body = RTPDatagram(datagram), wholePackets(in: body.payload) > 0 { return true }
@@ -185,7 +185,8 @@ struct TransportAligner {
         return at + 1
     }
 
-    /// Emits a packet and returns where the next begins. Plain packets are emitted in runs, others one by one.
+    /// Emits a packet, unless it is plain: the caller emits plain packets in runs. Returns where the next packet
+    /// begins.
     private mutating func emitOne(
         _ all: UnsafeRawBufferPointer, _ at: Int, run start: inout Int, _ emit: Emit
     ) -> Int {

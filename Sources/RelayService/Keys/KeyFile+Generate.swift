@@ -4,6 +4,7 @@ import SecretFiles
 extension KeyFile {
     /// Fresh keys from the system's random source (getrandom(2)): one network key with phase 1, and one stream key for
     /// each pattern.
+    ///
     /// - Parameter operators: operators whose overrides name servers accept.
     public static func generate(streams: [StreamKeys.Pattern], operators: OperatorKeyFile? = nil) -> KeyFile {
         var random = SystemRandomNumberGenerator()

@@ -62,7 +62,7 @@ public struct KeyFile: Sendable, Equatable {
         public var description: String { problems.map(\.description).joined(separator: "\n") }
     }
 
-    /// Reads a key file, which only its owner may be able to read.
+    /// Reads a key file. Throws if other users can read it.
     public static func load(_ path: String) throws(Invalid) -> KeyFile {
         let text: String
         do throws(PrivateFile.Failure) {

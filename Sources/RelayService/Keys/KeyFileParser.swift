@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// Reads the lines of a key file, collecting all problems.
+/// Reads the lines of a key file and collects all problems.
 struct KeyFileParser {
     private(set) var networkKeys: [KeyFile.NetworkKey] = []
     private(set) var operatorKeys: [KeyFile.NetworkKey] = []
@@ -82,7 +82,8 @@ struct KeyFileParser {
         }
     }
 
-    /// Reads a line that consists of its first word, a phase and a key. Returns `keys` with the new key.
+    /// Reads a line that consists of its first word, a phase and a key. Returns `keys` with the new key, or unchanged
+    /// if the line has a problem.
     private mutating func read(
         _ words: [Word], after keys: [KeyFile.NetworkKey], max countMax: Int
     ) -> [KeyFile.NetworkKey] {
@@ -135,7 +136,7 @@ struct KeyFileParser {
         }
     }
 
-    /// The second and third of exactly three words.
+    /// The second and third of exactly three words. Otherwise notes a problem and returns nil.
     private mutating func three(_ words: [Word], _ form: String) -> (Word, Word)? {
         guard words.count >= 3 else {
             complain(words.last.map { $0.column + $0.text.count } ?? 1, "a word is missing: write `\(form)`")

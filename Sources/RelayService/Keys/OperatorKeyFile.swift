@@ -2,7 +2,7 @@ import PacketSealing
 import SecretFiles
 
 /// The secret with which an operator signs overrides, in a file of mode 0600 only on the operator's machine. Nodes and
-/// name servers have only the public key, so a disk stolen from them allows no override.
+/// name servers have only the public key, so a disk stolen from them does not allow anybody to sign overrides.
 ///
 /// ```
 /// operator-secret 1 64-HEX-DIGITS     # the first signs; phase 0 to 255, as in the public line
@@ -33,7 +33,7 @@ public struct OperatorKeyFile: Sendable, Equatable {
         publicKeys.map { "operator-public \($0.phase) \(KeyFile.hex($0.bytes))" }
     }
 
-    /// Reads a file, which only its owner may be able to read.
+    /// Reads a file. Throws if other users can read it.
     public static func load(_ path: String) throws(KeyFile.Invalid) -> OperatorKeyFile {
         let text: String
         do throws(PrivateFile.Failure) {

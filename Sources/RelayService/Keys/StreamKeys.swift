@@ -70,8 +70,8 @@ public struct StreamKeys: Sendable, Equatable {
         return isRight ? .accepted : .wrong
     }
 
-    /// The keys accepted for a stream: those of its exact line, otherwise those of the longest pattern that matches.
-    /// The first key is the one to distribute.
+    /// The keys accepted for a stream: those of exactly its name, otherwise those of the longest pattern that matches;
+    /// nil if there are none. The first key is the one to distribute.
     public func keys(for stream: StreamName) -> [String]? {
         if let keys = exact[stream.text] { return keys }
         var segments = stream.segments.dropLast()

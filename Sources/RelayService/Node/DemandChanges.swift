@@ -4,7 +4,8 @@ import Synchronization
 /// Demand changes on their way to the node, coalesced: only the last change of each stream counts. While the node's
 /// loop is busy, no change of up to `countMax` streams is lost, because one job takes them all.
 final class DemandChanges: Sendable {
-    /// Most streams that wait at once. So many collect only while the loop is stuck for a long time.
+    /// A new demand is dropped while this many streams wait. So many collect only while the loop is stuck for a long
+    /// time.
     static let countMax = 16_384
 
     private struct State {

@@ -1,8 +1,8 @@
 import PacketSealing
 import RelayWire
 
-/// Key material: the network keys, checked before the node's thread starts. That thread makes its own `PacketCrypto`
-/// from them.
+/// Network keys that were checked before the node's thread gets them. That thread makes its own `PacketCrypto` from
+/// them.
 struct KeyMaterial: Sendable {
     private let keys: [(phase: UInt8, key: [UInt8])]
 

@@ -8,7 +8,7 @@ import SecretFiles
 /// A new serial of the zone changes every answer at once, so the file is written at most once in `writeInterval`,
 /// however many answers come.
 actor NodeMemory {
-    /// Largest address file that is read, in bytes, and most addresses that are written to it.
+    /// Size in bytes of the largest address file that is read, and maximum number of addresses written to it.
     private static let addressBytesMax = 4_096
     private static let addressesMax = 64
 

@@ -4,8 +4,8 @@ import Synchronization
 /// For each stream with a limit, the largest payload that every path of the stream carries in one piece: written on the
 /// node's loop, read on the ingest thread.
 final class PayloadLimits: Sendable {
-    /// Most streams with a limit. Only streams that this entrypoint provides have one, so this number is never reached.
-    /// If it were, the node would cut the payloads of further streams instead.
+    /// Maximum number of streams with a limit. Only streams that this entrypoint provides have a limit, so this number
+    /// is never reached. If it were, the node would cut the payloads of further streams instead.
     static let countMax = 4_096
     private let limits = Mutex<[StreamName: Int]>([:])
 
