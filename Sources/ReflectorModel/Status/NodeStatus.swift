@@ -1,10 +1,10 @@
-/// The status of a running node at `GET /status`, which `reflector status`, `trace` and `up` read. All counters start
-/// at the node's start.
+/// The status of a running node at `GET /status`, which `reflector status`, `trace` and `up` read. All counters are
+/// zero when the node starts.
 public struct NodeStatus: Codable, Sendable, Equatable {
     public var name: String
     /// `entrypoint`, `set` or `edge`.
     public var role: String
-    /// `r1283` for an edge, or the set region's id if it has one.
+    /// The region of an edge, such as `r1283`, or the id of a set reflector's set region if it has one.
     public var region: String?
     public var zone: String
     /// Address and port of the relay protocol.
@@ -14,7 +14,7 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var uptimeSeconds: Double
     /// Zone serial of the newest DNS answer that the node uses.
     public var serial: UInt32?
-    /// Only in the first page of the streams.
+    /// Reported only with the first page of the streams; otherwise empty.
     public var links: [LinkStatus]
     /// One page of the streams (`StreamPage`).
     public var streams: [StreamStatus]
@@ -125,7 +125,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
 public struct StreamStatus: Codable, Sendable, Equatable {
     public var name: String
     public var portset: String
-    /// Host name (or id, if the name is unknown) of the entrypoint that sends these packets.
+    /// Host name (or id, if the name is unknown) of the entrypoint whose packets arrive.
     public var source: String?
     public var incarnation: String?
     public var highestSequence: UInt64
@@ -186,7 +186,7 @@ public struct PathStatus: Codable, Sendable, Equatable {
     /// Host name of the parent.
     public var parent: String
     public var endpoint: String
-    /// 1, 2 or 3; 0 for an entrypoint that was announced or is a candidate.
+    /// The parent's rank: 1, 2 or 3, or 0 for an entrypoint of the stream.
     public var rank: Int
     /// `joining`, `live` or `leaving`.
     public var state: String

@@ -5,7 +5,7 @@ public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
     public var name: String
     /// One of the host's addresses, and the port of the SRV record.
     public var endpoint: Endpoint
-    /// SRV priority: lower is preferred (RFC 2782). For candidates of a stream it gives their order.
+    /// SRV priority: lower is preferred (RFC 2782). The priorities of a stream's candidates give their order.
     public var priority: UInt16
     /// SRV weight: the host's capacity relative to the others of its priority.
     public var weight: UInt16
@@ -47,7 +47,7 @@ public struct LookUpAnswer: Hashable, Sendable {
         self.portset = portset
     }
 
-    /// Hosts that are left out only because they seem dead to probes, from the TXT string `dead=nyc-1,nyc-2`.
+    /// Hosts that the answer leaves out only because they seem dead to probes, from the TXT string `dead=nyc-1,nyc-2`.
     public var seemingDead: [Substring] {
         let key = "dead="
         return text.filter { $0.hasPrefix(key) }.flatMap { $0.dropFirst(key.count).split(separator: ",") }

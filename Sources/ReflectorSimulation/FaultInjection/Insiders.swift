@@ -35,8 +35,8 @@ extension FaultSimulation {
         }
     }
 
-    /// The answer that the insider edge gets: for the candidates of any stream, those of another stream with that
-    /// stream's portset.
+    /// The answer that the name server gives to the insider edge. To a query for the candidates of a stream, it gives
+    /// the candidates and the portset of another stream. All other answers are true.
     func lie(_ name: ReflectorName) -> LookUpResult {
         guard case .candidates(let stream) = name, let first = topology.zone.streams.first else {
             return network.names.answer(name)
@@ -49,8 +49,8 @@ extension FaultSimulation {
         return .records(answer)
     }
 
-    /// No honest node fetches from an insider, and no set reflector fetches from an entrypoint if the map names parents
-    /// for it.
+    /// Checks that no honest node fetches from an insider. Also checks that no set reflector fetches from an entrypoint
+    /// if the map names parents for that set reflector.
     func checkSources(_ snapshot: RelaySnapshot, of host: ObservedHost) {
         guard options.scenario.hasInsiders else { return }
         for path in snapshot.paths {

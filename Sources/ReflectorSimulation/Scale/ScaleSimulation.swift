@@ -16,13 +16,13 @@ public final class ScaleSimulation: NetworkScenario {
     private static let firstViewer = TimeSpan.seconds(4)
     /// The viewers come within this time, one region after the other.
     private static let arrivals = TimeSpan.seconds(4)
-    /// One step in this many is timed, because reading the processor's clock costs as much as a small step.
+    /// Only one step in this many is timed, because reading the processor's clock costs as much as a small step.
     private static let timedEvery: UInt64 = 16
 
     private let options: ScaleOptions
     private let streams: [StreamName]
     let network = VirtualNetwork<Event>()
-    /// Layer of each node: 0 are entrypoints, the last edges.
+    /// The layer of each node: 0 for entrypoints, the highest number for edges.
     private var layerOf: [Int] = []
     private var layers: [[VirtualNode]] = []
     /// Processor time of each layer, in nanoseconds.

@@ -24,7 +24,8 @@ struct AddressOrder: Equatable {
         return scored.sorted { $0.key < $1.key }.map(\.endpoint)
     }
 
-    /// Smaller is better: rules 2 (scope), 5 (label) and 6 (precedence); the other rules need the routing table.
+    /// The sort key of an address; a smaller key is better. It follows rules 2 (scope), 5 (label) and 6 (precedence);
+    /// the other rules need the routing table.
     private func key(_ address: IPAddress, _ index: Int) -> (Int, Int, Int, Int) {
         let sources = own.filter { $0.isV4 == address.isV4 }
         let sameScope = sources.contains { $0.isUnspecified || $0.scope == address.scope }
@@ -65,7 +66,7 @@ extension LookUpAnswer {
         return result
     }
 
-    /// Names of the hosts that have no reachable address.
+    /// Names of the hosts of which no address is reachable.
     func unreachable(by order: AddressOrder) -> [String] {
         let reached = Set(hosts.filter { order.reaches($0.endpoint.address) }.map(\.name))
         var names: [String] = []

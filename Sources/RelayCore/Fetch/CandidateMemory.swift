@@ -27,7 +27,7 @@ struct CandidateMemory {
 
     mutating func noteKind(_ kind: RefusalKinds) { kinds.insert(kind) }
 
-    /// The candidate may be asked again immediately.
+    /// Forgets that the candidate refused, so that it may be asked again immediately.
     mutating func forgetRefusal(by endpoint: Endpoint) { refusals.removeAll { $0.endpoint == endpoint } }
 
     /// A parent accepted the subscription.

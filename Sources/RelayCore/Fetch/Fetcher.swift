@@ -11,7 +11,7 @@ import RelayWire
 ///
 /// Its logic is in the extensions in this folder; its state changes only through the methods in this file.
 struct Fetcher {
-    /// The name servers' last answers. Other parts read it when they follow the zone.
+    /// The newest answers of the name servers. Other parts read them when they follow the zone.
     private(set) var directory: ParentDirectory
     /// Which parents failed. The node reads it before it opens a link.
     private(set) var parents: ParentHistory
