@@ -33,8 +33,8 @@ public struct DelayBuckets: Sendable {
         let exponent = UInt64.bitWidth - 1 - nanoseconds.leadingZeroBitCount
         guard exponent >= exponentMin else { return 0 }
         guard exponent < exponentMax else { return count - 1 }
-        // The delay is in the upper of the two buckets from 2^exponent to 2^(exponent + 1) if it is at least √2 ·
-        // 2^exponent. It is below 2³⁰, so its square fits into 64 bits.
+        // There are two buckets from 2^exponent to 2^(exponent + 1); the upper one begins at √2 · 2^exponent. The delay
+        // is below 2³⁰, so its square fits into 64 bits.
         let isUpper = nanoseconds &* nanoseconds >= 1 << UInt64(2 * exponent + 1)
         return 1 + 2 * (exponent - exponentMin) + (isUpper ? 1 : 0)
     }

@@ -125,7 +125,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
 public struct StreamStatus: Codable, Sendable, Equatable {
     public var name: String
     public var portset: String
-    /// Host name (or id, if the name is unknown) of the entrypoint whose packets arrive.
+    /// Host name (or id, if the name is unknown) of the entrypoint from which the packets come.
     public var source: String?
     public var incarnation: String?
     public var highestSequence: UInt64
@@ -140,7 +140,7 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     public var paths: [PathStatus]
     /// At an edge: packets delivered to the streaming server in order.
     public var delivered: UInt64
-    /// At an edge: packets dropped at the playout deadline.
+    /// At an edge: packets given up at the playout deadline.
     public var lost: UInt64
     /// Missing packets recovered by retransmit or backfill.
     public var repaired: UInt64

@@ -28,8 +28,8 @@ public struct LookUpAnswer: Hashable, Sendable {
     public var hosts: [ResolvedHost]
     /// How long the answer is valid, in seconds: the lowest TTL of the SRV records and the addresses.
     public var ttlSeconds: UInt32
-    /// Strings of the TXT records as the server wrote them, for people and `trace`: `set=…`, and `serial=…` and
-    /// `cause=…` for the last change of that set region's answer.
+    /// Strings of the TXT records as the server wrote them, for people and `trace`: `set=…` names a set region;
+    /// `serial=…` and `cause=…` belong to the newest change of its answer.
     public var text: [String]
     /// SOA serial of the zone that gave the answer, queried together with the answer.
     public var serial: UInt32?

@@ -76,7 +76,8 @@ public struct LinkImpairment: Sendable {
         lossProcess = LossProcess(loss: options.loss, episode: options.episode, using: &generator)
     }
 
-    /// Decides the fate of a datagram of `bytes` bytes that is sent at `now`. `now` never decreases.
+    /// Decides the fate of a datagram of `bytes` bytes that is sent at `now`. `now` never decreases, except by a little
+    /// when a timer was overdue.
     public mutating func admit(bytes: Int, at now: MonotonicInstant) -> Verdict {
         counts.offered &+= 1
         if now >= nextStep { follow(at: now) }

@@ -30,7 +30,7 @@ struct LossProcess: Sendable {
         bad = generator.chance(loss)
     }
 
-    /// Whether the datagram that arrives now is lost. `now` never decreases.
+    /// Whether the datagram that arrives now is lost. A step back of `now` counts as no time.
     mutating func loses(at now: MonotonicInstant, using generator: inout SeededGenerator) -> Bool {
         if loss <= 0 { return false }
         if loss >= 1 { return true }

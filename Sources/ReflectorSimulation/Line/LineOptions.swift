@@ -11,7 +11,7 @@ public struct LineOptions: Sendable {
     /// Number of parents of every edge: 1 to 3. More than one requires set reflectors.
     public var parents = 1
     public var packetsPerSecond: Int64 = 1_000
-    /// Number of packets that the encoder sends while they are counted, after `warmUp`.
+    /// Number of packets that the encoder sends after `warmUp`; only these are counted.
     public var packets: UInt64 = 100_000
     public var warmUp = TimeSpan.seconds(5)
     /// When the viewers come. If it is later than zero, the entrypoint already has packets in its ring by then.
@@ -38,7 +38,7 @@ public struct LineOptions: Sendable {
 
 /// The figures of one run.
 public struct LineReport: Sendable {
-    /// Packets that the encoder sent while they were counted, multiplied by the number of edges.
+    /// Packets that the encoder sent during the count, multiplied by the number of edges.
     public var sent: UInt64 = 0
     public var delivered: UInt64 = 0
     public var lost: UInt64 = 0

@@ -253,8 +253,8 @@ extension LineSimulation {
         if let node = network.node(name) { network.crash(node) }
     }
 
-    /// Starts a node that crashed, without any state. Must not be used for the entrypoint or an edge: it would have
-    /// lost its streams or viewers.
+    /// Starts a node that crashed, without any state. Must not be used for the entrypoint or an edge: it would come
+    /// back without its streams or viewers.
     public func restart(_ name: String) {
         guard let node = network.node(name), !node.isUp else { return }
         network.start(node)

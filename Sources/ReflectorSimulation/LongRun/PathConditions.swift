@@ -79,7 +79,7 @@ struct PathConditionsCursor {
         return episode < conditions.episodes.count ? conditions.episodes[episode].start : .max
     }
 
-    /// Whether a packet passes at `at`. `at` never decreases.
+    /// Whether a packet passes at `at`. `at` must not decrease from call to call.
     mutating func passes(at: Int64) -> Bool {
         _ = next(at: at)
         guard episode < conditions.episodes.count, conditions.episodes[episode].start <= at else { return true }

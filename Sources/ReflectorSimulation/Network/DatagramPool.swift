@@ -1,7 +1,6 @@
 import ReflectorModel
 
-/// Datagrams on their way, in slots of fixed length in one buffer. It allocates only when more datagrams than ever
-/// before are on their way.
+/// Datagrams on their way, in slots of fixed length in one buffer. The buffer grows only when all slots are taken.
 final class DatagramPool {
     /// Maximum length of a datagram, in bytes.
     static let slotLength = 1_536

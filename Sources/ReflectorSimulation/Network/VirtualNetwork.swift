@@ -159,8 +159,8 @@ final class VirtualNetwork<Event> {
     func step(until end: MonotonicInstant) -> Bool {
         let next = min(queue.next, wakes.next)
         guard next <= end else { return false }
-        // A timer may be overdue when a node sets it: it fires at the instant for which it was set, so the clock may step
-        // back by that much.
+        // A node may set a timer for an instant that has passed. The timer fires at that instant, so the clock may step
+        // back.
         now = next
         steps += 1
         guard queue.next == next, let scheduled = queue.pop() else {

@@ -75,8 +75,8 @@ public final class ScaleSimulation: NetworkScenario {
         var configuration = RelayConfiguration(
             name: "n\(layer)-\(place)", role: layer == 0 ? .entrypoint : isEdge ? .edge : .set,
             region: layer == 0 ? nil : RegionID(UInt32(layer * 100_000 + place)))
-        // An edge must have room for the first packets of its streams; other nodes hold at least two seconds of their
-        // streams.
+        // An edge must have room for the packets with which its streams start; other nodes hold at least two seconds of
+        // their streams.
         let passing = min(options.streams, options.edges * options.streamsPerEdge / counts[layer] + 1)
         let twoSeconds = 2 * Int(options.packetsPerSecond) * passing
         configuration.packetsMax = isEdge ? 640 : max(options.ringPacketsMin, twoSeconds)

@@ -42,8 +42,8 @@ struct CandidateList: Equatable {
     ///   - listed: the zone's list; nil if it is not known.
     ///   - isServing: true for an address that already serves the stream; it needs no announcement.
     ///   - resumed: the host whose packets the children received before. It comes first if the zone's list is unknown.
-    ///   - isUnheard: true for a host that comes first: it has announced nothing yet, so it may have the incarnation
-    ///     that the children resume.
+    ///   - isUnheard: true for a host that has announced nothing yet, if the children resume an incarnation that nobody
+    ///     has announced. Such a host comes first, because it may have this incarnation.
     static func entrypoints(
         announced: [ParentCandidate], listed: LookUpAnswer?, cause: String, by order: AddressOrder,
         isServing: (Endpoint) -> Bool, resumed: String?, isUnheard: (String) -> Bool

@@ -44,6 +44,8 @@ struct CandidateMemory {
         kinds = []
     }
 
+    /// Whether the candidate has refused within the last `span`.
+    ///
     /// - Parameter isExtra: whether the path would be an extra one. A candidate that refused only an extra path may
     ///   still be asked if there is no other path.
     func hasRefused(_ endpoint: Endpoint, isExtra: Bool, within span: TimeSpan, at now: MonotonicInstant) -> Bool {
