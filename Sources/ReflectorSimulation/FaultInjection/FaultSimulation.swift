@@ -9,8 +9,8 @@ import RelayWire
 /// ```
 /// |── warm-up ──|── faults, from the plan ──|── calm: 10 s to recover ──|── everything must flow ──|
 /// ```
-/// The invariants of design §7 are checked at every datagram, delivery and wake-up, and at regular inspections. Liveness
-/// is checked after the recovery and at the end.
+/// The invariants of design §7 are checked at every datagram, delivery and wake-up, and at regular inspections.
+/// Liveness is checked after the recovery and at the end.
 public final class FaultSimulation: NetworkScenario {
     enum Event {
         case encoder(stream: Int, entrypoint: Int)
