@@ -27,8 +27,7 @@ public struct PortsetID: Hashable, Comparable, Sendable, Codable, CustomStringCo
     }
 }
 
-/// Which copy of a stream a leader fetches, and therefore from which parent it fetches: 1 (primary), 2 or 3 ([A]
-/// §IV-B).
+/// The rank of a parent from which a region fetches a copy of a stream: 1 (primary), 2 or 3 ([A] §IV-B).
 public enum ParentRank: UInt8, CaseIterable, Hashable, Comparable, Sendable, CustomStringConvertible {
     case first = 1
     case second = 2

@@ -73,7 +73,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     public var endpoint: String
     /// `parent` (we fetch from it), `child` (it fetches from us) or `announce` (we announce to it).
     public var part: String
-    /// `opening`, `alive`, `silent` or `dead`.
+    /// `opening`, `alive` or `dead`.
     public var state: String
     public var roundTripMilliseconds: Double?
     /// Of the data packets that the parent numbered on this link, the percentage that did not arrive the first time.
@@ -192,7 +192,7 @@ public struct PathStatus: Codable, Sendable, Equatable {
     public var state: String
     /// The name whose answer selected this path, or `announcement`.
     public var cause: String
-    /// The TXT strings of that answer: set region, rule, serial.
+    /// The TXT strings of that answer (see `LookUpAnswer.text`).
     public var answer: String?
     public var serial: UInt32?
     public var roundTripMilliseconds: Double?

@@ -69,8 +69,8 @@ public enum LookUpResult: Hashable, Sendable {
 public enum LookUpFailure: Error, Hashable, Sendable {
     /// No server answered in time.
     case timedOut
-    /// Servers answered, but none gave a usable answer: the RCODE of the last answer (RFC 1035 §4.1.1), or SERVFAIL if
-    /// that answer was malformed.
+    /// Servers answered, but none gave a usable answer: the RCODE of the newest answer (RFC 1035 §4.1.1), or SERVFAIL
+    /// if that answer was malformed.
     case serverFailure(rcode: UInt8)
     /// The SRV records name hosts for which the servers have no address.
     case noAddress

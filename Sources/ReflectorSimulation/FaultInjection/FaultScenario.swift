@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// A set of faults, and the loss that is allowed while they last (design §7, §8).
+/// The faults of a run, and the loss that they may cause (design §7, §8).
 public enum FaultScenario: String, CaseIterable, Sendable {
     /// Nothing goes wrong.
     case steady

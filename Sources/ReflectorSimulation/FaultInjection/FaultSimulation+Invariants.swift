@@ -51,7 +51,7 @@ extension FaultSimulation {
             checkPaths(snapshot, of: host)
             checkSources(snapshot, of: host)
             let isIdle = snapshot.streams == 0 && snapshot.parentLinks == 0 && snapshot.childLinks == 0
-            // The node must have been idle at the last inspection too.
+            // The node must have been idle at the previous inspection too.
             let wakesMax = isIdle && host.wasIdle ? Self.idleWakesMax : Self.wakesMax
             host.wasIdle = isIdle
             if host.wakes > wakesMax {

@@ -24,7 +24,7 @@ public struct FailoverRun: Sendable {
         /// return.
         public var copiesBefore: Double
         public var copiesAfter: Double
-        /// Whether the edge fetches from its first parent again.
+        /// Whether, in the end, the edge fetches only from the parent that had failed.
         public var hasReturned: Bool
         public var digest: UInt64
 

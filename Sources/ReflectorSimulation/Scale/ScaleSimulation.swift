@@ -5,7 +5,7 @@ import RelayCore
 /// regions with a few streams each. It shows what each node costs, and that the cost does not grow with streams that
 /// the node does not carry.
 ///
-///     entrypoints ─▶ roots ─▶ middle ─▶ near ─▶ edges        every child knows three parents of the layer above
+///     entrypoints ─▶ roots ─▶ middle ─▶ near ─▶ edges    (below the roots, every child knows three parents)
 public final class ScaleSimulation: NetworkScenario {
     enum Event {
         /// The next packet of a stream's encoder.

@@ -61,12 +61,12 @@ public struct ThunderingHerdFlows: Sendable {
 
 /// The figures of one run.
 public struct ThunderingHerdReport: Sendable {
-    /// Longest gap that is allowed to a region with a live parent: 1.5 times the packet interval.
+    /// Longest gap that is allowed for a region with a live parent: 1.5 times the packet interval.
     public var gapLimit = TimeSpan.zero
     /// Regions whose parent lived on, and regions whose parent died.
     public var stayed = ThunderingHerdFlows()
     public var moved = ThunderingHerdFlows()
-    /// Bits a second.
+    /// In bits per second.
     public var capacity = 0
     /// The largest number of bits that a set reflector sent to its line in one second.
     public var busiestSecond = 0

@@ -53,7 +53,7 @@ extension LookUpAnswer {
             rest = rest.dropFirst(group.count)
             guard !result.contains(where: { $0.host.name == host.name }) else { continue }
             if group.count == 1 {
-                // The usual case, without an array for the addresses.
+                // The usual case needs no array for the addresses.
                 if order.reaches(host.endpoint.address) { result.append(HostAddresses(host: host, others: [])) }
                 continue
             }

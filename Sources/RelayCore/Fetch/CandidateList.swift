@@ -10,7 +10,7 @@ struct CandidateList: Equatable {
 
     var isEmpty: Bool { all.isEmpty }
 
-    /// The host's position in the list; nil if the zone no longer names it.
+    /// Position of the host with this address; nil if the list no longer has it.
     func place(of endpoint: Endpoint) -> Int? { all.firstIndex { $0.endpoint == endpoint } }
 
     // MARK: Making

@@ -29,7 +29,7 @@ struct Fetcher {
 
     // MARK: What the node reports
 
-    /// Takes the address order that follows from the addresses that the sockets are bound to.
+    /// Takes the order of addresses, which depends on the own addresses of the sockets.
     mutating func follow(_ order: AddressOrder) { directory.follow(order) }
 
     /// Restores an answer from the state file.
