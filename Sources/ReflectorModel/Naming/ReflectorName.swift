@@ -26,7 +26,7 @@ public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension ReflectorName {
-    /// Reads the output of `description`, in lower case. Nil for anything else.
+    /// Reads the output of `description`, in lower case. Nil if the text has none of these forms.
     public init?(_ text: String) {
         let labels = text.split(separator: ".", omittingEmptySubsequences: false)
         guard labels.count >= 2, let first = labels.first, let last = labels.last else { return nil }

@@ -29,7 +29,7 @@ struct Fetcher {
 
     // MARK: What the node reports
 
-    /// Takes the order of addresses, which depends on the own addresses of the sockets.
+    /// Takes a new order of addresses. It follows from the addresses of this node's sockets.
     mutating func follow(_ order: AddressOrder) { directory.follow(order) }
 
     /// Restores an answer from the state file.
