@@ -23,7 +23,7 @@ struct MACContext {
         precondition(tryMAC(of: bytes, into: tag), "MACContext: libcrypto failed")
     }
 
-    /// Returns false if libcrypto fails; the tag is then meaningless.
+    /// Like `mac`, but returns false if libcrypto fails; the tag is then meaningless.
     func tryMAC(of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer) -> Bool {
         precondition(tag.count == WireLimits.macLength, "MACContext: a tag of the wrong length")
         return withUnsafeTemporaryAllocation(byteCount: Self.digestLength, alignment: 8) { digest in

@@ -29,7 +29,7 @@ final class NetworkKey {
         Self.wipe(secret)
     }
 
-    /// The two keys of a link, child → parent first. Nil if libcrypto fails.
+    /// The two keys of a link: one for what the child sends, one for what the parent sends. Nil if libcrypto fails.
     func linkContexts(
         childNonce: HandshakeNonce, parentNonce: HandshakeNonce, child: NodeID, parent: NodeID
     ) -> (childToParent: MACContext, parentToChild: MACContext)? {

@@ -2,14 +2,15 @@ import CCrypto
 import ReflectorModel
 import RelayWire
 
-/// The AES-128-GCM key of one incarnation in libcrypto's form, keyed once; a packet changes only the nonce. It is a
-/// plain pointer, to avoid reference counting in the packet path; its owner calls `free` once.
+/// The AES-128-GCM key of one incarnation in libcrypto's form. The key is set once; each packet sets only the nonce.
+/// The context is a plain pointer, to avoid reference counting in the packet path; its owner calls `free` once.
 struct SealContext {
     /// Bytes of an AES-128 key.
     static let keyLength = 16
     private static let nonceLength = 12
     private let context: OpaquePointer
-    /// The highest sequence number sealed. A reused nonce would reveal both payloads and GCM's authentication key.
+    /// The highest sequence number sealed. Two payloads sealed with the same nonce would reveal their XOR and GCM's
+    /// authentication key.
     private var sealed = SequenceNumber.none
 
     /// Nil if libcrypto fails.
@@ -46,7 +47,7 @@ struct SealContext {
         precondition(done, "SealContext: libcrypto failed")
     }
 
-    /// Decrypts; true if the tag is right. `plaintext` may be the memory of `ciphertext`.
+    /// Decrypts a payload. True if the tag is right. `plaintext` may be the memory of `ciphertext`.
     func open(
         sequence: SequenceNumber, header: UnsafeRawBufferPointer, ciphertext: UnsafeRawBufferPointer,
         tag: UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer

@@ -5,11 +5,11 @@ public struct CIDRBlock: Hashable, Sendable, CustomStringConvertible {
     private let bits: Int
     private let mask: IPAddress
 
-    /// Loopback, both families.
+    /// The loopback blocks of IPv4 and IPv6.
     public static let loopback = [CIDRBlock("127.0.0.0/8"), CIDRBlock("::1/128")].compactMap { $0 }
 
-    /// Reads an address, or an address, a slash and a prefix length. Nil for anything else, including bits set beyond
-    /// the prefix (`10.0.0.1/8`), which is a typing error.
+    /// Reads an address, or an address, a slash and a prefix length. Nil for anything else, including an address with
+    /// bits set after the prefix (`10.0.0.1/8`): this is taken as a typing error.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let first = parts.first, let address = IPAddress(first) else { return nil }

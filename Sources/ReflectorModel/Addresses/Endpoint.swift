@@ -16,7 +16,7 @@ public struct IPAddress: Hashable, Comparable, Sendable, Codable, CustomStringCo
     @inlinable public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
     /// fe80::/10 (RFC 4291 §2.5.6): meaningful only together with an interface.
     @inlinable public var isLinkLocal: Bool { high >> 54 == 0xfe80 >> 6 }
-    /// 0.0.0.0 or `::`: as a listening address, all addresses of the machine.
+    /// 0.0.0.0 or `::`. As a listening address it means all addresses of the machine.
     @inlinable public var isUnspecified: Bool { isV4 ? v4 == 0 : high == 0 && low == 0 }
     @inlinable public static func < (a: IPAddress, b: IPAddress) -> Bool { (a.high, a.low) < (b.high, b.low) }
     /// 127.0.0.0/8 or ::1: packets to it never leave the host.

@@ -1,6 +1,6 @@
-/// Outgoing datagrams: `transmit` adds them and the socket loop sends them. Each has a private header, copied into the
-/// batch, and a body that stays in place (a ring shared by all children), so that one payload serves every child. The
-/// batch is reused: in steady state nothing is allocated.
+/// Outgoing datagrams: `transmit` adds them and the socket loop sends them. Each datagram has a header of its own,
+/// which is written into the batch. Its body stays in a ring that all children share, so one copy of a payload serves
+/// every child. The batch is reused: in steady state nothing is allocated.
 ///
 /// Bodies are borrowed: they are valid until the next call to the core that filled the batch.
 public struct DatagramBatch {
@@ -29,10 +29,10 @@ public struct DatagramBatch {
         }
     }
 
-    /// Entries in sending order; a run with one destination and one length becomes one GSO send.
+    /// Entries in sending order. Consecutive entries with the same destination and length become one GSO send.
     @inlinable public var entries: [Entry] { stored }
     @usableFromInline var stored: [Entry] = []
-    /// Private headers and whole control datagrams.
+    /// The headers of datagrams with a body, and whole control datagrams.
     public let headers: UnsafeMutableRawBufferPointer
     @usableFromInline var headerUsed = 0
     /// Maximum number of datagrams in one batch.

@@ -33,7 +33,8 @@ public struct DelayBuckets: Sendable {
         let exponent = UInt64.bitWidth - 1 - nanoseconds.leadingZeroBitCount
         guard exponent >= exponentMin else { return 0 }
         guard exponent < exponentMax else { return count - 1 }
-        // The delay is in the upper half if it is at least √2 · 2^exponent. It is below 2³⁰, so that its square fits.
+        // There are two buckets from 2^exponent to 2^(exponent + 1); the upper one begins at √2 · 2^exponent. The delay
+        // is below 2³⁰, so its square fits into 64 bits.
         let isUpper = nanoseconds &* nanoseconds >= 1 << UInt64(2 * exponent + 1)
         return 1 + 2 * (exponent - exponentMin) + (isUpper ? 1 : 0)
     }
@@ -48,8 +49,9 @@ public struct DelayBuckets: Sendable {
     /// Number of recorded delays.
     public var total: UInt64 { counts.reduce(0, &+) }
 
-    /// The delay in milliseconds that a share (0 to 1) of all delays does not exceed, given as the upper bound of its
-    /// bucket: at most √2 times the true value. In the last bucket, it is the lower bound. Nil if nothing was recorded.
+    /// The delay in milliseconds that a share (0 to 1) of all delays does not exceed. The result is the upper bound of
+    /// the bucket of this delay: at most √2 times the true value, except in the first bucket. For the last bucket it is
+    /// the lower bound. Nil if nothing was recorded.
     public func quantileMilliseconds(_ share: Double) -> Double? {
         let total = total
         guard total > 0 else { return nil }

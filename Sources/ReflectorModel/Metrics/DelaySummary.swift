@@ -1,4 +1,4 @@
-/// The summary of a delay that is measured on a link. The quantiles cover the last whole minute or, if there is none,
+/// The summary of a delay that is measured on a link. The quantiles cover the newest whole minute or, if there is none,
 /// the current minute so far. They are nil if nothing was measured for two minutes.
 public struct DelaySummary: Codable, Sendable, Equatable {
     /// Number of measurements since the link was opened.

@@ -5,13 +5,14 @@ public struct MetricSample: Sendable, Equatable {
         /// Only ever grows.
         case counter
         case gauge
-        /// Cumulative buckets, with `suffix` `_bucket`, `_sum` and `_count`.
+        /// Cumulative buckets with the `suffix` `_bucket`; also samples with `_sum` and with `_count`.
         case histogram
-        /// Quantiles by the label `quantile`, and with `suffix` `_sum` and `_count`.
+        /// Quantiles with the label `quantile`; also samples with the `suffix` `_sum` and with `_count`.
         case summary
     }
 
-    /// `reflector_packets_delivered_total`: characters other than letters, digits, `_` and `:` are written as `_`.
+    /// The name of the metric, such as `reflector_packets_delivered_total`. Characters other than letters, digits, `_`
+    /// and `:` are written as `_`.
     public var name: String
     /// The suffix that a sample of a histogram or summary adds to the name of its metric.
     public var suffix: String

@@ -17,7 +17,7 @@ public enum FixedHash {
         return mix(state)
     }
 
-    /// Adds one more word to a hash.
+    /// The hash that results from adding one more word to `hash`.
     @inlinable public static func combine(_ hash: UInt64, _ word: UInt64) -> UInt64 {
         mix((hash &* 0x9e37_79b9_7f4a_7c15) ^ mix(word))
     }
@@ -33,7 +33,8 @@ public enum FixedHash {
         return x
     }
 
-    /// Jump consistent hash (Lamping and Veach 2014): growing `buckets` moves only 1/buckets of the keys.
+    /// Jump consistent hash (Lamping and Veach 2014): when the number of buckets grows by one to n, only 1/n of the
+    /// keys move.
     public static func jump(_ key: UInt64, buckets: UInt32) -> UInt32 {
         var state = key
         var bucket: Int64 = -1

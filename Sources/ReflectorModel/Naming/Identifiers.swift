@@ -27,8 +27,7 @@ public struct PortsetID: Hashable, Comparable, Sendable, Codable, CustomStringCo
     }
 }
 
-/// Which copy of a stream a leader fetches, and therefore from which parent it fetches: 1 (primary), 2 or 3 ([A]
-/// §IV-B).
+/// The rank of a parent from which a region fetches a copy of a stream: 1 (primary), 2 or 3 ([A] §IV-B).
 public enum ParentRank: UInt8, CaseIterable, Hashable, Comparable, Sendable, CustomStringConvertible {
     case first = 1
     case second = 2
@@ -67,7 +66,7 @@ public enum NodeRole: UInt8, Sendable, CustomStringConvertible {
 }
 
 /// 128 random bits that an entrypoint draws each time it starts to provide a stream. Sequence numbers are unique within
-/// (stream, source, incarnation), and so is the sealing key.
+/// (stream, source, incarnation), and each such triple has its own sealing key.
 public struct Incarnation: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var high: UInt64
     public var low: UInt64
@@ -106,8 +105,9 @@ public struct SequenceNumber: Hashable, Comparable, Sendable {
     }
 }
 
-/// The number after a letter of either case (`letter` is lower case): at most ten digits, without leading zeros. Works
-/// on bytes, for speed: maps have hundreds of thousands of such labels.
+/// Reads the decimal number that follows `letter` in a label: at most ten digits, without leading zeros. `letter` must
+/// be lower case; the label may have it in either case. Works on bytes, for speed: maps have hundreds of thousands of
+/// such labels.
 @inlinable func decimalAfter(_ letter: UInt8, _ label: some StringProtocol) -> UInt64? {
     var bytes = label.utf8.makeIterator()
     guard let first = bytes.next(), first | 0x20 == letter else { return nil }

@@ -1,12 +1,12 @@
 /// The names with a special meaning under the zone (design §4), without the zone itself. All names that a node looks
 /// up, and all that the name server synthesises, are of this type.
 public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
-    /// `n1.r1283.s4096`: parents of rank 1 of a region for a portset; `n1.r1283`, without a portset: for the default
+    /// `n1.r1283.s4096`: a region's parents of rank 1 for a portset. `n1.r1283`, without a portset, means the default
     /// portset.
     case parents(ParentRank, RegionID, PortsetID?)
     /// `sets.s4096`: every root set reflector that carries a portset.
     case rootSets(PortsetID)
-    /// `ep-bos.sets`: the root set reflectors of all portsets of an entrypoint.
+    /// `ep-bos.sets`: where an entrypoint announces, the root set reflectors of all its portsets.
     case announceTargets(host: String)
     /// `news.live.streams`: the candidate entrypoints of a stream, in order.
     case candidates(StreamName)
@@ -26,7 +26,7 @@ public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension ReflectorName {
-    /// Reads the output of `description`, in lower case. Nil for anything else.
+    /// Reads the output of `description`, in lower case. Nil if the text has none of these forms.
     public init?(_ text: String) {
         let labels = text.split(separator: ".", omittingEmptySubsequences: false)
         guard labels.count >= 2, let first = labels.first, let last = labels.last else { return nil }
@@ -56,7 +56,8 @@ extension ReflectorName {
         }
     }
 
-    /// Longest host name that a node may claim; with `.nodes` and a zone it still fits into a DNS name.
+    /// Maximum length in bytes of a host name that a node may claim: with `.nodes` and a zone it still fits into a DNS
+    /// name.
     private static var hostLengthMax: Int { 128 }
 
     /// Whether a name claimed by a peer can be queried in the DNS: labels of `[a-z0-9-_]{1,63}`.

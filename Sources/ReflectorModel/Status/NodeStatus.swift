@@ -1,10 +1,10 @@
-/// The status of a running node at `GET /status`, which `reflector status`, `trace` and `up` read. All counters start
-/// at the node's start.
+/// The status of a running node at `GET /status`, which `reflector status`, `trace` and `up` read. All counters are
+/// zero when the node starts.
 public struct NodeStatus: Codable, Sendable, Equatable {
     public var name: String
     /// `entrypoint`, `set` or `edge`.
     public var role: String
-    /// `r1283` for an edge, or the set region's id if it has one.
+    /// The region of an edge, such as `r1283`, or the id of a set reflector's set region if it has one.
     public var region: String?
     public var zone: String
     /// Address and port of the relay protocol.
@@ -14,7 +14,7 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var uptimeSeconds: Double
     /// Zone serial of the newest DNS answer that the node uses.
     public var serial: UInt32?
-    /// Only in the first page of the streams.
+    /// Reported only with the first page of the streams; otherwise empty.
     public var links: [LinkStatus]
     /// One page of the streams (`StreamPage`).
     public var streams: [StreamStatus]
@@ -73,7 +73,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
     public var endpoint: String
     /// `parent` (we fetch from it), `child` (it fetches from us) or `announce` (we announce to it).
     public var part: String
-    /// `opening`, `alive`, `silent` or `dead`.
+    /// `opening`, `alive` or `dead`.
     public var state: String
     public var roundTripMilliseconds: Double?
     /// Of the data packets that the parent numbered on this link, the percentage that did not arrive the first time.
@@ -125,7 +125,7 @@ public struct LinkStatus: Codable, Sendable, Equatable {
 public struct StreamStatus: Codable, Sendable, Equatable {
     public var name: String
     public var portset: String
-    /// Host name (or id, if the name is unknown) of the entrypoint that sends these packets.
+    /// Host name (or id, if the name is unknown) of the entrypoint from which the packets come.
     public var source: String?
     public var incarnation: String?
     public var highestSequence: UInt64
@@ -140,7 +140,7 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     public var paths: [PathStatus]
     /// At an edge: packets delivered to the streaming server in order.
     public var delivered: UInt64
-    /// At an edge: packets dropped at the playout deadline.
+    /// At an edge: packets given up at the playout deadline.
     public var lost: UInt64
     /// Missing packets recovered by retransmit or backfill.
     public var repaired: UInt64
@@ -186,13 +186,13 @@ public struct PathStatus: Codable, Sendable, Equatable {
     /// Host name of the parent.
     public var parent: String
     public var endpoint: String
-    /// 1, 2 or 3; 0 for an entrypoint that was announced or is a candidate.
+    /// The parent's rank: 1, 2 or 3, or 0 for an entrypoint of the stream.
     public var rank: Int
     /// `joining`, `live` or `leaving`.
     public var state: String
     /// The name whose answer selected this path, or `announcement`.
     public var cause: String
-    /// The TXT strings of that answer: set region, rule, serial.
+    /// The TXT strings of that answer (see `LookUpAnswer.text`).
     public var answer: String?
     public var serial: UInt32?
     public var roundTripMilliseconds: Double?

@@ -1,12 +1,12 @@
-/// Selects the page of streams in one status: a node may have 16,384 streams, and reporting them takes time on its
-/// event loop.
+/// Selects which of its streams a node reports in one status. A node may have 16,384 streams, and reporting them takes
+/// time on its event loop.
 public struct StreamPage: Sendable, Equatable {
-    /// Maximum number of streams in a page, and then the default number.
+    /// Maximum number of streams in a page; `countDefault` is the default.
     public static let countMax = 1_024
     public static let countDefault = 256
 
-    /// Where to continue: 0, or the `nextStreams` of the previous page. A position in the node's table, so that no
-    /// stream is reported twice or skipped because another was added or removed in between.
+    /// Where to continue: 0, or the `nextStreams` of the previous page. It is a position in the node's table, so no
+    /// stream is reported twice or skipped if others are added or removed between two pages.
     public let from: Int
     public let count: Int
 
@@ -19,7 +19,7 @@ public struct StreamPage: Sendable, Equatable {
     private init(_ count: Int) { (from, self.count) = (0, count) }
 
     public static let first = StreamPage(countDefault)
-    /// A page without streams, for the rest of the node's status.
+    /// A page without streams: the status then has only the other fields.
     public static let none = StreamPage(0)
 
     /// True for the first page, which alone also reports the links.

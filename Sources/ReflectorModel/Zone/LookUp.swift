@@ -5,7 +5,7 @@ public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
     public var name: String
     /// One of the host's addresses, and the port of the SRV record.
     public var endpoint: Endpoint
-    /// SRV priority: lower is preferred (RFC 2782). For candidates of a stream it gives their order.
+    /// SRV priority: lower is preferred (RFC 2782). The priorities of a stream's candidates give their order.
     public var priority: UInt16
     /// SRV weight: the host's capacity relative to the others of its priority.
     public var weight: UInt16
@@ -28,8 +28,8 @@ public struct LookUpAnswer: Hashable, Sendable {
     public var hosts: [ResolvedHost]
     /// How long the answer is valid, in seconds: the lowest TTL of the SRV records and the addresses.
     public var ttlSeconds: UInt32
-    /// Strings of the TXT records as the server wrote them, for people and `trace`: `set=…`, and `serial=…` and
-    /// `cause=…` for the last change of that set region's answer.
+    /// Strings of the TXT records as the server wrote them, for people and `trace`: `set=…` names a set region;
+    /// `serial=…` and `cause=…` belong to the newest change of its answer.
     public var text: [String]
     /// SOA serial of the zone that gave the answer, queried together with the answer.
     public var serial: UInt32?
@@ -47,7 +47,7 @@ public struct LookUpAnswer: Hashable, Sendable {
         self.portset = portset
     }
 
-    /// Hosts that are left out only because they seem dead to probes, from the TXT string `dead=nyc-1,nyc-2`.
+    /// Hosts that the answer leaves out only because they seem dead to probes, from the TXT string `dead=nyc-1,nyc-2`.
     public var seemingDead: [Substring] {
         let key = "dead="
         return text.filter { $0.hasPrefix(key) }.flatMap { $0.dropFirst(key.count).split(separator: ",") }
@@ -69,8 +69,8 @@ public enum LookUpResult: Hashable, Sendable {
 public enum LookUpFailure: Error, Hashable, Sendable {
     /// No server answered in time.
     case timedOut
-    /// Servers answered, but none gave a usable answer: the RCODE of the last answer (RFC 1035 §4.1.1), or SERVFAIL if
-    /// that answer was malformed.
+    /// Servers answered, but none gave a usable answer: the RCODE of the newest answer (RFC 1035 §4.1.1), or SERVFAIL
+    /// if that answer was malformed.
     case serverFailure(rcode: UInt8)
     /// The SRV records name hosts for which the servers have no address.
     case noAddress

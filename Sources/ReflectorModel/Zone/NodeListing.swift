@@ -3,7 +3,7 @@ public struct NodeListing: Hashable, Sendable {
     /// One role of a host in the network.
     public struct Part: Hashable, Sendable, CustomStringConvertible {
         public var role: NodeRole
-        /// Region of an edge, or the set region's id of a set reflector if it has one.
+        /// The region of an edge, or the id of a set reflector's set region if it has one.
         public var region: RegionID?
 
         public init(role: NodeRole, region: RegionID? = nil) {
@@ -31,9 +31,10 @@ public struct NodeListing: Hashable, Sendable {
 
     public init(_ answer: LookUpAnswer) { parts = answer.text.compactMap { Part($0) } }
 
-    /// Whether a node may claim this role. The regions must match, except for an entrypoint, and for a set reflector if
-    /// either side gives none: it need not know the id of its set region. If the zone lists no role of the host, every
-    /// claim is allowed; the role of an observer always is.
+    /// Whether a node may claim this role. The claimed region must match the zone's. There are two exceptions: an
+    /// entrypoint, and a set reflector if the claim or the zone gives no region (a set reflector need not know the id
+    /// of its set region). If the zone lists no role of the host, every claim is allowed. The role of an observer is
+    /// always allowed.
     public func allows(role: NodeRole, region: RegionID?) -> Bool {
         guard !parts.isEmpty, role != .observer else { return true }
         return parts.contains { part in
@@ -46,7 +47,7 @@ public struct NodeListing: Hashable, Sendable {
 }
 
 extension NodeRole {
-    /// Reads the output of `description`. Nil for anything else.
+    /// Reads the name of a role that the zone can list. Nil for anything else, including `observer`.
     public init?(name: some StringProtocol) {
         switch name {
         case "entrypoint": self = .entrypoint

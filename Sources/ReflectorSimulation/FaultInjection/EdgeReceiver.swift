@@ -7,7 +7,7 @@ final class EdgeReceiver: StreamSink {
     let streams: [StreamName]
     private let invariants: InvariantChecker
     var canary: Canary?
-    /// Receives a line of text for each discontinuity and long silence.
+    /// Receives a line of text for each discontinuity, long silence and end of a stream.
     var log: ((String) -> Void)?
     private(set) var receipts: [StreamReceipt]
     private var held: NumberedPayload?
@@ -52,7 +52,7 @@ final class EdgeReceiver: StreamSink {
         if receipts[stream].lastAt == nil { receipts[stream].wantedAt = now }
     }
 
-    /// What an edge delivers in place of this payload when it has the canary's fault.
+    /// The payloads that an edge with the canary's bug delivers in place of this one.
     private func tampered(_ payload: NumberedPayload) -> [NumberedPayload] {
         let isDue = payload.number % 500 == 0
         switch canary {

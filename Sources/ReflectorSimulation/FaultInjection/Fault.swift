@@ -6,7 +6,7 @@ enum Fault: Equatable {
     case start(host: Int)
     /// The set reflector from which an edge fetches this stream crashes, and restarts later.
     case crashParent(edge: Int, stream: Int, back: TimeSpan)
-    /// The node does not run for a while; its datagrams wait in its socket.
+    /// The node does not run for a while; datagrams to it wait in its socket.
     case pause(host: Int, TimeSpan)
     case edit(RegionID, PortsetID, [RegionID])
     case nameServers(isDown: Bool)
@@ -16,7 +16,8 @@ enum Fault: Equatable {
     case calm
 }
 
-/// The faults of a run and their instants, which follow from the seed. All lie in `window`; after it everything runs.
+/// The faults of a run and their instants, which follow from the seed. All instants lie in `window`; `calm` is at its
+/// end.
 struct FaultPlan {
     var faults: [(at: MonotonicInstant, fault: Fault)] = []
     let window: Range<MonotonicInstant>
@@ -57,7 +58,7 @@ struct FaultPlan {
         window.lowerBound + random.time(upTo: window.upperBound - window.lowerBound)
     }
 
-    /// One death in each half, so that the network recovers between them.
+    /// Adds one death in each half of the window, so that the network recovers between them.
     private mutating func addParentDeaths(_ network: Topology, _ random: inout SeededGenerator) {
         let half = (window.upperBound - window.lowerBound) / 2
         for number in 0..<2 {
@@ -104,9 +105,9 @@ struct FaultPlan {
 }
 
 extension SeededGenerator {
-    /// Uniform in 0..<bound, at least 1.
+    /// Uniform in 0..<bound. `bound` must be at least 1.
     mutating func next(below bound: UInt64) -> UInt64 { next().multipliedFullWidth(by: bound).high }
 
-    /// One of a list that is not empty.
+    /// A random element of a list. The list must not be empty.
     mutating func pick<Element>(_ list: [Element]) -> Element { list[Int(next(below: UInt64(list.count)))] }
 }

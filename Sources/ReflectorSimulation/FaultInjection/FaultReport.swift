@@ -20,15 +20,15 @@ public struct FaultReport: Sendable {
     /// Hash of every datagram, wake-up and fault: equal for equal options, in every process.
     public var digest: UInt64
     public var counts: Counts
-    /// Over all edges and streams.
+    /// Packets delivered and packets missing, over all edges and streams.
     public var delivered: UInt64 = 0
     public var missing: UInt64 = 0
-    /// Longest time without a delivery at an edge.
+    /// Longest time between two deliveries of a stream at an edge.
     public var gapMax = TimeSpan.zero
     /// Longest time from a viewer's request to the first packet.
     public var firstMax = TimeSpan.zero
     public var sourceChanges = 0
-    /// Violations of the invariants, and the text of the first few.
+    /// Number of violations of the invariants, and the texts of the first few.
     public var violationCount = 0
     public var violations: [String] = []
 

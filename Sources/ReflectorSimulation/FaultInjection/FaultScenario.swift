@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// A set of faults, and the loss that is allowed while they last (design §7, §8).
+/// The faults of a run, and the loss that they may cause (design §7, §8).
 public enum FaultScenario: String, CaseIterable, Sendable {
     /// Nothing goes wrong.
     case steady
@@ -20,13 +20,14 @@ public enum FaultScenario: String, CaseIterable, Sendable {
     case dnsOutage = "dns-outage"
     /// An attacker replays, changes and forges datagrams, with a network key or without.
     case hostile
-    /// Everything at once.
+    /// Restarts, pauses, edits, an outage of the name servers, changing viewers, impaired links and an attacker, all at
+    /// once.
     case chaos
     /// Nodes with the network key announce streams of other nodes, under their own name and under another, claim wrong
     /// portsets, and request new names without end.
     case insider
 
-    /// Largest share of packets that an edge may lose while faults last; nil: no limit.
+    /// Largest share of packets that all edges together may lose in a run; nil: no limit.
     var lossMax: Double? {
         switch self {
         case .steady, .demand, .reorderDuplicate, .parentDeath, .remap, .restart, .dnsOutage, .hostile, .insider: 0
@@ -38,7 +39,7 @@ public enum FaultScenario: String, CaseIterable, Sendable {
     var hasInsiders: Bool { self == .insider }
     var hasIntruder: Bool { self == .hostile || self == .chaos }
 
-    /// The impairment of every link while faults last, in addition to its delay.
+    /// The impairment of every link, in addition to its delay, until the faults end.
     func impairment(_ random: inout SeededGenerator) -> ImpairmentOptions {
         var options = ImpairmentOptions()
         switch self {
@@ -62,7 +63,7 @@ public enum FaultScenario: String, CaseIterable, Sendable {
     }
 }
 
-/// A deliberate fault of the product, which shows that the invariants are checked.
+/// A bug that is put in on purpose, to show that the checks of the invariants find it.
 public enum Canary: String, CaseIterable, Sendable {
     /// An edge delivers a packet twice.
     case deliverTwice = "deliver-twice"
@@ -82,7 +83,7 @@ public enum Canary: String, CaseIterable, Sendable {
 public struct FaultOptions: Sendable {
     public var scenario: FaultScenario
     public var seed: UInt64
-    /// The whole virtual time; the last 11 s have no faults.
+    /// Virtual time of the whole run; the last 11 s have no faults.
     public var span: TimeSpan = .seconds(24)
     public var packetsPerSecond = 150
     public var canary: Canary?

@@ -7,14 +7,14 @@ extension FaultSimulation {
     private static var linksMax: Int { 24 }
     private static var timersMax: Int { 4_096 }
     private static var queuedMax: Int { 8_192 }
-    /// Longest overlap of two paths during make before break, including the delay of a wake-up.
+    /// Longest overlap of two paths that is allowed during make before break, including the delay of a wake-up.
     private static var overlapMax: TimeSpan { .milliseconds(2_100) }
     private static var inspectInterval: TimeSpan { .milliseconds(100) }
     /// Maximum number of timer wake-ups in one inspection interval: under load one for a flush every 0.7 ms, and during
     /// a preburst one every 2 ms for each child.
     private static var wakesMax: Int { 600 }
     private static var idleWakesMax: Int { 2 }
-    /// Time after the last viewer left by which data must have stopped: the grace periods of edge, set and transit set,
+    /// Time within which data must stop after the last viewer has left: the grace periods of edge, set and transit set,
     /// and one second for datagrams in flight.
     private static var quietAfter: TimeSpan { .milliseconds(8_000) }
 
@@ -51,7 +51,7 @@ extension FaultSimulation {
             checkPaths(snapshot, of: host)
             checkSources(snapshot, of: host)
             let isIdle = snapshot.streams == 0 && snapshot.parentLinks == 0 && snapshot.childLinks == 0
-            // The node must have been idle at the last inspection too.
+            // The node must have been idle at the previous inspection too.
             let wakesMax = isIdle && host.wasIdle ? Self.idleWakesMax : Self.wakesMax
             host.wasIdle = isIdle
             if host.wakes > wakesMax {
@@ -75,8 +75,8 @@ extension FaultSimulation {
         counts.timersMax = max(counts.timersMax, snapshot.timers)
     }
 
-    /// A node fetches a stream by at most three paths besides those that it is leaving, and it leaves a path within
-    /// `overlapMax`.
+    /// Checks that a node fetches a stream by at most three paths besides those that it is leaving, and that it leaves
+    /// a path within `overlapMax`.
     private func checkPaths(_ snapshot: RelaySnapshot, of host: ObservedHost) {
         for stream in zone.streams {
             let paths = snapshot.paths.filter { $0.stream == stream.name }
@@ -101,7 +101,8 @@ extension FaultSimulation {
 
     private static var catchUp: TimeSpan { .seconds(3) }
 
-    /// After the faults: every stream must reach every edge that wants it, and nothing may be lost.
+    /// Checks, after the faults, that every stream reaches every edge that wants it. The last check also requires that
+    /// nothing was lost since the check before.
     func checkLiveness(isLast: Bool) {
         var missing: UInt64 = 0
         for edge in topology.edges {

@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayCore
 
-/// The start of a run: links, nodes, viewers and the plan of faults.
+/// The start of a run (links, nodes, viewers and the plan of faults), and what each fault does.
 extension FaultSimulation {
     private static var networkKey: UInt64 { 0x5eed_0f_7e7 }
 

@@ -9,7 +9,8 @@ import RelayWire
 /// ```
 /// |── warm-up ──|── faults, from the plan ──|── calm: 10 s to recover ──|── everything must flow ──|
 /// ```
-/// The invariants of design §7 are checked at every datagram, delivery and wake-up. Liveness is checked at the end.
+/// The invariants of design §7 are checked at every datagram, delivery and wake-up, and at regular inspections.
+/// Liveness is checked after the recovery and at the end.
 public final class FaultSimulation: NetworkScenario {
     enum Event {
         case encoder(stream: Int, entrypoint: Int)
@@ -46,7 +47,7 @@ public final class FaultSimulation: NetworkScenario {
     /// One for each ordered pair of hosts.
     var links: [LinkImpairment] = []
     var intruder: Intruder?
-    /// Names that insiders have made up.
+    /// Number of names that insiders have made up.
     var insiderNames: UInt64 = 0
     var digest: UInt64
     var encoders: [[Encoder]]
@@ -224,7 +225,7 @@ public final class FaultSimulation: NetworkScenario {
         network.wake(node, noLaterThan: hosts[3].lastWake + .microseconds(50))
     }
 
-    /// Incarnation tag and sequence number of a data packet.
+    /// Incarnation tag and sequence number of a data packet; nil for any other datagram.
     static func packet(_ bytes: [UInt8]) -> (tag: UInt64, sequence: UInt64)? {
         guard bytes.count >= WireLimits.dataOverhead, bytes[0] & 0xfe == 0x30 else { return nil }
         return bytes.withUnsafeBytes {

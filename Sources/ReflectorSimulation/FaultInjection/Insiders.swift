@@ -1,9 +1,9 @@
 import ReflectorModel
 import RelayCore
 
-/// Nodes with the network key that are not in the zone. Two entrypoints, one under the name of an honest one, announce
-/// every stream and send payloads of their own. An edge is the first to subscribe to each stream, with a wrong portset,
-/// and then requests new names without end. Honest viewers must not notice.
+/// Nodes with the network key that are not in the zone. Two are entrypoints, one of them under the name of an honest
+/// one: they announce every stream and send payloads of their own. The third is an edge: it is the first to subscribe
+/// to each stream, with a wrong portset, and then requests new names without end. Honest viewers must not notice.
 extension FaultSimulation {
     private static var insiderInterval: TimeSpan { .milliseconds(50) }
     private static var namesAtOnce: UInt64 { 4 }
@@ -35,8 +35,8 @@ extension FaultSimulation {
         }
     }
 
-    /// The answer that the insider edge gets: for the candidates of any stream, those of another stream with that
-    /// stream's portset.
+    /// The answer that the name server gives to the insider edge. To a query for the candidates of a stream, it gives
+    /// the candidates and the portset of another stream. All other answers are true.
     func lie(_ name: ReflectorName) -> LookUpResult {
         guard case .candidates(let stream) = name, let first = topology.zone.streams.first else {
             return network.names.answer(name)
@@ -49,8 +49,8 @@ extension FaultSimulation {
         return .records(answer)
     }
 
-    /// No honest node fetches from an insider, and no set reflector fetches from an entrypoint if the map names parents
-    /// for it.
+    /// Checks that no honest node fetches from an insider. Also checks that no set reflector fetches from an entrypoint
+    /// if the map names parents for that set reflector.
     func checkSources(_ snapshot: RelaySnapshot, of host: ObservedHost) {
         guard options.scenario.hasInsiders else { return }
         for path in snapshot.paths {

@@ -1,6 +1,7 @@
 import ReflectorModel
 
-/// Collects violations of the invariants. The run continues after a violation, so that it shows all of them in order.
+/// Counts the violations of the invariants and keeps the texts of the first ones. The run continues after a violation,
+/// so that it shows later ones too.
 final class InvariantChecker {
     /// An invariant that did not hold.
     struct Violation {

@@ -6,7 +6,7 @@ struct NumberedPayload: Equatable {
     var stream: Int
     /// The entrypoint and its start count: one session for each incarnation.
     var session: UInt64
-    /// From 1.
+    /// Counts from 1 in each session.
     var number: UInt64
 
     static let lengthMax = 104
@@ -22,7 +22,7 @@ struct NumberedPayload: Equatable {
         return length
     }
 
-    /// Nil unless every byte is right.
+    /// Reads a payload. Nil unless its length and checksum are right.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= 32, bytes.count <= Self.lengthMax else { return nil }
         let stream = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)

@@ -9,12 +9,13 @@ final class ObservedHost {
     let receiver: EdgeReceiver?
     var ledger = AddressLedger()
     var held = PossessionTable()
-    /// The state file: the last good answers, in the order of the first look-ups.
+    /// Stands for the state file: the newest good answer for each name, in the order in which the names were first
+    /// saved.
     private var remembered: [(name: ReflectorName, answer: LookUpAnswer)] = []
 
     /// Wake-ups by timer since the last inspection.
     var wakes = 0
-    /// Whether the node had no links and streams at the last inspection.
+    /// Whether the node had no links and no streams at the last inspection.
     var wasIdle = false
     private var wakesAtOnce = 0
     private(set) var lastWake = MonotonicInstant.zero

@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// What the streaming server of one edge receives of one stream, over all restarts of the edge.
 struct StreamReceipt {
-    /// The last number of each encoder session: no number up to it may come again.
+    /// The highest number received from each encoder session. Neither it nor a lower number may come again.
     private var last: [(session: UInt64, number: UInt64)] = []
     private(set) var session: UInt64?
     private(set) var delivered: UInt64 = 0
@@ -19,7 +19,8 @@ struct StreamReceipt {
 
     var lastNumber: UInt64 { last.first { $0.session == session }?.number ?? 0 }
 
-    /// Checks that each incarnation arrives in order, without repetition and without unreported loss (design §7).
+    /// Records a delivery, and checks that each incarnation arrives in order, without repetition and without unreported
+    /// loss (design §7).
     mutating func take(
         _ payload: NumberedPayload, at now: MonotonicInstant, edge: String, _ invariants: InvariantChecker
     ) {
@@ -63,7 +64,7 @@ struct StreamReceipt {
         if lost == 0 { isSpliced = true }
     }
 
-    /// The streaming server starts again, after a crash of the edge or without viewers.
+    /// The streaming server starts afresh, because the edge crashed or because the stream ended for lack of viewers.
     mutating func restart(wantedAt: MonotonicInstant?) {
         last = []
         session = nil

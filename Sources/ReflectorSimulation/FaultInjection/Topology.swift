@@ -66,7 +66,8 @@ struct Topology {
 
     func index(of name: String) -> Int? { hosts.firstIndex { $0.name == name } }
 
-    /// The configuration for a small network: little memory, everything else as in production.
+    /// The configuration of a host: as in production, but with little memory and, among insiders, low limits for new
+    /// names.
     func configuration(of host: Int) -> RelayConfiguration {
         var configuration = RelayConfiguration(
             name: hosts[host].name, role: hosts[host].role, region: hosts[host].region)

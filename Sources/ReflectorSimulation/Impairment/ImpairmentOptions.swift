@@ -25,7 +25,7 @@ public struct ImpairmentOptions: Sendable, Equatable {
     public var reorderDelayMax = TimeSpan.milliseconds(5)
     /// Share of datagrams that arrive twice, 0 to 1.
     public var duplicate = 0.0
-    /// Rate of the bottleneck in bits per second; nil: none.
+    /// Rate of the bottleneck in bits per second; nil: no bottleneck.
     public var bitsPerSecond: Int64?
     /// Longest wait before the bottleneck; a datagram that would wait longer is dropped.
     public var queue = TimeSpan.milliseconds(100)

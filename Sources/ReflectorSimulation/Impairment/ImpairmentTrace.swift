@@ -38,10 +38,10 @@ public struct ImpairmentTrace: Sendable, Equatable {
         }
     }
 
-    /// Most steps of a trace: one for each second of a day.
+    /// Maximum number of steps in a trace: one for each second of a day.
     public static let stepsMax = 86_400
 
-    /// At least one, in order of time; the first may begin later than the trace.
+    /// At least one step, in order of time; the first may begin later than the trace.
     public let steps: [Step]
     /// The time after which the trace repeats; nil if it does not.
     public let repeatsAfter: TimeSpan?

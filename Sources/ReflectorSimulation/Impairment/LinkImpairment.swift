@@ -26,7 +26,7 @@ public struct LinkImpairment: Sendable {
     public struct Counts: Equatable, Sendable, Codable {
         public var offered: UInt64 = 0
         public var lost: UInt64 = 0
-        /// Runs of consecutive losses: `lost / lossRuns` is the mean burst.
+        /// Number of runs of consecutive losses: `lost / lossRuns` is the mean burst.
         public var lossRuns: UInt64 = 0
         public var queueFull: UInt64 = 0
         public var heldBack: UInt64 = 0
@@ -52,17 +52,17 @@ public struct LinkImpairment: Sendable {
     private var previousLost = false
     /// When the bottleneck will have sent everything that it accepted.
     private var bottleneckFree = MonotonicInstant.zero
-    /// The latest arrival of a datagram that keeps its order.
+    /// The latest arrival of all datagrams so far that were not held back.
     private var lastDeparture = MonotonicInstant.zero
 
     private let trace: ImpairmentTrace?
-    /// The trace's time zero.
+    /// The instant at which the trace begins.
     private let origin: MonotonicInstant
     /// When the trace next changes something.
     private var nextStep = MonotonicInstant.distantFuture
 
     /// - Parameters:
-    ///   - options: checked by the caller with `problems`.
+    ///   - options: must be valid; the caller checks this with `problems`.
     ///   - trace: how the options change with time, counted from `origin`.
     ///   - seed: the same seed and the same calls give the same verdicts.
     public init(
@@ -76,7 +76,8 @@ public struct LinkImpairment: Sendable {
         lossProcess = LossProcess(loss: options.loss, episode: options.episode, using: &generator)
     }
 
-    /// Decides the fate of a datagram of `bytes` bytes that is sent at `now`. `now` never decreases.
+    /// Decides the fate of a datagram of `bytes` bytes that is sent at `now`. `now` never decreases, except by a little
+    /// when a timer was overdue.
     public mutating func admit(bytes: Int, at now: MonotonicInstant) -> Verdict {
         counts.offered &+= 1
         if now >= nextStep { follow(at: now) }
@@ -102,7 +103,7 @@ public struct LinkImpairment: Sendable {
         return .departs(at: arrival, copyAt: copy)
     }
 
-    /// When the datagram leaves the bottleneck; nil if the queue is too long.
+    /// The instant at which the datagram leaves the bottleneck; nil if the queue is too long.
     private mutating func passBottleneck(bytes: Int, at now: MonotonicInstant) -> MonotonicInstant? {
         guard let rate = options.bitsPerSecond, rate > 0 else { return now }
         let start = max(now, bottleneckFree)

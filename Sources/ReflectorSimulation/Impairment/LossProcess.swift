@@ -30,7 +30,7 @@ struct LossProcess: Sendable {
         bad = generator.chance(loss)
     }
 
-    /// Whether the datagram that arrives now is lost. `now` never decreases.
+    /// Whether the datagram that arrives now is lost. A step back of `now` counts as no time.
     mutating func loses(at now: MonotonicInstant, using generator: inout SeededGenerator) -> Bool {
         if loss <= 0 { return false }
         if loss >= 1 { return true }
@@ -38,7 +38,7 @@ struct LossProcess: Sendable {
         case .datagram(let toBad, let toGood):
             bad = generator.chance(bad ? 1 - toGood : toBad)
         case .time(let perNanosecond):
-            // The exact transition probability for any interval, so that a long silence costs nothing.
+            // This is the exact probability for an interval of any length, so a long silence needs no extra steps.
             let kept = last.map { exp(-perNanosecond * Double(max((now - $0).nanoseconds, 0))) } ?? 1
             bad = generator.chance(loss + ((bad ? 1 : 0) - loss) * kept)
             last = now

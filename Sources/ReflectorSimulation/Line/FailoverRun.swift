@@ -1,13 +1,13 @@
 import ReflectorModel
 
-/// The death and return of the parent that an edge fetches from, or of the link to it. Each seed is one run of at most
-/// 20,000 events. The edge has three parents. It must lose nothing, and receive one copy of each packet before the
-/// death and after the return.
+/// The death and return of the parent that an edge fetches from, or of the link to it. Each seed gives one run of at
+/// most 20,000 events. The edge has three parents. It must lose no packet, and must receive one copy of each packet
+/// before the death and after the return.
 public struct FailoverRun: Sendable {
     /// What fails.
     public enum Death: Sendable, CaseIterable {
         case parent
-        /// No datagram passes between parent and edge any more, in either direction.
+        /// No datagram passes between parent and edge, in either direction.
         case link
     }
 
@@ -20,10 +20,11 @@ public struct FailoverRun: Sendable {
         /// Longest time without a delivery.
         public var gapMax: TimeSpan
         public var events: UInt64
-        /// Copies of each packet that the parents sent to the edge before the death and after the return.
+        /// Average number of copies of a packet that the parents sent to the edge, before the death and after the
+        /// return.
         public var copiesBefore: Double
         public var copiesAfter: Double
-        /// Whether the edge fetches from its first parent again.
+        /// Whether, in the end, the edge fetches only from the parent that had failed.
         public var hasReturned: Bool
         public var digest: UInt64
 

@@ -3,30 +3,31 @@ import RelayCore
 
 /// The options of a `LineSimulation`: a chain of nodes, one stream, and the impairment of the links.
 public struct LineOptions: Sendable {
-    /// Set reflectors between the entrypoint and the edges; if there are none, the edges fetch from the entrypoint.
+    /// Number of set reflectors on a path from the entrypoint to an edge; if it is 0, the edges fetch from the
+    /// entrypoint.
     public var sets = 1
-    /// Edges of the last set reflector.
+    /// Number of edges, all with the same parents.
     public var edges = 1
-    /// Set reflectors that are parents of every edge, in parallel: 1 to 3.
+    /// Number of parents of every edge: 1 to 3. More than one requires set reflectors.
     public var parents = 1
     public var packetsPerSecond: Int64 = 1_000
-    /// Packets that are counted, after `warmUp`.
+    /// Number of packets that the encoder sends after `warmUp`; only these are counted.
     public var packets: UInt64 = 100_000
     public var warmUp = TimeSpan.seconds(5)
     /// When the viewers come. If it is later than zero, the entrypoint already has packets in its ring by then.
     public var viewersAt = TimeSpan.zero
     public var playOutDeadline = TimeSpan.milliseconds(120)
-    /// Paths that an edge keeps; a value above 1 needs as many `parents`.
+    /// Minimum number of paths that an edge keeps; a value above 1 needs as many `parents`.
     public var paths = 1
-    /// Both directions of the links to the edges.
+    /// The impairment of the links to the edges, in both directions.
     public var lastHop = ImpairmentOptions()
-    /// How `lastHop` changes over time, from the first instant on; nil: it stays the same.
+    /// How `lastHop` changes over time, from the start of the run; nil: it stays the same.
     public var lastHopTrace: ImpairmentTrace?
     /// An access line that all paths of an edge share, in addition to the impairment of each link: one loss process and
     /// one bottleneck for each direction.
     public var access = ImpairmentOptions()
     public var accessTrace: ImpairmentTrace?
-    /// Both directions of all links before the last hop.
+    /// The impairment of all links before the last hop, in both directions.
     public var otherHops = ImpairmentOptions()
     /// Makes the store for the measurements of a link; nil: measurements are not kept.
     public var makeMeasurements: (@Sendable () -> any LinkMeasurements)?
@@ -37,11 +38,11 @@ public struct LineOptions: Sendable {
 
 /// The figures of one run.
 public struct LineReport: Sendable {
-    /// Counted packets of the encoder, for all edges together.
+    /// Packets that the encoder sent during the count, multiplied by the number of edges.
     public var sent: UInt64 = 0
     public var delivered: UInt64 = 0
     public var lost: UInt64 = 0
-    /// Out of order or twice.
+    /// Packets delivered out of order, twice or with the wrong length.
     public var wrong: UInt64 = 0
     /// Packets lost in each loss episode.
     public var episodes: [Double] = []
@@ -54,7 +55,8 @@ public struct LineReport: Sendable {
     /// Datagrams on the way back from the edges, and their bytes.
     public var backDatagrams: UInt64 = 0
     public var backBytes: UInt64 = 0
-    /// The same for the links above each node, by the node's index: data, retransmits, datagrams back.
+    /// The same figures for the links between each node and its parents, at the node's index: data packets,
+    /// retransmits, datagrams on the way back.
     public var hops: [(data: UInt64, retransmits: UInt64, back: UInt64)] = []
     /// Hash of every datagram and of the edges' counters: equal for equal options.
     public var digest: UInt64 = 0

@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayCore
 
-/// One stream along a line of nodes, in virtual time. It measures loss, delay and overhead against their limits, with
-/// millions of packets in seconds. The nodes are those of the daemons; the numbers in the payloads show what was lost.
+/// One stream along a line of nodes, in virtual time. It measures loss, delay and overhead; millions of packets take
+/// seconds. The nodes run the code of the daemons; the numbers in the payloads show what was lost.
 ///
 ///     encoder ─▶ entrypoint ─▶ set ─▶ … ─▶ set ─▶ edge
 ///                                      └─▶ set ─▶ edge      (`parents`, `edges`: every edge may fetch from each)
@@ -18,9 +18,9 @@ public final class LineSimulation: NetworkScenario {
     private var entrypoint: VirtualNode { network.nodes[0] }
     private var lastSets: [VirtualNode] = []
     private var edges: [VirtualNode] = []
-    /// The receivers of the edges, in the same order.
+    /// The receivers of the edges, in the order of `edges`.
     private var receivers: [LineReceiver] = []
-    /// Index: sender · number of nodes + receiver.
+    /// The link from a sender to a receiver is at index sender · number of nodes + receiver; nil if they have no link.
     private var links: [LinkImpairment?] = []
     private var isLastHop: [Bool] = []
     /// The line that all paths of an edge share: index 2 · edge is the direction to the edge, the next index the
@@ -155,7 +155,7 @@ public final class LineSimulation: NetworkScenario {
 
     public func run(for span: TimeSpan) { network.run(before: now + span) }
 
-    /// Starts to count everything.
+    /// Starts a new count, at the links and at the receivers.
     public func startCounting() {
         counts = LineReport()
         counts.hops = Array(repeating: (0, 0, 0), count: network.nodes.count)
@@ -163,7 +163,7 @@ public final class LineSimulation: NetworkScenario {
         for receiver in receivers { receiver.countsFrom = now }
     }
 
-    /// The counts since `startCounting`, without delays and losses, which only the receivers know.
+    /// The counts since `startCounting`, without delays and losses: only `finish` takes these from the receivers.
     public var counted: LineReport {
         var counts = counts
         for receiver in receivers { counts.delivered += receiver.delivered }
@@ -253,15 +253,15 @@ extension LineSimulation {
         if let node = network.node(name) { network.crash(node) }
     }
 
-    /// Starts a node that crashed, without any state. Not for the entrypoint or an edge, whose streams and viewers
-    /// would be missing.
+    /// Starts a node that crashed, without any state. Must not be used for the entrypoint or an edge: it would come
+    /// back without its streams or viewers.
     public func restart(_ name: String) {
         guard let node = network.node(name), !node.isUp else { return }
         network.start(node)
         network.settle(node)
     }
 
-    /// Pauses a node: its datagrams wait in its socket.
+    /// Pauses a node: datagrams to it wait in its socket.
     public func pause(_ name: String, for span: TimeSpan) {
         if let node = network.node(name) { network.pause(node, until: now + span) }
     }
@@ -274,14 +274,14 @@ extension LineSimulation {
         network.settle(entrypoint)
     }
 
-    /// A viewer of an edge wants this stream.
+    /// Tells an edge that a viewer wants this stream.
     public func want(_ name: StreamName, at edge: String) {
         guard let node = network.node(edge) else { return }
         node.relay?.want(name, at: now)
         network.settle(node)
     }
 
-    /// Names of the parents that a node fetches a stream from; by default the measured stream.
+    /// Names of the parents from which a node fetches a stream: the measured one, unless `stream` names another.
     public func paths(of name: String, stream: StreamName? = nil) -> [String] {
         let snapshot = network.node(name)?.relay?.snapshot
         return (snapshot?.paths ?? []).filter { $0.stream == stream ?? self.stream }.compactMap {
@@ -295,7 +295,7 @@ extension LineSimulation {
         return node.relay?.status(zone: "simulated", endpoint: node.endpoint, at: now)
     }
 
-    /// Packets of streams other than the measured one that an edge delivered.
+    /// Number of packets that an edge delivered of all streams except the measured one.
     public func deliveredOfOthers(at name: String) -> UInt64 {
         zip(edges, receivers).first { $0.0.name == name }?.1.deliveredOfOthers ?? 0
     }

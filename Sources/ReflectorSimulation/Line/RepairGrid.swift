@@ -1,16 +1,16 @@
 import ReflectorModel
 
-/// The grid of conditions for measuring repair: loss × mean burst on one link, in both directions, driven by packets
-/// and by time, with the limits of each point.
+/// The grid of conditions under which repair is measured. Each point is a loss and a mean burst on one link, in both
+/// directions, driven by packets or by time. Each point has its own limits.
 public struct RepairGrid: Sendable {
     /// One kind of loss, with its limits.
     public struct Point: Sendable {
         /// Per cent.
         public let loss: Double
-        /// Packets.
+        /// Mean length of a burst, in packets.
         public let burst: Double
         public let isTimeDriven: Bool
-        /// Residual loss and retransmit overhead allowed, per cent.
+        /// Maximum residual loss and maximum retransmit overhead, in per cent.
         public let residualMax: Double
         public let overheadMax: Double
 
@@ -50,7 +50,7 @@ public struct RepairGrid: Sendable {
     public var playOutDeadline = TimeSpan.milliseconds(120)
     public var roundTrip = TimeSpan.milliseconds(40)
     public var packetsPerSecond: Int64 = 1_000
-    /// Set reflectors between entrypoint and edge. The last link is the bad one.
+    /// Number of set reflectors between entrypoint and edge. Only the last link loses packets.
     public var sets = 0
 
     public init(packets: UInt64, seed: UInt64) {

@@ -3,7 +3,8 @@ import RelayCore
 
 /// What adaptive multipath costs and saves over a long run. There are many regions; each has three parents, and each
 /// path has its own bad episodes. The `PathPolicy` of the edges decides how many paths a stream uses. Quiet time is
-/// skipped; in bad episodes the fate of every packet and every retransmit is drawn at random.
+/// skipped; in bad episodes, every packet and every retransmit is checked against the random bursts of loss on its
+/// path.
 public struct LongRunSimulation: Sendable {
     /// How many paths a stream uses.
     public enum Strategy: Sendable, Equatable {
@@ -25,7 +26,7 @@ public struct LongRunSimulation: Sendable {
         /// Sum of paths × seconds, and sum of seconds.
         public var pathSeconds = 0.0
         public var seconds = 0.0
-        /// How often a path was added.
+        /// Number of times that a path was added.
         public var additions: UInt64 = 0
 
         public var averagePaths: Double { seconds == 0 ? 0 : pathSeconds / seconds }
@@ -47,7 +48,7 @@ public struct LongRunSimulation: Sendable {
 
     private static let second: Int64 = 1_000_000_000
 
-    /// The same seed gives every strategy the same path conditions.
+    /// Runs one strategy. The same seed gives every strategy the same path conditions.
     public func run(_ strategy: Strategy) -> Report {
         var report = Report()
         for region in 0..<regions {
@@ -117,7 +118,7 @@ public struct LongRunSimulation: Sendable {
             report.pathSeconds += seconds * Double(used.count)
         }
 
-        /// Simulates one second: draws the fate of each packet.
+        /// Simulates one second, packet by packet. Returns the numbers of missing and of repaired packets.
         private mutating func playSecond(from start: Int64, _ report: inout Report) -> (UInt64, UInt64) {
             var missing: UInt64 = 0
             var repaired: UInt64 = 0
@@ -134,8 +135,8 @@ public struct LongRunSimulation: Sendable {
             return (missing, repaired)
         }
 
-        /// Whether the NAK and the retransmit both arrive on the same path, whichever it is. There is one try per round
-        /// trip, until the deadline.
+        /// Whether a lost packet is repaired before the deadline: on one of the paths, both the NAK and the retransmit
+        /// must arrive. There is about one try per round trip.
         private func isRepaired(from lost: Int64) -> Bool {
             let roundTrip = options.roundTrip.nanoseconds
             // The next packet or a heartbeat reveals the loss.

@@ -2,16 +2,17 @@ import Glibc
 import ReflectorModel
 
 /// The conditions of one path over a long run: bad episodes with long quiet times between them. In an episode there are
-/// bursts in which everything is lost. All times are random.
+/// bursts in which everything is lost: `loss` is their share of the time, `burst` their mean length. All times are
+/// random.
 ///
-///     ───────quiet───────|▁▁█▁▁▁█▁▁▁▁▁██▁▁| episode: lossy `loss` of the time, in bursts of `burst` on average |───quiet──
+///     ───────quiet───────|▁▁█▁▁▁█▁▁▁▁▁██▁▁ episode ▁▁▁█▁▁▁▁▁██▁▁|───────quiet───────
 struct PathConditions {
     struct Episode {
         var start: Int64
         var end: Int64
         /// Share of the time in which everything is lost.
         var loss: Double
-        /// When everything is lost, in nanoseconds and in order of time.
+        /// The bursts in which everything is lost, in nanoseconds and in order of time.
         var bursts: [(from: Int64, to: Int64)]
     }
 
@@ -78,7 +79,7 @@ struct PathConditionsCursor {
         return episode < conditions.episodes.count ? conditions.episodes[episode].start : .max
     }
 
-    /// Whether a packet passes at `at`. `at` never decreases.
+    /// Whether a packet passes at `at`. `at` must not decrease from call to call.
     mutating func passes(at: Int64) -> Bool {
         _ = next(at: at)
         guard episode < conditions.episodes.count, conditions.episodes[episode].start <= at else { return true }

@@ -1,8 +1,8 @@
 import ReflectorModel
 
-/// Datagrams on their way, in fixed slots of one buffer: millions of them cost no allocation.
+/// Datagrams on their way, in slots of fixed length in one buffer. The buffer grows only when all slots are taken.
 final class DatagramPool {
-    /// Longest datagram.
+    /// Maximum length of a datagram, in bytes.
     static let slotLength = 1_536
     private var memory: UnsafeMutableRawBufferPointer
     private var lengths: [Int]

@@ -28,7 +28,7 @@ struct KeyedHash {
 
     var value: UInt64 { FixedHash.mix(state) }
 
-    /// Writes 16 bytes.
+    /// Writes a tag of 16 bytes.
     func write(into tag: UnsafeMutableRawBufferPointer) {
         tag.storeBytes(of: value, toByteOffset: 0, as: UInt64.self)
         tag.storeBytes(of: FixedHash.mix(state ^ 0x5851_f42d_4c95_7f2d), toByteOffset: 8, as: UInt64.self)

@@ -4,7 +4,8 @@ import RelayCore
 /// What a scenario adds to a `VirtualNetwork`: the events of its script, the fate of each datagram, and what it
 /// observes.
 ///
-/// Only `handle` and `transmit` are required. The network calls them at its own `now`.
+/// Of the methods, only `handle` and `transmit` are required. During each call, `now` of the network is the present
+/// instant.
 protocol NetworkScenario<Event>: AnyObject {
     /// What the scenario schedules: a packet of an encoder, a fault, an inspection.
     associatedtype Event

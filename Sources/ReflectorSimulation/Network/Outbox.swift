@@ -7,8 +7,9 @@ final class Outbox {
     private let headers: UnsafeMutableRawBufferPointer
 
     /// - Parameters:
-    ///   - datagramsMax: datagrams in one batch; small batches show whether half-drained queues lose anything.
-    ///   - headerBytes: space for the headers of all of them.
+    ///   - datagramsMax: maximum number of datagrams in one batch; small batches show whether half-drained queues lose
+    ///     anything.
+    ///   - headerBytes: space for the headers of a batch.
     init(datagramsMax: Int, headerBytes: Int) {
         headers = .allocate(byteCount: headerBytes, alignment: 16)
         batch = DatagramBatch(countMax: datagramsMax, headers: headers)

@@ -5,7 +5,7 @@ import ReflectorModel
 struct SimulatedNames {
     /// Serial of the zone, which the answer "no such name" carries.
     var serial: UInt32 = 1
-    /// Only looked up by name, never enumerated.
+    /// Only looked up by name, never enumerated: a dictionary's order differs between processes.
     var answers: [ReflectorName: LookUpResult] = [:]
 
     func answer(_ name: ReflectorName) -> LookUpResult { answers[name] ?? .noSuchName(serial: serial) }
@@ -19,7 +19,7 @@ struct SimulatedNames {
             LookUpAnswer(hosts: hosts, ttlSeconds: ttlSeconds, serial: serial, portset: portset))
     }
 
-    /// The name exists and has no records.
+    /// Makes a name exist without records.
     mutating func setEmpty(_ name: ReflectorName) { answers[name] = .noData(serial: serial) }
 
     /// Sets the parents of a region, one for each rank. The names of the other ranks exist and have no records.
@@ -27,7 +27,7 @@ struct SimulatedNames {
         _ parents: [VirtualNode], of region: RegionID, for portset: PortsetID, ttlSeconds: UInt32 = 20
     ) {
         for (place, rank) in ParentRank.allCases.enumerated() {
-            // A node looks up the portset of its stream, or the default if it does not know the portset.
+            // The parents of the default portset are the same.
             for name in [ReflectorName.parents(rank, region, portset), .parents(rank, region, nil)] {
                 if place < parents.count {
                     set(name, to: [parents[place]], ttlSeconds: ttlSeconds)

@@ -30,7 +30,7 @@ final class VirtualNetwork<Event> {
     private(set) var steps: UInt64 = 0
     /// Datagrams that did not fit into a paused node's socket.
     private(set) var socketDrops: UInt64 = 0
-    /// The node that settled last.
+    /// The node that settled most recently.
     private(set) var lastSettled = 0
     /// The answers to look-ups.
     var names = SimulatedNames()
@@ -61,7 +61,8 @@ final class VirtualNetwork<Event> {
         add(setUp, at: endpoint).adopt(relay)
     }
 
-    /// Replaces the addresses of a node; the new ones get the numbers 1, 2, …. An empty list takes it off the network.
+    /// Replaces the addresses of a node; the new ones get the numbers 1, 2, …. An empty list takes the node off the
+    /// network.
     func setAddresses(_ endpoints: [Endpoint], of node: VirtualNode) {
         for endpoint in node.addresses where addresses[endpoint]?.node == Int32(node.index) {
             addresses[endpoint] = nil
@@ -94,7 +95,7 @@ final class VirtualNetwork<Event> {
         wakes.set(node.index, .distantFuture)
     }
 
-    /// Pauses the process of a node: its datagrams wait in its socket.
+    /// Pauses the process of a node: datagrams to it wait in its socket.
     func pause(_ node: VirtualNode, until: MonotonicInstant) {
         guard node.isUp else { return }
         node.pause(until: until)
@@ -158,8 +159,8 @@ final class VirtualNetwork<Event> {
     func step(until end: MonotonicInstant) -> Bool {
         let next = min(queue.next, wakes.next)
         guard next <= end else { return false }
-        // A timer may be overdue when a node sets it: it fires at the instant for which it was set, so the clock may step
-        // back by that much.
+        // A node may set a timer for an instant that has passed. The timer fires at that instant, so the clock may step
+        // back.
         now = next
         steps += 1
         guard queue.next == next, let scheduled = queue.pop() else {

@@ -7,9 +7,9 @@ struct NodeSetUp {
     /// The receiver of an edge's deliveries.
     var sink: (any StreamSink)?
     var makeMeasurements: (() -> any LinkMeasurements)?
-    /// The secrets of the node are derived from it, different ones after each start.
+    /// The node's secrets are derived from this seed; they are different after each start.
     var seed: UInt64 = 0
-    /// Datagrams in one batch; small batches show whether half-drained queues lose anything.
+    /// Maximum number of datagrams in one batch; small batches show whether half-drained queues lose anything.
     var batchMax = 64
 
     init(
@@ -39,7 +39,7 @@ final class VirtualNode {
     var addresses: [Endpoint] {
         didSet { endpoint = addresses.first ?? endpoint }
     }
-    /// Its first address, or the last one that it had.
+    /// Its first address, or its previous one while it has no address.
     private(set) var endpoint: Endpoint
     /// Nil while the process does not run.
     private(set) var relay: RelayNode?
@@ -51,7 +51,7 @@ final class VirtualNode {
     /// Datagrams that arrived while the process was paused.
     private(set) var socket: [Waiting] = []
     private let outbox: Outbox
-    /// Most datagrams that the socket holds.
+    /// Maximum number of datagrams that the socket holds.
     static let socketMax = 2_048
 
     init(index: Int, _ setUp: NodeSetUp, endpoint: Endpoint) {
@@ -76,7 +76,7 @@ final class VirtualNode {
             makeMeasurements: setUp.makeMeasurements, now: now)
     }
 
-    /// Uses a process that the caller created.
+    /// Takes over a running process that the caller created.
     func adopt(_ relay: RelayNode) {
         life += 1
         self.relay = relay
@@ -90,7 +90,7 @@ final class VirtualNode {
 
     func pause(until: MonotonicInstant) { pausedUntil = max(pausedUntil, until) }
 
-    /// False if the socket is full.
+    /// Keeps a datagram in the socket. False if the socket is full.
     func keep(_ datagram: Waiting) -> Bool {
         guard socket.count < Self.socketMax else { return false }
         socket.append(datagram)
@@ -108,13 +108,13 @@ final class VirtualNode {
         outbox.drain(relay, at: now) { entry, header in send(OutgoingDatagram(entry, header: header)) }
     }
 
-    /// The source address of a datagram: its own numbered address, or the node's first address of the destination's
-    /// family.
+    /// The source address of a datagram: the address whose number it has or, if it has none, the node's first address
+    /// of the destination's family.
     func source(of datagram: OutgoingDatagram) -> Endpoint? {
         if datagram.local > 0 { return addresses[Int(datagram.local) - 1] }
         return addresses.first { $0.address.isV4 == datagram.destination.address.isV4 }
     }
 
-    /// When the node must run next.
+    /// The instant at which the node must run next.
     var nextTimeout: MonotonicInstant { relay.map { max($0.nextTimeout, pausedUntil) } ?? .distantFuture }
 }

@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// The next wake-up of each node, in a tournament tree. A change costs the logarithm of the number of nodes and leaves
-/// no stale entry.
+/// The next wake-up of each node, in a tournament tree. A change takes time proportional to the logarithm of the number
+/// of nodes, and leaves no stale entry.
 struct WakeTree {
     /// From index `leaves` on: the instants of the nodes. At 1 ..< `leaves`: the earlier of the two entries below.
     private var instants: [MonotonicInstant] = [.distantFuture, .distantFuture]
@@ -10,7 +10,7 @@ struct WakeTree {
     /// The earliest instant.
     var next: MonotonicInstant { instants[1] }
 
-    /// The node that wakes at that instant; if there are several, the one with the lowest number.
+    /// The node that wakes at the instant `next`; if there are several, the one with the lowest number.
     var first: Int {
         var place = 1
         while place < leaves {
@@ -20,7 +20,7 @@ struct WakeTree {
         return place - leaves
     }
 
-    /// When this node wakes.
+    /// The instant at which this node wakes.
     subscript(_ node: Int) -> MonotonicInstant { instants[leaves + node] }
 
     /// Makes room for this many nodes; new ones do not wake.

@@ -1,13 +1,14 @@
 import ReflectorModel
 import RelayCore
 
-/// The size of a `ScaleSimulation`. The defaults are the large run that must complete.
+/// The options of a `ScaleSimulation`. The defaults describe the large run, which must complete.
 public struct ScaleOptions: Sendable {
     public var edges = 1_000
-    /// Entrypoints, and the set reflectors of the three layers below them: roots, middle, and next to the edges.
+    /// Number of entrypoints, and numbers of set reflectors in the three layers below them: roots, middle, and next to
+    /// the edges.
     public var entrypoints = 10
     public var layers = [5, 10, 50]
-    /// All announced streams, spread over the entrypoints.
+    /// Number of announced streams. They are spread over the entrypoints.
     public var streams = 10_000
     public var streamsPerEdge = 20
     public var packetsPerSecond: Int64 = 5

@@ -5,7 +5,7 @@ import RelayCore
 /// regions with a few streams each. It shows what each node costs, and that the cost does not grow with streams that
 /// the node does not carry.
 ///
-///     entrypoints ─▶ roots ─▶ middle ─▶ near ─▶ edges        every child knows three parents of the layer above
+///     entrypoints ─▶ roots ─▶ middle ─▶ near ─▶ edges    (below the roots, every child knows three parents)
 public final class ScaleSimulation: NetworkScenario {
     enum Event {
         /// The next packet of a stream's encoder.
@@ -16,13 +16,13 @@ public final class ScaleSimulation: NetworkScenario {
     private static let firstViewer = TimeSpan.seconds(4)
     /// The viewers come within this time, one region after the other.
     private static let arrivals = TimeSpan.seconds(4)
-    /// One step in this many is timed, because reading the processor's clock costs as much as a small step.
+    /// Only one step in this many is timed, because reading the processor's clock costs as much as a small step.
     private static let timedEvery: UInt64 = 16
 
     private let options: ScaleOptions
     private let streams: [StreamName]
     let network = VirtualNetwork<Event>()
-    /// Layer of each node: 0 are entrypoints, the last edges.
+    /// The layer of each node: 0 for entrypoints, the highest number for edges.
     private var layerOf: [Int] = []
     private var layers: [[VirtualNode]] = []
     /// Processor time of each layer, in nanoseconds.
@@ -75,8 +75,8 @@ public final class ScaleSimulation: NetworkScenario {
         var configuration = RelayConfiguration(
             name: "n\(layer)-\(place)", role: layer == 0 ? .entrypoint : isEdge ? .edge : .set,
             region: layer == 0 ? nil : RegionID(UInt32(layer * 100_000 + place)))
-        // An edge must have room for the first packets of its streams; other nodes hold at least two seconds of their
-        // streams.
+        // An edge must have room for the packets with which its streams start; other nodes hold at least two seconds of
+        // their streams.
         let passing = min(options.streams, options.edges * options.streamsPerEdge / counts[layer] + 1)
         let twoSeconds = 2 * Int(options.packetsPerSecond) * passing
         configuration.packetsMax = isEdge ? 640 : max(options.ringPacketsMin, twoSeconds)

@@ -9,7 +9,7 @@ struct EgressLine {
     private(set) var waitMax = TimeSpan.zero
     /// The largest number of bits that the node sent to the line in one second.
     private(set) var busiestSecond = 0
-    /// Bits of each of the last ten tenths of a second; `tenth` is the newest.
+    /// Bits in each of the ten newest tenths of a second; `tenth` is the number of the newest one.
     private var tenths = Array(repeating: 0, count: 10)
     private var tenth: Int64 = 0
 

@@ -1,10 +1,10 @@
 import ReflectorModel
 
-/// The options of a `ThunderingHerdSimulation`: how many regions lose their parent at once, and what its neighbours can
-/// carry.
+/// The options of a `ThunderingHerdSimulation`: how many regions lose their parent at once, and what the parent's
+/// neighbours can carry.
 public struct ThunderingHerdOptions: Sendable {
     public var entrypoints = 4
-    /// Set reflectors, of which one dies.
+    /// Number of set reflectors, one of which dies.
     public var sets = 4
     /// Edge regions that each set reflector serves before the death.
     public var edgesPerSet = 1_000
@@ -33,14 +33,14 @@ public struct ThunderingHerdOptions: Sendable {
     /// Bits of one packet on the wire.
     public var packetBits: Int { 8 * (payloadBytes + ThunderingHerdSimulation.overhead) }
 
-    /// Bits a second that one set reflector sends live before the death.
+    /// Bits per second of live packets that one set reflector sends before the death.
     public var liveBitsPerSecond: Int { edgesPerSet * streamsPerEdge * Int(packetsPerSecond) * packetBits }
 
     public var capacity: Int { Int(Double(liveBitsPerSecond) * headroom) }
 }
 
-/// What a group of regions received (those whose parent lived on, or those whose parent died), counted from two seconds
-/// before the death.
+/// What a group of regions received (those whose parent lived on, or those whose parent died). Losses and wrong packets
+/// count from the first packet on, everything else from two seconds before the death.
 public struct ThunderingHerdFlows: Sendable {
     /// Pairs of region and stream.
     public var count = 0
@@ -61,12 +61,12 @@ public struct ThunderingHerdFlows: Sendable {
 
 /// The figures of one run.
 public struct ThunderingHerdReport: Sendable {
-    /// Longest gap that is allowed to a region with a live parent: 1.5 times the packet interval.
+    /// Longest gap that is allowed for a region with a live parent: 1.5 times the packet interval.
     public var gapLimit = TimeSpan.zero
     /// Regions whose parent lived on, and regions whose parent died.
     public var stayed = ThunderingHerdFlows()
     public var moved = ThunderingHerdFlows()
-    /// Bits a second.
+    /// In bits per second.
     public var capacity = 0
     /// The largest number of bits that a set reflector sent to its line in one second.
     public var busiestSecond = 0
@@ -75,7 +75,7 @@ public struct ThunderingHerdReport: Sendable {
     public var dropped: UInt64 = 0
     public var refusedBusy: UInt64 = 0
     public var backlogSent: UInt64 = 0
-    /// Time from the death until all regions had every stream again.
+    /// Time from the death until all regions had every stream again; nil if they do not have them at the end.
     public var allServedAfter: TimeSpan?
     /// The largest sizes that the tables of any set reflector reached after the death.
     public var linksMax = 0

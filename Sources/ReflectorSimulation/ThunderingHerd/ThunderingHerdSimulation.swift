@@ -15,7 +15,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
     }
 
     private static let firstViewer = TimeSpan.seconds(3)
-    /// Counting begins this long before the death.
+    /// Deliveries are counted from this long before the death on.
     private static let countedBefore = TimeSpan.seconds(2)
     /// Bytes on the wire in addition to a payload: our headers, UDP and IPv4.
     static let overhead = WireLimits.dataOverhead + EgressLine.networkOverhead
@@ -25,7 +25,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
     let network = VirtualNetwork<Event>()
     private var viewers: [HerdViewer] = []
     private var lines: [EgressLine] = []
-    /// The number of the last packet of each stream.
+    /// The number of the newest packet of each stream.
     private var numbers: [UInt64]
     private var payload: [UInt8]
     private var random: SeededGenerator
@@ -101,7 +101,8 @@ public final class ThunderingHerdSimulation: NetworkScenario {
         }
     }
 
-    /// The regions of a set reflector use its neighbours as n2 and n3 in equal shares, as in a good map.
+    /// The parent of this rank of an edge. The edges of a set reflector use its neighbours as n2 and n3 in equal
+    /// shares, as in a good map.
     private func parent(rank: Int, of edge: Int) -> VirtualNode {
         let place = edge - edgesFrom
         let home = place % options.sets
@@ -186,7 +187,7 @@ public final class ThunderingHerdSimulation: NetworkScenario {
             report.queuedMax = max(report.queuedMax, snapshot.queued)
             report.timersMax = max(report.timersMax, snapshot.timers)
         }
-        // A stream flows if its last packet came at most two intervals ago.
+        // A stream flows if its newest packet came at most two intervals ago.
         let isServed = viewers.allSatisfy { viewer in
             viewer.flows.allSatisfy { now - $0.lastAt <= interval * 2 }
         }

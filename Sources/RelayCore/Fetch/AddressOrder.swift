@@ -24,7 +24,8 @@ struct AddressOrder: Equatable {
         return scored.sorted { $0.key < $1.key }.map(\.endpoint)
     }
 
-    /// Smaller is better: rules 2 (scope), 5 (label) and 6 (precedence); the other rules need the routing table.
+    /// The sort key of an address; a smaller key is better. It follows rules 2 (scope), 5 (label) and 6 (precedence);
+    /// the other rules need the routing table.
     private func key(_ address: IPAddress, _ index: Int) -> (Int, Int, Int, Int) {
         let sources = own.filter { $0.isV4 == address.isV4 }
         let sameScope = sources.contains { $0.isUnspecified || $0.scope == address.scope }
@@ -52,7 +53,7 @@ extension LookUpAnswer {
             rest = rest.dropFirst(group.count)
             guard !result.contains(where: { $0.host.name == host.name }) else { continue }
             if group.count == 1 {
-                // The usual case, without an array for the addresses.
+                // The usual case needs no array for the addresses.
                 if order.reaches(host.endpoint.address) { result.append(HostAddresses(host: host, others: [])) }
                 continue
             }
@@ -65,7 +66,7 @@ extension LookUpAnswer {
         return result
     }
 
-    /// Names of the hosts that have no reachable address.
+    /// Names of the hosts of which no address is reachable.
     func unreachable(by order: AddressOrder) -> [String] {
         let reached = Set(hosts.filter { order.reaches($0.endpoint.address) }.map(\.name))
         var names: [String] = []

@@ -2,7 +2,7 @@ import ReflectorModel
 import RelayWire
 
 /// The hosts from which a stream may be requested, best first, each once. The list keeps no state about the hosts: the
-/// caller provides it.
+/// caller provides this state.
 struct CandidateList: Equatable {
     private(set) var all: [ParentCandidate] = []
 
@@ -10,7 +10,7 @@ struct CandidateList: Equatable {
 
     var isEmpty: Bool { all.isEmpty }
 
-    /// The host's position in the list; nil if the zone no longer names it.
+    /// Position of the host with this address; nil if the list no longer has it.
     func place(of endpoint: Endpoint) -> Int? { all.firstIndex { $0.endpoint == endpoint } }
 
     // MARK: Making
@@ -42,8 +42,8 @@ struct CandidateList: Equatable {
     ///   - listed: the zone's list; nil if it is not known.
     ///   - isServing: true for an address that already serves the stream; it needs no announcement.
     ///   - resumed: the host whose packets the children received before. It comes first if the zone's list is unknown.
-    ///   - isUnheard: true for a host that has announced nothing yet, if one of these hosts must have the incarnation
-    ///     that the children resume. Such hosts come first.
+    ///   - isUnheard: true for a host that has announced nothing yet, if the children resume an incarnation that nobody
+    ///     has announced. Such a host comes first, because it may have this incarnation.
     static func entrypoints(
         announced: [ParentCandidate], listed: LookUpAnswer?, cause: String, by order: AddressOrder,
         isServing: (Endpoint) -> Bool, resumed: String?, isUnheard: (String) -> Bool

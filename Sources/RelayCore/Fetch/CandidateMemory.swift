@@ -27,7 +27,7 @@ struct CandidateMemory {
 
     mutating func noteKind(_ kind: RefusalKinds) { kinds.insert(kind) }
 
-    /// The candidate may be asked again immediately.
+    /// Forgets that the candidate refused, so that it may be asked again immediately.
     mutating func forgetRefusal(by endpoint: Endpoint) { refusals.removeAll { $0.endpoint == endpoint } }
 
     /// A parent accepted the subscription.
@@ -44,6 +44,8 @@ struct CandidateMemory {
         kinds = []
     }
 
+    /// Whether the candidate has refused within the last `span`.
+    ///
     /// - Parameter isExtra: whether the path would be an extra one. A candidate that refused only an extra path may
     ///   still be asked if there is no other path.
     func hasRefused(_ endpoint: Endpoint, isExtra: Bool, within span: TimeSpan, at now: MonotonicInstant) -> Bool {

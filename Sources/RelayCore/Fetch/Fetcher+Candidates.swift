@@ -92,7 +92,7 @@ extension Fetcher {
     ///
     /// Any holder of the network key can announce. So an announcement counts only if its sender's name and address
     /// match a candidate in the zone, or in the zone's last good answer if the name servers are silent. If there never
-    /// was an answer, the control plane is lost, which must not stop data: then the announcements alone decide.
+    /// was an answer, the announcements alone decide, because the loss of the control plane must not stop data.
     private func entrypoints(
         for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Candidates {

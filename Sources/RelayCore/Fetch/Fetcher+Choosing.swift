@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// The paths by which a stream is fetched: normally one. Another path joins before the current one is left, or if the
-/// parent does not answer, cannot restore its own upstream, or delivers too poorly.
+/// The paths by which a stream is fetched: normally one. Another path is added before the current one is left, or if
+/// the parent does not answer, cannot restore its own upstream, or delivers too poorly.
 extension Fetcher {
     /// If nothing flows and a parent has not answered for this long, a second parent is asked as well.
     static var joinPatience: TimeSpan { .milliseconds(500) }
@@ -107,7 +107,8 @@ extension Fetcher {
         return soonest
     }
 
-    /// Make before break: the current parent is left once the new one carries the stream.
+    /// Moves the stream to another parent, make before break: the current parent is left once the new one carries the
+    /// stream.
     mutating func move(
         _ stream: StreamState, from current: StreamPath, to target: ParentCandidate, at now: MonotonicInstant,
         _ core: inout NodeCore

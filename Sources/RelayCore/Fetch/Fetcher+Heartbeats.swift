@@ -3,7 +3,7 @@ import RelayWire
 
 /// Heartbeats from parents: leases, and what the parents hold of each stream.
 extension Fetcher {
-    /// Heartbeats that arrive closer together than this count only as signs of life.
+    /// The entries of a heartbeat are ignored if entries were read less than this time before.
     private static var entriesSpacing: TimeSpan { .milliseconds(10) }
     /// Maximum number of unknown subscriptions to end per heartbeat; the next heartbeats end the others.
     static var strangersMax: Int { 4 }
@@ -35,7 +35,7 @@ extension Fetcher {
     /// Reads one entry. Returns its path if the path carries the current incarnation: the caller then checks for
     /// missing packets and calls `noteUpstream`.
     ///
-    /// - Parameter strangers: number of subscriptions so far that this heartbeat names and this node does not have.
+    /// - Parameter strangers: number of entries so far in this heartbeat whose subscription this node does not have.
     func read(
         _ entry: LinkHeartbeat.Entry, on link: ParentLink, strangers: inout Int, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -53,8 +53,8 @@ extension Fetcher {
         let silent = TimeSpan.milliseconds(Int64(entry.upstreamSilentMilliseconds))
         let starved = now - max(path.lastArrival, path.lastAsked)
         if path.tag == nil || silent + Self.starvedMax < starved, starved >= .milliseconds(50) {
-            // The parent sends, but either its reply was lost, so that we do not know what it sends, or its packets do
-            // not arrive here.
+            // The parent sends, but its packets do not arrive here, or its reply was lost and this node does not know
+            // what it sends.
             subscribe(path, of: stream, at: now, &core)
             return nil
         }
@@ -62,8 +62,8 @@ extension Fetcher {
         return (path, stream)
     }
 
-    /// Notes how long the parent's own upstream has been silent. Until the parent restores it, another path is added
-    /// (design §7).
+    /// Notes how long the parent's own upstream has been silent. If this upstream fails, more paths are added for a
+    /// while (design §7).
     mutating func noteUpstream(
         of path: StreamPath, _ entry: LinkHeartbeat.Entry, _ stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore

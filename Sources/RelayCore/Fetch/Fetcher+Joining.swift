@@ -3,7 +3,7 @@ import RelayWire
 
 /// Joining a stream at a parent, and leaving it there.
 extension Fetcher {
-    /// Adds a path via the candidate. Nil if there already is such a path, or no room for another link.
+    /// Adds a path via the candidate and returns it. Nil if there already is such a path, or no room for another link.
     @discardableResult
     mutating func join(
         _ candidate: ParentCandidate, _ stream: StreamState, isExtra: Bool = false, at now: MonotonicInstant,
@@ -39,7 +39,7 @@ extension Fetcher {
             to: candidate.endpoint, others: candidate.others, name: candidate.name, isForAnnouncing: false, at: now)
     }
 
-    /// Sends or repeats the Subscribe for a path. Sends nothing while the link opens.
+    /// Sends or repeats the Subscribe for a path. Sends nothing until the link is open.
     func subscribe(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard path.link.isAlive else { return }
         if path.tag == nil { path.beginRequest(from: start(of: stream)) }

@@ -58,7 +58,7 @@ extension Fetcher {
         removePath(path, of: stream, at: now, &core)
     }
 
-    /// True if there is a link to the candidate, and it should take no more traffic.
+    /// True if there is a link to the candidate and this link should take no more traffic.
     func isShedding(_ candidate: ParentCandidate, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Bool {
         core.links.parent(at: candidate.endpoint)?.isShedding(at: now) ?? false
     }
@@ -69,7 +69,7 @@ extension ParentLink {
 }
 
 extension StreamPath {
-    /// Whether it carries the current incarnation, as far as its parent knows.
+    /// Whether the path carries the current incarnation and, by its parent's reports, the parent's upstream works.
     fileprivate func brings(_ incarnation: IncarnationState?) -> Bool {
         state == .live && !upstreamSilent && tag == incarnation?.tag
     }

@@ -3,7 +3,7 @@ import RelayWire
 
 /// The life of links to parents: alive, silent, about to stop, dead.
 extension Fetcher {
-    /// The result of a link's timer check.
+    /// The result of the check when a link's timer fires.
     enum LinkCheck {
         case dead
         /// The handshake is still under way.
@@ -24,7 +24,8 @@ extension Fetcher {
         }
     }
 
-    /// First half of a link's timer: closes a link that is no longer needed, and checks whether the parent is silent.
+    /// The first half of a link's timer: closes a link that is no longer needed, and checks whether the parent is
+    /// silent.
     func check(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> LinkCheck {
         switch link.state {
         case .dead: return .dead
@@ -45,7 +46,7 @@ extension Fetcher {
         return now < deadline ? .lives(until: deadline) : .fails
     }
 
-    /// Second half: records the link's loss and sets the timer.
+    /// The second half of a link's timer: records the link's loss and sets the timer.
     func noteLoss(
         of link: ParentLink, until deadline: MonotonicInstant, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
@@ -80,8 +81,8 @@ extension Fetcher {
         }
     }
 
-    /// A parent refuses a link from this node: the link's streams move to the next parent, and may return after a
-    /// while.
+    /// A parent refuses a link from this node: notes this for the link's streams, so that they move to the next parent.
+    /// They may return after a while.
     func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant, _ core: inout NodeCore) {
         for slot in link.streamSlots {
             core.streams[slot]?.candidates.noteRefusal(by: link.endpoint, at: now)
@@ -99,7 +100,7 @@ extension Fetcher {
     mutating func fail(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> [Int] {
         guard link.state != .dead else { return [] }
         let wasAlive = link.isAlive
-        // If the parent is alive after all, this keeps it from sending for the rest of the lease.
+        // If the parent is alive after all, the Close keeps it from sending for the rest of the lease.
         core.close(link, at: now)
         if wasAlive, !link.isLeavingSoon {
             core.context.count(.linksDied)
@@ -118,7 +119,8 @@ extension Fetcher {
         stream.candidates.noteKind(.other)
         for path in stream.paths.all where path.link === link {
             urgeLookUp(for: path, stream, at: now, &core)
-            // A link without data measures no loss, so the loss measured on this link is remembered.
+            // A link without data measures no loss. So the stream avoids this parent for a while because of the loss
+            // measured before.
             if link.recentLoss.share > PathMerit.lossy {
                 stream.candidates.demote(link.endpoint, until: now + PathPolicy.demotionSpan)
             }
@@ -127,7 +129,7 @@ extension Fetcher {
         choosePaths(for: stream, at: now, &core)
     }
 
-    /// Looks up the parents of a stream again after every failure.
+    /// Looks up the parents of the path's rank again, because one of them failed.
     private mutating func urgeLookUp(
         for path: StreamPath, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {

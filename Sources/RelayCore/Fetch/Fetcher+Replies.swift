@@ -34,7 +34,7 @@ extension Fetcher {
         return .settled
     }
 
-    /// Whether to accept the incarnation that a parent says it sends.
+    /// Decides whether to accept the incarnation that a parent says it sends.
     private mutating func accept(
         _ reply: SubscribeReply, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant,
         _ core: inout NodeCore
@@ -45,7 +45,7 @@ extension Fetcher {
             if current.tag == tag { return .continues(path, stream) }
             let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
             if others, now - stream.arrivals.lastArrival < .seconds(1) {
-                // Another path still carries the old one; this parent is asked again soon.
+                // Another path still carries the current incarnation; this parent is asked again soon.
                 path.postpone(until: now + .seconds(1))
                 core.clock.schedule(stream, path.nextTry)
                 return .settled
@@ -53,8 +53,8 @@ extension Fetcher {
         }
         if path.isDeferred {
             // The first packets of that incarnation were not kept and are lost here, so the node subscribes again. This
-            // takes no token for a source change; otherwise a bucket that was once empty would stay empty, and the
-            // stream would not come back.
+            // takes no token for a source change: otherwise a token bucket that was once empty would stay empty, and
+            // the stream would not come back.
             removePath(path, of: stream, at: now, &core)
             join(path.candidate, stream, at: now, &core)
             return .settled

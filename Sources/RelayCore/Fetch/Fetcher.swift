@@ -11,7 +11,7 @@ import RelayWire
 ///
 /// Its logic is in the extensions in this folder; its state changes only through the methods in this file.
 struct Fetcher {
-    /// The name servers' last answers. Other parts read it when they follow the zone.
+    /// The newest answers of the name servers. Other parts read them when they follow the zone.
     private(set) var directory: ParentDirectory
     /// Which parents failed. The node reads it before it opens a link.
     private(set) var parents: ParentHistory
@@ -29,7 +29,7 @@ struct Fetcher {
 
     // MARK: What the node reports
 
-    /// Takes the address order that follows from the addresses that the sockets are bound to.
+    /// Takes a new order of addresses. It follows from the addresses of this node's sockets.
     mutating func follow(_ order: AddressOrder) { directory.follow(order) }
 
     /// Restores an answer from the state file.
