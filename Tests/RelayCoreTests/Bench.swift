@@ -107,6 +107,11 @@ final class Bench: NetworkScenario {
         network.crash(host)
     }
 
+    /// A node's process sleeps: its datagrams wait in its socket.
+    func pause(_ node: RelayNode, for span: TimeSpan) {
+        if let host = host(of: node) { network.pause(host, until: now + span) }
+    }
+
     private func host(of node: RelayNode) -> VirtualNode? { network.nodes.first { $0.relay === node } }
 
     /// Delivers a datagram to a node as if it came from `from`.

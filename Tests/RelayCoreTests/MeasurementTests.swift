@@ -49,6 +49,22 @@ struct MeasurementTests {
         #expect(tree.edge.core.meter.count == 1)
     }
 
+    @Test("A node that slept takes its sleep for no round trip, and its parent does not either")
+    func sleep() throws {
+        var tree = try running()
+        tree.bench.pause(tree.edge, for: .seconds(2))
+        tree.stream(for: .seconds(2) + .milliseconds(50))
+        for _ in 0..<4 {
+            for node in [tree.edge, tree.sets[0]] {
+                for link in links(of: node, at: tree.bench.now) where link.subscriptions == 1 {
+                    #expect(try #require(link.roundTripMilliseconds) < 20, "\(link.part) \(link.peer)")
+                }
+            }
+            tree.stream(for: .seconds(1))
+        }
+        #expect(tree.isGapless)
+    }
+
     @Test("no more links than the maximum are measured, the others are counted, and a link that ends makes room")
     func bounded() throws {
         var tree = try running(measuredMax: 1)

@@ -63,6 +63,41 @@ struct PathTests {
         #expect(tree.isGapless)
     }
 
+    @Test("A relay that changes its parent requests no packet that it had before, and repairs what the new link loses")
+    func relayChangesParent() throws {
+        var tree = try #require(Tree(sets: 2))
+        let relay = tree.bench.add("relay", .set, 20, region: RegionID(9_003))
+        for (rank, index) in zip(ParentRank.allCases, 0..<2) {
+            tree.bench.answers[.parents(rank, RegionID(9_003), PortsetID(7))] =
+                tree.bench.answers[.parents(rank, RegionID(1283), PortsetID(7))]
+            let hosts = [ResolvedHost(name: "relay", endpoint: Bench.endpoint(20), priority: 0, weight: 1)]
+            tree.bench.answers[.parents(rank, RegionID(1283), PortsetID(7))] =
+                index == 0 ? .records(LookUpAnswer(hosts: hosts, ttlSeconds: 2, serial: 1)) : nil
+        }
+        tree.stream(for: .milliseconds(300))
+        tree.edge.want(tree.stream, at: tree.bench.now)
+        // Longer than a packet stays in the log.
+        tree.stream(for: .seconds(15))
+        #expect(relay.snapshot.paths.map(\.parent) == [Tree.setEndpoint(0)])
+        tree.bench.remove(tree.sets[0])
+        tree.stream(for: .milliseconds(600))
+        #expect(relay.snapshot.paths.map(\.parent) == [Tree.setEndpoint(1)])
+        #expect(relay.snapshot.gaps == 0)
+        #expect(relay.counters[.naksSent] == 0)
+
+        var packets = 0
+        tree.bench.loses = { datagram in
+            guard datagram.to == Bench.endpoint(20), datagram.type == 0x30 else { return false }
+            packets += 1
+            return packets % 20 == 0
+        }
+        tree.stream(for: .seconds(2))
+        #expect(relay.counters[.repaired] > 10)
+        #expect(relay.counters[.droppedGapTableFull] == 0)
+        #expect(tree.isGapless)
+        #expect(tree.sink.lost == 0)
+    }
+
     @Test("An edge leaves a working parent after an edit, but not because probes from elsewhere find it dead")
     func seemingDeath() throws {
         var tree = try running(sets: 2)

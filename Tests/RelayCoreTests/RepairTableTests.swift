@@ -226,6 +226,23 @@ struct LinkNumberWindowTests {
         #expect(window.highest == 3)
     }
 
+    @Test("After the numbers have wrapped, the loss is still a share of all, and older missing numbers are remembered")
+    func totalsBeyondTheWrap() {
+        var window = LinkNumberWindow()
+        for next: UInt32 in [0x6000_0000, 0xc000_0000, 0xffff_fff8] { window.expect(next: next) }
+        let missed = UInt64(window.missing)
+        for number: UInt32 in [0xffff_fff8, 0xffff_fff9, 0xffff_fffb, 0xffff_fffc, 0xffff_fffd, 0xffff_fffe, .max] {
+            #expect(did(&window) { $0.note(number) } == 0)
+        }
+        for number: UInt32 in [0, 1, 2, 4, 5] { #expect(did(&window) { $0.note(number) } == 0) }
+        #expect(did(&window) { $0.note(3) } == 2)
+        #expect(window.sent == 1 << 32 + 5)
+        #expect(window.arrived == window.sent - missed - 1)
+        #expect((99.9...100).contains(window.lossPercent))
+        #expect(window.hasMissing(after: 0xffff_fff9, before: 5))
+        #expect(!window.hasMissing(after: 0xffff_fffa, before: 5))
+    }
+
     @Test("Numbers wrap, and numbers that are too old are not counted")
     func wraps() {
         var window = LinkNumberWindow()

@@ -15,9 +15,11 @@ extension Fetcher {
         _ heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
         core.context.count(.heartbeatsReceived)
-        link.noteTimes(
-            heartbeat.timestamp, echoed: heartbeat.echoedTimestamp,
-            echoDelayMicroseconds: heartbeat.echoDelayMicroseconds, at: now)
+        if !core.mayBeStale(at: now) {
+            link.noteTimes(
+                heartbeat.timestamp, echoed: heartbeat.echoedTimestamp,
+                echoDelayMicroseconds: heartbeat.echoDelayMicroseconds, at: now)
+        }
         link.window.expect(next: heartbeat.nextLinkNumber)
         let isNewNonce = link.takeNonce(heartbeat.leaseNonce)
         // The echo shows which Renew was the last to reach the parent. A lost Renew is sent again.

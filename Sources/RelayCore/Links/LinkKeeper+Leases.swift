@@ -6,9 +6,11 @@ extension LinkKeeper {
     mutating func onRenew(
         _ renew: Renew, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        link.noteTimes(
-            renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds,
-            at: now)
+        if !core.mayBeStale(at: now) {
+            link.noteTimes(
+                renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds,
+                at: now)
+        }
         noteReport(renew, of: link, at: now, &core)
         let expires = now + core.configuration.lease
         guard link.lease.renew(by: renew.leaseNonce, until: expires), link.lease.takeTurn(at: now) else { return }

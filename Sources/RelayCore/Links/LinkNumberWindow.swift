@@ -7,13 +7,20 @@ struct LinkNumberWindow {
     private var bits = [UInt64](repeating: 0, count: Int(width / 64))
     /// Highest number received or announced; 0 before the first.
     private(set) var highest: UInt32 = 0
-    /// How many distinct numbers arrived.
+    /// How many numbers were sent, as far as is known: `highest`, but beyond 2³² too.
+    private(set) var sent: UInt64 = 0
+    /// How many distinct numbers arrived, modulo 2³².
     private(set) var received: UInt32 = 0
     /// The highest number that has not arrived; 0 if none is missing. Most queries can be answered with it alone.
     private var newestMissing: UInt32 = 0
 
     /// How many link numbers should have arrived by now but have not.
     var missing: UInt32 { highest &- received }
+
+    /// How many distinct numbers arrived.
+    var arrived: UInt64 { sent - min(UInt64(missing), sent) }
+    /// The share of the numbers sent that are missing.
+    var lossPercent: Double { sent == 0 ? 0 : 100 * Double(missing) / Double(sent) }
 
     /// Notes a number. Returns how far below the highest it was: 0 if it is a new highest, or if it is so far from the
     /// highest that it is not recorded. Nil for a duplicate.
@@ -48,6 +55,7 @@ struct LinkNumberWindow {
         } else if ahead.magnitude >= Self.width {
             // Reordering cannot explain this: somebody has forged numbers that were never sent.
             for index in bits.indices { bits[index] = 0 }
+            sent -= min(UInt64(ahead.magnitude), sent)
             (highest, received, newestMissing) = (last, last, 0)
         }
     }
@@ -68,7 +76,7 @@ struct LinkNumberWindow {
     /// The highest number below `number` that has not arrived; 0 if none of those remembered is missing.
     private func missing(below number: UInt32) -> UInt32 {
         var candidate = number &- 1
-        while highest &- candidate < min(Self.width, highest) {
+        while highest &- candidate < min(Self.width, UInt32(clamping: sent)) {
             if !contains(candidate) { return candidate }
             candidate = candidate &- 1
         }
@@ -91,5 +99,6 @@ struct LinkNumberWindow {
             }
         }
         highest = number
+        sent += UInt64(distance)
     }
 }

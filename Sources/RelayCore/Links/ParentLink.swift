@@ -111,9 +111,7 @@ final class ParentLink {
     /// Streams with a path on the link, in a fixed order: a dictionary's order differs between processes.
     var streamSlots: [Int] { subscriptions.values.sorted() }
 
-    var lossPercent: Double {
-        window.highest == 0 ? 0 : 100 * Double(window.missing) / Double(window.highest)
-    }
+    var lossPercent: Double { window.lossPercent }
 
     // MARK: The handshake
 

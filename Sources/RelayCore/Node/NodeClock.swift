@@ -62,8 +62,11 @@ struct NodeClock: ~Copyable {
     ///
     /// - Parameter dueAt: when the soonest timer was due.
     mutating func noteWakeUp(dueAt: MonotonicInstant, at now: MonotonicInstant) -> Bool {
-        guard dueAt < now - Self.lateAfter else { return false }
+        guard isLate(dueAt: dueAt, at: now) else { return false }
         judgeSilenceFrom = now + Self.patience
         return true
     }
+
+    /// Whether a timer that was due at `dueAt` and has not run shows that the node slept.
+    func isLate(dueAt: MonotonicInstant, at now: MonotonicInstant) -> Bool { dueAt < now - Self.lateAfter }
 }

@@ -19,6 +19,12 @@ extension NodeCore {
         if clock.noteWakeUp(dueAt: nextTimer(), at: now) { context.count(.lateWakeups) }
     }
 
+    /// Whether a message that is read now may have waited in the socket while this node slept. Its timestamps then
+    /// measure the sleep, not the path. Messages are read before timers run, so the timers are checked too.
+    mutating func mayBeStale(at now: MonotonicInstant) -> Bool {
+        now < clock.judgeSilenceFrom || clock.isLate(dueAt: nextTimer(), at: now)
+    }
+
     /// Removes and returns the next timer that is due. Nil if there is none.
     mutating func takeDue(at now: MonotonicInstant) -> Due? {
         while let (owner, at) = clock.popDue(at: now) {

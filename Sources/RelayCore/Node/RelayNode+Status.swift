@@ -52,7 +52,7 @@ extension RelayNode {
             peer: link.peerName, endpoint: link.remote.description,
             part: link.isForAnnouncing ? "announce" : "parent", state: state,
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
-            lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: UInt64(link.window.received),
+            lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: link.window.arrived,
             retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count,
             roundTrip: link.measurements?.summary(of: .roundTrip, at: now),
             delayVariation: link.measurements?.summary(of: .delayVariation, at: now),

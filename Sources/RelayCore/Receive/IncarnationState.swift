@@ -97,6 +97,12 @@ final class IncarnationState {
 
     // MARK: Gaps
 
+    /// Whether the number is missing. A number up to the highest one held that is neither held nor in the gap table has
+    /// arrived and been overwritten since, or was given up.
+    func lacks(_ sequence: UInt64, _ log: PacketLog) -> Bool {
+        sequence > index.highest || index.slot(sequence, in: log) == nil && gaps.contains(sequence)
+    }
+
     /// Changes the gap of a missing number, and adds it first if there is none. False if the table is full.
     func noteGap(
         _ sequence: UInt64, max: Int, at now: MonotonicInstant, _ change: (inout GapTable.Gap) -> Void

@@ -31,8 +31,7 @@ extension Receiver {
     ) {
         guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty
         else { return }
-        let floor = max(incarnation.start, incarnation.nextToDeliver)
-        let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
+        let known = max(incarnation.start, incarnation.nextToDeliver, expected(on: path, incarnation))
         guard sequence > known, sequence - known <= SequenceIndex.windowMax else { return }
         noteMissing(known..<sequence, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
     }
@@ -45,12 +44,18 @@ extension Receiver {
     ) {
         guard let incarnation = stream.incarnation, incarnation.start != 0 || !incarnation.index.isEmpty
         else { return }
-        let floor = max(incarnation.start, incarnation.nextToDeliver, path.promised)
-        let known = path.lastSequence == 0 ? floor : max(path.lastSequence + 1, floor)
+        let known = max(
+            incarnation.start, incarnation.nextToDeliver, path.promised, expected(on: path, incarnation))
         // A promise is ignored if it is further ahead than the number of packets that a node can hold.
         guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
         path.notePromise(below: highest + 1)
         noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
+    }
+
+    /// The number that should come next on the path. A path on which nothing has arrived yet resumes where the stream
+    /// stands, not where the incarnation began.
+    private func expected(on path: StreamPath, _ incarnation: IncarnationState) -> UInt64 {
+        path.lastSequence == 0 ? incarnation.resumePoint : path.lastSequence + 1
     }
 
     private func noteMissing(
@@ -60,7 +65,7 @@ extension Receiver {
         core.context.noteWork(UInt64(numbers.count))
         let isLost = path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
         let (gapsMax, deadline) = (core.configuration.gapsMax, core.configuration.playOutDeadline)
-        for missing in numbers where incarnation.index.slot(missing, in: core.log) == nil {
+        for missing in numbers where incarnation.lacks(missing, core.log) {
             let isNoted = incarnation.noteGap(missing, max: gapsMax, at: now) { gap in
                 let wasLost = gap.lostOn != 0
                 gap.passedOn |= path.bit
