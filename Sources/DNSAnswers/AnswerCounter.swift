@@ -19,7 +19,7 @@ public enum AnswerCounter: Int, CaseIterable, Sendable {
     case rateTruncated
     /// Over the rate limit: not sent.
     case rateDropped
-    /// Signed, or a transfer request: handed to the request handler, which may pass the query inside it back to us.
+    /// Signed, or a transfer request: handed to the request handler, which may pass the contained query back to us.
     case handedOver
     /// Dropped: shorter than a header.
     case tooShort

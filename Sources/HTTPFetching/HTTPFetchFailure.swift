@@ -1,7 +1,7 @@
 import CCurl
 import Glibc
 
-/// Why there is no answer, or only a part of it. No case holds any part of the URL, the fields or the answer.
+/// Why there is no answer, or only a part of it. No case holds any part of the URL, the header fields or the answer.
 public enum HTTPFetchFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The task was cancelled.
     case cancelled

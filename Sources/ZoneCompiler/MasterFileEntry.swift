@@ -13,8 +13,8 @@ struct MasterFileEntry: Equatable {
     static let countMax = 1_000_000
     /// Maximum length of an entry in bytes: its words on all lines, each with one separator.
     static let lengthMax = 9_000
-    /// Maximum number of unclosed parentheses after which reading resumes, at the line after the parenthesis. Each
-    /// of them costs a scan to the end of the file.
+    /// After an unclosed parenthesis, reading resumes at the line that follows it, but at most this many times for a
+    /// file: each unclosed parenthesis costs a scan to the end of the file.
     private static let recoveriesMax = 16
 
     /// Splits a file into entries. Invalid entries are reported and left out.

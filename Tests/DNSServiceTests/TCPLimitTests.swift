@@ -37,8 +37,8 @@ struct TCPLimitTests {
             served async throws in
             let silent = try StreamClient("127.82.21.2", port: served.client.port)
             let talking = try StreamClient("127.82.21.2", port: served.client.port)
-            // In total longer than a connection may be idle, but each pause is much shorter, in case this process is
-            // delayed.
+            // The pauses add up to more than a connection may be idle, but each of them is much shorter, in case this
+            // process is delayed.
             for _ in 0..<12 {
                 try await Task.sleep(for: .milliseconds(100))
                 try talking.send(query())

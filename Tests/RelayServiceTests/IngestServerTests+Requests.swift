@@ -8,7 +8,7 @@ import Testing
 
 @testable import RelayService
 
-/// Requests as encoders, proxies and scripts send them.
+/// Requests of the forms that encoders, proxies and scripts send.
 extension IngestServerTests {
     private static let chunked = "Transfer-Encoding: chunked\r\n\r\n"
 

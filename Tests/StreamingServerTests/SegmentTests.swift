@@ -158,7 +158,7 @@ struct SegmentTests {
     func targetDuration(group: Int, seconds: Int) {
         var window = window(listed: 6, kept: 12)
         var told: Set<Int> = []
-        // 30 pictures of 1/25 s: two groups are 2.4 s, rounded 2.
+        // For example, a group of 30 pictures of 1/25 s lasts 1.2 s. A segment of two groups lasts 2.4 s, rounded to 2.
         for segment in cut(first: 0, count: 3_000, every: group) {
             window.append(segment, bytes: [ByteBuffer(string: "x")])
             if let seconds = window.announcedSeconds { told.insert(seconds) }

@@ -14,10 +14,11 @@ struct NotifySessions {
 
     var count: Int { sessions.count }
 
-    /// Keeps the session of a message that is being sent, in place of that of an earlier message for the same zone.
+    /// Keeps the session of a message that is being sent. It replaces the session of an earlier message to the same
+    /// target for the same zone.
     mutating func keep(_ session: TSIGSession, for message: NotifySchedule.Message) { sessions[Key(message)] = session }
 
-    /// The message is given up.
+    /// Removes the session of a message that the caller has given up.
     mutating func forget(_ message: NotifySchedule.Message) { sessions[Key(message)] = nil }
 
     /// True if the response is signed with the message's key. Removes the session if so.

@@ -5,7 +5,7 @@ extension DatagramSocket {
     /// counted. UDP to a healthy device drains in microseconds, and a longer wait would delay everything else on the
     /// loop.
     public static let sendPatience = TimeSpan.milliseconds(1)
-    /// How long runs are sent as single datagrams after the kernel has refused to segment a run.
+    /// After the kernel has refused to segment a run, the datagrams of all runs are sent singly for this long.
     public static let segmentationPause = TimeSpan.seconds(60)
 
     /// Sends every datagram of `batch`, in order; each run as one message if the kernel supports it. Does not change
@@ -15,7 +15,8 @@ extension DatagramSocket {
         readyTransmitter().send(batch, on: self)
     }
 
-    /// Sends those datagrams of `batch` that leave through this socket, one of several (`locals`).
+    /// Sends those datagrams of `batch` that leave through this socket; the others leave through other sockets of
+    /// `locals`.
     func send(_ batch: DatagramBatch, of locals: LocalSockets) {
         readyTransmitter().send(batch, on: self, of: locals)
     }

@@ -13,7 +13,7 @@ import Synchronization
 ///
 /// The order in every wake-up: sockets, then work from other threads, then the timer, then `wakeEnded`. After a late
 /// wake-up (over `latenessMax`) sockets are drained in up to `lateVisitsMax` visits before the timer fires (design §7):
-/// a machine that was suspended must not take its own pause for its parents' silence.
+/// a machine that was suspended must not mistake its own pause for silence of its parents.
 ///
 /// `@unchecked Sendable`: the mailbox, the stop flag and the thread's identity are behind a lock or atomics; all other
 /// state is used only after `checkConfined` has succeeded, that is by the thread inside `run`, or by the thread that

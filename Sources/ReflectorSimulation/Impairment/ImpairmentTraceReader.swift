@@ -8,7 +8,7 @@ struct ImpairmentTraceReader {
     private(set) var problems: [String] = []
     private static let problemsMax = 100
     private static let names = ["time in seconds", "loss %", "burst", "delay ms", "jitter ms", "rate kbit/s"]
-    /// The longest time in seconds, and the largest value of any other figure.
+    /// Largest value of a time in seconds, a burst in datagrams and a rate in kbit/s.
     private static let largest = 1e9
     private var number = 0
     private var lastTime = TimeSpan(nanoseconds: -1)

@@ -23,8 +23,9 @@ public struct LongRunSimulation: Sendable {
         public var packets: UInt64 = 0
         public var missing: UInt64 = 0
         public var repaired: UInt64 = 0
-        /// Sum of paths × seconds, and sum of seconds.
+        /// Sum of the seconds of all streams, each counted once for each path in use.
         public var pathSeconds = 0.0
+        /// Sum of the seconds of all streams.
         public var seconds = 0.0
         /// Number of times that a path was added.
         public var additions: UInt64 = 0
@@ -162,7 +163,8 @@ public struct LongRunSimulation: Sendable {
             if policy.wanted > before { report.additions += 1 }
             if policy.wanted > used.count { add(at: at) }
             if policy.wanted < used.count { drop(at: at) }
-            // Return to a path of better rank once its demotion is over, make before break.
+            // Return to a path of better rank once its demotion is over. A node does so make before break, so there is
+            // no gap.
             if used.count == 1, let back = (0..<used[0]).first(where: { demotedUntil[$0] <= at }) { used = [back] }
         }
 

@@ -47,7 +47,7 @@ struct LinkShares {
             endpoint: link.endpoint, nonce: link.nonce, cookieMilliseconds: link.cookieMilliseconds)
     }
 
-    /// True for an `Open` whose link has already been closed, or that is older than that link.
+    /// True if `open` is the `Open` of the link last closed at `source`, or is older than that `Open`.
     func isReplay(_ open: Open, from source: Endpoint) -> Bool {
         guard !closed.isEmpty, let last = closed[Self.place(of: source)], last.endpoint == source else {
             return false

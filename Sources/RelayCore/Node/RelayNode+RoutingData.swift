@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// The path of a stream packet through the node, and at an edge out of it.
+/// The path of a stream packet through the node and, at an edge, out of it.
 extension RelayNode {
     func receiveData(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant

@@ -15,7 +15,7 @@ enum TimerOwner: Equatable {
 struct Wakeup {
     fileprivate(set) var at: MonotonicInstant = .distantFuture
 
-    /// The owner wakes now. False if the entry of the queue is stale.
+    /// Clears the wake-up, because the owner wakes now. False, without any change, if the queue's entry is stale.
     mutating func take(_ at: MonotonicInstant) -> Bool {
         guard self.at == at else { return false }
         self.at = .distantFuture
@@ -43,7 +43,7 @@ struct TimerQueue {
     /// The earliest entry, which may be stale.
     var first: (owner: TimerOwner, at: MonotonicInstant)? { heap.min.map { ($0.owner, $0.at) } }
 
-    /// Makes `owner` wake at `at` unless it already wakes sooner. `wakeup` is the owner's own.
+    /// Makes `owner` wake at `at` unless it already wakes sooner. `wakeup` must be the one that belongs to `owner`.
     mutating func schedule(_ owner: TimerOwner, at: MonotonicInstant, _ wakeup: inout Wakeup) {
         guard at < wakeup.at else { return }
         wakeup.at = at

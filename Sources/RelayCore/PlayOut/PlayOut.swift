@@ -13,7 +13,7 @@ struct PlayOut: ~Copyable {
         case done
     }
 
-    /// The receiver of the packets. Read by the node, which calls it.
+    /// The receiver of the packets. The node reads this property and calls the sink.
     private(set) weak var sink: (any StreamSink)?
     private let deadline: TimeSpan
 

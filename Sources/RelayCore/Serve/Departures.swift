@@ -1,7 +1,7 @@
 import ReflectorModel
 
-/// Departures of a stream's packets, and how long each one stayed: until the flush at a relay, until it was delivered
-/// in order at an edge.
+/// Departures of a stream's packets, and how long each one stayed in the node: at a relay until the flush, at an edge
+/// until it was delivered in order.
 struct Departures {
     /// Copies queued for children.
     private(set) var packetsOut: UInt64 = 0

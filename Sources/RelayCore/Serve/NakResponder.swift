@@ -62,8 +62,8 @@ struct NakResponder {
         return .serve
     }
 
-    /// The packet goes to the child without a NAK, because it was repaired here. A NAK that is in transit needs no
-    /// other answer.
+    /// Records that a packet goes to the child without a NAK, because it was repaired here. If the child's NAK is in
+    /// transit, it needs no other answer.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         duplicates.noteRepair(sequence, of: subscription, at: now)
     }

@@ -1,5 +1,5 @@
-/// The state from which a stream's playlist numbers continue after the stream was absent and, read from a file, after a
-/// restart of the edge.
+/// The state from which a stream's playlist numbers continue after the stream was absent or, if the state was read from
+/// a file, after a restart of the edge.
 struct SegmentNumbering: Equatable, Sendable, Codable {
     /// Lowest media sequence number of the next segment.
     var next: Int64
@@ -10,16 +10,16 @@ struct SegmentNumbering: Equatable, Sendable, Codable {
     /// The target duration in the stream's recent playlists.
     var targetSeconds: Int?
 
-    /// If the number of a segment's slot is less than this far above `next`, the stream continues; a larger distance
-    /// means another time line.
+    /// The stream continues if a segment's slot plus `lead` is at least `next` and less than `next` plus this. A larger
+    /// distance means another time line.
     private static let aheadMax: Int64 = 43_200
     /// How many numbers may have been used after the file was written.
     private static let margin: Int64 = 64
     /// Largest number accepted: players may parse a number as a double, which holds every integer up to this.
     private static let numberMax: Int64 = 1 << 53
 
-    /// The number of a segment that begins a playlist: its slot plus `lead`. If that is below the numbers used before,
-    /// or too far above them, it is `next`.
+    /// The number of a segment that begins a playlist: its slot plus `lead`, or `next` if that sum is not above the
+    /// numbers used before, or is too far above them.
     func first(slot: Int64) -> Int64 {
         let alike = slot &+ lead
         return alike >= next && alike &- next < Self.aheadMax ? alike : next

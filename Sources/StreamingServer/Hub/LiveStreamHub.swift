@@ -188,8 +188,9 @@ public final class LiveStreamHub: Sendable {
         keepNumbers(isLast: false)
     }
 
-    /// Keeps the segments of all streams together within `segmentBytesOfAllMax`. Evicts those of absent streams first,
-    /// then those of unwatched streams, then those that no playlist lists, then the oldest ones of the largest streams.
+    /// Keeps the total size of all streams' segments within `segmentBytesOfAllMax`. Evicts the segments of absent
+    /// streams first, then those of unwatched streams, then those that no playlist lists, then the oldest ones of the
+    /// largest streams.
     private func boundSegments() {
         let streams = directory.withLock { directory in
             directory.history.sweep(at: .now)
@@ -259,7 +260,7 @@ public final class LiveStreamHub: Sendable {
             if let stream = directory.streams[name] { return .success(stream) }
             if directory.isShuttingDown { return .failure(.shuttingDown) }
             if directory.streams.count >= configuration.streamsMax {
-                // Evict the oldest stream without any bytes to make room: its requests may be retried.
+                // To make room, evict the oldest of the streams that have no bytes: its requests may be retried.
                 let cold = directory.streams.values.filter(\.isCold).min { $0.made < $1.made }
                 guard let cold else { return .failure(.streamsMax) }
                 directory.streams[cold.name] = nil

@@ -3,9 +3,9 @@ import DatagramIO
 import Foundation
 import Glibc
 
-/// `reflector with-parent PID COMMAND …`, only for `up` and `push`: becomes the command, and makes the kernel kill it
-/// when the parent ends, even by `kill -9` (prctl(2), PR_SET_PDEATHSIG, which survives execve). So nodes and encoders
-/// end with `up` or `push`.
+/// `reflector with-parent PID COMMAND …`, only for `up` and `push`: becomes the command, and makes the kernel terminate
+/// it when the parent ends, even if the parent is killed by `kill -9` (prctl(2), PR_SET_PDEATHSIG, which survives
+/// execve). So nodes and encoders end when `up` or `push` does.
 struct WithParent: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "with-parent", shouldDisplay: false)
 

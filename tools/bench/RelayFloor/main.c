@@ -3,7 +3,7 @@
 //
 //     relay-floor sendmmsg ADDRESS PORT CHILDREN-ADDRESS FIRST-PORT CHILDREN    a message for each datagram and child
 //     relay-floor gso      ADDRESS PORT CHILDREN-ADDRESS FIRST-PORT CHILDREN    a message for each run and child: a run
-//                                                        that UDP_GRO delivers in one piece is sent so by UDP_SEGMENT
+//                                       that UDP_GRO delivers in one piece is also sent in one piece, by UDP_SEGMENT
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
