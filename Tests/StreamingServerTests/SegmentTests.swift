@@ -76,7 +76,9 @@ struct SegmentTests {
         #expect(finished.first { $0.range.upperBound == 180_000 } != nil)
     }
 
-    @Test("The playlist lists three target durations, keeps as many more, and counts discontinuities that have left it")
+    @Test(
+        "The playlist lists three target durations, the window keeps as many more, and discontinuities that left are counted"
+    )
     func playlist() {
         var window = window(listed: 2, kept: 3)
         for slot in 7..<14 as Range<Int64> {

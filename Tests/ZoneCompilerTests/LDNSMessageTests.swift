@@ -4,7 +4,7 @@ import Testing
 
 @Suite("DNS messages through libldns")
 struct LDNSMessageTests {
-    @Test("A query contains id, case, RD and EDNS options, and can be parsed again")
+    @Test("A query keeps its id, the case of its name and its EDNS options, has RD clear, and can be parsed again")
     func queryRoundTrip() throws {
         let bytes = try LDNSMessage.query(
             id: 0xbeef, name: "N1.r1283.S4096.rEflector.net", type: LDNSType.a,

@@ -41,8 +41,8 @@ struct DuplicateNakFilter {
         return true
     }
 
-    /// The packet goes to the child without a NAK, because it has just been repaired here. A NAK that is in transit
-    /// needs no other answer.
+    /// Records that a packet goes to the child without a NAK, because it was repaired here. If the child's NAK is in
+    /// transit, it needs no other answer.
     mutating func noteRepair(_ sequence: UInt64, of subscription: UInt32, at now: MonotonicInstant) {
         guard !entries.isEmpty else { return }
         let (place, key) = Self.place(sequence, subscription)
