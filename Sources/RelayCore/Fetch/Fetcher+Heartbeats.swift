@@ -15,11 +15,9 @@ extension Fetcher {
         _ heartbeat: LinkHeartbeat, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
         core.context.count(.heartbeatsReceived)
-        if !core.mayBeStale(at: now) {
-            link.noteTimes(
-                heartbeat.timestamp, echoed: heartbeat.echoedTimestamp,
-                echoDelayMicroseconds: heartbeat.echoDelayMicroseconds, at: now)
-        }
+        core.noteTimes(
+            heartbeat.timestamp, echoed: heartbeat.echoedTimestamp,
+            echoDelayMicroseconds: heartbeat.echoDelayMicroseconds, on: link, at: now)
         link.window.expect(next: heartbeat.nextLinkNumber)
         let isNewNonce = link.takeNonce(heartbeat.leaseNonce)
         // The echo shows which Renew was the last to reach the parent. A lost Renew is sent again.

@@ -6,11 +6,9 @@ extension LinkKeeper {
     mutating func onRenew(
         _ renew: Renew, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        if !core.mayBeStale(at: now) {
-            link.noteTimes(
-                renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds,
-                at: now)
-        }
+        core.noteTimes(
+            renew.timestamp, echoed: renew.echoedTimestamp, echoDelayMicroseconds: renew.echoDelayMicroseconds,
+            on: link, at: now)
         noteReport(renew, of: link, at: now, &core)
         let expires = now + core.configuration.lease
         guard link.lease.renew(by: renew.leaseNonce, until: expires), link.lease.takeTurn(at: now) else { return }

@@ -62,8 +62,7 @@ extension RelayNode {
         case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
         case .announcePull:
             origin?.onAnnouncePull(on: link, at: now, &core)
-        case .heartbeatReply(let echoed):
-            if !core.mayBeStale(at: now) { link.noteEcho(echoed, at: now) }
+        case .heartbeatReply(let echoed): core.noteEcho(echoed, on: link, at: now)
         case .close(.shuttingDown): onShuttingDown(link, at: now)
         case .close: fail(link, at: now)
         case .sizeProbe(let length):
