@@ -5,8 +5,8 @@
 /// |---|---|---|---|---|---|---|---|---|
 /// | Hello | 4 | 16 | | | | 56 of padding | 76 | 76 |
 /// | Cookie | 4 | 16 | 24 | 32 | | | 76 | 76 |
-/// | Open | 4 | 16 | 24 | 32 | 2 | ≤ 730 | 808 | about 360 |
-/// | Opened | 4 | 16 | | 32 | 2 | ≤ 730 | 784 | about 340 |
+/// | Open | 4 | 16 | 24 | 32 | 2 | ≤ 732 | 810 | about 360 |
+/// | Opened | 4 | 16 | | 32 | 2 | ≤ 732 | 786 | about 340 |
 ///
 /// Hello is padded to the length of Cookie, so nothing that a parent sends to an unproved address is longer than what
 /// came from there: the amplification is 1. Opened is shorter than the longest Open, and goes only to an address that

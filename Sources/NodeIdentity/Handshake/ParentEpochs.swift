@@ -54,12 +54,13 @@ struct ParentEpochs<Crypto: IdentityCrypto> {
 
     /// Remembers the answer to an Open. False if the epoch is over or has no room.
     mutating func remember(_ answer: Answer, epoch number: UInt64, max: Int) -> Bool {
-        if let newest, newest.number == number, newest.answers.count < max {
-            self.newest?.answers[answer.open.nonce] = answer
+        // Without a copy of the epoch, which would make the dictionary copy itself at each answer.
+        if newest?.number == number, (newest?.answers.count ?? max) < max {
+            newest?.answers[answer.open.nonce] = answer
             return true
         }
-        if let previous, previous.number == number, previous.answers.count < max {
-            self.previous?.answers[answer.open.nonce] = answer
+        if previous?.number == number, (previous?.answers.count ?? max) < max {
+            previous?.answers[answer.open.nonce] = answer
             return true
         }
         return false

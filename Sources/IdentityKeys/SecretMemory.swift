@@ -1,0 +1,32 @@
+import CCrypto
+
+/// Secret bytes in memory of their own, which is wiped when its owner ends. It cannot be copied, so there is exactly one
+/// place to wipe, and it has no description, so that it cannot get into a log.
+public struct SecretMemory: ~Copyable {
+    private let memory: UnsafeMutableRawBufferPointer
+
+    /// Memory of zeros.
+    init(count: Int) {
+        memory = .allocate(byteCount: count, alignment: 8)
+        memory.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+
+    /// Takes a copy; the caller wipes the original.
+    init(copying bytes: UnsafeRawBufferPointer) {
+        self.init(count: bytes.count)
+        memory.copyMemory(from: bytes)
+    }
+
+    deinit {
+        OPENSSL_cleanse(memory.baseAddress, memory.count)
+        memory.deallocate()
+    }
+
+    var count: Int { memory.count }
+
+    borrowing func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+        body(UnsafeRawBufferPointer(memory))
+    }
+
+    mutating func withMutableBytes<Value>(_ body: (UnsafeMutableRawBufferPointer) -> Value) -> Value { body(memory) }
+}
