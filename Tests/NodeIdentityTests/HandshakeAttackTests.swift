@@ -1,0 +1,36 @@
+import Foundation
+import Testing
+
+@Suite("The handshake against an attacker who owns the network and holds one stolen key")
+struct HandshakeAttackTests {
+    /// Seeds to run; `REFLECTOR_IDENTITY_SEEDS` sets another number.
+    private var seeds: UInt64 {
+        ProcessInfo.processInfo.environment["REFLECTOR_IDENTITY_SEEDS"].flatMap { UInt64($0) } ?? 3_000
+    }
+
+    @Test("No two honest ends share a key with the wrong peer, and the attacker never has the key of a link between them")
+    func seeded() throws {
+        var links = 0
+        var withStolen = 0
+        for seed in 1...seeds {
+            var run = try AttackRun(seed: seed)
+            let report = try run.run()
+            for violation in report.violations { Issue.record("seed \(seed): \(violation)") }
+            links += report.links
+            withStolen += report.withStolen
+        }
+        // The attacks must not be so heavy that nothing happens, nor so light that the stolen key is never used.
+        #expect(links > Int(seeds) / 2, "\(links) links in \(seeds) runs")
+        #expect(withStolen > Int(seeds) / 4, "\(withStolen) links with the stolen node in \(seeds) runs")
+    }
+
+    @Test("Canary: where signatures prove nothing, the attacker gets keys of honest ends")
+    func canary() throws {
+        var violations = 0
+        for seed in 1...UInt64(300) {
+            var run = try AttackRun(seed: seed, acceptsAnySignature: true)
+            violations += try run.run().violations.count
+        }
+        #expect(violations > 0)
+    }
+}
