@@ -26,13 +26,13 @@ struct IdentityKeyParser: ~Copyable {
                 }
             }
             try made.get()
-            guard let key else { throw .library(operation: "read a key", code: 0) }
+            guard let key = key.take() else { throw .library(operation: "read a key", code: 0) }
             return key
         }
     }
 
     private let path: String
-    private var line: Line?
+    private var found: Line?
     private var failure: IdentityKeyFile.Failure?
 
     init(path: String) { self.path = path }
@@ -52,9 +52,9 @@ struct IdentityKeyParser: ~Copyable {
         }
     }
 
-    consuming func finish() throws(IdentityKeyFile.Failure) -> Line {
+    mutating func finish() throws(IdentityKeyFile.Failure) -> Line {
         if let failure { throw failure }
-        guard let line = line.take() else { throw .noKey(path: path) }
+        guard let line = found.take() else { throw .noKey(path: path) }
         return line
     }
 
@@ -66,7 +66,7 @@ struct IdentityKeyParser: ~Copyable {
             return complain(
                 number, first.lowerBound + 1, "unknown word; a line begins with `operator-private` or `node-private`")
         }
-        guard line == nil else {
+        guard found == nil else {
             return complain(number, first.lowerBound + 1, "a second key; a file has exactly one")
         }
         guard words.count == 3 else {
@@ -80,7 +80,7 @@ struct IdentityKeyParser: ~Copyable {
         guard let seed = Self.seed(UnsafeRawBufferPointer(rebasing: content[words[2]])) else {
             return complain(number, words[2].lowerBound + 1, "a key is \(2 * KeyPointer.length) hexadecimal digits")
         }
-        line = Line(owner: owner, name: name, seed: seed)
+        found = Line(owner: owner, name: name, seed: seed)
     }
 
     private mutating func complain(_ line: Int, _ column: Int, _ text: String) {

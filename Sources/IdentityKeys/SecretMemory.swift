@@ -11,6 +11,11 @@ public struct SecretMemory: ~Copyable {
         memory.initializeMemory(as: UInt8.self, repeating: 0)
     }
 
+    /// A copy of these bytes; the caller wipes them.
+    public static func copy(of bytes: [UInt8]) -> SecretMemory {
+        bytes.withUnsafeBytes { SecretMemory(copying: $0) }
+    }
+
     /// Takes a copy; the caller wipes the original.
     init(copying bytes: UnsafeRawBufferPointer) {
         self.init(count: bytes.count)
@@ -24,7 +29,7 @@ public struct SecretMemory: ~Copyable {
 
     var count: Int { memory.count }
 
-    borrowing func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+    public borrowing func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
         body(UnsafeRawBufferPointer(memory))
     }
 

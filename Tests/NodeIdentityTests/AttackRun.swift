@@ -1,4 +1,3 @@
-import NodeIdentity
 import ReflectorModel
 
 @testable import NodeIdentity
@@ -122,9 +121,11 @@ struct AttackRun {
     }
 
     private mutating func deliverHello() {
-        guard let hello = hellos.randomElement(using: &random), let index = parents.keys.sorted().randomElement(using: &random)
+        guard let hello = hellos.randomElement(using: &random),
+            let index = parents.keys.sorted().randomElement(using: &random)
         else { return }
-        if let cookie = try? parents[index]?.cookie(for: hello, from: someAddress(), at: now) { cookies.append(cookie) }
+        let from = someAddress()
+        if let cookie = try? parents[index]?.cookie(for: hello, from: from, at: now) { cookies.append(cookie) }
     }
 
     private mutating func mixed(_ cookie: CookieMessage) -> CookieMessage {

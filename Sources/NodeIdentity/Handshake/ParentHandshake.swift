@@ -35,13 +35,19 @@ public struct ParentHandshake<Crypto: IdentityCrypto> {
     private let crypto: Crypto
     /// Replaced when the node's certificate is renewed; handshakes under way go on.
     public var credential: NodeCredential<Crypto>
-    private var epochs = ParentEpochs<Crypto>()
+    private var epochs: ParentEpochs<Crypto>
     /// How often an answer was not remembered because there were too many.
     public private(set) var answersForgotten: UInt64 = 0
 
     public init(_ crypto: Crypto, credential: NodeCredential<Crypto>) {
+        self.init(crypto, credential: credential, epochs: ParentEpochs())
+    }
+
+    /// With epochs that were made before, for test vectors.
+    init(_ crypto: Crypto, credential: NodeCredential<Crypto>, epochs: ParentEpochs<Crypto>) {
         self.crypto = crypto
         self.credential = credential
+        self.epochs = epochs
     }
 
     /// The Cookie for a Hello.
