@@ -30,7 +30,7 @@ struct CertificateTests {
         #expect(try fixture.certificate(content).encoded.count == 468)
     }
 
-    @Test("Each change of one byte is refused, or is another certificate with that very encoding and no valid signature")
+    @Test("Each change of one byte is refused, or gives another certificate with that encoding and a wrong signature")
     func everyByte() throws {
         var random = SeededGenerator(seed: 12)
         for _ in 0..<4 {

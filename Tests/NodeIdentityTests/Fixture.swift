@@ -69,7 +69,9 @@ extension Fixture {
             }
         let notBefore = UInt64.random(in: 0..<(1 << 40) - 1, using: &random)
         var limits = NodeLimits()
-        if Bool.random(using: &random) { limits.egressBitsPerSecond = UInt64.random(in: 1...UInt64.max, using: &random) }
+        if Bool.random(using: &random) {
+            limits.egressBitsPerSecond = UInt64.random(in: 1...UInt64.max, using: &random)
+        }
         if Bool.random(using: &random) { limits.streams = UInt32.random(in: 1...UInt32.max, using: &random) }
         if Bool.random(using: &random) { limits.children = UInt32.random(in: 1...UInt32.max, using: &random) }
         return try CertificateContent(

@@ -8,7 +8,7 @@ struct HandshakeAttackTests {
         ProcessInfo.processInfo.environment["REFLECTOR_IDENTITY_SEEDS"].flatMap { UInt64($0) } ?? 3_000
     }
 
-    @Test("No two honest ends share a key with the wrong peer, and the attacker never has the key of a link between them")
+    @Test("No honest end shares a key with the wrong peer, and the attacker has no key of a link between two of them")
     func seeded() throws {
         var links = 0
         var withStolen = 0

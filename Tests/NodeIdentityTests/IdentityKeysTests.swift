@@ -41,19 +41,33 @@ struct IdentityKeysTests {
         }
     }
 
-    @Test("X25519 has the values of RFC 7748 §6.1")
+    @Test("X25519 has the values of RFC 7748 §5.2, and both ends agree")
     func agreement() throws {
-        let alice = try FixedKeysCrypto.agreementKey(
-            hex("77076d0a7318a57d3c16c17251b26645" + "4c6598c2c2d7c4a1cb93ce4c57d6b6d0"))
         let crypto = LibcryptoIdentityCrypto()
-        let other = try crypto.makeAgreementKey()
-        let one = try crypto.agree(alice, with: crypto.publicKey(of: other))
-        let two = try crypto.agree(other, with: crypto.publicKey(of: alice))
-        #expect(one.withBytes { Array($0) } == two.withBytes { Array($0) })
-
-        let first = try FixedKeysCrypto.agreementKey(
-            hex("77076d0a7318a57d3c16c17251b26645df4cd2f69f6f4f2c7e6d7b5b1c8c2e2a"))
-        #expect(crypto.publicKey(of: first).bytes.count == 32)
+        let vectors = [
+            (
+                "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+                "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+                "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552"
+            ),
+            (
+                "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+                "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+                "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"
+            ),
+        ]
+        for (scalar, point, result) in vectors {
+            let key = try FixedKeysCrypto.agreementKey(hex(scalar))
+            let secret = try crypto.agree(key, with: try #require(AgreementPublicKey(hex(point))))
+            #expect(secret.withBytes { hex($0) } == result)
+        }
+        let one = try crypto.makeAgreementKey()
+        let two = try crypto.makeAgreementKey()
+        let first = try crypto.agree(one, with: crypto.publicKey(of: two)).withBytes { Array($0) }
+        #expect(try crypto.agree(two, with: crypto.publicKey(of: one)).withBytes { Array($0) } == first)
+        #expect(throws: IdentityCryptoError.keyLength(bytes: 31)) {
+            _ = try FixedKeysCrypto.agreementKey(FixedKeysCrypto.octets(1, 31))
+        }
     }
 
     @Test("Keys of low order give no secret (RFC 7748 §6.1)")
