@@ -120,7 +120,8 @@ struct IdentityKeyParser: ~Copyable {
             }
             return true
         }
-        return isHex ? memory : nil
+        guard isHex else { return nil }
+        return memory
     }
 
     private static func value(_ digit: UInt8) -> UInt8? {

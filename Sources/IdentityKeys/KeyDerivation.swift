@@ -4,7 +4,7 @@ import NodeIdentity
 /// SHA-256, and keys from secrets.
 public enum KeyDerivation {
     /// Bytes of a derived key.
-    static let length = 32
+    public static let length = 32
 
     /// SHA-256. Traps if libcrypto fails: there is no answer that would be safe.
     public static func sha256(_ bytes: [UInt8]) -> Digest {

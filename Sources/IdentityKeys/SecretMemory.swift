@@ -13,13 +13,9 @@ public struct SecretMemory: ~Copyable {
 
     /// A copy of these bytes; the caller wipes them.
     public static func copy(of bytes: [UInt8]) -> SecretMemory {
-        bytes.withUnsafeBytes { SecretMemory(copying: $0) }
-    }
-
-    /// Takes a copy; the caller wipes the original.
-    init(copying bytes: UnsafeRawBufferPointer) {
-        self.init(count: bytes.count)
-        memory.copyMemory(from: bytes)
+        var memory = SecretMemory(count: bytes.count)
+        memory.withMutableBytes { $0.copyBytes(from: bytes) }
+        return memory
     }
 
     deinit {

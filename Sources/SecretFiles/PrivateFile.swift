@@ -59,7 +59,7 @@ public enum PrivateFile {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: bytesMax + 1, alignment: 8)
         var count = 0
         defer {
-            explicit_bzero(bytes.baseAddress, count)
+            if let start = bytes.baseAddress { explicit_bzero(start, count) }
             bytes.deallocate()
         }
         while count < bytes.count {
