@@ -23,8 +23,24 @@ struct AttackRun {
         var withStolen = 0
     }
 
+    /// An Open that the attacker could decrypt, and with what.
+    private struct Capture {
+        var open: OpenMessage
+        var key: SymbolicCrypto.AgreementKey
+        var first: SymbolicCrypto.Secret
+        var transcript: Digest
+        var identity: SealedIdentity
+    }
+
+    private struct ForgedOpen {
+        var open: OpenMessage
+        var key: SymbolicCrypto.AgreementKey
+        var first: SymbolicCrypto.Secret
+        var transcript: Digest
+    }
+
     static let attacker = 1_000
-    private static let steps = 160
+    private static let steps = 200
     private static let addresses = (1...3).map { Endpoint(address: IPAddress(v4: UInt32($0)), port: 4900) }
 
     let world: SymbolicWorld
@@ -45,12 +61,16 @@ struct AttackRun {
     private var openeds: [OpenedMessage] = []
     private var identities: [SealedIdentity] = []
     private var keys: [SymbolicCrypto.AgreementKey] = []
-    private var secrets: [SymbolicCrypto.Secret] = []
+    /// Opens that were encrypted to a key of the attacker's.
+    private var captured: [Capture] = []
+    private var forgedOpens: [ForgedOpen] = []
+    /// Which parent made a cookie.
+    private var makers: [CookieMAC: NodeID] = [:]
     private var ownChildren: [ChildHandshake<SymbolicCrypto>] = []
     private var ownParent: ParentHandshake<SymbolicCrypto>
     private let evil: SymbolicCrypto
 
-    init(seed: UInt64, acceptsAnySignature: Bool = false) throws {
+    init(seed: UInt64, signatures: SymbolicWorld.Signatures = .perfect) throws {
         fixture = try Fixture(seed: seed)
         world = fixture.world
         random = SeededGenerator(seed: seed &+ 77)
@@ -64,7 +84,7 @@ struct AttackRun {
         stolen = Int.random(in: 0..<nodes.count, using: &random)
         evil = SymbolicCrypto(world: world, actor: Self.attacker)
         ownParent = ParentHandshake(evil, credential: nodes[stolen])
-        world.acceptsAnySignature = acceptsAnySignature
+        world.kind = signatures
         // Certificates are public in the model, as if the attacker had seen all of them.
         for index in nodes.indices where index != stolen {
             identities.append(
@@ -80,7 +100,7 @@ struct AttackRun {
 
     mutating func run() throws -> Report {
         for index in nodes.indices where index != stolen {
-            for _ in 0..<2 { try begin(index) }
+            for _ in 0..<3 { try begin(index) }
         }
         for _ in 0..<Self.steps {
             now = now + .milliseconds(Int64.random(in: 0...150, using: &random))
@@ -102,16 +122,24 @@ struct AttackRun {
     // MARK: The attacker's choices
 
     private mutating func step() {
-        switch Int.random(in: 0..<12, using: &random) {
-        case 0, 1: deliverHello()
-        case 2, 3: if let cookie = cookies.randomElement(using: &random) { toChildren(mixed(cookie)) }
-        case 4, 5, 6: if let open = opens.randomElement(using: &random) { toParent(mixed(open)) }
-        case 7, 8: if let opened = openeds.randomElement(using: &random) { toChildren(mixed(opened)) }
-        case 9: openLink()
-        case 10: pretendToBeParent()
-        default: forge()
+        switch Int.random(in: 0..<14, using: &random) {
+        case 0, 1, 2: deliverHello()
+        case 3, 4: if let cookie = pick(cookies) { toChildren(mixed(cookie)) }
+        case 5, 6, 7: if let open = pick(opens) { toParent(mixed(open)) }
+        case 8, 9: if let opened = pick(openeds) { toChildren(mixed(opened)) }
+        case 10: openLink()
+        case 11: pretendToBeParent()
+        case 12: forgeOpen()
+        default: forgeOpened()
         }
     }
+
+    /// Every other time one of the newest, otherwise any.
+    private mutating func pick<Element>(_ all: [Element]) -> Element? {
+        Bool.random(using: &random) ? all.suffix(2).randomElement(using: &random) : all.randomElement(using: &random)
+    }
+
+    private mutating func isLucky() -> Bool { Bool.random(using: &random) }
 
     /// Where the honest children are.
     private static var address: Endpoint { addresses[0] }
@@ -123,11 +151,18 @@ struct AttackRun {
     }
 
     private mutating func deliverHello() {
-        guard let hello = hellos.randomElement(using: &random),
-            let index = parents.keys.sorted().randomElement(using: &random)
-        else { return }
+        guard let hello = pick(hellos), let index = parents.keys.sorted().randomElement(using: &random) else {
+            return
+        }
+        // Every other time the parent that the child wants.
+        let wanted = children.first { $0.handshake.hello == hello }?.target
+        let right = isLucky() ? nodes.firstIndex { $0.node == wanted } : nil
+        let parent = right ?? index
         let from = someAddress()
-        if let cookie = try? parents[index]?.cookie(for: hello, from: from, at: now) { cookies.append(cookie) }
+        if let cookie = try? parents[parent]?.cookie(for: hello, from: from, at: now) {
+            cookies.append(cookie)
+            makers[cookie.cookie.mac] = nodes[parent].node
+        }
     }
 
     private mutating func mixed(_ cookie: CookieMessage) -> CookieMessage {
@@ -177,6 +212,7 @@ struct AttackRun {
             let cookie = try? parents[index]?.cookie(for: handshake.hello, from: Self.address, at: now),
             let open = try? handshake.receive(cookie)
         else { return }
+        makers[cookie.cookie.mac] = nodes[index].node
         cookies.append(cookie)
         opens.append(open)
         ownChildren.append(handshake)
@@ -195,77 +231,105 @@ struct AttackRun {
         }
     }
 
-    /// Builds an Open or an Opened by hand, from keys of its own and whatever identity it likes.
-    private mutating func forge() {
-        guard let cookie = cookies.randomElement(using: &random) else { return }
+    /// Builds an Open by hand, from keys of its own and whatever identity it likes.
+    private mutating func forgeOpen() {
         learn()
+        guard let cookie = pick(cookies) else { return }
         let key = newKey()
-        if Bool.random(using: &random) {
-            guard let first = try? evil.agree(key, with: cookie.epochKey) else { return }
-            let transcript = KeySchedule.openTranscript(
-                nonce: cookie.nonce, cookie: cookie.cookie, epochKey: cookie.epochKey, childKey: key.publicKey, evil)
-            guard let secret = try? KeySchedule.openKey(first, transcript: transcript, evil) else { return }
-            guard let sealed = sealedForgery(.child, transcript, secret) else { return }
-            opens.append(
-                OpenMessage(nonce: cookie.nonce, cookie: cookie.cookie, childKey: key.publicKey, sealed: sealed))
-        } else {
-            guard let open = opens.randomElement(using: &random), let own = keys.randomElement(using: &random),
-                let first = try? evil.agree(own, with: open.childKey),
-                let second = try? evil.agree(key, with: open.childKey)
-            else { return }
-            let before = KeySchedule.openTranscript(
-                nonce: open.nonce, cookie: open.cookie, epochKey: own.publicKey, childKey: open.childKey, evil)
-            let transcript = KeySchedule.openedTranscript(
-                after: before, sealed: open.sealed, parentKey: key.publicKey, evil)
-            guard let secret = try? KeySchedule.openedKey(first, second, transcript: transcript, evil),
-                let sealed = sealedForgery(.parent, transcript, secret)
-            else { return }
-            openeds.append(OpenedMessage(nonce: open.nonce, parentKey: key.publicKey, sealed: sealed))
-            // The keys of the link that would result.
-            let whole = KeySchedule.linkTranscript(after: transcript, sealed: sealed, evil)
-            _ = try? KeySchedule.linkSecrets(first, second, transcript: whole, evil)
-        }
+        guard let first = try? evil.agree(key, with: cookie.epochKey) else { return }
+        let transcript = KeySchedule.openTranscript(
+            nonce: cookie.nonce, cookie: cookie.cookie, epochKey: cookie.epochKey, childKey: key.publicKey, evil)
+        let maker = makers[cookie.cookie.mac]
+        guard let secret = try? KeySchedule.openKey(first, transcript: transcript, evil),
+            let sealed = forgedIdentity(.child, transcript, secret, as: nil, for: maker)
+        else { return }
+        let open = OpenMessage(nonce: cookie.nonce, cookie: cookie.cookie, childKey: key.publicKey, sealed: sealed)
+        forgedOpens.append(ForgedOpen(open: open, key: key, first: first, transcript: transcript))
+        opens.append(open)
+        if isLucky() { toParent(open) }
     }
 
-    /// Somebody's certificate, with a signature of somebody, or of the stolen key over exactly the right text.
-    private mutating func sealedForgery(
-        _ end: KeySchedule.End, _ transcript: Digest, _ secret: SymbolicCrypto.Secret
+    /// Builds an Opened by hand, for a child that encrypted its Open to a key of the attacker's.
+    private mutating func forgeOpened() {
+        learn()
+        guard let capture = pick(captured) else { return }
+        let key = newKey()
+        let transcript = KeySchedule.openedTranscript(
+            after: capture.transcript, sealed: capture.open.sealed, parentKey: key.publicKey, evil)
+        guard let second = try? evil.agree(key, with: capture.open.childKey),
+            let secret = try? KeySchedule.openedKey(capture.first, second, transcript: transcript, evil),
+            let sealed = forgedIdentity(
+                .parent, transcript, secret, as: capture.identity.intended,
+                for: capture.identity.certificate.content.node)
+        else { return }
+        let opened = OpenedMessage(nonce: capture.open.nonce, parentKey: key.publicKey, sealed: sealed)
+        // The keys of the link that would result.
+        let whole = KeySchedule.linkTranscript(after: transcript, sealed: sealed, evil)
+        _ = try? KeySchedule.linkSecrets(capture.first, second, transcript: whole, evil)
+        openeds.append(opened)
+        if isLucky() { toChildren(opened) }
+    }
+
+    /// Somebody's certificate, with a signature of somebody, or of the stolen key over exactly the right text. `name` and
+    /// `peer` are what would be convincing.
+    private mutating func forgedIdentity(
+        _ end: KeySchedule.End, _ transcript: Digest, _ secret: SymbolicCrypto.Secret, as name: NodeID?,
+        for peer: NodeID?
     ) -> [UInt8]? {
-        let source = identities.randomElement(using: &random)
-        let certificate = Bool.random(using: &random) ? source?.certificate : nodes[stolen].certificate
-        guard var identity = source, let certificate, let intended = nodes.randomElement(using: &random)?.node else {
+        guard var identity = pick(identities), let anybody = nodes.randomElement(using: &random)?.node else {
             return nil
         }
-        identity.certificate = certificate
-        identity.intended = Bool.random(using: &random) ? intended : identity.intended
-        if Bool.random(using: &random) {
+        let convincing = nodes.first { $0.node == name }?.certificate
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0: identity.certificate = convincing ?? identity.certificate
+        case 1: identity.certificate = nodes[stolen].certificate
+        default: break
+        }
+        identity.intended = isLucky() ? peer ?? anybody : anybody
+        if isLucky() {
             let signed = KeySchedule.signedBytes(
-                by: end, transcript: transcript, certificate: certificate, intended: identity.intended,
+                by: end, transcript: transcript, certificate: identity.certificate, intended: identity.intended,
                 payload: identity.payload, evil)
             identity.signature = (try? evil.sign(signed, with: nodes[stolen].key)) ?? identity.signature
         }
         return try? evil.seal(identity.encoded, associated: transcript, under: secret)
     }
 
-    /// Opens what was sent to a key of the attacker's.
+    /// Decrypts what was sent to keys of the attacker's.
     private mutating func learn() {
-        guard let open = opens.randomElement(using: &random) else { return }
-        for key in keys {
-            let transcript = KeySchedule.openTranscript(
-                nonce: open.nonce, cookie: open.cookie, epochKey: key.publicKey, childKey: open.childKey, evil)
-            guard let first = try? evil.agree(key, with: open.childKey),
-                let secret = try? KeySchedule.openKey(first, transcript: transcript, evil),
-                let bytes = evil.open(open.sealed, associated: transcript, under: secret),
-                let identity = try? SealedIdentity(decoding: bytes)
-            else { continue }
-            identities.append(identity)
-        }
-        // What honest parents answered to the attacker's own links.
-        for opened in openeds {
-            for index in ownChildren.indices where ownChildren[index].hello.nonce == opened.nonce {
-                _ = try? ownChildren[index].receive(opened, trust: fixture.trust, at: Fixture.now)
+        if let open = pick(opens), !captured.contains(where: { $0.open == open }) {
+            for key in keys {
+                let transcript = KeySchedule.openTranscript(
+                    nonce: open.nonce, cookie: open.cookie, epochKey: key.publicKey, childKey: open.childKey, evil)
+                guard let first = try? evil.agree(key, with: open.childKey),
+                    let secret = try? KeySchedule.openKey(first, transcript: transcript, evil),
+                    let bytes = evil.open(open.sealed, associated: transcript, under: secret),
+                    let identity = try? SealedIdentity(decoding: bytes)
+                else { continue }
+                identities.append(identity)
+                captured.append(
+                    Capture(open: open, key: key, first: first, transcript: transcript, identity: identity))
             }
         }
+        guard let opened = pick(openeds) else { return }
+        for index in ownChildren.indices where ownChildren[index].hello.nonce == opened.nonce {
+            _ = try? ownChildren[index].receive(opened, trust: fixture.trust, at: Fixture.now)
+        }
+        for forged in forgedOpens where forged.open.nonce == opened.nonce { learn(opened, answering: forged) }
+    }
+
+    /// The keys of a link that a parent granted to a forged Open, if this is the answer to it.
+    private mutating func learn(_ opened: OpenedMessage, answering forged: ForgedOpen) {
+        let transcript = KeySchedule.openedTranscript(
+            after: forged.transcript, sealed: forged.open.sealed, parentKey: opened.parentKey, evil)
+        guard let second = try? evil.agree(forged.key, with: opened.parentKey),
+            let secret = try? KeySchedule.openedKey(forged.first, second, transcript: transcript, evil),
+            let bytes = evil.open(opened.sealed, associated: transcript, under: secret),
+            let identity = try? SealedIdentity(decoding: bytes)
+        else { return }
+        identities.append(identity)
+        let whole = KeySchedule.linkTranscript(after: transcript, sealed: opened.sealed, evil)
+        _ = try? KeySchedule.linkSecrets(forged.first, second, transcript: whole, evil)
     }
 
     private mutating func newKey() -> SymbolicCrypto.AgreementKey {
@@ -313,49 +377,4 @@ struct AttackRun {
             }
         }
     }
-
-    // MARK: What must hold
-
-    private func report() -> Report {
-        var report = Report()
-        let thief = nodes[stolen].node
-        for view in childViews + parentViews {
-            if let target = view.target, view.peer != target {
-                report.violations.append("\(view.own) wanted \(target) and got \(view.peer)")
-            }
-            guard view.peer != thief else {
-                report.withStolen += 1
-                continue
-            }
-            for secret in view.secrets.all where world.knows(Self.attacker, secret) {
-                report.violations.append("the attacker has a key of \(view.own)'s link with \(view.peer)")
-            }
-        }
-        for child in childViews where child.peer != thief {
-            let parents = parentViews.filter { $0.secrets.childToParent == child.secrets.childToParent }
-            let isPaired =
-                parents.count == 1
-                && parents.allSatisfy {
-                    $0.own == child.peer && $0.peer == child.own && $0.secrets.all == child.secrets.all
-                }
-            if isPaired {
-                report.links += 1
-            } else {
-                report.violations.append("\(child.own)'s link with \(child.peer) has \(parents.count) other ends")
-            }
-        }
-        for parent in parentViews {
-            let children = childViews.filter { $0.secrets.childToParent == parent.secrets.childToParent }
-            guard children.count <= 1, children.allSatisfy({ $0.own == parent.peer && $0.peer == parent.own }) else {
-                report.violations.append("\(parent.own)'s link with \(parent.peer) has the key of other nodes")
-                continue
-            }
-        }
-        return report
-    }
-}
-
-extension LinkSecrets {
-    /// All keys of the link, in a fixed order.
-    var all: [Secret] { [childToParent, parentToChild, parentToChildSealing] }
 }

@@ -5,8 +5,15 @@ import ReflectorModel
 /// something only to the world, and a secret is a term that records how it came about. The world knows which actor has
 /// computed which secret, so that a test can ask whether an attacker has a key.
 final class SymbolicWorld {
-    /// For canaries: a world whose signatures are all valid.
-    var acceptsAnySignature = false
+    /// What a valid signature proves. All but `perfect` are for canaries.
+    enum Signatures {
+        case perfect
+        /// That the holder of the key signed something at some time.
+        case ofAnyText
+        case nothing
+    }
+
+    var kind = Signatures.perfect
     private var random: SeededGenerator
     private var digests: [[UInt8]: Digest] = [:]
     private var signatures: [Signature: Signed] = [:]
@@ -57,7 +64,11 @@ final class SymbolicWorld {
     }
 
     fileprivate func isValid(_ signature: Signature, _ message: [UInt8], _ key: VerificationKey) -> Bool {
-        acceptsAnySignature || signatures[signature] == Signed(key: key, message: message)
+        switch kind {
+        case .perfect: signatures[signature] == Signed(key: key, message: message)
+        case .ofAnyText: signatures[signature]?.key == key
+        case .nothing: true
+        }
     }
 
     fileprivate func makeAgreementKey() -> SymbolicCrypto.AgreementKey {
