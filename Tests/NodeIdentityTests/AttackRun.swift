@@ -342,13 +342,14 @@ struct AttackRun {
     // MARK: Honest nodes
 
     private mutating func toChildren(_ cookie: CookieMessage) {
-        for index in children.indices {
+        // Others refuse it at once (`otherNonce`); HandshakeTests has that.
+        for index in children.indices where children[index].handshake.hello.nonce == cookie.nonce {
             if let open = try? children[index].handshake.receive(cookie) { opens.append(open) }
         }
     }
 
     private mutating func toChildren(_ opened: OpenedMessage) {
-        for index in children.indices {
+        for index in children.indices where children[index].handshake.hello.nonce == opened.nonce {
             guard
                 let link = try? children[index].handshake.receive(opened, trust: fixture.trust, at: Fixture.now)
             else { continue }
@@ -361,7 +362,9 @@ struct AttackRun {
 
     private mutating func toParent(_ open: OpenMessage) {
         let from = someAddress()
-        for index in parents.keys.sorted() {
+        let maker = makers[open.cookie.mac]
+        let isWide = Int.random(in: 0..<8, using: &random) == 0
+        for index in parents.keys.sorted() where isWide || nodes[index].node == maker {
             let outcome = try? parents[index]?.receive(
                 open, from: from, trust: fixture.trust, at: now, seconds: Fixture.now)
             switch outcome {

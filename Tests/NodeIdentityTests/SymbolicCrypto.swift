@@ -47,7 +47,15 @@ final class SymbolicWorld {
 
     func knows(_ actor: Int, _ secret: SymbolicCrypto.Secret) -> Bool { known[actor]?.contains(secret) ?? false }
 
-    func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
+    func bytes(_ count: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count + 8)
+        while bytes.count < count {
+            withUnsafeBytes(of: random.next()) { bytes.append(contentsOf: $0) }
+        }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
 
     func fixed<Kind>() -> FixedBytes<Kind> {
         while true {
