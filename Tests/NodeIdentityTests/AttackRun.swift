@@ -48,6 +48,7 @@ struct AttackRun {
     var random: SeededGenerator
     let nodes: [NodeCredential<SymbolicCrypto>]
     let stolen: Int
+    private var trust: PeerTrust
     private var now = MonotonicInstant.zero + .seconds(100)
     private var children: [(node: Int, target: NodeID, handshake: ChildHandshake<SymbolicCrypto>)] = []
     private var parents: [Int: ParentHandshake<SymbolicCrypto>] = [:]
@@ -81,6 +82,7 @@ struct AttackRun {
             try fixture.credential("set-1", role: .set, serial: 4),
             try fixture.credential("set-2", role: .set, serial: 5),
         ]
+        trust = fixture.trust
         stolen = Int.random(in: 0..<nodes.count, using: &random)
         evil = SymbolicCrypto(world: world, actor: Self.attacker)
         ownParent = ParentHandshake(evil, credential: nodes[stolen])
@@ -224,7 +226,7 @@ struct AttackRun {
             if let cookie = try? ownParent.cookie(for: hello, from: Self.address, at: now) { cookies.append(cookie) }
         } else if let open = opens.randomElement(using: &random),
             let outcome = try? ownParent.receive(
-                open, from: Self.address, trust: fixture.trust, at: now, seconds: Fixture.now),
+                open, from: Self.address, trust: &trust, at: now, seconds: Fixture.now),
             case .accepted(let accepted) = outcome, let answer = try? ownParent.answer(accepted, payload: [])
         {
             openeds.append(answer.opened)
@@ -313,7 +315,7 @@ struct AttackRun {
         }
         guard let opened = pick(openeds) else { return }
         for index in ownChildren.indices where ownChildren[index].hello.nonce == opened.nonce {
-            _ = try? ownChildren[index].receive(opened, trust: fixture.trust, at: Fixture.now)
+            _ = try? ownChildren[index].receive(opened, trust: &trust, at: Fixture.now)
         }
         for forged in forgedOpens where forged.open.nonce == opened.nonce { learn(opened, answering: forged) }
     }
@@ -351,7 +353,7 @@ struct AttackRun {
     private mutating func toChildren(_ opened: OpenedMessage) {
         for index in children.indices where children[index].handshake.hello.nonce == opened.nonce {
             guard
-                let link = try? children[index].handshake.receive(opened, trust: fixture.trust, at: Fixture.now)
+                let link = try? children[index].handshake.receive(opened, trust: &trust, at: Fixture.now)
             else { continue }
             childViews.append(
                 View(
@@ -366,7 +368,7 @@ struct AttackRun {
         let isWide = Int.random(in: 0..<8, using: &random) == 0
         for index in parents.keys.sorted() where isWide || nodes[index].node == maker {
             let outcome = try? parents[index]?.receive(
-                open, from: from, trust: fixture.trust, at: now, seconds: Fixture.now)
+                open, from: from, trust: &trust, at: now, seconds: Fixture.now)
             switch outcome {
             case .accepted(let accepted):
                 guard let (opened, link) = try? parents[index]?.answer(accepted, payload: [UInt8(index)]) else {

@@ -13,10 +13,10 @@ struct HandshakePair<Crypto: IdentityCrypto> {
 
     mutating func cookie() throws -> CookieMessage { try parent.cookie(for: child.hello, from: Self.address, at: now) }
 
-    func receive(_ open: OpenMessage, from address: Endpoint = Self.address) throws
+    mutating func receive(_ open: OpenMessage, from address: Endpoint = Self.address) throws
         -> ParentHandshake<Crypto>.Outcome
     {
-        try parent.receive(open, from: address, trust: trust, at: now, seconds: seconds)
+        try parent.receive(open, from: address, trust: &trust, at: now, seconds: seconds)
     }
 
     /// Lets the child of an Open in.
@@ -28,7 +28,7 @@ struct HandshakePair<Crypto: IdentityCrypto> {
     }
 
     mutating func receive(_ opened: OpenedMessage) throws -> EstablishedLink<Crypto> {
-        try child.receive(opened, trust: trust, at: seconds)
+        try child.receive(opened, trust: &trust, at: seconds)
     }
 }
 

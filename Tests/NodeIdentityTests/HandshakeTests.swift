@@ -210,6 +210,33 @@ struct HandshakeTests {
         #expect(try refusal("watch-1", .observer) == .powers)
     }
 
+    @Test("A certificate that was verified before is checked again for its time, its revocation and the operators")
+    func verifiedBefore() throws {
+        let child = try fixture.credential("edge-1", role: .edge, region: .edge(RegionID(1)), serial: 3)
+        var pair = try HandshakePair(fixture, child: child)
+        let open = try pair.child.receive(try pair.cookie())
+        _ = try pair.receive(open)
+        _ = try pair.receive(open)
+        pair.seconds = Fixture.notAfter
+        #expect(throws: HandshakeError.certificate(.expired(notAfter: Fixture.notAfter))) { try pair.receive(open) }
+        pair.seconds = Fixture.now
+        pair.trust.revocations = try fixture.revocations([3])
+        #expect(throws: HandshakeError.certificate(.revoked(sequence: 1))) { try pair.receive(open) }
+        pair.trust.revocations = nil
+        _ = try pair.receive(open)
+        pair.trust.authorities = try Fixture(seed: 5).authorities
+        #expect(throws: HandshakeError.certificate(.unknownIssuer(fixture.issuer))) { try pair.receive(open) }
+    }
+
+    @Test("The memory of verified certificates has two halves of 4,096, and forgets the older one")
+    func verifiedBound() {
+        var verified = VerifiedCertificates()
+        let digests: [Digest] = (0..<3 * VerifiedCertificates.halfMax).map { _ in fixture.world.fixed() }
+        for digest in digests { verified.insert(digest) }
+        #expect(digests.suffix(2 * VerifiedCertificates.halfMax).allSatisfy { verified.contains($0) })
+        #expect(!digests.prefix(VerifiedCertificates.halfMax).contains { verified.contains($0) })
+    }
+
     @Test("A key that is not the one in the certificate forms no credential")
     func credential() throws {
         let edge = try fixture.credential("edge-1", role: .edge, region: .edge(RegionID(1)))

@@ -77,7 +77,7 @@ struct IdentityVectorTests {
     @Test("With the documented keys, both ends send the documented messages and get the documented link keys")
     func handshake() throws {
         let authorities = try CertificateAuthorities([crypto.publicKey(of: operatorKey)], crypto)
-        let trust = PeerTrust(authorities: authorities, zone: "reflector.net")
+        var trust = PeerTrust(authorities: authorities, zone: "reflector.net")
         let edge = try #require(NodeCredential(certificate: try edge(), key: edgeKey, crypto))
         let set = try #require(NodeCredential(certificate: try set(), key: setKey, crypto))
         let address = Endpoint(address: IPAddress(v4: 0xc000_0201), port: 4900)
@@ -102,7 +102,7 @@ struct IdentityVectorTests {
         var parent = ParentHandshake(fresh, credential: set, epochs: epochs)
         guard
             case .accepted(let accepted) = try parent.receive(
-                open, from: address, trust: trust, at: now, seconds: Self.start)
+                open, from: address, trust: &trust, at: now, seconds: Self.start)
         else {
             Issue.record("not accepted")
             return
@@ -111,7 +111,7 @@ struct IdentityVectorTests {
         #expect(opened.parentKey.bytes == (try value("parent key")))
         #expect(opened.sealed == (try value("Opened, sealed")))
 
-        let childLink = try child.receive(opened, trust: trust, at: Self.start)
+        let childLink = try child.receive(opened, trust: &trust, at: Self.start)
         for link in [childLink, parentLink] {
             #expect(link.transcript.bytes == (try value("transcript")))
             #expect(link.secrets.childToParent.withBytes { Array($0) } == (try value("link, child to parent")))

@@ -83,7 +83,7 @@ public struct ChildHandshake<Crypto: IdentityCrypto> {
 
     /// Finishes the handshake. `seconds` is the time since 1970, for the parent's certificate.
     public mutating func receive(
-        _ message: OpenedMessage, trust: PeerTrust, at seconds: UInt64
+        _ message: OpenedMessage, trust: inout PeerTrust, at seconds: UInt64
     ) throws(HandshakeError) -> EstablishedLink<Crypto> {
         guard case .awaitingOpened(var pending) = state else { throw .unexpected }
         guard message.nonce == nonce else { throw .otherNonce }

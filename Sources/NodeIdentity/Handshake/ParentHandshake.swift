@@ -6,7 +6,8 @@ import ReflectorModel
 /// ```
 /// Hello -> cookie(for:) -> Cookie            one MAC
 /// Open  -> receive(_:)  -> repeated Opened   one MAC: the same Open came again
-///                       -> AcceptedOpen      an agreement, then the seal, then two signatures
+///                       -> AcceptedOpen      an agreement, then the seal, then two signatures (one if the child's
+///                                            certificate is known already)
 ///          answer(_:)   -> Opened            a key, an agreement and a signature
 /// ```
 /// Between the last two the caller checks the child against the zone, or refuses it. The caller also bounds how often
@@ -63,7 +64,7 @@ public struct ParentHandshake<Crypto: IdentityCrypto> {
 
     /// Finds out who sent an Open. `seconds` is the time since 1970, for the child's certificate.
     public func receive(
-        _ open: OpenMessage, from address: Endpoint, trust: PeerTrust, at now: MonotonicInstant, seconds: UInt64
+        _ open: OpenMessage, from address: Endpoint, trust: inout PeerTrust, at now: MonotonicInstant, seconds: UInt64
     ) throws(HandshakeError) -> Outcome {
         guard let epoch = epochs.epoch(of: open.cookie, for: address, nonce: open.nonce, at: now, crypto) else {
             throw .cookie

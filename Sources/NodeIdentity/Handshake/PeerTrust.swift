@@ -15,11 +15,15 @@ public struct NodeCredential<Crypto: IdentityCrypto> {
     public var node: NodeID { certificate.content.node }
 }
 
-/// Whom a node believes: operators, its zone, and the newest revocation list.
+/// Whom a node believes: operators, its zone, and the newest revocation list. A node has one, for all its handshakes.
 public struct PeerTrust: Sendable {
-    public var authorities: CertificateAuthorities
+    public var authorities: CertificateAuthorities {
+        // A certificate that was verified with a key that is gone counts no more.
+        didSet { verified = VerifiedCertificates() }
+    }
     public var zone: String
     public var revocations: RevocationList?
+    private var verified = VerifiedCertificates()
 
     public init(authorities: CertificateAuthorities, zone: String, revocations: RevocationList? = nil) {
         self.authorities = authorities
@@ -29,7 +33,7 @@ public struct PeerTrust: Sendable {
 
     /// Opens and decodes what a peer says about itself, validates its certificate at `seconds` since 1970, and verifies
     /// its signature over the transcript: first what is cheap, and the signatures last.
-    func identify<Crypto: IdentityCrypto>(
+    mutating func identify<Crypto: IdentityCrypto>(
         _ sealed: [UInt8], under key: Crypto.Secret, by end: KeySchedule.End, transcript: Digest, at seconds: UInt64,
         own: NodeID, _ crypto: Crypto
     ) throws(HandshakeError) -> SealedIdentity {
@@ -45,7 +49,7 @@ public struct PeerTrust: Sendable {
         guard content.node != own else { throw .ownName }
         guard identity.intended == own else { throw .intendedForOther }
         let validity = authorities.validate(
-            identity.certificate, at: seconds, zone: zone, revocations: revocations, crypto)
+            identity.certificate, at: seconds, zone: zone, revocations: revocations, verified: &verified, crypto)
         guard validity == .valid else { throw .certificate(validity) }
         let signed = KeySchedule.signedBytes(
             by: end, transcript: transcript, certificate: identity.certificate, intended: identity.intended,
