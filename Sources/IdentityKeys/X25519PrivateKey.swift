@@ -29,7 +29,8 @@ public struct X25519PrivateKey: ~Copyable {
         defer { EVP_PKEY_free(pointer) }
         guard let context = EVP_PKEY_CTX_new(key.pointer, nil) else { throw .last("agree") }
         defer { EVP_PKEY_CTX_free(context) }
-        guard EVP_PKEY_derive_init(context) == 1, EVP_PKEY_derive_set_peer(context, pointer) == 1 else {
+        // No check of the peer's key: X25519 takes any (RFC 7748 §5), and the result is checked below.
+        guard EVP_PKEY_derive_init(context) == 1, EVP_PKEY_derive_set_peer_ex(context, pointer, 0) == 1 else {
             throw .last("agree")
         }
         var secret = SecretMemory(count: KeyPointer.length)
