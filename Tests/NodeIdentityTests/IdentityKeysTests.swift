@@ -228,4 +228,21 @@ struct IdentityKeyFileTests {
             _ = try IdentityKeyFile(loading: path)
         }
     }
+
+    @Test("A private file is read as text or as bytes, up to its bound; bytes that are no text are refused as text")
+    func privateFiles() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("private-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try PrivateFile.create(path, text: "")
+        #expect(try PrivateFile.read(path, bytesMax: 0) == "")
+        try PrivateFile.replace(path, bytes: Array("naïve\n".utf8))
+        #expect(try PrivateFile.read(path, bytesMax: 7) == "naïve\n")
+        #expect(try PrivateFile.withBytes(path, bytesMax: 7) { $0.count } == 7)
+        #expect(throws: PrivateFile.Failure.tooLarge(path: path, bytes: 7, bytesMax: 6)) {
+            try PrivateFile.read(path, bytesMax: 6)
+        }
+        try PrivateFile.replace(path, bytes: [0xff, 0xfe])
+        #expect(throws: PrivateFile.Failure.notText(path: path)) { try PrivateFile.read(path, bytesMax: 7) }
+        #expect(try PrivateFile.withBytes(path, bytesMax: 7) { Array($0) } == [0xff, 0xfe])
+    }
 }
