@@ -57,9 +57,9 @@ struct AttackRun {
 
     // What the attacker has seen and learned.
     private var hellos: [HelloMessage] = []
-    private var cookies: [CookieMessage] = []
-    private var opens: [OpenMessage] = []
-    private var openeds: [OpenedMessage] = []
+    private(set) var cookies: [CookieMessage] = []
+    private(set) var opens: [OpenMessage] = []
+    private(set) var openeds: [OpenedMessage] = []
     private var identities: [SealedIdentity] = []
     private var keys: [SymbolicCrypto.AgreementKey] = []
     /// Opens that were encrypted to a key of the attacker's.
@@ -69,7 +69,7 @@ struct AttackRun {
     private var makers: [CookieMAC: NodeID] = [:]
     private var ownChildren: [ChildHandshake<SymbolicCrypto>] = []
     private var ownParent: ParentHandshake<SymbolicCrypto>
-    private let evil: SymbolicCrypto
+    let evil: SymbolicCrypto
 
     init(seed: UInt64, signatures: SymbolicWorld.Signatures = .perfect) throws {
         fixture = try Fixture(seed: seed)
@@ -100,7 +100,8 @@ struct AttackRun {
         }
     }
 
-    mutating func run() throws -> Report {
+    /// - Parameter thenStealsEpochKeys: whether the attacker takes all machines when all links are over.
+    mutating func run(thenStealsEpochKeys: Bool = false) throws -> Report {
         for index in nodes.indices where index != stolen {
             for _ in 0..<3 { try begin(index) }
         }
@@ -108,6 +109,7 @@ struct AttackRun {
             now = now + .milliseconds(Int64.random(in: 0...150, using: &random))
             step()
         }
+        if thenStealsEpochKeys { stealEpochKeys() }
         return report()
     }
 

@@ -24,6 +24,16 @@ struct HandshakeAttackTests {
         #expect(withStolen > Int(seeds) / 4, "\(withStolen) links with the stolen node in \(seeds) runs")
     }
 
+    @Test("Who records everything, and takes all machines afterwards, has no key of a link between two honest ends")
+    func forwardSecrecy() throws {
+        for seed in 1...UInt64(500) {
+            var run = try AttackRun(seed: seed)
+            for violation in try run.run(thenStealsEpochKeys: true).violations {
+                Issue.record("seed \(seed): \(violation)")
+            }
+        }
+    }
+
     @Test(
         "Canaries: where signatures prove nothing, or do not depend on the text, the attacker gets keys of honest ends",
         arguments: [SymbolicWorld.Signatures.nothing, .ofAnyText])

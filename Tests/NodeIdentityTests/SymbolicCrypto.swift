@@ -47,6 +47,11 @@ final class SymbolicWorld {
 
     func knows(_ actor: Int, _ secret: SymbolicCrypto.Secret) -> Bool { known[actor]?.contains(secret) ?? false }
 
+    /// The private key of a public one, for an attacker who takes the machine that has it.
+    func stolen(_ key: AgreementPublicKey) -> SymbolicCrypto.AgreementKey? {
+        exponents[key].map { SymbolicCrypto.AgreementKey(exponent: $0, publicKey: key) }
+    }
+
     func bytes(_ count: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count + 8)
