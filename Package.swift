@@ -47,6 +47,8 @@ let package = Package(
             name: "RelayCore", dependencies: ["ReflectorModel", "RelayWire", collections, heap],
             swiftSettings: hotPath),
         .target(name: "DNSAnswers", dependencies: ["ReflectorModel"]),
+        .target(
+            name: "NodeIdentity", dependencies: ["ReflectorModel"], exclude: ["Handshake/Handshake.md"]),
 
         // The C edge.
         .systemLibrary(name: "CLDNS", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
@@ -58,6 +60,8 @@ let package = Package(
         .target(name: "HTTPFetching", dependencies: ["CCurl", nioCore, nioHTTP]),
         .target(name: "CSecretFiles"),
         .target(name: "SecretFiles", dependencies: ["CSecretFiles"]),
+        .target(
+            name: "IdentityKeys", dependencies: ["CCrypto", "NodeIdentity", "SecretFiles", "ReflectorModel"]),
         .target(name: "TransactionSigning", dependencies: ["CCrypto", "SecretFiles"]),
         .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "ReflectorModel"]),
 
@@ -112,6 +116,8 @@ let package = Package(
         // Tests, and the simulator they share with `reflector simulate`.
         .target(name: "ReflectorSimulation", dependencies: ["RelayCore", "RelayWire", "ReflectorModel", heap]),
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
+        .testTarget(
+            name: "NodeIdentityTests", dependencies: ["NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorModel"]),
         .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "ReflectorModel"]),
         .testTarget(
             name: "RelayCoreTests",

@@ -29,6 +29,15 @@ public enum PrivateFile {
     /// Reads a file of mode 0600 or stricter that belongs to us, or to root if an access control list gives us access
     /// (as for systemd credentials). The open file is checked, not its name.
     public static func read(_ path: String, bytesMax: Int) throws(Failure) -> String {
+        let text = try withBytes(path, bytesMax: bytesMax) { String(validating: $0, as: UTF8.self) }
+        guard let text else { throw .notText(path: path) }
+        return text
+    }
+
+    /// Like `read`, but passes the bytes to `body` and wipes them afterwards.
+    public static func withBytes<Value>(
+        _ path: String, bytesMax: Int, _ body: (UnsafeRawBufferPointer) -> Value
+    ) throws(Failure) -> Value {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
         defer { close(descriptor) }
@@ -47,29 +56,35 @@ public enum PrivateFile {
         let size = Int(status.st_size)
         guard size <= bytesMax else { throw .tooLarge(path: path, bytes: size, bytesMax: bytesMax) }
         // The file may have grown since: reading one byte more detects this.
-        var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: bytesMax + 1, alignment: 8)
         var count = 0
+        defer {
+            if let start = bytes.baseAddress { explicit_bzero(start, count) }
+            bytes.deallocate()
+        }
         while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { all in
-                let room = UnsafeMutableRawBufferPointer(rebasing: all[count...])
-                return Glibc.read(descriptor, room.baseAddress, room.count)
-            }
+            let room = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
+            let got = Glibc.read(descriptor, room.baseAddress, room.count)
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw .system(call: "read", path: path, code: errno) }
             if got == 0 { break }
             count += got
         }
         guard count <= bytesMax else { throw .tooLarge(path: path, bytes: count, bytesMax: bytesMax) }
-        guard let text = String(validating: bytes[..<count], as: UTF8.self) else { throw .notText(path: path) }
-        return text
+        return body(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
     }
 
     /// Writes a new file of mode 0600; an existing file is an error.
     public static func create(_ path: String, text: String) throws(Failure) {
+        try create(path, bytes: Array(text.utf8))
+    }
+
+    /// Writes a new file of mode 0600; an existing file is an error. The caller wipes the bytes.
+    public static func create(_ path: String, bytes: [UInt8]) throws(Failure) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .system(call: "create", path: path, code: errno) }
         defer { close(descriptor) }
-        try AtomicFile.write(Array(text.utf8), to: descriptor, path: path)
+        try AtomicFile.write(bytes, to: descriptor, path: path)
     }
 
     /// Replaces a file with one of mode 0600, atomically even if the machine crashes.
