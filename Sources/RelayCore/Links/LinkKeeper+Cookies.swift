@@ -25,9 +25,8 @@ extension LinkKeeper {
         guard core.context.handshakes.isOurs(open.cookie, nonce: open.nonce, from: source, at: now) else {
             return core.context.count(.rejectedBadCookie)
         }
-        guard opens.append(OpenQueue.Waiting(open: open, source: source, local: core.context.arrivedAt)) else {
-            return core.context.count(.droppedOpensFull)
-        }
+        let waiting = OpenQueue.Waiting(open: open, source: source, local: core.context.arrivedAt)
+        guard opens.append(waiting, at: now) else { return core.context.count(.droppedOpensFull) }
         scheduleOpens(&core)
     }
 

@@ -29,11 +29,12 @@ struct OpenQueue {
     var nextTimeout: MonotonicInstant? { turns.isEmpty ? nil : nextAt }
 
     /// False if there is no room. An Open that is repeated while it waits is not added again.
-    mutating func append(_ one: Waiting) -> Bool {
+    mutating func append(_ one: Waiting, at now: MonotonicInstant) -> Bool {
         let key = LinkShares.key(one.source.address)
         var queue = waiting[key] ?? []
         if queue.contains(where: { $0.source == one.source && $0.open.nonce == one.open.nonce }) { return true }
         guard count < Self.countMax, queue.count < Self.countMaxOfAddress else { return false }
+        if turns.isEmpty { nextAt = max(nextAt, now) }
         if queue.isEmpty { turns.append(key) }
         queue.append(one)
         waiting[key] = queue
