@@ -1,4 +1,5 @@
 import DNSAnswers
+import ReflectorModel
 
 /// Host states that are not in the files: content = files + overrides + health.
 struct HostStates: Sendable, Equatable {
