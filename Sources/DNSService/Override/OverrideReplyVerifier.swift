@@ -1,5 +1,6 @@
 import IdentityKeys
 import NodeIdentity
+import ReflectorModel
 
 /// Verifies at the operator's end that a reply comes from a name server of the zone.
 public struct OverrideReplyVerifier: Sendable {

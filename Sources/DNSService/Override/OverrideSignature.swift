@@ -5,8 +5,8 @@ import NodeIdentity
 public struct OverrideSigner {
     private let key: LibcryptoIdentityCrypto.SigningKey
 
-    /// - Parameter file: of an operator: name servers refuse the signature of a node's key.
-    public init(_ file: consuming IdentityKeyFile) { key = file.makeSigningKey() }
+    /// - Parameter key: an operator's.
+    public init(_ key: LibcryptoIdentityCrypto.SigningKey) { self.key = key }
 
     /// The signature of a request body, for the header.
     public func signature(of body: [UInt8]) throws(IdentityCryptoError) -> String {

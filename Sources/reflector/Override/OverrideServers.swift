@@ -75,7 +75,9 @@ struct OverrideServers: ParsableArguments {
         let all = plan.nameServers.map(\.name)
         let servers =
             given.isEmpty
-            ? known : given.map { endpoint in known.first { $0.endpoint == endpoint } ?? Server(endpoint: endpoint, names: all) }
+            ? known
+            : given.map { endpoint in known.first { $0.endpoint == endpoint } ?? Server(endpoint: endpoint, names: all)
+            }
         return Targets(zone: content.zone, servers: servers, folder: zones)
     }
 
@@ -90,7 +92,8 @@ struct OverrideServers: ParsableArguments {
         for target in targets.servers.map(\.endpoint) {
             do throws(OpsClient.Failure) {
                 let status = try await OpsClient().status(NameServer.Status.self, of: target)
-                entries.append(Entry(server: "\(target)", overrides: status.overrides.filter { $0.zone == targets.zone }))
+                entries.append(
+                    Entry(server: "\(target)", overrides: status.overrides.filter { $0.zone == targets.zone }))
             } catch {
                 StandardError.print("\(target): \(error)")
                 failures += 1

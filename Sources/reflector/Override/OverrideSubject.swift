@@ -61,7 +61,7 @@ extension OverrideSubject {
             guard file.owner == .operator else {
                 throw ValidationError("\(path): a node's key; name servers accept overrides of operators only")
             }
-            return OverrideSigner(file)
+            return OverrideSigner(file.makeSigningKey())
         } catch let failure as IdentityKeyFile.Failure {
             throw ValidationError(
                 "\(failure)\n--operator is the folder that `reflector keys init` made, with your key in operator.key")
@@ -73,7 +73,8 @@ extension OverrideSubject {
             let authorities = try OperatorDirectory.load("\(folder)/operators").authorities
             var revocations = try targets.revocations()
             if let list = revocations, !authorities.accepts(list, zone: targets.zone, LibcryptoIdentityCrypto()) {
-                StandardError.print("\(targets.zone): no admin signed the list of revoked certificates, so it does not count")
+                StandardError.print(
+                    "\(targets.zone): no admin signed the list of revoked certificates, so it does not count")
                 revocations = nil
             }
             return OverrideReplyVerifier(authorities: authorities, zone: targets.zone, revocations: revocations)
