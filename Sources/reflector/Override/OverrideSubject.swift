@@ -56,16 +56,17 @@ extension OverrideSubject {
 
     private func signer() throws -> OverrideSigner {
         let path = "\(folder)/operator.key"
+        let file: IdentityKeyFile
         do throws(IdentityKeyFile.Failure) {
-            let file = try IdentityKeyFile(loading: path)
-            guard file.owner == .operator else {
-                throw ValidationError("\(path): a node's key; name servers accept overrides of operators only")
-            }
-            return OverrideSigner(file.makeSigningKey())
-        } catch let failure as IdentityKeyFile.Failure {
+            file = try IdentityKeyFile(loading: path)
+        } catch {
             throw ValidationError(
-                "\(failure)\n--operator is the folder that `reflector keys init` made, with your key in operator.key")
+                "\(error)\n--operator is the folder that `reflector keys init` made, with your key in operator.key")
         }
+        guard file.owner == .operator else {
+            throw ValidationError("\(path): a node's key; name servers accept overrides of operators only")
+        }
+        return OverrideSigner(file.makeSigningKey())
     }
 
     private func verifier(for targets: OverrideServers.Targets) throws -> OverrideReplyVerifier {
