@@ -80,7 +80,7 @@ let package = Package(
             name: "RelayService",
             dependencies: [
                 "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "HTTPFetching",
-                "ReflectorModel",
+                "IdentityKeys", "NodeIdentity", "ReflectorModel",
                 histogram, log, nioCore, nioPosix, nioHTTP,
             ]),
         .target(
@@ -100,8 +100,9 @@ let package = Package(
         .target(
             name: "LocalNetwork",
             dependencies: [
-                "DNSAnswers", "DatagramIO", "HTTPFetching", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore,
-                nioPosix,
+                "DNSAnswers", "DatagramIO", "HTTPFetching", "OpsEndpoint", "RelayService", "IdentityKeys",
+                "NodeIdentity",
+                "ReflectorModel", nioCore, nioPosix,
             ]),
         .executableTarget(
             name: "reflector",
@@ -110,6 +111,7 @@ let package = Package(
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
                 "DNSAnswers", "HTTPFetching",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "SecretFiles",
+                "IdentityKeys", "NodeIdentity",
                 argumentParser, log, lifecycle, signals, hummingbird, nioCore, nioPosix, heap,
             ]),
 
@@ -139,7 +141,7 @@ let package = Package(
             name: "relay-bench",
             dependencies: [
                 "RelayCore", "RelayWire", "RelayService", "PacketSealing", "DatagramIO", "ReflectorModel",
-                "CAllocations", argumentParser, log, nioCore, nioPosix,
+                "IdentityKeys", "NodeIdentity", "CAllocations", argumentParser, log, nioCore, nioPosix,
             ],
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
@@ -180,7 +182,7 @@ let package = Package(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
-                "LocalNetwork", "ReflectorModel", "TestSupport",
+                "LocalNetwork", "IdentityKeys", "NodeIdentity", "SecretFiles", "ReflectorModel", "TestSupport",
                 nioCore, nioPosix,
             ], swiftSettings: testsOnly),
     ],
