@@ -73,7 +73,7 @@ let package = Package(
             name: "DNSService",
             dependencies: [
                 "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "RelayWire", "PacketSealing",
-                "SecretFiles", "ReflectorModel",
+                "NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorModel",
                 log, nioCore, nioPosix,
             ]),
         .target(
@@ -110,8 +110,8 @@ let package = Package(
                 "LocalNetwork",
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
                 "DNSAnswers", "HTTPFetching",
-                "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "SecretFiles",
-                "IdentityKeys", "NodeIdentity",
+                "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "NodeIdentity",
+                "IdentityKeys", "SecretFiles",
                 argumentParser, log, lifecycle, signals, hummingbird, nioCore, nioPosix, heap,
             ]),
 
@@ -157,7 +157,8 @@ let package = Package(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
-                "DatagramIO", "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel",
+                "DatagramIO", "RelayCore", "RelayWire", "PacketSealing", "NodeIdentity", "IdentityKeys",
+                "ReflectorSimulation", "ReflectorModel",
                 "TestSupport", log,
             ], swiftSettings: testsOnly),
         .testTarget(

@@ -70,9 +70,9 @@ struct IdentityLines {
 }
 
 /// Bytes as lower-case hexadecimal digits.
-enum Hex {
+public enum Hex {
     /// Nil unless the text has only lower-case digits, two for each byte.
-    static func bytes(_ text: String) -> [UInt8]? {
+    public static func bytes(_ text: String) -> [UInt8]? {
         let digits = Array(text.utf8)
         guard digits.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []
@@ -84,7 +84,7 @@ enum Hex {
         return bytes
     }
 
-    static func text(_ bytes: [UInt8]) -> String {
+    public static func text(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 

@@ -1,8 +1,8 @@
 import DNSService
+import IdentityKeys
 import Logging
 import OpsEndpoint
 import ReflectorModel
-import RelayService
 import Synchronization
 
 /// The name server's health, status and metrics over HTTP.
@@ -10,51 +10,40 @@ struct NameServerOps: Sendable {
     private let server: NameServer
     private let isListening = Listening()
     private let overrides: OverrideService?
+    private let logger: Logger
 
     private final class Listening: Sendable {
         let value = Atomic(false)
     }
 
     /// - Parameters:
-    ///   - keys: the key file with the operators who may override; without it nobody may.
+    ///   - identity: the server's identity with the operators who may override; without it nobody may.
     ///   - endpoint: where it will listen, or nil.
-    init(server: NameServer, keys: KeyFile?, endpoint: Endpoint?) throws {
+    init(server: NameServer, identity: IdentityFolder?, endpoint: Endpoint?, logger: Logger) {
         self.server = server
-        overrides = try keys.map { keys in
-            try OverrideService(
-                server: server, operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased,
-                endpoint: endpoint.flatMap(Self.known))
+        self.logger = logger
+        overrides = identity.map {
+            OverrideService(
+                server: server, identity: $0, endpoint: endpoint.flatMap(Self.known), logger: logger)
         }
     }
 
     /// The server now answers queries.
     func didOpen() { isListening.value.store(true, ordering: .releasing) }
 
-    /// Replaces the keys.
-    func replaceKeys(_ keys: KeyFile) async throws {
-        try await overrides?.replaceKeys(operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased)
-    }
+    /// Replaces the identity.
+    func replace(_ identity: IdentityFolder) async { await overrides?.replace(identity) }
 
     /// The service that runs in parallel to the server.
-    func endpoint(at endpoint: Endpoint, logger: Logger) -> OpsEndpoint<NameServer.Status> {
+    func endpoint(at endpoint: Endpoint) -> OpsEndpoint<NameServer.Status> {
         OpsEndpoint(
             configuration: .init(endpoint: endpoint), logger: logger,
             status: { _ in await server.status },
-            metrics: { await server.metrics },
+            metrics: { await server.metrics + (overrides?.samples ?? []) },
             ready: { isListening.value.load(ordering: .acquiring) ? nil : "not listening yet" },
-            command: overrides.map { command(by: $0, logger) })
-    }
-
-    private func command(by service: OverrideService, _ logger: Logger) -> OpsEndpoint<NameServer.Status>.Command {
-        .init(path: "/override") { body, signature in
-            let response = await service.answer(body, signature: signature)
-            guard response.isAuthorized else {
-                logger.warning(
-                    "override refused: no operator of the key file has signed it (operator-public lines)")
-                return nil
-            }
-            return (response.body, response.signature)
-        }
+            command: overrides.map { service in
+                .init(path: "/override") { body, signature in await service.answer(body, signature: signature) }
+            })
     }
 
     /// The address that a request must give as its target. Nil for a wildcard, or if the port is not known yet: then a
