@@ -80,7 +80,7 @@ let package = Package(
             name: "RelayService",
             dependencies: [
                 "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "HTTPFetching",
-                "ReflectorModel",
+                "IdentityKeys", "NodeIdentity", "ReflectorModel",
                 histogram, log, nioCore, nioPosix, nioHTTP,
             ]),
         .target(
@@ -100,8 +100,9 @@ let package = Package(
         .target(
             name: "LocalNetwork",
             dependencies: [
-                "DNSAnswers", "DatagramIO", "HTTPFetching", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore,
-                nioPosix,
+                "DNSAnswers", "DatagramIO", "HTTPFetching", "OpsEndpoint", "RelayService", "IdentityKeys",
+                "NodeIdentity",
+                "ReflectorModel", nioCore, nioPosix,
             ]),
         .executableTarget(
             name: "reflector",
@@ -140,7 +141,7 @@ let package = Package(
             name: "relay-bench",
             dependencies: [
                 "RelayCore", "RelayWire", "RelayService", "PacketSealing", "DatagramIO", "ReflectorModel",
-                "CAllocations", argumentParser, log, nioCore, nioPosix,
+                "IdentityKeys", "NodeIdentity", "CAllocations", argumentParser, log, nioCore, nioPosix,
             ],
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
@@ -182,7 +183,7 @@ let package = Package(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
-                "LocalNetwork", "ReflectorModel", "TestSupport",
+                "LocalNetwork", "IdentityKeys", "NodeIdentity", "SecretFiles", "ReflectorModel", "TestSupport",
                 nioCore, nioPosix,
             ], swiftSettings: testsOnly),
     ],

@@ -39,33 +39,43 @@ public struct IdentityFolder: Sendable {
             try OperatorDirectory.load(Self.operatorsPath(path))
         }
         guard let key, let file, let operators else { throw IdentityFileError(problems: problems) }
-        let certificate = file.certificate
-        let complain = { (text: String) in
+        let credential = NodeCredential(certificate: file.certificate, key: key.key, LibcryptoIdentityCrypto())
+        _ = try Self.check(file.certificate, key: key, operators: operators, folder: path) { text in
             IdentityFileError(
                 problems: [.init(path: certificatePath, line: file.line, column: file.column, text: text)])
         }
-        let crypto = LibcryptoIdentityCrypto()
-        guard key.name == certificate.content.name else {
-            throw complain(
-                "the certificate is of \(certificate.content.name), but \(Self.keyPath(path)) is the key of "
-                    + "\(key.name); install the certificate of \(key.name)")
-        }
-        guard let credential = NodeCredential(certificate: certificate, key: key.key, crypto) else {
-            throw complain(
-                "the certificate is of another key of \(key.name) than \(Self.keyPath(path)); print a request of this "
-                    + "key with `reflector keys request \(key.name) --identity \(path)` and let an operator sign it")
-        }
-        guard let issuer = operators.entry(with: certificate.content.issuer), issuer.role.mayCertify else {
-            throw complain(
-                "key \(certificate.content.issuer) has signed it, which is no admin of \(Self.operatorsPath(path)); "
-                    + "renew the certificate, or copy the operator's file `operators` if it has changed")
-        }
-        guard crypto.isValid(certificate.signature, of: certificate.content.signedBytes, by: issuer.key) else {
-            throw complain("its signature is not \(issuer.name)'s; copy the file again, or renew it")
-        }
+        guard let credential else { throw IdentityFileError(certificatePath, "not of this key") }
         self.path = path
         self.operators = operators
         self.credential = credential
+    }
+
+    /// Checks that a certificate is of this key and signed by an admin, who is returned.
+    static func check(
+        _ certificate: NodeCertificate, key: NamedKey, operators: OperatorDirectory, folder: String,
+        _ complain: (String) -> IdentityFileError
+    ) throws(IdentityFileError) -> OperatorDirectory.Entry {
+        let content = certificate.content
+        let crypto = LibcryptoIdentityCrypto()
+        guard key.name == content.name else {
+            throw complain(
+                "the certificate is of \(content.name), but \(keyPath(folder)) is the key of \(key.name); install "
+                    + "the certificate of \(key.name)")
+        }
+        guard crypto.publicKey(of: key.key) == content.publicKey else {
+            throw complain(
+                "the certificate is of another key of \(key.name) than \(keyPath(folder)); print a request of this "
+                    + "key with `reflector keys request \(key.name) --identity \(folder)` and let an operator sign it")
+        }
+        guard let issuer = operators.entry(with: content.issuer), issuer.role.mayCertify else {
+            throw complain(
+                "key \(content.issuer) has signed it, which is no admin of the file `operators`; renew the certificate, "
+                    + "or copy the operator's file `operators` if it has changed")
+        }
+        guard crypto.isValid(certificate.signature, of: content.signedBytes, by: issuer.key) else {
+            throw complain("its signature is not \(issuer.name)'s; copy the file again, or renew it")
+        }
+        return issuer
     }
 
     /// Whether the certificate is valid at a time, in seconds since 1970.
@@ -74,12 +84,14 @@ public struct IdentityFolder: Sendable {
             certificate, at: seconds, zone: content.zone, revocations: revocations, LibcryptoIdentityCrypto())
     }
 
-    private struct NamedKey {
+    /// A node's private key.
+    struct NamedKey {
         var name: String
         var key: LibcryptoIdentityCrypto.SigningKey
     }
 
-    private static func loadKey(_ folder: String) throws(IdentityFileError) -> NamedKey {
+    /// Loads the private key.
+    static func loadKey(_ folder: String) throws(IdentityFileError) -> NamedKey {
         let path = keyPath(folder)
         let file: IdentityKeyFile
         do throws(IdentityKeyFile.Failure) {

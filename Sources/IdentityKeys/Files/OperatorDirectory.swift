@@ -79,7 +79,8 @@ public struct OperatorDirectory: Sendable, Hashable {
         var lines = IdentityLines(bytes, path: path)
         var entries: [Entry] = []
         var numbers: [Int] = []
-        for line in lines.lines where lines.matches(line, keyword: "operator", form: "operator NAME ROLE HEX-PUBLIC-KEY") {
+        let form = "operator NAME ROLE HEX-PUBLIC-KEY"
+        for line in lines.lines where lines.matches(line, keyword: "operator", form: form) {
             let (name, role, key) = (line.words[1], line.words[2], line.words[3])
             if !ReflectorName.isHost(name.text) {
                 lines.complain(line.number, name.column, "a name is labels of a-z, 0-9, - and _ joined by dots")
@@ -119,7 +120,8 @@ public struct OperatorDirectory: Sendable, Hashable {
                 "more than \(CertificateLimits.operatorsMax) admins; remove the line of the key that is rolled out")
         }
         if admins.isEmpty, lines.problems.isEmpty {
-            lines.complain(1, 1, "no admin; copy the file `operators` from the operator's folder (`reflector keys init`)")
+            lines.complain(
+                1, 1, "no admin; copy the file `operators` from the operator's folder (`reflector keys init`)")
         }
         try lines.finish()
         do throws(CertificateAuthorities.Invalid) {
