@@ -10,7 +10,7 @@ import TestSupport
 
 @Suite("Signed overrides at a name server, and its signed replies", .serialized)
 struct OverrideServiceTests {
-    private static let crypto = LibcryptoIdentityCrypto()
+    private static var crypto: LibcryptoIdentityCrypto { LibcryptoIdentityCrypto() }
 
     /// The operators of example.net, and what they certify.
     private struct Operators {
@@ -46,7 +46,8 @@ struct OverrideServiceTests {
                 notAfter: now - 3_600 + span, role: role, region: .none, zone: zone, name: name,
                 publicKey: key.publicKey)
             let certificate = try NodeCertificate(signing: content, with: admin, crypto)
-            try #require(IdentityKeyFile(owner: .node, name: name, key: key)).write(to: IdentityFolder.keyPath(path))
+            guard let file = IdentityKeyFile(owner: .node, name: name, key: key) else { throw CancellationError() }
+            try file.write(to: IdentityFolder.keyPath(path))
             try CertificateFile.text(of: certificate, issuer: nil)
                 .write(toFile: IdentityFolder.certificatePath(path), atomically: false, encoding: .utf8)
             try directory.write(to: IdentityFolder.operatorsPath(path))

@@ -55,22 +55,17 @@ extension OverrideSubject {
     }
 
     private func signer() throws -> OverrideSigner {
-        let path = "\(folder)/operator.key"
-        do throws(IdentityKeyFile.Failure) {
-            let file = try IdentityKeyFile(loading: path)
-            guard file.owner == .operator else {
-                throw ValidationError("\(path): a node's key; name servers accept overrides of operators only")
-            }
-            return OverrideSigner(file.makeSigningKey())
-        } catch let failure as IdentityKeyFile.Failure {
+        do throws(IdentityFileError) {
+            return OverrideSigner(try OperatorFolder.loadKey(folder).key)
+        } catch {
             throw ValidationError(
-                "\(failure)\n--operator is the folder that `reflector keys init` made, with your key in operator.key")
+                "\(error)\n--operator is the folder that `reflector keys init` made, with your key in operator.key")
         }
     }
 
     private func verifier(for targets: OverrideServers.Targets) throws -> OverrideReplyVerifier {
         do throws(IdentityFileError) {
-            let authorities = try OperatorDirectory.load("\(folder)/operators").authorities
+            let authorities = try OperatorDirectory.load(OperatorFolder.operatorsPath(folder)).authorities
             var revocations = try targets.revocations()
             if let list = revocations, !authorities.accepts(list, zone: targets.zone, LibcryptoIdentityCrypto()) {
                 StandardError.print(
