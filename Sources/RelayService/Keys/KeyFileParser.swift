@@ -30,7 +30,7 @@ struct KeyFileParser {
         guard problems.isEmpty else { return }
         if networkKeys.isEmpty {
             line = 1
-            complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
+            complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys streams`")
         }
     }
 
