@@ -74,14 +74,14 @@ let package = Package(
             name: "DNSService",
             dependencies: [
                 "DNSAnswers", "ZoneCompiler", "TransactionSigning", "DatagramIO", "RelayWire", "PacketSealing",
-                "SecretFiles", "ReflectorModel",
+                "NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorModel",
                 log, nioCore, nioPosix,
             ]),
         .target(
             name: "RelayService",
             dependencies: [
                 "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "HTTPFetching",
-                "ReflectorModel",
+                "IdentityKeys", "NodeIdentity", "ReflectorModel",
                 histogram, log, nioCore, nioPosix, nioHTTP,
             ]),
         .target(
@@ -101,8 +101,9 @@ let package = Package(
         .target(
             name: "LocalNetwork",
             dependencies: [
-                "DNSAnswers", "DatagramIO", "HTTPFetching", "OpsEndpoint", "RelayService", "ReflectorModel", nioCore,
-                nioPosix,
+                "DNSAnswers", "DatagramIO", "HTTPFetching", "OpsEndpoint", "RelayService", "IdentityKeys",
+                "NodeIdentity",
+                "ReflectorModel", nioCore, nioPosix,
             ]),
         .executableTarget(
             name: "reflector",
@@ -110,7 +111,8 @@ let package = Package(
                 "LocalNetwork",
                 "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
                 "DNSAnswers", "HTTPFetching",
-                "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "SecretFiles",
+                "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "NodeIdentity",
+                "IdentityKeys", "SecretFiles",
                 argumentParser, log, lifecycle, signals, hummingbird, nioCore, nioPosix, heap,
             ]),
 
@@ -144,7 +146,7 @@ let package = Package(
             name: "relay-bench",
             dependencies: [
                 "RelayCore", "RelayWire", "RelayService", "PacketSealing", "DatagramIO", "ReflectorModel",
-                "CAllocations", argumentParser, log, nioCore, nioPosix,
+                "IdentityKeys", "NodeIdentity", "CAllocations", argumentParser, log, nioCore, nioPosix,
             ],
             path: "tools/bench/RelayBench"),
         .executableTarget(name: "relay-floor", path: "tools/bench/RelayFloor"),
@@ -160,7 +162,8 @@ let package = Package(
             name: "DNSServiceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
-                "DatagramIO", "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel",
+                "DatagramIO", "RelayCore", "RelayWire", "PacketSealing", "NodeIdentity", "IdentityKeys",
+                "ReflectorSimulation", "ReflectorModel",
                 "TestSupport", log,
             ], swiftSettings: testsOnly),
         .testTarget(
@@ -185,7 +188,7 @@ let package = Package(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
-                "LocalNetwork", "ReflectorModel", "TestSupport",
+                "LocalNetwork", "IdentityKeys", "NodeIdentity", "SecretFiles", "ReflectorModel", "TestSupport",
                 nioCore, nioPosix,
             ], swiftSettings: testsOnly),
     ],

@@ -104,7 +104,7 @@ extension ZoneContent {
         for member in region.members.prefix(Self.explainedMembersMax) where hosts.indices.contains(member.host) {
             let weight = answering.members.first { $0.host == member.host && $0.port == member.port }?.weight
             let share = weight.map { "weight \($0)" } ?? "left out"
-            let override = member.override.map { "\($0.action.rawValue) (\($0.reason))" } ?? "none"
+            let override = member.override.map { "\($0.action.rawValue) by \($0.by) (\($0.reason))" } ?? "none"
             text.append("host=\(hosts[member.host].name) \(share), health \(member.health), override \(override)")
         }
         return text

@@ -29,11 +29,14 @@ extension ZoneContent {
         public var reason: String
         /// Expiry time in seconds since 1970.
         public var until: Int64
+        /// Name of the operator who set it.
+        public var by: String
 
-        public init(action: Action, reason: String, until: Int64) {
+        public init(action: Action, reason: String, until: Int64, by: String) {
             self.action = action
             self.reason = reason
             self.until = until
+            self.by = by
         }
     }
 
@@ -50,7 +53,7 @@ extension ZoneContent {
 
     /// Whether the health of members is known from probes.
     public enum Probing: Sendable, Hashable, Codable {
-        /// Probing is off: there is no key.
+        /// Probing is off: the name server has no identity.
         case off
         case on
         /// Panic mode: so many targets stopped answering at the same time that the prober itself is probably cut off.

@@ -72,7 +72,7 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         public var site: String
         public var source: SourceLine
         /// What last changed the set's answer, such as `zone`, `health nyc-1 dead` or
-        /// `override drain nyc-1: new kernel`.
+        /// `override drain nyc-1 by alice: new kernel`.
         public var cause = "zone"
         /// Serial of that change; 0 means the serial of the generation.
         public var changedSerial: UInt32 = 0

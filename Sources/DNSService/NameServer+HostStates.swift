@@ -13,10 +13,11 @@ extension NameServer {
     /// - Parameters:
     ///   - subject: a host of a set region, or a site.
     ///   - zone: zone name without the final dot.
+    ///   - name: of the operator who sets it; shown in answers, status and log.
     ///   - isForced: sets it even if cells of the map would have no parent left.
     public func override(
         _ action: ZoneContent.Override.Action, _ subject: String, zone: String, seconds: Int64, reason: String,
-        isForced: Bool = false
+        by name: String, isForced: Bool = false
     ) async throws(OverrideRefused) -> HostOverride {
         let zone = zone.lowercased()
         guard let files = await keeper.files.first(where: { $0.zone == zone }) else {
@@ -24,17 +25,19 @@ extension NameServer {
         }
         do {
             return try await overrideRegistry.put(
-                action, subject, zone: files, seconds: seconds, reason: reason, isForced: isForced,
+                action, subject, zone: files, seconds: seconds, reason: reason, by: name, isForced: isForced,
                 hostStates: await keeper.hostStates, at: WallClock.seconds)
         } catch {
             throw OverrideRefused(description: "\(error)")
         }
     }
 
-    /// Ends an override before it expires.
-    public func clearOverride(of subject: String, zone: String) async throws(OverrideRefused) -> HostOverride {
+    /// Ends an override before it expires, on behalf of the operator `name`.
+    public func clearOverride(
+        of subject: String, zone: String, by name: String
+    ) async throws(OverrideRefused) -> HostOverride {
         do {
-            return try await overrideRegistry.clear(subject, zone: zone.lowercased())
+            return try await overrideRegistry.clear(subject, zone: zone.lowercased(), by: name)
         } catch {
             throw OverrideRefused(description: "\(error)")
         }
@@ -64,6 +67,8 @@ extension NameServer.Status {
         public var reason: String
         /// Expiry time in seconds since 1970.
         public var until: Int64
+        /// Name of the operator who set it.
+        public var by: String
 
         init(_ entry: HostOverride) {
             zone = entry.zone
@@ -72,6 +77,7 @@ extension NameServer.Status {
             action = entry.override.action
             reason = entry.override.reason
             until = entry.override.until
+            by = entry.override.by
         }
     }
 }

@@ -28,7 +28,7 @@ public final class NameServer: Sendable {
         /// interfaces, since these are the sources of local queries to the server's public address.
         public var explainFrom: [CIDRBlock]?
         /// The answer to NSID, `id.server` and `hostname.bind`.
-        public var identity = "reflector"
+        public var nsid = "reflector"
         /// `version.bind`.
         public var version = "reflector"
         /// Number of UDP loops, each with a socket for every address. Several loops share the port by SO_REUSEPORT.
@@ -118,7 +118,7 @@ public final class NameServer: Sendable {
         archive = GenerationArchive(directory: configuration.state, logger: logger)
         keeper = ZoneKeeper(
             directory: configuration.zones, store: configuration.state.map { SerialStore(directory: $0) },
-            archive: archive, identity: .init(server: configuration.identity, version: configuration.version),
+            archive: archive, identity: .init(server: configuration.nsid, version: configuration.version),
             isTransferred: !configuration.transfers.rules.isEmpty, recordsMax: configuration.transferRecordsMax,
             logger: logger)
         let pending = pending
@@ -275,7 +275,7 @@ public final class NameServer: Sendable {
     private func startProbing(_ targets: [ProbeTarget]) async throws -> HealthService? {
         guard !configuration.probeKeys.isEmpty else { return nil }
         let health = try HealthService(
-            keys: configuration.probeKeys, name: configuration.identity, targets: targets, logger: logger
+            keys: configuration.probeKeys, name: configuration.nsid, targets: targets, logger: logger
         ) { [pending] in pending.healthChanged($0) }
         await health.firstRound()
         return health

@@ -3,7 +3,7 @@ import NodeIdentity
 
 /// A private key for Ed25519 signatures (RFC 8032): of an operator or of a node. It cannot be copied, and its memory is
 /// wiped when its owner ends.
-public struct Ed25519PrivateKey: ~Copyable {
+public struct Ed25519PrivateKey: ~Copyable, Sendable {
     private let key: KeyPointer
     public let publicKey: VerificationKey
 

@@ -2,7 +2,10 @@ import CCrypto
 import NodeIdentity
 
 /// A private key in libcrypto's form. libcrypto wipes it when it is freed; nothing else has a copy.
-struct KeyPointer: ~Copyable {
+///
+/// `@unchecked Sendable`: nothing changes the key after `init`, and libcrypto lets any number of threads read one key at
+/// once, each with a context of its own, as every use here has.
+struct KeyPointer: ~Copyable, @unchecked Sendable {
     /// The two kinds of keys, both of 32 bytes.
     enum Kind {
         case ed25519

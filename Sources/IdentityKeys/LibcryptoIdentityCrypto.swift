@@ -2,9 +2,9 @@ import CCrypto
 import NodeIdentity
 
 /// The cryptography of identities with OpenSSL 3's libcrypto. Keys and secrets are shared by reference; the memory of
-/// each is wiped when its last reference goes. Belongs to one event loop.
+/// each is wiped when its last reference goes. Belongs to one event loop; only signing keys may be shared by threads.
 public struct LibcryptoIdentityCrypto: IdentityCrypto {
-    public final class SigningKey {
+    public final class SigningKey: Sendable {
         let key: Ed25519PrivateKey
         public init(_ key: consuming Ed25519PrivateKey) { self.key = key }
     }

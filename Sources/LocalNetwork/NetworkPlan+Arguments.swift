@@ -4,7 +4,10 @@ import ReflectorModel
 extension NetworkPlan {
     /// The arguments with which `reflector` runs a node of this network.
     func arguments(for node: Node, zones: String, folder: RunFolder) -> [String] {
-        let own = ["--state", folder.state(of: node.name), "--ops", "\(node.ops)"]
+        let own = [
+            "--identity", folder.identities.folder(of: node.name), "--state", folder.state(of: node.name), "--ops",
+            "\(node.ops)",
+        ]
         if node.role == .nameServer {
             return ["nameserver", "--zones", zones, "--listen", "\(node.dns)", "--keys", folder.keys] + own
         }

@@ -172,7 +172,7 @@ public struct NetworkPlan: Sendable {
     }
 
     /// Hosts of the apex NS records that have addresses in the zone, in the order of the records.
-    private static func nameServers(of content: ZoneContent) -> [ZoneContent.Host] {
+    static func nameServers(of content: ZoneContent) -> [ZoneContent.Host] {
         let typeA: UInt16 = 1
         let typeNS: UInt16 = 2
         let typeSOA: UInt16 = 6

@@ -3,11 +3,11 @@ import Glibc
 import ReflectorModel
 import RelayService
 
-/// The folder of one run of `up`: keys, each node's state and log, the test picture.
+/// The folder of one run of `up`: keys and identities, each node's state and log, the test picture.
 ///
 /// ```
 /// keys            mode 0600
-/// keys.operator   mode 0600; signs overrides
+/// identities/     the operator, and each node's key and certificate (`LocalIdentities`)
 /// logs/NAME.log   output of each process
 /// NAME/           state of each node
 /// test.ts         the test picture, encoded once

@@ -11,11 +11,15 @@ public struct OpsClient: Sendable {
         case unreachable(Endpoint, String)
         /// An unusable answer: its HTTP status, or what is wrong with the body.
         case unusable(Endpoint, String)
+        /// Nobody whom the process knows has signed the command.
+        case forbidden(Endpoint)
 
         public var description: String {
             switch self {
             case .unreachable(let endpoint, let cause): "\(endpoint) does not answer: \(cause)"
             case .unusable(let endpoint, let cause): "\(endpoint) answers, but not with a status: \(cause)"
+            case .forbidden(let endpoint):
+                "\(endpoint) refuses it (HTTP 403): none of the operators in its `operators` file has signed it"
             }
         }
     }
@@ -98,6 +102,7 @@ public struct OpsClient: Sendable {
         } catch {
             throw .unreachable(endpoint, "\(error)")
         }
+        guard answer.status != 403 else { throw .forbidden(endpoint) }
         guard answer.status == 200 else { throw .unusable(endpoint, "HTTP \(answer.status)") }
         return answer
     }

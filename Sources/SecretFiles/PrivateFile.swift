@@ -8,6 +8,7 @@ public enum PrivateFile {
         case notRegular(path: String)
         case foreignOwner(path: String, owner: UInt32, us: UInt32)
         case openToOthers(path: String, mode: UInt32)
+        case writableByOthers(path: String, mode: UInt32)
         case tooLarge(path: String, bytes: Int, bytesMax: Int)
         case notText(path: String)
 
@@ -20,6 +21,8 @@ public enum PrivateFile {
             case .openToOthers(let path, let mode):
                 "\(path): mode \(String(mode, radix: 8)) gives other users access; chmod 600 it (its access control "
                     + "list, if any, may name only user \(geteuid()))"
+            case .writableByOthers(let path, let mode):
+                "\(path): mode \(String(mode, radix: 8)) lets other users change it; chmod 644 it"
             case .tooLarge(let path, let bytes, let bytesMax): "\(path): \(bytes) bytes; at most \(bytesMax)"
             case .notText(let path): "\(path): not UTF-8 text"
             }
@@ -38,40 +41,13 @@ public enum PrivateFile {
     public static func withBytes<Value>(
         _ path: String, bytesMax: Int, _ body: (UnsafeRawBufferPointer) -> Value
     ) throws(Failure) -> Value {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", path: path, code: errno) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular(path: path) }
-        let us = geteuid()
-        // Root may read files of the user that it will switch to.
-        guard status.st_uid == us || status.st_uid == 0 || us == 0 else {
-            throw .foreignOwner(path: path, owner: status.st_uid, us: us)
-        }
-        if status.st_mode & 0o077 != 0 {
-            guard status.st_mode & 0o007 == 0, let list = AccessList(descriptor: descriptor), list.isPrivate(to: us)
+        let isPrivate = { (status: stat, descriptor: Int32) throws(Failure) in
+            guard status.st_mode & 0o077 != 0 else { return }
+            guard status.st_mode & 0o007 == 0, let list = AccessList(descriptor: descriptor),
+                list.isPrivate(to: geteuid())
             else { throw .openToOthers(path: path, mode: status.st_mode & 0o7777) }
         }
-        let size = Int(status.st_size)
-        guard size <= bytesMax else { throw .tooLarge(path: path, bytes: size, bytesMax: bytesMax) }
-        // The file may have grown since: reading one byte more detects this.
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: bytesMax + 1, alignment: 8)
-        var count = 0
-        defer {
-            if let start = bytes.baseAddress { explicit_bzero(start, count) }
-            bytes.deallocate()
-        }
-        while count < bytes.count {
-            let room = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
-            let got = Glibc.read(descriptor, room.baseAddress, room.count)
-            if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw .system(call: "read", path: path, code: errno) }
-            if got == 0 { break }
-            count += got
-        }
-        guard count <= bytesMax else { throw .tooLarge(path: path, bytes: count, bytesMax: bytesMax) }
-        return body(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+        return try BoundedFile.withBytes(path, bytesMax: bytesMax, isPrivate, body)
     }
 
     /// Writes a new file of mode 0600; an existing file is an error.

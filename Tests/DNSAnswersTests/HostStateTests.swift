@@ -15,7 +15,9 @@ struct HostStateTests {
         _ set: Int, _ member: Int, _ health: ZoneContent.Health = .alive, _ action: ZoneContent.Override.Action? = nil
     ) {
         content.setRegions[set].members[member].health = health
-        content.setRegions[set].members[member].override = action.map { .init(action: $0, reason: "test", until: 9) }
+        content.setRegions[set].members[member].override = action.map {
+            .init(action: $0, reason: "test", until: 9, by: "alice")
+        }
         content.letDrainedStandAside()
     }
 

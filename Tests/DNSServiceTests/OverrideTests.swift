@@ -23,18 +23,21 @@ struct OverrideTests {
         try await ServedDirectory.serve("127.44.2.1") { served async throws in
             let before = try served.serial()
             let entry = try await served.server.override(
-                .drain, "x", zone: "example.net", seconds: 2, reason: "new kernel")
+                .drain, "x", zone: "example.net", seconds: 2, reason: "new kernel", by: "alice")
             #expect(entry.subject == .site("x"))
             let took = try await served.wait { try served.address("n1.r1283.s1.example.net") == nil }
             #expect(try #require(took) < .seconds(1))
             let serial = try served.serial()
             #expect(ZoneSerial.isAfter(serial, before))
             let text = try served.client.ask("n1.r1283.s1.example.net", 16).answers.first?.strings ?? []
-            #expect(text == ["set=a", "serial=\(serial)", "cause=override drain a-1: new kernel"])
+            #expect(text == ["set=a", "serial=\(serial)", "cause=override drain a-1 by alice: new kernel"])
             let other = try served.client.ask("n2.r1283.s1.example.net", 16).answers.first?.strings ?? []
             #expect(other == ["set=b", "serial=\(before)", "cause=zone"], "an unchanged set keeps serial and cause")
             let status = try served.client.ask("_status.example.net", 16).answers.first?.strings ?? []
-            #expect(status.contains { $0.hasPrefix("override=drain x in example.net until ") })
+            #expect(
+                status.contains {
+                    $0.hasPrefix("override=drain x in example.net until ") && $0.hasSuffix("by alice: new kernel")
+                })
             let ended = try await served.wait { try served.address("n1.r1283.s1.example.net") == [127, 0, 2, 1] }
             #expect(try #require(ended) < .seconds(3))
         }
@@ -46,16 +49,19 @@ struct OverrideTests {
             try served.replacePortsets(Self.portsets)
             _ = try await served.wait { await served.server.status.generation == 2 }
             let refused = await #expect(throws: NameServer.OverrideRefused.self) {
-                try await served.server.override(.depool, "a-1", zone: "example.net", seconds: 60, reason: "")
+                try await served.server.override(
+                    .depool, "a-1", zone: "example.net", seconds: 60, reason: "", by: "alice")
             }
             #expect(refused?.description.contains("example.net.portsets:5 (map s7 r1283 a)") == true)
-            _ = try await served.server.override(.drain, "a-1", zone: "example.net", seconds: 60, reason: "")
-            _ = try await served.server.override(.depool, "b-1", zone: "example.net", seconds: 60, reason: "")
+            _ = try await served.server.override(
+                .drain, "a-1", zone: "example.net", seconds: 60, reason: "", by: "alice")
+            _ = try await served.server.override(
+                .depool, "b-1", zone: "example.net", seconds: 60, reason: "", by: "alice")
             _ = try await served.wait { try served.address("n2.r1283.s1.example.net") == nil }
             #expect(
                 try served.address("n1.r1283.s1.example.net") == [127, 0, 2, 1], "drained, but nothing else is left")
             _ = try await served.server.override(
-                .depool, "a-1", zone: "example.net", seconds: 60, reason: "", isForced: true)
+                .depool, "a-1", zone: "example.net", seconds: 60, reason: "", by: "alice", isForced: true)
             let took = try await served.wait { try served.address("n1.r1283.s7.example.net") == nil }
             #expect(took != nil)
             #expect(try served.client.ask("n1.r1283.s7.example.net", 33).answers.first?.service?.target == "")
@@ -72,11 +78,12 @@ struct OverrideTests {
                 ("example.net", "a-1", 60, String(repeating: "x", count: 101)),
             ] {
                 await #expect(throws: NameServer.OverrideRefused.self) {
-                    try await server.override(.drain, subject, zone: zone, seconds: seconds, reason: reason)
+                    try await server.override(
+                        .drain, subject, zone: zone, seconds: seconds, reason: reason, by: "alice")
                 }
             }
             await #expect(throws: NameServer.OverrideRefused.self) {
-                try await server.clearOverride(of: "a-1", zone: "example.net")
+                try await server.clearOverride(of: "a-1", zone: "example.net", by: "alice")
             }
         }
     }
@@ -89,7 +96,8 @@ struct OverrideTests {
         let name = "n1.r1283.s1.example.net"
         let before = Mutex<[String]>([])
         try await ServedDirectory.serve("127.44.2.4", state: state) { served async throws in
-            _ = try await served.server.override(.drain, "a-1", zone: "example.net", seconds: 60, reason: "why not")
+            _ = try await served.server.override(
+                .drain, "a-1", zone: "example.net", seconds: 60, reason: "why not", by: "alice")
             _ = try await served.wait { try served.address(name) == nil }
             let text = try served.client.ask(name, 16).answers.first?.strings ?? []
             before.withLock { $0 = text }
@@ -98,7 +106,7 @@ struct OverrideTests {
         try await ServedDirectory.serve("127.44.2.4", state: state) { served async throws in
             #expect(try served.address(name) == nil)
             #expect(try served.client.ask(name, 16).answers.first?.strings == before.withLock { $0 })
-            _ = try await served.server.clearOverride(of: "A-1", zone: "example.net")
+            _ = try await served.server.clearOverride(of: "A-1", zone: "example.net", by: "bob")
             let took = try await served.wait { try served.address(name) == [127, 0, 2, 1] }
             #expect(try #require(took) < .seconds(1))
         }

@@ -48,7 +48,7 @@ struct ServedDirectory {
         }
         guard let listen = Endpoint("\(address):\(port)") else { return }
         var configuration = NameServer.Configuration(zones: path, listen: [listen], state: state)
-        configuration.identity = "test"
+        configuration.nsid = "test"
         configuration.workers = workers
         configuration.tcp.connectionsMax = connectionsMax
         configuration.explainFrom = explainFrom

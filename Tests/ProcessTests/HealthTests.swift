@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import IdentityKeys
 import ReflectorModel
 import TestSupport
 import Testing
@@ -132,11 +133,11 @@ struct HealthTests {
             for name in ["ns1", "ns2"] { try await network.start(name) }
             for name in ["ns1", "ns2"] { try await network.waitUntilReady(name) }
             let servers = try ["ns1", "ns2"].map { try Server($0, of: network) }
-            let keys = network.folder + "/run/keys"
-            func override(_ arguments: String..., keys other: String? = nil) throws -> Program.Result {
+            let own = network.identities.operatorFolder
+            func override(_ arguments: String..., by other: String? = nil) throws -> Program.Result {
                 try Program.run(
                     Program.reflector,
-                    ["override"] + arguments + ["--keys", other ?? keys, "--zones", network.zones.path])
+                    ["override"] + arguments + ["--operator", other ?? own, "--zones", network.zones.path])
             }
 
             let drain = try override("drain", "us-east", "--for", "1h", "--why", "new kernel")
@@ -144,16 +145,16 @@ struct HealthTests {
             #expect(drain.code == 0 && drain.lines.count == 2, "\(drain.errors)")
             for server in servers { try await Self.wait(server, "n1.r1283", [], within: .seconds(1)) }
             let why = try servers[1].text("n1.r1283.explain")
-            #expect(why.contains("override drain (new kernel)"), "\(why)")
+            #expect(why.contains("override drain by up (new kernel)"), "\(why)")
             #expect(try servers[0].text("_status").contains("override=drain us-east in reflector.net until "))
             let difference = try Program.run(Program.reflector, ["zone", "diff", "--running", network.zones.path])
             print(difference.output)
-            #expect(difference.output.contains("override drain site us-east: new kernel"))
+            #expect(difference.output.contains("override drain site us-east by up: new kernel"))
             #expect(difference.output.contains("nyc: nyc-1 left out: "))
 
             let list = try Program.run(Program.reflector, ["override", "list", "--zones", network.zones.path])
             #expect(list.lines.count == 2, "\(list.output)")
-            #expect(list.output.contains("drain site us-east: new kernel, until 20"))
+            #expect(list.output.contains("drain site us-east by up: new kernel, until 20"))
 
             try await network.kill("ns1")
             try await network.start("ns1")
@@ -169,10 +170,22 @@ struct HealthTests {
             try await Self.wait(servers[0], "n1.r1283", ["nyc-2"], within: .seconds(1))
             try await Self.wait(servers[0], "n1.r1283", ["nyc-1", "nyc-2"], within: .seconds(4))
 
+            // A stranger, and an operator who may only look.
             let other = network.folder + "/other"
-            try Program.run(Program.reflector, ["keys", "generate", other])
-            let wrong = try override("depool", "nyc-1", "--for", "1h", "--why", "test", keys: other)
+            _ = try OperatorFolder.make(other, name: "mallory", role: .admin)
+            let wrong = try override("depool", "nyc-1", "--for", "1h", "--why", "test", by: other)
             #expect(wrong.code == 1 && wrong.errors.contains("403"), "\(wrong.errors)")
+            let wall = network.folder + "/wall"
+            _ = try OperatorFolder.make(wall, name: "wall", role: .view, joining: own)
+            for name in ["ns1", "ns2"] {
+                let text = try OperatorDirectory.load(OperatorFolder.operatorsPath(own))
+                try text.write(to: IdentityFolder.operatorsPath(network.identities.folder(of: name)))
+                Glibc.kill(try #require(await network.pid(of: name)), SIGHUP)
+            }
+            try await eventually("the view operator is known") {
+                let viewed = try override("depool", "nyc-1", "--for", "1h", "--why", "test", by: wall)
+                return viewed.code == 1 && viewed.errors.contains("wall has the role `view`")
+            }
             #expect(try servers[0].hosts("n1.r1283") == ["nyc-1", "nyc-2"])
         }
     }
@@ -191,8 +204,8 @@ struct HealthTests {
                 let server = try Server("ns1", of: network)
                 let ops = "\(try network.node("ns1").ops)"
                 let arguments = [
-                    "override", "depool", "sjc-1", "--for", "1h", "--why", "test", "--keys",
-                    network.folder + "/run/keys", "--zones", network.zones.path, "--server", ops,
+                    "override", "depool", "sjc-1", "--for", "1h", "--why", "test", "--operator",
+                    network.identities.operatorFolder, "--zones", network.zones.path, "--server", ops,
                 ]
                 let refused = try Program.run(Program.reflector, arguments)
                 print(refused.errors)

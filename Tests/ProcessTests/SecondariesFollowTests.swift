@@ -67,8 +67,8 @@ struct SecondariesFollowTests {
             let drain = try Program.run(
                 Program.reflector,
                 [
-                    "override", "drain", "nyc-1", "--for", "1h", "--why", "test", "--keys", network.keysPath,
-                    "--zones", network.zones.path,
+                    "override", "drain", "nyc-1", "--for", "1h", "--why", "test", "--operator",
+                    network.identities.operatorFolder, "--zones", network.zones.path,
                 ])
             try #require(drain.code == 0, "\(drain.errors)")
             let drained = try await Self.wait(secondaries, "n1.r1284.s9", ["nyc-2"])

@@ -29,7 +29,7 @@ struct SignalTests {
             for (step, keys) in [[old, new], [new, old], [new]].enumerated() {
                 try FileManager.default.removeItem(atPath: network.keysPath)
                 try KeyFile(
-                    networkKeys: keys, streamKeys: network.keys.streamKeys, operatorKeys: network.keys.operatorKeys
+                    networkKeys: keys, streamKeys: network.keys.streamKeys
                 ).write(to: network.keysPath)
                 for node in network.plan.nodes {
                     kill(try #require(await network.pid(of: node.name)), SIGHUP)
@@ -54,7 +54,9 @@ struct SignalTests {
             func override(_ words: String...) throws -> Program.Result {
                 try Program.run(
                     Program.reflector,
-                    ["override"] + words + ["--keys", network.keysPath, "--zones", network.zones.path])
+                    ["override"] + words + [
+                        "--operator", network.identities.operatorFolder, "--zones", network.zones.path,
+                    ])
             }
             let drained = try override("drain", "lon-1", "--for", "1h", "--why", "test")
             #expect(drained.code == 0 && drained.lines.count == 2, "\(drained.errors)")

@@ -1,4 +1,5 @@
 import DNSAnswers
+import ReflectorModel
 
 /// Host states that are not in the files: content = files + overrides + health.
 struct HostStates: Sendable, Equatable {
@@ -35,8 +36,8 @@ struct HostStates: Sendable, Equatable {
         let text = counts.filter { $0.1 > 0 }.map { ", \($0.1) \($0.0)" }.joined()
         return ["health=\(probing)\(text)"]
             + overrides.map {
-                "override=\($0.override.action.rawValue) \($0.subject) in \($0.zone) until \(UTCTime.text($0.override.until)): "
-                    + $0.override.reason
+                "override=\($0.override.action.rawValue) \($0.subject) in \($0.zone) until \(UTCTime.text($0.override.until)) "
+                    + "by \($0.override.by): \($0.override.reason)"
             }
     }
 

@@ -1,4 +1,5 @@
 import DNSAnswers
+import ReflectorModel
 
 /// An operator's override of a host, or of all set reflectors of a site, until it expires.
 public struct HostOverride: Sendable, Hashable {
@@ -30,16 +31,18 @@ public struct HostOverride: Sendable, Hashable {
     /// One line of the file in the state directory: fields separated by tabs, the reason last.
     var line: String {
         let kind = if case .host = subject { "host" } else { "site" }
-        return [zone, kind, subject.description, override.action.rawValue, String(override.until), override.reason]
-            .joined(separator: "\t")
+        return [
+            zone, kind, subject.description, override.action.rawValue, String(override.until), override.by,
+            override.reason,
+        ].joined(separator: "\t")
     }
 
     /// Nil for text that is not in the format of `line`.
     init?(line: Substring) {
-        let fields = line.split(separator: Character("\t"), maxSplits: 5, omittingEmptySubsequences: false)
+        let fields = line.split(separator: Character("\t"), maxSplits: 6, omittingEmptySubsequences: false)
             .map(String.init)
-        guard fields.count == 6, let action = ZoneContent.Override.Action(rawValue: fields[3]),
-            let until = Int64(fields[4]), Self.isReason(fields[5])
+        guard fields.count == 7, let action = ZoneContent.Override.Action(rawValue: fields[3]),
+            let until = Int64(fields[4]), ReflectorName.isHost(fields[5]), Self.isReason(fields[6])
         else { return nil }
         switch fields[1] {
         case "host": subject = .host(fields[2])
@@ -47,7 +50,7 @@ public struct HostOverride: Sendable, Hashable {
         default: return nil
         }
         zone = fields[0]
-        override = ZoneContent.Override(action: action, reason: fields[5], until: until)
+        override = ZoneContent.Override(action: action, reason: fields[6], until: until, by: fields[5])
     }
 
     /// Reasons appear in TXT records and in logs, so they must be printable ASCII and not too long.

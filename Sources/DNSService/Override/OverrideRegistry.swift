@@ -24,19 +24,19 @@ actor OverrideRegistry {
 
     func put(
         _ action: ZoneContent.Override.Action, _ subject: String, zone: ZoneContent, seconds: Int64, reason: String,
-        isForced: Bool, hostStates: HostStates, at now: Int64
+        by name: String, isForced: Bool, hostStates: HostStates, at now: Int64
     ) throws(OverrideTable.Refusal) -> HostOverride {
         let entry = try table.put(
-            action, subject, zone: zone, seconds: seconds, reason: reason, isForced: isForced, hostStates: hostStates,
-            at: now)
-        logger.notice("override", metadata: ["line": "\(entry.line)"])
+            action, subject, zone: zone, seconds: seconds, reason: reason, by: name, isForced: isForced,
+            hostStates: hostStates, at: now)
+        logger.notice("override", metadata: ["operator": "\(name)", "line": "\(entry.line)"])
         publish()
         return entry
     }
 
-    func clear(_ subject: String, zone: String) throws(OverrideTable.Refusal) -> HostOverride {
+    func clear(_ subject: String, zone: String, by name: String) throws(OverrideTable.Refusal) -> HostOverride {
         let entry = try table.clear(subject, zone: zone)
-        logger.notice("override cleared", metadata: ["line": "\(entry.line)"])
+        logger.notice("override cleared", metadata: ["operator": "\(name)", "line": "\(entry.line)"])
         publish()
         return entry
     }

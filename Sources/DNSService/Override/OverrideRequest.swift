@@ -1,7 +1,7 @@
 import DNSAnswers
 import Foundation
 
-/// An operator's request to each name server of a zone: JSON, authenticated by `OverrideSigner`, valid for one minute
+/// An operator's request to each name server of a zone: JSON, signed by `OverrideSigner`, valid for one minute
 /// and one use.
 public struct OverrideRequest: Codable, Sendable, Equatable {
     public enum Action: String, Codable, Sendable, CaseIterable {
@@ -57,7 +57,7 @@ public struct OverrideRequest: Codable, Sendable, Equatable {
     }
 }
 
-/// The name server's reply, which is authenticated too.
+/// The name server's reply, which is signed too (`OverrideReplySigner`).
 public struct OverrideReply: Codable, Sendable, Equatable {
     public var isAccepted: Bool
     /// For operators: what is in force now, or why nothing changed.

@@ -1,69 +1,129 @@
 import DNSAnswers
+import IdentityKeys
+import Logging
+import NodeIdentity
+import ReflectorModel
 
 /// Accepts signed requests for overrides for a running name server.
 public actor OverrideService {
-    /// The response to send.
-    public struct Response: Sendable {
-        /// False if no operator signed the request. The client is then refused without a reason.
-        public var isAuthorized: Bool
-        public var body: [UInt8]
-        public var signature: String
+    /// What became of the requests since the start.
+    private struct Counters {
+        var accepted: UInt64 = 0
+        /// Signed by an operator who may override, but not possible.
+        var refused: UInt64 = 0
+        /// Signed by an operator whose role does not allow it.
+        var refusedRole: UInt64 = 0
+        /// Signed by nobody whom we know.
+        var unauthorized: UInt64 = 0
     }
 
     private let server: NameServer
-    private var replies: ReplyAuthenticator
+    private let logger: Logger
+    private var identity: IdentityFolder
     private var authenticator: RequestAuthenticator
+    private var counters = Counters()
 
     /// - Parameters:
-    ///   - operators: public keys of the operators who may set overrides.
-    ///   - networkKeys: keys that authenticate replies.
+    ///   - identity: the name server's own. Its operators may override, in its zone; its key signs replies.
     ///   - endpoint: where requests arrive, as ADDRESS:PORT; nil if that is a wildcard address.
-    public init(
-        server: NameServer, operators: [PhasedKey], networkKeys: [PhasedKey], endpoint: String?
-    ) throws {
+    public init(server: NameServer, identity: IdentityFolder, endpoint: String?, logger: Logger) {
         self.server = server
-        replies = try ReplyAuthenticator(networkKeys: networkKeys)
+        self.logger = logger
+        self.identity = identity
         authenticator = RequestAuthenticator(
-            verifier: OverrideVerifier(keys: operators), endpoint: endpoint, startedAt: WallClock.seconds)
+            operators: identity.operators, endpoint: endpoint, startedAt: WallClock.seconds)
     }
 
-    /// Replaces the keys. Throws, and changes nothing, if a key can't be used.
-    public func replaceKeys(operators: [PhasedKey], networkKeys: [PhasedKey]) throws {
-        replies = try ReplyAuthenticator(networkKeys: networkKeys)
-        authenticator.verifier = OverrideVerifier(keys: operators)
+    /// Replaces operators, certificate and key.
+    public func replace(_ identity: IdentityFolder) {
+        self.identity = identity
+        authenticator.operators = identity.operators
     }
 
-    public func answer(_ body: [UInt8], signature: String) async -> Response {
-        let request: OverrideRequest
+    /// The reply and its signature; nil if no operator signed the request. The client is then refused without a reason.
+    public func answer(_ body: [UInt8], signature: String) async -> (body: [UInt8], signature: String)? {
+        let admitted: RequestAuthenticator.Admitted
         do throws(RequestAuthenticator.Refusal) {
-            request = try authenticator.admit(body, signature: signature, at: WallClock.seconds)
+            admitted = try authenticator.admit(body, signature: signature, at: WallClock.seconds)
         } catch {
-            guard error != .unauthorized else {
-                return Response(isAuthorized: false, body: Array("\(error)\n".utf8), signature: "")
-            }
-            let nonce = OverrideRequest(body: body)?.nonce ?? ""
-            return reply(OverrideReply(isAccepted: false, text: "\(error)", nonce: nonce))
+            note(error)
+            guard error != .unauthorized else { return nil }
+            return reply(isAccepted: false, "\(error)", to: body)
         }
         do throws(NameServer.OverrideRefused) {
-            return reply(OverrideReply(isAccepted: true, text: try await perform(request), nonce: request.nonce))
+            let text = try await perform(admitted.request, by: admitted.name)
+            counters.accepted += 1
+            return reply(isAccepted: true, text, to: body)
         } catch {
-            return reply(OverrideReply(isAccepted: false, text: "\(error)", nonce: request.nonce))
+            counters.refused += 1
+            logger.warning("override refused", metadata: ["operator": "\(admitted.name)", "cause": "\(error)"])
+            return reply(isAccepted: false, "\(error)", to: body)
         }
     }
 
-    private func perform(_ request: OverrideRequest) async throws(NameServer.OverrideRefused) -> String {
+    private func perform(
+        _ request: OverrideRequest, by name: String
+    ) async throws(NameServer.OverrideRefused) -> String {
+        let own = identity.content.zone
+        guard request.zone.lowercased() == own else {
+            throw NameServer.OverrideRefused(
+                description: "this name server's identity is of the zone \(own): its operators decide about no other")
+        }
         guard let action = ZoneContent.Override.Action(rawValue: request.action.rawValue) else {
-            let entry = try await server.clearOverride(of: request.subject, zone: request.zone)
+            let entry = try await server.clearOverride(of: request.subject, zone: request.zone, by: name)
             return "\(entry.override.action.rawValue) of \(entry.subject) ended"
         }
         let entry = try await server.override(
-            action, request.subject, zone: request.zone, seconds: request.seconds, reason: request.reason,
+            action, request.subject, zone: request.zone, seconds: request.seconds, reason: request.reason, by: name,
             isForced: request.isForced)
         return "\(action.rawValue) of \(entry.subject) for \(request.seconds) s"
     }
 
-    private func reply(_ reply: OverrideReply) -> Response {
-        let body = reply.body
-        return Response(isAuthorized: true, body: body, signature: replies.signature(of: body))
+    private func note(_ refusal: RequestAuthenticator.Refusal) {
+        switch refusal {
+        case .unauthorized:
+            counters.unauthorized += 1
+            logger.warning("override refused: no operator of the `operators` file has signed it")
+        case .role(let name):
+            counters.refusedRole += 1
+            logger.warning("override refused by role", metadata: ["operator": "\(name)", "role": "view"])
+        default:
+            counters.refused += 1
+            logger.warning("override refused", metadata: ["cause": "\(refusal)"])
+        }
+    }
+
+    private func reply(isAccepted: Bool, _ text: String, to body: [UInt8]) -> (body: [UInt8], signature: String) {
+        let nonce = OverrideRequest(body: body)?.nonce ?? ""
+        let reply = OverrideReply(isAccepted: isAccepted, text: text, nonce: nonce).body
+        do throws(IdentityCryptoError) {
+            let signer = OverrideReplySigner(credential: identity.credential)
+            return (reply, try signer.signature(of: reply, to: body))
+        } catch {
+            logger.error("reply to an override not signed", metadata: ["cause": "\(error)"])
+            return (reply, "")
+        }
+    }
+}
+
+extension OverrideService {
+    /// Requests by outcome since the start: `override_refused_role` and so on.
+    public var counts: [String: UInt64] {
+        [
+            "override_accepted": counters.accepted, "override_refused": counters.refused,
+            "override_refused_role": counters.refusedRole, "override_unauthorized": counters.unauthorized,
+        ]
+    }
+
+    /// The same as metrics.
+    public var samples: [MetricSample] {
+        [
+            ("accepted", counters.accepted), ("refused", counters.refused), ("refused_role", counters.refusedRole),
+            ("unauthorized", counters.unauthorized),
+        ].map { outcome, count in
+            MetricSample(
+                name: "reflector_override_requests_total", labels: [("outcome", outcome)], value: Double(count),
+                kind: .counter, help: "Requests for overrides, by outcome.")
+        }
     }
 }

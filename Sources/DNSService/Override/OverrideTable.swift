@@ -53,10 +53,11 @@ struct OverrideTable: Sendable, Equatable {
     /// - Parameters:
     ///   - subject: a host name, or a site.
     ///   - seconds: how long it lasts.
+    ///   - name: of the operator who sets it.
     ///   - hostStates: the current host states, including the overrides of this table.
     mutating func put(
         _ action: ZoneContent.Override.Action, _ subject: String, zone files: ZoneContent, seconds: Int64,
-        reason: String, isForced: Bool, hostStates: HostStates, at now: Int64
+        reason: String, by name: String, isForced: Bool, hostStates: HostStates, at now: Int64
     ) throws(Refusal) -> HostOverride {
         guard (1...Self.spanMax).contains(seconds) else { throw .span }
         guard HostOverride.isReason(reason) else { throw .reason }
@@ -65,7 +66,7 @@ struct OverrideTable: Sendable, Equatable {
         }
         let entry = HostOverride(
             zone: files.zone, subject: subject,
-            override: .init(action: action, reason: reason, until: now + seconds))
+            override: .init(action: action, reason: reason, until: now + seconds, by: name))
         var after = self
         after.entries.removeAll { $0.zone == entry.zone && $0.subject == entry.subject }
         guard after.entries.count < Self.countMax else { throw .tableFull }

@@ -11,7 +11,7 @@ struct SetChange: Equatable, Sendable {
     var digest: UInt64
     /// Serial of the change.
     var serial: UInt32 = 0
-    /// Examples: `zone`, `health nyc-1 dead`, `override drain nyc-1: new kernel`.
+    /// Examples: `zone`, `health nyc-1 dead`, `override drain nyc-1 by alice: new kernel`.
     var cause = "zone"
 
     init(_ region: ZoneContent.SetRegion, in content: ZoneContent) {
@@ -56,7 +56,7 @@ struct SetChange: Equatable, Sendable {
             let old = before?.1.members[number]
             if old?.override != member.override {
                 if let override = member.override {
-                    decided.append("\(override.action.rawValue) \(host): \(override.reason)")
+                    decided.append("\(override.action.rawValue) \(host) by \(override.by): \(override.reason)")
                 } else {
                     decided.append("of \(host) ended")
                 }

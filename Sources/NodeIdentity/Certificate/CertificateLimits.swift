@@ -3,8 +3,8 @@ public enum CertificateLimits {
     public static let version: UInt8 = 1
     /// Longest certificate in bytes. A handshake message has room for it beside everything else.
     public static let certificateLengthMax = 512
-    /// Revoked serials in one list.
-    public static let revocationsMax = 65_536
+    /// Revoked serials in one list: a full list (32,987 bytes) fits into one DNS message over TCP.
+    public static let revocationsMax = 4_096
     /// Longest revocation list in bytes: version, zone, sequence number, time, operator, count, serials, signature.
     public static let revocationListLengthMax = 1 + 129 + 8 + timeLength + 8 + 4 + 8 * revocationsMax + 64
     /// Bytes of a time in seconds since 1970.

@@ -80,8 +80,8 @@ extension CertificateContent {
 
 /// Text that is signed always begins with the name of its purpose and a zero byte. No purpose contains a zero byte, so
 /// a signature for one purpose is never valid for another.
-enum SignedText {
-    static func bytes(context: String, _ body: some Sequence<UInt8>) -> [UInt8] {
+public enum SignedText {
+    public static func bytes(context: String, _ body: some Sequence<UInt8>) -> [UInt8] {
         Array(context.utf8) + [0] + Array(body)
     }
 }

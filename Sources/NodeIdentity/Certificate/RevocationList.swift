@@ -62,7 +62,7 @@ public struct RevocationList: Hashable, Sendable {
         content.zone == other.content.zone && content.sequence > other.content.sequence
     }
 
-    /// Binary search: a look-up takes at most 17 comparisons.
+    /// Binary search: a look-up takes at most 13 comparisons.
     public func contains(_ serial: UInt64) -> Bool {
         var low = 0
         var high = content.serials.count

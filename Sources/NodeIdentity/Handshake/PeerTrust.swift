@@ -15,6 +15,8 @@ public struct NodeCredential<Crypto: IdentityCrypto> {
     public var node: NodeID { certificate.content.node }
 }
 
+extension NodeCredential: Sendable where Crypto.SigningKey: Sendable {}
+
 /// Whom a node believes: operators, its zone, and the newest revocation list. A node has one, for all its handshakes.
 public struct PeerTrust: Sendable {
     public var authorities: CertificateAuthorities {

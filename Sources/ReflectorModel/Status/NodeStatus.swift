@@ -27,6 +27,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var residence: DelayBuckets?
     /// At an edge: the streams that were recently unavailable, newest first, with the reasons.
     public var unavailable: [UnavailableStream]?
+    /// Seconds until the node's certificate expires, negative afterwards; nil without one.
+    public var certificateExpiresSeconds: Int64?
     /// All node-wide counters: rejects by reason, drops by table, lookups by result.
     public var counters: [String: UInt64]
 

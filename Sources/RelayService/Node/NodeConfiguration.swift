@@ -1,3 +1,4 @@
+import IdentityKeys
 import ReflectorModel
 
 /// The configuration of a node: its name, its zone, the name servers to query and a key file. The node looks up
@@ -16,6 +17,8 @@ public struct NodeConfiguration: Sendable {
     /// Directory of the last good answers; if it is nil, no answers survive a restart.
     public var stateDirectory: String?
     public var keys: KeyFile
+    /// Its own key and certificate, and the operators whom it obeys.
+    public var identity: IdentityFolder?
     public var playOutDeadline: TimeSpan = .milliseconds(500)
     /// Largest egress in bits a second; 0 means no limit.
     public var capacity: UInt64 = 0

@@ -2,6 +2,7 @@ import ArgumentParser
 import DNSAnswers
 import DNSService
 import DatagramIO
+import IdentityKeys
 import Logging
 import ReflectorModel
 import UnixSignals
@@ -16,12 +17,16 @@ struct NameServerCommand: AsyncParsableCommand {
             keeps serving the last good zone. It also refuses a folder in which a .portsets or .streams file is \
             missing (`reflector zone accept` if that is intended). With secondaries or other servers in the NS set, it \
             compares its serial with theirs before the first answer, so that the serial never falls. SIGHUP reloads \
-            the directory and every file of secrets (keys, TSIG keys, cookie secrets); SIGTERM ends the server.
+            the directory, the identity and every file of secrets (keys, TSIG keys, cookie secrets); SIGTERM ends the \
+            server.
+
+            With --identity (`reflector keys request` makes the folder) the server probes set reflectors, so that answers \
+            leave out dead ones, and accepts overrides of the operators in that folder.
 
             On this machine, then facing the Internet:
               reflector nameserver --zones zones --listen 127.0.0.1:5300 \\
                   --state /var/lib/reflector --ops 127.0.0.1:4980
-              reflector nameserver --zones zones --identity ns1 \\
+              reflector nameserver --zones zones --identity /etc/reflector/ns1 \\
                   --listen 192.0.2.53:53 --listen '[2001:db8::53]:53' \\
                   --state /var/lib/reflector --user reflector \\
                   --cookie-secrets /etc/reflector/cookies
@@ -46,8 +51,18 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.block)
     var explainFrom: [CIDRBlock] = []
 
-    @Option(help: ArgumentHelp("The answer to NSID, id.server and hostname.bind.", valueName: "text"))
-    var identity: String = "reflector"
+    @Option(
+        help: ArgumentHelp(
+            "Identity folder: node.key, node.certificate (role name-server) and operators. Without it: no probes and no "
+                + "overrides.",
+            valueName: "dir"))
+    var identity: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The answer to NSID, id.server and hostname.bind. Default: the name in the certificate.", valueName: "text")
+    )
+    var nsid: String?
 
     @Option(
         help: ArgumentHelp("UDP loops, each on a thread of its own (1 to 64). Default: one per core.", valueName: "n"))
@@ -101,9 +116,8 @@ struct NameServerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Key file (mode 0600): its network key probes set reflectors; the operators of its operator-public "
-                + "lines may override. Without a file: no probes and no overrides.",
-            valueName: "file"))
+            "Key file (mode 0600): its network key probes set reflectors. Without a file: no probes.", valueName: "file"
+        ))
     var keys: String?
     @OptionGroup var log: LogOptions
 
@@ -113,7 +127,7 @@ struct NameServerCommand: AsyncParsableCommand {
         }
         guard (0...1_000_000).contains(rrl) else { throw ValidationError("--rrl takes 0 to 1000000, not \(rrl)") }
         guard (0...100).contains(rrlSlip) else { throw ValidationError("--rrl-slip takes 0 to 100, not \(rrlSlip)") }
-        guard identity.utf8.count <= 64 else { throw ValidationError("--identity takes at most 64 bytes") }
+        guard (nsid ?? "").utf8.count <= 64 else { throw ValidationError("--nsid takes at most 64 bytes") }
     }
 
     func run() async throws {
@@ -122,12 +136,16 @@ struct NameServerCommand: AsyncParsableCommand {
         let logger = Logger(label: "nameserver")
         let manager = ServiceManager()
         let file = try keys.map { try NameServerKeys.load($0) }
+        let folder = try identity.map { try NameServerKeys.loadIdentity($0) }
         var configuration = try transfers.apply(to: serverConfiguration)
+        configuration.nsid = nsid ?? folder.map { String($0.content.name.prefix(64)) } ?? configuration.nsid
         configuration.probeKeys = file?.networkKeys.phased ?? []
         let server = NameServer(configuration: configuration, logger: logger)
-        let opsEndpoint = try NameServerOps(server: server, keys: file, endpoint: ops)
+        let inUse = folder.map { IdentityInUse($0) }
+        let opsEndpoint = NameServerOps(server: server, identity: inUse, endpoint: ops, logger: logger)
         let secrets = NameServerKeys(
-            path: keys, first: file, transfers: transfers, server: server, ops: opsEndpoint, logger: logger)
+            path: keys, first: file, identity: identity, transfers: transfers, server: server, ops: opsEndpoint,
+            logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
@@ -163,10 +181,11 @@ struct NameServerCommand: AsyncParsableCommand {
                     }
                 }
             }
+            if let inUse { group.addTask { await ExpiryWatch(identity: inUse, logger: logger).run() } }
             if let ops {
                 group.addTask {
                     do {
-                        try await opsEndpoint.endpoint(at: ops, logger: logger).run()
+                        try await opsEndpoint.endpoint(at: ops).run()
                     } catch {
                         logger.critical("\(ops): \(error)")
                         throw ExitCode(1)
@@ -187,7 +206,6 @@ struct NameServerCommand: AsyncParsableCommand {
         var configuration = NameServer.Configuration(
             zones: zones, listen: listen.isEmpty ? [standard] : listen, state: state)
         if !explainFrom.isEmpty { configuration.explainFrom = explainFrom }
-        configuration.identity = identity
         configuration.workers = workers ?? min(ProcessorCount.usable, 64)
         configuration.user = user
         configuration.cookieSecrets = cookieSecrets

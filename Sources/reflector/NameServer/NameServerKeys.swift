@@ -1,7 +1,9 @@
 import ArgumentParser
 import DNSService
 import Glibc
+import IdentityKeys
 import Logging
+import NodeIdentity
 import RelayService
 import TransactionSigning
 
@@ -9,6 +11,8 @@ import TransactionSigning
 /// previous content stays in force.
 struct NameServerKeys: Sendable {
     let path: String?
+    /// The identity folder.
+    let identity: String?
     let transfers: TransferOptions
     let server: NameServer
     let ops: NameServerOps
@@ -16,10 +20,11 @@ struct NameServerKeys: Sendable {
     private let inUse: KeysInUse
 
     init(
-        path: String?, first: KeyFile?, transfers: TransferOptions, server: NameServer, ops: NameServerOps,
-        logger: Logger
+        path: String?, first: KeyFile?, identity: String?, transfers: TransferOptions, server: NameServer,
+        ops: NameServerOps, logger: Logger
     ) {
         self.path = path
+        self.identity = identity
         self.transfers = transfers
         self.server = server
         self.ops = ops
@@ -36,19 +41,51 @@ struct NameServerKeys: Sendable {
         }
     }
 
-    /// Reloads every file of keys.
+    /// The identity at the start. Ends the command if it can't be used.
+    static func loadIdentity(_ path: String) throws -> IdentityFolder {
+        do throws(IdentityFileError) {
+            return try checkedIdentity(path)
+        } catch {
+            StandardError.print("reflector: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    /// The identity of a name server. Throws for one of another role.
+    private static func checkedIdentity(_ path: String) throws(IdentityFileError) -> IdentityFolder {
+        let folder = try IdentityFolder(loading: path)
+        guard folder.content.role == .nameServer else {
+            throw IdentityFileError(
+                IdentityFolder.certificatePath(path),
+                "\(folder.content.name) is certified as \(folder.content.role); a name server needs a certificate of the "
+                    + "role \(CertifiedRole.nameServer)")
+        }
+        return folder
+    }
+
+    /// Reloads the identity and every file of keys.
     func reload() async {
+        if let identity {
+            do throws(IdentityFileError) {
+                let folder = try Self.checkedIdentity(identity)
+                await ops.replace(folder)
+                logger.info(
+                    "identity reloaded",
+                    metadata: [
+                        "path": "\(identity)", "serial": "\(folder.content.serial)",
+                        "operators": "\(folder.operators.entries.map(\.name).joined(separator: ","))",
+                    ])
+            } catch {
+                logger.error("identity refused, the previous one stays in force", metadata: ["problem": "\(error)"])
+            }
+        }
         if let path {
             do {
                 let file = try KeyFile.load(path)
                 try inUse.replace(file.networkKeys)
                 try await server.replaceProbeKeys(file.networkKeys.phased)
-                try await ops.replaceKeys(file)
                 let phases = file.networkKeys.map { "\($0.phase)" }.joined(separator: ",")
-                let operators = file.operatorKeys.map { "\($0.phase)" }.joined(separator: ",")
-                logger.info(
-                    "keys reloaded",
-                    metadata: ["path": "\(path)", "network": "\(phases)", "operators": "\(operators)"])
+                logger.info("keys reloaded", metadata: ["path": "\(path)", "network": "\(phases)"])
             } catch {
                 logger.error("keys refused, the previous ones stay in force", metadata: ["problem": "\(error)"])
             }
@@ -64,7 +101,8 @@ struct NameServerKeys: Sendable {
 
     /// Warns at the start about files of secrets that the server's user can't read: SIGHUP could not reload them.
     func warn(cookieSecrets: String?) {
-        for path in [path, transfers.tsigKeys, cookieSecrets].compactMap(\.self) where access(path, R_OK) != 0 {
+        let key = identity.map { IdentityFolder.keyPath($0) }
+        for path in [path, key, transfers.tsigKeys, cookieSecrets].compactMap(\.self) where access(path, R_OK) != 0 {
             logger.warning(
                 "a file of secrets can't be read again at SIGHUP: make it readable for the user of the name server",
                 metadata: ["path": "\(path)", "cause": "\(String(cString: strerror(errno)))"])
@@ -74,7 +112,7 @@ struct NameServerKeys: Sendable {
 
 extension [KeyFile.NetworkKey] {
     /// The keys as pairs of phase and bytes, for targets that do not know `KeyFile`.
-    var phased: [PhasedKey] { map { ($0.phase, $0.bytes) } }
+    var phased: [(phase: UInt8, key: [UInt8])] { map { ($0.phase, $0.bytes) } }
 }
 
 /// Unix time, for commands.

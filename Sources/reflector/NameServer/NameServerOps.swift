@@ -1,8 +1,8 @@
 import DNSService
+import IdentityKeys
 import Logging
 import OpsEndpoint
 import ReflectorModel
-import RelayService
 import Synchronization
 
 /// The name server's health, status and metrics over HTTP.
@@ -10,51 +10,54 @@ struct NameServerOps: Sendable {
     private let server: NameServer
     private let isListening = Listening()
     private let overrides: OverrideService?
+    private let identity: IdentityInUse?
+    private let logger: Logger
 
     private final class Listening: Sendable {
         let value = Atomic(false)
     }
 
     /// - Parameters:
-    ///   - keys: the key file with the operators who may override; without it nobody may.
+    ///   - identity: the server's identity with the operators who may override; without it nobody may.
     ///   - endpoint: where it will listen, or nil.
-    init(server: NameServer, keys: KeyFile?, endpoint: Endpoint?) throws {
+    init(server: NameServer, identity: IdentityInUse?, endpoint: Endpoint?, logger: Logger) {
         self.server = server
-        overrides = try keys.map { keys in
-            try OverrideService(
-                server: server, operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased,
-                endpoint: endpoint.flatMap(Self.known))
+        self.identity = identity
+        self.logger = logger
+        overrides = identity.map {
+            OverrideService(
+                server: server, identity: $0.current, endpoint: endpoint.flatMap(Self.known), logger: logger)
         }
     }
 
     /// The server now answers queries.
     func didOpen() { isListening.value.store(true, ordering: .releasing) }
 
-    /// Replaces the keys.
-    func replaceKeys(_ keys: KeyFile) async throws {
-        try await overrides?.replaceKeys(operators: keys.operatorKeys.phased, networkKeys: keys.networkKeys.phased)
+    /// Replaces the identity.
+    func replace(_ identity: IdentityFolder) async {
+        self.identity?.replace(identity)
+        await overrides?.replace(identity)
     }
 
     /// The service that runs in parallel to the server.
-    func endpoint(at endpoint: Endpoint, logger: Logger) -> OpsEndpoint<NameServer.Status> {
+    func endpoint(at endpoint: Endpoint) -> OpsEndpoint<NameServer.Status> {
         OpsEndpoint(
             configuration: .init(endpoint: endpoint), logger: logger,
             status: { _ in await server.status },
-            metrics: { await server.metrics },
+            metrics: { await server.metrics + (overrides?.samples ?? []) + expiry },
             ready: { isListening.value.load(ordering: .acquiring) ? nil : "not listening yet" },
-            command: overrides.map { command(by: $0, logger) })
+            command: overrides.map { service in
+                .init(path: "/override") { body, signature in await service.answer(body, signature: signature) }
+            })
     }
 
-    private func command(by service: OverrideService, _ logger: Logger) -> OpsEndpoint<NameServer.Status>.Command {
-        .init(path: "/override") { body, signature in
-            let response = await service.answer(body, signature: signature)
-            guard response.isAuthorized else {
-                logger.warning(
-                    "override refused: no operator of the key file has signed it (operator-public lines)")
-                return nil
-            }
-            return (response.body, response.signature)
-        }
+    private var expiry: [MetricSample] {
+        guard let identity else { return [] }
+        return [
+            NodeMetrics.certificateExpiry(
+                identity.secondsLeft(at: UInt64(WallTime.seconds)),
+                labels: [("node", identity.current.content.name), ("role", "nameserver")])
+        ]
     }
 
     /// The address that a request must give as its target. Nil for a wildcard, or if the port is not known yet: then a

@@ -20,7 +20,8 @@ struct EntrypointCommand: AsyncParsableCommand {
             \(NodeOptions.signals)
 
             Example:
-              reflector entrypoint ep-bos --keys keys --state /var/lib/reflector \\
+              reflector entrypoint ep-bos --keys keys --identity identity \\
+                --state /var/lib/reflector \\
                 --server 127.0.0.1:5300 --server 127.0.0.2:5300
             """)
 
@@ -73,7 +74,7 @@ struct EntrypointCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try node.configuration(role: .entrypoint, region: nil)
+        let (configuration, identity) = try node.configuration(role: .entrypoint, region: nil)
         let logger = Logger(label: "entrypoint")
         var ingestion = IngestConfiguration()
         ingestion.payloadBytes = payload
@@ -104,7 +105,8 @@ struct EntrypointCommand: AsyncParsableCommand {
             }
         }
         try await RunningNode.with(configuration, output: nil, logger: logger) { running in
-            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
+            let daemon = NodeDaemon(
+                node: running, keysPath: node.keys, identity: identity, listeners: 0, logger: logger)
             let doors = try node.endpoints(ingest, option: "--ingest", own: running.endpoints, port: 8_000)
             ingestion.httpListen = doors[0]
             ingestion.httpListenAlso = Array(doors.dropFirst())
@@ -144,7 +146,8 @@ struct SetCommand: AsyncParsableCommand {
             \(NodeOptions.signals)
 
             Example:
-              reflector set sjc-1 --keys keys --state /var/lib/reflector \\
+              reflector set sjc-1 --keys keys --identity identity \\
+                --state /var/lib/reflector \\
                 --server 127.0.0.1:5300 --server 127.0.0.2:5300
             """)
 
@@ -156,11 +159,12 @@ struct SetCommand: AsyncParsableCommand {
     func validate() throws { _ = try region.map(NodeOptions.region) }
 
     func run() async throws {
-        let configuration = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
+        let (configuration, identity) = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
         let logger = Logger(label: "set")
         try await RunningNode.with(configuration, output: nil, logger: logger) { running in
             let ops = try node.opsEndpoint(own: running.endpoint)
-            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 0, logger: logger)
+            let daemon = NodeDaemon(
+                node: running, keysPath: node.keys, identity: identity, listeners: 0, logger: logger)
             try await daemon.run(ops: ops, others: [])
         }
     }
@@ -177,7 +181,7 @@ struct EdgeCommand: AsyncParsableCommand {
 
             Example:
               reflector edge edge-bos --region 1283 --keys keys \\
-                --state /var/lib/reflector \\
+                --identity identity --state /var/lib/reflector \\
                 --server 127.0.0.1:5300 --server 127.0.0.2:5300
             """)
 
@@ -195,7 +199,7 @@ struct EdgeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try node.configuration(role: .edge, region: try NodeOptions.region(region))
+        let (configuration, identity) = try node.configuration(role: .edge, region: try NodeOptions.region(region))
         let logger = Logger(label: "edge")
         var viewing = LiveStreamConfiguration()
         viewing.numbersPath = node.state.map { "\($0)/playlists.json" }
@@ -204,7 +208,8 @@ struct EdgeCommand: AsyncParsableCommand {
             hub.setDemandHandler { stream, isWanted in running.setDemand(isWanted, for: stream) }
             let doors = try node.endpoints(http, option: "--http", own: running.endpoints, port: 8_080)
             let viewers = doors[0]
-            let daemon = NodeDaemon(node: running, keysPath: node.keys, listeners: 1, logger: logger)
+            let daemon = NodeDaemon(
+                node: running, keysPath: node.keys, identity: identity, listeners: 1, logger: logger)
             let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub) { _ in daemon.listens() }
             let more = doors.dropFirst().map { endpoint in
                 var configuration = StreamingServer.Configuration(endpoint: endpoint)

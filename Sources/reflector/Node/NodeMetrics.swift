@@ -19,6 +19,9 @@ enum NodeMetrics {
                 value: Double(status.streamsTotal ?? status.streams.count), kind: .gauge,
                 help: "Streams at this node."),
         ]
+        if let seconds = status.certificateExpiresSeconds {
+            samples.append(certificateExpiry(seconds, labels: node))
+        }
         for (counter, value) in status.counters.sorted(by: { $0.key < $1.key }) {
             let name = String(snakeCase: counter)
             samples.append(
@@ -33,6 +36,13 @@ enum NodeMetrics {
         }
         for link in status.links { samples += self.samples(of: link, at: node) }
         return samples
+    }
+
+    /// Of a node or a name server.
+    static func certificateExpiry(_ seconds: Int64, labels: [(name: String, value: String)]) -> MetricSample {
+        MetricSample(
+            name: "reflector_certificate_expires_seconds", labels: labels, value: Double(seconds), kind: .gauge,
+            help: "Seconds until the certificate expires; negative afterwards.")
     }
 
     private static func samples(of link: LinkStatus, at node: Labels) -> [MetricSample] {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DNSService
+import IdentityKeys
 import Logging
 import ReflectorModel
 import RelayService
@@ -19,6 +20,13 @@ struct NodeOptions: ParsableArguments {
 
     @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys generate FILE' makes one.")
     var keys: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Identity folder: node.key, node.certificate, operators. 'reflector keys request NAME --identity DIR' "
+                + "begins one.",
+            valueName: "dir"))
+    var identity: String
 
     @Option(help: "Directory for the last good answers, used when no name server answers.")
     var state: String?
@@ -50,7 +58,7 @@ struct NodeOptions: ParsableArguments {
 
     /// The effect of signals, for every node's `--help`.
     static let signals = """
-        SIGHUP reloads the key file without an interruption. SIGTERM stops the node: its children move away first.
+        SIGHUP reloads the key file and the identity without an interruption. SIGTERM stops the node: its children move away first.
         """
 
     func validate() throws {
@@ -63,7 +71,7 @@ struct NodeOptions: ParsableArguments {
         if let ops { _ = try endpoint(ops, option: "--ops") }
     }
 
-    func configuration(role: NodeRole, region: RegionID?) throws -> NodeConfiguration {
+    func configuration(role: NodeRole, region: RegionID?) throws -> (NodeConfiguration, IdentityInUse) {
         ProcessSetUp.run()
         LineLogHandler.bootstrap(log.logFormat)
         let endpoints = try servers.map { try endpoint($0, option: "--server") }
@@ -74,6 +82,9 @@ struct NodeOptions: ParsableArguments {
             StandardError.print("reflector: \(error)")
             throw ExitCode(1)
         }
+        let claim = IdentityClaim(
+            name: name.lowercased(), role: role.certified, region: region, zone: zone.lowercased())
+        let identity = try claim.load(identity)
         var configuration = NodeConfiguration(
             name: name.lowercased(), role: role, region: region, zone: zone, servers: endpoints, keys: file)
         configuration.listen = try listen.map { try endpoint($0, option: "--listen") }
@@ -81,7 +92,8 @@ struct NodeOptions: ParsableArguments {
         configuration.stateDirectory = state
         configuration.playOutDeadline = .milliseconds(Int64(deadline))
         configuration.capacity = capacity.bitsPerSecond
-        return configuration
+        configuration.identity = identity.current
+        return (configuration, identity)
     }
 
     /// Where health and status are served: only to this machine unless configured otherwise.

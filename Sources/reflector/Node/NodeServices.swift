@@ -1,3 +1,4 @@
+import IdentityKeys
 import Logging
 import OpsEndpoint
 import ReflectorModel
@@ -10,14 +11,16 @@ struct NodeDaemon {
     let node: RunningNode
     /// Reloaded at SIGHUP.
     let keysPath: String
+    let identity: IdentityInUse
     let logger: Logger
     private let manager = ServiceManager()
     private let startLatch: CountDownLatch
 
     /// - Parameter listeners: number of calls of `listens` before the daemon is ready, not counting the ops endpoint.
-    init(node: RunningNode, keysPath: String, listeners: Int, logger: Logger) {
+    init(node: RunningNode, keysPath: String, identity: IdentityInUse, listeners: Int, logger: Logger) {
         self.node = node
         self.keysPath = keysPath
+        self.identity = identity
         self.logger = logger
         startLatch = CountDownLatch(count: listeners + 1) { [manager] in manager.ready() }
     }
@@ -33,7 +36,7 @@ struct NodeDaemon {
         ops: Endpoint, others: [any Service], replaceStreamKeys: @escaping @Sendable (StreamKeys) -> Void = { _ in },
         extra: @escaping @Sendable () -> [String: UInt64] = { [:] }
     ) async throws {
-        let node = node
+        let (node, identity) = (node, identity)
         let status: @Sendable (StreamPage) async -> NodeStatus = { page in
             var status =
                 await node.status(streams: page)
@@ -41,6 +44,7 @@ struct NodeDaemon {
                     name: "", role: "", region: nil, zone: "", endpoint: "", uptimeSeconds: 0, serial: nil, links: [],
                     streams: [], counters: [:])
             status.counters.merge(extra()) { _, new in new }
+            status.certificateExpiresSeconds = identity.secondsLeft(at: UInt64(WallTime.seconds))
             return status
         }
         let endpoint = OpsEndpoint(
@@ -52,7 +56,10 @@ struct NodeDaemon {
         let services: [any Service] = [
             ListeningService(what: "health and status", endpoint: ops, service: endpoint),
             WatchdogService(node: node, manager: manager), NodeService(node: node, logger: logger),
-            ReloadService(node: node, path: keysPath, manager: manager, logger: logger, replace: replaceStreamKeys),
+            ReloadService(
+                node: node, path: keysPath, identity: identity, manager: manager, logger: logger,
+                replace: replaceStreamKeys),
+            ExpiryWatch(identity: identity, logger: logger),
         ]
         var configuration = ServiceGroupConfiguration(
             services: services + others + [StopNotice(manager: manager, logger: logger)],
@@ -137,10 +144,11 @@ private struct WatchdogService: Service {
     }
 }
 
-/// Reloads the key file at SIGHUP: network keys are rolled and stream keys change without an interruption.
+/// Reloads the key file and the identity at SIGHUP, without an interruption.
 private struct ReloadService: Service {
     let node: RunningNode
     let path: String
+    let identity: IdentityInUse
     let manager: ServiceManager
     let logger: Logger
     let replace: @Sendable (StreamKeys) -> Void
@@ -161,5 +169,6 @@ private struct ReloadService: Service {
         } catch {
             logger.error("keys refused, the previous ones stay in force", metadata: ["problem": "\(error)"])
         }
+        identity.reload(logger)
     }
 }

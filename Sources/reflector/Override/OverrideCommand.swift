@@ -1,9 +1,5 @@
 import ArgumentParser
 import DNSService
-import LocalNetwork
-import OpsEndpoint
-import ReflectorModel
-import RelayService
 
 /// `reflector override …`: temporary decisions of an operator, in addition to the files.
 struct OverrideCommand: ParsableCommand {
@@ -22,16 +18,16 @@ struct OverrideCommand: ParsableCommand {
             A set region whose hosts are all drained is left out if every map line that names it has another parent in \
             service. A depool is refused if cells of the map would have no parent left, unless --force is given.
 
-            Requests are signed with the operator's secret, which `keys generate FILE` writes to FILE.operator: name \
-            servers accept only those of the operators in the operator-public lines of their key file. The network \
-            keys of FILE only prove that an answer comes from a name server.
+            Requests are signed with the key in your operator folder. A name server accepts those of operators whose \
+            role in its `operators` file is override or admin, and shows their name with the override. It signs its \
+            answer, so you know that the right server gave it.
             Exit status: 0 every server accepted it, 1 some did not, 2 wrong usage.
 
             Examples:
               reflector override drain nyc-1 --for 1h --why 'new kernel' \\
-                  --keys reflector.keys
+                  --operator operator
               reflector override depool us-east --for 2h --why 'flood' \\
-                  --keys reflector.keys --server 192.0.2.1:4980
+                  --operator operator --server 192.0.2.1:4980
             """,
         subcommands: [Drain.self, Depool.self, Pin.self, Clear.self, List.self])
 
@@ -91,159 +87,4 @@ struct OverrideTerm: ParsableArguments {
         else { throw ValidationError("--for: '\(span)' is not a time up to 30d, e.g. 30s, 10m, 1h or 2d") }
         return seconds
     }
-}
-
-/// The subject of an override, and the key that signs it.
-struct OverrideSubject: ParsableArguments {
-    @Argument(help: ArgumentHelp("A host of a set region, e.g. nyc-1, or a site.", valueName: "host-or-site"))
-    var subject: String
-
-    @Option(help: ArgumentHelp("Key file (mode 0600) with the network's keys.", valueName: "file"))
-    var keys: String
-
-    @Option(
-        help: ArgumentHelp(
-            "File (mode 0600) with the operator's secret. Default: the key file's name with .operator appended.",
-            valueName: "file"))
-    var operatorKey: String?
-
-    @OptionGroup var servers: OverrideServers
-
-    /// Sends the override to one server after the other. Stops at the first that refuses it, because the others would
-    /// or should refuse it, too.
-    func send(_ action: OverrideRequest.Action, _ term: OverrideTerm?, isForced: Bool = false) async throws {
-        let (signer, replies) = try signing()
-        let (zone, targets) = try servers.targets()
-        let seconds = try term?.seconds() ?? 0
-        var failures = 0
-        for target in targets {
-            let request = OverrideRequest(
-                to: "\(target)", action: action, subject: subject, zone: zone, seconds: seconds,
-                reason: term?.why ?? "", isForced: isForced, issued: WallTime.seconds)
-            switch await Self.send(request, to: target, signer, replies) {
-            case .success(let reply) where reply.isAccepted: print("\(target): \(reply.text)")
-            case .success(let reply):
-                StandardError.print("\(target): refused: \(reply.text)")
-                throw ExitCode(1)
-            case .failure(let failure):
-                StandardError.print("\(target): \(failure)")
-                failures += 1
-            }
-        }
-        if failures > 0 { throw ExitCode(1) }
-    }
-}
-
-extension OverrideSubject {
-    private struct Unsigned: Error, CustomStringConvertible {
-        var description: String { "the answer is not signed with a network key of the key file" }
-    }
-
-    private func signing() throws -> (OverrideSigner, ReplyAuthenticator) {
-        let network = try NameServerKeys.load(keys).networkKeys
-        let path = operatorKey ?? keys + OperatorKeyFile.suffix
-        do {
-            let secrets = try OperatorKeyFile.load(path).secrets
-            guard let first = secrets.phased.first, let signer = OverrideSigner(secret: first) else {
-                throw ValidationError("\(path): libcrypto rejects the secret")
-            }
-            return (signer, try ReplyAuthenticator(networkKeys: network.phased))
-        } catch let error as KeyFile.Invalid {
-            throw ValidationError(
-                "\(error)\nOverrides are signed with an operator's secret (--operator-key); "
-                    + "`reflector keys operator \(path)` makes one; its --help says where the public line goes")
-        }
-    }
-
-    private static func send(
-        _ request: OverrideRequest, to target: Endpoint, _ signer: OverrideSigner, _ replies: ReplyAuthenticator
-    ) async -> Result<OverrideReply, any Error> {
-        let body = request.body
-        do {
-            let answer = try await OpsClient().post(
-                "/override", body: body, signature: signer.signature(of: body), to: target)
-            guard replies.isValid(answer.signature, of: answer.body), let reply = OverrideReply(body: answer.body),
-                reply.nonce == request.nonce
-            else { return .failure(Unsigned()) }
-            return .success(reply)
-        } catch {
-            return .failure(error)
-        }
-    }
-}
-
-/// The name servers that get the request.
-struct OverrideServers: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "Folder of the zone files, for the zone's name and its name servers, reached at port 4980.",
-            valueName: "dir"))
-    var zones = "zones"
-
-    @Option(
-        name: .customLong("server"),
-        help: ArgumentHelp(
-            "A name server's --ops address, instead of those from --zones; may be given several times.",
-            valueName: "addr:port"))
-    var servers: [String] = []
-
-    @Option(help: "The zone, if there is no folder or it has several.")
-    var zone: String?
-
-    /// The zone and the ops endpoints of its name servers.
-    func targets() throws -> (zone: String, endpoints: [Endpoint]) {
-        let given = try servers.map { text in
-            guard let endpoint = Endpoint(text) else {
-                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:4980")
-            }
-            return endpoint
-        }
-        if let zone, !given.isEmpty { return (zone, given) }
-        let contents = try ZoneFolder.contents(zones).filter { zone == nil || $0.zone == zone?.lowercased() }
-        guard contents.count == 1, let content = contents.first else {
-            throw ValidationError("\(zones) holds \(contents.count) matching zones; choose one with --zone")
-        }
-        if !given.isEmpty { return (content.zone, given) }
-        do throws(NetworkPlan.Unusable) {
-            return (content.zone, try NetworkPlan(content).nameServers.map(\.ops))
-        } catch {
-            throw ValidationError("\(error)")
-        }
-    }
-
-    func list(json: Bool) async throws {
-        struct Entry: Encodable {
-            var server: String
-            var overrides: [NameServer.Status.Override]
-        }
-        var entries: [Entry] = []
-        var failures = 0
-        let (zone, targets) = try targets()
-        for target in targets {
-            do throws(OpsClient.Failure) {
-                let status = try await OpsClient().status(NameServer.Status.self, of: target)
-                entries.append(Entry(server: "\(target)", overrides: status.overrides.filter { $0.zone == zone }))
-            } catch {
-                StandardError.print("\(target): \(error)")
-                failures += 1
-            }
-        }
-        if json {
-            try JSONOutput.print(entries)
-        } else {
-            for entry in entries {
-                for override in entry.overrides {
-                    let left = max(override.until - WallTime.seconds, 0)
-                    print("\(entry.server): \(override.text), until \(UTCTime.text(override.until)) (\(left) s left)")
-                }
-                if entry.overrides.isEmpty { print("\(entry.server): none") }
-            }
-        }
-        if failures > 0 { throw ExitCode(1) }
-    }
-}
-
-extension NameServer.Status.Override {
-    /// `drain nyc-1: new kernel`.
-    var text: String { "\(action.rawValue) \(isSite ? "site " : "")\(subject): \(reason)" }
 }

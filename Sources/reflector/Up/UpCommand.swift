@@ -57,7 +57,7 @@ struct UpCommand: AsyncParsableCommand {
         let folder = try makeFolder()
         let zonesPath = URL(fileURLWithPath: zones).standardizedFileURL.path
         let network = LocalNetwork(
-            plan: plan, zones: zonesPath, feeds: feeds, folder: folder, keys: try keys(in: folder),
+            plan: plan, zones: zonesPath, feeds: feeds, folder: folder, keys: try keys(in: folder, of: plan),
             viewersEach: viewers)
         StandardOutput.print(["\(plan.zone): starting \(plan.nodes.count) nodes; logs in \(folder.path)/logs"])
         let outcome = await UpRun(network: network, duration: duration.map { .seconds($0) }, plain: plain).run()
@@ -91,8 +91,9 @@ struct UpCommand: AsyncParsableCommand {
         }
     }
 
-    private func keys(in folder: RunFolder) throws -> KeyFile {
-        do throws(KeyFile.Invalid) {
+    private func keys(in folder: RunFolder, of plan: NetworkPlan) throws -> KeyFile {
+        do {
+            try folder.makeIdentities(of: plan, now: UInt64(WallTime.seconds))
             return try folder.loadOrMakeKeys()
         } catch {
             throw Self.usage("\(error)")

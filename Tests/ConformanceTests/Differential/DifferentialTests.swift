@@ -32,7 +32,7 @@ struct DifferentialTests {
         }
         var configuration = NameServer.Configuration(
             zones: files.path, listen: [try #require(Endpoint(Self.ours + ":0"))])
-        configuration.identity = PeerServer.identity
+        configuration.nsid = PeerServer.identity
         configuration.explainFrom = []
         let secrets = work.appendingPathComponent("cookie-secrets").path
         try PeerServer.cookieSecret.write(toFile: secrets, atomically: true, encoding: .utf8)

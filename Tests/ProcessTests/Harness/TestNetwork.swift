@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import IdentityKeys
 import NIOCore
 import NIOPosix
 import OpsEndpoint
@@ -41,6 +42,7 @@ actor TestNetwork {
         plan = try NetworkPlan(try ZoneFolder.contents(zones.path)[0])
         try plan.checkRunsHere()
         runFolder = try RunFolder(folder + "/run")
+        try runFolder.makeIdentities(of: plan, now: UInt64(WallTime.seconds))
         keys = try runFolder.loadOrMakeKeys()
     }
 
@@ -141,6 +143,9 @@ actor TestNetwork {
     nonisolated func arguments(of name: String) throws -> [String] {
         plan.arguments(for: try node(name), zones: zones.path, folder: runFolder)
     }
+
+    /// Everybody's identities, and the operator who signed them.
+    nonisolated var identities: LocalIdentities { runFolder.identities }
 
     /// The key file that all nodes share.
     nonisolated var keysPath: String { runFolder.keys }

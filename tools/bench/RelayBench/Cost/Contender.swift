@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import IdentityKeys
 
 /// A program that forwards one stream to many children, and how to start it.
 enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
@@ -39,6 +40,7 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
         var programs: String
         var keys: String { path + "/keys" }
         var zones: String { path + "/zones" }
+        var identities: LocalIdentities { LocalIdentities(path + "/identities") }
         var stream: String { path + "/stream.ts" }
         var log: String { path + "/log" }
     }
@@ -74,8 +76,11 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
             return ([forwarder], [input])
         case .ours:
             let endpoint = "\(testbed.forwarder):4900"
+            try folder.identities.make(
+                [.init(name: "set-1", role: .set)], zone: "bench.example", now: UInt64(time(nil)))
             let node = try run(
                 ["\(folder.programs)/reflector", "set", "set-1", "--zone", "bench.example", "--keys", folder.keys]
+                    + ["--identity", folder.identities.folder(of: "set-1")]
                     + ["--server", "\(testbed.nameServer):5300", "--listen", endpoint]
                     + ["--ops", "\(testbed.forwarder):4980"])
             return ([node], [endpoint])

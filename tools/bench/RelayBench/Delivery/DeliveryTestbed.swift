@@ -1,5 +1,7 @@
 import Foundation
+import IdentityKeys
 import Logging
+import NodeIdentity
 import ReflectorModel
 import RelayService
 
@@ -33,6 +35,7 @@ struct DeliveryTestbed {
     var feed: String { address(2) }
     var sink: String { address(3) }
     var keys: String { folder + "/keys" }
+    private var identities: LocalIdentities { LocalIdentities(folder + "/identities") }
     var log: String { folder + "/log" }
     func zones(_ name: String) -> String { "\(folder)/zones-\(name)" }
 
@@ -79,25 +82,30 @@ struct DeliveryTestbed {
     /// - Parameter streams: number of encoders it listens for.
     func startEntrypoint(streams: Int = 1) throws -> Companion {
         try start(
-            node("entrypoint", "ep-1", server: nameServer, at: entrypoint)
+            node(.entrypoint, "ep-1", server: nameServer, at: entrypoint)
                 + (0..<streams).flatMap { ["--udp", "\(Self.stream($0))=\(encoderPort($0))"] }
                 + ["--ingest", "\(entrypoint):8000"])
     }
 
     func startSet(_ number: Int, region: Int? = nil) throws -> Companion {
         try start(
-            node("set", "set-\(number)", server: nameServer, at: set(number))
+            node(.set, "set-\(number)", server: nameServer, at: set(number))
                 + (region.map { ["--region", "\($0)"] } ?? []))
     }
 
     /// Starts an edge reflector as a separate process, with its streaming server.
     func startEdgeProcess(server: String) throws -> Companion {
         try start(
-            node("edge", "edge-9", server: server, at: edge(9)) + ["--region", "1", "--http", "\(edge(9)):8080"])
+            node(.edge, "edge-9", server: server, at: edge(9)) + ["--region", "1", "--http", "\(edge(9)):8080"])
     }
 
-    private func node(_ role: String, _ name: String, server: String, at address: String) -> [String] {
-        [role, name, "--zone", Self.zone, "--keys", keys, "--server", server, "--listen", "\(address):4900"]
+    private func node(_ role: CertifiedRole, _ name: String, server: String, at address: String) throws -> [String] {
+        let region: CertifiedRegion = role == .edge ? .edge(RegionID(1)) : .none
+        try identities.make([.init(name: name, role: role, region: region)], zone: Self.zone, now: UInt64(time(nil)))
+        return [
+            "\(role)", name, "--identity", identities.folder(of: name), "--zone", Self.zone, "--keys", keys, "--server",
+            server, "--listen", "\(address):4900",
+        ]
             + ["--ops", "\(address):4980"]
     }
 

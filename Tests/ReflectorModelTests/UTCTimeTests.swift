@@ -1,4 +1,4 @@
-import DNSService
+import ReflectorModel
 import Testing
 
 @Suite("Readable times")
