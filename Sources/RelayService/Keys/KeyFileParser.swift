@@ -47,7 +47,7 @@ struct KeyFileParser {
             complain(1, "no operator's key; make a file that has one with `reflector keys operator`")
         } else if form == .nodes, networkKeys.isEmpty {
             line = 1
-            complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys generate`")
+            complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys streams`")
         }
     }
 
