@@ -63,7 +63,7 @@ let package = Package(
         .target(
             name: "IdentityKeys", dependencies: ["CCrypto", "NodeIdentity", "SecretFiles", "ReflectorModel"]),
         .target(name: "TransactionSigning", dependencies: ["CCrypto", "SecretFiles"]),
-        .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "ReflectorModel"]),
+        .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "NodeIdentity", "ReflectorModel"]),
 
         // The shell.
         .target(name: "CDatagram"),
@@ -79,8 +79,8 @@ let package = Package(
         .target(
             name: "RelayService",
             dependencies: [
-                "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "HTTPFetching",
-                "ReflectorModel",
+                "RelayCore", "RelayWire", "PacketSealing", "NodeIdentity", "IdentityKeys", "SecretFiles", "DatagramIO",
+                "LDNSKit", "HTTPFetching", "ReflectorModel",
                 histogram, log, nioCore, nioPosix, nioHTTP,
             ]),
         .target(
@@ -127,7 +127,10 @@ let package = Package(
             name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
         .testTarget(
             name: "ZoneCompilerTests",
-            dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel", "TestSupport"],
+            dependencies: [
+                "ZoneCompiler", "LDNSKit", "DNSAnswers", "NodeIdentity", "ReflectorModel", "TestSupport",
+                "TestIdentities",
+            ],
             swiftSettings: testsOnly),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .executableTarget(
@@ -149,6 +152,8 @@ let package = Package(
             swiftSettings: testsOnly),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
+            name: "TestIdentities", dependencies: ["NodeIdentity", "IdentityKeys"], path: "Tests/TestIdentities"),
+        .target(
             name: "DNSTestClient", dependencies: ["DNSService", "LDNSKit", "TestSupport", log],
             path: "Tests/DNSTestClient"),
         .testTarget(
@@ -156,12 +161,13 @@ let package = Package(
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
                 "DatagramIO", "RelayCore", "RelayWire", "PacketSealing", "ReflectorSimulation", "ReflectorModel",
-                "TestSupport", log,
+                "NodeIdentity", "TestSupport", "TestIdentities", log,
             ], swiftSettings: testsOnly),
         .testTarget(
             name: "RelayServiceTests",
             dependencies: [
-                "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "ReflectorModel", "TestSupport",
+                "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "NodeIdentity",
+                "ReflectorModel", "TestSupport", "TestIdentities",
                 log, nioCore, nioPosix,
             ], swiftSettings: testsOnly),
         .testTarget(
@@ -174,13 +180,13 @@ let package = Package(
             name: "ConformanceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "ZoneCompiler", "TransactionSigning", "DNSAnswers", "LDNSKit",
-                "ReflectorModel", "TestSupport", log,
+                "NodeIdentity", "ReflectorModel", "TestSupport", "TestIdentities", log,
             ], swiftSettings: testsOnly),
         .testTarget(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
-                "LocalNetwork", "ReflectorModel", "TestSupport",
+                "LocalNetwork", "NodeIdentity", "ReflectorModel", "TestSupport", "TestIdentities", log,
                 nioCore, nioPosix,
             ], swiftSettings: testsOnly),
     ],
