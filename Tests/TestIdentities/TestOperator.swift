@@ -20,7 +20,7 @@ public struct TestOperator: Sendable {
     ) throws -> RevocationList {
         let content = try RevocationList.Content(
             zone: zone, sequence: sequence, issuedAt: 1_790_000_000, issuer: authorities.ids[0], serials: serials)
-        let key = LibcryptoIdentityCrypto.SigningKey(try seed.withUnsafeBytes { try Ed25519PrivateKey(seed: $0) })
+        let key = try seed.withUnsafeBytes { LibcryptoIdentityCrypto.SigningKey(try Ed25519PrivateKey(seed: $0)) }
         return try RevocationList(signing: content, with: key, LibcryptoIdentityCrypto())
     }
 

@@ -13,13 +13,13 @@ enum RevocationRollback {
         guard let new = content.revocations else { return nil }
         let place = "\(new.source.file):\(new.source.line):1"
         guard new.sequence >= highest else {
-            return "\(place): revocation list \(new.sequence) is older than list \(highest), which was served; put the "
-                + "newest list here, or sign one with a number above \(highest)"
+            return "\(place): revocation list \(new.sequence) is older than list \(highest), which was served; put "
+                + "the newest list here, or sign one with a number above \(highest)"
         }
         guard let old = served?.revocations, old.sequence == new.sequence,
             served?.revocationData != content.revocationData
         else { return nil }
-        return "\(place): another revocation list with the number \(new.sequence) is served, and nodes take only higher "
-            + "numbers; sign this one again as \(new.sequence &+ 1)"
+        return "\(place): another revocation list with the number \(new.sequence) is served, and nodes take only "
+            + "higher numbers; sign this one again as \(new.sequence &+ 1)"
     }
 }
