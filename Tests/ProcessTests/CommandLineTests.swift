@@ -16,11 +16,20 @@ struct CommandLineTests {
             (["trace", "live/news", "--region", "abc"], "reflector trace"),
             (["trace", "LIVE NEWS", "--region", "1"], "reflector trace"),
             (["keys", "streams", "/nowhere/keys", "--stream", "live*"], "reflector keys streams"),
-            (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--capacity", "10Gbit"], "reflector set"),
+            (
+                ["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--capacity", "10Gbit"],
+                "reflector set"
+            ),
             (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--deadline", "0"], "reflector set"),
             (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--port", "0"], "reflector set"),
-            (["edge", "edge-1", "--region", "1", "--keys", "/nowhere", "--identity", "/nowhere", "--ops", "x"], "reflector edge"),
-            (["entrypoint", "ep-1", "--keys", "/nowhere", "--identity", "/nowhere", "--ingest-rate-max", "1"], "reflector entrypoint"),
+            (
+                ["edge", "edge-1", "--region", "1", "--keys", "/nowhere", "--identity", "/nowhere", "--ops", "x"],
+                "reflector edge"
+            ),
+            (
+                ["entrypoint", "ep-1", "--keys", "/nowhere", "--identity", "/nowhere", "--ingest-rate-max", "1"],
+                "reflector entrypoint"
+            ),
             (["status", "--role", "king"], "reflector status"),
         ])
     func usage(_ arguments: [String], _ command: String) throws {
@@ -36,7 +45,8 @@ struct CommandLineTests {
         for arguments in [
             ["set", "sjc-1", "--capacity", "10Gbps"], ["edge", "edge-1", "--region", "1"], ["entrypoint", "ep-1"],
         ] {
-            let result = try Program.run(Program.reflector, arguments + ["--keys", "/nowhere", "--identity", "/nowhere"])
+            let result = try Program.run(
+                Program.reflector, arguments + ["--keys", "/nowhere", "--identity", "/nowhere"])
             #expect(result.code == 1, "\(result.errors)")
             #expect(result.errors.hasPrefix("reflector: /nowhere"), "\(result.errors)")
         }
