@@ -28,7 +28,9 @@ struct SignalTests {
             try network.renewCertificates(of: names)
             for name in names { kill(try #require(await network.pid(of: name)), SIGHUP) }
             for name in names {
-                try await eventually("the new identity of \(name)") { network.log(of: name).contains("identity reloaded") }
+                try await eventually("the new identity of \(name)") {
+                    network.log(of: name).contains("identity reloaded")
+                }
             }
             // Links are renewed within five seconds, at different times.
             try await eventually("new keys at the edge", within: .seconds(15)) {
