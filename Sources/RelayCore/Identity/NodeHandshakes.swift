@@ -39,7 +39,9 @@ public final class NodeHandshakes<Crypto: IdentityCrypto>: LinkHandshakes {
     /// dropped: whoever has stolen his key could have given it the highest number.
     public func replace(_ authorities: CertificateAuthorities) {
         trust.authorities = authorities
-        if let list = trust.revocations, !authorities.accepts(list, zone: trust.zone, crypto) { trust.revocations = nil }
+        if let list = trust.revocations, !authorities.accepts(list, zone: trust.zone, crypto) {
+            trust.revocations = nil
+        }
     }
 
     /// Takes a revocation list if an operator signed it and it is newer than the one held. True if it was taken.

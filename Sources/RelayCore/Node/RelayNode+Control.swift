@@ -18,7 +18,8 @@ extension RelayNode {
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case .child(let slot):
             guard let link = core.links.children[slot] else { return core.context.count(.rejectedUnknownToken) }
-            guard core.accepts(datagram, header, isFromPeer: source == link.endpoint, &link.session, { $0.childToParent })
+            guard
+                core.accepts(datagram, header, isFromPeer: source == link.endpoint, &link.session, { $0.childToParent })
             else { return }
             if link.confirmKeys(header.token, at: now) { core.context.count(.linksRenewed) }
             guard link.noteReceived(isNak: ControlCodec.isNak(datagram), at: now) else {

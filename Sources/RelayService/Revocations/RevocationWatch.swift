@@ -108,7 +108,8 @@ public actor RevocationWatch {
         if let list, !operators.accepts(list, zone: zone, LibcryptoIdentityCrypto()) {
             self.list = nil
             counters.set(0, of: .sequence)
-            logger.notice("revocation list dropped: its operator is gone", metadata: ["list": "\(list.content.sequence)"])
+            logger.notice(
+                "revocation list dropped: its operator is gone", metadata: ["list": "\(list.content.sequence)"])
         }
         refusals = refusals.map { _ in nil }
     }
