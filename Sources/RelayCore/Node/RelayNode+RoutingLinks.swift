@@ -29,7 +29,7 @@ extension RelayNode {
             linkKeeper.scheduleOpens(&core)
         }
         guard let (applicant, source) = linkKeeper.nextApplicant(at: now, &core) else { return }
-        fetcher.use(.node(host: applicant.name), at: now, &core)
+        if linkKeeper.checksIdentities { fetcher.use(.node(host: applicant.name), at: now, &core) }
         let answer = fetcher.directory.answer(.node(host: applicant.name), at: now)
         guard linkKeeper.isConsistent(applicant, with: answer, from: source, at: now, &core) else { return }
         if applicant.request.renewedToken != 0, linkKeeper.renew(applicant, from: source, at: now, &core) { return }
