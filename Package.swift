@@ -42,9 +42,9 @@ let package = Package(
         // Pure cores: no Foundation, NIO, clock, random source or logger.
         .target(name: "ReflectorModel"),
         .target(
-            name: "RelayWire", dependencies: ["ReflectorModel"], exclude: ["WireFormat.md"]),
+            name: "RelayWire", dependencies: ["NodeIdentity", "ReflectorModel"], exclude: ["WireFormat.md"]),
         .target(
-            name: "RelayCore", dependencies: ["ReflectorModel", "RelayWire", collections, heap],
+            name: "RelayCore", dependencies: ["NodeIdentity", "ReflectorModel", "RelayWire", collections, heap],
             swiftSettings: hotPath),
         .target(name: "DNSAnswers", dependencies: ["ReflectorModel"]),
         .target(
@@ -55,7 +55,8 @@ let package = Package(
         .target(name: "LDNSKit", dependencies: ["CLDNS"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(
-            name: "PacketSealing", dependencies: ["CCrypto", "RelayWire", "ReflectorModel"]),
+            name: "PacketSealing",
+            dependencies: ["CCrypto", "IdentityKeys", "NodeIdentity", "RelayWire", "ReflectorModel"]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "HTTPFetching", dependencies: ["CCurl", nioCore, nioHTTP]),
         .target(name: "CSecretFiles"),
@@ -116,14 +117,18 @@ let package = Package(
             ]),
 
         // Tests, and the simulator they share with `reflector simulate`.
-        .target(name: "ReflectorSimulation", dependencies: ["RelayCore", "RelayWire", "ReflectorModel", heap]),
+        .target(
+            name: "ReflectorSimulation",
+            dependencies: ["RelayCore", "RelayWire", "NodeIdentity", "ReflectorModel", heap]),
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(
             name: "NodeIdentityTests", dependencies: ["NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorModel"]),
-        .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "ReflectorModel"]),
+        .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "IdentityKeys", "NodeIdentity", "ReflectorModel"]),
         .testTarget(
             name: "RelayCoreTests",
-            dependencies: ["RelayCore", "RelayWire", "ReflectorSimulation", "CAllocations", "ReflectorModel"]),
+            dependencies: [
+                "RelayCore", "RelayWire", "NodeIdentity", "ReflectorSimulation", "CAllocations", "ReflectorModel",
+            ]),
         .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
         .testTarget(
             name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),

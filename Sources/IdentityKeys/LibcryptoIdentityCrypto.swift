@@ -15,7 +15,7 @@ public struct LibcryptoIdentityCrypto: IdentityCrypto {
     }
 
     public final class Secret {
-        let memory: SecretMemory
+        public let memory: SecretMemory
         /// Set up at the first MAC: cookies use the same key for 10 s.
         private var hmac: OpaquePointer?
 
@@ -23,7 +23,7 @@ public struct LibcryptoIdentityCrypto: IdentityCrypto {
 
         deinit { EVP_MAC_CTX_free(hmac) }
 
-        /// For the keys of a link, whose MACs are computed elsewhere.
+        /// For the MAC keys of a link, which live elsewhere.
         public func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value { memory.withBytes(body) }
 
         fileprivate func mac(of bytes: [UInt8]) throws(IdentityCryptoError) -> CookieMAC {

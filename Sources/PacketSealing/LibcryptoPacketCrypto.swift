@@ -1,72 +1,41 @@
 import CCrypto
+import IdentityKeys
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
-/// The cryptography of the protocol, with OpenSSL 3's libcrypto: AES-128-GCM, HMAC-SHA-256, HKDF-SHA-256 and its random
-/// generator. Keys are set up once in libcrypto's contexts. Sealing and opening allocate nothing; a MAC allocates only
-/// what libcrypto's HMAC needs to restart. Belongs to one event loop.
+/// The cryptography of open links and of streams, with OpenSSL 3's libcrypto: AES-128-GCM, HMAC-SHA-256, AES-256-GCM for
+/// the streams' keys, and its random generator. Keys are set up once in libcrypto's contexts. Sealing and opening
+/// allocate nothing; a MAC allocates only what libcrypto's HMAC needs to restart. Belongs to one event loop.
 public final class LibcryptoPacketCrypto: PacketCrypto {
-    /// Length in bytes of a network key.
-    public static let networkKeyLength = 32
-    /// Maximum number of network keys accepted at once: the old and the new one during a key rollover.
-    public static let networkKeysMax = 2
-
-    public private(set) var keyPhases: [UInt8]
     /// How often keys could not be created because a table was full.
     public private(set) var tableFullCount: UInt64 = 0
     /// How often keys could not be created because libcrypto failed.
     public private(set) var failureCount: UInt64 = 0
 
-    private var networkKeys: [NetworkKey]
     private let cipher: OpaquePointer
     private var macKeys: KeyTable<MACContext>
+    private var wrapKeys: KeyTable<LibcryptoIdentityCrypto.Secret>
     private var sealKeys: KeyTable<SealContext>
-    private var cookies = CookieSecrets()
 
     /// - Parameters:
-    ///   - networkKeys: one or two keys of 32 bytes with their phases; the first is used for sending.
     ///   - linksMax: maximum number of links that have keys at one time.
     ///   - incarnationsMax: maximum number of incarnations that have keys at one time.
-    public init(
-        networkKeys: [(phase: UInt8, key: [UInt8])], linksMax: Int = 32_768, incarnationsMax: Int = 16_384
-    ) throws(PacketSealingError) {
-        let keys = try Self.checked(networkKeys)
+    public init(linksMax: Int = 32_768, incarnationsMax: Int = 16_384) throws(PacketSealingError) {
         guard let cipher = EVP_CIPHER_fetch(nil, "AES-128-GCM", nil) else {
             throw .last(operation: "fetch AES-128-GCM")
         }
-        self.networkKeys = keys
         self.cipher = cipher
-        keyPhases = networkKeys.map(\.phase)
-        macKeys = KeyTable(countMax: 2 * min(linksMax, Int(Int32.max) / 2))
+        let linksMax = min(linksMax, Int(Int32.max) / 2)
+        macKeys = KeyTable(countMax: 2 * linksMax)
+        wrapKeys = KeyTable(countMax: linksMax)
         sealKeys = KeyTable(countMax: incarnationsMax)
-    }
-
-    /// Replaces the network keys. Keys derived from the previous ones stay valid until they are released, so links and
-    /// incarnations continue. Throws, and changes nothing, if a key is not usable.
-    public func replaceNetworkKeys(_ networkKeys: [(phase: UInt8, key: [UInt8])]) throws(PacketSealingError) {
-        self.networkKeys = try Self.checked(networkKeys)
-        keyPhases = networkKeys.map(\.phase)
-    }
-
-    private static func checked(
-        _ networkKeys: [(phase: UInt8, key: [UInt8])]
-    ) throws(PacketSealingError) -> [NetworkKey] {
-        guard !networkKeys.isEmpty else { throw .noNetworkKey }
-        guard networkKeys.count <= networkKeysMax else { throw .tooManyNetworkKeys(count: networkKeys.count) }
-        var keys: [NetworkKey] = []
-        for (phase, key) in networkKeys {
-            guard key.count == networkKeyLength else { throw .networkKeyLength(phase: phase, bytes: key.count) }
-            guard !keys.contains(where: { $0.phase == phase }) else { throw .repeatedPhase(phase) }
-            keys.append(try NetworkKey(phase: phase, key: key))
-        }
-        try checkReuse(of: keys[0].handshake)
-        return keys
+        try MACContext.checkReuse()
     }
 
     deinit {
         macKeys.all.forEach { $0.free() }
         sealKeys.all.forEach { $0.free() }
-        cookies.free()
         EVP_CIPHER_free(cipher)
     }
 
@@ -75,47 +44,28 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         precondition(RAND_bytes(buffer.bytePointer, Int32(buffer.count)) == 1, "libcrypto has no random bytes")
     }
 
-    public func handshakeMAC(
-        phase: UInt8, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer
-    ) -> Bool {
-        guard let key = networkKey(phase) else { return false }
-        key.handshake.mac(of: bytes, into: tag)
-        return true
-    }
+    // MARK: Links
 
-    /// The secrets of the newest two generations are kept. For an older generation the tag is random, so that no cookie
-    /// matches it. A new generation evicts the older secret: check a cookie's time before its MAC.
-    public func cookieMAC(
-        secret: UInt64, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer
-    ) {
-        guard let context = cookies.context(generation: secret) else { return random(into: tag) }
-        context.mac(of: bytes, into: tag)
-    }
-
-    /// Also nil if the table is full or libcrypto fails; both are counted.
-    public func makeLinkKeys(
-        phase: UInt8, childNonce: HandshakeNonce, parentNonce: HandshakeNonce, child: NodeID, parent: NodeID
-    ) -> LinkKeys? {
-        guard let key = networkKey(phase) else { return nil }
-        guard macKeys.hasRoom(for: 2) else {
+    /// Sets up the keys that a handshake has agreed on. Nil if the table is full or libcrypto fails; both are counted.
+    public func install(_ secrets: LinkSecrets<LibcryptoIdentityCrypto.Secret>) -> LinkKeys? {
+        guard macKeys.hasRoom(for: 2), wrapKeys.hasRoom(for: 1) else {
             tableFullCount += 1
             return nil
         }
-        guard
-            let contexts = key.linkContexts(
-                childNonce: childNonce, parentNonce: parentNonce, child: child, parent: parent)
-        else {
-            countFailure()
-            return nil
+        guard let down = secrets.parentToChild.withBytes({ MACContext(key: $0) }) else { return countFailure() }
+        guard let up = secrets.childToParent.withBytes({ MACContext(key: $0) }) else {
+            down.free()
+            return countFailure()
         }
         return LinkKeys(
-            childToParent: MACKey(index: macKeys.insert(contexts.childToParent)),
-            parentToChild: MACKey(index: macKeys.insert(contexts.parentToChild)))
+            childToParent: MACKey(index: macKeys.insert(up)), parentToChild: MACKey(index: macKeys.insert(down)),
+            wrapping: WrapKey(index: wrapKeys.insert(secrets.parentToChildSealing)))
     }
 
     public func release(_ keys: LinkKeys) {
         macKeys.remove(keys.childToParent.index)?.free()
         macKeys.remove(keys.parentToChild.index)?.free()
+        _ = wrapKeys.remove(keys.wrapping.index)
     }
 
     public func mac(_ key: MACKey, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer) {
@@ -123,25 +73,69 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         context.mac(of: bytes, into: tag)
     }
 
-    /// Also nil if the table is full or libcrypto fails; both are counted.
-    public func makeSealKey(
-        phase: UInt8, stream: StreamName, source: NodeID, incarnation: Incarnation
-    ) -> SealKey? {
-        guard let key = networkKey(phase) else { return nil }
+    // MARK: Keys of streams
+
+    /// Also nil if libcrypto fails; both are counted.
+    public func makeSealKey() -> SealKey? {
+        withUnsafeTemporaryAllocation(byteCount: SealContext.keyLength, alignment: 8) { bytes in
+            defer { OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
+            random(into: bytes)
+            return makeSealKey(UnsafeRawBufferPointer(bytes))
+        }
+    }
+
+    /// The key of these 16 bytes, which the caller wipes. Nil if the table is full or libcrypto fails; both are counted.
+    func makeSealKey(_ bytes: UnsafeRawBufferPointer) -> SealKey? {
         guard sealKeys.hasRoom(for: 1) else {
             tableFullCount += 1
             return nil
         }
-        guard
-            let context = key.sealContext(cipher: cipher, stream: stream, source: source, incarnation: incarnation)
-        else {
-            countFailure()
-            return nil
-        }
+        guard let context = SealContext(cipher: cipher, key: bytes) else { return countFailure() }
         return SealKey(index: sealKeys.insert(context))
     }
 
     public func release(_ key: SealKey) { sealKeys.remove(key.index)?.free() }
+
+    /// Traps if libcrypto fails: otherwise the key would be sent in the clear.
+    public func wrap(
+        _ key: SealKey, of tag: IncarnationTag, under wrapping: WrapKey, nonce: UInt64
+    ) -> WrappedKey {
+        guard let context = sealKeys[key.index], let secret = wrapKeys[wrapping.index] else {
+            preconditionFailure("wrapping with a key that was released")
+        }
+        var wrapped = WrappedKey(nonce: nonce)
+        let isDone = wrapped.withMutableBytes { output in
+            AuthenticatedEncryption.seal(
+                context.key, nonce: Self.nonce(nonce), associated: Self.bytes(of: tag.rawValue), key: secret.memory,
+                into: output)
+        }
+        precondition(isDone, "LibcryptoPacketCrypto: libcrypto failed")
+        return wrapped
+    }
+
+    public func unwrap(_ wrapped: WrappedKey, of tag: IncarnationTag, under wrapping: WrapKey) -> SealKey? {
+        guard let secret = wrapKeys[wrapping.index] else { preconditionFailure("unwrapping with a released key") }
+        return withUnsafeTemporaryAllocation(byteCount: SealContext.keyLength, alignment: 8) { bytes in
+            defer { OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
+            let isDone = wrapped.withBytes { sealed in
+                AuthenticatedEncryption.open(
+                    sealed, nonce: Self.nonce(wrapped.nonce), associated: Self.bytes(of: tag.rawValue),
+                    key: secret.memory, into: bytes)
+            }
+            return isDone ? makeSealKey(UnsafeRawBufferPointer(bytes)) : nil
+        }
+    }
+
+    public func areEqual(_ a: SealKey, _ b: SealKey) -> Bool {
+        guard let a = sealKeys[a.index], let b = sealKeys[b.index] else { return false }
+        return macsAreEqual(a.key, b.key)
+    }
+
+    private static func nonce(_ number: UInt64) -> [UInt8] { [0, 0, 0, 0] + bytes(of: number) }
+
+    private static func bytes(of word: UInt64) -> [UInt8] { withUnsafeBytes(of: word.bigEndian) { Array($0) } }
+
+    // MARK: Packets
 
     /// The sequence numbers of a key must increase from call to call: a reused nonce would reveal the authentication
     /// key.
@@ -162,29 +156,9 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         return context.open(sequence: sequence, header: header, ciphertext: ciphertext, tag: tag, into: plaintext)
     }
 
-    private func networkKey(_ phase: UInt8) -> NetworkKey? {
-        for key in networkKeys where key.phase == phase { return key }
-        return nil
-    }
-
-    private func countFailure() {
+    private func countFailure<Keys>() -> Keys? {
         failureCount += 1
         ERR_clear_error()
-    }
-
-    /// Throws if a reused HMAC context does not give the same MAC for the same bytes.
-    private static func checkReuse(of context: MACContext) throws(PacketSealingError) {
-        let message: [UInt8] = [1, 2, 3]
-        func mac() -> [UInt8]? {
-            var tag = [UInt8](repeating: 0, count: WireLimits.macLength)
-            let done = tag.withUnsafeMutableBytes { tag in
-                message.withUnsafeBytes { context.tryMAC(of: $0, into: tag) }
-            }
-            return done ? tag : nil
-        }
-        guard let first = mac(), mac() == first else {
-            ERR_clear_error()
-            throw .contextNotReusable
-        }
+        return nil
     }
 }

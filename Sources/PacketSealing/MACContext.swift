@@ -23,6 +23,24 @@ struct MACContext {
         precondition(tryMAC(of: bytes, into: tag), "MACContext: libcrypto failed")
     }
 
+    /// Throws if a reused HMAC context does not give the same MAC for the same bytes.
+    static func checkReuse() throws(PacketSealingError) {
+        let key: [UInt8] = [1, 2, 3]
+        guard let context = key.withUnsafeBytes({ MACContext(key: $0) }) else { throw .last(operation: "make a MAC key") }
+        defer { context.free() }
+        func mac() -> [UInt8]? {
+            var tag = [UInt8](repeating: 0, count: WireLimits.macLength)
+            let done = tag.withUnsafeMutableBytes { tag in
+                key.withUnsafeBytes { context.tryMAC(of: $0, into: tag) }
+            }
+            return done ? tag : nil
+        }
+        guard let first = mac(), mac() == first else {
+            ERR_clear_error()
+            throw .contextNotReusable
+        }
+    }
+
     /// Like `mac`, but returns false if libcrypto fails; the tag is then meaningless.
     func tryMAC(of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer) -> Bool {
         precondition(tag.count == WireLimits.macLength, "MACContext: a tag of the wrong length")

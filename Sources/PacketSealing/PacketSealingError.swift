@@ -1,12 +1,7 @@
 import CCrypto
 
-/// Why a `LibcryptoPacketCrypto` could not be created, or could not replace its network keys.
+/// Why a `LibcryptoPacketCrypto` could not be created.
 public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertible {
-    case noNetworkKey
-    case tooManyNetworkKeys(count: Int)
-    case networkKeyLength(phase: UInt8, bytes: Int)
-    /// Two network keys of one phase.
-    case repeatedPhase(UInt8)
     /// libcrypto failed in `operation`: its error code (0 if it gave none) and its message.
     case libcrypto(operation: String, code: UInt, message: String)
     /// This libcrypto restarts an HMAC context only if it gets the key again.
@@ -14,12 +9,6 @@ public enum PacketSealingError: Error, Hashable, Sendable, CustomStringConvertib
 
     public var description: String {
         switch self {
-        case .noNetworkKey: "no network key"
-        case .tooManyNetworkKeys(let count):
-            "\(count) network keys; at most \(LibcryptoPacketCrypto.networkKeysMax) are accepted at once"
-        case .networkKeyLength(let phase, let bytes):
-            "network key of phase \(phase) has \(bytes) bytes, not \(LibcryptoPacketCrypto.networkKeyLength)"
-        case .repeatedPhase(let phase): "two network keys of phase \(phase)"
         case .libcrypto(let operation, let code, let message):
             "libcrypto: \(operation): \(message) (error \(String(code, radix: 16)))"
         case .contextNotReusable:

@@ -9,6 +9,8 @@ struct SealContext {
     static let keyLength = 16
     private static let nonceLength = 12
     private let context: OpaquePointer
+    /// For a child that may read the stream. Wiped by `free`.
+    private let secret: UnsafeMutableRawBufferPointer
     /// The highest sequence number sealed. Two payloads sealed with the same nonce would reveal their XOR and GCM's
     /// authentication key.
     private var sealed = SequenceNumber.none
@@ -22,9 +24,17 @@ struct SealContext {
             return nil
         }
         self.context = context
+        secret = .allocate(byteCount: Self.keyLength, alignment: 8)
+        secret.copyMemory(from: key)
     }
 
-    func free() { EVP_CIPHER_CTX_free(context) }
+    func free() {
+        EVP_CIPHER_CTX_free(context)
+        OPENSSL_cleanse(secret.baseAddress, secret.count)
+        secret.deallocate()
+    }
+
+    var key: UnsafeRawBufferPointer { UnsafeRawBufferPointer(secret) }
 
     /// Encrypts in place and writes the tag. Sequence numbers must increase from call to call. Traps if libcrypto
     /// fails: otherwise the payload would be sent in the clear.

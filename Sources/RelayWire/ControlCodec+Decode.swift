@@ -46,6 +46,8 @@ extension ControlCodec {
             let bytes = try reader.read(UInt16.self)
             guard bytes > 0, Int(bytes) <= WireLimits.payloadMax else { throw .unknownValue }
             return .payloadLimit(subscription: subscription, bytes: bytes)
+        case .probe: return .probe(number: try reader.read())
+        case .probeReport: return .probeReport(try ProbeReport(&reader))
         }
     }
 
@@ -81,14 +83,15 @@ extension ControlCodec {
     private static func decodeSubscribeReply(_ reader: inout WireReader) throws(WireError) -> SubscribeReply {
         let subscription = try reader.read(UInt32.self)
         let status = try reader.read(enumeration: SubscribeStatus.self)
-        let keyPhase = try reader.read(UInt8.self)
         let source = NodeID(try reader.read())
         let incarnation = try reader.readIncarnation()
         let oldest = try reader.readSequence()
         let highest = try reader.readSequence()
+        let retryAfter = try reader.read(UInt16.self)
         return SubscribeReply(
-            subscription: subscription, status: status, keyPhase: keyPhase, source: source, incarnation: incarnation,
-            oldest: oldest, highest: highest, retryAfterMilliseconds: try reader.read())
+            subscription: subscription, status: status, source: source, incarnation: incarnation, oldest: oldest,
+            highest: highest, retryAfterMilliseconds: retryAfter,
+            key: status == .ok ? try reader.readWrappedKey() : nil)
     }
 
     private static func decodeRenew(_ reader: inout WireReader) throws(WireError) -> Renew {
@@ -158,12 +161,9 @@ extension ControlCodec {
         var entries: [Announce.Entry] = []
         for _ in 0..<count {
             let portset = PortsetID(try reader.read())
-            let keyPhase = try reader.read(UInt8.self)
             let incarnation = try reader.readIncarnation()
             entries.append(
-                Announce.Entry(
-                    stream: try reader.readStreamName(), portset: portset, keyPhase: keyPhase,
-                    incarnation: incarnation))
+                Announce.Entry(stream: try reader.readStreamName(), portset: portset, incarnation: incarnation))
         }
         return Announce(version: version, page: page, pages: pages, entries: entries)
     }

@@ -40,6 +40,8 @@ extension ControlCodec {
         case .payloadLimit(let subscription, let bytes):
             writer.write(subscription)
             writer.write(bytes)
+        case .probe(let number): writer.write(number)
+        case .probeReport(let report): report.write(&writer)
         }
         return writer.finishBeforeMAC(lengthMax: WireLimits.controlLengthMax)
     }
@@ -69,13 +71,14 @@ extension ControlCodec {
     private static func encode(_ reply: SubscribeReply, _ writer: inout WireWriter) {
         writer.write(reply.subscription)
         writer.write(reply.status.rawValue)
-        writer.write(reply.keyPhase)
         writer.write(reply.source.rawValue)
         writer.write(reply.incarnation.high)
         writer.write(reply.incarnation.low)
         writer.writeSequence(reply.oldest)
         writer.writeSequence(reply.highest)
         writer.write(reply.retryAfterMilliseconds)
+        precondition((reply.key != nil) == (reply.status == .ok), "ControlCodec: a key without a stream, or without one")
+        if let key = reply.key { writer.write(key) }
     }
 
     private static func encode(_ renew: Renew, _ writer: inout WireWriter) {
@@ -122,7 +125,6 @@ extension ControlCodec {
         writer.writeCount(announce.entries.count, max: Int(UInt8.max))
         for entry in announce.entries {
             writer.write(entry.portset.rawValue)
-            writer.write(entry.keyPhase)
             writer.write(entry.incarnation.high)
             writer.write(entry.incarnation.low)
             writer.writeName(entry.stream.text)
@@ -164,6 +166,8 @@ extension RelayMessage {
         case .sizeProbe: .sizeProbe
         case .sizeReport: .sizeReport
         case .payloadLimit: .payloadLimit
+        case .probe: .probe
+        case .probeReport: .probeReport
         }
     }
 }

@@ -23,6 +23,8 @@ public enum ControlCodec {
         case sizeProbe = 13
         case sizeReport = 14
         case payloadLimit = 15
+        case probe = 16
+        case probeReport = 17
     }
 
     /// True if a whole control datagram is a NAK, by its kind alone. The datagram must contain the whole header
@@ -55,7 +57,7 @@ public enum ControlCodec {
         var length = lengthMin + 13
         var count = 0
         for entry in entries {
-            length += 20 + entry.stream.text.utf8.count
+            length += 19 + entry.stream.text.utf8.count
             guard length <= WireLimits.announceLengthMax, count < Int(UInt8.max) else { break }
             count += 1
         }

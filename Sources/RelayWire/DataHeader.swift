@@ -4,8 +4,6 @@ import ReflectorModel
 /// header behind it, which is the same for all children. The packet path reads and writes these and nothing else.
 public struct DataHeader: Hashable, Sendable {
     public var retransmitted: Bool
-    /// Phase of the network key from which the incarnation's sealing key is derived.
-    public var keyPhase: UInt8
     /// The link token of the receiver.
     public var token: UInt64
     /// Counts every data packet of the link, modulo 2³².
@@ -17,11 +15,9 @@ public struct DataHeader: Hashable, Sendable {
 
     @inlinable
     public init(
-        retransmitted: Bool, keyPhase: UInt8, token: UInt64, linkNumber: UInt32, tag: IncarnationTag,
-        sequence: SequenceNumber, isFiller: Bool
+        retransmitted: Bool, token: UInt64, linkNumber: UInt32, tag: IncarnationTag, sequence: SequenceNumber, isFiller: Bool
     ) {
         self.retransmitted = retransmitted
-        self.keyPhase = keyPhase
         self.token = token
         self.linkNumber = linkNumber
         self.tag = tag
@@ -32,7 +28,7 @@ public struct DataHeader: Hashable, Sendable {
     /// Reads the headers of a whole datagram. Nothing is authenticated yet.
     ///
     /// Throws `empty`, `tooShort` or `tooLong`, `unknownType` if it is not a data packet, `unknownKind`, `unknownValue`
-    /// for sequence number 0, `outOfRange` for one beyond `WireLimits.sequenceMax`, `badLength` for a filler with a
+    /// for a second byte that is not zero or for sequence number 0, `outOfRange` for one beyond `WireLimits.sequenceMax`, `badLength` for a filler with a
     /// payload.
     @inlinable
     public init(parsing bytes: UnsafeRawBufferPointer) throws(WireError) {
@@ -40,7 +36,7 @@ public struct DataHeader: Hashable, Sendable {
         guard bytes.count >= WireLimits.dataOverhead else { throw .tooShort }
         guard bytes.count <= WireLimits.dataOverhead + WireLimits.payloadMax else { throw .tooLong }
         self.retransmitted = retransmitted
-        keyPhase = bytes[1]
+        guard bytes[1] == 0 else { throw .unknownValue }
         token = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt64.self))
         linkNumber = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 10, as: UInt32.self))
         tag = IncarnationTag(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 14, as: UInt64.self)))
@@ -58,12 +54,11 @@ public struct DataHeader: Hashable, Sendable {
     /// Writes the first `WireLimits.linkHeaderLength` bytes of a datagram. The buffer must have that many.
     @inlinable
     public static func writeLinkHeader(
-        into buffer: UnsafeMutableRawBufferPointer, retransmitted: Bool, keyPhase: UInt8, token: UInt64,
-        linkNumber: UInt32
+        into buffer: UnsafeMutableRawBufferPointer, retransmitted: Bool, token: UInt64, linkNumber: UInt32
     ) {
         precondition(buffer.count >= WireLimits.linkHeaderLength, "DataHeader: no room for a link header")
         buffer[0] = DatagramType.data(retransmitted: retransmitted).byte
-        buffer[1] = keyPhase
+        buffer[1] = 0
         buffer.storeBytes(of: token.bigEndian, toByteOffset: 2, as: UInt64.self)
         buffer.storeBytes(of: linkNumber.bigEndian, toByteOffset: 10, as: UInt32.self)
     }

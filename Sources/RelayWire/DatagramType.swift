@@ -5,8 +5,6 @@ public enum DatagramType: Hashable, Sendable {
     case open
     case opened
     case refused
-    case probe
-    case probeReport
     case control
     case data(retransmitted: Bool)
 
@@ -27,8 +25,6 @@ public enum DatagramType: Hashable, Sendable {
         case 0x12: self = .open
         case 0x13: self = .opened
         case 0x14: self = .refused
-        case 0x15: self = .probe
-        case 0x16: self = .probeReport
         case 0x20: self = .control
         case 0x30: self = .data(retransmitted: false)
         case 0x31: self = .data(retransmitted: true)
@@ -45,8 +41,6 @@ public enum DatagramType: Hashable, Sendable {
         case .open: 0x12
         case .opened: 0x13
         case .refused: 0x14
-        case .probe: 0x15
-        case .probeReport: 0x16
         case .control: 0x20
         case .data(let retransmitted): retransmitted ? 0x31 : 0x30
         }

@@ -1,101 +1,88 @@
+import NodeIdentity
 import ReflectorModel
 
-/// 16 random bytes that make each handshake unique.
-public struct HandshakeNonce: Hashable, Sendable {
-    public var high: UInt64
-    public var low: UInt64
-    public init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
-    }
-}
-
-/// A parent's cookie, as the child returns it: the parent's clock and a MAC that only the parent can compute.
-public struct HandshakeCookie: Hashable, Sendable {
-    public var milliseconds: UInt64
-    public var macHigh: UInt64
-    public var macLow: UInt64
-    public init(milliseconds: UInt64, macHigh: UInt64, macLow: UInt64) {
-        self.milliseconds = milliseconds
-        self.macHigh = macHigh
-        self.macLow = macLow
-    }
-}
-
 /// A message of the handshake (WireFormat.md, "Handshake").
-public enum HandshakeMessage: Sendable, Equatable {
-    case hello(keyPhase: UInt8, role: NodeRole, node: NodeID, nonce: HandshakeNonce)
-    case cookie(keyPhase: UInt8, nonce: HandshakeNonce, cookie: HandshakeCookie)
-    case open(Open)
-    case opened(Opened)
-    case refused(keyPhase: UInt8, reason: RefusedReason, nonce: HandshakeNonce)
-    case probe(Probe)
-    case probeReport(ProbeReport)
+public enum HandshakeMessage: Sendable, Hashable {
+    case hello(HelloMessage)
+    case cookie(CookieMessage)
+    case open(OpenMessage)
+    case opened(OpenedMessage)
+    case refused(RefusedMessage)
 }
 
-public struct Open: Sendable, Equatable {
-    public var keyPhase: UInt8
-    public var role: NodeRole
-    public var node: NodeID
-    public var nonce: HandshakeNonce
-    public var cookie: HandshakeCookie
+/// What a child tells the parent in the encrypted part of Open, beside its identity.
+public struct LinkRequest: Sendable, Hashable {
     /// Token that the parent writes on everything it sends on this link.
     public var childToken: UInt64
-    public var region: RegionID?
-    /// Host name relative to the zone, for people; at most 255 bytes. The protocol identifies the child by `node`.
-    public var name: String
+    /// The parent's token of the link that gets new keys by this handshake; 0 for a new link.
+    public var renewedToken: UInt64
 
-    public init(
-        keyPhase: UInt8, role: NodeRole, node: NodeID, nonce: HandshakeNonce, cookie: HandshakeCookie,
-        childToken: UInt64, region: RegionID?, name: String
-    ) {
-        self.keyPhase = keyPhase
-        self.role = role
-        self.node = node
-        self.nonce = nonce
-        self.cookie = cookie
+    public static let length = 16
+
+    public init(childToken: UInt64, renewedToken: UInt64 = 0) {
         self.childToken = childToken
-        self.region = region
-        self.name = name
+        self.renewedToken = renewedToken
     }
 }
 
-public struct Opened: Sendable, Equatable {
-    public var keyPhase: UInt8
-    public var role: NodeRole
-    public var node: NodeID
-    public var nonce: HandshakeNonce
-    public var parentNonce: HandshakeNonce
+/// What a parent tells the child in the encrypted part of Opened, beside its identity.
+public struct LinkGrant: Sendable, Hashable {
     /// Token that the child writes on everything it sends on this link.
     public var parentToken: UInt64
     public var leaseMilliseconds: UInt32
     /// Number of shards of the parent, which listen on consecutive ports, and the shard that answered.
     public var shardCount: UInt16
     public var shard: UInt16
-    public var name: String
 
-    public init(
-        keyPhase: UInt8, role: NodeRole, node: NodeID, nonce: HandshakeNonce, parentNonce: HandshakeNonce,
-        parentToken: UInt64, leaseMilliseconds: UInt32, shardCount: UInt16, shard: UInt16, name: String
-    ) {
-        self.keyPhase = keyPhase
-        self.role = role
-        self.node = node
-        self.nonce = nonce
-        self.parentNonce = parentNonce
+    public static let length = 16
+
+    public init(parentToken: UInt64, leaseMilliseconds: UInt32, shardCount: UInt16 = 1, shard: UInt16 = 0) {
         self.parentToken = parentToken
         self.leaseMilliseconds = leaseMilliseconds
         self.shardCount = shardCount
         self.shard = shard
-        self.name = name
     }
 }
 
-public enum RefusedReason: UInt8, Sendable, CaseIterable {
-    case tableFull = 0
-    case version = 1
-    case cookie = 2
-    case ownID = 3
-    /// The zone contradicts the name, role, region or address that the child claims.
-    case identity = 4
+extension LinkRequest {
+    public var encoded: [UInt8] {
+        WireWriter.bytes(count: Self.length) { writer in
+            writer.write(childToken)
+            writer.write(renewedToken)
+        }
+    }
+
+    /// Throws `tooShort`, `trailingBytes`, or `unknownValue` for a child token of 0.
+    public init(decoding bytes: [UInt8]) throws(WireError) {
+        self = try WireReader.read(bytes) { reader throws(WireError) in
+            let childToken = try reader.read(UInt64.self)
+            guard childToken != 0 else { throw .unknownValue }
+            return LinkRequest(childToken: childToken, renewedToken: try reader.read())
+        }
+    }
+}
+
+extension LinkGrant {
+    public var encoded: [UInt8] {
+        precondition(shard < shardCount, "LinkGrant: a shard beyond the count")
+        return WireWriter.bytes(count: Self.length) { writer in
+            writer.write(parentToken)
+            writer.write(leaseMilliseconds)
+            writer.write(shardCount)
+            writer.write(shard)
+        }
+    }
+
+    /// Throws `tooShort`, `trailingBytes`, or `unknownValue` for a parent token of 0 or a shard beyond the count.
+    public init(decoding bytes: [UInt8]) throws(WireError) {
+        self = try WireReader.read(bytes) { reader throws(WireError) in
+            let parentToken = try reader.read(UInt64.self)
+            let lease = try reader.read(UInt32.self)
+            let shardCount = try reader.read(UInt16.self)
+            let shard = try reader.read(UInt16.self)
+            guard parentToken != 0, shard < shardCount else { throw .unknownValue }
+            return LinkGrant(
+                parentToken: parentToken, leaseMilliseconds: lease, shardCount: shardCount, shard: shard)
+        }
+    }
 }

@@ -6,53 +6,54 @@ public struct MACKey: Hashable, Sendable {
     public init(index: Int32) { self.index = index }
 }
 
+/// The key that encrypts the sealing keys of streams on one link, held by the `PacketCrypto` that made it.
+public struct WrapKey: Hashable, Sendable {
+    public var index: Int32
+    public init(index: Int32) { self.index = index }
+}
+
 /// The sealing key of one incarnation, held by the `PacketCrypto` that made it.
 public struct SealKey: Hashable, Sendable {
     public var index: Int32
     public init(index: Int32) { self.index = index }
 }
 
-/// The MAC keys of a link, one for each direction.
+/// The keys of a link: a MAC key for each direction, and the key for the streams' keys that the parent sends.
 public struct LinkKeys: Hashable, Sendable {
     public var childToParent: MACKey
     public var parentToChild: MACKey
-    public init(childToParent: MACKey, parentToChild: MACKey) {
+    public var wrapping: WrapKey
+    public init(childToParent: MACKey, parentToChild: MACKey, wrapping: WrapKey) {
         self.childToParent = childToParent
         self.parentToChild = parentToChild
+        self.wrapping = wrapping
     }
 }
 
-/// All the cryptography of the protocol, and its only source of secrets. `PacketSealing` implements it with libcrypto;
-/// the simulator uses a fast keyed hash. Class-bound, so that a call costs one indirection and no existential box. Keys
-/// are handles, so that the packet path counts no references. Owned by one event loop.
+/// All the cryptography of open links and of streams, and the protocol's only source of random secrets. `PacketSealing`
+/// implements it with libcrypto; the simulator uses a fast keyed hash. Class-bound, so that a call costs one indirection
+/// and no existential box. Keys are handles, so that the packet path counts no references. Owned by one event loop.
+///
+/// The handshake has cryptography of its own (`IdentityCrypto`); it gives the keys of a link to the implementation.
 public protocol PacketCrypto: AnyObject {
-    /// Phases of the accepted network keys; the first key is used for sending.
-    var keyPhases: [UInt8] { get }
-
     /// Fills the buffer with unpredictable bytes.
     func random(into buffer: UnsafeMutableRawBufferPointer)
 
-    /// MAC of a handshake message under a network key. False if the phase is unknown.
-    func handshakeMAC(
-        phase: UInt8, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer
-    ) -> Bool
-
-    /// MAC under the secret of generation `secret`, which only this process knows. A secret is forgotten two
-    /// generations later.
-    func cookieMAC(secret: UInt64, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer)
-
-    /// Keys of a link. Nil if the phase is unknown.
-    func makeLinkKeys(
-        phase: UInt8, childNonce: HandshakeNonce, parentNonce: HandshakeNonce, child: NodeID, parent: NodeID
-    ) -> LinkKeys?
     func release(_ keys: LinkKeys)
 
     /// 16-byte MAC of a control message.
     func mac(_ key: MACKey, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer)
 
-    /// Key of an incarnation. Nil if the phase is unknown.
-    func makeSealKey(phase: UInt8, stream: StreamName, source: NodeID, incarnation: Incarnation) -> SealKey?
+    /// A fresh random key for an incarnation. Nil if there is no room for it.
+    func makeSealKey() -> SealKey?
     func release(_ key: SealKey)
+
+    /// Encrypts a stream's key for the child of a link. `nonce` must never be used twice with `wrapping`.
+    func wrap(_ key: SealKey, of tag: IncarnationTag, under wrapping: WrapKey, nonce: UInt64) -> WrappedKey
+    /// The key that the parent of a link encrypted for this incarnation. Nil if it did not, or there is no room.
+    func unwrap(_ wrapped: WrappedKey, of tag: IncarnationTag, under wrapping: WrapKey) -> SealKey?
+    /// True if both are the same key.
+    func areEqual(_ a: SealKey, _ b: SealKey) -> Bool
 
     /// Encrypts `payload` in place and writes the 16-byte tag.
     func seal(

@@ -20,6 +20,9 @@ public enum RelayMessage: Sendable, Equatable {
     case sizeReport(length: UInt16)
     /// Child to parent: the path to the child, or a path behind the child, carries payloads of at most this many bytes.
     case payloadLimit(subscription: UInt32, bytes: UInt16)
+    /// Name server to node: asks whether the node's event loop runs. `number` is random.
+    case probe(number: UInt64)
+    case probeReport(ProbeReport)
 }
 
 /// Requests a stream from a parent. Repeating it with the same subscription id is harmless.
@@ -81,27 +84,27 @@ public enum SubscribeStatus: UInt8, Sendable, CaseIterable {
 public struct SubscribeReply: Sendable, Equatable {
     public var subscription: UInt32
     public var status: SubscribeStatus
-    /// Phase of the network key from which the incarnation's sealing key is derived.
-    public var keyPhase: UInt8
     public var source: NodeID
     public var incarnation: Incarnation
     public var oldest: SequenceNumber
     public var highest: SequenceNumber
     public var retryAfterMilliseconds: UInt16
+    /// The incarnation's sealing key. Present if, and only if, the status is `ok`.
+    public var key: WrappedKey?
 
     public init(
-        subscription: UInt32, status: SubscribeStatus, keyPhase: UInt8 = 0, source: NodeID = NodeID(0),
+        subscription: UInt32, status: SubscribeStatus, source: NodeID = NodeID(0),
         incarnation: Incarnation = Incarnation(high: 0, low: 0), oldest: SequenceNumber = .none,
-        highest: SequenceNumber = .none, retryAfterMilliseconds: UInt16 = 0
+        highest: SequenceNumber = .none, retryAfterMilliseconds: UInt16 = 0, key: WrappedKey? = nil
     ) {
         self.subscription = subscription
         self.status = status
-        self.keyPhase = keyPhase
         self.source = source
         self.incarnation = incarnation
         self.oldest = oldest
         self.highest = highest
         self.retryAfterMilliseconds = retryAfterMilliseconds
+        self.key = key
     }
 }
 
@@ -220,12 +223,10 @@ public struct Announce: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         public var stream: StreamName
         public var portset: PortsetID
-        public var keyPhase: UInt8
         public var incarnation: Incarnation
-        public init(stream: StreamName, portset: PortsetID, keyPhase: UInt8, incarnation: Incarnation) {
+        public init(stream: StreamName, portset: PortsetID, incarnation: Incarnation) {
             self.stream = stream
             self.portset = portset
-            self.keyPhase = keyPhase
             self.incarnation = incarnation
         }
     }

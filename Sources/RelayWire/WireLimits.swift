@@ -1,8 +1,10 @@
+import NodeIdentity
+
 /// Lengths of the wire format in bytes (WireFormat.md). They change only with the version.
 public enum WireLimits {
     /// Version of the protocol, second byte of every handshake message.
-    public static let version: UInt8 = 1
-    /// Type, key phase, link token, link number: the part of a data packet that is private to one child.
+    public static let version: UInt8 = 2
+    /// Type, zero, link token, link number: the part of a data packet that is private to one child.
     public static let linkHeaderLength = 14
     /// Incarnation tag, sequence number, kind: the associated data of the sealed packet.
     public static let streamHeaderLength = 17
@@ -14,8 +16,6 @@ public enum WireLimits {
     public static let macLength = 16
     /// Type, zero, token, counter, kind.
     public static let controlHeaderLength = 19
-    public static let helloLength = 60
-    public static let cookieLength = 60
     /// Longest payload of one data packet.
     public static let payloadMax = 1400
     /// Payload that even the smallest path carries: 6 × 188 bytes with all headers fit IPv6's minimum MTU of 1280 (RFC
@@ -26,7 +26,7 @@ public enum WireLimits {
     /// Longest datagram that an unfragmented IPv4 packet of 1500 bytes carries.
     public static let datagramMax = 1472
     /// Longest handshake message.
-    public static let handshakeLengthMax = 400
+    public static let handshakeLengthMax = HandshakeSizes.openMax
     /// Longest control message.
     public static let controlLengthMax = 1400
     /// Longest page of an announcement: it must get through a path of MTU 1280 as well.
@@ -35,6 +35,6 @@ public enum WireLimits {
     /// years to get there. The sum of any two still fits into 64 bits, so arithmetic on received numbers cannot
     /// overflow.
     public static let sequenceMax: UInt64 = (1 << 62) - 1
-    /// Longest host name in `Open` and `Opened`: its length is one byte.
+    /// Longest name: its length is one byte.
     public static let nameMax = 255
 }

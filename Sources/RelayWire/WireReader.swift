@@ -1,3 +1,4 @@
+import NodeIdentity
 import ReflectorModel
 
 /// A cursor over a received message: every read checks the remaining length, so that no input causes a read out of
@@ -63,6 +64,36 @@ struct WireReader {
         }
         offset += length
         return String(decoding: name, as: UTF8.self)
+    }
+
+    /// The next bytes. Throws `tooShort`.
+    mutating func readBytes(count: Int) throws(WireError) -> [UInt8] {
+        guard bytes.count - offset >= count else { throw .tooShort }
+        defer { offset += count }
+        return Array(bytes[offset..<offset + count])
+    }
+
+    /// The next byte string of a fixed length. Throws `tooShort`.
+    mutating func readFixed<Kind>() throws(WireError) -> FixedBytes<Kind> {
+        guard let value = FixedBytes<Kind>(try readBytes(count: Kind.length)) else { throw .tooShort }
+        return value
+    }
+
+    /// Reads a value from a whole array. Throws what `body` throws, and `trailingBytes`.
+    static func read<Value>(
+        _ bytes: [UInt8], _ body: (inout WireReader) throws(WireError) -> Value
+    ) throws(WireError) -> Value {
+        let result: Result<Value, WireError> = bytes.withUnsafeBytes { buffer in
+            var reader = WireReader(buffer, from: 0)
+            do throws(WireError) {
+                let value = try body(&reader)
+                try reader.finish()
+                return .success(value)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
     }
 
     /// Ends the reading. Throws `trailingBytes` if the message has not been read to its end.

@@ -1,3 +1,4 @@
+import NodeIdentity
 import ReflectorModel
 
 /// A cursor into the buffer of an outgoing message. It traps if the buffer is too small: that can only be our own bug.
@@ -34,6 +35,22 @@ struct WireWriter {
     mutating func writeName(_ name: String) {
         writeCount(name.utf8.count, max: WireLimits.nameMax)
         for byte in name.utf8 { write(byte) }
+    }
+
+    mutating func write(bytes: [UInt8]) {
+        for byte in bytes { write(byte) }
+    }
+
+    mutating func write<Kind>(_ value: FixedBytes<Kind>) { write(bytes: value.bytes) }
+
+    /// Exactly `count` bytes, all of which `body` writes.
+    static func bytes(count: Int, _ body: (inout WireWriter) -> Void) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            var writer = WireWriter(UnsafeMutableRawBufferPointer(buffer))
+            body(&writer)
+            precondition(writer.length == count, "WireWriter: fewer bytes than announced")
+            initialized = count
+        }
     }
 
     /// Leaves room for the MAC, which covers all bytes before it, and returns the total length of the message.

@@ -68,17 +68,26 @@ public struct CertificateAuthorities: Hashable, Sendable {
         verified: inout VerifiedCertificates, _ crypto: some IdentityCrypto
     ) -> Validity {
         let content = certificate.content
-        guard let key = key(content.issuer) else { return .unknownIssuer(content.issuer) }
+        let standing = standing(of: content, at: seconds, zone: zone, revocations: revocations)
+        guard standing == .valid, let key = key(content.issuer) else { return standing }
+        let digest = crypto.digest(of: certificate.encoded)
+        if verified.contains(digest) { return .valid }
+        guard crypto.isValid(certificate.signature, of: content.signedBytes, by: key) else { return .badSignature }
+        verified.insert(digest)
+        return .valid
+    }
+
+    /// Everything about a certificate except its signature: for one that was valid before.
+    public func standing(
+        of content: CertificateContent, at seconds: UInt64, zone: String, revocations: RevocationList?
+    ) -> Validity {
+        guard key(content.issuer) != nil else { return .unknownIssuer(content.issuer) }
         guard content.zone == zone else { return .otherZone(content.zone) }
         guard seconds >= content.notBefore else { return .notYetValid(notBefore: content.notBefore) }
         guard seconds < content.notAfter else { return .expired(notAfter: content.notAfter) }
         if let revocations, revocations.content.zone == zone, revocations.contains(content.serial) {
             return .revoked(sequence: revocations.content.sequence)
         }
-        let digest = crypto.digest(of: certificate.encoded)
-        if verified.contains(digest) { return .valid }
-        guard crypto.isValid(certificate.signature, of: content.signedBytes, by: key) else { return .badSignature }
-        verified.insert(digest)
         return .valid
     }
 

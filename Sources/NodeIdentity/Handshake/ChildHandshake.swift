@@ -48,6 +48,18 @@ public struct ChildHandshake<Crypto: IdentityCrypto> {
         self.payload = payload
     }
 
+    /// With a payload that is known to be short.
+    public init(
+        _ crypto: Crypto, credential: NodeCredential<Crypto>, parent: NodeID, nonce: Nonce, request: [UInt8]
+    ) {
+        precondition(request.count <= HandshakeSizes.payloadMax, "ChildHandshake: a payload that is too long")
+        self.crypto = crypto
+        self.credential = credential
+        self.parent = parent
+        self.nonce = nonce
+        payload = request
+    }
+
     /// The first message.
     public var hello: HelloMessage { HelloMessage(nonce: nonce) }
 
@@ -79,6 +91,17 @@ public struct ChildHandshake<Crypto: IdentityCrypto> {
         let open = OpenMessage(nonce: nonce, cookie: message.cookie, childKey: childPublicKey, sealed: sealed)
         state = .awaitingOpened(Pending(open: open, transcript: transcript, childKey: childKey, first: first))
         return open
+    }
+
+    /// Reads why the parent refuses. The handshake is then of no more use; begin another one later. Throws for a message
+    /// that the parent did not send.
+    public func receive(_ message: RefusedMessage) throws(HandshakeError) -> HandshakeRefusal {
+        guard case .awaitingOpened(let pending) = state else { throw .unexpected }
+        guard message.nonce == nonce else { throw .otherNonce }
+        let mac = try KeySchedule.refusalMAC(
+            of: message.reason, nonce: nonce, pending.first, transcript: pending.transcript, crypto)
+        guard areEqual(mac, message.mac) else { throw .seal }
+        return message.reason
     }
 
     /// Finishes the handshake. `seconds` is the time since 1970, for the parent's certificate.

@@ -7,7 +7,7 @@ public enum HandshakeError: Error, Hashable, Sendable {
     case otherNonce
     /// The parent did not make this cookie for this address and nonce, or not in the last 10 s.
     case cookie
-    /// The child has tried as many messages as one handshake may cost.
+    /// The child has tried as many messages as one handshake may cost, or has opened too many links in this epoch.
     case tooManyAttempts
     /// The encrypted part was changed, or belongs to other keys.
     case seal
@@ -24,5 +24,23 @@ public enum HandshakeError: Error, Hashable, Sendable {
     /// The peer's role can't be at its end of a link.
     case powers
     case payloadTooLong
+    /// The payload is not in the form that links expect.
+    case payload
+    /// There is no room for the keys of another link.
+    case noRoom
     case crypto(IdentityCryptoError)
+}
+
+extension HandshakeError {
+    /// What the peer may know of this error; nil if it gets no answer.
+    var refusal: HandshakeRefusal? {
+        switch self {
+        case .certificate(.expired): .certificateExpired
+        case .certificate(.notYetValid): .certificateNotYetValid
+        case .certificate(.revoked): .certificateRevoked
+        case .certificate: .certificateUntrusted
+        case .powers: .role
+        default: nil
+        }
+    }
 }

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// The four messages of the handshake as values; Handshake.md says what each is for. Their encoding is not part of this
+/// The messages of the handshake as values; Handshake.md says what each is for. Their encoding is not part of this
 /// module, but `HandshakeSizes` counts their bytes.
 ///
 /// ```
@@ -11,6 +11,7 @@ import ReflectorModel
 ///           {child's certificate, signature, payload}     ->
 ///                                                         <-   Opened  nonce, parent key,
 ///                                                                      {parent's certificate, signature, payload}
+///                                                         or   Refused nonce, reason, MAC
 /// ```
 /// `{}` is encrypted: in Open under the secret of child key and epoch key, in Opened under that secret and the one of
 /// child key and parent key.
@@ -54,6 +55,33 @@ public struct OpenMessage: Hashable, Sendable {
         self.cookie = cookie
         self.childKey = childKey
         self.sealed = sealed
+    }
+}
+
+/// Why a parent does not let a child in, as far as it tells the child.
+public enum HandshakeRefusal: UInt8, Hashable, Sendable, CaseIterable {
+    /// There is no room for another link.
+    case tableFull = 0
+    /// The zone contradicts the certificate: name, role, region or address.
+    case identity = 1
+    case certificateExpired = 2
+    case certificateNotYetValid = 3
+    case certificateRevoked = 4
+    /// None of the parent's operators signed the certificate, or it is for another zone.
+    case certificateUntrusted = 5
+    /// A node of the child's role cannot open links.
+    case role = 6
+}
+
+/// Authenticated under the secret of child key and epoch key, so that only the parent that got the Open can send it.
+public struct RefusedMessage: Hashable, Sendable {
+    public var nonce: Nonce
+    public var reason: HandshakeRefusal
+    public var mac: CookieMAC
+    public init(nonce: Nonce, reason: HandshakeRefusal, mac: CookieMAC) {
+        self.nonce = nonce
+        self.reason = reason
+        self.mac = mac
     }
 }
 

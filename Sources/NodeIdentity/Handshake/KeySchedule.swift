@@ -74,6 +74,16 @@ enum KeySchedule {
         }
     }
 
+    /// Authenticates Refused.
+    static func refusalMAC<Crypto: IdentityCrypto>(
+        of reason: HandshakeRefusal, nonce: Nonce, _ first: Crypto.Secret, transcript: Digest, _ crypto: Crypto
+    ) throws(HandshakeError) -> CookieMAC {
+        try crypto.checked { crypto throws(IdentityCryptoError) in
+            let key = try crypto.derive(from: [first], salt: transcript, info: "reflector refused key 1")
+            return try crypto.mac(of: nonce.bytes + [reason.rawValue], under: key)
+        }
+    }
+
     static func linkSecrets<Crypto: IdentityCrypto>(
         _ first: Crypto.Secret, _ second: Crypto.Secret, transcript: Digest, _ crypto: Crypto
     ) throws(HandshakeError) -> LinkSecrets<Crypto.Secret> {

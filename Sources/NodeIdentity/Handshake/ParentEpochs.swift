@@ -14,7 +14,9 @@ struct ParentEpochs<Crypto: IdentityCrypto> {
         let publicKey: AgreementPublicKey
         fileprivate let cookieSecret: Crypto.Secret
         /// Opens of this epoch that were answered, by the child's nonce.
-        var answers: [Nonce: Answer] = [:]
+        fileprivate(set) var answers: [Nonce: Answer] = [:]
+        /// How many of them each child got.
+        fileprivate var countOfChild: [NodeID: Int] = [:]
     }
 
     struct Answer {
@@ -52,18 +54,25 @@ struct ParentEpochs<Crypto: IdentityCrypto> {
         return epoch
     }
 
-    /// Remembers the answer to an Open. False if the epoch is over or has no room.
-    mutating func remember(_ answer: Answer, epoch number: UInt64, max: Int) -> Bool {
+    /// Whether one more answer to this child can be remembered.
+    func hasRoom(for child: NodeID, epoch number: UInt64, max: Int) -> Bool {
+        guard let epoch = [newest, previous].compactMap({ $0 }).first(where: { $0.number == number }) else {
+            return false
+        }
+        return epoch.answers.count < max
+            && epoch.countOfChild[child, default: 0] < ParentHandshake<Crypto>.answersPerChildMax
+    }
+
+    /// Remembers the answer to an Open, for which there must be room.
+    mutating func remember(_ answer: Answer, of child: NodeID, epoch number: UInt64) {
         // Without a copy of the epoch, which would make the dictionary copy itself at each answer.
-        if newest?.number == number, (newest?.answers.count ?? max) < max {
+        if newest?.number == number {
             newest?.answers[answer.open.nonce] = answer
-            return true
-        }
-        if previous?.number == number, (previous?.answers.count ?? max) < max {
+            newest?.countOfChild[child, default: 0] += 1
+        } else if previous?.number == number {
             previous?.answers[answer.open.nonce] = answer
-            return true
+            previous?.countOfChild[child, default: 0] += 1
         }
-        return false
     }
 
     /// Forgets the keys of epochs whose cookies are all invalid by now. To be called at least once per epoch, so that

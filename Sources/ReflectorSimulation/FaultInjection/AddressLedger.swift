@@ -20,8 +20,8 @@ struct AddressLedger {
         entry.credit += bytes.count
         let proof: UInt64? =
             switch bytes[0] {
-            case 0x12: Self.hash(bytes, 28..<52)
-            case 0x13: Self.hash(bytes, 12..<28)
+            case 0x12: Self.hash(bytes, 20..<44)
+            case 0x13: Self.hash(bytes, 4..<20)
             default: nil
             }
         if let proof, entry.proofs.contains(proof) { entry.isValidated = true }
@@ -35,7 +35,7 @@ struct AddressLedger {
         if entry.isValidated { return nil }
         let proof: UInt64? =
             switch bytes[0] {
-            case 0x10: Self.hash(bytes, 12..<28)
+            case 0x10: Self.hash(bytes, 4..<20)
             case 0x11: Self.hash(bytes, 20..<44)
             default: nil
             }

@@ -69,7 +69,7 @@ extension FaultSimulation {
         if snapshot.streams > streamsMax { violate("\(name) has \(snapshot.streams) streams") }
         if snapshot.timers > Self.timersMax { violate("\(name) has \(snapshot.timers) timers") }
         if snapshot.queued > Self.queuedMax { violate("\(name) has \(snapshot.queued) packets queued") }
-        let keysMax = 2 * (snapshot.parentLinks + snapshot.childLinks) + snapshot.streams
+        let keysMax = 3 * (snapshot.parentLinks + snapshot.childLinks) + snapshot.streams
         if let keys = host.node.crypto?.keyCount, keys > keysMax { violate("\(name) holds \(keys) keys of \(keysMax)") }
         counts.gapsMax = max(counts.gapsMax, snapshot.gaps)
         counts.timersMax = max(counts.timersMax, snapshot.timers)

@@ -3,7 +3,7 @@ import RelayCore
 
 /// The start of a run (links, nodes, viewers and the plan of faults), and what each fault does.
 extension FaultSimulation {
-    private static var networkKey: UInt64 { 0x5eed_0f_7e7 }
+    private static var operatorKey: UInt64 { 0x5eed_0f_7e7 }
 
     func setUpLinks() {
         let count = topology.hosts.count
@@ -52,7 +52,7 @@ extension FaultSimulation {
         let node = host.node
         guard !node.isUp else { return }
         log("\(node.name) starts")
-        let crypto = SimulatedCrypto(networkKeys: [Self.networkKey], seed: random.next())
+        let crypto = SimulatedCrypto(operatorKey: Self.operatorKey, seed: random.next())
         crypto.acceptsForgeries = options.canary == .acceptForgeries
         network.start(node, crypto: crypto, seed: random.next())
         host.noteStart(at: now)
@@ -89,7 +89,7 @@ extension FaultSimulation {
         network.schedule(.inspect, at: .zero + .milliseconds(50))
         network.schedule(.checkLiveness, at: calmAt + Self.recovery)
         if options.scenario.hasIntruder || options.canary == .acceptForgeries {
-            intruder = Intruder(networkKey: Self.networkKey, seed: random.next())
+            intruder = Intruder(seed: random.next())
             network.schedule(.intrude, at: .zero + .seconds(1))
         }
     }

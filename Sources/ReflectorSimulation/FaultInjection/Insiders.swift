@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayCore
 
-/// Nodes with the network key that are not in the zone. Two are entrypoints, one of them under the name of an honest
+/// Nodes with certificates that are not in the zone. Two are entrypoints, one of them under the name of an honest
 /// one: they announce every stream and send payloads of their own. The third is an edge: it is the first to subscribe
 /// to each stream, with a wrong portset, and then requests new names without end. Honest viewers must not notice.
 extension FaultSimulation {

@@ -1,8 +1,9 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
 /// An attacker on the network that sees every datagram and sends from any address: replayed, changed and forged
-/// datagrams, and handshakes under the name of another node, with and without the network key.
+/// datagrams, and the beginnings of handshakes.
 struct Intruder {
     struct Overheard {
         var bytes: [UInt8]
@@ -11,16 +12,10 @@ struct Intruder {
     }
 
     private var random: SeededGenerator
-    private let crypto: SimulatedCrypto
-    private let stranger: SimulatedCrypto
     private var overheard: [Overheard] = []
     private static let memoryMax = 256
 
-    init(networkKey: UInt64, seed: UInt64) {
-        random = SeededGenerator(seed: seed)
-        crypto = SimulatedCrypto(networkKeys: [networkKey], seed: random.next())
-        stranger = SimulatedCrypto(networkKeys: [~networkKey], seed: random.next())
-    }
+    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
     /// Keeps a datagram for later attacks; sometimes returns a changed copy, which arrives before the original.
     mutating func overhear(_ bytes: [UInt8], claimed: Endpoint, to: Int) -> [UInt8]? {
@@ -54,29 +49,29 @@ struct Intruder {
         default:
             one.claimed = network.hosts[random.pick(network.edges)].endpoint
             one.to = random.pick(network.sets)
-            one.bytes = handshake(random.chance(0.5) ? crypto : stranger, network)
+            one.bytes = handshake()
         }
         return one
     }
 
-    private mutating func handshake(_ crypto: SimulatedCrypto, _ network: Topology) -> [UInt8] {
-        let node = NodeID(name: network.hosts[random.pick(network.all)].name)
-        let nonce = HandshakeNonce(high: random.next(), low: random.next())
-        let cookie = HandshakeCookie(milliseconds: 3_000, macHigh: random.next(), macLow: random.next())
+    /// A Hello, or an Open with a cookie that nobody made.
+    private mutating func handshake() -> [UInt8] {
+        let nonce: Nonce = fixed()
+        let cookie = RoutabilityCookie(milliseconds: 3_000, mac: fixed())
+        let sealed = (0..<200).map { _ in UInt8(random.next(below: 256)) }
         let message: HandshakeMessage =
             random.chance(0.5)
-            ? .hello(keyPhase: 0, role: .edge, node: node, nonce: nonce)
-            : .open(
-                Open(
-                    keyPhase: 0, role: .edge, node: node, nonce: nonce, cookie: cookie, childToken: random.next(),
-                    region: nil, name: "intruder"))
+            ? .hello(HelloMessage(nonce: nonce))
+            : .open(OpenMessage(nonce: nonce, cookie: cookie, childKey: fixed(), sealed: sealed))
         var bytes = [UInt8](repeating: 0, count: WireLimits.handshakeLengthMax)
-        let length = bytes.withUnsafeMutableBytes { buffer in
-            let length = HandshakeCodec.encode(message, into: buffer)
-            _ = HandshakeCodec.finish(UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), crypto: crypto)
-            return length
-        }
+        let length = bytes.withUnsafeMutableBytes { HandshakeCodec.encode(message, into: $0) }
         return Array(bytes[..<length])
+    }
+
+    private mutating func fixed<Kind>() -> FixedBytes<Kind> {
+        let bytes = (0..<Kind.length).map { _ in UInt8(random.next(below: 256)) }
+        guard let fixed = FixedBytes<Kind>(bytes) else { preconditionFailure("Intruder: a wrong length") }
+        return fixed
     }
 }
 

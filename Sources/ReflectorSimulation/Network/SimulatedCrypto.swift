@@ -1,28 +1,50 @@
+import NodeIdentity
 import ReflectorModel
+import RelayCore
 import RelayWire
 
 /// `PacketCrypto` without cryptography: keyed hashes with the same semantics, and random bytes from a seed.
-/// Verification fails in the same cases as with libcrypto: a wrong network key, a changed byte, another stream, source
-/// or incarnation.
+/// Verification fails in the same cases as with libcrypto: another key, a changed byte, another sequence number.
 public final class SimulatedCrypto: PacketCrypto {
-    public let keyPhases: [UInt8]
     /// The fault of `Canary.acceptForgeries`: `open` accepts every packet, like a relay that does not verify seals.
     public var acceptsForgeries = false
 
-    private let networkKeys: [UInt64]
-    private let cookieSecret: UInt64
+    private let operatorKey: UInt64
+    private let seed: UInt64
     private var random: SeededGenerator
     private var keys: [UInt64] = []
     private var free: [Int32] = []
 
     /// - Parameters:
-    ///   - networkKeys: one for each phase 0, 1, …; nodes send with the first.
+    ///   - operatorKey: the key of the operator who signs the certificates of the network.
     ///   - seed: all secrets are derived from it.
-    public init(networkKeys: [UInt64], seed: UInt64) {
-        self.networkKeys = networkKeys
-        keyPhases = networkKeys.indices.map { UInt8($0) }
+    public init(operatorKey: UInt64, seed: UInt64) {
+        self.operatorKey = operatorKey
+        self.seed = seed
         random = SeededGenerator(seed: seed)
-        cookieSecret = random.next()
+    }
+
+    /// The handshakes of a node with a certificate of the operator.
+    public func handshakes(
+        for configuration: RelayConfiguration, at now: MonotonicInstant = .zero
+    ) -> NodeHandshakes<SimulatedIdentityCrypto> {
+        handshakes(SimulatedIdentity(configuration, operatorKey: operatorKey), at: now)
+    }
+
+    /// The handshakes of a node with this identity.
+    public func handshakes(
+        _ identity: SimulatedIdentity, at now: MonotonicInstant = .zero
+    ) -> NodeHandshakes<SimulatedIdentityCrypto> {
+        let crypto = SimulatedIdentityCrypto(seed: ~seed)
+        let seconds = SimulatedIdentity.seconds(at: now)
+        return NodeHandshakes(
+            crypto, credential: identity.credential(crypto), trust: identity.trust, seconds: seconds, at: now
+        ) { [unowned self] secrets in
+            LinkKeys(
+                childToParent: MACKey(index: insert(secrets.childToParent)),
+                parentToChild: MACKey(index: insert(secrets.parentToChild)),
+                wrapping: WrapKey(index: insert(secrets.parentToChildSealing)))
+        }
     }
 
     /// The number of keys that were made and not yet released.
@@ -32,39 +54,10 @@ public final class SimulatedCrypto: PacketCrypto {
         for offset in buffer.indices { buffer[offset] = UInt8(truncatingIfNeeded: random.next()) }
     }
 
-    public func handshakeMAC(
-        phase: UInt8, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer
-    ) -> Bool {
-        guard Int(phase) < networkKeys.count else { return false }
-        var hash = KeyedHash(key: networkKeys[Int(phase)])
-        hash.add(bytes)
-        hash.write(into: tag)
-        return true
-    }
-
-    public func cookieMAC(secret: UInt64, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer) {
-        var hash = KeyedHash(key: cookieSecret ^ secret)
-        hash.add(bytes)
-        hash.write(into: tag)
-    }
-
-    public func makeLinkKeys(
-        phase: UInt8, childNonce: HandshakeNonce, parentNonce: HandshakeNonce, child: NodeID, parent: NodeID
-    ) -> LinkKeys? {
-        guard Int(phase) < networkKeys.count else { return nil }
-        var hash = KeyedHash(key: networkKeys[Int(phase)])
-        for word in [
-            childNonce.high, childNonce.low, parentNonce.high, parentNonce.low, child.rawValue, parent.rawValue,
-        ] {
-            hash.add(word)
-        }
-        return LinkKeys(
-            childToParent: MACKey(index: insert(hash.value)), parentToChild: MACKey(index: insert(~hash.value)))
-    }
-
     public func release(_ keys: LinkKeys) {
         free.append(keys.childToParent.index)
         free.append(keys.parentToChild.index)
+        free.append(keys.wrapping.index)
     }
 
     public func mac(_ key: MACKey, of bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawBufferPointer) {
@@ -73,20 +66,46 @@ public final class SimulatedCrypto: PacketCrypto {
         hash.write(into: tag)
     }
 
-    public func makeSealKey(phase: UInt8, stream: StreamName, source: NodeID, incarnation: Incarnation) -> SealKey? {
-        guard Int(phase) < networkKeys.count else { return nil }
-        let tag = IncarnationTag(stream: stream, source: source, incarnation: incarnation)
-        return SealKey(index: insert(FixedHash.combine(networkKeys[Int(phase)], tag.rawValue)))
-    }
+    // MARK: Keys of streams
+
+    public func makeSealKey() -> SealKey? { SealKey(index: insert(random.next())) }
 
     public func release(_ key: SealKey) { free.append(key.index) }
+
+    public func wrap(_ key: SealKey, of tag: IncarnationTag, under wrapping: WrapKey, nonce: UInt64) -> WrappedKey {
+        let pad = FixedHash.combine(keys[Int(wrapping.index)], nonce)
+        let secret = keys[Int(key.index)] ^ pad
+        var wrapped = WrappedKey(nonce: nonce)
+        wrapped.withMutableBytes { bytes in
+            bytes.storeBytes(of: secret, as: UInt64.self)
+            bytes.storeBytes(of: Self.proof(of: secret, tag, pad), toByteOffset: 8, as: UInt64.self)
+        }
+        return wrapped
+    }
+
+    public func unwrap(_ wrapped: WrappedKey, of tag: IncarnationTag, under wrapping: WrapKey) -> SealKey? {
+        let pad = FixedHash.combine(keys[Int(wrapping.index)], wrapped.nonce)
+        let (secret, proof) = wrapped.withBytes {
+            ($0.load(as: UInt64.self), $0.load(fromByteOffset: 8, as: UInt64.self))
+        }
+        guard proof == Self.proof(of: secret, tag, pad) else { return nil }
+        return SealKey(index: insert(secret ^ pad))
+    }
+
+    private static func proof(of secret: UInt64, _ tag: IncarnationTag, _ pad: UInt64) -> UInt64 {
+        FixedHash.combine(FixedHash.combine(secret, tag.rawValue), ~pad)
+    }
+
+    public func areEqual(_ a: SealKey, _ b: SealKey) -> Bool { keys[Int(a.index)] == keys[Int(b.index)] }
+
+    // MARK: Packets
 
     public func seal(
         _ key: SealKey, sequence: SequenceNumber, header: UnsafeRawBufferPointer,
         payload: UnsafeMutableRawBufferPointer, tag: UnsafeMutableRawBufferPointer
     ) {
         let secret = keys[Int(key.index)] ^ FixedHash.mix(sequence.rawValue)
-        Self.apply(secret, UnsafeRawBufferPointer(payload), into: payload)
+        Keystream.apply(secret, UnsafeRawBufferPointer(payload), into: payload)
         Self.authenticate(secret, header, UnsafeRawBufferPointer(payload), into: tag)
     }
 
@@ -101,7 +120,7 @@ public final class SimulatedCrypto: PacketCrypto {
             return macsAreEqual(UnsafeRawBufferPointer(target), tag)
         }
         guard isRight || acceptsForgeries else { return false }
-        Self.apply(secret, ciphertext, into: plaintext)
+        Keystream.apply(secret, ciphertext, into: plaintext)
         return true
     }
 
@@ -122,24 +141,5 @@ public final class SimulatedCrypto: PacketCrypto {
         hash.add(header)
         hash.add(ciphertext)
         hash.write(into: tag)
-    }
-
-    /// XORs with a keystream; the same call decrypts.
-    private static func apply(
-        _ secret: UInt64, _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
-    ) {
-        var stream = SeededGenerator(seed: secret)
-        var offset = 0
-        while offset + 8 <= source.count {
-            let word = source.loadUnaligned(fromByteOffset: offset, as: UInt64.self) ^ stream.next()
-            target.storeBytes(of: word, toByteOffset: offset, as: UInt64.self)
-            offset += 8
-        }
-        var rest = stream.next()
-        while offset < source.count {
-            target[offset] = source[offset] ^ UInt8(truncatingIfNeeded: rest)
-            rest >>= 8
-            offset += 1
-        }
     }
 }

@@ -80,7 +80,7 @@ final class VirtualNetwork<Event> {
     /// Starts a node's process with secrets that follow from its seed.
     func start(_ node: VirtualNode) {
         let seed = FixedHash.combine(node.setUp.seed, UInt64(node.life / 2 + 1))
-        node.start(crypto: SimulatedCrypto(networkKeys: [0x11fe], seed: seed), seed: seed, at: now)
+        node.start(crypto: SimulatedCrypto(operatorKey: 0x11fe, seed: seed), seed: seed, at: now)
     }
 
     /// Starts a node's process with these secrets.

@@ -72,7 +72,8 @@ final class VirtualNode {
         self.crypto = crypto
         pausedUntil = now
         relay = RelayNode(
-            configuration: setUp.configuration, crypto: crypto, seed: seed, sink: setUp.sink,
+            configuration: setUp.configuration, crypto: crypto,
+            handshakes: crypto.handshakes(for: setUp.configuration, at: now), seed: seed, sink: setUp.sink,
             makeMeasurements: setUp.makeMeasurements, now: now)
     }
 

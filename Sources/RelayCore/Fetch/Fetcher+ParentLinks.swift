@@ -1,3 +1,4 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
@@ -83,13 +84,13 @@ extension Fetcher {
 
     /// A parent refuses a link from this node: notes this for the link's streams, so that they move to the next parent.
     /// They may return after a while.
-    func noteRefusal(of link: ParentLink, _ reason: RefusedReason?, at now: MonotonicInstant, _ core: inout NodeCore) {
+    func noteRefusal(of link: ParentLink, _ reason: HandshakeRefusal?, at now: MonotonicInstant, _ core: inout NodeCore) {
         for slot in link.streamSlots {
             core.streams[slot]?.candidates.noteRefusal(by: link.endpoint, at: now)
             core.streams[slot]?.candidates.noteKind(reason == .tableFull ? .full : .other)
         }
-        if reason == .identity {
-            core.context.alarm(.identity, .identityRefusedByPeer(peer: link.peerName, link.endpoint), at: now)
+        if let reason, reason != .tableFull {
+            core.context.alarm(.identity, .refusedByPeer(peer: link.peerName, reason, link.endpoint), at: now)
         }
     }
 

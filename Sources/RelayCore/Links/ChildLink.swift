@@ -1,3 +1,4 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
@@ -15,11 +16,14 @@ final class ChildLink {
     let name: String
     let role: NodeRole
     let region: RegionID?
-    let nonce: HandshakeNonce
-    /// Our clock when we made the cookie with which this link was opened.
-    let cookieMilliseconds: UInt64
-    let parentNonce: HandshakeNonce
-    let keyPhase: UInt8
+    /// What the child's certificate says. Changed when the link gets new keys.
+    private(set) var certificate: CertificateContent
+    /// The nonce of the newest handshake of this link, and our clock when we made the cookie for it.
+    private(set) var nonce: Nonce
+    private(set) var cookieMilliseconds: UInt64
+    /// The certificate of a handshake that is to give new keys to the link.
+    private var offered: CertificateContent?
+    private var renewal = LinkRenewal()
 
     // MARK: LinkKeeper
 
@@ -68,22 +72,22 @@ final class ChildLink {
     var announcements: AnnouncementList?
 
     init(
-        slot: Int, endpoint: Endpoint, local: UInt8 = 0, open: Open, parentToken: UInt64, parentNonce: HandshakeNonce,
+        slot: Int, endpoint: Endpoint, local: UInt8 = 0, _ child: any LinkApplicant, parentToken: UInt64,
         keys: LinkKeys, leaseNonce: UInt64, lease: TimeSpan, now: MonotonicInstant
     ) {
         self.slot = slot
         self.endpoint = endpoint
         self.local = local
-        node = open.node
-        name = open.name
-        role = open.role
-        region = open.region
-        nonce = open.nonce
-        cookieMilliseconds = open.cookie.milliseconds
-        keyPhase = open.keyPhase
-        self.parentNonce = parentNonce
+        node = child.node
+        name = child.name
+        role = child.role
+        region = child.region
+        certificate = child.certificate
+        nonce = child.nonce
+        cookieMilliseconds = child.cookieMilliseconds
         session = LinkSession(ownToken: parentToken)
-        session.open(peerToken: open.childToken, keys: keys)
+        session.open(peerToken: child.request.childToken, keys: keys)
+        renewal.noteKeys(packets: 0, at: now)
         self.lease = ChildLease(nonce: leaseNonce, expires: now + lease, now: now)
         lastSent = now
         lastReceived = now
@@ -95,6 +99,39 @@ final class ChildLink {
     /// Its subscriptions, in the order in which they began.
     var ordered: [ChildSubscription] { subscriptions.ordered }
     var announces: Bool { announcements != nil }
+
+    // MARK: New keys
+
+    /// The child may use new keys from now on. Returns an older set of keys, which the caller must release.
+    func offer(
+        _ child: any LinkApplicant, ownToken: UInt64, keys: LinkKeys, at now: MonotonicInstant
+    ) -> LinkSession.Dropped? {
+        offered = child.certificate
+        nonce = child.nonce
+        cookieMilliseconds = child.cookieMilliseconds
+        return session.offer(ownToken: ownToken, peerToken: child.request.childToken, keys: keys)
+    }
+
+    /// An authentic message has arrived under this token. True if the link uses new keys from now on.
+    func confirmKeys(_ token: UInt64, at now: MonotonicInstant) -> Bool {
+        guard session.confirm(token) else { return false }
+        certificate = offered ?? certificate
+        offered = nil
+        renewal.noteKeys(packets: queues.nextLinkNumber, at: now)
+        return true
+    }
+
+    /// The keys before the last change, once nothing under them can be in transit any more. An offer that the child
+    /// never used counts as old, too.
+    func takeOldKeys(at now: MonotonicInstant) -> LinkSession.Dropped? {
+        offered == nil && renewal.isOldOver(at: now) ? session.dropOther() : nil
+    }
+
+    /// True if the child has not changed the link's keys although their time is over.
+    func isOverdue(at now: MonotonicInstant) -> Bool { renewal.isOver(packets: queues.nextLinkNumber, at: now) }
+
+    /// Whether the peer's certificate should be checked again now.
+    func takeStandingCheck(at now: MonotonicInstant) -> Bool { renewal.takeStandingCheck(at: now) }
 
     /// An authentic control message has arrived. False if the child has exceeded its rate limit.
     func noteReceived(isNak: Bool, at now: MonotonicInstant) -> Bool {

@@ -3,8 +3,6 @@ import ReflectorModel
 /// What a node claims to be, and what the zone says instead.
 public struct IdentityConflict: Sendable, Equatable, CustomStringConvertible {
     public enum Cause: Sendable, Equatable {
-        /// The id on the wire does not match the name.
-        case id
         /// The zone assigns the host another role or region.
         case part
         /// Another node already uses the name at the address that the zone assigns to it.
@@ -22,10 +20,9 @@ public struct IdentityConflict: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         let who = "\(name) (\(endpoint)) is refused:"
         switch cause {
-        case .id: return "\(who) its id on the wire does not match its name"
         case .part:
             return
-                "\(who) it claims \(claimed), but the zone says \(zone); start it with the command and --region that "
+                "\(who) its certificate says \(claimed), but the zone says \(zone); start it with the command and --region that "
                 + "match the zone, or correct the setregion, region or stream line"
         case .address:
             return

@@ -1,12 +1,13 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
 /// The parent's end of the handshake. The node calls `admit` until no link is left to close for the new one, then
 /// `accept`.
 extension LinkKeeper {
-    /// The next step for a child's Open.
+    /// The next step for a child that has proved who it is.
     enum Admittance {
-        /// There is no next step: the Open was answered or dropped.
+        /// There is no next step: the child was answered, or its Open was dropped.
         case done
         /// Close this link first, then call `admit` again.
         case close(ChildLink)
@@ -14,98 +15,121 @@ extension LinkKeeper {
         case ready
     }
 
-    /// Whether the child's cookie proves that it receives at its address. False also for an Open with this node's own
-    /// id, which is refused.
-    func isAuthentic(
-        _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
-    ) -> Bool {
-        guard isValid(open.cookie, for: source, node: open.node, nonce: open.nonce, at: now, core.crypto) else {
-            core.context.count(.rejectedBadCookie)
-            return false
+    /// The next Open whose turn it is, from a child that has proved who it is and that it receives at its address. Nil
+    /// if there is none now. An Open that is no use has been answered or counted.
+    mutating func nextApplicant(
+        at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> (applicant: any LinkApplicant, source: Endpoint)? {
+        guard let next = opens.take(at: now) else { return nil }
+        core.context.begin(at: next.local)
+        scheduleOpens(&core)
+        do throws(HandshakeError) {
+            switch try core.context.handshakes.receive(next.open, from: next.source, at: now) {
+            case .accepted(let applicant): return (applicant, next.source)
+            case .repeated(let opened): core.send(.opened(opened), to: next.source, from: next.local, at: now)
+            case .refused(let refused, let error):
+                count(error, &core)
+                core.context.count(.linksRefused)
+                if let times = core.context.isAlarmDue(.certificateRefused, at: now) {
+                    core.context.post(.alarm(.certificateRefused(refused.reason, count: times, next.source)))
+                }
+                core.send(.refused(refused), to: next.source, from: next.local, at: now)
+            }
+        } catch {
+            count(error, &core)
         }
-        guard open.node != core.context.id else {
-            refuse(open, .ownID, to: source, at: now, &core)
-            return false
-        }
-        return true
+        return nil
     }
 
-    /// Decides what to do about an authentic Open from a node whose identity was accepted.
+    /// Decides what to do about a child whose identity agrees with the zone.
     func admit(
-        _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+        _ applicant: any LinkApplicant, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Admittance {
         if let link = core.links.child(at: source) {
-            // The child repeats its Open because our answer was lost.
-            if link.nonce == open.nonce {
-                sendOpened(link, at: now, &core)
-                return .done
-            }
-            // A replayed Open that is older than this link must not end it.
-            guard open.cookie.milliseconds >= link.cookieMilliseconds else {
+            // A delayed Open that is older than this link must not end it.
+            guard applicant.cookieMilliseconds >= link.cookieMilliseconds else {
                 core.context.count(.rejectedReplayed)
                 return .done
             }
             return .close(link)
         }
-        guard !core.links.shares.isReplay(open, from: source) else {
+        guard !core.links.shares.isReplay(applicant, from: source) else {
             core.context.count(.rejectedReplayed)
             return .done
         }
-        switch makeRoom(for: open, from: source, at: now, &core) {
+        switch makeRoom(for: applicant, from: source, at: now, &core) {
         case .ready: return .ready
         case .close(let link): return .close(link)
         case .refuse(let refusal):
             core.context.count(.droppedLinkTableFull)
             if let count = core.context.isAlarmDue(.linksRefused, at: now) {
-                core.context.post(.alarm(.linksRefused(refusal, count: count, peer: open.name, source)))
+                core.context.post(.alarm(.linksRefused(refusal, count: count, peer: applicant.name, source)))
             }
-            refuse(open, .tableFull, to: source, at: now, &core)
+            refuse(applicant, .tableFull, to: source, at: now, &core)
             return .done
         }
     }
 
-    /// Opens the link. Nil if its keys cannot be derived.
+    /// Opens the link. Nil if the cryptography has no room for its keys.
     func accept(
-        _ open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+        _ applicant: any LinkApplicant, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> ChildLink? {
-        let parentNonce = HandshakeNonce(high: core.context.secret64(), low: core.context.secret64())
-        guard
-            let keys = core.crypto.makeLinkKeys(
-                phase: open.keyPhase, childNonce: open.nonce, parentNonce: parentNonce, child: open.node,
-                parent: core.context.id)
-        else {
-            core.context.count(.rejectedHandshakeMAC)
-            return nil
-        }
         let token = core.freshToken()
+        guard let keys = grant(applicant, token, to: source, at: now, &core) else { return nil }
         let leaseNonce = core.context.secret64()
         let (local, lease) = (core.context.arrivedAt, core.configuration.lease)
         let link = core.links.accept { slot in
             ChildLink(
-                slot: slot, endpoint: source, local: local, open: open, parentToken: token, parentNonce: parentNonce,
-                keys: keys, leaseNonce: leaseNonce, lease: lease, now: now)
+                slot: slot, endpoint: source, local: local, applicant, parentToken: token, keys: keys,
+                leaseNonce: leaseNonce, lease: lease, now: now)
         }
         core.context.count(.linksOpened)
-        sendOpened(link, at: now, &core)
         sendHeartbeat(on: link, at: now, &core)
         return link
     }
 
-    private func sendOpened(_ link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        let opened = Opened(
-            keyPhase: link.keyPhase, role: core.configuration.role, node: core.context.id, nonce: link.nonce,
-            parentNonce: link.parentNonce, parentToken: link.parentToken,
-            leaseMilliseconds: UInt32(clamping: core.configuration.lease.milliseconds), shardCount: 1, shard: 0,
-            name: core.configuration.name)
-        core.send(.opened(opened), to: link.endpoint, from: link.local, at: now)
+    /// Gives new keys to the link that the child wants to renew. False if there is no such link of this child: then it
+    /// gets a new one.
+    func renew(
+        _ applicant: any LinkApplicant, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Bool {
+        guard case .child(let slot)? = core.links.slot(token: applicant.request.renewedToken),
+            let link = core.links.children[slot], link.node == applicant.node, link.endpoint == source,
+            applicant.cookieMilliseconds >= link.cookieMilliseconds
+        else { return false }
+        let token = core.freshToken()
+        guard let keys = grant(applicant, token, to: source, at: now, &core) else { return true }
+        core.links.add(token: token, of: link)
+        if let dropped = link.offer(applicant, ownToken: token, keys: keys, at: now) { core.release(dropped) }
+        return true
+    }
+
+    private func grant(
+        _ applicant: any LinkApplicant, _ token: UInt64, to source: Endpoint, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) -> LinkKeys? {
+        let grant = LinkGrant(
+            parentToken: token, leaseMilliseconds: UInt32(clamping: core.configuration.lease.milliseconds))
+        do throws(HandshakeError) {
+            let (opened, keys) = try applicant.grant(grant)
+            core.send(.opened(opened), to: source, from: core.context.arrivedAt, at: now)
+            return keys
+        } catch {
+            count(error, &core)
+            return nil
+        }
     }
 
     func refuse(
-        _ open: Open, _ reason: RefusedReason, to source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+        _ applicant: any LinkApplicant, _ reason: HandshakeRefusal, to source: Endpoint, at now: MonotonicInstant,
+        _ core: inout NodeCore
     ) {
         core.context.count(.linksRefused)
-        core.send(
-            .refused(keyPhase: open.keyPhase, reason: reason, nonce: open.nonce), to: source,
-            from: core.context.arrivedAt, at: now)
+        do throws(HandshakeError) {
+            let refused = try applicant.refuse(reason)
+            core.send(.refused(refused), to: source, from: core.context.arrivedAt, at: now)
+        } catch {
+            count(error, &core)
+        }
     }
 }

@@ -1,52 +1,52 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
-/// Cookies prove that a child, or a prober, receives at its address. The node keeps no state for them.
+/// The first step of the handshake: cookies prove that a child receives at its address. The node keeps no state for them
+/// and does no asymmetric work before it.
 extension LinkKeeper {
-    /// How long a cookie is valid, and how long a secret is used to make cookies.
-    private static var cookieSpan: TimeSpan { .seconds(10) }
-    private static var secretSpanMilliseconds: UInt64 { 60_000 }
-
-    /// Answers a Hello.
-    func sendCookie(
-        keyPhase: UInt8, to source: Endpoint, node: NodeID, nonce: HandshakeNonce, at now: MonotonicInstant,
-        _ core: inout NodeCore
+    /// Answers a Hello, unless so many arrive that the answers would delay packets.
+    mutating func sendCookie(
+        for hello: HelloMessage, to source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        guard node != core.context.id else { return core.context.count(.rejectedUnexpected) }
-        let cookie = makeCookie(
-            milliseconds: milliseconds(now), for: source, node: node, nonce: nonce, core.crypto)
-        core.send(
-            .cookie(keyPhase: keyPhase, nonce: nonce, cookie: cookie), to: source, from: core.context.arrivedAt,
-            at: now)
-    }
-
-    func isValid(
-        _ cookie: HandshakeCookie, for source: Endpoint, node: NodeID, nonce: HandshakeNonce,
-        at now: MonotonicInstant, _ crypto: any PacketCrypto
-    ) -> Bool {
-        let current = milliseconds(now)
-        guard cookie.milliseconds <= current,
-            current - cookie.milliseconds <= UInt64(Self.cookieSpan.milliseconds)
-        else { return false }
-        let own = makeCookie(milliseconds: cookie.milliseconds, for: source, node: node, nonce: nonce, crypto)
-        return (own.macHigh ^ cookie.macHigh) | (own.macLow ^ cookie.macLow) == 0
-    }
-
-    private func milliseconds(_ now: MonotonicInstant) -> UInt64 { UInt64(max(now.nanoseconds / 1_000_000, 0)) }
-
-    private func makeCookie(
-        milliseconds: UInt64, for source: Endpoint, node: NodeID, nonce: HandshakeNonce, _ crypto: any PacketCrypto
-    ) -> HandshakeCookie {
-        var tag = (UInt64(0), UInt64(0))
-        let words: [UInt64] = [
-            milliseconds, source.address.high, source.address.low, UInt64(source.port), node.rawValue, nonce.high,
-            nonce.low,
-        ]
-        words.withUnsafeBytes { bytes in
-            withUnsafeMutableBytes(of: &tag) { target in
-                crypto.cookieMAC(secret: milliseconds / Self.secretSpanMilliseconds, of: bytes, into: target)
-            }
+        guard cookies.take(at: now) else { return core.context.count(.droppedHelloFlood) }
+        do throws(HandshakeError) {
+            let cookie = try core.context.handshakes.cookie(for: hello, from: source, at: now)
+            core.send(.cookie(cookie), to: source, from: core.context.arrivedAt, at: now)
+        } catch {
+            count(error, &core)
         }
-        return HandshakeCookie(milliseconds: milliseconds, macHigh: tag.0, macLow: tag.1)
+    }
+
+    /// Lets an Open wait for its turn if its cookie is right.
+    mutating func enqueue(
+        _ open: OpenMessage, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard core.context.handshakes.isOurs(open.cookie, nonce: open.nonce, from: source, at: now) else {
+            return core.context.count(.rejectedBadCookie)
+        }
+        let waiting = OpenQueue.Waiting(open: open, source: source, local: core.context.arrivedAt)
+        guard opens.append(waiting, at: now) else { return core.context.count(.droppedOpensFull) }
+        scheduleOpens(&core)
+    }
+
+    func scheduleOpens(_ core: inout NodeCore) {
+        if let next = opens.nextTimeout { core.clock.scheduleOpens(next) }
+    }
+
+    /// Counts why a handshake message was refused.
+    func count(_ error: HandshakeError, _ core: inout NodeCore) {
+        switch error {
+        case .unexpected, .otherNonce, .ownName, .intendedForOther, .otherNode: core.context.count(.rejectedUnexpected)
+        case .cookie: core.context.count(.rejectedBadCookie)
+        case .seal, .signature, .format, .payload, .payloadTooLong: core.context.count(.rejectedHandshake)
+        case .certificate(.expired): core.context.count(.certificatesExpired)
+        case .certificate(.notYetValid): core.context.count(.certificatesEarly)
+        case .certificate(.revoked): core.context.count(.certificatesRevoked)
+        case .certificate: core.context.count(.certificatesUntrusted)
+        case .powers: core.context.count(.powersExceeded)
+        case .tooManyAttempts, .noRoom: core.context.count(.droppedOpensFull)
+        case .crypto: core.context.count(.cryptoFailures)
+        }
     }
 }

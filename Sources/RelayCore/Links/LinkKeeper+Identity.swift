@@ -1,37 +1,17 @@
 import ReflectorModel
 import RelayWire
 
-/// Checks the identity of children: any holder of the network key can claim any name and role, but the zone knows each
-/// host's role, region and address (`{host}.nodes`). A host that the zone does not know is not refused. If the name
+/// Compares children with the zone: a certificate proves name, role and region, and the zone knows each host's role,
+/// region and address (`{host}.nodes`). Both must agree. A host that the zone does not know is not refused. If the name
 /// servers are silent, the last good answer applies: loss of the control plane never stops data.
 extension LinkKeeper {
-    /// The identity that a child claims in its Open.
-    enum Claim {
-        /// The claim contradicts itself.
-        case conflict(IdentityConflict)
-        /// The zone may have a record for this host.
-        case host(String)
-        /// Nothing can confirm or contradict the claim.
-        case unknown
-    }
-
-    func claim(of open: Open, from source: Endpoint) -> Claim {
-        guard NodeID(name: open.name) == open.node else {
-            let claimed = NodeListing.Part(role: open.role, region: open.region)
-            return .conflict(
-                IdentityConflict(name: open.name, endpoint: source, claimed: claimed, zone: "", cause: .id))
-        }
-        let host = open.name.lowercased()
-        guard checksIdentities, ReflectorName.isHost(host) else { return .unknown }
-        return .host(host)
-    }
-
     /// The conflict between the zone's answer about the host and a child that opens a link, if any.
     func conflict(
-        of open: Open, _ host: String, _ answer: LookUpAnswer?, from source: Endpoint, _ links: borrowing LinkTable
+        of applicant: any LinkApplicant, _ answer: LookUpAnswer?, from source: Endpoint, _ links: borrowing LinkTable
     ) -> IdentityConflict? {
         conflict(
-            host, open.node, NodeListing.Part(role: open.role, region: open.region), answer, at: source, links)
+            applicant.name, applicant.node, NodeListing.Part(role: applicant.role, region: applicant.region), answer,
+            at: source, links)
     }
 
     /// Checks a child's link after an answer about its host. True if the link must be closed; the child has been told.

@@ -1,17 +1,22 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
 /// The child's end of the handshake: handles the parent's answers. `NodeCore.openLink` sends the requests.
 extension LinkKeeper {
     func onCookie(
-        _ cookie: HandshakeCookie, nonce: HandshakeNonce, from source: Endpoint, at now: MonotonicInstant,
-        _ core: inout NodeCore
+        _ cookie: CookieMessage, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        guard let link = opening(at: source, nonce: nonce, core.links), link.state == .greeting else {
+        guard let (link, opening) = opening(at: source, cookie.nonce, core.links), opening.open == nil else {
             return core.context.count(.rejectedUnexpected)
         }
-        use(source, for: link, at: now, &core)
-        link.takeCookie(cookie, at: now)
+        do throws(HandshakeError) {
+            try opening.receive(cookie)
+        } catch {
+            return count(error, &core)
+        }
+        if !link.isAlive { use(source, for: link, at: now, &core) }
+        link.takeCookie(at: now)
         _ = core.continueHandshake(of: link, at: now)
     }
 
@@ -25,53 +30,87 @@ extension LinkKeeper {
     }
 
     func onOpened(
-        _ opened: Opened, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+        _ opened: OpenedMessage, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Outcome {
-        guard let link = opening(at: source, nonce: opened.nonce, core.links), case .opening = link.state,
-            opened.node != core.context.id, source == link.remote,
-            let keys = core.crypto.makeLinkKeys(
-                phase: opened.keyPhase, childNonce: link.nonce, parentNonce: opened.parentNonce,
-                child: core.context.id, parent: opened.node)
+        guard let (link, opening) = opening(at: source, opened.nonce, core.links), opening.open != nil,
+            source == link.remote
         else {
             core.context.count(.rejectedUnexpected)
             return .nothing
         }
-        guard isExpected(opened, on: link, at: now, &core) else {
-            core.crypto.release(keys)
-            return .refused(link, nil)
+        let answer: OpenedLink
+        do throws(HandshakeError) {
+            answer = try opening.receive(opened, at: now)
+        } catch {
+            count(error, &core)
+            return noteUnfit(error, link, at: now, &core)
         }
-        link.open(opened, keys: keys, at: now)
-        core.context.count(.linksOpened)
-        return .becameAlive(link)
+        guard isFit(answer.peer, for: link) else {
+            core.context.count(.powersExceeded)
+            core.context.alarm(
+                .identity, .parentUnfit(peer: link.peerName, answer.peer.role, link.endpoint), at: now)
+            core.release(LinkSession.Dropped(ownToken: 0, keys: answer.keys))
+            return link.isAlive ? .nothing : .refused(link, nil)
+        }
+        guard link.isAlive else {
+            link.open(answer, at: now)
+            core.context.count(.linksOpened)
+            return .becameAlive(link)
+        }
+        if let dropped = link.renew(answer, at: now) { core.release(dropped) }
+        core.context.count(.linksRenewed)
+        return .renewed(link)
     }
 
-    /// Whether the answering node is the host that the zone names at its address.
-    private func isExpected(
-        _ opened: Opened, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
-    ) -> Bool {
-        let expected = NodeID(name: link.peerName)
-        if opened.node == expected, NodeID(name: opened.name) == expected { return true }
-        core.context.count(.parentsMistaken)
-        core.context.alarm(
-            .identity, .parentMistaken(expected: link.peerName, found: opened.name, link.endpoint), at: now)
-        return false
+    /// The link is of no use if the parent is known to be somebody else, or is not to be believed.
+    private func noteUnfit(
+        _ error: HandshakeError, _ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Outcome {
+        switch error {
+        case .certificate(let validity):
+            core.context.alarm(
+                .identity, .parentRefused(peer: link.peerName, validity, link.endpoint), at: now)
+        case .otherNode:
+            core.context.count(.parentsMistaken)
+            core.context.alarm(.identity, .parentMistaken(expected: link.peerName, link.endpoint), at: now)
+        default: return .nothing
+        }
+        return link.isAlive ? .nothing : .refused(link, nil)
+    }
+
+    /// Whether a node with this certificate can be what the link is for.
+    private func isFit(_ peer: CertificateContent, for link: ParentLink) -> Bool {
+        peer.powers.contains(link.isForAnnouncing ? .acceptAnnouncements : .serveChildren)
     }
 
     func onRefused(
-        _ reason: RefusedReason, nonce: HandshakeNonce, from source: Endpoint, _ core: inout NodeCore
+        _ refused: RefusedMessage, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Outcome {
-        guard let link = opening(at: source, nonce: nonce, core.links) else {
+        guard let (link, opening) = opening(at: source, refused.nonce, core.links) else {
             core.context.count(.rejectedUnexpected)
             return .nothing
         }
-        core.context.count(.linksRefused)
-        return .refused(link, reason)
+        do throws(HandshakeError) {
+            let reason = try opening.receive(refused)
+            core.context.count(.linksRefused)
+            guard !link.isAlive else {
+                link.abandonRenewal()
+                return .nothing
+            }
+            return .refused(link, reason)
+        } catch {
+            count(error, &core)
+            return .nothing
+        }
     }
 
-    /// The link to the parent at that address, if its handshake is under way.
-    private func opening(at source: Endpoint, nonce: HandshakeNonce, _ links: borrowing LinkTable) -> ParentLink? {
-        guard let link = links.parent(at: source), link.nonce == nonce, link.state != .dead, link.state != .alive
+    /// The link to the parent at that address whose handshake, of this nonce, is under way.
+    private func opening(
+        at source: Endpoint, _ nonce: Nonce, _ links: borrowing LinkTable
+    ) -> (ParentLink, any LinkOpening)? {
+        guard let link = links.parent(at: source), let opening = link.opening, opening.nonce == nonce,
+            link.state != .dead
         else { return nil }
-        return link
+        return (link, opening)
     }
 }

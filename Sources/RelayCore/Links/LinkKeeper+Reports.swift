@@ -1,16 +1,13 @@
 import ReflectorModel
 import RelayWire
 
-/// Handles the children's reports about their links, and answers probes with the totals. An answer proves that this
-/// node's event loop runs; it costs two MACs and needs no state.
+/// Handles the children's reports about their links, and answers name servers' probes with the totals. An answer proves
+/// that this node's event loop runs.
 extension LinkKeeper {
-    func answer(_ probe: Probe, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard isValid(probe.cookie, for: source, node: probe.node, nonce: probe.nonce, at: now, core.crypto) else {
-            return core.context.count(.rejectedBadCookie)
-        }
+    func answer(_ probe: UInt64, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard link.certificate.powers.contains(.probe) else { return core.refusePower(.probe, to: link, at: now) }
         core.context.count(.probesAnswered)
-        var report = ProbeReport(
-            keyPhase: probe.keyPhase, node: core.context.id, nonce: probe.nonce, number: probe.number)
+        var report = ProbeReport(number: probe)
         report.uptimeMilliseconds = UInt64(max((now - core.clock.startedAt).milliseconds, 0))
         report.children = UInt32(clamping: core.links.children.count)
         report.streams = UInt32(clamping: core.streams.count)
@@ -18,7 +15,7 @@ extension LinkKeeper {
         report.bytesSent = core.context.counters[.bytesSent]
         report.received = reports.received
         report.lost = reports.lost
-        core.send(.probeReport(report), to: source, from: core.context.arrivedAt, at: now)
+        core.send(.probeReport(report), on: link, at: now)
     }
 
     /// A child reports what it received on its link.

@@ -14,9 +14,9 @@ extension LinkKeeper {
     /// fetches streams or announces. The first to go is a link on which nothing was ever received; among equals, one
     /// from the address with the most links, then the one that has been silent longest.
     func makeRoom(
-        for open: Open, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
+        for applicant: any LinkApplicant, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Room {
-        let own = core.links.shares.slots(of: open.node).compactMap { core.links.children[$0] }
+        let own = core.links.shares.slots(of: applicant.node).compactMap { core.links.children[$0] }
         // The same node at the same address has restarted, or its NAT has assigned another port.
         if let link = own.first(where: { $0.endpoint.address == source.address }) {
             return replace(link, at: now, &core)

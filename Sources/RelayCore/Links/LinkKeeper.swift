@@ -1,3 +1,4 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
@@ -8,24 +9,28 @@ import RelayWire
 /// ```
 ///
 /// Until the child has returned the parent's cookie, and so proved that it receives at its address, the parent keeps no
-/// state and sends only the cookie, in a message that is not larger than the Hello. An Open with the parent's own id is
-/// refused even without a valid cookie.
+/// state and sends only the cookie, in a message that is not larger than the Hello. After that it finds out who the
+/// child is, one child at a time.
 struct LinkKeeper {
     /// What other parts of the node must do after a handshake message.
     enum Outcome {
         case nothing
-        /// A child requests a link: the next step is `claim`.
-        case open(Open)
         /// The parent has opened the link.
         case becameAlive(ParentLink)
-        /// The parent refuses the link, or (without a reason) it is not the host that the zone names there.
-        case refused(ParentLink, RefusedReason?)
+        /// The link has new keys.
+        case renewed(ParentLink)
+        /// The parent refuses the link, or (without a reason) it is not fit to be the parent.
+        case refused(ParentLink, HandshakeRefusal?)
     }
 
     /// What children received and missed, over all links. Read by answers to probes and by tests.
     private(set) var reports = ReportTotals()
     /// False at an edge, which serves no children.
     let checksIdentities: Bool
+    /// Opens that wait for their turn.
+    var opens = OpenQueue()
+    /// Limits the answers to Hellos.
+    var cookies = TokenBucket(rate: 20_000, depth: 20_000)
 
     init(checksIdentities: Bool) { self.checksIdentities = checksIdentities }
 
@@ -33,27 +38,18 @@ struct LinkKeeper {
     mutating func receive(
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) throws(WireError) -> Outcome {
-        let message = try HandshakeCodec.decode(datagram)
-        guard HandshakeCodec.verify(datagram, crypto: core.crypto) else {
-            core.context.count(.rejectedHandshakeMAC)
+        switch try HandshakeCodec.decode(datagram) {
+        case .hello(let hello):
+            sendCookie(for: hello, to: source, at: now, &core)
             return .nothing
-        }
-        switch message {
-        case .hello(let phase, _, let node, let nonce):
-            sendCookie(keyPhase: phase, to: source, node: node, nonce: nonce, at: now, &core)
+        case .open(let open):
+            enqueue(open, from: source, at: now, &core)
             return .nothing
-        case .cookie(_, let nonce, let cookie):
-            onCookie(cookie, nonce: nonce, from: source, at: now, &core)
+        case .cookie(let cookie):
+            onCookie(cookie, from: source, at: now, &core)
             return .nothing
-        case .open(let open): return isAuthentic(open, from: source, at: now, &core) ? .open(open) : .nothing
         case .opened(let opened): return onOpened(opened, from: source, at: now, &core)
-        case .refused(_, let reason, let nonce): return onRefused(reason, nonce: nonce, from: source, &core)
-        case .probe(let probe):
-            answer(probe, from: source, at: now, &core)
-            return .nothing
-        case .probeReport:
-            core.context.count(.rejectedUnexpected)
-            return .nothing
+        case .refused(let refused): return onRefused(refused, from: source, at: now, &core)
         }
     }
 

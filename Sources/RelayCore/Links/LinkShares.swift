@@ -1,13 +1,14 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
 /// Who owns the children's links, so that no address and no node can take all of them; and which links were closed
 /// recently, so that a replayed `Open` does not reopen them.
 struct LinkShares {
-    /// The Open with which a closed link was opened.
+    /// The newest handshake of a closed link.
     private struct Closed {
         var endpoint: Endpoint
-        var nonce: HandshakeNonce
+        var nonce: Nonce
         var cookieMilliseconds: UInt64
     }
 
@@ -48,11 +49,11 @@ struct LinkShares {
     }
 
     /// True if `open` is the `Open` of the link last closed at `source`, or is older than that `Open`.
-    func isReplay(_ open: Open, from source: Endpoint) -> Bool {
+    func isReplay(_ open: any LinkApplicant, from source: Endpoint) -> Bool {
         guard !closed.isEmpty, let last = closed[Self.place(of: source)], last.endpoint == source else {
             return false
         }
-        return open.nonce == last.nonce || open.cookie.milliseconds < last.cookieMilliseconds
+        return open.nonce == last.nonce || open.cookieMilliseconds < last.cookieMilliseconds
     }
 
     /// True if all links may be searched now. Searches have a minimum spacing, so that a thousand consecutive Opens do

@@ -81,6 +81,12 @@ struct LinkTable: ~Copyable {
         return link
     }
 
+    /// The link gets another token, under which it is found, too.
+    mutating func add(token: UInt64, of link: ParentLink) { slotByToken[token] = .parent(link.slot) }
+    mutating func add(token: UInt64, of link: ChildLink) { slotByToken[token] = .child(link.slot) }
+    /// No link is found under this token any more.
+    mutating func remove(token: UInt64) { slotByToken[token] = nil }
+
     mutating func remove(_ link: ParentLink) {
         slotByToken[link.childToken] = nil
         for address in [link.endpoint, link.remote] + link.others

@@ -1,3 +1,4 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
@@ -20,42 +21,49 @@ extension NodeCore {
             context.count(.droppedLinkTableFull)
             return nil
         }
-        let nonce = HandshakeNonce(high: context.secret64(), low: context.secret64())
         let token = freshToken()
+        let opening = begin(to: name, LinkRequest(childToken: token))
         let first = links.firstAddress(of: endpoint, others: others, at: now)
-        let keyPhase = crypto.keyPhases.first ?? 0
         let link = links.open { slot in
             ParentLink(
                 slot: slot, endpoint: endpoint, remote: first,
                 others: ([endpoint] + others.prefix(Self.othersMax)).filter { $0 != first }, peerName: name,
-                isForAnnouncing: isForAnnouncing, keyPhase: keyPhase, nonce: nonce, childToken: token, now: now)
+                isForAnnouncing: isForAnnouncing, opening: opening, childToken: token, now: now)
         }
         _ = continueHandshake(of: link, at: now)
         return link
     }
 
-    /// Sends or repeats the next step of the handshake. False after `retriesMax`: the link has failed.
+    private func begin(to name: String, _ request: LinkRequest) -> any LinkOpening {
+        context.handshakes.begin(to: NodeID(name: name), nonce: context.handshakeNonce(), request)
+    }
+
+    /// Begins to give new keys to a link that is in use. The link works on with the old ones meanwhile, and afterwards
+    /// if the handshake fails.
+    mutating func beginRenewal(of link: ParentLink, at now: MonotonicInstant) {
+        let token = freshToken()
+        links.add(token: token, of: link)
+        let request = LinkRequest(childToken: token, renewedToken: link.parentToken)
+        link.beginRenewal(begin(to: link.peerName, request), childToken: token, at: now)
+        _ = continueHandshake(of: link, at: now)
+    }
+
+    /// Sends or repeats the next step of the handshake. False after `retriesMax`: the handshake has failed.
     mutating func continueHandshake(of link: ParentLink, at now: MonotonicInstant) -> Bool {
+        guard let opening = link.opening, link.state != .dead else { return true }
         guard now >= link.nextTry else {
             clock.schedule(link, link.nextTry)
             return true
         }
         guard link.tries <= configuration.retriesMax else { return false }
-        switch link.state {
-        case .greeting:
+        if let open = opening.open {
+            send(.open(open), to: link.remote, from: link.local, at: now)
+        } else {
             // After two unanswered tries of the first address, that is after 300 ms by default, the other addresses are
             // tried as well (compare RFC 8305 §5).
-            for address in link.tries < 2 ? [link.remote] : [link.remote] + link.others {
-                send(
-                    .hello(keyPhase: link.keyPhase, role: configuration.role, node: context.id, nonce: link.nonce),
-                    to: address, from: 0, at: now)
+            for address in link.tries < 2 || link.isAlive ? [link.remote] : [link.remote] + link.others {
+                send(.hello(opening.hello), to: address, from: link.isAlive ? link.local : 0, at: now)
             }
-        case .opening(let cookie):
-            let open = Open(
-                keyPhase: link.keyPhase, role: configuration.role, node: context.id, nonce: link.nonce, cookie: cookie,
-                childToken: link.childToken, region: configuration.region, name: configuration.name)
-            send(.open(open), to: link.remote, from: link.local, at: now)
-        case .alive, .dead: return true
         }
         link.noteTry(interval: configuration.retryInterval, at: now)
         clock.schedule(link, link.nextTry)
@@ -66,9 +74,16 @@ extension NodeCore {
     mutating func close(_ link: ParentLink, at now: MonotonicInstant) {
         send(.close(.leaving), on: link, at: now)
         link.die()
-        if let keys = link.session.close() { crypto.release(keys) }
+        for dropped in link.session.close() { release(dropped) }
+        if let token = link.abandonRenewal() { links.remove(token: token) }
         meter.stop(link)
         links.remove(link)
+    }
+
+    /// Releases keys that are used no more, and frees their token.
+    mutating func release(_ dropped: LinkSession.Dropped) {
+        if let keys = dropped.keys { crypto.release(keys) }
+        links.remove(token: dropped.ownToken)
     }
 
     /// A token that no link uses.

@@ -1,3 +1,4 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
@@ -11,7 +12,7 @@ import RelayWire
 final class ParentLink {
     enum State: Equatable {
         case greeting
-        case opening(HandshakeCookie)
+        case opening
         case alive
         case dead
     }
@@ -21,8 +22,8 @@ final class ParentLink {
     let endpoint: Endpoint
     /// True for an entrypoint's link to a set reflector: it carries announcements, not streams.
     let isForAnnouncing: Bool
-    let nonce: HandshakeNonce
-    let keyPhase: UInt8
+    /// The host's name in the DNS. Only a node with this name can open the link.
+    let peerName: String
 
     // MARK: The handshake
 
@@ -37,12 +38,16 @@ final class ParentLink {
     /// Number of our own address on which the parent's first answer arrived (`RelayNode.receive`): everything is sent
     /// from there, since the parent identifies the link by it. Set by `use`.
     private(set) var local: UInt8 = 0
-    /// The host's name, first from the DNS, then from the handshake.
-    private(set) var peerName: String
+    /// The handshake under way: that of a new link, or one that gives new keys to the link. Changed by `open`,
+    /// `beginRenewal`, `renew`, `abandonRenewal` and `die`.
+    private(set) var opening: (any LinkOpening)?
+    /// What the parent's certificate says; nil until the link is open. Set by `open` and `renew`.
+    private(set) var peer: CertificateContent?
+    private var renewal = LinkRenewal()
     /// Changed by `noteTry` and `takeCookie`.
     private(set) var nextTry: MonotonicInstant
     private(set) var tries = 0
-    private var openedAt: MonotonicInstant = .zero
+    private var greetedAt: MonotonicInstant = .zero
     /// In the session, the own token is the child's (this node's), and the peer token is the parent's.
     var session: LinkSession
     var childToken: UInt64 { session.ownToken }
@@ -92,7 +97,7 @@ final class ParentLink {
 
     init(
         slot: Int, endpoint: Endpoint, remote: Endpoint, others: [Endpoint], peerName: String,
-        isForAnnouncing: Bool, keyPhase: UInt8, nonce: HandshakeNonce, childToken: UInt64, now: MonotonicInstant
+        isForAnnouncing: Bool, opening: any LinkOpening, childToken: UInt64, now: MonotonicInstant
     ) {
         self.slot = slot
         self.endpoint = endpoint
@@ -100,8 +105,7 @@ final class ParentLink {
         self.others = others
         self.peerName = peerName
         self.isForAnnouncing = isForAnnouncing
-        self.keyPhase = keyPhase
-        self.nonce = nonce
+        self.opening = opening
         session = LinkSession(ownToken: childToken)
         nextTry = now
     }
@@ -124,8 +128,13 @@ final class ParentLink {
         return true
     }
 
-    func takeCookie(_ cookie: HandshakeCookie, at now: MonotonicInstant) {
-        state = .opening(cookie)
+    /// The parent's Cookie has come.
+    func takeCookie(at now: MonotonicInstant) {
+        if state == .greeting {
+            state = .opening
+            // The answer to Open says less about the path: the parent may let it wait.
+            if tries == 1 { roundTrip.sample(now - greetedAt) }
+        }
         tries = 0
         nextTry = now
     }
@@ -134,21 +143,68 @@ final class ParentLink {
     ///
     /// - Parameter interval: time until the second try. It doubles with each further try.
     func noteTry(interval: TimeSpan, at now: MonotonicInstant) {
-        if case .opening = state { openedAt = now }
+        if state == .greeting { greetedAt = now }
         nextTry = now + TimeSpan(nanoseconds: interval.nanoseconds << Int64(tries))
         tries += 1
     }
 
-    func open(_ opened: Opened, keys: LinkKeys, at now: MonotonicInstant) {
+    func open(_ answer: OpenedLink, at now: MonotonicInstant) {
         state = .alive
-        session.open(peerToken: opened.parentToken, keys: keys)
-        peerName = opened.name
-        if tries == 1 { roundTrip.sample(now - openedAt) }
+        opening = nil
+        peer = answer.peer
+        session.open(peerToken: answer.grant.parentToken, keys: answer.keys)
+        renewal.noteKeys(packets: window.highest, at: now)
         lastReceived = now
         lastRenew = now
     }
 
-    func die() { state = .dead }
+    func die() {
+        state = .dead
+        opening = nil
+    }
+
+    // MARK: New keys
+
+    /// Whether the link should get new keys now.
+    ///
+    /// - Parameter secondsLeft: until this node's certificate or the parent's expires, whichever is sooner.
+    func isRenewalDue(secondsLeft: UInt64, at now: MonotonicInstant) -> Bool {
+        isAlive && opening == nil && renewal.isDue(packets: window.highest, secondsLeft: secondsLeft, at: now)
+    }
+
+    /// This node has a new certificate: the link should present it soon.
+    func wantRenewal(after span: TimeSpan, at now: MonotonicInstant) { renewal.want(at: now + span) }
+
+    func beginRenewal(_ opening: any LinkOpening, childToken: UInt64, at now: MonotonicInstant) {
+        self.opening = opening
+        renewal.begin(childToken: childToken)
+        tries = 0
+        nextTry = now
+    }
+
+    /// The parent has agreed to new keys. Returns an older set of keys, which the caller must release.
+    func renew(_ answer: OpenedLink, at now: MonotonicInstant) -> LinkSession.Dropped? {
+        guard let token = renewal.childToken else { return LinkSession.Dropped(ownToken: 0, keys: answer.keys) }
+        opening = nil
+        peer = answer.peer
+        renewal.noteKeys(packets: window.highest, at: now)
+        return session.renew(ownToken: token, peerToken: answer.grant.parentToken, keys: answer.keys)
+    }
+
+    /// The handshake for new keys has failed: the link keeps the old ones for now. Returns the token that is free again.
+    @discardableResult
+    func abandonRenewal(at now: MonotonicInstant = .zero) -> UInt64? {
+        if isAlive { opening = nil }
+        return renewal.abandon(at: now)
+    }
+
+    /// The keys before the last change, once nothing under them can be in transit any more.
+    func takeOldKeys(at now: MonotonicInstant) -> LinkSession.Dropped? {
+        renewal.isOldOver(at: now) ? session.dropOther() : nil
+    }
+
+    /// Whether the peer's certificate should be checked again now.
+    func takeStandingCheck(at now: MonotonicInstant) -> Bool { renewal.takeStandingCheck(at: now) }
 
     // MARK: What arrives
 

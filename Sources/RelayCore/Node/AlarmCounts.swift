@@ -8,6 +8,9 @@ struct AlarmCounts {
         case linksEvicted
         case controlFlood
         case loopRefused
+        case certificateRefused
+        case powerExceeded
+        case distrusted
     }
 
     private static let span = TimeSpan.seconds(10)

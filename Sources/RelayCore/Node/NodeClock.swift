@@ -11,6 +11,8 @@ struct NodeClock: ~Copyable {
     private(set) var node = Wakeup()
     /// The timer of the waiting requests. Changed by `scheduleRequests` and `takeRequests`.
     private(set) var requests = Wakeup()
+    /// The timer of the waiting Opens. Changed by `scheduleOpens` and `takeOpens`.
+    private(set) var opens = Wakeup()
 
     /// A wake-up that is delayed by more than this is late.
     private static let lateAfter: TimeSpan = .milliseconds(20)
@@ -42,6 +44,10 @@ struct NodeClock: ~Copyable {
         timers.schedule(.requests, at: at, &requests)
     }
 
+    mutating func scheduleOpens(_ at: MonotonicInstant) {
+        timers.schedule(.opens, at: at, &opens)
+    }
+
     /// The earliest timer, which may be stale.
     var first: (owner: TimerOwner, at: MonotonicInstant)? { timers.first }
 
@@ -57,6 +63,9 @@ struct NodeClock: ~Copyable {
 
     /// The timer of the waiting requests is due. False if the entry is stale.
     mutating func takeRequests(_ at: MonotonicInstant) -> Bool { requests.take(at) }
+
+    /// The timer of the waiting Opens is due. False if the entry is stale.
+    mutating func takeOpens(_ at: MonotonicInstant) -> Bool { opens.take(at) }
 
     /// Called before timers run. True if the node woke so late that others' silence proves nothing (design §7).
     ///

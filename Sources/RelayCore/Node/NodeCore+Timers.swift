@@ -9,6 +9,7 @@ extension NodeCore {
         case stream(StreamState)
         case node
         case requests
+        case opens
     }
 
     /// When the node must be called again if nothing arrives before.
@@ -44,6 +45,9 @@ extension NodeCore {
             case .requests:
                 guard clock.takeRequests(at) else { continue }
                 return .requests
+            case .opens:
+                guard clock.takeOpens(at) else { continue }
+                return .opens
             }
         }
         return nil
@@ -67,6 +71,7 @@ extension NodeCore {
         case .stream(let slot): streams[slot]?.wakeup.at == at
         case .node: clock.node.at == at
         case .requests: clock.requests.at == at
+        case .opens: clock.opens.at == at
         }
     }
 }

@@ -22,10 +22,10 @@ struct NodeCore: ~Copyable {
     private var events = Deque<NodeEvent>()
 
     init(
-        configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64,
+        configuration: RelayConfiguration, crypto: any PacketCrypto, handshakes: any LinkHandshakes, seed: UInt64,
         makeMeasurements: (() -> any LinkMeasurements)?, now: MonotonicInstant
     ) {
-        context = RelayContext(configuration: configuration, crypto: crypto, seed: seed)
+        context = RelayContext(configuration: configuration, crypto: crypto, handshakes: handshakes, seed: seed)
         self.crypto = crypto
         clock = NodeClock(startedAt: now)
         log = PacketLog(packetsMax: configuration.packetsMax, span: configuration.logSpan)

@@ -1,3 +1,4 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
@@ -25,10 +26,10 @@ public enum LinkRefusal: Sendable, Equatable {
         switch self {
         case .tableFull:
             "all links that this node may have are fetching streams; spread the children over more set reflectors or, "
-                + "if these nodes are not yours, block their addresses and roll the network key"
+                + "if these nodes are not yours, block their addresses and revoke their certificates"
         case .addressFull:
             "all links that one address may have are fetching streams; if these nodes are not yours, block the address "
-                + "and roll the network key"
+                + "and revoke their certificates"
         }
     }
 }
@@ -66,10 +67,20 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case portsetCorrected(StreamName, claimed: PortsetID, zone: PortsetID, by: String, Endpoint)
     /// A node claims an identity that contradicts the zone.
     case identityRefused(IdentityConflict)
-    /// A parent refuses this node because of the identity that it claims.
-    case identityRefusedByPeer(peer: String, Endpoint)
+    /// A parent refuses a link from this node.
+    case refusedByPeer(peer: String, HandshakeRefusal, Endpoint)
     /// Another node answers at the address that the zone gives to this parent.
-    case parentMistaken(expected: String, found: String, Endpoint)
+    case parentMistaken(expected: String, Endpoint)
+    /// A parent has a certificate that is not valid here.
+    case parentRefused(peer: String, Validity, Endpoint)
+    /// A parent has a role that does not serve children, or accept announcements.
+    case parentUnfit(peer: String, CertifiedRole, Endpoint)
+    /// This many children were refused for their certificates since the last alarm; the newest was at this address.
+    case certificateRefused(HandshakeRefusal, count: UInt64, Endpoint)
+    /// A child tried, so many times since the last alarm, what its certificate does not allow.
+    case powerExceeded(peer: String, CertifiedRole, RelayPower, count: UInt64, Endpoint)
+    /// The peer's certificate has expired or was revoked: its link is closed.
+    case peerDistrusted(peer: String, Validity, Endpoint)
     /// Children or viewers request more streams than there is room for.
     case streamsFull
     /// This many links were refused since the last alarm; the newest came from this peer.
@@ -114,29 +125,40 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
             "link to \(peer) (\(endpoint)) has lost over 20 % for 20 s: no new streams on it"
         case .announcementRefused(let stream, let peer, let endpoint):
             "\(peer) (\(endpoint)) announces \(stream), but the zone does not name it there as a candidate: ignored; "
-                + "add it to the stream's entrypoints=, correct its address, or find out who uses its key file"
+                + "add it to the stream's entrypoints=, correct its address, or find out who uses its key"
         case .announcementsFull(let peer, let endpoint):
             "\(peer) (\(endpoint)) announces more streams than there is room for: its new list is dropped"
         case .portsetCorrected(let stream, let claimed, let zone, let peer, let endpoint):
             "\(peer) (\(endpoint)) claims portset \(claimed) for \(stream), but the zone says \(zone): "
                 + "the zone is followed"
         case .identityRefused(let conflict): "\(conflict)"
-        case .identityRefusedByPeer(let peer, let endpoint):
-            "\(peer) (\(endpoint)) refuses this node: the zone contradicts its name, role, region or address; "
-                + "compare them with the records of its name below 'nodes' in the zone"
-        case .parentMistaken(let expected, let found, let endpoint):
-            "\(found) answers at \(endpoint), where the zone has \(expected): no streams are fetched from it; "
-                + "start it as \(expected), or correct the addresses in the zone"
+        case .refusedByPeer(let peer, let reason, let endpoint):
+            "\(peer) (\(endpoint)) refuses this node: \(reason.advice)"
+        case .parentMistaken(let expected, let endpoint):
+            "the node at \(endpoint) is not \(expected), which the zone has there: no streams are fetched from it; "
+                + "start \(expected) there, or correct the addresses in the zone"
+        case .parentRefused(let peer, let validity, let endpoint):
+            "\(peer) (\(endpoint)) is not believed: \(validity.text); no link to it"
+        case .parentUnfit(let peer, let role, let endpoint):
+            "\(peer) (\(endpoint)) is certified as \(role), which can't be what the zone says; correct the zone, or sign "
+                + "another certificate for it"
+        case .certificateRefused(let reason, let count, let endpoint):
+            "\(count) links refused, the latest from \(endpoint): \(reason.cause)"
+        case .powerExceeded(let peer, let role, let power, let count, let endpoint):
+            "\(peer) (\(endpoint)), certified as \(role), tried \(count) times to \(power.text): refused; if it should, sign "
+                + "another certificate for it; if it should not, find out who uses its key and revoke it"
+        case .peerDistrusted(let peer, let validity, let endpoint):
+            "link to \(peer) (\(endpoint)) closed: \(validity.text)"
         case .streamsFull:
             "more streams are requested than this node can hold: streams without data are evicted first"
         case .linksRefused(let reason, let count, let peer, let endpoint):
             "\(count) links refused, the latest from \(peer) (\(endpoint)): \(reason.text)"
         case .linksEvicted(let count, let peer, let endpoint):
             "\(count) idle links closed to make room, the latest from \(peer) (\(endpoint)); if these nodes are not "
-                + "yours, block their address and roll the network key"
+                + "yours, block their address and revoke their certificates"
         case .controlFlood(let count, let peer, let endpoint):
             "\(count) control messages dropped, the latest from \(peer) (\(endpoint)), which sends more than any node "
-                + "needs; stop it, or block its address and roll the network key"
+                + "needs; stop it, or block its address and revoke their certificates"
         }
     }
 

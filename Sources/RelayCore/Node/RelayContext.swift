@@ -1,4 +1,5 @@
 import DequeModule
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
@@ -9,6 +10,7 @@ struct RelayContext: ~Copyable {
     let configuration: RelayConfiguration
     let id: NodeID
     let crypto: any PacketCrypto
+    let handshakes: any LinkHandshakes
     /// Read by the status; `count` writes it.
     private(set) var counters = RelayCounters()
     /// Iterations of loops whose length others can influence. Tests check that each message causes only a limited
@@ -40,9 +42,12 @@ struct RelayContext: ~Copyable {
     /// Maximum number of requests that wait for the shell.
     private static let actionsMax = 8_192
 
-    init(configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64) {
+    init(
+        configuration: RelayConfiguration, crypto: any PacketCrypto, handshakes: any LinkHandshakes, seed: UInt64
+    ) {
         self.configuration = configuration
         self.crypto = crypto
+        self.handshakes = handshakes
         id = NodeID(name: configuration.name)
         random = SeededGenerator(seed: seed)
         scratch = .allocate(byteCount: 2_048, alignment: 64)
@@ -95,6 +100,14 @@ struct RelayContext: ~Copyable {
     /// Provides the seeded generator, for jitter.
     mutating func withRandom<Result>(_ use: (inout SeededGenerator) -> Result) -> Result {
         use(&random)
+    }
+
+    /// A nonce that was never used before.
+    func handshakeNonce() -> Nonce {
+        var bytes = [UInt8](repeating: 0, count: NonceLength.length)
+        bytes.withUnsafeMutableBytes { crypto.random(into: $0) }
+        guard let nonce = Nonce(bytes) else { preconditionFailure("RelayContext: a nonce of the wrong length") }
+        return nonce
     }
 
     /// An unpredictable number.

@@ -17,7 +17,8 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case rejectedUnknownIncarnation
     case rejectedBadSeal
     case rejectedBadCookie
-    case rejectedHandshakeMAC
+    /// Handshake messages that nobody with a private key of this network made.
+    case rejectedHandshake
     case rejectedUnexpected
     case rejectedVersion
     case rejectedTooOld
@@ -48,6 +49,10 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
 
     case linksOpened
     case linksDied
+    /// Links that got new keys.
+    case linksRenewed
+    /// Closed because the peer's certificate expired or was revoked.
+    case linksDistrusted
     case linksRefused
     /// Closed because the same node opened another link.
     case linksReplaced
@@ -94,6 +99,18 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case identitiesRefused
     /// Parents left because they are not the host that the zone names.
     case parentsMistaken
+    /// Handshakes with a certificate that is expired, not yet valid, revoked, or not signed by one of our operators for
+    /// this zone.
+    case certificatesExpired
+    case certificatesEarly
+    case certificatesRevoked
+    case certificatesUntrusted
+    /// Acts that a node's certificate does not allow.
+    case powersExceeded
+    /// Keys of streams that their parent did not encrypt for this node.
+    case streamKeysRejected
+    /// Parents that name another key for a stream than the one in use.
+    case streamKeysContradicted
     case heartbeatsReceived
     case probesAnswered
     /// Hosts in answers that have no address of a family that this node has.
@@ -105,6 +122,12 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     /// Payloads cut in two, because a path downstream carries only smaller packets.
     case payloadsCut
 
+    /// Hellos that were not answered, because there were too many.
+    case droppedHelloFlood
+    /// Opens that had no room to wait, or that were too many of one child.
+    case droppedOpensFull
+    /// Steps of handshakes that libcrypto could not carry out.
+    case cryptoFailures
     case droppedLinkTableFull
     case droppedStreamTableFull
     /// Streams without data that were evicted to make room.

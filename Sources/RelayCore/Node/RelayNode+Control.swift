@@ -20,6 +20,7 @@ extension RelayNode {
             guard let link = core.links.children[slot] else { return core.context.count(.rejectedUnknownToken) }
             guard accepts(datagram, header, isFromPeer: source == link.endpoint, &link.session, { $0.childToParent })
             else { return }
+            if link.confirmKeys(header.token, at: now) { core.context.count(.linksRenewed) }
             guard link.noteReceived(isNak: ControlCodec.isNak(datagram), at: now) else {
                 return core.context.noteFlood(from: link.name, link.endpoint, at: now)
             }
@@ -35,12 +36,12 @@ extension RelayNode {
         _ key: (LinkKeys) -> MACKey
     ) -> Bool {
         let cause: RelayCounter
-        if let keys = session.keys {
+        if let keys = session.keys(of: header.token) {
             if !isFromPeer {
                 cause = .rejectedWrongAddress
             } else if !ControlCodec.verify(datagram, key: key(keys), crypto: core.crypto) {
                 cause = .rejectedBadMAC
-            } else if !session.accepts(header.counter) {
+            } else if !session.accepts(header.counter, of: header.token) {
                 cause = .rejectedReplayed
             } else {
                 core.context.count(.controlReceived)
@@ -68,7 +69,8 @@ extension RelayNode {
         case .sizeProbe(let length):
             core.context.count(.sizeProbesReceived)
             core.send(.sizeReport(length: length), on: link, at: now)
-        case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit:
+        case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit,
+            .probe, .probeReport:
             core.context.count(.rejectedUnexpected)
         }
     }
@@ -84,8 +86,9 @@ extension RelayNode {
         case .sizeReport(let length): linkKeeper.onSizeReport(length, on: link, at: now, &core)
         case .payloadLimit(let subscription, let bytes):
             linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
-        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply,
-            .sizeProbe:
+        case .probe(let number): linkKeeper.answer(number, on: link, at: now, &core)
+        case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply, .sizeProbe,
+            .probeReport:
             core.context.count(.rejectedUnexpected)
         }
     }

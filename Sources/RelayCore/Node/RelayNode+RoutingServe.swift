@@ -22,7 +22,7 @@ extension RelayNode {
         case .unsubscribe(let subscription): server.unsubscribe(subscription, on: link, at: now, &core)
         case .announce(let page): onAnnounce(page, on: link, at: now)
         case .subscribeReply, .subscriptionEnd, .renew, .linkHeartbeat, .nak, .heartbeat, .announcePull,
-            .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit:
+            .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit, .probe, .probeReport:
             break
         }
     }
@@ -190,11 +190,6 @@ extension RelayNode {
         if let handle = handle(of: name) { ingest(payload, to: handle, at: now) }
     }
 
-    /// The keys in `crypto` have changed: an entrypoint seals with the first one from now on.
-    public func networkKeysChanged(at now: MonotonicInstant) {
-        origin?.networkKeysChanged(at: now, &core)
-    }
-
     /// Takes the portset of a stream provided here from the zone's candidate list, if that has arrived.
     func learnOriginPortset(of stream: StreamState, at now: MonotonicInstant) {
         guard let portset = fetcher.directory.answer(.candidates(stream.name), at: now)?.portset else { return }
@@ -218,6 +213,7 @@ extension RelayNode {
     /// Renews look-ups, drops incomplete announcements, asks children to end extra paths if the node is nearly full,
     /// and maintains an entrypoint's links to its set reflectors.
     func handleNodeTimer(at now: MonotonicInstant) {
+        core.context.handshakes.expire(at: now)
         fetcher.renewAnswers(at: now, &core)
         announcements.handleTimeout(at: now, &core)
         server.shedExtraPaths(at: now, &core)
@@ -278,7 +274,7 @@ extension RelayNode {
     /// Removes a link and all its subscriptions.
     func remove(_ link: ChildLink, at now: MonotonicInstant) {
         server.forget(link, at: now, &core)
-        if let keys = link.session.close() { core.crypto.release(keys) }
+        for dropped in link.session.close() { core.release(dropped) }
         core.meter.stop(link)
         core.links.remove(link)
     }

@@ -37,15 +37,17 @@ public final class RelayNode {
     var origin: Origin?
 
     /// - Parameters:
+    ///   - handshakes: who the node is; its certificate has the name and the role of the configuration.
     ///   - seed: for jitter; random in a daemon, fixed in the simulator.
     ///   - sink: where an edge delivers. Held weakly.
     ///   - makeMeasurements: creates the storage for a link's measurements; if nil, nothing is recorded.
     public init(
-        configuration: RelayConfiguration, crypto: any PacketCrypto, seed: UInt64, sink: (any StreamSink)?,
-        makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
+        configuration: RelayConfiguration, crypto: any PacketCrypto, handshakes: any LinkHandshakes, seed: UInt64,
+        sink: (any StreamSink)?, makeMeasurements: (() -> any LinkMeasurements)? = nil, now: MonotonicInstant
     ) {
         core = NodeCore(
-            configuration: configuration, crypto: crypto, seed: seed, makeMeasurements: makeMeasurements, now: now)
+            configuration: configuration, crypto: crypto, handshakes: handshakes, seed: seed,
+            makeMeasurements: makeMeasurements, now: now)
         linkKeeper = LinkKeeper(checksIdentities: configuration.role != .edge)
         receiver = Receiver(
             playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil)
@@ -83,7 +85,7 @@ public final class RelayNode {
             switch try DatagramType.of(datagram) {
             case .data: try receiveData(datagram, from: source, at: now)
             case .control: try receiveControl(datagram, from: source, at: now)
-            case .hello, .cookie, .open, .opened, .refused, .probe, .probeReport:
+            case .hello, .cookie, .open, .opened, .refused:
                 try receiveHandshake(datagram, from: source, at: now)
             }
         } catch {
@@ -106,6 +108,7 @@ public final class RelayNode {
             case .stream(let stream): handleTimer(of: stream, at: now)
             case .node: handleNodeTimer(at: now)
             case .requests: handleRequests(at: now)
+            case .opens: handleOpens(at: now)
             }
         }
     }

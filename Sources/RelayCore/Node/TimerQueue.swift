@@ -9,6 +9,8 @@ enum TimerOwner: Equatable {
     case node
     /// Requests of children that wait for their turn (`RequestQueue`).
     case requests
+    /// Opens of children that wait for their turn (`OpenQueue`).
+    case opens
 }
 
 /// When the owner of a timer wakes. `TimerQueue` sets it.

@@ -27,14 +27,10 @@ extension Origin {
         }
         let (name, id) = (stream.name, core.context.id)
         let incarnation = Incarnation(high: core.context.secret64(), low: core.context.secret64())
-        let phase = core.crypto.keyPhases.first ?? 0
-        guard
-            let key = core.crypto.makeSealKey(phase: phase, stream: name, source: id, incarnation: incarnation)
-        else { return .failed }
+        guard let key = core.crypto.makeSealKey() else { return .failed }
         let tag = IncarnationTag(stream: name, source: id, incarnation: incarnation)
         stream.begin(
-            IncarnationState(
-                source: id, incarnation: incarnation, tag: tag, keyPhase: phase, key: key, start: 1))
+            IncarnationState(source: id, incarnation: incarnation, tag: tag, key: key, start: 1))
         stream.origin = StreamSource(at: now)
         core.streams.bind(tag, to: stream)
         return .begun
@@ -94,8 +90,7 @@ extension Origin {
             incarnation.key, sequence: sequence, header: UnsafeRawBufferPointer(rebasing: packet[..<body]),
             payload: text, tag: UnsafeMutableRawBufferPointer(rebasing: packet[(body + payload.count)...]))
         let slot = core.log.append(
-            tag: incarnation.tag, sequence: sequence, arrival: now, keyPhase: incarnation.keyPhase,
-            isFiller: isFiller, UnsafeRawBufferPointer(packet))
+            tag: incarnation.tag, sequence: sequence, arrival: now, isFiller: isFiller, UnsafeRawBufferPointer(packet))
         incarnation.insert(number, slot: slot)
         stream.arrivals.noteRate(at: now)
         stream.origin!.noteMade(at: now)
@@ -130,26 +125,9 @@ extension Origin {
     mutating func withdraw(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         if let old = stream.incarnation {
             core.streams.unbind(old.tag)
-            old.releaseKeys(core.crypto)
+            old.releaseKey(core.crypto)
         }
         core.streams.remove(stream)
         announceChange(at: now, &core)
-    }
-
-    // MARK: Keys
-
-    /// The network keys have changed: packets are sealed with the first key from now on.
-    mutating func networkKeysChanged(at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard let phase = core.crypto.keyPhases.first else { return }
-        var hasChanged = false
-        for stream in core.streams.all where stream.origin != nil {
-            guard let incarnation = stream.incarnation, incarnation.keyPhase != phase,
-                let key = core.crypto.makeSealKey(
-                    phase: phase, stream: stream.name, source: core.context.id, incarnation: incarnation.incarnation)
-            else { continue }
-            incarnation.replaceKey(by: key, phase: phase, core.crypto)
-            hasChanged = true
-        }
-        if hasChanged { announceChange(at: now, &core) }
     }
 }

@@ -74,8 +74,7 @@ struct Origin {
                 return nil
             }
             return Announce.Entry(
-                stream: stream.name, portset: portset, keyPhase: incarnation.keyPhase,
-                incarnation: incarnation.incarnation)
+                stream: stream.name, portset: portset, incarnation: incarnation.incarnation)
         }
     }
 

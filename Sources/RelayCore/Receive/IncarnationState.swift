@@ -9,11 +9,7 @@ final class IncarnationState {
     let source: NodeID
     let incarnation: Incarnation
     let tag: IncarnationTag
-    /// The key phase of the newest packets.
-    private(set) var keyPhase: UInt8
-    private(set) var key: SealKey
-    /// During a key roll: the phase and key of the packets sealed with the other key, the old or the new one.
-    private var otherKey: (phase: UInt8, key: SealKey)?
+    let key: SealKey
     /// The slot in the log of each packet held.
     private(set) var index: SequenceIndex
     /// The missing numbers.
@@ -27,12 +23,11 @@ final class IncarnationState {
     private(set) var soundFrom: UInt64 = 0
 
     init(
-        source: NodeID, incarnation: Incarnation, tag: IncarnationTag, keyPhase: UInt8, key: SealKey, start: UInt64 = 0
+        source: NodeID, incarnation: Incarnation, tag: IncarnationTag, key: SealKey, start: UInt64 = 0
     ) {
         self.source = source
         self.incarnation = incarnation
         self.tag = tag
-        self.keyPhase = keyPhase
         self.key = key
         self.start = start
         index = SequenceIndex(tag: tag)
@@ -126,42 +121,5 @@ final class IncarnationState {
     /// See `GapTable.forgetPaths`.
     func forgetPaths(due: MonotonicInstant) { gaps.forgetPaths(due: due) }
 
-    // MARK: Keys
-
-    /// The key that sealed the packets of this phase. Nil if no network key has this phase.
-    @inline(__always)
-    func sealKey(phase: UInt8, of stream: StreamName, _ crypto: any PacketCrypto) -> SealKey? {
-        phase == keyPhase ? key : otherKey(phase: phase, of: stream, crypto)
-    }
-
-    private func otherKey(phase: UInt8, of stream: StreamName, _ crypto: any PacketCrypto) -> SealKey? {
-        if let other = otherKey, other.phase == phase { return other.key }
-        guard let key = crypto.makeSealKey(phase: phase, stream: stream, source: source, incarnation: incarnation)
-        else { return nil }
-        if let other = otherKey { crypto.release(other.key) }
-        otherKey = (phase, key)
-        return key
-    }
-
-    /// An authentic packet has arrived with another key phase than the current one. If no packet so far had a higher
-    /// number, the entrypoint has changed keys: replies to new children contain the new phase from now on.
-    func noteKeyPhase(_ header: DataHeader) {
-        guard header.sequence.rawValue > index.highest, let other = otherKey, other.phase == header.keyPhase else {
-            return
-        }
-        otherKey = (keyPhase, key)
-        (keyPhase, key) = other
-    }
-
-    /// Packets are sealed with another key from now on.
-    func replaceKey(by key: SealKey, phase: UInt8, _ crypto: any PacketCrypto) {
-        crypto.release(self.key)
-        self.key = key
-        keyPhase = phase
-    }
-
-    func releaseKeys(_ crypto: any PacketCrypto) {
-        crypto.release(key)
-        if let otherKey { crypto.release(otherKey.key) }
-    }
+    func releaseKey(_ crypto: any PacketCrypto) { crypto.release(key) }
 }

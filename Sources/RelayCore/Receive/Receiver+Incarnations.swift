@@ -11,7 +11,7 @@ extension Receiver {
     ) {
         stream.arrivals.noteAdopted(at: now)
         let incarnation = IncarnationState(
-            source: reply.source, incarnation: reply.incarnation, tag: tag, keyPhase: reply.keyPhase, key: key,
+            source: reply.source, incarnation: reply.incarnation, tag: tag, key: key,
             start: reply.oldest.rawValue)
         if let past = stream.deliveries.place(in: tag) { incarnation.resumeDelivery(at: past) }
         stream.begin(incarnation)
@@ -24,7 +24,7 @@ extension Receiver {
             stream.deliveries.noteFinished(incarnation.tag, nextToDeliver: incarnation.nextToDeliver)
         }
         core.streams.unbind(incarnation.tag)
-        incarnation.releaseKeys(core.crypto)
+        incarnation.releaseKey(core.crypto)
         stream.endIncarnation()
     }
 }

@@ -73,11 +73,7 @@ struct Receiver: ~Copyable {
         // The path is looked up before the seal is verified, not after: if the state of a thousand streams has left the
         // processor's caches, the path and the key are then fetched from memory together.
         let path = stream.paths.path(on: link)
-        guard let incarnation = stream.incarnation,
-            let key = incarnation.sealKey(phase: header.keyPhase, of: stream.name, core.crypto)
-        else {
-            return reject(.rejectedUnknownIncarnation, &core)
-        }
+        guard let key = stream.incarnation?.key else { return reject(.rejectedUnknownIncarnation, &core) }
         let sealed = UnsafeRawBufferPointer(rebasing: datagram[WireLimits.linkHeaderLength...])
         let streamHeader = UnsafeRawBufferPointer(rebasing: sealed[..<WireLimits.streamHeaderLength])
         let cipherEnd = sealed.count - WireLimits.sealTagLength
@@ -89,7 +85,6 @@ struct Receiver: ~Copyable {
                 tag: UnsafeRawBufferPointer(rebasing: sealed[cipherEnd...]), into: plaintext)
         else { return reject(.rejectedBadSeal, &core) }
 
-        if header.keyPhase != incarnation.keyPhase { incarnation.noteKeyPhase(header) }
         link.noteReceived(at: now)
         guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
@@ -145,8 +140,7 @@ struct Receiver: ~Copyable {
         let (stream, sequence, header) = (arrival.stream, arrival.sequence, arrival.header)
         guard let incarnation = stream.incarnation else { return nil }
         let slot = core.log.append(
-            tag: header.tag, sequence: header.sequence, arrival: now, keyPhase: header.keyPhase,
-            isFiller: header.isFiller, arrival.first, arrival.second)
+            tag: header.tag, sequence: header.sequence, arrival: now, isFiller: header.isFiller, arrival.first, arrival.second)
         let gap = incarnation.closeGap(sequence)
         let isRepair = gap.map { header.retransmitted || $0.tries > 0 } ?? false
         if isRepair {

@@ -6,7 +6,6 @@ import RelayWire
 struct AnnouncementList {
     struct Item {
         var portset: PortsetID
-        var keyPhase: UInt8
         var incarnation: Incarnation
         /// The zone does not name the entrypoint as a candidate of this stream. This is counted once for each item.
         var isRefused = false
@@ -71,7 +70,7 @@ struct AnnouncementList {
         }
         for announced in page.entries {
             incoming[announced.stream] = Item(
-                portset: announced.portset, keyPhase: announced.keyPhase, incarnation: announced.incarnation
+                portset: announced.portset, incarnation: announced.incarnation
             )
             incomingDigest =
                 incomingDigest

@@ -14,8 +14,12 @@ struct AnnouncementRegistry {
     mutating func onAnnounce(
         _ page: Announce, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> AnnouncementList.Outcome? {
-        guard link.role == .entrypoint else {
+        guard core.configuration.role == .set else {
             core.context.count(.rejectedUnexpected)
+            return nil
+        }
+        guard link.certificate.powers.contains(.announce) else {
+            core.refusePower(.announce, to: link, at: now)
             return nil
         }
         if link.announcements == nil {
@@ -38,7 +42,7 @@ struct AnnouncementRegistry {
 
     /// Answers a heartbeat, and requests the entrypoint's list if the list held is not the current one.
     func onHeartbeat(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard link.role == .entrypoint else { return core.context.count(.rejectedUnexpected) }
+        guard link.certificate.powers.contains(.announce) else { return core.refusePower(.announce, to: link, at: now) }
         core.context.count(.heartbeatsReceived)
         link.announcements?.noteHeard(at: now)
         let isOther =

@@ -64,13 +64,10 @@ struct EgressScheduler: ~Copyable {
         _ message: HandshakeMessage, to endpoint: Endpoint, from local: UInt8, at now: MonotonicInstant,
         _ context: inout RelayContext
     ) {
-        let crypto = context.crypto
         let isQueued = control.append(
             to: endpoint, from: local, lengthMax: WireLimits.handshakeLengthMax
         ) { buffer in
-            let length = HandshakeCodec.encode(message, into: buffer)
-            let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
-            return HandshakeCodec.finish(datagram, crypto: crypto) ? length : 0
+            HandshakeCodec.encode(message, into: buffer)
         }
         context.count(isQueued ? .controlSent : .droppedControlFull)
         flushAt = min(flushAt, now)
@@ -324,11 +321,10 @@ struct EgressScheduler: ~Copyable {
                 return true
             }
             let body = log.bytes(packet.slot)
-            let keyPhase = log[packet.slot].keyPhase
             batch.append(to: endpoint, from: local, headerLengthMax: WireLimits.linkHeaderLength, body: body) {
                 header in
                 DataHeader.writeLinkHeader(
-                    into: header, retransmitted: packet.isRetransmit, keyPhase: keyPhase, token: token,
+                    into: header, retransmitted: packet.isRetransmit, token: token,
                     linkNumber: number)
                 return WireLimits.linkHeaderLength
             }

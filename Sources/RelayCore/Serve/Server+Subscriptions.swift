@@ -12,6 +12,11 @@ extension Server {
         _ core: inout NodeCore
     ) -> Admission.Grant? {
         core.context.count(.subscribesReceived)
+        guard link.certificate.powers.contains(.fetch) else {
+            core.refusePower(.fetch, to: link, at: now)
+            refuse(request, .noSource, .subscribesRefusedUnknown, on: link, at: now, &core)
+            return nil
+        }
         if let known = link.subscriptions[request.subscription] {
             if core.streams[known.stream]?.name == request.stream {
                 known.renew(isExtra: request.isExtra, until: now + core.configuration.lease)
@@ -105,11 +110,11 @@ extension Server {
         var reply = SubscribeReply(subscription: subscription.id, status: .pending)
         if subscription.state != .pending, let incarnation = stream.incarnation {
             reply.status = .ok
-            reply.keyPhase = incarnation.keyPhase
             reply.source = incarnation.source
             reply.incarnation = incarnation.incarnation
             reply.oldest = SequenceNumber(subscription.from)
             reply.highest = SequenceNumber(incarnation.index.highest)
+            reply.key = core.wrap(incarnation, for: subscription.link)
         }
         core.send(.subscribeReply(reply), on: subscription.link, at: now)
         core.clock.schedule(subscription.link, now + core.configuration.linkHeartbeatInterval)

@@ -18,7 +18,6 @@ final class PacketLog {
         var sequence = SequenceNumber.none
         var arrival = MonotonicInstant.zero
         var length: UInt16 = 0
-        var keyPhase: UInt8 = 0
         var isFiller = false
     }
 
@@ -49,8 +48,7 @@ final class PacketLog {
     /// Copies a packet, the concatenation of `first` and `second`, into the log and returns its slot. The oldest packet
     /// is overwritten unless the log grows.
     func append(
-        tag: IncarnationTag, sequence: SequenceNumber, arrival: MonotonicInstant, keyPhase: UInt8,
-        isFiller: Bool,
+        tag: IncarnationTag, sequence: SequenceNumber, arrival: MonotonicInstant, isFiller: Bool,
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer? = nil
     ) -> Int32 {
         let slot = nextSlot(at: arrival)
@@ -63,8 +61,7 @@ final class PacketLog {
             UnsafeMutableRawBufferPointer(rebasing: target[first.count...]).copyMemory(from: second)
         }
         slots[slot] = Slot(
-            tag: tag, sequence: sequence, arrival: arrival, length: UInt16(length), keyPhase: keyPhase,
-            isFiller: isFiller)
+            tag: tag, sequence: sequence, arrival: arrival, length: UInt16(length), isFiller: isFiller)
         return Int32(slot)
     }
 
