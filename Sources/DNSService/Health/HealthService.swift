@@ -1,5 +1,7 @@
 import DatagramIO
+import IdentityKeys
 import Logging
+import NodeIdentity
 import PacketSealing
 import ReflectorModel
 
@@ -15,11 +17,11 @@ struct HealthService: Sendable {
     /// Starts probing.
     ///
     /// - Parameters:
-    ///   - keys: network keys with their phases; the first key is used for sending.
-    ///   - name: name of this name server, which determines its node id.
+    ///   - identity: of this name server.
+    ///   - targets: in the identity's zone.
     ///   - changed: called on every change of the targets' states.
     init(
-        keys: [(phase: UInt8, key: [UInt8])], name: String, targets: [ProbeTarget], logger: Logger,
+        identity: IdentityFolder, targets: [ProbeTarget], revocations: RevocationList?, logger: Logger,
         changed: @escaping @Sendable (ProberReport) -> Void
     ) throws {
         var options = DatagramLoop.Options()
@@ -35,10 +37,11 @@ struct HealthService: Sendable {
             sockets.append(socket)
         }
         var seed = SystemRandomNumberGenerator()
-        let crypto = try LibcryptoPacketCrypto(networkKeys: keys)
-        let prober = Prober(name: name, crypto: crypto, seed: seed.next())
+        let crypto = try LibcryptoPacketCrypto()
         let (completed, complete) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let handler = ProbeLoop(loop: loop, prober: prober, crypto: crypto, sockets: sockets) { report, isComplete in
+        let handler = ProbeLoop(
+            loop: loop, identity: identity, crypto: crypto, seed: seed.next(), sockets: sockets, logger: logger
+        ) { report, isComplete in
             Self.log(report, logger)
             changed(report)
             if isComplete { complete.finish() }
@@ -46,7 +49,7 @@ struct HealthService: Sendable {
         self.loop = loop
         self.completed = completed
         self.handler = try loop.start(handler: handler, name: "probes")
-        setTargets(targets)
+        setTargets(targets, revocations: revocations)
     }
 
     /// Waits until every target has a first result, but at most `warmUp`.
@@ -60,16 +63,19 @@ struct HealthService: Sendable {
         }
     }
 
-    func setTargets(_ targets: [ProbeTarget]) {
+    /// - Parameter revocations: the zone's newest list that an admin of the identity signed.
+    func setTargets(_ targets: [ProbeTarget], revocations: RevocationList?) {
         let handler = handler
-        loop.execute { handler.value.setTargets(targets) }
+        loop.execute {
+            handler.value.replace(revocations)
+            handler.value.setTargets(targets)
+        }
     }
 
-    /// Replaces the network keys for probing. Throws, and changes nothing, if libcrypto refuses a key.
-    func replaceKeys(_ keys: [(phase: UInt8, key: [UInt8])]) throws(PacketSealingError) {
-        _ = try LibcryptoPacketCrypto(networkKeys: keys)
+    /// Replaces certificate, key and operators.
+    func replace(_ identity: IdentityFolder) {
         let handler = handler
-        loop.execute { handler.value.replaceKeys(keys) }
+        loop.execute { handler.value.replace(identity) }
     }
 
     var counters: [String: UInt64] {
