@@ -10,6 +10,8 @@ public final class IdentityInUse: Sendable {
 
     public var current: IdentityFolder { folder.withLock { $0 } }
 
+    public func replace(_ next: IdentityFolder) { folder.withLock { $0 = next } }
+
     /// Loads the folder again: a renewed certificate, a new key, other operators. Throws, and changes nothing, if it
     /// has problems or is another node's.
     public func reload() throws(IdentityFileError) -> IdentityFolder {
@@ -25,7 +27,7 @@ public final class IdentityInUse: Sendable {
                     + "become another one: restart it, or install a certificate of \(known.content.name), "
                     + "\(known.content.roleText)")
         }
-        folder.withLock { $0 = next }
+        replace(next)
         return next
     }
 

@@ -7,7 +7,6 @@ import RelayService
 ///
 /// ```
 /// keys            mode 0600
-/// keys.operator   mode 0600; signs overrides
 /// identities/     the operator, and each node's key and certificate (`LocalIdentities`)
 /// logs/NAME.log   output of each process
 /// NAME/           state of each node

@@ -29,7 +29,7 @@ struct SignalTests {
             for (step, keys) in [[old, new], [new, old], [new]].enumerated() {
                 try FileManager.default.removeItem(atPath: network.keysPath)
                 try KeyFile(
-                    networkKeys: keys, streamKeys: network.keys.streamKeys, operatorKeys: network.keys.operatorKeys
+                    networkKeys: keys, streamKeys: network.keys.streamKeys
                 ).write(to: network.keysPath)
                 for node in network.plan.nodes {
                     kill(try #require(await network.pid(of: node.name)), SIGHUP)

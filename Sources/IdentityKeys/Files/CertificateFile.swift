@@ -46,6 +46,14 @@ public struct CertificateFile: Sendable, Hashable {
         return found
     }
 
+    /// Writes a file, atomically.
+    /// - Parameter issuer: the operator's name, if it is known.
+    public static func write(
+        _ certificate: NodeCertificate, issuer: String?, to path: String
+    ) throws(IdentityFileError) {
+        try IdentityFileError.write(text(of: certificate, issuer: issuer), to: path)
+    }
+
     /// The content of a file.
     /// - Parameter issuer: the operator's name, if it is known.
     public static func text(of certificate: NodeCertificate, issuer: String?) -> String {

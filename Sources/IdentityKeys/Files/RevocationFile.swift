@@ -20,6 +20,13 @@ public enum RevocationFile {
         }
     }
 
+    /// Writes the file, atomically.
+    public static func write(
+        _ list: RevocationList, issuer: String?, reasons: [UInt64: String], to path: String
+    ) throws(IdentityFileError) {
+        try IdentityFileError.write(text(of: list, issuer: issuer, reasons: reasons), to: path)
+    }
+
     /// The content of a file.
     /// - Parameter reasons: a comment for a serial: whose certificate it is, and why it was revoked.
     public static func text(of list: RevocationList, issuer: String?, reasons: [UInt64: String]) -> String {

@@ -4,9 +4,7 @@ import SecretFiles
 extension KeyFile {
     /// Fresh keys from the system's random source (getrandom(2)): one network key with phase 1, and one stream key for
     /// each pattern.
-    ///
-    /// - Parameter operators: operators whose overrides name servers accept.
-    public static func generate(streams: [StreamKeys.Pattern], operators: OperatorKeyFile? = nil) -> KeyFile {
+    public static func generate(streams: [StreamKeys.Pattern]) -> KeyFile {
         var random = SystemRandomNumberGenerator()
         var streamKeys = StreamKeys()
         for pattern in streams {
@@ -17,8 +15,7 @@ extension KeyFile {
         }
         return KeyFile(
             networkKeys: [NetworkKey(phase: 1, bytes: randomBytes(networkKeyBytes, from: &random))],
-            streamKeys: streamKeys,
-            operatorKeys: operators?.publicKeys ?? [])
+            streamKeys: streamKeys)
     }
 
     /// Writes a new file of mode 0600; never overwrites an existing file.
@@ -34,7 +31,6 @@ extension KeyFile {
     var text: String {
         var lines = ["# Secrets of this network: keep the mode at 0600, and the copies of all nodes equal."]
         for key in networkKeys { lines.append("network \(key.phase) \(Self.hex(key.bytes))") }
-        for key in operatorKeys { lines.append("operator-public \(key.phase) \(Self.hex(key.bytes))") }
         for (pattern, key) in streamKeys.lines { lines.append("stream \(pattern) \(key)") }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -6,7 +6,6 @@ import SecretFiles
 /// ```
 /// network 1 64-HEX-DIGITS            # phase 0 to 255; nodes send with the first network line
 /// network 2 64-HEX-DIGITS            # a second is accepted too, during a rollover
-/// operator-public 1 64-HEX-DIGITS    # name servers accept overrides signed with its secret (`OperatorKeyFile`)
 /// stream live/news KEY               # the key with which an encoder pushes live/news
 /// stream live/* KEY                  # and every other stream below live/
 /// ```
@@ -16,9 +15,7 @@ public struct KeyFile: Sendable, Equatable {
     public static let bytesMax = 1 << 20
     /// Network keys accepted at once (design §7).
     public static let networkKeysMax = 2
-    /// Operators' public keys accepted at once.
-    public static let operatorKeysMax = 8
-    /// Bytes of a network key, and of an operator's secret and public key.
+    /// Bytes of a network key.
     public static let networkKeyBytes = 32
     /// Characters of a stream key: `A-Z a-z 0-9 - . _ ~`, which need no escaping in a URL (RFC 3986 §2.3).
     public static let streamKeyLength = 8...128
@@ -37,14 +34,10 @@ public struct KeyFile: Sendable, Equatable {
     /// One or two; the first is used for sending.
     public var networkKeys: [NetworkKey]
     public var streamKeys: StreamKeys
-    /// Public keys of operators: a name server accepts overrides signed with one of the matching secrets. They are not
-    /// secret.
-    public var operatorKeys: [NetworkKey]
 
-    public init(networkKeys: [NetworkKey], streamKeys: StreamKeys, operatorKeys: [NetworkKey] = []) {
+    public init(networkKeys: [NetworkKey], streamKeys: StreamKeys) {
         self.networkKeys = networkKeys
         self.streamKeys = streamKeys
-        self.operatorKeys = operatorKeys
     }
 
     /// One problem of a key file; `line` and `column` count from 1 and are 0 for a problem of the whole file.
@@ -78,7 +71,6 @@ public struct KeyFile: Sendable, Equatable {
         var parser = KeyFileParser(path: path)
         parser.read(text)
         guard parser.problems.isEmpty else { throw Invalid(problems: parser.problems) }
-        return KeyFile(
-            networkKeys: parser.networkKeys, streamKeys: parser.streamKeys, operatorKeys: parser.operatorKeys)
+        return KeyFile(networkKeys: parser.networkKeys, streamKeys: parser.streamKeys)
     }
 }

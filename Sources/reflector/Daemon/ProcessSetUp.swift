@@ -1,10 +1,13 @@
 import Glibc
+import SecretFiles
 
 /// The first steps of every daemon.
 enum ProcessSetUp {
     /// Raises the limit of open files to the system's maximum (each viewer needs one; login shells and systemd start
-    /// programs with 1,024), and ignores SIGPIPE and, until the daemon can reload, SIGHUP.
+    /// programs with 1,024), and ignores SIGPIPE and, until the daemon can reload, SIGHUP. Forbids core dumps, since
+    /// private keys would be in them.
     static func run() {
+        ProcessMemory.forbidDumps()
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
         raiseOpenFiles()

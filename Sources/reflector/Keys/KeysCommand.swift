@@ -1,39 +1,49 @@
 import ArgumentParser
-import Foundation
 import RelayService
 import TransactionSigning
 
-/// `reflector keys …`: the secrets of a network.
+/// `reflector keys …`: who may do what in a network.
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
-        abstract: "Make and check the secrets of a network: network and stream keys, keys of name servers.",
+        abstract: "Make, sign, show and revoke the keys of operators and nodes; make those of encoders.",
         discussion: """
-            One file, mode 0600, the same on every node of the network:
+            Every node has a key of its own, made on its machine, and a certificate in which an operator says what it is. \
+            The operator's folder is kept off the network.
 
-              network 1 64-HEX-DIGITS    # between nodes; a second line while
-              network 2 64-HEX-DIGITS    # they are rolled: the first is for sending
-              stream live/news KEY       # the key of encoders that push live/news
-              stream live/* KEY          # and every other stream below live/
-              operator-public 1 64-HEX   # name servers accept this operator's overrides
+            Once, on the operator's machine:
+              reflector keys init operator --name alice
+            For each node, on the node, then on the operator's machine, then on the node:
+              reflector keys request edge-bos --identity identity > edge-bos.request
+              reflector keys sign *.request --operator operator --zones zones --out signed
+              reflector keys install edge-bos.certificate --identity identity \\
+                  --operators operators
+            A certificate is renewed by the same three steps, and a stolen node is shut out by
+              reflector keys revoke edge-bos --operator operator --zones zones \\
+                  --why stolen
 
-            The operator's secret is in a file of its own, FILE.operator: keep it only on operators' machines.
-
-            Give a customer only the KEY of their stream line. The customer pushes to
-              http://ENTRYPOINT:8000/live/news?key=KEY
-            SIGHUP makes daemons reload the file.
+            Encoders push with stream keys (`keys streams`), name servers share TSIG keys with secondaries (`keys tsig`).
             """,
-        subcommands: [Generate.self, OperatorKey.self, Check.self, TransferKey.self])
+        subcommands: [
+            KeysInit.self, KeysRequest.self, KeysSign.self, KeysInstall.self, KeysShow.self, KeysRevoke.self,
+            Streams.self, Check.self, TransferKey.self,
+        ])
 
-    struct Generate: ParsableCommand {
+    struct Streams: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write new keys, mode 0600; never overwrites an existing file.",
+            abstract: "Write new keys for encoders, mode 0600; never overwrites an existing file.",
             discussion: """
-                Writes two files: FILE for every node and name server, and FILE.operator, which signs overrides, for \
-                operators only.
+                The file has one line for each stream or pattern:
+
+                  stream live/news KEY       # the key of encoders that push live/news
+                  stream live/* KEY          # and every other stream below live/
+
+                Give a customer only the KEY of their stream line. The customer pushes to
+                  http://ENTRYPOINT:8000/live/news?key=KEY
+                SIGHUP makes daemons reload the file.
 
                 Example:
-                  reflector keys generate keys --stream live/news --stream 'live/*'
+                  reflector keys streams keys --stream live/news --stream 'live/*'
 
                 Exit status: 0 written, 1 not, 2 wrong usage.
                 """)
@@ -49,15 +59,12 @@ struct KeysCommand: ParsableCommand {
 
         func run() throws {
             do throws(KeyFile.Invalid) {
-                try KeyPair.make(file, streams: streams.isEmpty ? Self.standard : streams)
+                try KeyFile.generate(streams: streams.isEmpty ? Self.standard : streams).write(to: file)
             } catch {
                 StandardError.print("reflector: \(error)")
                 throw ExitCode(1)
             }
             StandardError.print("wrote \(file) (mode 0600); encoders push with ?key=KEY of their stream line")
-            StandardError.print(
-                "wrote \(file)\(OperatorKeyFile.suffix) (mode 0600): it signs overrides; keep it on operators' machines"
-            )
         }
 
         private static var standard: [StreamKeys.Pattern] { StreamKeys.Pattern("live/*").map { [$0] } ?? [] }
@@ -67,45 +74,6 @@ struct KeysCommand: ParsableCommand {
                 throw ValidationError("'\(text)' is not a stream name; write it like live/news or live/*")
             }
             return pattern
-        }
-    }
-
-    struct OperatorKey: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "operator",
-            abstract: "Write a new operator's secret, or print the public line of an existing one.",
-            discussion: """
-                The `operator-public` line goes to standard output. Put it into the key file of every name server and \
-                send SIGHUP: they then accept overrides signed with the secret. To roll the secret, make a second \
-                one with another --phase, add its line, and remove the old line when the old secret is no longer used.
-
-                Example:
-                  reflector keys operator alice.operator --phase 2
-
-                Exit status: 0 printed, 1 not, 2 wrong usage.
-                """)
-
-        @Argument(help: "The file to write, or to read if it is there.")
-        var file: String
-
-        @Option(help: "The number by which name servers know the key, 0 to 255, different for each key.")
-        var phase: UInt8 = 1
-
-        func run() throws {
-            do throws(KeyFile.Invalid) {
-                let keys: OperatorKeyFile
-                if FileManager.default.fileExists(atPath: file) {
-                    keys = try OperatorKeyFile.load(file)
-                } else {
-                    keys = OperatorKeyFile.generate(phase: phase)
-                    try keys.write(to: file)
-                    StandardError.print("wrote \(file) (mode 0600); the line for the key files of name servers:")
-                }
-                print(keys.publicLines.joined(separator: "\n"))
-            } catch {
-                StandardError.print("reflector: \(error)")
-                throw ExitCode(1)
-            }
         }
     }
 
@@ -150,8 +118,7 @@ struct KeysCommand: ParsableCommand {
                 let keys = try KeyFile.load(file)
                 let network = Figures.count(keys.networkKeys.count, "network key", "network keys")
                 let streams = Figures.count(keys.streamKeys.count, "stream line", "stream lines")
-                let operators = Figures.count(keys.operatorKeys.count, "operator", "operators")
-                StandardError.print("\(file) is good: \(network), \(streams), \(operators)")
+                StandardError.print("\(file) is good: \(network), \(streams)")
             } catch {
                 print(error.description)
                 throw ExitCode(1)

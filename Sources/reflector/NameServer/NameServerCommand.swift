@@ -141,7 +141,8 @@ struct NameServerCommand: AsyncParsableCommand {
         configuration.nsid = nsid ?? folder.map { String($0.content.name.prefix(64)) } ?? configuration.nsid
         configuration.probeKeys = file?.networkKeys.phased ?? []
         let server = NameServer(configuration: configuration, logger: logger)
-        let opsEndpoint = NameServerOps(server: server, identity: folder, endpoint: ops, logger: logger)
+        let inUse = folder.map { IdentityInUse($0) }
+        let opsEndpoint = NameServerOps(server: server, identity: inUse, endpoint: ops, logger: logger)
         let secrets = NameServerKeys(
             path: keys, first: file, identity: identity, transfers: transfers, server: server, ops: opsEndpoint,
             logger: logger)
@@ -180,6 +181,7 @@ struct NameServerCommand: AsyncParsableCommand {
                     }
                 }
             }
+            if let inUse { group.addTask { await ExpiryWatch(identity: inUse, logger: logger).run() } }
             if let ops {
                 group.addTask {
                     do {
