@@ -9,7 +9,7 @@ extension NetworkPlan {
             "\(node.ops)",
         ]
         if node.role == .nameServer {
-            return ["nameserver", "--zones", zones, "--listen", "\(node.dns)", "--keys", folder.keys] + own
+            return ["nameserver", "--zones", zones, "--listen", "\(node.dns)"] + own
         }
         var arguments = [node.role.rawValue, node.name, "--zone", zone, "--keys", folder.keys]
         for server in nameServers { arguments += ["--server", "\(server.dns)"] }

@@ -17,7 +17,7 @@ struct NameServerCommand: AsyncParsableCommand {
             keeps serving the last good zone. It also refuses a folder in which a .portsets or .streams file is \
             missing (`reflector zone accept` if that is intended). With secondaries or other servers in the NS set, it \
             compares its serial with theirs before the first answer, so that the serial never falls. SIGHUP reloads \
-            the directory, the identity and every file of secrets (keys, TSIG keys, cookie secrets); SIGTERM ends the \
+            the directory, the identity and every file of secrets (TSIG keys, cookie secrets); SIGTERM ends the \
             server.
 
             With --identity (`reflector keys request` makes the folder) the server probes set reflectors, so that answers \
@@ -114,11 +114,6 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.endpoint)
     var ops: Endpoint?
 
-    @Option(
-        help: ArgumentHelp(
-            "Key file (mode 0600): its network key probes set reflectors. Without a file: no probes.", valueName: "file"
-        ))
-    var keys: String?
     @OptionGroup var log: LogOptions
 
     func validate() throws {
@@ -135,17 +130,15 @@ struct NameServerCommand: AsyncParsableCommand {
         LineLogHandler.bootstrap(log.logFormat)
         let logger = Logger(label: "nameserver")
         let manager = ServiceManager()
-        let file = try keys.map { try NameServerKeys.load($0) }
         let folder = try identity.map { try NameServerKeys.loadIdentity($0) }
         var configuration = try transfers.apply(to: serverConfiguration)
         configuration.nsid = nsid ?? folder.map { String($0.content.name.prefix(64)) } ?? configuration.nsid
-        configuration.probeKeys = file?.networkKeys.phased ?? []
+        configuration.identity = folder
         let server = NameServer(configuration: configuration, logger: logger)
         let inUse = folder.map { IdentityInUse($0) }
         let opsEndpoint = NameServerOps(server: server, identity: inUse, endpoint: ops, logger: logger)
         let secrets = NameServerKeys(
-            path: keys, first: file, identity: identity, transfers: transfers, server: server, ops: opsEndpoint,
-            logger: logger)
+            identity: inUse, transfers: transfers, server: server, ops: opsEndpoint, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {
