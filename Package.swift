@@ -64,7 +64,7 @@ let package = Package(
         .target(
             name: "IdentityKeys", dependencies: ["CCrypto", "NodeIdentity", "SecretFiles", "ReflectorModel"]),
         .target(name: "TransactionSigning", dependencies: ["CCrypto", "SecretFiles"]),
-        .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "ReflectorModel"]),
+        .target(name: "ZoneCompiler", dependencies: ["LDNSKit", "DNSAnswers", "NodeIdentity", "ReflectorModel"]),
 
         // The shell.
         .target(name: "CDatagram"),
@@ -80,8 +80,8 @@ let package = Package(
         .target(
             name: "RelayService",
             dependencies: [
-                "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "HTTPFetching",
-                "IdentityKeys", "NodeIdentity", "ReflectorModel",
+                "RelayCore", "RelayWire", "PacketSealing", "NodeIdentity", "IdentityKeys", "SecretFiles", "DatagramIO",
+                "LDNSKit", "HTTPFetching", "ReflectorModel",
                 histogram, log, nioCore, nioPosix, nioHTTP,
             ]),
         .target(
@@ -134,7 +134,10 @@ let package = Package(
             name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
         .testTarget(
             name: "ZoneCompilerTests",
-            dependencies: ["ZoneCompiler", "LDNSKit", "DNSAnswers", "ReflectorModel", "TestSupport"],
+            dependencies: [
+                "ZoneCompiler", "LDNSKit", "DNSAnswers", "NodeIdentity", "ReflectorModel", "TestSupport",
+                "TestIdentities",
+            ],
             swiftSettings: testsOnly),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .executableTarget(
@@ -156,6 +159,8 @@ let package = Package(
             swiftSettings: testsOnly),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
+            name: "TestIdentities", dependencies: ["NodeIdentity", "IdentityKeys"], path: "Tests/TestIdentities"),
+        .target(
             name: "DNSTestClient", dependencies: ["DNSService", "LDNSKit", "TestSupport", log],
             path: "Tests/DNSTestClient"),
         .testTarget(
@@ -163,13 +168,13 @@ let package = Package(
             dependencies: [
                 "DNSService", "DNSTestClient", "LDNSKit", "ZoneCompiler", "TransactionSigning", "DNSAnswers",
                 "DatagramIO", "RelayCore", "RelayWire", "PacketSealing", "NodeIdentity", "IdentityKeys",
-                "ReflectorSimulation", "ReflectorModel",
-                "TestSupport", log,
+                "ReflectorSimulation", "ReflectorModel", "TestSupport", "TestIdentities", log,
             ], swiftSettings: testsOnly),
         .testTarget(
             name: "RelayServiceTests",
             dependencies: [
-                "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "ReflectorModel", "TestSupport",
+                "RelayService", "RelayCore", "PacketSealing", "SecretFiles", "LDNSKit", "NodeIdentity",
+                "ReflectorModel", "TestSupport", "TestIdentities",
                 log, nioCore, nioPosix,
             ], swiftSettings: testsOnly),
         .testTarget(
@@ -182,13 +187,14 @@ let package = Package(
             name: "ConformanceTests",
             dependencies: [
                 "DNSService", "DNSTestClient", "ZoneCompiler", "TransactionSigning", "DNSAnswers", "LDNSKit",
-                "ReflectorModel", "TestSupport", log,
+                "NodeIdentity", "ReflectorModel", "TestSupport", "TestIdentities", log,
             ], swiftSettings: testsOnly),
         .testTarget(
             name: "ProcessTests",
             dependencies: [
                 "reflector", "DatagramIO", "DNSService", "OpsEndpoint", "RelayService", "DNSTestClient", "LDNSKit",
                 "LocalNetwork", "IdentityKeys", "NodeIdentity", "SecretFiles", "ReflectorModel", "TestSupport",
+                "TestIdentities", log,
                 nioCore, nioPosix,
             ], swiftSettings: testsOnly),
     ],

@@ -189,10 +189,24 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         }
     }
 
+    /// The revocation list that the zone publishes.
+    public struct Revocations: Sendable, Equatable, Codable {
+        /// Its sequence number: a newer list has a higher one.
+        public var sequence: UInt64
+        /// How many certificates it revokes.
+        public var serials: Int
+        public var source: SourceLine
+        public init(sequence: UInt64, serials: Int, source: SourceLine) {
+            self.sequence = sequence
+            self.serials = serials
+            self.source = source
+        }
+    }
+
     /// Zone name without the final dot, lower case: `reflector.net`.
     public var zone: String
     public var defaults: Defaults
-    /// All records of the `.zone` file, including the SOA.
+    /// All records of the `.zone` file, including the SOA; behind them those that publish the revocation list.
     public var records: [Record]
     public var hosts: [Host]
     public var setRegions: [SetRegion]
@@ -200,6 +214,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     /// Rules in the order of the file.
     public var rules: [Rule]
     public var streams: [StreamRule]
+    /// The list in `records`; nil if the zone has none.
+    public var revocations: Revocations?
     /// Whether the health of members is known from probes.
     public var probing = Probing.off
     /// Additional content of transfers, for resolvers that cache aliases of earlier generations; our own answers do not

@@ -195,8 +195,7 @@ public final class NameServer: Sendable {
                 if let engine = outcome.engine { await listeners.replace(engine) }
                 if areFilesChanged { reloadCookies(listeners) }
                 if areFilesChanged, let health, let zone = configuration.identity?.content.zone {
-                    health.setTargets(
-                        await keeper.files.first { $0.zone == zone }?.probeTargets ?? [], revocations: nil)
+                    health.follow(await keeper.files.first { $0.zone == zone })
                 }
                 await running.note(await keeper.status)
                 guard outcome.isSerialRaised else { return }
@@ -287,9 +286,9 @@ public final class NameServer: Sendable {
                 "the identity is of a zone that is not served here, so no set reflector is probed",
                 metadata: ["zone": "\(identity.content.zone)"])
         }
-        let health = try HealthService(
-            identity: identity, targets: content?.probeTargets ?? [], revocations: nil, logger: logger
-        ) { [pending] in pending.healthChanged($0) }
+        let health = try HealthService(identity: identity, zone: content, logger: logger) { [pending] in
+            pending.healthChanged($0)
+        }
         await health.firstRound()
         return health
     }

@@ -1,7 +1,7 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Reads both sidecars of a zone into its content. It reads the declarations of `.portsets` before the `map` lines, so
+/// Reads the sidecars of a zone into its content. It reads the declarations of `.portsets` before the `map` lines, so
 /// that a line may use names that are declared further down.
 struct SidecarReader {
     var content: ZoneContent

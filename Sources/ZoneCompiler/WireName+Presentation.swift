@@ -46,7 +46,9 @@ extension WireName {
     static func reserved(_ label: ArraySlice<UInt8>) -> String? {
         guard let initial = label.first, initials.contains(initial) else { return nil }
         let text = String(decoding: label, as: UTF8.self)
-        if ["sets", "streams", "nodes", "maps", "parents", "explain", "_status"].contains(text) { return text }
+        if ["sets", "streams", "nodes", "maps", "parents", "explain", "_status", "revocations"].contains(text) {
+            return text
+        }
         guard let first = text.utf8.first, text.utf8.count > 1,
             text.utf8.dropFirst().allSatisfy({ $0 >= 48 && $0 <= 57 })
         else { return nil }

@@ -1,5 +1,6 @@
 import DNSAnswers
 import LDNSKit
+import ReflectorModel
 
 /// The differences between two contents of a zone, except in the map: one sentence each.
 enum ZoneChanges {
@@ -33,13 +34,22 @@ enum ZoneChanges {
             if record.type == LDNSType.soa, data.count > 20 {
                 for index in (data.count - 20)..<(data.count - 16) { data[index] = 0 }
             }
-            let text = RecordText.text(type: record.type, data)
+            let text = Self.text(type: record.type, data)
             let owner = LDNSName.text(record.owner) ?? "?"
             let key = "\(owner) \(RecordSchema.name(record.type))"
             sets[key, default: []].append("\(text) (TTL \(record.ttl))")
         }
         return sets.map { ($0.key, $0.value.sorted().joined(separator: ", ")) }.sorted { $0.0 < $1.0 }
     }
+
+    /// Data in presentation form, or the length and a fingerprint of long data, such as a revocation list.
+    private static func text(type: UInt16, _ data: [UInt8]) -> String {
+        guard data.count > shownBytesMax else { return RecordText.text(type: type, data) }
+        let fingerprint = data.reduce(UInt64(data.count)) { FixedHash.combine($0, UInt64($1)) }
+        return "\(data.count) bytes with fingerprint \(NodeID(fingerprint))"
+    }
+
+    private static let shownBytesMax = 1_024
 
     private static func defaults(_ content: ZoneContent) -> [(key: String, value: String)] {
         [

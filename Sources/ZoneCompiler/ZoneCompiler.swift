@@ -39,7 +39,8 @@ public enum ZoneCompiler {
                 problems.append(
                     problem(
                         .warning, file.name,
-                        "not a file of a zone; names end in .zone, .portsets or .streams, so move or rename it"))
+                        "not a file of a zone; names end in .zone, .portsets, .streams or .revocations, so move or "
+                            + "rename it"))
             case .part(let kind, let stem):
                 if let other = zones[stem.lowercased()]?[kind] {
                     problems.append(
@@ -63,7 +64,7 @@ public enum ZoneCompiler {
                 problems.append(problem(.error, zone.name, "more than \(zonesMax) zones; use another directory"))
                 break
             }
-            let result = compile(stem, zone, portsets: parts[.portsets], streams: parts[.streams])
+            let result = compile(stem, zone, sidecars: parts)
             problems += result.problems
             if let content = result.content { contents.append(content) }
         }
@@ -80,8 +81,7 @@ public enum ZoneCompiler {
     }
 
     private static func compile(
-        _ stem: String, _ zone: (name: String, bytes: [UInt8]), portsets: (name: String, bytes: [UInt8])?,
-        streams: (name: String, bytes: [UInt8])?
+        _ stem: String, _ zone: (name: String, bytes: [UInt8]), sidecars: [FileKind: (name: String, bytes: [UInt8])]
     ) -> (content: ZoneContent?, problems: [ZoneProblem]) {
         guard let apex = try? LDNSName.wire(stem).map({ $0 }), apex.count > 1, apex.count <= 128,
             stem.split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ isZoneLabel($0) })
@@ -95,14 +95,19 @@ public enum ZoneCompiler {
         ZoneFileChecks.run(zoneFile, &list)
         var problems = list.finished()
         var reader = SidecarReader(zoneFile)
-        if let portsets {
+        if let portsets = sidecars[.portsets] {
             var list = ProblemList(file: portsets.name)
             reader.readPortsets(portsets.bytes, file: portsets.name, &list)
             problems += list.finished()
         }
-        if let streams {
+        if let streams = sidecars[.streams] {
             var list = ProblemList(file: streams.name)
             reader.readStreams(streams.bytes, file: streams.name, &list)
+            problems += list.finished()
+        }
+        if let revocations = sidecars[.revocations] {
+            var list = ProblemList(file: revocations.name)
+            reader.readRevocations(revocations.bytes, file: revocations.name, &list)
             problems += list.finished()
         }
         problems += RecordSetSizes.problems(reader.content)
@@ -127,6 +132,7 @@ enum FileKind: Hashable {
     case zone
     case portsets
     case streams
+    case revocations
 
     enum Verdict: Equatable {
         case part(FileKind, stem: String)
@@ -142,8 +148,10 @@ enum FileKind: Hashable {
         {
             return .ignored
         }
-        for (suffix, kind) in [(".zone", FileKind.zone), (".portsets", .portsets), (".streams", .streams)]
-        where name.hasSuffix(suffix) {
+        let kinds: [(suffix: String, kind: FileKind)] = [
+            (".zone", .zone), (".portsets", .portsets), (".streams", .streams), (".revocations", .revocations),
+        ]
+        for (suffix, kind) in kinds where name.hasSuffix(suffix) {
             return .part(kind, stem: String(name.dropLast(suffix.count)))
         }
         return .unknown

@@ -14,7 +14,8 @@ public struct ZoneGeneration: Sendable {
     /// True if the generation is refused.
     public var hasErrors: Bool { compiled.hasErrors }
 
-    /// For each zone, the kinds of files that it has in addition to its `.zone` file: `portsets`, `streams`.
+    /// For each zone, the kinds of files that it has in addition to its `.zone` file: `portsets`, `streams`,
+    /// `revocations`.
     public var sidecars: [String: Set<String>] {
         var result: [String: Set<String>] = [:]
         for file in files {

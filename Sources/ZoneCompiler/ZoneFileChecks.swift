@@ -1,5 +1,6 @@
 import DNSAnswers
 import LDNSKit
+import NodeIdentity
 
 /// Checks which records of a `.zone` file may be combined; libldns leaves these checks to its callers.
 struct ZoneFileChecks {
@@ -93,9 +94,10 @@ struct ZoneFileChecks {
         for (index, record) in zone.records.enumerated() {
             let place = zone.places[index].owner
             if let label = WireName.firstLabelBelow(zone.apex, in: record.owner), let name = WireName.reserved(label) {
+                let origin =
+                    name == RevocationRecords.announcementName ? "made from ZONE.revocations" : "answered by the map"
                 problems.error(
-                    place,
-                    "names under '\(name)' are answered by the map and can't be written here; choose another name")
+                    place, "names under '\(name)' are \(origin) and can't be written here; choose another name")
             }
             if record.type == LDNSType.soa, record.owner != zone.apex {
                 problems.error(place, "SOA below the zone's own name; only \(zone.zone) has one, so remove this")

@@ -18,7 +18,7 @@ enum ZoneNesting {
             let name = WireName.reserved(label)
         {
             let message =
-                "a zone below '\(name)' would hide names of the map of \(parent.zone); rename or remove this file"
+                "a zone below '\(name)' would hide names that \(parent.zone) makes itself; rename or remove this file"
             return [ZoneProblem(severity: .error, file: file, line: 1, column: 1, message: message)]
         }
         let apex = child.wireName

@@ -84,7 +84,7 @@ final class ProbedNetwork {
     }
 
     /// The prober learns that these nodes' certificates are revoked.
-    func revoke(_ targets: [ProbeTarget]) throws {
+    func revoke(_ targets: [ProbeTarget]) throws -> Bool {
         prober.replace(
             try SimulatedIdentity.revocations(
                 of: targets.map { max($0.node.rawValue, 1) }, sequence: 1, operatorKey: Self.operatorKey))

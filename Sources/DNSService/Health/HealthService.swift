@@ -1,9 +1,11 @@
+import DNSAnswers
 import DatagramIO
 import IdentityKeys
 import Logging
 import NodeIdentity
 import PacketSealing
 import ReflectorModel
+import ZoneCompiler
 
 /// Runs the prober of a name server on a loop of its own and publishes the targets' health.
 struct HealthService: Sendable {
@@ -18,10 +20,10 @@ struct HealthService: Sendable {
     ///
     /// - Parameters:
     ///   - identity: of this name server.
-    ///   - targets: in the identity's zone.
+    ///   - zone: the identity's zone, with the set reflectors to probe; nil if it is not served.
     ///   - changed: called on every change of the targets' states.
     init(
-        identity: IdentityFolder, targets: [ProbeTarget], revocations: RevocationList?, logger: Logger,
+        identity: IdentityFolder, zone: ZoneContent?, logger: Logger,
         changed: @escaping @Sendable (ProberReport) -> Void
     ) throws {
         var options = DatagramLoop.Options()
@@ -49,7 +51,7 @@ struct HealthService: Sendable {
         self.loop = loop
         self.completed = completed
         self.handler = try loop.start(handler: handler, name: "probes")
-        setTargets(targets, revocations: revocations)
+        follow(zone)
     }
 
     /// Waits until every target has a first result, but at most `warmUp`.
@@ -63,9 +65,11 @@ struct HealthService: Sendable {
         }
     }
 
-    /// - Parameter revocations: the zone's newest list that an admin of the identity signed.
-    func setTargets(_ targets: [ProbeTarget], revocations: RevocationList?) {
+    /// The files of the zone have changed: other targets, or another revocation list.
+    func follow(_ zone: ZoneContent?) {
         let handler = handler
+        let targets = zone?.probeTargets ?? []
+        let revocations = zone?.revocationData.flatMap { try? RevocationRecords.list(in: $0) }
         loop.execute {
             handler.value.replace(revocations)
             handler.value.setTargets(targets)

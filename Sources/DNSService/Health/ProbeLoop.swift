@@ -71,7 +71,13 @@ final class ProbeLoop: DatagramHandler {
         prober.replace(identity.credential, authorities: identity.authorities)
     }
 
-    func replace(_ revocations: RevocationList?) { prober.replace(revocations) }
+    /// Takes the zone's list. One that no admin signed does not count; then the previous one stays in force.
+    func replace(_ revocations: RevocationList?) {
+        guard let revocations else { return }
+        guard prober.replace(revocations) else {
+            return logger.error("revocation list refused: no admin of the `operators` file signed it")
+        }
+    }
 
     private static var seconds: UInt64 { UInt64(max(WallClock.seconds, 0)) }
 

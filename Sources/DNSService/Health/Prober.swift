@@ -116,8 +116,14 @@ final class Prober<Crypto: IdentityCrypto> {
         }
     }
 
-    /// Certificates in this list are not believed from the next round on. It must be one that our operators signed.
-    func replace(_ revocations: RevocationList?) { identity.trust.revocations = revocations }
+    /// Certificates in this list are not believed from the next round on. False if no admin signed it.
+    func replace(_ revocations: RevocationList) -> Bool {
+        guard identity.trust.authorities.accepts(revocations, zone: identity.trust.zone, identity.crypto) else {
+            return false
+        }
+        identity.trust.revocations = revocations
+        return true
+    }
 
     /// The wall clock has been read again.
     func setSeconds(_ seconds: UInt64, at now: MonotonicInstant) { identity.setSeconds(seconds, at: now) }

@@ -15,13 +15,15 @@ public struct SerialStore: Sendable {
         /// Number of classes of earlier generations that transfers to secondaries contain in addition
         /// (`ZoneContent.outliving`).
         var outlivingClasses = 0
+        /// Number of the newest revocation list that the zone had; 0 if it had none.
+        var revocations: UInt64 = 0
 
         init(
             serial: UInt32, digest: String, sets: [SetChange] = [], sidecars: Set<String> = [],
-            outlivingClasses: Int = 0
+            outlivingClasses: Int = 0, revocations: UInt64 = 0
         ) {
             (self.serial, self.digest, self.sets) = (serial, digest, sets)
-            (self.sidecars, self.outlivingClasses) = (sidecars, outlivingClasses)
+            (self.sidecars, self.outlivingClasses, self.revocations) = (sidecars, outlivingClasses, revocations)
         }
     }
 
@@ -71,10 +73,11 @@ public struct SerialStore: Sendable {
         }
         let sidecars = lines.filter { $0.hasPrefix("sidecars ") }.flatMap { $0.split(separator: " ").dropFirst() }
         let outliving = lines.first { $0.hasPrefix("outliving ") }.flatMap { Int($0.dropFirst(10)) } ?? 0
+        let revocations = lines.first { $0.hasPrefix("revocations ") }.flatMap { UInt64($0.dropFirst(12)) } ?? 0
         return .entry(
             Entry(
                 serial: serial, digest: digest, sets: lines.dropFirst().compactMap { SetChange(line: $0) },
-                sidecars: Set(sidecars.map(String.init)), outlivingClasses: outliving))
+                sidecars: Set(sidecars.map(String.init)), outlivingClasses: outliving, revocations: revocations))
     }
 
     /// Replaces the stored entry. If that fails, as on a full disk, only the line with serial and fingerprint is
@@ -84,8 +87,10 @@ public struct SerialStore: Sendable {
         let first = "\(entry.serial) \(entry.digest) \(Self.checksum(entry.serial, entry.digest))"
         let sidecars = entry.sidecars.isEmpty ? "" : "sidecars " + entry.sidecars.sorted().joined(separator: " ") + "\n"
         let outliving = entry.outlivingClasses == 0 ? "" : "outliving \(entry.outlivingClasses)\n"
+        let revocations = entry.revocations == 0 ? "" : "revocations \(entry.revocations)\n"
+        let sets = entry.sets.map { $0.line + "\n" }.joined()
         do throws(Failure) {
-            try file(zone).replace(first + "\n" + sidecars + outliving + entry.sets.map { $0.line + "\n" }.joined())
+            try file(zone).replace(first + "\n" + sidecars + outliving + revocations + sets)
         } catch {
             file(zone).overwriteFirstLine(first)
             throw error

@@ -86,7 +86,8 @@ struct ServedZone {
         digest = fileDigest
         entry = SerialStore.Entry(
             serial: serial, digest: whole.description, sets: sets, sidecars: context.sidecars ?? last?.sidecars ?? [],
-            outlivingClasses: content.outliving?.classes.count ?? 0)
+            outlivingClasses: content.outliving?.classes.count ?? 0,
+            revocations: max(last?.revocations ?? 0, files.revocations?.sequence ?? 0))
         if let before, isSameFiles, before.content == content, before.entry.serial == serial {
             image = before.image
         } else {

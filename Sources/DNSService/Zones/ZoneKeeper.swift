@@ -156,8 +156,8 @@ actor ZoneKeeper {
         for problem in compiled.problems where problem.severity != .error { logger.warning("\(problem)") }
         guard !compiled.hasErrors else { return refuse(compiled.errors.map(\.description)) }
         guard !compiled.contents.isEmpty else { return refuse(["\(directory): no .zone file"]) }
-        let missing = missingSidecars(read.sidecars)
-        guard missing.isEmpty else { return refuse(missing) }
+        let lost = missingSidecars(read.sidecars) + compiled.contents.compactMap(rollback)
+        guard lost.isEmpty else { return refuse(lost) }
         sidecars = read.sidecars
         return compiled.contents
     }
@@ -177,14 +177,28 @@ actor ZoneKeeper {
     /// map, or all streams. That is usually an accident (`rm`, an unfinished copy), and `zone check` cannot detect it.
     private func missingSidecars(_ found: [String: Set<String>]) -> [String] {
         found.sorted { $0.key < $1.key }.flatMap { zone, kinds in
-            var known = served.first { $0.files.zone == zone }?.entry.sidecars
-            known = known ?? gone.first { $0.zone == zone }?.entry.sidecars
-            if known == nil, let store, case .entry(let kept) = store.load(zone: zone) { known = kept.sidecars }
-            return (known ?? []).subtracting(kinds).sorted().map { kind in
-                "\(zone).\(kind):1:1: was there and is gone; put it back, or, to remove everything in it, run "
+            (lastEntry(zone)?.sidecars ?? []).subtracting(kinds).sorted().map { kind in
+                let lost = "\(zone).\(kind):1:1: was there and is gone; put it back"
+                // Without the file, a node that starts without state would accept every revoked certificate.
+                if kind == "revocations" { return lost + "; to revoke nothing, sign a list without certificates" }
+                return lost + ", or, to remove everything in it, run "
                     + "`reflector zone accept \(directory)/\(zone).\(kind)`, which leaves an empty file"
             }
         }
+    }
+
+    /// The entry of a zone that is served, or was served last.
+    private func lastEntry(_ zone: String) -> SerialStore.Entry? {
+        if let entry = served.first(where: { $0.files.zone == zone })?.entry { return entry }
+        if let entry = gone.first(where: { $0.zone == zone })?.entry { return entry }
+        guard let store, case .entry(let kept) = store.load(zone: zone) else { return nil }
+        return kept
+    }
+
+    private func rollback(_ content: ZoneContent) -> String? {
+        RevocationRollback.problem(
+            content, served: served.first { $0.files.zone == content.zone }?.files,
+            highest: lastEntry(content.zone)?.revocations ?? 0)
     }
 
     /// Serves `files` with the current host states. True if a zone's stored entry or the number of zones has changed.
@@ -205,6 +219,14 @@ actor ZoneKeeper {
                 content, hostStates: hostStates, before: before, kept: kept, context: context, unixTime: unixTime)
             tell(zone, last: (before?.entry ?? kept)?.serial, context)
             if zone.entry != before?.entry, zone.entry != kept { raised.append(zone) }
+            if let list = zone.files.revocations, list.sequence != before?.files.revocations?.sequence {
+                logger.notice(
+                    "revocation list",
+                    metadata: [
+                        "name": "\(content.zone)", "list": "\(list.sequence)",
+                        "revoked": "\(list.serials)",
+                    ])
+            }
             next.append(zone)
         }
         for zone in served where !files.contains(where: { $0.zone == zone.files.zone }) {

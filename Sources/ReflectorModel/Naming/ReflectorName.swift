@@ -1,5 +1,6 @@
-/// The names with a special meaning under the zone (design §4), without the zone itself. All names that a node looks
-/// up, and all that the name server synthesises, are of this type.
+/// The names with a special meaning under the zone (design §4), without the zone itself. All names at which a node looks
+/// for hosts, and all that the name server synthesises, are of this type. The revocation list is no host: its names are
+/// in `RevocationRecords`.
 public enum ReflectorName: Hashable, Sendable, CustomStringConvertible {
     /// `n1.r1283.s4096`: a region's parents of rank 1 for a portset. `n1.r1283`, without a portset, means the default
     /// portset.

@@ -76,8 +76,29 @@ actor ServerQueries {
         }
     }
 
+    /// How a query is sent.
+    enum Transport {
+        /// Over UDP, and over TCP if the answer is truncated.
+        case datagrams
+        /// Over TCP at once, for an answer that is known to be long.
+        case stream
+    }
+
+    /// Asks one server only, once.
+    /// - Parameter name: absolute, without the final dot.
+    func ask(
+        server index: Int, _ name: String, _ type: UInt16, over transport: Transport = .datagrams,
+        until deadline: MonotonicInstant
+    ) async -> Result<AnswerReading, QueryExchange.Failure> {
+        let left = deadline - exchange.loop.instant
+        guard servers.indices.contains(index), left > .zero else { return .failure(.timedOut) }
+        return await ask(index, name, type, over: transport, left: left).map {
+            AnswerReading($0, name: name.lowercased(), type: type)
+        }
+    }
+
     private func ask(
-        _ index: Int, _ name: String, _ type: UInt16, left: TimeSpan
+        _ index: Int, _ name: String, _ type: UInt16, over transport: Transport = .datagrams, left: TimeSpan
     ) async -> Result<LDNSMessage, QueryExchange.Failure> {
         for _ in 0...Self.cookieRetriesMax {
             guard
@@ -86,10 +107,18 @@ actor ServerQueries {
                     random: &random)
             else { return .failure(.malformed) }
             do throws(QueryExchange.Failure) {
-                var answer = try await exchange.overUDP(query, to: servers[index], timeout: min(left, Self.tryTimeout))
-                if case .answer(let message, _) = answer.reply, message.isTruncated {
-                    let timeout = min(left, Self.streamTimeout)
-                    answer = try await exchange.overTCP(query, to: servers[index], timeout: timeout)
+                var answer: QueryExchange.Answer
+                switch transport {
+                case .stream:
+                    answer = try await exchange.overTCP(
+                        query, to: servers[index], timeout: min(left, Self.streamTimeout))
+                case .datagrams:
+                    answer = try await exchange.overUDP(
+                        query, to: servers[index], timeout: min(left, Self.tryTimeout))
+                    if case .answer(let message, _) = answer.reply, message.isTruncated {
+                        let timeout = min(left, Self.streamTimeout)
+                        answer = try await exchange.overTCP(query, to: servers[index], timeout: timeout)
+                    }
                 }
                 guard case .answer(let message, let cookie) = answer.reply else { return .failure(.malformed) }
                 if let cookie { serverCookies[index] = cookie }

@@ -10,6 +10,9 @@ public final class CounterSet<Name: RawRepresentable<String> & CaseIterable & Ha
         values.withLock { $0[counter, default: 0] &+= UInt64(max(amount, 0)) }
     }
 
+    /// For a value that is not a count.
+    public func set(_ value: UInt64, of counter: Name) { values.withLock { $0[counter] = value } }
+
     public func value(_ counter: Name) -> UInt64 { values.withLock { $0[counter] ?? 0 } }
 
     /// All counters by name, including those at zero.

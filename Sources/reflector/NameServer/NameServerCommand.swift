@@ -15,10 +15,10 @@ struct NameServerCommand: AsyncParsableCommand {
         discussion: """
             The server detects changes of the files and accepts or refuses them as a whole. It logs a refusal and \
             keeps serving the last good zone. It also refuses a folder in which a .portsets or .streams file is \
-            missing (`reflector zone accept` if that is intended). With secondaries or other servers in the NS set, it \
-            compares its serial with theirs before the first answer, so that the serial never falls. SIGHUP reloads \
-            the directory, the identity and every file of secrets (TSIG keys, cookie secrets); SIGTERM ends the \
-            server.
+            missing (`reflector zone accept` if that is intended), or in which a revocation list is missing or older \
+            than the one served before. With secondaries or other servers in the NS set, it compares its serial with \
+            theirs before the first answer, so that the serial never falls. SIGHUP reloads the directory, the identity \
+            and every file of secrets (TSIG keys, cookie secrets); SIGTERM ends the server.
 
             With --identity (`reflector keys request` makes the folder) the server probes set reflectors, so that answers \
             leave out dead ones, and accepts overrides of the operators in that folder.

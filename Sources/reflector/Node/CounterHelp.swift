@@ -1,5 +1,8 @@
 /// The HELP texts of a node's counters in `/metrics`. Each counts since the node's start.
 enum CounterHelp {
+    /// Values among the counters that may fall, by their names in `/metrics` without `reflector_`.
+    static let gauges = ["revocation_sequence": "Number of the revocation list in force, 0 without one."]
+
     /// By the counter's name in `/metrics`, without `reflector_` and `_total`.
     static let texts: [String: String] = [
         // The relay protocol.
@@ -152,6 +155,9 @@ enum CounterHelp {
         "ingest_tables_repeated": "Times that PAT and PMT were repeated because the encoder sends them too seldom.",
         "ingest_throttled": "Times that an encoder had to wait because of --ingest-rate-max.",
         // Look-ups.
+        "revocation_failures": "Turns without an answer for the revocation list, and lists that could not be fetched.",
+        "revocation_polls": "Turns in which name servers were asked for the newest revocation list.",
+        "revocation_rejected": "Revocation lists fetched and rejected: damaged, not signed by an operator, not newer.",
         "resolver_bad_cookie": "BADCOOKIE answers of name servers.",
         "resolver_failed": "Queries answered with an error by a name server.",
         "resolver_lame": "Answers of name servers that do not serve the zone.",

@@ -24,6 +24,12 @@ enum NodeMetrics {
         }
         for (counter, value) in status.counters.sorted(by: { $0.key < $1.key }) {
             let name = String(snakeCase: counter)
+            if let help = CounterHelp.gauges[name] {
+                samples.append(
+                    MetricSample(
+                        name: "reflector_\(name)", labels: node, value: Double(value), kind: .gauge, help: help))
+                continue
+            }
             samples.append(
                 MetricSample(
                     name: "reflector_\(name)_total", labels: node, value: Double(value), kind: .counter,

@@ -7,7 +7,8 @@ struct ZoneCommand: AsyncParsableCommand {
         abstract: "Check, explain, compare and export a directory of zone files.",
         discussion: """
             A directory holds, for each zone, ZONE.zone (a master file: SOA, NS, addresses), ZONE.portsets (which set \
-            regions serve which portsets of which regions) and ZONE.streams (the streams).
+            regions serve which portsets of which regions), ZONE.streams (the streams) and, if certificates of nodes \
+            were revoked, ZONE.revocations (the signed list of them).
 
             Before an edit goes live:
               reflector zone check zones               # is it right?
