@@ -80,8 +80,8 @@ let package = Package(
         .target(
             name: "RelayService",
             dependencies: [
-                "RelayCore", "RelayWire", "PacketSealing", "NodeIdentity", "IdentityKeys", "SecretFiles", "DatagramIO",
-                "LDNSKit", "HTTPFetching", "ReflectorModel",
+                "RelayCore", "RelayWire", "PacketSealing", "SecretFiles", "DatagramIO", "LDNSKit", "HTTPFetching",
+                "IdentityKeys", "NodeIdentity", "ReflectorModel",
                 histogram, log, nioCore, nioPosix, nioHTTP,
             ]),
         .target(

@@ -9,6 +9,12 @@ public struct ZonePlaces: Sendable {
     public struct Place: Sendable, Hashable, CustomStringConvertible {
         public var role: CertifiedRole
         public var region: CertifiedRegion
+
+        public init(role: CertifiedRole, region: CertifiedRegion) {
+            self.role = role
+            self.region = region
+        }
+
         public var description: String { region == .none ? "\(role)" : "\(role) of \(region)" }
     }
 

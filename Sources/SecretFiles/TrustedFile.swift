@@ -5,9 +5,11 @@ import Glibc
 public enum TrustedFile {
     /// Reads a file that belongs to us or to root, and that nobody else can write. The open file is checked, not its
     /// name.
-    public static func read(_ path: String, bytesMax: Int) throws(PrivateFile.Failure) -> [UInt8] {
+    /// - Parameter isSigned: true if its content proves itself by a signature, so that it does not matter who can write
+    ///   the file.
+    public static func read(_ path: String, bytesMax: Int, isSigned: Bool = false) throws(PrivateFile.Failure) -> [UInt8] {
         let isAllowed = { (status: stat, _: Int32) throws(PrivateFile.Failure) in
-            guard status.st_mode & 0o022 == 0 else {
+            guard isSigned || status.st_mode & 0o022 == 0 else {
                 throw .writableByOthers(path: path, mode: status.st_mode & 0o7777)
             }
         }

@@ -52,7 +52,8 @@ struct RevocationRecordsTests {
             try text.write(toFile: "\(zones)/\(Self.zone).\(kind)", atomically: true, encoding: .utf8)
         }
         let full = try signer.revocations(1...4_096, sequence: 1, zone: Self.zone)
-        try write(Self.text, "zone")
+        // So many records that a difference is shorter than the zone.
+        try write(Self.text + (1...200).map { "host-\($0) A 127.0.3.\($0)\n" }.joined(), "zone")
         try write(RevocationText.write(full), "revocations")
         let keys = try TSIGKeyring.parse("transfer.key hmac-sha256 \(Self.secret)\n").get()
         var ports = SystemRandomNumberGenerator()
@@ -120,7 +121,7 @@ struct RevocationRecordsTests {
         let bind = try Self.run("named-checkzone", "-i", "local", Self.zone, file)
         #expect(bind.contains("OK"), "\(bind.prefix(500))")
         let knot = try Self.run("kzonecheck", "-v", "-o", Self.zone, file)
-        #expect(!knot.lowercased().contains("error"), "\(knot.prefix(500))")
+        #expect(knot.contains("No semantic error found"), "\(knot.prefix(500))")
         let nsd = try Self.run("nsd-checkzone", Self.zone, file)
         #expect(nsd.contains("is ok"), "\(nsd.prefix(500))")
     }

@@ -15,12 +15,12 @@ struct CommandLineTests {
             (["status", "--node", "foo"], "reflector status"),
             (["trace", "live/news", "--region", "abc"], "reflector trace"),
             (["trace", "LIVE NEWS", "--region", "1"], "reflector trace"),
-            (["keys", "generate", "/nowhere/keys", "--stream", "live*"], "reflector keys generate"),
-            (["set", "sjc-1", "--keys", "/nowhere", "--capacity", "10Gbit"], "reflector set"),
-            (["set", "sjc-1", "--keys", "/nowhere", "--deadline", "0"], "reflector set"),
-            (["set", "sjc-1", "--keys", "/nowhere", "--port", "0"], "reflector set"),
-            (["edge", "edge-1", "--region", "1", "--keys", "/nowhere", "--ops", "x"], "reflector edge"),
-            (["entrypoint", "ep-1", "--keys", "/nowhere", "--ingest-rate-max", "1"], "reflector entrypoint"),
+            (["keys", "streams", "/nowhere/keys", "--stream", "live*"], "reflector keys streams"),
+            (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--capacity", "10Gbit"], "reflector set"),
+            (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--deadline", "0"], "reflector set"),
+            (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--port", "0"], "reflector set"),
+            (["edge", "edge-1", "--region", "1", "--keys", "/nowhere", "--identity", "/nowhere", "--ops", "x"], "reflector edge"),
+            (["entrypoint", "ep-1", "--keys", "/nowhere", "--identity", "/nowhere", "--ingest-rate-max", "1"], "reflector entrypoint"),
             (["status", "--role", "king"], "reflector status"),
         ])
     func usage(_ arguments: [String], _ command: String) throws {
@@ -36,7 +36,7 @@ struct CommandLineTests {
         for arguments in [
             ["set", "sjc-1", "--capacity", "10Gbps"], ["edge", "edge-1", "--region", "1"], ["entrypoint", "ep-1"],
         ] {
-            let result = try Program.run(Program.reflector, arguments + ["--keys", "/nowhere"])
+            let result = try Program.run(Program.reflector, arguments + ["--keys", "/nowhere", "--identity", "/nowhere"])
             #expect(result.code == 1, "\(result.errors)")
             #expect(result.errors.hasPrefix("reflector: /nowhere"), "\(result.errors)")
         }
@@ -134,11 +134,11 @@ struct CommandLineTests {
     func keys() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/keys"
-        let made = try run("keys", "generate", path, "--stream", "live/news", "--stream", "live/*")
+        let made = try run("keys", "streams", path, "--stream", "live/news", "--stream", "live/*")
         #expect(made.code == 0 && made.errors.hasPrefix("wrote \(path) (mode 0600); encoders push with ?key="))
         let checked = try run("keys", "check", path)
-        #expect(checked.code == 0 && checked.errors == "\(path) is good: 1 network key, 2 stream lines, 1 operator\n")
-        let again = try run("keys", "generate", path)
+        #expect(checked.code == 0 && checked.errors == "\(path) is good: 1 network key, 2 stream lines\n")
+        let again = try run("keys", "streams", path)
         #expect(again.code == 1 && again.errors == "reflector: \(path): create: File exists\n", "\(again.errors)")
     }
 }

@@ -51,7 +51,8 @@ struct PullFileTests {
             #expect(!network.log(of: "ep-bos").contains("s3cret"))
 
             try Data("two\nlines\n".utf8).write(to: URL(fileURLWithPath: file))
-            arguments = ["entrypoint", "ep-1", "--keys", network.keysPath, "--pull", "live/news=@\(file)"]
+            arguments = ["entrypoint", "ep-bos", "--keys", network.keysPath, "--pull", "live/news=@\(file)"]
+            arguments += ["--identity", network.identities.folder(of: "ep-bos")]
             let wrong = try Program.run(Program.reflector, arguments)
             #expect(wrong.code == 2 && wrong.errors.contains("does not hold one line with a URL"), "\(wrong.errors)")
         }

@@ -62,8 +62,10 @@ struct RevocationTests {
                 print("in force: two servers \(both), one behind \(behind), one killed \(one)")
                 #expect(watch.counters.value(.rejected) == 0)
                 second.send(SIGKILL)
-                let restarted = RevocationWatch(configuration, logger: logger) { _ in }
-                #expect(restarted.restored?.content.sequence == sequence)
+                // The list is in force before it is on the disk.
+                try await eventually("the saved list") {
+                    RevocationWatch(configuration, logger: logger) { _ in }.restored?.content.sequence == sequence
+                }
             }
         }
     }

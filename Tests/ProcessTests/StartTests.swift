@@ -1,5 +1,6 @@
 import DatagramIO
 import Foundation
+import IdentityKeys
 import ReflectorModel
 import TestSupport
 import Testing
@@ -12,20 +13,28 @@ struct StartTests {
     func misplaced() async throws {
         try await TestNetwork.with(net: 104) { network in
             let set = try network.arguments(of: "sjc-1")
-            func start(_ name: String, _ change: ([String]) -> [String]) async throws {
-                try await network.startProgram(Program.reflector, change(set), name: name)
+            func start(
+                _ name: String, _ node: LocalIdentities.Node, zone: String = "reflector.net",
+                _ change: ([String]) -> [String]
+            ) async throws {
+                let identity = try network.makeIdentity(node, zone: zone, folder: name)
+                try await network.startProgram(
+                    Program.reflector, change(set) + ["--identity", identity], name: name)
             }
             // Start before there is a name server.
-            try await start("early") { $0.map { $0 == "sjc-1" ? "early" : $0 } }
+            try await start("early", .init(name: "early", role: .set)) { $0.map { $0 == "sjc-1" ? "early" : $0 } }
             try await log(
                 "early", of: network,
                 has: "early.reflector.net: 127.104.0.1:5300 cannot be reached: nothing listens there")
             try await network.start("ns1")
             try await network.waitUntilReady("ns1")
-            try await start("nosuch") { $0.map { $0 == "sjc-1" ? "nosuch" : $0 } }
-            try await start("foreign") { $0.map { $0 == "reflector.net" ? "example.org" : $0 } }
-            try await start("unnamed") { ["entrypoint"] + $0.dropFirst() }
-            try await network.start("edge-bos", options: ["--region", "9999"])
+            try await start("nosuch", .init(name: "nosuch", role: .set)) { $0.map { $0 == "sjc-1" ? "nosuch" : $0 } }
+            let sjc = LocalIdentities.Node(name: "sjc-1", role: .entrypoint)
+            try await start("foreign", .init(name: "sjc-1", role: .set), zone: "example.org") { $0.map { $0 == "reflector.net" ? "example.org" : $0 } }
+            try await start("unnamed", sjc) { ["entrypoint"] + $0.dropFirst() }
+            let elsewhere = LocalIdentities.Node(name: "edge-bos", role: .edge, region: .edge(RegionID(9_999)))
+            let identity = try network.makeIdentity(elsewhere, zone: "reflector.net", folder: "elsewhere")
+            try await network.start("edge-bos", options: ["--region", "9999", "--identity", identity])
             try await network.start("lon-1", options: ["--state", "/proc/nope"])
             try await log("nosuch", of: network, has: "nosuch.reflector.net: no address in the zone for this host")
             try await log(

@@ -11,7 +11,7 @@ struct AnnouncerPartTests {
     private func entries(_ count: Int) throws -> [Announce.Entry] {
         try (0..<count).map { number in
             Announce.Entry(
-                stream: try #require(StreamName("live/s\(number)")), portset: PortsetID(1), keyPhase: 0,
+                stream: try #require(StreamName("live/s\(number)")), portset: PortsetID(1),
                 incarnation: Incarnation(high: 1, low: UInt64(number)))
         }
     }

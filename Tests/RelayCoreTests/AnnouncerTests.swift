@@ -78,7 +78,7 @@ struct AnnouncerTests {
     private func page(_ number: UInt16, of pages: UInt16, version: UInt64 = 1, names: Range<Int>) throws -> Announce {
         let entries = try names.map { name in
             Announce.Entry(
-                stream: try #require(StreamName("live/n\(name)")), portset: PortsetID(1), keyPhase: 0,
+                stream: try #require(StreamName("live/n\(name)")), portset: PortsetID(1),
                 incarnation: Incarnation(high: 1, low: UInt64(name)))
         }
         return Announce(version: version, page: number, pages: pages, entries: entries)

@@ -30,7 +30,7 @@ final class Bench: NetworkScenario {
         func ended(stream: StreamName) {}
     }
 
-    static let networkKey: UInt64 = 0xfeed
+    static let operatorKey: UInt64 = 0xfeed
     private static let delay = TimeSpan.milliseconds(5)
 
     let network = VirtualNetwork<Event>()
@@ -74,7 +74,7 @@ final class Bench: NetworkScenario {
     }
 
     func add(
-        _ name: String, _ role: NodeRole, _ number: UInt32, region: RegionID? = nil, key: UInt64 = networkKey,
+        _ name: String, _ role: NodeRole, _ number: UInt32, region: RegionID? = nil, key: UInt64 = operatorKey,
         sink: Sink? = nil, _ change: (inout RelayConfiguration) -> Void = { _ in },
         makeMeasurements: (() -> any LinkMeasurements)? = nil
     ) -> RelayNode {
@@ -82,9 +82,10 @@ final class Bench: NetworkScenario {
         configuration.packetsMax = 2_048
         change(&configuration)
         lives += 1
-        let crypto = SimulatedCrypto(networkKeys: [key], seed: lives)
+        let crypto = SimulatedCrypto(operatorKey: key, seed: lives)
         let node = RelayNode(
-            configuration: configuration, crypto: crypto, seed: UInt64(number), sink: sink,
+            configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration, at: now),
+            seed: UInt64(number), sink: sink,
             makeMeasurements: makeMeasurements, now: now)
         network.add(NodeSetUp(configuration, batchMax: batchMax), running: node, at: Self.endpoint(number))
         return node

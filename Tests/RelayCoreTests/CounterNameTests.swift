@@ -6,7 +6,7 @@ import Testing
 struct CounterNameTests {
     @Test("words are separated by underscores, and an abbreviation is one word")
     func names() {
-        #expect(RelayCounter.rejectedHandshakeMAC.name == "rejected_handshake_mac")
+        #expect(RelayCounter.rejectedBadMAC.name == "rejected_bad_mac")
         #expect(RelayCounter.rejectedBadSeal.name == "rejected_bad_seal")
         #expect(RelayCounter.dataSent.name == "data_sent")
     }

@@ -19,8 +19,11 @@ struct FetcherTests {
         init(region: RegionID) {
             var configuration = RelayConfiguration(name: "edge", role: .edge)
             configuration.region = region
+            let crypto = SimulatedCrypto(operatorKey: 1, seed: 1)
+            // The key that `openedLink` names.
+            _ = crypto.makeSealKey()
             core = NodeCore(
-                configuration: configuration, crypto: SimulatedCrypto(networkKeys: [1], seed: 1), seed: 1,
+                configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration), seed: 1,
                 makeMeasurements: nil, now: instant(0))
             fetcher = Fetcher(configuration)
         }
@@ -43,13 +46,7 @@ struct FetcherTests {
         }
 
         mutating func open(_ link: ParentLink, at now: MonotonicInstant) {
-            let opened = Opened(
-                keyPhase: 0, role: .set, node: NodeID(name: link.peerName), nonce: link.nonce, parentNonce: link.nonce,
-                parentToken: 9, leaseMilliseconds: 10_000, shardCount: 1, shard: 0, name: link.peerName)
-            let keys = core.crypto.makeLinkKeys(
-                phase: 0, childNonce: link.nonce, parentNonce: link.nonce, child: NodeID(name: "edge"),
-                parent: NodeID(name: link.peerName))!
-            link.open(opened, keys: keys, at: now)
+            link.open(openedLink(to: link.peerName), at: now)
             fetcher.linkBecameAlive(link, at: now, &core)
         }
     }

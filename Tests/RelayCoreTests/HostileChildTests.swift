@@ -177,6 +177,8 @@ struct HostileChildTests {
         for port in 0..<100 as Range<UInt16> {
             let endpoint = Endpoint(address: IPAddress(v4: 0x0a00_0042), port: 1_000 + port)
             #expect(HostilePeer("same", .edge, at: endpoint, of: set, tree.bench, seed: UInt64(port) + 7).open())
+            // A child gets at most 32 answers in ten seconds.
+            tree.bench.run(for: .milliseconds(400))
         }
         #expect(set.core.links.children.all.count { $0.name == "same" } == 1)
         #expect(set.counters[.linksReplaced] == 99)
@@ -195,7 +197,6 @@ struct HostileChildTests {
         #expect(tree.sets[0].snapshot.childLinks == before - 1)
         tree.bench.inject(open, from: child.endpoint, to: tree.sets[0])
         #expect(tree.sets[0].snapshot.childLinks == before - 1)
-        #expect(tree.sets[0].counters[.rejectedReplayed] == 1)
         #expect(child.open(), "it may come back with a new handshake")
     }
 

@@ -1,88 +1,110 @@
+import NodeIdentity
 import ReflectorModel
 import ReflectorSimulation
 import RelayWire
 
 @testable import RelayCore
 
-/// A peer that holds the network key and sends arbitrary messages with correct MACs: as a child that opened a link to a
+/// A peer with a valid certificate that sends arbitrary messages with correct MACs: as a child that opened a link to a
 /// node, or as the parent to which a node opened one.
 final class HostilePeer {
     let bench: Bench
     let endpoint: Endpoint
-    let name: String
-    let role: NodeRole
     private let target: RelayNode
     private let targetEndpoint: Endpoint
     private let crypto: SimulatedCrypto
+    private let identity: NodeHandshakes<SimulatedIdentityCrypto>
     private var random: SeededGenerator
 
     private(set) var keys: LinkKeys?
     /// The token that the node expects.
     private(set) var token: UInt64 = 0
     private var counter: UInt64 = 0
+    private var wrapNonce: UInt64 = 0
+    private var sealKeys: [IncarnationTag: SealKey] = [:]
     private var isParent = false
     /// The newest nonce of the node's heartbeats, and its newest subscription.
     private(set) var leaseNonce: UInt64 = 0
     private(set) var subscribed: Subscribe?
+    /// The newest reply to a subscription.
+    private(set) var reply: SubscribeReply?
     private(set) var isRefused = false
+    private(set) var refusal: HandshakeRefusal?
     private(set) var isClosed = false
+    /// The node has answered a probe.
+    private(set) var report: ProbeReport?
     /// The bytes of the last Open.
     private(set) var openSent: [UInt8] = []
     private var seen = 0
 
-    init(
+    convenience init(
         _ name: String, _ role: NodeRole, at endpoint: Endpoint, of target: RelayNode, _ bench: Bench, seed: UInt64 = 1
     ) {
-        self.name = name
-        self.role = role
+        var configuration = RelayConfiguration(name: name, role: role)
+        configuration.region = role == .edge ? RegionID(1283) : nil
+        self.init(
+            SimulatedIdentity(configuration, operatorKey: Bench.operatorKey), at: endpoint, of: target, bench, seed: seed)
+    }
+
+    /// A peer with this certificate.
+    init(
+        _ identity: SimulatedIdentity, at endpoint: Endpoint, of target: RelayNode, _ bench: Bench, seed: UInt64 = 1
+    ) {
         self.endpoint = endpoint
         self.bench = bench
         self.target = target
         targetEndpoint = bench.nodes.first { $0.node === target }?.endpoint ?? endpoint
-        crypto = SimulatedCrypto(networkKeys: [Bench.networkKey], seed: seed)
+        crypto = SimulatedCrypto(operatorKey: Bench.operatorKey, seed: seed)
+        self.identity = crypto.handshakes(identity, at: bench.now)
         random = SeededGenerator(seed: seed)
     }
 
     var isOpen: Bool { keys != nil && !isClosed }
+    var node: NodeID { identity.own.node }
+    var name: String { identity.own.name }
 
     // MARK: Links
 
     /// Opens a link as a child. Returns false if the node did not accept it.
     @discardableResult
-    func open() -> Bool {
-        (keys, counter, isParent, isRefused, isClosed) = (nil, 0, false, false, false)
+    func open(renewing renewedToken: UInt64 = 0) -> Bool {
+        (keys, counter, isParent, isRefused, isClosed, refusal) = (nil, 0, false, false, false, nil)
         seen = bench.sent.count
-        let nonce = HandshakeNonce(high: random.next(), low: random.next())
-        let node = NodeID(name: name)
-        inject(.hello(keyPhase: 0, role: role, node: node, nonce: nonce))
-        for case .cookie(_, nonce, let cookie) in handshakes() {
-            let open = Open(
-                keyPhase: 0, role: role, node: node, nonce: nonce, cookie: cookie, childToken: random.next(),
-                region: nil, name: name)
+        let opening = identity.begin(
+            to: NodeID(name: target.configuration.name), nonce: nonce(),
+            LinkRequest(childToken: random.next() | 1, renewedToken: renewedToken))
+        inject(.hello(opening.hello))
+        for case .cookie(let cookie) in handshakes() {
+            try? opening.receive(cookie)
+            guard let open = opening.open else { continue }
             openSent = encode(.open(open))
             bench.inject(openSent, from: endpoint, to: target)
+            // It may have to wait for its turn.
+            bench.run(for: .milliseconds(1))
             for message in handshakes() {
-                if case .refused = message { isRefused = true }
-                guard case .opened(let opened) = message else { continue }
-                token = opened.parentToken
-                keys = crypto.makeLinkKeys(
-                    phase: 0, childNonce: nonce, parentNonce: opened.parentNonce, child: node, parent: opened.node)
+                if case .refused(let refused) = message {
+                    isRefused = true
+                    refusal = try? opening.receive(refused)
+                }
+                guard case .opened(let opened) = message,
+                    let link = try? opening.receive(opened, at: bench.now)
+                else { continue }
+                token = link.grant.parentToken
+                keys = link.keys
             }
         }
         return keys != nil
     }
 
-    /// Sends a probe to the node. Returns true if the node answers at once.
+    /// Sends a probe to the node, on a link that is opened first if there is none. Returns true if the node answers at
+    /// once.
     func probe() -> Bool {
+        guard isOpen || open() else { return false }
+        report = nil
         seen = bench.sent.count
-        let nonce = HandshakeNonce(high: random.next(), low: random.next())
-        let node = NodeID(name: name)
-        inject(.hello(keyPhase: 0, role: role, node: node, nonce: nonce))
-        for case .cookie(_, nonce, let cookie) in handshakes() {
-            inject(.probe(Probe(keyPhase: 0, role: role, node: node, nonce: nonce, cookie: cookie, number: 5)))
-            return handshakes().contains { if case .probeReport = $0 { true } else { false } }
-        }
-        return false
+        send(.probe(number: 5))
+        answer()
+        return report?.number == 5
     }
 
     /// Answers the datagrams of the node: accepts its handshake as a parent, and notes its requests.
@@ -95,20 +117,19 @@ final class HostilePeer {
     private func take(_ bytes: UnsafeRawBufferPointer) {
         if let message = try? ControlCodec.decodeBody(bytes) { return learn(message) }
         switch try? HandshakeCodec.decode(bytes) {
-        case .hello(_, _, _, let nonce):
-            let cookie = HandshakeCookie(milliseconds: 1, macHigh: 2, macLow: 3)
-            inject(.cookie(keyPhase: 0, nonce: nonce, cookie: cookie))
+        case .hello(let hello):
+            if let cookie = try? identity.cookie(for: hello, from: targetEndpoint, at: bench.now) {
+                inject(.cookie(cookie))
+            }
         case .open(let open):
-            let parentNonce = HandshakeNonce(high: random.next(), low: random.next())
-            (token, counter, isParent, isClosed) = (open.childToken, 0, true, false)
-            keys = crypto.makeLinkKeys(
-                phase: 0, childNonce: open.nonce, parentNonce: parentNonce, child: open.node, parent: NodeID(name: name)
-            )
-            inject(
-                .opened(
-                    Opened(
-                        keyPhase: 0, role: role, node: NodeID(name: name), nonce: open.nonce, parentNonce: parentNonce,
-                        parentToken: random.next(), leaseMilliseconds: .max, shardCount: .max, shard: 0, name: name)))
+            let grant = LinkGrant(
+                parentToken: random.next() | 1, leaseMilliseconds: .max, shardCount: .max, shard: 0)
+            guard case .accepted(let child) = try? identity.receive(open, from: targetEndpoint, at: bench.now),
+                let (opened, keys) = try? child.grant(grant)
+            else { return }
+            (token, counter, isParent, isClosed) = (child.request.childToken, 0, true, false)
+            self.keys = keys
+            inject(.opened(opened))
         default: break
         }
     }
@@ -117,6 +138,8 @@ final class HostilePeer {
         switch message {
         case .linkHeartbeat(let heartbeat): leaseNonce = heartbeat.leaseNonce
         case .subscribe(let request): subscribed = request
+        case .subscribeReply(let reply): self.reply = reply
+        case .probeReport(let report): self.report = report
         case .close: isClosed = true
         default: break
         }
@@ -128,6 +151,7 @@ final class HostilePeer {
         guard let keys else { return }
         counter += 1
         var bytes = [UInt8](repeating: 0, count: WireLimits.controlLengthMax)
+        let message = completed(message, keys)
         let length = bytes.withUnsafeMutableBytes { buffer in
             let length = ControlCodec.encode(message, token: token, counter: counter, into: buffer)
             ControlCodec.finish(
@@ -137,6 +161,26 @@ final class HostilePeer {
         }
         bench.inject(Array(bytes[..<length]), from: endpoint, to: target)
     }
+
+    /// Adds the key of the stream to a reply that has none.
+    private func completed(_ message: RelayMessage, _ keys: LinkKeys) -> RelayMessage {
+        guard case .subscribeReply(var reply) = message, reply.status == .ok, reply.key == nil else { return message }
+        let stream = subscribed?.stream ?? StreamName("live/news")!
+        let tag = IncarnationTag(stream: stream, source: reply.source, incarnation: reply.incarnation)
+        wrapNonce += 1
+        reply.key = crypto.wrap(sealKey(of: tag), of: tag, under: keys.wrapping, nonce: wrapNonce)
+        return .subscribeReply(reply)
+    }
+
+    private func sealKey(of tag: IncarnationTag) -> SealKey {
+        if let key = sealKeys[tag] { return key }
+        let key = crypto.makeSealKey()!
+        sealKeys[tag] = key
+        return key
+    }
+
+    /// The key that this peer gives for an incarnation is another one from now on.
+    func forgetKey(of tag: IncarnationTag) { sealKeys[tag] = nil }
 
     func subscribe(
         _ stream: StreamName, _ subscription: UInt32 = 1, _ start: Subscribe.Start = .live, rate: UInt8 = 32
@@ -159,19 +203,16 @@ final class HostilePeer {
                     echoedTimestamp: 0, echoDelayMicroseconds: 0, received: received, lost: lost)))
     }
 
-    /// Sends a packet of a stream, sealed as the stream's entrypoint seals its packets.
+    /// Sends a packet of a stream, sealed with the key that this peer gave for its incarnation.
     func sendData(
         _ stream: StreamName, source: NodeID, incarnation: Incarnation, sequence: UInt64, linkNumber: UInt32
     ) {
-        guard sequence > 0, sequence <= WireLimits.sequenceMax,
-            let key = crypto.makeSealKey(phase: 0, stream: stream, source: source, incarnation: incarnation)
-        else { return }
-        defer { crypto.release(key) }
+        guard sequence > 0, sequence <= WireLimits.sequenceMax else { return }
         let tag = IncarnationTag(stream: stream, source: source, incarnation: incarnation)
+        let key = sealKey(of: tag)
         var bytes = [UInt8](repeating: 0, count: WireLimits.dataOverhead + 8)
         bytes.withUnsafeMutableBytes { buffer in
-            DataHeader.writeLinkHeader(
-                into: buffer, retransmitted: false, keyPhase: 0, token: token, linkNumber: linkNumber)
+            DataHeader.writeLinkHeader(into: buffer, retransmitted: false, token: token, linkNumber: linkNumber)
             let packet = UnsafeMutableRawBufferPointer(rebasing: buffer[WireLimits.linkHeaderLength...])
             DataHeader.writeStreamHeader(
                 into: packet, tag: tag, sequence: SequenceNumber(sequence), isFiller: false)
@@ -184,17 +225,11 @@ final class HostilePeer {
         bench.inject(bytes, from: endpoint, to: target)
     }
 
+    private func nonce() -> Nonce { Nonce((0..<16).map { _ in UInt8(truncatingIfNeeded: random.next()) })! }
+
     private func inject(_ message: HandshakeMessage) { bench.inject(encode(message), from: endpoint, to: target) }
 
-    private func encode(_ message: HandshakeMessage) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: WireLimits.handshakeLengthMax)
-        let length = bytes.withUnsafeMutableBytes { buffer in
-            let length = HandshakeCodec.encode(message, into: buffer)
-            _ = HandshakeCodec.finish(UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), crypto: crypto)
-            return length
-        }
-        return Array(bytes[..<length])
-    }
+    private func encode(_ message: HandshakeMessage) -> [UInt8] { message.bytes }
 
     /// The handshake messages that came since the last call.
     private func handshakes() -> [HandshakeMessage] {
@@ -202,5 +237,14 @@ final class HostilePeer {
         seen = bench.sent.count
         for datagram in new where datagram.type == 0x20 { datagram.bytes.withUnsafeBytes { take($0) } }
         return new.compactMap { datagram in datagram.bytes.withUnsafeBytes { try? HandshakeCodec.decode($0) } }
+    }
+}
+
+extension HandshakeMessage {
+    /// The whole datagram.
+    var bytes: [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: WireLimits.handshakeLengthMax)
+        let length = bytes.withUnsafeMutableBytes { HandshakeCodec.encode(self, into: $0) }
+        return Array(bytes[..<length])
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("The identity that nodes claim")
+@Suite("Certificate and zone together")
 struct IdentityTests {
     private func listing(_ name: String, _ text: String, at endpoint: Endpoint) -> LookUpResult {
         .records(
@@ -28,7 +28,7 @@ struct IdentityTests {
             })
         #expect(
             tree.bench.alarms.contains { alarm in
-                if case .identityRefusedByPeer("set-0", _) = alarm { true } else { false }
+                if case .refusedByPeer("set-0", .identity, _) = alarm { true } else { false }
             })
         tree.bench.answers[.node(host: "edge")] = listing("edge", "role=edge region=r1283", at: Tree.edgeEndpoint)
         tree.stream(for: .seconds(12))
@@ -73,7 +73,7 @@ struct IdentityTests {
         tree.stream(for: .seconds(3))
         #expect(tree.parent == Tree.setEndpoint(1))
         #expect(tree.edge.counters[.parentsMistaken] > 0)
-        #expect(tree.bench.alarms.contains(.parentMistaken(expected: "set-0", found: "other", Tree.setEndpoint(0))))
+        #expect(tree.bench.alarms.contains(.parentMistaken(expected: "set-0", Tree.setEndpoint(0))))
     }
 }
 

@@ -241,7 +241,7 @@ struct HostileMessages {
             return .subscribeReply(
                 SubscribeReply(
                     subscription: id, status: random.chance(0.8) ? .ok : random.pick(SubscribeStatus.allCases),
-                    keyPhase: UInt8(random.next(below: 2)), source: NodeID(random.next(below: 3)),
+                    source: NodeID(random.next(below: 3)),
                     incarnation: incarnation, oldest: sequence, highest: sequence, retryAfterMilliseconds: short))
         case 7: return .unsubscribe(subscription: id)
         case 8: return .subscriptionEnd(subscription: id, reason: random.pick(SubscriptionEndReason.allCases))
@@ -258,7 +258,7 @@ struct HostileMessages {
             let entries = (0..<random.next(below: 4)).map { _ in
                 // Not the first stream, which other nodes watch.
                 Announce.Entry(
-                    stream: random.pick(Array(streams.dropFirst())), portset: PortsetID(short), keyPhase: 0,
+                    stream: random.pick(Array(streams.dropFirst())), portset: PortsetID(short),
                     incarnation: incarnation)
             }
             return .announce(Announce(version: number, page: short % pages, pages: pages, entries: entries))

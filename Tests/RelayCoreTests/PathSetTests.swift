@@ -14,8 +14,8 @@ struct PathSetTests {
         let endpoint = endpoint(UInt32(number))
         return ParentLink(
             slot: number, endpoint: endpoint, remote: endpoint, others: [], peerName: "set-\(number)",
-            isForAnnouncing: false, keyPhase: 0, nonce: HandshakeNonce(high: 1, low: UInt64(number)),
-            childToken: UInt64(number) + 1, now: instant(0))
+            isForAnnouncing: false, opening: opening(to: "set-\(number)"), childToken: UInt64(number) + 1,
+            now: instant(0))
     }
 
     /// A path on a link of its own.

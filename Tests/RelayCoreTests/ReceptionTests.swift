@@ -12,13 +12,13 @@ struct ReceptionTests {
 
     private func incarnation() -> IncarnationState {
         IncarnationState(
-            source: NodeID(name: "e1"), incarnation: Incarnation(high: 1, low: 2), tag: tag, keyPhase: 0,
+            source: NodeID(name: "e1"), incarnation: Incarnation(high: 1, low: 2), tag: tag,
             key: SealKey(index: 0))
     }
 
     private func hold(_ sequence: UInt64, _ incarnation: IncarnationState) -> Int32 {
         let slot = log.append(
-            tag: tag, sequence: SequenceNumber(sequence), arrival: instant(0), keyPhase: 0, isFiller: false,
+            tag: tag, sequence: SequenceNumber(sequence), arrival: instant(0), isFiller: false,
             UnsafeRawBufferPointer(start: nil, count: 0))
         incarnation.insert(sequence, slot: slot)
         return slot
@@ -113,25 +113,22 @@ struct ReceiverTests {
 
         init(role: NodeRole) {
             let configuration = RelayConfiguration(name: "r1", role: role)
+            let crypto = SimulatedCrypto(operatorKey: 1, seed: 1)
+            // The key that `openedLink` names.
+            _ = crypto.makeSealKey()
             core = NodeCore(
-                configuration: configuration, crypto: SimulatedCrypto(networkKeys: [1], seed: 1), seed: 1,
+                configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration), seed: 1,
                 makeMeasurements: nil, now: instant(0))
             receiver = Receiver(playOut: role == .edge ? PlayOut(sink: nil, deadline: .milliseconds(500)) : nil)
             stream = core.streams.insert(StreamName("news")!, countMax: 8)
             let tag = IncarnationTag(5)
             stream.begin(
                 IncarnationState(
-                    source: NodeID(name: "e1"), incarnation: Incarnation(high: 1, low: 2), tag: tag, keyPhase: 0,
+                    source: NodeID(name: "e1"), incarnation: Incarnation(high: 1, low: 2), tag: tag,
                     key: SealKey(index: 0)))
             let endpoint = Endpoint(address: IPAddress("192.0.2.1")!, port: 4_100)
             let link = core.openLink(to: endpoint, others: [], name: "s1", isForAnnouncing: false, at: instant(0))!
-            let opened = Opened(
-                keyPhase: 0, role: .set, node: NodeID(name: "s1"), nonce: link.nonce, parentNonce: link.nonce,
-                parentToken: 9, leaseMilliseconds: 6_000, shardCount: 1, shard: 0, name: "s1")
-            let keys = core.crypto.makeLinkKeys(
-                phase: 0, childNonce: link.nonce, parentNonce: link.nonce, child: NodeID(name: "r1"),
-                parent: NodeID(name: "s1"))!
-            link.open(opened, keys: keys, at: instant(0))
+            link.open(openedLink(to: link.peerName), at: instant(0))
             path = StreamPath(
                 link: link, candidate: ParentCandidate(name: "s1", endpoint: endpoint, rank: 1, cause: "test"),
                 subscription: 1, bit: 1, isExtra: false, start: .live, now: instant(0))
@@ -145,7 +142,7 @@ struct ReceiverTests {
             let linkNumber = path.link.window.highest + 1
             _ = path.link.window.note(linkNumber)
             let header = DataHeader(
-                retransmitted: isRepair, keyPhase: 0, token: 1, linkNumber: linkNumber, tag: IncarnationTag(5),
+                retransmitted: isRepair, token: 1, linkNumber: linkNumber, tag: IncarnationTag(5),
                 sequence: SequenceNumber(sequence), isFiller: false)
             let bytes = [UInt8](repeating: 0, count: WireLimits.streamHeaderLength + 8)
             return bytes.withUnsafeBytes { bytes in

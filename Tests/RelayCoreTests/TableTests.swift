@@ -11,7 +11,7 @@ struct PacketLogTests {
     private func append(_ log: PacketLog, _ sequence: UInt64, at milliseconds: Int64 = 0) -> Int32 {
         withUnsafeBytes(of: sequence) {
             log.append(
-                tag: tag, sequence: SequenceNumber(sequence), arrival: instant(milliseconds), keyPhase: 0,
+                tag: tag, sequence: SequenceNumber(sequence), arrival: instant(milliseconds),
                 isFiller: false, $0)
         }
     }
@@ -253,7 +253,7 @@ struct SmallStateTests {
         let source = NodeID(name: "ep-bos")
         let entries = try ["live/a", "live/b", "live/c"].enumerated().map { number, text in
             Announce.Entry(
-                stream: try #require(StreamName(text)), portset: PortsetID(UInt16(number)), keyPhase: 0,
+                stream: try #require(StreamName(text)), portset: PortsetID(UInt16(number)),
                 incarnation: Incarnation(high: 1, low: UInt64(number)))
         }
         func page(_ number: UInt16, of pages: UInt16, version: UInt64, _ list: [Announce.Entry]) -> Announce {

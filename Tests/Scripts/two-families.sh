@@ -81,7 +81,13 @@ map s* r* one
 EOF
 echo 'stream live/news s1 entrypoints=ep push' >zones/two.test.streams
 
-"$reflector" keys generate keys >/dev/null 2>&1 || exit 5
+"$reflector" keys streams keys >/dev/null 2>&1 || exit 5
+"$reflector" keys init operator --name test >/dev/null 2>&1 || exit 5
+for name in ns1 ep set edge; do "$reflector" keys request $name --identity id-$name 2>/dev/null || exit 5; done >requests
+"$reflector" keys sign requests --operator operator --zones zones >/dev/null || exit 5
+for name in ns1 ep set edge; do
+    "$reflector" keys install $name.certificate --identity id-$name --operators operator/operators >/dev/null || exit 5
+done
 key=$(awk '$1 == "stream" { print $NF; exit }' keys)
 server=10.9.0.1:5300
 case $case in v6only | mtu) edge_server='[2001:db8:9::1]:5300' ;; *) edge_server=$server ;; esac
@@ -89,11 +95,11 @@ listen=(--listen 10.9.0.1:5300)
 [ $hasSix = no ] || listen+=(--listen '[2001:db8:9::1]:5300')
 # Without --ops, an edge serves its status on loopback.
 case $case in no6) edge_ops=127.0.0.1:4980 ops=() ;; *) edge_ops='[2001:db8:9::e]:4980' ops=(--ops "$edge_ops") ;; esac
-node() { local what=$1 name=$2; shift 2; env LD_PRELOAD="$preload" "$reflector" $what $name --zone two.test --keys keys "$@" >$name.log 2>&1 & pids+=($!); }
-env LD_PRELOAD="$preload" "$reflector" nameserver --zones zones "${listen[@]}" --keys keys --ops 10.9.0.1:4980 >ns1.log 2>&1 & pids+=($!)
+node() { local what=$1 name=$2; shift 2; env LD_PRELOAD="$preload" "$reflector" $what $name --zone two.test --keys keys --identity id-$name "$@" >$name.log 2>&1 & pids+=($!); }
+env LD_PRELOAD="$preload" "$reflector" nameserver --zones zones "${listen[@]}" --keys keys --identity id-ns1 --ops 10.9.0.1:4980 >ns1.log 2>&1 & pids+=($!)
 node entrypoint ep --server $server --ops 10.9.0.2:4980
 node set set --server $server --ops 10.9.0.3:4980
-nsenter -t $edge -n env LD_PRELOAD="$preload" "$reflector" edge edge --region 1 --zone two.test --keys keys \
+nsenter -t $edge -n env LD_PRELOAD="$preload" "$reflector" edge edge --region 1 --zone two.test --keys keys --identity id-edge \
     --server "$edge_server" "${ops[@]}" >edge.log 2>&1 & pids+=($!)
 for try in $(seq 100); do curl -sf http://10.9.0.2:4980/readyz >/dev/null && break; sleep 0.1; done
 ffmpeg -nostdin -loglevel error -re -f lavfi -i testsrc2=size=320x180:rate=25 -c:v libx264 -preset ultrafast -b:v 1M \

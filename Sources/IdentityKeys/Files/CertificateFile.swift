@@ -14,7 +14,7 @@ public struct CertificateFile: Sendable, Hashable {
 
     /// Reads a file. The signature is not verified.
     public static func load(_ path: String) throws(IdentityFileError) -> CertificateFile {
-        try parse(try IdentityFileError.read(path, bytesMax: bytesMax), path: path)
+        try parse(try IdentityFileError.read(path, bytesMax: bytesMax, isSigned: true), path: path)
     }
 
     /// Reads the content of a file. Errors name `path`.

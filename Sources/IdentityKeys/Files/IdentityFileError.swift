@@ -29,10 +29,10 @@ public struct IdentityFileError: Error, Hashable, Sendable, CustomStringConverti
 
     public var description: String { problems.map(\.description).joined(separator: "\n") }
 
-    /// Reads a file that only its owner can write.
-    static func read(_ path: String, bytesMax: Int) throws(IdentityFileError) -> [UInt8] {
+    /// Reads a file that only its owner can write, or whose content is signed.
+    static func read(_ path: String, bytesMax: Int, isSigned: Bool = false) throws(IdentityFileError) -> [UInt8] {
         do throws(PrivateFile.Failure) {
-            return try TrustedFile.read(path, bytesMax: bytesMax)
+            return try TrustedFile.read(path, bytesMax: bytesMax, isSigned: isSigned)
         } catch {
             throw IdentityFileError(path, without(path, error.description))
         }

@@ -15,7 +15,7 @@ public enum RequestFile {
 
     /// Reads a file, and checks that each request is proven.
     public static func load(_ path: String) throws(IdentityFileError) -> [NodeRequest] {
-        try parse(try IdentityFileError.read(path, bytesMax: bytesMax), path: path)
+        try parse(try IdentityFileError.read(path, bytesMax: bytesMax, isSigned: true), path: path)
     }
 
     /// Reads the content of a file, and checks that each request is proven. Errors name `path`.

@@ -11,7 +11,7 @@ public enum RevocationFile {
     /// Reads a file. The signature is not verified: `CertificateAuthorities.accepts` does that.
     /// - Parameter zone: nil for any.
     public static func load(_ path: String, zone: String?) throws(IdentityFileError) -> RevocationList {
-        let bytes = try IdentityFileError.read(path, bytesMax: RevocationText.bytesMax)
+        let bytes = try IdentityFileError.read(path, bytesMax: RevocationText.bytesMax, isSigned: true)
         do throws(RevocationText.Problems) {
             return try RevocationText.parse(bytes, zone: zone).list
         } catch {

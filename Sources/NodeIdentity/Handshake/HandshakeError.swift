@@ -40,6 +40,7 @@ extension HandshakeError {
         case .certificate(.revoked): .certificateRevoked
         case .certificate: .certificateUntrusted
         case .powers: .role
+        case .intendedForOther: .otherNode
         default: nil
         }
     }

@@ -71,6 +71,8 @@ public enum HandshakeRefusal: UInt8, Hashable, Sendable, CaseIterable {
     case certificateUntrusted = 5
     /// A node of the child's role cannot open links.
     case role = 6
+    /// The child wanted to reach another node.
+    case otherNode = 7
 }
 
 /// Authenticated under the secret of child key and epoch key, so that only the parent that got the Open can send it.

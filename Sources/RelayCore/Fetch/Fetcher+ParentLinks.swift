@@ -89,7 +89,10 @@ extension Fetcher {
             core.streams[slot]?.candidates.noteRefusal(by: link.endpoint, at: now)
             core.streams[slot]?.candidates.noteKind(reason == .tableFull ? .full : .other)
         }
-        if let reason, reason != .tableFull {
+        if reason == .otherNode {
+            core.context.count(.parentsMistaken)
+            core.context.alarm(.identity, .parentMistaken(expected: link.peerName, link.endpoint), at: now)
+        } else if let reason, reason != .tableFull {
             core.context.alarm(.identity, .refusedByPeer(peer: link.peerName, reason, link.endpoint), at: now)
         }
     }

@@ -36,6 +36,7 @@ extension HandshakeRefusal {
             "no operator in this node's `operators` file signed the certificate for this zone; compare `keys show` on "
                 + "both machines"
         case .role: "nodes of its role open no links"
+        case .otherNode: "it looked for another node at this address; correct the addresses in the zone"
         }
     }
 
@@ -57,6 +58,7 @@ extension HandshakeRefusal {
             "it does not know the operator who signed this node's certificate, or the zone is another; compare `keys "
                 + "show` on both machines"
         case .role: "a node with the role of this one's certificate opens no links"
+        case .otherNode: "it is another node than the zone has at this address"
         }
     }
 }

@@ -18,16 +18,20 @@ extension LinkKeeper {
         }
     }
 
-    /// Lets an Open wait for its turn if its cookie is right.
+    /// Lets an Open wait for its turn if its cookie is right. False if it was dropped.
     mutating func enqueue(
         _ open: OpenMessage, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
-    ) {
-        guard core.context.handshakes.isOurs(open.cookie, nonce: open.nonce, from: source, at: now) else {
-            return core.context.count(.rejectedBadCookie)
+    ) -> Bool {
+        let counter: RelayCounter
+        if !core.context.handshakes.isOurs(open.cookie, nonce: open.nonce, from: source, at: now) {
+            counter = .rejectedBadCookie
+        } else if !opens.append(OpenQueue.Waiting(open: open, source: source, local: core.context.arrivedAt), at: now) {
+            counter = .droppedOpensFull
+        } else {
+            return true
         }
-        let waiting = OpenQueue.Waiting(open: open, source: source, local: core.context.arrivedAt)
-        guard opens.append(waiting, at: now) else { return core.context.count(.droppedOpensFull) }
-        scheduleOpens(&core)
+        core.context.count(counter)
+        return false
     }
 
     func scheduleOpens(_ core: inout NodeCore) {

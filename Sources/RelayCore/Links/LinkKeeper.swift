@@ -15,6 +15,8 @@ struct LinkKeeper {
     /// What other parts of the node must do after a handshake message.
     enum Outcome {
         case nothing
+        /// A child's Open waits for its turn, which may be now.
+        case openWaits
         /// The parent has opened the link.
         case becameAlive(ParentLink)
         /// The link has new keys.
@@ -43,8 +45,7 @@ struct LinkKeeper {
             sendCookie(for: hello, to: source, at: now, &core)
             return .nothing
         case .open(let open):
-            enqueue(open, from: source, at: now, &core)
-            return .nothing
+            return enqueue(open, from: source, at: now, &core) ? .openWaits : .nothing
         case .cookie(let cookie):
             onCookie(cookie, from: source, at: now, &core)
             return .nothing

@@ -9,6 +9,7 @@ extension RelayNode {
     ) throws(WireError) {
         switch try linkKeeper.receive(datagram, from: source, at: now, &core) {
         case .nothing: break
+        case .openWaits: handleOpens(at: now)
         case .becameAlive(let link):
             linkBecameAlive(link, at: now)
             handleTimer(of: link, at: now)

@@ -3,12 +3,26 @@ import ReflectorModel
 /// Reads the lines of a key file and collects all problems.
 struct KeyFileParser {
     private(set) var networkKeys: [KeyFile.NetworkKey] = []
+    private(set) var operatorKeys: [KeyFile.NetworkKey] = []
     private(set) var streamKeys = StreamKeys()
     private(set) var problems: [KeyFile.Problem] = []
     private let path: String
     private var line = 0
 
-    init(path: String) { self.path = path }
+    /// Which lines the file may have.
+    enum Form {
+        /// Of nodes and name servers.
+        case nodes
+        /// Of operators.
+        case operators
+    }
+
+    private let form: Form
+
+    init(path: String, form: Form = .nodes) {
+        self.path = path
+        self.form = form
+    }
 
     private struct Word {
         var text: Substring
@@ -28,20 +42,43 @@ struct KeyFileParser {
             complain(last.count + 1, "the last line has no newline: was the file cut off? add one")
         }
         guard problems.isEmpty else { return }
-        if networkKeys.isEmpty {
+        if form == .operators, operatorKeys.isEmpty {
+            line = 1
+            complain(1, "no operator's key; make a file that has one with `reflector keys operator`")
+        } else if form == .nodes, networkKeys.isEmpty {
             line = 1
             complain(1, "no network key; add `network 1 64-HEX-DIGITS`, or make a file with `reflector keys streams`")
         }
     }
 
+    private mutating func readOperators(_ words: [Word], _ kind: Word) {
+        guard kind.text == "operator-secret" else {
+            return complain(kind.column, "unknown word; a line begins with `operator-secret`")
+        }
+        operatorKeys = read(words, after: operatorKeys, max: KeyFile.operatorKeysMax)
+    }
+
     private mutating func readLine(_ content: Substring) {
         let words = Self.words(content)
         guard let kind = words.first else { return }
+        if form == .operators { return readOperators(words, kind) }
         switch kind.text {
         case "network": networkKeys = read(words, after: networkKeys, max: KeyFile.networkKeysMax)
+        case "operator-public": operatorKeys = read(words, after: operatorKeys, max: KeyFile.operatorKeysMax)
+        case "operator-secret":
+            complain(
+                kind.column,
+                "an operator's secret must not be on nodes and name servers: keep it in a file of its own, and write "
+                    + "its `operator-public` line here, which `reflector keys operator FILE` prints")
+        case "operator":
+            complain(
+                kind.column,
+                "name servers verify overrides by a public key now: `reflector keys operator FILE` makes one, and "
+                    + "prints the `operator-public` line to put here")
         case "stream": readStream(words)
         default:
-            complain(kind.column, "unknown word; a line begins with `network` or `stream`")
+            complain(
+                kind.column, "unknown word; a line begins with `network`, `stream` or `operator-public`")
         }
     }
 

@@ -133,7 +133,7 @@ struct IdentityReport {
     private func firstWord(_ path: String) throws(IdentityFileError) -> Substring {
         let bytes: [UInt8]
         do throws(PrivateFile.Failure) {
-            bytes = try TrustedFile.read(path, bytesMax: IssuedFile.bytesMax)
+            bytes = try TrustedFile.read(path, bytesMax: IssuedFile.bytesMax, isSigned: true)
         } catch {
             throw IdentityFileError(problems: [.init(path: path, text: "\(error)")])
         }

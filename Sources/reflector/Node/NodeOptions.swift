@@ -18,7 +18,7 @@ struct NodeOptions: ParsableArguments {
         help: "An authoritative name server of the zone, ADDRESS:PORT. Repeatable: give two, so that one may fail.")
     var servers: [String] = ["127.0.0.1:5300"]
 
-    @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys generate FILE' makes one.")
+    @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys streams FILE' makes one.")
     var keys: String
 
     @Option(

@@ -147,6 +147,16 @@ actor TestNetwork {
     /// Everybody's identities, and the operator who signed them.
     nonisolated var identities: LocalIdentities { runFolder.identities }
 
+    /// Makes the identity of a node that is not what the zone says. Returns its folder.
+    /// - Parameter folder: a name for it; each has an operator of its own.
+    nonisolated func makeIdentity(
+        _ node: LocalIdentities.Node, zone: String, folder name: String
+    ) throws -> String {
+        let identities = LocalIdentities("\(folder)/identity-\(name)")
+        try identities.make([node], zone: zone, now: UInt64(WallTime.seconds))
+        return identities.folder(of: node.name)
+    }
+
     /// The key file that all nodes share.
     nonisolated var keysPath: String { runFolder.keys }
 
