@@ -11,7 +11,8 @@ extension NetworkPlan {
         if node.role == .nameServer {
             return ["nameserver", "--zones", zones, "--listen", "\(node.dns)"] + own
         }
-        var arguments = [node.role.rawValue, node.name, "--zone", zone, "--keys", folder.keys]
+        var arguments = [node.role.rawValue, node.name, "--zone", zone]
+        if node.role == .entrypoint { arguments += ["--keys", folder.keys] }
         for server in nameServers { arguments += ["--server", "\(server.dns)"] }
         if let region = node.region { arguments += ["--region", "\(region.rawValue)"] }
         if node.port != ZoneContent.Defaults().port { arguments += ["--port", "\(node.port)"] }
