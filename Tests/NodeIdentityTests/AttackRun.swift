@@ -372,6 +372,7 @@ struct AttackRun {
             let outcome = try? parents[index]?.receive(
                 open, from: from, trust: &trust, at: now, seconds: Fixture.now)
             switch outcome {
+            case .refused: return
             case .accepted(let accepted):
                 guard let (opened, link) = try? parents[index]?.answer(accepted, payload: [UInt8(index)]) else {
                     continue

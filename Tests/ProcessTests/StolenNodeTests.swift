@@ -53,7 +53,7 @@ struct StolenNodeTests {
                     network.zones.path, "--why", "stolen",
                 ])
             #expect(revoked.code == 0, "\(revoked.errors)")
-            try await eventually("the end of its links", every: .milliseconds(20), within: .seconds(10)) {
+            try await eventually("the end of its links", within: .seconds(10), every: .milliseconds(20)) {
                 try await links(of: "edge-bos", in: network) == 0
             }
             let took = ContinuousClock.now - start
