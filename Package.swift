@@ -122,7 +122,8 @@ let package = Package(
             dependencies: ["RelayCore", "RelayWire", "NodeIdentity", "ReflectorModel", heap]),
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(
-            name: "NodeIdentityTests", dependencies: ["NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorModel"]),
+            name: "NodeIdentityTests",
+            dependencies: ["NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorSimulation", "ReflectorModel"]),
         .testTarget(
             name: "RelayWireTests",
             dependencies: ["RelayWire", "PacketSealing", "IdentityKeys", "NodeIdentity", "ReflectorModel"]),

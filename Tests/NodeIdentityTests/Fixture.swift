@@ -1,5 +1,6 @@
 import NodeIdentity
 import ReflectorModel
+import ReflectorSimulation
 
 /// An operator in a symbolic world, and the nodes that it certified in the zone `reflector.net` for a year.
 struct Fixture {

@@ -1,4 +1,5 @@
 import Foundation
+import ReflectorSimulation
 import Testing
 
 @Suite("The handshake against an attacker who owns the network and holds one stolen key")
@@ -8,41 +9,33 @@ struct HandshakeAttackTests {
         ProcessInfo.processInfo.environment["REFLECTOR_IDENTITY_SEEDS"].flatMap { UInt64($0) } ?? 3_000
     }
 
-    @Test("No honest end shares a key with the wrong peer, and the attacker has no key of a link between two of them")
-    func seeded() throws {
-        var links = 0
-        var withStolen = 0
-        for seed in 1...seeds {
-            var run = try AttackRun(seed: seed)
-            let report = try run.run()
-            for violation in report.violations { Issue.record("seed \(seed): \(violation)") }
-            links += report.links
-            withStolen += report.withStolen
-        }
+    @Test(
+        "No honest end shares a key with the wrong peer, the attacker has no key of a link between two of them, nobody is refused in another's name, and renewed links keep their ends"
+    )
+    func seeded() {
+        let report = HandshakeAttackSimulation().run(seeds: 1...seeds)
+        for violation in report.violations { Issue.record("\(violation)") }
         // The attacks must not be so heavy that nothing happens, nor so light that the stolen key is never used.
-        #expect(links > Int(seeds) / 2, "\(links) links in \(seeds) runs")
-        #expect(withStolen > Int(seeds) / 4, "\(withStolen) links with the stolen node in \(seeds) runs")
+        let runs = Int(seeds)
+        #expect(report.links > runs / 2 && report.withStolen > runs / 4, "\(report)")
+        #expect(report.renewals > runs / 10 && report.refused > runs / 10, "\(report)")
+        #expect(report.refusedByAttacker > 0, "\(report)")
     }
 
     @Test("Who records everything, and takes all machines afterwards, has no key of a link between two honest ends")
-    func forwardSecrecy() throws {
-        for seed in 1...UInt64(500) {
-            var run = try AttackRun(seed: seed)
-            for violation in try run.run(thenStealsEpochKeys: true).violations {
-                Issue.record("seed \(seed): \(violation)")
-            }
-        }
+    func forwardSecrecy() {
+        var simulation = HandshakeAttackSimulation()
+        simulation.takesAllMachinesAfterwards = true
+        for violation in simulation.run(seeds: 1...500).violations { Issue.record("\(violation)") }
     }
 
     @Test(
         "Canaries: where signatures prove nothing, or do not depend on the text, the attacker gets keys of honest ends",
         arguments: [SymbolicWorld.Signatures.nothing, .ofAnyText])
-    func canary(signatures: SymbolicWorld.Signatures) throws {
-        var stolenKeys = 0
-        for seed in 1...UInt64(300) {
-            var run = try AttackRun(seed: seed, signatures: signatures)
-            stolenKeys += try run.run().violations.count { $0.contains("the attacker has a key") }
-        }
-        #expect(stolenKeys > 0)
+    func canary(signatures: SymbolicWorld.Signatures) {
+        var simulation = HandshakeAttackSimulation()
+        simulation.signatures = signatures
+        let violations = simulation.run(seeds: 1...300).violations
+        #expect(violations.contains { $0.text.contains("the attacker has a key") })
     }
 }

@@ -1,5 +1,6 @@
 import NodeIdentity
 import ReflectorModel
+import ReflectorSimulation
 
 /// A child and a parent without a network between them.
 struct HandshakePair<Crypto: IdentityCrypto> {
@@ -17,6 +18,17 @@ struct HandshakePair<Crypto: IdentityCrypto> {
         -> ParentHandshake<Crypto>.Outcome
     {
         try parent.receive(open, from: address, trust: &trust, at: now, seconds: seconds)
+    }
+
+    /// Why the parent does not accept an Open; nil if it does. If the parent tells the child, the child reads the reason.
+    mutating func refusal(of open: OpenMessage) throws -> HandshakeError? {
+        do {
+            guard case .refused(let message, let error) = try receive(open) else { return nil }
+            guard try child.receive(message) == message.reason else { throw HandshakeError.seal }
+            return error
+        } catch let error as HandshakeError {
+            return error
+        }
     }
 
     /// Lets the child of an Open in.

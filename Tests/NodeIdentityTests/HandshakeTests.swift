@@ -1,4 +1,5 @@
 import ReflectorModel
+import ReflectorSimulation
 import Testing
 
 @testable import NodeIdentity
@@ -159,12 +160,7 @@ struct HandshakeTests {
         var pair = try HandshakePair(fixture, child: child, target: NodeID(name: target))
         let open = try pair.child.receive(try pair.cookie())
         try change(&pair)
-        do {
-            _ = try pair.receive(open)
-            return nil
-        } catch let error as HandshakeError {
-            return error
-        }
+        return try pair.refusal(of: open)
     }
 
     @Test("A parent refuses a child that is revoked or expired, that has its own name, or that wants another parent")
@@ -189,6 +185,34 @@ struct HandshakeTests {
         let foreign = try NodeCredential(
             certificate: stranger.certificate(edge.certificate.content), key: edge.key, fixture.crypto)
         #expect(try refusal(child: try #require(foreign)) == .certificate(.badSignature))
+    }
+
+    @Test("A child believes a Refused only of the parent that got its Open, and unchanged")
+    func refused() throws {
+        var pair = try HandshakePair(fixture)
+        let open = try pair.child.receive(try pair.cookie())
+        guard case .accepted(let accepted) = try pair.receive(open) else { throw HandshakeError.unexpected }
+        var other = try HandshakePair(fixture)
+        let otherOpen = try other.child.receive(try other.cookie())
+        guard case .accepted(let otherAccepted) = try other.receive(otherOpen) else { throw HandshakeError.unexpected }
+        for reason in HandshakeRefusal.allCases {
+            let message = try pair.parent.refuse(accepted, reason)
+            #expect(try pair.child.receive(message) == reason)
+            #expect(throws: HandshakeError.otherNonce) { try other.child.receive(message) }
+            var changed = message
+            changed.reason = reason == .role ? .identity : .role
+            #expect(throws: HandshakeError.seal) { try pair.child.receive(changed) }
+            changed = try other.parent.refuse(otherAccepted, reason)
+            changed.nonce = message.nonce
+            #expect(throws: HandshakeError.seal) { try pair.child.receive(changed) }
+        }
+        // A refusal ends nothing by itself: the right answer still opens the link.
+        let (opened, _) = try pair.answer(open)
+        _ = try pair.receive(opened)
+        let late = try pair.parent.refuse(accepted, .identity)
+        #expect(throws: HandshakeError.unexpected) { try pair.child.receive(late) }
+        let unopened = try HandshakePair(fixture)
+        #expect(throws: HandshakeError.unexpected) { try unopened.child.receive(late) }
     }
 
     @Test("A child accepts only the parent that it wanted, with a role that answers links")
@@ -218,14 +242,14 @@ struct HandshakeTests {
         _ = try pair.receive(open)
         _ = try pair.receive(open)
         pair.seconds = Fixture.notAfter
-        #expect(throws: HandshakeError.certificate(.expired(notAfter: Fixture.notAfter))) { try pair.receive(open) }
+        #expect(try pair.refusal(of: open) == .certificate(.expired(notAfter: Fixture.notAfter)))
         pair.seconds = Fixture.now
         pair.trust.revocations = try fixture.revocations([3])
-        #expect(throws: HandshakeError.certificate(.revoked(sequence: 1))) { try pair.receive(open) }
+        #expect(try pair.refusal(of: open) == .certificate(.revoked(sequence: 1)))
         pair.trust.revocations = nil
         _ = try pair.receive(open)
         pair.trust.authorities = try Fixture(seed: 5).authorities
-        #expect(throws: HandshakeError.certificate(.unknownIssuer(fixture.issuer))) { try pair.receive(open) }
+        #expect(try pair.refusal(of: open) == .certificate(.unknownIssuer(fixture.issuer)))
     }
 
     @Test("The memory of verified certificates has two halves of 4,096, and forgets the older one")

@@ -134,7 +134,8 @@ struct IdentityVectorTests {
         let refused = try parent.refuse(accepted, .certificateNotYetValid)
         #expect(refused.mac.bytes == (try value("Refused, MAC")))
         #expect(try child.receive(refused) == .certificateNotYetValid)
-        let (opened, parentLink) = try parent.answer(accepted, payload: FixedKeysCrypto.octets(0x11, 8) + [0, 0, 0x17, 0x70, 0, 1, 0, 0])
+        let (opened, parentLink) = try parent.answer(
+            accepted, payload: FixedKeysCrypto.octets(0x11, 8) + [0, 0, 0x17, 0x70, 0, 1, 0, 0])
         #expect(opened.parentKey.bytes == (try value("parent key")))
         #expect(opened.sealed == (try value("Opened, sealed")))
 

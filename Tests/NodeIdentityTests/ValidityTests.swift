@@ -1,5 +1,6 @@
 import NodeIdentity
 import ReflectorModel
+import ReflectorSimulation
 import Testing
 
 @Suite("Whether a certificate is valid, and when to warn")

@@ -75,7 +75,7 @@ final class Bench: NetworkScenario {
 
     func add(
         _ name: String, _ role: NodeRole, _ number: UInt32, region: RegionID? = nil, key: UInt64 = operatorKey,
-        sink: Sink? = nil, _ change: (inout RelayConfiguration) -> Void = { _ in },
+        identity: SimulatedIdentity? = nil, sink: Sink? = nil, _ change: (inout RelayConfiguration) -> Void = { _ in },
         makeMeasurements: (() -> any LinkMeasurements)? = nil
     ) -> RelayNode {
         var configuration = RelayConfiguration(name: name, role: role, region: region)
@@ -83,10 +83,10 @@ final class Bench: NetworkScenario {
         change(&configuration)
         lives += 1
         let crypto = SimulatedCrypto(operatorKey: key, seed: lives)
+        let identity = identity ?? SimulatedIdentity(configuration, operatorKey: key)
         let node = RelayNode(
-            configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration, at: now),
-            seed: UInt64(number), sink: sink,
-            makeMeasurements: makeMeasurements, now: now)
+            configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(identity, at: now),
+            seed: UInt64(number), sink: sink, makeMeasurements: makeMeasurements, now: now)
         network.add(NodeSetUp(configuration, batchMax: batchMax), running: node, at: Self.endpoint(number))
         return node
     }

@@ -61,6 +61,8 @@ final class HostilePeer {
     }
 
     var isOpen: Bool { keys != nil && !isClosed }
+    /// The key of a stream that this peer wrapped last.
+    private(set) var lastWrapped: WrappedKey?
     var node: NodeID { identity.own.node }
     var name: String { identity.own.name }
 
@@ -170,6 +172,7 @@ final class HostilePeer {
         let tag = IncarnationTag(stream: stream, source: reply.source, incarnation: reply.incarnation)
         wrapNonce += 1
         reply.key = crypto.wrap(sealKey(of: tag), of: tag, under: keys.wrapping, nonce: wrapNonce)
+        lastWrapped = reply.key
         return .subscribeReply(reply)
     }
 

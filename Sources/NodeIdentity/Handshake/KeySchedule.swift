@@ -5,9 +5,9 @@ import ReflectorModel
 ///
 /// Each transcript contains the one before it, so whoever signs or derives from a later one vouches for everything
 /// earlier. Every digest begins with the name of its purpose.
-enum KeySchedule {
+public enum KeySchedule {
     /// Everything that both ends know when the child sends Open, except what Open encrypts.
-    static func openTranscript(
+    public static func openTranscript(
         nonce: Nonce, cookie: RoutabilityCookie, epochKey: AgreementPublicKey, childKey: AgreementPublicKey,
         _ crypto: some IdentityCrypto
     ) -> Digest {
@@ -21,7 +21,7 @@ enum KeySchedule {
     }
 
     /// Adds what Open encrypts, in its encrypted form, and the parent's fresh key.
-    static func openedTranscript(
+    public static func openedTranscript(
         after open: Digest, sealed: [UInt8], parentKey: AgreementPublicKey, _ crypto: some IdentityCrypto
     ) -> Digest {
         var writer = IdentityWriter()
@@ -32,19 +32,19 @@ enum KeySchedule {
     }
 
     /// Adds what Opened encrypts, in its encrypted form: the whole handshake.
-    static func linkTranscript(after opened: Digest, sealed: [UInt8], _ crypto: some IdentityCrypto) -> Digest {
+    public static func linkTranscript(after opened: Digest, sealed: [UInt8], _ crypto: some IdentityCrypto) -> Digest {
         let bytes = opened.bytes + crypto.digest(of: sealed).bytes
         return crypto.digest(of: SignedText.bytes(context: "reflector transcript link 1", bytes))
     }
 
     /// Which end signs. The two have different contexts, so that no signature can be reflected to its maker.
-    enum End: String {
+    public enum End: String, Sendable {
         case child = "reflector handshake child 1"
         case parent = "reflector handshake parent 1"
     }
 
     /// What an end signs: the transcript, its own certificate, whom it means to talk to, and its payload.
-    static func signedBytes(
+    public static func signedBytes(
         by end: End, transcript: Digest, certificate: NodeCertificate, intended: NodeID, payload: [UInt8],
         _ crypto: some IdentityCrypto
     ) -> [UInt8] {
@@ -57,7 +57,7 @@ enum KeySchedule {
     }
 
     /// Encrypts what Open says about the child.
-    static func openKey<Crypto: IdentityCrypto>(
+    public static func openKey<Crypto: IdentityCrypto>(
         _ first: Crypto.Secret, transcript: Digest, _ crypto: Crypto
     ) throws(HandshakeError) -> Crypto.Secret {
         try crypto.checked { crypto throws(IdentityCryptoError) in
@@ -66,7 +66,7 @@ enum KeySchedule {
     }
 
     /// Encrypts what Opened says about the parent.
-    static func openedKey<Crypto: IdentityCrypto>(
+    public static func openedKey<Crypto: IdentityCrypto>(
         _ first: Crypto.Secret, _ second: Crypto.Secret, transcript: Digest, _ crypto: Crypto
     ) throws(HandshakeError) -> Crypto.Secret {
         try crypto.checked { crypto throws(IdentityCryptoError) in
@@ -75,7 +75,7 @@ enum KeySchedule {
     }
 
     /// Authenticates Refused.
-    static func refusalMAC<Crypto: IdentityCrypto>(
+    public static func refusalMAC<Crypto: IdentityCrypto>(
         of reason: HandshakeRefusal, nonce: Nonce, _ first: Crypto.Secret, transcript: Digest, _ crypto: Crypto
     ) throws(HandshakeError) -> CookieMAC {
         try crypto.checked { crypto throws(IdentityCryptoError) in
@@ -84,7 +84,7 @@ enum KeySchedule {
         }
     }
 
-    static func linkSecrets<Crypto: IdentityCrypto>(
+    public static func linkSecrets<Crypto: IdentityCrypto>(
         _ first: Crypto.Secret, _ second: Crypto.Secret, transcript: Digest, _ crypto: Crypto
     ) throws(HandshakeError) -> LinkSecrets<Crypto.Secret> {
         func key(_ info: String) throws(HandshakeError) -> Crypto.Secret {

@@ -7,13 +7,14 @@ import ReflectorModel
 /// length of the certificate (2), certificate, signature (64), id of the intended peer (8), length of the payload (2),
 /// payload
 /// ```
-struct SealedIdentity: Equatable {
-    var certificate: NodeCertificate
-    var signature: Signature
-    var intended: NodeID
-    var payload: [UInt8]
+public struct SealedIdentity: Equatable, Sendable {
+    public var certificate: NodeCertificate
+    public var signature: Signature
+    public var intended: NodeID
+    public var payload: [UInt8]
 
-    var encoded: [UInt8] {
+    /// The bytes that are encrypted.
+    public var encoded: [UInt8] {
         let certificate = certificate.encoded
         var writer = IdentityWriter(capacity: HandshakeSizes.sealedMax)
         writer.write(UInt64(certificate.count), bytes: 2)
@@ -25,7 +26,8 @@ struct SealedIdentity: Equatable {
         return writer.bytes
     }
 
-    init(certificate: NodeCertificate, signature: Signature, intended: NodeID, payload: [UInt8]) {
+    /// - Parameter payload: at most `HandshakeSizes.payloadMax` bytes.
+    public init(certificate: NodeCertificate, signature: Signature, intended: NodeID, payload: [UInt8]) {
         precondition(payload.count <= HandshakeSizes.payloadMax, "SealedIdentity: a payload that is too long")
         self.certificate = certificate
         self.signature = signature
@@ -33,7 +35,8 @@ struct SealedIdentity: Equatable {
         self.payload = payload
     }
 
-    init(decoding bytes: [UInt8]) throws(IdentityFormatError) {
+    /// Reads all of the bytes strictly.
+    public init(decoding bytes: [UInt8]) throws(IdentityFormatError) {
         var reader = IdentityReader(bytes[...])
         let length = Int(try reader.integer(bytes: 2))
         guard length <= CertificateLimits.certificateLengthMax else { throw .tooLong }

@@ -121,8 +121,8 @@ final class ChildLink {
         return true
     }
 
-    /// The keys before the last change, once nothing under them can be in transit any more. An offer that the child
-    /// never used counts as old, too.
+    /// The keys before the last change, once nothing under them can be in transit any more. An offer that the child has
+    /// not used stays until the next one.
     func takeOldKeys(at now: MonotonicInstant) -> LinkSession.Dropped? {
         offered == nil && renewal.isOldOver(at: now) ? session.dropOther() : nil
     }

@@ -94,7 +94,7 @@ extension LinkKeeper {
             let reason = try opening.receive(refused)
             core.context.count(.linksRefused)
             guard !link.isAlive else {
-                link.abandonRenewal()
+                if let token = link.abandonRenewal(at: now) { core.links.remove(token: token) }
                 return .nothing
             }
             return .refused(link, reason)

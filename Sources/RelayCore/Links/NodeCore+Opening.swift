@@ -75,7 +75,7 @@ extension NodeCore {
         send(.close(.leaving), on: link, at: now)
         link.die()
         for dropped in link.session.close() { release(dropped) }
-        if let token = link.abandonRenewal() { links.remove(token: token) }
+        if let token = link.abandonRenewal(at: now) { links.remove(token: token) }
         meter.stop(link)
         links.remove(link)
     }

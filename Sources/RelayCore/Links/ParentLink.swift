@@ -192,8 +192,7 @@ final class ParentLink {
     }
 
     /// The handshake for new keys has failed: the link keeps the old ones for now. Returns the token that is free again.
-    @discardableResult
-    func abandonRenewal(at now: MonotonicInstant = .zero) -> UInt64? {
+    func abandonRenewal(at now: MonotonicInstant) -> UInt64? {
         if isAlive { opening = nil }
         return renewal.abandon(at: now)
     }

@@ -4,20 +4,22 @@ import ReflectorModel
 /// A world in which cryptography is perfect: signatures, sealed texts, digests and public keys are random bytes that mean
 /// something only to the world, and a secret is a term that records how it came about. The world knows which actor has
 /// computed which secret, so that a test can ask whether an attacker has a key.
-final class SymbolicWorld {
+public final class SymbolicWorld {
     /// What a valid signature proves. All but `perfect` are for canaries.
-    enum Signatures {
+    public enum Signatures: Sendable {
         case perfect
         /// That the holder of the key signed something at some time.
         case ofAnyText
         case nothing
     }
 
-    var kind = Signatures.perfect
+    /// What a signature is worth in this world.
+    public var kind = Signatures.perfect
     private var random: SeededGenerator
     private var digests: [[UInt8]: Digest] = [:]
     private var signatures: [Signature: Signed] = [:]
     private var exponents: [AgreementPublicKey: UInt64] = [:]
+    private var makers: [AgreementPublicKey: Int] = [:]
     private var terms: [Term: SymbolicCrypto.Secret] = [:]
     private var macs: [Term: CookieMAC] = [:]
     private var sealed: [[UInt8]: Sealed] = [:]
@@ -43,16 +45,21 @@ final class SymbolicWorld {
         case mac(SymbolicCrypto.Secret, [UInt8])
     }
 
-    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+    public init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
-    func knows(_ actor: Int, _ secret: SymbolicCrypto.Secret) -> Bool { known[actor]?.contains(secret) ?? false }
+    /// Whether the actor has computed this secret.
+    public func knows(_ actor: Int, _ secret: SymbolicCrypto.Secret) -> Bool { known[actor]?.contains(secret) ?? false }
 
     /// The private key of a public one, for an attacker who takes the machine that has it.
-    func stolen(_ key: AgreementPublicKey) -> SymbolicCrypto.AgreementKey? {
+    public func stolen(_ key: AgreementPublicKey) -> SymbolicCrypto.AgreementKey? {
         exponents[key].map { SymbolicCrypto.AgreementKey(exponent: $0, publicKey: key) }
     }
 
-    func bytes(_ count: Int) -> [UInt8] {
+    /// Who made an agreement key.
+    public func maker(of key: AgreementPublicKey) -> Int? { makers[key] }
+
+    /// Random bytes.
+    public func bytes(_ count: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count + 8)
         while bytes.count < count {
@@ -62,21 +69,22 @@ final class SymbolicWorld {
         return bytes
     }
 
-    func fixed<Kind>() -> FixedBytes<Kind> {
+    /// A random byte string of the kind that is wanted.
+    public func fixed<Kind>() -> FixedBytes<Kind> {
         while true {
             if let value = FixedBytes<Kind>(bytes(Kind.length)) { return value }
         }
     }
 
-    fileprivate func digest(of bytes: [UInt8]) -> Digest { memo(&digests, bytes) }
+    func digest(of bytes: [UInt8]) -> Digest { memo(&digests, bytes) }
 
-    fileprivate func sign(_ message: [UInt8], _ key: VerificationKey) -> Signature {
+    func sign(_ message: [UInt8], _ key: VerificationKey) -> Signature {
         let signature: Signature = fixed()
         signatures[signature] = Signed(key: key, message: message)
         return signature
     }
 
-    fileprivate func isValid(_ signature: Signature, _ message: [UInt8], _ key: VerificationKey) -> Bool {
+    func isValid(_ signature: Signature, _ message: [UInt8], _ key: VerificationKey) -> Bool {
         switch kind {
         case .perfect: signatures[signature] == Signed(key: key, message: message)
         case .ofAnyText: signatures[signature]?.key == key
@@ -84,42 +92,43 @@ final class SymbolicWorld {
         }
     }
 
-    fileprivate func makeAgreementKey() -> SymbolicCrypto.AgreementKey {
+    func makeAgreementKey(_ actor: Int) -> SymbolicCrypto.AgreementKey {
         let key = SymbolicCrypto.AgreementKey(exponent: id(), publicKey: fixed())
         exponents[key.publicKey] = key.exponent
+        makers[key.publicKey] = actor
         return key
     }
 
-    fileprivate func agree(
+    func agree(
         _ key: SymbolicCrypto.AgreementKey, _ peer: AgreementPublicKey, _ actor: Int
     ) -> SymbolicCrypto.Secret {
         guard let other = exponents[peer] else { return secret(.unanswerable(key.exponent, peer), actor) }
         return secret(.agreement(min(key.exponent, other), max(key.exponent, other)), actor)
     }
 
-    fileprivate func makeSecret(_ actor: Int) -> SymbolicCrypto.Secret {
+    func makeSecret(_ actor: Int) -> SymbolicCrypto.Secret {
         let secret = SymbolicCrypto.Secret(id: id())
         known[actor, default: []].insert(secret)
         return secret
     }
 
-    fileprivate func derive(
+    func derive(
         _ secrets: [SymbolicCrypto.Secret], _ salt: Digest, _ info: String, _ actor: Int
     ) -> SymbolicCrypto.Secret {
         secret(.derived(secrets, salt, info), actor)
     }
 
-    fileprivate func mac(_ bytes: [UInt8], _ secret: SymbolicCrypto.Secret) -> CookieMAC {
+    func mac(_ bytes: [UInt8], _ secret: SymbolicCrypto.Secret) -> CookieMAC {
         memo(&macs, .mac(secret, bytes))
     }
 
-    fileprivate func seal(_ plaintext: [UInt8], _ associated: Digest, _ secret: SymbolicCrypto.Secret) -> [UInt8] {
+    func seal(_ plaintext: [UInt8], _ associated: Digest, _ secret: SymbolicCrypto.Secret) -> [UInt8] {
         let ciphertext = bytes(plaintext.count + 16)
         sealed[ciphertext] = Sealed(secret: secret, associated: associated, plaintext: plaintext)
         return ciphertext
     }
 
-    fileprivate func open(_ ciphertext: [UInt8], _ associated: Digest, _ secret: SymbolicCrypto.Secret) -> [UInt8]? {
+    func open(_ ciphertext: [UInt8], _ associated: Digest, _ secret: SymbolicCrypto.Secret) -> [UInt8]? {
         guard let sealed = sealed[ciphertext], sealed.secret == secret, sealed.associated == associated else {
             return nil
         }
@@ -143,55 +152,5 @@ final class SymbolicWorld {
     private func id() -> UInt64 {
         lastID += 1
         return lastID
-    }
-}
-
-/// The cryptography of one actor in a symbolic world.
-struct SymbolicCrypto: IdentityCrypto {
-    struct SigningKey {
-        let publicKey: VerificationKey
-    }
-
-    struct AgreementKey {
-        let exponent: UInt64
-        let publicKey: AgreementPublicKey
-    }
-
-    struct Secret: Hashable {
-        let id: UInt64
-    }
-
-    let world: SymbolicWorld
-    /// Number of the node, or of the attacker.
-    let actor: Int
-
-    func makeSigningKey() -> SigningKey { SigningKey(publicKey: world.fixed()) }
-
-    func digest(of bytes: [UInt8]) -> Digest { world.digest(of: bytes) }
-    func publicKey(of key: SigningKey) -> VerificationKey { key.publicKey }
-    func sign(_ message: [UInt8], with key: SigningKey) throws(IdentityCryptoError) -> Signature {
-        world.sign(message, key.publicKey)
-    }
-    func isValid(_ signature: Signature, of message: [UInt8], by key: VerificationKey) -> Bool {
-        world.isValid(signature, message, key)
-    }
-    func makeAgreementKey() throws(IdentityCryptoError) -> AgreementKey { world.makeAgreementKey() }
-    func publicKey(of key: AgreementKey) -> AgreementPublicKey { key.publicKey }
-    func agree(_ key: AgreementKey, with peer: AgreementPublicKey) throws(IdentityCryptoError) -> Secret {
-        guard peer.bytes.contains(where: { $0 != 0 }) else { throw .lowOrderKey }
-        return world.agree(key, peer, actor)
-    }
-    func makeSecret() throws(IdentityCryptoError) -> Secret { world.makeSecret(actor) }
-    func derive(from secrets: [Secret], salt: Digest, info: String) throws(IdentityCryptoError) -> Secret {
-        world.derive(secrets, salt, info, actor)
-    }
-    func mac(of bytes: [UInt8], under secret: Secret) throws(IdentityCryptoError) -> CookieMAC {
-        world.mac(bytes, secret)
-    }
-    func seal(_ plaintext: [UInt8], associated: Digest, under secret: Secret) throws(IdentityCryptoError) -> [UInt8] {
-        world.seal(plaintext, associated, secret)
-    }
-    func open(_ sealed: [UInt8], associated: Digest, under secret: Secret) -> [UInt8]? {
-        world.open(sealed, associated, secret)
     }
 }

@@ -1,4 +1,5 @@
-@testable import NodeIdentity
+import NodeIdentity
+import ReflectorModel
 
 /// What an attacker can still decrypt who has recorded everything and then takes every machine, with the private keys
 /// of all nodes and all epochs. Fresh keys of handshakes are gone by then.
