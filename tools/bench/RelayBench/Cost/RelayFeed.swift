@@ -80,7 +80,10 @@ final class RelayFeed: LoadFeed {
         let bytes = UnsafeRawBufferPointer(datagram.bytes)
         if socket.tag > 0 {
             let child = children[socket.tag - 1]
+            let (isOpen, packets) = (child.end.isOpen, child.end.packets)
             let isData = child.end.receive(bytes, at: now)
+            if child.end.isOpen != isOpen { opened += isOpen ? -1 : 1 }
+            if packets == 0, child.end.packets == 1 { served += 1 }
             if !isData { sendOutput(of: child) }
             return isData
         }
@@ -108,6 +111,7 @@ final class RelayFeed: LoadFeed {
 
     /// All children begin again at once, like those of a parent that was restarted.
     func restartChildren(at now: MonotonicInstant) {
+        (opened, served) = (0, 0)
         for child in children {
             child.end.restart(at: now)
             child.end.tick(at: now)
@@ -115,9 +119,9 @@ final class RelayFeed: LoadFeed {
         }
     }
 
-    /// Children that the parent has let in, and that have received a packet.
-    var opened: Int { children.count { $0.end.isOpen } }
-    var served: Int { children.count { $0.end.packets > 0 } }
+    /// Children that have a link, and children that have received a packet.
+    private(set) var opened = 0
+    private(set) var served = 0
 
     private func sendOutput(of child: (end: ChildEnd, socket: DatagramSocket)) {
         child.socket.send(child.end.output)

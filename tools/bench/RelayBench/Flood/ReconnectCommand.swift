@@ -17,7 +17,7 @@ struct ReconnectCommand: AsyncParsableCommand {
     @Option(help: "Children of the set reflector.")
     var children = 1_000
     @Option(help: "Packets of the stream a second.")
-    var rate = 100.0
+    var rate = 20.0
     @Option(help: "Restarts.")
     var rounds = 3
     @Option(help: "Longest time until all are served, in seconds.")
@@ -47,10 +47,12 @@ struct ReconnectCommand: AsyncParsableCommand {
             try await Task.sleep(for: .seconds(4))
             let fresh = try testbed.startParent()
             parent = fresh
+            // Also waits until the thread is on its processor.
+            let idle = try await fresh.cpu()
             let used = try await feed.cpu()
             try await feed.call { $0.restartChildren() }
             try await FloodTestbed.waitUntilServed(feed, seconds: 30)
-            let cpu = try await fresh.cpu()
+            let cpu = try await fresh.cpu() - idle
             let feedUsed = try await feed.cpu() - used
             let count = children
             let shares = [count / 2, count * 9 / 10, count]
