@@ -123,7 +123,9 @@ let package = Package(
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(
             name: "NodeIdentityTests", dependencies: ["NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorModel"]),
-        .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "IdentityKeys", "NodeIdentity", "ReflectorModel"]),
+        .testTarget(
+            name: "RelayWireTests",
+            dependencies: ["RelayWire", "PacketSealing", "IdentityKeys", "NodeIdentity", "ReflectorModel"]),
         .testTarget(
             name: "RelayCoreTests",
             dependencies: [

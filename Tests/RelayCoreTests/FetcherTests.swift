@@ -23,7 +23,8 @@ struct FetcherTests {
             // The key that `openedLink` names.
             _ = crypto.makeSealKey()
             core = NodeCore(
-                configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration), seed: 1,
+                configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration),
+                seed: 1,
                 makeMeasurements: nil, now: instant(0))
             fetcher = Fetcher(configuration)
         }

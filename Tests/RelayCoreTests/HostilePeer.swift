@@ -43,7 +43,8 @@ final class HostilePeer {
         var configuration = RelayConfiguration(name: name, role: role)
         configuration.region = role == .edge ? RegionID(1283) : nil
         self.init(
-            SimulatedIdentity(configuration, operatorKey: Bench.operatorKey), at: endpoint, of: target, bench, seed: seed)
+            SimulatedIdentity(configuration, operatorKey: Bench.operatorKey), at: endpoint, of: target, bench,
+            seed: seed)
     }
 
     /// A peer with this certificate.

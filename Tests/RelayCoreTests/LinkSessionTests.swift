@@ -5,7 +5,8 @@ import Testing
 
 @Suite("Session of a link")
 struct LinkSessionTests {
-    private let keys = LinkKeys(childToParent: MACKey(index: 1), parentToChild: MACKey(index: 2), wrapping: WrapKey(index: 3))
+    private let keys = LinkKeys(
+        childToParent: MACKey(index: 1), parentToChild: MACKey(index: 2), wrapping: WrapKey(index: 3))
 
     @Test("Until the handshake is complete there are no keys and no peer token")
     func unopened() {

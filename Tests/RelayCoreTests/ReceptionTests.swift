@@ -117,7 +117,8 @@ struct ReceiverTests {
             // The key that `openedLink` names.
             _ = crypto.makeSealKey()
             core = NodeCore(
-                configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration), seed: 1,
+                configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration),
+                seed: 1,
                 makeMeasurements: nil, now: instant(0))
             receiver = Receiver(playOut: role == .edge ? PlayOut(sink: nil, deadline: .milliseconds(500)) : nil)
             stream = core.streams.insert(StreamName("news")!, countMax: 8)
