@@ -75,11 +75,13 @@ public enum AuthenticatedEncryption {
         key: borrowing SecretMemory, nonce: [UInt8], encrypt: Bool, _ body: (OpaquePointer) -> Bool
     ) -> Bool {
         precondition(nonce.count == nonceLength, "AuthenticatedEncryption: a nonce of another length")
-        guard key.count == KeyDerivation.length, let context = EVP_CIPHER_CTX_new() else { return false }
+        guard key.count == KeyDerivation.length, let cipher = LibraryObjects.aes256GCM,
+            let context = EVP_CIPHER_CTX_new()
+        else { return false }
         // Wipes the key schedule, too.
         defer { EVP_CIPHER_CTX_free(context) }
         let isReady = key.withBytes { bytes in
-            EVP_CipherInit_ex2(context, EVP_aes_256_gcm(), bytes.octets, nonce, encrypt ? 1 : 0, nil) == 1
+            EVP_CipherInit_ex2(context, cipher, bytes.octets, nonce, encrypt ? 1 : 0, nil) == 1
         }
         return isReady && body(context)
     }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Glibc
-import RelayService
 
 /// Measures all contenders in interleaved rounds, so that other work on the machine affects all equally.
 struct CompareCommand: ParsableCommand {
@@ -22,7 +21,7 @@ struct CompareCommand: ParsableCommand {
     var net = 99
     @Option(help: "File to which measurements are appended.")
     var results: String
-    @Option(help: "Folder for keys, zone and logs.")
+    @Option(help: "Folder for identities, zone and logs.")
     var folder: String
 
     func run() throws {
@@ -59,12 +58,9 @@ struct CompareCommand: ParsableCommand {
         try file.append(measured)
     }
 
-    /// Writes keys, a zone of one set reflector and one entrypoint, and a stream for ffmpeg.
+    /// Writes a zone of one set reflector and one entrypoint, and a stream for ffmpeg.
     private func prepare(_ folder: Contender.Folder, _ testbed: Contender.Testbed) throws {
         try FileManager.default.createDirectory(atPath: folder.zones, withIntermediateDirectories: true)
-        if !FileManager.default.fileExists(atPath: folder.keys) {
-            try KeyFile.generate(streams: [.below(nil)]).write(to: folder.keys)
-        }
         let zone = """
             $TTL 3600
             @      SOA  ns1 hostmaster ( 1 3600 600 604800 5 )

@@ -38,7 +38,6 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
     struct Folder {
         var path: String
         var programs: String
-        var keys: String { path + "/keys" }
         var zones: String { path + "/zones" }
         var identities: LocalIdentities { LocalIdentities(path + "/identities") }
         var stream: String { path + "/stream.ts" }
@@ -77,9 +76,9 @@ enum Contender: String, CaseIterable, Codable, ExpressibleByArgument {
         case .ours:
             let endpoint = "\(testbed.forwarder):4900"
             try folder.identities.make(
-                [.init(name: "set-1", role: .set)], zone: "bench.example", now: UInt64(time(nil)))
+                [.init(name: "set-1", role: .set)], zone: BenchIdentity.zone, now: UInt64(time(nil)))
             let node = try run(
-                ["\(folder.programs)/reflector", "set", "set-1", "--zone", "bench.example", "--keys", folder.keys]
+                ["\(folder.programs)/reflector", "set", "set-1", "--zone", BenchIdentity.zone]
                     + ["--identity", folder.identities.folder(of: "set-1")]
                     + ["--server", "\(testbed.nameServer):5300", "--listen", endpoint]
                     + ["--ops", "\(testbed.forwarder):4980"])

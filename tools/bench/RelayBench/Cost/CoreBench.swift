@@ -1,5 +1,7 @@
 import CAllocations
 import Foundation
+import IdentityKeys
+import NodeIdentity
 import PacketSealing
 import ReflectorModel
 import RelayCore
@@ -41,22 +43,31 @@ final class CoreBench {
     private var isTimed = false
 
     init(streams: Int, children: Int) throws {
-        let key = [(phase: UInt8(1), key: [UInt8](repeating: 7, count: LibcryptoPacketCrypto.networkKeyLength))]
+        let network = try BenchOperator()
         self.streams = (0..<streams).compactMap { StreamName("bench/\($0)") }
         var configuration = RelayConfiguration(name: "ep-1", role: .entrypoint)
         configuration.flushInterval = .zero
+        var crypto = try LibcryptoPacketCrypto()
         entrypoint = RelayNode(
-            configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 1, sink: nil,
-            now: now)
+            configuration: configuration, crypto: crypto,
+            handshakes: try network.identity("ep-1", .entrypoint).handshakes(installingIn: crypto, at: now), seed: 1,
+            sink: nil, now: now)
         configuration = RelayConfiguration(name: "set-1", role: .set)
         // The benchmark flushes, after each run of packets.
         configuration.flushInterval = .zero
+        configuration.linksPerAddressMax = max(children, configuration.linksPerAddressMax)
+        crypto = try LibcryptoPacketCrypto()
         set = RelayNode(
-            configuration: configuration, crypto: try LibcryptoPacketCrypto(networkKeys: key), seed: 2, sink: nil,
-            makeMeasurements: { LinkHistograms() }, now: now)
-        let shared = try LibcryptoPacketCrypto(networkKeys: key)
-        let (names, parent) = (self.streams, setEndpoint)
-        self.children = (0..<children).map { ChildEnd(number: $0, parent: parent, streams: names, crypto: shared) }
+            configuration: configuration, crypto: crypto,
+            handshakes: try network.identity("set-1", .set).handshakes(installingIn: crypto, at: now), seed: 2,
+            sink: nil, makeMeasurements: { LinkHistograms() }, now: now)
+        let shared = try LibcryptoPacketCrypto()
+        self.children = try (0..<children).map { [streams = self.streams, parent = setEndpoint, now] number in
+            ChildEnd(
+                parent: parent, parentName: "set-1", streams: streams,
+                handshakes: try network.identity("child-\(number)", .edge).handshakes(installingIn: shared, at: now),
+                crypto: shared)
+        }
         batch = DatagramBatch(countMax: 1_024, headers: memory)
         payload.initializeMemory(as: UInt8.self, repeating: 0x47)
         for name in self.streams { _ = entrypoint.provide(name, at: now) }

@@ -1,9 +1,9 @@
 import ArgumentParser
 import DatagramIO
 import Foundation
-import PacketSealing
+import IdentityKeys
+import NodeIdentity
 import ReflectorModel
-import RelayService
 
 /// One measurement: a load on a running forwarder, and the CPU time that the forwarder used for it.
 struct LoadCommand: ParsableCommand {
@@ -32,8 +32,8 @@ struct LoadCommand: ParsableCommand {
     var length = 1_316
     @Option(help: "Seconds to measure.")
     var seconds = 2.0
-    @Option(help: "Key file of the network: the forwarder is one of our set reflectors.")
-    var keys: String?
+    @Option(help: "Folder of the benchmark's identities: the forwarder is one of our set reflectors.")
+    var identities: String?
     @Option(help: "File from which the packets are cut, in a loop (plain forwarders).")
     var payload: String?
 
@@ -53,14 +53,18 @@ struct LoadCommand: ParsableCommand {
         }
         let loop = try DatagramLoop()
         let feed: any LoadFeed
-        if let keys {
-            let file = try KeyFile.load(keys)
+        if let identities {
+            let made = LocalIdentities(identities)
+            let ends = [LocalIdentities.Node(name: "ep-1", role: .entrypoint)]
+            try made.make(
+                ends + (0..<children).map { .init(name: "child-\($0)", role: .edge, region: .edge(RegionID(1))) },
+                zone: BenchIdentity.zone, now: UInt64(time(nil)))
             let names = (0..<streams).compactMap { StreamName("bench/\($0)") }
             feed = try RelayFeed(
-                loop: loop, entrypoint: Endpoint(address: source, port: 4_900), parent: first, sinks: sink,
+                loop: loop, entrypoint: Endpoint(address: source, port: 4_900), parent: first, sinks: [sink],
                 children: children, streams: names, payloadLength: length
-            ) {
-                try LibcryptoPacketCrypto(networkKeys: file.networkKeys.map { ($0.phase, $0.bytes) })
+            ) { name, _ in
+                try BenchIdentity(loading: made.folder(of: name))
             }
         } else {
             let bytes = try payload.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }

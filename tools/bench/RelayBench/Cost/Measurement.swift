@@ -52,7 +52,7 @@ struct MeasurementRun {
         for forwarder in forwarders { words += ["--pid", "\(forwarder.pid)"] }
         for input in inputs { words += ["--to", input] }
         switch contender {
-        case .ours: words += ["--keys", folder.keys]
+        case .ours: words += ["--identities", folder.identities.path]
         case .ffmpeg: words += ["--port", "\(testbed.output)", "--payload", folder.stream]
         default: words += ["--port", "\(testbed.output)"]
         }

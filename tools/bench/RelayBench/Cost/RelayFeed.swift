@@ -1,4 +1,5 @@
 import DatagramIO
+import NodeIdentity
 import PacketSealing
 import ReflectorModel
 import RelayCore
@@ -21,14 +22,17 @@ final class RelayFeed: LoadFeed {
     private var nextStream = 0
     private var nextTick: MonotonicInstant
     private let isStarted: Bool
+    /// Sequence number of the packet that the entrypoint sent last.
+    private(set) var newestSequence: UInt64 = 0
 
     /// - Parameters:
     ///   - entrypoint: address of the entrypoint in the zone.
     ///   - parent: the set reflector.
-    ///   - children: number of children, at `sinks`.
+    ///   - children: number of children, which take turns at the addresses of `sinks`.
+    ///   - identity: makes the node of a name and a role.
     init(
-        loop: DatagramLoop, entrypoint: Endpoint, parent: Endpoint, sinks: IPAddress, children: Int,
-        streams: [StreamName], payloadLength: Int, crypto: () throws -> LibcryptoPacketCrypto
+        loop: DatagramLoop, entrypoint: Endpoint, parent: Endpoint, sinks: [IPAddress], children: Int,
+        streams: [StreamName], payloadLength: Int, identity: (String, CertifiedRole) throws -> BenchIdentity
     ) throws {
         self.loop = loop
         self.streams = streams
@@ -37,12 +41,17 @@ final class RelayFeed: LoadFeed {
         try loop.add(socket)
         var options = DatagramSocketOptions()
         options.receiveOffload = false
-        let shared = try crypto()
+        let now = loop.now
+        let shared = try LibcryptoPacketCrypto()
         self.children = try (0..<children).map { index in
-            let socket = try DatagramSocket(bind: Endpoint(address: sinks, port: 0), options: options)
+            let socket = try DatagramSocket(bind: Endpoint(address: sinks[index % sinks.count], port: 0), options: options)
             socket.tag = index + 1
             try loop.add(socket)
-            return (ChildEnd(number: index, parent: parent, streams: streams, crypto: shared), socket)
+            let child = ChildEnd(
+                parent: parent, parentName: "set-1", streams: streams,
+                handshakes: try identity("child-\(index)", .edge).handshakes(installingIn: shared, at: now),
+                crypto: shared)
+            return (child, socket)
         }
         headers = .allocate(byteCount: 1 << 18, alignment: 64)
         batch = DatagramBatch(countMax: 1_024, headers: headers)
@@ -50,9 +59,11 @@ final class RelayFeed: LoadFeed {
         payload.initializeMemory(as: UInt8.self, repeating: 0x47)
         var configuration = RelayConfiguration(name: "ep-1", role: .entrypoint)
         configuration.flushInterval = .zero
-        let now = loop.now
+        let crypto = try LibcryptoPacketCrypto()
         self.entrypoint = RelayNode(
-            configuration: configuration, crypto: try crypto(), seed: 1, sink: nil, now: now)
+            configuration: configuration, crypto: crypto,
+            handshakes: try identity("ep-1", .entrypoint).handshakes(installingIn: crypto, at: now), seed: 1,
+            sink: nil, now: now)
         isStarted = streams.reduce(true) { [node = self.entrypoint] in $0 && node.provide($1, at: now) }
         nextTick = now
     }
@@ -69,7 +80,10 @@ final class RelayFeed: LoadFeed {
         let bytes = UnsafeRawBufferPointer(datagram.bytes)
         if socket.tag > 0 {
             let child = children[socket.tag - 1]
+            let (isOpen, packets) = (child.end.isOpen, child.end.packets)
             let isData = child.end.receive(bytes, at: now)
+            if child.end.isOpen != isOpen { opened += isOpen ? -1 : 1 }
+            if packets == 0, child.end.packets == 1 { served += 1 }
             if !isData { sendOutput(of: child) }
             return isData
         }
@@ -95,6 +109,20 @@ final class RelayFeed: LoadFeed {
         }
     }
 
+    /// All children begin again at once, like those of a parent that was restarted.
+    func restartChildren(at now: MonotonicInstant) {
+        (opened, served) = (0, 0)
+        for child in children {
+            child.end.restart(at: now)
+            child.end.tick(at: now)
+            sendOutput(of: child)
+        }
+    }
+
+    /// Children that have a link, and children that have received a packet.
+    private(set) var opened = 0
+    private(set) var served = 0
+
     private func sendOutput(of child: (end: ChildEnd, socket: DatagramSocket)) {
         child.socket.send(child.end.output)
         child.end.removeOutput()
@@ -107,6 +135,9 @@ final class RelayFeed: LoadFeed {
         while more {
             batch.removeAll()
             more = entrypoint.transmit(at: now, into: &batch)
+            if let body = batch.entries.last(where: { $0.body != nil })?.body {
+                newestSequence = UInt64(bigEndian: body.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            }
             socket.send(batch)
         }
     }
