@@ -74,6 +74,30 @@ struct IdentityVectorTests {
         #expect(authorities.accepts(decoded, zone: "reflector.net", crypto))
     }
 
+    @Test("The transcripts and the keys of the handshake's encrypted parts are the documented ones")
+    func steps() throws {
+        let nonce = try #require(Nonce(FixedKeysCrypto.octets(0xc0, 16)))
+        let cookie = RoutabilityCookie(
+            milliseconds: 1_700_000_000_000, mac: try #require(CookieMAC(try value("cookie").dropFirst(8))))
+        let epoch = try #require(AgreementPublicKey(try value("epoch key")))
+        let child = try #require(AgreementPublicKey(try value("child key")))
+        let parent = try #require(AgreementPublicKey(try value("parent key")))
+        let own = try FixedKeysCrypto.agreementKey(FixedKeysCrypto.octets(0x80))
+        let first = KeySchedule.openTranscript(
+            nonce: nonce, cookie: cookie, epochKey: epoch, childKey: child, crypto)
+        #expect(first.bytes == (try value("transcript, open")))
+        let second = KeySchedule.openedTranscript(
+            after: first, sealed: try value("Open, sealed"), parentKey: parent, crypto)
+        #expect(second.bytes == (try value("transcript, opened")))
+        let secrets = (try crypto.agree(own, with: epoch), try crypto.agree(own, with: parent))
+        let one = try KeySchedule.openKey(secrets.0, transcript: first, crypto)
+        #expect(one.withBytes { Array($0) } == (try value("K1")))
+        let two = try KeySchedule.openedKey(secrets.0, secrets.1, transcript: second, crypto)
+        #expect(two.withBytes { Array($0) } == (try value("K2")))
+        let three = try crypto.derive(from: [secrets.0], salt: first, info: "reflector refused key 1")
+        #expect(three.withBytes { Array($0) } == (try value("refused key")))
+    }
+
     @Test("With the documented keys, both ends send the documented messages and get the documented link keys")
     func handshake() throws {
         let authorities = try CertificateAuthorities([crypto.publicKey(of: operatorKey)], crypto)
@@ -94,7 +118,7 @@ struct IdentityVectorTests {
 
         var child = try ChildHandshake(
             FixedKeysCrypto(agreement: 0x80, secret: 0), credential: edge, parent: set.node, nonce: nonce,
-            payload: FixedKeysCrypto.octets(0x01, 8))
+            payload: FixedKeysCrypto.octets(0x01, 8) + [UInt8](repeating: 0, count: 8))
         let open = try child.receive(cookie)
         #expect(open.childKey.bytes == (try value("child key")))
         #expect(open.sealed == (try value("Open, sealed")))
@@ -107,7 +131,10 @@ struct IdentityVectorTests {
             Issue.record("not accepted")
             return
         }
-        let (opened, parentLink) = try parent.answer(accepted, payload: FixedKeysCrypto.octets(0x11, 8))
+        let refused = try parent.refuse(accepted, .certificateNotYetValid)
+        #expect(refused.mac.bytes == (try value("Refused, MAC")))
+        #expect(try child.receive(refused) == .certificateNotYetValid)
+        let (opened, parentLink) = try parent.answer(accepted, payload: FixedKeysCrypto.octets(0x11, 8) + [0, 0, 0x17, 0x70, 0, 1, 0, 0])
         #expect(opened.parentKey.bytes == (try value("parent key")))
         #expect(opened.sealed == (try value("Opened, sealed")))
 

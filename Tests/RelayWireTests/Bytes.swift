@@ -1,4 +1,3 @@
-import PacketSealing
 import ReflectorModel
 import RelayWire
 
@@ -10,11 +9,6 @@ enum Bytes {
 
     static func encode(_ message: RelayMessage, token: UInt64 = 1, counter: UInt64 = 1) -> [UInt8] {
         filled(WireLimits.controlLengthMax) { ControlCodec.encode(message, token: token, counter: counter, into: $0) }
-    }
-
-    /// Writes the MAC. Returns false if the key phase is unknown.
-    static func finish(_ bytes: inout [UInt8], crypto: any PacketCrypto) -> Bool {
-        bytes.withUnsafeMutableBytes { HandshakeCodec.finish($0, crypto: crypto) }
     }
 
     static func handshake(_ bytes: [UInt8]) throws -> HandshakeMessage {
@@ -34,8 +28,7 @@ enum Bytes {
         filled(WireLimits.dataOverhead + payload) { buffer in
             buffer.initializeMemory(as: UInt8.self, repeating: 0)
             DataHeader.writeLinkHeader(
-                into: buffer, retransmitted: header.retransmitted, keyPhase: header.keyPhase, token: header.token,
-                linkNumber: header.linkNumber)
+                into: buffer, retransmitted: header.retransmitted, token: header.token, linkNumber: header.linkNumber)
             DataHeader.writeStreamHeader(
                 into: UnsafeMutableRawBufferPointer(rebasing: buffer[WireLimits.linkHeaderLength...]),
                 tag: header.tag, sequence: header.sequence, isFiller: header.isFiller)

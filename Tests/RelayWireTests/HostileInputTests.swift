@@ -71,12 +71,12 @@ struct HostileInputTests {
         var unsignedLength = input.count - WireLimits.macLength
         if let message = try? HandshakeCodec.decode(input) {
             length = HandshakeCodec.encode(message, into: output)
+            unsignedLength = input.count
         } else if let message = try? ControlCodec.decodeBody(input), let header = try? ControlHeader(parsing: input) {
             length = ControlCodec.encode(message, token: header.token, counter: header.counter, into: output)
         } else if let header = try? DataHeader(parsing: input) {
             DataHeader.writeLinkHeader(
-                into: output, retransmitted: header.retransmitted, keyPhase: header.keyPhase, token: header.token,
-                linkNumber: header.linkNumber)
+                into: output, retransmitted: header.retransmitted, token: header.token, linkNumber: header.linkNumber)
             DataHeader.writeStreamHeader(
                 into: UnsafeMutableRawBufferPointer(rebasing: output[WireLimits.linkHeaderLength...]),
                 tag: header.tag, sequence: header.sequence, isFiller: header.isFiller)
@@ -94,9 +94,9 @@ extension SeededGenerator {
     /// One of the originals with up to three errors; sometimes pure noise.
     fileprivate mutating func mutate(_ originals: [[UInt8]]) -> [UInt8] {
         if next() % 16 == 0 {
-            let types: [UInt8] = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x20, 0x30, 0x31]
+            let types: [UInt8] = [0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x30, 0x31]
             let noise = (0..<Int.random(in: 0...100, using: &self)).map { _ in UInt8(truncatingIfNeeded: next()) }
-            return [types.randomElement(using: &self) ?? 0, 1] + noise
+            return [types.randomElement(using: &self) ?? 0, WireLimits.version] + noise
         }
         var bytes = originals.randomElement(using: &self) ?? []
         for _ in 0..<Int.random(in: 1...3, using: &self) where !bytes.isEmpty {

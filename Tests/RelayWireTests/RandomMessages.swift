@@ -1,42 +1,34 @@
+@testable import NodeIdentity
 import ReflectorModel
 import RelayWire
 
 /// Messages with random values in every field, for round trips.
 extension SeededGenerator {
     mutating func handshake() -> HandshakeMessage {
-        let phase = UInt8.random(in: 0...255, using: &self)
-        let role = NodeRole(rawValue: .random(in: 1...4, using: &self)) ?? .edge
-        switch Int.random(in: 0..<7, using: &self) {
-        case 0: return .hello(keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce())
-        case 1: return .cookie(keyPhase: phase, nonce: nonce(), cookie: cookie())
-        case 2:
-            return .open(
-                Open(
-                    keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce(), cookie: cookie(),
-                    childToken: word(),
-                    region: Bool.random(using: &self) ? RegionID(UInt32(truncatingIfNeeded: word())) : nil,
-                    name: hostName()))
-        case 3:
-            let shards = UInt16.random(in: 1...UInt16.max, using: &self)
-            return .opened(
-                Opened(
-                    keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce(), parentNonce: nonce(),
-                    parentToken: word(), leaseMilliseconds: UInt32(truncatingIfNeeded: word()), shardCount: shards,
-                    shard: .random(in: 0..<shards, using: &self), name: hostName()))
-        case 4:
-            return .probe(
-                Probe(
-                    keyPhase: phase, role: role, node: NodeID(word()), nonce: nonce(), cookie: cookie(),
-                    number: word()))
-        case 5: return .probeReport(probeReport(phase))
+        switch Int.random(in: 0..<5, using: &self) {
+        case 0: return .hello(HelloMessage(nonce: fixed()))
+        case 1: return .cookie(CookieMessage(nonce: fixed(), cookie: cookie(), epochKey: fixed()))
+        case 2: return .open(OpenMessage(nonce: fixed(), cookie: cookie(), childKey: fixed(), sealed: sealed()))
+        case 3: return .opened(OpenedMessage(nonce: fixed(), parentKey: fixed(), sealed: sealed()))
         default:
             return .refused(
-                keyPhase: phase, reason: RefusedReason.allCases.randomElement(using: &self) ?? .cookie, nonce: nonce())
+                RefusedMessage(
+                    nonce: fixed(), reason: HandshakeRefusal.allCases.randomElement(using: &self) ?? .role,
+                    mac: fixed()))
         }
     }
 
-    private mutating func probeReport(_ phase: UInt8) -> ProbeReport {
-        var report = ProbeReport(keyPhase: phase, node: NodeID(word()), nonce: nonce(), number: word())
+    mutating func request() -> LinkRequest { LinkRequest(childToken: word() | 1, renewedToken: word()) }
+
+    mutating func grant() -> LinkGrant {
+        let shards = UInt16.random(in: 1...UInt16.max, using: &self)
+        return LinkGrant(
+            parentToken: word() | 1, leaseMilliseconds: UInt32(truncatingIfNeeded: word()), shardCount: shards,
+            shard: .random(in: 0..<shards, using: &self))
+    }
+
+    private mutating func probeReport() -> ProbeReport {
+        var report = ProbeReport(number: word())
         report.uptimeMilliseconds = word()
         report.children = UInt32(truncatingIfNeeded: word())
         report.streams = UInt32(truncatingIfNeeded: word())
@@ -55,15 +47,16 @@ extension SeededGenerator {
 
     mutating func control() -> RelayMessage {
         let subscription = UInt32(truncatingIfNeeded: word())
-        switch Int.random(in: 0..<15, using: &self) {
+        switch Int.random(in: 0..<17, using: &self) {
         case 0: return .subscribe(subscribe())
         case 1:
+            let status = SubscribeStatus.allCases.randomElement(using: &self) ?? .ok
             return .subscribeReply(
                 SubscribeReply(
-                    subscription: subscription, status: SubscribeStatus.allCases.randomElement(using: &self) ?? .ok,
-                    keyPhase: UInt8(truncatingIfNeeded: word()), source: NodeID(word()),
+                    subscription: subscription, status: status, source: NodeID(word()),
                     incarnation: Incarnation(high: word(), low: word()), oldest: SequenceNumber(word() >> 2),
-                    highest: SequenceNumber(word() >> 2), retryAfterMilliseconds: UInt16(truncatingIfNeeded: word())))
+                    highest: SequenceNumber(word() >> 2), retryAfterMilliseconds: UInt16(truncatingIfNeeded: word()),
+                    key: status == .ok ? wrappedKey() : nil))
         case 2: return .unsubscribe(subscription: subscription)
         case 3:
             return .subscriptionEnd(
@@ -85,13 +78,15 @@ extension SeededGenerator {
         case 11: return .sizeProbe(length: UInt16.random(in: 37...1_400, using: &self))
         case 12: return .sizeReport(length: UInt16(truncatingIfNeeded: word()))
         case 13: return .payloadLimit(subscription: subscription, bytes: UInt16.random(in: 1...1_400, using: &self))
+        case 14: return .probe(number: word())
+        case 15: return .probeReport(probeReport())
         default: return .close(CloseReason.allCases.randomElement(using: &self) ?? .leaving)
         }
     }
 
     mutating func dataHeader() -> DataHeader {
         DataHeader(
-            retransmitted: Bool.random(using: &self), keyPhase: UInt8(truncatingIfNeeded: word()), token: word(),
+            retransmitted: Bool.random(using: &self), token: word(),
             linkNumber: UInt32(truncatingIfNeeded: word()), tag: IncarnationTag(word()),
             sequence: SequenceNumber(max(1, word() >> 2)), isFiller: Bool.random(using: &self))
     }
@@ -105,15 +100,19 @@ extension SeededGenerator {
     }
 
     private mutating func word() -> UInt64 { next() }
-    private mutating func nonce() -> HandshakeNonce { HandshakeNonce(high: word(), low: word()) }
 
-    private mutating func cookie() -> HandshakeCookie {
-        HandshakeCookie(milliseconds: word(), macHigh: word(), macLow: word())
-    }
+    private mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: word()) } }
+    private mutating func fixed<Kind>() -> FixedBytes<Kind> { FixedBytes(bytes(Kind.length))! }
 
-    private mutating func hostName() -> String {
-        let bytes = (0..<Int.random(in: 0...255, using: &self)).map { _ in UInt8.random(in: 0x21...0x7e, using: &self) }
-        return String(decoding: bytes, as: UTF8.self)
+    private mutating func sealed() -> [UInt8] { bytes(.random(in: 0...HandshakeSizes.sealedMax, using: &self)) }
+
+    private mutating func cookie() -> RoutabilityCookie { RoutabilityCookie(milliseconds: word(), mac: fixed()) }
+
+    private mutating func wrappedKey() -> WrappedKey {
+        var key = WrappedKey(nonce: word())
+        let random = bytes(WrappedKey.length)
+        key.withMutableBytes { $0.copyBytes(from: random) }
+        return key
     }
 
     private mutating func subscribe() -> Subscribe {
@@ -158,7 +157,7 @@ extension SeededGenerator {
         let entries = (0..<Int.random(in: 0...64, using: &self)).map { _ in
             Announce.Entry(
                 stream: streamName(), portset: PortsetID(UInt16(truncatingIfNeeded: word())),
-                keyPhase: UInt8(truncatingIfNeeded: word()), incarnation: Incarnation(high: word(), low: word()))
+                incarnation: Incarnation(high: word(), low: word()))
         }
         let page = Array(entries.prefix(ControlCodec.entriesInOnePage(entries[...])))
         let pages = UInt16.random(in: 1...UInt16.max, using: &self)

@@ -1,3 +1,4 @@
+@testable import NodeIdentity
 import ReflectorModel
 import RelayWire
 import Testing
@@ -10,6 +11,16 @@ struct RoundTripTests {
         for _ in 0..<5_000 {
             let message = random.handshake()
             #expect(try Bytes.handshake(Bytes.encode(message)) == message)
+        }
+    }
+
+    @Test("What a link adds to Open and Opened is decoded unchanged", arguments: [10, 11] as [UInt64])
+    func payloads(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<5_000 {
+            let (request, grant) = (random.request(), random.grant())
+            #expect(try LinkRequest(decoding: request.encoded) == request)
+            #expect(try LinkGrant(decoding: grant.encoded) == grant)
         }
     }
 
@@ -41,25 +52,29 @@ struct RoundTripTests {
         for _ in 0..<500 {
             let entries = (0..<100).map { _ in
                 Announce.Entry(
-                    stream: random.streamName(), portset: PortsetID(1), keyPhase: 0,
-                    incarnation: Incarnation(high: 1, low: 2))
+                    stream: random.streamName(), portset: PortsetID(1), incarnation: Incarnation(high: 1, low: 2))
             }
             let count = ControlCodec.entriesInOnePage(entries[...])
             let page = Announce(version: 1, page: 0, pages: 1, entries: Array(entries.prefix(count)))
             let length = Bytes.encode(.announce(page)).count
             #expect(length <= WireLimits.announceLengthMax)
-            #expect(length + 20 + entries[count].stream.text.utf8.count > WireLimits.announceLengthMax)
+            #expect(length + 19 + entries[count].stream.text.utf8.count > WireLimits.announceLengthMax)
         }
     }
 
     @Test("The largest messages fit their limits")
     func largest() {
-        let name = String(repeating: "n", count: WireLimits.nameMax)
-        let nonce = HandshakeNonce(high: .max, low: .max)
-        let open = Open(
-            keyPhase: 0, role: .edge, node: NodeID(0), nonce: nonce,
-            cookie: HandshakeCookie(milliseconds: 0, macHigh: 0, macLow: 0), childToken: 0, region: nil, name: name)
-        #expect(Bytes.encode(.open(open)).count == 337)
+        let nonce = Nonce([UInt8](repeating: 255, count: 16))!
+        let sealed = [UInt8](repeating: 255, count: HandshakeSizes.sealedMax)
+        let key = AgreementPublicKey([UInt8](repeating: 255, count: 32))!
+        let cookie = RoutabilityCookie(milliseconds: .max, mac: CookieMAC([UInt8](repeating: 255, count: 16))!)
+        let open = OpenMessage(nonce: nonce, cookie: cookie, childKey: key, sealed: sealed)
+        #expect(Bytes.encode(.open(open)).count == 810)
+        let opened = OpenedMessage(nonce: nonce, parentKey: key, sealed: sealed)
+        #expect(Bytes.encode(.opened(opened)).count == 786)
+        let hello = Bytes.encode(.hello(HelloMessage(nonce: nonce)))
+        let answer = Bytes.encode(.cookie(CookieMessage(nonce: nonce, cookie: cookie, epochKey: key)))
+        #expect(answer.count <= hello.count)
         let entry = LinkHeartbeat.Entry(subscription: 0, highest: .none, upstreamSilentMilliseconds: 0)
         let heartbeat = LinkHeartbeat(
             nextLinkNumber: 0, leaseNonce: 0, timestamp: 0, echoedTimestamp: 0, echoDelayMicroseconds: 0,

@@ -1,11 +1,19 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 import Testing
 
 @Suite("Strict decoding: why each malformed message is refused")
 struct StrictDecodingTests {
-    private let hello = Bytes.encode(
-        .hello(keyPhase: 0, role: .edge, node: NodeID(1), nonce: HandshakeNonce(high: 1, low: 2)))
+    private static let nonce = Nonce(1...16)!
+    private static let key = AgreementPublicKey(1...32)!
+    private static let mac = CookieMAC(1...16)!
+    private static let cookie = RoutabilityCookie(milliseconds: 5, mac: mac)
+    private static let sealed = [UInt8](100..<150)
+    private let hello = Bytes.encode(.hello(HelloMessage(nonce: nonce)))
+    private let open = Bytes.encode(
+        .open(OpenMessage(nonce: nonce, cookie: cookie, childKey: key, sealed: sealed)))
+    private let opened = Bytes.encode(.opened(OpenedMessage(nonce: nonce, parentKey: key, sealed: sealed)))
 
     /// The message with one byte changed.
     private func with(_ bytes: [UInt8], _ index: Int, _ value: UInt8) -> [UInt8] {
@@ -19,7 +27,7 @@ struct StrictDecodingTests {
         func type(_ bytes: [UInt8]) throws -> DatagramType { try bytes.withUnsafeBytes { try DatagramType.of($0) } }
         #expect(throws: WireError.empty) { try type([]) }
         let known: [UInt8: DatagramType] = [
-            0x10: .hello, 0x11: .cookie, 0x12: .open, 0x13: .opened, 0x14: .refused, 0x15: .probe, 0x16: .probeReport,
+            0x10: .hello, 0x11: .cookie, 0x12: .open, 0x13: .opened, 0x14: .refused,
             0x20: .control,
             0x30: .data(retransmitted: false), 0x31: .data(retransmitted: true),
         ]
@@ -32,53 +40,87 @@ struct StrictDecodingTests {
         }
     }
 
-    @Test("Handshake: version, role, padding, length")
+    @Test("Handshake: version, zeros, length")
     func handshake() {
-        #expect(throws: WireError.badVersion) { try Bytes.handshake(with(hello, 1, 2)) }
-        #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(hello, 3, 0)) }
-        #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(hello, 3, 5)) }
-        for index in 28..<44 {
+        for version in [0, 1, 3, 255] as [UInt8] {
+            #expect(throws: WireError.badVersion) { try Bytes.handshake(with(hello, 1, version)) }
+        }
+        for index in [2, 3] + Array(20..<76) {
             #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(hello, index, 1)) }
         }
         #expect(throws: WireError.tooShort) { try Bytes.handshake(Array(hello.dropLast())) }
         #expect(throws: WireError.trailingBytes) { try Bytes.handshake(hello + [0]) }
-        #expect(throws: WireError.tooLong) { try Bytes.handshake(hello + [UInt8](repeating: 0, count: 341)) }
+        #expect(throws: WireError.tooLong) { try Bytes.handshake(hello + [UInt8](repeating: 0, count: 735)) }
         #expect(throws: WireError.unknownType) { try Bytes.handshake(with(hello, 0, 0x20)) }
+        let cookie = Bytes.encode(
+            .cookie(CookieMessage(nonce: Self.nonce, cookie: Self.cookie, epochKey: Self.key)))
+        for bytes in [cookie, open, opened] {
+            for index in [2, 3] {
+                #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(bytes, index, 1)) }
+            }
+            #expect(throws: WireError.tooShort) { try Bytes.handshake(Array(bytes.dropLast())) }
+            #expect(throws: WireError.trailingBytes) { try Bytes.handshake(bytes + [0]) }
+        }
     }
 
-    @Test("Open: a region without its flag, unknown flags, a name with a control character")
-    func open() {
-        let nonce = HandshakeNonce(high: 0, low: 0)
-        let bytes = Bytes.encode(
-            .open(
-                Open(
-                    keyPhase: 0, role: .edge, node: NodeID(0), nonce: nonce,
-                    cookie: HandshakeCookie(milliseconds: 0, macHigh: 0, macLow: 0), childToken: 0,
-                    region: RegionID(5), name: "edge")))
-        #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(bytes, 64, 0)) }
-        #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(bytes, 64, 3)) }
-        #expect(throws: WireError.badName) { try Bytes.handshake(with(bytes, 66, 0x0a)) }
-        #expect(throws: WireError.badName) { try Bytes.handshake(with(bytes, 66, 0xc3)) }
-        #expect(throws: WireError.tooShort) { try Bytes.handshake(with(bytes, 65, 5)) }
-        #expect(throws: WireError.trailingBytes) { try Bytes.handshake(with(bytes, 65, 3)) }
+    @Test("The types and lengths of Probe and ProbeReport of version 1 are unknown")
+    func olderVersion() {
+        for type in [0x15, 0x16] as [UInt8] {
+            #expect(throws: WireError.unknownType) { try Bytes.handshake(with(hello, 0, type)) }
+        }
     }
 
-    @Test("Opened: a shard that is not below the count")
-    func opened() {
-        let nonce = HandshakeNonce(high: 0, low: 0)
+    @Test("Open and Opened: the length of the sealed part is that of what follows, and at most 732")
+    func sealedLengths() {
+        for (bytes, place) in [(open, 76), (opened, 52)] {
+            #expect(throws: WireError.trailingBytes) { try Bytes.handshake(with(bytes, place + 1, 49)) }
+            #expect(throws: WireError.tooShort) { try Bytes.handshake(with(bytes, place + 1, 51)) }
+            #expect(throws: WireError.tooLong) { try Bytes.handshake(with(bytes, place, 255)) }
+            let long = [UInt8](repeating: 0, count: HandshakeSizes.sealedMax + 1 - 50)
+            let (high, low) = UInt16(HandshakeSizes.sealedMax + 1).bytes
+            #expect(throws: WireError.tooLong) {
+                try Bytes.handshake(with(with(bytes, place, high), place + 1, low) + long)
+            }
+        }
+    }
+
+    @Test("Refused: an unknown reason, a second byte that is not zero, lengths")
+    func refused() {
         let bytes = Bytes.encode(
-            .opened(
-                Opened(
-                    keyPhase: 0, role: .set, node: NodeID(0), nonce: nonce, parentNonce: nonce, parentToken: 0,
-                    leaseMilliseconds: 0, shardCount: 2, shard: 1, name: "")))
-        #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(bytes, 57, 1)) }
-        #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(bytes, 59, 2)) }
+            .refused(RefusedMessage(nonce: Self.nonce, reason: .otherNode, mac: Self.mac)))
+        #expect(bytes.count == 36)
+        #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(bytes, 2, 1)) }
+        for reason in UInt8(HandshakeRefusal.allCases.count)...255 {
+            #expect(throws: WireError.unknownValue) { try Bytes.handshake(with(bytes, 3, reason)) }
+        }
+        #expect(throws: WireError.tooShort) { try Bytes.handshake(Array(bytes.dropLast())) }
+        #expect(throws: WireError.trailingBytes) { try Bytes.handshake(bytes + [0]) }
+    }
+
+    @Test("The payload of Open: a token of 0, lengths")
+    func request() {
+        let bytes = LinkRequest(childToken: 0x0100_0000_0000_0000, renewedToken: 0).encoded
+        #expect(throws: Never.self) { try LinkRequest(decoding: bytes) }
+        #expect(throws: WireError.unknownValue) { try LinkRequest(decoding: with(bytes, 0, 0)) }
+        #expect(throws: WireError.tooShort) { try LinkRequest(decoding: Array(bytes.dropLast())) }
+        #expect(throws: WireError.tooShort) { try LinkRequest(decoding: []) }
+        #expect(throws: WireError.trailingBytes) { try LinkRequest(decoding: bytes + [0]) }
+    }
+
+    @Test("The payload of Opened: a token of 0, a shard that is not below the count, lengths")
+    func grant() {
+        let bytes = LinkGrant(parentToken: 1, leaseMilliseconds: 1, shardCount: 2, shard: 1).encoded
+        #expect(throws: WireError.unknownValue) { try LinkGrant(decoding: with(bytes, 7, 0)) }
+        #expect(throws: WireError.unknownValue) { try LinkGrant(decoding: with(bytes, 13, 1)) }
+        #expect(throws: WireError.unknownValue) { try LinkGrant(decoding: with(bytes, 15, 2)) }
+        #expect(throws: WireError.tooShort) { try LinkGrant(decoding: Array(bytes.dropLast())) }
+        #expect(throws: WireError.trailingBytes) { try LinkGrant(decoding: bytes + [0]) }
     }
 
     @Test("Control: reserved kinds, a reserved byte that is not zero, lengths, unknown values of enumerations")
     func control() {
         let unsubscribe = Bytes.encode(.unsubscribe(subscription: 1))
-        for kind in [0, 16, 255] as [UInt8] {
+        for kind in [0, 18, 255] as [UInt8] {
             #expect(throws: WireError.unknownKind) { try Bytes.control(with(unsubscribe, 18, kind)) }
         }
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(unsubscribe, 1, 1)) }
@@ -89,8 +131,46 @@ struct StrictDecodingTests {
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(close, 19, 3)) }
         let end = Bytes.encode(.subscriptionEnd(subscription: 1, reason: .shed))
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(end, 23, 5)) }
-        let reply = Bytes.encode(.subscribeReply(SubscribeReply(subscription: 1, status: .ok)))
-        #expect(throws: WireError.unknownValue) { try Bytes.control(with(reply, 23, 9)) }
+    }
+
+    @Test("SubscribeReply: an unknown status, and a stream key if, and only if, the status is ok")
+    func subscribeReply() {
+        let key = WrappedKey(nonce: 1)
+        let ok = Bytes.encode(.subscribeReply(SubscribeReply(subscription: 1, status: .ok, key: key)))
+        let busy = Bytes.encode(.subscribeReply(SubscribeReply(subscription: 1, status: .busy)))
+        #expect(ok.count == busy.count + 8 + WrappedKey.length)
+        for status in SubscribeStatus.allCases {
+            let expected: WireError = status == .ok ? .tooShort : .trailingBytes
+            #expect(throws: expected) { try Bytes.control(with(status == .ok ? busy : ok, 23, status.rawValue)) }
+        }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(ok, 23, 9)) }
+        #expect(throws: WireError.tooShort) { try Bytes.control(Array(ok.dropLast())) }
+        #expect(throws: WireError.trailingBytes) { try Bytes.control(ok + [0]) }
+    }
+
+    @Test("SizeProbe: a length that is not its own, and padding that is not zero; PayloadLimit: no bytes, or too many")
+    func sizes() {
+        let probe = Bytes.encode(.sizeProbe(length: 175))
+        #expect(probe.count == 175)
+        #expect(throws: WireError.tooShort) { try Bytes.control(with(probe, 20, 176)) }
+        #expect(throws: WireError.trailingBytes) { try Bytes.control(with(probe, 20, 174)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(probe, 20, 36)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(probe, 19, 255)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(probe, 100, 1)) }
+        let limit = Bytes.encode(.payloadLimit(subscription: 1, bytes: 1_128))
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(with(limit, 23, 0), 24, 0)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(limit, 23, 255)) }
+        let report = Bytes.encode(.sizeReport(length: 175))
+        #expect(throws: WireError.tooShort) { try Bytes.control(Array(report.dropLast())) }
+    }
+
+    @Test("ProbeReport: more than 11 leads, a count that lies")
+    func probeReport() {
+        let bytes = Bytes.encode(.probeReport(ProbeReport(number: 1)))
+        #expect(throws: WireError.tooMany) { try Bytes.control(with(bytes, bytes.count - 17, 12)) }
+        #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, bytes.count - 17, 1)) }
+        let probe = Bytes.encode(.probe(number: 1))
+        #expect(throws: WireError.trailingBytes) { try Bytes.control(probe + [0]) }
     }
 
     private static let most = WireLimits.sequenceMax
@@ -112,8 +192,8 @@ struct StrictDecodingTests {
                 Subscribe(
                     subscription: 1, stream: stream, portset: PortsetID(1), start: .resume(tag, number),
                     rateSixteenths: 16, path: [])),
-            .subscribeReply(SubscribeReply(subscription: 1, status: .ok, oldest: number)),
-            .subscribeReply(SubscribeReply(subscription: 1, status: .ok, highest: number)),
+            .subscribeReply(SubscribeReply(subscription: 1, status: .pending, oldest: number)),
+            .subscribeReply(SubscribeReply(subscription: 1, status: .pending, highest: number)),
             .linkHeartbeat(
                 LinkHeartbeat(
                     nextLinkNumber: 0, leaseNonce: 0, timestamp: 0, echoedTimestamp: 0, echoDelayMicroseconds: 0,
@@ -124,12 +204,12 @@ struct StrictDecodingTests {
             #expect(throws: WireError.outOfRange) { try Bytes.control(replaced(Bytes.encode(message))) }
         }
         let header = DataHeader(
-            retransmitted: false, keyPhase: 0, token: 1, linkNumber: 1, tag: tag, sequence: SequenceNumber(value),
+            retransmitted: false, token: 1, linkNumber: 1, tag: tag, sequence: SequenceNumber(value),
             isFiller: false)
         #expect(throws: WireError.outOfRange) { try Bytes.dataHeader(Bytes.unsealed(header, payload: 1)) }
-        var report = ProbeReport(keyPhase: 0, node: NodeID(1), nonce: HandshakeNonce(high: 0, low: 0), number: 0)
+        var report = ProbeReport(number: 0)
         report.leads = [.init(tag: tag, source: NodeID(2), highest: number, silentMilliseconds: 0)]
-        #expect(throws: WireError.outOfRange) { try Bytes.handshake(replaced(Bytes.encode(.probeReport(report)))) }
+        #expect(throws: WireError.outOfRange) { try Bytes.control(replaced(Bytes.encode(.probeReport(report)))) }
     }
 
     @Test("A number beyond the range, taken from a parent, is written as the highest one, so that peers accept it")
@@ -204,12 +284,13 @@ struct StrictDecodingTests {
         #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 52, 1)) }
     }
 
-    @Test("Data: an unknown kind, number 0, a filler with a payload, lengths")
+    @Test("Data: a second byte that is not zero, an unknown kind, number 0, a filler with a payload, lengths")
     func data() {
         let header = DataHeader(
-            retransmitted: false, keyPhase: 0, token: 1, linkNumber: 1, tag: IncarnationTag(1),
+            retransmitted: false, token: 1, linkNumber: 1, tag: IncarnationTag(1),
             sequence: SequenceNumber(1), isFiller: false)
         let bytes = Bytes.unsealed(header, payload: 1)
+        #expect(throws: WireError.unknownValue) { try Bytes.dataHeader(with(bytes, 1, 1)) }
         #expect(throws: WireError.unknownKind) { try Bytes.dataHeader(with(bytes, 30, 2)) }
         #expect(throws: WireError.badLength) { try Bytes.dataHeader(with(bytes, 30, 1)) }
         #expect(throws: WireError.unknownValue) { try Bytes.dataHeader(with(bytes, 29, 0)) }
@@ -218,4 +299,8 @@ struct StrictDecodingTests {
         #expect(throws: Never.self) { try Bytes.dataHeader(Bytes.unsealed(header, payload: 1400)) }
         #expect(throws: WireError.tooLong) { try Bytes.dataHeader(Bytes.unsealed(header, payload: 1401)) }
     }
+}
+
+extension UInt16 {
+    fileprivate var bytes: (UInt8, UInt8) { (UInt8(self >> 8), UInt8(self & 255)) }
 }

@@ -4,14 +4,17 @@
 A second implementation, written from WireFormat.md ("Node certificates", "Revocation lists") and Handshake.md, with
 Python's `cryptography`. It prints the vectors as WireFormat.md has them, between its lines ```identity-vectors and ```.
 
-    identity-vectors.py                 prints the vectors
-    identity-vectors.py --check FILE    exit status 1 if FILE has others
+    identity_vectors.py                 prints the vectors
+    identity_vectors.py --check FILE    exit status 1 if FILE has others
+
+`wire_vectors.py` builds on the handshake computed here.
 """
 
 import hashlib
 import hmac
 import struct
 import sys
+import types
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,8 +23,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ROLES = {"entrypoint": 1, "set": 2, "edge": 3, "observer": 4, "name-server": 5}
-# NodeID(name:) of ReflectorModel, as WireFormat.md's other appendix states them.
+# NodeID(name:) of ReflectorModel, as WireFormat.md states them.
 NODE_IDS = {"edge-1": "80137cd28fab6083", "set-1": "0a9990dbeda48ea1"}
+CHILD_TOKEN = 0x0102030405060708
+PARENT_TOKEN = 0x1112131415161718
 
 
 def octets(first, count):
@@ -89,79 +94,106 @@ def seal(key, transcript, plaintext):
     return AESGCM(key).encrypt(bytes(12), plaintext, transcript)
 
 
-def vectors():
+def keys():
+    """Fixed private keys instead of random ones, and the certificates that the operator signs with his."""
     operator = Ed25519PrivateKey.from_private_bytes(octets(0x00, 32))
     edge = Ed25519PrivateKey.from_private_bytes(octets(0x20, 32))
     parent = Ed25519PrivateKey.from_private_bytes(octets(0x40, 32))
+    start, end, zone = 1_700_000_000, 1_731_536_000, "reflector.net"
+    limits = {1: 10_000_000_000, 3: 1000}
+    return types.SimpleNamespace(
+        operator=operator, edge=edge, parent=parent,
+        edge_certificate=certificate(
+            operator, 0x0102030405060708, start, end, "edge", 1283, zone, "edge-1", {2: 2000}, edge),
+        set_certificate=certificate(operator, 9, start, end, "set", "nyc", zone, "set-1", limits, parent),
+        entrypoint_certificate=certificate(operator, 10, start, end, "entrypoint", None, zone, "ep-bos", {}, edge),
+        revocations=revocation_list(operator, zone, 7, start + 100, [0x1122334455667788, 9]))
+
+
+def handshake(k):
+    """The whole handshake of Handshake.md, from both private sides at once."""
+    h = types.SimpleNamespace(nonce=octets(0xC0, 16))
     epoch_key = X25519PrivateKey.from_private_bytes(octets(0x60, 32))
     child_key = X25519PrivateKey.from_private_bytes(octets(0x80, 32))
     parent_key = X25519PrivateKey.from_private_bytes(octets(0xA0, 32))
-    nonce = octets(0xC0, 16)
-    cookie_secret = octets(0xD0, 32)
+    h.epoch_key, h.child_key, h.parent_key = public(epoch_key), public(child_key), public(parent_key)
+
     milliseconds = struct.pack(">Q", 1_700_000_000_000)
     address = bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 1]) + struct.pack(">H", 4900)
-    start, end = 1_700_000_000, 1_731_536_000
+    mac = hmac.new(octets(0xD0, 32), milliseconds + address + h.nonce, hashlib.sha256).digest()[:16]
+    h.cookie = milliseconds + mac
 
-    edge_certificate = certificate(
-        operator, 0x0102030405060708, start, end, "edge", 1283, "reflector.net", "edge-1", {2: 2000}, edge)
-    set_certificate = certificate(
-        operator, 9, start, end, "set", "nyc", "reflector.net", "set-1", {1: 10_000_000_000, 3: 1000}, parent)
-    entrypoint_certificate = certificate(
-        operator, 10, start, end, "entrypoint", None, "reflector.net", "ep-bos", {}, edge)
-
-    mac = hmac.new(cookie_secret, milliseconds + address + nonce, hashlib.sha256).digest()[:16]
-    cookie = milliseconds + mac
-    t1 = sha256(signed(
-        "reflector transcript open 1", nonce + cookie + public(epoch_key) + public(child_key)))
+    h.t1 = sha256(signed("reflector transcript open 1", h.nonce + h.cookie + h.epoch_key + h.child_key))
     first = child_key.exchange(epoch_key.public_key())
-    k1 = hkdf(first, t1, "reflector open key 1")
-    sealed_open = seal(k1, t1, identity(
-        "reflector handshake child 1", t1, edge_certificate, edge, "set-1", octets(0x01, 8)))
-    t2 = sha256(signed("reflector transcript opened 1", t1 + sha256(sealed_open) + public(parent_key)))
+    h.k1 = hkdf(first, h.t1, "reflector open key 1")
+    request = struct.pack(">QQ", CHILD_TOKEN, 0)
+    h.sealed_open = seal(h.k1, h.t1, identity(
+        "reflector handshake child 1", h.t1, k.edge_certificate, k.edge, "set-1", request))
+
+    h.t2 = sha256(signed("reflector transcript opened 1", h.t1 + sha256(h.sealed_open) + h.parent_key))
     second = parent_key.exchange(child_key.public_key())
-    k2 = hkdf(first + second, t2, "reflector opened key 1")
-    sealed_opened = seal(k2, t2, identity(
-        "reflector handshake parent 1", t2, set_certificate, parent, "edge-1", octets(0x11, 8)))
-    t3 = sha256(signed("reflector transcript link 1", t2 + sha256(sealed_opened)))
+    h.k2 = hkdf(first + second, h.t2, "reflector opened key 1")
+    grant = struct.pack(">QIHH", PARENT_TOKEN, 6000, 1, 0)
+    h.sealed_opened = seal(h.k2, h.t2, identity(
+        "reflector handshake parent 1", h.t2, k.set_certificate, k.parent, "edge-1", grant))
+    h.t3 = sha256(signed("reflector transcript link 1", h.t2 + sha256(h.sealed_opened)))
 
-    yield "operator key", public(operator)
-    yield "operator key id", key_id(operator)
-    yield "certificate, edge", edge_certificate
-    yield "certificate, set", set_certificate
-    yield "certificate, entrypoint", entrypoint_certificate
-    yield "revocation list", revocation_list(operator, "reflector.net", 7, start + 100, [0x1122334455667788, 9])
-    yield "cookie", cookie
-    yield "epoch key", public(epoch_key)
-    yield "child key", public(child_key)
-    yield "Open, sealed", sealed_open
-    yield "parent key", public(parent_key)
-    yield "Opened, sealed", sealed_opened
-    yield "transcript", t3
-    yield "link, child to parent", hkdf(first + second, t3, "reflector link child to parent 1")
-    yield "link, parent to child", hkdf(first + second, t3, "reflector link parent to child 1")
-    yield "link, sealing", hkdf(first + second, t3, "reflector link sealing parent to child 1")
+    h.refused_key = hkdf(first, h.t1, "reflector refused key 1")
+    h.refused_mac = hmac.new(h.refused_key, h.nonce + bytes([3]), hashlib.sha256).digest()[:16]
+    h.up = hkdf(first + second, h.t3, "reflector link child to parent 1")
+    h.down = hkdf(first + second, h.t3, "reflector link parent to child 1")
+    h.sealing = hkdf(first + second, h.t3, "reflector link sealing parent to child 1")
+    return h
 
 
-def block():
+def vectors():
+    k = keys()
+    h = handshake(k)
+    yield "operator key", public(k.operator)
+    yield "operator key id", key_id(k.operator)
+    yield "certificate, edge", k.edge_certificate
+    yield "certificate, set", k.set_certificate
+    yield "certificate, entrypoint", k.entrypoint_certificate
+    yield "revocation list", k.revocations
+    yield "cookie", h.cookie
+    yield "epoch key", h.epoch_key
+    yield "child key", h.child_key
+    yield "transcript, open", h.t1
+    yield "K1", h.k1
+    yield "Open, sealed", h.sealed_open
+    yield "parent key", h.parent_key
+    yield "transcript, opened", h.t2
+    yield "K2", h.k2
+    yield "Opened, sealed", h.sealed_opened
+    yield "transcript", h.t3
+    yield "link, child to parent", h.up
+    yield "link, parent to child", h.down
+    yield "link, sealing", h.sealing
+    yield "refused key", h.refused_key
+    yield "Refused, MAC", h.refused_mac
+
+
+def block(vectors):
     lines = []
-    for title, value in vectors():
+    for title, value in vectors:
         lines.append(title + ":")
         text = value.hex()
         lines += ["  " + text[at:at + 96] for at in range(0, len(text), 96)]
     return "\n".join(lines) + "\n"
 
 
-def main():
+def main(fence, vectors, usage):
+    expected = block(vectors)
     if len(sys.argv) == 1:
-        print(block(), end="")
+        print(expected, end="")
     elif len(sys.argv) == 3 and sys.argv[1] == "--check":
         with open(sys.argv[2], encoding="utf-8") as file:
-            parts = file.read().split("```identity-vectors\n")
-        if len(parts) != 2 or parts[1].split("```")[0] != block():
-            sys.exit(f"{sys.argv[2]}: other identity vectors than computed")
+            parts = file.read().split("```" + fence + "\n")
+        if len(parts) != 2 or parts[1].split("```")[0] != expected:
+            sys.exit(f"{sys.argv[2]}: other {fence} than computed")
     else:
-        sys.exit(__doc__)
+        sys.exit(usage)
 
 
 if __name__ == "__main__":
-    main()
+    main("identity-vectors", vectors(), __doc__)
