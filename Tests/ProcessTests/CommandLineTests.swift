@@ -147,7 +147,7 @@ struct CommandLineTests {
         let made = try run("keys", "streams", path, "--stream", "live/news", "--stream", "live/*")
         #expect(made.code == 0 && made.errors.hasPrefix("wrote \(path) (mode 0600); encoders push with ?key="))
         let checked = try run("keys", "check", path)
-        #expect(checked.code == 0 && checked.errors == "\(path) is good: 1 network key, 2 stream lines\n")
+        #expect(checked.code == 0 && checked.errors == "\(path) is good: 2 stream lines\n")
         let again = try run("keys", "streams", path)
         #expect(again.code == 1 && again.errors == "reflector: \(path): create: File exists\n", "\(again.errors)")
     }

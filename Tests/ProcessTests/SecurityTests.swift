@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Wrong keys, replays and forgeries", .serialized)
 struct SecurityTests {
-    @Test("a wrong stream key and a node with a wrong network key are refused and counted by reason")
+    @Test("a wrong stream key and a node of another network's operator are refused and counted by reason")
     func wrongKeys() async throws {
         try await TestNetwork.with(net: 78) { network in
             try await network.startAll()

@@ -8,7 +8,7 @@ import Testing
 struct AnnouncerTests {
     private static let stranger = Bench.endpoint(50)
 
-    /// Adds a node with the network key that announces the tree's stream to the tree's set reflector.
+    /// Adds a certified entrypoint that announces the tree's stream to the tree's set reflector.
     private func addAnnouncer(_ name: String, to tree: Tree) throws -> RelayNode {
         tree.bench.answers[.announceTargets(host: name)] = .records(
             LookUpAnswer(

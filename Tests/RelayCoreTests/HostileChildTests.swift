@@ -5,7 +5,7 @@ import Testing
 
 @testable import RelayCore
 
-@Suite("A hostile child that holds the network key")
+@Suite("A hostile child with a valid certificate")
 struct HostileChildTests {
     private func running(_ change: (inout RelayConfiguration) -> Void = { _ in }) throws -> Tree {
         let built = Tree(sets: 1, change)

@@ -6,12 +6,12 @@ import Testing
 @testable import ReflectorSimulation
 @testable import RelayCore
 
-/// A peer that holds the network key sends every control message, and data, on open links. Many numbers are at the ends
+/// A peer with a valid certificate sends every control message, and data, on open links. Many numbers are at the ends
 /// of their ranges or near those that the node holds. No message may cost much work, and at the end the node must still
 /// serve.
 ///
 /// `KEYED_FUZZ_MESSAGES` sets the number of messages, `KEYED_FUZZ_SEED` the first seed.
-@Suite("Fuzzing by a key holder")
+@Suite("Fuzzing by a peer with a valid certificate")
 struct KeyedFuzzTests {
     private static func environment(_ name: String, or value: UInt64) -> UInt64 {
         ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) } ?? value

@@ -99,8 +99,8 @@ struct AnnouncementRegistry {
             core.configuration.announcementsPerLinkMax - (held - count))
     }
 
-    /// Makes room by dropping every list of which the zone has confirmed no stream, because anybody with the network
-    /// key can announce. Returns how many streams were dropped.
+    /// Makes room by dropping every list of which the zone has confirmed no stream, because every certified entrypoint
+    /// can announce. Returns how many streams were dropped.
     private func dropUnconfirmed(
         except announcing: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Int {

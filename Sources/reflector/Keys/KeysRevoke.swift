@@ -20,7 +20,7 @@ struct KeysRevoke: ParsableCommand {
             Examples:
               reflector keys revoke edge-bos --operator operator --zones zones \\
                   --why 'disk stolen'
-              reflector keys revoke --serial 178649285001217 --why 'old key'
+              reflector keys revoke --serial 178649164677121 --why 'old key'
 
             Exit status: 0 written, 1 not, 2 wrong usage.
             """)

@@ -36,7 +36,7 @@ struct PushCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The network's key file, instead of --key-file; the key comes from its stream line.", valueName: "file"))
+            "An entrypoint's key file, instead of --key-file; the key comes from its stream line.", valueName: "file"))
     var keys: String?
 
     @Argument(parsing: .postTerminator, help: "A command that writes the stream to its standard output.")
