@@ -95,8 +95,8 @@ struct RevocationWatchTests {
             let lies: [[UInt8]?] = [
                 nil, [], [255, 1], Array(repeating: 0, count: 60_000),
                 RevocationRecords.data(of: try list(5)), RevocationRecords.data(of: try list(6, [])),
-                RevocationRecords.data(of: try forger.revocations([], sequence: .max, zone: Self.zone)),
-                RevocationRecords.data(of: try signer.revocations([], sequence: .max, zone: "other.net")),
+                RevocationRecords.data(of: try forger.revocations([], sequence: CertificateLimits.sequenceMax, zone: Self.zone)),
+                RevocationRecords.data(of: try signer.revocations([], sequence: CertificateLimits.sequenceMax, zone: "other.net")),
                 Array(RevocationRecords.data(of: try list(7)).dropLast(9)),
             ]
             for (number, lie) in lies.enumerated() {
@@ -171,7 +171,7 @@ struct RevocationWatchTests {
 
     @Test("A forged announcement from another port, or with another id, is not even read")
     func forged() async throws {
-        let absurd = RevocationRecords.announcement(of: try list(.max))
+        let absurd = RevocationRecords.announcement(of: try list(CertificateLimits.sequenceMax))
         let forger = try await DatagramPeer(host: "127.47.1.6")
         let server = try await DatagramPeer(hostAsynchronous: "127.47.1.5") { query, client in
             var wrong = FakeNameServer.reply(to: query, strings: absurd)

@@ -110,6 +110,10 @@ final class Prober<Crypto: IdentityCrypto> {
     func replace(_ credential: NodeCredential<Crypto>, authorities: CertificateAuthorities) {
         identity.credential = credential
         identity.trust.authorities = authorities
+        let (trust, crypto) = (identity.trust, identity.crypto)
+        if let list = trust.revocations, !authorities.accepts(list, zone: trust.zone, crypto) {
+            identity.trust.revocations = nil
+        }
         for target in monitor.targets {
             courses[target]?.link = nil
             courses[target]?.mayOpenFrom = .zero

@@ -7,6 +7,8 @@ public enum CertificateLimits {
     public static let revocationsMax = 4_096
     /// Longest revocation list in bytes: version, zone, sequence number, time, operator, count, serials, signature.
     public static let revocationListLengthMax = 1 + 129 + 8 + timeLength + 8 + 4 + 8 * revocationsMax + 64
+    /// Highest number of a revocation list: the next one still fits into 64 bits.
+    public static let sequenceMax: UInt64 = (1 << 62) - 1
     /// Bytes of a time in seconds since 1970.
     static let timeLength = 5
     /// Times are below this.

@@ -27,7 +27,7 @@ public struct RevocationList: Hashable, Sendable {
             zone: String, sequence: UInt64, issuedAt: UInt64, issuer: OperatorKeyID, ascending serials: [UInt64]
         ) throws(IdentityFormatError) {
             guard ReflectorName.isHost(zone) else { throw .badZone }
-            guard sequence > 0 else { throw .badSequence }
+            guard sequence > 0, sequence <= CertificateLimits.sequenceMax else { throw .badSequence }
             guard issuedAt < CertificateLimits.timeEnd else { throw .badTime }
             guard serials.count <= CertificateLimits.revocationsMax else { throw .tooMany }
             guard serials.first != 0 else { throw .badSerial }

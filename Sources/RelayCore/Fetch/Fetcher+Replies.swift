@@ -20,6 +20,9 @@ extension Fetcher {
         case .pending:
             path.noteAnswer(nextTry: now + .seconds(1))
             core.clock.schedule(stream, path.nextTry)
+        case .ok where isForeign(reply, on: link):
+            core.context.count(.powersExceeded)
+            core.context.alarm(.identity, .foreignSource(peer: link.peerName, link.endpoint), at: now)
         case .ok:
             path.noteAnswer(nextTry: .distantFuture)
             stream.candidates.noteAcceptance(by: path.candidate.endpoint)
@@ -32,6 +35,11 @@ extension Fetcher {
             choosePaths(for: stream, at: now, &core)
         }
         return .settled
+    }
+
+    /// Whether an entrypoint names another node as the source: it has only streams of its own.
+    private func isForeign(_ reply: SubscribeReply, on link: ParentLink) -> Bool {
+        link.peer.map { $0.role == .entrypoint && $0.node != reply.source } ?? false
     }
 
     /// Decides whether to accept the incarnation that a parent says it sends.

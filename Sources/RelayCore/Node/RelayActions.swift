@@ -75,6 +75,8 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case parentRefused(peer: String, Validity, Endpoint)
     /// A parent has a role that does not serve children, or accept announcements.
     case parentUnfit(peer: String, CertifiedRole, Endpoint)
+    /// An entrypoint names another node as the source of a stream.
+    case foreignSource(peer: String, Endpoint)
     /// This many children were refused for their certificates since the last alarm; the newest was at this address.
     case certificateRefused(HandshakeRefusal, count: UInt64, Endpoint)
     /// A child tried, so many times since the last alarm, what its certificate does not allow.
@@ -142,6 +144,9 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .parentUnfit(let peer, let role, let endpoint):
             "\(peer) (\(endpoint)) is certified as \(role), which can't be what the zone says; correct the zone, or sign "
                 + "another certificate for it"
+        case .foreignSource(let peer, let endpoint):
+            "\(peer) (\(endpoint)) names another node as the source of a stream, which an entrypoint can't be trusted "
+                + "with: its reply is ignored; find out who uses its key, and revoke it"
         case .certificateRefused(let reason, let count, let endpoint):
             "\(count) links refused, the latest from \(endpoint): \(reason.cause)"
         case .powerExceeded(let peer, let role, let power, let count, let endpoint):

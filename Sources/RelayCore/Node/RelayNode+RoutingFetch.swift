@@ -83,10 +83,6 @@ extension RelayNode {
     // MARK: Messages of parents
 
     func onSubscribeReply(_ reply: SubscribeReply, on link: ParentLink, at now: MonotonicInstant) {
-        // An entrypoint has only streams of its own.
-        if reply.status == .ok, let peer = link.peer, peer.role == .entrypoint, reply.source != peer.node {
-            return core.context.count(.powersExceeded)
-        }
         switch fetcher.onSubscribeReply(reply, on: link, at: now, &core) {
         case .settled: break
         case .continues(let path, let stream):
