@@ -95,8 +95,10 @@ struct RevocationWatchTests {
             let lies: [[UInt8]?] = [
                 nil, [], [255, 1], Array(repeating: 0, count: 60_000),
                 RevocationRecords.data(of: try list(5)), RevocationRecords.data(of: try list(6, [])),
-                RevocationRecords.data(of: try forger.revocations([], sequence: CertificateLimits.sequenceMax, zone: Self.zone)),
-                RevocationRecords.data(of: try signer.revocations([], sequence: CertificateLimits.sequenceMax, zone: "other.net")),
+                RevocationRecords.data(
+                    of: try forger.revocations([], sequence: CertificateLimits.sequenceMax, zone: Self.zone)),
+                RevocationRecords.data(
+                    of: try signer.revocations([], sequence: CertificateLimits.sequenceMax, zone: "other.net")),
                 Array(RevocationRecords.data(of: try list(7)).dropLast(9)),
             ]
             for (number, lie) in lies.enumerated() {

@@ -5,7 +5,7 @@ import ReflectorModel
 extension AttackRun {
     /// Opens a link to an honest parent with the stolen key.
     mutating func openLink() {
-        guard let index = parents.keys.sorted().randomElement(using: &random),
+        guard let index = random.element(of: parents.keys.sorted()),
             var handshake = try? ChildHandshake(
                 evil, credential: nodes[stolen], parent: nodes[index].node, nonce: world.fixed(),
                 payload: payload(of: someToken())),
@@ -20,9 +20,9 @@ extension AttackRun {
 
     /// Answers an honest child's Hello or Open with the stolen key.
     mutating func pretendToBeParent() {
-        if let hello = hellos.randomElement(using: &random), Bool.random(using: &random) {
+        if let hello = random.element(of: hellos), random.chance(0.5) {
             if let cookie = try? ownParent.cookie(for: hello, from: Self.address, at: now) { cookies.append(cookie) }
-        } else if let open = opens.randomElement(using: &random),
+        } else if let open = random.element(of: opens),
             let outcome = try? ownParent.receive(
                 open, from: Self.address, trust: &trust, at: now, seconds: AttackedZone.now),
             case .accepted(let accepted) = outcome, let answer = try? ownParent.answer(accepted, payload: [])
@@ -76,11 +76,11 @@ extension AttackRun {
         _ end: KeySchedule.End, _ transcript: Digest, _ secret: SymbolicCrypto.Secret, as name: NodeID?,
         for peer: NodeID?
     ) -> [UInt8]? {
-        guard var identity = pick(identities), let anybody = nodes.randomElement(using: &random)?.node else {
+        guard var identity = pick(identities), let anybody = random.element(of: nodes)?.node else {
             return nil
         }
         let convincing = nodes.first { $0.node == name }?.certificate
-        switch Int.random(in: 0..<3, using: &random) {
+        switch random.number(below: 3) {
         case 0: identity.certificate = convincing ?? identity.certificate
         case 1: identity.certificate = nodes[stolen].certificate
         default: break
@@ -133,7 +133,7 @@ extension AttackRun {
     }
 
     mutating func newKey() -> SymbolicCrypto.AgreementKey {
-        if keys.count >= 4, let key = keys.randomElement(using: &random) { return key }
+        if keys.count >= 4, let key = random.element(of: keys) { return key }
         guard let key = try? evil.makeAgreementKey() else { preconditionFailure("AttackRun: no key") }
         keys.append(key)
         return key
@@ -142,7 +142,7 @@ extension AttackRun {
     /// Refuses a child in the name of the node that it wants. That works only if the attacker can derive the key.
     mutating func forgeRefused() {
         learn()
-        let reason = HandshakeRefusal.allCases.randomElement(using: &random) ?? .role
+        let reason = random.element(of: HandshakeRefusal.allCases) ?? .role
         if let capture = pick(captured), isLucky(),
             let mac = try? KeySchedule.refusalMAC(
                 of: reason, nonce: capture.open.nonce, capture.first, transcript: capture.transcript, evil)
@@ -158,6 +158,6 @@ extension AttackRun {
 
     /// A token of somebody's link, or none.
     private mutating func someToken() -> UInt64 {
-        isLucky() ? 0 : parentLinks.keys.sorted().randomElement(using: &random) ?? 0
+        isLucky() ? 0 : random.element(of: parentLinks.keys.sorted()) ?? 0
     }
 }

@@ -5,7 +5,7 @@ import ReflectorModel
 extension AttackRun {
     mutating func begin(_ index: Int) {
         let targets = [2, 3, 4].filter { $0 != index }
-        begin(index, to: nodes[targets.randomElement(using: &random) ?? 3].node, renewing: nil)
+        begin(index, to: nodes[random.element(of: targets) ?? 3].node, renewing: nil)
     }
 
     /// Begins to give new keys to a link of an honest child.
@@ -48,7 +48,7 @@ extension AttackRun {
     }
 
     mutating func deliverHello() {
-        guard let hello = pick(hellos), let index = parents.keys.sorted().randomElement(using: &random) else {
+        guard let hello = pick(hellos), let index = random.element(of: parents.keys.sorted()) else {
             return
         }
         // Every other time the parent that the child wants.
@@ -100,7 +100,7 @@ extension AttackRun {
     mutating func toParent(_ open: OpenMessage) {
         let from = someAddress()
         let maker = makers[open.cookie.mac]
-        let isWide = Int.random(in: 0..<8, using: &random) == 0
+        let isWide = random.number(below: 8) == 0
         for index in parents.keys.sorted() where isWide || nodes[index].node == maker {
             let outcome = try? parents[index]?.receive(
                 open, from: from, trust: &trust, at: now, seconds: AttackedZone.now)
@@ -118,7 +118,7 @@ extension AttackRun {
     private mutating func answer(
         _ accepted: ParentHandshake<SymbolicCrypto>.AcceptedOpen, to open: OpenMessage, by index: Int
     ) {
-        if Int.random(in: 0..<6, using: &random) == 0 {
+        if random.number(below: 6) == 0 {
             let reason: HandshakeRefusal = isLucky() ? .tableFull : .identity
             if let refused = try? parents[index]?.refuse(accepted, reason) { note(refused, by: index) }
             return

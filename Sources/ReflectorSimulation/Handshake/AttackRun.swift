@@ -104,7 +104,7 @@ struct AttackRun {
         nodes = zone.nodes
         trust = zone.trust
         random = SeededGenerator(seed: seed &+ 77)
-        stolen = Int.random(in: 0..<nodes.count, using: &random)
+        stolen = random.number(below: nodes.count)
         evil = SymbolicCrypto(world: world, actor: Self.attacker)
         ownParent = ParentHandshake(evil, credential: nodes[stolen])
         world.kind = signatures
@@ -128,7 +128,7 @@ struct AttackRun {
             if isLucky() { deliverAll() }
         }
         for _ in 0..<Self.steps {
-            now = now + .milliseconds(Int64.random(in: 0...150, using: &random))
+            now = now + .milliseconds(Int64(random.number(below: 151)))
             step()
         }
         if thenStealsEpochKeys { stealEpochKeys() }
@@ -137,7 +137,7 @@ struct AttackRun {
     }
 
     private mutating func step() {
-        switch Int.random(in: 0..<18, using: &random) {
+        switch random.number(below: 18) {
         case 0, 1, 2: deliverHello()
         case 3, 4: if let cookie = pick(cookies) { toChildren(mixed(cookie)) }
         case 5, 6, 7: if let open = pick(opens) { toParent(mixed(open)) }
@@ -157,19 +157,30 @@ struct AttackRun {
 
     /// Every other time one of the newest, otherwise any.
     mutating func pick<Element>(_ all: [Element]) -> Element? {
-        Bool.random(using: &random) ? all.suffix(2).randomElement(using: &random) : all.randomElement(using: &random)
+        random.chance(0.5) ? random.element(of: all.suffix(2)) : random.element(of: all)
     }
 
-    mutating func isLucky() -> Bool { Bool.random(using: &random) }
+    mutating func isLucky() -> Bool { random.chance(0.5) }
 
     /// Where the honest children are.
     static var address: Endpoint { addresses[0] }
 
     mutating func someAddress() -> Endpoint {
         // Mostly the address of the honest children, so that many handshakes succeed.
-        guard Int.random(in: 0..<5, using: &random) == 0 else { return Self.address }
-        return Self.addresses.randomElement(using: &random) ?? Self.address
+        guard random.number(below: 5) == 0 else { return Self.address }
+        return random.element(of: Self.addresses) ?? Self.address
     }
 
-    mutating func someNonce() -> Nonce? { (isLucky() ? opens.last?.nonce : opens.randomElement(using: &random)?.nonce) }
+    mutating func someNonce() -> Nonce? { (isLucky() ? opens.last?.nonce : random.element(of: opens)?.nonce) }
+}
+
+extension SeededGenerator {
+    /// A number from 0 to `end` - 1.
+    mutating func number(below end: Int) -> Int { Int(next(below: UInt64(end))) }
+
+    /// One of the elements; nil if there is none.
+    mutating func element<Element>(of elements: some Collection<Element>) -> Element? {
+        guard !elements.isEmpty else { return nil }
+        return elements[elements.index(elements.startIndex, offsetBy: number(below: elements.count))]
+    }
 }
