@@ -19,8 +19,8 @@ public enum KeyDerivation {
         return value
     }
 
-    /// HKDF-SHA-256 (RFC 5869), extract and expand, from libcrypto's HMAC. Its own HKDF gives the same and takes six
-    /// times as long, because it looks up its parts by name in each call.
+    /// HKDF-SHA-256 (RFC 5869), extract and expand, from libcrypto's HMAC. Its own HKDF gives the same and takes twice
+    /// as long, because it looks up its parts by name in each call.
     ///
     /// - Parameter count: bytes of the derived key, at most 255 digests.
     public static func hkdf(
@@ -44,6 +44,7 @@ public enum KeyDerivation {
         var offset = 0
         while isDone, offset < count {
             number += 1
+            // HMAC reads the previous block before it writes the next one over it.
             let previous = block.withBytes { UnsafeRawBufferPointer(rebasing: $0[..<(number == 1 ? 0 : $0.count)]) }
             isDone = block.withMutableBytes { output in
                 info.withUnsafeBytes { info in

@@ -1,6 +1,5 @@
 import CCrypto
 import NodeIdentity
-import Synchronization
 
 /// A private key in libcrypto's form. libcrypto wipes it when it is freed; nothing else has a copy.
 ///
@@ -14,7 +13,6 @@ struct KeyPointer: ~Copyable, @unchecked Sendable {
 
         var type: Int32 { self == .ed25519 ? EVP_PKEY_ED25519 : EVP_PKEY_X25519 }
         var name: String { self == .ed25519 ? "Ed25519" : "X25519" }
-        fileprivate var generator: KeyGenerator { self == .ed25519 ? .ed25519 : .x25519 }
     }
 
     static let length = 32
@@ -22,7 +20,12 @@ struct KeyPointer: ~Copyable, @unchecked Sendable {
 
     /// A fresh key from libcrypto's random source.
     init(generating kind: Kind) throws(IdentityCryptoError) {
-        guard let key = kind.generator.makeKey() else { throw .last("generate \(kind.name)") }
+        guard let context = EVP_PKEY_CTX_new_id(kind.type, nil) else { throw .last("generate \(kind.name)") }
+        defer { EVP_PKEY_CTX_free(context) }
+        var key: OpaquePointer?
+        guard EVP_PKEY_keygen_init(context) == 1, EVP_PKEY_keygen(context, &key) == 1, let key else {
+            throw .last("generate \(kind.name)")
+        }
         pointer = key
     }
 
@@ -56,42 +59,6 @@ struct KeyPointer: ~Copyable, @unchecked Sendable {
         }
         guard isDone else { throw .last("private key") }
         return memory
-    }
-}
-
-/// Makes keys of one kind with one context of libcrypto, since the first key of a context costs a third more than the
-/// others. The context has no key.
-///
-/// `@unchecked Sendable`: the context is used only under the lock.
-private final class KeyGenerator: @unchecked Sendable {
-    static let ed25519 = KeyGenerator(EVP_PKEY_ED25519)
-    static let x25519 = KeyGenerator(EVP_PKEY_X25519)
-
-    private let lock = Mutex(())
-    private let context: OpaquePointer?
-
-    private init(_ type: Int32) {
-        let context = EVP_PKEY_CTX_new_id(type, nil)
-        if let context, EVP_PKEY_keygen_init(context) == 1 {
-            self.context = context
-        } else {
-            EVP_PKEY_CTX_free(context)
-            self.context = nil
-        }
-    }
-
-    deinit { EVP_PKEY_CTX_free(context) }
-
-    /// A fresh key, for the caller to free. Nil if libcrypto fails.
-    func makeKey() -> OpaquePointer? {
-        guard let context else { return nil }
-        // As a number, since the lock's closure can't return a pointer to another owner.
-        let address = lock.withLock { _ in
-            var key: OpaquePointer?
-            guard EVP_PKEY_keygen(context, &key) == 1 else { return 0 }
-            return Int(bitPattern: key)
-        }
-        return OpaquePointer(bitPattern: address)
     }
 }
 

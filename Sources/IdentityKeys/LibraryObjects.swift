@@ -1,7 +1,7 @@
 import CCrypto
 
 /// What libcrypto looks up by name, looked up once: each look-up takes locks and string comparisons, which together cost
-/// a handshake more than its hashes. Nil if libcrypto does not have it; then everything that needs it fails.
+/// a handshake as much as its hashes. Nil if libcrypto does not have it; then everything that needs it fails.
 ///
 /// `nonisolated(unsafe)`: nothing changes these objects after their creation, and libcrypto lets any number of threads
 /// read them at once.

@@ -8,6 +8,6 @@ struct RelayBench: AsyncParsableCommand {
         subcommands: [
             CompareCommand.self, LoadCommand.self, ReportCommand.self, CoreCommand.self, IdleCommand.self,
             DeliverCommand.self, DeliveryCommand.self,
-            DeliveryTable.self, DeathsCommand.self,
+            DeliveryTable.self, DeathsCommand.self, HandshakeCommand.self, FloodCommand.self, ReconnectCommand.self,
         ])
 }

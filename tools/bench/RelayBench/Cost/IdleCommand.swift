@@ -10,7 +10,7 @@ struct IdleCommand: ParsableCommand {
     var seconds = 10.0
     @Option(help: "Second byte of the loopback addresses used.")
     var net = 99
-    @Option(help: "Folder for keys, zone and logs.")
+    @Option(help: "Folder for keys, identities, zone and logs.")
     var folder: String
 
     func run() throws {

@@ -44,8 +44,8 @@ final class RelayFeed: LoadFeed {
         let now = loop.now
         let shared = try LibcryptoPacketCrypto()
         self.children = try (0..<children).map { index in
-            let socket = try DatagramSocket(
-                bind: Endpoint(address: sinks[index % sinks.count], port: 0), options: options)
+            let sink = Endpoint(address: sinks[index % sinks.count], port: 0)
+            let socket = try DatagramSocket(bind: sink, options: options)
             socket.tag = index + 1
             try loop.add(socket)
             let child = ChildEnd(

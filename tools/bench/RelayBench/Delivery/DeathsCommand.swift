@@ -33,7 +33,7 @@ struct DeathsCommand: AsyncParsableCommand {
     var hosts = 3
     @Option(help: "Second byte of the loopback addresses used.")
     var net = 86
-    @Option(help: "Folder for keys, zone and logs.")
+    @Option(help: "Folder for keys, identities, zone and logs.")
     var folder: String
 
     private static let stallMax = TimeSpan.milliseconds(100)

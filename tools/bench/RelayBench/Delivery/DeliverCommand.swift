@@ -33,7 +33,7 @@ struct DeliverCommand: AsyncParsableCommand {
     var seed = 1
     @Option(help: "Second byte of the loopback addresses used.")
     var net = 100
-    @Option(help: "Folder for keys, zone and logs.")
+    @Option(help: "Folder for keys, identities, zone and logs.")
     var folder: String
 
     /// SRT's handshake is slow on a link with 10 % loss.

@@ -21,7 +21,7 @@ struct DeliveryCommand: ParsableCommand {
     var net = 99
     @Option(help: "File to which measurements are appended.")
     var results: String
-    @Option(help: "Folder for keys, zones and logs.")
+    @Option(help: "Folder for keys, identities, zones and logs.")
     var folder: String
 
     func validate() throws {

@@ -34,7 +34,8 @@ struct DeliveryTestbed {
     func edge(_ number: Int) -> String { address(41 + number) }
     var feed: String { address(2) }
     var sink: String { address(3) }
-    var keys: String { folder + "/keys" }
+    /// The keys of encoders, for the entrypoint.
+    private var keys: String { folder + "/keys" }
     private var identities: LocalIdentities { LocalIdentities(folder + "/identities") }
     var log: String { folder + "/log" }
     func zones(_ name: String) -> String { "\(folder)/zones-\(name)" }
@@ -84,7 +85,7 @@ struct DeliveryTestbed {
         try start(
             node(.entrypoint, "ep-1", server: nameServer, at: entrypoint)
                 + (0..<streams).flatMap { ["--udp", "\(Self.stream($0))=\(encoderPort($0))"] }
-                + ["--ingest", "\(entrypoint):8000"])
+                + ["--keys", keys, "--ingest", "\(entrypoint):8000"])
     }
 
     func startSet(_ number: Int, region: Int? = nil) throws -> Companion {
@@ -100,13 +101,18 @@ struct DeliveryTestbed {
     }
 
     private func node(_ role: CertifiedRole, _ name: String, server: String, at address: String) throws -> [String] {
+        [
+            "\(role)", name, "--identity", try identity(role, name), "--zone", Self.zone, "--server", server,
+            "--listen",
+            "\(address):4900", "--ops", "\(address):4980",
+        ]
+    }
+
+    /// Makes a node's identity folder unless it is there.
+    private func identity(_ role: CertifiedRole, _ name: String) throws -> String {
         let region: CertifiedRegion = role == .edge ? .edge(RegionID(1)) : .none
         try identities.make([.init(name: name, role: role, region: region)], zone: Self.zone, now: UInt64(time(nil)))
-        return [
-            "\(role)", name, "--identity", identities.folder(of: name), "--zone", Self.zone, "--keys", keys, "--server",
-            server, "--listen", "\(address):4900",
-        ]
-            + ["--ops", "\(address):4980"]
+        return identities.folder(of: name)
     }
 
     /// Starts an edge reflector in this process, with a meter for the output of each stream.
@@ -116,7 +122,7 @@ struct DeliveryTestbed {
         }
         var configuration = NodeConfiguration(
             name: "edge-\(number)", role: .edge, region: RegionID(1), zone: Self.zone, servers: [server],
-            keys: try KeyFile.load(keys))
+            identity: try IdentityFolder(loading: try identity(.edge, "edge-\(number)")))
         configuration.listen = own
         configuration.playOutDeadline = deadline
         let names = meters.indices.compactMap { StreamName(Self.stream($0)) }
